@@ -1,0 +1,42 @@
+"""Writing the audit trail."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import models, transaction
+
+from audit.actors import Actor
+from audit.models import Event, Verb
+
+
+def record(
+    verb: Verb,
+    target: models.Model,
+    *,
+    by: Actor,
+    provider_id: UUID | None,
+    changes: dict[str, list[Any]] | None = None,
+    reason: str = "",
+) -> Event:
+    """Write one event in the transaction of the change (design section 4, rule 9).
+
+    Arguments: `target` is what was changed, its text form is copied; `changes` maps a field to [old, new] and never
+    holds a secret; `reason` is in the words of the actor, at most 500 characters.
+    Raises TransactionManagementError outside a transaction: no event, no change.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("record() belongs in the transaction of the change")
+    return Event.objects.create(
+        provider_id=provider_id,
+        actor_id=by.user.pk if by.user else None,
+        actor_name=by.name[:200],
+        address=by.address or None,
+        origin=by.origin,
+        verb=verb,
+        target_kind=target._meta.model_name,
+        target_id=target.pk,
+        target_name=str(target)[:200],
+        changes=changes or {},
+        reason=reason[:500],
+        correlation_id=by.correlation_id,
+    )

@@ -1,0 +1,64 @@
+"""Who makes a change, from where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from accounts.models import User
+
+
+class Origin(models.TextChoices):
+    """The road by which a change came in (domain.md section 10)."""
+
+    PAGE = "page", _("page")
+    API = "api", _("web service")
+    SCIM = "scim", _("directory")
+    COMMAND = "command", _("command")
+    SUPPORT = "support", _("support")
+    SCHEDULED = "scheduled", _("automatic")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who makes a change: a person through some road, or without `user` the operator or a scheduled job."""
+
+    origin: Origin
+    name: str
+    user: User | None = None
+    address: str = ""
+    correlation_id: str = ""
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether this is the operator or a job of the installation itself, who may give anything."""
+        return self.user is None and self.origin in (Origin.COMMAND, Origin.SCHEDULED)
+
+
+def on_page(request: HttpRequest, user: User) -> Actor:
+    """Return `user` acting in the browser; `request` tells from where."""
+    from loket.middleware import client_address
+
+    return Actor(
+        origin=Origin.PAGE,
+        name=user.full_name,
+        user=user,
+        address=client_address(request),
+        correlation_id=getattr(request, "correlation_id", ""),
+    )
+
+
+def operator(command: str) -> Actor:
+    """Return the operator who runs `manage.py <command>`."""
+    return Actor(origin=Origin.COMMAND, name=f"manage.py {command}")
+
+
+def scheduled(job: str) -> Actor:
+    """Return the installation's own periodic `job`."""
+    return Actor(origin=Origin.SCHEDULED, name=job)

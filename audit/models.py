@@ -1,0 +1,66 @@
+"""What happened: one line of the audit trail."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from audit.actors import Origin
+from loket.ids import uuid7
+
+
+class Verb(models.TextChoices):
+    """What was done."""
+
+    PROVIDER_CREATED = "provider_created", _("created the office")
+    PROVIDER_CHANGED = "provider_changed", _("changed the office")
+    TEXT_CHANGED = "text_changed", _("changed an e-mail text")
+    USER_CREATED = "user_created", _("created")
+    USER_CHANGED = "user_changed", _("changed")
+    USER_BLOCKED = "user_blocked", _("blocked")
+    USER_UNBLOCKED = "user_unblocked", _("unblocked")
+    USERNAME_SENT = "username_sent", _("sent the username")
+    EMAIL_CHANGE_ASKED = "email_change_asked", _("asked to change the e-mail address")
+    EMAIL_CHANGED = "email_changed", _("changed the e-mail address")
+    INVITATION_SENT = "invitation_sent", _("sent the invitation")
+    INVITATION_OPENED = "invitation_opened", _("opened the invitation")
+    INVITATION_LOCKED = "invitation_locked", _("locked the invitation after wrong codes")
+    INVITATION_ACCEPTED = "invitation_accepted", _("accepted the invitation")
+    INVITATION_REVOKED = "invitation_revoked", _("revoked the invitation")
+    INVITATION_EXPIRED = "invitation_expired", _("let the invitation expire")
+    CODE_SENT = "code_sent", _("had a code sent")
+    CODE_REFUSED = "code_refused", _("typed a wrong code")
+    RIGHTS_CHANGED = "rights_changed", _("changed the rights")
+    SIGNED_IN = "signed_in", _("signed in")
+    SIGNED_OUT = "signed_out", _("signed out")
+    SIGN_IN_REFUSED = "sign_in_refused", _("was refused at signing in")
+    PASSWORD_CHANGED = "password_changed", _("changed the password")
+    PASSWORD_LINK_SENT = "password_link_sent", _("had a link sent for a new password")
+
+
+class Event(models.Model):
+    """One change: who, when, what, on what, old and new. Names are copied and there are no foreign keys."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider_id = models.UUIDField(null=True)
+    at = models.DateTimeField(auto_now_add=True)
+    actor_id = models.UUIDField(null=True)
+    actor_name = models.CharField(max_length=200)
+    on_behalf_of_id = models.UUIDField(null=True)
+    on_behalf_of_name = models.CharField(max_length=200, default="")
+    address = models.GenericIPAddressField(null=True)
+    origin = models.CharField(max_length=10, choices=Origin)
+    verb = models.CharField(max_length=30, choices=Verb)
+    target_kind = models.CharField(max_length=30)
+    target_id = models.UUIDField(null=True)
+    target_name = models.CharField(max_length=200)
+    changes = models.JSONField(default=dict)
+    reason = models.CharField(max_length=500, default="")
+    correlation_id = models.CharField(max_length=36, default="")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["provider_id", "-id"], name="audit_event_provider"),
+            models.Index(fields=["provider_id", "target_id", "-id"], name="audit_event_target"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name} {self.get_verb_display()} {self.target_name}"

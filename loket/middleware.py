@@ -1,0 +1,91 @@
+"""What every request gets: a correlation id, one access line, a language."""
+
+import time
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.signals import got_request_exception
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+
+from loket.ids import uuid7
+
+log = structlog.get_logger("loket.access")
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the caller's network address.
+
+    `X-Forwarded-For` counts only while the hop before it is one of LOKET_TRUSTED_PROXIES.
+    """
+    address = str(request.META.get("REMOTE_ADDR") or "")
+    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    while hops and _is_trusted(address):
+        address = hops.pop()
+    return address if _is_address(address) else ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_trusted(address: str) -> bool:
+    if not _is_address(address):
+        return False
+    return any(ip_address(address) in ip_network(proxy, strict=False) for proxy in settings.LOKET_TRUSTED_PROXIES)
+
+
+def request_context(get_response: GetResponse) -> GetResponse:
+    """Give the request a correlation id and write one access line with the route's name, never its address."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        correlation_id = str(uuid7())
+        request.correlation_id = correlation_id  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
+        started = time.perf_counter()
+        response = get_response(request)
+        match = request.resolver_match
+        log.info(
+            "request",
+            method=request.method if request.method in ("GET", "HEAD", "POST", "OPTIONS") else "other",
+            route=(match.view_name or "unnamed") if match else "none",
+            status=response.status_code,
+            ms=round((time.perf_counter() - started) * 1000),
+        )
+        response["X-Request-ID"] = correlation_id
+        return response
+
+    return middleware
+
+
+def language(get_response: GetResponse) -> GetResponse:
+    """Speak Dutch unless the person chose otherwise; the browser's own language does not decide."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+        code = chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+        with translation.override(code):
+            request.LANGUAGE_CODE = code
+            response = get_response(request)
+            response.headers.setdefault("Content-Language", code)
+        return response
+
+    return middleware
+
+
+def _log_exception(sender: Any, request: HttpRequest | None = None, **kwargs: Any) -> None:
+    """Log an unexpected fault with its traceback and no local values, which may hold secrets."""
+    match = request.resolver_match if request else None
+    structlog.get_logger("loket.fault").error("fault", route=match.view_name if match else "none", exc_info=True)
+
+
+got_request_exception.connect(_log_exception, dispatch_uid="loket.fault")

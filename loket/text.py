@@ -1,0 +1,33 @@
+"""How text is compared, sorted and checked."""
+
+import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+
+def fold(text: str) -> str:
+    """Return `text` without case and diacritics, for sorting and searching: 'Émile' -> 'emile'."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def username_key(username: str) -> str:
+    """Return the key on which usernames are unique: NFC, then casefolded (design section 4, rule 2)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", username).casefold())
+
+
+def refuse_control_characters(text: str) -> None:
+    """Raise ValidationError when `text` has NUL or another control character (Unicode category Cc)."""
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+        raise ValidationError(_("Remove the invisible control characters."), code="control_characters")
+
+
+# Characters that turn the writing direction of what follows them, and so can make a name look like another one.
+_DIRECTION = set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def refuse_direction_marks(text: str) -> None:
+    """Raise ValidationError when `text` has a mark that turns the writing direction."""
+    if _DIRECTION & set(text):
+        raise ValidationError(_("Remove the invisible marks that change the writing direction."), code="direction")
