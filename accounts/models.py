@@ -1,0 +1,242 @@
+"""Who people are: offices, their Microsoft tenants, and the gebruikers AK in three kinds."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import is_password_usable
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
+
+from loket.ids import uuid7
+from loket.text import fold, username_key
+
+_PASSWORD_USABLE = ~Q(password="") & ~Q(password__startswith="!")
+
+
+class Provider(models.Model):
+    """An office: the boundary that nobody sees across."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=100)
+    invitation_days = models.PositiveSmallIntegerField(_("days an invitation is valid"), default=4)
+    established_at = models.DateTimeField(null=True, editable=False)  # when its first administrator got in
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(invitation_days__gte=1, invitation_days__lte=30), name="provider_invitation_days"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ExternalTenant(models.Model):
+    """A Microsoft Entra tenant registered for an office."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="tenants")
+    name = models.CharField(max_length=28)
+    tenant_id = models.UUIDField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "provider"], name="tenant_id_provider"),
+            models.UniqueConstraint(fields=["provider", "tenant_id"], name="tenant_once_per_provider"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LoginMethod(models.TextChoices):
+    """The three kinds of gebruiker AK, labelled as in the seed article."""
+
+    WEBSITE_SSO = "website_sso", _("Via website and SSO")
+    SSO_WEBSERVICE = "sso_webservice", _("SSO/Webservice only")
+    AZURE_AD = "azure_ad", _("Azure AD only")
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    """Questions over many users."""
+
+    def visible_to(self, user: User) -> Self:
+        """Return the users of the office of `user`; everybody else does not exist for him (design rule 1)."""
+        return self.filter(provider_id=user.provider_id)
+
+
+class UserManager(models.Manager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    """Find users; they are made by actions only."""
+
+    def get_by_natural_key(self, username: str) -> User:
+        """Return the user with `username`, compared as usernames are. Raises User.DoesNotExist."""
+        user: User = self.get(username_key=username_key(username))
+        return user
+
+
+class User(AbstractBaseUser):
+    """One person or service account of exactly one office; field limits from domain.md section 2."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="users")
+    login_method = models.CharField(_("Login method"), max_length=20, choices=LoginMethod)
+    username = models.CharField(_("Username"), max_length=50, null=True)
+    username_key = models.CharField(max_length=150, null=True, unique=True, editable=False)
+    initials = models.CharField(_("Initials"), max_length=6)
+    first_name = models.CharField(_("First name"), max_length=28, blank=True)
+    prefix = models.CharField(_("Prefix"), max_length=10, blank=True)
+    last_name = models.CharField(_("Last name"), max_length=25)
+    email = models.EmailField(_("Email"), max_length=255)
+    phone_number = models.CharField(_("Phone number"), max_length=15, blank=True)
+    place_of_employment = models.CharField(_("Place of employment"), max_length=24, blank=True)
+    has_access_to_test_years = models.BooleanField(_("Access to test years"), default=False)
+    access_until = models.DateField(_("Access until"), null=True, blank=True)
+    two_factor_required = models.BooleanField(_("Two-factor required"), default=False)
+    external_tenant = models.ForeignKey(ExternalTenant, on_delete=models.PROTECT, null=True, related_name="users")
+    external_user_id = models.UUIDField(_("Azure AD User ID"), null=True)
+    accepted_at = models.DateTimeField(null=True, editable=False)
+    blocked_at = models.DateTimeField(null=True, editable=False)
+    password_changed_at = models.DateTimeField(null=True, editable=False)
+    session_version = models.PositiveIntegerField(default=1, editable=False)  # raised to end every session
+    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change of the details
+    created_at = models.DateTimeField(auto_now_add=True)
+    sort_name = models.CharField(max_length=60, editable=False)
+    search_text = models.CharField(max_length=600, editable=False)
+
+    objects = UserManager()
+    USERNAME_FIELD = "username_key"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "provider"], name="user_id_provider"),
+            models.UniqueConstraint(
+                fields=["external_tenant", "external_user_id"],
+                condition=Q(external_user_id__isnull=False),
+                name="user_external_identity_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(username__isnull=True, username_key__isnull=True)
+                | Q(username__isnull=False, username_key__isnull=False),
+                name="user_username_with_key",
+            ),
+            models.CheckConstraint(
+                condition=(
+                    Q(login_method="website_sso", external_tenant=None, external_user_id=None)
+                    & (
+                        Q(accepted_at=None, username=None) & ~_PASSWORD_USABLE
+                        | Q(accepted_at__isnull=False, username__isnull=False) & _PASSWORD_USABLE
+                    )
+                )
+                | Q(
+                    _PASSWORD_USABLE,
+                    login_method="sso_webservice",
+                    external_tenant=None,
+                    external_user_id=None,
+                    username__isnull=False,
+                    accepted_at__isnull=False,
+                )
+                | Q(
+                    ~_PASSWORD_USABLE,
+                    login_method="azure_ad",
+                    external_tenant__isnull=False,
+                    external_user_id__isnull=False,
+                    username__isnull=False,
+                    accepted_at__isnull=False,
+                ),
+                name="user_kind_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(two_factor_required=False) | Q(login_method="website_sso"),
+                name="user_two_factor_website_only",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["provider", "sort_name", "id"], name="user_by_name"),
+            models.Index(fields=["provider", "email", "id"], name="user_by_email"),
+            models.Index(fields=["provider", "username_key", "id"], name="user_by_username"),
+            models.Index(fields=["provider", "last_login", "id"], name="user_by_last_login"),
+            models.Index(models.functions.Lower("email"), name="user_by_address"),
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the user with the columns that follow from others."""
+        self.derive()
+        super().save(*args, **kwargs)
+
+    def derive(self) -> None:
+        """Fill the columns for sorting, searching and uniqueness; bulk creation calls it itself."""
+        self.username_key = None if self.username is None else username_key(self.username)
+        self.sort_name = fold(f"{self.last_name} {self.prefix} {self.initials}")[:60]
+        words = [self.initials, self.first_name, self.prefix, self.last_name, self.username or "", self.email]
+        self.search_text = fold(" ".join(words))[:600]
+
+    @property
+    def full_name(self) -> str:
+        """The name as in a sentence: 'P. de Boer'."""
+        return " ".join(part for part in (self.initials, self.prefix, self.last_name) if part)
+
+    @property
+    def list_name(self) -> str:
+        """The name as in a list: 'Boer, P. de'."""
+        rest = " ".join(part for part in (self.initials, self.prefix) if part)
+        return f"{self.last_name}, {rest}"
+
+    @property
+    def badge(self) -> str:
+        """One or two letters that stand for the person."""
+        return (self.initials[:1] + self.last_name[:1]).upper()
+
+    @property
+    def is_website_user(self) -> bool:
+        """Whether this is the kind that is invited and signs in on the login page."""
+        return self.login_method == LoginMethod.WEBSITE_SSO
+
+    def has_ended(self, on: date | None = None) -> bool:
+        """Return whether the last day of access lies before `on` (default: today in the office's time zone)."""
+        return self.access_until is not None and self.access_until < (on or timezone.localdate())
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Whether some door is open at all: accepted, not blocked, not ended."""
+        return self.accepted_at is not None and self.blocked_at is None and not self.has_ended()
+
+    @property
+    def misses_second_factor(self) -> bool:
+        """Whether rights rest because a required second factor is not there; no factor can be enrolled yet."""
+        return self.two_factor_required
+
+    @property
+    def is_effective(self) -> bool:
+        """Whether rights have effect now (design section 4, rule 4)."""
+        return self.may_sign_in and not self.misses_second_factor
+
+    @property
+    def has_password(self) -> bool:
+        """Whether a usable password is stored."""
+        return is_password_usable(self.password) and bool(self.password)
+
+    def get_session_auth_hash(self) -> str:
+        """Return what a session must carry: it changes with the password and when every session is ended."""
+        return self._session_hash(None)
+
+    def get_session_auth_fallback_hash(self) -> Any:
+        """Yield the same for older signing keys."""
+        from django.conf import settings
+
+        for secret in settings.SECRET_KEY_FALLBACKS:
+            yield self._session_hash(secret)
+
+    def _session_hash(self, secret: str | None) -> str:
+        value = f"{self.password}:{self.session_version}"
+        return salted_hmac("accounts.User.session", value, secret=secret, algorithm="sha256").hexdigest()

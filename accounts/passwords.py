@@ -1,0 +1,88 @@
+"""How passwords are hashed and what a good one is."""
+
+import threading
+import unicodedata
+from functools import cache
+
+from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
+from django.contrib.auth.password_validation import CommonPasswordValidator
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from loket.text import fold
+
+MINIMUM, MAXIMUM = 8, 255
+_two_at_a_time = threading.BoundedSemaphore(2)
+
+
+class Argon2id(Argon2PasswordHasher):
+    """Argon2id with 19 MiB, two passes and one lane (design section 4, rule 7)."""
+
+    time_cost = 2
+    memory_cost = 19 * 1024
+    parallelism = 1
+
+
+@cache
+def _nobodys_hash() -> str:
+    return make_password("nobody has this password")
+
+
+def verify(password: str, stored: str | None) -> bool:
+    """Return whether `password` belongs to the hash `stored`; without a usable one the same work is done for nothing.
+
+    Exactly one verification is spent, at most two run at a time in a process.
+    """
+    usable = stored is not None and stored.startswith("argon2")
+    with _two_at_a_time:
+        matches = check_password(password, stored if usable else _nobodys_hash())
+    return matches and usable
+
+
+def hashed(password: str) -> str:
+    """Return the hash to store for `password`."""
+    with _two_at_a_time:
+        return make_password(password)
+
+
+def classes(password: str) -> int:
+    """Return how many of the four classes occur: capital, small letter, digit, anything else (seed article)."""
+    return sum(
+        (
+            any(char.isupper() for char in password),
+            any(char.islower() for char in password),
+            any(char.isdigit() for char in password),
+            any(not unicodedata.category(char).startswith("L") and not char.isdigit() for char in password),
+        )
+    )
+
+
+def check(password: str, *, about: list[str]) -> None:
+    """Check a new password: 8-255 characters, three of four classes, not common, not like the person's own data.
+
+    `about` holds names, address and username. Raises ValidationError with every fault found.
+    """
+    faults = []
+    if not MINIMUM <= len(password) <= MAXIMUM:
+        faults.append(ValidationError(_("Use 8 to 255 characters."), code="length"))
+    if "\x00" in password:
+        faults.append(ValidationError(_("Remove the invisible control characters."), code="control_characters"))
+    if classes(password) < 3:
+        message = _("Use at least three of these four: capital letter, small letter, digit, special character.")
+        faults.append(ValidationError(message, code="classes"))
+    try:
+        CommonPasswordValidator().validate(password)
+    except ValidationError:
+        faults.append(ValidationError(_("Many people use this password. Choose another one."), code="common"))
+    if _is_like(password, about):
+        message = _("This looks like your name, username or e-mail address. Choose another password.")
+        faults.append(ValidationError(message, code="similar"))
+    if faults:
+        raise ValidationError(faults)
+
+
+def _is_like(password: str, about: list[str]) -> bool:
+    """Tell whether a name makes up the better part of the password."""
+    folded = fold(password)
+    words = {fold(word) for text in about for word in [text, *text.replace("@", " ").replace(".", " ").split()]}
+    return any(len(word) >= 4 and word in folded and len(word) * 2 >= len(folded) for word in words)

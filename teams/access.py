@@ -1,0 +1,75 @@
+"""Who may open a page: every view says so with one of three marks, and a view without one does not open."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from teams import rights
+from teams.rights import Right
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class OfficeRequest(HttpRequest):
+    """A request of somebody who signed in."""
+
+    user: User  # type: ignore[assignment]
+    rights: frozenset[Right]
+    correlation_id: str
+
+
+def public(view: View) -> View:
+    """Mark a page that anybody may open."""
+    view.rule = "public"  # type: ignore[attr-defined]
+    return view
+
+
+def signed_in(view: View) -> View:
+    """Mark a page that everybody may open who signed in, whatever his rights."""
+    view.rule = "signed_in"  # type: ignore[attr-defined]
+    return view
+
+
+def requires(right: Right) -> Callable[[View], View]:
+    """Mark a page that needs `right`."""
+
+    def mark(view: View) -> View:
+        view.rule = right  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+class AccessMiddleware:
+    """Refuse what its mark does not allow: default deny (design section 4)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        """Return a redirect to the login page for a stranger; raise PermissionDenied for a missing right."""
+        rule = getattr(view, "rule", None)
+        if rule is None:
+            raise ImproperlyConfigured(f"{view.__module__}.{view.__name__} does not say who may open it")
+        if rule == "public":
+            return None
+        user = request.user
+        if not isinstance(user, User):
+            query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+            return HttpResponseRedirect(f"{reverse('signin:login')}?{query}".rstrip("?"))
+        request.rights = rights.effective_rights(user)  # type: ignore[attr-defined]
+        if rule != "signed_in" and rule not in request.rights:  # type: ignore[attr-defined]
+            raise PermissionDenied(_("You miss the right “%(right)s”.") % {"right": rule.label})
+        return None

@@ -1,0 +1,28 @@
+"""The menu, in Classic's order, with only what the person may open."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from teams.rights import Right
+
+
+def menu(request: HttpRequest) -> dict[str, Any]:
+    """Return `menu`: groups of {title, entries: [{title, url, current, count}]}."""
+    held = getattr(request, "rights", None)
+    if held is None:
+        return {}
+    pages = [
+        (_("Overview"), _("Today"), reverse("home"), None),
+        (_("Teams and users"), _("Users AK"), reverse("accounts:list"), Right.VIEW_USERS),
+        (_("Provider data"), _("Office"), reverse("accounts:office"), Right.MANAGE_PROVIDER),
+        (_("Provider data"), _("E-mail texts"), reverse("invitations:text"), Right.MANAGE_PROVIDER),
+    ]
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for group, title, url, right in pages:
+        if right is None or right in held:
+            current = request.path == url or (url != "/" and request.path.startswith(url))
+            groups.setdefault(group, []).append({"title": title, "url": url, "current": current, "count": None})
+    return {"menu": [{"title": title, "entries": entries} for title, entries in groups.items()]}
