@@ -1,0 +1,192 @@
+"""Changes to offices and their people. Every function takes who does it as `by` and leaves an event."""
+
+from datetime import date
+from typing import Any, TypedDict
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import passwords
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from loket.text import username_key
+from teams import rights
+from teams.rights import Right
+
+
+class Details(TypedDict, total=False):
+    """What an office says about a person; the limits are those of the model's fields."""
+
+    initials: str
+    first_name: str
+    prefix: str
+    last_name: str
+    email: str
+    phone_number: str
+    place_of_employment: str
+    has_access_to_test_years: bool
+    access_until: date | None
+    two_factor_required: bool
+
+
+class Stale(Exception):
+    """Somebody else changed the person since the form was opened."""
+
+
+def lock_provider(provider_id: UUID) -> Provider:
+    """Return the office with its row locked until the end of the transaction, so that rule 6 can be checked."""
+    return Provider.objects.select_for_update().get(pk=provider_id)
+
+
+@transaction.atomic
+def create_provider(name: str, *, by: Actor) -> Provider:
+    """Make an office called `name`, still without people."""
+    provider = Provider.objects.create(name=name)
+    record(Verb.PROVIDER_CREATED, provider, by=by, provider_id=provider.pk, changes={"name": [None, name]})
+    return provider
+
+
+@transaction.atomic
+def create_webservice_user(
+    provider: Provider, *, details: Details, username: str, password: str, by: Actor, user_id: UUID | None = None
+) -> User:
+    """Make a user "Alleen via SSO/Webservice"; the office chooses username and password (seed article).
+
+    Raises PermissionDenied without the right to manage users, ValidationError when the username is taken or the
+    password is too weak.
+    """
+    rights.require(by, Right.MANAGE_USERS)
+    passwords.check(password, about=[username, details["email"]])
+    user = User(provider=provider, login_method=LoginMethod.SSO_WEBSERVICE, username=username, **details)
+    user.password, user.password_changed_at = passwords.hashed(password), timezone.now()
+    return _store_new(user, user_id, by)
+
+
+@transaction.atomic
+def create_azure_user(
+    provider: Provider,
+    *,
+    details: Details,
+    username: str,
+    tenant: ExternalTenant,
+    external_user_id: UUID,
+    by: Actor,
+    user_id: UUID | None = None,
+) -> User:
+    """Make a user "Alleen via Azure AD": no password, signs in at Microsoft only (seed article).
+
+    Raises PermissionDenied without the right to manage users, ValidationError when the username is taken.
+    """
+    rights.require(by, Right.MANAGE_USERS)
+    user = User(provider=provider, login_method=LoginMethod.AZURE_AD, username=username, **details)
+    user.external_tenant, user.external_user_id = tenant, external_user_id
+    user.set_unusable_password()
+    return _store_new(user, user_id, by)
+
+
+def _store_new(user: User, user_id: UUID | None, by: Actor) -> User:
+    if user_id is not None:
+        user.pk = user_id
+    require_free_username(user.username or "")
+    user.accepted_at = timezone.now()
+    user.save(force_insert=True)
+    record(Verb.USER_CREATED, user, by=by, provider_id=user.provider_id, changes=_shown(user))
+    return user
+
+
+def require_free_username(username: str) -> None:
+    """Raise ValidationError when another user, of whatever office, has this username."""
+    if User.objects.filter(username_key=username_key(username)).exists():
+        raise ValidationError(_("This username is taken. Choose another one."), code="taken")
+
+
+def unusable_password() -> str:
+    """Return what is stored for somebody who has no password."""
+    return make_password(None)
+
+
+def _shown(user: User) -> dict[str, list[Any]]:
+    """Return the details of a new person as an event shows them."""
+    names = [*Details.__annotations__, "login_method", "username"]
+    values = {name: getattr(user, name) for name in names}
+    return {name: [None, _plain(value)] for name, value in values.items() if value not in ("", None, False)}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+@transaction.atomic
+def edit(user: User, *, details: Details, version: int, by: Actor) -> User:
+    """Change the details of a person, his address excepted (see invitations and `email` changes).
+
+    `version` is the one the form was opened with. Raises Stale when somebody else was first, PermissionDenied without
+    the right or on oneself for what decides about access, LastAdministrator when an end date would leave the office
+    without one.
+    """
+    rights.require(by, Right.MANAGE_USERS)
+    provider = lock_provider(user.provider_id)
+    user = User.objects.select_for_update().get(pk=user.pk)
+    if user.version != version:
+        raise Stale
+    changes = {
+        name: [_plain(getattr(user, name)), _plain(value)]
+        for name, value in details.items()
+        if getattr(user, name) != value
+    }
+    if not changes:
+        return user
+    if {"two_factor_required", "access_until"} & changes.keys():
+        rights.require_authority_over(by, user)
+    for name in changes:
+        setattr(user, name, details[name])  # type: ignore[literal-required]
+    user.version += 1
+    user.save()
+    rights.require_administrator(provider)
+    record(Verb.USER_CHANGED, user, by=by, provider_id=provider.pk, changes=changes)
+    return user
+
+
+@transaction.atomic
+def block(user: User, *, by: Actor) -> bool:
+    """Block a person: every session ends at once, rights rest. Return False when he was blocked already.
+
+    Raises PermissionDenied on oneself or without authority, LastAdministrator when nobody would be left.
+    """
+    rights.require(by, Right.MANAGE_USERS)
+    rights.require_authority_over(by, user)
+    provider = lock_provider(user.provider_id)
+    user.refresh_from_db(from_queryset=User.objects.select_for_update())
+    if user.blocked_at is not None:
+        return False
+    user.blocked_at = timezone.now()
+    user.session_version += 1
+    user.version += 1
+    user.save()
+    rights.require_administrator(provider)
+    record(Verb.USER_BLOCKED, user, by=by, provider_id=provider.pk)
+    return True
+
+
+@transaction.atomic
+def unblock(user: User, *, by: Actor) -> bool:
+    """Give a blocked person access again, with the same credentials. Return False when he was not blocked.
+
+    Raises PermissionDenied on oneself or over somebody with more rights.
+    """
+    rights.require(by, Right.MANAGE_USERS)
+    rights.require_authority_over(by, user)
+    user.refresh_from_db(from_queryset=User.objects.select_for_update())
+    if user.blocked_at is None:
+        return False
+    user.blocked_at = None
+    user.version += 1
+    user.save()
+    record(Verb.USER_UNBLOCKED, user, by=by, provider_id=user.provider_id)
+    return True
