@@ -1,0 +1,123 @@
+"""How people come in: the mailed link with its sealed phone number, and the code sent to that phone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Provider, User
+from loket.ids import uuid7
+from outbox.models import Message
+
+CODE_MINUTES = 10
+TRIES_PER_CODE = 5
+TRIES_IN_ALL = 15
+CODES_AN_HOUR = 3
+CODES_IN_ALL = 10
+
+
+class Invitation(models.Model):
+    """The one invitation of a person; sending it again gives this row a new token and period.
+
+    The token stands only in the mail. The phone number is sealed with a key derived from it, so that neither this
+    table nor the application's own key can give the number away (design section 4, rule 7).
+    """
+
+    class State(models.TextChoices):
+        """What became of it."""
+
+        OPEN = "open", _("open")
+        ACCEPTED = "accepted", _("accepted")
+        REVOKED = "revoked", _("revoked")
+        EXPIRED = "expired", _("expired")
+        LOCKED = "locked", _("locked")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE)
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="invitation")
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    token_hash = models.CharField(max_length=64, unique=True)
+    sealed_phone = models.BinaryField(null=True)
+    email = models.EmailField(max_length=255)
+    subject = models.CharField(max_length=512, blank=True)  # empty: the office's own text
+    body = models.TextField(max_length=6000, blank=True)
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="+")
+    sent_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    opened_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="open", sealed_phone__isnull=False)
+                | ~Q(state="open") & Q(sealed_phone__isnull=True),
+                name="invitation_phone_while_open",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(state="open"), name="invitation_open_until"),
+            models.Index(fields=["provider", "sent_at"], name="invitation_sent"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def seal_context(self) -> str:
+        """What the sealed number is bound to: moved to another row, address or period it cannot be read."""
+        return f"invitation:{self.pk}:{self.email}:{self.expires_at.isoformat()}"
+
+    def is_open(self, now: datetime | None = None) -> bool:
+        """Return whether the link still works."""
+        return self.state == self.State.OPEN and (now or timezone.now()) < self.expires_at
+
+    def code_pause(self, now: datetime | None = None) -> timedelta | None:
+        """Return how long no further code is sent: None if one may be sent now, `timedelta.max` if never again."""
+        now = now or timezone.now()
+        sent = list(self.codes.order_by("-sent_at").values_list("sent_at", flat=True))
+        if len(sent) >= CODES_IN_ALL:
+            return timedelta.max
+        if len(sent) >= CODES_AN_HOUR and sent[CODES_AN_HOUR - 1] > now - timedelta(hours=1):
+            return sent[CODES_AN_HOUR - 1] + timedelta(hours=1) - now
+        return None
+
+    def wrong_tries(self) -> int:
+        """Return how many wrong codes were typed since the invitation was sent."""
+        return self.codes.aggregate(sum=models.Sum("wrong_tries"))["sum"] or 0
+
+
+class InvitationCode(models.Model):
+    """One six-digit code: good for ten minutes, five tries and the browser that asked for it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="codes")
+    code_hash = models.CharField(max_length=64)
+    browser_hash = models.CharField(max_length=64)
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="+")
+    sent_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    wrong_tries = models.PositiveSmallIntegerField(default=0)
+    verified_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.invitation_id} {self.sent_at:%Y-%m-%d %H:%M}"
+
+    def is_usable(self, now: datetime | None = None) -> bool:
+        """Return whether it can still be typed."""
+        alive = (now or timezone.now()) < self.expires_at
+        return alive and self.verified_at is None and self.wrong_tries < TRIES_PER_CODE
+
+
+class InvitationText(models.Model):
+    """The office's own text of the invitation mail; without a row the product's text is used."""
+
+    provider = models.OneToOneField(Provider, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    subject = models.CharField(_("Subject"), max_length=512)
+    body = models.TextField(_("Text"), max_length=6000)
+
+    def __str__(self) -> str:
+        return self.subject
