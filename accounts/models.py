@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import is_password_usable
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from loket.ids import uuid7
 from loket.text import fold, username_key
 
+NEVER = Value(datetime(1, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())  # before every moment, for sorting
 _PASSWORD_USABLE = ~Q(password="") & ~Q(password__startswith="!")
 
 
@@ -160,10 +162,10 @@ class User(AbstractBaseUser):
         ]
         indexes = [
             models.Index(fields=["provider", "sort_name", "id"], name="user_by_name"),
-            models.Index(fields=["provider", "email", "id"], name="user_by_email"),
-            models.Index(fields=["provider", "username_key", "id"], name="user_by_username"),
-            models.Index(fields=["provider", "last_login", "id"], name="user_by_last_login"),
-            models.Index(models.functions.Lower("email"), name="user_by_address"),
+            models.Index("provider", Lower("email"), "id", name="user_by_email"),
+            models.Index("provider", Coalesce("username_key", Value("")), "id", name="user_by_username"),
+            models.Index("provider", Coalesce("last_login", NEVER), "id", name="user_by_last_login"),
+            models.Index(Lower("email"), name="user_by_address"),
         ]
 
     def __str__(self) -> str:
@@ -240,3 +242,16 @@ class User(AbstractBaseUser):
     def _session_hash(self, secret: str | None) -> str:
         value = f"{self.password}:{self.session_version}"
         return salted_hmac("accounts.User.session", value, secret=secret, algorithm="sha256").hexdigest()
+
+
+class EmailChange(models.Model):
+    """A new address of somebody who can sign in, until it is confirmed from that address (design section 4, rule 5)."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="email_change")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE)
+    email = models.EmailField(max_length=255)
+    token_hash = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.email

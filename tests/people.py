@@ -1,0 +1,39 @@
+"""People for the tests, made without any action so that an action can be the thing that is tested."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from accounts import passwords
+from accounts.models import LoginMethod, Provider, User
+from teams.models import IndividualRight
+from teams.rights import Right
+
+PASSWORD = "Zonnebloem-42"
+_hashes: dict[str, str] = {}
+
+
+def hash_of(password: str) -> str:
+    """Return a stored form of `password`, hashed once in a run."""
+    if password not in _hashes:
+        _hashes[password] = passwords.hashed(password)
+    return _hashes[password]
+
+
+def make_user(provider: Provider, *rights: Right, **fields: Any) -> User:
+    """Make a website user who accepted; `fields` override, `rights` become individual rights."""
+    values: dict[str, Any] = {
+        "login_method": LoginMethod.WEBSITE_SSO,
+        "initials": "A.",
+        "last_name": "Jansen",
+        "email": "a.jansen@devries.example",
+        "accepted_at": timezone.now(),
+        "password": hash_of(PASSWORD),
+        "password_changed_at": timezone.now(),
+    }
+    values |= fields
+    if "username" not in values:
+        values["username"] = f"{values['initials']}{values['last_name']}".lower()
+    user = User.objects.create(provider=provider, **values)
+    IndividualRight.objects.bulk_create(IndividualRight(provider=provider, user=user, right=right) for right in rights)
+    return user
