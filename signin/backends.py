@@ -10,7 +10,7 @@ from accounts.models import User
 class EffectiveUserBackend(BaseBackend):
     """Load the person of a session; somebody who was blocked or whose access ended is nobody at once."""
 
-    def get_user(self, user_id: UUID) -> User | None:  # type: ignore[override]
+    def get_user(self, user_id: UUID) -> User | None:
         """Return the person, with the office, or None."""
         user = User.objects.select_related("provider").filter(pk=user_id).first()
         return user if user is not None and user.may_sign_in else None

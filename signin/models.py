@@ -1,0 +1,55 @@
+"""What signing in keeps: counters of tries, and links for a new password."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import Provider, User
+from loket.ids import uuid7
+
+
+class Throttle(models.Model):
+    """How many tries somebody spent under one limit, as the moment at which all of them are back (see `throttle`)."""
+
+    key = models.CharField(max_length=64, primary_key=True)  # a keyed hash: who tried cannot be read
+    full_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key[:8]
+
+
+class ResetRequest(models.Model):
+    """An address somebody typed because of a forgotten password, until the worker has looked whose it is."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    sealed_email = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @property
+    def seal_context(self) -> str:
+        """What the address is bound to: moved to another row it cannot be read."""
+        return f"reset request:{self.pk}"
+
+
+class PasswordReset(models.Model):
+    """A mailed link with which one person may choose a new password, once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_resets")
+    token_hash = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    def is_open(self, now: datetime | None = None) -> bool:
+        """Return whether the link works at `now` (default: this moment) for somebody who may use the login page."""
+        in_time = self.expires_at > (now or timezone.now())
+        return in_time and self.user.is_website_user and self.user.may_sign_in

@@ -1,0 +1,20 @@
+"""Opening a browser session."""
+
+from django.contrib.auth import login
+from django.db import transaction
+from django.http import HttpRequest
+
+from accounts.models import User
+from audit.actions import record
+from audit.actors import on_page
+from audit.models import Verb
+
+
+@transaction.atomic
+def start(request: HttpRequest, user: User) -> None:
+    """Open a browser session for `user` under a new session key, note the moment and record it.
+
+    Whoever calls this has made sure that it is really `user`.
+    """
+    login(request, user)
+    record(Verb.SIGNED_IN, user, by=on_page(request, user), provider_id=user.provider_id)

@@ -1,0 +1,85 @@
+"""Limits on tries, kept in the database: the generic cell rate algorithm (GCRA, ITU-T I.371).
+
+A limit lets `burst` tries through at once and gives one back each `every`. A key needs one row and one statement; no
+try is lost or counted twice however many arrive together. Call `charge` outside a transaction: what fails later must
+not give the try back.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import ngettext
+
+from loket import sealing
+from signin.models import Throttle
+
+_PURPOSE = "throttle"
+# full_at is when every try is back; a try moves it `every` ahead and is refused when that is too far from now.
+_CHARGE = """
+INSERT INTO signin_throttle AS kept (key, full_at) VALUES (%(key)s, %(now)s + %(every)s)
+ON CONFLICT (key) DO UPDATE SET full_at = greatest(kept.full_at, %(now)s) + %(every)s
+WHERE greatest(kept.full_at, %(now)s) + %(every)s <= %(now)s + %(every)s * %(burst)s
+RETURNING full_at
+"""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`burst` tries at once, one regained each `every`; `name` keeps the keys of two limits apart."""
+
+    name: str
+    burst: int
+    every: timedelta
+
+
+class Throttled(Exception):
+    """Too many tries; the next one is let through after `wait`."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(wait)
+        self.wait = wait
+
+    def __str__(self) -> str:
+        minutes = max(1, math.ceil(self.wait / timedelta(minutes=1)))
+        return ngettext(
+            "Too many tries. Try again in %(minutes)d minute.",
+            "Too many tries. Try again in %(minutes)d minutes.",
+            minutes,
+        ) % {"minutes": minutes}
+
+
+def charge(limit: Limit, key: str) -> None:
+    """Spend one try of `key` under `limit`. Raises Throttled, and spends nothing, when none is left."""
+    now = timezone.now()
+    hashed = _hashed(limit, key)
+    values: dict[str, str | int | datetime | timedelta]
+    values = {"key": hashed, "now": now, "every": limit.every, "burst": limit.burst}
+    with connection.cursor() as cursor:
+        cursor.execute(_CHARGE, values)
+        if cursor.fetchone() is not None:
+            return
+    full_at = Throttle.objects.filter(key=hashed).values_list("full_at", flat=True).first() or now
+    raise Throttled(max(full_at + limit.every - limit.burst * limit.every - now, timedelta(0)))
+
+
+def forgive(limit: Limit, key: str) -> None:
+    """Give every try of `key` under `limit` back."""
+    Throttle.objects.filter(key=_hashed(limit, key)).delete()
+
+
+def network(address: str) -> str:
+    """Return the key of a network address: an IPv6 one by its /64, of which one subscriber has all addresses."""
+    if not address:
+        return ""
+    parsed = ip_address(address)
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(parsed.ipv4_mapped or IPv6Network((int(parsed), 64), strict=False))
+
+
+def _hashed(limit: Limit, key: str) -> str:
+    return sealing.keyed_hash(f"{limit.name}:{key}", purpose=_PURPOSE)
