@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import outbox.actions
+import outbox.letters
 from accounts import passwords
 from accounts.actions import Details, lock_provider, require_free_username, unusable_password
 from accounts.models import LoginMethod, Provider, User
@@ -126,7 +127,7 @@ def _send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
         to=user.email,
         subject=mail.subject,
         text=mail.body,
-        html=texts.as_html(mail.body),
+        html=outbox.letters.as_html(mail.body),
         provider_id=user.provider_id,
         user_id=user.pk,
         sender_name=user.provider.name,

@@ -6,8 +6,6 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.utils import formats, timezone
-from django.utils.html import escape, urlize
-from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -96,12 +94,3 @@ def fill(text: Text, user: User, *, link: str, expires_at: datetime) -> Text:
     lines = [re.sub(r" {2,}", " ", line) for line in replaced(body).splitlines()]
     plain = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
     return Text(re.sub(r"\s+", " ", replaced(text.subject)).strip(), plain)
-
-
-def as_html(body: str) -> str:
-    """Return the filled body as HTML paragraphs with a clickable link; whatever the office typed is escaped."""
-    paragraphs = [
-        urlize(escape(part), nofollow=False).replace("\n", "<br>") for part in body.strip().split("\n\n")
-    ]
-    style = "font:16px/24px system-ui,sans-serif;color:#16202a;max-width:36em"
-    return mark_safe(f'<div style="{style}">' + "".join(f"<p>{part}</p>" for part in paragraphs) + "</div>")  # noqa: S308

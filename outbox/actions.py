@@ -37,7 +37,9 @@ def queue_mail(
 ) -> Message:
     """Queue a mail in the transaction of the caller; it is not sent after `expires_at`."""
     body = Body(to=to, subject=subject, text=text, html=html, sender_name=sender_name)
-    return _queue(Message(channel=Message.Channel.MAIL, kind=kind, recipient=to), body, provider_id, user_id, expires_at)
+    return _queue(
+        Message(channel=Message.Channel.MAIL, kind=kind, recipient=to), body, provider_id, user_id, expires_at
+    )
 
 
 def queue_sms(
