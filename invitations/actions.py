@@ -1,12 +1,11 @@
-"""Inviting, sending again, revoking, opening, proving the phone, accepting."""
+"""What the office does with invitations: inviting, sending again, revoking, and the text of the mail."""
 
-
-import secrets
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -14,39 +13,28 @@ from django.utils.translation import gettext as _
 
 import outbox.actions
 import outbox.letters
-from accounts import passwords
-from accounts.actions import Details, lock_provider, require_free_username, unusable_password
+from accounts.actions import Details, Stale, lock_provider, unusable_password
 from accounts.models import LoginMethod, Provider, User
 from audit.actions import record
-from audit.actors import Actor, Origin, scheduled
+from audit.actors import Actor, scheduled
 from audit.models import Verb
 from invitations import texts
-from invitations.models import (
-    CODE_MINUTES,
-    TRIES_IN_ALL,
-    Invitation,
-    InvitationCode,
-    InvitationText,
-)
+from invitations.models import Invitation, InvitationText
 from invitations.texts import Text
 from loket import sealing
+from outbox.models import Message
 from teams import rights
 from teams.rights import Right
 
-_CODE = "invitation code"
-_BROWSER = "invitation browser"
-
-
-class Paused(Exception):
-    """No further code is sent for `wait`; `timedelta.max` means: not before the invitation is sent again."""
-
-    def __init__(self, wait: timedelta) -> None:
-        super().__init__(wait)
-        self.wait = wait
-
 
 class NotOpen(Exception):
-    """The invitation was accepted, revoked, sent again, locked or has expired."""
+    """The invitation was accepted, revoked, sent again, locked or has expired, or there never was one."""
+
+
+def _require(by: Actor, right: Right, provider: Provider) -> None:
+    rights.require(by, right)
+    if by.user is not None and by.user.provider_id != provider.pk:
+        raise PermissionDenied(_("This is not your office."))
 
 
 @transaction.atomic
@@ -63,14 +51,17 @@ def invite(
 
     `mobile_number` is E.164 and is kept only sealed, in the invitation. `user_id` names the decision: the same one
     twice, as by a double click, makes one user. Raises PermissionDenied without the right to manage users,
-    ValidationError when the office sent too many invitations in an hour.
+    ValidationError when the text is refused or the office sent too many invitations in an hour.
     """
-    rights.require(by, Right.MANAGE_USERS)
+    _require(by, Right.MANAGE_USERS, provider)
+    if text is not None:
+        texts.check(text.subject, text.body)
     provider = lock_provider(provider.pk)
-    if user_id is not None and (known := User.objects.filter(pk=user_id, provider=provider).first()):
+    known: User | None = User.objects.filter(pk=user_id, provider=provider, invitation__isnull=False).first()
+    if known is not None:
         return known
     user = User(provider=provider, login_method=LoginMethod.WEBSITE_SSO, password=unusable_password(), **details)
-    if user_id is not None:
+    if user_id is not None and not User.objects.filter(pk=user_id).exists():
         user.pk = user_id
     user.save(force_insert=True)
     record(Verb.USER_CREATED, user, by=by, provider_id=provider.pk, changes={"email": [None, user.email]})
@@ -86,26 +77,37 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor) -> None:
     """Send the invitation again: new link, full period, the old link dead; the address may change.
 
     Raises NotOpen when it was accepted meanwhile, PermissionDenied without authority over the person, ValidationError
-    when the office sent too many invitations in an hour.
+    when the person is blocked or the office sent too many invitations in an hour.
     """
     rights.require(by, Right.MANAGE_USERS)
     rights.require_authority_over(by, user)
     lock_provider(user.provider_id)
-    invitation = _locked(user)
+    invitation = lock(user.pk)
+    user = invitation.user
     if invitation.state == Invitation.State.ACCEPTED:
         raise NotOpen
+    if user.blocked_at is not None or user.has_ended():
+        message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
+        raise ValidationError(message % {"name": user.full_name}, code="no_access")
     outbox.actions.cancel(invitation.message)
-    if email != invitation.user.email:
-        changes = {"email": [invitation.user.email, email]}
-        invitation.user.email = email
-        invitation.user.version += 1
-        invitation.user.save()
+    if email != user.email:
+        changes = {"email": [user.email, email]}
+        user.email = email
+        user.version += 1
+        user.save()
         record(Verb.EMAIL_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
     _send(invitation, mobile_number, by)
 
 
-def _locked(user: User) -> Invitation:
-    return Invitation.objects.select_for_update(of=("self",)).select_related("user__provider", "message").get(user=user)
+def lock(user_id: UUID) -> Invitation:
+    """Return the invitation of a person as it is now, both locked until the end of the transaction.
+
+    Whoever needs the office's row as well locks that one first. Raises NotOpen when the person was never invited.
+    """
+    rows = Invitation.objects.select_for_update(of=("self", "user")).select_related("user__provider", "message")
+    if (invitation := rows.filter(user_id=user_id).first()) is None:
+        raise NotOpen
+    return invitation
 
 
 def _send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
@@ -134,6 +136,7 @@ def _send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
         expires_at=invitation.expires_at,
     )
     if not invitation._state.adding:
+        cancel_codes(invitation)
         invitation.codes.all().delete()
     invitation.save()
     record(Verb.INVITATION_SENT, user, by=by, provider_id=user.provider_id, changes={"email": [None, user.email]})
@@ -149,14 +152,19 @@ def text_for(invitation: Invitation) -> Text:
 def office_text(provider: Provider) -> Text:
     """Return the office's own text, else the product's."""
     own = InvitationText.objects.filter(provider=provider).first()
-    return Text(own.subject, own.body) if own else Text(texts.DEFAULT_SUBJECT, texts.DEFAULT_BODY)
+    return Text(own.subject, own.body) if own else texts.STANDARD
 
 
 def require_room_for_sms(provider: Provider) -> None:
     """Raise ValidationError when the office sent LOKET_SMS_PER_HOUR invitations in the last hour (SMS pumping)."""
-    since = timezone.now() - timedelta(hours=1)
-    if Invitation.objects.filter(provider=provider, sent_at__gt=since).count() >= settings.LOKET_SMS_PER_HOUR:
+    if sent_this_hour(provider.pk, "invitation") >= settings.LOKET_SMS_PER_HOUR:
         raise ValidationError(_("Your office sent many invitations this hour. Try again later."), code="cap")
+
+
+def sent_this_hour(provider_id: UUID, kind: str) -> int:
+    """Return how many messages of this kind the office queued in the last hour, those sent again included."""
+    since = timezone.now() - timedelta(hours=1)
+    return Message.objects.filter(provider_id=provider_id, kind=kind, created_at__gt=since).count()
 
 
 @transaction.atomic
@@ -164,20 +172,26 @@ def revoke(user: User, *, by: Actor) -> None:
     """Take the invitation back: the link is dead and the number gone. Raises NotOpen when it was accepted."""
     rights.require(by, Right.MANAGE_USERS)
     rights.require_authority_over(by, user)
-    invitation = _locked(user)
+    lock_provider(user.provider_id)
+    invitation = lock(user.pk)
     if invitation.state in (Invitation.State.ACCEPTED, Invitation.State.REVOKED):
         raise NotOpen
     outbox.actions.cancel(invitation.message)
-    _close(invitation, Invitation.State.REVOKED)
+    close(invitation, Invitation.State.REVOKED)
     record(Verb.INVITATION_REVOKED, user, by=by, provider_id=user.provider_id)
 
 
-def _close(invitation: Invitation, state: Invitation.State) -> None:
-    """End the invitation: the sealed number goes, and codes that are still queued with it."""
-    for code in invitation.codes.select_related("message"):
-        outbox.actions.cancel(code.message)
+def close(invitation: Invitation, state: Invitation.State) -> None:
+    """End the invitation, whose row is locked: the sealed number goes, and the codes that are still queued with it."""
+    cancel_codes(invitation)
     invitation.state, invitation.sealed_phone = state, None
     invitation.save(update_fields=["state", "sealed_phone"])
+
+
+def cancel_codes(invitation: Invitation) -> None:
+    """Take back the codes of this invitation that were not sent yet."""
+    for code in invitation.codes.select_related("message"):
+        outbox.actions.cancel(code.message)
 
 
 def expire_due() -> int:
@@ -188,120 +202,47 @@ def expire_due() -> int:
             state=Invitation.State.OPEN, expires_at__lte=timezone.now()
         )
         for invitation in due.select_related("user", "message")[:500]:
-            _close(invitation, Invitation.State.EXPIRED)
+            close(invitation, Invitation.State.EXPIRED)
             by = scheduled("expire_invitations")
             record(Verb.INVITATION_EXPIRED, invitation.user, by=by, provider_id=invitation.provider_id)
             closed += 1
     return closed
 
 
-def phone_ending(invitation: Invitation, *, token: str) -> str:
-    """Return the last two digits of the number; only the holder of the token can read them."""
-    sealed = bytes(invitation.sealed_phone or b"")
-    return sealing.unseal_with_token(sealed, token=token, context=invitation.seal_context).decode()[-2:]
+@transaction.atomic
+def save_text(provider: Provider, *, text: Text, before: Text, by: Actor) -> None:
+    """Make `text` the office's own text of the invitation.
 
-
-def _reload_open(invitation: Invitation) -> Invitation:
-    fresh = _locked(invitation.user)
-    if fresh.token_hash != invitation.token_hash or not fresh.is_open():
-        raise NotOpen
-    return fresh
-
-
-def _invitee(invitation: Invitation, address: str) -> Actor:
-    return Actor(origin=Origin.PAGE, name=invitation.user.full_name, user=invitation.user, address=address)
+    `before` is the text that stood there when the form was opened. Raises Stale when another one stands there now,
+    PermissionDenied without the right to manage the office, ValidationError when a placeholder is wrong.
+    """
+    _require(by, Right.MANAGE_PROVIDER, provider)
+    texts.check(text.subject, text.body)
+    provider = lock_provider(provider.pk)
+    if office_text(provider) != before:
+        raise Stale
+    if text == before:
+        return
+    InvitationText.objects.update_or_create(provider=provider, defaults={"subject": text.subject, "body": text.body})
+    _record_text(provider, before, text, by)
 
 
 @transaction.atomic
-def send_code(invitation: Invitation, *, token: str, browser: str, address: str) -> None:
-    """Send a new six-digit code to the sealed number; it works only in the browser that holds `browser`.
+def restore_text(provider: Provider, *, by: Actor) -> bool:
+    """Go back to the product's text; return False when the office had none of its own.
 
-    Raises Paused after three in an hour or ten in all, NotOpen when the invitation ended meanwhile.
+    Raises PermissionDenied without the right to manage the office.
     """
-    invitation = _reload_open(invitation)
-    if (wait := invitation.code_pause()) is not None:
-        raise Paused(wait)
-    context = invitation.seal_context
-    number = sealing.unseal_with_token(bytes(invitation.sealed_phone or b""), token=token, context=context).decode()
-    code, expires_at = f"{secrets.randbelow(10**6):06d}", timezone.now() + timedelta(minutes=CODE_MINUTES)
-    message = outbox.actions.queue_sms(
-        kind="code",
-        to=number,
-        text=_("%(code)s is your code for Loket of %(office)s. It is valid for 10 minutes.")
-        % {"code": code, "office": invitation.user.provider.name},
-        provider_id=invitation.provider_id,
-        user_id=invitation.user_id,
-        expires_at=expires_at,
-    )
-    row = InvitationCode(invitation=invitation, message=message, expires_at=expires_at)
-    row.code_hash = sealing.keyed_hash(f"{row.pk}:{code}", purpose=_CODE)
-    row.browser_hash = sealing.keyed_hash(browser, purpose=_BROWSER)
-    row.save(force_insert=True)
-    by = _invitee(invitation, address)
-    if invitation.opened_at is None:
-        invitation.opened_at = timezone.now()
-        invitation.save(update_fields=["opened_at"])
-        record(Verb.INVITATION_OPENED, invitation.user, by=by, provider_id=invitation.provider_id)
-    record(Verb.CODE_SENT, invitation.user, by=by, provider_id=invitation.provider_id)
+    _require(by, Right.MANAGE_PROVIDER, provider)
+    provider = lock_provider(provider.pk)
+    before = office_text(provider)
+    deleted, _by_model = InvitationText.objects.filter(provider=provider).delete()
+    if deleted:
+        _record_text(provider, before, texts.STANDARD, by)
+    return bool(deleted)
 
 
-@transaction.atomic
-def try_code(invitation: Invitation, *, code: str, browser: str, address: str) -> bool:
-    """Return whether `code` is the last one sent to this browser; a wrong one is counted.
-
-    After five wrong tries the code is dead, after fifteen in all the invitation is locked until it is sent again.
-    Raises NotOpen when the invitation ended meanwhile.
-    """
-    invitation = _reload_open(invitation)
-    row = invitation.codes.order_by("-sent_at").first()
-    mine = row is not None and sealing.keyed_hash_matches(browser, row.browser_hash, purpose=_BROWSER)
-    if row is None or not mine or not row.is_usable():
-        return False
-    if sealing.keyed_hash_matches(f"{row.pk}:{code}", row.code_hash, purpose=_CODE):
-        row.verified_at = timezone.now()
-        row.save(update_fields=["verified_at"])
-        return True
-    row.wrong_tries += 1
-    row.save(update_fields=["wrong_tries"])
-    by = _invitee(invitation, address)
-    record(Verb.CODE_REFUSED, invitation.user, by=by, provider_id=invitation.provider_id)
-    if invitation.wrong_tries() >= TRIES_IN_ALL:
-        _close(invitation, Invitation.State.LOCKED)
-        record(Verb.INVITATION_LOCKED, invitation.user, by=by, provider_id=invitation.provider_id)
-    return False
-
-
-def has_proved_phone(invitation: Invitation, *, browser: str) -> bool:
-    """Return whether this browser typed the right code within the last hour."""
-    since = timezone.now() - timedelta(hours=1)
-    rows = invitation.codes.filter(verified_at__gt=since)
-    return any(sealing.keyed_hash_matches(browser, row.browser_hash, purpose=_BROWSER) for row in rows)
-
-
-@transaction.atomic
-def accept(invitation: Invitation, *, browser: str, username: str, password: str, address: str) -> User:
-    """Give the invited person the username and password he chose; return him, ready to be signed in.
-
-    Raises NotOpen when the invitation ended meanwhile or this browser did not prove the phone, ValidationError when
-    the username was taken meanwhile or the password is refused.
-    """
-    invitation = _reload_open(invitation)
-    if not has_proved_phone(invitation, browser=browser):
-        raise NotOpen
-    user = invitation.user
-    if user.blocked_at is not None or user.has_ended():
-        raise NotOpen
-    passwords.check(password, about=[user.initials, user.last_name, user.first_name, user.email, username])
-    provider = lock_provider(user.provider_id)
-    require_free_username(username)
-    user.username, user.password = username, passwords.hashed(password)
-    user.accepted_at = user.password_changed_at = timezone.now()
-    user.version += 1
-    user.save()
-    _close(invitation, Invitation.State.ACCEPTED)
-    if provider.established_at is None and rights.has_administrator(provider):
-        provider.established_at = user.accepted_at
-        provider.save(update_fields=["established_at"])
-    by = _invitee(invitation, address)
-    record(Verb.INVITATION_ACCEPTED, user, by=by, provider_id=user.provider_id, changes={"username": [None, username]})
-    return user
+def _record_text(provider: Provider, old: Text, new: Text, by: Actor) -> None:
+    changes: dict[str, list[Any]] = {"subject": [old.subject, new.subject], "body": [old.body, new.body]}
+    changes = {name: pair for name, pair in changes.items() if pair[0] != pair[1]}
+    record(Verb.TEXT_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)

@@ -53,8 +53,7 @@ class Invitation(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(state="open", sealed_phone__isnull=False)
-                | ~Q(state="open") & Q(sealed_phone__isnull=True),
+                condition=Q(state="open", sealed_phone__isnull=False) | ~Q(state="open") & Q(sealed_phone__isnull=True),
                 name="invitation_phone_while_open",
             )
         ]
@@ -74,6 +73,10 @@ class Invitation(models.Model):
     def is_open(self, now: datetime | None = None) -> bool:
         """Return whether the link still works."""
         return self.state == self.State.OPEN and (now or timezone.now()) < self.expires_at
+
+    def admits(self) -> bool:
+        """Return whether the link works and the invited person is not blocked meanwhile, nor past the last day."""
+        return self.is_open() and self.user.blocked_at is None and not self.user.has_ended()
 
     def code_pause(self, now: datetime | None = None) -> timedelta | None:
         """Return how long no further code is sent: None if one may be sent now, `timedelta.max` if never again."""
@@ -105,6 +108,11 @@ class InvitationCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.invitation_id} {self.sent_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def tries_left(self) -> int:
+        """How often another code may be typed before this one is dead."""
+        return max(0, TRIES_PER_CODE - self.wrong_tries)
 
     def is_usable(self, now: datetime | None = None) -> bool:
         """Return whether it can still be typed."""

@@ -2,40 +2,31 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils import formats, timezone
+from django.urls import reverse
+from django.utils import formats, timezone, translation
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from accounts.models import User
+from accounts.models import Provider, User
 
-LINK = "UitnodigingLink"
-PLACEHOLDERS = (
-    "GebruikerVoorletters",
-    "GebruikerVoorvoegsel",
-    "GebruikerAchternaam",
-    "ProviderNaam",
-    LINK,
-    "GeldigTot",
-    "TwoFactorTekst",
-)
+LINK, TWO_FACTOR_TEXT = "UitnodigingLink", "TwoFactorTekst"
+PLACEHOLDERS: dict[str, str | Promise] = {  # with what each stands for
+    "GebruikerVoorletters": gettext_lazy("initials of the invited person"),
+    "GebruikerVoorvoegsel": gettext_lazy("prefix of the name, such as “de”"),
+    "GebruikerAchternaam": gettext_lazy("last name"),
+    "ProviderNaam": gettext_lazy("name of your office"),
+    LINK: gettext_lazy("the link; it cannot be left out"),
+    "GeldigTot": gettext_lazy("day and time until which the link is valid"),
+    TWO_FACTOR_TEXT: gettext_lazy("paragraph about two-factor, only if it is required"),
+}
 _PLACEHOLDER = re.compile(r"\{([^{}\s]*)\}")
+_EXAMPLE = "dit-is-een-voorbeeld"  # stands where the token of a real link does
 
-DEFAULT_SUBJECT = "Uitnodiging voor Loket van {ProviderNaam}"
-DEFAULT_BODY = """\
-Beste {GebruikerVoorletters} {GebruikerVoorvoegsel} {GebruikerAchternaam},
-
-Je bent uitgenodigd om in te loggen bij Loket van {ProviderNaam}. Open de link en vul de code in die we naar je mobiel sturen. Daarna kies je zelf een gebruikersnaam en een wachtwoord.
-
-{UitnodigingLink}
-
-De link is geldig tot {GeldigTot}.
-
-{TwoFactorTekst}
-
-Met vriendelijke groet,
-{ProviderNaam}"""
 TWO_FACTOR = (
     "Inloggen gaat met two-factor authenticatie. Houd je telefoon bij de hand:"
     " je richt het in zodra je de uitnodiging hebt geaccepteerd."
@@ -50,47 +41,68 @@ class Text:
     body: str
 
 
+STANDARD = Text(
+    "Uitnodiging voor Loket van {ProviderNaam}",
+    "Beste {GebruikerVoorletters} {GebruikerVoorvoegsel} {GebruikerAchternaam},\n\n"
+    "Je bent uitgenodigd om in te loggen bij Loket van {ProviderNaam}. Open de link en vul de code in die we naar je"
+    " mobiel sturen. Daarna kies je zelf een gebruikersnaam en een wachtwoord.\n\n"
+    "{UitnodigingLink}\n\n"
+    "De link is geldig tot {GeldigTot}.\n\n"
+    "{TwoFactorTekst}\n\n"
+    "Met vriendelijke groet,\n{ProviderNaam}",
+)
+
+
 def check(subject: str, body: str) -> None:
     """Raise ValidationError, by field, for an unknown placeholder or a missing link."""
-    faults: dict[str, list[str]] = {}
+    faults: dict[str, list[ValidationError]] = {"subject": [], "body": []}
     for field, text in (("subject", subject), ("body", body)):
-        unknown = sorted(set(_PLACEHOLDER.findall(text)) - set(PLACEHOLDERS))
-        if unknown:
+        if unknown := sorted(set(_PLACEHOLDER.findall(text)) - set(PLACEHOLDERS)):
             names = ", ".join("{" + name + "}" for name in unknown)
-            faults.setdefault(field, []).append(_("There is no placeholder %(names)s.") % {"names": names})
+            message = _("There is no placeholder %(names)s.") % {"names": names}
+            faults[field].append(ValidationError(message, code="placeholder"))
     if "{" + LINK + "}" in subject:
-        faults.setdefault("subject", []).append(_("The link belongs in the text, not in the subject."))
-    if any(char in subject for char in "\r\n"):
-        faults.setdefault("subject", []).append(_("The subject is one line."))
+        message = _("The link belongs in the text, not in the subject.")
+        faults["subject"].append(ValidationError(message, code="link_in_subject"))
+    if len(subject.splitlines()) > 1:
+        faults["subject"].append(ValidationError(_("The subject is one line."), code="one_line"))
     if "{" + LINK + "}" not in body:
-        faults.setdefault("body", []).append(
-            _("Put {UitnodigingLink} in the text. Without the link nobody can accept the invitation.")
-        )
-    if faults:
-        raise ValidationError(faults)
+        message = _("Put {UitnodigingLink} in the text. Without the link nobody can accept the invitation.")
+        faults["body"].append(ValidationError(message, code="no_link"))
+    if any(faults.values()):
+        raise ValidationError({field: found for field, found in faults.items() if found})
 
 
 def fill(text: Text, user: User, *, link: str, expires_at: datetime) -> Text:
     """Return `text` with every placeholder replaced once; a name that looks like a placeholder stays as it is.
 
-    When two-factor is required and the text has no place for it, the paragraph is put at the end.
+    When two-factor is required and the text has no place for it, the paragraph is put at the end. `user` need not be
+    stored, but has an office. The moment is in Dutch whatever language the sender reads: so is the text.
     """
-    until = formats.date_format(timezone.localtime(expires_at), r"l j F Y \o\m H:i")
+    with translation.override(settings.LANGUAGE_CODE):
+        until = formats.date_format(timezone.localtime(expires_at), r"l j F Y \o\m H:i")
     two_factor = TWO_FACTOR if user.two_factor_required else ""
-    values = dict(
-        zip(
-            PLACEHOLDERS,
-            (user.initials, user.prefix, user.last_name, user.provider.name, link, until, two_factor),
-            strict=True,
-        )
-    )
+    filled = (user.initials, user.prefix, user.last_name, user.provider.name, link, until, two_factor)
+    values = dict(zip(PLACEHOLDERS, filled, strict=True))
 
     def replaced(template: str) -> str:
         return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
 
     body = text.body
-    if two_factor and "{TwoFactorTekst}" not in body:
-        body += "\n\n{TwoFactorTekst}"
-    lines = [re.sub(r" {2,}", " ", line) for line in replaced(body).splitlines()]
+    if two_factor and "{" + TWO_FACTOR_TEXT + "}" not in body:
+        body += "\n\n{" + TWO_FACTOR_TEXT + "}"
+    lines = [re.sub(r" {2,}", " ", line).rstrip(" ") for line in replaced(body).splitlines()]
     plain = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
     return Text(re.sub(r"\s+", " ", replaced(text.subject)).strip(), plain)
+
+
+def example(text: Text, user: User, provider: Provider) -> Text:
+    """Return `text` as `user`, who need not be stored, would get it from `provider`, with a link that opens nothing."""
+    user.provider = provider
+    link = settings.LOKET_URL + reverse("invitations:enter", args=[_EXAMPLE])
+    return fill(text, user, link=link, expires_at=timezone.now() + timedelta(days=provider.invitation_days))
+
+
+def somebody() -> User:
+    """Return an invented person, of whom two-factor is required, to show a text with."""
+    return User(initials="P.", prefix="de", last_name="Boer", two_factor_required=True)

@@ -1,0 +1,182 @@
+"""What the invited person does: having a code sent, proving the phone with it, accepting."""
+
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+import outbox.actions
+from accounts import passwords
+from accounts.actions import lock_provider, require_free_username
+from accounts.models import User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from invitations.actions import NotOpen, close, lock, sent_this_hour
+from invitations.models import CODE_MINUTES, TRIES_IN_ALL, Invitation, InvitationCode
+from loket import sealing
+from teams import rights
+
+_CODE = "invitation code"
+_BROWSER = "invitation browser"
+PROOF_LASTS = timedelta(hours=1)
+
+
+class Paused(Exception):
+    """No further code is sent for `wait`; `timedelta.max` means: not before the invitation is sent again."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(wait)
+        self.wait = wait
+
+
+def phone_ending(invitation: Invitation, *, token: str) -> str:
+    """Return the last two digits of the number. Raises sealing.Unreadable unless `token` is that of the invitation."""
+    return _number(invitation, token)[-2:]
+
+
+def _number(invitation: Invitation, token: str) -> str:
+    sealed = bytes(invitation.sealed_phone or b"")
+    return sealing.unseal_with_token(sealed, token=token, context=invitation.seal_context).decode()
+
+
+def code_of(invitation: Invitation, *, browser: str) -> InvitationCode | None:
+    """Return the last code that was sent to this browser, whether it can still be typed or not."""
+    for row in invitation.codes.order_by("-sent_at", "-id"):
+        if _is_of(row, browser):
+            return row
+    return None
+
+
+def _is_of(row: InvitationCode, browser: str) -> bool:
+    return sealing.keyed_hash_matches(browser, row.browser_hash, purpose=_BROWSER)
+
+
+def has_proved_phone(invitation: Invitation, *, browser: str) -> bool:
+    """Return whether this browser typed the right code within the last hour."""
+    rows = invitation.codes.filter(verified_at__gt=timezone.now() - PROOF_LASTS)
+    return any(_is_of(row, browser) for row in rows)
+
+
+def pause(invitation: Invitation) -> timedelta | None:
+    """Return how long no code is sent: None if one may be sent now, `timedelta.max` if not before the office acts.
+
+    Beside the invitation's own limits an office has LOKET_SMS_PER_HOUR codes in an hour (SMS pumping).
+    """
+    if (wait := invitation.code_pause()) is not None:
+        return wait
+    if sent_this_hour(invitation.provider_id, "code") >= settings.LOKET_SMS_PER_HOUR:
+        return timedelta(hours=1)
+    return None
+
+
+def _lock_open(invitation: Invitation) -> Invitation:
+    fresh = lock(invitation.user_id)
+    if fresh.token_hash != invitation.token_hash or not fresh.admits():
+        raise NotOpen
+    return fresh
+
+
+@transaction.atomic
+def send_code(invitation: Invitation, *, token: str, browser: str, by: Actor, after: str | None = None) -> None:
+    """Send a new six-digit code to the sealed number; it works only in the browser that holds `browser`.
+
+    `after` is the id of this browser's last code as the page knew it, "" for none: when there is a newer one the
+    button was pressed twice and nothing is sent. Raises Paused after three in an hour or ten in all, or when the office
+    had too many sent; NotOpen when the invitation ended meanwhile.
+    """
+    invitation = _lock_open(invitation)
+    last = code_of(invitation, browser=browser)
+    if after is not None and last is not None and after != str(last.pk):
+        return
+    if (wait := pause(invitation)) is not None:
+        raise Paused(wait)
+    _queue_code(invitation, _number(invitation, token), browser)
+    if invitation.opened_at is None:
+        invitation.opened_at = timezone.now()
+        invitation.save(update_fields=["opened_at"])
+        record(Verb.INVITATION_OPENED, invitation.user, by=by, provider_id=invitation.provider_id)
+    record(Verb.CODE_SENT, invitation.user, by=by, provider_id=invitation.provider_id)
+
+
+def _queue_code(invitation: Invitation, number: str, browser: str) -> None:
+    code, expires_at = f"{secrets.randbelow(10**6):06d}", timezone.now() + timedelta(minutes=CODE_MINUTES)
+    message = outbox.actions.queue_sms(
+        kind="code",
+        to=number,
+        text=_("%(code)s is your code for Loket of %(office)s. It is valid for 10 minutes.")
+        % {"code": code, "office": invitation.user.provider.name},
+        provider_id=invitation.provider_id,
+        user_id=invitation.user_id,
+        expires_at=expires_at,
+    )
+    row = InvitationCode(invitation=invitation, message=message, expires_at=expires_at)
+    row.code_hash = sealing.keyed_hash(f"{row.pk}:{code}", purpose=_CODE)
+    row.browser_hash = sealing.keyed_hash(browser, purpose=_BROWSER)
+    row.save(force_insert=True)
+
+
+@transaction.atomic
+def try_code(invitation: Invitation, *, code: str, browser: str, by: Actor) -> bool:
+    """Return whether `code` is the last one sent to this browser; a wrong one is counted.
+
+    After five wrong tries the code is dead, after fifteen in all the invitation is locked until it is sent again.
+    A browser without a living code is told False and nothing is counted. Raises NotOpen when the invitation ended.
+    """
+    invitation = _lock_open(invitation)
+    row = code_of(invitation, browser=browser)
+    if row is None or not row.is_usable():
+        return False
+    if sealing.keyed_hash_matches(f"{row.pk}:{code}", row.code_hash, purpose=_CODE):
+        row.verified_at = timezone.now()
+        row.save(update_fields=["verified_at"])
+        return True
+    row.wrong_tries += 1
+    row.save(update_fields=["wrong_tries"])
+    record(Verb.CODE_REFUSED, invitation.user, by=by, provider_id=invitation.provider_id)
+    if invitation.wrong_tries() >= TRIES_IN_ALL:
+        close(invitation, Invitation.State.LOCKED)
+        record(Verb.INVITATION_LOCKED, invitation.user, by=by, provider_id=invitation.provider_id)
+    return False
+
+
+@transaction.atomic
+def accept(invitation: Invitation, *, browser: str, username: str, password: str, by: Actor) -> User:
+    """Give the invited person the username and password he chose; return him, ready to be signed in.
+
+    Raises NotOpen when the invitation ended meanwhile or this browser did not prove the phone, ValidationError when
+    the username was taken meanwhile (code "taken") or the password is refused.
+    """
+    if not has_proved_phone(invitation, browser=browser):
+        raise NotOpen
+    user = invitation.user
+    passwords.check(password, about=[user.initials, user.last_name, user.first_name, user.email, username])
+    hashed = passwords.hashed(password)  # before any row is locked: it takes long
+    provider = lock_provider(invitation.provider_id)
+    invitation = _lock_open(invitation)
+    if not has_proved_phone(invitation, browser=browser):
+        raise NotOpen
+    user = invitation.user
+    user.username, user.password = username, hashed
+    user.accepted_at = user.password_changed_at = timezone.now()
+    user.version += 1
+    _save_with_free_username(user, username)
+    close(invitation, Invitation.State.ACCEPTED)
+    if provider.established_at is None and rights.has_administrator(provider):
+        provider.established_at = user.accepted_at
+        provider.save(update_fields=["established_at"])
+    record(Verb.INVITATION_ACCEPTED, user, by=by, provider_id=user.provider_id, changes={"username": [None, username]})
+    return user
+
+
+def _save_with_free_username(user: User, username: str) -> None:
+    require_free_username(username)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:
+        require_free_username(username)  # somebody took it between the two
+        raise
