@@ -1,26 +1,34 @@
-"""Putting messages in the outbox and taking them out again. Sending is the worker's."""
+"""Putting messages in the outbox, taking them back, and what becomes of them.
+
+A message is sent in two transactions (`take`, `deliver`): the first counts the attempt, the second holds the row while
+the message goes out and writes what came of it. A process that dies in between loses nothing, and a message that kills
+the process is stopped, because its attempts stay counted.
+"""
 
 import json
-from datetime import datetime
-from typing import TypedDict
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from loket import sealing
-from outbox.models import Message
+from outbox import sending
+from outbox.models import Body, Message
 
 WAKE = "outbox"  # the channel on which the worker listens
-
-
-class Body(TypedDict, total=False):
-    """What is sealed: everything that is nobody's business, the number of an SMS included."""
-
-    to: str
-    subject: str
-    text: str
-    html: str
-    sender_name: str
+PAUSES = (
+    timedelta(seconds=30),
+    timedelta(minutes=2),
+    timedelta(minutes=10),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=6),
+    timedelta(hours=12),
+)
+MAX_ATTEMPTS = len(PAUSES) + 1
+GRACE = timedelta(seconds=5)  # a taken message is due again so much later, times its attempts, if its worker dies
 
 
 def queue_mail(
@@ -62,14 +70,93 @@ def _queue(
     return message
 
 
+@transaction.atomic
 def cancel(message: Message) -> bool:
     """Take a message back that was not sent yet; return whether that was in time.
 
     It waits for a sending that is under way, and returns False when that one went out.
     """
-    locked = Message.objects.select_for_update().get(pk=message.pk)
+    locked = Message.objects.select_for_update(no_key=True).get(pk=message.pk)
     if not locked.is_waiting:
         return False
-    locked.state, locked.sealed_body = Message.State.CANCELLED, None
-    locked.save(update_fields=["state", "sealed_body"])
+    _end(locked, Message.State.CANCELLED)
+    return True
+
+
+@transaction.atomic
+def take(channel: Message.Channel) -> Message | None:
+    """Return the message of `channel` whose turn it is with this attempt counted, or None when nothing is due.
+
+    It comes back without a body when its time is over or its attempts are used up: then it is not to be delivered.
+    """
+    now = timezone.now()
+    message = (
+        Message.objects.waiting()
+        .select_for_update(skip_locked=True, no_key=True)
+        .filter(channel=channel, due__lte=now)
+        .order_by("due")
+        .first()
+    )
+    if message is None:
+        return None
+    if message.expires_at is not None and message.expires_at <= now:
+        _end(message, Message.State.EXPIRED)
+    elif message.attempts >= MAX_ATTEMPTS:
+        _end(message, Message.State.FAILED, error="the worker stopped at every attempt")
+    else:
+        message.attempts += 1
+        message.due = now + GRACE * message.attempts
+        message.save(update_fields=["attempts", "due"])
+    return message
+
+
+@transaction.atomic
+def deliver(taken: Message) -> Message | None:
+    """Send a message that `take` returned; return it with its new state, or None when it is no longer ours to send."""
+    message = (
+        Message.objects.waiting().select_for_update(no_key=True).filter(pk=taken.pk, attempts=taken.attempts).first()
+    )
+    if message is None:
+        return None
+    try:
+        message.esp_id = sending.send(message)
+    except sending.SendingError as error:
+        _put_off(message, error)
+    else:
+        message.sent_at = timezone.now()
+        _end(message, Message.State.SENT)
+    return message
+
+
+def _put_off(message: Message, error: sending.SendingError) -> None:
+    """Plan the next attempt; there is none after a final refusal, the last attempt or the message's own end."""
+    if error.permanent or message.attempts >= MAX_ATTEMPTS:
+        _end(message, Message.State.FAILED, error=str(error))
+        return
+    message.due = timezone.now() + PAUSES[message.attempts - 1]
+    if message.expires_at is not None and message.due >= message.expires_at:
+        _end(message, Message.State.FAILED, error=str(error))
+        return
+    message.state, message.error = Message.State.DEFERRED, str(error)
+    message.save(update_fields=["state", "error", "due"])
+
+
+def _end(message: Message, state: Message.State, *, error: str = "") -> None:
+    message.state, message.error, message.sealed_body = state, error, None
+    message.save(update_fields=["state", "error", "sealed_body", "sent_at", "esp_id"])
+
+
+@transaction.atomic
+def bounce(*, message_id: UUID | None, esp_id: str, reason: str) -> bool:
+    """Note that a mail that was sent did not arrive, because the mail provider says so; return whether it was known.
+
+    `message_id` is our own name for it, else `esp_id` the provider's. It waits for a sending that is under way.
+    """
+    if message_id is None and not esp_id:
+        return False
+    name = Q(pk=message_id) if message_id is not None else Q(esp_id=esp_id)
+    message = Message.objects.select_for_update(no_key=True).filter(name, channel=Message.Channel.MAIL).first()
+    if message is None or message.state != Message.State.SENT:
+        return False
+    _end(message, Message.State.BOUNCED, error=sending.reason(reason, to=message.recipient))
     return True

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import json
+from typing import TypedDict, cast
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from loket import sealing
 from loket.ids import uuid7
+
+
+class Body(TypedDict, total=False):
+    """What is sealed: everything that is nobody's business, the number of an SMS included."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+    sender_name: str
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Messages, asked for by what is to be done with them."""
+
+    def waiting(self) -> MessageQuerySet:
+        """Return those that are still to be sent."""
+        return self.filter(state__in=[Message.State.QUEUED, Message.State.DEFERRED])
 
 
 class Message(models.Model):
@@ -46,6 +68,8 @@ class Message(models.Model):
     esp_id = models.CharField(max_length=255, blank=True)  # what the mail provider calls it in its webhooks
     error = models.CharField(max_length=200, blank=True)  # why it failed, without address or content
 
+    objects = MessageQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.CheckConstraint(
@@ -73,6 +97,10 @@ class Message(models.Model):
     def went_wrong(self) -> bool:
         """Whether it will never arrive, as far as anybody knows."""
         return self.state in (self.State.FAILED, self.State.BOUNCED)
+
+    def body(self) -> Body:
+        """Return what is to be sent. Raises sealing.Unreadable, also once the body is gone."""
+        return cast(Body, json.loads(sealing.unseal(bytes(self.sealed_body or b""), context=self.seal_context)))
 
     @property
     def seal_context(self) -> str:

@@ -1,0 +1,71 @@
+"""The demo's mailbox: every mail and SMS that was "sent" is a line of postvak.jsonl in LOKET_DATA_DIR."""
+
+import fcntl
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils import timezone
+
+
+class Delivered(TypedDict):
+    """One delivered mail or SMS; `at` is ISO 8601 in UTC."""
+
+    channel: str
+    to: str
+    subject: str
+    text: str
+    html: str
+    state: str
+    at: str
+
+
+class EmailBackend(BaseEmailBackend):
+    """Delivers mail into the mailbox."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        """Deliver each mail; return how many."""
+        for mail in email_messages:
+            html = next((str(part[0]) for part in getattr(mail, "alternatives", []) if part[1] == "text/html"), "")
+            _deliver("mail", to=", ".join(mail.recipients()), subject=str(mail.subject), text=str(mail.body), html=html)
+        return len(email_messages)
+
+
+def deliver_sms(*, to: str, text: str) -> None:
+    """Deliver an SMS into the mailbox."""
+    _deliver("sms", to=to, subject="", text=text, html="")
+
+
+def delivered() -> list[Delivered]:
+    """Return what the mailbox holds, newest first; a line that a killed process left torn is passed over."""
+    try:
+        lines = _path().read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    found: list[Delivered] = []
+    for line in reversed(lines):
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def _path() -> Path:
+    return Path(settings.LOKET_DATA_DIR) / "postvak.jsonl"
+
+
+def _deliver(channel: str, *, to: str, subject: str, text: str, html: str) -> None:
+    at = timezone.now().isoformat()
+    entry = Delivered(channel=channel, to=to, subject=subject, text=text, html=html, state="sent", at=at)
+    _path().parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(_path(), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        size = file.seek(0, os.SEEK_END)
+        torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+        file.write((b"\n" if torn else b"") + json.dumps(entry).encode() + b"\n")

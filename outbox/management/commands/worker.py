@@ -1,0 +1,39 @@
+"""`manage.py worker`: sends mail and SMS and does what has to be done regularly."""
+
+import signal
+from queue import SimpleQueue
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+import invitations.actions
+from outbox.worker import Job, Worker, send_due
+
+JOBS = (Job(invitations.actions.expire_due, every=60),)
+
+
+class Command(BaseCommand):
+    """Run until SIGTERM or Ctrl-C."""
+
+    help = "Send the mail and SMS of the outbox and run the periodic jobs, until SIGTERM or Ctrl-C."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare what may be asked."""
+        parser.add_argument("--once", action="store_true", help="do what is due now and stop")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Work."""
+        if options["once"]:
+            for job in JOBS:
+                job.function()
+            send_due()
+            return
+        asked: SimpleQueue[int] = SimpleQueue()  # unlike an Event it may be touched by a signal's handler
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda received, _frame: asked.put(received))
+        worker = Worker(JOBS)
+        worker.start()
+        asked.get()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)  # the second time stops at once, which loses nothing
+        worker.stop()

@@ -1,0 +1,33 @@
+"""What the mail provider tells later about a mail: anymail's `tracking` signal."""
+
+from typing import Any
+from uuid import UUID
+
+import structlog
+from anymail.signals import AnymailTrackingEvent, EventType
+
+import outbox.actions
+
+# A complaint is about a mail that did arrive, and a delay is not the end of it.
+_DID_NOT_ARRIVE = {EventType.BOUNCED, EventType.REJECTED, EventType.FAILED}
+
+log = structlog.get_logger("loket.outbox")
+
+
+def received(sender: Any, event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
+    """Mark the mail that `event` is about as bounced when it says that it did not arrive."""
+    if event.event_type not in _DID_NOT_ARRIVE:
+        return
+    parts = [event.event_type, event.reject_reason, event.mta_response or event.description]
+    reason = " ".join(str(part) for part in parts if part)
+    metadata = event.metadata if isinstance(event.metadata, dict) else {}
+    name = _uuid(metadata.get("message"))
+    known = outbox.actions.bounce(message_id=name, esp_id=str(event.message_id or ""), reason=reason)
+    log.info("report", id=str(name) if name else None, esp=esp_name, type=event.event_type, known=known)
+
+
+def _uuid(text: Any) -> UUID | None:
+    try:
+        return UUID(str(text))
+    except ValueError:
+        return None

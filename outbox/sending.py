@@ -1,0 +1,123 @@
+"""Sending one message: mail through EMAIL_BACKEND, SMS through the gateway of SMS_URL. Touches no row."""
+
+import re
+import smtplib
+import sys
+from email.headerregistry import Address
+from email.utils import parseaddr
+from urllib.parse import quote, urlsplit
+
+from anymail.exceptions import AnymailError, AnymailInvalidAddress, AnymailRecipientsRefused
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.message import sanitize_address
+
+from outbox import mailbox
+from outbox.models import Body, Message
+
+CONNECT_TIMEOUT, READ_TIMEOUT = 4.0, 6.0  # seconds, of the SMS gateway; EMAIL_TIMEOUT is the mail server's
+_LONGEST_REASON = 150  # characters
+_TELLING = re.compile(r"@|://|\d{4}|\S{25}")  # an address, a link, a number or code, a token
+
+
+class SendingError(Exception):
+    """A message did not go out; the text is a short reason without address or content."""
+
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.permanent = permanent
+
+
+def send(message: Message) -> str:
+    """Send `message` and return what the mail provider calls it, or an empty text.
+
+    Raises SendingError, `permanent` when the recipient was refused for good; everything else may pass.
+    """
+    try:
+        body = message.body()
+        if message.channel == Message.Channel.SMS:
+            _send_sms(message, body)
+            return ""
+        return _send_mail(_mail(message, body), body["to"])
+    except SendingError:
+        raise
+    except Exception as error:  # its text may hold the address or the content
+        raise SendingError(type(error).__name__) from None
+
+
+def reason(text: str, *, to: str = "") -> str:
+    """Return `text` of another system without what could be an address, a number, a link or a token."""
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    name = to.partition("@")[0].lower()
+    words = ["…" if _TELLING.search(word) or (name and name in word.lower()) else word for word in printable.split()]
+    return " ".join(words)[:_LONGEST_REASON]
+
+
+def sender(name: str) -> str:
+    """Return the From of a mail that `name` (an office, or nobody) sends: its name, our address."""
+    display = " ".join("".join(char if char.isprintable() else " " for char in name).split())
+    own_address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    return str(Address(f"{display} via Loket" if display else "Loket", addr_spec=own_address))
+
+
+def _mail(message: Message, body: Body) -> EmailMultiAlternatives:
+    try:
+        sanitize_address(body["to"], "utf-8")
+    except ValueError:
+        raise SendingError("address refused", permanent=True) from None
+    mail = EmailMultiAlternatives(body["subject"], body["text"], sender(body["sender_name"]), [body["to"]])
+    mail.attach_alternative(body["html"], "text/html")
+    if settings.EMAIL_BACKEND.startswith("anymail."):
+        mail.metadata = {"message": str(message.pk)}  # type: ignore[attr-defined]
+    else:  # the same at every attempt, so that a double can be recognised
+        mail.extra_headers["Message-ID"] = f"<{message.pk}@{urlsplit(settings.LOKET_URL).hostname}>"
+    return mail
+
+
+def _send_mail(mail: EmailMultiAlternatives, to: str) -> str:
+    try:
+        sent = mail.send()
+    except smtplib.SMTPRecipientsRefused as error:
+        code, reply = next(iter(error.recipients.values()))
+        raise _answered(code, reply, to=to, permanent=code >= 500) from None
+    except smtplib.SMTPResponseException as error:
+        # A 5xx on the content is final as well (RFC 5321, 4.2.1); one on our own login or address we can repair.
+        permanent = isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
+        raise _answered(error.smtp_code, error.smtp_error, to=to, permanent=permanent) from None
+    except (AnymailRecipientsRefused, AnymailInvalidAddress):
+        raise SendingError("address refused", permanent=True) from None
+    except AnymailError as error:
+        raise SendingError(f"{error.esp_name or 'mail provider'} {error.status_code or 'does not answer'}") from None
+    if not sent:
+        raise SendingError("not sent")
+    identifier = getattr(getattr(mail, "anymail_status", None), "message_id", None)
+    return identifier[:255] if isinstance(identifier, str) else ""
+
+
+def _answered(code: int, reply: bytes | str, *, to: str, permanent: bool) -> SendingError:
+    text = reply.decode("ascii", "replace") if isinstance(reply, bytes) else reply
+    return SendingError(reason(f"{code} {text}", to=to), permanent=permanent)
+
+
+def _send_sms(message: Message, body: Body) -> None:
+    if settings.SMS_URL == "console:":
+        sys.stdout.write(f"SMS {body['to']}: {body['text']}\n")
+        sys.stdout.flush()
+    elif settings.SMS_URL == "demo:":
+        mailbox.deliver_sms(to=body["to"], text=body["text"])
+    else:
+        _send_by_gateway(message, body)
+
+
+def _send_by_gateway(message: Message, body: Body) -> None:
+    from apprise import Apprise  # takes long to import, and only the worker needs it
+
+    gateway = Apprise.instantiate(settings.SMS_URL.replace("{to}", quote(body["to"], safe="")))
+    if gateway is None:
+        raise SendingError("SMS_URL or the number is not understood")
+    gateway.socket_connect_timeout = min(gateway.socket_connect_timeout, CONNECT_TIMEOUT)
+    gateway.socket_read_timeout = min(gateway.socket_read_timeout, READ_TIMEOUT)
+    if "headers" in gateway.template_kwargs:  # json://, xml:// and form://
+        gateway.headers["Idempotency-Key"] = str(message.pk)  # type: ignore[attr-defined]
+    if not gateway.notify(body=body["text"], body_format="text"):
+        raise SendingError("the gateway did not take it")
