@@ -33,6 +33,9 @@ LOGGING: dict[str, Any] = {
         "django.request": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "django.server": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "django.security": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        # These name the number an SMS goes to and the gateway's key; the outbox logs what became of it.
+        "apprise": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        "urllib3": {"handlers": [], "level": "CRITICAL", "propagate": False},
     },
 }
 
