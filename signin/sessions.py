@@ -1,6 +1,6 @@
-"""Opening a browser session."""
+"""Opening and closing a browser session."""
 
-from django.contrib.auth import login
+from django.contrib import auth
 from django.db import transaction
 from django.http import HttpRequest
 
@@ -16,5 +16,12 @@ def start(request: HttpRequest, user: User) -> None:
 
     Whoever calls this has made sure that it is really `user`.
     """
-    login(request, user)
+    auth.login(request, user)
     record(Verb.SIGNED_IN, user, by=on_page(request, user), provider_id=user.provider_id)
+
+
+@transaction.atomic
+def end(request: HttpRequest, user: User) -> None:
+    """Close the browser session of `user` and record it."""
+    auth.logout(request)
+    record(Verb.SIGNED_OUT, user, by=on_page(request, user), provider_id=user.provider_id)

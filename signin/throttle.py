@@ -20,9 +20,9 @@ from signin.models import Throttle
 _PURPOSE = "throttle"
 # full_at is when every try is back; a try moves it `every` ahead and is refused when that is too far from now.
 _CHARGE = """
-INSERT INTO signin_throttle AS kept (key, full_at) VALUES (%(key)s, %(now)s + %(every)s)
-ON CONFLICT (key) DO UPDATE SET full_at = greatest(kept.full_at, %(now)s) + %(every)s
-WHERE greatest(kept.full_at, %(now)s) + %(every)s <= %(now)s + %(every)s * %(burst)s
+INSERT INTO signin_throttle AS kept (key, full_at) VALUES (%(key)s, %(now)s + make_interval(secs => %(every)s))
+ON CONFLICT (key) DO UPDATE SET full_at = greatest(kept.full_at, %(now)s) + make_interval(secs => %(every)s)
+WHERE greatest(kept.full_at, %(now)s) + make_interval(secs => %(every)s) <= %(latest)s
 RETURNING full_at
 """
 
@@ -56,14 +56,15 @@ def charge(limit: Limit, key: str) -> None:
     """Spend one try of `key` under `limit`. Raises Throttled, and spends nothing, when none is left."""
     now = timezone.now()
     hashed = _hashed(limit, key)
-    values: dict[str, str | int | datetime | timedelta]
-    values = {"key": hashed, "now": now, "every": limit.every, "burst": limit.burst}
+    latest = now + limit.burst * limit.every
+    values: dict[str, str | float | datetime]
+    values = {"key": hashed, "now": now, "every": limit.every.total_seconds(), "latest": latest}
     with connection.cursor() as cursor:
         cursor.execute(_CHARGE, values)
         if cursor.fetchone() is not None:
             return
     full_at = Throttle.objects.filter(key=hashed).values_list("full_at", flat=True).first() or now
-    raise Throttled(max(full_at + limit.every - limit.burst * limit.every - now, timedelta(0)))
+    raise Throttled(max(full_at + limit.every - latest, timedelta(0)))
 
 
 def forgive(limit: Limit, key: str) -> None:

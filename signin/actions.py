@@ -1,0 +1,221 @@
+"""Proving who one is with a password, and choosing a new one."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import transaction
+from django.db.models import Q, Value
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils import timezone
+
+import outbox.actions
+from accounts import passwords
+from accounts.actions import Stale
+from accounts.models import LoginMethod, User
+from audit.actions import record
+from audit.actors import Actor, scheduled
+from audit.models import Verb
+from loket import sealing
+from loket.text import username_key
+from outbox.letters import as_html
+from signin import letters, throttle
+from signin.letters import Letter
+from signin.models import PasswordReset, ResetRequest, Throttle
+from signin.throttle import Limit, Throttled
+
+RESET_MINUTES = 60
+LINK = Limit("password link", burst=60, every=timedelta(seconds=5))  # opened, by network address
+PASSWORD = Limit("current password", burst=10, every=timedelta(minutes=1))  # by user
+_ACCOUNT = Limit("sign-in account", burst=10, every=timedelta(minutes=1))  # by username, for browsers that are new
+_DEVICE = Limit("sign-in device", burst=10, every=timedelta(minutes=1))  # by username and browser
+_NETWORK = Limit("sign-in network", burst=50, every=timedelta(seconds=10))  # by network address, for the same
+_ASKING = Limit("forgotten network", burst=10, every=timedelta(minutes=1))
+_ASKED = Limit("forgotten address", burst=3, every=timedelta(minutes=20))
+_MAILED = Limit("forgotten mail", burst=3, every=timedelta(minutes=20))  # by user
+_LONGEST_USERNAME = 50
+_BATCH = 50
+
+
+class NotOpen(Exception):
+    """The link was used, has expired, or its person may not sign in any more."""
+
+
+def prove(username: str, password: str, *, device: str, by: Actor) -> User | None:
+    """Return the website user whose username and password these are, or None with the refusal recorded.
+
+    `device` is what `devices.find` says; `by` is a stranger with his network address. Whatever is wrong, the same
+    statements are run and exactly one password is verified (design section 4, rule 3). Raises Throttled.
+    """
+    possible = len(username) <= _LONGEST_USERNAME and "\x00" not in username
+    key = username_key(username[: _LONGEST_USERNAME + 1])
+    bucket = _DEVICE if device else _ACCOUNT
+    if not device:
+        throttle.charge(_NETWORK, throttle.network(by.address))
+    throttle.charge(bucket, f"{key}:{device}")
+    user: User | None = User.objects.select_related("provider").filter(username_key=key if possible else "").first()
+    bounded = password if len(password) <= passwords.MAXIMUM else ""
+    matches = passwords.verify(bounded, user.password if user else None)
+    refusal = _refusal(user, matches)
+    if user is None or refusal:
+        _record_refusal(user, refusal, by)
+        return None
+    throttle.forgive(bucket, f"{key}:{device}")
+    return user
+
+
+def _refusal(user: User | None, matches: bool) -> str:
+    """Return why `user` does not come in, in one word for the audit trail, or ""."""
+    if user is None:
+        return "unknown"
+    if not user.is_website_user:
+        return "other_kind"
+    if user.blocked_at is not None:
+        return "blocked"
+    if not user.may_sign_in:
+        return "ended"
+    return "" if matches else "wrong_password"
+
+
+@transaction.atomic
+def _record_refusal(user: User | None, refusal: str, by: Actor) -> None:
+    # A guess at nobody leaves an event as well, of no office: writing nothing would tell by its time who exists.
+    target, provider_id = (user, user.provider_id) if user else (User(pk=None), None)
+    record(Verb.SIGN_IN_REFUSED, target, by=by, provider_id=provider_id, reason=refusal)
+
+
+def ask_reset(email: str, *, address: str) -> None:
+    """Note that somebody at the network address `address` forgot the password of an account with `email`.
+
+    It does the same whether or not there is one: the worker finds out. Raises Throttled for the network address only.
+    """
+    throttle.charge(_ASKING, throttle.network(address))
+    try:
+        throttle.charge(_ASKED, email.lower())
+    except Throttled:
+        return
+    request = ResetRequest()
+    request.sealed_email = sealing.seal(email.encode(), context=request.seal_context)
+    request.save(force_insert=True)
+
+
+def expand_reset_requests() -> int:
+    """Mail links to the accounts of the addresses that were asked for; return how many requests were handled.
+
+    A job of the worker; any number of workers may run it at once.
+    """
+    handled = 0
+    while handled < _BATCH and _expand_one():
+        handled += 1
+    return handled
+
+
+@transaction.atomic
+def _expand_one() -> bool:
+    request = ResetRequest.objects.select_for_update(skip_locked=True).order_by("id").first()
+    if request is None:
+        return False
+    try:
+        email = sealing.unseal(bytes(request.sealed_email), context=request.seal_context).decode()
+    except sealing.Unreadable:
+        email = ""  # its key was retired meanwhile: nothing can be done with it
+    for user in _accounts_with(email):
+        try:
+            throttle.charge(_MAILED, str(user.pk))
+        except Throttled:
+            continue
+        _mail_link(user)
+    request.delete()
+    return True
+
+
+def _accounts_with(email: str) -> list[User]:
+    """Return everybody with this address who can use the login page, in one order for all workers."""
+    users = User.objects.alias(address=Lower("email")).filter(
+        Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
+        address=Lower(Value(email)),
+        login_method=LoginMethod.WEBSITE_SSO,
+        accepted_at__isnull=False,
+        blocked_at=None,
+    )
+    return list(users.select_related("provider").order_by("id"))
+
+
+def _mail_link(user: User) -> None:
+    token, expires_at = sealing.new_token(), timezone.now() + timedelta(minutes=RESET_MINUTES)
+    PasswordReset.objects.create(
+        provider=user.provider, user=user, token_hash=sealing.token_hash(token), expires_at=expires_at
+    )
+    link = settings.LOKET_URL + reverse("signin:reset_enter", args=[token])
+    _mail("password_link", user, letters.password_link(user, link=link, minutes=RESET_MINUTES), expires_at)
+    record(Verb.PASSWORD_LINK_SENT, user, by=scheduled("password_links"), provider_id=user.provider_id)
+
+
+def _mail(kind: str, user: User, letter: Letter, expires_at: datetime | None = None) -> None:
+    outbox.actions.queue_mail(
+        kind=kind,
+        to=user.email,
+        subject=letter.subject,
+        text=letter.text,
+        html=as_html(letter.text),
+        provider_id=user.provider_id,
+        user_id=user.pk,
+        sender_name=user.provider.name,
+        expires_at=expires_at,
+    )
+
+
+def own_words(user: User) -> list[str]:
+    """Return what a password of `user` may not look like."""
+    return [user.initials, user.first_name, user.last_name, user.email, user.username or ""]
+
+
+@transaction.atomic
+def reset_password(reset: PasswordReset, *, password: str, by: Actor) -> User:
+    """Give the person of a mailed link the password he chose; every session ends and every link is used up.
+
+    Raises NotOpen when the link was used or the person lost access meanwhile, ValidationError for a weak password.
+    """
+    user: User = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=reset.user_id)
+    fresh = PasswordReset.objects.filter(pk=reset.pk).first()
+    if fresh is None or fresh.expires_at <= timezone.now() or not (user.is_website_user and user.may_sign_in):
+        raise NotOpen
+    _set_password(user, password, by)
+    return user
+
+
+@transaction.atomic
+def change_password(user: User, *, password: str, by: Actor) -> User:
+    """Give `user`, who has just proved the current one, a new password; every session ends. Return him as stored.
+
+    Raises Stale when it was changed meanwhile, ValidationError for a weak password, NotOpen for another kind.
+    """
+    fresh: User = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=user.pk)
+    if not (fresh.is_website_user and fresh.may_sign_in):
+        raise NotOpen
+    if fresh.password != user.password:
+        raise Stale
+    _set_password(fresh, password, by)
+    throttle.forgive(PASSWORD, str(fresh.pk))
+    return fresh
+
+
+def _set_password(user: User, password: str, by: Actor) -> None:
+    passwords.check(password, about=own_words(user))
+    user.password, user.password_changed_at = passwords.hashed(password), timezone.now()
+    user.session_version += 1
+    user.save(update_fields=["password", "password_changed_at", "session_version"])
+    user.password_resets.all().delete()
+    link = settings.LOKET_URL + reverse("signin:login")
+    _mail("password_changed", user, letters.password_changed(user, link=link))
+    record(Verb.PASSWORD_CHANGED, user, by=by, provider_id=user.provider_id)
+
+
+def clean() -> None:
+    """Delete what has no use any more: full counters, old requests and links, expired sessions. An hourly job."""
+    now = timezone.now()
+    Throttle.objects.filter(full_at__lt=now).delete()
+    ResetRequest.objects.filter(created_at__lt=now - timedelta(days=1)).delete()
+    PasswordReset.objects.filter(expires_at__lt=now).delete()
+    SessionStore.clear_expired()

@@ -1,0 +1,120 @@
+"""What people type to prove who they are."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.utils.translation import gettext_lazy as _
+
+from accounts import passwords
+from accounts.models import User
+from signin import throttle
+from signin.actions import PASSWORD, own_words
+from signin.models import PasswordReset
+from signin.throttle import Throttled
+
+
+class LoginForm(forms.Form):
+    """A username and a password; `signin.actions.prove` says whether they belong together."""
+
+    username = forms.CharField(
+        label=_("Username"),
+        strip=False,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+        ),
+    )
+    password = forms.CharField(
+        label=_("Password"), strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.validators.clear()  # what cannot be a username or password is answered as a wrong one
+
+
+class ForgottenForm(forms.Form):
+    """The address of somebody who forgot the password."""
+
+    email = forms.EmailField(
+        label=_("Email"), max_length=255, widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True})
+    )
+
+
+class NewPasswordForm(forms.Form):
+    """A new password for `user`, typed twice."""
+
+    # Not max_length: its attribute lets a browser cut a pasted password off without a word.
+    password = forms.CharField(
+        label=_("New password"),
+        strip=False,
+        validators=[MaxLengthValidator(passwords.MAXIMUM)],
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    password_again = forms.CharField(
+        label=_("New password again"),
+        strip=False,
+        validators=[MaxLengthValidator(passwords.MAXIMUM)],
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_password(self) -> str:
+        """Raise ValidationError when the password is weak."""
+        password: str = self.cleaned_data["password"]
+        passwords.check(password, about=own_words(self.user))
+        return password
+
+    def clean_password_again(self) -> str:
+        """Raise ValidationError when it was typed differently."""
+        again: str = self.cleaned_data["password_again"]
+        if again != self.data.get("password"):
+            raise ValidationError(_("This is not the same password. Type it again."), code="mismatch")
+        return again
+
+
+class ResetForm(NewPasswordForm):
+    """A new password through a mailed link; the form names the link it was opened with."""
+
+    reset = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, reset: PasswordReset, **kwargs: Any) -> None:
+        super().__init__(*args, user=reset.user, initial={"reset": reset.pk}, **kwargs)
+        self.opened = reset
+
+    def clean_reset(self) -> UUID:
+        """Raise ValidationError when another link was opened in this browser since."""
+        named: UUID = self.cleaned_data["reset"]
+        if named != self.opened.pk:
+            message = _("You have opened another link since. Open the link in the mail again and use only that page.")
+            raise ValidationError(message, code="other_link")
+        return named
+
+
+class ChangePasswordForm(NewPasswordForm):
+    """A new password of somebody who signed in and knows the current one."""
+
+    current_password = forms.CharField(
+        label=_("Current password"),
+        strip=False,
+        validators=[MaxLengthValidator(passwords.MAXIMUM)],
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    field_order = ["current_password", "password", "password_again"]
+
+    def clean_current_password(self) -> str:
+        """Raise ValidationError when the current password is wrong, or was guessed at too often."""
+        current: str = self.cleaned_data["current_password"]
+        try:
+            throttle.charge(PASSWORD, str(self.user.pk))
+        except Throttled as error:
+            raise ValidationError(str(error), code="throttled") from None
+        if not passwords.verify(current, self.user.password):
+            raise ValidationError(_("This is not your current password."), code="wrong")
+        return current

@@ -1,0 +1,194 @@
+"""The pages on which people prove who they are."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.actions import Stale
+from accounts.models import User
+from audit.actors import Actor, Origin, on_page
+from loket import sealing
+from loket.middleware import client_address
+from signin import actions, devices, sessions, throttle
+from signin.forms import ChangePasswordForm, ForgottenForm, LoginForm, ResetForm
+from signin.models import PasswordReset
+from signin.throttle import Throttled
+from teams.access import OfficeRequest, public, signed_in
+
+_COOKIE, _SALT = "reset", "signin reset"
+_LONGEST_NEXT = 1000
+_show_and_send = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@public
+@_show_and_send
+@never_cache
+def login(request: HttpRequest) -> HttpResponse:
+    """Let a website user in with username and password."""
+    target, status = _next(request), 200
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(target)
+    form = LoginForm(request.POST or None)
+    if form.is_valid():
+        username, password = form.cleaned_data["username"], form.cleaned_data["password"]
+        try:
+            user = actions.prove(username, password, device=devices.find(request, username), by=_stranger(request))
+        except Throttled as error:
+            form.add_error(None, ValidationError(str(error), code="throttled"))
+            status = 429
+        else:
+            if user is not None:
+                return _let_in(request, user, target)
+            form.add_error(None, ValidationError(_("Username and password do not belong together."), code="refused"))
+    return render(request, "signin/login.html", {"form": form, "next": target}, status=status)
+
+
+def _let_in(request: HttpRequest, user: User, target: str) -> HttpResponse:
+    sessions.start(request, user)
+    response = HttpResponseRedirect(target)
+    devices.remember(response, user)
+    return response
+
+
+def _next(request: HttpRequest) -> str:
+    """Return where to go after signing in: the page that was asked for if it is one of ours, else the home page."""
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    ours = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if ours and wanted.startswith("/") and len(wanted) <= _LONGEST_NEXT else reverse("home")
+
+
+def _stranger(request: HttpRequest) -> Actor:
+    """Return somebody who has not yet proved who he is."""
+    correlation_id = getattr(request, "correlation_id", "")
+    return Actor(origin=Origin.PAGE, name="", address=client_address(request), correlation_id=correlation_id)
+
+
+@public
+@_show_and_send
+@never_cache
+def logout(request: HttpRequest) -> HttpResponse:
+    """Ask whether to log out, and do so."""
+    if not isinstance(request.user, User):
+        return redirect("signin:login")
+    if request.method != "POST":
+        return render(request, "signin/logout.html", {"office_name": request.user.provider.name})
+    sessions.end(request, request.user)
+    messages.success(request, _("You are logged out."))
+    return redirect("signin:login")
+
+
+@public
+@_show_and_send
+@never_cache
+def forgotten(request: HttpRequest) -> HttpResponse:
+    """Ask for the address to mail a link for a new password to."""
+    form, status = ForgottenForm(request.POST or None), 200
+    if form.is_valid():
+        try:
+            actions.ask_reset(form.cleaned_data["email"], address=client_address(request))
+        except Throttled as error:
+            form.add_error(None, ValidationError(str(error), code="throttled"))
+            status = 429
+        else:
+            return redirect("signin:forgotten_sent")
+    return render(request, "signin/forgotten.html", {"form": form}, status=status)
+
+
+@public
+@require_safe
+def forgotten_sent(request: HttpRequest) -> HttpResponse:
+    """Say what happens next, whether or not anybody has the address."""
+    return render(request, "signin/forgotten_sent.html", {"minutes": actions.RESET_MINUTES})
+
+
+@public
+@require_safe
+@never_cache
+def reset_enter(request: HttpRequest, token: str) -> HttpResponse:
+    """Move the token of a mailed link from the address to a cookie for the next page only."""
+    response = redirect("signin:reset")
+    response.set_signed_cookie(
+        _COOKIE,
+        token if token.isascii() and token.isprintable() else "",
+        salt=_SALT,
+        max_age=actions.RESET_MINUTES * 60,
+        path=reverse("signin:reset"),
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+@public
+@_show_and_send
+@never_cache
+def reset(request: HttpRequest) -> HttpResponse:
+    """Let the holder of a mailed link choose a new password."""
+    try:
+        throttle.charge(actions.LINK, throttle.network(client_address(request)))
+    except Throttled as error:
+        return render(request, "signin/throttled.html", {"message": str(error)}, status=429)
+    opened = _opened_reset(request)
+    if opened is None:
+        return _reset_closed(request)
+    form = ResetForm(request.POST or None, reset=opened)
+    if form.is_valid():
+        by = on_page(request, opened.user)
+        try:
+            user = actions.reset_password(opened, password=form.cleaned_data["password"], by=by)
+        except actions.NotOpen:
+            return _reset_closed(request)
+        return _back_to_login(request, user)
+    context = {"form": form, "person": opened.user, "office_name": opened.user.provider.name}
+    return render(request, "signin/reset.html", context)
+
+
+def _opened_reset(request: HttpRequest) -> PasswordReset | None:
+    max_age = actions.RESET_MINUTES * 60
+    token = request.get_signed_cookie(_COOKIE, default="", salt=_SALT, max_age=max_age) or ""
+    found = PasswordReset.objects.select_related("user__provider").filter(token_hash=sealing.token_hash(token)).first()
+    return found if found is not None and found.is_open() else None
+
+
+def _reset_closed(request: HttpRequest) -> HttpResponse:
+    return render(request, "signin/reset_closed.html", status=404)
+
+
+def _back_to_login(request: HttpRequest, user: User) -> HttpResponse:
+    messages.success(request, _("Your password has been changed. Log in with your new password."))
+    response = redirect("signin:login")
+    response.delete_cookie(_COOKIE, path=reverse("signin:reset"), samesite="Lax")
+    devices.remember(response, user)  # whoever holds the mailbox is no stranger
+    return response
+
+
+@signed_in
+@_show_and_send
+@never_cache
+def password(request: OfficeRequest) -> HttpResponse:
+    """Let a website user change the password."""
+    if not request.user.is_website_user:
+        raise Http404
+    form = ChangePasswordForm(request.POST or None, user=request.user)
+    if form.is_valid():
+        by = on_page(request, request.user)
+        try:
+            user = actions.change_password(request.user, password=form.cleaned_data["password"], by=by)
+        except (Stale, actions.NotOpen):
+            return redirect("signin:password")
+        update_session_auth_hash(request, user)
+        messages.success(request, _("Your password has been changed. You are logged out everywhere else."))
+        return redirect("accounts:profile")
+    status = 429 if form.has_error("current_password", "throttled") else 200
+    return render(request, "signin/password.html", {"form": form}, status=status)
