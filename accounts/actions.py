@@ -1,20 +1,21 @@
 """Changes to offices and their people. Every function takes who does it as `by` and leaves an event."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, TypedDict
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import passwords
-from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from accounts import letters, passwords
+from accounts.models import EmailChange, ExternalTenant, LoginMethod, Provider, User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Origin
 from audit.models import Verb
+from loket import sealing
 from loket.text import username_key
 from teams import rights
 from teams.rights import Right
@@ -35,8 +36,16 @@ class Details(TypedDict, total=False):
     two_factor_required: bool
 
 
+EMAIL_CHANGE_HOURS = 48
+OWN_FIELDS = frozenset({"initials", "first_name", "prefix", "last_name", "phone_number", "place_of_employment"})
+
+
 class Stale(Exception):
-    """Somebody else changed the person since the form was opened."""
+    """Somebody else changed the person or the office since the form was opened."""
+
+
+class DeadLink(Exception):
+    """The link was used, replaced by a newer one or has expired."""
 
 
 def lock_provider(provider_id: UUID) -> Provider:
@@ -50,6 +59,25 @@ def create_provider(name: str, *, by: Actor) -> Provider:
     provider = Provider.objects.create(name=name)
     record(Verb.PROVIDER_CREATED, provider, by=by, provider_id=provider.pk, changes={"name": [None, name]})
     return provider
+
+
+@transaction.atomic
+def change_provider(provider: Provider, *, name: str, invitation_days: int, version: int, by: Actor) -> None:
+    """Change the office's name and how many days an invitation is valid.
+
+    Raises PermissionDenied without the right to manage the office, Stale when somebody else was first.
+    """
+    rights.require(by, Right.MANAGE_PROVIDER)
+    provider = lock_provider(provider.pk)
+    if provider.version != version:
+        raise Stale
+    wanted = {"name": name, "invitation_days": invitation_days}
+    changes = {field: [getattr(provider, field), value] for field, value in wanted.items()}
+    changes = {field: change for field, change in changes.items() if change[0] != change[1]}
+    if changes:
+        provider.name, provider.invitation_days, provider.version = name, invitation_days, version + 1
+        provider.save()
+        record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
 @transaction.atomic
@@ -96,7 +124,7 @@ def _store_new(user: User, user_id: UUID | None, by: Actor) -> User:
     require_free_username(user.username or "")
     user.accepted_at = timezone.now()
     user.save(force_insert=True)
-    record(Verb.USER_CREATED, user, by=by, provider_id=user.provider_id, changes=_shown(user))
+    record(Verb.USER_CREATED, user, by=by, provider_id=user.provider_id, changes=shown(user))
     return user
 
 
@@ -111,7 +139,7 @@ def unusable_password() -> str:
     return make_password(None)
 
 
-def _shown(user: User) -> dict[str, list[Any]]:
+def shown(user: User) -> dict[str, list[Any]]:
     """Return the details of a new person as an event shows them."""
     names = [*Details.__annotations__, "login_method", "username"]
     values = {name: getattr(user, name) for name in names}
@@ -123,14 +151,31 @@ def _plain(value: Any) -> Any:
 
 
 @transaction.atomic
-def edit(user: User, *, details: Details, version: int, by: Actor) -> User:
-    """Change the details of a person, his address excepted (see invitations and `email` changes).
+def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -> User:
+    """Change the details of a person; another `email` is first asked to be confirmed, see `ask_email_change`.
 
     `version` is the one the form was opened with. Raises Stale when somebody else was first, PermissionDenied without
     the right or on oneself for what decides about access, LastAdministrator when an end date would leave the office
     without one.
     """
     rights.require(by, Right.MANAGE_USERS)
+    user = _change(user, details, version, by)
+    if email != user.email:
+        ask_email_change(user, email, by=by)
+    return user
+
+
+@transaction.atomic
+def edit_profile(user: User, *, details: Details, version: int, by: Actor) -> User:
+    """Change what a person may change about himself: name, telephone and place. Raises Stale."""
+    if by.user is None or by.user.pk != user.pk or not details.keys() <= OWN_FIELDS:
+        raise PermissionDenied(_("Only the person himself changes these fields here."))
+    return _change(user, details, version, by)
+
+
+def _change(user: User, details: Details, version: int, by: Actor) -> User:
+    if "email" in details:
+        raise ValueError("an address is changed by ask_email_change")
     provider = lock_provider(user.provider_id)
     user = User.objects.select_for_update().get(pk=user.pk)
     if user.version != version:
@@ -142,7 +187,7 @@ def edit(user: User, *, details: Details, version: int, by: Actor) -> User:
     }
     if not changes:
         return user
-    if {"two_factor_required", "access_until"} & changes.keys():
+    if changes.keys() - OWN_FIELDS:
         rights.require_authority_over(by, user)
     for name in changes:
         setattr(user, name, details[name])  # type: ignore[literal-required]
@@ -170,6 +215,7 @@ def block(user: User, *, by: Actor) -> bool:
     user.version += 1
     user.save()
     rights.require_administrator(provider)
+    letters.blocked(user)
     record(Verb.USER_BLOCKED, user, by=by, provider_id=provider.pk)
     return True
 
@@ -188,5 +234,68 @@ def unblock(user: User, *, by: Actor) -> bool:
     user.blocked_at = None
     user.version += 1
     user.save()
+    letters.unblocked(user)
     record(Verb.USER_UNBLOCKED, user, by=by, provider_id=user.provider_id)
     return True
+
+
+@transaction.atomic
+def send_username(user: User, *, by: Actor) -> None:
+    """Mail somebody's username to the own address. Raises PermissionDenied, ValidationError without a username."""
+    rights.require(by, Right.MANAGE_USERS)
+    if user.username is None:
+        raise ValidationError(_("There is no username yet: it is chosen when the invitation is accepted."))
+    letters.username(user)
+    record(Verb.USERNAME_SENT, user, by=by, provider_id=user.provider_id)
+
+
+@transaction.atomic
+def ask_email_change(user: User, email: str, *, by: Actor) -> None:
+    """Ask at the new address `email` for confirmation and report it at the present one; until then nothing changes.
+
+    For somebody who was accepted; an invited person gets the invitation again. By an administrator with authority over
+    the person, or by the person. A newer request replaces an older one (design section 4, rule 5).
+    """
+    if by.user is None or by.user.pk != user.pk:
+        rights.require(by, Right.MANAGE_USERS)
+        rights.require_authority_over(by, user)
+    if user.accepted_at is None:
+        raise ValueError("an invited person's address changes by sending the invitation again")
+    token, expires_at = sealing.new_token(), timezone.now() + timedelta(hours=EMAIL_CHANGE_HOURS)
+    EmailChange.objects.update_or_create(
+        user=user,
+        defaults={
+            "provider_id": user.provider_id,
+            "email": email,
+            "token_hash": sealing.token_hash(token),
+            "expires_at": expires_at,
+        },
+    )
+    letters.confirm_address(user, email, token=token, expires_at=expires_at)
+    letters.address_asked(user)
+    changes = {"email": [user.email, email]}
+    record(Verb.EMAIL_CHANGE_ASKED, user, by=by, provider_id=user.provider_id, changes=changes)
+
+
+def email_change_of(token: str) -> EmailChange:
+    """Return the request that the link with `token` confirms. Raises DeadLink."""
+    found = EmailChange.objects.select_related("user__provider").filter(token_hash=sealing.token_hash(token)).first()
+    if found is None or found.expires_at <= timezone.now() or not found.user.may_sign_in:
+        raise DeadLink
+    return found
+
+
+@transaction.atomic
+def confirm_email_change(token: str, *, address: str, correlation_id: str) -> User:
+    """Make the confirmed address count, tell the old one; `address` is the network address. Raises DeadLink."""
+    change = email_change_of(token)
+    user = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=change.user_id)
+    if EmailChange.objects.filter(pk=change.pk, token_hash=change.token_hash).delete()[0] == 0:
+        raise DeadLink
+    old, user.email = user.email, change.email
+    user.version += 1
+    user.save()
+    letters.address_changed(user, old)
+    by = Actor(Origin.PAGE, user.full_name, user, address, correlation_id)
+    record(Verb.EMAIL_CHANGED, user, by=by, provider_id=user.provider_id, changes={"email": [old, user.email]})
+    return user

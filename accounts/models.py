@@ -28,6 +28,7 @@ class Provider(models.Model):
     name = models.CharField(_("name"), max_length=100)
     invitation_days = models.PositiveSmallIntegerField(_("days an invitation is valid"), default=4)
     established_at = models.DateTimeField(null=True, editable=False)  # when its first administrator got in
+    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -75,13 +76,7 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.filter(provider_id=user.provider_id)
 
 
-class UserManager(models.Manager.from_queryset(UserQuerySet)):  # type: ignore[misc]
-    """Find users; they are made by actions only."""
-
-    def get_by_natural_key(self, username: str) -> User:
-        """Return the user with `username`, compared as usernames are. Raises User.DoesNotExist."""
-        user: User = self.get(username_key=username_key(username))
-        return user
+UserManager = models.Manager.from_queryset(UserQuerySet)
 
 
 class User(AbstractBaseUser):
@@ -239,7 +234,7 @@ class User(AbstractBaseUser):
         for secret in settings.SECRET_KEY_FALLBACKS:
             yield self._session_hash(secret)
 
-    def _session_hash(self, secret: str | None) -> str:
+    def _session_hash(self, secret: str | bytes | None) -> str:
         value = f"{self.password}:{self.session_version}"
         return salted_hmac("accounts.User.session", value, secret=secret, algorithm="sha256").hexdigest()
 

@@ -33,10 +33,10 @@ def verify(password: str, stored: str | None) -> bool:
 
     Exactly one verification is spent, at most two run at a time in a process.
     """
-    usable = stored is not None and stored.startswith("argon2")
+    usable = stored if stored is not None and stored.startswith("argon2") else None
     with _two_at_a_time:
-        matches = check_password(password, stored if usable else _nobodys_hash())
-    return matches and usable
+        matches = check_password(password, usable or _nobodys_hash())
+    return matches and usable is not None
 
 
 def hashed(password: str) -> str:

@@ -33,7 +33,7 @@ def record(
         address=by.address or None,
         origin=by.origin,
         verb=verb,
-        target_kind=target._meta.model_name,
+        target_kind=target._meta.label_lower.partition(".")[2],
         target_id=target.pk,
         target_name=str(target)[:200],
         changes=changes or {},

@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("taal/", views.language, name="language"),
     path("", include("signin.urls")),
     path("", include("accounts.urls")),
+    path("", include("teams.urls")),
     path("", include("invitations.urls")),
     path("", include("outbox.urls")),
 ]

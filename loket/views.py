@@ -6,14 +6,24 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import User
+from accounts.status import chip, needing_attention
 from teams.access import OfficeRequest, public, signed_in
+from teams.rights import Right
 
 
 @signed_in
 @require_safe
 def home(request: OfficeRequest) -> HttpResponse:
     """Show where somebody begins: what asks for attention, or what still has to happen."""
-    return render(request, "home.html")
+    may_view = Right.VIEW_USERS in request.rights
+    rows = needing_attention(User.objects.visible_to(request.user)) if may_view else []
+    context = {
+        "rows": [(person, chip(person)) for person in rows],
+        "may_view": may_view,
+        "may_manage": Right.MANAGE_USERS in request.rights,
+    }
+    return render(request, "home.html", context)
 
 
 @public

@@ -19,7 +19,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 class OfficeRequest(HttpRequest):
     """A request of somebody who signed in."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     rights: frozenset[Right]
     correlation_id: str
 

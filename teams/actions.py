@@ -27,7 +27,7 @@ def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> 
     if by.user is not None and by.user.pk == user.pk:
         raise PermissionDenied(_("You cannot change your own rights. Ask another administrator."))
     provider = lock_provider(user.provider_id)
-    held = {Right(code) for code in user.individual_rights.values_list("right", flat=True)}
+    held = rights.individual_rights(user)
     given, taken = set(wanted) - held, held - set(wanted)
     if not given | taken:
         return

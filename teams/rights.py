@@ -19,7 +19,7 @@ class Right(StrEnum):
     label: Promise
     permits: Promise
 
-    def __new__(cls, code: str, label: str, permits: str) -> "Right":
+    def __new__(cls, code: str, label: str = "", permits: str = "") -> "Right":
         member = str.__new__(cls, code)
         member._value_ = code
         member.label = label  # type: ignore[assignment]
@@ -81,10 +81,15 @@ class LastAdministrator(Exception):
         )
 
 
+def individual_rights(user: User) -> frozenset[Right]:
+    """Return the rights that `user` was given by himself, as they were given. One query."""
+    return frozenset(Right(right) for right in user.individual_rights.values_list("right", flat=True))
+
+
 def held_rights(user: User) -> frozenset[Right]:
-    """Return every right that `user` was given, resting or not. One query."""
-    held = {Right(right) for right in user.individual_rights.values_list("right", flat=True)}
-    return frozenset(Right) if Right.MANAGE_PROVIDER in held else frozenset(held)
+    """Return every right that `user` holds, resting or not; manage_provider brings all. One query."""
+    held = individual_rights(user)
+    return frozenset(Right) if Right.MANAGE_PROVIDER in held else held
 
 
 def effective_rights(user: User) -> frozenset[Right]:
@@ -125,6 +130,15 @@ def require_authority_over(by: Actor, user: User) -> None:
             _("%(name)s holds rights that you do not have. Ask an administrator who has them.")
             % {"name": user.full_name}
         )
+
+
+def has_authority_over(by: Actor, user: User) -> bool:
+    """Return whether `require_authority_over` lets the actor pass."""
+    try:
+        require_authority_over(by, user)
+    except PermissionDenied:
+        return False
+    return True
 
 
 def has_administrator(provider: Provider) -> bool:

@@ -1,0 +1,182 @@
+"""Input about offices and their people. The limits are those of the models' fields (domain.md section 2)."""
+
+from typing import Any, cast
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts import passwords
+from accounts.actions import Details
+from accounts.models import LoginMethod, Provider, User
+from accounts.status import Status
+from loket.text import refuse_control_characters, refuse_direction_marks
+
+_PLAIN = [refuse_control_characters, refuse_direction_marks]
+_TELEPHONE = RegexValidator(r"^[0-9+() -]*$", _("Use digits, spaces, dashes, brackets and a plus sign only."))
+
+
+def field(name: str, **options: Any) -> Any:
+    """Return the form field of the model's field `name`, with its label and limits."""
+    made = cast(Any, User._meta.get_field(name)).formfield(**options)
+    if isinstance(made, forms.CharField):
+        made.validators = [*made.validators, *_PLAIN]
+    return made
+
+
+class ListForm(forms.Form):
+    """Search and filters of the list; every field may be empty."""
+
+    q = forms.CharField(label=_("Search"), max_length=100, required=False)
+    login_method = forms.ChoiceField(
+        label=_("Login method"), choices=[("", _("All")), *LoginMethod.choices], required=False
+    )
+    status = forms.ChoiceField(label=_("Status"), choices=[("", _("All")), *Status.choices], required=False)
+    sort = forms.CharField(max_length=20, required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["q"].widget.attrs |= {"type": "search", "placeholder": _("Name, username or email")}
+
+    def values(self) -> dict[str, str]:
+        """Return what may be used; a value that was refused counts as empty."""
+        self.is_valid()
+        return {name: self.cleaned_data.get(name, "") for name in self.fields}
+
+
+class OwnDetailsForm(forms.Form):
+    """What a person may change about himself."""
+
+    initials = field("initials")
+    prefix = field("prefix")
+    last_name = field("last_name")
+    first_name = field("first_name")
+    phone_number = field("phone_number", validators=[_TELEPHONE])
+    place_of_employment = field("place_of_employment")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        autocomplete = {"last_name": "family-name", "first_name": "given-name", "phone_number": "tel", "email": "email"}
+        for name, bound in self.fields.items():
+            bound.widget.attrs.setdefault("autocomplete", autocomplete.get(name, "off"))
+
+    @property
+    def details(self) -> Details:
+        """What was filled in, once the form is valid."""
+        return cast(Details, {name: self.cleaned_data[name] for name in Details.__annotations__ if name in self.fields})
+
+
+class DetailsForm(OwnDetailsForm):
+    """What an office says about a person, whatever the kind."""
+
+    email = field("email")
+    has_access_to_test_years = field("has_access_to_test_years")
+    access_until = field("access_until", widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
+
+    field_order = ["initials", "prefix", "last_name", "first_name", "email"]
+
+    def clean_access_until(self) -> Any:
+        """Refuse a day that has passed, unless it was already there."""
+        until = self.cleaned_data["access_until"]
+        if until and until < timezone.localdate() and until != self.initial.get("access_until"):
+            raise ValidationError(_("This day has passed. To end access at once, block the account."), code="past")
+        return until
+
+
+class WebsiteForm(DetailsForm):
+    """The details of a user "Via website en SSO"."""
+
+    two_factor_required = field(
+        "two_factor_required",
+        help_text=_("The mail explains it. Setting it up is part of accepting the invitation."),
+    )
+
+
+class Versioned(forms.Form):
+    """A form about something that another may change meanwhile; `version` is the one it was opened with."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
+
+    def now_based_on(self, saved: User | Provider) -> None:
+        """Say what another made of the fields meanwhile, keep what was typed, and let it be sent again."""
+        saved.refresh_from_db()
+        data = cast(QueryDict, self.data).copy()
+        data["version"] = str(saved.version)
+        self.data = data
+        self.add_error(None, ValidationError(_("Somebody else changed this meanwhile. Check it and save again.")))
+        for name in sorted(self.cleaned_data.keys() - {"version"}):
+            value = getattr(saved, name)
+            if value != self.cleaned_data.get(name):
+                shown = _("yes") if value is True else _("no") if value is False else value or _("empty")
+                self.add_error(name, ValidationError(_("Now saved: %(value)s."), params={"value": shown}))
+
+
+class EditForm(WebsiteForm, Versioned):
+    """The details of an existing person; which fields there are depends on the kind and on how far he is."""
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        values = {name: getattr(user, name) for name in Details.__annotations__}
+        kwargs.setdefault("initial", values | {"version": user.version})
+        super().__init__(*args, **kwargs)
+        if not user.is_website_user:
+            del self.fields["two_factor_required"]
+        if user.accepted_at is None:
+            del self.fields["email"]
+        else:
+            self.fields["email"].help_text = _("A new address counts once it has been confirmed from that address.")
+
+
+class ProfileForm(OwnDetailsForm, Versioned):
+    """What a person changes on the profile page."""
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        initial = {name: getattr(user, name) for name in OwnDetailsForm.base_fields} | {"version": user.version}
+        kwargs["initial"] = initial
+        super().__init__(*args, **kwargs)
+
+
+class OwnEmailForm(forms.Form):
+    """A new address of one's own, with the password as proof."""
+
+    email = field("email", label=_("New email"))
+    password = forms.CharField(
+        label=_("Your password"),
+        max_length=passwords.MAXIMUM,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        self.fields["email"].widget.attrs["autocomplete"] = "email"
+
+    def clean_email(self) -> str:
+        """Refuse the address that counts already."""
+        email: str = self.cleaned_data["email"]
+        if email == self.user.email:
+            raise ValidationError(_("This is your address already."), code="same")
+        return email
+
+    def clean_password(self) -> str:
+        """Check the password, with the one verification that it costs."""
+        password: str = self.cleaned_data["password"]
+        if not passwords.verify(password, self.user.password):
+            raise ValidationError(_("This is not your password."), code="password")
+        return password
+
+
+class OfficeForm(Versioned):
+    """What an office decides about itself."""
+
+    name = forms.CharField(label=_("Name of the office"), max_length=100, validators=_PLAIN)
+    invitation_days = forms.IntegerField(label=_("Days an invitation is valid"), min_value=1, max_value=30)
+
+    def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
+        initial = {name: getattr(provider, name) for name in ("name", "invitation_days", "version")}
+        kwargs["initial"] = initial
+        super().__init__(*args, **kwargs)
+        self.fields["invitation_days"].widget.attrs["class"] = "short"

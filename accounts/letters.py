@@ -1,0 +1,103 @@
+"""Mails to one person about the account: short, in the office's name, in Dutch. One function a mail."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+import outbox.actions
+from accounts.models import User
+from outbox.letters import as_html
+from outbox.models import Message
+
+
+def write(
+    user: User, *, kind: str, subject: str, lines: list[str], to: str = "", expires_at: datetime | None = None
+) -> Message:
+    """Queue a mail to `user`, at `to` instead of the own address if given; `lines` become paragraphs.
+
+    The greeting and the office's name around them are added here.
+    """
+    text = "\n\n".join([_("Dear %(name)s,") % {"name": user.full_name}, *lines, user.provider.name]) + "\n"
+    return outbox.actions.queue_mail(
+        kind=kind,
+        to=to or user.email,
+        subject=subject,
+        text=text,
+        html=as_html(text),
+        provider_id=user.provider_id,
+        user_id=user.pk,
+        sender_name=user.provider.name,
+        expires_at=expires_at,
+    )
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def blocked(user: User) -> None:
+    """Tell somebody that the account was blocked."""
+    lines = [
+        _("Your account for Loket of %(office)s has been blocked. You can no longer log in.")
+        % {"office": user.provider.name},
+        _("Do you think this is a mistake? Then ask an administrator of your office."),
+    ]
+    write(user, kind="blocked", subject=_("Your account has been blocked"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def unblocked(user: User) -> None:
+    """Tell somebody that the account is open again."""
+    lines = [
+        _("Your account for Loket of %(office)s is no longer blocked. You log in as you did before.")
+        % {"office": user.provider.name},
+        settings.LOKET_URL + "/",
+    ]
+    write(user, kind="unblocked", subject=_("Your account is no longer blocked"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def username(user: User) -> None:
+    """Remind somebody of the username."""
+    lines = [
+        _("Your username for Loket of %(office)s is:") % {"office": user.provider.name},
+        user.username or "",
+        _("Forgotten your password? Ask for a new one at %(url)s")
+        % {"url": settings.LOKET_URL + reverse("signin:forgotten")},
+    ]
+    write(user, kind="username", subject=_("Your username"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def confirm_address(user: User, address: str, *, token: str, expires_at: datetime) -> None:
+    """Ask at the new address whether it is right."""
+    lines = [
+        _("This address was given for your account for Loket of %(office)s. Is that right? Confirm it here:")
+        % {"office": user.provider.name},
+        settings.LOKET_URL + reverse("accounts:confirm_email", args=[token]),
+        _("Was it not you? Then do nothing: without confirmation nothing changes."),
+    ]
+    subject = _("Confirm your new e-mail address")
+    write(user, kind="confirm_address", subject=subject, lines=lines, to=address, expires_at=expires_at)
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def address_asked(user: User) -> None:
+    """Report at the present address that another one was given."""
+    lines = [
+        _("Another e-mail address was given for your account for Loket of %(office)s.")
+        % {"office": user.provider.name},
+        _("It counts once it has been confirmed from that address. Did you not expect this? Tell an administrator."),
+    ]
+    write(user, kind="address_asked", subject=_("Another e-mail address was given"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def address_changed(user: User, old: str) -> None:
+    """Report at the old address that it no longer counts."""
+    lines = [
+        _("The e-mail address of your account for Loket of %(office)s has been changed. This address no longer counts.")
+        % {"office": user.provider.name},
+        _("Did you not expect this? Tell an administrator of your office at once."),
+    ]
+    write(user, kind="address_changed", subject=_("Your e-mail address has been changed"), lines=lines, to=old)

@@ -1,0 +1,99 @@
+"""How far somebody is: one word for the list and the page, decided in the database so that it can be filtered on."""
+
+from dataclasses import dataclass
+
+from django.db import models
+from django.db.models import Case, Q, QuerySet, Value, When
+from django.utils import timezone
+from django.utils.timesince import timeuntil
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import User
+from invitations.models import Invitation
+from outbox.models import Message
+
+
+class Status(models.TextChoices):
+    """The status of a gebruiker AK, first what matters most."""
+
+    BLOCKED = "blocked", gettext_lazy("Blocked")
+    ENDED = "ended", gettext_lazy("Access ended")
+    ACTIVE = "active", gettext_lazy("Has access")
+    REVOKED = "revoked", gettext_lazy("Invitation revoked")
+    LOCKED = "locked", gettext_lazy("Invitation locked")
+    EXPIRED = "expired", gettext_lazy("Invitation expired")
+    UNDELIVERED = "undelivered", gettext_lazy("Not delivered")
+    OPENED = "opened", gettext_lazy("Opened")
+    SENDING = "sending", gettext_lazy("Being sent")
+    INVITED = "invited", gettext_lazy("Invited")
+
+
+def with_status(users: QuerySet[User]) -> QuerySet[User]:
+    """Return `users` with their invitation and its mail, and `status`: the first of Status that holds."""
+    now, state = timezone.now(), Invitation.State
+    conditions = {
+        Status.BLOCKED: Q(blocked_at__isnull=False),
+        Status.ENDED: Q(access_until__lt=timezone.localdate()),
+        Status.ACTIVE: Q(accepted_at__isnull=False),
+        Status.REVOKED: Q(invitation__state=state.REVOKED),
+        Status.LOCKED: Q(invitation__state=state.LOCKED),
+        Status.EXPIRED: Q(invitation__state=state.EXPIRED) | Q(invitation__expires_at__lte=now),
+        Status.UNDELIVERED: Q(invitation__message__state__in=[Message.State.FAILED, Message.State.BOUNCED]),
+        Status.OPENED: Q(invitation__opened_at__isnull=False),
+        Status.SENDING: Q(invitation__message__state__in=[Message.State.QUEUED, Message.State.DEFERRED]),
+    }
+    whens = [When(condition, then=Value(status)) for status, condition in conditions.items()]
+    status = Case(*whens, default=Value(Status.INVITED), output_field=models.CharField())
+    return users.select_related("invitation__message").annotate(status=status)
+
+
+def needing_attention(users: QuerySet[User]) -> list[User]:
+    """Return at most ten of `users` whose invitation did not arrive, was locked or has expired, the youngest first."""
+    wrong = [Status.UNDELIVERED, Status.LOCKED, Status.EXPIRED]
+    return list(with_status(users).filter(Q(status__in=wrong), accepted_at=None).order_by("-pk")[:10])
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A status as it is shown: a mark and a word, never colour alone, and the detail under it."""
+
+    tone: str
+    mark: str
+    label: str
+    detail: str = ""
+
+
+_LOOKS = {
+    Status.BLOCKED: ("bad", "⊘"),
+    Status.ENDED: ("neutral", "○"),
+    Status.ACTIVE: ("good", "●"),
+    Status.REVOKED: ("neutral", "○"),
+    Status.LOCKED: ("bad", "✕"),
+    Status.EXPIRED: ("neutral", "○"),
+    Status.UNDELIVERED: ("bad", "✕"),
+    Status.OPENED: ("attention", "◑"),
+    Status.SENDING: ("attention", "◔"),
+    Status.INVITED: ("attention", "◔"),
+}
+
+
+def chip(user: User) -> Chip:
+    """Return how the status of `user`, who comes from `with_status`, is shown."""
+    status = Status(user.status)  # type: ignore[attr-defined]
+    tone, mark = _LOOKS[status]
+    return Chip(tone, mark, str(status.label), _detail(status, user))
+
+
+def _detail(status: Status, user: User) -> str:
+    if status == Status.ACTIVE and user.access_until:
+        return _("until %(date)s") % {"date": f"{user.access_until:%d-%m-%Y}"}
+    if status == Status.UNDELIVERED:
+        return user.invitation.message.error
+    if status == Status.LOCKED:
+        return _("too many wrong codes")
+    if status == Status.SENDING and user.invitation.message.state == Message.State.DEFERRED:
+        return _("the mail server asks to wait")
+    if status in (Status.OPENED, Status.INVITED):
+        return _("expires in %(time)s") % {"time": timeuntil(user.invitation.expires_at, depth=1)}
+    return ""

@@ -1,0 +1,1 @@
+"""Pages about people, about oneself and about the office."""

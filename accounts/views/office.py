@@ -1,0 +1,33 @@
+"""The office itself."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+import accounts.actions
+from accounts.actions import Stale
+from accounts.forms import OfficeForm
+from audit.actors import on_page
+from teams.access import OfficeRequest, requires
+from teams.rights import Right
+
+
+@requires(Right.MANAGE_PROVIDER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def office(request: OfficeRequest) -> HttpResponse:
+    """Show and change what the office decides about itself."""
+    provider = request.user.provider
+    form = OfficeForm(request.POST or None, provider=provider)
+    if request.method == "POST" and form.is_valid():
+        values, by = form.cleaned_data, on_page(request, request.user)
+        name, days, version = values["name"], values["invitation_days"], values["version"]
+        try:
+            accounts.actions.change_provider(provider, name=name, invitation_days=days, version=version, by=by)
+        except Stale:
+            form.now_based_on(provider)
+        else:
+            messages.success(request, _("The office has been saved."))
+            return redirect("accounts:office")
+    return render(request, "accounts/office.html", {"form": form})

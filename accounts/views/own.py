@@ -1,0 +1,73 @@
+"""Pages about oneself: profile and own address."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+import accounts.actions
+from accounts.actions import DeadLink, Stale
+from accounts.forms import OwnEmailForm, ProfileForm
+from audit.actors import on_page
+from loket.middleware import client_address
+from teams.access import OfficeRequest, public, signed_in
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: OfficeRequest) -> HttpResponse:
+    """Show one's own details and rights, and change what one may change."""
+    user = request.user
+    form = ProfileForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        version, by = form.cleaned_data["version"], on_page(request, user)
+        try:
+            accounts.actions.edit_profile(user, details=form.details, version=version, by=by)
+        except Stale:
+            form.now_based_on(user)
+        else:
+            messages.success(request, _("Your details have been saved."))
+            return redirect("accounts:profile")
+    context = {"form": form, "rights": sorted(request.rights), "email_change": getattr(user, "email_change", None)}
+    return render(request, "accounts/profile.html", context)
+
+
+@signed_in
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def own_email(request: OfficeRequest) -> HttpResponse:
+    """Give another address for one's own account; for those who have a password to prove who they are."""
+    if not request.user.is_website_user:
+        raise Http404
+    form = OwnEmailForm(request.POST or None, user=request.user)
+    if request.method == "POST" and form.is_valid():
+        email = form.cleaned_data["email"]
+        accounts.actions.ask_email_change(request.user, email, by=on_page(request, request.user))
+        text = _("We have sent a mail to %(email)s. The new address counts once you have confirmed it there.")
+        messages.success(request, text % {"email": email})
+        return redirect("accounts:profile")
+    return render(request, "accounts/own_email.html", {"form": form})
+
+
+@public
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the new address behind a mailed link, and make it count when the button is pressed."""
+    context = {"token": token}
+    try:
+        if request.method == "POST":
+            user = accounts.actions.confirm_email_change(
+                token, address=client_address(request), correlation_id=getattr(request, "correlation_id", "")
+            )
+            return render(request, "accounts/email_confirmed.html", {"office_name": user.provider.name, "user": user})
+        change = accounts.actions.email_change_of(token)
+    except DeadLink:
+        return render(request, "accounts/email_link_dead.html", status=404)
+    return render(
+        request,
+        "accounts/confirm_email.html",
+        context | {"change": change, "office_name": change.user.provider.name},
+    )

@@ -1,0 +1,153 @@
+"""Pages about the people of an office."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+import accounts.actions
+from accounts.actions import Stale
+from accounts.forms import EditForm, ListForm
+from accounts.listing import matching, page_of, query
+from accounts.models import User
+from accounts.status import Status, chip, with_status
+from audit.actors import on_page
+from outbox.models import Message
+from teams import rights
+from teams.access import OfficeRequest, requires
+from teams.rights import LastAdministrator, Right
+
+
+@requires(Right.VIEW_USERS)
+@require_safe
+def list_users(request: OfficeRequest) -> HttpResponse:
+    """Show the gebruikers AK, a page at a time."""
+    form = ListForm(request.GET or None)
+    values = form.values() if form.is_bound else {"q": "", "login_method": "", "status": "", "sort": ""}
+    sort = values.pop("sort")
+    users = matching(User.objects.visible_to(request.user), **values)
+    page = page_of(users, sort=sort or "name", cursor=request.GET.get("page", ""))
+    context = {
+        "form": form if form.is_bound else ListForm(),
+        "rows": [(user, chip(user)) for user in page.users],
+        "filtered": any(values.values()),
+        "columns": {
+            name: _column(name, sort or "name", values) for name in ("name", "username", "email", "last_login")
+        },
+        "previous_url": page.previous_query and query(**values, sort=sort, page=page.previous_query),
+        "next_url": page.next_query and query(**values, sort=sort, page=page.next_query),
+        "may_manage": Right.MANAGE_USERS in request.rights,
+    }
+    return render(request, "accounts/list.html", context)
+
+
+def _column(name: str, sort: str, values: dict[str, str]) -> dict[str, str]:
+    """Return how the head of a column that sorts is shown: where it leads, and which way it sorts now."""
+    rising = sort == name
+    state = "ascending" if rising else "descending" if sort == f"-{name}" else ""
+    return {"url": query(**values, sort=f"-{name}" if rising else name), "state": state}
+
+
+def _one(request: OfficeRequest, id: UUID) -> User:
+    """Return the person with that id of the same office, with the status; anybody else does not exist."""
+    return get_object_or_404(with_status(User.objects.visible_to(request.user).select_related("provider")), pk=id)
+
+
+@requires(Right.VIEW_USERS)
+@require_safe
+def user(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Show one person: details and how far the invitation is."""
+    person = _one(request, id)
+    authority = rights.has_authority_over(on_page(request, request.user), person)
+    manages = Right.MANAGE_USERS in request.rights
+    invitation = getattr(person, "invitation", None) if person.accepted_at is None else None
+    code = invitation and invitation.codes.select_related("message").order_by("-sent_at").first()
+    context = {
+        "person": person,
+        "chip": chip(person),
+        "invitation": invitation,
+        "code": code,
+        "email_change": getattr(person, "email_change", None),
+        "may_edit": manages,
+        "may_act": manages and authority,
+        "is_self": person.pk == request.user.pk,
+        "Status": Status,
+        "MessageState": Message.State,
+    }
+    return render(request, "accounts/user.html", context)
+
+
+@requires(Right.MANAGE_USERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Change the details of one person; one's own are on the profile page."""
+    person = _one(request, id)
+    if person.pk == request.user.pk:
+        return redirect("accounts:profile")
+    form = EditForm(request.POST or None, user=person)
+    if request.method == "POST" and form.is_valid():
+        details = form.details
+        email = details.pop("email", person.email)
+        by = on_page(request, request.user)
+        try:
+            accounts.actions.edit(person, details=details, email=email, version=form.cleaned_data["version"], by=by)
+        except Stale:
+            form.now_based_on(person)
+        except LastAdministrator as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("The details of %(name)s have been saved.") % {"name": person.full_name})
+            if email != person.email:
+                text = _("We have sent a mail to %(email)s. The new address counts once it has been confirmed there.")
+                messages.info(request, text % {"email": email})
+            return redirect("accounts:user", person.pk)
+    return render(request, "accounts/edit.html", {"form": form, "person": person})
+
+
+@requires(Right.MANAGE_USERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def block(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Ask whether one person is to be blocked, and do it."""
+    person = _one(request, id)
+    by = on_page(request, request.user)
+    rights.require_authority_over(by, person)
+    error = ""
+    if request.method == "POST":
+        try:
+            accounts.actions.block(person, by=by)
+        except LastAdministrator as fault:
+            error = str(fault)
+        else:
+            text = _("%(name)s has been blocked and can no longer log in. All sessions have ended.")
+            messages.success(request, text % {"name": person.full_name})
+            return redirect("accounts:user", person.pk)
+    return render(request, "accounts/block.html", {"person": person, "error": error})
+
+
+@requires(Right.MANAGE_USERS)
+@require_POST
+def unblock(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Give one person access again."""
+    person = _one(request, id)
+    accounts.actions.unblock(person, by=on_page(request, request.user))
+    messages.success(request, _("%(name)s is no longer blocked.") % {"name": person.full_name})
+    return redirect("accounts:user", person.pk)
+
+
+@requires(Right.MANAGE_USERS)
+@require_POST
+def send_username(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Mail one person the username."""
+    person = _one(request, id)
+    try:
+        accounts.actions.send_username(person, by=on_page(request, request.user))
+    except ValidationError as error:
+        messages.error(request, error.message)
+    else:
+        text = _("The username is on its way to %(email)s.")
+        messages.success(request, text % {"email": person.email})
+    return redirect("accounts:user", person.pk)

@@ -1,0 +1,94 @@
+"""Input of the office when it invites."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts.forms import WebsiteForm, field
+from accounts.models import Provider, User
+from invitations import texts
+from invitations.phones import mobile_number
+from invitations.texts import Text
+from loket.text import refuse_control_characters
+
+
+def mobile_number_field() -> forms.CharField:
+    """Return the field for the number that the code is sent to (seed article)."""
+    return forms.CharField(
+        label=_("Mobile number"),
+        max_length=30,
+        help_text=_(
+            "A Dutch mobile number, or an international one such as +32612345678."
+            " It is used for this invitation only and is not stored with the user."
+        ),
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off", "inputmode": "tel"}),
+    )
+
+
+class InviteForm(WebsiteForm):
+    """Step 1: who is invited, and the text of the mail if it is to differ for this one invitation."""
+
+    subject = forms.CharField(label=_("Subject"), max_length=512, validators=[refuse_control_characters])
+    body = forms.CharField(label=_("Text"), max_length=6000, widget=forms.Textarea)
+
+    def __init__(self, *args: Any, standard: Text, **kwargs: Any) -> None:
+        kwargs["initial"] = {"subject": standard.subject, "body": standard.body} | kwargs.get("initial", {})
+        super().__init__(*args, **kwargs)
+        self.standard = standard
+        self.fields["email"].help_text = _("We send the invitation here.")
+
+    def clean_body(self) -> str:
+        """Return the text with the line ends of every system made one."""
+        body: str = self.cleaned_data["body"]
+        return body.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+    def clean(self) -> dict[str, Any]:
+        """Check the placeholders of the text (domain.md section 9)."""
+        values = self.cleaned_data
+        if "subject" in values and "body" in values:
+            try:
+                texts.check(values["subject"], values["body"])
+            except ValidationError as error:
+                self.add_error(None, error)
+        return values
+
+    @property
+    def text(self) -> Text | None:
+        """The text for this invitation, None where it is the office's own."""
+        text = Text(self.cleaned_data["subject"], self.cleaned_data["body"])
+        return None if text == self.standard else text
+
+    @property
+    def shows_text(self) -> bool:
+        """Whether the text is shown unfolded: it was changed or refused."""
+        initial = Text(str(self["subject"].value()), str(self["body"].value()).replace("\r\n", "\n"))
+        return bool(self["subject"].errors or self["body"].errors) or initial != self.standard
+
+
+class MobileForm(forms.Form):
+    """Step 2: the number, which never waits anywhere readable."""
+
+    mobile_number = mobile_number_field()
+
+    def clean_mobile_number(self) -> str:
+        """Return the number as E.164."""
+        return mobile_number(self.cleaned_data["mobile_number"])
+
+
+class ResendForm(MobileForm):
+    """The number again, and the address, which may have been wrong."""
+
+    email = field("email")
+
+    field_order = ["email", "mobile_number"]
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        kwargs["initial"] = {"email": user.email}
+        super().__init__(*args, **kwargs)
+
+
+def namesakes(provider: Provider, email: str) -> list[User]:
+    """Return who of this office has the same address already, at most five; other offices are nobody's business."""
+    return list(User.objects.filter(provider=provider, email__iexact=email).order_by("sort_name", "pk")[:5])

@@ -1,0 +1,176 @@
+"""The office's side: inviting in two steps, sending again, revoking."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+import invitations.actions
+from accounts.actions import Details
+from accounts.listing import query
+from accounts.models import User
+from audit.actors import on_page
+from invitations import drafts, texts
+from invitations.actions import NotOpen, office_text
+from invitations.forms.office import InviteForm, MobileForm, ResendForm, namesakes
+from invitations.models import Invitation
+from invitations.texts import Text
+from teams import rights
+from teams.access import OfficeRequest, requires
+from teams.rights import Right
+
+
+@requires(Right.MANAGE_USERS)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: OfficeRequest) -> HttpResponse:
+    """Step 1: ask who is invited; nothing is made yet."""
+    standard = office_text(request.user.provider)
+    draft = drafts.named(request.POST.get("concept") or request.GET.get("concept", ""))
+    kept = drafts.find(request.session, draft)
+    initial = {}
+    if kept is not None:
+        details, text = kept
+        initial = dict(details) | ({"subject": text.subject, "body": text.body} if text else {})
+    form = InviteForm(request.POST or None, standard=standard, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        draft = drafts.keep(request.session, draft if kept else None, form.details, form.text)
+        return redirect(reverse("invitations:mobile") + query(concept=str(draft)))
+    context = {
+        "form": form,
+        "concept": draft if kept else None,
+        "preview": _preview(request, Details(), standard),
+        "placeholders": texts.PLACEHOLDERS,
+    }
+    return render(request, "invitations/new.html", context)
+
+
+def _preview(request: OfficeRequest, details: Details, text: Text) -> Text:
+    """Return the mail as it will look, with an example person where none is known yet."""
+    example = Details(initials="P.", prefix="de", last_name="Boer", email="p.deboer@example.nl")
+    person = User(provider=request.user.provider, **(details or example))
+    until = timezone.now() + timedelta(days=request.user.provider.invitation_days)
+    return texts.fill(text, person, link=f"[{_('the personal link')}]", expires_at=until)
+
+
+@requires(Right.MANAGE_USERS)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def mobile(request: OfficeRequest) -> HttpResponse:
+    """Step 2: ask the mobile number, make the person and send the invitation."""
+    draft = drafts.named(request.POST.get("concept") or request.GET.get("concept", ""))
+    kept = drafts.find(request.session, draft)
+    if kept is None or draft is None:
+        return _nothing_kept(request, draft)
+    details, text = kept
+    form = MobileForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        number, by = form.cleaned_data["mobile_number"], on_page(request, request.user)
+        provider = request.user.provider
+        try:
+            person = invitations.actions.invite(
+                provider, details=details, mobile_number=number, by=by, text=text, user_id=draft
+            )
+        except ValidationError as error:
+            form.add_error(None, error)
+        else:
+            drafts.drop(request.session, draft)
+            messages.success(request, _on_its_way(person))
+            return redirect("accounts:list")
+    person = User(provider=request.user.provider, **details)
+    context = {
+        "form": form,
+        "concept": draft,
+        "back": reverse("invitations:new") + query(concept=str(draft)),
+        "person": person,
+        "namesakes": namesakes(request.user.provider, person.email),
+        "preview": _preview(request, details, text or office_text(request.user.provider)),
+    }
+    return render(request, "invitations/mobile.html", context)
+
+
+def _nothing_kept(request: OfficeRequest, draft: UUID | None) -> HttpResponse:
+    """Answer the second of two equal submissions, or somebody whose draft is gone."""
+    sent = User.objects.visible_to(request.user).filter(pk=draft).first() if draft else None
+    if sent is not None:
+        messages.success(request, _on_its_way(sent))
+        return redirect("accounts:list")
+    messages.warning(request, _("This form was open too long. Nothing has been sent. Fill it in again."))
+    return redirect("invitations:new")
+
+
+def _on_its_way(person: User) -> str:
+    return format_html(
+        "<strong>{}</strong> {}",
+        _("The invitation for %(name)s is on its way.") % {"name": person.full_name},
+        format_html(
+            _("Make sure that you link the right {rights} and signals directly: until then {name} can do nothing."),
+            rights=format_html('<a href="{}">{}</a>', reverse("teams:rights", args=[person.pk]), _("rights")),
+            name=person.full_name,
+        ),
+    )
+
+
+def _invited(request: OfficeRequest, id: UUID) -> User:
+    """Return the invited person with that id of the same office, whom the signed-in person may act upon."""
+    people = User.objects.visible_to(request.user).select_related("provider", "invitation__message")
+    person = get_object_or_404(people, pk=id, invitation__isnull=False)
+    rights.require_authority_over(on_page(request, request.user), person)
+    return person
+
+
+@requires(Right.MANAGE_USERS)
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def resend(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Ask the number again, and send the invitation with a new link and the full period."""
+    person = _invited(request, id)
+    form = ResendForm(request.POST or None, user=person)
+    if request.method == "POST" and form.is_valid():
+        values, by = form.cleaned_data, on_page(request, request.user)
+        try:
+            invitations.actions.resend(person, mobile_number=values["mobile_number"], email=values["email"], by=by)
+        except ValidationError as error:
+            form.add_error(None, error)
+        except NotOpen:
+            return _accepted_already(request, person)
+        else:
+            messages.success(request, _("The invitation for %(name)s is on its way.") % {"name": person.full_name})
+            return redirect("accounts:user", person.pk)
+    if person.invitation.state == Invitation.State.ACCEPTED:
+        return _accepted_already(request, person)
+    return render(request, "invitations/resend.html", {"form": form, "person": person})
+
+
+@requires(Right.MANAGE_USERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def revoke(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Ask whether the invitation is to be taken back, and do it."""
+    person = _invited(request, id)
+    if request.method == "POST":
+        try:
+            invitations.actions.revoke(person, by=on_page(request, request.user))
+        except NotOpen:
+            return _accepted_already(request, person)
+        messages.success(request, _("The invitation for %(name)s has been revoked.") % {"name": person.full_name})
+        return redirect("accounts:user", person.pk)
+    return render(request, "invitations/revoke.html", {"person": person})
+
+
+def _accepted_already(request: OfficeRequest, person: User) -> HttpResponse:
+    person.invitation.refresh_from_db()
+    if person.invitation.state == Invitation.State.ACCEPTED:
+        text = _("%(name)s has accepted the invitation meanwhile. To stop the access, block the account.")
+        messages.warning(request, text % {"name": person.full_name})
+    else:
+        messages.warning(request, _("The invitation was revoked already."))
+    return redirect("accounts:user", person.pk)

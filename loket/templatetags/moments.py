@@ -1,0 +1,30 @@
+"""Moments as people say them, with the exact one in the title."""
+
+from datetime import datetime, timedelta
+
+from django import template
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """Return a <time> element: 'today 09:12', 'yesterday 23:40', else the date; '' for None."""
+    if value is None:
+        return ""
+    local, today = timezone.localtime(value), timezone.localdate()
+    clock = formats.date_format(local, "H:i")
+    if local.date() == today:
+        said = _("today %(clock)s") % {"clock": clock}
+    elif local.date() == today - timedelta(days=1):
+        said = _("yesterday %(clock)s") % {"clock": clock}
+    elif local.date() == today + timedelta(days=1):
+        said = _("tomorrow %(clock)s") % {"clock": clock}
+    else:
+        said = formats.date_format(local, "j F" if local.year == today.year else "j F Y")
+    exact = formats.date_format(local, "l j F Y H:i:s")
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, said)

@@ -1,0 +1,42 @@
+"""Input about rights."""
+
+from typing import Any
+
+from django import forms
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from teams.rights import Right
+
+
+class RightsForm(forms.Form):
+    """Which rights one person holds by himself; `before` is what the form showed, to notice another's change."""
+
+    rights = forms.MultipleChoiceField(
+        label=_("Individual rights"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    before = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, held: frozenset[Right], givable: frozenset[Right], **kwargs: Any) -> None:
+        initial = {"rights": sorted(held), "before": ",".join(sorted(held))}
+        kwargs["initial"] = initial
+        super().__init__(*args, **kwargs)
+        self.held, self.givable = held, givable
+        self.fields["rights"].choices = [  # type: ignore[attr-defined]
+            (right.value, format_html('<span>{}<span class="detail">{}</span></span>', right.label, right.permits))
+            for right in Right
+            if right in givable
+        ]
+
+    def clean_rights(self) -> frozenset[Right]:
+        """Return the wanted rights: those chosen, and those held that this administrator cannot take away."""
+        return frozenset(Right(code) for code in self.cleaned_data["rights"]) | (self.held - self.givable)
+
+    def clean_before(self) -> str:
+        """Refuse a form that was opened before somebody else changed the rights."""
+        before: str = self.cleaned_data["before"]
+        if before != ",".join(sorted(self.held)):
+            raise forms.ValidationError(
+                _("Somebody else changed these rights meanwhile. Check them and save again."), code="stale"
+            )
+        return before
