@@ -9,8 +9,10 @@ from urllib.parse import quote, urlsplit
 
 from anymail.exceptions import AnymailError, AnymailInvalidAddress, AnymailRecipientsRefused
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.message import sanitize_address
+from django.core.validators import validate_email
 
 from outbox import mailbox
 from outbox.models import Body, Message
@@ -62,8 +64,9 @@ def sender(name: str) -> str:
 
 def _mail(message: Message, body: Body) -> EmailMultiAlternatives:
     try:
+        validate_email(body["to"])
         sanitize_address(body["to"], "utf-8")
-    except ValueError:
+    except (ValidationError, ValueError):
         raise SendingError("address refused", permanent=True) from None
     mail = EmailMultiAlternatives(body["subject"], body["text"], sender(body["sender_name"]), [body["to"]])
     mail.attach_alternative(body["html"], "text/html")

@@ -40,7 +40,7 @@ def send_one(channel: Message.Channel) -> bool:
             id=str(message.pk),
             kind=message.kind,
             channel=message.channel,
-            state=message.state,
+            state=str(message.state),
             attempt=message.attempts,
         )
     return True

@@ -10,6 +10,8 @@ from accounts.models import Provider, User
 from accounts.passwords import Argon2id
 from teams.rights import Right
 from tests.people import make_user
+from tests.servers import mail_server as mail_server
+from tests.servers import sms_gateway as sms_gateway
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,0 +1,115 @@
+"""A real mail server and a real SMS gateway on loopback, whose behaviour a test switches while they run."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+
+@dataclass
+class MailServer:
+    """What the mail server got, and how it is to behave: accept, refuse, defer, disconnect or slow."""
+
+    behaviour: str = "accept"
+    seconds: float = 2.0  # how slow slow is
+    reply: str = "550 5.1.1 <p.deboer@devries.example>: mailbox p.deboer unknown"
+    mails: list[EmailMessage] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
+    port: int = 0
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Answer a recipient."""
+        if self.behaviour == "refuse":
+            return self.reply
+        if self.behaviour == "defer":
+            return "451 4.7.1 try again later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Take a mail."""
+        if self.behaviour == "slow":
+            await asyncio.sleep(self.seconds)
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+        self.recipients += envelope.rcpt_tos
+        return "250 taken"
+
+
+class _Smtp(SMTP):
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        if self.event_handler.behaviour == "disconnect":
+            await self.push("354 go on")
+            self.transport.abort()
+            return
+        await super().smtp_DATA(arg)
+
+
+class _Controller(Controller):
+    def factory(self) -> SMTP:
+        return _Smtp(self.handler, **self.SMTP_kwargs)
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]  # it was given 0: any that is free
+        super()._trigger_server()
+
+
+def running_mail_server() -> Iterator[MailServer]:
+    """Run a mail server on a free port of loopback."""
+    logging.getLogger("mail.log").setLevel("ERROR")  # aiosmtpd's own, which would name every recipient
+    server = MailServer()
+    controller = _Controller(server, hostname="127.0.0.1", port=0, ready_timeout=10)
+    controller.start()
+    server.port = controller.port
+    yield server
+    controller.stop()
+
+
+@pytest.fixture
+def mail_server(settings: Any) -> Iterator[MailServer]:
+    """A mail server that the application sends through."""
+    for server in running_mail_server():
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+        settings.DEFAULT_FROM_EMAIL = "loket@loket.example"
+        yield server
+
+
+@dataclass
+class SmsGateway:
+    """What the SMS gateway got, and how it is to behave: a status, and seconds to wait first."""
+
+    status: int = 200
+    seconds: float = 0.0
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)  # of idempotency
+
+    def answer(self, request: Request) -> Response:
+        """Answer a request."""
+        time.sleep(self.seconds)
+        if self.status == 200:
+            self.bodies.append(request.get_json())
+            self.keys.append(request.headers["Idempotency-Key"])
+        return Response(status=self.status)
+
+
+@pytest.fixture
+def sms_gateway(httpserver: HTTPServer, settings: Any) -> SmsGateway:
+    """An SMS gateway that the application sends through: JSON with `to` and `message`."""
+    gateway = SmsGateway()
+    httpserver.expect_request("/sms", method="POST").respond_with_handler(gateway.answer)
+    settings.SMS_URL = f"json://{httpserver.host}:{httpserver.port}/sms?:to={{to}}"
+    return gateway
