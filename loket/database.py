@@ -19,10 +19,11 @@ from pathlib import Path
 
 import psycopg
 
-_PORT = 5432
+PORT = 5432
 _LONGEST_SOCKET = 103  # bytes that macOS allows; Linux allows four more
 _NOBODY = 65534
 _TRIES, _PAUSE = 20, 0.5  # seconds
+_DEAD = "Z"  # a process that ended and that nobody has reaped
 
 
 class CannotStart(Exception):
@@ -30,8 +31,9 @@ class CannotStart(Exception):
 
 
 def socket_dir(data: Path) -> str:
-    """Return the folder of the server's socket: `data` itself, or a short one where its path is too long."""
-    if len(os.fsencode(data / f".s.PGSQL.{_PORT}")) <= _LONGEST_SOCKET:
+    """Return the folder of the server's socket: `data` itself, or one with a short name where its path will not do."""
+    # A comma parts several hosts in what PostgreSQL's clients are told.
+    if len(os.fsencode(data / f".s.PGSQL.{PORT}")) <= _LONGEST_SOCKET and "," not in str(data):
         return str(data)
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     return str(Path(tempfile.gettempdir()) / f"loket-{os.geteuid()}-{digest}")
@@ -51,16 +53,37 @@ def answers(data: Path) -> bool:
     try:
         if (data / "postmaster.pid").read_text().splitlines()[-1].strip() != "ready":
             return False
-        psycopg.connect(host=socket_dir(data), port=_PORT, user="postgres", dbname="postgres", connect_timeout=5).close()
+        _superuser(data).close()
     except (OSError, IndexError, psycopg.OperationalError):
         return False
     return True
 
 
 @cache
-def start_once(data: Path) -> None:
-    """Do `start`, once in a process."""
+def _start_once(data: Path) -> None:
     start(data)
+
+
+def keep_running(data: Path) -> None:
+    """Start the server of `data` if it does not run; cheap enough to call before every connection.
+
+    Raises CannotStart.
+    """
+    _start_once(data)
+    try:
+        gone = _process_state(data) == _DEAD
+    except (OSError, IndexError, ValueError):
+        gone = True
+    if gone:
+        start(data)
+
+
+def _process_state(data: Path) -> str:
+    """Return the letter of the server's process state; raise OSError, IndexError or ValueError without a process."""
+    pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+    os.kill(pid, 0)
+    status = Path(f"/proc/{pid}/stat")
+    return status.read_text().rpartition(")")[2].split()[0] if status.exists() else "S"
 
 
 def start(data: Path) -> None:
@@ -70,7 +93,7 @@ def start(data: Path) -> None:
     """
     if answers(data):
         return
-    data.parent.mkdir(parents=True, exist_ok=True)
+    data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(data.with_name(data.name + ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if answers(data):
@@ -99,7 +122,7 @@ def _run(tool: str, *arguments: str, data: Path, log: Path | None = None) -> sub
             stdout=output,
             stderr=output,
             cwd=data.parent,
-            env={**os.environ, "LC_ALL": "C"},
+            env={name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"},
             check=False,
         )
 
@@ -145,9 +168,9 @@ def _make_socket_dir(data: Path) -> None:
 
 
 def _start(data: Path) -> None:
-    options = f"-c listen_addresses= -c max_connections=60 -c unix_socket_directories={shlex.quote(socket_dir(data))}"
+    places = f"-c port={PORT} -c listen_addresses= -c unix_socket_directories={shlex.quote(socket_dir(data))}"
     log = data / "server.log"
-    arguments = ["-D", str(data), "-w", "-t", "60", "-o", options, "-l", str(log), "start"]
+    arguments = ["-D", str(data), "-w", "-t", "60", "-o", f"{places} -c max_connections=60", "-l", str(log), "start"]
     for _try in range(_TRIES):
         if _run("pg_ctl", *arguments, data=data).returncode == 0 and answers(data):
             return
@@ -159,19 +182,20 @@ def _start(data: Path) -> None:
 def _remove_remains_of_the_dead(data: Path) -> None:
     """Remove the lock files of a killed server that nobody has reaped yet; PostgreSQL takes it for alive."""
     with suppress(OSError, IndexError, ValueError):
-        pid = int((data / "postmaster.pid").read_text().splitlines()[0])
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        if state == "Z":
+        if _process_state(data) == _DEAD:
             (data / "postmaster.pid").unlink()
-            Path(socket_dir(data), f".s.PGSQL.{_PORT}.lock").unlink(missing_ok=True)
+            Path(socket_dir(data), f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
+
+
+def _superuser(data: Path) -> psycopg.Connection:
+    return psycopg.connect(
+        host=socket_dir(data), port=PORT, user="postgres", dbname="postgres", autocommit=True, connect_timeout=5
+    )
 
 
 def _make_role(data: Path) -> None:
     """Make the ordinary role and its database once: the superuser is for this module only."""
-    connection = psycopg.connect(
-        host=socket_dir(data), port=_PORT, user="postgres", dbname="postgres", autocommit=True, connect_timeout=10
-    )
-    with connection:
+    with _superuser(data) as connection:
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'loket'").fetchone():
             connection.execute("CREATE ROLE loket LOGIN CREATEDB")
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'loket'").fetchone():

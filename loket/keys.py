@@ -23,15 +23,29 @@ def kept_in(folder: Path) -> Keys:
     """
     path = folder / "keys.json"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
         fresh = Keys(secrets.token_urlsafe(48), base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
-        draft = folder / f"keys.{os.getpid()}.{secrets.token_hex(4)}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(fresh.__dict__, file)
-        try:
-            os.link(draft, path)  # unlike rename, never replaces the keys of a process that was first
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        _write_once(path, json.dumps(fresh.__dict__))
     return Keys(**json.loads(path.read_text()))
+
+
+def demo_password(folder: Path) -> str:
+    """Return the password of the demo's administrators, made on first use and kept like the keys."""
+    path = folder / "demo-password"
+    if not path.exists():
+        syllables = "".join(secrets.choice("bdfghklmnprstvz") + secrets.choice("aeiou") for _syllable in range(6))
+        _write_once(path, f"{syllables[:4]}-{syllables[4:8]}-{syllables[8:]}-{secrets.randbelow(10**4):04d}".title())
+    return path.read_text()
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a file that only its owner reads (mode 0600), unless another process was first."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    try:
+        os.link(draft, path)  # unlike rename, never replaces what the first process wrote
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

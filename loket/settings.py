@@ -5,6 +5,7 @@ Without DATABASE_URL the built-in PostgreSQL is used and the keys live in LOKET_
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env
 
 from loket import keys
-from loket.database import socket_dir
+from loket.database import PORT, socket_dir
 from loket.logs import LOGGING as LOGGING
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -38,6 +39,7 @@ else:
             "ENGINE": "loket.builtin",
             "DATA_DIR": LOKET_DATA_DIR / "postgresql",
             "HOST": socket_dir(LOKET_DATA_DIR / "postgresql"),
+            "PORT": str(PORT),
             "USER": "loket",
             "NAME": "loket",
             "CONN_HEALTH_CHECKS": True,
@@ -152,8 +154,11 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("LOKET_FROM_EMAIL", "loket@localhost")
-ANYMAIL = {name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")}
-ANYMAIL.setdefault("REQUESTS_TIMEOUT", "10")
+ANYMAIL: dict[str, Any] = {
+    name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
+}
+ANYMAIL["REQUESTS_TIMEOUT"] = EMAIL_TIMEOUT
+ANYMAIL["IGNORE_UNSUPPORTED_FEATURES"] = True  # a provider without metadata still gives an id of its own
 SMS_URL = env.str("SMS_URL", "console:")
 if LOKET_DEMO:
     EMAIL_BACKEND = "outbox.mailbox.EmailBackend"

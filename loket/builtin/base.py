@@ -1,4 +1,4 @@
-"""The PostgreSQL backend, which starts its server before the first connection of a process."""
+"""The PostgreSQL backend, which starts its server when it does not run."""
 
 import subprocess
 from typing import Any
@@ -16,7 +16,7 @@ class DatabaseClient(PostgresClient):
 
     def runshell(self, parameters: Any) -> None:
         """Start the server and open its shell."""
-        database.start_once(self.connection.settings_dict["DATA_DIR"])
+        database.start(self.connection.settings_dict["DATA_DIR"])
         try:
             super().runshell(parameters)
         except subprocess.CalledProcessError as error:
@@ -30,6 +30,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return what psycopg connects with, the server being up."""
-        database.start_once(self.settings_dict["DATA_DIR"])
+        database.keep_running(self.settings_dict["DATA_DIR"])
         params: dict[str, Any] = super().get_connection_params()
         return params

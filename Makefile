@@ -1,0 +1,52 @@
+# `make demo` and `make test` need Python 3.11 or newer and make. PORT and LOKET_DATA_DIR go by environment or argument.
+
+PYTHON ?= python3
+RUN := .venv/bin
+INSTALL := $(RUN)/python -m pip install -q --disable-pip-version-check --require-hashes
+
+# What production has, made up: enough for `check --deploy`, which connects to nothing.
+DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localhost/loket SMS_URL=json://localhost \
+	LOKET_SECRET_KEY=$$($(RUN)/python -c 'import secrets; print(secrets.token_urlsafe(48))') \
+	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
+
+.PHONY: demo test test-slow test-all check bench messages
+
+demo: .venv/run.stamp
+	@exec $(RUN)/python manage.py demo
+
+test: .venv/dev.stamp
+	$(RUN)/python -m pytest -n auto -m "not slow"
+
+test-slow: .venv/dev.stamp
+	$(RUN)/python -m pytest -m slow
+
+test-all: test test-slow
+
+check: .venv/dev.stamp
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy .
+	find templates -name '*.html' | xargs $(RUN)/djade --check
+	$(RUN)/python manage.py makemigrations --check --dry-run
+	$(DEPLOYED) $(RUN)/python manage.py check --deploy --fail-level WARNING
+	$(RUN)/python manage.py messages --check
+
+bench: .venv/dev.stamp
+	$(RUN)/python -m bench
+
+messages: .venv/dev.stamp
+	$(RUN)/python manage.py messages
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Loket needs Python 3.11 or newer: set PYTHON.")'
+	$(PYTHON) -m venv .venv
+
+# Byte code is made on first import: quicker than compiling everything that is installed.
+.venv/run.stamp: requirements.txt | .venv/bin/python
+	$(INSTALL) --no-compile -r requirements.txt
+	@touch $@
+
+# The development requirements hold the others as well.
+.venv/dev.stamp: requirements-dev.txt requirements.txt | .venv/bin/python
+	$(INSTALL) -r requirements-dev.txt
+	@touch .venv/run.stamp $@

@@ -1,0 +1,208 @@
+"""The example offices of the demo: colleagues in every kind and status, made through the same actions as real ones.
+
+Rows are written directly only to make them older than they are, and to say how a mail fared.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import date, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+import accounts.actions
+import invitations.accepting
+import invitations.actions
+import teams.actions
+from accounts.actions import Details
+from accounts.models import ExternalTenant, Provider, User
+from audit.actors import Actor, Origin, operator
+from invitations.models import Invitation
+from loket import sealing
+from loket.example_people import ACCEPTED, AZURE, INVITED, SMIT, WEBSERVICE, Person, Status
+from outbox.models import Message
+from teams.rights import Right
+
+OFFICE = "Administratiekantoor De Vries"
+OTHER_OFFICE = "Kantoor Smit"
+ADMINISTRATOR = Person("M.", "", "Vermeer", "Utrecht", first_name="Maria", seen=0)
+_BY = operator("demo")
+_BROWSER = "example"
+
+
+def ensure(password: str) -> User:
+    """Make both example offices unless there are offices already; return the administrator of the first.
+
+    `password` becomes that of the two administrators. Raises User.DoesNotExist in the database of other offices.
+    """
+    with transaction.atomic():
+        if not Provider.objects.exists():
+            _make_de_vries(password)
+            _make_smit(password)
+    administrator: User = User.objects.select_related("provider").get(username_key=ADMINISTRATOR.username)
+    return administrator
+
+
+def _make_de_vries(password: str) -> None:
+    office = accounts.actions.create_provider(OFFICE, by=_BY)
+    _let_in(office, ADMINISTRATOR, password, [Right.MANAGE_PROVIDER])
+    unknown = _password_of_nobody()
+    for person, rights in ACCEPTED:
+        _let_in(office, person, unknown, rights)
+    for person, status in INVITED:
+        _invite_to_status(office, person, status, unknown)
+    for name, email, username in WEBSERVICE:
+        details = Details(initials="-", last_name=name, email=email)
+        user = accounts.actions.create_webservice_user(
+            office, details=details, username=username, password=unknown, by=_BY
+        )
+        _age(user, days=200)
+    _make_azure(office)
+    invitations.actions.expire_due()
+
+
+def _password_of_nobody() -> str:
+    return sealing.new_token() + "Aa1!"
+
+
+def _make_azure(office: Provider) -> None:
+    tenant = ExternalTenant.objects.create(
+        provider=office, name="De Vries Groep", tenant_id=UUID("6f1d7a52-38c4-4f0e-9b57-2a6f0c1f8e11")
+    )
+    for number, person in enumerate(AZURE):
+        user = accounts.actions.create_azure_user(
+            office,
+            details=person.details("devries.example"),
+            username=person.email("devries.example"),
+            tenant=tenant,
+            external_user_id=UUID(int=0x2B1E9C04_77AD_4C3B_8D10_5E90F2A4C100 + number),
+            by=_BY,
+        )
+        _age(user, days=90, seen=person.seen)
+
+
+def _make_smit(password: str) -> None:
+    office = accounts.actions.create_provider(OTHER_OFFICE, by=_BY)
+    unknown = _password_of_nobody()
+    for number, person in enumerate(SMIT):
+        secret = unknown if number else password
+        _let_in(office, person, secret, [] if number else [Right.MANAGE_PROVIDER], domain="smit.example")
+
+
+def _invite(office: Provider, person: Person, domain: str = "devries.example") -> User:
+    """Invite somebody; the hourly limit on invitations is not used up by the example."""
+    user = invitations.actions.invite(office, details=person.details(domain), mobile_number=person.mobile, by=_BY)
+    sent_at = timezone.now() - timedelta(hours=person.hours_ago)
+    Invitation.objects.filter(user=user).update(sent_at=sent_at)
+    Message.objects.filter(user_id=user.pk).update(created_at=sent_at)
+    return user
+
+
+def _self(user: User) -> Actor:
+    return Actor(Origin.PAGE, name=user.full_name, user=user)
+
+
+def _let_in(
+    office: Provider, person: Person, password: str, rights: Iterable[Right] = (), *, domain: str = "devries.example"
+) -> User:
+    """Play the whole invitation: mail, code, username and password."""
+    user = _invite(office, person, domain)
+    teams.actions.set_individual_rights(user, rights, by=_BY)
+    _prove_phone(user.invitation)
+    user = invitations.accepting.accept(
+        user.invitation, browser=_BROWSER, username=person.username, password=password, by=_self(user)
+    )
+    _deliver(user)
+    _age(user, days=person.days, seen=person.seen)
+    return user
+
+
+def _age(user: User, *, days: int, seen: int | None = None) -> None:
+    """Make somebody `days` old in the office, last seen `seen` days ago."""
+    now = timezone.now()
+    began = now - timedelta(days=days, hours=3)
+    last_login = None if seen is None else now - timedelta(days=seen, hours=2, minutes=days % 60)
+    User.objects.filter(pk=user.pk).update(
+        created_at=began, accepted_at=began + timedelta(hours=2), last_login=last_login
+    )
+
+
+def _deliver(user: User, state: Message.State = Message.State.SENT) -> None:
+    """Say of every mail and SMS to somebody that it went out, or what went wrong with it."""
+    error = {Message.State.BOUNCED: "550 5.1.1 mailbox unknown", Message.State.FAILED: "451 4.4.1 no answer"}
+    sent_at = user.invitation.sent_at
+    Message.objects.filter(user_id=user.pk).update(
+        state=state,
+        created_at=sent_at,
+        sealed_body=None,
+        attempts=1,
+        sent_at=None if state == Message.State.FAILED else sent_at + timedelta(seconds=4),
+        error=error.get(state, ""),
+    )
+
+
+def _body(message: Message) -> dict[str, str]:
+    """Return what the receiver of a message reads."""
+    body: dict[str, str] = json.loads(sealing.unseal(bytes(message.sealed_body or b""), context=message.seal_context))
+    return body
+
+
+def _ask_for_code(invitation: Invitation) -> str:
+    """Press the button behind the link of the mail; return the code that is sent."""
+    found = re.search(r"/uitnodiging/([\w-]+)/", _body(invitation.message)["text"])
+    token = found[1] if found else ""
+    invitations.accepting.send_code(invitation, token=token, browser=_BROWSER, by=_self(invitation.user))
+    return _body(invitation.codes.latest("sent_at").message)["text"][:6]
+
+
+def _prove_phone(invitation: Invitation) -> None:
+    code = _ask_for_code(invitation)
+    invitations.accepting.try_code(invitation, code=code, browser=_BROWSER, by=_self(invitation.user))
+
+
+def _lock(invitation: Invitation) -> None:
+    """Type wrong codes until the invitation locks."""
+    while invitation.state == Invitation.State.OPEN:
+        right = _ask_for_code(invitation)
+        wrong = "111111" if right != "111111" else "222222"
+        for _try in range(5):
+            invitations.accepting.try_code(invitation, code=wrong, browser=_BROWSER, by=_self(invitation.user))
+        invitation.refresh_from_db()
+
+
+def _invite_to_status(office: Provider, person: Person, status: Status, unknown: str) -> None:
+    """Bring somebody to `status`; an open invitation keeps its mail in the outbox, so that it can be accepted."""
+    if status in (Status.BLOCKED, Status.ENDED):
+        _leave(_let_in(office, person, unknown), status)
+        return
+    user = _invite(office, person)
+    invitation = user.invitation
+    if status == Status.BOUNCED:
+        _deliver(user, Message.State.BOUNCED)
+    elif status == Status.FAILED:
+        _deliver(user, Message.State.FAILED)
+    elif status == Status.REVOKED:
+        invitations.actions.revoke(user, by=_BY)
+    elif status == Status.EXPIRED:
+        _deliver(user)
+        Invitation.objects.filter(user=user).update(expires_at=timezone.now() - timedelta(hours=5))
+    elif status in (Status.OPENED, Status.CODE_SENT):
+        _ask_for_code(invitation)
+        _deliver(user)
+        if status == Status.OPENED:
+            an_hour_ago = timezone.now() - timedelta(hours=1)
+            invitation.codes.update(sent_at=an_hour_ago, expires_at=an_hour_ago + timedelta(minutes=10))
+    elif status == Status.LOCKED:
+        _lock(invitation)
+        _deliver(user)
+
+
+def _leave(user: User, status: Status) -> None:
+    if status == Status.BLOCKED:
+        accounts.actions.block(user, by=_BY)
+    else:
+        yesterday: date = timezone.localdate() - timedelta(days=1)
+        details = Details(access_until=yesterday)
+        accounts.actions.edit(user, details=details, email=user.email, version=user.version, by=_BY)

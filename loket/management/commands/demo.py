@@ -1,0 +1,184 @@
+"""`manage.py demo`: the whole product with an example office, on this machine only."""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+
+from accounts import passwords
+from loket import database, example, keys
+
+_START_SECONDS, _STOP_SECONDS = 60, 8
+
+
+class Command(BaseCommand):
+    """Run database, web server and worker until Ctrl-C, with an example office and a mailbox in place of real mail."""
+
+    help = "Run the product with an example office on PORT (default 8000) until Ctrl-C; data stays in LOKET_DATA_DIR."
+    requires_system_checks: list[str] = []
+    asked_to_stop = False
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Start everything, print how to sign in, and stop everything when asked or when a part dies."""
+        port = _free_port()
+        if not settings.LOKET_DEMO:
+            _restart_as_demo(port)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        with _alone_in(settings.LOKET_DATA_DIR), _built_in_database():
+            call_command("migrate", verbosity=0)
+            lines = _how_to_sign_in(port)
+            connection.close()
+            with _children(port, settings.LOKET_DATA_DIR / "demo.log") as children:
+                self._wait_for_answer(port, children)
+                if not self.asked_to_stop:
+                    self.stdout.write("\n".join(lines))
+                    self.stdout.flush()
+                while not self.asked_to_stop:
+                    _require_alive(children)
+                    time.sleep(0.2)
+
+    def _stop(self, *args: Any) -> None:
+        self.asked_to_stop = True
+
+    def _wait_for_answer(self, port: int, children: dict[str, subprocess.Popen[bytes]]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not self.asked_to_stop and not _answers(port):
+            _require_alive(children)
+            if time.monotonic() > deadline:
+                raise CommandError(f"The web server does not answer: see {_log()}.")
+            time.sleep(0.1)
+
+
+def _log() -> Path:
+    path: Path = settings.LOKET_DATA_DIR / "demo.log"
+    return path
+
+
+def _free_port() -> int:
+    """Return PORT, on which nothing listens yet."""
+    text = os.environ.get("PORT") or "8000"
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise CommandError(f"PORT is a number from 1 to 65535, not {text!r}.")
+    port = int(text)
+    for address in ("127.0.0.1", "::1"):
+        with suppress(OSError), socket.create_connection((address, port), timeout=1):
+            raise CommandError(f"Something listens on port {port} already. Choose another one: make demo PORT=8123")
+    return port
+
+
+def _restart_as_demo(port: int) -> None:
+    """Run this command anew with the settings of the demo, which no other command turns on."""
+    if os.environ.get("DATABASE_URL"):
+        raise CommandError("The demo has a database of its own: unset DATABASE_URL.")
+    environment = {**os.environ, "LOKET_DEMO": "1", "LOKET_URL": f"http://localhost:{port}", "PORT": str(port)}
+    arguments = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
+    os.execve(sys.executable, arguments, environment)  # noqa: S606
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep a second demo out of the data folder: it would lose its database when the first one stops."""
+    with open(folder / "demo.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(f"A demo runs in {folder} already. Stop it, or set LOKET_DATA_DIR.") from None
+        yield
+
+
+@contextmanager
+def _built_in_database() -> Iterator[None]:
+    data: Path = settings.DATABASES["default"]["DATA_DIR"]
+    try:
+        database.start(data)
+    except database.CannotStart as error:
+        raise CommandError(str(error)) from error
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
+        database.stop(data)
+
+
+def _how_to_sign_in(port: int) -> list[str]:
+    """Make the example office on the first run; return the lines that say where and how to sign in."""
+    password = keys.demo_password(settings.LOKET_DATA_DIR)
+    administrator = example.ensure(password)
+    if not passwords.verify(password, administrator.password):
+        password = "(gewijzigd in de applicatie)"  # noqa: S105
+    return [
+        f"URL: http://localhost:{port}/",
+        f"Kantoor: {administrator.provider.name}",
+        f"Gebruikersnaam: {administrator.username}",
+        f"Wachtwoord: {password}",
+        f"Postvak: http://localhost:{port}/demo/postvak/",
+        "Stoppen: Ctrl-C",
+    ]
+
+
+@contextmanager
+def _children(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Run web server and worker; end them on the way out."""
+    web = f"-m granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1 --blocking-threads 4"
+    commands = {
+        "web server": [*web.split(), "--workers-kill-timeout", "4", "loket.wsgi:application"],
+        "worker": ["manage.py", "worker"],
+    }
+    children: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
+            for name, arguments in commands.items():
+                children[name] = subprocess.Popen(  # noqa: S603
+                    [sys.executable, *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd=settings.BASE_DIR,
+                )
+        yield children
+    finally:
+        _end(children)
+
+
+def _end(children: dict[str, subprocess.Popen[bytes]]) -> None:
+    for child in children.values():
+        child.terminate()
+    deadline = time.monotonic() + _STOP_SECONDS
+    for child in children.values():
+        try:
+            child.wait(max(0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _require_alive(children: dict[str, subprocess.Popen[bytes]]) -> None:
+    for name, child in children.items():
+        if child.poll() is not None:
+            raise CommandError(f"The {name} stopped by itself (exit code {child.returncode}): see {_log()}.")
+
+
+def _answers(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/inloggen/")
+        return connection.getresponse().status < 500
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
