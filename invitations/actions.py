@@ -57,9 +57,8 @@ def invite(
     if text is not None:
         texts.check(text.subject, text.body)
     provider = lock_provider(provider.pk)
-    known: User | None = User.objects.filter(pk=user_id, provider=provider, invitation__isnull=False).first()
-    if known is not None:
-        return known
+    if user_id is not None and (known := Invitation.objects.filter(user_id=user_id, provider=provider).first()):
+        return known.user
     user = User(provider=provider, login_method=LoginMethod.WEBSITE_SSO, password=unusable_password(), **details)
     if user_id is not None and not User.objects.filter(pk=user_id).exists():
         user.pk = user_id
@@ -246,3 +245,27 @@ def _record_text(provider: Provider, old: Text, new: Text, by: Actor) -> None:
     changes: dict[str, list[Any]] = {"subject": [old.subject, new.subject], "body": [old.body, new.body]}
     changes = {name: pair for name, pair in changes.items() if pair[0] != pair[1]}
     record(Verb.TEXT_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
+
+
+@transaction.atomic
+def send_test(provider: Provider, *, text: Text, by: Actor) -> None:
+    """Mail `text` to whoever asks for it, as an invented person would get it, with a link that opens nothing.
+
+    Raises PermissionDenied without the right to manage the office, ValidationError when a placeholder is wrong.
+    """
+    _require(by, Right.MANAGE_PROVIDER, provider)
+    texts.check(text.subject, text.body)
+    if by.user is None:
+        return
+    mail = texts.example(text, texts.somebody(), provider)
+    outbox.actions.queue_mail(
+        kind="invitation_test",
+        to=by.user.email,
+        subject=mail.subject,
+        text=mail.body,
+        html=outbox.letters.as_html(mail.body),
+        provider_id=provider.pk,
+        user_id=by.user.pk,
+        sender_name=provider.name,
+        expires_at=timezone.now() + timedelta(hours=1),
+    )

@@ -1,5 +1,6 @@
 """The text of the invitation mail: placeholders, checks, rendering (domain.md section 9)."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +40,11 @@ class Text:
 
     subject: str
     body: str
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this text from another one."""
+        return hashlib.sha256(f"{self.subject}\n{self.body}".encode()).hexdigest()
 
 
 STANDARD = Text(

@@ -1,0 +1,60 @@
+"""What the office types as the text of its invitations."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.utils.translation import gettext_lazy as _
+
+from invitations import texts
+from invitations.texts import Text
+
+
+class BodyField(forms.CharField):
+    """A long text; a browser sends its line ends as two characters, which count as one."""
+
+    def to_python(self, value: Any) -> str:
+        """Return the text with plain line ends."""
+        return str(super().to_python(value)).replace("\r\n", "\n").replace("\r", "\n")
+
+
+class TextForm(forms.Form):
+    """Subject and text, and hidden the text that stood there when the form was opened."""
+
+    subject = forms.CharField(label=_("Subject"), max_length=512)
+    body = BodyField(
+        label=_("Text"),
+        validators=[MaxLengthValidator(6000)],
+        help_text=_("At most 6000 characters. An empty line starts a new paragraph."),
+        widget=forms.Textarea(attrs={"rows": 18}),
+    )
+    before = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, standing: Text) -> None:
+        initial = {"subject": standing.subject, "body": standing.body, "before": standing.fingerprint}
+        super().__init__(data, initial=initial)
+        self.standing = standing
+
+    def clean(self) -> dict[str, Any]:
+        """Raise ValidationError, by field, for a wrong placeholder or a missing link."""
+        values = super().clean() or {}
+        if "subject" in values and "body" in values:
+            texts.check(values["subject"], values["body"])
+        return values
+
+    @property
+    def text(self) -> Text:
+        """The text as it was typed, once the form is valid."""
+        return Text(self.cleaned_data["subject"], self.cleaned_data["body"])
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether somebody else saved a text since the form was opened."""
+        return self.is_bound and self.data.get("before") != self.standing.fingerprint
+
+    def accept_standing(self) -> None:
+        """Say that another text stands there now, and let the next sending of this form replace that one."""
+        self.data = dict(self.data.items()) | {"before": self.standing.fingerprint}
+        message = _("Somebody else changed the text meanwhile. Compare it with yours; saving again replaces it.")
+        self.add_error(None, ValidationError(message, code="stale"))
