@@ -193,7 +193,8 @@ def _change(user: User, details: Details, version: int, by: Actor) -> User:
         setattr(user, name, details[name])  # type: ignore[literal-required]
     user.version += 1
     user.save()
-    rights.require_administrator(provider)
+    if "access_until" in changes:
+        rights.require_administrator(provider)
     record(Verb.USER_CHANGED, user, by=by, provider_id=provider.pk, changes=changes)
     return user
 

@@ -9,11 +9,11 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import passwords
 from accounts.actions import Details
 from accounts.models import LoginMethod, Provider, User
 from accounts.status import Status
 from loket.text import refuse_control_characters, refuse_direction_marks
+from signin.forms import KnownPasswordForm
 
 _PLAIN = [refuse_control_characters, refuse_direction_marks]
 _TELEPHONE = RegexValidator(r"^[0-9+() -]*$", _("Use digits, spaces, dashes, brackets and a plus sign only."))
@@ -138,21 +138,11 @@ class ProfileForm(OwnDetailsForm, Versioned):
         super().__init__(*args, **kwargs)
 
 
-class OwnEmailForm(forms.Form):
+class OwnEmailForm(KnownPasswordForm):
     """A new address of one's own, with the password as proof."""
 
     email = field("email", label=_("New email"))
-    password = forms.CharField(
-        label=_("Your password"),
-        max_length=passwords.MAXIMUM,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.user = user
-        self.fields["email"].widget.attrs["autocomplete"] = "email"
+    field_order = ["email", "current_password"]
 
     def clean_email(self) -> str:
         """Refuse the address that counts already."""
@@ -160,13 +150,6 @@ class OwnEmailForm(forms.Form):
         if email == self.user.email:
             raise ValidationError(_("This is your address already."), code="same")
         return email
-
-    def clean_password(self) -> str:
-        """Check the password, with the one verification that it costs."""
-        password: str = self.cleaned_data["password"]
-        if not passwords.verify(password, self.user.password):
-            raise ValidationError(_("This is not your password."), code="password")
-        return password
 
 
 class OfficeForm(Versioned):

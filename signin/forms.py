@@ -44,7 +44,13 @@ class ForgottenForm(forms.Form):
     )
 
 
-class NewPasswordForm(forms.Form):
+class _FormOfUser(forms.Form):
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+
+class NewPasswordForm(_FormOfUser):
     """A new password for `user`, typed twice."""
 
     # Not max_length: its attribute lets a browser cut a pasted password off without a word.
@@ -60,10 +66,6 @@ class NewPasswordForm(forms.Form):
         validators=[MaxLengthValidator(passwords.MAXIMUM)],
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.user = user
 
     def clean_password(self) -> str:
         """Raise ValidationError when the password is weak."""
@@ -97,8 +99,8 @@ class ResetForm(NewPasswordForm):
         return named
 
 
-class ChangePasswordForm(NewPasswordForm):
-    """A new password of somebody who signed in and knows the current one."""
+class KnownPasswordForm(_FormOfUser):
+    """Something that a signed-in person only does with the current password."""
 
     current_password = forms.CharField(
         label=_("Current password"),
@@ -106,7 +108,6 @@ class ChangePasswordForm(NewPasswordForm):
         validators=[MaxLengthValidator(passwords.MAXIMUM)],
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
-    field_order = ["current_password", "password", "password_again"]
 
     def clean_current_password(self) -> str:
         """Raise ValidationError when the current password is wrong, or was guessed at too often."""
@@ -118,3 +119,9 @@ class ChangePasswordForm(NewPasswordForm):
         if not passwords.verify(current, self.user.password):
             raise ValidationError(_("This is not your current password."), code="wrong")
         return current
+
+
+class ChangePasswordForm(NewPasswordForm, KnownPasswordForm):
+    """A new password of somebody who signed in and knows the current one."""
+
+    field_order = ["current_password", "password", "password_again"]

@@ -39,7 +39,8 @@ def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> 
         raise PermissionDenied(_("An SSO/Webservice user cannot manage the office."))
     IndividualRight.objects.bulk_create(IndividualRight(provider=provider, user=user, right=right) for right in given)
     user.individual_rights.filter(right__in=taken).delete()
-    rights.require_administrator(provider)
+    if Right.MANAGE_PROVIDER in taken:
+        rights.require_administrator(provider)
     changes: dict[str, list[str | None]] = {right.value: [None, "given"] for right in given}
     changes |= {right.value: ["given", None] for right in taken}
     record(Verb.RIGHTS_CHANGED, user, by=by, provider_id=provider.pk, changes=changes)

@@ -1,11 +1,15 @@
 """People for the tests, made without any action so that an action can be the thing that is tested."""
 
+import json
 from typing import Any
 
 from django.utils import timezone
 
 from accounts import passwords
 from accounts.models import LoginMethod, Provider, User
+from audit.actors import Actor, Origin, operator
+from loket import sealing
+from outbox.models import Message
 from teams.models import IndividualRight
 from teams.rights import Right
 
@@ -37,3 +41,14 @@ def make_user(provider: Provider, *rights: Right, **fields: Any) -> User:
     user = User.objects.create(provider=provider, **values)
     IndividualRight.objects.bulk_create(IndividualRight(provider=provider, user=user, right=right) for right in rights)
     return user
+
+
+def actor(user: User | None = None) -> Actor:
+    """Return `user` acting on a page, or without one the operator."""
+    return Actor(Origin.PAGE, user.full_name, user) if user else operator("test")
+
+
+def letter(message: Message) -> str:
+    """Return the text of a message that waits in the outbox."""
+    body: dict[str, str] = json.loads(sealing.unseal(bytes(message.sealed_body), context=message.seal_context))
+    return body["text"]

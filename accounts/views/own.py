@@ -48,7 +48,8 @@ def own_email(request: OfficeRequest) -> HttpResponse:
         text = _("We have sent a mail to %(email)s. The new address counts once you have confirmed it there.")
         messages.success(request, text % {"email": email})
         return redirect("accounts:profile")
-    return render(request, "accounts/own_email.html", {"form": form})
+    status = 429 if form.has_error("current_password", "throttled") else 200
+    return render(request, "accounts/own_email.html", {"form": form}, status=status)
 
 
 @public

@@ -1,0 +1,125 @@
+"""One's own page, one's own address, and confirming an address."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+import accounts.actions
+from accounts.models import EmailChange, LoginMethod, Provider, User
+from audit.models import Event, Verb
+from outbox.models import Message
+from tests.people import PASSWORD, letter, make_user
+
+pytestmark = pytest.mark.django_db
+NEW = "nieuw@devries.example"
+
+
+def link(kind: str = "confirm_address") -> str:
+    body = letter(Message.objects.filter(kind=kind).latest("id"))
+    return next(word.partition("localhost:8000")[2] for word in body.split() if "/email-bevestigen/" in word)
+
+
+def test_it_changes_what_is_ones_own(bobs: Client, bob: User) -> None:
+    data = {"initials": "B.", "last_name": "Bakker", "place_of_employment": "Zwolle", "version": bob.version}
+    data |= {"has_access_to_test_years": "on", "access_until": "2099-01-01", "email": NEW, "username": "x"}
+    assert bobs.post(reverse("accounts:profile"), data).status_code == 302
+    bob.refresh_from_db()
+    assert (bob.place_of_employment, bob.has_access_to_test_years, bob.access_until) == ("Zwolle", False, None)
+    assert (bob.email, bob.username) == ("bob@devries.example", "bob")
+    assert Event.objects.get().verb == Verb.USER_CHANGED
+
+
+def test_it_asks_a_stranger_to_log_in(client: Client, db: None) -> None:
+    for name in ("accounts:profile", "accounts:own_email"):
+        assert client.get(reverse(name)).status_code == 302
+
+
+def test_it_needs_the_password_for_another_address(bobs: Client, bob: User) -> None:
+    url = reverse("accounts:own_email")
+    response = bobs.post(url, {"email": NEW, "current_password": "Verkeerd-42"})
+    assert response.context["form"].errors.as_data()["current_password"][0].code == "wrong"
+    assert not EmailChange.objects.exists()
+    assert bobs.post(url, {"email": NEW, "current_password": PASSWORD}).status_code == 302
+    assert EmailChange.objects.get().email == NEW
+
+
+def test_guessing_the_password_there_is_throttled(bobs: Client) -> None:
+    statuses = [
+        bobs.post(reverse("accounts:own_email"), {"email": NEW, "current_password": "Verkeerd-42"}).status_code
+        for _try in range(30)
+    ]
+    assert statuses[0] == 200
+    assert statuses[-1] == 429
+
+
+def test_only_the_button_confirms(bobs: Client, bob: User, client: Client) -> None:
+    bobs.post(reverse("accounts:own_email"), {"email": NEW, "current_password": PASSWORD})
+    url = link()
+    for _scan in range(3):
+        assert client.get(url).status_code == 200
+        assert client.head(url).status_code == 200
+    bob.refresh_from_db()
+    assert bob.email == "bob@devries.example"
+    assert client.post(url).status_code == 200
+    bob.refresh_from_db()
+    assert bob.email == NEW
+    assert Message.objects.get(kind="address_changed").recipient == "bob@devries.example"
+    assert client.post(url).status_code == 404, "a link works once"
+    assert Event.objects.filter(verb=Verb.EMAIL_CHANGED).count() == 1
+
+
+def test_a_newer_request_kills_the_older_link(bobs: Client, client: Client) -> None:
+    url = reverse("accounts:own_email")
+    bobs.post(url, {"email": "eerst@devries.example", "current_password": PASSWORD})
+    first = link()
+    bobs.post(url, {"email": NEW, "current_password": PASSWORD})
+    assert client.get(first).status_code == 404
+    assert client.get(link()).status_code == 200
+
+
+def test_the_link_dies_after_two_days_and_with_a_block(bobs: Client, bob: User, alice: User, client: Client) -> None:
+    bobs.post(reverse("accounts:own_email"), {"email": NEW, "current_password": PASSWORD})
+    url = link()
+    with time_machine.travel(timezone.now() + timedelta(hours=49)):
+        assert client.post(url).status_code == 404
+    User.objects.filter(pk=bob.pk).update(blocked_at=timezone.now())
+    assert client.post(url).status_code == 404
+
+
+@pytest.mark.parametrize("token", ["x", "🙂", "a" * 2000, "%00"])
+def test_an_unknown_link_says_so(client: Client, db: None, token: str) -> None:
+    assert client.get(reverse("accounts:confirm_email", args=[token])).status_code == 404
+
+
+def test_a_machine_has_no_such_page(office: Provider) -> None:
+    machine = make_user(office, login_method=LoginMethod.SSO_WEBSERVICE)
+    client = Client()
+    client.force_login(machine)
+    assert client.get(reverse("accounts:own_email")).status_code == 404
+
+
+def test_neither_token_nor_password_is_kept_readable(bobs: Client) -> None:
+    bobs.post(reverse("accounts:own_email"), {"email": NEW, "current_password": PASSWORD})
+    token = link().rstrip("/").rpartition("/")[2]
+    kept = [str(session.get_decoded()) for session in Session.objects.all()]
+    kept += [str(event.__dict__) for event in Event.objects.all()]
+    kept += [str(row.__dict__) for row in EmailChange.objects.all()]
+    kept += [str(row.__dict__) for row in Message.objects.all()]
+    assert kept
+    assert not [text for text in kept if token in text or PASSWORD in text]
+
+
+def test_nobody_else_edits_a_profile(alice: User, bob: User) -> None:
+    from django.core.exceptions import PermissionDenied
+
+    from tests.people import actor
+
+    with pytest.raises(PermissionDenied):
+        accounts.actions.edit_profile(bob, details={"last_name": "X"}, version=1, by=actor(alice))
+    with pytest.raises(PermissionDenied):
+        accounts.actions.edit_profile(bob, details={"two_factor_required": False}, version=1, by=actor(bob))
