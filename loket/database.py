@@ -172,9 +172,9 @@ def _start(data: Path) -> None:
     log = data / "server.log"
     arguments = ["-D", str(data), "-w", "-t", "60", "-o", f"{places} -c max_connections=60", "-l", str(log), "start"]
     for _try in range(_TRIES):
+        _remove_remains_of_the_dead(data)
         if _run("pg_ctl", *arguments, data=data).returncode == 0 and answers(data):
             return
-        _remove_remains_of_the_dead(data)
         time.sleep(_PAUSE)
     raise CannotStart(f"The built-in PostgreSQL does not start: see {log}, or set DATABASE_URL.")
 

@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 def fold(text: str) -> str:
     """Return `text` without case and diacritics, for sorting and searching: 'Émile' -> 'emile'."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # First apart: what a sign such as '℠' stands for has capitals of its own.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 

@@ -1,5 +1,7 @@
 """Fixtures for every test: two offices, three people, and password hashes that cost little."""
 
+import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +14,20 @@ from teams.rights import Right
 from tests.people import make_user
 from tests.servers import mail_server as mail_server
 from tests.servers import sms_gateway as sms_gateway
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out tests in a browser where there is none, unless LOKET_BROWSER_REQUIRED=1."""
+    if item.get_closest_marker("browser") and not shutil.which("chromium"):
+        if os.environ.get("LOKET_BROWSER_REQUIRED") == "1":
+            pytest.fail("chromium is not installed and LOKET_BROWSER_REQUIRED=1")
+        pytest.skip("chromium is not installed")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it aloud when tests in a browser were left out."""
+    if not shutil.which("chromium"):
+        terminalreporter.section("CHROMIUM IS NOT INSTALLED: NO TEST IN A BROWSER WAS RUN", red=True, bold=True)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,0 +1,95 @@
+"""`manage.py messages`: collect what is to be translated, and compile the translations. For development only."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import chdir
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+_PO = Path("locale/nl/LC_MESSAGES/django.po")
+_NOT_SHOWN = ["tests", "bench", "staticfiles"]
+_NOT_OURS = [".*", "__pycache__", *_NOT_SHOWN]
+
+
+class Command(BaseCommand):
+    """Bring the Dutch catalog up to date, or check that nothing is missing in it."""
+
+    help = "Bring locale/nl up to date with code and templates and compile it; --check only tells what is missing."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare --check."""
+        parser.add_argument("--check", action="store_true", help="change nothing, fail when something is missing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it. Raises CommandError without GNU gettext, or when the check finds a fault."""
+        if not shutil.which("xgettext"):
+            raise CommandError("GNU gettext is not installed, and without it nothing can be collected.")
+        if not options["check"]:
+            _collect(settings.BASE_DIR)
+            _po(settings.BASE_DIR).with_suffix(".mo").write_bytes(_compiled(_catalog(settings.BASE_DIR)))
+            return
+        with TemporaryDirectory() as folder:
+            copy = Path(folder, "copy")
+            shutil.copytree(settings.BASE_DIR, copy, ignore=shutil.ignore_patterns(*_NOT_OURS))
+            _collect(copy)
+            faults = [*_untranslated(_catalog(copy)), *_out_of_date(settings.BASE_DIR, _catalog(copy))]
+        if faults:
+            raise CommandError("\n".join([*faults, "Run `make messages` and complete locale/nl."]))
+
+
+def _po(root: Path) -> Path:
+    return root / _PO
+
+
+def _catalog(root: Path) -> Catalog:
+    if not _po(root).exists():
+        return Catalog(locale="nl")
+    with _po(root).open("rb") as file:
+        return read_po(file, locale="nl")
+
+
+def _collect(root: Path) -> None:
+    """Put every text of code and templates below `root` in its catalog."""
+    settings.LOCALE_PATHS = [root / "locale"]
+    options = {"no_obsolete": True, "no_wrap": True, "add_location": "file"}
+    with chdir(root):
+        call_command("makemessages", locale=["nl"], ignore_patterns=_NOT_SHOWN, verbosity=0, **options)
+
+
+def _compiled(catalog: Catalog) -> bytes:
+    output = BytesIO()
+    write_mo(output, catalog)
+    return output.getvalue()
+
+
+def _untranslated(catalog: Catalog) -> Iterator[str]:
+    for message in catalog:
+        if not message.id:
+            continue
+        parts = message.string if isinstance(message.string, (list, tuple)) else [message.string]
+        if message.fuzzy or not all(parts):
+            yield f"Not translated: {message.id}"
+        yield from (f"{error}: {message.id}" for error in message.check(catalog))
+
+
+def _out_of_date(root: Path, fresh: Catalog) -> Iterator[str]:
+    """Tell what nobody uses any more, and whether the compiled file is that of the texts."""
+    kept = _catalog(root)
+    used = {(message.id if isinstance(message.id, str) else message.id[0], message.context) for message in fresh}
+    for message in kept:
+        key = (message.id if isinstance(message.id, str) else message.id[0], message.context)
+        if key not in used:
+            yield f"No longer used: {message.id}"
+    compiled = _po(root).with_suffix(".mo")
+    if not compiled.exists() or compiled.read_bytes() != _compiled(kept):
+        yield f"Not compiled from its texts: {compiled}"
