@@ -22,7 +22,9 @@ def received(sender: Any, event: AnymailTrackingEvent, esp_name: str, **kwargs: 
     reason = " ".join(str(part) for part in parts if part)
     metadata = event.metadata if isinstance(event.metadata, dict) else {}
     name = _uuid(metadata.get("message"))
-    known = outbox.actions.bounce(message_id=name, esp_id=str(event.message_id or ""), reason=reason)
+    known = outbox.actions.bounce(
+        message_id=name, esp_id=str(event.message_id or "").replace("\x00", ""), reason=reason
+    )
     log.info("report", id=str(name) if name else None, esp=esp_name, type=event.event_type, known=known)
 
 

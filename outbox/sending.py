@@ -93,8 +93,17 @@ def _send_mail(mail: EmailMultiAlternatives, to: str) -> str:
         raise SendingError(f"{error.esp_name or 'mail provider'} {error.status_code or 'does not answer'}") from None
     if not sent:
         raise SendingError("not sent")
-    identifier = getattr(getattr(mail, "anymail_status", None), "message_id", None)
-    return identifier[:255] if isinstance(identifier, str) else ""
+    return _identifier(mail)
+
+
+def _identifier(mail: EmailMultiAlternatives) -> str:
+    """Return what a provider calls the mail. Raises SendingError when its answer does not say that it took it."""
+    status = getattr(mail, "anymail_status", None)
+    if status is None:
+        return ""
+    if status.message_id is None and status.status <= {"failed", "unknown", None}:
+        raise SendingError("the mail provider did not take it")
+    return str(status.message_id or "")[:255]
 
 
 def _answered(code: int, reply: bytes | str, *, to: str, permanent: bool) -> SendingError:

@@ -57,6 +57,6 @@ def report(request: HttpRequest, esp: str) -> HttpResponse:
     view = resolve(f"/{esp}/tracking/", "anymail.urls").func
     try:
         answer: HttpResponse = view(request)
-    except ValueError:
+    except (ValueError, TypeError, LookupError, AttributeError):  # not what the provider's reports look like
         return HttpResponseBadRequest()
     return answer
