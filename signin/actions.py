@@ -1,16 +1,13 @@
 """Proving who one is with a password, and choosing a new one."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
-from django.urls import reverse
 from django.utils import timezone
 
-import outbox.actions
 from accounts import passwords
 from accounts.actions import Stale
 from accounts.models import LoginMethod, User
@@ -19,9 +16,7 @@ from audit.actors import Actor, scheduled
 from audit.models import Verb
 from loket import sealing
 from loket.text import username_key
-from outbox.letters import as_html
 from signin import letters, throttle
-from signin.letters import Letter
 from signin.models import PasswordReset, ResetRequest, Throttle
 from signin.throttle import Limit, Throttled
 
@@ -143,27 +138,12 @@ def _accounts_with(email: str) -> list[User]:
 
 
 def _mail_link(user: User) -> None:
-    token, expires_at = sealing.new_token(), timezone.now() + timedelta(minutes=RESET_MINUTES)
-    PasswordReset.objects.create(
-        provider=user.provider, user=user, token_hash=sealing.token_hash(token), expires_at=expires_at
-    )
-    link = settings.LOKET_URL + reverse("signin:reset_enter", args=[token])
-    _mail("password_link", user, letters.password_link(user, link=link, minutes=RESET_MINUTES), expires_at)
+    token = sealing.new_token()
+    reset = PasswordReset(provider=user.provider, user=user, token_hash=sealing.token_hash(token))
+    reset.expires_at = timezone.now() + timedelta(minutes=RESET_MINUTES)
+    reset.save(force_insert=True)
+    letters.password_link(reset, token=token, minutes=RESET_MINUTES)
     record(Verb.PASSWORD_LINK_SENT, user, by=scheduled("password_links"), provider_id=user.provider_id)
-
-
-def _mail(kind: str, user: User, letter: Letter, expires_at: datetime | None = None) -> None:
-    outbox.actions.queue_mail(
-        kind=kind,
-        to=user.email,
-        subject=letter.subject,
-        text=letter.text,
-        html=as_html(letter.text),
-        provider_id=user.provider_id,
-        user_id=user.pk,
-        sender_name=user.provider.name,
-        expires_at=expires_at,
-    )
 
 
 def own_words(user: User) -> list[str]:
@@ -207,8 +187,7 @@ def _set_password(user: User, password: str, by: Actor) -> None:
     user.session_version += 1
     user.save(update_fields=["password", "password_changed_at", "session_version"])
     user.password_resets.all().delete()
-    link = settings.LOKET_URL + reverse("signin:login")
-    _mail("password_changed", user, letters.password_changed(user, link=link))
+    letters.password_changed(user)
     record(Verb.PASSWORD_CHANGED, user, by=by, provider_id=user.provider_id)
 
 
