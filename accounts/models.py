@@ -18,7 +18,7 @@ from loket.ids import uuid7
 from loket.text import fold, username_key
 
 NEVER = Value(datetime(1, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())  # before every moment, for sorting
-_PASSWORD_USABLE = ~Q(password="") & ~Q(password__startswith="!")
+_PASSWORD_USABLE = ~Q(password="") & ~Q(password__startswith="!")  # noqa: S106
 
 
 class Provider(models.Model):

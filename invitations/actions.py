@@ -72,10 +72,11 @@ def invite(
 
 
 @transaction.atomic
-def resend(user: User, *, mobile_number: str, email: str, by: Actor) -> None:
+def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str | None = None) -> None:
     """Send the invitation again: new link, full period, the old link dead; the address may change.
 
-    Raises NotOpen when it was accepted meanwhile, PermissionDenied without authority over the person, ValidationError
+    `before` is when it was sent last as the form knew it (ISO 8601): sent again since, as by a double click, nothing
+    is sent. Raises NotOpen when it was accepted meanwhile, PermissionDenied without authority over the person, ValidationError
     when the person is blocked or the office sent too many invitations in an hour.
     """
     rights.require(by, Right.MANAGE_USERS)
@@ -85,6 +86,8 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor) -> None:
     user = invitation.user
     if invitation.state == Invitation.State.ACCEPTED:
         raise NotOpen
+    if before is not None and before != invitation.sent_at.isoformat():
+        return
     if user.blocked_at is not None or user.has_ended():
         message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
         raise ValidationError(message % {"name": user.full_name}, code="no_access")

@@ -81,11 +81,12 @@ class ResendForm(MobileForm):
     """The number again, and the address, which may have been wrong."""
 
     email = field("email")
+    sent = forms.CharField(max_length=40, widget=forms.HiddenInput)
 
     field_order = ["email", "mobile_number"]
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        kwargs["initial"] = {"email": user.email}
+        kwargs["initial"] = {"email": user.email, "sent": user.invitation.sent_at.isoformat()}
         super().__init__(*args, **kwargs)
 
 

@@ -138,7 +138,8 @@ def resend(request: OfficeRequest, id: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         values, by = form.cleaned_data, on_page(request, request.user)
         try:
-            invitations.actions.resend(person, mobile_number=values["mobile_number"], email=values["email"], by=by)
+            number, email, before = values["mobile_number"], values["email"], values["sent"]
+            invitations.actions.resend(person, mobile_number=number, email=email, before=before, by=by)
         except ValidationError as error:
             form.add_error(None, error)
         except NotOpen:
