@@ -1,0 +1,227 @@
+"""`make demo` as a real process, and the example offices it makes."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import Count
+
+from accounts.models import LoginMethod, Provider, User
+from accounts.status import Status, with_status
+from loket import database, example
+from outbox.models import Message
+from teams import rights
+from teams.rights import Right
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.django_db
+def test_the_example_has_every_kind_and_status() -> None:
+    administrator = example.ensure("Gesi-Kite-Koga-4471")
+    assert rights.effective_rights(administrator) == frozenset(Right)
+    people = User.objects.visible_to(administrator)
+    assert 28 <= people.count() <= 34
+    assert set(people.values_list("login_method", flat=True)) == set(LoginMethod.values)
+    statuses = dict(with_status(people).order_by().values_list("status").annotate(Count("pk")))
+    assert set(statuses) == set(Status.values) - {Status.INVITED}  # open ones become that once the worker sent them
+    assert people.filter(two_factor_required=True).exists()
+    assert people.filter(last_login__isnull=False).count() > 10
+    assert not people.exclude(email__endswith="@devries.example").exists()
+
+
+@pytest.mark.django_db
+def test_the_example_is_made_once() -> None:
+    first, count = example.ensure("Gesi-Kite-Koga-4471"), User.objects.count()
+    assert example.ensure("another") == first
+    assert (User.objects.count(), Provider.objects.count()) == (count, 2)
+
+
+@pytest.mark.django_db
+def test_only_open_invitations_wait_for_the_worker() -> None:
+    example.ensure("Gesi-Kite-Koga-4471")
+    waiting = Message.objects.filter(state=Message.State.QUEUED, kind="invitation")
+    assert set(waiting.values_list("recipient", flat=True)) == {
+        "p.deboer@devries.example",
+        "i.willems@devries.example",
+        "n.kaya@devries.example",
+    }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="loket-demo-"))
+    yield path
+    database.stop(path / "postgresql")
+    shutil.rmtree(path)
+
+
+class Demo:
+    """A running demo, in a session of its own so that what it leaves behind can be found."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        environment = {**os.environ, "LOKET_DATA_DIR": str(folder), "PORT": str(port)}
+        for name in ("DATABASE_URL", "LOKET_DEMO", "LOKET_URL"):
+            environment.pop(name, None)
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def lines(self) -> dict[str, str]:
+        """Return the first four lines once they are there."""
+        found = [self.process.stdout.readline().rstrip("\n") for _number in range(4)]
+        return dict(line.split(": ", 1) for line in found)
+
+    def session(self) -> list[int]:
+        """Return the processes that are alive in the session of the demo."""
+        alive = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == self.process.pid and fields[0] != "Z":
+                alive.append(int(stat.parent.name))
+        return alive
+
+
+@contextmanager
+def demo(folder: Path, port: int) -> Iterator[Demo]:
+    running = Demo(folder, port)
+    try:
+        yield running
+    finally:
+        for pid in running.session():
+            os.kill(pid, signal.SIGKILL)
+        running.process.communicate()
+
+
+def status_of(port: int, path: str) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def manage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "LOKET_DATA_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_how_to_sign_in_and_stops_everything(folder: Path, ending: signal.Signals) -> None:
+    port = free_port()
+    with demo(folder, port) as running:
+        first = running.lines()
+        assert list(first) == ["URL", "Kantoor", "Gebruikersnaam", "Wachtwoord"]
+        assert first["URL"] == f"http://localhost:{port}/"
+        assert re.fullmatch(r"\w{4}-\w{4}-\w{4}-\d{4}", first["Wachtwoord"])
+        assert status_of(port, "/inloggen/") == 200
+        assert len(running.session()) >= 3  # itself, web server, worker
+        assert "m.vermeer" in manage(folder, "shell", "-v0", "-c", _PRINT_USERNAMES).stdout
+        started = time.monotonic()
+        running.process.send_signal(ending)
+        running.process.wait(15)
+        assert time.monotonic() - started < 10
+        assert running.process.returncode == 0
+        assert running.session() == []
+    assert not database.answers(folder / "postgresql")
+    with demo(folder, port) as again:
+        assert again.lines() == first
+
+
+_PRINT_USERNAMES = "from accounts.models import User; print(list(User.objects.values_list('username', flat=True)))"
+_CHANGE_PASSWORD = (
+    "from accounts.models import User; from accounts.passwords import hashed;"
+    "User.objects.filter(username='m.vermeer').update(password=hashed('Zonnebloem-42'))"
+)
+
+
+@pytest.mark.slow
+def test_it_does_not_print_a_password_that_was_changed(folder: Path) -> None:
+    port = free_port()
+    with demo(folder, port) as running:
+        password = running.lines()["Wachtwoord"]
+        assert manage(folder, "shell", "-v0", "-c", _CHANGE_PASSWORD).returncode == 0
+        running.process.send_signal(signal.SIGINT)
+        running.process.wait(15)
+    with demo(folder, port) as again:
+        assert again.lines()["Wachtwoord"] not in ("", password)
+
+
+@pytest.mark.slow
+def test_a_part_that_dies_stops_the_rest(folder: Path) -> None:
+    port = free_port()
+    with demo(folder, port) as running:
+        running.lines()
+        worker = next(
+            pid for pid in running.session() if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        )
+        os.kill(worker, signal.SIGKILL)
+        output, _errors = running.process.communicate(timeout=15)
+        assert running.process.returncode == 1
+        assert "worker stopped by itself" in output
+        assert running.session() == []
+    assert not database.answers(folder / "postgresql")
+
+
+@pytest.mark.slow
+def test_it_refuses_a_port_or_folder_in_use(folder: Path) -> None:
+    port = free_port()
+    with demo(folder, port) as running:
+        running.lines()
+        for other_port, expected in ((port, "listens on port"), (free_port(), "runs in")):
+            other = Demo(folder, other_port)
+            output, _errors = other.process.communicate(timeout=30)
+            assert other.process.returncode == 1
+            assert expected in output
+            assert "Traceback" not in output
+        assert status_of(port, "/inloggen/") == 200
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "８０００"])
+def test_it_refuses_what_is_not_a_port(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(CommandError, match="PORT"):
+        call_command("demo")
+
+
+def test_it_refuses_a_database_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", str(free_port()))
+    monkeypatch.setenv("DATABASE_URL", "postgres://db.example/loket")
+    with pytest.raises(CommandError, match="DATABASE_URL"):
+        call_command("demo")
