@@ -76,8 +76,8 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
     """Send the invitation again: new link, full period, the old link dead; the address may change.
 
     `before` is when it was sent last as the form knew it (ISO 8601): sent again since, as by a double click, nothing
-    is sent. Raises NotOpen when it was accepted meanwhile, PermissionDenied without authority over the person, ValidationError
-    when the person is blocked or the office sent too many invitations in an hour.
+    is sent. Raises NotOpen when it was accepted meanwhile, PermissionDenied without authority over the person,
+    ValidationError when the person is blocked or the office sent too many invitations in an hour.
     """
     rights.require(by, Right.MANAGE_USERS)
     rights.require_authority_over(by, user)

@@ -1,9 +1,15 @@
 """Which mobile numbers an invitation accepts (seed article)."""
 
+import re
+import unicodedata
+
 import phonenumbers
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from phonenumbers import PhoneNumberType
+
+# What stands in a number as people write it. The library itself would also read one out of the middle of other text.
+_WRITTEN = re.compile(r"[\s(]*\+?[\d\s()./\-‐‑‒–—−]+")
 
 
 def mobile_number(text: str) -> str:
@@ -13,15 +19,21 @@ def mobile_number(text: str) -> str:
     fixed-or-mobile where a country does not tell them apart. Raises ValidationError that says what is accepted.
     """
     fault = ValidationError(
-        _("Give a Dutch mobile number, such as 06 12345678, or an international one such as +32612345678."),
+        _("Give a Dutch mobile number, such as 06 12345678, or an international one such as +32470123456."),
         code="mobile_number",
     )
-    if len(text) > 30:
+    if len(text) > 40:
+        raise fault
+    # A number pasted from a telephone brings invisible marks of direction with it.
+    text = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    if not _WRITTEN.fullmatch(text):
         raise fault
     try:
         number = phonenumbers.parse(text, "NL")
     except phonenumbers.NumberParseException:
         raise fault from None
+    if number.country_code != 31 and "+" not in text:
+        raise fault
     kinds = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
     if number.extension or not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) not in kinds:
         raise fault

@@ -16,7 +16,7 @@ from loket import sealing
 COOKIE = "invitation"
 PATH = "/uitnodiging/"
 _SALT = "invitations.visit"
-_HOURS = 4  # long enough to fetch the phone; the link in the mail opens it again
+_HOURS = 24  # long enough to come back to it the same day; the link in the mail opens it again
 _TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
 
 

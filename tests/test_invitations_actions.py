@@ -1,24 +1,42 @@
-"""Inviting, codes and accepting, as actions."""
+"""Inviting, sending again, revoking, expiring: as actions."""
+
+from datetime import timedelta
+from threading import Barrier, Thread
 
 import pytest
+import time_machine
+from django.conf import LazySettings
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 import invitations.actions
 from accounts.models import Provider, User
-from audit.actors import Actor, Origin
-from audit.models import Event
-from invitations.models import Invitation
+from audit.models import Event, Verb
+from invitations import accepting
+from invitations.actions import NotOpen
+from invitations.models import Invitation, InvitationCode
+from invitations.texts import Text
+from loket import sealing
+from loket.ids import uuid7
 from outbox.models import Message
+from teams.rights import Right
+from tests.invited import DETAILS, NUMBER, by, invite, token_of
+from tests.people import make_user
 
 pytestmark = pytest.mark.django_db
-DETAILS = {"initials": "P.", "prefix": "de", "last_name": "Boer", "email": "p.deboer@devries.example"}
+OWN = Text("Kom", "Hier: {UitnodigingLink}")
 
 
-def by(user: User) -> Actor:
-    return Actor(origin=Origin.PAGE, name=user.full_name, user=user)
+def resend(user: User, alice: User, email: str = DETAILS["email"]) -> None:
+    invitations.actions.resend(user, mobile_number="+31687654321", email=email, by=by(alice))
 
 
 def test_it_invites(office: Provider, alice: User) -> None:
-    user = invitations.actions.invite(office, details=DETAILS, mobile_number="+31612345678", by=by(alice))
+    with CaptureQueriesContext(connection) as queries:
+        user = invitations.actions.invite(office, details=DETAILS, mobile_number=NUMBER, by=by(alice))
+    assert len(queries) < 20
     user.refresh_from_db()
     assert user.username is None
     assert not user.may_sign_in
@@ -26,4 +44,220 @@ def test_it_invites(office: Provider, alice: User) -> None:
     assert b"612345678" not in bytes(user.invitation.sealed_phone)
     message = Message.objects.get()
     assert (message.channel, message.recipient, message.state) == ("mail", "p.deboer@devries.example", "queued")
+    assert message.expires_at == user.invitation.expires_at
     assert list(Event.objects.order_by("id").values_list("verb", flat=True)) == ["user_created", "invitation_sent"]
+    assert accepting.phone_ending(user.invitation, token=token_of(user.invitation)) == "78"
+    with pytest.raises(sealing.Unreadable):
+        accepting.phone_ending(user.invitation, token=sealing.new_token())
+
+
+def test_it_makes_one_user_of_one_decision(office: Provider, alice: User) -> None:
+    name = uuid7()
+    users = [
+        invitations.actions.invite(office, details=DETAILS, mobile_number=NUMBER, by=by(alice), user_id=name)
+        for _click in range(2)
+    ]
+    assert users[0].pk == users[1].pk == name
+    assert Message.objects.count() == 1
+
+
+def test_it_does_not_trip_over_an_id_of_another_office(office: Provider, alice: User, charlie: User, bob: User) -> None:
+    for taken in (charlie, bob):
+        user = invitations.actions.invite(office, details=DETAILS, mobile_number=NUMBER, by=by(alice), user_id=taken.pk)
+        assert user.pk != taken.pk
+        assert user.provider_id == office.pk
+
+
+def test_it_uses_the_text_of_this_invitation(office: Provider, alice: User) -> None:
+    user = invitations.actions.invite(office, details=DETAILS, mobile_number=NUMBER, by=by(alice), text=OWN)
+    assert invitations.actions.text_for(user.invitation) == OWN
+    with pytest.raises(ValidationError):
+        invitations.actions.invite(
+            office, details=DETAILS, mobile_number=NUMBER, by=by(alice), text=Text("x", "geen link")
+        )
+
+
+def test_it_needs_right_and_office(office: Provider, bob: User, charlie: User) -> None:
+    for who in (bob, charlie):
+        with pytest.raises(PermissionDenied):
+            invitations.actions.invite(office, details=DETAILS, mobile_number=NUMBER, by=by(who))
+    assert not Invitation.objects.exists()
+
+
+def test_it_needs_authority(office: Provider, alice: User, bob: User, charlie: User) -> None:
+    clerk = make_user(office, Right.MANAGE_USERS, username="clerk")
+    user = invite(alice).invitation.user
+    user.individual_rights.create(provider=office, right=Right.VIEW_AUDIT)
+    for who in (clerk, bob, charlie):
+        with pytest.raises(PermissionDenied):
+            resend(user, who)
+        with pytest.raises(PermissionDenied):
+            invitations.actions.revoke(user, by=by(who))
+
+
+def test_it_caps_what_an_office_sends(office: Provider, alice: User, settings: LazySettings) -> None:
+    settings.LOKET_SMS_PER_HOUR = 2
+    user = invite(alice).invitation.user
+    resend(user, alice)
+    for act in (lambda: resend(user, alice), lambda: invite(alice)):
+        with pytest.raises(ValidationError) as caught:
+            act()
+        assert caught.value.code == "cap"
+    with time_machine.travel(timezone.now() + timedelta(minutes=61), tick=False):
+        resend(user, alice)
+
+
+def test_it_sends_again(alice: User) -> None:
+    invited = invite(alice)
+    user, first = invited.invitation.user, invited.invitation.message
+    invited.post("send_code")
+    resend(user, alice, "nieuw@devries.example")
+    token = token_of(invited.invitation)
+    invitation = Invitation.objects.select_related("user", "message").get()
+    assert token != invited.token
+    assert accepting.phone_ending(invitation, token=token) == "21"
+    assert (invitation.user.email, invitation.email, invitation.opened_at) == (*["nieuw@devries.example"] * 2, None)
+    first.refresh_from_db()
+    assert (first.state, first.sealed_body) == (Message.State.CANCELLED, None)
+    assert Message.objects.get(kind="code").state == Message.State.CANCELLED
+    assert not InvitationCode.objects.exists()
+    assert Event.objects.get(verb=Verb.EMAIL_CHANGED).changes == {"email": [DETAILS["email"], "nieuw@devries.example"]}
+
+
+@pytest.mark.parametrize("state", ["revoked", "expired", "locked"])
+def test_it_opens_a_closed_invitation_again(state: str, alice: User) -> None:
+    invited = invite(alice)
+    Invitation.objects.update(state=state, sealed_phone=None)
+    resend(invited.invitation.user, alice)
+    assert Invitation.objects.get().is_open()
+
+
+def test_it_does_not_send_to_somebody_blocked(alice: User) -> None:
+    user = invite(alice).invitation.user
+    User.objects.filter(pk=user.pk).update(blocked_at=timezone.now())
+    with pytest.raises(ValidationError) as caught:
+        resend(user, alice)
+    assert caught.value.code == "no_access"
+
+
+def test_it_revokes_once(alice: User, bob: User) -> None:
+    invited = invite(alice)
+    user = invited.invitation.user
+    invitations.actions.revoke(user, by=by(alice))
+    invitation = Invitation.objects.get()
+    assert (invitation.state, invitation.sealed_phone) == (Invitation.State.REVOKED, None)
+    assert Message.objects.get().state == Message.State.CANCELLED
+    for somebody in (user, bob):
+        with pytest.raises(NotOpen):
+            invitations.actions.revoke(somebody, by=by(alice))
+
+
+def test_it_does_not_touch_an_accepted_one(alice: User) -> None:
+    invited = invite(alice)
+    invited.prove()
+    invited.post("account", username="p.deboer", password="Zonnebloem-42", password_again="Zonnebloem-42")
+    with pytest.raises(NotOpen):
+        resend(invited.invitation.user, alice)
+    with pytest.raises(NotOpen):
+        invitations.actions.revoke(invited.invitation.user, by=by(alice))
+
+
+def test_it_expires_what_is_due(alice: User) -> None:
+    invited = invite(alice)
+    assert invitations.actions.expire_due() == 0
+    with time_machine.travel(invited.invitation.expires_at, tick=False):
+        assert invitations.actions.expire_due() == 1
+        assert invitations.actions.expire_due() == 0
+    assert Invitation.objects.get().state == Invitation.State.EXPIRED
+    assert Event.objects.get(verb=Verb.INVITATION_EXPIRED).origin == "scheduled"
+
+
+def together(*acts: object) -> list[object]:
+    """Run each of `acts` in a thread of its own at the same moment; return results or exceptions in that order."""
+    results: list[object] = [None] * len(acts)
+    ready = Barrier(len(acts))
+
+    def run(place: int) -> None:
+        ready.wait()
+        try:
+            results[place] = acts[place]()
+        except Exception as error:
+            results[place] = error
+        finally:
+            connection.close()
+
+    threads = [Thread(target=run, args=(place,)) for place in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    return results
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_accepts_one_of_two_at_the_same_moment(alice: User) -> None:
+    invited = invite(alice)
+    browser, actor = sealing.new_token(), by(invited.invitation.user)
+    accepting.send_code(invited.invitation, token=invited.token, browser=browser, by=actor)
+    assert accepting.try_code(invited.invitation, code=invited.last_code(), browser=browser, by=actor)
+
+    def accept(username: str) -> User:
+        mine = Invitation.objects.select_related("user__provider").get()
+        return accepting.accept(mine, browser=browser, username=username, password="Zonnebloem-42", by=actor)
+
+    results = together(lambda: accept("eerste"), lambda: accept("tweede"))
+    assert sorted(type(result).__name__ for result in results) == ["NotOpen", "User"]
+    winner = next(result for result in results if isinstance(result, User))
+    assert User.objects.get(pk=winner.pk).username == winner.username
+    assert Event.objects.filter(verb=Verb.INVITATION_ACCEPTED).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_gives_a_username_to_one_of_two(alice: User, charlie: User) -> None:
+    acts = []
+    for who in (alice, charlie):
+        invited = invite(who)
+        browser, actor = sealing.new_token(), by(invited.invitation.user)
+        accepting.send_code(invited.invitation, token=invited.token, browser=browser, by=actor)
+        accepting.try_code(invited.invitation, code=invited.last_code(), browser=browser, by=actor)
+
+        def accept(invitation: Invitation = invited.invitation, browser: str = browser, actor: object = actor) -> User:
+            return accepting.accept(invitation, browser=browser, username="gewild", password="Zonnebloem-42", by=actor)
+
+        acts.append(accept)
+    results = together(*acts)
+    assert sorted(type(result).__name__ for result in results) == ["User", "ValidationError"]
+    assert next(result for result in results if isinstance(result, ValidationError)).code == "taken"
+
+
+@pytest.mark.parametrize("_time", range(5))
+@pytest.mark.django_db(transaction=True)
+def test_it_ends_in_one_state_however_it_is_pulled(_time: int, alice: User) -> None:
+    invited = invite(alice)
+    user, browser, actor = invited.invitation.user, sealing.new_token(), by(invited.invitation.user)
+    accepting.send_code(invited.invitation, token=invited.token, browser=browser, by=actor)
+    accepting.try_code(invited.invitation, code=invited.last_code(), browser=browser, by=actor)
+    results = together(
+        lambda: accepting.accept(
+            invited.invitation, browser=browser, username="p.deboer", password="Zonnebloem-42", by=actor
+        ),
+        lambda: resend(user, alice),
+        lambda: invitations.actions.revoke(user, by=by(alice)),
+    )
+    assert not [one for one in results if isinstance(one, Exception) and not isinstance(one, NotOpen)]
+    user.refresh_from_db()
+    invited.invitation.refresh_from_db()
+    accepted = isinstance(results[0], User)
+    assert user.may_sign_in == accepted == (invited.invitation.state == Invitation.State.ACCEPTED)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_counts_every_wrong_try_of_many_at_once(alice: User) -> None:
+    invited = invite(alice)
+    browser, actor = sealing.new_token(), by(invited.invitation.user)
+    accepting.send_code(invited.invitation, token=invited.token, browser=browser, by=actor)
+    wrong = invited.wrong_code()
+    act = lambda: accepting.try_code(invited.invitation, code=wrong, browser=browser, by=actor)  # noqa: E731
+    assert together(*[act] * 7) == [False] * 7
+    assert InvitationCode.objects.get().wrong_tries == 5
+    assert not accepting.try_code(invited.invitation, code=invited.last_code(), browser=browser, by=actor)
