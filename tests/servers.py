@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,13 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
+
+
+def own_environment(folder: Path) -> dict[str, str]:
+    """Return an environment for processes of the product that keep all their data in `folder` and send nothing out."""
+    ours = ("DATABASE_URL", "EMAIL_URL", "SMS_URL", "LOKET_", "ANYMAIL_", "DJANGO_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | {"LOKET_DATA_DIR": str(folder), "EMAIL_URL": "smtp://127.0.0.1:1"}
 
 
 @dataclass

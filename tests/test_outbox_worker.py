@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,10 +18,11 @@ from django.core.management import call_command
 from django.db import connection
 
 import outbox.actions
+from loket import database
 from outbox import worker
 from outbox.models import Message
 from outbox.worker import Job, Worker
-from tests.servers import MailServer, SmsGateway
+from tests.servers import MailServer, SmsGateway, own_environment
 from tests.test_outbox_sending import fresh, queue_mail, queue_sms
 
 
@@ -139,13 +141,19 @@ def test_it_does_what_is_due_and_stops(mail_server: MailServer) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_within_a_second(number: int) -> None:
-    command = [sys.executable, "manage.py", "worker"]
-    process = subprocess.Popen(command, cwd=django_settings.BASE_DIR, stderr=subprocess.DEVNULL)
+def test_it_stops_within_a_second(number: int, tmp_path: Path) -> None:
+    environment, folder = own_environment(tmp_path), tmp_path / "postgresql"
+    database.start(folder)
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "worker"],
+        cwd=django_settings.BASE_DIR,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    )
     try:
-        params = connection.get_connection_params() | {"dbname": "loket"}
-        with psycopg.connect(**params, autocommit=True) as asking:
-            listens = "SELECT 1 FROM pg_stat_activity WHERE query = 'LISTEN outbox' AND datname = 'loket'"
+        host, port = database.socket_dir(folder), database.PORT
+        with psycopg.connect(host=host, port=port, user="loket", dbname="loket", autocommit=True) as asking:
+            listens = "SELECT 1 FROM pg_stat_activity WHERE query = 'LISTEN outbox'"
             wait_until(lambda: asking.execute(listens).fetchone() is not None, seconds=20)
         started = time.monotonic()
         os.kill(process.pid, number)
@@ -154,3 +162,4 @@ def test_it_stops_within_a_second(number: int) -> None:
     finally:
         process.kill()
         process.wait()
+        database.stop(folder)
