@@ -1,0 +1,58 @@
+"""Measure the list page beside a bare Django view that runs an equal query and renders an equal table.
+
+Each size is measured in a process of its own, on the built-in PostgreSQL in a throw-away folder. Requests of the two
+views alternate, so that a busy machine slows both. No network and no web server are in between: both views are called as
+WSGI applications. The list page goes through every middleware, session, sign-in and rights included, and writes its
+access line; the bare view has neither middleware nor sign-in.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+SIZES = (1_000, 100_000)
+MOST_TIMES_BARE = 2.0
+MOST_GROWTH = 1.25  # times, of the median; what the machine itself varies
+
+
+def measure(size: int, folder: str) -> dict[str, Any]:
+    """Return what `bench.measure` finds with `size` users."""
+    environment = {**os.environ, "LOKET_DATA_DIR": f"{folder}/{size}", "DJANGO_SETTINGS_MODULE": "bench.settings"}
+    subprocess.run([sys.executable, "-m", "bench.people", str(size)], env=environment, check=True)
+    done = subprocess.run([sys.executable, "-m", "bench.measure"], env=environment, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def main() -> int:
+    """Print the measurements and whether they are good enough; return 1 when they are not."""
+    for name in ("DATABASE_URL", "LOKET_DEMO"):
+        os.environ.pop(name, None)
+    folder = tempfile.mkdtemp(prefix="loket-bench-")
+    try:
+        found = {size: measure(size, folder) for size in SIZES}
+    finally:
+        shutil.rmtree(Path(folder))
+    print(f"{'users':>8}  {'view':<12} {'pages/s':>8} {'p50 ms':>8} {'p95 ms':>8} {'queries':>8} {'peak MiB':>9}")
+    for size, views in found.items():
+        for name in ("/gebruikers/", "bare"):
+            row = views[name]
+            numbers = f"{row['rate']:>8.0f} {row['p50']:>8.2f} {row['p95']:>8.2f} {row['queries']:>8}"
+            print(f"{size:>8,}  {name:<12} {numbers} {views['peak']:>9.0f}")
+    verdicts = [
+        (f"list/bare at {size:,} users (p50)", views["/gebruikers/"]["p50"] / views["bare"]["p50"], MOST_TIMES_BARE)
+        for size, views in found.items()
+    ]
+    small, large = (found[size]["/gebruikers/"]["p50"] for size in SIZES)
+    verdicts.append((f"list at {SIZES[1]:,} / {SIZES[0]:,} users (p50)", large / small, MOST_GROWTH))
+    for what, ratio, most in verdicts:
+        print(f"{'PASS' if ratio <= most else 'FAIL'}  {what}: {ratio:.2f}, at most {most:.2f}")
+    return int(any(ratio > most for _what, ratio, most in verdicts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""Measure both views in this process, with the people that are there; print what was found as JSON."""
+
+import json
+import logging
+import os
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import connection
+from django.test import Client, RequestFactory, override_settings
+from django.test.utils import CaptureQueriesContext
+
+WARM_UP, REQUESTS = 50, 400
+
+
+def main() -> None:
+    """Measure, and stop the database."""
+    django.setup()
+    from accounts.models import User
+    from loket import database
+
+    logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
+    try:
+        administrator = User.objects.get(username_key="user0")
+        client = Client()
+        client.force_login(administrator)
+        cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+        with override_settings(MIDDLEWARE=["bench.bare.own_addresses"]):
+            bare = WSGIHandler()
+        views = {
+            "/gebruikers/": caller(WSGIHandler(), "/gebruikers/", cookie),
+            "bare": caller(bare, f"/bare/{administrator.provider_id}/", ""),
+        }
+        found: dict[str, Any] = compare(views)
+        found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
+        print(json.dumps(found))
+    finally:
+        connection.close()
+        connection.close_pool()
+        database.stop(settings.DATABASES["default"]["DATA_DIR"])
+
+
+def caller(application: WSGIHandler, path: str, cookie: str) -> Callable[[], bytes]:
+    """Return a function that asks `application` for a page as a web server would and returns the page."""
+
+    def call() -> bytes:
+        statuses = []
+        environ = RequestFactory(headers={"Host": "localhost", "Cookie": cookie}).get(path).environ
+        response = application(environ, lambda status, headers: statuses.append(status))
+        page = b"".join(response)
+        response.close()
+        if statuses != ["200 OK"] or page.count(b"<tr") != 51:
+            raise SystemExit(f"{path} answered {statuses} with {page.count(b'<tr')} rows")
+        return page
+
+    return call
+
+
+def compare(views: dict[str, Callable[[], bytes]]) -> dict[str, Any]:
+    """Return pages a second, p50 and p95 in milliseconds and the number of queries of each view, asked by turns."""
+    times: dict[str, list[float]] = {name: [] for name in views}
+    for number in range(WARM_UP + REQUESTS):
+        for name, call in views.items():
+            started = time.perf_counter()
+            call()
+            if number >= WARM_UP:
+                times[name].append((time.perf_counter() - started) * 1000)
+    return {
+        name: {
+            "rate": 1000 * REQUESTS / sum(taken),
+            "p50": sorted(taken)[REQUESTS // 2],
+            "p95": sorted(taken)[REQUESTS * 95 // 100],
+            "queries": queries(views[name]),
+        }
+        for name, taken in times.items()
+    }
+
+
+def queries(call: Callable[[], bytes]) -> int:
+    """Return how many queries a page takes."""
+    with CaptureQueriesContext(connection) as captured:
+        call()
+    return len(captured)
+
+
+if __name__ == "__main__":
+    main()
