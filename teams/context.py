@@ -10,7 +10,7 @@ from teams.rights import Right
 
 
 def menu(request: HttpRequest) -> dict[str, Any]:
-    """Return `menu`: groups of {title, entries: [{title, url, current, count}]}."""
+    """Return `menu`: groups of {title, entries: [{title, url, current}]}."""
     held = getattr(request, "rights", None)
     if held is None:
         return {}
@@ -20,9 +20,11 @@ def menu(request: HttpRequest) -> dict[str, Any]:
         (_("Provider data"), _("Office"), reverse("accounts:office"), Right.MANAGE_PROVIDER),
         (_("Provider data"), _("E-mail texts"), reverse("invitations:text"), Right.MANAGE_PROVIDER),
     ]
+    # The page belongs to the entry with the longest address it lies under: texts lie under the office.
+    above = [url for _group, _title, url, _right in pages if url != "/" and request.path.startswith(url)]
+    here = max(above, key=len, default="/" if request.path == "/" else "")
     groups: dict[str, list[dict[str, Any]]] = {}
     for group, title, url, right in pages:
         if right is None or right in held:
-            current = request.path == url or (url != "/" and request.path.startswith(url))
-            groups.setdefault(group, []).append({"title": title, "url": url, "current": current, "count": None})
+            groups.setdefault(group, []).append({"title": title, "url": url, "current": url == here})
     return {"menu": [{"title": title, "entries": entries} for title, entries in groups.items()]}

@@ -25,7 +25,7 @@ from invitations.forms.colleague import AccountForm, CodeForm, InvitationForm
 from invitations.models import Invitation
 from invitations.visits import Visit
 from loket.middleware import client_address
-from signin import throttle
+from signin import devices, throttle
 from signin.throttle import Limit, Throttled
 from teams.access import public
 
@@ -202,6 +202,7 @@ def account(request: HttpRequest, visit: Visit) -> HttpResponse:
             messages.success(request, _("Welcome, %(name)s. You have an account now.") % {"name": user.full_name})
             response = redirect("home")
             visits.forget(response)
+            devices.remember(response, user)
             return response
     return render(request, "invitations/account.html", _context(request, visit) | {"form": form})
 
