@@ -1,7 +1,7 @@
 """Measure the list page beside a bare Django view that runs an equal query and renders an equal table.
 
 Each size is measured in a process of its own, on the built-in PostgreSQL in a throw-away folder. Requests of the two
-views alternate, so that a busy machine slows both. No network and no web server are in between: both views are called as
+views alternate, so that a busy machine slows both. No network and no web server are in between: both are called as
 WSGI applications. The list page goes through every middleware, session, sign-in and rights included, and writes its
 access line; the bare view has neither middleware nor sign-in.
 """

@@ -1,0 +1,45 @@
+"""README.md says what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_two_commands_are_on_top() -> None:
+    top = README.split("\n## ")[0]
+    assert "make demo" in top
+    assert "make test" in top
+
+
+def test_every_variable_of_the_settings_is_explained() -> None:
+    settings = (ROOT / "loket" / "settings.py").read_text()
+    variables = set(re.findall(r'env\.\w+\(\s*"(\w+)"', settings))
+    assert len(variables) > 10
+    assert {name for name in variables if f"| `{name}` |" not in README} == set()
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"(?:`|    )make ([a-z-]+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_every_folder_is_named() -> None:
+    apps = {path.parent.name for path in ROOT.glob("*/models.py")}
+    assert apps
+    assert {name for name in apps if f"`{name}/`" not in README} == set()
+
+
+@pytest.mark.django_db
+def test_the_first_administrator_is_invited_as_it_says() -> None:
+    from accounts.models import User
+
+    block = README.split("`python manage.py shell`:\n\n")[1].split("\n\n**")[0]
+    exec("\n".join(line.removeprefix("    ") for line in block.splitlines()), {})  # noqa: S102
+    user = User.objects.get(last_name="Jansen")
+    assert user.invitation.state == "open"
+    assert user.individual_rights.get().right == "manage_provider"
