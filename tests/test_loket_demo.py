@@ -4,13 +4,11 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -24,8 +22,7 @@ from loket import database, example
 from outbox.models import Message
 from teams import rights
 from teams.rights import Right
-
-ROOT = Path(__file__).parent.parent
+from tests.running import ROOT, Demo, demo, free_port
 
 
 @pytest.mark.django_db
@@ -60,65 +57,12 @@ def test_only_open_invitations_wait_for_the_worker() -> None:
     }
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @pytest.fixture
 def folder() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="loket-demo-"))
     yield path
     database.stop(path / "postgresql")
     shutil.rmtree(path)
-
-
-class Demo:
-    """A running demo, in a session of its own so that what it leaves behind can be found."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        environment = {**os.environ, "LOKET_DATA_DIR": str(folder), "PORT": str(port)}
-        for name in ("DATABASE_URL", "LOKET_DEMO", "LOKET_URL"):
-            environment.pop(name, None)
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "demo"],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def lines(self) -> dict[str, str]:
-        """Return the first four lines once they are there."""
-        found = [self.process.stdout.readline().rstrip("\n") for _number in range(4)]
-        return dict(line.split(": ", 1) for line in found)
-
-    def session(self) -> list[int]:
-        """Return the processes that are alive in the session of the demo."""
-        alive = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == self.process.pid and fields[0] != "Z":
-                alive.append(int(stat.parent.name))
-        return alive
-
-
-@contextmanager
-def demo(folder: Path, port: int) -> Iterator[Demo]:
-    running = Demo(folder, port)
-    try:
-        yield running
-    finally:
-        for pid in running.session():
-            os.kill(pid, signal.SIGKILL)
-        running.process.communicate()
 
 
 def status_of(port: int, path: str) -> int:

@@ -1,0 +1,113 @@
+"""The demo as a real process: web server, worker and built-in database in a folder of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import requests
+
+from loket import database
+from tests.servers import own_environment
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    """Return a port of loopback on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class Demo:
+    """A running demo, in a session of its own so that what it leaves behind can be found."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port, self.url = folder, port, f"http://localhost:{port}"
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo"],
+            cwd=ROOT,
+            env=own_environment(folder) | {"PORT": str(port)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def lines(self) -> dict[str, str]:
+        """Return the first four lines once they are there."""
+        found = [self.process.stdout.readline().rstrip("\n") for _number in range(4)]
+        return dict(line.split(": ", 1) for line in found)
+
+    def session(self) -> list[int]:
+        """Return the processes that are alive in the session of the demo."""
+        alive = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == self.process.pid and fields[0] != "Z":
+                alive.append(int(stat.parent.name))
+        return alive
+
+    def mailbox(self) -> list[dict[str, Any]]:
+        """Return what was sent, newest first."""
+        with requests.Session() as session:
+            session.trust_env = False
+            found: list[dict[str, Any]] = session.get(f"{self.url}/demo/postvak.json", timeout=10).json()
+        return found
+
+    def wait_for(self, channel: str, to: str, *, after: int, seconds: float = 15) -> str:
+        """Return the text of the newest message to `to` once there is one beyond the `after` oldest."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            box = self.mailbox()
+            for message in box[: len(box) - after]:
+                if (message["channel"], message["to"]) == (channel, to):
+                    return str(message["text"])
+            time.sleep(0.05)
+        raise TimeoutError(f"no {channel} came within {seconds} seconds")
+
+
+@contextmanager
+def demo(folder: Path, port: int) -> Iterator[Demo]:
+    """Start a demo in `folder` and kill what is left of it at the end."""
+    running = Demo(folder, port)
+    try:
+        yield running
+    finally:
+        for pid in running.session():
+            os.kill(pid, signal.SIGKILL)
+        running.process.communicate()
+
+
+@contextmanager
+def fresh_demo() -> Iterator[tuple[Demo, dict[str, str]]]:
+    """Give a demo that has said how to sign in, and what it said; stop and remove everything at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="loket-demo-"))
+    try:
+        with demo(folder, free_port()) as running:
+            found: dict[str, str] = {}
+            reader = Thread(target=lambda: found.update(running.lines()), daemon=True)
+            reader.start()
+            reader.join(START_SECONDS)
+            assert found, f"the demo does not start within {START_SECONDS} seconds"
+            yield running, found
+            running.process.send_signal(signal.SIGINT)
+            running.process.wait(15)
+    finally:
+        database.stop(folder / "postgresql")
+        shutil.rmtree(folder)
