@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 class Demo:
-    """A running demo, in a session of its own so that what it leaves behind can be found."""
+    """A running demo, in a session of its own: Ctrl-C in the tests is not for it."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port, self.url = folder, port, f"http://localhost:{port}"
@@ -51,16 +51,16 @@ class Demo:
         found = [self.process.stdout.readline().rstrip("\n") for _number in range(4)]
         return dict(line.split(": ", 1) for line in found)
 
-    def session(self) -> list[int]:
-        """Return the processes that are alive in the session of the demo."""
-        alive = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
+    def family(self) -> list[int]:
+        """Return the processes of the demo in this folder that are alive, its database apart."""
+        mark, alive = f"LOKET_DATA_DIR={self.folder}".encode(), []
+        for process in Path("/proc").glob("[0-9]*"):
             try:
-                fields = stat.read_text().rpartition(")")[2].split()
+                environment, command = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
             except OSError:
                 continue
-            if int(fields[3]) == self.process.pid and fields[0] != "Z":
-                alive.append(int(stat.parent.name))
+            if mark in environment.split(b"\0") and command and b"postgres" not in command.split(b"\0")[0]:
+                alive.append(int(process.name))
         return alive
 
     def mailbox(self) -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ def demo(folder: Path, port: int) -> Iterator[Demo]:
     try:
         yield running
     finally:
-        for pid in running.session():
+        for pid in running.family():
             os.kill(pid, signal.SIGKILL)
         running.process.communicate()
 

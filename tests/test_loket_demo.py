@@ -95,14 +95,14 @@ def test_it_says_how_to_sign_in_and_stops_everything(folder: Path, ending: signa
         assert first["URL"] == f"http://localhost:{port}/"
         assert re.fullmatch(r"\w{4}-\w{4}-\w{4}-\d{4}", first["Wachtwoord"])
         assert status_of(port, "/inloggen/") == 200
-        assert len(running.session()) >= 3  # itself, web server, worker
+        assert len(running.family()) >= 3  # itself, web server, worker
         assert "m.vermeer" in manage(folder, "shell", "-v0", "-c", _PRINT_USERNAMES).stdout
         started = time.monotonic()
         running.process.send_signal(ending)
         running.process.wait(15)
         assert time.monotonic() - started < 10
         assert running.process.returncode == 0
-        assert running.session() == []
+        assert running.family() == []
     assert not database.answers(folder / "postgresql")
     with demo(folder, port) as again:
         assert again.lines() == first
@@ -113,6 +113,21 @@ _CHANGE_PASSWORD = (
     "from accounts.models import User; from accounts.passwords import hashed;"
     "User.objects.filter(username='m.vermeer').update(password=hashed('Zonnebloem-42'))"
 )
+
+
+@pytest.mark.slow
+def test_nothing_outlives_kill_9(folder: Path) -> None:
+    port = free_port()
+    with demo(folder, port) as running:
+        first = running.lines()
+        running.process.kill()
+        running.process.wait()
+        deadline = time.monotonic() + 10
+        while running.family() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert running.family() == []
+    with demo(folder, port) as again:
+        assert again.lines() == first
 
 
 @pytest.mark.slow
@@ -133,13 +148,13 @@ def test_a_part_that_dies_stops_the_rest(folder: Path) -> None:
     with demo(folder, port) as running:
         running.lines()
         worker = next(
-            pid for pid in running.session() if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            pid for pid in running.family() if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         )
         os.kill(worker, signal.SIGKILL)
         output, _errors = running.process.communicate(timeout=15)
         assert running.process.returncode == 1
         assert "worker stopped by itself" in output
-        assert running.session() == []
+        assert running.family() == []
     assert not database.answers(folder / "postgresql")
 
 

@@ -1,5 +1,6 @@
 """`manage.py demo`: the whole product with an example office, on this machine only."""
 
+import ctypes
 import fcntl
 import os
 import signal
@@ -22,6 +23,8 @@ from accounts import passwords
 from loket import database, example, keys
 
 _START_SECONDS, _STOP_SECONDS = 60, 8
+_PR_SET_PDEATHSIG = 1
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
 class Command(BaseCommand):
@@ -39,9 +42,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
         with _alone_in(settings.LOKET_DATA_DIR), _built_in_database():
-            call_command("migrate", verbosity=0)
-            lines = _how_to_sign_in(port)
-            connection.close()
+            lines = _prepare(port)
             with _children(port, settings.LOKET_DATA_DIR / "demo.log") as children:
                 self._wait_for_answer(port, children)
                 if not self.asked_to_stop:
@@ -110,9 +111,17 @@ def _built_in_database() -> Iterator[None]:
     try:
         yield
     finally:
+        database.stop(data)
+
+
+def _prepare(port: int) -> list[str]:
+    """Bring the database up to date; return what `_how_to_sign_in` says. No connection and no thread stays behind."""
+    try:
+        call_command("migrate", verbosity=0)
+        return _how_to_sign_in(port)
+    finally:
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]
-        database.stop(data)
 
 
 def _how_to_sign_in(port: int) -> list[str]:
@@ -149,10 +158,18 @@ def _children(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[bytes
                     stdout=output,
                     stderr=output,
                     cwd=settings.BASE_DIR,
+                    start_new_session=True,  # Ctrl-C is for this process, which then ends them once
+                    preexec_fn=_end_with_parent,
                 )
         yield children
     finally:
         _end(children)
+
+
+def _end_with_parent() -> None:
+    """Have Linux send SIGTERM to the calling process when its parent dies, were it by kill -9."""
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(children: dict[str, subprocess.Popen[bytes]]) -> None:
