@@ -85,7 +85,13 @@ def _restart_as_demo(port: int) -> None:
     """Run this command anew with the settings of the demo, which no other command turns on."""
     if os.environ.get("DATABASE_URL"):
         raise CommandError("The demo has a database of its own: unset DATABASE_URL.")
-    environment = {**os.environ, "LOKET_DEMO": "1", "LOKET_URL": f"http://localhost:{port}", "PORT": str(port)}
+    environment = {
+        **os.environ,
+        "LOKET_DEMO": "1",
+        "LOKET_URL": f"http://localhost:{port}",
+        "LOKET_DATA_DIR": str(settings.LOKET_DATA_DIR),
+        "PORT": str(port),
+    }
     arguments = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
     os.execve(sys.executable, arguments, environment)  # noqa: S606
 
