@@ -164,3 +164,8 @@ if LOKET_DEMO:
     EMAIL_BACKEND = "outbox.mailbox.EmailBackend"
     SMS_URL = "demo:"
 LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 100)
+
+# Sign-in with Microsoft: an app registration in Entra. The demo has a stand-in of its own.
+LOKET_ENTRA_CLIENT_ID = env.str("LOKET_ENTRA_CLIENT_ID", "")
+LOKET_ENTRA_CLIENT_SECRET = env.str("LOKET_ENTRA_CLIENT_SECRET", "")
+LOKET_ENTRA_AUTHORITY = env.str("LOKET_ENTRA_AUTHORITY", "https://login.microsoftonline.com/organizations").rstrip("/")

@@ -22,12 +22,16 @@ class LoginForm(forms.Form):
     username = forms.CharField(
         label=_("Username"),
         strip=False,
+        error_messages={"required": _("Fill in your username.")},
         widget=forms.TextInput(
             attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
         ),
     )
     password = forms.CharField(
-        label=_("Password"), strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        label=_("Password"),
+        strip=False,
+        error_messages={"required": _("Fill in your password.")},
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -40,7 +44,10 @@ class ForgottenForm(forms.Form):
     """The address of somebody who forgot the password."""
 
     email = forms.EmailField(
-        label=_("Email"), max_length=255, widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True})
+        label=_("Email"),
+        max_length=255,
+        error_messages={"required": _("Fill in your email address.")},
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True}),
     )
 
 
@@ -57,12 +64,14 @@ class NewPasswordForm(_FormOfUser):
     password = forms.CharField(
         label=_("New password"),
         strip=False,
+        error_messages={"required": _("Choose a new password.")},
         validators=[MaxLengthValidator(passwords.MAXIMUM)],
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     password_again = forms.CharField(
         label=_("New password again"),
         strip=False,
+        error_messages={"required": _("Type the new password once more.")},
         validators=[MaxLengthValidator(passwords.MAXIMUM)],
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
@@ -105,6 +114,7 @@ class KnownPasswordForm(_FormOfUser):
     current_password = forms.CharField(
         label=_("Current password"),
         strip=False,
+        error_messages={"required": _("Fill in your current password.")},
         validators=[MaxLengthValidator(passwords.MAXIMUM)],
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )

@@ -15,13 +15,13 @@ def password_link(reset: PasswordReset, *, token: str, minutes: int) -> None:
     """Mail the link with which the person of `reset` chooses a new password within some `minutes`."""
     user = reset.user
     lines = [
-        _("A new password was asked for your account for Loket of %(office)s. Your username is:")
+        _("Somebody asked for a new password for your account for Loket of %(office)s. Your username is:")
         % {"office": user.provider.name},
         user.username or "",
         _("Choose a new password through this link:"),
         settings.LOKET_URL + reverse("signin:reset_enter", args=[token]),
         _("The link works once, within %(minutes)d minutes.") % {"minutes": minutes},
-        _("You did not ask for this? Then do nothing: your password stays as it is."),
+        _("Did you not ask for this? Then do nothing: your password stays as it is."),
     ]
     write(user, kind="password_link", subject=_("Choose a new password"), lines=lines, expires_at=reset.expires_at)
 
@@ -32,7 +32,7 @@ def password_changed(user: User) -> None:
     lines = [
         _("The password of your account %(username)s for Loket of %(office)s has been changed.")
         % {"username": user.username, "office": user.provider.name},
-        _("It was not you? Tell an administrator of your office at once, and choose a new password at %(url)s")
+        _("Was it not you? Tell an administrator of your office at once, and choose a new password at %(url)s")
         % {"url": settings.LOKET_URL + reverse("signin:forgotten")},
     ]
     write(user, kind="password_changed", subject=_("Your password has been changed"), lines=lines)

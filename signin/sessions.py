@@ -8,6 +8,7 @@ from accounts.models import User
 from audit.actions import record
 from audit.actors import on_page
 from audit.models import Verb
+from signin import recent
 
 
 @transaction.atomic
@@ -17,6 +18,7 @@ def start(request: HttpRequest, user: User) -> None:
     Whoever calls this has made sure that it is really `user`.
     """
     auth.login(request, user)
+    recent.note(request)
     record(Verb.SIGNED_IN, user, by=on_page(request, user), provider_id=user.provider_id)
 
 

@@ -133,7 +133,7 @@ def test_a_change_in_another_window_wins(alices: Client, alice: User) -> None:
     send(alices)
     with pytest.raises(accounts.actions.Stale):
         actions.change_password(stale, password="Anders-12345", by=Actor(origin=Origin.PAGE, name="", user=stale))
-    with patch("signin.views.actions.change_password", side_effect=accounts.actions.Stale):
+    with patch("signin.views.passwords.actions.change_password", side_effect=accounts.actions.Stale):
         assert send(alices, NEW, "Anders-12345")["Location"] == URL
 
 

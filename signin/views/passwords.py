@@ -1,4 +1,4 @@
-"""The pages on which people prove who they are."""
+"""Signing in with a password, and choosing a new one."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -7,24 +7,23 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.actions import Stale
 from accounts.models import User
-from audit.actors import Actor, Origin, on_page
+from audit.actors import on_page
 from loket import sealing
 from loket.middleware import client_address
-from signin import actions, devices, sessions, throttle
+from signin import actions, devices, microsoft, sessions, throttle
 from signin.forms import ChangePasswordForm, ForgottenForm, LoginForm, ResetForm
 from signin.models import PasswordReset
 from signin.throttle import Throttled
+from signin.visitors import stranger, wanted_page
 from teams.access import OfficeRequest, public, signed_in
 
 _COOKIE, _SALT = "reset", "signin reset"
-_LONGEST_NEXT = 1000
 _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -33,22 +32,27 @@ _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def login(request: HttpRequest) -> HttpResponse:
     """Let a website user in with username and password."""
-    target, status = _next(request), 200
+    target, status = wanted_page(request), 200
     if request.user.is_authenticated:
         return HttpResponseRedirect(target)
     form = LoginForm(request.POST or None)
     if form.is_valid():
         username, password = form.cleaned_data["username"], form.cleaned_data["password"]
         try:
-            user = actions.prove(username, password, device=devices.find(request, username), by=_stranger(request))
+            user = actions.prove(username, password, device=devices.find(request, username), by=stranger(request))
         except Throttled as error:
             form.add_error(None, ValidationError(str(error), code="throttled"))
             status = 429
         else:
             if user is not None:
                 return _let_in(request, user, target)
-            form.add_error(None, ValidationError(_("Username and password do not belong together."), code="refused"))
-    return render(request, "signin/login.html", {"form": form, "next": target}, status=status)
+            form.add_error(None, ValidationError(_("Username and password do not match."), code="refused"))
+    return render(
+        request,
+        "signin/login.html",
+        {"form": form, "next": target, "with_microsoft": microsoft.is_configured()},
+        status=status,
+    )
 
 
 def _let_in(request: HttpRequest, user: User, target: str) -> HttpResponse:
@@ -56,21 +60,6 @@ def _let_in(request: HttpRequest, user: User, target: str) -> HttpResponse:
     response = HttpResponseRedirect(target)
     devices.remember(response, user)
     return response
-
-
-def _next(request: HttpRequest) -> str:
-    """Return where to go after signing in: the page that was asked for if it is one of ours, else the home page."""
-    wanted = request.POST.get("next") or request.GET.get("next", "")
-    ours = url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return wanted if ours and wanted.startswith("/") and len(wanted) <= _LONGEST_NEXT else reverse("home")
-
-
-def _stranger(request: HttpRequest) -> Actor:
-    """Return somebody who has not yet proved who he is."""
-    correlation_id = getattr(request, "correlation_id", "")
-    return Actor(origin=Origin.PAGE, name="", address=client_address(request), correlation_id=correlation_id)
 
 
 @public

@@ -1,0 +1,133 @@
+"""Proving once more who one is, and the mark of pages that ask for it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from accounts.models import LoginMethod, Provider, User
+from signin import recent
+from tests.people import PASSWORD, make_user
+
+pytestmark = pytest.mark.django_db
+URL = "/bevestigen/"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@recent.recently_confirmed
+def dangerous(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("done")
+
+
+def open_dangerous(client: Client, method: str = "get") -> HttpResponse:
+    request = getattr(RequestFactory(), method)("/gevaarlijk/?a=1")
+    request.session = client.session
+    return dangerous(request)
+
+
+def send(client: Client, password: str = PASSWORD, **extra: str) -> Any:
+    return client.post(URL, {"current_password": password, **extra})
+
+
+def codes(response: Any) -> list[str]:
+    return [error.code for error in response.context["form"].errors.as_data()["current_password"]]
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_mark_sends_whoever_did_not_confirm_and_remembers_the_page(alices: Client, method: str) -> None:
+    response = open_dangerous(alices, method)
+    assert (response.status_code, response["Location"]) == (302, "/bevestigen/?next=%2Fgevaarlijk%2F%3Fa%3D1")
+
+
+def test_a_confirmation_counts_for_a_quarter_of_an_hour(alices: Client) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        key = alices.session.session_key
+        response = send(alices, next="/profiel/")
+        assert (response.status_code, response["Location"]) == (302, "/profiel/")
+        assert alices.session.session_key != key
+        assert not Session.objects.filter(pk=key).exists()
+        clock.shift(timedelta(minutes=15) - timedelta(seconds=1))
+        assert open_dangerous(alices).content == b"done"
+        clock.shift(1)
+        assert open_dangerous(alices).status_code == 302
+
+
+def test_signing_in_counts_as_confirming(client: Client, alice: User) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        client.post(reverse("signin:login"), {"username": "alice", "password": PASSWORD})
+        assert open_dangerous(client).content == b"done"
+        clock.shift(timedelta(minutes=15))
+        assert open_dangerous(client).status_code == 302
+
+
+@pytest.mark.parametrize("kept", [None, "soon", 10**12, True])
+def test_only_a_moment_in_the_past_counts(alices: Client, kept: object) -> None:
+    session = alices.session
+    session["confirmed_at"] = kept
+    session.save()
+    assert open_dangerous(alices).status_code == 302
+
+
+def test_it_shows_the_form_and_changes_nothing(alices: Client) -> None:
+    response = alices.get(URL, {"next": "/profiel/"})
+    alices.head(URL)
+    assert (response.status_code, response.context["next"]) == (200, "/profiel/")
+    assert "no-store" in response["Cache-Control"]
+    assert open_dangerous(alices).status_code == 302
+
+
+def test_it_goes_only_to_pages_of_ours(alices: Client) -> None:
+    assert alices.get(URL, {"next": "https://evil.example/"}).context["next"] == "/"
+    assert send(alices, next="//evil.example/")["Location"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [
+        ("", "required"),
+        ("Verkeerd-1", "wrong"),
+        (PASSWORD + " ", "wrong"),
+        (PASSWORD + "\x00", "null_characters_not_allowed"),
+        ("🔑" * 300, "max_length"),
+    ],
+)
+def test_it_refuses(alices: Client, password: str, code: str) -> None:
+    response = send(alices, password)
+    assert (response.status_code, code in codes(response)) == (200, True)
+    assert open_dangerous(alices).status_code == 302
+
+
+def test_it_is_throttled_before_anything_is_verified(alices: Client, charlies: Client) -> None:
+    for _ in range(10):
+        assert send(alices, "Verkeerd-1").status_code == 200
+    with patch("accounts.passwords.check_password") as verified:
+        response = send(alices)
+    assert (response.status_code, codes(response), verified.called) == (429, ["throttled"], False)
+    assert send(charlies).status_code == 302
+
+
+def test_a_stranger_signs_in_first(client: Client, alice: User) -> None:
+    assert client.get(URL)["Location"] == "/inloggen/?next=%2Fbevestigen%2F"
+    assert send(client)["Location"] == "/inloggen/"
+
+
+def test_a_service_cannot_confirm(office: Provider) -> None:
+    client = Client()
+    client.force_login(make_user(office, username="service", login_method=LoginMethod.SSO_WEBSERVICE))
+    assert client.get(URL).status_code == 200
+    send(client)
+    assert open_dangerous(client).status_code == 302
+
+
+def test_it_wants_the_csrf_token_and_a_small_body(alices: Client, alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    assert send(client).status_code == 403
+    assert send(alices, "x" * 1_000_000).status_code == 400
+    assert client.put(URL).status_code in (403, 405)
