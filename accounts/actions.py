@@ -169,7 +169,7 @@ def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -
 def edit_profile(user: User, *, details: Details, version: int, by: Actor) -> User:
     """Change what a person may change about himself: name, telephone and place. Raises Stale."""
     if by.user is None or by.user.pk != user.pk or not details.keys() <= OWN_FIELDS:
-        raise PermissionDenied(_("Only the person himself changes these fields here."))
+        raise PermissionDenied(_("You can change these fields on your own profile only."))
     return _change(user, details, version, by)
 
 

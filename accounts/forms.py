@@ -16,6 +16,11 @@ from loket.text import refuse_control_characters, refuse_direction_marks
 from signin.forms import KnownPasswordForm
 
 _PLAIN = [refuse_control_characters, refuse_direction_marks]
+_MISSING = {
+    "initials": _("Fill in the initials."),
+    "last_name": _("Fill in the last name."),
+    "email": _("Fill in the email address."),
+}
 _TELEPHONE = RegexValidator(r"^[0-9+() -]*$", _("Use digits, spaces, dashes, brackets and a plus sign only."))
 
 
@@ -24,6 +29,8 @@ def field(name: str, **options: Any) -> Any:
     made = cast(Any, User._meta.get_field(name)).formfield(**options)
     if isinstance(made, forms.CharField):
         made.validators = [*made.validators, *_PLAIN]
+    if name in _MISSING:
+        made.error_messages["required"] = _MISSING[name]
     return made
 
 
@@ -155,8 +162,18 @@ class OwnEmailForm(KnownPasswordForm):
 class OfficeForm(Versioned):
     """What an office decides about itself."""
 
-    name = forms.CharField(label=_("Name of the office"), max_length=100, validators=_PLAIN)
-    invitation_days = forms.IntegerField(label=_("Days an invitation is valid"), min_value=1, max_value=30)
+    name = forms.CharField(
+        label=_("Name of the office"),
+        max_length=100,
+        validators=_PLAIN,
+        error_messages={"required": _("Fill in the name of the office.")},
+    )
+    invitation_days = forms.IntegerField(
+        label=_("Days an invitation is valid"),
+        min_value=1,
+        max_value=30,
+        error_messages={"required": _("Fill in a number from 1 to 30.")},
+    )
 
     def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
         initial = {name: getattr(provider, name) for name in ("name", "invitation_days", "version")}

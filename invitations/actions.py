@@ -160,7 +160,7 @@ def office_text(provider: Provider) -> Text:
 def require_room_for_sms(provider: Provider) -> None:
     """Raise ValidationError when the office sent LOKET_SMS_PER_HOUR invitations in the last hour (SMS pumping)."""
     if sent_this_hour(provider.pk, "invitation") >= settings.LOKET_SMS_PER_HOUR:
-        raise ValidationError(_("Your office sent many invitations this hour. Try again later."), code="cap")
+        raise ValidationError(_("Your office has sent many invitations this hour. Try again later."), code="cap")
 
 
 def sent_this_hour(provider_id: UUID, kind: str) -> int:

@@ -71,5 +71,5 @@ class AccessMiddleware:
             return HttpResponseRedirect(f"{reverse('signin:login')}?{query}".rstrip("?"))
         request.rights = rights.effective_rights(user)  # type: ignore[attr-defined]
         if rule != "signed_in" and rule not in request.rights:  # type: ignore[attr-defined]
-            raise PermissionDenied(_("You miss the right “%(right)s”.") % {"right": rule.label})
+            raise PermissionDenied(_("You do not have the right “%(right)s”.") % {"right": rule.label})
         return None

@@ -29,7 +29,7 @@ class Right(StrEnum):
     MANAGE_PROVIDER = (
         "manage_provider",
         gettext_lazy("Application management provider"),
-        gettext_lazy("Everything below, and the office's settings, e-mail texts and policies."),
+        gettext_lazy("All other rights, and the office's settings, e-mail texts and policies."),
     )
     VIEW_USERS = (
         "view_users",
@@ -46,7 +46,7 @@ class Right(StrEnum):
     GRANT_RIGHTS = (
         "grant_rights",
         gettext_lazy("Grant individual rights"),
-        gettext_lazy("Give a colleague rights of his own, beside those of his teams."),
+        gettext_lazy("Give a colleague individual rights, beside those of the teams."),
     )
     MANAGE_EMPLOYERS = (
         "manage_employers",
@@ -105,7 +105,7 @@ def may(user: User, right: Right) -> bool:
 def require(by: Actor, right: Right) -> None:
     """Raise PermissionDenied unless the actor may use `right`; the operator may."""
     if not by.is_operator and not (by.user and may(by.user, right)):
-        raise PermissionDenied(_("You miss the right “%(right)s”.") % {"right": right.label})
+        raise PermissionDenied(_("You do not have the right “%(right)s”.") % {"right": right.label})
 
 
 def can_give(by: Actor, rights: Iterable[Right]) -> bool:

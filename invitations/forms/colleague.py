@@ -44,6 +44,7 @@ class CodeForm(InvitationForm):
 
     code = forms.CharField(
         label=_("Code"),
+        error_messages={"required": _("Fill in the code from the SMS.")},
         max_length=20,
         widget=forms.TextInput(
             attrs={
@@ -70,6 +71,7 @@ class AccountForm(InvitationForm):
     username = forms.CharField(
         label=_("Username"),
         strip=False,
+        error_messages={"required": _("Choose a username.")},
         min_length=3,
         validators=[MaxLengthValidator(50), refuse_control_characters, refuse_direction_marks],
         help_text=_("3 to 50 characters. Capitals and small letters make no difference when you log in."),
@@ -81,12 +83,14 @@ class AccountForm(InvitationForm):
     password = forms.CharField(
         label=_("Password"),
         strip=False,
+        error_messages={"required": _("Choose a password.")},
         validators=[MaxLengthValidator(passwords.MAXIMUM)],
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     password_again = forms.CharField(
         label=_("Password again"),
         strip=False,
+        error_messages={"required": _("Type the password once more.")},
         validators=[MaxLengthValidator(passwords.MAXIMUM)],
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )

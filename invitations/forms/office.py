@@ -18,6 +18,7 @@ def mobile_number_field() -> forms.CharField:
     """Return the field for the number that the code is sent to (seed article)."""
     return forms.CharField(
         label=_("Mobile number"),
+        error_messages={"required": _("Fill in the mobile number.")},
         max_length=30,
         help_text=_(
             "A Dutch mobile number, or an international one such as +32612345678."
