@@ -109,7 +109,11 @@ def stop(data: Path) -> bool:
     """Stop the server of `data`; return False when it did not run."""
     if not (data / "postmaster.pid").exists():
         return False
-    return _run("pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop", data=data).returncode == 0
+    stopped = _run("pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop", data=data).returncode == 0
+    if stopped and socket_dir(data) != str(data):
+        with suppress(OSError):
+            Path(socket_dir(data)).rmdir()
+    return stopped
 
 
 def _run(tool: str, *arguments: str, data: Path, log: Path | None = None) -> subprocess.CompletedProcess[bytes]:
