@@ -45,7 +45,8 @@ class ListForm(forms.Form):
     sort = forms.CharField(max_length=20, required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        kwargs["label_suffix"] = ""
+        super().__init__(*args, **kwargs)
         self.fields["q"].widget.attrs |= {"type": "search", "placeholder": _("Name, username or email")}
 
     def values(self) -> dict[str, str]:
