@@ -59,7 +59,7 @@ def _preview(request: OfficeRequest, details: Details, text: Text) -> Text:
     example = Details(initials="P.", prefix="de", last_name="Boer", email="p.deboer@example.nl")
     person = User(provider=request.user.provider, **(details or example))
     until = timezone.now() + timedelta(days=request.user.provider.invitation_days)
-    return texts.fill(text, person, link=f"[{_('the personal link')}]", expires_at=until)
+    return texts.fill(text, person, link=_("[the personal link]"), expires_at=until)
 
 
 @requires(Right.MANAGE_USERS)
