@@ -1,21 +1,209 @@
-"""Who may do what: for now the rights that one person holds by himself."""
+"""Who may do what: employers, teams that join people, employers and rights, sets, and individual rights."""
 
+from typing import Any, Self, TypeVar
+
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Provider, User
 from loket.ids import uuid7
+from loket.text import fold
+from teams.catalogue import Right, known
+from teams.products import Product
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class OfficeQuerySet(models.QuerySet[Row]):
+    """Questions over rows that belong to an office."""
+
+    def visible_to(self, user: User) -> Self:
+        """Return the rows of the office of `user`; everything else does not exist for him (design rule 1)."""
+        return self.filter(provider_id=user.provider_id)
+
+
+def _provider() -> "models.ForeignKey[Provider, Provider]":
+    """Return the column that every table has; no index of its own, because it leads the others."""
+    return models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
+
+
+class Employer(models.Model):
+    """A client of the office, with the products that are switched on."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider()
+    number = models.PositiveIntegerField(_("Number"))
+    name = models.CharField(_("Name"), max_length=70)
+    products = ArrayField(
+        models.PositiveSmallIntegerField(choices=Product), default=list, blank=True, verbose_name=_("Products")
+    )
+    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
+    created_at = models.DateTimeField(auto_now_add=True)
+    sort_name = models.CharField(max_length=70, editable=False)
+
+    objects = OfficeQuerySet["Employer"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "provider"], name="employer_id_provider"),
+            models.UniqueConstraint(fields=["provider", "number"], name="employer_number_once"),
+        ]
+        indexes = [models.Index(fields=["provider", "sort_name", "id"], name="employer_by_name")]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the employer with the column for sorting and searching."""
+        self.sort_name = fold(self.name)[:70]
+        super().save(*args, **kwargs)
+
+
+class Team(models.Model):
+    """Brings its members to its employers, with its rights (domain.md section 4)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider()
+    name = models.CharField(_("Name"), max_length=50)
+    two_factor_required = models.BooleanField(_("Two-factor required"), default=False)
+    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change, of members too
+    created_at = models.DateTimeField(auto_now_add=True)
+    sort_name = models.CharField(max_length=50, editable=False)
+
+    objects = OfficeQuerySet["Team"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "provider"], name="team_id_provider"),
+            models.UniqueConstraint("provider", Lower("name"), name="team_name_once"),
+        ]
+        indexes = [models.Index(fields=["provider", "sort_name", "id"], name="team_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the team with the column for sorting and searching."""
+        self.sort_name = fold(self.name)[:50]
+        super().save(*args, **kwargs)
+
+
+class TeamMember(models.Model):
+    """A user in a team."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider()
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="members")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "user", "team"], name="team_member_once")]
+        indexes = [models.Index(fields=["provider", "team", "user"], name="team_member_by_team")]
+
+    def __str__(self) -> str:
+        return f"{self.team_id} {self.user_id}"
+
+
+class TeamEmployer(models.Model):
+    """An employer to which a team brings its members."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider()
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="employers")
+    employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="teams")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "employer", "team"], name="team_employer_once")]
+        indexes = [models.Index(fields=["provider", "team", "employer"], name="team_employer_by_team")]
+
+    def __str__(self) -> str:
+        return f"{self.team_id} {self.employer_id}"
+
+
+class TeamRight(models.Model):
+    """A right that a team gives its members; the code of the right is a `teams.catalogue.Right`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider()
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="rights")
+    right = models.CharField(max_length=40)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "team", "right"], name="team_right_once")]
+        indexes = [models.Index(fields=["provider", "right", "team"], name="team_right_by_right")]
+
+    def __str__(self) -> str:
+        return self.right
 
 
 class IndividualRight(models.Model):
-    """A right given to one person; the code of the right is a `teams.rights.Right`."""
+    """A right given to one person; the code of the right is a `teams.catalogue.Right`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE)
+    provider = _provider()
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="individual_rights")
     right = models.CharField(max_length=40)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "right"], name="individual_right_once")]
+        constraints = [models.UniqueConstraint(fields=["provider", "user", "right"], name="individual_right_once")]
+        indexes = [models.Index(fields=["provider", "right", "user"], name="individual_right_by_right")]
 
     def __str__(self) -> str:
         return self.right
+
+
+class AuthorizationSet(models.Model):
+    """A named bundle of rights that can be copied to a team or a user (domain.md section 3.4)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider()
+    name = models.CharField(_("Name"), max_length=50)
+    codes = ArrayField(models.CharField(max_length=40), default=list)
+    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OfficeQuerySet["AuthorizationSet"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "provider"], name="set_id_provider"),
+            models.UniqueConstraint("provider", Lower("name"), name="set_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """The rights in the set."""
+        return known(self.codes)
+
+
+class SetApplication(models.Model):
+    """That a set was applied to a team or a user, and when last; it decides nothing, it shows who deviates."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider()
+    authorization_set = models.ForeignKey(AuthorizationSet, on_delete=models.CASCADE, related_name="applications")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, related_name="applied_sets")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="applied_sets")
+    applied_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "authorization_set", "team", "user"],
+                name="set_application_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=Q(team__isnull=True, user__isnull=False) | Q(team__isnull=False, user__isnull=True),
+                name="set_application_to_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.authorization_set_id} {self.team_id or self.user_id}"

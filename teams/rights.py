@@ -1,80 +1,51 @@
-"""The catalogue of rights and every rule about who may do what. It answers questions and writes nothing."""
+"""Every rule about who may do what, and who may give it. It answers questions and writes nothing.
+
+What a change must ask stands here once; `held_rights`, `may` and their like are those of the evaluator.
+"""
 
 from collections.abc import Iterable
-from enum import StrEnum
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.utils.functional import Promise
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import Actor
-from teams.models import IndividualRight
-
-
-class Right(StrEnum):
-    """A named permission of the office itself (design section 5). All are provider level and AK-only."""
-
-    label: Promise
-    permits: Promise
-
-    def __new__(cls, code: str, label: str = "", permits: str = "") -> "Right":
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.label = label  # type: ignore[assignment]
-        member.permits = permits  # type: ignore[assignment]
-        return member
-
-    MANAGE_PROVIDER = (
-        "manage_provider",
-        gettext_lazy("Application management provider"),
-        gettext_lazy("All other rights, and the office's settings, e-mail texts and policies."),
-    )
-    VIEW_USERS = (
-        "view_users",
-        gettext_lazy("View users AK"),
-        gettext_lazy("See the colleagues of the office, with their status and details."),
-    )
-    MANAGE_USERS = (
-        "manage_users",
-        gettext_lazy("Manage users AK"),
-        gettext_lazy("Invite, edit, block and unblock colleagues."),
-    )
-    VIEW_TEAMS = ("view_teams", gettext_lazy("View teams"), gettext_lazy("See teams, their members and rights."))
-    MANAGE_TEAMS = ("manage_teams", gettext_lazy("Manage teams"), gettext_lazy("Make teams and change who is in them."))
-    GRANT_RIGHTS = (
-        "grant_rights",
-        gettext_lazy("Grant individual rights"),
-        gettext_lazy("Give a colleague individual rights, beside those of the teams."),
-    )
-    MANAGE_EMPLOYERS = (
-        "manage_employers",
-        gettext_lazy("Manage employers"),
-        gettext_lazy("Add employers and switch their products on and off."),
-    )
-    MANAGE_SIGNALS = (
-        "manage_signals",
-        gettext_lazy("Manage signals AK"),
-        gettext_lazy("Choose which signals the office and its people get."),
-    )
-    MANAGE_INTEGRATIONS = (
-        "manage_integrations",
-        gettext_lazy("Manage integrations"),
-        gettext_lazy("Register and switch off programs that use the web service."),
-    )
-    VIEW_AUDIT = ("view_audit", gettext_lazy("View history"), gettext_lazy("See who changed what, and when."))
-    REVIEW_ACCESS = (
-        "review_access",
-        gettext_lazy("Review access"),
-        gettext_lazy("Confirm at set times that everybody has the right access."),
-    )
+from teams import roads
+from teams.catalogue import EMPLOYER_RIGHTS, known
+from teams.catalogue import Right as Right
+from teams.evaluator import effective_rights as effective_rights
+from teams.evaluator import effective_rights_at as effective_rights_at
+from teams.evaluator import held_rights as held_rights
+from teams.evaluator import holders as holders
+from teams.evaluator import matrix as matrix
+from teams.evaluator import may as may
+from teams.evaluator import reach as reach
+from teams.evaluator import resting as resting
+from teams.evaluator import who_has as who_has
+from teams.models import Employer, TeamMember
 
 
 class LastAdministrator(Exception):
-    """A change would leave the office without an administrator who can sign in (design section 4, rule 6)."""
+    """A change would leave the office without an administrator who can sign in (design section 4, rule 6).
+
+    `until` is the last day on which there still is one, None when there is none from now on.
+    """
+
+    def __init__(self, until: date | None = None) -> None:
+        super().__init__(until)
+        self.until = until
 
     def __str__(self) -> str:
+        if self.until is not None:
+            return _(
+                "After %(date)s nobody would be left to manage this office. First give another colleague, who has"
+                " accepted the invitation and has no end date, the right Application management provider."
+            ) % {"date": date_format(self.until)}
         return _(
             "Nobody would be left to manage this office. First give another colleague, who has accepted the"
             " invitation and has no end date, the right Application management provider."
@@ -83,34 +54,91 @@ class LastAdministrator(Exception):
 
 def individual_rights(user: User) -> frozenset[Right]:
     """Return the rights that `user` was given by himself, as they were given. One query."""
-    return frozenset(Right(right) for right in user.individual_rights.values_list("right", flat=True))
-
-
-def held_rights(user: User) -> frozenset[Right]:
-    """Return every right that `user` holds, resting or not; manage_provider brings all. One query."""
-    held = individual_rights(user)
-    return frozenset(Right) if Right.MANAGE_PROVIDER in held else held
-
-
-def effective_rights(user: User) -> frozenset[Right]:
-    """Return the rights that `user` can use now (design section 4, rule 4). At most one query."""
-    return held_rights(user) if user.is_effective else frozenset()
-
-
-def may(user: User, right: Right) -> bool:
-    """Return whether `user` can use `right` now."""
-    return right in effective_rights(user)
+    return known(user.individual_rights.values_list("right", flat=True))
 
 
 def require(by: Actor, right: Right) -> None:
-    """Raise PermissionDenied unless the actor may use `right`; the operator may."""
+    """Raise PermissionDenied unless the actor may use `right`; the operator may.
+
+    An action asks with the office's row locked, so that whoever lost the right a moment ago is refused.
+    """
     if not by.is_operator and not (by.user and may(by.user, right)):
         raise PermissionDenied(_("You do not have the right “%(right)s”.") % {"right": right.label})
 
 
-def can_give(by: Actor, rights: Iterable[Right]) -> bool:
-    """Return whether the actor holds all of `rights` himself; manage_provider counts as holding every right."""
-    return by.is_operator or bool(by.user and set(rights) <= effective_rights(by.user))
+def require_office(by: Actor, provider_id: UUID) -> None:
+    """Raise PermissionDenied unless the actor belongs to that office; the operator belongs to each."""
+    if not by.is_operator and (by.user is None or by.user.provider_id != provider_id):
+        raise PermissionDenied(_("This is not your office."))
+
+
+def require_others(by: Actor, user_ids: Iterable[UUID]) -> None:
+    """Raise PermissionDenied when the actor is one of `user_ids`: nobody changes his own rights (rule 5)."""
+    if by.user is not None and by.user.pk in set(user_ids):
+        raise PermissionDenied(_("You cannot change your own rights. Ask another administrator."))
+
+
+def manages(by: Actor) -> bool:
+    """Return whether the actor counts as holding every right towards others."""
+    return by.is_operator or bool(by.user and may(by.user, Right.MANAGE_PROVIDER))
+
+
+def givable(user: User) -> frozenset[Right]:
+    """Return the rights that `user` can give to others somewhere: those he holds himself, while they have effect."""
+    return held_rights(user) if resting(user) is None else frozenset()
+
+
+class Lacking(NamedTuple):
+    """What somebody who gives does not hold himself; without `employer` he holds it nowhere."""
+
+    right: Right
+    employer: Employer | None = None
+
+
+def lacking(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> Lacking | None:
+    """Return the first of `given` that the actor does not hold, or not at one of `employers`, None when he holds all.
+
+    Somebody who holds a right at one employer cannot hand it out at another (design section 4, rule 5). A product that
+    is off takes nothing from what he holds.
+    """
+    wanted = sorted(set(given))
+    if not wanted or manages(by):
+        return None
+    held = givable(by.user) if by.user else frozenset()
+    for right in wanted:
+        if right not in held:
+            return Lacking(right)
+    codes = [right.value for right in wanted if right in EMPLOYER_RIGHTS]
+    places = list(employers)
+    if not (codes and places and by.user):
+        return None
+    own = roads.at_employers(user="user", codes=True)
+    rows = roads.fetch(
+        "SELECT code, place FROM unnest(%(codes)s::text[]) code CROSS JOIN unnest(%(places)s::uuid[]) place"  # noqa: S608
+        f" EXCEPT SELECT code, employer_id FROM ({own}) road LIMIT 1",
+        user=by.user.pk,
+        provider=by.user.provider_id,
+        codes=codes,
+        places=places,
+    )
+    return Lacking(Right(rows[0][0]), Employer.objects.filter(pk=rows[0][1]).first()) if rows else None
+
+
+def can_give(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> bool:
+    """Return whether the actor holds all of `given` himself, at each of `employers`."""
+    return lacking(by, given, employers) is None
+
+
+def require_can_give(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> None:
+    """Raise PermissionDenied unless the actor holds all of `given` himself, at each of `employers`."""
+    found = lacking(by, given, employers)
+    if found is None:
+        return
+    if found.employer is None:
+        message = _("You can only give or take rights that you hold yourself: you do not hold “%(right)s”.")
+        raise PermissionDenied(message % {"right": found.right.label})
+    message = _("You can only give or take rights that you hold yourself: you do not hold “%(right)s” at %(employer)s.")
+    raise PermissionDenied(message % {"right": found.right.label, "employer": found.employer})
 
 
 def require_authority_over(by: Actor, user: User) -> None:
@@ -125,11 +153,25 @@ def require_authority_over(by: Actor, user: User) -> None:
         raise PermissionDenied(_("This person is not of your office."))
     if by.user.pk == user.pk:
         raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
-    if not can_give(by, held_rights(user)):
+    if not manages(by) and not _holds_all_of(by.user, user):
         raise PermissionDenied(
             _("%(name)s holds rights that you do not have. Ask an administrator who has them.")
             % {"name": user.full_name}
         )
+
+
+def _holds_all_of(giver: User, user: User) -> bool:
+    """Return whether `giver` can use all that `user` holds, resting or not, at the same employers."""
+    if not held_rights(user) <= givable(giver):
+        return False
+    theirs, own = roads.at_employers(user="user", codes=True), roads.at_employers(user="giver", codes=True)
+    return not roads.fetch(
+        f"SELECT code, employer_id FROM ({theirs}) theirs EXCEPT SELECT code, employer_id FROM ({own}) own LIMIT 1",  # noqa: S608
+        user=user.pk,
+        giver=giver.pk,
+        provider=user.provider_id,
+        codes=[right.value for right in EMPLOYER_RIGHTS],
+    )
 
 
 def has_authority_over(by: Actor, user: User) -> bool:
@@ -142,22 +184,53 @@ def has_authority_over(by: Actor, user: User) -> bool:
 
 
 def has_administrator(provider: Provider) -> bool:
-    """Return whether somebody keeps manage_provider who can sign in and has no end date (rule 6)."""
-    return IndividualRight.objects.filter(
-        provider=provider,
-        right=Right.MANAGE_PROVIDER,
-        user__login_method__in=[LoginMethod.WEBSITE_SSO, LoginMethod.AZURE_AD],
-        user__accepted_at__isnull=False,
-        user__blocked_at__isnull=True,
-        user__access_until__isnull=True,
-    ).exists()
+    """Return whether somebody keeps manage_provider, by team or himself, who can sign in and has no end date (rule 6).
+
+    A second factor that is still to be enrolled does not disqualify.
+    """
+    return any(user.access_until is None for user in _administrators(provider) if _can_be_administrator(user))
 
 
 def require_administrator(provider: Provider) -> None:
-    """Raise LastAdministrator when the office would be without one.
+    """Raise LastAdministrator when the office would be without one, PermissionDenied when a machine would be one.
 
     Called at the end of each change, with the provider's row locked. An office whose first administrator has not yet
-    accepted is exempt.
+    accepted is exempt from the first.
     """
-    if provider.established_at is not None and not has_administrator(provider):
-        raise LastAdministrator
+    users = _administrators(provider)
+    if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):
+        raise PermissionDenied(_("An SSO/Webservice user cannot manage the office."))
+    if provider.established_at is None:
+        return
+    ends = [user.access_until for user in users if _can_be_administrator(user)]
+    if None not in ends:
+        raise LastAdministrator(max((day for day in ends if day and day >= timezone.localdate()), default=None))
+
+
+def _administrators(provider: Provider) -> list[User]:
+    """Return everybody who holds manage_provider by some road."""
+    return list(User.objects.filter(provider=provider, pk__in=holders(provider, Right.MANAGE_PROVIDER)))
+
+
+def _can_be_administrator(user: User) -> bool:
+    return user.login_method != LoginMethod.SSO_WEBSERVICE and user.accepted_at is not None and user.blocked_at is None
+
+
+class TwoFactorRules(NamedTuple):
+    """Which rules ask somebody for a second factor: his own, and the teams with these names."""
+
+    by_user: bool
+    teams: list[str]
+
+    def __bool__(self) -> bool:
+        return self.by_user or bool(self.teams)
+
+
+def two_factor_rules(user: User) -> TwoFactorRules:
+    """Return the rules that ask `user` for a second factor; only website users have one here (design rule 2)."""
+    if not user.is_website_user:
+        return TwoFactorRules(False, [])
+    memberships = TeamMember.objects.filter(provider_id=user.provider_id, user=user, team__two_factor_required=True)
+    return TwoFactorRules(
+        user.two_factor_required, list(memberships.order_by("team__sort_name").values_list("team__name", flat=True))
+    )

@@ -51,4 +51,4 @@ def _givable(request: OfficeRequest, person: User) -> frozenset[Right]:
     if Right.GRANT_RIGHTS not in request.rights or person.pk == request.user.pk:
         return frozenset()
     kept = {Right.MANAGE_PROVIDER} if person.login_method == LoginMethod.SSO_WEBSERVICE else set()
-    return frozenset(request.rights - kept)
+    return rights.givable(request.user) - kept

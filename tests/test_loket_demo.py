@@ -21,14 +21,14 @@ from accounts.status import Status, with_status
 from loket import database, example
 from outbox.models import Message
 from teams import rights
-from teams.rights import Right
+from teams.catalogue import OFFICE_RIGHTS
 from tests.running import ROOT, Demo, demo, free_port
 
 
 @pytest.mark.django_db
 def test_the_example_has_every_kind_and_status() -> None:
     administrator = example.ensure("Gesi-Kite-Koga-4471")
-    assert rights.effective_rights(administrator) == frozenset(Right)
+    assert rights.effective_rights(administrator) == OFFICE_RIGHTS
     people = User.objects.visible_to(administrator)
     assert 28 <= people.count() <= 34
     assert set(people.values_list("login_method", flat=True)) == set(LoginMethod.values)

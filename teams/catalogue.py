@@ -1,0 +1,288 @@
+"""The catalogue of rights: what each is called, permits and needs (domain.md section 3.2, design section 5)."""
+
+from collections.abc import Iterable
+from enum import Enum, StrEnum
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from teams.products import Product
+
+
+class Level(Enum):
+    """Where a right counts: for the office as a whole, or at each employer that a team brings."""
+
+    PROVIDER = "provider"
+    EMPLOYER = "employer"
+
+
+_DOSSIER = (Product.QWOATER_LITE, Product.QWOATER_EXTENDED)
+_LEAVE = (Product.LEAVE_SCHEME, Product.LEAVE_REGISTRATION, Product.LEAVE_REQUESTS_ESS)
+_PENSION = (Product.PENSION_RETURN, Product.PENSION_RETURN_APG, Product.PENSION_RETURN_UPA)
+_OFFICE = (Level.PROVIDER, True)
+_AT_EMPLOYER_AK = (Level.EMPLOYER, True)
+_AT_EMPLOYER = (Level.EMPLOYER, False)
+
+
+class Right(StrEnum):
+    """A named permission, on or off.
+
+    `label` is its name, `permits` what it permits in one sentence, `level` where it counts; `ak_only` says that users
+    of an employer never hold it; of `products` any one that is on at the employer suffices, none named: none needed.
+    """
+
+    label: Promise
+    permits: Promise
+    level: Level
+    ak_only: bool
+    products: tuple[Product, ...]
+
+    def __new__(
+        cls,
+        code: str,
+        label: str = "",
+        permits: str = "",
+        where: tuple[Level, bool] = _OFFICE,
+        products: tuple[Product, ...] = (),
+    ) -> "Right":
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.label, member.permits = label, permits  # type: ignore[assignment]
+        member.level, member.ak_only = where
+        member.products = products
+        return member
+
+    # The office's own rights (design section 5); the first brings the others.
+    MANAGE_PROVIDER = (
+        "manage_provider",
+        _("Application management provider"),
+        _("All other rights, and the office's settings, e-mail texts and policies."),
+    )
+    VIEW_USERS = "view_users", _("View users AK"), _("See the colleagues of the office, with their status and details.")
+    MANAGE_USERS = "manage_users", _("Manage users AK"), _("Invite, edit, block and unblock colleagues.")
+    VIEW_TEAMS = "view_teams", _("View teams"), _("See teams, their members and rights.")
+    MANAGE_TEAMS = "manage_teams", _("Manage teams"), _("Make teams and change who is in them.")
+    GRANT_RIGHTS = (
+        "grant_rights",
+        _("Grant individual rights"),
+        _("Give a colleague individual rights, beside those of the teams."),
+    )
+    MANAGE_SETS = (
+        "manage_sets",
+        _("Manage sets"),
+        _("Make and change authorization sets and signal sets of the office."),
+    )
+    MANAGE_EMPLOYERS = (
+        "manage_employers",
+        _("Manage employers"),
+        _("Add employers and switch their products on and off."),
+    )
+    MANAGE_SIGNALS = (
+        "manage_signals",
+        _("Manage signals AK"),
+        _("Choose which signals the office and its people get."),
+    )
+    MANAGE_INTEGRATIONS = (
+        "manage_integrations",
+        _("Manage integrations"),
+        _("Register and switch off programs that use the web service."),
+    )
+    VIEW_AUDIT = "view_audit", _("View history"), _("See who changed what, and when.")
+    REVIEW_ACCESS = (
+        "review_access",
+        _("Review access"),
+        _("Confirm at set times that everybody has the right access."),
+    )
+
+    # Payroll at the level of the office, never for users of an employer.
+    VIEW_PAY_MODELS = "view_pay_models", _("View pay models"), _("See the pay models that employers take over.")
+    MANAGE_PAY_MODELS = (
+        "manage_pay_models",
+        _("Manage pay models"),
+        _("Change the pay models that employers take over."),
+    )
+    RUN_PAYROLL_COLLECTIVELY = (
+        "run_payroll_collectively",
+        _("Collective payroll"),
+        _("Run the payroll of many employers at once."),
+    )
+    FILE_TAX_COLLECTIVELY = (
+        "file_tax_collectively",
+        _("Collective payroll tax return"),
+        _("File the payroll tax returns of many employers at once."),
+    )
+    FILE_PENSION_COLLECTIVELY = (
+        "file_pension_collectively",
+        _("Collective pension return"),
+        _("File the pension returns of many employers at once."),
+    )
+    MANAGE_AUTOMATION = (
+        "manage_automation",
+        _("Manage automatic processes"),
+        _("Plan and stop processes that run by themselves for the office."),
+    )
+    MANAGE_EMAIL_TEXTS = (
+        "manage_email_texts",
+        _("Manage e-mail texts and identities"),
+        _("Change the texts and senders of the e-mails about payroll."),
+    )
+    MANAGE_ANNOUNCEMENTS = (
+        "manage_announcements",
+        _("Manage announcements provider"),
+        _("Read and settle announcements at the level of the office."),
+    )
+    VIEW_BILLING = "view_billing", _("View billing"), _("See what the office is billed for.")
+
+    # At each employer, never for users of that employer.
+    MANAGE_EMPLOYER_USERS = (
+        "manage_employer_users",
+        _("Manage users WG"),
+        _("Invite and change the users that work at the employer."),
+        _AT_EMPLOYER_AK,
+    )
+    VIEW_ADMINISTRATION = (
+        "view_administration",
+        _("View administration"),
+        _("See how a payroll administration is set up and processed automatically."),
+        _AT_EMPLOYER_AK,
+    )
+    MANAGE_ADMINISTRATION = (
+        "manage_administration",
+        _("Manage administration"),
+        _("Set up a payroll administration and its automatic processing."),
+        _AT_EMPLOYER_AK,
+    )
+    CREATE_PENSION_RETURN = (
+        "create_pension_return",
+        _("Create pension return"),
+        _("Create and confirm a pension return."),
+        _AT_EMPLOYER_AK,
+        _PENSION,
+    )
+
+    # At each employer, also for users of that employer.
+    MANAGE_EMPLOYER = (
+        "manage_employer",
+        _("Application management employer"),
+        _("Change the employer's own settings and delete notes written by others."),
+        _AT_EMPLOYER,
+    )
+    VIEW_EMPLOYER = (
+        "view_employer",
+        _("View application management employer"),
+        _("See the employer's own settings."),
+        _AT_EMPLOYER,
+    )
+    VIEW_EMPLOYMENTS = (
+        "view_employments",
+        _("View employments"),
+        _("See employees and their employments."),
+        _AT_EMPLOYER,
+    )
+    MANAGE_EMPLOYMENTS = (
+        "manage_employments",
+        _("Manage employments"),
+        _("Change employments: notice period, temporary contracts, postal address."),
+        _AT_EMPLOYER,
+    )
+    MANAGE_CONCEPT_EMPLOYEES = (
+        "manage_concept_employees",
+        _("Manage concept employees"),
+        _("Prepare employees who are not in service yet."),
+        _AT_EMPLOYER,
+    )
+    MANAGE_BSN = "manage_bsn", _("Manage and view BSN"), _("See and change the citizen service number."), _AT_EMPLOYER
+    VIEW_WAGES = "view_wages", _("View wages"), _("See what employees earn."), _AT_EMPLOYER
+    MANAGE_WAGES = "manage_wages", _("Manage wages"), _("Change what employees earn."), _AT_EMPLOYER
+    VIEW_HRM = "view_hrm", _("View HRM data"), _("See data for human resources."), _AT_EMPLOYER
+    VIEW_FIXED_DATA = (
+        "view_fixed_data",
+        _("View fixed payroll data"),
+        _("See the data that stay the same in every payroll run."),
+        _AT_EMPLOYER,
+    )
+    MANAGE_FIXED_DATA = (
+        "manage_fixed_data",
+        _("Manage fixed payroll data"),
+        _("Change the data that stay the same in every payroll run."),
+        _AT_EMPLOYER,
+    )
+    MANAGE_VARIABLE_DATA = (
+        "manage_variable_data",
+        _("Manage variable data"),
+        _("Enter hours, allowances and other data of one period."),
+        _AT_EMPLOYER,
+    )
+    VIEW_TAX_RETURNS = "view_tax_returns", _("View payroll tax return"), _("See payroll tax returns."), _AT_EMPLOYER
+    VIEW_PAYROLL_OUTPUT = (
+        "view_payroll_output",
+        _("View payroll output"),
+        _("See payslips and other results of a payroll run."),
+        _AT_EMPLOYER,
+    )
+    EXPORT_JOURNAL = (
+        "export_journal",
+        _("Export journal run"),
+        _("Download the journal entries of a payroll run."),
+        _AT_EMPLOYER,
+        (Product.JOURNAL,),
+    )
+    MANAGE_EMPLOYER_SIGNALS = (
+        "manage_employer_signals",
+        _("Manage signals"),
+        _("See and settle the open actions and signals of the employer."),
+        _AT_EMPLOYER,
+        (Product.SIGNALS,),
+    )
+    HANDLE_LEAVE = (
+        "handle_leave",
+        _("Handle leave requests"),
+        _("Approve or refuse the leave that employees ask for."),
+        _AT_EMPLOYER,
+        _LEAVE,
+    )
+    VIEW_EMPLOYER_FILE = (
+        "view_employer_file", _("View employer file"), _("Read the file of the employer."), _AT_EMPLOYER, _DOSSIER,
+    )  # fmt: skip
+    MANAGE_EMPLOYER_FILE = (
+        "manage_employer_file", _("Manage employer file"), _("Change the file of the employer."), _AT_EMPLOYER,
+        _DOSSIER,
+    )  # fmt: skip
+    VIEW_EMPLOYEE_FILE = (
+        "view_employee_file", _("View employee file"), _("Read the files of employees."), _AT_EMPLOYER, _DOSSIER,
+    )  # fmt: skip
+    MANAGE_EMPLOYEE_FILE = (
+        "manage_employee_file", _("Manage employee file"), _("Change the files of employees."), _AT_EMPLOYER, _DOSSIER,
+    )  # fmt: skip
+    GENERATE_DOCUMENTS = (
+        "generate_documents",
+        _("Dossier: generate documents"),
+        _("Make documents for a file from templates."),
+        _AT_EMPLOYER,
+        (Product.QWOATER_DOCUMENTS,),
+    )
+
+    @property
+    def is_office_own(self) -> bool:
+        """Whether it is one of the office's own rights, which manage_provider brings."""
+        return self in OFFICE_RIGHTS
+
+    @property
+    def given_by(self) -> tuple["Right", ...]:
+        """The rights of which any one gives this one."""
+        return (Right.MANAGE_PROVIDER, self) if self in OFFICE_RIGHTS - {Right.MANAGE_PROVIDER} else (self,)
+
+    def works_with(self, products: Iterable[int]) -> bool:
+        """Return whether the right has effect at an employer where `products` are on."""
+        return not self.products or not set(self.products).isdisjoint(products)
+
+
+PROVIDER_RIGHTS = frozenset(right for right in Right if right.level is Level.PROVIDER)
+EMPLOYER_RIGHTS = frozenset(Right) - PROVIDER_RIGHTS
+OFFICE_RIGHTS = frozenset(list(Right)[: list(Right).index(Right.REVIEW_ACCESS) + 1])  # the first group above
+_CODES = {right.value for right in Right}
+
+
+def known(codes: Iterable[str]) -> frozenset[Right]:
+    """Return the rights with these `codes`; a code that the catalogue no longer has gives nothing."""
+    return frozenset(Right(code) for code in codes if code in _CODES)

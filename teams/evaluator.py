@@ -1,0 +1,174 @@
+"""The one evaluator: who may do what, where, now (design section 5). One query a question, however many teams."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Provider, User
+from teams import roads
+from teams.catalogue import EMPLOYER_RIGHTS, OFFICE_RIGHTS, PROVIDER_RIGHTS, Level, Right, known
+from teams.models import Employer
+
+
+class Resting(models.TextChoices):
+    """Why nothing that somebody holds has effect now (design section 4, rule 4)."""
+
+    INVITED = "invited", _("The invitation has not been accepted yet")
+    BLOCKED = "blocked", _("Blocked")
+    ENDED = "ended", _("The last day of access is over")
+    TWO_FACTOR = "two_factor", _("Two-factor has not been set up yet")
+
+
+def _at_office(codes: Iterable[str]) -> frozenset[Right]:
+    held = known(codes) & PROVIDER_RIGHTS
+    return held | OFFICE_RIGHTS if Right.MANAGE_PROVIDER in held else held
+
+
+def _at_employer(codes: Iterable[str], products: Iterable[int]) -> frozenset[Right]:
+    return frozenset(right for right in known(codes) & EMPLOYER_RIGHTS if right.works_with(products))
+
+
+def effective_rights(user: User) -> frozenset[Right]:
+    """Return the rights of provider level that `user` can use now: of his teams and his own; manage_provider brings
+    the office's own rights."""
+    rows = roads.fetch(
+        f"SELECT DISTINCT road.code FROM accounts_user JOIN ({roads.in_office(user='user')}) road ON true"  # noqa: S608
+        f" WHERE accounts_user.id = %(user)s AND ({roads.RESTS}) IS NULL",
+        user=user.pk,
+        provider=user.provider_id,
+    )
+    return _at_office(code for (code,) in rows)
+
+
+def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
+    """Return the rights of employer level that `user` can use at `employer` now.
+
+    Those of the teams that bring him there, and his own if any team does; without those whose product is off there.
+    """
+    inner = roads.at_employers(user="user", employer=True)
+    rows = roads.fetch(
+        f"SELECT DISTINCT road.code, teams_employer.products FROM accounts_user JOIN ({inner}) road ON true"  # noqa: S608
+        f" JOIN teams_employer ON teams_employer.id = road.employer_id"
+        f" WHERE accounts_user.id = %(user)s AND ({roads.RESTS}) IS NULL",
+        user=user.pk,
+        provider=user.provider_id,
+        employer=employer.pk,
+    )
+    return _at_employer((code for code, _products in rows), rows[0][1] if rows else ())
+
+
+def may(user: User, right: Right, employer: Employer | None = None) -> bool:
+    """Return whether `user` can use `right` now, at `employer` if it is of employer level.
+
+    A right of employer level needs an employer and one of provider level none: otherwise the answer is False.
+    """
+    if (right.level is Level.EMPLOYER) != (employer is not None):
+        return False
+    at, needs = "", ""
+    if employer is None:
+        at = roads.in_office(user="user", codes=True)
+    else:
+        at = roads.at_employers(user="user", codes=True, employer=True)
+        if right.products:
+            needs = (
+                " AND EXISTS (SELECT 1 FROM teams_employer WHERE id = %(employer)s AND provider_id = %(provider)s"
+                " AND products && %(products)s::smallint[])"
+            )
+    rows = roads.fetch(
+        f"SELECT 1 FROM accounts_user WHERE id = %(user)s AND ({roads.RESTS}) IS NULL{needs} AND EXISTS ({at})",  # noqa: S608
+        user=user.pk,
+        provider=user.provider_id,
+        employer=employer and employer.pk,
+        codes=[code.value for code in right.given_by],
+        products=[product.value for product in right.products],
+    )
+    return bool(rows)
+
+
+def resting(user: User) -> Resting | None:
+    """Return why the rights of `user` have no effect now, None when they have."""
+    rows = roads.fetch(f"SELECT {roads.RESTS} FROM accounts_user WHERE id = %(user)s", user=user.pk)  # noqa: S608
+    return Resting(rows[0][0]) if rows and rows[0][0] else None
+
+
+def holders(provider: Provider, right: Right, employer: Employer | None = None) -> dict[UUID, Resting | None]:
+    """Return who of the office holds `right` by any road, and why it rests; whether its product is on is left aside.
+
+    Mismatch of `right` and `employer` as in `may`: nobody.
+    """
+    if (right.level is Level.EMPLOYER) != (employer is not None):
+        return {}
+    at = roads.in_office(codes=True) if employer is None else roads.at_employers(codes=True, employer=True)
+    rows = roads.fetch(
+        f"SELECT id, {roads.RESTS} FROM accounts_user"  # noqa: S608
+        f" WHERE provider_id = %(provider)s AND id IN (SELECT user_id FROM ({at}) road)",
+        provider=provider.pk,
+        employer=employer and employer.pk,
+        codes=[code.value for code in right.given_by],
+    )
+    return {user_id: Resting(rests) if rests else None for user_id, rests in rows}
+
+
+def who_has(provider: Provider, right: Right, employer: Employer | None = None) -> "models.QuerySet[User]":
+    """Return the users of the office for whom `may` answers True, by name."""
+    if employer is not None and not right.works_with(employer.products):
+        return User.objects.none()
+    able = [user_id for user_id, rests in holders(provider, right, employer).items() if rests is None]
+    return User.objects.filter(provider=provider, pk__in=able).order_by("sort_name", "pk")
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Users x rights of one office, at one employer or at the level of the office; only users who hold something.
+
+    `held` has what works once nothing rests, `individual` the part of it that no team gives, `resting` why it rests.
+    """
+
+    users: list[User]
+    held: dict[UUID, frozenset[Right]]
+    individual: dict[UUID, frozenset[Right]]
+    resting: dict[UUID, Resting]
+
+
+def matrix(provider: Provider, employer: Employer | None = None) -> Matrix:
+    """Return who of the office holds which rights, at `employer` or at the level of the office. Two queries."""
+    at = roads.in_office() if employer is None else roads.at_employers(employer=True)
+    rows = roads.fetch(
+        f"SELECT road.user_id, road.code, bool_and(road.individual), max({roads.RESTS})"  # noqa: S608
+        f" FROM ({at}) road JOIN accounts_user ON accounts_user.id = road.user_id GROUP BY road.user_id, road.code",
+        provider=provider.pk,
+        employer=employer and employer.pk,
+    )
+    by_any, by_team = defaultdict(set), defaultdict(set)
+    rests: dict[UUID, Resting] = {}
+    for user_id, code, only_individual, reason in rows:
+        by_any[user_id].add(code)
+        if not only_individual:
+            by_team[user_id].add(code)
+        if reason:
+            rests[user_id] = Resting(reason)
+    work = (lambda codes: _at_employer(codes, employer.products)) if employer is not None else _at_office
+    held = {user_id: rights for user_id, codes in by_any.items() if (rights := work(codes))}
+    users = list(User.objects.filter(provider=provider, pk__in=held).order_by("sort_name", "pk"))
+    individual = {user_id: rights - work(by_team[user_id]) for user_id, rights in held.items()}
+    return Matrix(users, held, individual, {user_id: why for user_id, why in rests.items() if user_id in held})
+
+
+def held_rights(user: User) -> frozenset[Right]:
+    """Return every right that `user` holds by any road, at whatever employer, resting or not.
+
+    manage_provider counts as holding every right, those of payroll included (design section 4, rule 5).
+    """
+    rows = roads.roads(roads.in_office(user="user"), user=user.pk, provider=user.provider_id)
+    held = known(row.code for row in rows)
+    return frozenset(Right) if Right.MANAGE_PROVIDER in held else held
+
+
+def reach(user: User) -> "models.QuerySet[Employer]":
+    """Return the employers to which some team brings `user`, by name."""
+    employers = Employer.objects.visible_to(user).filter(teams__team__members__user=user)
+    return employers.distinct().order_by("sort_name", "pk")
