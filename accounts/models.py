@@ -42,18 +42,48 @@ class Provider(models.Model):
         return self.name
 
 
+class ExternalTenantQuerySet(models.QuerySet["ExternalTenant"]):
+    """Questions over many tenants."""
+
+    def visible_to(self, user: User) -> Self:
+        """Return the tenants of the office of `user` (design rule 1)."""
+        return self.filter(provider_id=user.provider_id)
+
+    def proved(self) -> Self:
+        """Return those that users may belong to."""
+        return self.filter(proved_at__isnull=False)
+
+
+ExternalTenantManager = models.Manager.from_queryset(ExternalTenantQuerySet)
+
+
 class ExternalTenant(models.Model):
-    """A Microsoft Entra tenant registered for an office."""
+    """A Microsoft Entra tenant registered for an office; usable once it is proved that the office belongs to it."""
+
+    class Proof(models.TextChoices):
+        """How it was proved: somebody of the office signed in from it, or support looked into it."""
+
+        MICROSOFT = "microsoft", _("sign-in with Microsoft")
+        SUPPORT = "support", _("support")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="tenants")
-    name = models.CharField(max_length=28)
-    tenant_id = models.UUIDField()
+    name = models.CharField(_("Name"), max_length=28)
+    tenant_id = models.UUIDField(_("Azure AD Tenant ID"))
+    proved_at = models.DateTimeField(null=True, editable=False)
+    proved_how = models.CharField(max_length=10, choices=Proof, blank=True, editable=False)
+
+    objects = ExternalTenantManager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["id", "provider"], name="tenant_id_provider"),
+            models.UniqueConstraint(fields=["id", "tenant_id"], name="tenant_id_tenant_id"),
             models.UniqueConstraint(fields=["provider", "tenant_id"], name="tenant_once_per_provider"),
+            models.CheckConstraint(
+                condition=Q(proved_at=None, proved_how="") | Q(proved_at__isnull=False) & ~Q(proved_how=""),
+                name="tenant_proved_somehow",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -98,6 +128,7 @@ class User(AbstractBaseUser):
     access_until = models.DateField(_("Access until"), null=True, blank=True)
     two_factor_required = models.BooleanField(_("Two-factor required"), default=False)
     external_tenant = models.ForeignKey(ExternalTenant, on_delete=models.PROTECT, null=True, related_name="users")
+    external_tid = models.UUIDField(null=True, editable=False)  # the tenant's own id, held equal by a foreign key
     external_user_id = models.UUIDField(_("Azure AD User ID"), null=True)
     accepted_at = models.DateTimeField(null=True, editable=False)
     blocked_at = models.DateTimeField(null=True, editable=False)
@@ -106,7 +137,7 @@ class User(AbstractBaseUser):
     version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change of the details
     created_at = models.DateTimeField(auto_now_add=True)
     sort_name = models.CharField(max_length=60, editable=False)
-    search_text = models.CharField(max_length=600, editable=False)
+    search_text = models.TextField(editable=False)  # folding may make one character eighteen
 
     objects = UserManager()
     USERNAME_FIELD = "username_key"
@@ -115,7 +146,7 @@ class User(AbstractBaseUser):
         constraints = [
             models.UniqueConstraint(fields=["id", "provider"], name="user_id_provider"),
             models.UniqueConstraint(
-                fields=["external_tenant", "external_user_id"],
+                fields=["external_tid", "external_user_id"],
                 condition=Q(external_user_id__isnull=False),
                 name="user_external_identity_once",
             ),
@@ -126,7 +157,7 @@ class User(AbstractBaseUser):
             ),
             models.CheckConstraint(
                 condition=(
-                    Q(login_method="website_sso", external_tenant=None, external_user_id=None)
+                    Q(login_method="website_sso", external_tenant=None, external_tid=None, external_user_id=None)
                     & (
                         Q(accepted_at=None, username=None) & ~_PASSWORD_USABLE
                         | Q(accepted_at__isnull=False, username__isnull=False) & _PASSWORD_USABLE
@@ -136,6 +167,7 @@ class User(AbstractBaseUser):
                     _PASSWORD_USABLE,
                     login_method="sso_webservice",
                     external_tenant=None,
+                    external_tid=None,
                     external_user_id=None,
                     username__isnull=False,
                     accepted_at__isnull=False,
@@ -144,6 +176,7 @@ class User(AbstractBaseUser):
                     ~_PASSWORD_USABLE,
                     login_method="azure_ad",
                     external_tenant__isnull=False,
+                    external_tid__isnull=False,
                     external_user_id__isnull=False,
                     username__isnull=False,
                     accepted_at__isnull=False,
@@ -173,10 +206,11 @@ class User(AbstractBaseUser):
 
     def derive(self) -> None:
         """Fill the columns for sorting, searching and uniqueness; bulk creation calls it itself."""
+        self.external_tid = self.external_tenant.tenant_id if self.external_tenant else None
         self.username_key = None if self.username is None else username_key(self.username)
         self.sort_name = fold(f"{self.last_name} {self.prefix} {self.initials}")[:60]
         words = [self.initials, self.first_name, self.prefix, self.last_name, self.username or "", self.email]
-        self.search_text = fold(" ".join(words))[:600]
+        self.search_text = fold(" ".join(words))
 
     @property
     def full_name(self) -> str:
@@ -198,6 +232,16 @@ class User(AbstractBaseUser):
     def is_website_user(self) -> bool:
         """Whether this is the kind that is invited and signs in on the login page."""
         return self.login_method == LoginMethod.WEBSITE_SSO
+
+    @property
+    def is_webservice_user(self) -> bool:
+        """Whether this is the kind whose username and password the office sets."""
+        return self.login_method == LoginMethod.SSO_WEBSERVICE
+
+    @property
+    def is_azure_user(self) -> bool:
+        """Whether this is the kind that signs in at Microsoft only."""
+        return self.login_method == LoginMethod.AZURE_AD
 
     def has_ended(self, on: date | None = None) -> bool:
         """Return whether the last day of access lies before `on` (default: today in the office's time zone)."""
