@@ -7,6 +7,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 
 @dataclass(frozen=True)
 class Keys:
@@ -34,6 +37,15 @@ def demo_password(folder: Path) -> str:
     if not path.exists():
         syllables = "".join(secrets.choice("bdfghklmnprstvz") + secrets.choice("aeiou") for _syllable in range(6))
         _write_once(path, f"{syllables[:4]}-{syllables[4:8]}-{syllables[8:]}-{secrets.randbelow(10**4):04d}".title())
+    return path.read_text()
+
+
+def signing_key(folder: Path) -> str:
+    """Return the RSA key (PEM) of the demo's stand-in for Microsoft, made on first use and kept like the keys."""
+    path = folder / "standin.pem"
+    if not path.exists():
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        _write_once(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
     return path.read_text()
 
 

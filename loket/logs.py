@@ -36,6 +36,8 @@ LOGGING: dict[str, Any] = {
         # These name the number an SMS goes to and the gateway's key; the outbox logs what became of it.
         "apprise": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "urllib3": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        # This one quotes answers of Microsoft, in which there may be tokens.
+        "msal": {"handlers": [], "level": "CRITICAL", "propagate": False},
     },
 }
 

@@ -23,6 +23,7 @@ from signin.throttle import Limit, Throttled
 RESET_MINUTES = 60
 LINK = Limit("password link", burst=60, every=timedelta(seconds=5))  # opened, by network address
 PASSWORD = Limit("current password", burst=10, every=timedelta(minutes=1))  # by user
+MICROSOFT = Limit("microsoft network", burst=200, every=timedelta(seconds=2))  # by network address, there and back
 _ACCOUNT = Limit("sign-in account", burst=10, every=timedelta(minutes=1))  # by username, for browsers that are new
 _DEVICE = Limit("sign-in device", burst=10, every=timedelta(minutes=1))  # by username and browser
 _NETWORK = Limit("sign-in network", burst=50, every=timedelta(seconds=10))  # by network address, for the same
@@ -54,7 +55,7 @@ def prove(username: str, password: str, *, device: str, by: Actor) -> User | Non
     matches = passwords.verify(bounded, user.password if user else None)
     refusal = _refusal(user, matches)
     if user is None or refusal:
-        _record_refusal(user, refusal, by)
+        record_refusal(user, refusal, by=by)
         return None
     throttle.forgive(bucket, f"{key}:{device}")
     return user
@@ -74,7 +75,8 @@ def _refusal(user: User | None, matches: bool) -> str:
 
 
 @transaction.atomic
-def _record_refusal(user: User | None, refusal: str, by: Actor) -> None:
+def record_refusal(user: User | None, refusal: str, *, by: Actor) -> None:
+    """Record that somebody did not come in; `user` is whose account it was about, `refusal` says why in one word."""
     # A guess at nobody leaves an event as well, of no office: writing nothing would tell by its time who exists.
     target, provider_id = (user, user.provider_id) if user else (User(pk=None), None)
     record(Verb.SIGN_IN_REFUSED, target, by=by, provider_id=provider_id, reason=refusal)

@@ -1,8 +1,218 @@
-"""Signing in at Microsoft."""
+"""Going to Microsoft and coming back: the authorization code flow with PKCE through msal, which is imported when used.
 
+What must survive the journey travels in a cookie that only we can read and that works once.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import jwt
 from django.conf import settings
+from django.urls import reverse
+
+from loket import sealing
+from signin import standin, throttle
+from signin.id_tokens import LEEWAY, HttpClient, Identity, InvalidToken, Keys, validated
+from signin.refusals import Page, Refused, of_token
+from signin.throttle import Limit, Throttled
+
+if TYPE_CHECKING:
+    from msal import ConfidentialClientApplication
+
+MINUTES = 10  # that the journey may take
+_ONCE = Limit("microsoft state", burst=1, every=timedelta(minutes=MINUTES + 5))
+_SECONDS = 10  # that Microsoft may take for an answer
+_CONTEXT = "journey to microsoft"
+_EXPIRED_CODE = frozenset({"invalid_grant"})
+_OUR_FAULT = frozenset({"invalid_client", "unauthorized_client"})
+_http_cache: dict[str, Any] = {}  # what msal read about the authority; no token enters it
+_keys: dict[str, Keys] = {}
+
+
+class Purpose(StrEnum):
+    """What somebody goes to Microsoft for."""
+
+    SIGN_IN = "sign_in"
+    PROVE_TENANT = "prove_tenant"
+    CONFIRM = "confirm"
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What somebody goes to Microsoft for, and where he wants to be afterwards.
+
+    `user_id` is the person who is signed in, `tenant_id` the row of the tenant that is to be proved.
+    """
+
+    purpose: Purpose
+    next: str
+    user_id: str = ""
+    tenant_id: str = ""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Somebody who came back, and whom Microsoft vouches for."""
+
+    errand: Errand
+    identity: Identity
+    left_at: int  # seconds since 1970
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether he typed his credentials at Microsoft after he left us; Microsoft must say so by `auth_time`."""
+        auth_time = self.identity.auth_time
+        return auth_time is not None and self.left_at - LEEWAY <= auth_time <= time.time() + LEEWAY
 
 
 def is_configured() -> bool:
     """Return whether this installation can send people to Microsoft; the demo has a stand-in."""
     return settings.LOKET_DEMO or bool(settings.LOKET_ENTRA_CLIENT_ID and settings.LOKET_ENTRA_CLIENT_SECRET)
+
+
+def leave(errand: Errand) -> tuple[str, str]:
+    """Return the address at Microsoft to send somebody to, and what his browser keeps for `arrive`. Raises Refused."""
+    fresh = errand.purpose == Purpose.CONFIRM
+    # msal would rather have a form posted, with which a browser does not send a SameSite=Lax cookie.
+    warnings.filterwarnings("ignore", "response_mode=", UserWarning)
+    flow = _client().initiate_auth_code_flow(
+        [],
+        redirect_uri=settings.LOKET_URL + reverse("signin:microsoft_back"),
+        prompt="login" if fresh else "select_account",
+        max_age=0 if fresh else None,
+        response_mode="query",
+    )
+    address: str = flow.pop("auth_uri")
+    flow.pop("max_age", None)  # freshness is for us to judge
+    kept = json.dumps({"errand": asdict(errand), "flow": flow, "left_at": int(time.time())})
+    return address, base64.urlsafe_b64encode(sealing.seal(kept.encode(), context=_CONTEXT)).decode()
+
+
+def arrive(kept: str, answer: Mapping[str, str]) -> Arrival:
+    """Return whom Microsoft vouches for, given what the browser kept and what Microsoft `answer`ed in the address.
+
+    Call it outside a transaction: it spends the one time that this works. Raises Refused.
+    """
+    journey = _opened(kept)
+    flow: dict[str, Any] = journey["flow"]
+    if not hmac.compare_digest(str(flow["state"]).encode(), answer.get("state", "").encode()):
+        raise Refused(Page.START_AGAIN, "state")
+    try:
+        throttle.charge(_ONCE, flow["state"])
+    except Throttled:
+        raise Refused(Page.START_AGAIN, "replayed") from None
+    if "error" in answer or not answer.get("code"):
+        raise _refused_there(answer)
+    token = _id_token(flow, {"state": flow["state"], "code": answer["code"]})
+    errand = Errand(**{**journey["errand"], "purpose": Purpose(journey["errand"]["purpose"])})
+    return Arrival(errand, _identity(token, flow["nonce"]), journey["left_at"])
+
+
+def _opened(kept: str) -> dict[str, Any]:
+    try:
+        opened = sealing.unseal(base64.urlsafe_b64decode(kept), context=_CONTEXT)
+    except (binascii.Error, sealing.Unreadable):
+        raise Refused(Page.START_AGAIN, "no_journey") from None
+    journey: dict[str, Any] = json.loads(opened)
+    if not 0 <= time.time() - journey["left_at"] <= MINUTES * 60:
+        raise Refused(Page.START_AGAIN, "too_late")
+    return journey
+
+
+def _refused_there(answer: Mapping[str, str]) -> Refused:
+    error = answer.get("error", "")
+    if error == "access_denied":
+        return Refused(Page.CANCELLED, "cancelled")
+    if error in _OUR_FAULT:
+        return Refused(Page.OUR_SECRET, "client")
+    return Refused(Page.UNREACHABLE, "error_at_microsoft")
+
+
+def _id_token(flow: dict[str, Any], answer: dict[str, str]) -> str:
+    """Exchange the code for an ID token, which is still to be validated."""
+    from msal.exceptions import MsalError
+
+    client = _client()
+    try:
+        result = client.acquire_token_by_auth_code_flow(flow, answer)
+    except (OSError, MsalError):
+        raise Refused(Page.UNREACHABLE, "unreachable") from None
+    except (ValueError, RuntimeError, LookupError, TypeError, AttributeError):
+        # The state was right, so this is about the token: msal found another nonce in it, or could not read it.
+        raise Refused(Page.NOT_TRUSTED, "nonce_or_malformed") from None
+    error = result.get("error")
+    if error in _EXPIRED_CODE:
+        raise Refused(Page.START_AGAIN, "code")
+    if error in _OUR_FAULT:
+        raise Refused(Page.OUR_SECRET, "client_secret")
+    if error:
+        raise Refused(Page.UNREACHABLE, "error_at_microsoft")
+    token = result.get("id_token")
+    if not isinstance(token, str):
+        raise Refused(Page.NOT_TRUSTED, "no_token")
+    return token
+
+
+def _identity(token: str, nonce: str) -> Identity:
+    keys = _keys.setdefault(_authority(), Keys(_authority()))
+    # msal sends the hash of what it keeps (OpenID Connect Core 15.5.2).
+    sent = hashlib.sha256(nonce.encode()).hexdigest()
+    try:
+        return validated(token, keys=keys, http=_http(), client_id=_credentials()[0], nonce=sent)
+    except InvalidToken as error:
+        raise of_token(error.reason) from None
+    except (OSError, ValueError, LookupError, TypeError, jwt.PyJWTError):
+        raise Refused(Page.UNREACHABLE, "unreachable") from None
+
+
+def _client() -> "ConfidentialClientApplication":
+    """Return a client for one sign-in: it keeps the tokens of everybody whom it let in. Raises Refused."""
+    import msal
+
+    client_id, secret = _credentials()
+    try:
+        return msal.ConfidentialClientApplication(
+            client_id,
+            client_credential=secret,
+            authority=_authority(),
+            instance_discovery=False,  # the operator chose the authority; asking about it goes to the public cloud
+            exclude_scopes=["offline_access"],
+            http_client=_http(),
+            http_cache=_http_cache,
+        )
+    except (OSError, ValueError, RuntimeError, LookupError, msal.exceptions.MsalError):
+        raise Refused(Page.UNREACHABLE, "unreachable") from None
+
+
+def _authority() -> str:
+    return standin.AUTHORITY if settings.LOKET_DEMO else settings.LOKET_ENTRA_AUTHORITY
+
+
+def _credentials() -> tuple[str, str]:
+    """Return the client id and secret."""
+    if settings.LOKET_DEMO:
+        return standin.CLIENT_ID, standin.client_secret()
+    return settings.LOKET_ENTRA_CLIENT_ID, settings.LOKET_ENTRA_CLIENT_SECRET
+
+
+def _http() -> HttpClient:
+    """Return what speaks with Microsoft: the stand-in itself in the demo."""
+    if settings.LOKET_DEMO:
+        return standin.of_demo()
+    import requests
+
+    session = requests.Session()
+    session.trust_env = False  # variables of the environment would replace the certificates that are trusted
+    session.request = partial(session.request, timeout=_SECONDS)  # type: ignore[method-assign]
+    return session

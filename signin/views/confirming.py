@@ -1,5 +1,7 @@
 """Proving once more who one is, before something dangerous."""
 
+from urllib.parse import urlencode
+
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -19,8 +21,10 @@ from teams.access import OfficeRequest, signed_in
 def confirm(request: OfficeRequest) -> HttpResponse:
     """Ask a website user for the current password; send an Azure user to Microsoft."""
     target = wanted_page(request)
-    if request.user.login_method != LoginMethod.WEBSITE_SSO:
-        return render(request, "signin/confirm_elsewhere.html", {"next": target})
+    if request.user.login_method == LoginMethod.AZURE_AD:
+        return render(request, "signin/confirm_microsoft.html", {"query": urlencode({"next": target})})
+    if not request.user.is_website_user:
+        return render(request, "signin/confirm_elsewhere.html")
     form = KnownPasswordForm(request.POST or None, user=request.user)
     if form.is_valid():
         throttle.forgive(PASSWORD, str(request.user.pk))

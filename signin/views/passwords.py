@@ -1,5 +1,7 @@
 """Signing in with a password, and choosing a new one."""
 
+from urllib.parse import urlencode
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
@@ -47,12 +49,13 @@ def login(request: HttpRequest) -> HttpResponse:
             if user is not None:
                 return _let_in(request, user, target)
             form.add_error(None, ValidationError(_("Username and password do not match."), code="refused"))
-    return render(
-        request,
-        "signin/login.html",
-        {"form": form, "next": target, "with_microsoft": microsoft.is_configured()},
-        status=status,
-    )
+    context = {
+        "form": form,
+        "next": target,
+        "query": urlencode({"next": target}),
+        "with_microsoft": microsoft.is_configured(),
+    }
+    return render(request, "signin/login.html", context, status=status)
 
 
 def _let_in(request: HttpRequest, user: User, target: str) -> HttpResponse:

@@ -1,0 +1,67 @@
+"""What somebody who came back from Microsoft gets: each purpose asks its own questions."""
+
+from accounts.models import ExternalTenant, LoginMethod, User
+from audit.actors import Actor
+from signin.microsoft import Arrival
+from signin.refusals import Page, Refused
+
+
+def sign_in(arrival: Arrival) -> User:
+    """Return the Azure user whom Microsoft vouches for, known by tenant and object, never by address.
+
+    Raises Refused, on one and the same page whatever is wrong with him.
+    """
+    tid, oid = arrival.identity.tid, arrival.identity.oid
+    users = User.objects.select_related("provider", "external_tenant")
+    user: User | None = users.filter(external_tid=tid, external_user_id=oid).first()
+    is_proved = ExternalTenant.objects.filter(tenant_id=tid, proved_at__isnull=False).exists()
+    refusal = _refusal(user, is_proved)
+    if user is None or refusal:
+        raise Refused(Page.ASK_OFFICE, refusal, user)
+    return user
+
+
+def _refusal(user: User | None, tenant_is_proved: bool) -> str:
+    """Return why `user` does not come in, in one word for the audit trail, or ""."""
+    if user is None:
+        return "unknown" if tenant_is_proved else "tenant"
+    if user.login_method != LoginMethod.AZURE_AD:
+        return "other_kind"
+    if user.external_tenant is None or user.external_tenant.proved_at is None:
+        return "tenant"
+    if user.blocked_at is not None:
+        return "blocked"
+    return "" if user.may_sign_in else "ended"
+
+
+def prove_tenant(arrival: Arrival, user: object, *, by: Actor) -> ExternalTenant:
+    """Note that the tenant that `user` left for is really his office's: he came back as somebody of it. Return it.
+
+    Raises Refused, and PermissionDenied when he may no longer manage the office.
+    """
+    person = _same_person(arrival, user)
+    tenant = person.provider.tenants.filter(pk=arrival.errand.tenant_id).first()
+    if tenant is None:
+        raise Refused(Page.START_AGAIN, "tenant_removed", person)
+    if tenant.tenant_id != arrival.identity.tid:
+        raise Refused(Page.OTHER_TENANT, "other_tenant", person)
+    from accounts import tenants
+
+    tenants.prove(tenant, by=by, how="microsoft")
+    return tenant
+
+
+def confirm(arrival: Arrival, user: object) -> None:
+    """Make sure that the Azure user `user` has just typed his credentials at Microsoft. Raises Refused."""
+    person = _same_person(arrival, user)
+    if (person.external_tid, person.external_user_id) != (arrival.identity.tid, arrival.identity.oid):
+        raise Refused(Page.NOT_CONFIRMED, "other_account", person)
+    if not arrival.is_fresh:
+        raise Refused(Page.NOT_CONFIRMED, "not_fresh", person)
+
+
+def _same_person(arrival: Arrival, user: object) -> User:
+    """Return whoever is signed in if it is still the person who left."""
+    if not isinstance(user, User) or str(user.pk) != arrival.errand.user_id:
+        raise Refused(Page.START_AGAIN, "other_person")
+    return user

@@ -1,0 +1,168 @@
+"""Checking ID tokens of Microsoft ourselves: msal only reads them.
+
+Sources: OpenID Connect Core 3.1.3.7, and "Access tokens in the Microsoft identity platform" for the issuers of keys.
+"""
+
+import hmac
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+import jwt
+
+LEEWAY = 120  # seconds that our clock and Microsoft's may differ
+_KEEP = 24 * 3600  # seconds after which keys are read again
+_PAUSE = 60  # seconds between two readings because of a key that is not known
+_MOST_KEYS = 50
+_REQUIRED = ["aud", "iss", "exp", "nbf", "iat", "nonce", "tid", "oid"]
+_ALGORITHM = "RS256"
+
+
+class Response(Protocol):
+    """What an HTTP client answers: that of requests does, and that of the stand-in."""
+
+    @property
+    def status_code(self) -> int:
+        """The status."""
+
+    @property
+    def text(self) -> str:
+        """The body."""
+
+
+class HttpClient(Protocol):
+    """The part of a session of requests that is needed here; msal needs more."""
+
+    def get(self, url: str, /) -> Response:
+        """Fetch `url`."""
+
+
+class InvalidToken(Exception):
+    """The ID token is not to be trusted; `reason` says why in one word for the audit trail."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whom Microsoft vouches for: an object in a tenant, and when he last typed his credentials there if it says so."""
+
+    tid: UUID
+    oid: UUID
+    auth_time: int | None
+
+
+class Keys:
+    """The public keys and the issuer of one authority, read when they are needed and kept for a day."""
+
+    def __init__(self, authority: str) -> None:
+        self.authority = authority
+        self._lock = threading.Lock()
+        self._read_at = 0.0
+        self._issuer = ""
+        self._keys: dict[str, tuple[jwt.PyJWK, str]] = {}
+
+    def find(self, kid: object, http: HttpClient) -> tuple[jwt.PyJWK, str]:
+        """Return the key called `kid` and the issuer that may sign with it, in which {tenantid} stands for a tenant.
+
+        A key that is not known has the keys read again, at most once a minute. Raises InvalidToken, OSError when
+        Microsoft does not answer and ValueError when what it answers cannot be read.
+        """
+        with self._lock:
+            age = time.monotonic() - self._read_at
+            if not self._read_at or age > _KEEP or (kid not in self._keys and age > _PAUSE):
+                self._read(http)
+            if not isinstance(kid, str) or kid not in self._keys:
+                raise InvalidToken("key")
+            key, issuer = self._keys[kid]
+            return key, issuer or self._issuer
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of the authority, once keys were read."""
+        return self._issuer
+
+    def _read(self, http: HttpClient) -> None:
+        about = _json(http, f"{self.authority}/v2.0/.well-known/openid-configuration")
+        found = _json(http, str(about["jwks_uri"]))["keys"][:_MOST_KEYS]
+        usable = [key for key in found if key.get("kty") == "RSA" and key.get("use", "sig") == "sig" and "kid" in key]
+        self._keys = {key["kid"]: (jwt.PyJWK(key, algorithm=_ALGORITHM), key.get("issuer", "")) for key in usable}
+        self._issuer, self._read_at = str(about["issuer"]), time.monotonic()
+
+
+def _json(http: HttpClient, url: str) -> dict[str, Any]:
+    response = http.get(url)
+    if response.status_code != 200:
+        raise OSError(f"status {response.status_code}")
+    found: dict[str, Any] = json.loads(response.text)
+    return found
+
+
+def validated(token: str, *, keys: Keys, http: HttpClient, client_id: str, nonce: str) -> Identity:
+    """Return whom the ID token `token` is about, made for us by the issuer of his own tenant, in answer to `nonce`.
+
+    Raises InvalidToken, and OSError or ValueError as `Keys.find` does.
+    """
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.PyJWTError:
+        raise InvalidToken("malformed") from None
+    if header.get("alg") != _ALGORITHM:
+        raise InvalidToken("algorithm")
+    key, key_issuer = keys.find(header.get("kid"), http)
+    claims = _signed_claims(token, key, client_id)
+    identity = _identity(claims)
+    # Each tenant has an issuer of its own, and a key may be good for one tenant only.
+    for issuer in (keys.issuer, key_issuer):
+        if claims["iss"] != issuer.replace("{tenantid}", str(identity.tid)):
+            raise InvalidToken("issuer")
+    if not hmac.compare_digest(str(claims["nonce"]).encode(), nonce.encode()):
+        raise InvalidToken("nonce")
+    return identity
+
+
+def _signed_claims(token: str, key: jwt.PyJWK, client_id: str) -> dict[str, Any]:
+    """Return the claims of a token that `key` signed for `client_id` and that counts at this moment."""
+    try:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[_ALGORITHM],
+            audience=client_id,
+            leeway=LEEWAY,
+            options={"require": _REQUIRED, "strict_aud": True},
+        )
+    except jwt.InvalidSignatureError:
+        raise InvalidToken("signature") from None
+    except jwt.InvalidAudienceError:
+        raise InvalidToken("audience") from None
+    except jwt.ExpiredSignatureError:
+        raise InvalidToken("expired") from None
+    except jwt.ImmatureSignatureError:
+        raise InvalidToken("not_yet_valid") from None
+    except jwt.PyJWTError:
+        raise InvalidToken("claims") from None
+
+
+def _identity(claims: Mapping[str, Any]) -> Identity:
+    auth_time = claims.get("auth_time")
+    if auth_time is not None and type(auth_time) is not int:
+        raise InvalidToken("claims")
+    return Identity(_uuid(claims["tid"]), _uuid(claims["oid"]), auth_time)
+
+
+def _uuid(text: object) -> UUID:
+    """Return the UUID that is written as Microsoft writes it."""
+    try:
+        found = UUID(str(text))
+    except ValueError:
+        raise InvalidToken("claims") from None
+    if str(found) != text:
+        raise InvalidToken("claims")
+    return found

@@ -1,0 +1,206 @@
+"""A stand-in for Microsoft in demo and tests: an identity provider with the shape of Entra, and without passwords.
+
+msal and our own check speak with it in process, as with an HTTP client; only the page on which somebody chooses who he
+is (`views/standin.py`) has an address. It keeps nothing: what must come back is sealed into the code.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from django.conf import settings
+from django.urls import reverse
+
+from loket import keys, sealing
+from signin import throttle
+from signin.throttle import Limit, Throttled
+
+HOST = "https://login.demo.invalid"  # never asked: the name cannot exist (RFC 6761)
+AUTHORITY = f"{HOST}/organizations"
+ISSUER = HOST + "/{tenantid}/v2.0"
+CLIENT_ID = "5c6e1d0a-3f43-4a4e-8a0e-0d3b6a1f7c55"
+_CODE_SECONDS, _TOKEN_SECONDS = 300, 3600
+_ONCE = Limit("stand-in code", burst=1, every=timedelta(seconds=2 * _CODE_SECONDS))
+_CONTEXT = "stand-in code"
+
+
+class NotAllowed(Exception):
+    """What was asked cannot be answered, as the error code of Entra says."""
+
+    def __init__(self, error: str, code: int) -> None:
+        super().__init__(error, code)
+        self.error, self.code = error, code
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An authorization request, of which everything that counts was checked."""
+
+    redirect_uri: str
+    state: str
+    nonce: str
+    challenge: str
+
+    def denied(self) -> str:
+        """Return the address that says that the person stopped."""
+        answer = {"error": "access_denied", "error_subcode": "cancel", "state": self.state}
+        return f"{self.redirect_uri}?{urlencode(answer)}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP response, as far as msal looks at it."""
+
+    status_code: int
+    content: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The body."""
+        return json.dumps(self.content)
+
+
+def client_secret() -> str:
+    """Return the secret with which Loket shows the stand-in that it is Loket."""
+    return sealing.keyed_hash("client secret", purpose="stand-in")
+
+
+@dataclass
+class StandIn:
+    """An identity provider that signs with `key`."""
+
+    key: RSAPrivateKey
+
+    @property
+    def kid(self) -> str:
+        """The name of its key."""
+        return hashlib.sha256(str(self.key.public_key().public_numbers().n).encode()).hexdigest()[:16]
+
+    def asked(self, query: dict[str, str]) -> Asked:
+        """Return the authorization request in an address. Raises NotAllowed."""
+        if query.get("client_id") != CLIENT_ID:
+            raise NotAllowed("unauthorized_client", 700016)
+        if query.get("redirect_uri") != _redirect_uri():
+            raise NotAllowed("invalid_request", 50011)
+        if query.get("response_type") != "code" or query.get("code_challenge_method") != "S256":
+            raise NotAllowed("invalid_request", 9002325)
+        needed = [query.get(name, "") for name in ("state", "nonce", "code_challenge")]
+        if not all(needed):
+            raise NotAllowed("invalid_request", 900144)
+        return Asked(query["redirect_uri"], *needed)
+
+    def chosen(self, asked: Asked, *, tid: UUID, oid: UUID) -> str:
+        """Return the address to go back to as the object `oid` of the tenant `tid`."""
+        kept = json.dumps({"asked": asdict(asked), "tid": str(tid), "oid": str(oid), "at": int(time.time())})
+        code = base64.urlsafe_b64encode(sealing.seal(kept.encode(), context=_CONTEXT)).decode()
+        return f"{asked.redirect_uri}?{urlencode({'code': code, 'state': asked.state})}"
+
+    def get(self, url: str, **options: Any) -> Answer:
+        """Answer a request for the discovery document or the keys."""
+        path = urlsplit(url).path
+        if path.endswith("/v2.0/.well-known/openid-configuration"):
+            return Answer(200, self._about())
+        if path.endswith("/discovery/v2.0/keys"):
+            return Answer(200, {"keys": [self._public_key()]})
+        return Answer(404, {})
+
+    def post(self, url: str, *, data: dict[str, str], **options: Any) -> Answer:
+        """Answer a request for tokens: the code works once, for its client, with its verifier (RFC 7636)."""
+        try:
+            claims = self.claims(self._redeemed(data))
+        except NotAllowed as refusal:
+            description = f"AADSTS{refusal.code}: refused by the stand-in."
+            content = {"error": refusal.error, "error_description": description, "error_codes": [refusal.code]}
+            return Answer(401 if refusal.error == "invalid_client" else 400, content)
+        tokens = {"token_type": "Bearer", "expires_in": _TOKEN_SECONDS, "scope": "openid profile"}
+        return Answer(200, {**tokens, "access_token": sealing.new_token(), "id_token": self.signed(claims)})
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+    def claims(self, kept: dict[str, Any]) -> dict[str, Any]:
+        """Return what the ID token says."""
+        now = int(time.time())
+        return {
+            "aud": CLIENT_ID,
+            "iss": ISSUER.replace("{tenantid}", kept["tid"]),
+            "iat": now,
+            "nbf": now,
+            "exp": now + _TOKEN_SECONDS,
+            "auth_time": kept["at"],
+            "nonce": kept["asked"]["nonce"],
+            "oid": kept["oid"],
+            "sub": hashlib.sha256(f"{CLIENT_ID}:{kept['oid']}".encode()).hexdigest(),
+            "tid": kept["tid"],
+            "ver": "2.0",
+        }
+
+    def signed(self, claims: dict[str, Any]) -> str:
+        """Return the ID token with these claims."""
+        return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": self.kid})
+
+    def _redeemed(self, data: dict[str, str]) -> dict[str, Any]:
+        given = data.get("client_secret", "")
+        if data.get("client_id") != CLIENT_ID or not hmac.compare_digest(given, client_secret()):
+            raise NotAllowed("invalid_client", 7000215)
+        try:
+            kept: dict[str, Any] = json.loads(
+                sealing.unseal(base64.urlsafe_b64decode(data.get("code", "")), context=_CONTEXT)
+            )
+        except (ValueError, sealing.Unreadable):
+            raise NotAllowed("invalid_grant", 9002313) from None
+        asked = Asked(**kept["asked"])
+        if data.get("redirect_uri") != asked.redirect_uri:
+            raise NotAllowed("invalid_grant", 500112)
+        verified = hashlib.sha256(data.get("code_verifier", "").encode()).digest()
+        if base64.urlsafe_b64encode(verified).decode().rstrip("=") != asked.challenge:
+            raise NotAllowed("invalid_grant", 501481)
+        if time.time() - kept["at"] > _CODE_SECONDS:
+            raise NotAllowed("invalid_grant", 70008)
+        try:
+            throttle.charge(_ONCE, data["code"])
+        except Throttled:
+            raise NotAllowed("invalid_grant", 54005) from None
+        return kept
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "issuer": ISSUER,
+            "authorization_endpoint": settings.LOKET_URL + reverse("signin:standin"),
+            "token_endpoint": f"{AUTHORITY}/oauth2/v2.0/token",
+            "jwks_uri": f"{AUTHORITY}/discovery/v2.0/keys",
+        }
+
+    def _public_key(self) -> dict[str, Any]:
+        described = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+        return {**described, "kid": self.kid, "use": "sig", "issuer": ISSUER}
+
+
+def _redirect_uri() -> str:
+    return settings.LOKET_URL + reverse("signin:microsoft_back")
+
+
+def of_demo() -> StandIn:
+    """Return the stand-in of this installation; all its processes sign with one key."""
+    return _of_folder(settings.LOKET_DATA_DIR)
+
+
+@cache
+def _of_folder(folder: Path) -> StandIn:
+    key = load_pem_private_key(keys.signing_key(folder).encode(), password=None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError("the key of the stand-in is an RSA key")
+    return StandIn(key)

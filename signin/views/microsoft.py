@@ -1,0 +1,150 @@
+"""Going to Microsoft and coming back, to sign in, to confirm who one is, or to prove whose tenant it is."""
+
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.contrib import messages
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_safe
+
+from accounts.models import LoginMethod, User
+from audit.actors import on_page
+from loket.middleware import client_address
+from signin import actions, arrivals, microsoft, recent, sessions, throttle
+from signin.microsoft import Arrival, Errand, Purpose
+from signin.refusals import Page, Refused
+from signin.throttle import Throttled
+from signin.visitors import stranger, wanted_page
+from teams.access import OfficeRequest, public, requires, signed_in
+from teams.rights import Right
+
+_COOKIE, _SALT = "microsoft", "signin microsoft"
+log = structlog.get_logger("loket.signin")
+
+
+@public
+@require_GET
+@never_cache
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Send somebody to Microsoft to sign in."""
+    target = wanted_page(request)
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(target)
+    return _leave(request, Errand(Purpose.SIGN_IN, target))
+
+
+@signed_in
+@require_GET
+@never_cache
+def confirm(request: OfficeRequest) -> HttpResponse:
+    """Send an Azure user to Microsoft to type the credentials once more."""
+    if request.user.login_method != LoginMethod.AZURE_AD:
+        raise Http404
+    return _leave(request, Errand(Purpose.CONFIRM, wanted_page(request), user_id=str(request.user.pk)))
+
+
+@requires(Right.MANAGE_PROVIDER)
+@require_GET
+@never_cache
+def prove_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Send an administrator to Microsoft to come back as somebody of the tenant."""
+    tenant = get_object_or_404(request.user.provider.tenants, pk=id)
+    target = reverse("accounts:office")
+    errand = Errand(Purpose.PROVE_TENANT, target, user_id=str(request.user.pk), tenant_id=str(tenant.pk))
+    return _leave(request, errand)
+
+
+@public
+@require_GET
+@never_cache
+def back(request: HttpRequest) -> HttpResponse:
+    """Receive somebody from Microsoft and do what he went there for."""
+    _require_configured()
+    kept = request.get_signed_cookie(_COOKIE, default="", salt=_SALT, max_age=microsoft.MINUTES * 60) or ""
+    answer = {name: request.GET[name] for name in ("code", "state", "error") if name in request.GET}
+    try:
+        throttle.charge(actions.MICROSOFT, throttle.network(client_address(request)))
+        response = _serve(request, microsoft.arrive(kept, answer))
+    except Throttled as error:
+        return _throttled(request, error)
+    except Refused as refusal:
+        response = _refused(request, refusal)
+    response.delete_cookie(_COOKIE, path=reverse("signin:microsoft"), samesite="Lax")
+    return response
+
+
+@public
+@require_safe
+@never_cache
+def refused(request: HttpRequest, told: str) -> HttpResponse:
+    """Say why somebody did not get what he went to Microsoft for; the address says it, signed by us."""
+    try:
+        name, correlation_id = signing.loads(told, salt=_SALT)
+    except signing.BadSignature:
+        raise Http404 from None
+    context = {"page": Page[name], "correlation_id": correlation_id}
+    return render(request, "signin/microsoft_refused.html", context, status=context["page"].status)
+
+
+def _leave(request: HttpRequest, errand: Errand) -> HttpResponse:
+    """Return the redirect to Microsoft, and the cookie with which somebody can come back."""
+    _require_configured()
+    try:
+        throttle.charge(actions.MICROSOFT, throttle.network(client_address(request)))
+        address, kept = microsoft.leave(errand)
+    except Throttled as error:
+        return _throttled(request, error)
+    except Refused as refusal:
+        return _refused(request, refusal)
+    response = HttpResponseRedirect(address)
+    response.set_signed_cookie(
+        _COOKIE,
+        kept,
+        salt=_SALT,
+        max_age=microsoft.MINUTES * 60,
+        path=reverse("signin:microsoft"),
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def _serve(request: HttpRequest, arrival: Arrival) -> HttpResponse:
+    """Do what somebody went to Microsoft for. Raises Refused."""
+    if arrival.errand.purpose == Purpose.SIGN_IN:
+        sessions.start(request, arrivals.sign_in(arrival))
+    elif arrival.errand.purpose == Purpose.CONFIRM:
+        arrivals.confirm(arrival, request.user)
+        request.session.cycle_key()
+        recent.note(request)
+    elif isinstance(request.user, User):
+        tenant = arrivals.prove_tenant(arrival, request.user, by=on_page(request, request.user))
+        messages.success(request, _("%(tenant)s has been confirmed.") % {"tenant": tenant.name})
+    else:
+        raise Refused(Page.START_AGAIN, "other_person")
+    return HttpResponseRedirect(arrival.errand.next)
+
+
+def _refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
+    """Write down why somebody was refused, and send him to a page that says what to do, without code and state."""
+    by = on_page(request, request.user) if isinstance(request.user, User) else stranger(request)
+    actions.record_refusal(refusal.user, refusal.reason, by=by)
+    write = log.error if refusal.page == Page.OUR_SECRET else log.warning
+    write("microsoft_refused", reason=refusal.reason)
+    return redirect("signin:microsoft_refused", signing.dumps([refusal.page.name, by.correlation_id], salt=_SALT))
+
+
+def _throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
+    return render(request, "signin/throttled.html", {"message": str(error)}, status=429)
+
+
+def _require_configured() -> None:
+    if not microsoft.is_configured():
+        raise Http404

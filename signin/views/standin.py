@@ -1,0 +1,51 @@
+"""The page of the stand-in for Microsoft: who do you want to be?"""
+
+from uuid import uuid4
+
+from django.conf import settings
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from accounts.models import ExternalTenant, User
+from signin import standin
+from signin.standin import NotAllowed
+from teams.access import public
+
+_MOST = 50
+
+
+@public
+@require_GET
+@never_cache
+def choose(request: HttpRequest) -> HttpResponse:
+    """Offer the people of every tenant, somebody unknown and a way back; each is a link back to Loket."""
+    if not settings.LOKET_DEMO:
+        raise Http404
+    provider = standin.of_demo()
+    try:
+        asked = provider.asked(request.GET.dict())
+    except NotAllowed as refusal:
+        return render(request, "signin/standin_refused.html", {"refusal": refusal}, status=400)
+    people = User.objects.order_by("sort_name", "pk")
+    tenants = ExternalTenant.objects.select_related("provider").prefetch_related(Prefetch("users", people))
+    groups = [
+        {
+            "tenant": tenant,
+            "people": [
+                (person, provider.chosen(asked, tid=tenant.tenant_id, oid=person.external_user_id))
+                for person in tenant.users.all()
+                if person.external_user_id is not None
+            ],
+            "newcomer": provider.chosen(asked, tid=tenant.tenant_id, oid=uuid4()),
+        }
+        for tenant in tenants.order_by("provider__name", "name", "pk")[:_MOST]
+    ]
+    context = {
+        "groups": groups,
+        "unknown": provider.chosen(asked, tid=uuid4(), oid=uuid4()),
+        "cancel": asked.denied(),
+    }
+    return render(request, "signin/standin.html", context)
