@@ -1,0 +1,268 @@
+"""`make screenshots`: every page in light and dark, 360 and 1280 pixels wide, in screenshots/ to be looked at."""
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import django
+import psycopg
+from playwright.sync_api import Browser, Page
+
+from loket import database
+from tests.browser import chromium
+from tests.running import ROOT, Demo, fresh_demo
+
+FOLDER = ROOT / "screenshots"
+PASSWORD = "Zonnebloem-42"
+NUMBER = "06 12345678"
+LONG = {
+    "initials": "A.B.C.D.E.",
+    "prefix": "van der",
+    "last_name": "Wolfeschlegelsteinhausenbergerdorff-Achternaamsen van Oudshoorn",
+    "email": "wolfeschlegelsteinhausenbergerdorff.achternaamsen.van.oudshoorn@administratiekantoor.example",
+}
+
+
+class Camera:
+    """One browser, which goes through the pages and takes four pictures of each."""
+
+    def __init__(self, browser: Browser, demo: Demo) -> None:
+        self.demo = demo
+        self.page: Page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+        self.page.set_default_timeout(10_000)
+
+    def go(self, path: str) -> None:
+        self.page.goto(path if path.startswith("http") else self.demo.url + path)
+
+    def shoot(self, name: str) -> None:
+        """Take the page as it is now."""
+        for width in (360, 1280):
+            self.page.set_viewport_size({"width": width, "height": 800})
+            if self.page.evaluate("document.scrollingElement.scrollWidth") > width:
+                print(f"{name} is wider than {width}")  # noqa: T201
+            for scheme in ("light", "dark"):
+                self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                self.page.screenshot(path=FOLDER / f"{name}-{width}-{scheme}.png", full_page=True)
+
+    def send(self, **values: str) -> None:
+        """Fill fields by their names and press the primary button."""
+        for name, value in values.items():
+            self.page.locator(f"main [name={name}]").fill(value)
+        with self.page.expect_navigation():
+            self.page.locator("main button.primary").first.click()
+
+    def sign_in(self, username: str, password: str) -> None:
+        self.go("/inloggen/")
+        self.send(username=username, password=password)
+
+    def invite(self, name: str, **details: str) -> str:
+        """Invite somebody; return the link in the mail."""
+        email = details.get("email", f"{name.lower()}@devries.example")
+        before = len(self.demo.mailbox())
+        self.go("/gebruikers/nieuw/website/")
+        self.send(**({"initials": "X.", "last_name": name, "email": email} | details))
+        self.send(mobile_number=NUMBER)
+        text = self.demo.wait_for("mail", email, after=before)
+        return re.search(r"http\S+/uitnodiging/\S+", text)[0]
+
+    def code(self) -> str:
+        """Have a code sent from the page with the button; return it."""
+        before = len(self.demo.mailbox())
+        self.send()
+        return re.search(r"\d{6}", self.demo.wait_for("sms", "+31612345678", after=before))[0]
+
+    def of(self, last_name: str) -> str:
+        """Return the address of somebody's page."""
+        self.go(f"/gebruikers/?q={last_name}")
+        return str(self.page.locator("tbody th a").first.get_attribute("href"))
+
+    def show(self, name: str, template: str, **context: object) -> None:
+        """Take a page that no request is to get: it is drawn here and put where the browser asks for it."""
+        from django.template.loader import render_to_string
+        from django.utils import translation
+
+        with translation.override("nl"):
+            body = render_to_string(template, context)
+        self.page.route("**/drawn/", lambda route: route.fulfill(body=body, content_type="text/html"))
+        self.go("/drawn/")
+        self.shoot(name)
+        self.page.unroute("**/drawn/")
+
+
+def signing_in(camera: Camera) -> None:
+    for path, name in (("inloggen", "login"), ("wachtwoord-vergeten", "forgotten")):
+        camera.go(f"/{path}/")
+        camera.shoot(name)
+    camera.send(email="m.vermeer@devries.example")
+    camera.shoot("forgotten-sent")
+    text = camera.demo.wait_for("mail", "m.vermeer@devries.example", after=0)
+    camera.go(re.search(r"http\S+/wachtwoord-vergeten/\S+", text)[0])
+    camera.shoot("reset")
+    camera.send(password="kort", password_again="anders")
+    camera.shoot("reset-errors")
+    camera.go("/wachtwoord-vergeten/onbekend/")
+    camera.shoot("reset-closed")
+    camera.sign_in("m.vermeer", "fout")
+    camera.shoot("login-error")
+    camera.go("/email-bevestigen/onbekend/")
+    camera.shoot("email-link-dead")
+
+
+def the_office(camera: Camera) -> None:
+    pages = {
+        "home": "/",
+        "list": "/gebruikers/",
+        "list-nobody": "/gebruikers/?q=zzzz",
+        "list-filtered": "/gebruikers/?status=blocked",
+        "office": "/kantoor/",
+        "text": "/kantoor/e-mailteksten/",
+        "text-standard": "/kantoor/e-mailteksten/standaard/",
+        "profile": "/profiel/",
+        "password": "/profiel/wachtwoord/",
+        "own-email": "/profiel/email/",
+        "logout": "/uitloggen/",
+        "404": "/bestaat-niet/",
+        "mailbox": "/demo/postvak/",
+    }
+    for name, path in pages.items():
+        camera.go(path)
+        camera.shoot(name)
+    camera.go("/kantoor/e-mailteksten/")
+    camera.send(subject="Welkom {Naam}", body="Zonder link")
+    camera.shoot("text-errors")
+    camera.go("/kantoor/e-mailteksten/")
+    camera.page.locator("main [formaction$='proef/']").click()
+    camera.shoot("text-test-sent")
+    camera.go("/profiel/wachtwoord/")
+    camera.send(current_password="fout", password="kort", password_again="x")
+    camera.shoot("password-errors")
+    camera.go("/kantoor/")
+    camera.send(name="", invitation_days="90")
+    camera.shoot("office-errors")
+
+
+def inviting(camera: Camera) -> None:
+    camera.go("/gebruikers/nieuw/website/")
+    camera.shoot("new")
+    camera.page.locator("main details summary").click()
+    camera.shoot("new-text-open")
+    camera.send(initials="P.", prefix="de", email="geen adres", access_until="2020-01-01")
+    camera.shoot("new-errors")
+    camera.go("/gebruikers/nieuw/website/")
+    camera.send(initials="P.", prefix="de", last_name="Boer", email="p.deboer@devries.example")
+    camera.shoot("mobile-namesakes")
+    camera.send(mobile_number="020 1234567")
+    camera.shoot("mobile-error")
+    camera.invite("Long", **LONG)
+    camera.shoot("list-message")
+    camera.go(camera.of("Wolfe"))
+    camera.shoot("user-long-name")
+
+
+def people(camera: Camera) -> None:
+    states = {
+        "Willems": "invited", "Horst": "opened", "Visser": "code-sent", "Peters": "locked", "Leeuwen": "expired",
+        "Jansen": "revoked", "Koster": "bounced", "Maas": "failed", "Scholten": "blocked", "Verhoeven": "ended",
+        "Berg": "active", "Exact": "webservice", "Groen": "azure", "Vermeer": "oneself",
+    }  # fmt: skip
+    for last_name, state in states.items():
+        camera.go(camera.of(last_name))
+        camera.shoot(f"user-{state}")
+    for last_name, page in (
+        ("Berg", "rechten"), ("Vermeer", "rechten"), ("Dubois", "rechten"), ("Berg", "bewerken"), ("Berg", "blokkeren"),
+        ("Horst", "bewerken"), ("Horst", "opnieuw-versturen"), ("Horst", "intrekken"),
+    ):  # fmt: skip
+        camera.go(f"{camera.of(last_name)}{page}/")
+        camera.shoot(f"{page}-{last_name.lower()}")
+    camera.go(f"{camera.of('Berg')}bewerken/")
+    camera.send(initials="", access_until="2020-01-01", email="x")
+    camera.shoot("edit-errors")
+
+
+def accepting(camera: Camera, guest: Camera) -> None:
+    guest.go("/uitnodiging/" + "q" * 43 + "/")
+    guest.shoot("invitation-unknown")
+    link = camera.invite("Gast")
+    guest.go(link)
+    guest.shoot("invitation-welcome")
+    code = guest.code()
+    guest.shoot("invitation-code")
+    guest.send(code="000000" if code != "000000" else "000001")
+    guest.shoot("invitation-code-wrong")
+    guest.send(code=code)
+    guest.shoot("invitation-account")
+    guest.send(username="x", password="kort", password_again="anders")
+    guest.shoot("invitation-account-errors")
+    guest.send(username="de.gast", password=PASSWORD, password_again=PASSWORD)
+    guest.shoot("home-no-rights")
+    guest.go("/gebruikers/")
+    guest.shoot("403")
+    guest.go("/profiel/")
+    guest.shoot("profile-no-rights")
+    guest.page.context.clear_cookies(name="csrftoken")
+    guest.send()
+    guest.shoot("403-csrf")
+    guest.go(link)
+    guest.page.context.clear_cookies(name="sessionid")
+    guest.go(link)
+    guest.shoot("invitation-used")
+
+
+def not_accepting(camera: Camera, guest: Camera) -> None:
+    other, link = camera.invite("Andere"), camera.invite("Pauze")
+    guest.go(other)
+    guest.page.evaluate("document.querySelector('main [name=invitation]').value = crypto.randomUUID()")
+    guest.send()
+    guest.shoot("invitation-other")
+    guest.go(link)
+    for number in range(3):
+        right = guest.code() if number == 0 else _again(guest)
+        for _try in range(5 if number else 1):
+            guest.send(code="111111" if right != "111111" else "222222")
+    guest.shoot("invitation-code-dead-and-paused")
+    link = camera.invite("Verlopen")
+    with psycopg.connect(
+        host=database.socket_dir(camera.demo.folder / "postgresql"), port=database.PORT, user="loket", dbname="loket"
+    ) as connection:
+        connection.execute(
+            "UPDATE invitations_invitation SET expires_at = now() - %s WHERE state = 'open'", [timedelta(hours=1)]
+        )
+    guest.go(link)
+    guest.shoot("invitation-expired")
+
+
+def _again(guest: Camera) -> str:
+    """Have a further code sent, from whichever page offers it."""
+    before = len(guest.demo.mailbox())
+    with guest.page.expect_navigation():
+        guest.page.locator("form[action$='versturen/'] button").click()
+    return re.search(r"\d{6}", guest.demo.wait_for("sms", "+31612345678", after=before))[0]
+
+
+def main() -> None:
+    """Take every picture."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
+    django.setup()
+    FOLDER.mkdir(exist_ok=True)
+    for old in Path(FOLDER).glob("*.png"):
+        old.unlink()
+    with fresh_demo() as (demo, said), chromium() as browser:
+        stranger, camera, guest, smit = (Camera(browser, demo) for _number in range(4))
+        signing_in(stranger)
+        stranger.show("500", "500.html")
+        stranger.show("400", "400.html")
+        stranger.show("throttled", "signin/throttled.html", message="Probeer het over 12 minuten nog eens.")
+        camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])
+        the_office(camera)
+        inviting(camera)
+        people(camera)
+        accepting(camera, guest)
+        not_accepting(camera, Camera(browser, demo))
+        smit.sign_in("c.smit", said["Wachtwoord"])
+        smit.shoot("home-nothing")
+    print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
