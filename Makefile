@@ -9,7 +9,7 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SECRET_KEY=$$($(RUN)/python -c 'import secrets; print(secrets.token_urlsafe(48))') \
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo test test-slow test-all check bench messages
+.PHONY: demo test test-slow test-all check bench messages screenshots
 
 demo: .venv/run.stamp
 	@exec $(RUN)/python manage.py demo
@@ -33,6 +33,9 @@ check: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	$(RUN)/python -m bench
+
+screenshots: .venv/dev.stamp
+	$(RUN)/python -m tests.screenshots
 
 messages: .venv/dev.stamp
 	$(RUN)/python manage.py messages
