@@ -104,7 +104,7 @@ def fresh_demo() -> Iterator[tuple[Demo, dict[str, str]]]:
             reader = Thread(target=lambda: found.update(running.lines()), daemon=True)
             reader.start()
             reader.join(START_SECONDS)
-            assert found, f"the demo does not start within {START_SECONDS} seconds"
+            assert found, f"the demo does not start within {START_SECONDS} seconds, or says something else first"
             yield running, found
             running.process.send_signal(signal.SIGINT)
             running.process.wait(15)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import django
 import psycopg
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from loket import database
-from tests.browser import chromium
+from tests.browser import RULES, chromium
 from tests.running import ROOT, Demo, fresh_demo
 
 FOLDER = ROOT / "screenshots"
@@ -36,13 +37,16 @@ class Camera:
         self.page.goto(path if path.startswith("http") else self.demo.url + path)
 
     def shoot(self, name: str) -> None:
-        """Take the page as it is now."""
+        """Take the page as it is now; say what axe has against it and whether it is too wide."""
         for width in (360, 1280):
             self.page.set_viewport_size({"width": width, "height": 800})
             if self.page.evaluate("document.scrollingElement.scrollWidth") > width:
                 print(f"{name} is wider than {width}")  # noqa: T201
             for scheme in ("light", "dark"):
                 self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                faults = Axe().run(self.page, options=RULES)
+                if faults.violations_count:
+                    print(f"{name} {width} {scheme}: {faults.generate_snapshot()}")  # noqa: T201
                 self.page.screenshot(path=FOLDER / f"{name}-{width}-{scheme}.png", full_page=True)
 
     def send(self, **values: str) -> None:

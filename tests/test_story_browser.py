@@ -268,3 +268,15 @@ def test_the_keyboard_is_enough(browser: Browser, office: Office) -> None:
     press_enter(admin)
     admin.at("/gebruikers/")
     admin.sees(".note.good")
+
+
+def test_the_screens_say_what_the_seed_says(browser: Browser, office: Office) -> None:
+    admin = visitor(browser, office.demo.url)
+    sign_in(admin, office.username, office.password)
+    admin.open("/gebruikers/")
+    admin.page.get_by_role("link", name="Via website en SSO", exact=True).click()
+    for label in ("Voorletters", "Voorvoegsel", "Achternaam", "Email"):
+        assert admin.page.get_by_label(re.compile(rf"^{label}\b")).count() == 1, label
+    admin.fill(initials="S.", last_name="Seed", email="seed@devries.example")
+    admin.page.get_by_role("button", name="Uitnodigen", exact=True).click()
+    assert admin.page.get_by_role("button", name="Uitnodiging versturen", exact=True).count() == 1
