@@ -1,19 +1,207 @@
-"""Changes to who may do what."""
+"""Changes to teams, and to the teams and individual rights of people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
-from accounts.actions import lock_provider
-from accounts.models import LoginMethod, User
-from audit.actions import record
+from accounts.actions import Stale
+from accounts.models import Provider, User
+from audit.actions import record, record_each
 from audit.actors import Actor
 from audit.models import Verb
 from teams import rights
-from teams.models import IndividualRight
+from teams.catalogue import EMPLOYER_RIGHTS
+from teams.changes import (
+    begin,
+    employer_ids,
+    given_and_taken,
+    own_rights_at_employers,
+    require_same_office,
+    same_name,
+    team_rights,
+)
+from teams.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
 from teams.rights import Right
+
+
+@transaction.atomic
+def create_team(provider: Provider, *, name: str, by: Actor) -> Team:
+    """Make an empty team. Raises ValidationError (code "taken") when a team of the office has this name."""
+    provider = begin(provider.pk, by, Right.MANAGE_TEAMS)
+    team = Team(provider=provider, name=name)
+    _require_free_name(team)
+    team.save(force_insert=True)
+    record(Verb.TEAM_CREATED, team, by=by, provider_id=provider.pk, changes={"name": [None, name]})
+    return team
+
+
+def _require_free_name(team: Team) -> None:
+    others = Team.objects.filter(same_name(team.name), provider=team.provider_id).exclude(pk=team.pk)
+    if others.exists():
+        raise ValidationError({"name": ValidationError(_("There is a team with this name already."), code="taken")})
+
+
+def _locked(team: Team, by: Actor, version: int | None = None) -> Team:
+    """Return `team` as it is now, its office locked. Raises Stale when it is not `version` any more or gone."""
+    begin(team.provider_id, by, Right.MANAGE_TEAMS)
+    fresh = Team.objects.select_related("provider").filter(pk=team.pk).first()
+    if fresh is None or version not in (None, fresh.version):
+        raise Stale
+    return fresh
+
+
+def _changed(team: Team, by: Actor, what: dict[str, list[Any]]) -> None:
+    Team.objects.filter(pk=team.pk).update(version=F("version") + 1)
+    record(Verb.TEAM_CHANGED, team, by=by, provider_id=team.provider_id, changes=what)
+
+
+@transaction.atomic
+def rename_team(team: Team, *, name: str, version: int, by: Actor) -> None:
+    """Give a team another name. Raises Stale, ValidationError (code "taken")."""
+    team = _locked(team, by, version)
+    before, team.name = team.name, name
+    if before == name:
+        return
+    _require_free_name(team)
+    team.save(update_fields=["name", "sort_name"])
+    _changed(team, by, {"name": [before, name]})
+
+
+@transaction.atomic
+def require_two_factor(team: Team, *, required: bool, version: int, by: Actor) -> None:
+    """Ask everybody in the team for a second factor, or no longer.
+
+    Raises Stale, PermissionDenied in one's own team or when a member holds what the actor does not (rule 5).
+    """
+    team = _locked(team, by, version)
+    if team.two_factor_required == required:
+        return
+    rights.require_outside(by, team)
+    rights.require_authority_over_all(by, team.members.values_list("user_id", flat=True))
+    team.two_factor_required = required
+    team.save(update_fields=["two_factor_required"])
+    _changed(team, by, {"two_factor_required": [not required, required]})
+
+
+@transaction.atomic
+def delete_team(team: Team, *, version: int, by: Actor) -> None:
+    """Delete a team; whoever had rights by it loses them.
+
+    Raises Stale, PermissionDenied in one's own team or when it gives what the actor does not hold, LastAdministrator.
+    """
+    team = _locked(team, by, version)
+    rights.require_outside(by, team)
+    members = [member.user for member in team.members.select_related("user")]
+    _require_may_change(team, by, members)
+    lost = {"members": [[str(user) for user in members], None]}
+    lost["employers"] = [[str(row.employer) for row in team.employers.select_related("employer")], None]
+    lost["rights"] = [sorted(team_rights(team)), None]
+    record(Verb.TEAM_DELETED, team, by=by, provider_id=team.provider_id, changes=lost)
+    record_each(Verb.TEAMS_CHANGED, members, by=by, provider_id=team.provider_id, changes={team.name: ["member", None]})
+    gave = team_rights(team)
+    team.delete()
+    _require_administrator(team.provider, gave)
+
+
+def _require_may_change(team: Team, by: Actor, users: Iterable[User]) -> None:
+    """Raise PermissionDenied unless the actor holds what `users` get, or lose, by being in the team."""
+    places = employer_ids(team)
+    brought = own_rights_at_employers(team.provider, users=[user.pk for user in users]) if places else frozenset()
+    rights.require_can_give(by, team_rights(team) | brought, places)
+
+
+def _require_administrator(provider: Provider, touched: Iterable[Right]) -> None:
+    if Right.MANAGE_PROVIDER in touched:
+        rights.require_administrator(provider)
+
+
+@transaction.atomic
+def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[User] = (), by: Actor) -> None:
+    """Put people into a team and take people out; who is there already, or is not there, is left aside.
+
+    Raises Stale when the team is gone, PermissionDenied for oneself, for another office's people and for what the
+    actor does not hold, LastAdministrator.
+    """
+    team = _locked(team, by)
+    require_same_office(team.provider, [*add, *remove])
+    asked = [user.pk for user in [*add, *remove]]
+    present = set(team.members.filter(user__in=asked).values_list("user_id", flat=True))
+    added = list({user.pk: user for user in add if user.pk not in present}.values())
+    removed = list({user.pk: user for user in remove if user.pk in present}.values())
+    if not added and not removed:
+        return
+    rights.require_others(by, [user.pk for user in [*added, *removed]])
+    _require_may_change(team, by, [*added, *removed])
+    TeamMember.objects.bulk_create(
+        [TeamMember(provider=team.provider, team=team, user=user) for user in added], batch_size=1000
+    )
+    team.members.filter(user__in=removed).delete()
+    _require_administrator(team.provider, team_rights(team))
+    _changed(team, by, {"members": [[str(user) for user in removed], [str(user) for user in added]]})
+    for users, change in ((added, [None, "member"]), (removed, ["member", None])):
+        record_each(Verb.TEAMS_CHANGED, users, by=by, provider_id=team.provider_id, changes={team.name: change})
+
+
+@transaction.atomic
+def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequence[Employer] = (), by: Actor) -> None:
+    """Bring the members of a team to employers, and to others no longer.
+
+    Raises Stale when the team is gone, PermissionDenied in one's own team, for another office's employers and for what
+    the actor does not hold at those employers.
+    """
+    team = _locked(team, by)
+    require_same_office(team.provider, [*add, *remove])
+    present = set(employer_ids(team))
+    added = list({employer.pk: employer for employer in add if employer.pk not in present}.values())
+    removed = list({employer.pk: employer for employer in remove if employer.pk in present}.values())
+    if not added and not removed:
+        return
+    rights.require_outside(by, team)
+    members = team.members.values_list("user_id", flat=True)
+    given = team_rights(team) & EMPLOYER_RIGHTS | own_rights_at_employers(team.provider, users=members)
+    rights.require_can_give(by, given, [employer.pk for employer in [*added, *removed]])
+    TeamEmployer.objects.bulk_create(
+        [TeamEmployer(provider=team.provider, team=team, employer=employer) for employer in added], batch_size=1000
+    )
+    team.employers.filter(employer__in=removed).delete()
+    _changed(team, by, {"employers": [[str(employer) for employer in removed], [str(employer) for employer in added]]})
+
+
+@transaction.atomic
+def set_team_rights(team: Team, wanted: Iterable[Right], *, by: Actor, version: int | None = None) -> None:
+    """Make `wanted` the rights that a team gives, in one change; `version` is the one the form was opened with.
+
+    Raises Stale, PermissionDenied in one's own team, for what the actor does not hold and for manage_provider to a
+    machine, LastAdministrator.
+    """
+    team = _locked(team, by, version)
+    before, after = team_rights(team), frozenset(wanted)
+    if before == after:
+        return
+    rights.require_outside(by, team)
+    rights.require_can_give(by, before ^ after, employer_ids(team))
+    TeamRight.objects.bulk_create(
+        TeamRight(provider=team.provider, team=team, right=right) for right in sorted(after - before)
+    )
+    team.rights.filter(right__in=before - after).delete()
+    _require_administrator(team.provider, before ^ after)
+    _changed(team, by, given_and_taken(before, after))
+
+
+@transaction.atomic
+def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
+    """Make `teams` the teams of one person. Raises as `change_members`."""
+    begin(user.provider_id, by, Right.MANAGE_TEAMS)
+    wanted = {team.pk: team for team in teams}
+    present = {member.team_id: member.team for member in user.memberships.select_related("team")}
+    for key in wanted.keys() - present.keys():
+        change_members(wanted[key], add=[user], by=by)
+    for key in present.keys() - wanted.keys():
+        change_members(present[key], remove=[user], by=by)
 
 
 @transaction.atomic
@@ -23,24 +211,37 @@ def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> 
     Raises PermissionDenied when the actor lacks grant_rights, changes himself, or gives or takes what he does not hold
     (design section 4, rule 5); LastAdministrator when nobody would be left to manage the office (rule 6).
     """
-    rights.require(by, Right.GRANT_RIGHTS)
-    if by.user is not None and by.user.pk == user.pk:
-        raise PermissionDenied(_("You cannot change your own rights. Ask another administrator."))
-    provider = lock_provider(user.provider_id)
-    held = rights.individual_rights(user)
-    given, taken = set(wanted) - held, held - set(wanted)
-    if not given | taken:
+    provider = begin(user.provider_id, by, Right.GRANT_RIGHTS)
+    rights.require_others(by, [user.pk])
+    before, after = rights.individual_rights(user), frozenset(wanted)
+    if before == after:
         return
-    if not by.is_operator and (by.user is None or by.user.provider_id != provider.pk):
-        raise PermissionDenied(_("This person is not of your office."))
-    if not rights.can_give(by, given | taken):
-        raise PermissionDenied(_("You can only give or take rights that you hold yourself."))
-    if Right.MANAGE_PROVIDER in given and user.login_method == LoginMethod.SSO_WEBSERVICE:
-        raise PermissionDenied(_("An SSO/Webservice user cannot manage the office."))
-    IndividualRight.objects.bulk_create(IndividualRight(provider=provider, user=user, right=right) for right in given)
-    user.individual_rights.filter(right__in=taken).delete()
-    if Right.MANAGE_PROVIDER in taken:
-        rights.require_administrator(provider)
-    changes: dict[str, list[str | None]] = {right.value: [None, "given"] for right in given}
-    changes |= {right.value: ["given", None] for right in taken}
-    record(Verb.RIGHTS_CHANGED, user, by=by, provider_id=provider.pk, changes=changes)
+    rights.require_can_give(by, before ^ after, [employer.pk for employer in rights.reach(user)])
+    IndividualRight.objects.bulk_create(
+        IndividualRight(provider=provider, user=user, right=right) for right in sorted(after - before)
+    )
+    user.individual_rights.filter(right__in=before - after).delete()
+    _require_administrator(provider, before ^ after)
+    record(Verb.RIGHTS_CHANGED, user, by=by, provider_id=provider.pk, changes=given_and_taken(before, after))
+
+
+@transaction.atomic
+def equip(user: User, *, teams: Iterable[Team], individual: Iterable[Right], by: Actor) -> None:
+    """Give somebody who is being made his teams and individual rights at once; they rest until acceptance.
+
+    Nothing chosen needs no right. Raises as `set_teams` and `set_individual_rights`.
+    """
+    chosen, own = list(teams), list(individual)
+    if chosen:
+        set_teams(user, chosen, by=by)
+    if own:
+        set_individual_rights(user, own, by=by)
+
+
+@transaction.atomic
+def make_like(user: User, colleague: User, *, by: Actor) -> None:
+    """Give `user` the teams and individual rights of `colleague`, and no others. Raises as those two actions."""
+    provider = begin(user.provider_id, by, Right.MANAGE_TEAMS)
+    require_same_office(provider, [colleague])
+    set_teams(user, [member.team for member in colleague.memberships.select_related("team")], by=by)
+    set_individual_rights(user, rights.individual_rights(colleague), by=by)

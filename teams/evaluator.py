@@ -36,7 +36,7 @@ def effective_rights(user: User) -> frozenset[Right]:
     """Return the rights of provider level that `user` can use now: of his teams and his own; manage_provider brings
     the office's own rights."""
     rows = roads.fetch(
-        f"SELECT DISTINCT road.code FROM accounts_user JOIN ({roads.in_office(user='user')}) road ON true"  # noqa: S608
+        f"SELECT DISTINCT road.code FROM accounts_user JOIN ({roads.in_office(roads.ONE)}) road ON true"  # noqa: S608
         f" WHERE accounts_user.id = %(user)s AND ({roads.RESTS}) IS NULL",
         user=user.pk,
         provider=user.provider_id,
@@ -49,7 +49,7 @@ def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
 
     Those of the teams that bring him there, and his own if any team does; without those whose product is off there.
     """
-    inner = roads.at_employers(user="user", employer=True)
+    inner = roads.at_employers(roads.ONE, employer=True)
     rows = roads.fetch(
         f"SELECT DISTINCT road.code, teams_employer.products FROM accounts_user JOIN ({inner}) road ON true"  # noqa: S608
         f" JOIN teams_employer ON teams_employer.id = road.employer_id"
@@ -70,9 +70,9 @@ def may(user: User, right: Right, employer: Employer | None = None) -> bool:
         return False
     at, needs = "", ""
     if employer is None:
-        at = roads.in_office(user="user", codes=True)
+        at = roads.in_office(roads.ONE, codes=True)
     else:
-        at = roads.at_employers(user="user", codes=True, employer=True)
+        at = roads.at_employers(roads.ONE, codes=True, employer=True)
         if right.products:
             needs = (
                 " AND EXISTS (SELECT 1 FROM teams_employer WHERE id = %(employer)s AND provider_id = %(provider)s"
@@ -163,7 +163,7 @@ def held_rights(user: User) -> frozenset[Right]:
 
     manage_provider counts as holding every right, those of payroll included (design section 4, rule 5).
     """
-    rows = roads.roads(roads.in_office(user="user"), user=user.pk, provider=user.provider_id)
+    rows = roads.roads(roads.in_office(roads.ONE), user=user.pk, provider=user.provider_id)
     held = known(row.code for row in rows)
     return frozenset(Right) if Right.MANAGE_PROVIDER in held else held
 

@@ -27,7 +27,7 @@ from teams.evaluator import may as may
 from teams.evaluator import reach as reach
 from teams.evaluator import resting as resting
 from teams.evaluator import who_has as who_has
-from teams.models import Employer, TeamMember
+from teams.models import Employer, Team, TeamMember
 
 
 class LastAdministrator(Exception):
@@ -78,6 +78,12 @@ def require_others(by: Actor, user_ids: Iterable[UUID]) -> None:
         raise PermissionDenied(_("You cannot change your own rights. Ask another administrator."))
 
 
+def require_outside(by: Actor, team: Team) -> None:
+    """Raise PermissionDenied when the actor is in `team`: changing what it gives would change his own rights."""
+    if by.user is not None and team.members.filter(user=by.user).exists():
+        raise PermissionDenied(_("You are in this team yourself. Ask another administrator."))
+
+
 def manages(by: Actor) -> bool:
     """Return whether the actor counts as holding every right towards others."""
     return by.is_operator or bool(by.user and may(by.user, Right.MANAGE_PROVIDER))
@@ -112,7 +118,7 @@ def lacking(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -
     places = list(employers)
     if not (codes and places and by.user):
         return None
-    own = roads.at_employers(user="user", codes=True)
+    own = roads.at_employers(roads.ONE, codes=True)
     rows = roads.fetch(
         "SELECT code, place FROM unnest(%(codes)s::text[]) code CROSS JOIN unnest(%(places)s::uuid[]) place"  # noqa: S608
         f" EXCEPT SELECT code, employer_id FROM ({own}) road LIMIT 1",
@@ -153,23 +159,32 @@ def require_authority_over(by: Actor, user: User) -> None:
         raise PermissionDenied(_("This person is not of your office."))
     if by.user.pk == user.pk:
         raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
-    if not manages(by) and not _holds_all_of(by.user, user):
+    if not manages(by) and not _holds_all_of(by.user, [user.pk]):
         raise PermissionDenied(
             _("%(name)s holds rights that you do not have. Ask an administrator who has them.")
             % {"name": user.full_name}
         )
 
 
-def _holds_all_of(giver: User, user: User) -> bool:
-    """Return whether `giver` can use all that `user` holds, resting or not, at the same employers."""
-    if not held_rights(user) <= givable(giver):
+def require_authority_over_all(by: Actor, user_ids: Iterable[UUID]) -> None:
+    """Raise PermissionDenied unless the actor holds every right that these users of his office hold."""
+    if not manages(by) and not (by.user and _holds_all_of(by.user, user_ids)):
+        raise PermissionDenied(_("Members hold rights that you do not have. Ask an administrator who has them."))
+
+
+def _holds_all_of(giver: User, user_ids: Iterable[UUID]) -> bool:
+    """Return whether `giver` can use all that these users of his office hold, resting or not, at the same employers."""
+    users = list(user_ids)
+    office = roads.in_office(roads.SEVERAL)
+    rows = roads.fetch(f"SELECT DISTINCT code FROM ({office}) road", users=users, provider=giver.provider_id)  # noqa: S608
+    if not known(code for (code,) in rows) <= givable(giver):
         return False
-    theirs, own = roads.at_employers(user="user", codes=True), roads.at_employers(user="giver", codes=True)
+    theirs, own = roads.at_employers(roads.SEVERAL, codes=True), roads.at_employers(roads.GIVER, codes=True)
     return not roads.fetch(
         f"SELECT code, employer_id FROM ({theirs}) theirs EXCEPT SELECT code, employer_id FROM ({own}) own LIMIT 1",  # noqa: S608
-        user=user.pk,
+        users=users,
         giver=giver.pk,
-        provider=user.provider_id,
+        provider=giver.provider_id,
         codes=[right.value for right in EMPLOYER_RIGHTS],
     )
 

@@ -21,17 +21,20 @@ SELECT i.user_id, e.employer_id, i."right", m.team_id, true
 FROM teams_individualright i
 JOIN teams_teammember m ON m.provider_id = i.provider_id AND m.user_id = i.user_id{join}
 WHERE i.provider_id = %(provider)s{i}{e}"""
+ONE, SEVERAL, GIVER = "= %(user)s", "= ANY(%(users)s)", "= %(giver)s"
 _JOIN_EMPLOYER = "\nJOIN teams_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id"
 
 # Why the rights of a row of accounts_user have no effect now (design section 4, rule 4), NULL when they have. Needs
-# the parameter `today`. No second factor can be enrolled yet, so that one that is required is one that is missing.
+# the parameter `today`.
 RESTS = """CASE
 WHEN accounts_user.accepted_at IS NULL THEN 'invited'
 WHEN accounts_user.blocked_at IS NOT NULL THEN 'blocked'
 WHEN accounts_user.access_until < %(today)s THEN 'ended'
-WHEN accounts_user.two_factor_required OR accounts_user.login_method = 'website_sso' AND EXISTS (
-    SELECT 1 FROM teams_teammember m JOIN teams_team t ON t.provider_id = m.provider_id AND t.id = m.team_id
-    WHERE m.provider_id = accounts_user.provider_id AND m.user_id = accounts_user.id AND t.two_factor_required
+WHEN accounts_user.second_factor_at IS NULL AND (
+    accounts_user.two_factor_required OR accounts_user.login_method = 'website_sso' AND EXISTS (
+        SELECT 1 FROM teams_teammember m JOIN teams_team t ON t.provider_id = m.provider_id AND t.id = m.team_id
+        WHERE m.provider_id = accounts_user.provider_id AND m.user_id = accounts_user.id AND t.two_factor_required
+    )
 ) THEN 'two_factor'
 END"""
 
@@ -49,23 +52,23 @@ class Road(NamedTuple):
     individual: bool
 
 
-def in_office(*, user: str | None = None, codes: bool = False) -> str:
+def in_office(whose: str = "", *, codes: bool = False) -> str:
     """Return the SQL of every road, employers left aside; its columns are those of Road.
 
-    `user` names the parameter to which the user is narrowed, `codes` narrows to the parameter of that name.
+    `whose` is a condition on the user such as ONE, `codes` narrows to the parameter of that name.
     """
-    return _sql(_BY_TEAM, _INDIVIDUAL, user, codes, {"employer": "NULL::uuid", "join": "", "e": ""})
+    return _sql(_BY_TEAM, _INDIVIDUAL, whose, codes, {"employer": "NULL::uuid", "join": "", "e": ""})
 
 
-def at_employers(*, user: str | None = None, codes: bool = False, employer: bool = False) -> str:
+def at_employers(whose: str = "", *, codes: bool = False, employer: bool = False) -> str:
     """Return the SQL of every road to an employer, or with `employer` to the one of the parameter of that name."""
     parts = {"employer": "e.employer_id", "join": _JOIN_EMPLOYER}
     parts["e"] = " AND e.employer_id = %(employer)s" if employer else ""
-    return _sql(_BY_TEAM, _INDIVIDUAL_AT_EMPLOYER, user, codes, parts)
+    return _sql(_BY_TEAM, _INDIVIDUAL_AT_EMPLOYER, whose, codes, parts)
 
 
-def _sql(by_team: str, individual: str, user: str | None, codes: bool, parts: dict[str, str]) -> str:
-    who = f".user_id = %({user})s" if user else ""
+def _sql(by_team: str, individual: str, whose: str, codes: bool, parts: dict[str, str]) -> str:
+    who = f".user_id {whose}" if whose else ""
     what = '."right" = ANY(%(codes)s)' if codes else ""
     parts = parts | {
         "m": who and f" AND m{who}",

@@ -1,0 +1,65 @@
+"""Changes to employers."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.actions import Stale
+from accounts.models import Provider
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from teams.changes import begin
+from teams.models import Employer
+from teams.products import Product
+from teams.rights import Right
+
+
+@transaction.atomic
+def create(provider: Provider, *, number: int, name: str, by: Actor, products: Iterable[Product] = ()) -> Employer:
+    """Make an employer; no team brings anybody there yet.
+
+    Raises PermissionDenied without manage_employers, ValidationError (field number, code "taken").
+    """
+    provider = begin(provider.pk, by, Right.MANAGE_EMPLOYERS)
+    employer = Employer(provider=provider, number=number, name=name, products=sorted(set(products)))
+    _require_free_number(employer)
+    employer.save(force_insert=True)
+    shown: dict[str, list[Any]] = {"number": [None, number], "name": [None, name]}
+    shown["products"] = [None, employer.products]
+    record(Verb.EMPLOYER_CREATED, employer, by=by, provider_id=provider.pk, changes=shown)
+    return employer
+
+
+@transaction.atomic
+def change(employer: Employer, *, number: int, name: str, products: Iterable[Product], version: int, by: Actor) -> None:
+    """Change an employer; a product that goes off takes the effect of the rights that need it, and nobody's right.
+
+    Raises PermissionDenied without manage_employers, Stale when somebody else was first or the employer is gone,
+    ValidationError (field number, code "taken").
+    """
+    begin(employer.provider_id, by, Right.MANAGE_EMPLOYERS)
+    fresh = Employer.objects.filter(pk=employer.pk).first()
+    if fresh is None or fresh.version != version:
+        raise Stale
+    wanted: dict[str, Any] = {"number": number, "name": name, "products": sorted(set(products))}
+    changes = {field: [getattr(fresh, field), value] for field, value in wanted.items()}
+    changes = {field: change for field, change in changes.items() if change[0] != change[1]}
+    if not changes:
+        return
+    for field, value in wanted.items():
+        setattr(fresh, field, value)
+    _require_free_number(fresh)
+    fresh.version += 1
+    fresh.save()
+    record(Verb.EMPLOYER_CHANGED, fresh, by=by, provider_id=fresh.provider_id, changes=changes)
+
+
+def _require_free_number(employer: Employer) -> None:
+    others = Employer.objects.filter(provider=employer.provider_id, number=employer.number).exclude(pk=employer.pk)
+    if others.exists():
+        message = _("There is an employer with this number already.")
+        raise ValidationError({"number": ValidationError(message, code="taken")})

@@ -1,0 +1,162 @@
+"""Authorization sets AK: bundles of rights that are copied to teams and users (domain.md section 3.4)."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+import teams.actions
+from accounts.actions import Stale
+from accounts.models import Provider, User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from teams import rights
+from teams.catalogue import known
+from teams.changes import begin, given_and_taken, same_name, team_rights
+from teams.models import AuthorizationSet, SetApplication, Team
+from teams.rights import Right
+
+
+class Difference(NamedTuple):
+    """How the rights of a team, or the individual ones of a user, differ from a set."""
+
+    missing: frozenset[Right]
+    extra: frozenset[Right]
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.extra)
+
+
+def difference(authorization_set: AuthorizationSet, target: Team | User) -> Difference:
+    """Return what applying the set would add, and what making equal would take away as well."""
+    held = _held(target)
+    return Difference(authorization_set.rights - held, held - authorization_set.rights)
+
+
+def _held(target: Team | User) -> frozenset[Right]:
+    return team_rights(target) if isinstance(target, Team) else rights.individual_rights(target)
+
+
+class Deviation(NamedTuple):
+    """To whom a set was applied, and how he differs from it now."""
+
+    application: SetApplication
+    difference: Difference
+
+
+def uses(authorization_set: AuthorizationSet) -> list[Deviation]:
+    """Return the teams and users to which the set was applied, with how each deviates. Three queries."""
+    rows = authorization_set.applications.select_related("team", "user").prefetch_related(
+        "team__rights", "user__individual_rights"
+    )
+    found = []
+    for row in rows.order_by("team__sort_name", "user__sort_name", "pk"):
+        codes = row.team.rights.all() if row.team else row.user.individual_rights.all() if row.user else []
+        held = known(code.right for code in codes)
+        wanted = authorization_set.rights
+        found.append(Deviation(row, Difference(wanted - held, held - wanted)))
+    return found
+
+
+@transaction.atomic
+def create(provider: Provider, *, name: str, contents: Iterable[Right], by: Actor) -> AuthorizationSet:
+    """Make a set; it gives nobody anything.
+
+    Raises PermissionDenied without manage_sets or for rights that the actor does not hold, ValidationError (field
+    name, code "taken").
+    """
+    provider = begin(provider.pk, by, Right.MANAGE_SETS)
+    made = AuthorizationSet(provider=provider, name=name, codes=sorted(set(contents)))
+    _require_free_name(made)
+    rights.require_can_give(by, made.rights)
+    made.save(force_insert=True)
+    changes: dict[str, list[Any]] = {"name": [None, name]} | given_and_taken([], made.rights)
+    record(Verb.SET_CREATED, made, by=by, provider_id=provider.pk, changes=changes)
+    return made
+
+
+@transaction.atomic
+def change(
+    authorization_set: AuthorizationSet, *, name: str, contents: Iterable[Right], version: int, by: Actor
+) -> None:
+    """Change a set; those to whom it was applied keep what they have. Raises as `create`, and Stale."""
+    fresh = _locked(authorization_set, version, by)
+    wanted = frozenset(contents)
+    changes: dict[str, list[Any]] = {} if fresh.name == name else {"name": [fresh.name, name]}
+    changes |= given_and_taken(fresh.rights, wanted)
+    if not changes:
+        return
+    rights.require_can_give(by, wanted ^ fresh.rights)
+    fresh.name, fresh.codes, fresh.version = name, sorted(wanted), version + 1
+    _require_free_name(fresh)
+    fresh.save()
+    record(Verb.SET_CHANGED, fresh, by=by, provider_id=fresh.provider_id, changes=changes)
+
+
+@transaction.atomic
+def delete(authorization_set: AuthorizationSet, *, version: int, by: Actor) -> None:
+    """Delete a set; those to whom it was applied keep what they have. Raises Stale, PermissionDenied."""
+    fresh = _locked(authorization_set, version, by)
+    record(Verb.SET_DELETED, fresh, by=by, provider_id=fresh.provider_id, changes=given_and_taken(fresh.rights, []))
+    fresh.delete()
+
+
+def _locked(authorization_set: AuthorizationSet, version: int, by: Actor) -> AuthorizationSet:
+    begin(authorization_set.provider_id, by, Right.MANAGE_SETS)
+    fresh = AuthorizationSet.objects.filter(pk=authorization_set.pk).first()
+    if fresh is None or fresh.version != version:
+        raise Stale
+    return fresh
+
+
+def _require_free_name(made: AuthorizationSet) -> None:
+    others = AuthorizationSet.objects.filter(same_name(made.name), provider=made.provider_id).exclude(pk=made.pk)
+    if others.exists():
+        message = _("There is a set with this name already.")
+        raise ValidationError({"name": ValidationError(message, code="taken")})
+
+
+@transaction.atomic
+def apply(authorization_set: AuthorizationSet, target: Team | User, *, by: Actor) -> None:
+    """Copy the rights of the set to a team, or to a user as individual rights; nothing is taken away.
+
+    Raises Stale when the set is gone, otherwise as `set_team_rights` and `set_individual_rights`.
+    """
+    _copy(authorization_set, target, keep=True, by=by)
+
+
+@transaction.atomic
+def make_equal(authorization_set: AuthorizationSet, target: Team | User, *, by: Actor) -> None:
+    """Make the rights of the set those of a team, or the individual ones of a user: others go. Raises as `apply`."""
+    _copy(authorization_set, target, keep=False, by=by)
+
+
+def _copy(authorization_set: AuthorizationSet, target: Team | User, *, keep: bool, by: Actor) -> None:
+    if authorization_set.provider_id != target.provider_id:
+        raise PermissionDenied(_("This is not your office."))
+    needed = Right.MANAGE_TEAMS if isinstance(target, Team) else Right.GRANT_RIGHTS
+    begin(target.provider_id, by, needed)
+    fresh = AuthorizationSet.objects.filter(pk=authorization_set.pk).first()
+    if fresh is None:
+        raise Stale
+    held = _held(target)
+    wanted = fresh.rights | held if keep else fresh.rights
+    if isinstance(target, Team):
+        rights.require_outside(by, target)
+        teams.actions.set_team_rights(target, wanted, by=by)
+    else:
+        rights.require_others(by, [target.pk])
+        teams.actions.set_individual_rights(target, wanted, by=by)
+    SetApplication.objects.update_or_create(
+        provider_id=target.provider_id,
+        authorization_set=fresh,
+        team=target if isinstance(target, Team) else None,
+        user=target if isinstance(target, User) else None,
+        defaults={"applied_at": timezone.now()},
+    )
+    changes = {fresh.name: [None, "applied" if keep else "made equal"]}
+    record(Verb.SET_APPLIED, target, by=by, provider_id=target.provider_id, changes=changes)
