@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import letters, passwords
-from accounts.models import EmailChange, ExternalTenant, LoginMethod, Provider, User
+from accounts import letters
+from accounts.models import EmailChange, Provider, User
 from audit.actions import record
 from audit.actors import Actor, Origin
 from audit.models import Verb
@@ -80,57 +80,10 @@ def change_provider(provider: Provider, *, name: str, invitation_days: int, vers
         record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
-@transaction.atomic
-def create_webservice_user(
-    provider: Provider, *, details: Details, username: str, password: str, by: Actor, user_id: UUID | None = None
-) -> User:
-    """Make a user "Alleen via SSO/Webservice"; the office chooses username and password (seed article).
-
-    Raises PermissionDenied without the right to manage users, ValidationError when the username is taken or the
-    password is too weak.
-    """
-    rights.require(by, Right.MANAGE_USERS)
-    passwords.check(password, about=[username, details["email"]])
-    user = User(provider=provider, login_method=LoginMethod.SSO_WEBSERVICE, username=username, **details)
-    user.password, user.password_changed_at = passwords.hashed(password), timezone.now()
-    return _store_new(user, user_id, by)
-
-
-@transaction.atomic
-def create_azure_user(
-    provider: Provider,
-    *,
-    details: Details,
-    username: str,
-    tenant: ExternalTenant,
-    external_user_id: UUID,
-    by: Actor,
-    user_id: UUID | None = None,
-) -> User:
-    """Make a user "Alleen via Azure AD": no password, signs in at Microsoft only (seed article).
-
-    Raises PermissionDenied without the right to manage users, ValidationError when the username is taken.
-    """
-    rights.require(by, Right.MANAGE_USERS)
-    user = User(provider=provider, login_method=LoginMethod.AZURE_AD, username=username, **details)
-    user.external_tenant, user.external_user_id = tenant, external_user_id
-    user.set_unusable_password()
-    return _store_new(user, user_id, by)
-
-
-def _store_new(user: User, user_id: UUID | None, by: Actor) -> User:
-    if user_id is not None:
-        user.pk = user_id
-    require_free_username(user.username or "")
-    user.accepted_at = timezone.now()
-    user.save(force_insert=True)
-    record(Verb.USER_CREATED, user, by=by, provider_id=user.provider_id, changes=shown(user))
-    return user
-
-
-def require_free_username(username: str) -> None:
-    """Raise ValidationError when another user, of whatever office, has this username."""
-    if User.objects.filter(username_key=username_key(username)).exists():
+def require_free_username(username: str, *, user: User | None = None) -> None:
+    """Raise ValidationError when somebody other than `user`, of whatever office, has this username."""
+    holder = User.objects.filter(username_key=username_key(username)).first()
+    if holder is not None and holder != user:
         raise ValidationError(_("This username is taken. Choose another one."), code="taken")
 
 
@@ -141,13 +94,13 @@ def unusable_password() -> str:
 
 def shown(user: User) -> dict[str, list[Any]]:
     """Return the details of a new person as an event shows them."""
-    names = [*Details.__annotations__, "login_method", "username"]
+    names = [*Details.__annotations__, "login_method", "username", "external_tenant", "external_user_id"]
     values = {name: getattr(user, name) for name in names}
     return {name: [None, _plain(value)] for name, value in values.items() if value not in ("", None, False)}
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
+    return value if isinstance(value, str | bool) or value is None else str(value)
 
 
 @transaction.atomic

@@ -57,6 +57,18 @@ def unblocked(user: User) -> None:
 
 
 @translation.override(settings.LANGUAGE_CODE)
+def microsoft(user: User) -> None:
+    """Tell somebody that he logs in with Microsoft from now on; there is no secret in it."""
+    lines = [
+        _("You can now log in to Loket of %(office)s with Microsoft, with the account that you use at work.")
+        % {"office": user.provider.name},
+        _("Choose “Log in with Microsoft” on this page. You need no password of Loket."),
+        settings.LOKET_URL + reverse("signin:login"),
+    ]
+    write(user, kind="microsoft", subject=_("You log in to Loket with Microsoft"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
 def username(user: User) -> None:
     """Remind somebody of the username."""
     lines = [

@@ -1,5 +1,6 @@
 """How passwords are hashed and what a good one is."""
 
+import secrets
 import threading
 import unicodedata
 from functools import cache
@@ -9,9 +10,11 @@ from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from accounts.models import User
 from loket.text import fold
 
 MINIMUM, MAXIMUM = 8, 255
+_UNAMBIGUOUS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"  # nobody confuses 0 and O, or 1, I and l
 _two_at_a_time = threading.BoundedSemaphore(2)
 
 
@@ -79,6 +82,19 @@ def check(password: str, *, about: list[str]) -> None:
         faults.append(ValidationError(message, code="similar"))
     if faults:
         raise ValidationError(faults)
+
+
+def own_words(user: User) -> list[str]:
+    """Return what a password of `user` may not look like."""
+    return [user.initials, user.first_name, user.last_name, user.email, user.username or ""]
+
+
+def generated() -> str:
+    """Return a random password of 115 bits that can be read aloud: four groups of five, with all four classes."""
+    while True:
+        groups = ["".join(secrets.choice(_UNAMBIGUOUS) for _char in range(5)) for _group in range(4)]
+        if classes(password := "-".join(groups)) == 4:
+            return password
 
 
 def _is_like(password: str, about: list[str]) -> bool:

@@ -18,7 +18,6 @@ from audit.models import Verb
 from invitations.actions import NotOpen, close, lock, sent_this_hour
 from invitations.models import CODE_MINUTES, TRIES_IN_ALL, Invitation, InvitationCode
 from loket import sealing
-from signin.actions import own_words
 from teams import rights
 
 _CODE = "invitation code"
@@ -153,7 +152,7 @@ def accept(invitation: Invitation, *, browser: str, username: str, password: str
     """
     if not has_proved_phone(invitation, browser=browser):
         raise NotOpen
-    passwords.check(password, about=[*own_words(invitation.user), username])
+    passwords.check(password, about=[*passwords.own_words(invitation.user), username])
     hashed = passwords.hashed(password)  # before any row is locked: it takes long
     provider = lock_provider(invitation.provider_id)
     invitation = _lock_open(invitation)

@@ -67,7 +67,7 @@ def invite(
     invitation = Invitation(provider=provider, user=user)
     if text is not None:
         invitation.subject, invitation.body = text.subject, text.body
-    _send(invitation, mobile_number, by)
+    send(invitation, mobile_number, by)
     return user
 
 
@@ -76,7 +76,7 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
     """Send the invitation again: new link, full period, the old link dead; the address may change.
 
     `before` is when it was sent last as the form knew it (ISO 8601): sent again since, as by a double click, nothing
-    is sent. Raises NotOpen when it was accepted meanwhile, PermissionDenied without authority over the person,
+    is sent. Raises NotOpen when the person came in meanwhile, PermissionDenied without authority over the person,
     ValidationError when the person is blocked or the office sent too many invitations in an hour.
     """
     rights.require(by, Right.MANAGE_USERS)
@@ -84,7 +84,7 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
     lock_provider(user.provider_id)
     invitation = lock(user.pk)
     user = invitation.user
-    if invitation.state == Invitation.State.ACCEPTED:
+    if invitation.state == Invitation.State.ACCEPTED or user.accepted_at is not None:
         raise NotOpen
     if before is not None and before != invitation.sent_at.isoformat():
         return
@@ -98,7 +98,7 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
         user.version += 1
         user.save()
         record(Verb.EMAIL_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
-    _send(invitation, mobile_number, by)
+    send(invitation, mobile_number, by)
 
 
 def lock(user_id: UUID) -> Invitation:
@@ -112,8 +112,11 @@ def lock(user_id: UUID) -> Invitation:
     return invitation
 
 
-def _send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
-    """Give the invitation a new token and put its mail in the outbox."""
+def send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
+    """Give the invitation, whose row is locked, a new token and put its mail in the outbox.
+
+    Raises ValidationError when the office sent too many in an hour.
+    """
     user, now = invitation.user, timezone.now()
     require_room_for_sms(user.provider)
     token = sealing.new_token()

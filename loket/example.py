@@ -13,11 +13,13 @@ from django.db import transaction
 from django.utils import timezone
 
 import accounts.actions
+import accounts.kinds
+import accounts.tenants
 import invitations.accepting
 import invitations.actions
 import teams.actions
 from accounts.actions import Details
-from accounts.models import ExternalTenant, Provider, User
+from accounts.models import Provider, User
 from audit.actors import Actor, Origin, operator
 from invitations.models import Invitation
 from loket import sealing
@@ -55,7 +57,7 @@ def _make_de_vries(password: str) -> None:
         _invite_to_status(office, person, status, unknown)
     for name, email, username in WEBSERVICE:
         details = Details(initials="-", last_name=name, email=email)
-        user = accounts.actions.create_webservice_user(
+        user = accounts.kinds.create_webservice_user(
             office, details=details, username=username, password=unknown, by=_BY
         )
         _age(user, days=200)
@@ -68,11 +70,11 @@ def _password_of_nobody() -> str:
 
 
 def _make_azure(office: Provider) -> None:
-    tenant = ExternalTenant.objects.create(
-        provider=office, name="De Vries Groep", tenant_id=UUID("6f1d7a52-38c4-4f0e-9b57-2a6f0c1f8e11")
-    )
+    tenant_id = UUID("6f1d7a52-38c4-4f0e-9b57-2a6f0c1f8e11")
+    tenant = accounts.tenants.add(office, name="De Vries Groep", tenant_id=tenant_id, by=_BY)
+    accounts.tenants.prove(tenant, by=_BY, how="support", reason="Example of the demo")
     for number, person in enumerate(AZURE):
-        user = accounts.actions.create_azure_user(
+        user = accounts.kinds.create_azure_user(
             office,
             details=person.details("devries.example"),
             username=person.email("devries.example"),

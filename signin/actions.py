@@ -148,11 +148,6 @@ def _mail_link(user: User) -> None:
     record(Verb.PASSWORD_LINK_SENT, user, by=scheduled("password_links"), provider_id=user.provider_id)
 
 
-def own_words(user: User) -> list[str]:
-    """Return what a password of `user` may not look like."""
-    return [user.initials, user.first_name, user.last_name, user.email, user.username or ""]
-
-
 @transaction.atomic
 def reset_password(reset: PasswordReset, *, password: str, by: Actor) -> User:
     """Give the person of a mailed link the password he chose; every session ends and every link is used up.
@@ -184,7 +179,7 @@ def change_password(user: User, *, password: str, by: Actor) -> User:
 
 
 def _set_password(user: User, password: str, by: Actor) -> None:
-    passwords.check(password, about=own_words(user))
+    passwords.check(password, about=passwords.own_words(user))
     user.password, user.password_changed_at = passwords.hashed(password), timezone.now()
     user.session_version += 1
     user.save(update_fields=["password", "password_changed_at", "session_version"])

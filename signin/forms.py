@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import passwords
 from accounts.models import User
 from signin import throttle
-from signin.actions import PASSWORD, own_words
+from signin.actions import PASSWORD
 from signin.models import PasswordReset
 from signin.throttle import Throttled
 
@@ -79,7 +79,7 @@ class NewPasswordForm(_FormOfUser):
     def clean_password(self) -> str:
         """Raise ValidationError when the password is weak."""
         password: str = self.cleaned_data["password"]
-        passwords.check(password, about=own_words(self.user))
+        passwords.check(password, about=passwords.own_words(self.user))
         return password
 
     def clean_password_again(self) -> str:

@@ -13,7 +13,6 @@ from accounts import passwords
 from accounts.actions import require_free_username
 from invitations.models import Invitation
 from loket.text import refuse_control_characters, refuse_direction_marks
-from signin.actions import own_words
 
 
 class InvitationForm(forms.Form):
@@ -106,7 +105,7 @@ class AccountForm(InvitationForm):
     def clean_password(self) -> str:
         """Raise ValidationError when the password is weak."""
         password: str = self.cleaned_data["password"]
-        passwords.check(password, about=[*own_words(self.opened.user), self.data.get("username", "")])
+        passwords.check(password, about=[*passwords.own_words(self.opened.user), self.data.get("username", "")])
         return password
 
     def clean_password_again(self) -> str:

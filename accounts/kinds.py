@@ -1,0 +1,181 @@
+"""Making people of the two kinds that are not invited, and what belongs to each of them.
+
+Every function that changes something takes who does it as `by` and leaves an event. Changing the kind of somebody who
+exists begins or ends an invitation and so stands in `invitations.kinds`.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import letters, passwords
+from accounts.actions import Details, Stale, lock_provider, require_free_username, shown, unusable_password
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from loket.text import refuse_control_characters
+from teams import rights
+from teams.rights import Right
+
+
+@transaction.atomic
+def create_webservice_user(
+    provider: Provider, *, details: Details, username: str, password: str, by: Actor, user_id: UUID | None = None
+) -> User:
+    """Make a user "Alleen via SSO/Webservice"; the office chooses username and password (seed article).
+
+    `user_id` names the decision: the same one twice, as by a double click, makes one user. Raises PermissionDenied
+    without the right to manage users, ValidationError when the password is too weak (several codes), the username is
+    taken ("taken") or `user_id` made somebody else ("used").
+    """
+    user = User(provider=provider, login_method=LoginMethod.SSO_WEBSERVICE, username=username, **details)
+    check_username(username)
+    passwords.check(password, about=passwords.own_words(user))
+    hashed = passwords.hashed(password)  # before any row is locked: it takes long
+    _lock(provider, by)
+    if (made := _made_before(user, user_id)) is not None:
+        return made
+    user.password, user.password_changed_at = hashed, timezone.now()
+    return _store_new(user, by)
+
+
+@transaction.atomic
+def create_azure_user(
+    provider: Provider,
+    *,
+    details: Details,
+    username: str,
+    tenant: ExternalTenant,
+    external_user_id: UUID,
+    by: Actor,
+    user_id: UUID | None = None,
+) -> User:
+    """Make a user "Alleen via Azure AD": no password, signs in at Microsoft only (seed article). A mail says so.
+
+    `user_id` as in `create_webservice_user`. Raises PermissionDenied without the right to manage users,
+    ValidationError when the tenant cannot be used ("tenant"), or username or Microsoft account are taken ("taken",
+    "account_taken").
+    """
+    check_username(username)
+    provider = _lock(provider, by)
+    user = User(provider=provider, login_method=LoginMethod.AZURE_AD, username=username, **details)
+    if (made := _made_before(user, user_id)) is not None:
+        return made
+    user.external_tenant, user.external_user_id = usable_tenant(provider, tenant), external_user_id
+    user.password = unusable_password()
+    _store_new(user, by)
+    letters.microsoft(user)
+    return user
+
+
+def check_username(username: str) -> None:
+    """Raise ValidationError unless `username` has 3 to 50 characters ("length"), none of them a control character.
+
+    Every other character is allowed (seed article).
+    """
+    if not 3 <= len(username) <= 50:
+        raise ValidationError(_("Use 3 to 50 characters."), code="length")
+    refuse_control_characters(username)
+
+
+def _lock(provider: Provider, by: Actor) -> Provider:
+    provider = lock_provider(provider.pk)
+    rights.require_office(by, provider.pk)
+    rights.require(by, Right.MANAGE_USERS)
+    return provider
+
+
+def _made_before(user: User, user_id: UUID | None) -> User | None:
+    """Return who was made of the same form before; else give `user` that id."""
+    if user_id is None:
+        return None
+    known = User.objects.select_related("provider").filter(pk=user_id).first()
+    if known is None:
+        user.pk = user_id
+        return None
+    if is_same(known, user):
+        return known
+    raise ValidationError(_("This form was sent before. Open a new one."), code="used")
+
+
+def is_same(known: User, user: User) -> bool:
+    """Return whether the same form made `known` and would make `user`: office, kind, username and address are equal."""
+    return all(
+        getattr(known, name) == getattr(user, name) for name in ("provider_id", "login_method", "username", "email")
+    )
+
+
+def _store_new(user: User, by: Actor) -> User:
+    user.accepted_at = timezone.now()
+    save_unique(user)
+    record(Verb.USER_CREATED, user, by=by, provider_id=user.provider_id, changes=shown(user))
+    return user
+
+
+def save_unique(user: User) -> None:
+    """Store `user`. Raises ValidationError when username ("taken") or Microsoft account ("account_taken") are not free.
+
+    They are unique over all offices, so that the lock on the office is not enough.
+    """
+    _require_free(user)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:
+        _require_free(user)  # somebody took it between the two
+        raise
+
+
+def _require_free(user: User) -> None:
+    if user.username is not None:
+        require_free_username(user.username, user=user)
+    if user.external_tenant is not None and user.external_user_id is not None:
+        require_free_account(user.external_tenant, user.external_user_id, user=user)
+
+
+def require_free_account(tenant: ExternalTenant, external_user_id: UUID, *, user: User | None = None) -> None:
+    """Raise ValidationError when somebody other than `user`, of whatever office, has this account at Microsoft."""
+    holder = User.objects.filter(external_tid=tenant.tenant_id, external_user_id=external_user_id).first()
+    if holder is not None and holder != user:
+        message = _("There is a user with this account at Microsoft already. Check the User ID.")
+        raise ValidationError(message, code="account_taken")
+
+
+def usable_tenant(provider: Provider, tenant: ExternalTenant) -> ExternalTenant:
+    """Return `tenant` as it is now. Raises ValidationError unless it is of that office, and proved."""
+    found = ExternalTenant.objects.proved().filter(pk=tenant.pk, provider=provider).first()
+    if found is None:
+        raise ValidationError(_("This tenant cannot be used: it was removed or is not confirmed."), code="tenant")
+    return found
+
+
+@transaction.atomic
+def set_password(user: User, *, password: str, before: datetime | None, by: Actor) -> User:
+    """Give a user "Alleen via SSO/Webservice" a new password; everything that the old one opened ends.
+
+    `before` is when the password was set last, as the form knew it: the same password sent twice is set once. Raises
+    PermissionDenied without authority over the user, Stale when somebody else set another one since, ValidationError
+    for a weak password or another kind ("kind").
+    """
+    passwords.check(password, about=passwords.own_words(user))
+    hashed = passwords.hashed(password)  # before any row is locked: it takes long
+    _lock(user.provider, by)
+    user = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=user.pk)
+    rights.require_authority_over(by, user)
+    if not user.is_webservice_user:
+        raise ValidationError(_("The office sets the password of SSO/Webservice users only."), code="kind")
+    if user.password_changed_at != before:
+        if passwords.verify(password, user.password):
+            return user
+        raise Stale
+    user.password, user.password_changed_at = hashed, timezone.now()
+    user.session_version += 1
+    user.version += 1
+    user.save()
+    record(Verb.PASSWORD_CHANGED, user, by=by, provider_id=user.provider_id)
+    return user

@@ -1,0 +1,107 @@
+"""The Microsoft tenants of an office. Every function takes who does it as `by` and leaves an event."""
+
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.actions import lock_provider
+from accounts.models import ExternalTenant, Provider
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from teams import rights
+from teams.rights import Right
+
+
+def _lock(provider: Provider, by: Actor) -> Provider:
+    provider = lock_provider(provider.pk)
+    rights.require_office(by, provider.pk)
+    rights.require(by, Right.MANAGE_PROVIDER)
+    return provider
+
+
+def _lock_tenant(tenant: ExternalTenant, by: Actor) -> ExternalTenant:
+    provider = _lock(tenant.provider, by)
+    return (
+        ExternalTenant.objects.select_for_update(of=("self",))
+        .select_related("provider")
+        .get(pk=tenant.pk, provider=provider)
+    )
+
+
+@transaction.atomic
+def add(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> ExternalTenant:
+    """Register the tenant that Microsoft knows as `tenant_id`; users can belong to it once it is proved.
+
+    The same name and id twice, as by a double click, is one tenant. Raises PermissionDenied without the right to
+    manage the office, ValidationError (code "taken") when the office has the tenant under another name.
+    """
+    provider = _lock(provider, by)
+    known = ExternalTenant.objects.filter(provider=provider, tenant_id=tenant_id).first()
+    if known is not None:
+        if known.name == name:
+            return known
+        message = _("This tenant is in the list already, as “%(name)s”.")
+        raise ValidationError(message, code="taken", params={"name": known.name})
+    tenant = ExternalTenant.objects.create(provider=provider, name=name, tenant_id=tenant_id)
+    changes = {"name": [None, name], "tenant_id": [None, str(tenant_id)]}
+    record(Verb.TENANT_ADDED, tenant, by=by, provider_id=provider.pk, changes=changes)
+    return tenant
+
+
+@transaction.atomic
+def rename(tenant: ExternalTenant, *, name: str, by: Actor) -> ExternalTenant:
+    """Give the tenant another name for the people of the office. Raises PermissionDenied without the right."""
+    tenant = _lock_tenant(tenant, by)
+    if name != tenant.name:
+        old, tenant.name = tenant.name, name
+        tenant.save(update_fields=["name"])
+        record(Verb.TENANT_RENAMED, tenant, by=by, provider_id=tenant.provider_id, changes={"name": [old, name]})
+    return tenant
+
+
+@transaction.atomic
+def remove(tenant: ExternalTenant, *, by: Actor) -> None:
+    """Take the tenant from the list.
+
+    Raises PermissionDenied without the right, ValidationError (code "in_use") while users depend on it, blocked ones
+    included.
+    """
+    tenant = _lock_tenant(tenant, by)
+    if count := tenant.users.count():
+        message = ngettext(
+            "%(count)d user still logs in through this tenant. First change the login method of that user.",
+            "%(count)d users still log in through this tenant. First change the login method of those users.",
+            count,
+        )
+        raise ValidationError(message, code="in_use", params={"count": count})
+    changes = {"name": [tenant.name, None], "tenant_id": [str(tenant.tenant_id), None]}
+    record(Verb.TENANT_REMOVED, tenant, by=by, provider_id=tenant.provider_id, changes=changes)
+    tenant.delete()
+
+
+@transaction.atomic
+def prove(tenant: ExternalTenant, *, by: Actor, how: str, reason: str = "") -> bool:
+    """Make the tenant usable: `how` it was proved is one of ExternalTenant.Proof. Return False when it was already.
+
+    A proof by support has a `reason` and is the operator's alone. Raises PermissionDenied, ValueError without a reason,
+    ExternalTenant.DoesNotExist when the tenant was removed meanwhile.
+    """
+    proof = ExternalTenant.Proof(how)
+    if proof == ExternalTenant.Proof.SUPPORT:
+        if not by.is_operator:
+            raise PermissionDenied(_("Only support can confirm a tenant without a login at Microsoft."))
+        if not reason.strip():
+            raise ValueError("support says why")
+    tenant = _lock_tenant(tenant, by)
+    if tenant.proved_at is not None:
+        return False
+    tenant.proved_at, tenant.proved_how = timezone.now(), proof
+    tenant.save(update_fields=["proved_at", "proved_how"])
+    changes = {"proved_how": [None, proof.value]}
+    record(Verb.TENANT_PROVED, tenant, by=by, provider_id=tenant.provider_id, changes=changes, reason=reason)
+    return True

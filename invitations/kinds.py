@@ -1,0 +1,125 @@
+"""Changing the kind of somebody who exists: it ends an invitation, or begins one."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+import outbox.actions
+from accounts import kinds, letters
+from accounts.actions import lock_provider, unusable_password
+from accounts.models import EmailChange, ExternalTenant, LoginMethod, User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from invitations.actions import NotOpen, close, lock, require_room_for_sms, send
+from invitations.models import Invitation
+from teams import rights
+from teams.rights import Right
+
+_SHOWN = ("login_method", "username", "external_tenant", "external_user_id", "two_factor_required")
+
+
+@transaction.atomic
+def to_azure(user: User, *, tenant: ExternalTenant, external_user_id: UUID, username: str | None, by: Actor) -> User:
+    """Make somebody a user "Alleen via Azure AD", or give who is one another account at Microsoft. A mail says so.
+
+    The password is destroyed, an open invitation revoked, the required second factor dropped; sessions end. `username`
+    counts for who has none yet. The same account twice is one change. Raises PermissionDenied on oneself or without
+    authority, ValidationError when the tenant cannot be used ("tenant"), username or account are not free ("taken",
+    "account_taken") or there is no username ("no_username").
+    """
+    user, invitation = _locked(user, by)
+    before = _shown(user)
+    tenant = kinds.usable_tenant(user.provider, tenant)
+    if user.external_tenant_id == tenant.pk and user.external_user_id == external_user_id:
+        return user
+    if user.username is None:
+        if username is None:
+            raise ValidationError(_("Fill in a username."), code="no_username")
+        kinds.check_username(username)
+        user.username = username
+    verb = Verb.USER_CHANGED if user.is_azure_user else Verb.KIND_CHANGED
+    if invitation is not None and invitation.state != Invitation.State.ACCEPTED:
+        outbox.actions.cancel(invitation.message)
+        close(invitation, Invitation.State.REVOKED)
+    user.login_method, user.external_tenant, user.external_user_id = LoginMethod.AZURE_AD, tenant, external_user_id
+    user.password, user.password_changed_at, user.two_factor_required = unusable_password(), None, False
+    user.accepted_at = user.accepted_at or timezone.now()
+    user.password_resets.all().delete()
+    _end_sessions(user)
+    kinds.save_unique(user)
+    _establish(user)
+    letters.microsoft(user)
+    record(verb, user, by=by, provider_id=user.provider_id, changes=_changes(before, user))
+    return user
+
+
+@transaction.atomic
+def to_website(user: User, *, mobile_number: str, by: Actor) -> User:
+    """Make an Azure user a user "Via website en SSO", who gets an invitation; until it is accepted the rights rest.
+
+    `mobile_number` is E.164 and is kept only sealed, in the invitation. Sent twice, one invitation goes out. Raises
+    PermissionDenied on oneself or without authority, LastAdministrator when nobody would be left, ValidationError when
+    the person is no Azure user ("kind"), is blocked ("no_access"), or the office sent too many invitations ("cap").
+    """
+    user, invitation = _locked(user, by)
+    before = _shown(user)
+    if user.is_website_user and user.accepted_at is None:
+        return user
+    if not user.is_azure_user:
+        raise ValidationError(_("This is possible for Azure AD users only."), code="kind")
+    if user.blocked_at is not None or user.has_ended():
+        message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
+        raise ValidationError(message, code="no_access", params={"name": user.full_name})
+    require_room_for_sms(user.provider)
+    user.login_method, user.username, user.accepted_at = LoginMethod.WEBSITE_SSO, None, None
+    user.external_tenant = user.external_user_id = None
+    EmailChange.objects.filter(user=user).delete()  # an invited person's address changes with the invitation
+    _end_sessions(user)
+    user.save()
+    rights.require_administrator(user.provider)
+    record(Verb.KIND_CHANGED, user, by=by, provider_id=user.provider_id, changes=_changes(before, user))
+    invitation = invitation or Invitation(provider=user.provider, user=user)
+    invitation.subject = invitation.body = ""
+    send(invitation, mobile_number, by)
+    return user
+
+
+def _locked(user: User, by: Actor) -> tuple[User, Invitation | None]:
+    """Return the person and the invitation, if there is one, both locked after the office."""
+    provider = lock_provider(user.provider_id)
+    rights.require(by, Right.MANAGE_USERS)
+    rights.require_authority_over(by, user)
+    try:
+        invitation = lock(user.pk)
+    except NotOpen:
+        people = User.objects.select_for_update(of=("self",)).select_related("provider")
+        return people.get(pk=user.pk, provider=provider), None
+    return invitation.user, invitation
+
+
+def _end_sessions(user: User) -> None:
+    user.session_version += 1
+    user.version += 1
+
+
+def _establish(user: User) -> None:
+    """Note that the office has had an administrator who can sign in, from which moment it keeps one (rule 6)."""
+    provider = user.provider
+    if provider.established_at is None and rights.has_administrator(provider):
+        provider.established_at = timezone.now()
+        provider.save(update_fields=["established_at"])
+
+
+def _shown(user: User) -> dict[str, Any]:
+    values = {name: getattr(user, name) for name in _SHOWN}
+    return {name: value if isinstance(value, bool) or value is None else str(value) for name, value in values.items()}
+
+
+def _changes(before: dict[str, Any], user: User) -> dict[str, list[Any]]:
+    after = _shown(user)
+    return {name: [before[name], after[name]] for name in _SHOWN if before[name] != after[name]}
