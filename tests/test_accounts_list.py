@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core import signing
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -78,6 +79,22 @@ def test_it_pages_both_ways_without_losing_anybody(alices: Client, office: Provi
 )
 def test_it_takes_a_damaged_cursor_for_the_first_page(alices: Client, cursor: str) -> None:
     assert names(alices, page=cursor) == ["Vries"]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "[" * 3000,
+        r'["name", "\ud800", "{id}", false]',
+        '["last_login", "0001-01-01T00:00:00+23:59", "{id}", false]',
+        '["last_login", "9999-12-31T23:59:59-23:59", "{id}", false]',
+        '["last_login", "2026-01-01T00:00:00+15:59:30", "{id}", true]',
+    ],
+)
+def test_it_survives_a_forged_cursor(alices: Client, alice: User, cursor: str) -> None:
+    written = signing.b64_encode(cursor.replace("{id}", alice.pk.hex).encode()).decode()
+    sort = "last_login" if "last_login" in cursor else "name"
+    assert alices.get(URL, {"sort": sort, "page": written}).status_code == 200
 
 
 def test_it_searches_every_word_in_name_username_and_email(alices: Client, office: Provider) -> None:
