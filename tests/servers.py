@@ -27,13 +27,17 @@ def own_environment(folder: Path) -> dict[str, str]:
 
 @dataclass
 class MailServer:
-    """What the mail server got, and how it is to behave: accept, refuse, defer, disconnect or slow."""
+    """What the mail server got, and how it is to behave: accept, refuse, defer, disconnect, slow or hold.
+
+    One that holds keeps every mail in its hands until it is told to accept.
+    """
 
     behaviour: str = "accept"
     seconds: float = 2.0  # how slow slow is
     reply: str = "550 5.1.1 <p.deboer@devries.example>: mailbox p.deboer unknown"
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
+    held: int = 0  # mails in its hands
     port: int = 0
 
     async def handle_RCPT(  # noqa: N802
@@ -51,6 +55,10 @@ class MailServer:
         """Take a mail."""
         if self.behaviour == "slow":
             await asyncio.sleep(self.seconds)
+        self.held += 1
+        while self.behaviour == "hold":
+            await asyncio.sleep(0.01)
+        self.held -= 1
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
         self.recipients += envelope.rcpt_tos
         return "250 taken"
