@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 from tests.running import Demo, fresh_demo
 
 CHROMIUM = "/usr/bin/chromium"
-WIDTHS = (320, 360, 640, 1280)  # 320 is WCAG 1.4.10; 640 is a window of 1280 at 200 % zoom
+WIDTHS = (320, 360, 640, 800, 1024, 1280)  # 320 is WCAG 1.4.10; 640 is a window of 1280 at 200 % zoom
 _examined: set[tuple[str, str]] = set()  # pages, so that the same one is examined once in a window of that size
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
