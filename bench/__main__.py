@@ -1,4 +1,5 @@
-"""Measure the list page beside a bare Django view that runs an equal query and renders an equal table.
+"""Measure the list page beside a bare Django view that runs an equal query and renders an equal table, and the time in
+which the login page refuses somebody for each reason.
 
 Each size is measured in a process of its own, on the built-in PostgreSQL in a throw-away folder. Requests of the two
 views alternate, so that a busy machine slows both. No network and no web server are in between: both are called as
@@ -18,13 +19,26 @@ from typing import Any
 SIZES = (1_000, 100_000)
 MOST_TIMES_BARE = 2.0
 MOST_GROWTH = 1.25  # times, of the median; what the machine itself varies
+MOST_APART = 1.10  # times, of the medians of two refused doors
 
 
 def measure(size: int, folder: str) -> dict[str, Any]:
     """Return what `bench.measure` finds with `size` users."""
-    environment = {**os.environ, "LOKET_DATA_DIR": f"{folder}/{size}", "DJANGO_SETTINGS_MODULE": "bench.settings"}
+    environment = environment_in(f"{folder}/{size}")
     subprocess.run([sys.executable, "-m", "bench.people", str(size)], env=environment, check=True)
     done = subprocess.run([sys.executable, "-m", "bench.measure"], env=environment, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def environment_in(folder: str) -> dict[str, str]:
+    """Return the environment of a process that keeps its data in `folder`."""
+    return {**os.environ, "LOKET_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "bench.settings"}
+
+
+def measure_doors(folder: str) -> dict[str, float]:
+    """Return the medians that `bench.doors` finds, in milliseconds."""
+    environment = environment_in(f"{folder}/doors")
+    done = subprocess.run([sys.executable, "-m", "bench.doors"], env=environment, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 
 
@@ -35,6 +49,7 @@ def main() -> int:
     folder = tempfile.mkdtemp(prefix="loket-bench-")
     try:
         found = {size: measure(size, folder) for size in SIZES}
+        doors = measure_doors(folder)
     finally:
         shutil.rmtree(Path(folder))
     print(f"{'users':>8}  {'view':<12} {'pages/s':>8} {'p50 ms':>8} {'p95 ms':>8} {'queries':>8} {'peak MiB':>9}")
@@ -49,6 +64,10 @@ def main() -> int:
     ]
     small, large = (found[size]["/gebruikers/"]["p50"] for size in SIZES)
     verdicts.append((f"list at {SIZES[1]:,} / {SIZES[0]:,} users (p50)", large / small, MOST_GROWTH))
+    print("  ".join(f"{door} {median:.1f} ms" for door, median in doors.items()))
+    verdicts.append(
+        ("slowest/quickest refused door (p50 of 200)", max(doors.values()) / min(doors.values()), MOST_APART)
+    )
     for what, ratio, most in verdicts:
         print(f"{'PASS' if ratio <= most else 'FAIL'}  {what}: {ratio:.2f}, at most {most:.2f}")
     return int(any(ratio > most for _what, ratio, most in verdicts))

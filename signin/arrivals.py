@@ -1,5 +1,6 @@
 """What somebody who came back from Microsoft gets: each purpose asks its own questions."""
 
+from accounts import tenants
 from accounts.models import ExternalTenant, LoginMethod, User
 from audit.actors import Actor
 from signin.microsoft import Arrival
@@ -45,9 +46,10 @@ def prove_tenant(arrival: Arrival, user: object, *, by: Actor) -> ExternalTenant
         raise Refused(Page.START_AGAIN, "tenant_removed", person)
     if tenant.tenant_id != arrival.identity.tid:
         raise Refused(Page.OTHER_TENANT, "other_tenant", person)
-    from accounts import tenants
-
-    tenants.prove(tenant, by=by, how="microsoft")
+    try:
+        tenants.prove(tenant, by=by, how=ExternalTenant.Proof.MICROSOFT)
+    except ExternalTenant.DoesNotExist:
+        raise Refused(Page.START_AGAIN, "tenant_removed", person) from None
     return tenant
 
 

@@ -1,0 +1,84 @@
+"""Measure how long the login page takes to refuse each kind of guest; print the medians as JSON."""
+
+import json
+import logging
+import os
+import statistics
+import time
+from datetime import timedelta
+from uuid import uuid4
+
+import django
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+TRIES = 200
+_PASSWORD = "Zonnebloem-42"
+
+
+def main() -> None:
+    """Measure, and stop the database."""
+    django.setup()
+    from loket import database
+
+    call_command("migrate", verbosity=0)
+    logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
+    try:
+        print(json.dumps(measure(make())))
+    finally:
+        connection.close()
+        connection.close_pool()
+        database.stop(settings.DATABASES["default"]["DATA_DIR"])
+
+
+def make() -> dict[str, tuple[str, str]]:
+    """Make one person for each refused door; return username and password to try there."""
+    from accounts import passwords
+    from accounts.models import ExternalTenant, LoginMethod, Provider, User
+
+    office, now = Provider.objects.create(name="Deuren"), timezone.now()
+    tenant = ExternalTenant.objects.create(
+        provider=office, name="Deuren", tenant_id=uuid4(), proved_at=now, proved_how="microsoft"
+    )
+    azure = {"login_method": LoginMethod.AZURE_AD, "external_tenant": tenant, "external_user_id": uuid4()}
+    people = {
+        "wrong password": {},
+        "webservice": {"login_method": LoginMethod.SSO_WEBSERVICE},
+        "azure": {**azure, "password": "!"},
+        "blocked": {"blocked_at": now},
+        "ended": {"access_until": timezone.localdate() - timedelta(days=1)},
+    }
+    for number, (door, fields) in enumerate(people.items()):
+        known = {"login_method": LoginMethod.WEBSITE_SSO, "password": passwords.hashed(_PASSWORD), **fields}
+        email = f"deur{number}@example.com"
+        User.objects.create(
+            provider=office, username=door, initials="D.", last_name="Deur", email=email, accepted_at=now, **known
+        )
+    doors = {door: (door, _PASSWORD) for door in people}
+    return {**doors, "wrong password": ("wrong password", "Verkeerd-12345"), "unknown": ("nobody", _PASSWORD)}
+
+
+def measure(doors: dict[str, tuple[str, str]]) -> dict[str, float]:
+    """Return the median of each door in milliseconds, tried by turns so that a busy machine slows all."""
+    from signin.models import Throttle
+
+    times: dict[str, list[float]] = {door: [] for door in doors}
+    client = Client(SERVER_NAME="localhost")
+    for number in range(TRIES + 5):
+        for door, (username, password) in doors.items():
+            Throttle.objects.all().delete()
+            started = time.perf_counter()
+            response = client.post("/inloggen/", {"username": username, "password": password})
+            taken = (time.perf_counter() - started) * 1000
+            if response.status_code != 200 or "_auth_user_id" in client.session:
+                raise SystemExit(f"{door} answered {response.status_code}")
+            if number >= 5:
+                times[door].append(taken)
+    return {door: statistics.median(taken) for door, taken in times.items()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""An Azure user confirms at Microsoft, by typing the credentials there anew."""
+
+import time
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import LoginMethod, Provider, User
+from audit.models import Event, Verb
+from signin.refusals import Page
+from tests.entra import OID, TID, Forger, answer, leave, visit
+from tests.entra import dora as dora
+from tests.entra import entra as entra
+from tests.entra import tenant as tenant
+from tests.people import make_user
+
+pytestmark = pytest.mark.django_db
+URL = "/bevestigen/microsoft/"
+
+
+@pytest.fixture
+def doras(dora: User) -> Client:
+    """The browser of dora, who signed in long ago."""
+    client = Client()
+    client.force_login(dora)
+    return client
+
+
+def is_confirmed(client: Client) -> bool:
+    return "confirmed_at" in client.session
+
+
+def refused(client: Client, response: Any, reason: str, page: Page = Page.NOT_CONFIRMED) -> None:
+    assert client.get(response["Location"]).context["page"] == page
+    assert not is_confirmed(client)
+    event = Event.objects.get()
+    assert (event.verb, event.reason) == (Verb.SIGN_IN_REFUSED, reason)
+
+
+def test_the_page_leads_to_microsoft_and_keeps_where_to_go(doras: Client, entra: Forger) -> None:
+    response = doras.get("/bevestigen/", {"next": "/profiel/"})
+    assert response.status_code == 200
+    assert f'href="{URL}?next=%2Fprofiel%2F"' in response.text
+    doras.post("/bevestigen/", {"current_password": "!"})
+    assert not is_confirmed(doras)
+
+
+def test_it_confirms(doras: Client, entra: Forger, dora: User) -> None:
+    key = doras.session.session_key
+    asked = leave(doras, URL + "?next=/profiel/")
+    assert (asked["prompt"], asked["max_age"]) == ("login", "0")
+    assert doras.get(answer(entra, asked))["Location"] == "/profiel/"
+    assert is_confirmed(doras)
+    assert doras.session.session_key != key
+    assert doras.session["_auth_user_id"] == str(dora.pk)
+    assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize("seconds", [-3600, -130, 130, None])
+def test_only_a_login_of_this_moment_counts(doras: Client, entra: Forger, seconds: int | None) -> None:
+    entra.said = {"auth_time": None if seconds is None else int(time.time()) + seconds}
+    refused(doras, visit(doras, entra, start=URL), "not_fresh")
+
+
+@pytest.mark.parametrize(("tid", "oid"), [(TID, TID), (OID, OID)])
+def test_another_account_does_not_confirm(doras: Client, entra: Forger, tid: Any, oid: Any) -> None:
+    refused(doras, visit(doras, entra, tid, oid, URL), "other_account")
+
+
+def test_only_who_left_comes_back(doras: Client, alices: Client, client: Client, entra: Forger) -> None:
+    for other in (alices, client):
+        Event.objects.all().delete()
+        address = answer(entra, leave(doras, URL))
+        other.cookies["microsoft"] = doras.cookies["microsoft"].value
+        refused(other, other.get(address), "other_person", Page.START_AGAIN)
+    assert "_auth_user_id" not in client.session
+
+
+def test_other_kinds_confirm_elsewhere(alices: Client, client: Client, entra: Forger, office: Provider) -> None:
+    assert alices.get(URL).status_code == 404
+    assert client.get(URL)["Location"] == "/inloggen/?next=%2Fbevestigen%2Fmicrosoft%2F"
+    client.force_login(make_user(office, username="service", login_method=LoginMethod.SSO_WEBSERVICE))
+    assert client.get(URL).status_code == 404
+
+
+def test_signing_in_at_microsoft_confirms_as_well(client: Client, entra: Forger, dora: User) -> None:
+    visit(client, entra)
+    assert is_confirmed(client)
