@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 import outbox.actions
 import outbox.letters
-from accounts.actions import Details, Stale, lock_provider, unusable_password
+from accounts.actions import Details, Stale, lock_provider, shown, unusable_password
 from accounts.models import LoginMethod, Provider, User
 from audit.actions import record
 from audit.actors import Actor, scheduled
@@ -63,7 +63,7 @@ def invite(
     if user_id is not None and not User.objects.filter(pk=user_id).exists():
         user.pk = user_id
     user.save(force_insert=True)
-    record(Verb.USER_CREATED, user, by=by, provider_id=provider.pk, changes={"email": [None, user.email]})
+    record(Verb.USER_CREATED, user, by=by, provider_id=provider.pk, changes=shown(user))
     invitation = Invitation(provider=provider, user=user)
     if text is not None:
         invitation.subject, invitation.body = text.subject, text.body

@@ -45,7 +45,11 @@ def test_it_invites(office: Provider, alice: User) -> None:
     message = Message.objects.get()
     assert (message.channel, message.recipient, message.state) == ("mail", "p.deboer@devries.example", "queued")
     assert message.expires_at == user.invitation.expires_at
-    assert list(Event.objects.order_by("id").values_list("verb", flat=True)) == ["user_created", "invitation_sent"]
+    created, sent = Event.objects.order_by("id")
+    assert (created.verb, sent.verb) == ("user_created", "invitation_sent")
+    assert created.changes == {name: [None, value] for name, value in DETAILS.items()} | {
+        "login_method": [None, "website_sso"]
+    }
     assert accepting.phone_ending(user.invitation, token=token_of(user.invitation)) == "78"
     with pytest.raises(sealing.Unreadable):
         accepting.phone_ending(user.invitation, token=sealing.new_token())
