@@ -1,0 +1,67 @@
+"""Writing the audit trail (design section 4, rule 9)."""
+
+import pytest
+from django.db import models, transaction
+
+import accounts.actions
+import audit.actions
+from accounts.models import Provider, User
+from audit.actors import Actor, Origin, operator, scheduled
+from audit.models import Event, Verb
+from tests.people import actor
+
+pytestmark = pytest.mark.django_db
+
+
+def test_it_copies_who_what_and_where(office: Provider, alice: User, bob: User) -> None:
+    by = Actor(Origin.PAGE, alice.full_name, alice, address="192.0.2.7", correlation_id="c-1")
+    changes = {"prefix": ["", "de"]}
+    audit.actions.record(Verb.USER_CHANGED, bob, by=by, provider_id=office.pk, changes=changes, reason="Huwelijk")
+    event = Event.objects.get()
+    assert (event.provider_id, event.actor_id, event.actor_name) == (office.pk, alice.pk, "A. de Vries")
+    assert (event.target_kind, event.target_id, event.target_name) == ("user", bob.pk, "B. Bakker")
+    assert (event.origin, event.address, event.correlation_id) == ("page", "192.0.2.7", "c-1")
+    assert (event.changes, event.reason) == (changes, "Huwelijk")
+
+
+def test_it_outlives_what_it_is_about(office: Provider, alice: User, bob: User) -> None:
+    audit.actions.record(Verb.USER_CHANGED, bob, by=actor(alice), provider_id=office.pk)
+    office.delete()
+    assert Event.objects.get().target_name == "B. Bakker"
+    assert not [field for field in Event._meta.get_fields() if isinstance(field, models.ForeignKey)]
+
+
+def test_installation_and_operator_are_told_apart_from_people(office: Provider, bob: User) -> None:
+    for by in (operator("demo"), scheduled("expire_invitations")):
+        audit.actions.record(Verb.USER_CHANGED, bob, by=by, provider_id=office.pk)
+    assert list(Event.objects.order_by("id").values_list("origin", "actor_name", "actor_id", "address")) == [
+        ("command", "manage.py demo", None, None),
+        ("scheduled", "expire_invitations", None, None),
+    ]
+
+
+def test_long_names_and_reasons_fit(office: Provider, bob: User) -> None:
+    bob.last_name = "x" * 300
+    by = Actor(Origin.COMMAND, "y" * 300)
+    audit.actions.record(Verb.USER_CHANGED, bob, by=by, provider_id=office.pk, reason="z" * 600)
+    event = Event.objects.get()
+    assert (len(event.target_name), len(event.actor_name), len(event.reason)) == (200, 200, 500)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_belongs_in_the_transaction_of_the_change(office: Provider, bob: User) -> None:
+    with pytest.raises(transaction.TransactionManagementError):
+        audit.actions.record(Verb.USER_CHANGED, bob, by=actor(), provider_id=office.pk)
+    assert not Event.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_its_event_a_change_is_undone(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError("no room for the event")
+
+    monkeypatch.setattr(accounts.actions, "record", full)
+    with pytest.raises(OSError, match="no room"):
+        accounts.actions.block(bob, by=actor(alice))
+    bob.refresh_from_db()
+    assert bob.blocked_at is None
