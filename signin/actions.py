@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
@@ -18,6 +17,7 @@ from loket import sealing
 from loket.text import username_key
 from signin import letters, throttle
 from signin.models import PasswordReset, ResetRequest, Throttle
+from signin.store import SessionStore
 from signin.throttle import Limit, Throttled
 
 RESET_MINUTES = 60

@@ -17,6 +17,7 @@ from invitations.models import Invitation
 from invitations.views import colleague
 from invitations.visits import COOKIE
 from loket.text import username_key
+from signin.store import SessionStore
 from signin.throttle import Limit
 from teams.models import IndividualRight
 from teams.rights import Right
@@ -169,7 +170,7 @@ def test_it_replaces_the_session_of_somebody_else(invited: Invited, bob: User) -
     old = session.session_key
     assert b"B. Bakker" in invited.client.get(ACCOUNT).content
     send(invited)
-    assert not Session.objects.filter(session_key=old).exists()
+    assert not SessionStore().exists(old)
     assert invited.client.session["_auth_user_id"] == str(invited.invitation.user_id)
     assert "secret of bob" not in invited.client.session
 

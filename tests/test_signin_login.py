@@ -21,6 +21,7 @@ from accounts import passwords
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actors import operator
 from audit.models import Event, Verb
+from signin.store import SessionStore
 from tests.people import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
@@ -104,7 +105,7 @@ def test_it_renews_the_session_key_of_the_anonymous_visitor(client: Client, alic
     client.cookies["sessionid"] = session.session_key
     sign_in(client)
     assert client.cookies["sessionid"].value != session.session_key
-    assert not Session.objects.filter(pk=session.session_key).exists()
+    assert not SessionStore().exists(session.session_key)
 
 
 def test_it_sends_somebody_home_who_is_in(alices: Client, bob: User) -> None:
