@@ -18,6 +18,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:
         (_("Overview"), _("Today"), reverse("home"), None),
         (_("Teams and users"), _("Users AK"), reverse("accounts:list"), Right.VIEW_USERS),
         (_("Provider data"), _("Office"), reverse("accounts:office"), Right.MANAGE_PROVIDER),
+        (_("Provider data"), _("Azure AD tenants"), reverse("accounts:tenants"), Right.MANAGE_PROVIDER),
         (_("Provider data"), _("E-mail texts"), reverse("invitations:text"), Right.MANAGE_PROVIDER),
     ]
     # The page belongs to the entry with the longest address it lies under: texts lie under the office.

@@ -95,6 +95,13 @@ def resting(user: User) -> Resting | None:
     return Resting(rows[0][0]) if rows and rows[0][0] else None
 
 
+def every_resting(user: User) -> list[Resting]:
+    """Return all reasons why the rights of `user` have no effect now."""
+    columns = ", ".join(f"COALESCE({condition}, false)" for condition in roads.REASONS.values())
+    rows = roads.fetch(f"SELECT {columns} FROM accounts_user WHERE id = %(user)s", user=user.pk)  # noqa: S608
+    return [Resting(reason) for row in rows for reason, holds in zip(roads.REASONS, row, strict=True) if holds]
+
+
 def holders(provider: Provider, right: Right, employer: Employer | None = None) -> dict[UUID, Resting | None]:
     """Return who of the office holds `right` by any road, and why it rests; whether its product is on is left aside.
 

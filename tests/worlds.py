@@ -1,0 +1,153 @@
+"""Random offices with teams, employers and rights, and a second evaluator: plain Python over the fetched rows."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from uuid import UUID
+
+from django.utils import timezone
+
+from accounts.models import LoginMethod, Provider, User
+from teams.catalogue import Level, Right
+from teams.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
+from teams.products import Product
+from tests.people import hash_of
+
+RIGHTS = list(Right)
+
+
+@dataclass
+class World:
+    """One office as it was made."""
+
+    provider: Provider
+    users: list[User]
+    employers: list[Employer]
+    teams: list[Team]
+
+
+def make_world(chance: Random, *, users: int = 8, employers: int = 5, teams: int = 5, rights: int = 12) -> World:
+    """Make an office with people in every state; sizes are at most the given ones."""
+    provider = Provider.objects.create(name=f"Kantoor {chance.random()}", established_at=timezone.now())
+    world = World(
+        provider,
+        [make_person(provider, chance, number) for number in range(chance.randint(1, users))],
+        [
+            Employer(provider=provider, number=number, name=f"{number}", products=chance.sample(list(Product), 5))
+            for number in range(chance.randint(1, employers))
+        ],
+        [
+            Team(provider=provider, name=f"Team {number}", two_factor_required=chance.random() < 0.1)
+            for number in range(chance.randint(0, teams))
+        ],
+    )  # fmt: skip
+    for model in (world.users, world.employers, world.teams):
+        if model:
+            type(model[0]).objects.bulk_create(model)
+    join(world, chance, rights)
+    return world
+
+
+def make_person(provider: Provider, chance: Random, number: int) -> User:
+    """Return somebody, not stored yet; more often than not his rights have effect."""
+    user = User(
+        provider=provider, login_method=LoginMethod.WEBSITE_SSO, initials="A.", last_name=f"Jansen {number}",
+        email=f"u{number}@example.nl", username=f"{provider.pk}-{number}", password=hash_of("Zonnebloem-42"),
+        accepted_at=timezone.now(),
+    )  # fmt: skip
+    state = chance.randrange(12)
+    if state == 0:
+        user.accepted_at, user.username, user.password = None, None, "!"
+    elif state == 1:
+        user.blocked_at = timezone.now()
+    elif state in (2, 3):
+        user.access_until = timezone.localdate() + timedelta(days=chance.choice([-1, 0, 1]))
+    elif state == 4:
+        user.two_factor_required = True
+    elif state == 5:
+        user.login_method = LoginMethod.SSO_WEBSERVICE
+    user.derive()
+    return user
+
+
+def join(world: World, chance: Random, most: int) -> None:
+    """Put people, employers and rights into the teams, and give individual rights."""
+    office = world.provider
+    some = [right for right in RIGHTS if chance.random() < 0.4] or RIGHTS
+    for team in world.teams:
+        TeamMember.objects.bulk_create(
+            TeamMember(provider=office, team=team, user=user) for user in world.users if chance.random() < 0.4
+        )
+        TeamEmployer.objects.bulk_create(
+            TeamEmployer(provider=office, team=team, employer=one) for one in world.employers if chance.random() < 0.4
+        )
+        TeamRight.objects.bulk_create(
+            TeamRight(provider=office, team=team, right=right)
+            for right in chance.sample(some, min(len(some), chance.randint(0, most)))
+        )
+    for user in world.users:
+        IndividualRight.objects.bulk_create(
+            IndividualRight(provider=office, user=user, right=right)
+            for right in chance.sample(some, min(len(some), chance.choice([0, 0, 2, 5])))
+        )
+
+
+@dataclass
+class Rows:
+    """Everything about who may do what in one office, fetched."""
+
+    users: dict[UUID, User] = field(default_factory=dict)
+    employers: dict[UUID, Employer] = field(default_factory=dict)
+    teams: dict[UUID, Team] = field(default_factory=dict)
+    members: set[tuple[UUID, UUID]] = field(default_factory=set)  # team, user
+    places: set[tuple[UUID, UUID]] = field(default_factory=set)  # team, employer
+    gives: set[tuple[UUID, str]] = field(default_factory=set)  # team, right
+    own: set[tuple[UUID, str]] = field(default_factory=set)  # user, right
+
+
+def fetch(provider: Provider) -> Rows:
+    """Return the rows of one office."""
+    return Rows(
+        {user.pk: user for user in User.objects.filter(provider=provider)},
+        {employer.pk: employer for employer in Employer.objects.filter(provider=provider)},
+        {team.pk: team for team in Team.objects.filter(provider=provider)},
+        set(TeamMember.objects.filter(provider=provider).values_list("team_id", "user_id")),
+        set(TeamEmployer.objects.filter(provider=provider).values_list("team_id", "employer_id")),
+        set(TeamRight.objects.filter(provider=provider).values_list("team_id", "right")),
+        set(IndividualRight.objects.filter(provider=provider).values_list("user_id", "right")),
+    )
+
+
+def rests(rows: Rows, user: UUID) -> bool:
+    """Return whether nothing has effect for somebody (design section 4, rule 4)."""
+    one = rows.users[user]
+    asked = one.two_factor_required
+    if one.login_method == LoginMethod.WEBSITE_SSO:
+        asked = asked or any(rows.teams[team].two_factor_required for team, member in rows.members if member == user)
+    ended = one.access_until is not None and one.access_until < timezone.localdate()
+    return one.accepted_at is None or one.blocked_at is not None or ended or asked
+
+
+def holds(rows: Rows, user: UUID, right: Right, employer: UUID | None) -> bool:
+    """Return whether somebody holds a right, resting or not and whatever products are on (design section 5)."""
+    mine = {team for team, member in rows.members if member == user}
+    if right.level is Level.PROVIDER:
+        if employer is not None:
+            return False
+        codes = {str(right)} | (
+            {"manage_provider"} if RIGHTS.index(right) <= RIGHTS.index(Right.REVIEW_ACCESS) else set()
+        )
+        return any((team, code) in rows.gives for team in mine for code in codes) or any(
+            (user, code) in rows.own for code in codes
+        )
+    bringing = {team for team in mine if (team, employer) in rows.places}
+    return any((team, str(right)) in rows.gives for team in bringing) or bool(
+        bringing and (user, str(right)) in rows.own
+    )
+
+
+def may(rows: Rows, user: UUID, right: Right, employer: UUID | None) -> bool:
+    """Return whether somebody can use a right now."""
+    if rests(rows, user) or not holds(rows, user, right, employer):
+        return False
+    return employer is None or not right.products or bool(set(right.products) & set(rows.employers[employer].products))
