@@ -49,8 +49,6 @@ def changed(rows: Rows, changes: list[Plain], *, add: bool) -> Rows:
 def everything(
     world: World, user: User, right: Right, employer: Employer | None, rows: Rows, *, add: bool
 ) -> list[Plain]:
-    world: World, user: User, right: Right, employer: Employer | None, rows: Rows, *, add: bool
-) -> list[Plain]:
     """Return every single change of a row that could matter."""
     key, codes = employer and employer.pk, [str(code) for code in right.given_by]
     found = [("own", user.pk, code) for code in codes]
