@@ -1,7 +1,6 @@
 """Pages of the outbox: the demo's mailbox, and the address to which a mail provider reports."""
 
 from datetime import datetime
-from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
@@ -11,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from loket.middleware import client_address
+from loket.local import require_demo
 from outbox import mailbox as demo_mailbox
 from teams.access import public
 
@@ -21,7 +20,7 @@ from teams.access import public
 @require_safe
 def mailbox(request: HttpRequest) -> HttpResponse:
     """Show every mail and SMS of the demo, newest first."""
-    _require_demo(request)
+    require_demo(request)
     delivered = [{**entry, "when": datetime.fromisoformat(entry["at"])} for entry in demo_mailbox.delivered()]
     return render(request, "outbox/mailbox.html", {"delivered": delivered})
 
@@ -31,16 +30,8 @@ def mailbox(request: HttpRequest) -> HttpResponse:
 @require_safe
 def mailbox_json(request: HttpRequest) -> HttpResponse:
     """Answer every mail and SMS of the demo, newest first."""
-    _require_demo(request)
+    require_demo(request)
     return JsonResponse(demo_mailbox.delivered(), safe=False)
-
-
-def _require_demo(request: HttpRequest) -> None:
-    """Raise Http404 unless this is the demo and the caller sits at this machine, without a proxy in between."""
-    address = client_address(request)
-    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
-    if not settings.LOKET_DEMO or forwarded or not address or not ip_address(address).is_loopback:
-        raise Http404
 
 
 @public

@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jwt
+import structlog
 from django.conf import settings
 from django.urls import reverse
 
@@ -36,6 +37,7 @@ _SECONDS = 10  # that Microsoft may take for an answer
 _CONTEXT = "journey to microsoft"
 _EXPIRED_CODE = frozenset({"invalid_grant"})
 _OUR_FAULT = frozenset({"invalid_client", "unauthorized_client"})
+log = structlog.get_logger("loket.signin")
 _http_cache: dict[str, Any] = {}  # what msal read about the authority; no token enters it
 _keys: dict[str, Keys] = {}
 
@@ -152,6 +154,9 @@ def _id_token(flow: dict[str, Any], answer: dict[str, str]) -> str:
         # The state was right, so this is about the token: msal found another nonce in it, or could not read it.
         raise Refused(Page.NOT_TRUSTED, "nonce_or_malformed") from None
     error = result.get("error")
+    if error:
+        codes = [code for code in result.get("error_codes") or [] if isinstance(code, int)]
+        log.warning("microsoft_error", error=str(error)[:50], aadsts=codes)
     if error in _EXPIRED_CODE:
         raise Refused(Page.START_AGAIN, "code")
     if error in _OUR_FAULT:

@@ -15,7 +15,7 @@ import accounts.actions
 from accounts.models import ExternalTenant, Provider, User
 from audit.actors import operator
 from audit.models import Event, Verb
-from signin import actions
+from signin import actions, microsoft
 from signin.refusals import Page
 from signin.standin import Answer
 from signin.throttle import Limit
@@ -56,6 +56,16 @@ def test_the_login_page_offers_it_only_where_it_is_configured(client: Client, db
     assert client.get(BACK).status_code == 404
     settings.LOKET_ENTRA_CLIENT_SECRET = "secret"
     assert f'href="{URL}?next=%2Fprofiel%2F"' in client.get("/inloggen/", {"next": "/profiel/"}).text
+
+
+def test_microsoft_itself_is_called_with_our_own_settings_only(settings: Any) -> None:
+    settings.LOKET_ENTRA_CLIENT_ID, settings.LOKET_ENTRA_CLIENT_SECRET = "id", "secret"
+    session = microsoft._http()
+    assert session.trust_env is False
+    assert session.verify is True
+    assert session.request.keywords == {"timeout": 10}
+    assert microsoft._credentials() == ("id", "secret")
+    assert microsoft._authority() == "https://login.microsoftonline.com/organizations"
 
 
 def test_it_signs_in(client: Client, entra: Forger, dora: User) -> None:

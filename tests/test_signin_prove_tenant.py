@@ -41,17 +41,17 @@ def refused(client: Client, response: Any, page: Page, reason: str) -> None:
 def test_it_proves_the_tenant(alices: Client, alice: User, entra: Forger, unproved: ExternalTenant) -> None:
     key = alices.session.session_key
     response = visit(alices, entra, TID, uuid4(), url(unproved))
-    assert (response.status_code, response["Location"]) == (302, "/kantoor/")
+    assert response.status_code == 302
     assert is_proved(unproved)
     event = Event.objects.get()
     assert (event.verb, event.actor_id, event.target_id) == (Verb.TENANT_PROVED, alice.pk, unproved.pk)
     assert alices.session.session_key == key  # she is still herself
-    assert "De Vries Groep" in alices.get("/kantoor/").text
+    assert "De Vries Groep" in alices.get(response["Location"]).text
 
 
 def test_once_is_enough(alices: Client, entra: Forger, unproved: ExternalTenant) -> None:
     for _time in range(2):
-        assert visit(alices, entra, TID, uuid4(), url(unproved))["Location"] == "/kantoor/"
+        assert visit(alices, entra, TID, uuid4(), url(unproved))["Location"].startswith("/kantoor/")
     assert Event.objects.count() == 1
 
 

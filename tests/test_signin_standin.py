@@ -28,6 +28,8 @@ def test_it_exists_in_the_demo_only(client: Client, settings: Any) -> None:
     assert client.get(URL).status_code == 404
     settings.LOKET_DEMO = True
     assert client.get(URL).status_code == 400
+    assert client.get(URL, headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 404
+    assert client.get(URL, REMOTE_ADDR="192.0.2.1").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 from uuid import uuid4
 
-from django.conf import settings
 from django.db.models import Prefetch
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.models import ExternalTenant, User
+from loket.local import require_demo
 from signin import standin
 from signin.standin import NotAllowed
 from teams.access import public
@@ -22,8 +22,7 @@ _MOST = 50
 @never_cache
 def choose(request: HttpRequest) -> HttpResponse:
     """Offer the people of every tenant, somebody unknown and a way back; each is a link back to Loket."""
-    if not settings.LOKET_DEMO:
-        raise Http404
+    require_demo(request)
     provider = standin.of_demo()
     try:
         asked = provider.asked(request.GET.dict())

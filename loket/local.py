@@ -1,0 +1,16 @@
+"""What is for the demo only, and there for whoever sits at the machine."""
+
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import Http404, HttpRequest
+
+from loket.middleware import client_address
+
+
+def require_demo(request: HttpRequest) -> None:
+    """Raise Http404 unless this is the demo and the caller sits at this machine, without a proxy in between."""
+    address = client_address(request)
+    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    if not settings.LOKET_DEMO or forwarded or not address or not ip_address(address).is_loopback:
+        raise Http404
