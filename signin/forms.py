@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from accounts import passwords
@@ -60,19 +59,18 @@ class _FormOfUser(forms.Form):
 class NewPasswordForm(_FormOfUser):
     """A new password for `user`, typed twice."""
 
-    # Not max_length: its attribute lets a browser cut a pasted password off without a word.
     password = forms.CharField(
         label=_("New password"),
         strip=False,
         error_messages={"required": _("Choose a new password.")},
-        validators=[MaxLengthValidator(passwords.MAXIMUM)],
+        max_length=passwords.MAXIMUM,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     password_again = forms.CharField(
         label=_("New password again"),
         strip=False,
         error_messages={"required": _("Type the new password once more.")},
-        validators=[MaxLengthValidator(passwords.MAXIMUM)],
+        max_length=passwords.MAXIMUM,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
@@ -115,7 +113,7 @@ class KnownPasswordForm(_FormOfUser):
         label=_("Current password"),
         strip=False,
         error_messages={"required": _("Fill in your current password.")},
-        validators=[MaxLengthValidator(passwords.MAXIMUM)],
+        max_length=passwords.MAXIMUM,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from accounts import passwords
@@ -50,7 +49,6 @@ class CodeForm(InvitationForm):
                 "class": "code",
                 "autocomplete": "one-time-code",
                 "inputmode": "numeric",
-                "maxlength": None,
                 "autofocus": True,
             }
         ),
@@ -72,25 +70,25 @@ class AccountForm(InvitationForm):
         strip=False,
         error_messages={"required": _("Choose a username.")},
         min_length=3,
-        validators=[MaxLengthValidator(50), refuse_control_characters, refuse_direction_marks],
+        max_length=50,
+        validators=[refuse_control_characters, refuse_direction_marks],
         help_text=_("3 to 50 characters. Capitals and small letters make no difference when you log in."),
         widget=forms.TextInput(
             attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
         ),
     )
-    # Not max_length: its attribute lets a browser cut a pasted password off without a word.
     password = forms.CharField(
         label=_("Password"),
         strip=False,
         error_messages={"required": _("Choose a password.")},
-        validators=[MaxLengthValidator(passwords.MAXIMUM)],
+        max_length=passwords.MAXIMUM,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     password_again = forms.CharField(
         label=_("Password again"),
         strip=False,
         error_messages={"required": _("Type the password once more.")},
-        validators=[MaxLengthValidator(passwords.MAXIMUM)],
+        max_length=passwords.MAXIMUM,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from invitations import texts
@@ -25,7 +24,7 @@ class TextForm(forms.Form):
     subject = forms.CharField(label=_("Subject"), max_length=512)
     body = BodyField(
         label=_("Text"),
-        validators=[MaxLengthValidator(6000)],
+        max_length=6000,
         help_text=_("At most 6000 characters. An empty line starts a new paragraph."),
         widget=forms.Textarea(attrs={"rows": 18}),
     )
