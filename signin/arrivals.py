@@ -14,7 +14,8 @@ def sign_in(arrival: Arrival) -> User:
     """
     tid, oid = arrival.identity.tid, arrival.identity.oid
     users = User.objects.select_related("provider", "external_tenant")
-    user: User | None = users.filter(external_tid=tid, external_user_id=oid).first()
+    known = users.filter(external_tid=tid, external_user_id=oid, login_method=LoginMethod.AZURE_AD)
+    user: User | None = known.first()
     is_proved = ExternalTenant.objects.filter(tenant_id=tid, proved_at__isnull=False).exists()
     refusal = _refusal(user, is_proved)
     if user is None or refusal:
@@ -26,8 +27,6 @@ def _refusal(user: User | None, tenant_is_proved: bool) -> str:
     """Return why `user` does not come in, in one word for the audit trail, or ""."""
     if user is None:
         return "unknown" if tenant_is_proved else "tenant"
-    if user.login_method != LoginMethod.AZURE_AD:
-        return "other_kind"
     if user.external_tenant is None or user.external_tenant.proved_at is None:
         return "tenant"
     if user.blocked_at is not None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
@@ -200,7 +200,4 @@ def of_demo() -> StandIn:
 
 @cache
 def _of_folder(folder: Path) -> StandIn:
-    key = load_pem_private_key(keys.signing_key(folder).encode(), password=None)
-    if not isinstance(key, RSAPrivateKey):
-        raise TypeError("the key of the stand-in is an RSA key")
-    return StandIn(key)
+    return StandIn(cast(RSAPrivateKey, load_pem_private_key(keys.signing_key(folder).encode(), password=None)))

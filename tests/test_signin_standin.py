@@ -4,6 +4,7 @@ import hashlib
 import stat
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import pytest
@@ -66,23 +67,21 @@ def test_it_answers_proper_requests_only(client: Client, entra: Forger, changed:
     assert "code=" not in response.text
 
 
-def redeem(entra: StandIn, client: Client, **changed: str) -> Any:
-    """Exchange a code of the stand-in for tokens, with something changed."""
+def redeemable(entra: StandIn, client: Client) -> dict[str, str]:
+    """Return a form with which a code of the stand-in can be exchanged for tokens."""
     asked = leave(client)
     asked["code_challenge"] = jwt.utils.base64url_encode(hashlib.sha256(VERIFIER.encode()).digest()).decode()
-    code = answer(entra, asked).partition("code=")[2].partition("&")[0]
-    data = {
+    return {
         "client_id": standin.CLIENT_ID,
         "client_secret": standin.client_secret(),
-        "code": code.replace("%3D", "="),
+        "code": dict(parse_qsl(urlsplit(answer(entra, asked)).query))["code"],
         "redirect_uri": asked["redirect_uri"],
         "code_verifier": VERIFIER,
     }
-    return entra.post("", data={**data, **changed})
 
 
 def test_it_gives_tokens_as_entra_does(client: Client, entra: Forger) -> None:
-    answered = redeem(entra, client)
+    answered = entra.post("", data=redeemable(entra, client))
     assert answered.status_code == 200
     claims = jwt.decode(
         answered.content["id_token"], entra.key.public_key(), algorithms=["RS256"], audience=standin.CLIENT_ID
@@ -108,10 +107,16 @@ def test_it_gives_tokens_as_entra_does(client: Client, entra: Forger) -> None:
 def test_it_refuses_as_entra_does(
     client: Client, entra: Forger, changed: dict[str, str], status: int, error: str, code: int
 ) -> None:
-    answered = redeem(entra, client, **changed)
+    answered = entra.post("", data={**redeemable(entra, client), **changed})
     assert (answered.status_code, answered.content["error"]) == (status, error)
     assert answered.content["error_codes"] == [code]
     assert "id_token" not in answered.content
+
+
+def test_it_gives_tokens_for_a_code_once(client: Client, entra: Forger) -> None:
+    form = redeemable(entra, client)
+    assert entra.post("", data=form).status_code == 200
+    assert entra.post("", data=form).content["error_codes"] == [54005]
 
 
 def test_a_code_lives_five_minutes(client: Client, entra: Forger) -> None:
