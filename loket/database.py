@@ -173,8 +173,10 @@ def _make_socket_dir(data: Path) -> None:
 
 def _start(data: Path) -> None:
     places = f"-c port={PORT} -c listen_addresses= -c unix_socket_directories={shlex.quote(socket_dir(data))}"
+    # Its log may say what went wrong, but not quote the statement or the row, in which there are password hashes.
+    others = "-c max_connections=60 -c log_min_error_statement=panic -c log_error_verbosity=terse"
     log = data / "server.log"
-    arguments = ["-D", str(data), "-w", "-t", "60", "-o", f"{places} -c max_connections=60", "-l", str(log), "start"]
+    arguments = ["-D", str(data), "-w", "-t", "60", "-o", f"{places} {others}", "-l", str(log), "start"]
     for _try in range(_TRIES):
         _remove_remains_of_the_dead(data)
         if _run("pg_ctl", *arguments, data=data).returncode == 0 and answers(data):

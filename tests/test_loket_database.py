@@ -138,3 +138,14 @@ def test_the_command_tells_how_it_is(folder: Path) -> None:
     assert "does not run" not in manage(folder, "database", "start").communicate(timeout=60)[0]
     assert "does not run" not in manage(folder, "database", "status").communicate(timeout=60)[0]
     assert "does not run" in manage(folder, "database", "stop").communicate(timeout=60)[0]
+
+
+def test_its_log_quotes_no_statement_and_no_row(folder: Path) -> None:
+    data = folder / "postgresql"
+    database.start(data)
+    change(data, "CREATE TABLE kept (secret text CHECK (length(secret) < 3))")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        change(data, "INSERT INTO kept VALUES ('geheim')")
+    log = (data / "server.log").read_text()
+    assert "violates check constraint" in log
+    assert "geheim" not in log
