@@ -2,12 +2,16 @@
 
 import json
 import logging
+from io import BytesIO
+from unittest.mock import patch
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
+from accounts.models import User
 from loket import logs, middleware
 
 
@@ -54,7 +58,10 @@ def test_a_line_is_one_json_object_with_the_correlation_id(client: Client, caplo
 def test_a_fault_is_logged_without_values(caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
         password = "Geheim-5"
-        raise RuntimeError(len(password))
+        try:
+            int(password)
+        except ValueError as error:
+            raise RuntimeError(f"no number: {password}") from error
 
     try:
         fail()
@@ -62,7 +69,50 @@ def test_a_fault_is_logged_without_values(caplog: pytest.LogCaptureFixture) -> N
         middleware._log_exception(None, RequestFactory().get("/uitnodiging/geheim-6/"))
     text = caplog.text
     assert "fault" in text
-    assert "geheim" not in text.lower()
+    assert "builtins.ValueError" in text
+    assert "builtins.RuntimeError" in text
+    assert "in fail" in text
+    assert "geheim-" not in text.lower()
+
+
+@pytest.mark.django_db
+def test_a_fault_of_the_database_is_logged_without_the_row(bob: User, caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        with transaction.atomic():
+            User.objects.filter(pk=bob.pk).update(username=None)
+    except IntegrityError:
+        middleware._log_exception(None)
+    assert "user_kind_is_whole" in caplog.text
+    assert bob.email not in caplog.text
+    assert bob.password not in caplog.text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("charset", ["utf-16", "utf8", "UTF-7", "latin-1", "nonsense"])
+def test_a_form_is_read_as_utf_8_whatever_it_claims(charset: str) -> None:
+    client, form = Client(enforce_csrf_checks=True), f"application/x-www-form-urlencoded; charset={charset}"
+    client.get("/inloggen/")
+    token = client.cookies["csrftoken"].value
+    data = f"username=%C3%A9l%C3%A8ve&password=&csrfmiddlewaretoken={token}".encode()
+    response = client.generic("POST", "/inloggen/", data, content_type=form)
+    assert response.status_code == 200
+    assert response.context["form"]["username"].value() == "élève"
+
+
+@pytest.mark.django_db
+def test_it_takes_no_large_file_from_a_stranger() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.get("/inloggen/")
+    with patch("django.http.request.HttpRequest.parse_file_upload", side_effect=AssertionError("it was read")):
+        assert client.post("/inloggen/", {"file": BytesIO(b"x" * 600_000)}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("length", "status"), [("", 200), ("0", 200), ("524288", 200), ("524289", 400), ("-1", 400), ("²", 400)]
+)
+def test_it_believes_no_odd_length(length: str, status: int) -> None:
+    request = RequestFactory().get("/", CONTENT_LENGTH=length)
+    assert middleware.body(lambda request: HttpResponse())(request).status_code == status
 
 
 @pytest.mark.parametrize(
