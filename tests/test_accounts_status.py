@@ -1,0 +1,79 @@
+"""How far somebody is, on the list and on his page."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+import outbox.actions
+from accounts.models import User
+from accounts.status import Status
+from invitations.models import Invitation
+from outbox.models import Message
+from tests.invited import invite
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("accounts:list")
+
+
+@pytest.fixture
+def invited(alice: User) -> User:
+    return invite(alice).invitation.user
+
+
+def shown(client: Client, person: User) -> tuple[str, str]:
+    """Return the status and its detail as the list shows them, having made sure that the page says the same."""
+    row = next(chip for found, chip in client.get(LIST).context["rows"] if found == person)
+    page = client.get(reverse("accounts:user", args=[person.pk]))
+    assert page.context["chip"] == row
+    assert row.label in page.text
+    return next(status.name for status in Status if status.label == row.label), row.detail
+
+
+@pytest.mark.parametrize(
+    ("invitation", "message", "status"),
+    [
+        ({}, {}, "SENDING"),
+        ({}, {"state": "deferred"}, "SENDING"),
+        ({}, {"state": "sent"}, "INVITED"),
+        ({}, {"state": "failed"}, "UNDELIVERED"),
+        ({}, {"state": "bounced"}, "UNDELIVERED"),
+        ({"opened_at": timezone.now()}, {"state": "sent"}, "OPENED"),
+        ({"expires_at": timezone.now() - timedelta(minutes=1)}, {"state": "sent"}, "EXPIRED"),
+        ({"state": "expired"}, {"state": "sent"}, "EXPIRED"),
+        ({"state": "locked"}, {"state": "sent"}, "LOCKED"),
+        ({"state": "revoked"}, {"state": "cancelled"}, "REVOKED"),
+        ({"state": "revoked"}, {"state": "failed"}, "REVOKED"),
+    ],
+)
+def test_list_and_page_say_how_far_somebody_is(
+    alices: Client, invited: User, invitation: dict[str, Any], message: dict[str, Any], status: str
+) -> None:
+    if invitation.get("state", "open") != "open":
+        invitation = invitation | {"sealed_phone": None}
+    if message.get("state", "queued") not in ("queued", "deferred"):
+        message = message | {"sealed_body": None}
+    Invitation.objects.filter(user=invited).update(**invitation)
+    Message.objects.update(**message)
+    assert shown(alices, invited)[0] == status
+    people = alices.get(LIST, {"status": Status[status].value}).context["rows"]
+    assert [person for person, _chip in people] == [invited]
+
+
+def test_a_bounce_is_told_on_list_and_page(alices: Client, invited: User) -> None:
+    message = Message.objects.get()
+    Message.objects.update(state=Message.State.SENT, sealed_body=None)
+    outbox.actions.bounce(message_id=message.pk, esp_id="", reason="550 5.1.1 mailbox unknown")
+    assert shown(alices, invited) == ("UNDELIVERED", "550 5.1.1 mailbox unknown")
+    assert "550 5.1.1 mailbox unknown" in alices.get(reverse("accounts:user", args=[invited.pk])).text
+    assert [person for person, _chip in alices.get(reverse("home")).context["rows"]] == [invited]
+
+
+def test_blocked_and_ended_come_before_everything(alices: Client, invited: User) -> None:
+    User.objects.filter(pk=invited.pk).update(access_until=timezone.localdate() - timedelta(days=1))
+    assert shown(alices, invited)[0] == "ENDED"
+    User.objects.filter(pk=invited.pk).update(blocked_at=timezone.now())
+    assert shown(alices, invited)[0] == "BLOCKED"
