@@ -67,8 +67,9 @@ def change_provider(provider: Provider, *, name: str, invitation_days: int, vers
 
     Raises PermissionDenied without the right to manage the office, Stale when somebody else was first.
     """
-    rights.require(by, Right.MANAGE_PROVIDER)
+    rights.require_office(by, provider.pk)
     provider = lock_provider(provider.pk)
+    rights.require(by, Right.MANAGE_PROVIDER)
     if provider.version != version:
         raise Stale
     wanted = {"name": name, "invitation_days": invitation_days}
@@ -111,6 +112,8 @@ def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -
     the right or on oneself for what decides about access, LastAdministrator when an end date would leave the office
     without one.
     """
+    rights.require_office(by, user.provider_id)
+    lock_provider(user.provider_id)
     rights.require(by, Right.MANAGE_USERS)
     user = _change(user, details, version, by)
     if email != user.email:
@@ -158,9 +161,9 @@ def block(user: User, *, by: Actor) -> bool:
 
     Raises PermissionDenied on oneself or without authority, LastAdministrator when nobody would be left.
     """
+    provider = lock_provider(user.provider_id)
     rights.require(by, Right.MANAGE_USERS)
     rights.require_authority_over(by, user)
-    provider = lock_provider(user.provider_id)
     user.refresh_from_db(from_queryset=User.objects.select_for_update())
     if user.blocked_at is not None:
         return False
@@ -180,6 +183,7 @@ def unblock(user: User, *, by: Actor) -> bool:
 
     Raises PermissionDenied on oneself or over somebody with more rights.
     """
+    lock_provider(user.provider_id)
     rights.require(by, Right.MANAGE_USERS)
     rights.require_authority_over(by, user)
     user.refresh_from_db(from_queryset=User.objects.select_for_update())
@@ -196,6 +200,7 @@ def unblock(user: User, *, by: Actor) -> bool:
 @transaction.atomic
 def send_username(user: User, *, by: Actor) -> None:
     """Mail somebody's username to the own address. Raises PermissionDenied, ValidationError without a username."""
+    rights.require_office(by, user.provider_id)
     rights.require(by, Right.MANAGE_USERS)
     if user.username is None:
         raise ValidationError(_("There is no username yet: it is chosen when the invitation is accepted."))

@@ -79,9 +79,9 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
     is sent. Raises NotOpen when the person came in meanwhile, PermissionDenied without authority over the person,
     ValidationError when the person is blocked or the office sent too many invitations in an hour.
     """
+    lock_provider(user.provider_id)
     rights.require(by, Right.MANAGE_USERS)
     rights.require_authority_over(by, user)
-    lock_provider(user.provider_id)
     invitation = lock(user.pk)
     user = invitation.user
     if invitation.state == Invitation.State.ACCEPTED or user.accepted_at is not None:
@@ -175,9 +175,9 @@ def sent_this_hour(provider_id: UUID, kind: str) -> int:
 @transaction.atomic
 def revoke(user: User, *, by: Actor) -> None:
     """Take the invitation back: the link is dead and the number gone. Raises NotOpen when it was accepted."""
+    lock_provider(user.provider_id)
     rights.require(by, Right.MANAGE_USERS)
     rights.require_authority_over(by, user)
-    lock_provider(user.provider_id)
     invitation = lock(user.pk)
     if invitation.state in (Invitation.State.ACCEPTED, Invitation.State.REVOKED):
         raise NotOpen

@@ -203,7 +203,7 @@ def has_administrator(provider: Provider) -> bool:
 
     A second factor that is still to be enrolled does not disqualify.
     """
-    return any(user.access_until is None for user in _administrators(provider) if _can_be_administrator(user))
+    return any(user.access_until is None for user in administrators(provider) if _can_be_administrator(user))
 
 
 def require_administrator(provider: Provider) -> None:
@@ -212,7 +212,7 @@ def require_administrator(provider: Provider) -> None:
     Called at the end of each change, with the provider's row locked. An office whose first administrator has not yet
     accepted is exempt from the first.
     """
-    users = _administrators(provider)
+    users = administrators(provider)
     if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):
         raise PermissionDenied(_("An SSO/Webservice user cannot manage the office."))
     if provider.established_at is None:
@@ -222,7 +222,7 @@ def require_administrator(provider: Provider) -> None:
         raise LastAdministrator(max((day for day in ends if day and day >= timezone.localdate()), default=None))
 
 
-def _administrators(provider: Provider) -> list[User]:
+def administrators(provider: Provider) -> list[User]:
     """Return everybody who holds manage_provider by some road."""
     return list(User.objects.filter(provider=provider, pk__in=holders(provider, Right.MANAGE_PROVIDER)))
 
