@@ -172,6 +172,7 @@ def block(user: User, *, by: Actor) -> bool:
     user.version += 1
     user.save()
     rights.require_administrator(provider)
+    EmailChange.objects.filter(user=user).delete()  # else it could be confirmed after he was let in again
     letters.blocked(user)
     record(Verb.USER_BLOCKED, user, by=by, provider_id=provider.pk)
     return True
@@ -254,6 +255,7 @@ def confirm_email_change(token: str, *, address: str, correlation_id: str) -> Us
     old, user.email = user.email, change.email
     user.version += 1
     user.save()
+    user.password_resets.all().delete()  # their links went to the old address
     letters.address_changed(user, old)
     by = Actor(Origin.PAGE, user.full_name, user, address, correlation_id)
     record(Verb.EMAIL_CHANGED, user, by=by, provider_id=user.provider_id, changes={"email": [old, user.email]})

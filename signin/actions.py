@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import passwords
 from accounts.actions import Stale
-from accounts.models import LoginMethod, User
+from accounts.models import EmailChange, LoginMethod, User
 from audit.actions import record
 from audit.actors import Actor, scheduled
 from audit.models import Verb
@@ -184,6 +184,7 @@ def _set_password(user: User, password: str, by: Actor) -> None:
     user.session_version += 1
     user.save(update_fields=["password", "password_changed_at", "session_version"])
     user.password_resets.all().delete()
+    EmailChange.objects.filter(user=user).delete()  # whoever knew the old password may have asked for it
     letters.password_changed(user)
     record(Verb.PASSWORD_CHANGED, user, by=by, provider_id=user.provider_id)
 

@@ -10,10 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 import accounts.actions
+import signin.actions
 from accounts.models import EmailChange, LoginMethod, Provider, User
 from audit.models import Event, Verb
 from outbox.models import Message
-from tests.people import PASSWORD, letter, make_user
+from signin.models import PasswordReset
+from tests.people import PASSWORD, actor, letter, make_user
 
 pytestmark = pytest.mark.django_db
 NEW = "nieuw@devries.example"
@@ -89,6 +91,34 @@ def test_the_link_dies_after_two_days_and_with_a_block(bobs: Client, bob: User, 
         assert client.post(url).status_code == 404
     User.objects.filter(pk=bob.pk).update(blocked_at=timezone.now())
     assert client.post(url).status_code == 404
+
+
+def ask(client: Client, password: str = PASSWORD) -> str:
+    """Ask for another address; return the link that confirms it."""
+    client.post(reverse("accounts:own_email"), {"email": NEW, "current_password": password})
+    return link()
+
+
+def test_a_new_password_or_a_block_ends_the_request(bobs: Client, bob: User, alice: User, client: Client) -> None:
+    url = ask(bobs)
+    changed = signin.actions.change_password(bob, password="Regenboog-77", by=actor(bob))
+    assert client.post(url).status_code == 404
+    bobs.force_login(changed)
+    url = ask(bobs, "Regenboog-77")
+    assert client.get(url).status_code == 200
+    accounts.actions.block(bob, by=actor(alice))
+    accounts.actions.unblock(bob, by=actor(alice))
+    assert client.post(url).status_code == 404
+    bob.refresh_from_db()
+    assert bob.email == "bob@devries.example"
+
+
+def test_the_password_links_sent_to_the_old_address_end(bobs: Client, bob: User, client: Client) -> None:
+    signin.actions._mail_link(bob)
+    client.post(ask(bobs))
+    bob.refresh_from_db()
+    assert bob.email == NEW
+    assert not PasswordReset.objects.exists()
 
 
 @pytest.mark.parametrize("token", ["x", "🙂", "a" * 2000, "%00"])
