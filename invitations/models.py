@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import models
 from django.db.models import Q
@@ -70,17 +70,17 @@ class Invitation(models.Model):
         """What the sealed number is bound to: moved to another row, address or period it cannot be read."""
         return f"invitation:{self.pk}:{self.email}:{self.expires_at.isoformat()}"
 
-    def is_open(self, now: datetime | None = None) -> bool:
+    def is_open(self) -> bool:
         """Return whether the link still works."""
-        return self.state == self.State.OPEN and (now or timezone.now()) < self.expires_at
+        return self.state == self.State.OPEN and timezone.now() < self.expires_at
 
     def admits(self) -> bool:
         """Return whether the link works and the invited person is not blocked meanwhile, nor past the last day."""
         return self.is_open() and self.user.blocked_at is None and not self.user.has_ended()
 
-    def code_pause(self, now: datetime | None = None) -> timedelta | None:
+    def code_pause(self) -> timedelta | None:
         """Return how long no further code is sent: None if one may be sent now, `timedelta.max` if never again."""
-        now = now or timezone.now()
+        now = timezone.now()
         sent = list(self.codes.order_by("-sent_at").values_list("sent_at", flat=True))
         if len(sent) >= CODES_IN_ALL:
             return timedelta.max
@@ -114,10 +114,9 @@ class InvitationCode(models.Model):
         """How often another code may be typed before this one is dead."""
         return max(0, TRIES_PER_CODE - self.wrong_tries)
 
-    def is_usable(self, now: datetime | None = None) -> bool:
+    def is_usable(self) -> bool:
         """Return whether it can still be typed."""
-        alive = (now or timezone.now()) < self.expires_at
-        return alive and self.verified_at is None and self.wrong_tries < TRIES_PER_CODE
+        return timezone.now() < self.expires_at and self.verified_at is None and self.wrong_tries < TRIES_PER_CODE
 
 
 class InvitationText(models.Model):

@@ -19,7 +19,7 @@ def username_key(username: str) -> str:
 
 
 def refuse_control_characters(text: str) -> None:
-    """Raise ValidationError when `text` has NUL or another control character (Unicode category Cc)."""
+    """Raise ValidationError when `text` has NUL, another control character or half a surrogate pair (Cc and Cs)."""
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
         raise ValidationError(_("Remove the invisible control characters."), code="control_characters")
 
