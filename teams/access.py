@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -47,14 +48,17 @@ def requires(right: Right) -> Callable[[View], View]:
 
 
 class AccessMiddleware:
-    """Refuse what its mark does not allow: default deny (design section 4)."""
+    """Refuse what its mark does not allow (default deny, design section 4), and let no cache keep a page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on."""
-        return self.get_response(request)
+        response = self.get_response(request)
+        if not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)  # also after logging out, on a computer that others use
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any

@@ -115,6 +115,12 @@ def test_it_believes_no_odd_length(length: str, status: int) -> None:
     assert middleware.body(lambda request: HttpResponse())(request).status_code == status
 
 
+@pytest.mark.django_db
+def test_no_cache_keeps_a_page(alices: Client, bob: User) -> None:
+    for url in ("/", "/gebruikers/", f"/gebruikers/{bob.pk}/", f"/gebruikers/{bob.pk}/bewerken/", "/kantoor/", "/x/"):
+        assert "no-store" in alices.get(url)["Cache-Control"], url
+
+
 @pytest.mark.parametrize(
     ("remote", "forwarded", "expected"),
     [
