@@ -86,10 +86,9 @@ def join(world: World, chance: Random, most: int) -> None:
             for right in chance.sample(some, min(len(some), chance.randint(0, most)))
         )
     for user in world.users:
-        IndividualRight.objects.bulk_create(
-            IndividualRight(provider=office, user=user, right=right)
-            for right in chance.sample(some, min(len(some), chance.choice([0, 0, 2, 5])))
-        )
+        given = chance.sample(some, min(len(some), chance.choice([0, 0, 2, 5])))
+        rows = [IndividualRight(provider=office, user=user, right=right) for right in given]
+        IndividualRight.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 @dataclass

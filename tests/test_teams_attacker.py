@@ -1,0 +1,252 @@
+"""A random attacker without manage_provider never ends with a right that he did not hold, whoever he plays.
+
+He has the passwords of several colleagues and machines, and sends every action with any rows of two offices.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+import accounts.actions
+import teams.actions
+from accounts.actions import Details, Stale
+from accounts.models import LoginMethod, Provider, User
+from teams import deviations, employers, rights, sets
+from teams.catalogue import Right
+from teams.models import AuthorizationSet, Employer, IndividualRight, Team
+from teams.products import Product
+from teams.rights import LastAdministrator
+from tests.people import actor, make_user
+from tests.worlds import World, fetch, join
+
+REFUSALS = (PermissionDenied, LastAdministrator, Stale, ValidationError, deviations.NotTheSame, ValueError)
+SOME = [
+    Right.MANAGE_PROVIDER, Right.VIEW_USERS, Right.MANAGE_TEAMS, Right.GRANT_RIGHTS, Right.VIEW_BILLING,
+    Right.VIEW_WAGES, Right.EXPORT_JOURNAL, Right.MANAGE_EMPLOYERS, Right.MANAGE_SETS, Right.MANAGE_USERS,
+]  # fmt: skip
+CHOICE = st.integers(0, 10**6)
+SEVERAL = st.sets(st.sampled_from(SOME), max_size=3)
+
+
+def offices() -> tuple[World, World]:
+    """Make an office with an administrator, two attackers with much power, a machine and colleagues, and another."""
+    made = []
+    for name in ("Kantoor", "Elders"):
+        office = Provider.objects.create(name=name)
+        boss = make_user(office, Right.MANAGE_PROVIDER, username=f"baas {name}")
+        office.established_at = boss.accepted_at
+        office.save()
+        people = [make_user(office, username=f"{name} {number}") for number in range(4)]
+        people.append(make_user(office, username=f"{name} machine", login_method=LoginMethod.SSO_WEBSERVICE))
+        places = [Employer.objects.create(provider=office, number=n, name=f"W{n}", products=[940]) for n in range(3)]
+        made.append(
+            World(
+                office, [*people, boss], places, [Team.objects.create(provider=office, name=f"T{n}") for n in range(4)]
+            )
+        )
+    return made[0], made[1]
+
+
+class Attack(RuleBasedStateMachine):
+    """Attackers are the first two colleagues and the machine; they have rights and act as they like."""
+
+    @initialize(seed=CHOICE)
+    def begin(self, seed: int) -> None:
+        """Fill two offices at random, with nobody but the administrators managing them."""
+        chance = Random(seed)  # noqa: S311
+        self.world, self.other = offices()
+        for world in (self.world, self.other):
+            join(world, chance, 6)
+            IndividualRight.objects.filter(provider=world.provider, right=Right.MANAGE_PROVIDER).exclude(
+                user=world.users[-1]
+            ).delete()
+            for team in world.teams[:-1]:
+                team.rights.filter(right=Right.MANAGE_PROVIDER).delete()
+            managing = world.teams[-1]
+            managing.rights.get_or_create(provider=world.provider, right=Right.MANAGE_PROVIDER)
+            managing.members.exclude(user=world.users[-1]).delete()
+        for user in self.attackers:
+            for right in chance.sample(SOME[1:], 6):
+                IndividualRight.objects.get_or_create(provider=self.world.provider, user=user, right=right)
+        self.sets = [
+            AuthorizationSet.objects.create(provider=self.world.provider, name=str(n), codes=chance.sample(SOME, 3))
+            for n in range(2)
+        ]
+        self.before = self.loot()
+        assert not any(right == Right.MANAGE_PROVIDER for _employer, right in self.before)
+
+    @property
+    def attackers(self) -> list[User]:
+        """Those whose passwords the attacker has."""
+        return [self.world.users[0], self.world.users[1], self.world.users[4]]
+
+    def loot(self) -> set[tuple[Any, str]]:
+        """Return everything the attackers hold together, by plain Python over the rows."""
+        rows, found = fetch(self.world.provider), set()
+        for user in self.attackers:
+            teams_of = {team for team, member in rows.members if member == user.pk}
+            codes = {code for one, code in rows.own if one == user.pk}
+            gives = {code for team, code in rows.gives if team in teams_of}
+            found |= {(None, code) for code in codes | gives}
+            for team, employer in rows.places:
+                if team in teams_of:
+                    found |= {(employer, code) for code in codes | {c for t, c in rows.gives if t == team}}
+        return {
+            (employer, code) for employer, code in found if (employer is None) or Right(code).level.value == "employer"
+        }
+
+    def pick(self, rows: list[Any], foreign: list[Any], number: int) -> Any:
+        """Return one of `rows`, now and then of the other office."""
+        return foreign[number % len(foreign)] if number % 11 == 0 else rows[number % len(rows)]
+
+    def attempt(self, change: Callable[[], Any]) -> None:
+        """Try something; a refusal is what he may get."""
+        try:
+            change()
+        except REFUSALS:
+            return
+
+    @rule(who=CHOICE, team=CHOICE, person=CHOICE, add=st.booleans())
+    def members(self, who: int, team: int, person: int, add: bool) -> None:
+        """Change the members of a team."""
+        target, user = self.team(team), self.user(person)
+        how = {"add": [user]} if add else {"remove": [user]}
+        self.attempt(lambda: teams.actions.change_members(target, by=self.by(who), **how))
+
+    @rule(who=CHOICE, team=CHOICE, place=CHOICE, add=st.booleans())
+    def places(self, who: int, team: int, place: int, add: bool) -> None:
+        """Change the employers of a team."""
+        target, employer = self.team(team), self.pick(self.world.employers, self.other.employers, place)
+        how = {"add": [employer]} if add else {"remove": [employer]}
+        self.attempt(lambda: teams.actions.change_employers(target, by=self.by(who), **how))
+
+    @rule(who=CHOICE, team=CHOICE, wanted=SEVERAL)
+    def team_rights(self, who: int, team: int, wanted: set[Right]) -> None:
+        """Change the rights of a team."""
+        target = self.team(team)
+        keep = {Right(code) for code in target.rights.values_list("right", flat=True)}
+        self.attempt(lambda: teams.actions.set_team_rights(target, keep | wanted, by=self.by(who)))
+
+    @rule(who=CHOICE, person=CHOICE, wanted=SEVERAL)
+    def individual(self, who: int, person: int, wanted: set[Right]) -> None:
+        """Give somebody rights."""
+        user = self.user(person)
+        self.attempt(
+            lambda: teams.actions.set_individual_rights(user, rights.individual_rights(user) | wanted, by=self.by(who))
+        )
+
+    @rule(who=CHOICE, person=CHOICE, like=CHOICE)
+    def like(self, who: int, person: int, like: int) -> None:
+        """Make somebody like another."""
+        self.attempt(lambda: teams.actions.make_like(self.user(person), self.user(like), by=self.by(who)))
+
+    @rule(who=CHOICE, one=CHOICE, to=CHOICE, equal=st.booleans(), contents=SEVERAL)
+    def a_set(self, who: int, one: int, to: int, equal: bool, contents: set[Right]) -> None:
+        """Change a set, then apply it to a team or a person."""
+        chosen = self.sets[one % 2]
+        chosen.refresh_from_db()
+        self.attempt(
+            lambda: sets.change(chosen, name=chosen.name, contents=contents, version=chosen.version, by=self.by(who))
+        )
+        row = self.team(to) if to % 2 else self.user(to)
+        self.attempt(lambda: (sets.make_equal if equal else sets.apply)(chosen, row, by=self.by(who)))
+
+    @rule(who=CHOICE, name=CHOICE, place=CHOICE)
+    def new_ones(self, who: int, name: int, place: int) -> None:
+        """Make a team and an employer, bring one to the other; a product goes on."""
+        by = self.by(who)
+
+        def make() -> None:
+            team = teams.actions.create_team(self.world.provider, name=f"N{name}", by=by)
+            self.world.teams.append(team)
+            employer = employers.create(self.world.provider, number=name + 10, name="N", by=by, products=list(Product))
+            self.world.employers.append(employer)
+            teams.actions.change_employers(team, add=[employer], by=by)
+
+        self.attempt(make)
+
+    @rule(who=CHOICE, team=CHOICE, person=CHOICE)
+    def ends(self, who: int, team: int, person: int) -> None:
+        """Delete a team, block somebody, end somebody's access."""
+        target, user = self.team(team), self.user(person)
+        self.attempt(lambda: teams.actions.delete_team(target, version=target.version, by=self.by(who)))
+        self.attempt(lambda: accounts.actions.block(user, by=self.by(who)))
+        details = Details(access_until=user.created_at.date())
+        self.attempt(
+            lambda: accounts.actions.edit(
+                user, details=details, email=user.email, version=user.version, by=self.by(who)
+            )
+        )
+
+    @rule(who=CHOICE, name=CHOICE)
+    def tidy(self, who: int, name: int) -> None:
+        """Take superfluous rights away, replace a group by a team."""
+        self.attempt(lambda: deviations.drop_superfluous(self.world.users, by=self.by(who)))
+        for group in deviations.groups(self.world.provider):
+            self.attempt(
+                lambda group=group: deviations.replace_by_team(
+                    self.world.provider, group, name=f"G{name}", by=self.by(who)
+                )
+            )
+
+    def by(self, who: int) -> Any:
+        """Return one of the attackers as an actor."""
+        return actor(self.attackers[who % 3])
+
+    def user(self, number: int) -> User:
+        """Return somebody as he is now."""
+        return User.objects.get(pk=self.pick(self.world.users, self.other.users, number).pk)
+
+    def team(self, number: int) -> Team:
+        """Return a team as it is now, or as it was when it is gone."""
+        known = self.pick(self.world.teams, self.other.teams, number)
+        return Team.objects.filter(pk=known.pk).first() or known
+
+    @invariant()
+    def nobody_grew(self) -> None:
+        """Together they hold nothing that they did not hold together at the start."""
+        if hasattr(self, "before"):
+            assert self.loot() <= self.before, self.loot() - self.before
+
+    @invariant()
+    def an_administrator_remains(self) -> None:
+        """In both offices."""
+        if hasattr(self, "before"):
+            assert rights.has_administrator(self.world.provider)
+            assert rights.has_administrator(self.other.provider)
+
+
+@pytest.mark.parametrize(
+    ("examples", "steps"), [(12, 15), pytest.param(150, 40, marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_an_attacker_never_grows(transactional_machine: Any, examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        transactional_machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+@pytest.fixture
+def transactional_machine(db: None) -> type[Attack]:
+    """The machine with each example in a transaction that is undone."""
+    from django.db import transaction
+
+    class Undone(Attack):
+        def __init__(self) -> None:
+            super().__init__()
+            self.atomic = transaction.atomic()
+            self.atomic.__enter__()
+
+        def teardown(self) -> None:
+            transaction.set_rollback(True)
+            self.atomic.__exit__(None, None, None)
+
+    return Undone
