@@ -133,6 +133,7 @@ class User(AbstractBaseUser):
     accepted_at = models.DateTimeField(null=True, editable=False)
     blocked_at = models.DateTimeField(null=True, editable=False)
     password_changed_at = models.DateTimeField(null=True, editable=False)
+    second_factor_at = models.DateTimeField(null=True, editable=False)  # since when he has one; kept by signin.factors
     session_version = models.PositiveIntegerField(default=1, editable=False)  # raised to end every session
     version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change of the details
     created_at = models.DateTimeField(auto_now_add=True)
@@ -254,8 +255,11 @@ class User(AbstractBaseUser):
 
     @property
     def misses_second_factor(self) -> bool:
-        """Whether rights rest because a required second factor is not there; no factor can be enrolled yet."""
-        return self.two_factor_required
+        """Whether rights rest because the second factor that is required of him is not there.
+
+        A team may ask for one as well: `signin.factors.must_enrol` knows every rule.
+        """
+        return self.two_factor_required and self.second_factor_at is None
 
     @property
     def is_effective(self) -> bool:

@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "signin.middleware.SecondFactorMiddleware",
     "teams.access.AccessMiddleware",
 ]
 ROOT_URLCONF = "loket.urls"

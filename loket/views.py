@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from accounts.status import chip, needing_attention
+from signin.middleware import opens_before_factor, opens_while_enrolling
 from teams.access import OfficeRequest, public, signed_in
 from teams.rights import Right
 
@@ -27,6 +28,8 @@ def home(request: OfficeRequest) -> HttpResponse:
 
 
 @public
+@opens_before_factor
+@opens_while_enrolling
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
     """Remember the chosen language in a cookie of its own, for a year, and go back to the page."""

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Provider, User
 from loket.ids import uuid7
@@ -53,3 +54,39 @@ class PasswordReset(models.Model):
         """Return whether the link works at `now` (default: this moment) for somebody who may use the login page."""
         in_time = self.expires_at > (now or timezone.now())
         return in_time and self.user.is_website_user and self.user.may_sign_in
+
+
+class AuthenticatorApp(models.Model):
+    """An app that shows a code of six digits every thirty seconds (TOTP, RFC 6238); only confirmed ones are kept."""
+
+    kind = _("Authenticator app")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="authenticator_apps")
+    name = models.CharField(max_length=50)
+    sealed_secret = models.BinaryField()
+    last_step = models.BigIntegerField()  # the time step of the last code that was taken: none works twice
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def seal_context(self) -> str:
+        """What the secret is bound to: moved to another row it cannot be read."""
+        return f"authenticator app:{self.pk}"
+
+
+class RecoveryCode(models.Model):
+    """A code on paper that opens the door once, for who lost every device; only a keyed hash is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
+    code_hash = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.pk)

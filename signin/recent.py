@@ -7,23 +7,30 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 
-MINUTES = 15
-_KEY = "confirmed_at"
+from teams.access import OfficeRequest
+
+MINUTES, FACTOR_MINUTES = 15, 5
+_KEY, _WITH_FACTOR = "confirmed_at", "confirmed_with_factor"
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 
-def note(request: HttpRequest) -> None:
-    """Write down in the session that the person has just proved who he is; signing in does so as well."""
+def note(request: HttpRequest, *, with_factor: bool = False) -> None:
+    """Write down in the session that the person has just proved who he is; signing in does so as well.
+
+    `with_factor` says that it was with a device of his own, or at Microsoft, and not with a password only.
+    """
     request.session[_KEY] = int(time.time())
+    request.session[_WITH_FACTOR] = with_factor
 
 
-def is_recent(request: HttpRequest) -> bool:
-    """Return whether the person of this session proved within the last 15 minutes who he is."""
+def is_recent(request: HttpRequest, *, minutes: int = MINUTES) -> bool:
+    """Return whether the person of this session proved within the last `minutes` who he is."""
     confirmed_at = request.session.get(_KEY)
-    return type(confirmed_at) is int and 0 <= time.time() - confirmed_at < MINUTES * 60
+    return type(confirmed_at) is int and 0 <= time.time() - confirmed_at < minutes * 60
 
 
 def recently_confirmed(view: View) -> View:
@@ -35,8 +42,27 @@ def recently_confirmed(view: View) -> View:
 
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if is_recent(request):
-            return view(request, *args, **kwargs)
-        return HttpResponseRedirect(f"{reverse('signin:confirm')}?{urlencode({'next': request.get_full_path()})}")
+        return view(request, *args, **kwargs) if is_recent(request) else _confirm_first(request)
 
     return cast(View, wrapper)
+
+
+def recently_confirmed_with_factor(view: View) -> View:
+    """Do the same for what asks more: proved within 5 minutes with one's own second factor, or at Microsoft.
+
+    A website user without a second factor is told to set one up.
+    """
+
+    @wraps(view)
+    def wrapper(request: OfficeRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_website_user and request.user.second_factor_at is None:
+            return render(request, "signin/factors/needed.html", status=403)
+        if is_recent(request, minutes=FACTOR_MINUTES) and request.session.get(_WITH_FACTOR) is True:
+            return view(request, *args, **kwargs)
+        return _confirm_first(request)
+
+    return cast(View, wrapper)
+
+
+def _confirm_first(request: HttpRequest) -> HttpResponse:
+    return HttpResponseRedirect(f"{reverse('signin:confirm')}?{urlencode({'next': request.get_full_path()})}")

@@ -2,11 +2,13 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from signin.views import confirming, microsoft, passwords, standin
+from signin.views import confirming, factors, microsoft, passwords, second_step, standin
 
 app_name = "signin"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("inloggen/", passwords.login, name="login"),
+    path("inloggen/code/", second_step.second_step, name="second_step"),
+    path("inloggen/herstelcode/", second_step.recovery, name="recovery"),
     path("inloggen/microsoft/", microsoft.sign_in, name="microsoft"),
     path("inloggen/microsoft/terug/", microsoft.back, name="microsoft_back"),
     path("inloggen/microsoft/mislukt/<str:told>/", microsoft.refused, name="microsoft_refused"),
@@ -19,5 +21,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("bevestigen/microsoft/", microsoft.confirm, name="confirm_microsoft"),
     path("kantoor/tenants/<uuid:id>/bevestigen/", microsoft.prove_tenant, name="prove_tenant"),
     path("demo/microsoft/", standin.choose, name="standin"),
+    path("profiel/twee-factor/", factors.factors, name="factors"),
+    path("profiel/twee-factor/app/", factors.add_app, name="add_app"),
+    path("profiel/twee-factor/herstelcodes/", factors.recovery_codes, name="recovery_codes"),
+    path("profiel/twee-factor/herstelcodes/opslaan/", factors.download_codes, name="download_codes"),
+    path("profiel/twee-factor/<uuid:id>/naam/", factors.rename_factor, name="rename_factor"),
+    path("profiel/twee-factor/<uuid:id>/verwijderen/", factors.remove_factor, name="remove_factor"),
     path("profiel/wachtwoord/", passwords.password, name="password"),
 ]

@@ -26,6 +26,7 @@ from invitations.models import Invitation
 from invitations.visits import Visit
 from loket.middleware import client_address
 from signin import devices, throttle
+from signin.factors import must_enrol
 from signin.throttle import Limit, Throttled
 from teams.access import public
 
@@ -119,6 +120,7 @@ def _context(request: HttpRequest, visit: Visit) -> dict[str, object]:
         "last": last,
         "paused": wait is not None,
         "paused_until": timezone.now() + wait if wait is not None and wait != timedelta.max else None,
+        "two_factor": must_enrol(invitation.user),
         "signed_in": request.user if isinstance(request.user, User) else None,
     }
 

@@ -19,7 +19,9 @@ from audit.actors import on_page
 from loket import sealing
 from loket.middleware import client_address
 from signin import actions, devices, microsoft, sessions, throttle
+from signin.factors import passing
 from signin.forms import ChangePasswordForm, ForgottenForm, LoginForm, ResetForm
+from signin.middleware import opens_before_factor, opens_while_enrolling
 from signin.models import PasswordReset
 from signin.throttle import Throttled
 from signin.visitors import stranger, wanted_page
@@ -59,6 +61,9 @@ def login(request: HttpRequest) -> HttpResponse:
 
 
 def _let_in(request: HttpRequest, user: User, target: str) -> HttpResponse:
+    if user.second_factor_at is not None:
+        passing.begin(request, user)
+        return redirect(f"{reverse('signin:second_step')}?{urlencode({'next': target})}")
     sessions.start(request, user)
     response = HttpResponseRedirect(target)
     devices.remember(response, user)
@@ -66,6 +71,8 @@ def _let_in(request: HttpRequest, user: User, target: str) -> HttpResponse:
 
 
 @public
+@opens_before_factor
+@opens_while_enrolling
 @_show_and_send
 @never_cache
 def logout(request: HttpRequest) -> HttpResponse:

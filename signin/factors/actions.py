@@ -1,0 +1,237 @@
+"""Enrolling, using and taking away second factors."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from loket import sealing
+from signin import throttle
+from signin.factors import letters, recovery, totp
+from signin.factors.totp import Offer
+from signin.models import AuthenticatorApp, RecoveryCode
+from signin.throttle import Limit
+from teams import rights
+from teams.rights import Right
+
+MOST_DEVICES = 10
+Device = AuthenticatorApp
+
+# By user: five at once, then one a minute, soon one in ten minutes, in the end one an hour. It never closes for good,
+# and whoever is kept waiting by a stranger with his password has his passkey and his recovery codes, which count apart.
+_CODES = (
+    Limit("second factor", burst=5, every=timedelta(minutes=1)),
+    Limit("second factor, an hour", burst=10, every=timedelta(minutes=10)),
+    Limit("second factor, a day", burst=20, every=timedelta(hours=1)),
+)
+# By user and network address: fifty bits are not guessed, so that no stranger may use up the tries of the owner.
+_RECOVERY = Limit("recovery code", burst=10, every=timedelta(minutes=1))
+
+
+class LastFactor(Exception):
+    """The last device cannot go while two-factor is required."""
+
+    def __str__(self) -> str:
+        return _("Two-factor is required for your account. First add another device, then remove this one.")
+
+
+class TooManyDevices(Exception):
+    """Somebody has as many devices as one person may have."""
+
+    def __str__(self) -> str:
+        return _("You have %(most)d devices already. First remove one that you no longer use.") % {"most": MOST_DEVICES}
+
+
+def devices_of(user: User) -> list[Device]:
+    """Return the devices of `user`, oldest first."""
+    return sorted(user.authenticator_apps.all(), key=lambda device: device.pk)
+
+
+def codes_left(user: User) -> int:
+    """Return how many recovery codes of `user` still work."""
+    return user.recovery_codes.filter(used_at=None).count()
+
+
+def try_code(user: User, code: str) -> AuthenticatorApp | None:
+    """Return the app of `user` that shows `code` now, or None; a code works once (RFC 6238, section 5.2).
+
+    Raises Throttled. Call it outside a transaction.
+    """
+    for limit in _CODES:
+        throttle.charge(limit, str(user.pk))
+    app = _use_code(user, code)
+    if app is not None:
+        for limit in _CODES:
+            throttle.forgive(limit, str(user.pk))
+    return app
+
+
+@transaction.atomic
+def _use_code(user: User, code: str) -> AuthenticatorApp | None:
+    for app in AuthenticatorApp.objects.select_for_update().filter(user=user).order_by("pk"):
+        step = totp.matching_step(_secret_of(app), code, after=app.last_step)
+        if step is not None:
+            app.last_step, app.last_used_at = step, timezone.now()
+            app.save(update_fields=["last_step", "last_used_at"])
+            return app
+    return None
+
+
+def _secret_of(app: AuthenticatorApp) -> bytes:
+    return sealing.unseal(bytes(app.sealed_secret), context=app.seal_context)
+
+
+def try_recovery_code(user: User, code: str, *, by: Actor) -> bool:
+    """Return whether `code` is an unused recovery code of `user`, and use it up. Raises Throttled."""
+    throttle.charge(_RECOVERY, f"{user.pk}:{throttle.network(by.address)}")
+    return _use_recovery_code(user, recovery.plain(code), by)
+
+
+@transaction.atomic
+def _use_recovery_code(user: User, plain: str, by: Actor) -> bool:
+    rows = list(RecoveryCode.objects.select_for_update().filter(user=user, used_at=None).order_by("pk"))
+    found = [row for row in rows if recovery.matches(row, plain)]
+    if not found:
+        return False
+    found[0].used_at = timezone.now()
+    found[0].save(update_fields=["used_at"])
+    letters.recovery_code_used(user, left=len(rows) - 1)
+    record(Verb.RECOVERY_CODE_USED, user, by=by, provider_id=user.provider_id)
+    return True
+
+
+@transaction.atomic
+def add_app(user: User, offer: Offer, *, name: str, code: str, by: Actor) -> AuthenticatorApp | None:
+    """Add the app that has the offered secret, as `code` proves; None when the code is wrong.
+
+    A form that is sent twice adds one app. Raises TooManyDevices.
+    """
+    user = _lock(user)
+    known = AuthenticatorApp.objects.filter(pk=offer.id, user=user).first()
+    if known is not None:
+        return known
+    step = totp.matching_step(offer.secret, code, after=0)
+    if step is None:
+        return None
+    app = AuthenticatorApp(pk=offer.id, provider=user.provider, user=user, name=name, last_step=step)
+    app.sealed_secret = sealing.seal(offer.secret, context=app.seal_context)
+    _added(user, app, by)
+    return app
+
+
+def _lock(user: User) -> User:
+    """Return `user` as stored, locked, so that two changes of his factors follow each other."""
+    locked: User = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=user.pk)
+    if not locked.is_website_user:
+        raise PermissionDenied(_("Only website users have a second factor here."))
+    return locked
+
+
+def _added(user: User, device: Device, by: Actor) -> None:
+    if by.user is None or by.user.pk != user.pk:
+        raise PermissionDenied(_("Nobody can set up two-factor for somebody else."))
+    if len(devices_of(user)) >= MOST_DEVICES:
+        raise TooManyDevices
+    device.save(force_insert=True)
+    if user.second_factor_at is None:
+        user.second_factor_at = timezone.now()
+        user.save(update_fields=["second_factor_at"])
+    letters.device_added(user, device.name)
+    record(Verb.FACTOR_ADDED, user, by=by, provider_id=user.provider_id, changes={"device": [None, device.name]})
+
+
+@transaction.atomic
+def rename(user: User, id: UUID, *, name: str, by: Actor) -> None:
+    """Give one's own device another name. Raises KeyError for an unknown device."""
+    device = own_device(_lock(user), id)
+    old, device.name = device.name, name
+    if old != name:
+        device.save(update_fields=["name"])
+        record(Verb.FACTOR_RENAMED, user, by=by, provider_id=user.provider_id, changes={"device": [old, name]})
+
+
+def own_device(user: User, id: UUID) -> Device:
+    """Return the device of `user` with that id. Raises KeyError."""
+    return {device.pk: device for device in devices_of(user)}[id]
+
+
+@transaction.atomic
+def remove(user: User, id: UUID, *, by: Actor) -> User:
+    """Take away one's own device and end every session; with the last one the recovery codes go as well.
+
+    Returns the user as stored. Raises KeyError for an unknown device, LastFactor while two-factor is required.
+    """
+    user = _lock(user)
+    device = own_device(user, id)
+    is_last = len(devices_of(user)) == 1
+    if is_last and rights.two_factor_rules(user):
+        raise LastFactor
+    device.delete()
+    _end_sessions(user, without_factor=is_last)
+    letters.device_removed(user, device.name)
+    record(Verb.FACTOR_REMOVED, user, by=by, provider_id=user.provider_id, changes={"device": [device.name, None]})
+    return user
+
+
+def _end_sessions(user: User, *, without_factor: bool) -> None:
+    user.session_version += 1
+    if without_factor:
+        user.recovery_codes.all().delete()
+        user.second_factor_at = None
+    user.save(update_fields=["session_version", "second_factor_at"])
+
+
+@transaction.atomic
+def reset(user: User, *, reason: str, by: Actor) -> bool:
+    """Take every device and recovery code of somebody away and end his sessions; False when he had none.
+
+    Whether he must have a factor does not change: at the next login he sets one up. The caller has made sure that an
+    administrator proved a moment ago with his own factor who he is. Raises PermissionDenied on oneself or over
+    somebody with more rights.
+    """
+    rights.require(by, Right.MANAGE_USERS)
+    rights.require_authority_over(by, user)
+    user = _lock(user)
+    if user.second_factor_at is None:
+        return False
+    names = [device.name for device in devices_of(user)]
+    user.authenticator_apps.all().delete()
+    _end_sessions(user, without_factor=True)
+    letters.factors_reset(user)
+    changes = {"device": [", ".join(names), None]}
+    record(Verb.FACTORS_RESET, user, by=by, provider_id=user.provider_id, changes=changes, reason=reason)
+    return True
+
+
+@transaction.atomic
+def make_recovery_codes(user: User, *, by: Actor) -> list[str]:
+    """Give `user` ten new recovery codes, which is the only time they can be read; the old ones stop working.
+
+    Raises PermissionDenied for somebody else's, or without a device.
+    """
+    user = _lock(user)
+    if by.user is None or by.user.pk != user.pk or user.second_factor_at is None:
+        raise PermissionDenied(_("Recovery codes belong to your own second factor. First add a device."))
+    codes = recovery.new()
+    user.recovery_codes.all().delete()
+    RecoveryCode.objects.bulk_create(_rows(user, codes))
+    letters.recovery_codes_made(user)
+    record(Verb.RECOVERY_CODES_MADE, user, by=by, provider_id=user.provider_id)
+    return codes
+
+
+def _rows(user: User, codes: Iterable[str]) -> list[RecoveryCode]:
+    rows = []
+    for code in codes:
+        row = RecoveryCode(provider=user.provider, user=user)
+        row.code_hash = recovery.hashed(row, recovery.plain(code))
+        rows.append(row)
+    return rows

@@ -1,0 +1,75 @@
+"""Mails about second factors, in Dutch as every mail about an account."""
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.letters import write
+from accounts.models import User
+
+
+def _was_it_you() -> str:
+    return _("Was it not you? Tell an administrator of your office at once, and choose a new password at %(url)s") % {
+        "url": settings.LOKET_URL + reverse("signin:forgotten")
+    }
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def device_added(user: User, name: str) -> None:
+    """Tell somebody that a device was added."""
+    lines = [
+        _("A device for two-factor was added to your account for Loket of %(office)s: %(device)s.")
+        % {"office": user.provider.name, "device": name},
+        _was_it_you(),
+    ]
+    write(user, kind="factor_added", subject=_("A device for two-factor was added"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def device_removed(user: User, name: str) -> None:
+    """Tell somebody that a device was removed."""
+    lines = [
+        _("A device for two-factor was removed from your account for Loket of %(office)s: %(device)s.")
+        % {"office": user.provider.name, "device": name},
+        _was_it_you(),
+    ]
+    write(user, kind="factor_removed", subject=_("A device for two-factor was removed"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def factors_reset(user: User) -> None:
+    """Tell somebody that an administrator took the devices away."""
+    lines = [
+        _("An administrator removed your devices and recovery codes for two-factor for Loket of %(office)s.")
+        % {"office": user.provider.name},
+        _("You are logged out everywhere. Log in with your password; if two-factor is required you set it up again."),
+        settings.LOKET_URL + reverse("signin:login"),
+        _("Did you not ask for this? Tell an administrator of your office at once."),
+    ]
+    write(user, kind="factors_reset", subject=_("Your two-factor was reset"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def recovery_codes_made(user: User) -> None:
+    """Tell somebody that there are new recovery codes."""
+    lines = [
+        _("New recovery codes were made for your account for Loket of %(office)s. Older ones no longer work.")
+        % {"office": user.provider.name},
+        _was_it_you(),
+    ]
+    write(user, kind="recovery_codes_made", subject=_("New recovery codes were made"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def recovery_code_used(user: User, *, left: int) -> None:
+    """Tell somebody that a recovery code was used, and how many are left."""
+    count = ngettext("%(left)d recovery code is left.", "%(left)d recovery codes are left.", left) % {"left": left}
+    lines = [
+        _("A recovery code was used to log in to your account for Loket of %(office)s.")
+        % {"office": user.provider.name},
+        count,
+        _was_it_you(),
+    ]
+    write(user, kind="recovery_code_used", subject=_("A recovery code was used"), lines=lines)

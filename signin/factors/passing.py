@@ -1,0 +1,61 @@
+"""What a browser session says about the second factor: still to be passed, or passed and how."""
+
+import time
+from enum import StrEnum
+
+from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
+
+from accounts.models import User
+
+MINUTES = 10
+_HALF, _PASSED = "half_signed_in", "second_factor"
+
+
+class Factor(StrEnum):
+    """How somebody passed."""
+
+    APP = "app"
+    PASSKEY = "passkey"
+    RECOVERY_CODE = "recovery_code"
+
+
+def begin(request: HttpRequest, user: User) -> None:
+    """Note that `user` has proved his password and nothing else: for ten minutes he may show a second factor.
+
+    Nobody is signed in by this. A password that changes, a reset and a block undo it.
+    """
+    request.session.flush()
+    request.session[_HALF] = [str(user.pk), user.get_session_auth_hash(), int(time.time())]
+
+
+def awaited(request: HttpRequest) -> User | None:
+    """Return who has still to show a second factor in this browser: half signed in, or in without it."""
+    user = request.user if isinstance(request.user, User) else _half_signed_in(request)
+    if user is None or user.second_factor_at is None or not user.is_website_user:
+        return None
+    return None if is_passed(request) else user
+
+
+def _half_signed_in(request: HttpRequest) -> User | None:
+    if not (kept := request.session.get(_HALF)):
+        return None
+    user_id, auth_hash, began_at = kept
+    user: User | None = User.objects.select_related("provider").filter(pk=user_id).first()
+    in_time = 0 <= time.time() - began_at < MINUTES * 60
+    if user is None or not in_time or not user.may_sign_in:
+        return None
+    return user if constant_time_compare(auth_hash, user.get_session_auth_hash()) else None
+
+
+def settle(request: HttpRequest, factor: Factor | None) -> None:
+    """Note how the person of this session passed, None for not; he is no longer half signed in."""
+    request.session.pop(_HALF, None)
+    request.session.pop(_PASSED, None)
+    if factor is not None:
+        request.session[_PASSED] = factor.value
+
+
+def is_passed(request: HttpRequest) -> bool:
+    """Return whether the person who is signed in here passed a second factor in this session."""
+    return _PASSED in request.session

@@ -1,0 +1,56 @@
+"""The one place that asks for second factors: whoever misses one gets through a few doors only, on every path."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from accounts.models import User
+from signin.factors import must_enrol, passing
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def opens_before_factor(view: View) -> View:
+    """Mark a page that somebody may open who has a second factor and has not shown it in this session."""
+    view.opens_before_factor = True  # type: ignore[attr-defined]
+    return view
+
+
+def opens_while_enrolling(view: View) -> View:
+    """Mark a page that somebody may open who must have a second factor and has none."""
+    view.opens_while_enrolling = True  # type: ignore[attr-defined]
+    return view
+
+
+class SecondFactorMiddleware:
+    """Send whoever misses a second factor to where he shows it or sets it up, from every page that is not marked."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        """Return the redirect, or None for somebody who misses nothing."""
+        user = request.user
+        if not isinstance(user, User) or not user.is_website_user:
+            return None
+        if user.second_factor_at is not None:
+            is_open = passing.is_passed(request) or hasattr(view, "opens_before_factor")
+            return None if is_open else _away(request, "signin:second_step")
+        if must_enrol(user) and not hasattr(view, "opens_while_enrolling"):
+            return _away(request, "signin:factors")
+        return None
+
+
+def _away(request: HttpRequest, name: str) -> HttpResponse:
+    """Return the redirect to the page called `name`, which goes on to the page that was asked for."""
+    query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+    return HttpResponseRedirect(f"{reverse(name)}?{query}".rstrip("?"))

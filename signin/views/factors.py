@@ -1,0 +1,200 @@
+"""One's own second factors: the list, adding an app, names, removing, recovery codes."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.models import User
+from audit.actors import on_page
+from signin.factors import actions, must_enrol, passing, recovery
+from signin.factors.actions import Device, LastFactor, TooManyDevices
+from signin.factors.forms import AppForm, NameForm
+from signin.factors.passing import Factor
+from signin.middleware import opens_while_enrolling
+from signin.recent import recently_confirmed
+from signin.visitors import wanted_page
+from teams import rights
+from teams.access import OfficeRequest, signed_in
+
+_show_and_send = require_http_methods(["GET", "HEAD", "POST"])
+_NEW = 3600  # seconds after accepting during which enrolling is shown as a step of it
+
+
+def of_website_user(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Answer 404 to the kinds that have no second factor here."""
+
+    @wraps(view)
+    def wrapper(request: OfficeRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_website_user:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return wrapper
+
+
+def context(request: OfficeRequest, **more: object) -> dict[str, object]:
+    """Return what every page here needs: its frame, where to go afterwards, and the office's name."""
+    user, target = request.user, wanted_page(request)
+    enrolling = must_enrol(user)
+    accepted_at = user.accepted_at or timezone.now()
+    return {
+        "layout": "standalone.html" if enrolling else "base.html",
+        "enrolling": enrolling,
+        "accepting": enrolling and (timezone.now() - accepted_at).total_seconds() < _NEW,
+        "office_name": user.provider.name,
+        "next": target,
+        "query": urlencode({"next": target}),
+        **more,
+    }
+
+
+@signed_in
+@opens_while_enrolling
+@require_safe
+@never_cache
+@of_website_user
+def factors(request: OfficeRequest) -> HttpResponse:
+    """Show one's devices and recovery codes, or what to choose from for who has to begin."""
+    user = request.user
+    page = context(
+        request,
+        devices=actions.devices_of(user),
+        codes_left=actions.codes_left(user),
+        rules=rights.two_factor_rules(user),
+        most=actions.MOST_DEVICES,
+    )
+    return render(request, "signin/factors/factors.html", page)
+
+
+@signed_in
+@opens_while_enrolling
+@_show_and_send
+@never_cache
+@of_website_user
+@recently_confirmed
+def add_app(request: OfficeRequest) -> HttpResponse:
+    """Show a new secret as a picture and as text, and ask for the code that the app makes of it."""
+    user = request.user
+    form = AppForm(request.POST or None, user=user)
+    if form.is_valid():
+        name, code = form.cleaned_data["name"], form.cleaned_data["code"]
+        try:
+            if actions.add_app(user, form.offered, name=name, code=code, by=on_page(request, user)):
+                return HttpResponseRedirect(enrolled(request, Factor.APP))
+            form.add_error("code", ValidationError(_("This is not the code that your app shows now."), code="wrong"))
+        except TooManyDevices as error:
+            form.add_error(None, ValidationError(str(error), code="too_many"))
+    page = context(request, form=form, picture=form.offered.picture(user), secret=form.offered.text)
+    return render(request, "signin/factors/add_app.html", page)
+
+
+def enrolled(request: OfficeRequest, factor: Factor) -> str:
+    """Note that the person of this session has just shown a new device; return where to go on."""
+    if not passing.is_passed(request):
+        passing.settle(request, factor)
+        request.session.cycle_key()
+    messages.success(request, _("The device has been added."))
+    target = wanted_page(request)
+    if actions.codes_left(request.user):
+        return reverse("signin:factors") if target == reverse("home") else target
+    return f"{reverse('signin:recovery_codes')}?{urlencode({'next': target})}"
+
+
+def _own_device(request: OfficeRequest, id: UUID) -> Device:
+    try:
+        return actions.own_device(request.user, id)
+    except KeyError:
+        raise Http404 from None
+
+
+@signed_in
+@_show_and_send
+@never_cache
+@of_website_user
+def rename_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Give a device another name."""
+    device = _own_device(request, id)
+    form = NameForm(request.POST or None, initial={"name": device.name})
+    if form.is_valid():
+        actions.rename(request.user, id, name=form.cleaned_data["name"], by=on_page(request, request.user))
+        messages.success(request, _("The name has been saved."))
+        return redirect("signin:factors")
+    return render(request, "signin/factors/rename.html", context(request, form=form, device=device))
+
+
+@signed_in
+@_show_and_send
+@never_cache
+@of_website_user
+@recently_confirmed
+def remove_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Ask whether a device is to go, and take it away."""
+    device = _own_device(request, id)
+    error = ""
+    if request.method == "POST":
+        try:
+            user = actions.remove(request.user, id, by=on_page(request, request.user))
+        except LastFactor as fault:
+            error = str(fault)
+        else:
+            _stay(request, user)
+            messages.success(request, _("The device has been removed. You are logged out everywhere else."))
+            return redirect("signin:factors")
+    is_last = len(actions.devices_of(request.user)) == 1
+    return render(request, "signin/factors/remove.html", context(request, device=device, is_last=is_last, error=error))
+
+
+def _stay(request: OfficeRequest, user: User) -> None:
+    """Keep this session, alone of all, going."""
+    update_session_auth_hash(request, user)
+    if user.second_factor_at is None:
+        passing.settle(request, None)
+
+
+@signed_in
+@_show_and_send
+@never_cache
+@of_website_user
+@recently_confirmed
+def recovery_codes(request: OfficeRequest) -> HttpResponse:
+    """Say what recovery codes are for; make ten and show them this once."""
+    user = request.user
+    if user.second_factor_at is None:
+        return redirect("signin:factors")
+    if request.method != "POST":
+        left = actions.codes_left(user)
+        return render(request, "signin/factors/recovery_codes.html", context(request, codes_left=left))
+    codes = actions.make_recovery_codes(user, by=on_page(request, user))
+    page = context(request, codes=codes, sealed=recovery.sealed_for(user, codes))
+    return render(request, "signin/factors/recovery_codes_shown.html", page)
+
+
+@signed_in
+@require_POST
+@never_cache
+@of_website_user
+def download_codes(request: OfficeRequest) -> HttpResponse:
+    """Give the codes of the page that shows them as a text file."""
+    codes = recovery.opened(request.POST.get("codes", ""), request.user)
+    if codes is None:
+        raise PermissionDenied(_("These are not your recovery codes. Make new ones."))
+    heading = _("Recovery codes for Loket of %(office)s, username %(username)s. Each works once.") % {
+        "office": request.user.provider.name,
+        "username": request.user.username,
+    }
+    response = HttpResponse("\r\n".join([heading, "", *codes, ""]), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="loket-herstelcodes.txt"'
+    return response

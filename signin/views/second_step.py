@@ -1,0 +1,113 @@
+"""The second step of logging in: a code, a passkey or a recovery code after the password."""
+
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import User
+from audit.actors import on_page
+from signin import devices, sessions
+from signin.actions import record_refusal
+from signin.factors import actions, passing
+from signin.factors.forms import CodeForm, RecoveryForm
+from signin.factors.passing import Factor
+from signin.middleware import opens_before_factor
+from signin.throttle import Throttled
+from signin.visitors import wanted_page
+from teams.access import public
+
+_show_and_send = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@public
+@opens_before_factor
+@_show_and_send
+@never_cache
+def second_step(request: HttpRequest) -> HttpResponse:
+    """Ask for the code of the authenticator app."""
+    if (user := passing.awaited(request)) is None:
+        return _start_again(request)
+    form, status = CodeForm(request.POST or None), 200
+    if form.is_valid():
+        try:
+            if actions.try_code(user, form.cleaned_data["code"]):
+                return let_in(request, user, Factor.APP)
+            _refuse(request, user, form, _("This is not the code that your app shows now."))
+        except Throttled as error:
+            form.add_error("code", ValidationError(str(error), code="throttled"))
+            status = 429
+    return render(request, "signin/factors/second_step.html", _context(request, user, form), status=status)
+
+
+@public
+@opens_before_factor
+@_show_and_send
+@never_cache
+def recovery(request: HttpRequest) -> HttpResponse:
+    """Ask for a recovery code instead."""
+    if (user := passing.awaited(request)) is None:
+        return _start_again(request)
+    form, status = RecoveryForm(request.POST or None), 200
+    if form.is_valid():
+        try:
+            if actions.try_recovery_code(user, form.cleaned_data["code"], by=on_page(request, user)):
+                return _recovered(request, user)
+            _refuse(request, user, form, _("This is not one of your recovery codes that still work."))
+        except Throttled as error:
+            form.add_error("code", ValidationError(str(error), code="throttled"))
+            status = 429
+    return render(request, "signin/factors/recovery.html", _context(request, user, form), status=status)
+
+
+def let_in(request: HttpRequest, user: User, factor: Factor) -> HttpResponse:
+    """Open the session of `user`, who passed with `factor`, and go on to the page that was wanted."""
+    target = wanted_page(request)
+    sessions.start(request, user, factor=factor)
+    response = HttpResponseRedirect(target)
+    devices.remember(response, user)
+    return response
+
+
+def _recovered(request: HttpRequest, user: User) -> HttpResponse:
+    response = let_in(request, user, Factor.RECOVERY_CODE)
+    left = actions.codes_left(user)
+    text = ngettext(
+        "You used a recovery code; %(left)d is left. Have you lost a device? Remove it under Profile, Two-factor.",
+        "You used a recovery code; %(left)d are left. Have you lost a device? Remove it under Profile, Two-factor.",
+        left,
+    )
+    messages.warning(request, text % {"left": left})
+    return response
+
+
+def _refuse(request: HttpRequest, user: User, form: Form, text: str) -> None:
+    record_refusal(user, "wrong_code", by=on_page(request, user))
+    form.add_error("code", ValidationError(text, code="wrong"))
+
+
+def _start_again(request: HttpRequest) -> HttpResponse:
+    """Send whoever waited too long, or is in already, to the login page, which knows what to do with both."""
+    if not isinstance(request.user, User):
+        messages.info(request, _("Log in once more: this took too long, or was finished elsewhere."))
+    return redirect(f"{reverse('signin:login')}?{urlencode({'next': wanted_page(request)})}")
+
+
+def _context(request: HttpRequest, user: User, form: Form) -> dict[str, object]:
+    target = wanted_page(request)
+    return {
+        "form": form,
+        "next": target,
+        "query": urlencode({"next": target}),
+        "office_name": user.provider.name,
+        "person": user,
+        "has_app": user.authenticator_apps.exists(),
+    }

@@ -1,0 +1,269 @@
+"""One's own second factors: the rules behind the pages."""
+
+from datetime import timedelta
+from unittest.mock import patch
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import LoginMethod, Provider, User
+from audit.models import Event
+from outbox.models import Message
+from signin import factors
+from signin.factors import actions, recovery, totp
+from signin.factors.actions import LastFactor, TooManyDevices
+from signin.factors.totp import Offer
+from signin.models import AuthenticatorApp, RecoveryCode
+from signin.throttle import Throttled
+from teams import rights
+from teams.models import Team, TeamMember
+from teams.rights import Right
+from tests.factors import code_at, code_now, give_app, secret_of, wrong
+from tests.people import actor, make_user
+
+pytestmark = pytest.mark.django_db
+RFC = b"12345678901234567890"
+VECTORS = {
+    59: "94287082",
+    1111111109: "07081804",
+    1111111111: "14050471",
+    1234567890: "89005924",
+    2000000000: "69279037",
+}
+
+
+@pytest.mark.parametrize(("moment", "code"), VECTORS.items())
+def test_codes_are_those_of_the_standard(moment: int, code: str) -> None:
+    assert code_at(RFC, moment, digits=8) == code
+    with time_machine.travel(moment, tick=False):
+        assert totp.matching_step(RFC, code[2:], after=0) == moment // 30
+
+
+@pytest.mark.parametrize(("steps", "works"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
+def test_a_clock_may_be_off_by_one_step(bob: User, steps: int, works: bool) -> None:
+    secret = give_app(bob)
+    with time_machine.travel(timezone.now(), tick=False):
+        assert bool(actions.try_code(bob, code_now(secret, steps))) is works
+
+
+def test_a_code_works_once_and_none_before_it_works_any_more(bob: User) -> None:
+    secret = give_app(bob)
+    with time_machine.travel(timezone.now(), tick=False):
+        assert actions.try_code(bob, code_now(secret))
+        assert not actions.try_code(bob, code_now(secret))
+        assert not actions.try_code(bob, code_now(secret, -1))
+        assert actions.try_code(bob, code_now(secret, 1))
+
+
+def test_the_code_that_enrolled_a_device_does_not_sign_in(bob: User) -> None:
+    offer = Offer.new()
+    with time_machine.travel(timezone.now(), tick=False):
+        actions.add_app(bob, offer, name="x", code=code_now(offer.secret), by=actor(bob))
+        assert not actions.try_code(bob, code_now(offer.secret))
+
+
+def test_a_code_of_somebody_elses_device_does_not_work(alice: User, bob: User) -> None:
+    give_app(bob)
+    assert not actions.try_code(bob, code_now(give_app(alice)))
+
+
+def test_each_of_several_devices_works(bob: User) -> None:
+    first, second = give_app(bob, "Telefoon"), give_app(bob, "Tablet")
+    assert actions.try_code(bob, code_now(second)).name == "Tablet"
+    assert actions.try_code(bob, code_now(first)).name == "Telefoon"
+    assert [device.name for device in actions.devices_of(bob)] == ["Telefoon", "Tablet"]
+
+
+def guess(user: User, secret: bytes) -> timedelta | None:
+    """Type a wrong code; return how long the next try has to wait when this one was not even looked at."""
+    try:
+        assert not actions.try_code(user, wrong(code_now(secret)))
+    except Throttled as error:
+        return error.wait
+    return None
+
+
+def test_guessing_on_gets_ever_longer_pauses_and_locks_nobody_out(bob: User) -> None:
+    secret = give_app(bob)
+    codes = actions.make_recovery_codes(bob, by=actor(bob))
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        assert [guess(bob, secret) is None for _try in range(7)] == [True] * 5 + [False] * 2
+        taken = 5
+        for _try in range(700):  # three hours
+            clock.shift(timedelta(seconds=15))
+            taken += guess(bob, secret) is None
+        assert 10 < taken < 25
+        wait = None
+        while wait is None:
+            wait = guess(bob, secret)
+        assert timedelta(0) < wait <= timedelta(hours=1)
+        assert actions.try_recovery_code(bob, codes[0], by=actor(bob))
+        clock.shift(timedelta(hours=1))
+        assert actions.try_code(bob, code_now(secret))
+        assert guess(bob, secret) is None  # a right code gives every try back
+
+
+def test_the_secret_is_sealed_and_bound_to_its_row(alice: User, bob: User) -> None:
+    secret = give_app(bob)
+    app = AuthenticatorApp.objects.get()
+    assert secret not in bytes(app.sealed_secret)
+    assert secret_of(app) == secret
+    give_app(alice)
+    AuthenticatorApp.objects.filter(user=alice).update(sealed_secret=app.sealed_secret)
+    with pytest.raises(actions.sealing.Unreadable):
+        actions.try_code(alice, code_now(secret))
+
+
+def test_an_offer_works_for_its_own_person_within_the_hour(alice: User, bob: User) -> None:
+    offer = Offer.new()
+    sealed = offer.sealed_for(bob)
+    assert Offer.opened(sealed, bob) == offer
+    assert Offer.opened(sealed, alice) is None
+    for broken in ("", "x", "é", sealed[:-4], "AAAA" + sealed[4:]):
+        assert Offer.opened(broken, bob) is None
+    with time_machine.travel(timezone.now() + timedelta(hours=1, seconds=1)):
+        assert Offer.opened(sealed, bob) is None
+
+
+def test_the_address_in_the_picture_says_whose_it_is(bob: User) -> None:
+    offer = Offer.new()
+    assert offer.address(bob).startswith("otpauth://totp/Loket%3Abob?secret=")
+    picture = offer.picture(bob)
+    assert picture.startswith("<svg")
+    assert "style" not in picture
+
+
+def test_adding_leaves_an_event_and_a_mail_without_the_secret(bob: User) -> None:
+    give_app(bob, "Telefoon")
+    event = Event.objects.get(verb="factor_added")
+    assert (event.target_id, event.changes) == (bob.pk, {"device": [None, "Telefoon"]})
+    assert Message.objects.get().kind == "factor_added"
+    assert bob.second_factor_at is not None
+
+
+def test_the_same_offer_twice_is_one_device_and_two_tabs_make_two(bob: User) -> None:
+    first, second = Offer.new(), Offer.new()
+    for offer in (first, first, second):
+        assert actions.add_app(bob, offer, name="x", code=code_now(offer.secret), by=actor(bob))
+    assert AuthenticatorApp.objects.count() == 2
+    assert Event.objects.filter(verb="factor_added").count() == 2
+
+
+def test_a_wrong_code_adds_nothing(bob: User) -> None:
+    offer = Offer.new()
+    assert actions.add_app(bob, offer, name="x", code=wrong(code_now(offer.secret)), by=actor(bob)) is None
+    assert not AuthenticatorApp.objects.exists()
+    bob.refresh_from_db()
+    assert bob.second_factor_at is None
+
+
+def test_nobody_enrols_for_somebody_else_and_no_other_kind_enrols(alice: User, bob: User, office: Provider) -> None:
+    service = make_user(office, username="s", login_method=LoginMethod.SSO_WEBSERVICE)
+    for user, by in ((bob, alice), (service, service)):
+        offer = Offer.new()
+        with pytest.raises(PermissionDenied):
+            actions.add_app(user, offer, name="x", code=code_now(offer.secret), by=actor(by))
+        with pytest.raises(PermissionDenied):
+            actions.make_recovery_codes(user, by=actor(by))
+    assert not AuthenticatorApp.objects.exists()
+
+
+def test_there_is_a_limit_to_devices(bob: User) -> None:
+    for _device in range(actions.MOST_DEVICES):
+        give_app(bob)
+    with pytest.raises(TooManyDevices):
+        give_app(bob)
+
+
+def test_removing_the_last_device_takes_the_codes_along_and_ends_sessions(bob: User) -> None:
+    give_app(bob)
+    actions.make_recovery_codes(bob, by=actor(bob))
+    version = bob.session_version
+    user = actions.remove(bob, AuthenticatorApp.objects.get().pk, by=actor(bob))
+    assert (user.second_factor_at, user.session_version) == (None, version + 1)
+    assert not RecoveryCode.objects.exists()
+    assert Event.objects.filter(verb="factor_removed").count() == 1
+
+
+def test_the_last_device_stays_while_it_is_required(bob: User, office: Provider) -> None:
+    give_app(bob)
+    give_app(bob)
+    team = Team.objects.create(provider=office, name="Salaris", two_factor_required=True)
+    TeamMember.objects.create(provider=office, team=team, user=bob)
+    first, second = AuthenticatorApp.objects.order_by("pk")
+    actions.remove(bob, first.pk, by=actor(bob))
+    with pytest.raises(LastFactor):
+        actions.remove(bob, second.pk, by=actor(bob))
+    with pytest.raises(KeyError):
+        actions.remove(bob, uuid4(), by=actor(bob))
+
+
+def test_recovery_codes_work_once_however_they_are_typed(bob: User, alice: User) -> None:
+    give_app(bob)
+    give_app(alice)
+    codes = actions.make_recovery_codes(bob, by=actor(bob))
+    assert len(set(codes)) == recovery.HOW_MANY
+    assert not actions.try_recovery_code(alice, codes[0], by=actor(alice))
+    assert actions.try_recovery_code(bob, f" {codes[0].upper().replace('-', ' ')} ", by=actor(bob))
+    assert not actions.try_recovery_code(bob, codes[0], by=actor(bob))
+    assert actions.codes_left(bob) == recovery.HOW_MANY - 1
+    assert Event.objects.filter(verb="recovery_code_used").count() == 1
+    actions.make_recovery_codes(bob, by=actor(bob))
+    assert not actions.try_recovery_code(bob, codes[1], by=actor(bob))
+    assert actions.codes_left(bob) == recovery.HOW_MANY
+
+
+def test_recovery_codes_lie_nowhere_readable(bob: User) -> None:
+    give_app(bob)
+    codes = actions.make_recovery_codes(bob, by=actor(bob))
+    with connection.cursor() as cursor:
+        for table in ("signin_recoverycode", "audit_event", "outbox_message", "django_session"):
+            cursor.execute(f"SELECT count(*) FROM {table} t WHERE t::text ~ %s", ["|".join(codes)])
+            assert cursor.fetchone() == (0,), table
+
+
+def test_guessing_at_recovery_codes_is_slowed_by_network_address_only(bob: User) -> None:
+    give_app(bob)
+    codes = actions.make_recovery_codes(bob, by=actor(bob))
+    elsewhere, here = actor(bob).__class__("page", "x", bob, "192.0.2.1"), actor(bob)
+    for _guess in range(10):
+        actions.try_recovery_code(bob, "00000-00000", by=elsewhere)
+    with pytest.raises(Throttled):
+        actions.try_recovery_code(bob, codes[0], by=elsewhere)
+    assert actions.try_recovery_code(bob, codes[0], by=here)
+
+
+@pytest.mark.parametrize("by_team", [False, True])
+def test_whoever_must_and_has_not_has_no_rights_until_he_has(office: Provider, by_team: bool) -> None:
+    user = make_user(office, Right.VIEW_USERS, username="x", two_factor_required=not by_team)
+    if by_team:
+        team = Team.objects.create(provider=office, name="Salaris", two_factor_required=True)
+        TeamMember.objects.create(provider=office, team=team, user=user)
+    assert factors.must_enrol(user)
+    assert not rights.may(user, Right.VIEW_USERS)
+    give_app(user)
+    assert not factors.must_enrol(user)
+    assert rights.may(user, Right.VIEW_USERS)
+
+
+def test_other_kinds_and_those_whom_no_rule_asks_need_none(office: Provider, bob: User) -> None:
+    assert not factors.must_enrol(bob)
+    service = make_user(office, username="s", login_method=LoginMethod.SSO_WEBSERVICE)
+    team = Team.objects.create(provider=office, name="Salaris", two_factor_required=True)
+    TeamMember.objects.create(provider=office, team=team, user=service)
+    assert not factors.must_enrol(service)
+    for user in factors.with_duty(User.objects.all()):
+        assert not user.factor_missing
+
+
+def test_a_code_is_not_compared_when_the_throttle_says_no(bob: User) -> None:
+    secret = give_app(bob)
+    for _guess in range(5):
+        actions.try_code(bob, wrong(code_now(secret)))
+    with patch("signin.factors.totp.matching_step") as compared, pytest.raises(Throttled):
+        actions.try_code(bob, code_now(secret))
+    assert not compared.called

@@ -1,0 +1,247 @@
+"""The second step of logging in, and the middleware that asks for it."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+import accounts.actions
+from accounts.models import Provider, User
+from audit.models import Event
+from loket import sealing
+from signin.factors import actions
+from signin.models import AuthenticatorApp, PasswordReset
+from teams.rights import Right
+from tests.factors import code_now, give_app, half_in, signed_in, wrong
+from tests.people import PASSWORD, actor, make_user
+
+pytestmark = pytest.mark.django_db
+URL, RECOVERY = "/inloggen/code/", "/inloggen/herstelcode/"
+
+
+@pytest.fixture
+def secret(bob: User) -> bytes:
+    return give_app(bob)
+
+
+def is_in(client: Client) -> bool:
+    return client.get(reverse("accounts:profile")).status_code == 200
+
+
+def test_a_password_alone_opens_nothing(bob: User, secret: bytes) -> None:
+    client = half_in(bob)
+    assert client.get("/profiel/")["Location"] == "/inloggen/?next=%2Fprofiel%2F"
+    assert not Event.objects.filter(verb="signed_in").exists()
+    bob.refresh_from_db()
+    assert bob.last_login is None
+
+
+def test_the_code_opens_the_door_and_goes_on_to_the_page(client: Client, bob: User, secret: bytes) -> None:
+    response = client.post("/inloggen/", {"username": "bob", "password": PASSWORD, "next": "/profiel/"})
+    assert response["Location"] == f"{URL}?next=%2Fprofiel%2F"
+    key = client.session.session_key
+    assert client.get(response["Location"]).context["next"] == "/profiel/"
+    response = client.post(URL, {"code": code_now(secret), "next": "/profiel/"})
+    assert response["Location"] == "/profiel/"
+    assert is_in(client)
+    assert client.session.session_key != key
+    assert not Session.objects.filter(pk=key).exists()
+    assert Event.objects.filter(verb="signed_in", target_id=bob.pk).count() == 1
+
+
+def test_a_wrong_code_is_recorded_and_lets_nobody_in(bob: User, secret: bytes) -> None:
+    client = half_in(bob)
+    response = client.post(URL, {"code": wrong(code_now(secret))})
+    assert [error.code for error in response.context["form"].errors.as_data()["code"]] == ["wrong"]
+    assert Event.objects.get(verb="sign_in_refused").reason == "wrong_code"
+    assert not is_in(client)
+
+
+def test_a_spent_code_lets_nobody_in(bob: User, secret: bytes) -> None:
+    code = code_now(secret)
+    assert half_in(bob).post(URL, {"code": code}).status_code == 302
+    assert half_in(bob).post(URL, {"code": code}).status_code == 200
+
+
+def test_it_is_throttled_and_a_recovery_code_still_works(bob: User, secret: bytes) -> None:
+    codes = actions.make_recovery_codes(bob, by=actor(bob))
+    client = half_in(bob)
+    for _guess in range(5):
+        assert client.post(URL, {"code": wrong(code_now(secret))}).status_code == 200
+    response = client.post(URL, {"code": code_now(secret)})
+    assert response.status_code == 429
+    assert client.post(RECOVERY, {"code": "00000-00000"}).status_code == 200
+    assert client.post(RECOVERY, {"code": codes[0]}).status_code == 302
+    assert is_in(client)
+    assert half_in(bob).post(RECOVERY, {"code": codes[0]}).status_code == 200
+
+
+def test_guessing_at_recovery_codes_is_throttled(bob: User, secret: bytes) -> None:
+    client = half_in(bob)
+    for _guess in range(10):
+        assert client.post(RECOVERY, {"code": "00000-00000"}).status_code == 200
+    assert client.post(RECOVERY, {"code": "00000-00000"}).status_code == 429
+
+
+@pytest.mark.parametrize("url", [URL, RECOVERY])
+def test_ten_minutes_are_enough(bob: User, secret: bytes, url: str) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        client = half_in(bob)
+        clock.shift(timedelta(minutes=10) - timedelta(seconds=1))
+        assert client.get(url).status_code == 200
+        clock.shift(1)
+        assert client.get(url)["Location"] == "/inloggen/?next=%2F"
+        assert client.post(url, {"code": code_now(secret)})["Location"] == "/inloggen/?next=%2F"
+        assert not is_in(client)
+
+
+def test_strangers_begin_at_the_beginning(client: Client, alices: Client) -> None:
+    assert client.get(URL)["Location"] == "/inloggen/?next=%2F"
+    assert alices.get(URL)["Location"] == "/inloggen/?next=%2F"
+    assert alices.get(URL, follow=True).redirect_chain[-1][0] == "/"
+
+
+def test_a_block_a_reset_and_a_new_password_undo_the_first_step(alice: User, bob: User, secret: bytes) -> None:
+    undo = [
+        lambda: accounts.actions.block(bob, by=actor(alice)),
+        lambda: actions.reset(bob, reason="x", by=actor(alice)),
+        lambda: User.objects.filter(pk=bob.pk).update(password=make_user(bob.provider, username="y").password + "x"),
+    ]
+    for step in undo:
+        client = half_in(bob)
+        step()
+        assert client.post(URL, {"code": code_now(secret)})["Location"].startswith("/inloggen/?")
+        User.objects.filter(pk=bob.pk).update(blocked_at=None, password=bob.password)
+        if not AuthenticatorApp.objects.exists():
+            secret = give_app(bob)
+
+
+def test_a_new_password_skips_no_factor(client: Client, bob: User, secret: bytes) -> None:
+    token = sealing.new_token()
+    PasswordReset.objects.create(
+        provider=bob.provider,
+        user=bob,
+        token_hash=sealing.token_hash(token),
+        expires_at=timezone.now() + timedelta(minutes=9),
+    )
+    client.get(reverse("signin:reset_enter", args=[token]))
+    form = client.get(reverse("signin:reset")).context["form"]
+    chosen = "Korenbloem!17"
+    data = {"reset": form["reset"].value(), "password": chosen, "password_again": chosen}
+    assert client.post(reverse("signin:reset"), data)["Location"] == "/inloggen/"
+    assert not is_in(client)
+    response = client.post("/inloggen/", {"username": "bob", "password": chosen})
+    assert response["Location"].startswith(URL)
+    assert not is_in(client)
+
+
+def test_a_session_that_was_opened_without_the_device_is_asked_for_it(bobs: Client, bob: User) -> None:
+    assert is_in(bobs)
+    secret = give_app(bob)
+    assert bobs.get("/profiel/")["Location"] == f"{URL}?next=%2Fprofiel%2F"
+    assert bobs.post("/profiel/wachtwoord/")["Location"] == URL
+    assert bobs.post(URL, {"code": code_now(secret), "next": "/profiel/"})["Location"] == "/profiel/"
+    assert is_in(bobs)
+
+
+@pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "١٢٣٤٥٦", "\x00", "🔑" * 9, "x" * 5000])
+@pytest.mark.parametrize("url", [URL, RECOVERY])
+def test_bad_input_is_an_error_beside_the_field(bob: User, secret: bytes, code: str, url: str) -> None:
+    response = half_in(bob).post(url, {"code": code})
+    assert response.status_code == 200
+    assert response.context["form"].errors.keys() == {"code"}
+
+
+def test_the_csrf_token_is_wanted(bob: User, secret: bytes) -> None:
+    client = half_in(bob)
+    client.handler.enforce_csrf_checks = True
+    assert client.post(URL, {"code": code_now(secret)}).status_code == 403
+
+
+def paths(resolver: URLResolver, prefix: str = "/") -> list[str]:
+    """Return an address of every pattern below `resolver`."""
+    found = []
+    for part in resolver.url_patterns:
+        here = prefix + str(part.pattern)
+        found += paths(part, here) if isinstance(part, URLResolver) else [here]
+        assert isinstance(part, URLPattern | URLResolver)
+    return found
+
+
+def filled(path: str) -> str:
+    for kind, value in (("uuid", str(uuid4())), ("str", "x"), ("int", "1"), ("slug", "x"), ("path", "x")):
+        while f"<{kind}:" in path:
+            start = path.index(f"<{kind}:")
+            path = path[:start] + value + path[path.index(">", start) + 1 :]
+    return path
+
+
+ENROLLING = {
+    "/uitloggen/",
+    "/taal/",
+    "/bevestigen/",
+    "/profiel/twee-factor/",
+    "/profiel/twee-factor/app/",
+    "/profiel/twee-factor/passkey/",
+    "/profiel/twee-factor/passkey/begin/",
+    "/profiel/twee-factor/passkey/klaar/",
+    "/jsi18n/",
+}
+BEFORE = {
+    "/uitloggen/",
+    "/taal/",
+    URL,
+    RECOVERY,
+    "/inloggen/passkey/begin/",
+    "/inloggen/passkey/klaar/",
+    "/jsi18n/",
+}
+
+
+def test_the_walk_with_somebody_who_must_enrol_finds_no_open_door(office: Provider) -> None:
+    user = make_user(office, Right.MANAGE_PROVIDER, username="x", two_factor_required=True)
+    _walk(user, ENROLLING, "/profiel/twee-factor/")
+
+
+def test_the_walk_with_somebody_who_has_not_shown_the_device_finds_no_open_door(alice: User) -> None:
+    give_app(alice)
+    _walk(alice, BEFORE, URL)
+
+
+def _walk(user: User, open_doors: set[str], way_out: str) -> None:
+    walked = 0
+    for path in paths(get_resolver()):
+        for method in ("get", "post"):
+            client = Client()
+            client.force_login(user)
+            address = filled(path)
+            response = getattr(client, method)(address)
+            if address not in open_doors:
+                assert response.status_code == 302, (method, address, response.status_code)
+                assert response["Location"].split("?")[0] == way_out, (method, address, response["Location"])
+                walked += 1
+    assert walked > 40
+
+
+def test_he_goes_on_where_he_was_going(office: Provider) -> None:
+    user = make_user(office, username="x", two_factor_required=True)
+    client = Client()
+    response = client.post("/inloggen/", {"username": "x", "password": PASSWORD, "next": "/profiel/?a=1"})
+    response = client.get(response["Location"])
+    assert response["Location"] == "/profiel/twee-factor/?next=%2Fprofiel%2F%3Fa%3D1"
+    assert client.get(response["Location"]).context["next"] == "/profiel/?a=1"
+    page = client.get("/profiel/twee-factor/app/", {"next": "/profiel/?a=1"})
+    offer = page.context["form"].offered
+    data = {"offer": page.context["form"]["offer"].value(), "name": "Telefoon", "next": "/profiel/?a=1"}
+    response = client.post("/profiel/twee-factor/app/", data | {"code": code_now(offer.secret)})
+    assert response["Location"] == "/profiel/twee-factor/herstelcodes/?next=%2Fprofiel%2F%3Fa%3D1"
+    assert client.get(response["Location"]).context["next"] == "/profiel/?a=1"
+    response = client.post(response["Location"])
+    assert len(response.context["codes"]) == 10
+    assert client.get("/profiel/?a=1").status_code == 200
+    assert signed_in(user, offer.secret).get("/profiel/").status_code == 200
