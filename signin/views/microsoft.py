@@ -123,7 +123,7 @@ def _serve(request: HttpRequest, arrival: Arrival) -> HttpResponse:
     elif arrival.errand.purpose == Purpose.CONFIRM:
         arrivals.confirm(arrival, request.user)
         request.session.cycle_key()
-        recent.note(request)
+        recent.note(request, with_factor=True)
     elif isinstance(request.user, User):
         tenant = arrivals.prove_tenant(arrival, request.user, by=on_page(request, request.user))
         messages.success(request, _("%(tenant)s has been confirmed.") % {"tenant": tenant.name})
