@@ -55,6 +55,20 @@ def test_it_invites(office: Provider, alice: User) -> None:
         accepting.phone_ending(user.invitation, token=sealing.new_token())
 
 
+@pytest.mark.parametrize(
+    "moved", [{"id": uuid7()}, {"email": "iemand@elders.example"}, {"expires_at": timezone.now() + timedelta(days=99)}]
+)
+def test_the_number_opens_for_its_own_invitation_address_and_period_only(
+    office: Provider, alice: User, moved: dict[str, object]
+) -> None:
+    user = invitations.actions.invite(office, details=DETAILS, mobile_number=NUMBER, by=by(alice))
+    token = token_of(user.invitation)
+    for name, value in moved.items():
+        setattr(user.invitation, name, value)
+    with pytest.raises(sealing.Unreadable):
+        accepting.phone_ending(user.invitation, token=token)
+
+
 def test_it_makes_one_user_of_one_decision(office: Provider, alice: User) -> None:
     name = uuid7()
     users = [
