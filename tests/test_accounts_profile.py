@@ -59,6 +59,14 @@ def test_guessing_the_password_there_is_throttled(bobs: Client) -> None:
     assert statuses[-1] == 429
 
 
+def test_one_cannot_flood_an_address_with_the_right_password(bobs: Client, bob: User) -> None:
+    for _round in range(12):
+        bobs.post("/bevestigen/", {"current_password": PASSWORD})  # gives the tries of the password back
+        response = bobs.post(reverse("accounts:own_email"), {"email": NEW, "current_password": PASSWORD})
+    assert response.status_code == 429
+    assert Message.objects.filter(recipient=NEW).count() == 10
+
+
 def test_only_the_button_confirms(bobs: Client, bob: User, client: Client) -> None:
     bobs.post(reverse("accounts:own_email"), {"email": NEW, "current_password": PASSWORD})
     url = link()

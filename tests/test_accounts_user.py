@@ -201,6 +201,28 @@ def test_it_mails_the_username(alices: Client, bob: User) -> None:
     assert Event.objects.get().verb == Verb.USERNAME_SENT
 
 
+@pytest.mark.parametrize("name", ["accounts:send_username", "accounts:unblock"])
+def test_a_button_floods_nobody_with_mail(alices: Client, bob: User, name: str) -> None:
+    statuses = []
+    for _press in range(12):
+        User.objects.filter(pk=bob.pk).update(blocked_at=timezone.now() if "unblock" in name else None)
+        statuses.append(alices.post(reverse(name, args=[bob.pk])).status_code)
+    assert statuses == [302] * 10 + [429] * 2
+    assert Message.objects.count() == 10
+    assert Event.objects.count() == 10
+
+
+def test_one_address_is_not_flooded_through_many_people(alices: Client, alice: User, office: Provider) -> None:
+    people = [make_user(office, username=f"p{number}", email=f"p{number}@devries.example") for number in range(12)]
+    responses = [
+        alices.post(reverse("accounts:edit", args=[person.pk]), edited(person, email="victim@elsewhere.example"))
+        for person in people
+    ]
+    assert [response.status_code for response in responses] == [302] * 10 + [429] * 2
+    assert responses[-1].context["form"].errors.as_data()["email"][0].code == "throttled"
+    assert Message.objects.filter(recipient="victim@elsewhere.example").count() == 10
+
+
 def test_get_does_not_act(alices: Client, bob: User) -> None:
     for name in ("accounts:unblock", "accounts:send_username"):
         assert alices.get(reverse(name, args=[bob.pk])).status_code == 405

@@ -1,6 +1,7 @@
 """Pages about oneself: profile and own address."""
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -10,8 +11,10 @@ from django.views.decorators.http import require_http_methods
 import accounts.actions
 from accounts.actions import DeadLink, Stale
 from accounts.forms import OwnEmailForm, ProfileForm
+from accounts.views import mails
 from audit.actors import on_page
 from loket.middleware import client_address
+from signin.throttle import Throttled
 from teams.access import OfficeRequest, public, signed_in
 
 
@@ -44,11 +47,16 @@ def own_email(request: OfficeRequest) -> HttpResponse:
     form = OwnEmailForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]
-        accounts.actions.ask_email_change(request.user, email, by=on_page(request, request.user))
-        text = _("We have sent a mail to %(email)s. The new address counts once you have confirmed it there.")
-        messages.success(request, text % {"email": email})
-        return redirect("accounts:profile")
-    status = 429 if form.has_error("current_password", "throttled") else 200
+        try:
+            mails.charge(request.user.email, email)
+        except Throttled as error:
+            form.add_error("email", ValidationError(str(error), code="throttled"))
+        else:
+            accounts.actions.ask_email_change(request.user, email, by=on_page(request, request.user))
+            text = _("We have sent a mail to %(email)s. The new address counts once you have confirmed it there.")
+            messages.success(request, text % {"email": email})
+            return redirect("accounts:profile")
+    status = 429 if any(form.has_error(name, "throttled") for name in form.fields) else 200
     return render(request, "accounts/own_email.html", {"form": form}, status=status)
 
 

@@ -15,8 +15,10 @@ from accounts.forms import EditForm, ListForm
 from accounts.listing import matching, page_of, query
 from accounts.models import User
 from accounts.status import Status, chip, with_status
+from accounts.views import mails
 from audit.actors import on_page
 from outbox.models import Message
+from signin.throttle import Throttled
 from teams import rights
 from teams.access import OfficeRequest, requires
 from teams.rights import LastAdministrator, Right
@@ -94,18 +96,23 @@ def edit(request: OfficeRequest, id: UUID) -> HttpResponse:
         email = details.pop("email", person.email)
         by = on_page(request, request.user)
         try:
+            if email != person.email:
+                mails.charge(person.email, email)
             accounts.actions.edit(person, details=details, email=email, version=form.cleaned_data["version"], by=by)
         except Stale:
             form.now_based_on(person)
         except LastAdministrator as error:
             form.add_error(None, str(error))
+        except Throttled as error:
+            form.add_error("email", ValidationError(str(error), code="throttled"))
         else:
             messages.success(request, _("The details of %(name)s have been saved.") % {"name": person.full_name})
             if email != person.email:
                 text = _("We have sent a mail to %(email)s. The new address counts once it has been confirmed there.")
                 messages.info(request, text % {"email": email})
             return redirect("accounts:user", person.pk)
-    return render(request, "accounts/edit.html", {"form": form, "person": person})
+    status = 429 if form.has_error("email", "throttled") else 200
+    return render(request, "accounts/edit.html", {"form": form, "person": person}, status=status)
 
 
 @requires(Right.MANAGE_USERS)
@@ -128,11 +135,19 @@ def block(request: OfficeRequest, id: UUID) -> HttpResponse:
     return render(request, "accounts/block.html", {"person": person, "error": error})
 
 
+def _too_often(request: OfficeRequest, error: Throttled) -> HttpResponse:
+    return render(request, "signin/throttled.html", {"message": str(error)}, status=429)
+
+
 @requires(Right.MANAGE_USERS)
 @require_POST
 def unblock(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Give one person access again."""
     person = _one(request, id)
+    try:
+        mails.charge(person.email)
+    except Throttled as error:
+        return _too_often(request, error)
     accounts.actions.unblock(person, by=on_page(request, request.user))
     messages.success(request, _("%(name)s is no longer blocked.") % {"name": person.full_name})
     return redirect("accounts:user", person.pk)
@@ -144,7 +159,10 @@ def send_username(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Mail one person the username."""
     person = _one(request, id)
     try:
+        mails.charge(person.email)
         accounts.actions.send_username(person, by=on_page(request, request.user))
+    except Throttled as error:
+        return _too_often(request, error)
     except ValidationError as error:
         messages.error(request, error.message)
     else:
