@@ -4,7 +4,6 @@ Every function that changes something takes who does it as `by` and leaves an ev
 exists begins or ends an invitation and so stands in `invitations.kinds`.
 """
 
-from datetime import datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -98,16 +97,10 @@ def _made_before(user: User, user_id: UUID | None) -> User | None:
     if known is None:
         user.pk = user_id
         return None
-    if is_same(known, user):
+    same = ("provider_id", "login_method", "username", "email")
+    if all(getattr(known, name) == getattr(user, name) for name in same):
         return known
     raise ValidationError(_("This form was sent before. Open a new one."), code="used")
-
-
-def is_same(known: User, user: User) -> bool:
-    """Return whether the same form made `known` and would make `user`: office, kind, username and address are equal."""
-    return all(
-        getattr(known, name) == getattr(user, name) for name in ("provider_id", "login_method", "username", "email")
-    )
 
 
 def _store_new(user: User, by: Actor) -> User:
@@ -154,13 +147,18 @@ def usable_tenant(provider: Provider, tenant: ExternalTenant) -> ExternalTenant:
     return found
 
 
+def set_at(user: User) -> str:
+    """Return when the password of `user` was set last (ISO 8601), "" when it never was."""
+    return user.password_changed_at.isoformat() if user.password_changed_at else ""
+
+
 @transaction.atomic
-def set_password(user: User, *, password: str, before: datetime | None, by: Actor) -> User:
+def set_password(user: User, *, password: str, by: Actor, before: str | None = None) -> User:
     """Give a user "Alleen via SSO/Webservice" a new password; everything that the old one opened ends.
 
-    `before` is when the password was set last, as the form knew it: the same password sent twice is set once. Raises
-    PermissionDenied without authority over the user, Stale when somebody else set another one since, ValidationError
-    for a weak password or another kind ("kind").
+    `before` is when the password was set last as the form knew it (ISO 8601): the same password sent twice is set once.
+    Raises PermissionDenied without authority over the user, Stale when somebody else set another one since,
+    ValidationError for a weak password or another kind ("kind").
     """
     passwords.check(password, about=passwords.own_words(user))
     hashed = passwords.hashed(password)  # before any row is locked: it takes long
@@ -169,7 +167,7 @@ def set_password(user: User, *, password: str, before: datetime | None, by: Acto
     rights.require_authority_over(by, user)
     if not user.is_webservice_user:
         raise ValidationError(_("The office sets the password of SSO/Webservice users only."), code="kind")
-    if user.password_changed_at != before:
+    if before is not None and before != set_at(user):
         if passwords.verify(password, user.password):
             return user
         raise Stale

@@ -3,17 +3,20 @@
 import secrets
 import threading
 import unicodedata
+from datetime import datetime, timedelta
 from functools import cache
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from loket.text import fold
 
 MINIMUM, MAXIMUM = 8, 255
+OLD = timedelta(days=180)  # the seed advises to change it regularly: twice a year is often enough to be done
 _UNAMBIGUOUS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"  # nobody confuses 0 and O, or 1, I and l
 _two_at_a_time = threading.BoundedSemaphore(2)
 
@@ -82,6 +85,11 @@ def check(password: str, *, about: list[str]) -> None:
         faults.append(ValidationError(message, code="similar"))
     if faults:
         raise ValidationError(faults)
+
+
+def is_old(changed_at: datetime | None) -> bool:
+    """Return whether a password that was set at `changed_at` had better be changed."""
+    return changed_at is None or timezone.now() - changed_at > OLD
 
 
 def own_words(user: User) -> list[str]:

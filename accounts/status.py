@@ -45,7 +45,7 @@ def with_status(users: QuerySet[User]) -> QuerySet[User]:
     }
     whens = [When(condition, then=Value(status)) for status, condition in conditions.items()]
     status = Case(*whens, default=Value(Status.INVITED), output_field=models.CharField())
-    return users.select_related("invitation__message").annotate(status=status)
+    return users.select_related("invitation__message", "external_tenant").annotate(status=status)
 
 
 def needing_attention(users: QuerySet[User]) -> list[User]:

@@ -2,18 +2,30 @@
 
 from django.urls import path
 
-from accounts.views import office, own, people
+from accounts.views import change_kind, kinds, office, own, people, tenants
 
 app_name = "accounts"
 urlpatterns = [
     path("gebruikers/", people.list_users, name="list"),
+    path("gebruikers/nieuw/webservice/", kinds.new_webservice, name="new_webservice"),
+    path("gebruikers/nieuw/webservice/wachtwoord/", kinds.new_webservice_password, name="new_webservice_password"),
+    path("gebruikers/nieuw/azure/", kinds.new_azure, name="new_azure"),
     path("gebruikers/<uuid:id>/", people.user, name="user"),
     path("gebruikers/<uuid:id>/bewerken/", people.edit, name="edit"),
     path("gebruikers/<uuid:id>/blokkeren/", people.block, name="block"),
     path("gebruikers/<uuid:id>/deblokkeren/", people.unblock, name="unblock"),
     path("gebruikers/<uuid:id>/gebruikersnaam-versturen/", people.send_username, name="send_username"),
+    path("gebruikers/<uuid:id>/wachtwoord/", kinds.set_password, name="set_password"),
+    path("gebruikers/<uuid:id>/wachtwoord/maken/", kinds.generate_password, name="generate_password"),
+    path("gebruikers/<uuid:id>/inlogmethode/", change_kind.kind, name="kind"),
+    path("gebruikers/<uuid:id>/inlogmethode/azure/", change_kind.to_azure, name="to_azure"),
+    path("gebruikers/<uuid:id>/inlogmethode/website/", change_kind.to_website, name="to_website"),
     path("profiel/", own.profile, name="profile"),
     path("profiel/email/", own.own_email, name="own_email"),
     path("email-bevestigen/<str:token>/", own.confirm_email, name="confirm_email"),
     path("kantoor/", office.office, name="office"),
+    path("kantoor/tenants/", tenants.tenants, name="tenants"),
+    path("kantoor/tenants/nieuw/", tenants.add_tenant, name="add_tenant"),
+    path("kantoor/tenants/<uuid:id>/", tenants.rename_tenant, name="rename_tenant"),
+    path("kantoor/tenants/<uuid:id>/verwijderen/", tenants.remove_tenant, name="remove_tenant"),
 ]

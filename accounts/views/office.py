@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 import accounts.actions
 from accounts.actions import Stale
-from accounts.forms import OfficeForm
+from accounts.forms.office import OfficeForm
 from audit.actors import on_page
 from teams.access import OfficeRequest, requires
 from teams.rights import Right

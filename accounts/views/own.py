@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 import accounts.actions
 from accounts.actions import DeadLink, Stale
-from accounts.forms import OwnEmailForm, ProfileForm
+from accounts.forms.people import OwnEmailForm, ProfileForm
 from accounts.views import mails
 from audit.actors import on_page
 from loket.middleware import client_address

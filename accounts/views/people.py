@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 import accounts.actions
+from accounts import passwords
 from accounts.actions import Stale
-from accounts.forms import EditForm, ListForm
+from accounts.forms.people import EditForm, ListForm
 from accounts.listing import matching, page_of, query
 from accounts.models import User
 from accounts.status import Status, chip, with_status
@@ -74,6 +75,7 @@ def user(request: OfficeRequest, id: UUID) -> HttpResponse:
         "invitation": invitation,
         "code": code,
         "email_change": getattr(person, "email_change", None),
+        "password_is_old": person.is_webservice_user and passwords.is_old(person.password_changed_at),
         "may_edit": manages,
         "may_act": manages and authority,
         "is_self": person.pk == request.user.pk,

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from accounts.forms import WebsiteForm, field
+from accounts.forms.people import WebsiteForm, field
 from accounts.models import Provider, User
 from invitations import texts
 from invitations.phones import mobile_number

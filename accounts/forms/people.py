@@ -1,4 +1,4 @@
-"""Input about offices and their people. The limits are those of the models' fields (domain.md section 2)."""
+"""What an office says about its people, and they about themselves."""
 
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from accounts.status import Status
 from loket.text import refuse_control_characters, refuse_direction_marks
 from signin.forms import KnownPasswordForm
 
-_PLAIN = [refuse_control_characters, refuse_direction_marks]
+PLAIN = [refuse_control_characters, refuse_direction_marks]
 _MISSING = {
     "initials": _("Fill in the initials."),
     "last_name": _("Fill in the last name."),
@@ -28,7 +28,7 @@ def field(name: str, **options: Any) -> Any:
     """Return the form field of the model's field `name`, with its label and limits."""
     made = cast(Any, User._meta.get_field(name)).formfield(**options)
     if isinstance(made, forms.CharField):
-        made.validators = [*made.validators, *_PLAIN]
+        made.validators = [*made.validators, *PLAIN]
     if name in _MISSING:
         made.error_messages["required"] = _MISSING[name]
     return made
@@ -158,26 +158,3 @@ class OwnEmailForm(KnownPasswordForm):
         if email == self.user.email:
             raise ValidationError(_("This is your address already."), code="same")
         return email
-
-
-class OfficeForm(Versioned):
-    """What an office decides about itself."""
-
-    name = forms.CharField(
-        label=_("Name of the office"),
-        max_length=100,
-        validators=_PLAIN,
-        error_messages={"required": _("Fill in the name of the office.")},
-    )
-    invitation_days = forms.IntegerField(
-        label=_("Days an invitation is valid"),
-        min_value=1,
-        max_value=30,
-        error_messages={"required": _("Fill in a number from 1 to 30.")},
-    )
-
-    def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
-        initial = {name: getattr(provider, name) for name in ("name", "invitation_days", "version")}
-        kwargs["initial"] = initial
-        super().__init__(*args, **kwargs)
-        self.fields["invitation_days"].widget.attrs["class"] = "short"

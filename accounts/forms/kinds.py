@@ -1,0 +1,192 @@
+"""What an office fills in about the two kinds that are not invited, and about a change of kind."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from accounts import kinds, once
+from accounts.actions import require_free_username
+from accounts.forms.office import MicrosoftIdField
+from accounts.forms.people import DetailsForm, OwnDetailsForm
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from signin.forms import NewPasswordForm
+
+
+def username_field() -> forms.CharField:
+    """Return the field for a username that the office chooses: kept exactly as typed (seed article)."""
+    # Not max_length: its attribute lets a browser cut a pasted username off without a word.
+    return forms.CharField(
+        label=_("Username"),
+        strip=False,
+        validators=[kinds.check_username],
+        error_messages={"required": _("Fill in a username.")},
+        help_text=_("3 to 50 characters. Every character counts, spaces too; capitals and small letters are equal."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+
+class _NewUserForm(DetailsForm):
+    """What the two kinds have in common. The form carries the id that the new person will get."""
+
+    kind: LoginMethod
+    concept = forms.CharField(max_length=200, required=False, widget=forms.HiddenInput)
+    username = username_field()
+
+    # The password is checked after everything that it may not look like.
+    field_order = [
+        *OwnDetailsForm.base_fields, "email", "access_until", "has_access_to_test_years", "concept", "username"
+    ]  # fmt: skip
+
+    def __init__(self, *args: Any, asker: User, **kwargs: Any) -> None:
+        self.asker = asker
+        kwargs["initial"] = kwargs.get("initial", {}) | {"concept": once.issue(asker, self.kind)}
+        super().__init__(*args, **kwargs)
+
+    def clean_concept(self) -> UUID:
+        """Return the id. Raises ValidationError when it is not of us ("concept") or made somebody else ("used")."""
+        id = once.read(self.asker, self.kind, self.cleaned_data["concept"])
+        if id is None:
+            self._renew()
+            raise ValidationError(_("This form was open too long. Check it and send it again."), code="concept")
+        made = User.objects.visible_to(self.asker).filter(pk=id).first()
+        if made is not None and not self._is_of(made):
+            self._renew()
+            message = _("With this form %(name)s was made already. Send it again to make somebody else as well.")
+            raise ValidationError(message, code="used", params={"name": made.full_name})
+        return id
+
+    def _renew(self) -> None:
+        data = cast(QueryDict, self.data).copy()
+        data["concept"] = once.issue(self.asker, self.kind)
+        self.data = data
+
+    def _is_of(self, made: User) -> bool:
+        typed = (self.data.get("username", ""), self.data.get("email", "").strip())
+        return (made.username, made.email) == typed
+
+    def made_before(self) -> User | None:
+        """Return who was made when the same form was sent before, as by a double click."""
+        id = self.cleaned_data.get("concept") if self.is_bound else None
+        made = User.objects.visible_to(self.asker).filter(pk=id).first() if id else None
+        return made if made is not None and self._is_of(made) else None
+
+    def clean_username(self) -> str:
+        """Refuse a username that is taken, whoever has it."""
+        username: str = self.cleaned_data["username"]
+        require_free_username(username)
+        return username
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse the second factor, which these kinds do not have: a request that asks for it is not this form's."""
+        super().clean()
+        if "two_factor_required" in self.data:
+            message = _("Two-factor authentication can be required of users via website and SSO only.")
+            self.add_error(None, ValidationError(message, code="two_factor_required"))
+        return self.cleaned_data
+
+
+class WebserviceForm(_NewUserForm, NewPasswordForm):
+    """A new user "Alleen via SSO/Webservice"."""
+
+    kind = LoginMethod.SSO_WEBSERVICE
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, user=User(), **kwargs)
+        self.fields["password"].label, self.fields["password_again"].label = _("Password"), _("Password again")
+
+    def clean_password(self) -> str:
+        """Raise ValidationError when the password is weak, or looks like what was filled in above it."""
+        for name in ("initials", "first_name", "last_name", "email", "username"):
+            setattr(self.user, name, self.cleaned_data.get(name, ""))
+        return super().clean_password()
+
+
+class SetPasswordForm(NewPasswordForm):
+    """A new password of a user "Alleen via SSO/Webservice"; `before` is when the present one was set."""
+
+    before = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        kwargs["initial"] = {"before": kinds.set_at(user)} | kwargs.get("initial", {})
+        super().__init__(*args, user=user, **kwargs)
+
+
+def fill(form: NewPasswordForm, password: str) -> None:
+    """Have an unbound form show `password` in both its fields."""
+    for name in ("password", "password_again"):
+        form.initial[name] = password
+        cast(forms.PasswordInput, form.fields[name].widget).render_value = True
+
+
+class _TenantChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.name} ({obj.tenant_id})"
+
+
+class _AccountForm(forms.Form):
+    """An account at Microsoft: a proved tenant of the office, and somebody in it."""
+
+    external_tenant = _TenantChoiceField(
+        label=_("Azure AD Tenant ID"),
+        queryset=ExternalTenant.objects.none(),
+        help_text=_("Your system administrator finds it in the Microsoft Entra admin center › Overview › Tenant ID."),
+        error_messages={"required": _("Choose a tenant.")},
+    )
+    external_user_id = MicrosoftIdField(
+        label=_("Azure AD User ID"),
+        help_text=_(
+            "Your system administrator finds it in the Microsoft Entra admin center › Users › the person › Object ID."
+        ),
+        error_messages={"required": _("Fill in the Object ID of the person.")},
+    )
+
+    def __init__(self, *args: Any, provider: Provider, person: User | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+        choice = cast(_TenantChoiceField, self.fields["external_tenant"])
+        choice.queryset = ExternalTenant.objects.proved().filter(provider=provider).order_by("name", "id")
+        if len(choice.queryset) == 1:
+            choice.empty_label = None
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an account that somebody else has."""
+        super().clean()
+        tenant, external_user_id = (self.cleaned_data.get(name) for name in ("external_tenant", "external_user_id"))
+        if tenant and external_user_id:
+            try:
+                kinds.require_free_account(tenant, external_user_id, user=self.person)
+            except ValidationError as error:
+                self.add_error("external_user_id", error)
+        return self.cleaned_data
+
+
+class AzureForm(_NewUserForm, _AccountForm):
+    """A new user "Alleen via Azure AD"."""
+
+    kind = LoginMethod.AZURE_AD
+
+
+class ToAzureForm(_AccountForm):
+    """The account at Microsoft of somebody who is there already, and a username for who has none."""
+
+    username = username_field()
+    field_order = ["username"]
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        kwargs["initial"] = {
+            "external_tenant": person.external_tenant_id,
+            "external_user_id": person.external_user_id,
+        } | kwargs.get("initial", {})
+        super().__init__(*args, provider=person.provider, person=person, **kwargs)
+        if person.username is not None:
+            del self.fields["username"]
+
+    def clean_username(self) -> str:
+        """Refuse a username that is taken, whoever has it."""
+        username: str = self.cleaned_data["username"]
+        require_free_username(username)
+        return username

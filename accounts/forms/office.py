@@ -1,0 +1,100 @@
+"""What an office decides about itself, and its Microsoft tenants."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts.forms.people import PLAIN, Versioned
+from accounts.models import ExternalTenant, Provider
+
+# Where every personal Microsoft account lives: whoever has one of those is of no office.
+_PERSONAL = UUID("9188040d-6c67-4c5b-b112-36a304b66dad")
+_WORDS = {"common", "organizations", "organisations", "consumers"}
+_UUID = re.compile(
+    r"(?:urn:uuid:)?(\{)?([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})(?(1)\})", re.I | re.A
+)
+
+
+class MicrosoftIdField(forms.CharField):
+    """An id as Microsoft shows it, in any usual spelling of a UUID; the value is that UUID."""
+
+    default_error_messages = {
+        "invalid": _("This is not an id of Microsoft. It looks like 6f1d7a52-38c4-4f0e-9b57-2a6f0c1f8e11.")
+    }
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"})
+        super().__init__(widget=widget, **options)
+
+    def clean(self, value: Any) -> Any:
+        """Return the UUID. Raises ValidationError (code "invalid")."""
+        text: str = super().clean(value)
+        found = _UUID.fullmatch(text)
+        if found is None or not UUID(found[2]).int:
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return UUID(found[2])
+
+
+class OfficeForm(Versioned):
+    """What an office decides about itself."""
+
+    name = forms.CharField(
+        label=_("Name of the office"),
+        max_length=100,
+        validators=PLAIN,
+        error_messages={"required": _("Fill in the name of the office.")},
+    )
+    invitation_days = forms.IntegerField(
+        label=_("Days an invitation is valid"),
+        min_value=1,
+        max_value=30,
+        error_messages={"required": _("Fill in a number from 1 to 30.")},
+    )
+
+    def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
+        initial = {name: getattr(provider, name) for name in ("name", "invitation_days", "version")}
+        kwargs["initial"] = initial
+        super().__init__(*args, **kwargs)
+        self.fields["invitation_days"].widget.attrs["class"] = "short"
+
+
+class RenameTenantForm(forms.Form):
+    """The name of a tenant, for the people of the office."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=28,
+        validators=PLAIN,
+        help_text=_("Your own name for it, such as the name of the company. At most 28 characters."),
+        error_messages={"required": _("Fill in a name.")},
+    )
+
+
+class _TenantIdField(MicrosoftIdField):
+    def clean(self, value: Any) -> Any:
+        if str(value or "").strip().lower() in _WORDS:
+            raise ValidationError(
+                _("This word stands for many tenants at once. Fill in the id of the tenant of your office."),
+                code="word",
+            )
+        tenant_id = super().clean(value)
+        if tenant_id == _PERSONAL:
+            raise ValidationError(
+                _("This is the tenant of everybody's personal Microsoft accounts. Fill in that of your office."),
+                code="personal",
+            )
+        return tenant_id
+
+
+class TenantForm(RenameTenantForm):
+    """A tenant that is added."""
+
+    tenant_id = _TenantIdField(
+        label=ExternalTenant._meta.get_field("tenant_id").verbose_name,
+        help_text=_("Your system administrator finds it in the Microsoft Entra admin center › Overview › Tenant ID."),
+        error_messages={"required": _("Fill in the tenant ID.")},
+    )

@@ -1,0 +1,36 @@
+"""`manage.py confirm_tenant`: support's road to a usable tenant, for when nobody can sign in from it yet."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+import accounts.tenants
+from accounts.models import ExternalTenant
+from audit.actors import operator
+
+
+class Command(BaseCommand):
+    """Confirm a tenant that an office has added, with the reason that the audit trail keeps."""
+
+    help = "Confirm that a Microsoft tenant belongs to an office that has added it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare office, tenant and reason."""
+        parser.add_argument("provider_id", type=UUID, help="id of the office")
+        parser.add_argument("tenant_id", type=UUID, help="the tenant's id at Microsoft")
+        parser.add_argument("--reason", required=True, help="how you know; kept in the audit trail")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it. Raises CommandError when the office has no such tenant or no reason is given."""
+        reason: str = options["reason"].strip()
+        if not 0 < len(reason) <= 500:
+            raise CommandError("Say in at most 500 characters how you know that the tenant is the office's.")
+        tenants = ExternalTenant.objects.select_related("provider")
+        tenant = tenants.filter(provider_id=options["provider_id"], tenant_id=options["tenant_id"]).first()
+        if tenant is None:
+            raise CommandError("This office has not added this tenant.")
+        proof = ExternalTenant.Proof.SUPPORT
+        proved = accounts.tenants.prove(tenant, by=operator("confirm_tenant"), how=proof, reason=reason)
+        state = "is confirmed" if proved else "was confirmed already"
+        self.stdout.write(f"{tenant.name} of {tenant.provider.name} {state}.")

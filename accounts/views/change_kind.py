@@ -1,0 +1,93 @@
+"""Changing how somebody logs in."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+import invitations.kinds
+from accounts.forms.kinds import ToAzureForm
+from accounts.models import User
+from audit.actors import on_page
+from invitations.forms.office import MobileForm
+from signin import microsoft
+from signin.recent import recently_confirmed
+from teams import rights
+from teams.access import OfficeRequest, requires
+from teams.rights import LastAdministrator, Right
+
+
+def _other(request: OfficeRequest, id: UUID) -> User:
+    """Return the person with that id of the same office, whom the signed-in person may act upon: never himself."""
+    people = User.objects.visible_to(request.user).select_related("provider", "external_tenant")
+    person = get_object_or_404(people, pk=id)
+    rights.require_authority_over(on_page(request, request.user), person)
+    return person
+
+
+@requires(Right.MANAGE_USERS)
+@require_safe
+def kind(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Show how somebody logs in, and what that can be changed into."""
+    return render(request, "accounts/kind.html", {"person": _other(request, id)})
+
+
+@requires(Right.MANAGE_USERS)
+@recently_confirmed
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def to_azure(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Have somebody log in with Microsoft only, or with another account there."""
+    person = _other(request, id)
+    form = ToAzureForm(request.POST or None, person=person)
+    if request.method == "POST" and form.is_valid():
+        values, by = form.cleaned_data, on_page(request, request.user)
+        try:
+            invitations.kinds.to_azure(
+                person,
+                tenant=values["external_tenant"],
+                external_user_id=values["external_user_id"],
+                username=values.get("username"),
+                by=by,
+            )
+        except ValidationError as error:
+            form.add_error(None, error)
+        else:
+            messages.success(request, _("%(name)s logs in with Microsoft from now on.") % {"name": person.full_name})
+            return redirect("accounts:user", person.pk)
+    context = {
+        "form": form,
+        "person": person,
+        "is_configured": microsoft.is_configured(),
+        "may_add_tenant": Right.MANAGE_PROVIDER in request.rights,
+    }
+    return render(request, "accounts/to_azure.html", context)
+
+
+@requires(Right.MANAGE_USERS)
+@recently_confirmed
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def to_website(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Invite an Azure user to log in with a username and password from now on."""
+    person = _other(request, id)
+    if not person.is_azure_user and person.accepted_at is not None:
+        raise Http404
+    form = MobileForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        number, by = form.cleaned_data["mobile_number"], on_page(request, request.user)
+        try:
+            invitations.kinds.to_website(person, mobile_number=number, by=by)
+        except ValidationError as error:
+            form.add_error(None, error)
+        except LastAdministrator as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("The invitation for %(name)s is on its way.") % {"name": person.full_name})
+            return redirect("accounts:user", person.pk)
+    return render(request, "accounts/to_website.html", {"form": form, "person": person})
