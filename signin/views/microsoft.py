@@ -55,7 +55,7 @@ def confirm(request: OfficeRequest) -> HttpResponse:
 def prove_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Send an administrator to Microsoft to come back as somebody of the tenant."""
     tenant = get_object_or_404(request.user.provider.tenants, pk=id)
-    target = reverse("accounts:office")
+    target = reverse("accounts:tenants")
     errand = Errand(Purpose.PROVE_TENANT, target, user_id=str(request.user.pk), tenant_id=str(tenant.pk))
     return _leave(request, errand)
 
