@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from teams import views
+from teams.views import rights
 
 app_name = "teams"
-urlpatterns = [path("gebruikers/<uuid:id>/rechten/", views.user_rights, name="rights")]
+urlpatterns = [path("gebruikers/<uuid:id>/rechten/", rights.user_rights, name="rights")]

@@ -1,4 +1,4 @@
-"""Pages about who may do what."""
+"""The page with the rights of one person."""
 
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from accounts.models import LoginMethod, User
 from audit.actors import on_page
 from teams import rights
 from teams.access import OfficeRequest, requires
-from teams.forms import RightsForm
+from teams.forms.rights import RightsForm
 from teams.rights import LastAdministrator, Right
 
 

@@ -1,0 +1,1 @@
+"""Input about who may do what."""
