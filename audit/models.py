@@ -44,6 +44,7 @@ class Verb(models.TextChoices):
     SET_CHANGED = "set_changed", _("changed the authorization set")
     SET_DELETED = "set_deleted", _("deleted the authorization set")
     SET_APPLIED = "set_applied", _("applied an authorization set")
+    EXPORTED = "exported", _("exported")
     SIGNED_IN = "signed_in", _("signed in")
     SIGNED_OUT = "signed_out", _("signed out")
     SIGN_IN_REFUSED = "sign_in_refused", _("was refused at signing in")
