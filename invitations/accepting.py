@@ -88,6 +88,7 @@ def send_code(invitation: Invitation, *, token: str, browser: str, by: Actor, af
     button was pressed twice and nothing is sent. Raises Paused after three in an hour or ten in all, or when the office
     had too many sent; NotOpen when the invitation ended meanwhile.
     """
+    lock_provider(invitation.provider_id)  # else codes asked for at one moment would not count each other
     invitation = _lock_open(invitation)
     last = code_of(invitation, browser=browser)
     if after is not None and last is not None and after != str(last.pk):

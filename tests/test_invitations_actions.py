@@ -279,3 +279,17 @@ def test_it_counts_every_wrong_try_of_many_at_once(alice: User) -> None:
     assert together(*[act] * 7) == [False] * 7
     assert InvitationCode.objects.get().wrong_tries == 5
     assert not accepting.try_code(invited.invitation, code=invited.last_code(), browser=browser, by=actor)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_codes_at_the_same_moment_stay_within_what_an_office_may_send(alice: User, settings: LazySettings) -> None:
+    everybody = [invite(alice) for _number in range(6)]
+    settings.LOKET_SMS_PER_HOUR = 2
+    acts = [
+        lambda one=one: accepting.send_code(
+            one.invitation, token=one.token, browser=sealing.new_token(), by=by(one.invitation.user)
+        )
+        for one in everybody
+    ]
+    assert sorted(type(result).__name__ for result in together(*acts)) == ["NoneType"] * 2 + ["Paused"] * 4
+    assert Message.objects.filter(kind="code").count() == 2
