@@ -1,5 +1,5 @@
 """Measure the list page beside a bare Django view that runs an equal query and renders an equal table, and the time in
-which the login page refuses somebody for each reason.
+which the login page refuses somebody for each reason, and who may do what among 1,000,000 users.
 
 Each size is measured in a process of its own, on the built-in PostgreSQL in a throw-away folder. Requests of the two
 views alternate, so that a busy machine slows both. No network and no web server are in between: both are called as
@@ -19,6 +19,7 @@ from typing import Any
 SIZES = (1_000, 100_000)
 MOST_TIMES_BARE = 2.0
 MOST_GROWTH = 1.25  # times, of the median; what the machine itself varies
+MOST_MAY, MOST_LIST = 5.0, 300.0  # milliseconds
 MOST_APART = 1.10  # times, of the medians of two refused doors
 
 
@@ -35,11 +36,22 @@ def environment_in(folder: str) -> dict[str, str]:
     return {**os.environ, "LOKET_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "bench.settings"}
 
 
-def measure_doors(folder: str) -> dict[str, float]:
-    """Return the medians that `bench.doors` finds, in milliseconds."""
-    environment = environment_in(f"{folder}/doors")
-    done = subprocess.run([sys.executable, "-m", "bench.doors"], env=environment, stdout=subprocess.PIPE, check=True)
+def measure_alone(module: str, folder: str) -> dict[str, float]:
+    """Return what a module of `bench` finds in a database of its own, in milliseconds unless it says otherwise."""
+    environment = environment_in(f"{folder}/{module}")
+    done = subprocess.run([sys.executable, "-m", module], env=environment, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
+
+
+def rights_verdicts(found: dict[str, float]) -> list[tuple[str, float, float]]:
+    """Return what was measured of rights in a database of 1,000,000 users: what, how much, and the most it may be."""
+    print("  ".join(f"{what} {value:.2f}" for what, value in found.items()))
+    return [
+        ("may/bare SQL of the same joins (p50), 1,000,000 users", found["may"] / found["bare"], MOST_TIMES_BARE),
+        ("may (p99, ms)", found["may_p99"], MOST_MAY),
+        ("Who? in an office of 200 (slowest, ms)", max(found["who"], found["who_office"]), MOST_LIST),
+        ("matrix of an office of 200 (slowest, ms)", max(found["matrix"], found["matrix_office"]), MOST_LIST),
+    ]
 
 
 def main() -> int:
@@ -49,7 +61,8 @@ def main() -> int:
     folder = tempfile.mkdtemp(prefix="loket-bench-")
     try:
         found = {size: measure(size, folder) for size in SIZES}
-        doors = measure_doors(folder)
+        doors = measure_alone("bench.doors", folder)
+        rights = measure_alone("bench.rights", folder)
     finally:
         shutil.rmtree(Path(folder))
     print(f"{'users':>8}  {'view':<12} {'pages/s':>8} {'p50 ms':>8} {'p95 ms':>8} {'queries':>8} {'peak MiB':>9}")
@@ -68,6 +81,7 @@ def main() -> int:
     verdicts.append(
         ("slowest/quickest refused door (p50 of 200)", max(doors.values()) / min(doors.values()), MOST_APART)
     )
+    verdicts += rights_verdicts(rights)
     for what, ratio, most in verdicts:
         print(f"{'PASS' if ratio <= most else 'FAIL'}  {what}: {ratio:.2f}, at most {most:.2f}")
     return int(any(ratio > most for _what, ratio, most in verdicts))

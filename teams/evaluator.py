@@ -145,8 +145,10 @@ def matrix(provider: Provider, employer: Employer | None = None) -> Matrix:
     """Return who of the office holds which rights, at `employer` or at the level of the office. Two queries."""
     at = roads.in_office() if employer is None else roads.at_employers(employer=True)
     rows = roads.fetch(
-        f"SELECT road.user_id, road.code, bool_and(road.individual), max({roads.RESTS})"  # noqa: S608
-        f" FROM ({at}) road JOIN accounts_user ON accounts_user.id = road.user_id GROUP BY road.user_id, road.code",
+        f"SELECT held.user_id, held.code, held.individual, rest.reason FROM ("  # noqa: S608
+        f"SELECT user_id, code, bool_and(individual) AS individual FROM ({at}) road GROUP BY user_id, code) held"
+        f" JOIN (SELECT id, {roads.RESTS} AS reason FROM accounts_user WHERE provider_id = %(provider)s) rest"
+        f" ON rest.id = held.user_id",
         provider=provider.pk,
         employer=employer and employer.pk,
     )

@@ -1,0 +1,139 @@
+"""Measure who may do what in a database of 1,000,000 users; print what was found as JSON.
+
+`may` is asked by turns with the bare SQL of the same joins on the same connection, for random users, rights and
+employers of random offices; "Who?" and the matrix of an office of 200 people.
+"""
+
+import json
+import logging
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+ASKED = 5_000
+_BARE = """
+SELECT 1 FROM accounts_user u JOIN teams_employer w ON w.id = %(employer)s AND w.provider_id = u.provider_id
+WHERE u.id = %(user)s AND u.accepted_at IS NOT NULL AND u.blocked_at IS NULL
+AND (u.access_until IS NULL OR u.access_until >= %(today)s) AND NOT u.two_factor_required
+AND (%(needs)s::smallint[] = '{}' OR w.products && %(needs)s::smallint[])
+AND NOT EXISTS (
+    SELECT 1 FROM teams_teammember m JOIN teams_team t ON t.provider_id = m.provider_id AND t.id = m.team_id
+    WHERE m.provider_id = u.provider_id AND m.user_id = u.id AND t.two_factor_required)
+AND (EXISTS (
+    SELECT 1 FROM teams_teammember m
+    JOIN teams_teamright r ON r.provider_id = m.provider_id AND r.team_id = m.team_id
+    JOIN teams_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id
+    WHERE m.provider_id = %(provider)s AND m.user_id = %(user)s
+    AND r."right" = %(right)s AND e.employer_id = %(employer)s
+) OR EXISTS (
+    SELECT 1 FROM teams_individualright i
+    JOIN teams_teammember m ON m.provider_id = i.provider_id AND m.user_id = i.user_id
+    JOIN teams_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id
+    WHERE i.provider_id = %(provider)s AND i.user_id = %(user)s
+    AND i."right" = %(right)s AND e.employer_id = %(employer)s
+))"""
+
+
+def main() -> None:
+    """Fill, measure, and stop the database."""
+    django.setup()
+    from bench import rights_world
+    from loket import database
+
+    data = Path(settings.DATABASES["default"]["DATA_DIR"])
+    call_command("migrate", verbosity=0)
+    logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
+    try:
+        started = time.perf_counter()
+        rights_world.large_office()
+        rights_world.fill(data)
+        found: dict[str, Any] = {"fill": time.perf_counter() - started}
+        found |= measure_may()
+        found |= measure_lists()
+        print(json.dumps(found))
+    finally:
+        connection.close()
+        connection.close_pool()
+        database.stop(data)
+
+
+def measure_may() -> dict[str, float]:
+    """Return medians and 99th percentiles of `may` and the bare SQL in milliseconds, and how often `may` says yes."""
+    from accounts.models import User
+    from bench.rights_world import EMPLOYERS, OFFICES, USERS
+    from teams import rights
+    from teams.catalogue import EMPLOYER_RIGHTS
+    from teams.models import Employer
+
+    chance, choices = random.Random(1), sorted(EMPLOYER_RIGHTS)
+    offices = [chance.randrange(OFFICES) for _number in range(ASKED)]
+    users = _by_number(User, 2, [n + OFFICES * chance.randrange(USERS // OFFICES) for n in offices])
+    employers = _by_number(Employer, 3, [n + OFFICES * chance.randrange(EMPLOYERS // OFFICES) for n in offices])
+    cursor = connection.cursor().cursor  # psycopg's own, without Django's wrapper
+    asked, bare, yes = [], [], 0
+    for user, employer in zip(users, employers, strict=True):
+        right = chance.choice(choices)
+        parameters = {
+            "user": user.pk, "provider": user.provider_id, "employer": employer.pk, "right": right.value,
+            "today": timezone.localdate(), "needs": [product.value for product in right.products],
+        }  # fmt: skip
+        taken, answer = timed(lambda: rights.may(user, right, employer))  # noqa: B023
+        asked.append(taken)
+        taken, rows = timed(lambda: cursor.execute(_BARE, parameters).fetchall())  # noqa: B023
+        bare.append(taken)
+        if bool(rows) != answer:
+            raise SystemExit(f"{user.pk} {right} {employer.pk}: {answer}, but the bare SQL says {bool(rows)}")
+        yes += answer
+    half = ASKED // 2  # the first half warms the caches
+    asked, bare = sorted(asked[half:]), sorted(bare[half:])
+    return {
+        "may": asked[len(asked) // 2],
+        "bare": bare[len(bare) // 2],
+        "may_p99": asked[len(asked) * 99 // 100],
+        "bare_p99": bare[len(bare) * 99 // 100],
+        "yes": yes / ASKED,
+    }
+
+
+def _by_number(model: Any, prefix: int, numbers: list[int]) -> list[Any]:
+    keys = [f"{prefix:08x}-0000-7000-8000-{number:012x}" for number in numbers]
+    found = {str(key): row for key, row in model.objects.in_bulk(set(keys)).items()}
+    return [found[key] for key in keys]
+
+
+def measure_lists() -> dict[str, float]:
+    """Return the slowest of 20 answers each of "Who?" and the matrix in the large office, in milliseconds."""
+    from accounts.models import Provider
+    from teams import explain, rights
+    from teams.catalogue import Right
+    from teams.models import Employer
+
+    office = Provider.objects.get(name="Groot kantoor")
+    places = list(Employer.objects.filter(provider=office)[:20])
+    return {
+        "who": max(timed(lambda: explain.who(office, Right.VIEW_WAGES, place))[0] for place in places),  # noqa: B023
+        "who_office": max(timed(lambda: explain.who(office, Right.VIEW_TEAMS))[0] for _place in places),
+        "matrix": max(timed(lambda: rights.matrix(office, place))[0] for place in places),  # noqa: B023
+        "matrix_office": max(timed(lambda: rights.matrix(office))[0] for _place in places),
+    }
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    """Return the milliseconds that a call takes, and its answer."""
+    started = time.perf_counter()
+    answer = call()
+    return (time.perf_counter() - started) * 1000, answer
+
+
+if __name__ == "__main__":
+    sys.exit(main())

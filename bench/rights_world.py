@@ -1,0 +1,103 @@
+"""Fill a new database with offices, users, employers and teams, in SQL: nothing of it is read by Python."""
+
+from pathlib import Path
+
+import psycopg
+from django.utils import timezone
+
+from loket.database import PORT, socket_dir
+from teams.catalogue import EMPLOYER_RIGHTS, Right
+
+OFFICES, USERS, EMPLOYERS, TEAMS = 20_000, 1_000_000, 200_000, 60_000
+_PREFIX = {"office": 1, "user": 2, "employer": 3, "team": 4}
+
+
+def key(kind: str, number: str) -> str:
+    """Return the SQL of the id of the row of that kind with that number; ids grow with time, as real ones do."""
+    return f"('{_PREFIX[kind]:08x}-0000-7000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid"
+
+
+def fill(data: Path) -> None:
+    """Fill the built-in database in `data`, migrated and empty but for one user, who is copied.
+
+    Every office has 50 users, 10 employers and 3 teams; a user is in one or two teams, a team has about 6 employers
+    and 12 rights, every tenth user has 2 individual rights. Rows of an office lie far apart, as if made over time.
+    """
+    with psycopg.connect(
+        host=socket_dir(data), port=PORT, user="postgres", dbname="loket", autocommit=True
+    ) as database:
+        # The rows are right by construction: checking each foreign key would take most of the time.
+        database.execute("SET session_replication_role = replica")
+        for statement in _statements():
+            database.execute(statement)
+        database.execute("VACUUM ANALYZE")
+
+
+def _statements() -> list[str]:
+    office = f"n % {OFFICES}"
+    codes = "ARRAY[" + ", ".join(f"'{right.value}'" for right in sorted(EMPLOYER_RIGHTS)) + "]"
+    in_office = f"{key('office', office)} AS provider_id"
+    team = key("team", f"n % {OFFICES} + {OFFICES} * j")
+    return [
+        f"""INSERT INTO accounts_provider SELECT made.* FROM generate_series(0, {OFFICES - 1}) n,
+            (SELECT one FROM accounts_provider one LIMIT 1) base,
+            LATERAL jsonb_populate_record(base.one, jsonb_build_object(
+            'id', {key("office", "n")}, 'name', 'Kantoor ' || n)) made""",
+        f"""INSERT INTO accounts_user SELECT made.* FROM generate_series(0, {USERS - 1}) n,
+            (SELECT one FROM accounts_user one LIMIT 1) base,
+            LATERAL jsonb_populate_record(base.one, jsonb_build_object(
+            'id', {key("user", "n")}, 'provider_id', {key("office", office)}, 'username', 'u' || n, 'username_key',
+            'u' || n, 'last_name', 'Jansen ' || n, 'sort_name', 'jansen ' || n,
+            'search_text', 'jansen ' || n, 'email', 'u' || n || '@example.nl')) made""",
+        f"""INSERT INTO teams_employer (id, provider_id, number, name, products, version, created_at, sort_name)
+            SELECT {key("employer", "n")}, {key("office", office)}, n, 'Werkgever ' || n, '{{940, 290, 904}}', 1, now(),
+            'werkgever ' || n FROM generate_series(0, {EMPLOYERS - 1}) n""",
+        f"""INSERT INTO teams_team (id, provider_id, name, two_factor_required, version, created_at, sort_name)
+            SELECT {key("team", "n")}, {key("office", office)}, 'Team ' || n, false, 1, now(), 'team ' || n
+            FROM generate_series(0, {TEAMS - 1}) n""",
+        f"""INSERT INTO teams_teammember (id, provider_id, team_id, user_id) SELECT gen_random_uuid(), {in_office},
+            {team}, {key("user", "n")} FROM generate_series(0, {USERS - 1}) n, generate_series(0, 2) j
+            WHERE j = n / {OFFICES} % 3 OR n / {OFFICES} % 2 = 0 AND j = (n / {OFFICES} + 1) % 3""",
+        f"""INSERT INTO teams_teamemployer (id, provider_id, team_id, employer_id) SELECT gen_random_uuid(),
+            {in_office}, {team}, {key("employer", "n")}
+            FROM generate_series(0, {EMPLOYERS - 1}) n, generate_series(0, 2) j
+            WHERE j = n / {OFFICES} % 3 OR n / {OFFICES} % 2 = 0""",
+        f"""INSERT INTO teams_teamright (id, provider_id, team_id, "right") SELECT gen_random_uuid(), {in_office},
+            {key("team", "n")}, ({codes})[1 + (n / {OFFICES} * 7 + i) % {len(EMPLOYER_RIGHTS)}]
+            FROM generate_series(0, {TEAMS - 1}) n, generate_series(0, 11) i""",
+        f"""INSERT INTO teams_individualright (id, provider_id, user_id, "right") SELECT gen_random_uuid(), {in_office},
+            {key("user", "n")}, (ARRAY['{Right.VIEW_USERS}', '{Right.VIEW_WAGES}'])[i]
+            FROM generate_series(0, {USERS - 1}, 10) n, generate_series(1, 2) i""",
+    ]
+
+
+def large_office(*, users: int = 200, employers: int = 60, teams: int = 20) -> None:
+    """Make one office of 200 people in many teams with many rights."""
+    from accounts.models import LoginMethod, Provider, User
+    from teams.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
+
+    office = Provider.objects.create(name="Groot kantoor", established_at=timezone.now())
+    people = [
+        User(
+            provider=office, login_method=LoginMethod.WEBSITE_SSO, username=f"groot {n}", password="x", initials="A.",
+            last_name=f"Groot {n}", email="groot@example.nl", accepted_at=timezone.now(),
+        )
+        for n in range(users)
+    ]  # fmt: skip
+    for user in people:
+        user.derive()
+    User.objects.bulk_create(people)
+    places = Employer.objects.bulk_create(
+        Employer(provider=office, number=n, name=f"W{n}", products=[940, 290, 904]) for n in range(employers)
+    )
+    groups = Team.objects.bulk_create(Team(provider=office, name=f"Team {n}") for n in range(teams))
+    rights = list(Right)
+    for n, team in enumerate(groups):
+        chosen = [rights[(n * 3 + i) % len(rights)] for i in range(25)]
+        TeamRight.objects.bulk_create(TeamRight(provider=office, team=team, right=right) for right in chosen)
+        TeamEmployer.objects.bulk_create(
+            TeamEmployer(provider=office, team=team, employer=places[(n * 3 + i) % employers]) for i in range(30)
+        )
+        TeamMember.objects.bulk_create(
+            TeamMember(provider=office, team=team, user=people[(n * 10 + i) % users]) for i in range(40)
+        )
