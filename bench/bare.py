@@ -5,9 +5,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 
-from accounts.listing import PAGE
 from accounts.models import User
 from accounts.status import with_status
+from loket.paging import PAGE
 
 
 def bare(request: HttpRequest, provider_id: str) -> HttpResponse:

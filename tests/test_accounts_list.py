@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.listing import PAGE
 from accounts.models import LoginMethod, Provider, User
+from loket.paging import PAGE
 from teams.models import IndividualRight
 from teams.rights import Right
 from tests.people import make_user

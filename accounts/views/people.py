@@ -13,11 +13,12 @@ import accounts.actions
 from accounts import passwords
 from accounts.actions import Stale
 from accounts.forms.people import EditForm, ListForm
-from accounts.listing import matching, page_of, query
+from accounts.listing import MOMENTS, SORTS, matching
 from accounts.models import User
 from accounts.status import Status, chip, with_status
 from accounts.views import mails
 from audit.actors import on_page
+from loket.paging import neighbours, page_of, query
 from outbox.models import Message
 from signin.throttle import Throttled
 from teams import rights
@@ -33,18 +34,16 @@ def list_users(request: OfficeRequest) -> HttpResponse:
     values = form.values() if form.is_bound else {"q": "", "login_method": "", "status": "", "sort": ""}
     sort = values.pop("sort")
     users = matching(User.objects.visible_to(request.user), **values)
-    page = page_of(users, sort=sort or "name", cursor=request.GET.get("page", ""))
+    page = page_of(users, sort=sort or "name", sorts=SORTS, moments=MOMENTS, cursor=request.GET.get("page", ""))
     context = {
         "form": form if form.is_bound else ListForm(),
-        "rows": [(user, chip(user)) for user in page.users],
+        "rows": [(user, chip(user)) for user in page.rows],
         "filtered": any(values.values()),
         "columns": {
             name: _column(name, sort or "name", values) for name in ("name", "username", "email", "last_login")
         },
-        "previous_url": page.previous_query and query(**values, sort=sort, page=page.previous_query),
-        "next_url": page.next_query and query(**values, sort=sort, page=page.next_query),
         "may_manage": Right.MANAGE_USERS in request.rights,
-    }
+    } | neighbours(page, **values, sort=sort)
     return render(request, "accounts/list.html", context)
 
 

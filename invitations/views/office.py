@@ -16,7 +16,6 @@ from django.views.decorators.http import require_http_methods
 
 import invitations.actions
 from accounts.actions import Details
-from accounts.listing import query
 from accounts.models import User
 from audit.actors import on_page
 from invitations import drafts, texts
@@ -24,6 +23,7 @@ from invitations.actions import NotOpen, office_text
 from invitations.forms.office import InviteForm, MobileForm, ResendForm, namesakes
 from invitations.models import Invitation
 from invitations.texts import Text
+from loket.paging import query
 from teams import rights
 from teams.access import OfficeRequest, requires
 from teams.rights import Right
@@ -147,7 +147,7 @@ def resend(request: OfficeRequest, id: UUID) -> HttpResponse:
         else:
             messages.success(request, _("The invitation for %(name)s is on its way.") % {"name": person.full_name})
             return redirect("accounts:user", person.pk)
-    if person.invitation.state == Invitation.State.ACCEPTED:
+    if person.accepted_at is not None:
         return _accepted_already(request, person)
     return render(request, "invitations/resend.html", {"form": form, "person": person})
 

@@ -1,0 +1,110 @@
+"""Lists in pages by key instead of by number.
+
+A page costs the same however long the list is: it starts at the key of its first row (keyset paging).
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.core import signing
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.expressions import Combinable
+
+PAGE = 50
+BY_NAME: Mapping[str, Combinable] = {"name": F("sort_name")}
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """One page of a list, with the cursors of its neighbours; '' where there is none."""
+
+    rows: Sequence[Row]
+    previous: str
+    next: str
+
+
+def page_of(
+    rows: QuerySet[Row],
+    *,
+    cursor: str,
+    sort: str = "name",
+    sorts: Mapping[str, Combinable] = BY_NAME,
+    moments: Collection[str] = (),
+    size: int = PAGE,
+) -> Page[Row]:
+    """Return the page of `rows`, sorted on a key of `sorts` ('-' in front: downwards), that `cursor` points at.
+
+    `moments` are the sorts on a time, all others are on text. An unknown sort is the first, a damaged cursor is the
+    first page. One query.
+    """
+    downwards, name = sort.startswith("-"), sort.lstrip("-")
+    if name not in sorts:
+        name, downwards = next(iter(sorts)), False
+    start = _read(cursor, name, name in moments)
+    backwards = start is not None and start.backwards
+    keyed: QuerySet[Any] = rows.annotate(sort_key=sorts[name])
+    falling = downwards != backwards
+    if start is not None:
+        keyed = keyed.filter(_beyond(start, falling))
+    order = ("-sort_key", "-pk") if falling else ("sort_key", "pk")
+    found = list(keyed.order_by(*order)[: size + 1])
+    more, found = len(found) > size, found[:size]
+    if backwards:
+        found.reverse()
+    before = more if backwards else start is not None
+    after = True if backwards else more
+    return Page(
+        rows=found,
+        previous=_written(found[0], name, backwards=True) if found and before else "",
+        next=_written(found[-1], name, backwards=False) if found and after else "",
+    )
+
+
+@dataclass(frozen=True)
+class _Start:
+    key: Any
+    id: UUID
+    backwards: bool
+
+
+def _beyond(start: _Start, falling: bool) -> Q:
+    """Return the rows after the start; the first half alone is what the index can use."""
+    if falling:
+        return Q(sort_key__lte=start.key) & (Q(sort_key__lt=start.key) | Q(pk__lt=start.id))
+    return Q(sort_key__gte=start.key) & (Q(sort_key__gt=start.key) | Q(pk__gt=start.id))
+
+
+def _written(row: Model, name: str, *, backwards: bool) -> str:
+    key = row.sort_key  # type: ignore[attr-defined]
+    plain = key.isoformat() if isinstance(key, datetime) else key
+    return signing.b64_encode(json.dumps([name, plain, row.pk.hex, backwards]).encode()).decode()
+
+
+def _read(cursor: str, name: str, is_moment: bool) -> _Start | None:
+    try:
+        sort, plain, id_, backwards = json.loads(signing.b64_decode(cursor.encode()))
+        key = datetime.fromisoformat(plain).astimezone(UTC) if is_moment else str(plain)
+        str(plain).encode()  # JSON can spell half a surrogate pair, which no database takes
+        start = _Start(key, UUID(hex=id_), bool(backwards))
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+    return start if sort == name and "\x00" not in str(plain) else None
+
+
+def query(**values: str) -> str:
+    """Return '?…' with those of `values` that are not empty."""
+    return "?" + urlencode({name: value for name, value in values.items() if value})
+
+
+def neighbours(page: Page[Any], *, cursor: str = "page", **values: str) -> dict[str, str]:
+    """Return what `_pager.html` shows: where the pages before and after `page` are, `cursor` being the parameter."""
+    return {
+        "previous_url": page.previous and query(**values, **{cursor: page.previous}),
+        "next_url": page.next and query(**values, **{cursor: page.next}),
+    }
