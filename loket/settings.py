@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "audit",
     "outbox",
     "accounts",
+    "django_otp_webauthn",
     "teams",
     "signin",
     "invitations",
@@ -128,6 +129,13 @@ TEMPLATES = [
         },
     }
 ]
+
+# Passkeys belong to the host of LOKET_URL: after a move to another host they have to be made again.
+OTP_WEBAUTHN_RP_ID = _url.hostname or "localhost"
+OTP_WEBAUTHN_RP_NAME = "Loket"
+OTP_WEBAUTHN_ALLOWED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
+OTP_WEBAUTHN_CREDENTIAL_MODEL = "signin.Passkey"
+SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E031"]  # an office may try Loket without TLS: browsers refuse passkeys there
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["signin.backends.EffectiveUserBackend"]

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django_otp_webauthn.models import AbstractWebAuthnCredential
 
 from accounts.models import Provider, User
 from loket.ids import uuid7
@@ -77,6 +78,24 @@ class AuthenticatorApp(models.Model):
     def seal_context(self) -> str:
         """What the secret is bound to: moved to another row it cannot be read."""
         return f"authenticator app:{self.pk}"
+
+
+class Passkey(AbstractWebAuthnCredential):  # type: ignore[misc]
+    """A key on a telephone, computer or security key (WebAuthn); the columns of the ceremony are the library's."""
+
+    kind = _("Passkey")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+
+    objects = models.Manager["Passkey"]()
+
+    class Meta:
+        verbose_name = _("Passkey")
+
+    def __str__(self) -> str:
+        return str(self.name)
 
 
 class RecoveryCode(models.Model):

@@ -2,13 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from signin.views import confirming, factors, microsoft, passwords, second_step, standin
+from signin.views import confirming, factors, microsoft, passkeys, passwords, second_step, standin
 
 app_name = "signin"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("inloggen/", passwords.login, name="login"),
     path("inloggen/code/", second_step.second_step, name="second_step"),
     path("inloggen/herstelcode/", second_step.recovery, name="recovery"),
+    path("inloggen/passkey/begin/", passkeys.show_begin, name="show_passkey_begin"),
+    path("inloggen/passkey/klaar/", passkeys.show_complete, name="show_passkey_complete"),
+    path("inloggen/passkey/teksten.js", passkeys.texts, name="passkey_texts"),
     path("inloggen/microsoft/", microsoft.sign_in, name="microsoft"),
     path("inloggen/microsoft/terug/", microsoft.back, name="microsoft_back"),
     path("inloggen/microsoft/mislukt/<str:told>/", microsoft.refused, name="microsoft_refused"),
@@ -23,6 +26,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("demo/microsoft/", standin.choose, name="standin"),
     path("profiel/twee-factor/", factors.factors, name="factors"),
     path("profiel/twee-factor/app/", factors.add_app, name="add_app"),
+    path("profiel/twee-factor/passkey/", passkeys.add_passkey, name="add_passkey"),
+    path("profiel/twee-factor/passkey/begin/", passkeys.add_begin, name="add_passkey_begin"),
+    path("profiel/twee-factor/passkey/klaar/", passkeys.add_complete, name="add_passkey_complete"),
     path("profiel/twee-factor/herstelcodes/", factors.recovery_codes, name="recovery_codes"),
     path("profiel/twee-factor/herstelcodes/opslaan/", factors.download_codes, name="download_codes"),
     path("profiel/twee-factor/<uuid:id>/naam/", factors.rename_factor, name="rename_factor"),

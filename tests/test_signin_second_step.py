@@ -190,7 +190,7 @@ ENROLLING = {
     "/profiel/twee-factor/passkey/",
     "/profiel/twee-factor/passkey/begin/",
     "/profiel/twee-factor/passkey/klaar/",
-    "/jsi18n/",
+    "/inloggen/passkey/teksten.js",
 }
 BEFORE = {
     "/uitloggen/",
@@ -199,7 +199,7 @@ BEFORE = {
     RECOVERY,
     "/inloggen/passkey/begin/",
     "/inloggen/passkey/klaar/",
-    "/jsi18n/",
+    "/inloggen/passkey/teksten.js",
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -16,14 +17,15 @@ from audit.models import Verb
 from loket import sealing
 from signin import throttle
 from signin.factors import letters, recovery, totp
+from signin.factors.passkeys import Ceremony
 from signin.factors.totp import Offer
-from signin.models import AuthenticatorApp, RecoveryCode
+from signin.models import AuthenticatorApp, Passkey, RecoveryCode
 from signin.throttle import Limit
 from teams import rights
 from teams.rights import Right
 
 MOST_DEVICES = 10
-Device = AuthenticatorApp
+Device = AuthenticatorApp | Passkey
 
 # By user: five at once, then one a minute, soon one in ten minutes, in the end one an hour. It never closes for good,
 # and whoever is kept waiting by a stranger with his password has his passkey and his recovery codes, which count apart.
@@ -52,7 +54,13 @@ class TooManyDevices(Exception):
 
 def devices_of(user: User) -> list[Device]:
     """Return the devices of `user`, oldest first."""
-    return sorted(user.authenticator_apps.all(), key=lambda device: device.pk)
+    devices: list[Device] = [*user.authenticator_apps.all(), *Passkey.objects.filter(user=user)]
+    return sorted(devices, key=lambda device: device.pk)
+
+
+def has_passkey(user: User) -> bool:
+    """Return whether one of the devices of `user` is a passkey."""
+    return Passkey.objects.filter(user=user).exists()
 
 
 def codes_left(user: User) -> int:
@@ -121,10 +129,27 @@ def add_app(user: User, offer: Offer, *, name: str, code: str, by: Actor) -> Aut
     step = totp.matching_step(offer.secret, code, after=0)
     if step is None:
         return None
+    _require_room(user, by)
     app = AuthenticatorApp(pk=offer.id, provider=user.provider, user=user, name=name, last_step=step)
     app.sealed_secret = sealing.seal(offer.secret, context=app.seal_context)
+    app.save(force_insert=True)
     _added(user, app, by)
     return app
+
+
+@transaction.atomic
+def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: Actor) -> Passkey:
+    """Add the passkey that a browser made for `ceremony` and told of in `answer`.
+
+    Raises NotAccepted, TooManyDevices.
+    """
+    user = _lock(user)
+    _require_room(user, by)
+    passkey = ceremony.made(answer, user)
+    passkey.name = name
+    passkey.save(update_fields=["name"])
+    _added(user, passkey, by)
+    return passkey
 
 
 def _lock(user: User) -> User:
@@ -135,12 +160,14 @@ def _lock(user: User) -> User:
     return locked
 
 
-def _added(user: User, device: Device, by: Actor) -> None:
+def _require_room(user: User, by: Actor) -> None:
     if by.user is None or by.user.pk != user.pk:
         raise PermissionDenied(_("Nobody can set up two-factor for somebody else."))
     if len(devices_of(user)) >= MOST_DEVICES:
         raise TooManyDevices
-    device.save(force_insert=True)
+
+
+def _added(user: User, device: Device, by: Actor) -> None:
     if user.second_factor_at is None:
         user.second_factor_at = timezone.now()
         user.save(update_fields=["second_factor_at"])
@@ -204,6 +231,7 @@ def reset(user: User, *, reason: str, by: Actor) -> bool:
         return False
     names = [device.name for device in devices_of(user)]
     user.authenticator_apps.all().delete()
+    Passkey.objects.filter(user=user).delete()
     _end_sessions(user, without_factor=True)
     letters.factors_reset(user)
     changes = {"device": [", ".join(names), None]}

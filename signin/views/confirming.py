@@ -14,6 +14,7 @@ from signin import recent, throttle
 from signin.actions import PASSWORD
 from signin.factors import actions
 from signin.factors.forms import CodeForm
+from signin.factors.passkeys import script_settings
 from signin.forms import KnownPasswordForm
 from signin.middleware import opens_while_enrolling
 from signin.throttle import Throttled
@@ -55,8 +56,13 @@ def _confirm_factor(request: OfficeRequest) -> HttpResponse:
         except Throttled as error:
             form.add_error("code", ValidationError(str(error), code="throttled"))
             status = 429
-    has_app = request.user.authenticator_apps.exists()
-    page = {"form": form, "next": wanted_page(request), "has_app": has_app}
+    page = {
+        "form": form,
+        "next": wanted_page(request),
+        "has_app": request.user.authenticator_apps.exists(),
+        "has_passkey": actions.has_passkey(request.user),
+        "passkey": script_settings(request),
+    }
     return render(request, "signin/factors/confirm.html", page, status=status)
 
 

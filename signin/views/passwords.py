@@ -20,6 +20,7 @@ from loket import sealing
 from loket.middleware import client_address
 from signin import actions, devices, microsoft, sessions, throttle
 from signin.factors import passing
+from signin.factors.passkeys import script_settings
 from signin.forms import ChangePasswordForm, ForgottenForm, LoginForm, ResetForm
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from signin.models import PasswordReset
@@ -56,6 +57,7 @@ def login(request: HttpRequest) -> HttpResponse:
         "next": target,
         "query": urlencode({"next": target}),
         "with_microsoft": microsoft.is_configured(),
+        "passkey": script_settings(request),
     }
     return render(request, "signin/login.html", context, status=status)
 

@@ -20,6 +20,7 @@ from signin.actions import record_refusal
 from signin.factors import actions, passing
 from signin.factors.forms import CodeForm, RecoveryForm
 from signin.factors.passing import Factor
+from signin.factors.passkeys import script_settings
 from signin.middleware import opens_before_factor
 from signin.throttle import Throttled
 from signin.visitors import wanted_page
@@ -109,5 +110,7 @@ def _context(request: HttpRequest, user: User, form: Form) -> dict[str, object]:
         "query": urlencode({"next": target}),
         "office_name": user.provider.name,
         "person": user,
+        "has_passkey": actions.has_passkey(user),
+        "passkey": script_settings(request),
         "has_app": user.authenticator_apps.exists(),
     }

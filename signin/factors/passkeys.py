@@ -1,0 +1,106 @@
+"""Passkeys (WebAuthn): making and showing one are two steps, with a challenge in the session between them."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.urls import reverse
+from django_otp_webauthn.exceptions import OTPWebAuthnApiError
+from webauthn.helpers.exceptions import WebAuthnException
+
+from accounts.models import User
+from signin.models import Passkey
+from signin.visitors import wanted_page
+
+_LASTS = 600  # seconds
+# What the libraries raise for an answer that no browser gives, such as a number where an object belongs.
+_MALFORMED = (WebAuthnException, OTPWebAuthnApiError, LookupError, TypeError, ValueError, AttributeError)
+
+
+class NotAccepted(Exception):
+    """The answer of the browser does not belong to the challenge, to this site, or to a passkey that we know."""
+
+
+@dataclass(frozen=True)
+class Ceremony:
+    """One making or showing of a passkey in this browser; its challenge is used up when it is taken."""
+
+    request: HttpRequest
+    state: dict[str, Any]
+
+    @classmethod
+    def begin_making(cls, request: HttpRequest, user: User) -> dict[str, Any]:
+        """Note a new challenge in the session; return what the browser must know to make a passkey for `user`."""
+        options: dict[str, Any]
+        options, state = _helper(request).register_begin(user)
+        _keep(request, "make", user, state)
+        return options
+
+    @classmethod
+    def begin_showing(cls, request: HttpRequest, user: User | None) -> dict[str, Any]:
+        """Do the same for showing one of `user`; without him anybody's, to be unlocked because no password is asked."""
+        options: dict[str, Any]
+        options, state = _helper(request).authenticate_begin(user=user, require_user_verification=user is None)
+        _keep(request, "show", user, state)
+        return options
+
+    @classmethod
+    def take(cls, request: HttpRequest, purpose: str, user: User | None) -> "Ceremony":
+        """Return the ceremony that was begun here for this purpose and this user. Raises NotAccepted."""
+        kept = request.session.pop(_key(purpose), None)
+        request.session.save()  # whatever happens next, no challenge works twice
+        if not kept or kept["user"] != _name(user) or not 0 <= time.time() - kept["at"] < _LASTS:
+            raise NotAccepted("no ceremony was begun here, or too long ago")
+        return cls(request, kept["state"])
+
+    def made(self, answer: Any, user: User) -> Passkey:
+        """Return the new passkey of `user`, stored. Raises NotAccepted."""
+        try:
+            passkey: Passkey = _helper(self.request).register_complete(user, self.state, answer)
+        except _MALFORMED as error:
+            raise NotAccepted(type(error).__name__) from error
+        return passkey
+
+    def shown(self, answer: Any, user: User | None) -> Passkey:
+        """Return the passkey that was shown, of `user` if given, with its use noted. Raises NotAccepted."""
+        try:
+            passkey: Passkey = _helper(self.request).authenticate_complete(user, self.state, answer)
+        except _MALFORMED as error:
+            raise NotAccepted(type(error).__name__) from error
+        return passkey
+
+
+def script_settings(request: HttpRequest) -> dict[str, Any]:
+    """Return what the library's scripts read from the page."""
+    target = urlencode({"next": wanted_page(request)})
+    return {
+        "csrfToken": get_token(request),
+        "nextFieldSelector": "input[name='next']",
+        "autocompleteLoginFieldSelector": None,
+        "beginRegistrationUrl": reverse("signin:add_passkey_begin"),
+        "completeRegistrationUrl": f"{reverse('signin:add_passkey_complete')}?{target}",
+        "beginAuthenticationUrl": reverse("signin:show_passkey_begin"),
+        "completeAuthenticationUrl": reverse("signin:show_passkey_complete"),
+    }
+
+
+def _key(purpose: str) -> str:
+    return f"passkey_{purpose}"
+
+
+def _name(user: User | None) -> str:
+    return str(user.pk) if user else ""
+
+
+def _keep(request: HttpRequest, purpose: str, user: User | None, state: dict[str, Any]) -> None:
+    request.session[_key(purpose)] = {"user": _name(user), "at": int(time.time()), "state": state}
+
+
+def _helper(request: HttpRequest) -> Any:
+    # The library's helpers ask for the model of passkeys while they are imported, which is this app's.
+    from signin.factors.ceremony import Helper
+
+    return Helper(request)

@@ -1,0 +1,133 @@
+"""Passkeys: the pages and what their scripts ask, in the words that the library's scripts understand."""
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+from django.views.i18n import JavaScriptCatalog
+
+from accounts.models import User
+from audit.actors import on_page
+from loket.middleware import client_address
+from signin import recent, throttle
+from signin.actions import LINK, record_refusal
+from signin.factors import actions, passing
+from signin.factors.actions import TooManyDevices
+from signin.factors.passing import Factor
+from signin.factors.passkeys import Ceremony, NotAccepted, script_settings
+from signin.middleware import opens_before_factor, opens_while_enrolling
+from signin.recent import recently_confirmed
+from signin.throttle import Throttled
+from signin.views.confirming import confirmed
+from signin.views.factors import context, enrolled, of_website_user
+from signin.views.second_step import let_in
+from signin.visitors import stranger
+from teams.access import OfficeRequest, public, signed_in
+
+texts = public(opens_before_factor(opens_while_enrolling(JavaScriptCatalog.as_view(packages=["django_otp_webauthn"]))))
+
+
+@signed_in
+@opens_while_enrolling
+@require_safe
+@never_cache
+@of_website_user
+@recently_confirmed
+def add_passkey(request: OfficeRequest) -> HttpResponse:
+    """Offer to make a passkey in this browser."""
+    page = context(request, passkey=script_settings(request))
+    return render(request, "signin/factors/add_passkey.html", page)
+
+
+@signed_in
+@opens_while_enrolling
+@require_POST
+@never_cache
+@of_website_user
+def add_begin(request: OfficeRequest) -> HttpResponse:
+    """Give the browser a challenge to make a passkey for."""
+    if not recent.is_recent(request):
+        return _refused(_("This took too long. Try again."), 403)
+    return JsonResponse(Ceremony.begin_making(request, request.user))
+
+
+@signed_in
+@opens_while_enrolling
+@require_POST
+@never_cache
+@of_website_user
+def add_complete(request: OfficeRequest) -> HttpResponse:
+    """Add the passkey that the browser made."""
+    if not recent.is_recent(request):
+        return _refused(_("This took too long. Try again."), 403)
+    user, by = request.user, on_page(request, request.user)
+    name = _("Passkey of %(date)s") % {"date": date_format(timezone.localtime(), "j F Y")}
+    try:
+        ceremony = Ceremony.take(request, "make", user)
+        passkey = actions.add_passkey(user, _answer(request), ceremony=ceremony, name=name, by=by)
+    except NotAccepted:
+        return _refused(_("This passkey could not be added. Try again."))
+    except TooManyDevices as error:
+        return _refused(str(error))
+    return JsonResponse({"id": str(passkey.pk), "redirect_url": enrolled(request, Factor.PASSKEY)})
+
+
+@public
+@opens_before_factor
+@require_POST
+@never_cache
+def show_begin(request: HttpRequest) -> HttpResponse:
+    """Give the browser a challenge to show a passkey for: of who is half or wholly signed in, else of anybody."""
+    try:
+        throttle.charge(LINK, throttle.network(client_address(request)))
+    except Throttled as error:
+        return _refused(str(error), 429)
+    return JsonResponse(Ceremony.begin_showing(request, _expected(request)))
+
+
+@public
+@opens_before_factor
+@require_POST
+@never_cache
+def show_complete(request: HttpRequest) -> HttpResponse:
+    """Let somebody in with the passkey that was shown, or note that he confirmed with it."""
+    user = _expected(request)
+    try:
+        passkey = Ceremony.take(request, "show", user).shown(_answer(request), user)
+    except NotAccepted:
+        record_refusal(user, "passkey", by=stranger(request))
+        return _refused(_("This passkey does not work here. Choose another way."))
+    owner = User.objects.select_related("provider").get(pk=passkey.user_id)
+    if not (owner.is_website_user and owner.may_sign_in):
+        record_refusal(owner, "blocked" if owner.blocked_at else "ended", by=stranger(request))
+        return _refused(_("This passkey does not work here. Choose another way."))
+    if isinstance(request.user, User) and passing.awaited(request) is None:
+        response = confirmed(request, with_factor=True)  # type: ignore[arg-type]
+    else:
+        response = let_in(request, owner, Factor.PASSKEY)
+    answer = JsonResponse({"id": str(passkey.pk), "redirect_url": response["Location"]})
+    answer.cookies.update(response.cookies)
+    return answer
+
+
+def _expected(request: HttpRequest) -> User | None:
+    """Return whose passkey is asked for, None for anybody's."""
+    return request.user if isinstance(request.user, User) else passing.awaited(request)
+
+
+def _answer(request: HttpRequest) -> Any:
+    """Return what the browser sent. Raises NotAccepted for what is not JSON."""
+    try:
+        return json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        raise NotAccepted("not JSON") from error
+
+
+def _refused(detail: str, status: int = 400) -> JsonResponse:
+    return JsonResponse({"detail": detail}, status=status)
