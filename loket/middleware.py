@@ -4,19 +4,21 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.signals import got_request_exception
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.shortcuts import render
 from django.utils import translation
 
 from loket.ids import uuid7
 
 log = structlog.get_logger("loket.access")
+_PART, _PARTS = 64 * 1024, 128  # bytes, and how many times: 8 MB
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -95,10 +97,19 @@ def body(get_response: GetResponse) -> GetResponse:
         request.encoding = "utf-8"  # as browsers send it; Django answers a form in another one with a fault
         length = str(request.META.get("CONTENT_LENGTH") or "0")
         if not length.isdecimal() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            _pass_over(request)
             return render(request, "400.html", status=400)
         return get_response(request)
 
     return middleware
+
+
+def _pass_over(request: HttpRequest) -> None:
+    """Read on for a while and keep nothing: a browser that is cut off while it sends does not show our answer."""
+    with suppress(UnreadablePostError):
+        for _part in range(_PARTS):
+            if not request.read(_PART):
+                return
 
 
 def _log_exception(sender: Any, request: HttpRequest | None = None, **kwargs: Any) -> None:

@@ -107,9 +107,15 @@ def test_it_takes_no_large_file_from_a_stranger() -> None:
         assert client.post("/inloggen/", {"file": BytesIO(b"x" * 600_000)}).status_code == 400
 
 
-@pytest.mark.parametrize(
-    ("length", "status"), [("", 200), ("0", 200), ("524288", 200), ("524289", 400), ("-1", 400), ("²", 400)]
-)
+@pytest.mark.parametrize(("sent", "read"), [(524_289, 524_289), (20_000_000, 8 * 1024 * 1024)])
+def test_it_hears_a_browser_out_within_reason(sent: int, read: int) -> None:
+    request = RequestFactory().post("/", b"x" * sent, content_type="text/plain")
+    stream = request._stream
+    assert middleware.body(lambda request: HttpResponse())(request).status_code == 400
+    assert len(stream.read()) == sent - read
+
+
+@pytest.mark.parametrize(("length", "status"), [("", 200), ("0", 200), ("-1", 400), ("²", 400)])
 def test_it_believes_no_odd_length(length: str, status: int) -> None:
     request = RequestFactory().get("/", CONTENT_LENGTH=length)
     assert middleware.body(lambda request: HttpResponse())(request).status_code == status
