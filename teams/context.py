@@ -17,9 +17,14 @@ def menu(request: HttpRequest) -> dict[str, Any]:
     pages = [
         (_("Overview"), _("Today"), reverse("home"), None),
         (_("Teams and users"), _("Users AK"), reverse("accounts:list"), Right.VIEW_USERS),
+        (_("Teams and users"), _("Teams"), reverse("teams:list"), Right.VIEW_TEAMS),
+        (_("Teams and users"), _("Employers"), reverse("teams:employers"), Right.MANAGE_EMPLOYERS),
         (_("Provider data"), _("Office"), reverse("accounts:office"), Right.MANAGE_PROVIDER),
         (_("Provider data"), _("Azure AD tenants"), reverse("accounts:tenants"), Right.MANAGE_PROVIDER),
+        (_("Provider data"), _("Sets"), reverse("teams:sets"), Right.MANAGE_SETS),
         (_("Provider data"), _("E-mail texts"), reverse("invitations:text"), Right.MANAGE_PROVIDER),
+        (_("Accountability"), _("Authorization matrix"), reverse("teams:matrix"), Right.VIEW_USERS),
+        (_("Accountability"), _("Deviations"), reverse("teams:deviations"), Right.VIEW_USERS),
     ]
     # The page belongs to the entry with the longest address it lies under: texts lie under the office.
     above = [url for _group, _title, url, _right in pages if url != "/" and request.path.startswith(url)]

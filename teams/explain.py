@@ -39,18 +39,14 @@ class Origin:
         return self.rests is None and (self.right.level is Level.PROVIDER or len(self.employers) > len(self.off))
 
     @property
-    def lines(self) -> list[str]:
-        """The origin in words, one line for each."""
-        names = ", ".join(team.name for team in self.teams)
+    def works_at(self) -> int:
+        """At how many employers its products allow it."""
+        return len(self.employers) - len(self.off)
+
+    @property
+    def limits(self) -> list[str]:
+        """In words why it has no effect, or not everywhere; one line for each reason."""
         found = []
-        if names:
-            found.append(_("via team %(teams)s") % {"teams": names})
-        if self.implied:
-            found.append(_("via the right “%(right)s”") % {"right": Right.MANAGE_PROVIDER.label})
-        if self.individual and self.superfluous:
-            found.append(_("individual, superfluous: it is given in another way already"))
-        elif self.individual:
-            found.append(_("individual"))
         if self.right.level is Level.EMPLOYER and not self.employers:
             found.append(_("no effect: no team with this right brings the person to an employer"))
         products = ", ".join(str(product.value) for product in self.right.products)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -48,17 +49,18 @@ class Deviation(NamedTuple):
     difference: Difference
 
 
-def uses(authorization_set: AuthorizationSet) -> list[Deviation]:
-    """Return the teams and users to which the set was applied, with how each deviates. Three queries."""
-    rows = authorization_set.applications.select_related("team", "user").prefetch_related(
-        "team__rights", "user__individual_rights"
-    )
-    found = []
-    for row in rows.order_by("team__sort_name", "user__sort_name", "pk"):
+def uses(provider: Provider) -> dict[UUID, list[Deviation]]:
+    """Return for each set of the office to whom it was applied, with how each deviates. Five queries."""
+    rows = SetApplication.objects.filter(provider=provider).select_related("authorization_set", "team", "user")
+    found: dict[UUID, list[Deviation]] = {}
+    for row in rows.prefetch_related("team__rights", "user__individual_rights").order_by(
+        "team__sort_name", "user__sort_name", "pk"
+    ):
         codes = row.team.rights.all() if row.team else row.user.individual_rights.all() if row.user else []
         held = known(code.right for code in codes)
-        wanted = authorization_set.rights
-        found.append(Deviation(row, Difference(wanted - held, held - wanted)))
+        wanted = row.authorization_set.rights
+        deviation = Deviation(row, Difference(wanted - held, held - wanted))
+        found.setdefault(row.authorization_set_id, []).append(deviation)
     return found
 
 
@@ -160,3 +162,12 @@ def _copy(authorization_set: AuthorizationSet, target: Team | User, *, keep: boo
     )
     changes = {fresh.name: [None, "applied" if keep else "made equal"]}
     record(Verb.SET_APPLIED, target, by=by, provider_id=target.provider_id, changes=changes)
+
+
+@transaction.atomic
+def start_team(provider: Provider, *, name: str, authorization_set: AuthorizationSet | None, by: Actor) -> Team:
+    """Make a team, with the rights of a set if one is given. Raises as `create_team` and `apply`."""
+    team = teams.actions.create_team(provider, name=name, by=by)
+    if authorization_set is not None:
+        apply(authorization_set, team, by=by)
+    return team

@@ -1,5 +1,6 @@
 """Input about rights."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -9,24 +10,33 @@ from django.utils.translation import gettext_lazy as _
 from teams.rights import Right
 
 
+class RightField(forms.MultipleChoiceField):
+    """A number of rights, each with what it permits."""
+
+    def __init__(self, *, label: Any) -> None:
+        super().__init__(label=label, required=False, widget=forms.CheckboxSelectMultiple)
+
+    def offer(self, rights: Collection[Right]) -> None:
+        """Let these be chosen."""
+        self.choices = [
+            (right.value, format_html('<span>{}<span class="detail">{}</span></span>', right.label, right.permits))
+            for right in Right
+            if right in rights
+        ]
+
+
 class RightsForm(forms.Form):
     """Which rights one person holds by himself; `before` is what the form showed, to notice another's change."""
 
-    rights = forms.MultipleChoiceField(
-        label=_("Individual rights"), required=False, widget=forms.CheckboxSelectMultiple
-    )
-    before = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
+    rights = RightField(label=_("Individual rights"))
+    before = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, held: frozenset[Right], givable: frozenset[Right], **kwargs: Any) -> None:
         initial = {"rights": sorted(held), "before": ",".join(sorted(held))}
         kwargs["initial"] = initial
         super().__init__(*args, **kwargs)
         self.held, self.givable = held, givable
-        self.fields["rights"].choices = [  # type: ignore[attr-defined]
-            (right.value, format_html('<span>{}<span class="detail">{}</span></span>', right.label, right.permits))
-            for right in Right
-            if right in givable
-        ]
+        self.fields["rights"].offer(givable)  # type: ignore[attr-defined]
 
     def clean_rights(self) -> frozenset[Right]:
         """Return the wanted rights: those chosen, and those held that this administrator cannot take away."""

@@ -4,27 +4,28 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 import teams.actions
-from accounts.models import LoginMethod, User
 from audit.actors import on_page
-from teams import rights
+from teams import explain, rights
 from teams.access import OfficeRequest, requires
 from teams.forms.rights import RightsForm
+from teams.models import AuthorizationSet
 from teams.rights import LastAdministrator, Right
+from teams.views.people import colleague, givable
 
 
 @requires(Right.VIEW_USERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def user_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show the rights of one person and, for who may give them, change them."""
-    person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=id)
+    """Show every right of one person with where it comes from; who may give individual rights changes those."""
+    person = colleague(request, id)
     by = on_page(request, request.user)
-    held, givable = rights.individual_rights(person), _givable(request, person)
-    form = RightsForm(request.POST or None, held=held, givable=givable)
+    held, may_give = rights.individual_rights(person), givable(request, person)
+    form = RightsForm(request.POST or None, held=held, givable=may_give)
     if request.method == "POST":
         rights.require(by, Right.GRANT_RIGHTS)
         if form.is_valid():
@@ -38,17 +39,11 @@ def user_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
     context = {
         "person": person,
         "form": form,
-        "fixed": [right for right in Right if right in held - givable],
-        "may_change": bool(givable),
+        "origins": explain.origins(person),
+        "fixed": [right for right in Right if right in held - may_give],
+        "may_change": bool(may_give),
+        "sets": AuthorizationSet.objects.visible_to(request.user).order_by("name", "pk") if may_give else [],
         "is_self": person.pk == request.user.pk,
         "manages": Right.MANAGE_PROVIDER in held,
     }
     return render(request, "teams/rights.html", context)
-
-
-def _givable(request: OfficeRequest, person: User) -> frozenset[Right]:
-    """Return the rights that the signed-in person can give to and take from `person`."""
-    if Right.GRANT_RIGHTS not in request.rights or person.pk == request.user.pk:
-        return frozenset()
-    kept = {Right.MANAGE_PROVIDER} if person.login_method == LoginMethod.SSO_WEBSERVICE else set()
-    return rights.givable(request.user) - kept

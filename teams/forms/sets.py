@@ -1,0 +1,55 @@
+"""Input about authorization sets."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.forms.people import PLAIN
+from accounts.models import User
+from teams.forms.rights import RightField
+from teams.models import AuthorizationSet
+from teams.rights import Right
+
+
+class SetForm(forms.Form):
+    """The name and the rights of a set; `version` is the one the form was opened with, 0 for a new set."""
+
+    name = forms.CharField(label=_("Name"), max_length=50, validators=PLAIN)
+    rights = RightField(label=_("Rights in the set"))
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+
+    def __init__(self, *args: Any, givable: frozenset[Right], changed: AuthorizationSet | None = None, **kwargs: Any):
+        held = changed.rights if changed else frozenset()
+        kwargs["initial"] = {"name": changed.name if changed else "", "rights": sorted(held)}
+        kwargs["initial"]["version"] = changed.version if changed else 0
+        super().__init__(*args, **kwargs)
+        self.kept = held - givable
+        self.fields["rights"].offer(givable)  # type: ignore[attr-defined]
+
+    def clean_rights(self) -> frozenset[Right]:
+        """Return the wanted rights: those chosen, and those in the set that this person cannot take away."""
+        return frozenset(Right(code) for code in self.cleaned_data["rights"]) | self.kept
+
+
+class ChooseSetForm(forms.Form):
+    """Which set of the office of `user`."""
+
+    set = forms.ModelChoiceField(label=_("Set"), queryset=AuthorizationSet.objects.none())
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        sets = AuthorizationSet.objects.visible_to(user).order_by("name", "pk")
+        self.fields["set"].queryset = sets  # type: ignore[attr-defined]
+
+
+class ApplySetForm(ChooseSetForm):
+    """A set to apply, with what the page had shown: the version of the set and what the person held."""
+
+    version = forms.IntegerField()
+    before = forms.CharField(required=False, max_length=2000)
+
+    def matches(self, held: frozenset[Right]) -> bool:
+        """Return whether what was shown is still so. Only for a valid form."""
+        shown = self.cleaned_data["set"].version == self.cleaned_data["version"]
+        return shown and bool(self.cleaned_data["before"] == ",".join(sorted(held)))

@@ -1,0 +1,97 @@
+"""Who may do what as a sheet for a spreadsheet program."""
+
+from io import BytesIO
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from openpyxl import Workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Alignment, Font
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from accounts.models import Provider, User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from teams import rights
+from teams.catalogue import Right
+from teams.changes import begin
+from teams.evaluator import Matrix
+from teams.models import Employer
+
+_NEVER_FORMULA = ("=", "+", "-", "@")
+
+
+def columns(matrix: Matrix) -> list[Right]:
+    """Return the rights that somebody in the matrix holds, in the catalogue's order."""
+    held = frozenset[Right]().union(*matrix.held.values())
+    return [right for right in Right if right in held]
+
+
+@transaction.atomic
+def export_matrix(provider: Provider, employer: Employer | None = None, *, by: Actor) -> bytes:
+    """Return the matrix of the office, or at `employer`, as an XLSX file, and leave an event.
+
+    Raises PermissionDenied without view_users.
+    """
+    provider = begin(provider.pk, by, Right.VIEW_USERS)
+    made = _workbook(provider, employer, rights.matrix(provider, employer))
+    what = [None, str(employer) if employer is not None else "provider"]
+    record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"authorization_matrix": what})
+    return made
+
+
+def _workbook(provider: Provider, employer: Employer | None, matrix: Matrix) -> bytes:
+    book = Workbook()
+    sheet = book.active
+    sheet.title = str(_("Authorization matrix"))[:31]
+    shown = columns(matrix)
+    _write(sheet, [provider.name])
+    _write(sheet, [_("Authorization matrix"), str(employer) if employer is not None else _("The office itself")])
+    _write(sheet, [_("Date"), date_format(timezone.localtime(), "j F Y H:i")])
+    _write(sheet, [_("T = by a team, I = individual only")])
+    _write(sheet, [])
+    _write(sheet, [_("Name"), _("Email"), _("Login method"), _("Rests"), *(right.label for right in shown)])
+    for user in matrix.users:
+        _write(sheet, _row(user, matrix, shown))
+    _dress(sheet, 6, len(shown))
+    file = BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _row(user: User, matrix: Matrix, shown: list[Right]) -> list[object]:
+    rests = matrix.resting.get(user.pk)
+    details = [user.list_name, user.email, user.get_login_method_display(), rests.label if rests else ""]
+    held, individual = matrix.held[user.pk], matrix.individual[user.pk]
+    return [*details, *("I" if right in individual else "T" if right in held else "" for right in shown)]
+
+
+def _write(sheet: Worksheet, values: list[object]) -> None:
+    """Add a row of texts; none becomes a formula, not even when somebody edits the cell."""
+    number = sheet.max_row + 1 if sheet.max_row > 1 or sheet["A1"].value is not None else 1
+    for column, value in enumerate(values or [""], start=1):
+        text = ILLEGAL_CHARACTERS_RE.sub("", str(value))
+        cell = sheet.cell(number, column, text)
+        cell.data_type = "s"
+        if text.startswith(_NEVER_FORMULA):
+            cell.quotePrefix = True
+
+
+def _dress(sheet: Worksheet, head: int, rights_count: int) -> None:
+    """Make the sheet readable and printable: heads stand upright, the first column and the heads stay in view."""
+    for cell in [*sheet[1], *sheet[2], *sheet[head]]:
+        cell.font = Font(bold=True)
+    for cell in sheet[head][4:]:
+        cell.alignment = Alignment(text_rotation=90, vertical="bottom")
+    for column, width in enumerate([30, 34, 24, 24, *[4] * rights_count], start=1):
+        sheet.column_dimensions[get_column_letter(column)].width = width
+    sheet.freeze_panes = sheet.cell(head + 1, 2)
+    page = sheet.page_setup
+    page.orientation, page.paperSize = "landscape", sheet.PAPERSIZE_A4
+    page.fitToWidth, page.fitToHeight = 1, 0  # on as many pages as its rows need
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    sheet.print_title_rows = f"{head}:{head}"

@@ -1,0 +1,98 @@
+"""Individual rights that need not be, and tidying them up without anybody's rights changing."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import User
+from audit.actors import on_page
+from teams import deviations as questions
+from teams import explain
+from teams.access import OfficeRequest, requires
+from teams.deviations import Group, NotTheSame
+from teams.forms.deviations import PersonForm, TeamOfGroupForm
+from teams.rights import LastAdministrator, Right
+
+_MOST = 200  # people shown in each part
+
+
+def _by_person(request: OfficeRequest, pairs: Iterable[tuple[UUID, Right]]) -> list[tuple[User, list[Right]]]:
+    """Return the people of `pairs` by name, each with those rights in the catalogue's order."""
+    found: dict[UUID, set[Right]] = {}
+    for user_id, right in pairs:
+        found.setdefault(user_id, set()).add(right)
+    people = User.objects.visible_to(request.user).filter(pk__in=found).order_by("sort_name", "pk")[:_MOST]
+    return [(user, [right for right in Right if right in found[user.pk]]) for user in people]
+
+
+def _print_of(group: Group) -> str:
+    parts = [*(str(user.pk) for user in group.users), *group.rights, *(str(one.pk) for one in group.employers)]
+    return sha256(",".join(sorted(parts)).encode()).hexdigest()
+
+
+@requires(Right.VIEW_USERS)
+@require_safe
+def deviations(request: OfficeRequest) -> HttpResponse:
+    """Show superfluous and deviating individual rights, who is in no team, and groups that could be a team."""
+    provider = request.user.provider
+    groups = questions.groups(provider)[:_MOST]
+    held: dict[UUID, int] = {}
+    for user_id, _employer, _right in questions.footprint(provider, {user.pk for one in groups for user in one.users}):
+        held[user_id] = held.get(user_id, 0) + 1
+    context = {
+        "superfluous": _by_person(request, explain.superfluous(provider.pk)),
+        "deviating": _by_person(request, questions.deviating(provider)),
+        "without_team": questions.without_team(provider)[:_MOST],
+        "groups": [(one, _print_of(one), sum(held.get(user.pk, 0) for user in one.users)) for one in groups],
+        "may_tidy": Right.GRANT_RIGHTS in request.rights,
+        "may_replace": {Right.GRANT_RIGHTS, Right.MANAGE_TEAMS} <= request.rights,
+    }
+    return render(request, "teams/deviations.html", context)
+
+
+@requires(Right.GRANT_RIGHTS)
+@require_POST
+def drop_superfluous(request: OfficeRequest) -> HttpResponse:
+    """Take the superfluous individual rights of one person away."""
+    form = PersonForm(request.POST, user=request.user)
+    if not form.is_valid():
+        raise Http404
+    person: User = form.cleaned_data["person"]
+    try:
+        count = questions.drop_superfluous([person], by=on_page(request, request.user))
+    except (NotTheSame, LastAdministrator):
+        messages.error(request, _("Somebody's rights would have changed, so nothing was done."))
+    else:
+        values = {"count": count, "name": person.full_name}
+        messages.success(request, _("Superfluous rights of %(name)s taken away: %(count)s.") % values)
+    return redirect("teams:deviations")
+
+
+@requires(Right.GRANT_RIGHTS)
+@require_POST
+def replace_by_team(request: OfficeRequest) -> HttpResponse:
+    """Make a team of a group of colleagues instead of their individual rights."""
+    form = TeamOfGroupForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+        return redirect("teams:deviations")
+    name = form.cleaned_data["name"]
+    found = [one for one in questions.groups(request.user.provider) if _print_of(one) == form.cleaned_data["group"]]
+    try:
+        if not found:
+            raise NotTheSame
+        questions.replace_by_team(request.user.provider, found[0], name=name, by=on_page(request, request.user))
+    except (NotTheSame, LastAdministrator):
+        messages.error(request, _("Somebody's rights would have changed, so nothing was done."))
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+    else:
+        messages.success(request, _("Team %(name)s now gives what were individual rights.") % {"name": name})
+    return redirect("teams:deviations")

@@ -1,0 +1,52 @@
+"""The authorization matrix: users x rights, for whoever must account for it."""
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from audit.actors import on_page
+from teams import rights, sheets
+from teams.access import OfficeRequest, requires
+from teams.forms.questions import EmployerForm
+from teams.rights import Right
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@requires(Right.VIEW_USERS)
+@require_safe
+def matrix(request: OfficeRequest) -> HttpResponse:
+    """Show who holds which rights, at the level of the office or at one employer."""
+    form = EmployerForm(request.GET, user=request.user)
+    context: dict[str, object] = {"form": form, "now": timezone.now()}
+    if form.is_valid():
+        employer = form.cleaned_data["employer"]
+        found = rights.matrix(request.user.provider, employer)
+        shown = sheets.columns(found)
+        rows = [
+            (
+                user,
+                found.resting.get(user.pk),
+                [
+                    (right, "I" if right in found.individual[user.pk] else "T" if right in found.held[user.pk] else "")
+                    for right in shown
+                ],
+            )
+            for user in found.users
+        ]
+        context |= {"employer": employer, "columns": shown, "rows": rows}
+    return render(request, "teams/matrix.html", context)
+
+
+@requires(Right.VIEW_USERS)
+@require_safe
+def matrix_sheet(request: OfficeRequest) -> HttpResponse:
+    """Send the matrix as an XLSX file; the export leaves an event, also when only asked for with HEAD."""
+    form = EmployerForm(request.GET, user=request.user)
+    if not form.is_valid():
+        raise Http404
+    by = on_page(request, request.user)
+    made = sheets.export_matrix(request.user.provider, form.cleaned_data["employer"], by=by)
+    name = f"autorisatiematrix-{timezone.localdate().isoformat()}.xlsx"
+    return HttpResponse(made, _XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -1,0 +1,89 @@
+"""The page of individual rights that need not be, and tidying them up."""
+
+import pytest
+from django.contrib.messages import get_messages
+from django.test import Client
+
+from accounts.models import Provider, User
+from teams import rights
+from teams.deviations import footprint
+from teams.models import Team
+from teams.rights import Right
+from tests.people import make_user
+from tests.test_teams_rights_page import employer, give, put
+
+pytestmark = pytest.mark.django_db
+PAGE, DROP, REPLACE = "/afwijkingen/", "/afwijkingen/overbodig/", "/afwijkingen/team/"
+
+
+@pytest.fixture
+def eve(office: Provider) -> User:
+    return make_user(office, last_name="Eerste", username="eve", email="eve@devries.example")
+
+
+def test_superfluous_rights_are_shown_and_taken(alices: Client, bob: User, office: Provider) -> None:
+    put(office, "Controle", [bob], [], Right.VIEW_AUDIT)
+    give(bob, Right.VIEW_AUDIT, Right.VIEW_BILLING)
+    context = alices.get(PAGE).context
+    assert context["superfluous"] == [(bob, [Right.VIEW_AUDIT])]
+    assert (bob, [Right.VIEW_BILLING]) in context["deviating"]
+    before = footprint(office, [bob.pk])
+    alices.post(DROP, {"person": bob.pk})
+    assert rights.individual_rights(bob) == {Right.VIEW_BILLING}
+    assert footprint(office, [bob.pk]) == before
+    assert alices.get(PAGE).context["superfluous"] == []
+
+
+def test_a_group_becomes_a_team(alices: Client, bob: User, eve: User, office: Provider) -> None:
+    put(office, "Loon", [bob, eve], [employer(office, 1)])
+    for user in (bob, eve):
+        give(user, Right.VIEW_WAGES, Right.VIEW_AUDIT)
+    ((group, key, _count),) = alices.get(PAGE).context["groups"]
+    assert group.users == [bob, eve]
+    before = footprint(office, [bob.pk, eve.pk])
+    alices.post(REPLACE, {"group": key, "name": "Loon en controle"})
+    assert not rights.individual_rights(bob)
+    assert footprint(office, [bob.pk, eve.pk]) == before
+    assert Team.objects.filter(name="Loon en controle").count() == 1
+    alices.post(REPLACE, {"group": key, "name": "Nog eens"})
+    assert not Team.objects.filter(name="Nog eens").exists(), "a group that is no more makes no team"
+
+
+def test_a_team_without_good_name_is_not_made(alices: Client, bob: User, eve: User, office: Provider) -> None:
+    put(office, "Bestaat", [], [])
+    for user in (bob, eve):
+        give(user, Right.VIEW_AUDIT)
+    ((_group, key, _count),) = alices.get(PAGE).context["groups"]
+    for name in ("", "x" * 51, "\x00", "bestaat"):
+        response = alices.post(REPLACE, {"group": key, "name": name})
+        assert response.status_code == 302
+        assert list(get_messages(response.wsgi_request))
+    assert Team.objects.count() == 1
+    assert rights.individual_rights(bob) == {Right.VIEW_AUDIT}
+
+
+def test_who_is_in_no_team(alices: Client, alice: User, bob: User, office: Provider) -> None:
+    put(office, "Loon", [bob], [])
+    assert list(alices.get(PAGE).context["without_team"]) == [alice]
+
+
+def test_it_is_kept_from_others(
+    alices: Client, bobs: Client, charlies: Client, charlie: User, alice: User, bob: User
+) -> None:
+    assert bobs.get(PAGE).status_code == bobs.post(DROP).status_code == bobs.post(REPLACE).status_code == 403
+    assert charlies.post(DROP, {"person": bob.pk}).status_code == 404
+    assert alices.post(DROP, {"person": charlie.pk}).status_code == 404
+    assert not charlies.get(PAGE).context["groups"]
+    give(bob, Right.VIEW_USERS)
+    assert bobs.get(PAGE).status_code == 200
+    assert bobs.post(DROP, {"person": alice.pk}).status_code == 403
+
+
+def test_queries_do_not_grow(alices: Client, office: Provider, django_assert_max_num_queries) -> None:
+    for number in range(6):
+        pair = [make_user(office, username=f"{number}-{which}") for which in range(2)]
+        put(office, f"Team {number}", pair, [employer(office, number)], Right.VIEW_WAGES)
+        for user in pair:
+            give(user, Right.VIEW_WAGES, list(Right)[number])
+    with django_assert_max_num_queries(20):
+        assert len(alices.get(PAGE).context["groups"]) == 6
