@@ -88,6 +88,13 @@ def require_two_factor(team: Team, *, required: bool, version: int, by: Actor) -
 
 
 @transaction.atomic
+def edit_team(team: Team, *, name: str, two_factor_required: bool, version: int, by: Actor) -> None:
+    """Change both at once, or neither. Raises as `rename_team` and `require_two_factor`."""
+    rename_team(team, name=name, version=version, by=by)
+    require_two_factor(team, required=two_factor_required, version=_locked(team, by).version, by=by)
+
+
+@transaction.atomic
 def delete_team(team: Team, *, version: int, by: Actor) -> None:
     """Delete a team; whoever had rights by it loses them.
 

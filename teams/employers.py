@@ -7,13 +7,14 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+import teams.actions
 from accounts.actions import Stale
 from accounts.models import Provider
 from audit.actions import record
 from audit.actors import Actor
 from audit.models import Verb
 from teams.changes import begin
-from teams.models import Employer
+from teams.models import Employer, Team
 from teams.products import Product
 from teams.rights import Right
 
@@ -63,3 +64,10 @@ def _require_free_number(employer: Employer) -> None:
     if others.exists():
         message = _("There is an employer with this number already.")
         raise ValidationError({"number": ValidationError(message, code="taken")})
+
+
+@transaction.atomic
+def link(employer: Employer, *, to: Iterable[Team], by: Actor) -> None:
+    """Have teams bring their members to an employer, all of them or none. Raises as `change_employers`."""
+    for team in to:
+        teams.actions.change_employers(team, add=[employer], by=by)

@@ -1,0 +1,52 @@
+"""Input about employers."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.forms.people import PLAIN, Versioned
+from teams.models import Employer
+from teams.products import Product
+
+
+class NewEmployerForm(forms.Form):
+    """An employer that is made."""
+
+    number = forms.IntegerField(
+        label=_("Number"),
+        min_value=1,
+        max_value=99_999_999,
+        error_messages={"required": _("Fill in the number of the employer.")},
+    )
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=70,
+        validators=PLAIN,
+        error_messages={"required": _("Fill in the name of the employer.")},
+    )
+    products = forms.TypedMultipleChoiceField(
+        label=_("Products"),
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("A right that needs a product has effect only where the product is on."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["number"].widget.attrs["class"] = "short"
+        products = [(product.value, f"{product.value} {product.label}") for product in Product]
+        self.fields["products"].choices = products  # type: ignore[attr-defined]
+
+    def clean_products(self) -> list[Product]:
+        """Return the products in order."""
+        return [Product(number) for number in sorted(set(self.cleaned_data["products"]))]
+
+
+class EmployerForm(NewEmployerForm, Versioned):
+    """An employer that is changed."""
+
+    def __init__(self, *args: Any, employer: Employer, **kwargs: Any) -> None:
+        kwargs["initial"] = {name: getattr(employer, name) for name in ("number", "name", "products", "version")}
+        super().__init__(*args, **kwargs)

@@ -1,0 +1,157 @@
+"""Input about teams: their names, and who and what is in them."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.forms.people import PLAIN, Versioned
+from accounts.models import User
+from teams.models import AuthorizationSet, Employer, Team
+from teams.rights import Right
+
+
+class SearchForm(forms.Form):
+    """What a list is searched for."""
+
+    q = forms.CharField(label=gettext_lazy("Search"), max_length=100, required=False)
+    only = forms.BooleanField(required=False)
+
+    def __init__(self, *args: Any, hint: str, only: str = "", **kwargs: Any) -> None:
+        kwargs["label_suffix"] = ""
+        super().__init__(*args, **kwargs)
+        self.fields["q"].widget.attrs |= {"type": "search", "placeholder": hint}
+        self.fields["only"].label = only
+
+    def values(self) -> dict[str, str]:
+        """Return what may be used, as in the address; a value that was refused counts as empty."""
+        self.is_valid()
+        cleaned = getattr(self, "cleaned_data", {})
+        return {"q": cleaned.get("q", ""), "only": "1" if cleaned.get("only") else ""}
+
+
+class NewTeamForm(forms.Form):
+    """A team that is made, empty or with the rights of a set."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=50,
+        validators=PLAIN,
+        error_messages={"required": gettext_lazy("Fill in the name of the team.")},
+    )
+    authorization_set = forms.ModelChoiceField(
+        label=gettext_lazy("Start from authorization set"),
+        queryset=AuthorizationSet.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("No set"),
+        help_text=gettext_lazy("The team gets the rights of the set. You can change them afterwards."),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        sets = AuthorizationSet.objects.visible_to(user).order_by("name")
+        cast("forms.ModelChoiceField[AuthorizationSet]", self.fields["authorization_set"]).queryset = sets
+
+
+class TeamForm(Versioned):
+    """The name of a team and whether it asks for two-factor; the latter not in one's own team."""
+
+    name = NewTeamForm.base_fields["name"]
+    two_factor_required = forms.BooleanField(
+        label=gettext_lazy("Two-factor required"),
+        required=False,
+        help_text=gettext_lazy(
+            "Whoever logs in by website and has not set it up is asked to at the next login. Until then the rights"
+            " have no effect."
+        ),
+    )
+
+    def __init__(self, *args: Any, team: Team, is_own: bool, **kwargs: Any) -> None:
+        kwargs["initial"] = {name: getattr(team, name) for name in ("name", "two_factor_required", "version")}
+        super().__init__(*args, **kwargs)
+        self.fields["two_factor_required"].disabled = is_own
+
+
+def _checkboxes(label: Any) -> Any:
+    """Return a field for several rows of the office; the page shows only those it has room for."""
+    return forms.ModelMultipleChoiceField(
+        label=label,
+        queryset=User.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": gettext_lazy("Choose at least one.")},
+    )
+
+
+class ChooseForm(forms.Form):
+    """Several rows; `choosable` are those that may come, `shown` those on this page, with their texts."""
+
+    def __init__(
+        self,
+        *args: Any,
+        choosable: "QuerySet[User] | QuerySet[Employer] | QuerySet[Team]",
+        shown: Iterable[tuple[Any, str | SafeString]] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        (field,) = self.fields.values()
+        chosen = cast("forms.ModelMultipleChoiceField[Any]", field)
+        chosen.queryset = choosable
+        chosen.widget.choices = list(shown)
+
+
+class UsersForm(ChooseForm):
+    """Colleagues for a team, or out of it."""
+
+    users = _checkboxes(gettext_lazy("Colleagues"))
+
+
+class EmployersForm(ChooseForm):
+    """Employers for a team, or out of it."""
+
+    employers = _checkboxes(gettext_lazy("Employers"))
+
+
+class TeamsForm(ChooseForm):
+    """Teams for an employer."""
+
+    teams = _checkboxes(gettext_lazy("Teams"))
+
+
+class TeamRightsForm(Versioned):
+    """Which rights a team gives; what the administrator does not hold himself stays as it is."""
+
+    rights = forms.MultipleChoiceField(
+        label=gettext_lazy("Rights of the team"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(
+        self, *args: Any, team: Team, held: frozenset[Right], givable: frozenset[Right], **kwargs: Any
+    ) -> None:
+        kwargs["initial"] = {"rights": sorted(held), "version": team.version}
+        super().__init__(*args, **kwargs)
+        self.held, self.givable = held, givable
+        self.fields["rights"].choices = [  # type: ignore[attr-defined]
+            (right.value, format_html('<span>{}<span class="detail">{}</span></span>', right.label, right.permits))
+            for right in Right
+            if right in givable
+        ]
+
+    def clean_rights(self) -> frozenset[Right]:
+        """Return the wanted rights: those chosen, and those held that this administrator cannot take away."""
+        return frozenset(Right(code) for code in self.cleaned_data["rights"]) | (self.held - self.givable)
+
+    def again(self, version: int, now: frozenset[Right]) -> None:
+        """Say what another made of the rights meanwhile, keep what was chosen, and let it be sent again."""
+        data = cast(QueryDict, self.data).copy()
+        data["version"] = str(version)
+        self.data = data
+        self.add_error(None, ValidationError(_("Somebody else changed this meanwhile. Check it and save again.")))
+        names = ", ".join(str(right.label) for right in Right if right in now)
+        self.add_error("rights", ValidationError(_("Now saved: %(value)s."), params={"value": names or _("empty")}))

@@ -1,0 +1,200 @@
+"""One team: its members, its employers and its rights side by side, and changing each."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+import teams.actions
+from accounts.actions import Stale
+from accounts.listing import searched
+from accounts.models import User
+from accounts.status import Status, chip, with_status
+from audit.actors import on_page
+from loket.paging import neighbours, page_of
+from teams import rights
+from teams.access import OfficeRequest, requires
+from teams.changes import team_rights
+from teams.forms.teams import EmployersForm, SearchForm, TeamRightsForm, UsersForm
+from teams.listing import employers_found, gaps
+from teams.models import Employer
+from teams.rights import LastAdministrator, Right
+from teams.views.teams import is_member, one
+
+SHOWN = 25
+
+
+def _user_text(person: User, *, linked: bool) -> SafeString:
+    """Return somebody as a list shows him; the status is said where he has no access."""
+    name = person.list_name
+    if linked:
+        name = format_html('<a href="{}">{}</a>', reverse("accounts:user", args=[person.pk]), name)
+    status = chip(person)
+    detail = "" if person.status == Status.ACTIVE else f"{status.mark} {status.label} · "  # type: ignore[attr-defined]
+    return format_html('<span>{}<span class="detail">{}{}</span></span>', name, detail, person.email)
+
+
+def _employer_text(employer: Employer) -> SafeString:
+    return format_html('<span>{}<span class="detail">{}</span></span>', employer.name, employer.number)
+
+
+@requires(Right.VIEW_TEAMS)
+@require_safe
+def team(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Show one team in three columns; of members and employers a page each."""
+    team = one(request, id)
+    form = SearchForm(request.GET, hint=_("Name, email or number"))
+    q = form.values()["q"]
+    people = with_status(User.objects.visible_to(request.user).filter(memberships__team=team))
+    employers = Employer.objects.visible_to(request.user).filter(teams__team=team)
+    at = {name: request.GET.get(name, "") for name in ("members", "employers")}
+    members = page_of(searched(people, q), cursor=at["members"], size=SHOWN)
+    places = page_of(employers_found(employers, q=q), cursor=at["employers"], size=SHOWN)
+    may_manage, is_own = Right.MANAGE_TEAMS in request.rights, is_member(request, team)
+    linked = Right.VIEW_USERS in request.rights
+    user_rows = [(person.pk, _user_text(person, linked=linked)) for person in members.rows]
+    employer_rows = [(employer.pk, _employer_text(employer)) for employer in places.rows]
+    held = team_rights(team)
+    context = {
+        "team": team,
+        "form": form,
+        "q": q,
+        "gaps": gaps(team),
+        "users": user_rows,
+        "employers": employer_rows,
+        "users_form": UsersForm(choosable=User.objects.none(), shown=user_rows),
+        "employers_form": EmployersForm(choosable=Employer.objects.none(), shown=employer_rows),
+        "users_pager": neighbours(members, cursor="members", q=q, employers=at["employers"]),
+        "employers_pager": neighbours(places, cursor="employers", q=q, members=at["members"]),
+        "rights": [right for right in Right if right in held],
+        "may_manage": may_manage,
+        "may_change": may_manage and not is_own,
+        "is_own": is_own,
+    }
+    return render(request, "teams/team.html", context)
+
+
+@requires(Right.MANAGE_TEAMS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def add_users(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Search colleagues who are not in the team, and put those chosen in it."""
+    team = one(request, id)
+    search = SearchForm(request.GET, hint=_("Name, username or email"))
+    q = search.values()["q"]
+    others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
+    candidates = with_status(searched(others, q)).exclude(memberships__team=team)
+    page = page_of(candidates, cursor=request.GET.get("page", ""))
+    shown = [(person.pk, _user_text(person, linked=False)) for person in page.rows]
+    form = UsersForm(request.POST or None, choosable=others, shown=shown)
+    if request.method == "POST" and form.is_valid():
+        chosen = list(form.cleaned_data["users"])
+        try:
+            teams.actions.change_members(team, add=chosen, by=on_page(request, request.user))
+        except Stale:
+            return _gone(request)
+        text = ngettext("%(count)s colleague has been added.", "%(count)s colleagues have been added.", len(chosen))
+        messages.success(request, text % {"count": len(chosen)})
+        return redirect("teams:team", team.pk)
+    context = {"team": team, "form": form, "search": search, "shown": shown} | neighbours(page, q=q)
+    return render(request, "teams/add_users.html", context)
+
+
+@requires(Right.MANAGE_TEAMS)
+@require_POST
+def remove_users(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Take the chosen people out of the team."""
+    team = one(request, id)
+    form = UsersForm(request.POST, choosable=User.objects.visible_to(request.user))
+    if not form.is_valid():
+        messages.error(request, _("Choose at least one of the list."))
+        return redirect("teams:team", team.pk)
+    chosen = list(form.cleaned_data["users"])
+    try:
+        teams.actions.change_members(team, remove=chosen, by=on_page(request, request.user))
+    except Stale:
+        return _gone(request)
+    except LastAdministrator as error:
+        messages.error(request, str(error))
+    else:
+        text = ngettext("%(count)s member has been taken out.", "%(count)s members have been taken out.", len(chosen))
+        messages.success(request, text % {"count": len(chosen)})
+    return redirect("teams:team", team.pk)
+
+
+@requires(Right.MANAGE_TEAMS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def add_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Search employers to which the team does not bring its members, and add those chosen."""
+    team = one(request, id)
+    search = SearchForm(request.GET, hint=_("Name or number"), only=_("Employers in no team only"))
+    values = search.values()
+    every = Employer.objects.visible_to(request.user)
+    page = page_of(employers_found(every, **values).exclude(teams__team=team), cursor=request.GET.get("page", ""))
+    shown = [(employer.pk, _employer_text(employer)) for employer in page.rows]
+    form = EmployersForm(request.POST or None, choosable=every, shown=shown)
+    if request.method == "POST" and form.is_valid():
+        chosen = list(form.cleaned_data["employers"])
+        try:
+            teams.actions.change_employers(team, add=chosen, by=on_page(request, request.user))
+        except Stale:
+            return _gone(request)
+        text = ngettext("%(count)s employer has been added.", "%(count)s employers have been added.", len(chosen))
+        messages.success(request, text % {"count": len(chosen)})
+        return redirect("teams:team", team.pk)
+    context = {"team": team, "form": form, "search": search, "shown": shown, "is_own": is_member(request, team)}
+    return render(request, "teams/add_employers.html", context | neighbours(page, **values))
+
+
+@requires(Right.MANAGE_TEAMS)
+@require_POST
+def remove_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Take the chosen employers out of the team."""
+    team = one(request, id)
+    form = EmployersForm(request.POST, choosable=Employer.objects.visible_to(request.user))
+    if not form.is_valid():
+        messages.error(request, _("Choose at least one of the list."))
+        return redirect("teams:team", team.pk)
+    chosen = list(form.cleaned_data["employers"])
+    try:
+        teams.actions.change_employers(team, remove=chosen, by=on_page(request, request.user))
+    except Stale:
+        return _gone(request)
+    text = ngettext("%(count)s employer has been taken out.", "%(count)s employers have been taken out.", len(chosen))
+    messages.success(request, text % {"count": len(chosen)})
+    return redirect("teams:team", team.pk)
+
+
+def _gone(request: OfficeRequest) -> HttpResponse:
+    messages.error(request, _("Somebody else deleted this team meanwhile."))
+    return redirect("teams:list")
+
+
+@requires(Right.MANAGE_TEAMS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def change_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Choose the rights that the team gives its members."""
+    team = one(request, id)
+    held, givable = team_rights(team), rights.givable(request.user)
+    form = TeamRightsForm(request.POST or None, team=team, held=held, givable=givable)
+    if request.method == "POST" and form.is_valid():
+        wanted, version = form.cleaned_data["rights"], form.cleaned_data["version"]
+        try:
+            teams.actions.set_team_rights(team, wanted, version=version, by=on_page(request, request.user))
+        except Stale:
+            form.again(team.version, held)
+        except LastAdministrator as error:
+            form.add_error(None, ValidationError(str(error), code="last_administrator"))
+        else:
+            messages.success(request, _("The rights of team %(name)s have been saved.") % {"name": team.name})
+            return redirect("teams:team", team.pk)
+    fixed = [right for right in Right if right in held - givable]
+    context = {"team": team, "form": form, "fixed": fixed, "is_own": is_member(request, team)}
+    return render(request, "teams/change_rights.html", context)

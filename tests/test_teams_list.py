@@ -1,0 +1,126 @@
+"""The list of teams, making one, and the menu."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+import teams.actions
+import teams.employers
+import teams.sets
+from accounts.models import Provider, User
+from loket.paging import PAGE
+from teams.changes import team_rights
+from teams.models import IndividualRight, Team
+from teams.rights import Right
+from tests.people import actor, make_user
+
+pytestmark = pytest.mark.django_db
+URL, NEW = reverse("teams:list"), reverse("teams:new")
+
+
+def names(client: Client, **query: str) -> list[str]:
+    return [team.name for team, _gaps in client.get(URL, query).context["rows"]]
+
+
+def make_teams(office: Provider, *wanted: str) -> list[Team]:
+    return [teams.actions.create_team(office, name=name, by=actor()) for name in wanted]
+
+
+@pytest.mark.parametrize("url", [URL, NEW])
+def test_it_needs_the_right(bobs: Client, url: str) -> None:
+    assert bobs.get(url).status_code == 403
+    assert bobs.post(url, {"name": "Loon"}).status_code == 403
+    assert not Team.objects.exists()
+
+
+def test_it_shows_the_own_office_only(alices: Client, charlies: Client, office: Provider) -> None:
+    make_teams(office, "Émile", "eva", "aap")
+    assert names(alices) == ["aap", "Émile", "eva"]
+    assert names(charlies) == []
+
+
+def test_it_counts_and_names_the_gaps(alices: Client, office: Provider, bob: User) -> None:
+    empty, full = make_teams(office, "Leeg", "Vol")
+    employer = teams.employers.create(office, number=7, name="Bakkerij", by=actor())
+    teams.actions.change_members(full, add=[bob, make_user(office, username="nog")], by=actor())
+    teams.actions.change_employers(full, add=[employer], by=actor())
+    teams.actions.set_team_rights(full, [Right.VIEW_WAGES, Right.VIEW_HRM, Right.VIEW_USERS], by=actor())
+    rows = dict(alices.get(URL).context["rows"])
+    assert len(rows[empty]) == 3
+    assert rows[full] == []
+    counted = next(team for team in rows if team == full)
+    assert (counted.member_count, counted.employer_count, counted.right_count) == (2, 1, 3)
+    assert names(alices, only="1") == ["Leeg"]
+
+
+def test_it_searches_and_pages(alices: Client, office: Provider) -> None:
+    make_teams(office, *[f"Loon {number:03}" for number in range(PAGE + 5)], "Salaris Zuid")
+    assert names(alices, q="SALARIS zuid") == ["Salaris Zuid"]
+    assert names(alices, q="100%_") == []
+    first = alices.get(URL, {"q": "loon"}).context
+    second = alices.get(URL + first["next_url"]).context
+    assert (len(first["rows"]), len(second["rows"]), second["next_url"]) == (PAGE, 5, "")
+
+
+def test_it_costs_the_same_queries_for_one_as_for_many(
+    alices: Client, office: Provider, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for wanted in (["Een"], [f"Team {number}" for number in range(PAGE)]):
+        make_teams(office, *wanted)
+        with django_assert_num_queries(4):  # session, person, rights, list
+            alices.get(URL)
+
+
+def test_it_makes_a_team_once(alices: Client, office: Provider) -> None:
+    response = alices.post(NEW, {"name": "Loon Noord"})
+    team = Team.objects.get(provider=office)
+    assert response.headers["Location"] == reverse("teams:team", args=[team.pk])
+    again = alices.post(NEW, {"name": "LOON noord"})
+    assert again.context["form"].errors.as_data()["name"][0].code == "taken"
+    assert Team.objects.count() == 1
+
+
+def test_it_starts_from_a_set(alices: Client, office: Provider) -> None:
+    wanted = {Right.VIEW_WAGES, Right.VIEW_HRM}
+    basis = teams.sets.create(office, name="Basis", contents=wanted, by=actor())
+    alices.post(NEW, {"name": "Loon", "authorization_set": basis.pk})
+    team = Team.objects.get(name="Loon")
+    assert team_rights(team) == wanted
+    assert team.applied_sets.get().authorization_set == basis
+
+
+def test_a_set_of_rights_that_one_does_not_hold_makes_no_team(bobs: Client, bob: User, office: Provider) -> None:
+    IndividualRight.objects.create(provider=office, user=bob, right=Right.MANAGE_TEAMS)
+    basis = teams.sets.create(office, name="Basis", contents=[Right.VIEW_AUDIT], by=actor())
+    response = bobs.post(NEW, {"name": "Loon", "authorization_set": basis.pk})
+    assert response.context["form"].errors.as_data()["authorization_set"][0].code == "not_held"
+    assert not Team.objects.exists()
+
+
+def test_the_set_of_another_office_is_not_there(alices: Client, charlie: User) -> None:
+    theirs = teams.sets.create(charlie.provider, name="Basis", contents=[Right.VIEW_AUDIT], by=actor())
+    response = alices.post(NEW, {"name": "Loon", "authorization_set": theirs.pk})
+    assert response.context["form"].errors.as_data()["authorization_set"][0].code == "invalid_choice"
+    assert not Team.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\x00b", "x" * 51, "\u202egnp"])
+def test_it_refuses_odd_names(alices: Client, name: str) -> None:
+    assert "name" in alices.post(NEW, {"name": name}).context["form"].errors
+
+
+@pytest.mark.parametrize(
+    ("right", "url"), [(Right.VIEW_TEAMS, URL), (Right.MANAGE_EMPLOYERS, reverse("teams:employers"))]
+)
+def test_the_menu_has_what_one_may_open(bobs: Client, bob: User, office: Provider, right: Right, url: str) -> None:
+    def entries() -> list[Any]:
+        menu = bobs.get(reverse("home")).context["menu"]
+        return [entry["url"] for group in menu for entry in group["entries"]]
+
+    assert url not in entries()
+    IndividualRight.objects.create(provider=office, user=bob, right=right)
+    assert url in entries()
+    assert bobs.get(url).status_code == 200

@@ -1,0 +1,245 @@
+"""One team: its three columns, and changing, renaming and deleting it."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+import teams.actions
+import teams.employers
+from accounts.models import LoginMethod, Provider, User
+from audit.models import Event, Verb
+from teams.changes import team_rights
+from teams.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember
+from teams.rights import Right
+from teams.views.contents import SHOWN
+from tests.people import actor, hash_of, make_user
+
+pytestmark = pytest.mark.django_db
+PAGES = ["team", "edit", "delete", "add_users", "add_employers", "change_rights"]
+POSTS = ["remove_users", "remove_employers"]
+
+
+def url(name: str, team: Team) -> str:
+    return reverse(f"teams:{name}", args=[team.pk])
+
+
+def code(response: Any, field: str) -> str:
+    return response.context["form"].errors.as_data()[field][0].code
+
+
+@pytest.fixture
+def team(office: Provider) -> Team:
+    return teams.actions.create_team(office, name="Loon Noord", by=actor())
+
+
+@pytest.fixture
+def bakery(office: Provider) -> Employer:
+    return teams.employers.create(office, number=7, name="Bakkerij", by=actor())
+
+
+def members(team: Team) -> set[Any]:
+    return set(team.members.values_list("user__last_name", flat=True))
+
+
+@pytest.mark.parametrize("name", [*PAGES, *POSTS])
+def test_another_office_is_not_there(charlies: Client, team: Team, name: str) -> None:
+    assert charlies.post(url(name, team)).status_code == (405 if name == "team" else 404)
+    assert charlies.get(url(name, team)).status_code == (405 if name in POSTS else 404)
+
+
+@pytest.mark.parametrize("name", [*PAGES, *POSTS])
+def test_a_colleague_without_the_right_is_refused(bobs: Client, bob: User, team: Team, name: str) -> None:
+    if name != "team":
+        IndividualRight.objects.create(provider=team.provider, user=bob, right=Right.VIEW_TEAMS)
+    assert bobs.get(url(name, team)).status_code == 403
+    assert bobs.post(url(name, team)).status_code == 403
+
+
+def test_who_only_looks_changes_nothing(bobs: Client, bob: User, team: Team, alice: User) -> None:
+    IndividualRight.objects.create(provider=team.provider, user=bob, right=Right.VIEW_TEAMS)
+    teams.actions.change_members(team, add=[alice], by=actor())
+    response = bobs.get(url("team", team))
+    assert alice.list_name in response.text
+    for name in [*PAGES[1:], *POSTS]:
+        assert url(name, team) not in response.text.replace(f'"{url("team", team)}"', "")
+
+
+def test_it_adds_and_removes_many_at_once(alices: Client, team: Team, office: Provider, bob: User) -> None:
+    others = [make_user(office, username=f"u{number}", last_name=f"Naam{number}") for number in range(4)]
+    chosen = [user.pk for user in others]
+    for _twice in range(2):
+        response = alices.post(url("add_users", team), {"users": [*chosen, bob.pk]})
+        assert response.headers["Location"] == url("team", team)
+    assert team.members.count() == 5
+    assert Event.objects.filter(verb=Verb.TEAM_CHANGED).count() == 1
+    for _twice in range(2):
+        alices.post(url("remove_users", team), {"users": chosen})
+    assert members(team) == {"Bakker"}
+
+
+def test_it_adds_and_removes_employers(alices: Client, team: Team, bakery: Employer, office: Provider) -> None:
+    mill = teams.employers.create(office, number=8, name="Molen", by=actor())
+    for _twice in range(2):
+        alices.post(url("add_employers", team), {"employers": [bakery.pk, mill.pk]})
+    assert team.employers.count() == 2
+    for _twice in range(2):
+        alices.post(url("remove_employers", team), {"employers": [mill.pk]})
+    assert team.employers.get().employer == bakery
+
+
+def test_nothing_chosen_is_said(alices: Client, team: Team) -> None:
+    for name, field in (("add_users", "users"), ("add_employers", "employers")):
+        assert code(alices.post(url(name, team), {"other": ""}), field) == "required"
+    for name in POSTS:
+        assert alices.post(url(name, team)).headers["Location"] == url("team", team)
+
+
+@pytest.mark.parametrize("value", ["x", "a\x00b", "🙂", "00000000-0000-7000-8000-000000000000"])
+def test_it_refuses_odd_ids(alices: Client, team: Team, value: str) -> None:
+    for name, field in (("add_users", "users"), ("add_employers", "employers")):
+        assert field in alices.post(url(name, team), {field: [value]}).context["form"].errors
+    for name, field in (("remove_users", "users"), ("remove_employers", "employers")):
+        assert alices.post(url(name, team), {field: [value]}).status_code == 302
+
+
+def test_rows_of_another_office_are_refused(alices: Client, team: Team, charlie: User) -> None:
+    theirs = teams.employers.create(charlie.provider, number=7, name="Elders", by=actor())
+    assert code(alices.post(url("add_users", team), {"users": [charlie.pk]}), "users") == "invalid_choice"
+    response = alices.post(url("add_employers", team), {"employers": [theirs.pk]})
+    assert code(response, "employers") == "invalid_choice"
+    assert not TeamMember.objects.exists()
+    assert not TeamEmployer.objects.exists()
+
+
+def test_nobody_adds_or_removes_himself(alices: Client, alice: User, team: Team) -> None:
+    assert code(alices.post(url("add_users", team), {"users": [alice.pk]}), "users") == "invalid_choice"
+    teams.actions.change_members(team, add=[alice], by=actor())
+    assert alices.post(url("remove_users", team), {"users": [alice.pk]}).status_code == 403
+    assert team.members.count() == 1
+
+
+def test_nobody_changes_what_his_own_team_gives(alices: Client, alice: User, team: Team, bakery: Employer) -> None:
+    teams.actions.change_members(team, add=[alice], by=actor())
+    version = Team.objects.get().version
+    assert alices.post(url("add_employers", team), {"employers": [bakery.pk]}).status_code == 403
+    data = {"rights": ["view_wages"], "version": version}
+    assert alices.post(url("change_rights", team), data).status_code == 403
+    assert alices.post(url("delete", team), {"version": version}).status_code == 403
+    alices.post(url("edit", team), {"name": "Anders", "two_factor_required": "on", "version": version})
+    fresh = Team.objects.get()
+    assert (fresh.name, fresh.two_factor_required) == ("Anders", False)
+
+
+def test_the_last_administrator_stays_in_the_team(alices: Client, alice: User, team: Team, office: Provider) -> None:
+    boss = make_user(office, username="boss", last_name="Baas")
+    for change in (
+        lambda: teams.actions.set_team_rights(team, [Right.MANAGE_PROVIDER], by=actor()),
+        lambda: teams.actions.change_members(team, add=[boss], by=actor()),
+        lambda: teams.actions.set_individual_rights(alice, [Right.MANAGE_TEAMS, Right.VIEW_TEAMS], by=actor()),
+    ):
+        change()
+    assert alices.post(url("remove_users", team), {"users": [boss.pk]}).status_code == 403
+    assert members(team) == {"Baas"}
+    User.objects.filter(pk=alice.pk).update(access_until="2099-01-01")
+    IndividualRight.objects.create(provider=office, user=alice, right=Right.MANAGE_PROVIDER)
+    version = Team.objects.get().version
+    assert alices.post(url("remove_users", team), {"users": [boss.pk]}).status_code == 302
+    assert alices.post(url("delete", team), {"version": version}).context["error"]
+    response = alices.post(url("change_rights", team), {"rights": [], "version": version})
+    assert code(response, "__all__") == "last_administrator"
+    assert members(team) == {"Baas"}
+
+
+def test_it_gives_rights_once_and_notices_another(alices: Client, team: Team) -> None:
+    data = {"rights": ["view_wages", "view_hrm"], "version": 1}
+    assert alices.post(url("change_rights", team), data).status_code == 302
+    assert team_rights(team) == {Right.VIEW_WAGES, Right.VIEW_HRM}
+    response = alices.post(url("change_rights", team), data | {"rights": []})
+    assert "__all__" in response.context["form"].errors
+    assert response.context["form"]["version"].value() == "2"
+    assert team_rights(team) == {Right.VIEW_WAGES, Right.VIEW_HRM}
+    assert code(alices.post(url("change_rights", team), {"rights": ["root"], "version": 2}), "rights")
+
+
+def test_what_one_does_not_hold_stays(bobs: Client, bob: User, team: Team) -> None:
+    teams.actions.set_team_rights(team, [Right.VIEW_AUDIT], by=actor())
+    for right in (Right.MANAGE_TEAMS, Right.VIEW_TEAMS):
+        IndividualRight.objects.create(provider=team.provider, user=bob, right=right)
+    response = bobs.post(url("change_rights", team), {"rights": ["view_users"], "version": 2})
+    assert code(response, "rights") == "invalid_choice"
+    bobs.post(url("change_rights", team), {"rights": ["view_teams"], "version": 2})
+    assert team_rights(team) == {Right.VIEW_AUDIT, Right.VIEW_TEAMS}
+
+
+def test_it_renames_and_requires_two_factor(alices: Client, team: Team) -> None:
+    data = {"name": "Loon Zuid", "two_factor_required": "on", "version": 1}
+    assert alices.post(url("edit", team), data).status_code == 302
+    fresh = Team.objects.get()
+    assert (fresh.name, fresh.two_factor_required) == ("Loon Zuid", True)
+    response = alices.post(url("edit", team), data | {"name": "Anders"})
+    assert "__all__" in response.context["form"].errors
+    assert Team.objects.get().name == "Loon Zuid"
+
+
+def test_it_refuses_a_name_that_is_taken(alices: Client, team: Team, office: Provider) -> None:
+    teams.actions.create_team(office, name="Salaris", by=actor())
+    response = alices.post(url("edit", team), {"name": "salaris", "two_factor_required": "on", "version": 1})
+    assert code(response, "name") == "taken"
+    assert not Team.objects.filter(two_factor_required=True).exists()
+
+
+def test_it_asks_before_it_deletes(alices: Client, team: Team, bob: User) -> None:
+    teams.actions.change_members(team, add=[bob], by=actor())
+    assert alices.get(url("delete", team)).context["team"].member_count == 1
+    stale = alices.post(url("delete", team), {"version": 1})
+    assert stale.context["error"]
+    assert "version" in alices.post(url("delete", team), {"version": ""}).context["form"].errors
+    assert alices.post(url("delete", team), {"version": 2}).headers["Location"] == reverse("teams:list")
+    assert not Team.objects.exists()
+    assert alices.post(url("delete", team), {"version": 2}).status_code == 404
+
+
+def test_it_searches_in_the_team(alices: Client, team: Team, bob: User, bakery: Employer) -> None:
+    teams.actions.change_members(team, add=[bob], by=actor())
+    teams.actions.change_employers(team, add=[bakery], by=actor())
+    found = alices.get(url("team", team), {"q": "bakker"}).context
+    assert [len(found["users"]), len(found["employers"])] == [1, 1]
+    found = alices.get(url("team", team), {"q": "7"}).context
+    assert [len(found["users"]), len(found["employers"])] == [0, 1]
+
+
+def test_candidates_are_those_outside(alices: Client, team: Team, bob: User, office: Provider) -> None:
+    other = make_user(office, username="ander", last_name="Anders")
+    teams.actions.change_members(team, add=[bob], by=actor())
+    shown = alices.get(url("add_users", team)).context["shown"]
+    assert [key for key, _text in shown] == [other.pk]
+    assert not alices.get(url("add_users", team), {"q": "nobody"}).context["shown"]
+
+
+def test_ten_thousand_members_are_a_small_page(
+    alices: Client, team: Team, office: Provider, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(8):  # session, person, rights, team, members, employers, own, rights of the team
+        alices.get(url("team", team))
+    made = User.objects.bulk_create(
+        User(
+            provider=office, initials="A.", last_name=f"Naam {number}", sort_name=f"naam {number:05}",
+            email=f"{number}@x.example", username=f"u{number}", username_key=f"u{number}",
+            password=hash_of("Zonnebloem-42"), search_text="naam", login_method=LoginMethod.WEBSITE_SSO,
+            accepted_at=timezone.now(),
+        )
+        for number in range(10_000)
+    )  # fmt: skip
+    TeamMember.objects.bulk_create(TeamMember(provider=office, team=team, user=user) for user in made)
+    with django_assert_num_queries(8):
+        response = alices.get(url("team", team))
+    assert len(response.context["users"]) == SHOWN
+    assert len(response.content) < 60_000
+    following = alices.get(url("team", team) + response.context["users_pager"]["next_url"])
+    assert not {key for key, _text in following.context["users"]} & {key for key, _text in response.context["users"]}
+    with django_assert_num_queries(5):  # session, person, rights, team, candidates
+        alices.get(url("add_users", team))
