@@ -74,9 +74,10 @@ def username(user: User) -> None:
     lines = [
         _("Your username for Loket of %(office)s is:") % {"office": user.provider.name},
         user.username or "",
-        _("Forgotten your password? Ask for a new one at %(url)s")
-        % {"url": settings.LOKET_URL + reverse("signin:forgotten")},
     ]
+    if user.is_website_user:  # nobody else chooses a password
+        text = _("Forgotten your password? Ask for a new one at %(url)s")
+        lines.append(text % {"url": settings.LOKET_URL + reverse("signin:forgotten")})
     write(user, kind="username", subject=_("Your username"), lines=lines)
 
 

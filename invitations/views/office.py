@@ -147,7 +147,7 @@ def resend(request: OfficeRequest, id: UUID) -> HttpResponse:
         else:
             messages.success(request, _("The invitation for %(name)s is on its way.") % {"name": person.full_name})
             return redirect("accounts:user", person.pk)
-    if person.accepted_at is not None:
+    if person.accepted_at is not None or person.invitation.state == Invitation.State.ACCEPTED:
         return _accepted_already(request, person)
     return render(request, "invitations/resend.html", {"form": form, "person": person})
 
