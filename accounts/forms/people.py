@@ -14,6 +14,7 @@ from accounts.models import LoginMethod, Provider, User
 from accounts.status import Status
 from loket.text import refuse_control_characters, refuse_direction_marks
 from signin.forms import KnownPasswordForm
+from teams.models import Employer, Team
 
 PLAIN = [refuse_control_characters, refuse_direction_marks]
 _MISSING = {
@@ -108,7 +109,7 @@ class Versioned(forms.Form):
 
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
 
-    def now_based_on(self, saved: User | Provider) -> None:
+    def now_based_on(self, saved: User | Provider | Team | Employer) -> None:
         """Say what another made of the fields meanwhile, keep what was typed, and let it be sent again."""
         saved.refresh_from_db()
         data = cast(QueryDict, self.data).copy()
@@ -118,7 +119,8 @@ class Versioned(forms.Form):
         for name in sorted(self.cleaned_data.keys() - {"version"}):
             value = getattr(saved, name)
             if value != self.cleaned_data.get(name):
-                shown = _("yes") if value is True else _("no") if value is False else value or _("empty")
+                plain = ", ".join(map(str, value)) if isinstance(value, list) else value
+                shown = _("yes") if value is True else _("no") if value is False else plain or _("empty")
                 self.add_error(name, ValidationError(_("Now saved: %(value)s."), params={"value": shown}))
 
 
