@@ -24,11 +24,13 @@ def searched(users: QuerySet[User], q: str) -> QuerySet[User]:
     return users
 
 
-def matching(users: QuerySet[User], *, q: str, login_method: str, status: str) -> QuerySet[User]:
-    """Return those of `users` in whom every word of `q` occurs, of that kind and status; '' means any."""
+def matching(users: QuerySet[User], *, q: str, login_method: str, status: str, two_factor: str) -> QuerySet[User]:
+    """Return those of `users` with every word of `q`, of that kind, status and second factor; '' means any."""
     users = searched(with_status(users), q)
     if login_method:
         users = users.filter(login_method=login_method)
     if status:
         users = users.filter(Q(status=status))
+    if two_factor:
+        users = users.filter(Q(two_factor=two_factor))
     return users

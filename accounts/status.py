@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 
 from django.db import models
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Q, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import User
+from accounts.models import LoginMethod, User
 from invitations.models import Invitation
 from outbox.models import Message
+from signin.factors import with_duty
 
 
 class Status(models.TextChoices):
@@ -27,6 +28,40 @@ class Status(models.TextChoices):
     OPENED = "opened", gettext_lazy("Opened")
     SENDING = "sending", gettext_lazy("Being sent")
     INVITED = "invited", gettext_lazy("Invited")
+
+
+class TwoFactor(models.TextChoices):
+    """How somebody stands with the second factor; '' for the kinds that have none here."""
+
+    ACTIVE = "active", gettext_lazy("Active")
+    MISSING = "missing", gettext_lazy("Required, not set up")
+    NOT_REQUIRED = "not_required", gettext_lazy("Not required")
+
+
+def with_two_factor(users: QuerySet[User]) -> QuerySet[User]:
+    """Return `users` with `two_factor`, a TwoFactor."""
+    is_missing = When(factor_missing=True, then=Value(TwoFactor.MISSING))
+    is_active = When(second_factor_at__isnull=False, then=Value(TwoFactor.ACTIVE))
+    elsewhere = When(~Q(login_method=LoginMethod.WEBSITE_SSO), then=Value(""))
+    two_factor = Case(
+        elsewhere, is_active, is_missing, default=Value(TwoFactor.NOT_REQUIRED), output_field=models.CharField()
+    )
+    return with_duty(users).annotate(two_factor=two_factor)
+
+
+def two_factor_share(users: QuerySet[User]) -> dict[str, int]:
+    """Return of the website users among `users` who can sign in: how many there are, have two-factor and miss it."""
+    able = users.filter(
+        Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
+        login_method=LoginMethod.WEBSITE_SSO,
+        accepted_at__isnull=False,
+        blocked_at=None,
+    )
+    return with_duty(able).aggregate(
+        all=Count("pk"),
+        active=Count("pk", filter=Q(second_factor_at__isnull=False)),
+        missing=Count("pk", filter=Q(factor_missing=True)),
+    )
 
 
 def with_status(users: QuerySet[User]) -> QuerySet[User]:
@@ -45,7 +80,7 @@ def with_status(users: QuerySet[User]) -> QuerySet[User]:
     }
     whens = [When(condition, then=Value(status)) for status, condition in conditions.items()]
     status = Case(*whens, default=Value(Status.INVITED), output_field=models.CharField())
-    return users.select_related("invitation__message", "external_tenant").annotate(status=status)
+    return with_two_factor(users.select_related("invitation__message", "external_tenant").annotate(status=status))
 
 
 def needing_attention(users: QuerySet[User]) -> list[User]:

@@ -11,12 +11,14 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django_otp.oath import hotp
 
 import accounts.actions
 import accounts.kinds
 import accounts.tenants
 import invitations.accepting
 import invitations.actions
+import signin.factors.actions
 import teams.actions
 from accounts.actions import Details
 from accounts.models import Provider, User
@@ -25,6 +27,8 @@ from invitations.models import Invitation
 from loket import sealing
 from loket.example_people import ACCEPTED, AZURE, INVITED, SMIT, WEBSERVICE, Person, Status
 from outbox.models import Message
+from signin.factors import totp
+from signin.factors.totp import Offer
 from teams.rights import Right
 
 OFFICE = "Administratiekantoor De Vries"
@@ -116,9 +120,18 @@ def _let_in(
     user = invitations.accepting.accept(
         user.invitation, browser=_BROWSER, username=person.username, password=password, by=_self(user)
     )
+    if person.device:
+        _give_device(user)
     _deliver(user)
     _age(user, days=person.days, seen=person.seen)
     return user
+
+
+def _give_device(user: User) -> None:
+    """Let somebody set up two-factor with an app on a phone that nobody holds."""
+    offer = Offer.new()
+    code = f"{hotp(offer.secret, totp.step_now()):06d}"
+    signin.factors.actions.add_app(user, offer, name="Telefoon", code=code, by=_self(user))
 
 
 def _age(user: User, *, days: int, seen: int | None = None) -> None:

@@ -25,7 +25,10 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Person:
-    """A made-up colleague, `days` in the office, last `seen` so many days ago (None: never)."""
+    """A made-up colleague, `days` in the office, last `seen` so many days ago (None: never).
+
+    `two_factor` says whether it is required, `device` whether it is there.
+    """
 
     initials: str
     prefix: str
@@ -35,6 +38,7 @@ class Person:
     days: int = 400
     seen: int | None = None
     two_factor: bool = False
+    device: bool = False
     test_years: bool = False
 
     @property
@@ -74,11 +78,11 @@ class Person:
 
 _MANAGER = [Right.VIEW_USERS, Right.MANAGE_USERS, Right.GRANT_RIGHTS, Right.VIEW_TEAMS]
 ACCEPTED: list[tuple[Person, list[Right]]] = [
-    (Person("J.P.", "van den", "Berg", first_name="Jan Peter", seen=0, test_years=True), _MANAGER),
+    (Person("J.P.", "van den", "Berg", first_name="Jan Peter", seen=0, test_years=True, device=True), _MANAGER),
     (Person("S.", "", "Bakker", "Amersfoort", "Sanne", seen=0), [Right.VIEW_USERS, Right.MANAGE_USERS]),
     (Person("F.", "el", "Amrani", first_name="Fatima", seen=1), [Right.VIEW_USERS]),
     (Person("T.", "de", "Jong", "Amersfoort", seen=1), [Right.VIEW_USERS, Right.VIEW_AUDIT]),
-    (Person("É.", "", "Dubois", first_name="Émile", seen=2, two_factor=True), []),
+    (Person("É.", "", "Dubois", first_name="Émile", seen=2, two_factor=True, device=True), []),
     (Person("R.M.", "", "Hendriks", seen=3), []),
     (Person("K.", "van", "Dijk", "Hilversum", "Karin", days=820, seen=5), []),
     (Person("A.", "", "Yılmaz", "Utrecht", "Aylin", days=95, seen=6), []),

@@ -7,7 +7,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from accounts.status import chip, needing_attention
+from accounts.status import chip, needing_attention, two_factor_share
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from teams.access import OfficeRequest, public, signed_in
 from teams.rights import Right
@@ -22,6 +22,7 @@ def home(request: OfficeRequest) -> HttpResponse:
     context = {
         "rows": [(person, chip(person)) for person in rows],
         "may_view": may_view,
+        "share": two_factor_share(User.objects.visible_to(request.user)) if may_view else None,
         "may_manage": Right.MANAGE_USERS in request.rights,
     }
     return render(request, "home.html", context)

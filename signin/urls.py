@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from signin.views import confirming, factors, microsoft, passkeys, passwords, second_step, standin
+from signin.views import confirming, factors, microsoft, passkeys, passwords, reset_factors, second_step, standin
 
 app_name = "signin"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("bevestigen/microsoft/", microsoft.confirm, name="confirm_microsoft"),
     path("kantoor/tenants/<uuid:id>/bevestigen/", microsoft.prove_tenant, name="prove_tenant"),
     path("demo/microsoft/", standin.choose, name="standin"),
+    path("gebruikers/<uuid:id>/twee-factor-resetten/", reset_factors.reset_factors, name="reset_factors"),
     path("profiel/twee-factor/", factors.factors, name="factors"),
     path("profiel/twee-factor/app/", factors.add_app, name="add_app"),
     path("profiel/twee-factor/passkey/", passkeys.add_passkey, name="add_passkey"),

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Count
 
 from accounts.models import LoginMethod, Provider, User
-from accounts.status import Status, with_status
+from accounts.status import Status, TwoFactor, with_status, with_two_factor
 from loket import database, example
 from outbox.models import Message
 from teams import rights
@@ -34,7 +34,7 @@ def test_the_example_has_every_kind_and_status() -> None:
     assert set(people.values_list("login_method", flat=True)) == set(LoginMethod.values)
     statuses = dict(with_status(people).order_by().values_list("status").annotate(Count("pk")))
     assert set(statuses) == set(Status.values) - {Status.INVITED}  # open ones become that once the worker sent them
-    assert people.filter(two_factor_required=True).exists()
+    assert set(with_two_factor(people).values_list("two_factor", flat=True)) == {*TwoFactor.values, ""}
     assert people.filter(last_login__isnull=False).count() > 10
     assert not people.exclude(email__endswith="@devries.example").exists()
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.actions import Details
 from accounts.models import LoginMethod, Provider, User
-from accounts.status import Status
+from accounts.status import Status, TwoFactor
 from loket.text import refuse_control_characters, refuse_direction_marks
 from signin.forms import KnownPasswordForm
 from teams.models import Employer, Team
@@ -43,6 +43,7 @@ class ListForm(forms.Form):
         label=_("Login method"), choices=[("", _("All")), *LoginMethod.choices], required=False
     )
     status = forms.ChoiceField(label=_("Status"), choices=[("", _("All")), *Status.choices], required=False)
+    two_factor = forms.ChoiceField(label=_("Two-factor"), choices=[("", _("All")), *TwoFactor.choices], required=False)
     sort = forms.CharField(max_length=20, required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -31,7 +31,7 @@ from teams.rights import LastAdministrator, Right
 def list_users(request: OfficeRequest) -> HttpResponse:
     """Show the gebruikers AK, a page at a time."""
     form = ListForm(request.GET or None)
-    values = form.values() if form.is_bound else {"q": "", "login_method": "", "status": "", "sort": ""}
+    values = form.values() if form.is_bound else dict.fromkeys(form.fields, "")
     sort = values.pop("sort")
     users = matching(User.objects.visible_to(request.user), **values)
     page = page_of(users, sort=sort or "name", sorts=SORTS, moments=MOMENTS, cursor=request.GET.get("page", ""))
@@ -75,6 +75,7 @@ def user(request: OfficeRequest, id: UUID) -> HttpResponse:
         "code": code,
         "email_change": getattr(person, "email_change", None),
         "password_is_old": person.is_webservice_user and passwords.is_old(person.password_changed_at),
+        "two_factor_rules": rights.two_factor_rules(person),
         "may_edit": manages,
         "may_act": manages and authority,
         "is_self": person.pk == request.user.pk,
