@@ -145,6 +145,8 @@ def _change(user: User, details: Details, version: int, by: Actor) -> User:
         return user
     if changes.keys() - OWN_FIELDS:
         rights.require_authority_over(by, user)
+    if "access_until" in changes and user.has_ended():
+        user.session_version += 1  # a session from before the end does not come back with a later one
     for name in changes:
         setattr(user, name, details[name])  # type: ignore[literal-required]
     user.version += 1
@@ -229,6 +231,7 @@ def ask_email_change(user: User, email: str, *, by: Actor) -> None:
             "email": email,
             "token_hash": sealing.token_hash(token),
             "expires_at": expires_at,
+            "asked_by": by.user,
         },
     )
     letters.confirm_address(user, email, token=token, expires_at=expires_at)
@@ -238,10 +241,19 @@ def ask_email_change(user: User, email: str, *, by: Actor) -> None:
 
 
 def email_change_of(token: str) -> EmailChange:
-    """Return the request that the link with `token` confirms. Raises DeadLink."""
-    found = EmailChange.objects.select_related("user__provider").filter(token_hash=sealing.token_hash(token)).first()
+    """Return the request that the link with `token` confirms. Raises DeadLink.
+
+    Whoever asked must still have authority over the person: since then one may have lost rights, the other got some.
+    """
+    requests = EmailChange.objects.select_related("user__provider", "asked_by")
+    found = requests.filter(token_hash=sealing.token_hash(token)).first()
     if found is None or found.expires_at <= timezone.now() or not found.user.may_sign_in:
         raise DeadLink
+    asker = found.asked_by
+    if asker is not None and asker.pk != found.user_id:
+        by = Actor(Origin.PAGE, asker.full_name, asker)
+        if not rights.may(asker, Right.MANAGE_USERS) or not rights.has_authority_over(by, found.user):
+            raise DeadLink
     return found
 
 

@@ -295,6 +295,7 @@ class EmailChange(models.Model):
     email = models.EmailField(max_length=255)
     token_hash = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
+    asked_by = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")  # null: the operator
 
     def __str__(self) -> str:
         return self.email

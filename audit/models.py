@@ -32,6 +32,7 @@ class Verb(models.TextChoices):
     INVITATION_REVOKED = "invitation_revoked", _("revoked the invitation")
     INVITATION_EXPIRED = "invitation_expired", _("let the invitation expire")
     CODE_SENT = "code_sent", _("had a code sent")
+    PHONE_PROVED = "phone_proved", _("typed the right code")
     CODE_REFUSED = "code_refused", _("typed a wrong code")
     RIGHTS_CHANGED = "rights_changed", _("changed the rights")
     TEAMS_CHANGED = "teams_changed", _("changed the teams")

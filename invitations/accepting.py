@@ -134,6 +134,7 @@ def try_code(invitation: Invitation, *, code: str, browser: str, by: Actor) -> b
     if sealing.keyed_hash_matches(f"{row.pk}:{code}", row.code_hash, purpose=_CODE):
         row.verified_at = timezone.now()
         row.save(update_fields=["verified_at"])
+        record(Verb.PHONE_PROVED, invitation.user, by=by, provider_id=invitation.provider_id)
         return True
     row.wrong_tries += 1
     row.save(update_fields=["wrong_tries"])

@@ -24,11 +24,15 @@ def refuse_control_characters(text: str) -> None:
         raise ValidationError(_("Remove the invisible control characters."), code="control_characters")
 
 
-# Characters that turn the writing direction of what follows them, and so can make a name look like another one.
-_DIRECTION = set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Characters that turn the writing direction of what follows them, or take no place, and so can make a name look like
+# another one. The joiners U+200C and U+200D stay: some scripts and many emoji need them.
+_INVISIBLE = set(
+    "\u00ad\u200b\u2060\u2061\u2062\u2063\u2064\ufeff"
+    "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 
 
 def refuse_direction_marks(text: str) -> None:
-    """Raise ValidationError when `text` has a mark that turns the writing direction."""
-    if _DIRECTION & set(text):
-        raise ValidationError(_("Remove the invisible marks that change the writing direction."), code="direction")
+    """Raise ValidationError when `text` has a mark that takes no place or turns the writing direction."""
+    if _INVISIBLE & set(text):
+        raise ValidationError(_("Remove the invisible marks."), code="direction")

@@ -15,6 +15,8 @@ from accounts.models import EmailChange, LoginMethod, Provider, User
 from audit.models import Event, Verb
 from outbox.models import Message
 from signin.models import PasswordReset
+from teams.models import IndividualRight
+from teams.rights import Right
 from tests.people import PASSWORD, actor, letter, make_user
 
 pytestmark = pytest.mark.django_db
@@ -161,3 +163,27 @@ def test_nobody_else_edits_a_profile(alice: User, bob: User) -> None:
         accounts.actions.edit_profile(bob, details={"last_name": "X"}, version=1, by=actor(alice))
     with pytest.raises(PermissionDenied):
         accounts.actions.edit_profile(bob, details={"two_factor_required": False}, version=1, by=actor(bob))
+
+
+def test_an_asker_who_lost_the_right_changes_nothing(bob: User, alice: User, office: Provider, client: Client) -> None:
+    manager = make_user(office, Right.VIEW_USERS, Right.MANAGE_USERS, username="manager", last_name="Manager")
+    accounts.actions.ask_email_change(bob, NEW, by=actor(manager))
+    url = link()
+    assert client.get(url).status_code == 200
+    given = IndividualRight.objects.create(provider=office, user=bob, right=Right.MANAGE_PROVIDER)
+    assert client.post(url).status_code == 404, "bob holds more than the asker now"
+    given.delete()
+    assert client.get(url).status_code == 200
+    manager.individual_rights.all().delete()
+    assert client.post(url).status_code == 404
+    bob.refresh_from_db()
+    assert bob.email == "bob@devries.example"
+
+
+def test_a_session_from_before_the_last_day_stays_ended(bobs: Client, bob: User, alice: User) -> None:
+    User.objects.filter(pk=bob.pk).update(access_until=timezone.localdate() - timedelta(days=1))
+    assert bobs.get(reverse("home")).status_code == 302
+    bob.refresh_from_db()
+    details = {"access_until": None}
+    accounts.actions.edit(bob, details=details, email=bob.email, version=bob.version, by=actor(alice))
+    assert bobs.get(reverse("home")).status_code == 302

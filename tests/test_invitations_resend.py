@@ -12,7 +12,7 @@ from invitations.models import Invitation
 from outbox.models import Message
 from teams.models import IndividualRight
 from teams.rights import Right
-from tests.people import actor, letter, make_user
+from tests.people import actor, hash_of, letter, make_user
 
 pytestmark = pytest.mark.django_db
 DETAILS = {"initials": "P.", "prefix": "de", "last_name": "Boer", "email": "p.deboer@devries.example"}
@@ -113,6 +113,9 @@ def test_not_over_somebody_with_more_rights(
 
 def test_accepted_meanwhile(alices: Client, invited: User) -> None:
     Invitation.objects.filter(user=invited).update(state=Invitation.State.ACCEPTED, sealed_phone=None)
+    User.objects.filter(pk=invited.pk).update(
+        accepted_at=timezone.now(), username="piet", username_key="piet", password=hash_of("Regenboog-77")
+    )
     assert alices.get(url("resend", invited)).status_code == 302
     assert alices.post(url("revoke", invited)).status_code == 302
     invited.invitation.refresh_from_db()
