@@ -21,7 +21,9 @@ from accounts.status import Status, TwoFactor, with_status, with_two_factor
 from loket import database, example
 from outbox.models import Message
 from teams import rights
-from teams.catalogue import OFFICE_RIGHTS
+from teams.catalogue import OFFICE_RIGHTS, Right
+from teams.deviations import employers_without_team
+from teams.models import Employer, Team
 from tests.running import ROOT, Demo, demo, free_port
 
 
@@ -37,6 +39,17 @@ def test_the_example_has_every_kind_and_status() -> None:
     assert set(with_two_factor(people).values_list("two_factor", flat=True)) == {*TwoFactor.values, ""}
     assert people.filter(last_login__isnull=False).count() > 10
     assert not people.exclude(email__endswith="@devries.example").exists()
+
+
+@pytest.mark.django_db
+def test_the_example_has_teams_that_work() -> None:
+    administrator = example.ensure("Gesi-Kite-Koga-4471")
+    found = Team.objects.visible_to(administrator)
+    assert (found.count(), Employer.objects.visible_to(administrator).count()) == (4, 12)
+    payroll = found.get(name="Loon Noord")
+    member, employer = payroll.members.select_related("user")[0].user, payroll.employers.all()[0].employer
+    assert rights.may(member, Right.VIEW_WAGES, employer)
+    assert len(employers_without_team(administrator.provider)) == 3
 
 
 @pytest.mark.django_db
