@@ -50,11 +50,12 @@ class Origin:
         if self.right.level is Level.EMPLOYER and not self.employers:
             found.append(_("no effect: no team with this right brings the person to an employer"))
         products = ", ".join(str(product.value) for product in self.right.products)
-        for employer in self.off[:5]:
-            values = {"employer": employer, "product": products}
-            found.append(_("no effect at employer %(employer)s: product %(product)s is off") % values)
-        if len(self.off) > 5:
-            found.append(_("no effect at %(count)s more employers") % {"count": len(self.off) - 5})
+        if len(self.off) > 2:
+            values = {"count": len(self.off), "product": products}
+            found.append(_("no effect at %(count)s employers: product %(product)s is off") % values)
+        else:
+            line = _("no effect at employer %(employer)s: product %(product)s is off")
+            found += [line % {"employer": employer, "product": products} for employer in self.off]
         if self.rests is not None:
             found.append(_("rests: %(reason)s") % {"reason": self.rests.label})
         return found

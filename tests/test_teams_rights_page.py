@@ -38,7 +38,7 @@ def url(user: User) -> str:
 
 def test_every_right_has_its_origin(alices: Client, bob: User, office: Provider) -> None:
     places = [employer(office, 1, Product.JOURNAL), employer(office, 2)]
-    put(office, "Loon Noord", [bob], places, Right.VIEW_WAGES, Right.EXPORT_JOURNAL)
+    team = put(office, "Loon Noord", [bob], places, Right.VIEW_WAGES, Right.EXPORT_JOURNAL)
     give(bob, Right.VIEW_WAGES, Right.VIEW_HRM)
     response = alices.get(url(bob))
     found = {origin.right: origin for origin in response.context["origins"]}
@@ -46,7 +46,7 @@ def test_every_right_has_its_origin(alices: Client, bob: User, office: Provider)
     assert found[Right.VIEW_WAGES].superfluous
     assert not found[Right.VIEW_HRM].superfluous
     page = response.content.decode()
-    assert gettext("via team %(team)s") % {"team": "Loon Noord"} in page
+    assert f'href="{reverse("teams:team", args=[team.pk])}"' in page
     assert gettext("individual: superfluous") in page
     assert gettext("exception: no team gives this") in page
     off = gettext("no effect at employer %(employer)s: product %(product)s is off")

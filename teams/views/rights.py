@@ -42,6 +42,7 @@ def user_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
         "origins": explain.origins(person),
         "fixed": [right for right in Right if right in held - may_give],
         "may_change": bool(may_give),
+        "may_see_teams": Right.VIEW_TEAMS in request.rights,
         "sets": AuthorizationSet.objects.visible_to(request.user).order_by("name", "pk") if may_give else [],
         "is_self": person.pk == request.user.pk,
         "manages": Right.MANAGE_PROVIDER in held,

@@ -36,7 +36,7 @@ def why(request: OfficeRequest, id: UUID) -> HttpResponse:
 def who(request: OfficeRequest) -> HttpResponse:
     """Show everybody who has a right, and how."""
     form = _asked(request)
-    context: dict[str, object] = {"form": form}
+    context: dict[str, object] = {"form": form, "may_see_teams": Right.VIEW_TEAMS in request.rights}
     if form.is_valid():
         right, employer = form.cleaned_data["right"], form.cleaned_data["employer"]
         found = explain.who(request.user.provider, right, employer)
