@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 import teams.actions
 import teams.employers
+from accounts.actions import Stale
 from accounts.models import Provider, User
 from loket.paging import PAGE
 from teams.models import Employer, IndividualRight, Team, TeamEmployer
@@ -171,3 +172,13 @@ def test_a_link_beyond_ones_own_rights_links_nothing(bobs: Client, bob: User, of
     response = bobs.post(url("employer_teams", employer), {"teams": [empty.pk]})
     assert response.headers["Location"] == reverse("teams:list")
     assert Team.objects.get(employers__employer=employer) == empty
+
+
+def test_a_team_that_went_meanwhile_is_said(alices: Client, office: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_arguments: Any, **_named: Any) -> None:
+        raise Stale
+
+    team = teams.actions.create_team(office, name="Loon", by=actor())
+    monkeypatch.setattr(teams.actions, "change_employers", gone)
+    response = alices.post(url("employer_teams", make(office)), {"teams": [team.pk]})
+    assert errors(response)["teams"][0].code == "stale"

@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 import teams.actions
 import teams.employers
 import teams.sets
+from accounts.actions import Stale
 from accounts.models import Provider, User
 from loket.paging import PAGE
 from teams.changes import team_rights
@@ -124,3 +125,16 @@ def test_the_menu_has_what_one_may_open(bobs: Client, bob: User, office: Provide
     IndividualRight.objects.create(provider=office, user=bob, right=right)
     assert url in entries()
     assert bobs.get(url).status_code == 200
+
+
+def test_a_set_that_went_meanwhile_makes_no_team(
+    alices: Client, office: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_arguments: Any, **_named: Any) -> None:
+        raise Stale
+
+    basis = teams.sets.create(office, name="Basis", contents=[Right.VIEW_AUDIT], by=actor())
+    monkeypatch.setattr(teams.sets, "apply", gone)
+    response = alices.post(NEW, {"name": "Loon", "authorization_set": basis.pk})
+    assert response.context["form"].errors.as_data()["authorization_set"][0].code == "gone"
+    assert not Team.objects.exists()

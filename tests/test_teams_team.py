@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 import teams.actions
 import teams.employers
+from accounts.actions import Stale
 from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Verb
 from teams.changes import team_rights
@@ -243,3 +244,35 @@ def test_ten_thousand_members_are_a_small_page(
     assert not {key for key, _text in following.context["users"]} & {key for key, _text in response.context["users"]}
     with django_assert_num_queries(5):  # session, person, rights, team, candidates
         alices.get(url("add_users", team))
+
+
+@pytest.mark.parametrize("value", ["\x00", "🙂", "\u202e<b>", "<script>alert(1)</script>", "x" * 5_000, "-1", "9" * 20])
+def test_nasty_input_is_no_fault(alices: Client, team: Team, value: str) -> None:
+    fields = ["name", "version", "rights", "users", "employers", "two_factor_required"]
+    for name in PAGES:
+        response = alices.get(url(name, team), dict.fromkeys(["q", "only", "page", "members", "employers"], value))
+        assert response.status_code == 200
+        assert b"<script>alert" not in response.content
+        assert alices.post(url(name, team), dict.fromkeys(fields, value)).status_code in (200, 405)
+    assert Team.objects.get().name == "Loon Noord"
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("add_users", "users"),
+        ("remove_users", "users"),
+        ("add_employers", "employers"),
+        ("remove_employers", "employers"),
+    ],
+)
+def test_a_team_that_went_meanwhile_is_said(
+    alices: Client, team: Team, bob: User, bakery: Employer, name: str, field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_arguments: Any, **_named: Any) -> None:
+        raise Stale
+
+    monkeypatch.setattr(teams.actions, "change_members", gone)
+    monkeypatch.setattr(teams.actions, "change_employers", gone)
+    response = alices.post(url(name, team), {field: [bob.pk if field == "users" else bakery.pk]})
+    assert response.headers["Location"] == reverse("teams:list")
