@@ -1,6 +1,6 @@
 """The catalogue of rights: what each is called, permits and needs (domain.md section 3.2, design section 5)."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from enum import Enum, StrEnum
 
 from django.utils.functional import Promise
@@ -286,3 +286,8 @@ _CODES = {right.value for right in Right}
 def known(codes: Iterable[str]) -> frozenset[Right]:
     """Return the rights with these `codes`; a code that the catalogue no longer has gives nothing."""
     return frozenset(Right(code) for code in codes if code in _CODES)
+
+
+def ordered(rights: Container[str]) -> list[Right]:
+    """Return `rights` in the order of the catalogue."""
+    return [right for right in Right if right in rights]

@@ -12,7 +12,7 @@ import teams.actions
 from accounts.models import Provider, User
 from audit.actors import Actor
 from teams import rights, roads
-from teams.catalogue import EMPLOYER_RIGHTS, OFFICE_RIGHTS, Right, known
+from teams.catalogue import EMPLOYER_RIGHTS, OFFICE_RIGHTS, Right, known, ordered
 from teams.changes import begin
 from teams.explain import superfluous
 from teams.models import Employer, IndividualRight, Team, TeamEmployer
@@ -179,9 +179,6 @@ def compare(user: User, other: User) -> Comparison:
 
     def theirs(one: User) -> "models.QuerySet[Team]":
         return Team.objects.visible_to(one).filter(members__user=one).order_by("sort_name")
-
-    def ordered(found: frozenset[Right]) -> list[Right]:
-        return [right for right in Right if right in found]
 
     return Comparison(
         teams=_sides(theirs(user), theirs(other)),

@@ -17,7 +17,7 @@ from audit.actions import record
 from audit.actors import Actor
 from audit.models import Verb
 from teams import rights
-from teams.catalogue import Right
+from teams.catalogue import Right, ordered
 from teams.changes import begin
 from teams.evaluator import Matrix
 from teams.models import Employer
@@ -27,8 +27,13 @@ _NEVER_FORMULA = ("=", "+", "-", "@")
 
 def columns(matrix: Matrix) -> list[Right]:
     """Return the rights that somebody in the matrix holds, in the catalogue's order."""
-    held = frozenset[Right]().union(*matrix.held.values())
-    return [right for right in Right if right in held]
+    return ordered(frozenset[Right]().union(*matrix.held.values()))
+
+
+def marks(matrix: Matrix, user: User, shown: list[Right]) -> list[str]:
+    """Return for each of `shown` how `user` holds it: "T" by a team, "I" only individually, "" not at all."""
+    held, individual = matrix.held[user.pk], matrix.individual[user.pk]
+    return ["I" if right in individual else "T" if right in held else "" for right in shown]
 
 
 @transaction.atomic
@@ -66,8 +71,7 @@ def _workbook(provider: Provider, employer: Employer | None, matrix: Matrix) -> 
 def _row(user: User, matrix: Matrix, shown: list[Right]) -> list[object]:
     rests = matrix.resting.get(user.pk)
     details = [user.list_name, user.email, user.get_login_method_display(), rests.label if rests else ""]
-    held, individual = matrix.held[user.pk], matrix.individual[user.pk]
-    return [*details, *("I" if right in individual else "T" if right in held else "" for right in shown)]
+    return [*details, *marks(matrix, user, shown)]
 
 
 def _write(sheet: Worksheet, values: list[object]) -> None:

@@ -38,7 +38,7 @@ def test_a_group_becomes_a_team(alices: Client, bob: User, eve: User, office: Pr
     put(office, "Loon", [bob, eve], [employer(office, 1)])
     for user in (bob, eve):
         give(user, Right.VIEW_WAGES, Right.VIEW_AUDIT)
-    ((group, key, _count),) = alices.get(PAGE).context["groups"]
+    ((group, _rights, key, _count),) = alices.get(PAGE).context["groups"]
     assert group.users == [bob, eve]
     before = footprint(office, [bob.pk, eve.pk])
     alices.post(REPLACE, {"group": key, "name": "Loon en controle"})
@@ -53,7 +53,7 @@ def test_a_team_without_good_name_is_not_made(alices: Client, bob: User, eve: Us
     put(office, "Bestaat", [], [])
     for user in (bob, eve):
         give(user, Right.VIEW_AUDIT)
-    ((_group, key, _count),) = alices.get(PAGE).context["groups"]
+    ((_group, _rights, key, _count),) = alices.get(PAGE).context["groups"]
     for name in ("", "x" * 51, "\x00", "bestaat"):
         response = alices.post(REPLACE, {"group": key, "name": name})
         assert response.status_code == 302

@@ -27,7 +27,8 @@ def test_it_shows_who_holds_what_and_how(alices: Client, alice: User, bob: User,
     put(office, "Controle", [bob], [], Right.VIEW_AUDIT)
     give(bob, Right.VIEW_TEAMS)
     response = alices.get(MATRIX)
-    rows = {user: dict(cells) for user, _rests, cells in response.context["rows"]}
+    shown = response.context["columns"]
+    rows = {user: dict(zip(shown, marks, strict=True)) for user, _rests, marks in response.context["rows"]}
     assert rows[bob][Right.VIEW_AUDIT] == "T"
     assert rows[bob][Right.VIEW_TEAMS] == "I"
     assert rows[bob][Right.MANAGE_USERS] == ""

@@ -16,6 +16,7 @@ from audit.actors import on_page
 from teams import deviations as questions
 from teams import explain
 from teams.access import OfficeRequest, requires
+from teams.catalogue import ordered
 from teams.deviations import Group, NotTheSame
 from teams.forms.deviations import PersonForm, TeamOfGroupForm
 from teams.rights import LastAdministrator, Right
@@ -29,7 +30,7 @@ def _by_person(request: OfficeRequest, pairs: Iterable[tuple[UUID, Right]]) -> l
     for user_id, right in pairs:
         found.setdefault(user_id, set()).add(right)
     people = User.objects.visible_to(request.user).filter(pk__in=found).order_by("sort_name", "pk")[:_MOST]
-    return [(user, [right for right in Right if right in found[user.pk]]) for user in people]
+    return [(user, ordered(found[user.pk])) for user in people]
 
 
 def _print_of(group: Group) -> str:
@@ -50,7 +51,10 @@ def deviations(request: OfficeRequest) -> HttpResponse:
         "superfluous": _by_person(request, explain.superfluous(provider.pk)),
         "deviating": _by_person(request, questions.deviating(provider)),
         "without_team": questions.without_team(provider)[:_MOST],
-        "groups": [(one, _print_of(one), sum(held.get(user.pk, 0) for user in one.users)) for one in groups],
+        "groups": [
+            (one, ordered(one.rights), _print_of(one), sum(held.get(user.pk, 0) for user in one.users))
+            for one in groups
+        ],
         "may_tidy": Right.GRANT_RIGHTS in request.rights,
         "may_replace": {Right.GRANT_RIGHTS, Right.MANAGE_TEAMS} <= request.rights,
     }

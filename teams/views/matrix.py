@@ -24,17 +24,7 @@ def matrix(request: OfficeRequest) -> HttpResponse:
         employer = form.cleaned_data["employer"]
         found = rights.matrix(request.user.provider, employer)
         shown = sheets.columns(found)
-        rows = [
-            (
-                user,
-                found.resting.get(user.pk),
-                [
-                    (right, "I" if right in found.individual[user.pk] else "T" if right in found.held[user.pk] else "")
-                    for right in shown
-                ],
-            )
-            for user in found.users
-        ]
+        rows = [(user, found.resting.get(user.pk), sheets.marks(found, user, shown)) for user in found.users]
         context |= {"employer": employer, "columns": shown, "rows": rows}
     return render(request, "teams/matrix.html", context)
 

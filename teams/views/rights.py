@@ -12,6 +12,7 @@ import teams.actions
 from audit.actors import on_page
 from teams import explain, rights
 from teams.access import OfficeRequest, requires
+from teams.catalogue import ordered
 from teams.forms.rights import RightsForm
 from teams.models import AuthorizationSet
 from teams.rights import LastAdministrator, Right
@@ -40,7 +41,7 @@ def user_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
         "person": person,
         "form": form,
         "origins": explain.origins(person),
-        "fixed": [right for right in Right if right in held - may_give],
+        "fixed": ordered(held - may_give),
         "may_change": bool(may_give),
         "may_see_teams": Right.VIEW_TEAMS in request.rights,
         "sets": AuthorizationSet.objects.visible_to(request.user).order_by("name", "pk") if may_give else [],

@@ -14,6 +14,7 @@ from accounts.actions import Stale
 from audit.actors import on_page
 from teams import rights
 from teams.access import OfficeRequest, requires
+from teams.catalogue import ordered
 from teams.forms.sets import SetForm
 from teams.models import AuthorizationSet
 from teams.rights import Right
@@ -72,9 +73,12 @@ def one_set(request: OfficeRequest, id: UUID) -> HttpResponse:
         else:
             messages.success(request, _("The set %(name)s has been saved.") % {"name": given["name"]})
             return redirect("teams:sets")
-    kept = [right for right in Right if right in form.kept]
-    uses = teams.sets.uses(request.user.provider).get(found.pk, [])
-    return render(request, "teams/set.html", {"form": form, "set": found, "kept": kept, "uses": uses})
+    uses = [
+        (application, ordered(differs.missing), ordered(differs.extra))
+        for application, differs in teams.sets.uses(request.user.provider).get(found.pk, [])
+    ]
+    context = {"form": form, "set": found, "kept": ordered(form.kept), "uses": uses}
+    return render(request, "teams/set.html", context)
 
 
 @requires(Right.MANAGE_SETS)

@@ -14,6 +14,7 @@ from accounts.actions import Stale
 from audit.actors import on_page
 from teams import rights
 from teams.access import OfficeRequest, requires
+from teams.catalogue import ordered
 from teams.forms.sets import ApplySetForm, ChooseSetForm
 from teams.rights import LastAdministrator, Right
 from teams.views.people import colleague
@@ -32,8 +33,8 @@ def user_set(request: OfficeRequest, id: UUID) -> HttpResponse:
         places = [employer.pk for employer in rights.reach(person)]
         context |= {
             "set": chosen,
-            "missing": [right for right in Right if right in missing],
-            "extra": [right for right in Right if right in extra],
+            "missing": ordered(missing),
+            "extra": ordered(extra),
             "before": ",".join(sorted(rights.individual_rights(person))),
             "lacking": rights.lacking(by, missing, places),
             "lacking_to_take": rights.lacking(by, missing | extra, places),
