@@ -141,3 +141,33 @@ def test_an_app_from_the_mail_to_the_home_page_after_closing_the_browser(
     again.at("/")
     again.open("/profiel/twee-factor/")
     again.sees("table.list tbody tr")
+    for page in ("app/", "passkey/", "herstelcodes/"):
+        again.open(f"/profiel/twee-factor/{page}")
+    for button in ("naam/", "verwijderen/"):
+        again.open("/profiel/twee-factor/")
+        again.follow(f"td.act a[href$='/{button}']")
+    again.send(status=200)
+    again.sees(".note.bad")  # the last one stays while it is required
+
+
+def test_an_administrator_resets_with_a_factor_of_his_own(browser: Browser, office: Office, guest: Visitor) -> None:
+    guest.open("/inloggen/")
+    guest.fill(username=office.username, password=office.password)
+    guest.send()
+    guest.open("/gebruikers/?two_factor=active")
+    guest.follow("tbody th a")
+    reset = guest.page.locator("a[href$='/twee-factor-resetten/']").get_attribute("href")
+    assert reset
+    guest.open(reset, status=403)
+    guest.follow("main a[href='/profiel/twee-factor/']")
+    guest.follow("a[href='/profiel/twee-factor/passkey/']")
+    press(guest, "#passkey-register-button", "/profiel/twee-factor/herstelcodes/")
+    guest.open(reset)
+    guest.at("/bevestigen/")
+    guest.page.locator("#passkey-verification-button").click()
+    guest.page.wait_for_url(f"**{reset}")
+    guest.examine()
+    guest.fill(reason="Telefoon kwijt")
+    guest.send()
+    guest.at("/gebruikers/{id}/")
+    guest.sees("a[href$='/twee-factor-resetten/']", 0)

@@ -78,7 +78,7 @@ def script_settings(request: HttpRequest) -> dict[str, Any]:
     target = urlencode({"next": wanted_page(request)})
     return {
         "csrfToken": get_token(request),
-        "nextFieldSelector": "input[name='next']",
+        "nextFieldSelector": "main input[name='next']",
         "autocompleteLoginFieldSelector": None,
         "beginRegistrationUrl": reverse("signin:add_passkey_begin"),
         "completeRegistrationUrl": f"{reverse('signin:add_passkey_complete')}?{target}",
