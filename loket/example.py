@@ -65,6 +65,7 @@ def _make_de_vries(password: str) -> None:
             office, details=details, username=username, password=unknown, by=_BY
         )
         _age(user, days=200)
+        User.objects.filter(pk=user.pk).update(password_changed_at=timezone.now() - timedelta(days=200))
     _make_azure(office)
     example_teams.make(office, by=_BY)
     invitations.actions.expire_due()
