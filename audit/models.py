@@ -57,6 +57,8 @@ class Verb(models.TextChoices):
     FACTORS_RESET = "factors_reset", _("reset two-factor")
     RECOVERY_CODES_MADE = "recovery_codes_made", _("made recovery codes")
     RECOVERY_CODE_USED = "recovery_code_used", _("used a recovery code")
+    SESSION_ENDED = "session_ended", _("ended a session")
+    SESSIONS_ENDED = "sessions_ended", _("ended all sessions")
 
 
 class Event(models.Model):

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from accounts.models import User
+from signin import sessions
 from signin.factors import must_enrol, passing
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -32,8 +33,11 @@ class SecondFactorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on."""
-        return self.get_response(request)
+        """Pass the request on, and note that the session of somebody who is signed in is in use."""
+        response = self.get_response(request)
+        if request.session.accessed and isinstance(request.user, User):
+            sessions.note_use(request)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_otp_webauthn.models import AbstractWebAuthnCredential
 
@@ -109,3 +111,32 @@ class RecoveryCode(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class OpenSession(models.Model):
+    """What is known of a browser session of somebody who signed in; it goes with the session itself."""
+
+    class How(models.TextChoices):
+        """How somebody proved who he is when the session began."""
+
+        PASSWORD = "password", _("Password")
+        APP = "app", _("Password and code from the app")
+        RECOVERY_CODE = "recovery_code", _("Password and recovery code")
+        PASSKEY = "passkey", _("Passkey")
+        MICROSOFT = "microsoft", _("Microsoft")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="open_sessions")
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="opened")  # its key is a hash
+    session_version = models.PositiveIntegerField()  # the user's: with another one the session is dead
+    how = models.CharField(max_length=20, choices=How)
+    address = models.GenericIPAddressField(null=True)
+    browser = models.CharField(max_length=20)
+    system = models.CharField(max_length=20)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(default=timezone.now)  # behind by at most `sessions.COARSE`
+
+    def __str__(self) -> str:
+        known = gettext("%(browser)s on %(system)s") % {"browser": self.browser, "system": self.system}
+        return known if self.browser and self.system else self.browser or self.system or gettext("unknown browser")

@@ -1,16 +1,29 @@
-"""Opening and closing a browser session."""
+"""Opening and closing browser sessions."""
+
+from datetime import timedelta
+from uuid import UUID
 
 from django.contrib import auth
+from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import LoginMethod, User
 from audit.actions import record
-from audit.actors import on_page
+from audit.actors import Actor, on_page
 from audit.models import Verb
-from signin import recent
+from loket.middleware import client_address
+from signin import browsers, recent
 from signin.factors import passing
 from signin.factors.passing import Factor
+from signin.models import OpenSession
+from signin.store import stored_key
+from teams import rights
+from teams.rights import Right
+
+COARSE = timedelta(minutes=5)  # between two notes of the last use
 
 
 @transaction.atomic
@@ -23,7 +36,32 @@ def start(request: HttpRequest, user: User, *, factor: Factor | None = None) -> 
     auth.login(request, user)
     passing.settle(request, factor)
     recent.note(request, with_factor=factor in (Factor.APP, Factor.PASSKEY))
+    _write_down(request, user, factor)
     record(Verb.SIGNED_IN, user, by=on_page(request, user), provider_id=user.provider_id)
+
+
+def _write_down(request: HttpRequest, user: User, factor: Factor | None) -> None:
+    if request.session.session_key is None:
+        request.session.save()
+    browser, system = browsers.in_words(request.headers.get("User-Agent", ""))
+    key = stored_key(request.session.session_key or "")
+    OpenSession.objects.filter(session_id=key).delete()
+    OpenSession.objects.create(
+        provider=user.provider,
+        user=user,
+        session_id=key,
+        session_version=user.session_version,
+        how=_how(user, factor),
+        address=client_address(request) or None,
+        browser=browser,
+        system=system,
+    )
+
+
+def _how(user: User, factor: Factor | None) -> OpenSession.How:
+    if user.login_method == LoginMethod.AZURE_AD:
+        return OpenSession.How.MICROSOFT
+    return OpenSession.How(factor.value) if factor else OpenSession.How.PASSWORD
 
 
 @transaction.atomic
@@ -31,3 +69,65 @@ def end(request: HttpRequest, user: User) -> None:
     """Close the browser session of `user` and record it."""
     auth.logout(request)
     record(Verb.SIGNED_OUT, user, by=on_page(request, user), provider_id=user.provider_id)
+
+
+def open_of(user: User) -> QuerySet[OpenSession]:
+    """Return the sessions in which `user` is still signed in, the one used last first."""
+    alive = OpenSession.objects.filter(session_version=user.session_version, session__expire_date__gt=timezone.now())
+    return alive.filter(provider_id=user.provider_id, user=user).order_by("-last_used_at", "-pk")
+
+
+def current(request: HttpRequest) -> UUID | None:
+    """Return the id of the session of this request, None for one that was never written down."""
+    found: OpenSession | None = getattr(request.session, "opened", None)
+    return found.pk if found else None
+
+
+def note_use(request: HttpRequest) -> None:
+    """Note that the session of this request is in use, at most once in five minutes."""
+    found: OpenSession | None = getattr(request.session, "opened", None)
+    now = timezone.now()
+    if found is not None and now - found.last_used_at >= COARSE:
+        OpenSession.objects.filter(pk=found.pk, last_used_at__lt=now).update(last_used_at=now)
+
+
+@transaction.atomic
+def end_one(user: User, id: UUID, *, by: Actor) -> bool:
+    """End one session of `user`, dead at its next request; return False when it had ended already.
+
+    Raises PermissionDenied unless it is the actor's own, or he manages users and has authority over this one.
+    """
+    _require_say_over(user, by)
+    row = OpenSession.objects.select_for_update().filter(provider_id=user.provider_id, user=user, pk=id).first()
+    if row is None:
+        return False
+    Session.objects.filter(pk=row.session_id).delete()
+    changes = {"session": [str(row), None]}
+    record(Verb.SESSION_ENDED, user, by=by, provider_id=user.provider_id, changes=changes)
+    return True
+
+
+@transaction.atomic
+def end_all(user: User, *, by: Actor) -> User:
+    """End every session of `user`, those that were never written down as well; return him as stored.
+
+    Raises PermissionDenied as `end_one` does.
+    """
+    _require_say_over(user, by)
+    locked: User = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=user.pk)
+    locked.session_version += 1
+    locked.save(update_fields=["session_version"])
+    record(Verb.SESSIONS_ENDED, locked, by=by, provider_id=locked.provider_id)
+    return locked
+
+
+@transaction.atomic
+def end_others(request: HttpRequest, user: User) -> None:
+    """End every session of `user` but that of this request."""
+    auth.update_session_auth_hash(request, end_all(user, by=on_page(request, user)))
+
+
+def _require_say_over(user: User, by: Actor) -> None:
+    if by.user is None or by.user.pk != user.pk:
+        rights.require(by, Right.MANAGE_USERS)
+        rights.require_authority_over(by, user)

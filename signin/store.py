@@ -7,9 +7,14 @@ from typing import Any
 
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.base_session import AbstractBaseSession
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
+from accounts.models import User
 from loket import sealing
+from signin.models import OpenSession
 
 _COLUMN = 40  # characters of the SHA-256 that the table has room for: 160 bits
 
@@ -20,11 +25,15 @@ def stored_key(session_key: str) -> str:
 
 
 class SessionStore(db.SessionStore):
-    """Django's sessions in the database, except for what the table calls them."""
+    """Django's sessions in the database, except for what the table calls them; `opened` is what we know of it."""
+
+    opened: OpenSession | None = None
 
     def _get_session_from_db(self) -> AbstractBaseSession | None:
         rows = self.model.objects.filter(expire_date__gt=timezone.now())
+        rows = rows.select_related("opened")  # type: ignore[misc]  # declared on the concrete model
         row: AbstractBaseSession | None = rows.filter(session_key=stored_key(self.session_key or "")).first()
+        self.opened = getattr(row, "opened", None)
         if row is None:
             self._session_key = None
         return row
@@ -44,3 +53,19 @@ class SessionStore(db.SessionStore):
         key = session_key or self.session_key
         if key is not None:
             super().delete(stored_key(key))
+
+    @transaction.atomic
+    def cycle_key(self) -> None:
+        """Go on under a new key. Raises SessionInterrupted when somebody ended this session a moment ago."""
+        data, old = self._session, self.session_key  # type: ignore[attr-defined]
+        self.create()
+        self._session_cache = data
+        if old is None:
+            return
+        version = User.objects.filter(pk=OuterRef("user_id")).values("session_version")
+        moved = OpenSession.objects.filter(session_id=stored_key(old)).update(
+            session_id=stored_key(self.session_key or ""), session_version=Subquery(version)
+        )
+        if self.opened is not None and not moved:
+            raise SessionInterrupted("the session was ended while its key was renewed")
+        self.delete(old)

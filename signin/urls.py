@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from signin.views import confirming, factors, microsoft, passkeys, passwords, reset_factors, second_step, standin
+from signin.views import (
+    confirming,
+    factors,
+    microsoft,
+    passkeys,
+    passwords,
+    reset_factors,
+    second_step,
+    sessions,
+    standin,
+)
 
 app_name = "signin"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -34,5 +44,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("profiel/twee-factor/herstelcodes/opslaan/", factors.download_codes, name="download_codes"),
     path("profiel/twee-factor/<uuid:id>/naam/", factors.rename_factor, name="rename_factor"),
     path("profiel/twee-factor/<uuid:id>/verwijderen/", factors.remove_factor, name="remove_factor"),
+    path("profiel/sessies/", sessions.own_sessions, name="own_sessions"),
+    path("profiel/sessies/overige-beeindigen/", sessions.end_other_sessions, name="end_other_sessions"),
+    path("profiel/sessies/<uuid:id>/beeindigen/", sessions.end_own_session, name="end_own_session"),
+    path("gebruikers/<uuid:id>/sessies/", sessions.sessions_of, name="sessions_of"),
+    path("gebruikers/<uuid:id>/sessies/beeindigen/", sessions.end_sessions_of, name="end_sessions_of"),
+    path("gebruikers/<uuid:id>/sessies/<uuid:session>/beeindigen/", sessions.end_session_of, name="end_session_of"),
     path("profiel/wachtwoord/", passwords.password, name="password"),
 ]

@@ -1,0 +1,93 @@
+"""Where somebody is signed in: one's own sessions, and those of a colleague."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import User
+from audit.actors import on_page
+from signin import sessions
+from teams import rights
+from teams.access import OfficeRequest, requires, signed_in
+from teams.rights import Right
+
+_MOST = 100  # shown
+
+
+@signed_in
+@require_safe
+@never_cache
+def own_sessions(request: OfficeRequest) -> HttpResponse:
+    """Show where one is signed in."""
+    rows = sessions.open_of(request.user)[:_MOST]
+    return render(request, "signin/sessions/own.html", {"rows": rows, "current": sessions.current(request)})
+
+
+@signed_in
+@require_POST
+def end_own_session(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """End one of one's own sessions; the present one by logging out."""
+    if id == sessions.current(request):
+        return redirect("signin:logout")
+    _end_one(request, request.user, id)
+    return redirect("signin:own_sessions")
+
+
+@signed_in
+@require_POST
+def end_other_sessions(request: OfficeRequest) -> HttpResponse:
+    """End all of one's own sessions but the present one."""
+    sessions.end_others(request, request.user)
+    messages.success(request, _("All your other sessions have been ended."))
+    return redirect("signin:own_sessions")
+
+
+@requires(Right.MANAGE_USERS)
+@require_safe
+@never_cache
+def sessions_of(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Show where a colleague is signed in."""
+    person = _one(request, id)
+    if person.pk == request.user.pk:
+        return redirect("signin:own_sessions")
+    rights.require_authority_over(on_page(request, request.user), person)
+    rows = sessions.open_of(person)[:_MOST]
+    return render(request, "signin/sessions/colleague.html", {"rows": rows, "person": person})
+
+
+@requires(Right.MANAGE_USERS)
+@require_POST
+def end_session_of(request: OfficeRequest, id: UUID, session: UUID) -> HttpResponse:
+    """End one session of a colleague."""
+    person = _one(request, id)
+    rights.require_authority_over(on_page(request, request.user), person)
+    _end_one(request, person, session)
+    return redirect("signin:sessions_of", person.pk)
+
+
+@requires(Right.MANAGE_USERS)
+@require_POST
+def end_sessions_of(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """End every session of a colleague."""
+    person = _one(request, id)
+    rights.require_authority_over(on_page(request, request.user), person)
+    sessions.end_all(person, by=on_page(request, request.user))
+    messages.success(request, _("%(name)s is logged out everywhere.") % {"name": person.full_name})
+    return redirect("signin:sessions_of", person.pk)
+
+
+def _one(request: OfficeRequest, id: UUID) -> User:
+    person: User = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=id)
+    return person
+
+
+def _end_one(request: OfficeRequest, person: User, id: UUID) -> None:
+    if sessions.end_one(person, id, by=on_page(request, request.user)):
+        messages.success(request, _("The session has been ended."))
+    else:
+        messages.info(request, _("That session had ended already."))
