@@ -125,6 +125,7 @@ def the_office(camera: Camera) -> None:
         "profile": "/profiel/",
         "password": "/profiel/wachtwoord/",
         "own-email": "/profiel/email/",
+        "own-sessions": "/profiel/sessies/",
         "matrix": "/autorisatiematrix/",
         "deviations": "/afwijkingen/",
         "who": "/rechten/wie/?right=view_users",
