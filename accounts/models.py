@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -244,9 +244,9 @@ class User(AbstractBaseUser):
         """Whether this is the kind that signs in at Microsoft only."""
         return self.login_method == LoginMethod.AZURE_AD
 
-    def has_ended(self, on: date | None = None) -> bool:
-        """Return whether the last day of access lies before `on` (default: today in the office's time zone)."""
-        return self.access_until is not None and self.access_until < (on or timezone.localdate())
+    def has_ended(self) -> bool:
+        """Return whether the last day of access lies before today, in the office's time zone."""
+        return self.access_until is not None and self.access_until < timezone.localdate()
 
     @property
     def may_sign_in(self) -> bool:
