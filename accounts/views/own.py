@@ -16,6 +16,7 @@ from audit.actors import on_page
 from loket.middleware import client_address
 from signin.throttle import Throttled
 from teams.access import OfficeRequest, public, signed_in
+from teams.catalogue import ordered
 
 
 @signed_in
@@ -33,7 +34,7 @@ def profile(request: OfficeRequest) -> HttpResponse:
         else:
             messages.success(request, _("Your details have been saved."))
             return redirect("accounts:profile")
-    context = {"form": form, "rights": sorted(request.rights), "email_change": getattr(user, "email_change", None)}
+    context = {"form": form, "rights": ordered(request.rights), "email_change": getattr(user, "email_change", None)}
     return render(request, "accounts/profile.html", context)
 
 
