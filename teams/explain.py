@@ -52,9 +52,9 @@ class Origin:
         products = ", ".join(str(product.value) for product in self.right.products)
         if len(self.off) > 2:
             values = {"count": len(self.off), "product": products}
-            found.append(_("no effect at %(count)s employers: product %(product)s is off") % values)
+            found.append(_("no effect at %(count)s employers: without product %(product)s") % values)
         else:
-            line = _("no effect at employer %(employer)s: product %(product)s is off")
+            line = _("no effect at employer %(employer)s: without product %(product)s")
             found += [line % {"employer": employer, "product": products} for employer in self.off]
         if self.rests is not None:
             found.append(_("rests: %(reason)s") % {"reason": self.rests.label})

@@ -49,7 +49,7 @@ def test_every_right_has_its_origin(alices: Client, bob: User, office: Provider)
     assert f'href="{reverse("teams:team", args=[team.pk])}"' in page
     assert gettext("individual: superfluous") in page
     assert gettext("exception: no team gives this") in page
-    off = gettext("no effect at employer %(employer)s: product %(product)s is off")
+    off = gettext("no effect at employer %(employer)s: without product %(product)s")
     assert off % {"employer": places[1], "product": "940"} in page
     asked = f"{reverse('teams:why', args=[bob.pk])}?right=view_wages&amp;employer={places[0].pk}"
     assert asked in page

@@ -21,7 +21,7 @@ def mobile_number_field() -> forms.CharField:
         error_messages={"required": _("Fill in the mobile number.")},
         max_length=30,
         help_text=_(
-            "A Dutch mobile number, or an international one such as +32612345678."
+            "A Dutch mobile number, or an international one such as +32470123456."
             " It is used for this invitation only and is not stored with the user."
         ),
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off", "inputmode": "tel"}),
