@@ -60,7 +60,7 @@ def _make_de_vries(password: str) -> None:
     for person, status in INVITED:
         _invite_to_status(office, person, status, unknown)
     for name, email, username in WEBSERVICE:
-        details = Details(initials="-", last_name=name, email=email)
+        details = Details(initials="ICT", last_name=name, email=email)
         user = accounts.kinds.create_webservice_user(
             office, details=details, username=username, password=unknown, by=_BY
         )
