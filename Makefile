@@ -15,7 +15,7 @@ demo: .venv/run.stamp
 	@exec $(RUN)/python manage.py demo
 
 test: .venv/dev.stamp
-	$(RUN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	$(RUN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: .venv/dev.stamp
 	$(RUN)/python -m pytest -m slow

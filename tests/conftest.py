@@ -16,6 +16,11 @@ from tests.servers import mail_server as mail_server
 from tests.servers import sms_gateway as sms_gateway
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files in a browser: they take longest, and at the end one worker would wait for the other."""
+    items.sort(key=lambda item: not item.get_closest_marker("browser"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out tests in a browser where there is none, unless LOKET_BROWSER_REQUIRED=1."""
     if item.get_closest_marker("browser") and not shutil.which("chromium"):
