@@ -62,7 +62,10 @@ def microsoft(user: User) -> None:
     lines = [
         _("You can now log in to Loket of %(office)s with Microsoft, with the account that you use at work.")
         % {"office": user.provider.name},
-        _("Choose “Log in with Microsoft” on this page. You need no password of Loket."),
+        _(
+            "Choose “Log in with Microsoft” on this page. You need no password of Loket;"
+            " one that you had works no more."
+        ),
         settings.LOKET_URL + reverse("signin:login"),
     ]
     write(user, kind="microsoft", subject=_("You log in to Loket with Microsoft"), lines=lines)

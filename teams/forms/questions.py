@@ -54,7 +54,9 @@ class RightForm(EmployerForm):
 class ColleagueForm(forms.Form):
     """Another user of the office of `person`."""
 
-    colleague = forms.ModelChoiceField(label=_("Colleague"), queryset=User.objects.none())
+    colleague = forms.ModelChoiceField(
+        label=_("Colleague"), queryset=User.objects.none(), empty_label=_("Choose a colleague")
+    )
 
     def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -35,7 +35,9 @@ class SetForm(forms.Form):
 class ChooseSetForm(forms.Form):
     """Which set of the office of `user`."""
 
-    set = forms.ModelChoiceField(label=_("Set"), queryset=AuthorizationSet.objects.none())
+    set = forms.ModelChoiceField(
+        label=_("Set"), queryset=AuthorizationSet.objects.none(), empty_label=_("Choose a set")
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

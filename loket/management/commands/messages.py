@@ -8,12 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+try:
+    from babel.messages.catalog import Catalog
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+except ModuleNotFoundError as error:
+    raise CommandError("Babel is not installed: `make messages` installs what it needs.") from error
 
 _PO = Path("locale/nl/LC_MESSAGES/django.po")
 _NOT_SHOWN = ["tests", "bench", "staticfiles"]
