@@ -34,11 +34,12 @@ class Difference(NamedTuple):
 
 def difference(authorization_set: AuthorizationSet, target: Team | User) -> Difference:
     """Return what applying the set would add, and what making equal would take away as well."""
-    held = _held(target)
-    return Difference(authorization_set.rights - held, held - authorization_set.rights)
+    now = held(target)
+    return Difference(authorization_set.rights - now, now - authorization_set.rights)
 
 
-def _held(target: Team | User) -> frozenset[Right]:
+def held(target: Team | User) -> frozenset[Right]:
+    """Return what applying a set compares: the rights that a team gives, or the individual ones of a user."""
     return team_rights(target) if isinstance(target, Team) else rights.individual_rights(target)
 
 
@@ -145,8 +146,8 @@ def _copy(authorization_set: AuthorizationSet, target: Team | User, *, keep: boo
     fresh = AuthorizationSet.objects.filter(pk=authorization_set.pk).first()
     if fresh is None:
         raise Stale
-    held = _held(target)
-    wanted = fresh.rights | held if keep else fresh.rights
+    now = held(target)
+    wanted = fresh.rights | now if keep else fresh.rights
     if isinstance(target, Team):
         rights.require_outside(by, target)
         teams.actions.set_team_rights(target, wanted, by=by)
