@@ -30,7 +30,7 @@ from teams.models import AuthorizationSet, IndividualRight, SetApplication, Team
 from teams.rights import Right
 from tests import worlds
 from tests.kinds import GOOD, PERSON, tenant_of
-from tests.people import actor
+from tests.people import actor, hash_of
 
 pytestmark = pytest.mark.django_db
 NEW, MOBILE = reverse("invitations:new"), reverse("invitations:mobile")
@@ -115,7 +115,9 @@ def test_what_was_chosen_rests_until_acceptance(alices: Client, team: Team) -> N
     send(alices, WEBSITE, teams=[team.pk], rights=["view_users"])
     person = made()
     assert rights.effective_rights(person) == frozenset()
-    User.objects.filter(pk=person.pk).update(accepted_at=timezone.now(), username="p", username_key="p")
+    User.objects.filter(pk=person.pk).update(
+        accepted_at=timezone.now(), username="p", username_key="p", password=hash_of(GOOD)
+    )
     assert rights.effective_rights(person) == {Right.VIEW_USERS, Right.VIEW_TEAMS}
 
 
