@@ -50,6 +50,7 @@ class EquipmentForm(forms.Form):
         label=_("Authorization set"),
         queryset=AuthorizationSet.objects.none(),
         required=False,
+        blank=True,
         empty_label=_("No set"),
         widget=forms.RadioSelect,
         help_text=_("Its rights become individual rights."),
