@@ -71,9 +71,7 @@ def _copy(request: OfficeRequest, target: Team | User, copy: Callable[..., None]
         raise Http404
     chosen = form.cleaned_data["set"]
     try:
-        if not form.matches(teams.sets.held(target)):
-            raise Stale
-        copy(chosen, target, by=on_page(request, request.user))
+        copy(chosen, target, by=on_page(request, request.user), shown=form.shown)
     except Stale:
         messages.error(request, _("Something changed meanwhile, so nothing was done. Look at the difference again."))
     except LastAdministrator as error:
