@@ -91,6 +91,7 @@ def user(request: OfficeRequest, id: UUID) -> HttpResponse:
         "code": code,
         "email_change": getattr(person, "email_change", None),
         "password_is_old": person.is_webservice_user and passwords.is_old(person.password_changed_at),
+        "holds_nothing": rights.holds_nothing(person),
         "two_factor_rules": rights.two_factor_rules(person),
         "may_edit": manages,
         "may_act": manages and authority,
