@@ -24,7 +24,7 @@ from accounts.actions import Details
 from accounts.models import Provider, User
 from audit.actors import Actor, Origin, operator
 from invitations.models import Invitation
-from loket import example_teams, sealing
+from loket import example_signals, example_teams, sealing
 from loket.example_people import ACCEPTED, AZURE, INVITED, SMIT, WEBSERVICE, Person, Status
 from outbox.models import Message
 from signin.factors import totp
@@ -68,6 +68,7 @@ def _make_de_vries(password: str) -> None:
         User.objects.filter(pk=user.pk).update(password_changed_at=timezone.now() - timedelta(days=200))
     _make_azure(office)
     example_teams.make(office, by=_BY)
+    example_signals.make(office, by=_BY)
     invitations.actions.expire_due()
 
 

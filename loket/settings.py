@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "teams",
     "signin",
     "invitations",
+    "notifications",
     "anymail",
     "django.contrib.auth",
     "django.contrib.contenttypes",

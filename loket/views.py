@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from accounts.status import chip, needing_attention, two_factor_share
+from notifications.views.inbox import at_home
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from teams.access import OfficeRequest, public, signed_in
 from teams.rights import Right
@@ -16,7 +17,7 @@ from teams.rights import Right
 @signed_in
 @require_safe
 def home(request: OfficeRequest) -> HttpResponse:
-    """Show where somebody begins: what asks for attention, or what still has to happen."""
+    """Show where somebody begins: what asks for attention, the newest signals, or what still has to happen."""
     may_view = Right.VIEW_USERS in request.rights
     rows = needing_attention(User.objects.visible_to(request.user)) if may_view else []
     context = {
@@ -24,7 +25,7 @@ def home(request: OfficeRequest) -> HttpResponse:
         "may_view": may_view,
         "share": two_factor_share(User.objects.visible_to(request.user)) if may_view else None,
         "may_manage": Right.MANAGE_USERS in request.rights,
-    }
+    } | at_home(request)
     return render(request, "home.html", context)
 
 

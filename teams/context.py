@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from teams.rights import Right
 
@@ -16,12 +17,14 @@ def menu(request: HttpRequest) -> dict[str, Any]:
         return {}
     pages = [
         (_("Overview"), _("Today"), reverse("home"), None),
+        (_("Overview"), pgettext("told", "Signals"), reverse("notifications:inbox"), None),
         (_("Teams and users"), _("Users AK"), reverse("accounts:list"), Right.VIEW_USERS),
         (_("Teams and users"), _("Teams"), reverse("teams:list"), Right.VIEW_TEAMS),
         (_("Teams and users"), _("Employers"), reverse("teams:employers"), Right.MANAGE_EMPLOYERS),
         (_("Provider data"), _("Office"), reverse("accounts:office"), Right.MANAGE_PROVIDER),
         (_("Provider data"), _("Azure AD tenants"), reverse("accounts:tenants"), Right.MANAGE_PROVIDER),
         (_("Provider data"), _("Sets"), reverse("teams:sets"), Right.MANAGE_SETS),
+        (_("Provider data"), _("Signal AK"), reverse("notifications:office"), Right.MANAGE_SIGNALS),
         (_("Provider data"), _("E-mail texts"), reverse("invitations:text"), Right.MANAGE_PROVIDER),
         (_("Accountability"), _("Authorization matrix"), reverse("teams:matrix"), Right.VIEW_USERS),
         (_("Accountability"), _("Deviations"), reverse("teams:deviations"), Right.VIEW_USERS),

@@ -39,6 +39,15 @@ REASONS = {
 }
 RESTS = "CASE" + "".join(f" WHEN {condition} THEN '{reason}'" for reason, condition in REASONS.items()) + " END"
 
+# Whom a team brings to which employer, and who can act there now; only where the parameter `product` is on. A pair may
+# come more than once.
+REACHING = f"""
+SELECT m.user_id, e.employer_id
+FROM teams_teammember m{_JOIN_EMPLOYER}
+JOIN teams_employer w ON w.provider_id = e.provider_id AND w.id = e.employer_id
+JOIN accounts_user ON accounts_user.provider_id = m.provider_id AND accounts_user.id = m.user_id
+WHERE m.provider_id = %(provider)s AND %(product)s = ANY(w.products) AND ({RESTS}) IS NULL"""  # noqa: S608
+
 
 class Road(NamedTuple):
     """One way a right reaches a user: a team gives it, or it is his own and at an employer the team brings him there.

@@ -131,6 +131,11 @@ def the_office(camera: Camera) -> None:
         "who": "/rechten/wie/?right=view_users",
         "sets": "/kantoor/sets/",
         "set-new": "/kantoor/sets/nieuw/",
+        "signals": "/signalen/",
+        "own-signals": "/profiel/signalen/",
+        "office-signals": "/kantoor/signalen/",
+        "signal-sets": "/kantoor/sets/signalen/",
+        "signal-set-new": "/kantoor/sets/signalen/nieuw/",
         "logout": "/uitloggen/",
         "404": "/bestaat-niet/",
         "mailbox": "/demo/postvak/",
@@ -150,6 +155,31 @@ def the_office(camera: Camera) -> None:
     camera.go("/kantoor/")
     camera.send(name="", invitation_days="90")
     camera.shoot("office-errors")
+
+
+def telling(camera: Camera) -> None:
+    camera.go("/kantoor/signalen/")
+    camera.send(birthday_days="100", sickness_days="")
+    camera.shoot("office-signals-errors")
+    camera.go("/kantoor/sets/signalen/")
+    camera.page.locator("tbody th a").first.click()
+    camera.shoot("signal-set")
+    camera.page.locator(".heading a.danger").click()
+    camera.shoot("signal-set-delete")
+    for last_name in ("Hendriks", "Berg"):
+        camera.go(f"{camera.of(last_name)}signalen/")
+        camera.shoot(f"signals-{last_name.lower()}")
+    with camera.page.expect_navigation():
+        camera.page.locator("main form.filters button").click()
+    camera.shoot("signal-set-difference")
+    camera.go("/signalen/")
+    with camera.page.expect_navigation():
+        camera.page.locator("main form[action$='signalen/gelezen/'] button").click()
+    camera.shoot("signals-read")
+    camera.go("/signalen/?unread=1")
+    camera.shoot("signals-all-read")
+    camera.go("/")
+    camera.shoot("home-no-signals")
 
 
 def inviting(camera: Camera) -> None:
@@ -285,6 +315,7 @@ def main() -> None:
         stranger.show("throttled", "signin/throttled.html", message="Probeer het over 12 minuten nog eens.")
         camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])
         the_office(camera)
+        telling(camera)
         inviting(camera)
         teams(camera)
         people(camera)

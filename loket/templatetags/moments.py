@@ -1,6 +1,6 @@
 """Moments as people say them, with the exact one in the title."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django import template
 from django.utils import formats, timezone
@@ -28,3 +28,14 @@ def moment(value: datetime | None) -> SafeString | str:
         said = formats.date_format(local, "j F" if local.year == today.year else "j F Y")
     exact = formats.date_format(local, "l j F Y H:i:s")
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, said)
+
+
+@register.filter
+def day(value: date) -> SafeString:
+    """Return a <time> element: 'today', 'yesterday', 'tomorrow', else the date."""
+    today = timezone.localdate()
+    near = {-1: _("yesterday"), 0: _("today"), 1: _("tomorrow")}
+    said = near.get((value - today).days) or formats.date_format(value, "j F" if value.year == today.year else "j F Y")
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', value.isoformat(), formats.date_format(value, "l j F Y"), said
+    )

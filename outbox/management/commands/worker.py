@@ -7,12 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 import invitations.actions
+import notifications.delivery
 import signin.actions
 from outbox.worker import Job, Worker, send_due
 
 JOBS = (
     Job(signin.actions.expand_reset_requests, every=0.5),
     Job(invitations.actions.expire_due, every=60),
+    Job(notifications.delivery.run_day, every=5),
     Job(signin.actions.clean, every=3600),
 )
 

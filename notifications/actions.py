@@ -1,0 +1,191 @@
+"""Changes: which signals the office and its people want, raising a signal, and marking it as read."""
+
+from collections.abc import Mapping
+from datetime import date
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.actions import Stale, lock_provider
+from accounts.models import Provider, User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from loket.text import refuse_control_characters, refuse_direction_marks
+from notifications import delivery, sets, wishes
+from notifications.catalogue import SignalType
+from notifications.changes import replace
+from notifications.models import TEXT, Notice, OfficeDay, Signal, SignalSet
+from notifications.wishes import Own, Owns, Wishes
+from teams import rights
+from teams.changes import begin, require_same_office
+from teams.models import Employer
+from teams.rights import Right
+
+
+@transaction.atomic
+def set_office(provider: Provider, wanted: Wishes, *, seen: str, by: Actor) -> None:
+    """Make `wanted` what the office wants for everybody who does not deviate; types that are not named stay.
+
+    `seen` is the stamp of what the page had shown. Raises PermissionDenied without manage_signals, Stale,
+    ValidationError for days outside 0 to 99.
+    """
+    provider = begin(provider.pk, by, Right.MANAGE_SIGNALS)
+    before = wishes.office_wishes(provider)
+    if wishes.stamp(before) != seen:
+        raise Stale
+    changes = replace(before, wanted, provider_id=provider.pk)
+    if changes:
+        record(Verb.SIGNALS_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
+
+
+@transaction.atomic
+def set_own(user: User, wanted: Owns, *, seen: str, by: Actor) -> None:
+    """Make `wanted` that in which `user` deviates from the office, and nothing else. Raises as `set_office`."""
+    begin(user.provider_id, by, Right.MANAGE_SIGNALS)
+    _deviate(user, wanted, seen, by)
+
+
+@transaction.atomic
+def follow_office(user: User, *, by: Actor) -> bool:
+    """Have `user` follow the office in everything; return False when he did already.
+
+    Raises PermissionDenied without manage_signals.
+    """
+    begin(user.provider_id, by, Right.MANAGE_SIGNALS)
+    before = wishes.own_wishes(user)
+    _deviate(user, {}, wishes.stamp(before), by)
+    return bool(before)
+
+
+@transaction.atomic
+def set_own_mail(user: User, mail: Mapping[SignalType, bool], *, by: Actor) -> None:
+    """Have a person choose about himself which types are mailed to him; whether and when he gets them stays.
+
+    Raises PermissionDenied for somebody else.
+    """
+    if by.user is None or by.user.pk != user.pk:
+        raise PermissionDenied(_("You can change these fields on your own profile only."))
+    lock_provider(user.provider_id)
+    own, now = wishes.own_wishes(user), wishes.wishes_of(user)
+    changed = {
+        type_: own.get(type_, Own())._replace(mail=wanted)
+        for type_, wanted in mail.items()
+        if wanted != now[type_].mail
+    }
+    _deviate(user, own | changed, wishes.stamp(own), by)
+
+
+def _deviate(user: User, wanted: Owns, seen: str, by: Actor) -> None:
+    before = wishes.own_wishes(user)
+    if wishes.stamp(before) != seen:
+        raise Stale
+    gone = {type_: Own() for type_ in before}
+    changes = replace(before, gone | wanted, provider_id=user.provider_id, user=user)
+    if changes:
+        record(Verb.SIGNALS_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
+
+
+@transaction.atomic
+def choose(user: User, *, signal_set: SignalSet | None, by: Actor) -> None:
+    """Give somebody who is being made the signals of a set; without one he follows the office, which needs no right.
+
+    Raises as `notifications.sets.apply`.
+    """
+    if signal_set is not None:
+        sets.apply(signal_set, user, by=by)
+
+
+@transaction.atomic
+def raise_signal(
+    provider: Provider,
+    employer: Employer,
+    type: SignalType,
+    event_date: date,
+    *,
+    text: str = "",
+    reference: str = "",
+    by: Actor,
+) -> Signal:
+    """Tell about something at `employer` on `event_date`: to whom it is due now at once, to others on their day.
+
+    Arguments: `text` is what there is to say besides the type ("30 jaar"), `reference` whatever tells two signals of
+    one type, employer and day apart, the text if it is left out. A signal that was raised before is that one, as it
+    was. Who gets it, and by mail or not, is decided on the day itself, see `notifications.delivery`.
+    Raises PermissionDenied for another office's employer and without manage_employer_signals there, ValidationError for
+    a text or reference of more than 150 characters or with control characters, ValueError for an unknown type.
+    """
+    rights.require_office(by, provider.pk)
+    require_same_office(provider, [employer])
+    _require_may_raise(by, employer)
+    reference = reference or text
+    for value in (text, reference):
+        _check(value)
+    signal, is_new = Signal.objects.get_or_create(
+        provider=provider,
+        employer=employer,
+        type=SignalType(type),
+        event_date=event_date,
+        reference=reference,
+        defaults={"text": text},
+    )
+    if is_new:
+        today = timezone.localdate()
+        delivery.show(provider.pk, today=today, signal=signal)
+        _look_at(provider, today)
+        changes = {"type": [None, signal.type], "event_date": [None, event_date.isoformat()]}
+        record(Verb.SIGNAL_RAISED, employer, by=by, provider_id=provider.pk, changes=changes)
+    return signal
+
+
+def _require_may_raise(by: Actor, employer: Employer) -> None:
+    right = Right.MANAGE_EMPLOYER_SIGNALS
+    if not by.is_operator and not (by.user and rights.may(by.user, right, employer)):
+        raise PermissionDenied(_("You do not have the right “%(right)s”.") % {"right": right.label})
+
+
+def _check(value: str) -> None:
+    if len(value) > TEXT:
+        raise ValidationError(_("Use at most %(count)s characters."), code="max_length", params={"count": TEXT})
+    refuse_control_characters(value)
+    refuse_direction_marks(value)
+
+
+def _look_at(provider: Provider, day: date) -> None:
+    """Have the worker look at the office from `day` on, at the latest."""
+    OfficeDay.objects.bulk_create([OfficeDay(provider=provider, due_on=day)], ignore_conflicts=True)
+    OfficeDay.objects.filter(provider=provider, due_on__gt=day).update(due_on=day)
+
+
+@transaction.atomic
+def mark_read(notice: Notice, *, by: Actor) -> bool:
+    """Note that somebody has read a signal that was shown to him; return False when he had already.
+
+    Raises PermissionDenied for what was shown to somebody else.
+    """
+    if by.user is None or by.user.pk != notice.user_id:
+        raise PermissionDenied(_("You can mark your own signals only."))
+    return _mark(Notice.objects.filter(pk=notice.pk), by.user, by) == 1
+
+
+@transaction.atomic
+def mark_all_read(user: User, *, until: UUID, by: Actor) -> int:
+    """Note that `user` has read everything that was shown to him up to the notice `until`; return how many that were.
+
+    What came after the page was made stays unread. Raises PermissionDenied for somebody else.
+    """
+    if by.user is None or by.user.pk != user.pk:
+        raise PermissionDenied(_("You can mark your own signals only."))
+    shown = Notice.objects.visible_to(user)
+    last = shown.filter(pk=until).first()
+    return _mark(shown.filter(shown_at__lte=last.shown_at), user, by) if last else 0
+
+
+def _mark(notices: "models.QuerySet[Notice]", user: User, by: Actor) -> int:
+    marked = notices.filter(read_at=None).update(read_at=timezone.now())
+    if marked:
+        record(Verb.SIGNALS_READ, user, by=by, provider_id=user.provider_id, changes={"signals": [None, marked]})
+    return marked

@@ -1,0 +1,36 @@
+"""How settings of signals are stored, and what an event says about it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from notifications.catalogue import MAX_DAYS, SignalType
+from notifications.models import SignalSetting
+from notifications.wishes import Own, Wish
+
+
+def replace(
+    before: Mapping[SignalType, Wish | Own], wanted: Mapping[SignalType, Wish | Own], **owner: Any
+) -> dict[str, list[Any]]:
+    """Store `wanted` as the settings of `owner` and return what that changes, as an event shows it.
+
+    `owner` are the columns of SignalSetting that say whose they are. Raises ValidationError for days outside 0 to 99.
+    """
+    owner = {"user": None, "signal_set": None} | owner
+    changes: dict[str, list[Any]] = {}
+    for type_, wish in wanted.items():
+        if wish.days is not None and not 0 <= wish.days <= MAX_DAYS:
+            raise ValidationError(_("Give a number of days from 0 to 99."), code="days")
+        old = before.get(type_, Own())
+        if old == wish:
+            continue
+        if wish:
+            SignalSetting.objects.update_or_create(type=type_, **owner, defaults=wish._asdict())
+        else:
+            SignalSetting.objects.filter(type=type_, **owner).delete()
+        for part in Wish._fields:
+            if getattr(old, part) != getattr(wish, part):
+                changes[f"{type_}.{part}"] = [getattr(old, part), getattr(wish, part)]
+    return changes

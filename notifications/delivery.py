@@ -1,0 +1,137 @@
+"""Who is told of which signal, and when: shown on the day that each wants, mailed once a day, by any number of workers.
+
+What holds on the day counts: whoever a team brings to the employer then, can use what he holds, and wants the type. A
+signal stays open, for those who come or change their wishes later, until nobody's day can still come.
+"""
+
+from collections import defaultdict
+from datetime import date, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import User
+from notifications import letters, wishes
+from notifications.catalogue import MAX_DAYS, SignalType
+from notifications.models import Notice, OfficeDay, Signal
+from teams import roads
+from teams.products import Product
+
+OFFICES = 50  # in one go: the worker's other jobs wait so long
+LATE = timedelta(days=14)  # so long after his day somebody still gets what lies behind him
+_AFTER = [type_ for type_ in SignalType if type_.after]
+
+_DUE = f"""
+SELECT DISTINCT signal.id, person.user_id, COALESCE(own.mail, office.mail)
+FROM notifications_signal signal
+JOIN unnest(%(types)s::text[], %(on)s::boolean[], %(days)s::int[], %(mail)s::boolean[], %(sign)s::int[])
+    AS office (type, is_on, days, mail, sign) ON office.type = signal.type
+JOIN ({roads.REACHING}) person ON person.employer_id = signal.employer_id
+LEFT JOIN notifications_signalsetting own ON own.provider_id = signal.provider_id AND own.user_id = person.user_id
+    AND own.signal_set_id IS NULL AND own.type = signal.type
+CROSS JOIN LATERAL (SELECT signal.event_date + office.sign * COALESCE(own.days, office.days) AS day) due
+WHERE signal.provider_id = %(provider)s AND signal.closed_on IS NULL AND signal.event_date <= %(today)s + {MAX_DAYS}
+AND COALESCE(own.is_on, office.is_on) AND due.day <= %(today)s AND (office.sign < 0 OR due.day >= %(since)s)
+AND NOT EXISTS (
+    SELECT 1 FROM notifications_notice shown
+    WHERE shown.provider_id = signal.provider_id AND shown.signal_id = signal.id AND shown.user_id = person.user_id
+)"""  # noqa: S608
+
+
+def show(provider_id: UUID, *, today: date, since: date = date.min, signal: Signal | None = None) -> int:
+    """Show the open signals of an office, or the one given, to everybody for whom the day has come; return how often.
+
+    Of days that lie after the event, those before `since` count no longer.
+    """
+    office = wishes.office_wishes(provider_id)
+    one = " AND signal.id = %(signal)s" if signal else ""
+    rows = roads.fetch(
+        _DUE + one,
+        provider=provider_id,
+        product=Product.SIGNALS.value,
+        signal=signal and signal.pk,
+        today=today,
+        since=since,
+        types=[type_.value for type_ in office],
+        on=[wish.is_on for wish in office.values()],
+        days=[wish.days for wish in office.values()],
+        mail=[wish.mail for wish in office.values()],
+        sign=[1 if type_.after else -1 for type_ in office],
+    )
+    now = timezone.now()
+    Notice.objects.bulk_create(
+        (
+            Notice(provider_id=provider_id, signal_id=signal_id, user_id=user_id, shown_at=now, by_mail=mail)
+            for signal_id, user_id, mail in rows
+        ),
+        batch_size=1000,
+    )
+    return len(rows)
+
+
+def mail(provider_id: UUID, *, today: date) -> int:
+    """Queue one mail to each person of the office who has something to be mailed and got none today; return how many.
+
+    Whoever cannot see a signal any more, or has read it, gets no mail of it.
+    """
+    waiting = Notice.objects.filter(provider=provider_id, by_mail=True, mailed_on=None)
+    mailed = Notice.objects.filter(provider=provider_id, mailed_on=today).values("user")
+    turn = waiting.exclude(user__in=mailed).select_related("signal__employer").order_by("shown_at", "pk")
+    reaching = f"SELECT user_id, employer_id FROM ({roads.REACHING}) person WHERE user_id = ANY(%(users)s)"  # noqa: S608
+    found = list(turn)
+    users = list({notice.user_id for notice in found})
+    reached = set(
+        roads.fetch(reaching, provider=provider_id, product=Product.SIGNALS.value, users=users, today=today)
+        if users
+        else []
+    )
+    bundles = defaultdict(list)
+    for notice in found:
+        if notice.read_at is None and (notice.user_id, notice.signal.employer_id) in reached:
+            bundles[notice.user_id].append(notice)
+    for user in User.objects.filter(provider=provider_id, pk__in=bundles).select_related("provider"):
+        letters.signals(user, [notice.signal for notice in bundles[user.pk]])
+    told = [notice.pk for notices in bundles.values() for notice in notices]
+    Notice.objects.filter(pk__in=told).update(mailed_on=today)
+    Notice.objects.filter(pk__in={notice.pk for notice in found} - set(told)).update(by_mail=False)
+    return len(bundles)
+
+
+def close(provider_id: UUID, *, today: date) -> None:
+    """Close the signals of an office for which nobody's day can still come."""
+    over = ~Q(type__in=_AFTER) & Q(event_date__lte=today)
+    over |= Q(type__in=_AFTER, event_date__lte=today - timedelta(days=MAX_DAYS))
+    Signal.objects.filter(over, provider=provider_id, closed_on=None).update(closed_on=today)
+
+
+def run_day() -> int:
+    """Do the day of the offices that have not had it, or in which a signal was raised since; return how many.
+
+    A periodic job of the worker. Missed days are caught up in one go.
+    """
+    done = 0
+    while done < OFFICES and _next_office():
+        done += 1
+    return done
+
+
+@transaction.atomic
+def _next_office() -> bool:
+    """Do the day of one office, all of it or nothing; return False when there is none that no other worker has."""
+    today = timezone.localdate()
+    day = (
+        OfficeDay.objects.select_for_update(skip_locked=True, of=("self",))
+        .filter(due_on__lte=today)
+        .order_by("due_on", "provider")
+        .first()
+    )
+    if day is None:
+        return False
+    show(day.provider_id, today=today, since=min(day.due_on, today - LATE))
+    mail(day.provider_id, today=today)
+    close(day.provider_id, today=today)
+    day.due_on = today + timedelta(days=1)
+    day.save(update_fields=["due_on"])
+    return True

@@ -1,0 +1,35 @@
+"""The mail about signals: one a person and day at most, in the office's name, in Dutch."""
+
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.letters import write
+from accounts.models import User
+from notifications.models import Signal
+
+MOST = 25  # signals that one mail names
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def signals(user: User, told: Sequence[Signal]) -> None:
+    """Tell somebody of signals that were shown to him; nothing of it is not on the page as well."""
+    count = len(told)
+    subject = ngettext("%(count)s new signal", "%(count)s new signals", count) % {"count": count}
+    intro = ngettext("There is a new signal for you:", "There are new signals for you:", count)
+    lines = [_line(signal) for signal in sorted(told, key=lambda one: one.event_date)[:MOST]]
+    if count > MOST:
+        lines.append(_("and %(count)s more") % {"count": count - MOST})
+    where = _("You find them here: %(url)s") % {"url": settings.LOKET_URL + reverse("notifications:inbox")}
+    choice = _("Which signals are mailed to you, you choose yourself on your profile.")
+    write(user, kind="signals", subject=subject, lines=[intro, "\n".join(lines), where, choice])
+
+
+def _line(signal: Signal) -> str:
+    said = f"{signal.label}: {signal.text}" if signal.text else signal.label
+    return f"- {date_format(signal.event_date, 'j F Y')}, {signal.employer.name}: {said}"

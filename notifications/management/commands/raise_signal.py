@@ -1,0 +1,44 @@
+"""`manage.py raise_signal`: tell about something at an employer, where no payroll program does so."""
+
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+import notifications.actions
+from accounts.models import Provider
+from audit.actors import operator
+from notifications.catalogue import SignalType
+from teams.models import Employer
+
+
+class Command(BaseCommand):
+    """Raise one signal."""
+
+    help = "Tell whoever reaches an employer about something on a day, such as a contract that ends."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare what the signal says."""
+        parser.add_argument("office", help="the office's name")
+        parser.add_argument("employer", type=int, help="the employer's number")
+        parser.add_argument("type", choices=[type_.value for type_ in SignalType])
+        parser.add_argument("event_date", type=date.fromisoformat, help="the day of the event: 2027-03-31")
+        parser.add_argument("--text", default="", help="what there is to say besides the type, such as a name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raise it. Raises CommandError when office or employer is not there, or the text is not right."""
+        offices = Provider.objects.filter(name=options["office"])
+        if len(offices) != 1:
+            raise CommandError(f"There are {len(offices)} offices called {options['office']}.")
+        employer = Employer.objects.filter(provider=offices[0], number=options["employer"]).first()
+        if employer is None:
+            raise CommandError(f"This office has no employer {options['employer']}.")
+        try:
+            signal = notifications.actions.raise_signal(
+                offices[0], employer, SignalType(options["type"]), options["event_date"],
+                text=options["text"], by=operator("raise_signal"),
+            )  # fmt: skip
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        self.stdout.write(f"Raised; {signal.notices.count()} see it now.")

@@ -1,0 +1,134 @@
+"""Signal sets: bundles of settings that are copied to users (domain.md section 5)."""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.actions import Stale
+from accounts.models import Provider, User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from notifications import wishes
+from notifications.catalogue import SignalType
+from notifications.changes import replace
+from notifications.models import SignalSet, SignalSetApplication
+from notifications.wishes import Own, Owns, Wish, Wishes
+from teams.changes import begin, same_name
+from teams.rights import Right
+
+
+class Difference(NamedTuple):
+    """What somebody gets of one type now, and what the set says."""
+
+    type: SignalType
+    now: Wish
+    wanted: Wish
+
+
+def difference(signal_set: SignalSet, user: User) -> list[Difference]:
+    """Return what applying the set would change in what `user` gets; types outside the set stay as they are."""
+    return _difference(wishes.contents(signal_set), wishes.wishes_of(user))
+
+
+def _difference(contents: Wishes, now: Wishes) -> list[Difference]:
+    return [Difference(type_, now[type_], wish) for type_, wish in contents.items() if now[type_] != wish]
+
+
+class Use(NamedTuple):
+    """To whom a set was applied, and how he deviates from it now."""
+
+    application: SignalSetApplication
+    difference: list[Difference]
+
+
+def uses(provider: Provider) -> dict[UUID, list[Use]]:
+    """Return for each set of the office to whom it was applied, with how each deviates. Four queries."""
+    office = wishes.office_wishes(provider)
+    rows = SignalSetApplication.objects.filter(provider=provider).select_related("signal_set", "user")
+    found: dict[UUID, list[Use]] = {}
+    for row in rows.prefetch_related("signal_set__settings", "user__signal_settings").order_by("user__sort_name", "pk"):
+        now = wishes.over(wishes.read(row.user.signal_settings.all()), office)
+        use = Use(row, _difference(wishes.contents(row.signal_set), now))
+        found.setdefault(row.signal_set_id, []).append(use)
+    return found
+
+
+@transaction.atomic
+def create(provider: Provider, *, name: str, contents: Wishes, by: Actor) -> SignalSet:
+    """Make a set; it changes nobody's signals.
+
+    Raises PermissionDenied without manage_sets, ValidationError (field name, code "taken"; days outside 0 to 99).
+    """
+    provider = begin(provider.pk, by, Right.MANAGE_SETS)
+    made = SignalSet(provider=provider, name=name)
+    _require_free_name(made)
+    made.save(force_insert=True)
+    changes: dict[str, list[Any]] = {"name": [None, name]}
+    changes |= replace({}, contents, provider_id=provider.pk, signal_set=made)
+    record(Verb.SIGNAL_SET_CREATED, made, by=by, provider_id=provider.pk, changes=changes)
+    return made
+
+
+@transaction.atomic
+def change(signal_set: SignalSet, *, name: str, contents: Wishes, version: int, by: Actor) -> None:
+    """Change a set; those to whom it was applied keep what they have. Raises as `create`, and Stale."""
+    fresh = _locked(signal_set, by, version)
+    changes: dict[str, list[Any]] = {} if fresh.name == name else {"name": [fresh.name, name]}
+    before = wishes.contents(fresh)
+    left_out: Owns = {type_: Own() for type_ in before if type_ not in contents}
+    changes |= replace(before, {**left_out, **contents}, provider_id=fresh.provider_id, signal_set=fresh)
+    if not changes:
+        return
+    fresh.name = name
+    _require_free_name(fresh)
+    SignalSet.objects.filter(pk=fresh.pk).update(name=name, version=F("version") + 1)
+    record(Verb.SIGNAL_SET_CHANGED, fresh, by=by, provider_id=fresh.provider_id, changes=changes)
+
+
+@transaction.atomic
+def delete(signal_set: SignalSet, *, version: int, by: Actor) -> None:
+    """Delete a set; those to whom it was applied keep what they have. Raises Stale, PermissionDenied."""
+    fresh = _locked(signal_set, by, version)
+    record(Verb.SIGNAL_SET_DELETED, fresh, by=by, provider_id=fresh.provider_id)
+    fresh.delete()
+
+
+def _locked(signal_set: SignalSet, by: Actor, version: int) -> SignalSet:
+    begin(signal_set.provider_id, by, Right.MANAGE_SETS)
+    fresh = SignalSet.objects.filter(pk=signal_set.pk).first()
+    if fresh is None or fresh.version != version:
+        raise Stale
+    return fresh
+
+
+def _require_free_name(made: SignalSet) -> None:
+    others = SignalSet.objects.filter(same_name(made.name), provider=made.provider_id).exclude(pk=made.pk)
+    if others.exists():
+        message = _("There is a set with this name already.")
+        raise ValidationError({"name": ValidationError(message, code="taken")})
+
+
+@transaction.atomic
+def apply(signal_set: SignalSet, user: User, *, by: Actor) -> None:
+    """Copy what is in the set to a user, once; types that are not in it stay as they are.
+
+    Raises Stale when the set is gone, PermissionDenied without manage_signals and for another office's user.
+    """
+    if signal_set.provider_id != user.provider_id:
+        raise PermissionDenied(_("This is not your office."))
+    begin(user.provider_id, by, Right.MANAGE_SIGNALS)
+    fresh = SignalSet.objects.filter(pk=signal_set.pk).first()
+    if fresh is None:
+        raise Stale
+    changes: dict[str, list[Any]] = {fresh.name: [None, "applied"]}
+    changes |= replace(wishes.own_wishes(user), wishes.contents(fresh), provider_id=user.provider_id, user=user)
+    SignalSetApplication.objects.update_or_create(
+        provider_id=user.provider_id, signal_set=fresh, user=user, defaults={"applied_at": timezone.now()}
+    )
+    record(Verb.SIGNAL_SET_APPLIED, user, by=by, provider_id=user.provider_id, changes=changes)
