@@ -178,7 +178,7 @@ class SignalSetForm(WishesForm):
 
 
 class ChooseSignalSetForm(forms.Form):
-    """Which signal set of the office of `user`; by itself to ask, or as part of a form that makes somebody."""
+    """Which signal set of the office of `user`."""
 
     signal_set = forms.ModelChoiceField(
         label=gettext_lazy("Signal set"), queryset=SignalSet.objects.none(), empty_label=gettext_lazy("Choose a set")
@@ -188,15 +188,6 @@ class ChooseSignalSetForm(forms.Form):
         super().__init__(*args, **kwargs)
         sets = SignalSet.objects.visible_to(user).order_by("name", "pk")
         self.fields["signal_set"].queryset = sets  # type: ignore[attr-defined]
-
-
-class NewUserSignalsForm(ChooseSignalSetForm):
-    """The part about signals of a form that makes somebody; nothing chosen follows the office."""
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, user=user, **kwargs)
-        self.fields["signal_set"].required = False
-        self.fields["signal_set"].empty_label = _("The signals of the office")  # type: ignore[attr-defined]
 
 
 class ApplySignalSetForm(ChooseSignalSetForm):

@@ -16,12 +16,15 @@ from django.utils import timezone
 
 import accounts.kinds
 import invitations.actions
+import notifications.sets
 import teams.actions
 import teams.sets
 from accounts.actions import Stale
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.models import Event, Verb
 from invitations.texts import STANDARD
+from notifications.catalogue import SignalType
+from notifications.wishes import Wish, wishes_of
 from outbox.models import Message
 from teams import newcomers, rights
 from teams.changes import employer_ids, team_rights
@@ -109,6 +112,29 @@ def test_it_gives_teams_a_set_and_rights_at_once(
     answer = alices.get(reverse("accounts:list")).text
     assert "rust tot de uitnodiging" in answer if kind == WEBSITE else "telt meteen" in answer
     assert "kan nog niets" not in alices.get(reverse("accounts:user", args=[person.pk])).text
+
+
+@KINDS
+def test_it_gives_the_signals_of_a_set(alices: Client, office: Provider, kind: LoginMethod) -> None:
+    birthdays = {SignalType.BIRTHDAY: Wish(True, 3, True)}
+    calm = notifications.sets.create(office, name="Rustig", contents=birthdays, by=actor())
+    send(alices, kind, signal_set=calm.pk)
+    person = made()
+    assert wishes_of(person)[SignalType.BIRTHDAY] == Wish(True, 3, True)
+    assert Event.objects.filter(target_id=person.pk, verb=Verb.SIGNAL_SET_APPLIED).count() == 1
+    assert "kan nog niets" in alices.get(reverse("accounts:user", args=[person.pk])).text, "signals are no right"
+
+
+@KINDS
+def test_who_does_not_manage_signals_chooses_none(bobs: Client, bob: User, charlie: User, kind: LoginMethod) -> None:
+    give(bob, Right.VIEW_USERS, Right.MANAGE_USERS)
+    calm = notifications.sets.create(bob.provider, name="Rustig", contents={}, by=actor())
+    nobody_was_made(send(bobs, kind, signal_set=calm.pk), "__all__", "not_offered")
+    give(bob, Right.MANAGE_SIGNALS)
+    theirs = notifications.sets.create(charlie.provider, name="Rustig", contents={}, by=actor())
+    nobody_was_made(send(bobs, kind, signal_set=theirs.pk), "signal_set", "invalid_choice")
+    send(bobs, kind, signal_set=calm.pk)
+    assert made()
 
 
 def test_what_was_chosen_rests_until_acceptance(alices: Client, team: Team) -> None:

@@ -100,7 +100,7 @@ def mobile(request: OfficeRequest) -> HttpResponse:
         "form": form,
         "concept": draft,
         "back": back,
-        "given": given and given.equipment,
+        "given": given and {**given.equipment, "signal_set": given.signals},
         "person": person,
         "namesakes": namesakes(request.user.provider, person.email),
         "preview": _preview(request, details, text or office_text(request.user.provider)),

@@ -7,9 +7,10 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts.models import LoginMethod, User
+from notifications.models import SignalSet
 from teams import rights
 from teams.catalogue import ordered
 from teams.forms.rights import RightField
@@ -18,7 +19,7 @@ from teams.models import AuthorizationSet, Team
 from teams.rights import Right
 
 SHOWN = 100
-NAMES = ("teams", "authorization_set", "rights")
+NAMES = ("teams", "authorization_set", "rights", "signal_set")
 
 
 def team_text(team: Team, *, name: str = "") -> SafeString:
@@ -38,7 +39,7 @@ class _SetField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
 
 class EquipmentForm(forms.Form):
-    """Teams, an authorization set and individual rights: of each only what `asker` may give to somebody of `kind`.
+    """Teams, an authorization set, individual rights and signals: of each only what `asker` may give to `kind`.
 
     Where he may give nothing there is no field, and a request that has it is refused.
     """
@@ -56,6 +57,14 @@ class EquipmentForm(forms.Form):
         help_text=_("Its rights become individual rights."),
     )
     rights = RightField(label=_("Individual rights"))
+    signal_set = forms.ModelChoiceField(
+        label=pgettext_lazy("told", "Signals"),
+        queryset=SignalSet.objects.none(),
+        required=False,
+        empty_label=_("The signals of the office"),
+        widget=forms.RadioSelect,
+        help_text=_("A set changes what is in it; everything else follows the office."),
+    )
 
     def __init__(self, *args: Any, asker: User, kind: LoginMethod, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,6 +79,11 @@ class EquipmentForm(forms.Form):
             self._offer_rights(asker, givable - never)
         else:
             self._leave_out("authorization_set", "rights")
+        signal_sets = SignalSet.objects.visible_to(asker).order_by("name", "pk")
+        if Right.MANAGE_SIGNALS in givable and signal_sets:
+            cast(Any, self.fields["signal_set"]).queryset = signal_sets
+        else:
+            self._leave_out("signal_set")
 
     def _leave_out(self, *names: str) -> None:
         for name in names:
@@ -101,7 +115,7 @@ class EquipmentForm(forms.Form):
         """Refuse what was not offered at all: a request that asks for it is not this form's."""
         super().clean()
         if any(name in self.data for name in NAMES if name not in self.fields):
-            message = _("You cannot give somebody teams or rights. Ask an administrator who may.")
+            message = _("You cannot give somebody teams, rights or signals. Ask an administrator who may.")
             self.add_error(None, ValidationError(message, code="not_offered"))
         return self.cleaned_data
 
@@ -115,12 +129,18 @@ class EquipmentForm(forms.Form):
         }
 
     @property
+    def signals(self) -> SignalSet | None:
+        """The signal set that was chosen, once the form is valid."""
+        return self.cleaned_data.get("signal_set")
+
+    @property
     def chosen(self) -> dict[str, Any]:
         """What was chosen in plain values, to fill in such a form again, once the form is valid."""
         given = self.equipment
-        one = given["authorization_set"]
-        found = {"teams": [str(team.pk) for team in given["teams"]], "rights": [*map(str, given["individual"])]}
-        plain = found | {"authorization_set": str(one.pk) if one else ""}
+        plain: dict[str, Any] = {"teams": [str(team.pk) for team in given["teams"]]}
+        plain["rights"] = [*map(str, given["individual"])]
+        for name, one in (("authorization_set", given["authorization_set"]), ("signal_set", self.signals)):
+            plain[name] = str(one.pk) if one else ""
         return {name: value for name, value in plain.items() if value}
 
     @property

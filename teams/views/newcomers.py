@@ -6,6 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+import notifications.actions
 from accounts.actions import Equip, Stale
 from accounts.models import User
 from audit.actors import Actor
@@ -22,6 +23,7 @@ def equipping(form: EquipmentForm, by: Actor) -> Equip:
     def equip(person: User) -> None:
         try:
             newcomers.equip(person, **form.equipment, by=by)
+            notifications.actions.choose(person, signal_set=form.signals, by=by)
         except PermissionDenied as error:
             raise ValidationError(str(error), code="not_held") from error
         except Stale as error:
@@ -38,9 +40,13 @@ def what_next(person: User) -> SafeString:
             text = _("What was chosen rests until the invitation is accepted.")
         return format_html("{}", text)
     text = _(
-        "Make sure that you link the right {teams}, {rights} and signals directly: until then {name} can do nothing."
+        "Make sure that you link the right {teams}, {rights} and {signals} directly: until then {name} can do nothing."
     )
-    pages = {"teams": (_("teams"), "teams:user_teams"), "rights": (_("rights"), "teams:rights")}
+    pages = {
+        "teams": (_("teams"), "teams:user_teams"),
+        "rights": (_("rights"), "teams:rights"),
+        "signals": (_("signals"), "notifications:user"),
+    }
     links = {
         name: format_html('<a href="{}">{}</a>', reverse(page, args=[person.pk]), word)
         for name, (word, page) in pages.items()
