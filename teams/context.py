@@ -20,6 +20,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:
         (_("Teams and users"), _("Teams"), reverse("teams:list"), Right.VIEW_TEAMS),
         (_("Teams and users"), _("Employers"), reverse("teams:employers"), Right.MANAGE_EMPLOYERS),
         (_("Provider data"), _("Office"), reverse("accounts:office"), Right.MANAGE_PROVIDER),
+        (_("Provider data"), _("Two-factor"), reverse("signin:policies"), Right.MANAGE_PROVIDER),
         (_("Provider data"), _("Azure AD tenants"), reverse("accounts:tenants"), Right.MANAGE_PROVIDER),
         (_("Provider data"), _("Sets"), reverse("teams:sets"), Right.MANAGE_SETS),
         (_("Provider data"), _("E-mail texts"), reverse("invitations:text"), Right.MANAGE_PROVIDER),

@@ -24,21 +24,6 @@ WHERE i.provider_id = %(provider)s{i}{e}"""
 ONE, SEVERAL, GIVER = "= %(user)s", "= ANY(%(users)s)", "= %(giver)s"
 _JOIN_EMPLOYER = "\nJOIN teams_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id"
 
-# When the rights of a row of accounts_user have no effect (design section 4, rule 4), the reason that matters most
-# first. Needs the parameter `today`.
-REASONS = {
-    "invited": "accounts_user.accepted_at IS NULL",
-    "blocked": "accounts_user.blocked_at IS NOT NULL",
-    "ended": "accounts_user.access_until < %(today)s",
-    "two_factor": """accounts_user.second_factor_at IS NULL AND (
-        accounts_user.two_factor_required OR accounts_user.login_method = 'website_sso' AND EXISTS (
-            SELECT 1 FROM teams_teammember m JOIN teams_team t ON t.provider_id = m.provider_id AND t.id = m.team_id
-            WHERE m.provider_id = accounts_user.provider_id AND m.user_id = accounts_user.id AND t.two_factor_required
-        )
-    )""",
-}
-RESTS = "CASE" + "".join(f" WHEN {condition} THEN '{reason}'" for reason, condition in REASONS.items()) + " END"
-
 
 class Road(NamedTuple):
     """One way a right reaches a user: a team gives it, or it is his own and at an employer the team brings him there.

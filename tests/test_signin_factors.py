@@ -257,7 +257,7 @@ def test_other_kinds_and_those_whom_no_rule_asks_need_none(office: Provider, bob
     TeamMember.objects.create(provider=office, team=team, user=service)
     assert not factors.must_enrol(service)
     for user in factors.with_duty(User.objects.all()):
-        assert not user.factor_missing
+        assert user.factor_due is None
 
 
 def test_a_code_is_not_compared_when_the_throttle_says_no(bob: User) -> None:

@@ -1,6 +1,6 @@
 """Moments as people say them, with the exact one in the title."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django import template
 from django.utils import formats, timezone
@@ -28,3 +28,9 @@ def moment(value: datetime | None) -> SafeString | str:
         said = formats.date_format(local, "j F" if local.year == today.year else "j F Y")
     exact = formats.date_format(local, "l j F Y H:i:s")
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, said)
+
+
+@register.filter
+def coming(value: date | None) -> date | None:
+    """Return a day if it lies ahead, else None."""
+    return value if value is not None and value > timezone.localdate() else None
