@@ -47,8 +47,9 @@ def effect(request: OfficeRequest) -> HttpResponse:
         return redirect("signin:policies")
     error, status = "", 200
     try:
-        policies.require_allowed(provider, policy, by=by)
-        if request.method == "POST":
+        if request.method != "POST":
+            policies.require_allowed(provider, policy, by=by)
+        else:
             version, seen = form.cleaned_data["version"], request.POST.get("seen", "")
             policies.change(provider, policy, version=version, seen=seen, by=by)
             messages.success(request, _("The office has been saved."))
@@ -58,5 +59,5 @@ def effect(request: OfficeRequest) -> HttpResponse:
         return _form_page(request, form)
     except (Changed, Refused) as refusal:
         error, status = str(refusal), 409
-    page = {"policy": policy, "effect": policies.effect(provider, policy), "error": error, "before": provider}
+    page = {"policy": policy, "effect": policies.effect(provider, policy), "error": error}
     return render(request, "signin/policies/effect.html", page, status=status)
