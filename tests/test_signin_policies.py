@@ -236,7 +236,9 @@ def test_it_names_who_could_be_left_outside(admin: Client, office: Provider) -> 
         Message.objects.create(
             provider_id=office.pk, user_id=user.pk, channel="mail", kind="x", state=state, recipient="x@x.example"
         )
-    shown = admin.get(address(two_factor_from=in_days(9))).context["effect"]
+    page = admin.get(address(two_factor_from=in_days(9)))
+    shown = page.context["effect"]
+    assert page.text.count("de laatste mail kwam niet aan") == 1
     assert set(names(shown.outside)) == {"lang", "nooit", "kwijt"}
     assert (shown.outside_count, shown.asked_count) == (3, 6)
 

@@ -82,7 +82,7 @@ class Effect:
 
 def effect(provider: Provider, policy: Policy) -> Effect:
     """Return what `policy` would change at the office."""
-    now, today = timezone.now(), timezone.localdate()
+    today = timezone.localdate()
     people = with_duty(User.objects.filter(provider=provider, login_method=LoginMethod.WEBSITE_SSO, blocked_at=None))
     people = people.filter(Q(access_until=None) | Q(access_until__gte=today))
     people = people.annotate(new_due=under(policy.values))
@@ -90,10 +90,9 @@ def effect(provider: Provider, policy: Policy) -> Effect:
     touched = people.filter(is_later, second_factor_at=None, new_due__isnull=False)
     asked = touched.filter(accepted_at__isnull=False)
     mail = Message.objects.filter(provider_id=provider.pk, user_id=OuterRef("pk"), channel=Message.Channel.MAIL)
-    outside = asked.annotate(last_mail=Subquery(mail.order_by("-pk").values("state")[:1])).filter(
-        Q(last_login=None)
-        | Q(last_login__lt=now - _LONG_AGO)
-        | Q(last_mail__in=[Message.State.FAILED, Message.State.BOUNCED])
+    lost = Subquery(mail.order_by("-pk").values(lost=Q(state__in=[Message.State.FAILED, Message.State.BOUNCED]))[:1])
+    outside = asked.annotate(mail_was_lost=lost).filter(
+        Q(last_login=None) | Q(last_login__lt=timezone.now() - _LONG_AGO) | Q(mail_was_lost=True)
     )
     goes = Q(new_due=None) | Q(new_due__gt=Greatest(F("factor_due"), Value(today)))
     released = people.filter(goes, factor_due__isnull=False)

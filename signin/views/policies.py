@@ -45,7 +45,7 @@ def effect(request: OfficeRequest) -> HttpResponse:
     if policy == Policy.of(provider):
         messages.info(request, _("This is what the office asks."))
         return redirect("signin:policies")
-    error, status = "", 200
+    error: Exception | None = None
     try:
         if request.method != "POST":
             policies.require_allowed(provider, policy, by=by)
@@ -57,7 +57,8 @@ def effect(request: OfficeRequest) -> HttpResponse:
     except Stale:
         form.now_based_on(provider)
         return _form_page(request, form)
-    except (Changed, Refused) as refusal:
-        error, status = str(refusal), 409
+    except (Changed, Refused) as fault:
+        error = fault
     page = {"policy": policy, "effect": policies.effect(provider, policy), "error": error}
-    return render(request, "signin/policies/effect.html", page, status=status)
+    page["refused"] = isinstance(error, Refused)
+    return render(request, "signin/policies/effect.html", page, status=409 if error else 200)
