@@ -266,19 +266,6 @@ class User(AbstractBaseUser):
         return self.accepted_at is not None and self.blocked_at is None and not self.has_ended()
 
     @property
-    def misses_second_factor(self) -> bool:
-        """Whether rights rest because the second factor that is required of him is not there.
-
-        A team and the office may ask for one as well: `signin.factors.must_enrol` knows every rule.
-        """
-        return self.two_factor_required and self.second_factor_at is None
-
-    @property
-    def is_effective(self) -> bool:
-        """Whether rights have effect now (design section 4, rule 4)."""
-        return self.may_sign_in and not self.misses_second_factor
-
-    @property
     def has_password(self) -> bool:
         """Whether a usable password is stored."""
         return is_password_usable(self.password) and bool(self.password)

@@ -82,21 +82,14 @@ class Effect:
 
 def effect(provider: Provider, policy: Policy) -> Effect:
     """Return what `policy` would change at the office."""
-    today = timezone.localdate()
-    people = with_duty(User.objects.filter(provider=provider, login_method=LoginMethod.WEBSITE_SSO, blocked_at=None))
-    people = people.filter(Q(access_until=None) | Q(access_until__gte=today))
-    people = people.annotate(new_due=under(policy.values))
-    is_later = Q(factor_due=None) | Q(factor_due__gt=Greatest(F("new_due"), Value(today)))
-    touched = people.filter(is_later, second_factor_at=None, new_due__isnull=False)
+    people, today = _people(provider, policy), timezone.localdate()
+    sooner = Q(factor_due=None) | Q(factor_due__gt=Greatest(F("new_due"), Value(today)))
+    touched = people.filter(sooner, Q(new_due__isnull=False), second_factor_at=None)
     asked = touched.filter(accepted_at__isnull=False)
-    mail = Message.objects.filter(provider_id=provider.pk, user_id=OuterRef("pk"), channel=Message.Channel.MAIL)
-    lost = Subquery(mail.order_by("-pk").values(lost=Q(state__in=[Message.State.FAILED, Message.State.BOUNCED]))[:1])
-    outside = asked.annotate(mail_was_lost=lost).filter(
-        Q(last_login=None) | Q(last_login__lt=timezone.now() - _LONG_AGO) | Q(mail_was_lost=True)
-    )
-    goes = Q(new_due=None) | Q(new_due__gt=Greatest(F("factor_due"), Value(today)))
-    released = people.filter(goes, factor_due__isnull=False)
-    everybody = list(touched.order_by("pk").values_list("pk", "new_due", "accepted_at"))
+    outside = _hard_to_reach(asked)
+    later = Q(new_due=None) | Q(new_due__gt=Greatest(F("factor_due"), Value(today)))
+    released = people.filter(later, Q(factor_due__isnull=False))
+    everybody = list(touched.order_by("pk").values_list("pk", F("new_due"), "accepted_at"))
     return Effect(
         asked=_first(asked),
         asked_count=sum(accepted_at is not None for _id, _day, accepted_at in everybody),
@@ -106,6 +99,28 @@ def effect(provider: Provider, policy: Policy) -> Effect:
         released_count=released.count(),
         seen=hashlib.sha256(repr((policy, everybody)).encode()).hexdigest(),
     )
+
+
+def _people(provider: Provider, policy: Policy) -> QuerySet[User]:
+    """Return whom the rules are for and who has access or is invited, each with the day now and `new_due`."""
+    people = User.objects.filter(
+        Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
+        provider=provider,
+        login_method=LoginMethod.WEBSITE_SSO,
+        blocked_at=None,
+    )
+    return with_duty(people).annotate(new_due=under(policy.values))
+
+
+def _hard_to_reach(people: QuerySet[User]) -> QuerySet[User]:
+    """Return those of `people` who come seldom or whose last mail was lost (`mail_was_lost`)."""
+    mails = Message.objects.filter(
+        provider_id=OuterRef("provider_id"), user_id=OuterRef("pk"), channel=Message.Channel.MAIL
+    )
+    lost = Q(state__in=[Message.State.FAILED, Message.State.BOUNCED])
+    people = people.annotate(mail_was_lost=Subquery(mails.order_by("-pk").values(lost=lost)[:1]))
+    long_ago = timezone.now() - _LONG_AGO
+    return people.filter(Q(last_login=None) | Q(last_login__lt=long_ago) | Q(mail_was_lost=True))
 
 
 def _first(people: QuerySet[User]) -> list[User]:
@@ -122,10 +137,10 @@ def require_allowed(provider: Provider, policy: Policy, *, by: Actor) -> None:
         rights.require_administrator(provider)
     except LastAdministrator as error:
         raise Refused(str(error)) from error
-    if by.user is None or by.user.second_factor_at is not None:
+    if by.user is None:
         return
-    duty = with_duty(User.objects.filter(pk=by.user.pk)).annotate(new_due=under(policy.values))
-    if duty.filter(Q(factor_due__isnull=False), Q(new_due=None) | Q(new_due__gt=F("factor_due"))).exists():
+    own = _people(provider, policy).filter(pk=by.user.pk, second_factor_at=None)
+    if own.filter(Q(factor_due__isnull=False), Q(new_due=None) | Q(new_due__gt=F("factor_due"))).exists():
         raise Refused(_("You must set up two-factor yourself. Do that first, or ask another administrator."))
 
 
