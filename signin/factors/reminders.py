@@ -1,5 +1,6 @@
 """Telling people in time, by mail, from which day they must have a second factor."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -30,16 +31,18 @@ def send_due() -> int:
     sent = 0
     for provider_id in list(offices):
         for stage in _STAGES:
-            while batch := _send_some(provider_id, stage):
-                sent += batch
+            waiting = list(_waiting(provider_id, stage).values_list("pk", flat=True))
+            for start in range(0, len(waiting), _BATCH):
+                sent += _send(provider_id, stage, waiting[start : start + _BATCH])
     return sent
 
 
 @transaction.atomic
-def _send_some(provider_id: UUID, stage: int) -> int:
-    users = _waiting(provider_id, stage).select_related("provider").order_by("pk")
+def _send(provider_id: UUID, stage: int, ids: Sequence[UUID]) -> int:
+    """Tell those with these `ids` who still wait; whoever is locked, as by another worker, is left to the next run."""
+    users = _waiting(provider_id, stage).filter(pk__in=ids).select_related("provider").order_by("pk")
     sent = 0
-    for user in users.select_for_update(skip_locked=True, of=("self",))[:_BATCH]:
+    for user in users.select_for_update(skip_locked=True, of=("self",)):
         due = user.factor_due  # type: ignore[attr-defined]
         _row, is_new = DutyReminder.objects.get_or_create(provider_id=provider_id, user=user, due=due, stage=stage)
         if is_new:  # another worker may have done so between reading and locking
