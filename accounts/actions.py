@@ -57,10 +57,11 @@ def lock_provider(provider_id: UUID) -> Provider:
 
 
 @transaction.atomic
-def create_provider(name: str, *, by: Actor) -> Provider:
-    """Make an office called `name`, still without people."""
-    provider = Provider.objects.create(name=name)
-    record(Verb.PROVIDER_CREATED, provider, by=by, provider_id=provider.pk, changes={"name": [None, name]})
+def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -> Provider:
+    """Make an office called `name`, still without people; whoever manages it must have two-factor, unless told not."""
+    provider = Provider.objects.create(name=name, two_factor_managers=two_factor_managers)
+    changes: dict[str, list[Any]] = {"name": [None, name], "two_factor_managers": [None, two_factor_managers]}
+    record(Verb.PROVIDER_CREATED, provider, by=by, provider_id=provider.pk, changes=changes)
     return provider
 
 

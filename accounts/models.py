@@ -27,6 +27,13 @@ class Provider(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=100)
     invitation_days = models.PositiveSmallIntegerField(_("days an invitation is valid"), default=4)
+    # Who must have a second factor; what each of them says stands in teams/resting.py.
+    two_factor_managers = models.BooleanField(_("Whoever manages the office"), default=False)
+    two_factor_from = models.DateField(_("Everybody, from"), null=True, blank=True)
+    two_factor_days = models.PositiveSmallIntegerField(
+        _("Everybody, so many days after the first login"), null=True, blank=True
+    )
+    two_factor_days_since = models.DateField(null=True, editable=False)  # for who was in already, they count from here
     established_at = models.DateTimeField(null=True, editable=False)  # when its first administrator got in
     version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
     created_at = models.DateTimeField(auto_now_add=True)
@@ -35,7 +42,12 @@ class Provider(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(invitation_days__gte=1, invitation_days__lte=30), name="provider_invitation_days"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(two_factor_days=None, two_factor_days_since=None)
+                | Q(two_factor_days__isnull=False, two_factor_days__range=(1, 90), two_factor_days_since__isnull=False),
+                name="provider_two_factor_days",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -252,19 +264,6 @@ class User(AbstractBaseUser):
     def may_sign_in(self) -> bool:
         """Whether some door is open at all: accepted, not blocked, not ended."""
         return self.accepted_at is not None and self.blocked_at is None and not self.has_ended()
-
-    @property
-    def misses_second_factor(self) -> bool:
-        """Whether rights rest because the second factor that is required of him is not there.
-
-        A team may ask for one as well: `signin.factors.must_enrol` knows every rule.
-        """
-        return self.two_factor_required and self.second_factor_at is None
-
-    @property
-    def is_effective(self) -> bool:
-        """Whether rights have effect now (design section 4, rule 4)."""
-        return self.may_sign_in and not self.misses_second_factor
 
     @property
     def has_password(self) -> bool:

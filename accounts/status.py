@@ -40,7 +40,7 @@ class TwoFactor(models.TextChoices):
 
 def with_two_factor(users: QuerySet[User]) -> QuerySet[User]:
     """Return `users` with `two_factor`, a TwoFactor."""
-    is_missing = When(factor_missing=True, then=Value(TwoFactor.MISSING))
+    is_missing = When(factor_due__isnull=False, then=Value(TwoFactor.MISSING))
     is_active = When(second_factor_at__isnull=False, then=Value(TwoFactor.ACTIVE))
     elsewhere = When(~Q(login_method=LoginMethod.WEBSITE_SSO), then=Value(""))
     two_factor = Case(
@@ -50,7 +50,10 @@ def with_two_factor(users: QuerySet[User]) -> QuerySet[User]:
 
 
 def two_factor_share(users: QuerySet[User]) -> dict[str, int]:
-    """Return of the website users among `users` who can sign in: how many there are, have two-factor and miss it."""
+    """Return of the website users among `users` who can sign in: how many there are, have two-factor, must set it up.
+
+    Those who must by a day that lies ahead count as well, as in the list.
+    """
     able = users.filter(
         Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
         login_method=LoginMethod.WEBSITE_SSO,
@@ -60,7 +63,7 @@ def two_factor_share(users: QuerySet[User]) -> dict[str, int]:
     return with_duty(able).aggregate(
         all=Count("pk"),
         active=Count("pk", filter=Q(second_factor_at__isnull=False)),
-        missing=Count("pk", filter=Q(factor_missing=True)),
+        missing=Count("pk", filter=Q(second_factor_at=None, factor_due__isnull=False)),
     )
 
 

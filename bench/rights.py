@@ -29,6 +29,18 @@ AND (%(needs)s::smallint[] = '{}' OR w.products && %(needs)s::smallint[])
 AND NOT EXISTS (
     SELECT 1 FROM teams_teammember m JOIN teams_team t ON t.provider_id = m.provider_id AND t.id = m.team_id
     WHERE m.provider_id = u.provider_id AND m.user_id = u.id AND t.two_factor_required)
+AND NOT EXISTS (
+    SELECT 1 FROM accounts_provider o WHERE o.id = u.provider_id AND (
+    o.two_factor_from <= %(today)s
+    OR GREATEST((u.accepted_at AT TIME ZONE 'Europe/Amsterdam')::date, o.two_factor_days_since) + o.two_factor_days
+        <= %(today)s
+    OR o.two_factor_managers AND (EXISTS (
+        SELECT 1 FROM teams_individualright i
+        WHERE i.provider_id = u.provider_id AND i.user_id = u.id AND i."right" = 'manage_provider'
+    ) OR EXISTS (
+        SELECT 1 FROM teams_teammember m
+        JOIN teams_teamright r ON r.provider_id = m.provider_id AND r.team_id = m.team_id
+        WHERE m.provider_id = u.provider_id AND m.user_id = u.id AND r."right" = 'manage_provider'))))
 AND (EXISTS (
     SELECT 1 FROM teams_teammember m
     JOIN teams_teamright r ON r.provider_id = m.provider_id AND r.team_id = m.team_id

@@ -21,7 +21,8 @@ def fill(data: Path) -> None:
     """Fill the built-in database in `data`, migrated and empty but for one user, who is copied.
 
     Every office has 50 users, 10 employers and 3 teams; a user is in one or two teams, a team has about 6 employers
-    and 12 rights, every tenth user has 2 individual rights. Rows of an office lie far apart, as if made over time.
+    and 12 rights, every tenth user has 2 individual rights. Every second office asks two-factor of who manages it,
+    every third of everybody from some day. Rows of an office lie far apart, as if made over time.
     """
     with psycopg.connect(
         host=socket_dir(data), port=PORT, user="postgres", dbname="loket", autocommit=True
@@ -42,7 +43,8 @@ def _statements() -> list[str]:
         f"""INSERT INTO accounts_provider SELECT made.* FROM generate_series(0, {OFFICES - 1}) n,
             (SELECT one FROM accounts_provider one LIMIT 1) base,
             LATERAL jsonb_populate_record(base.one, jsonb_build_object(
-            'id', {key("office", "n")}, 'name', 'Kantoor ' || n)) made""",
+            'id', {key("office", "n")}, 'name', 'Kantoor ' || n, 'two_factor_managers', n % 2 = 0,
+            'two_factor_from', CASE WHEN n % 3 = 0 THEN current_date + n % 60 - 30 END)) made""",
         f"""INSERT INTO accounts_user SELECT made.* FROM generate_series(0, {USERS - 1}) n,
             (SELECT one FROM accounts_user one LIMIT 1) base,
             LATERAL jsonb_populate_record(base.one, jsonb_build_object(

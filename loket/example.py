@@ -52,7 +52,7 @@ def ensure(password: str) -> User:
 
 
 def _make_de_vries(password: str) -> None:
-    office = accounts.actions.create_provider(OFFICE, by=_BY)
+    office = accounts.actions.create_provider(OFFICE, two_factor_managers=False, by=_BY)
     _let_in(office, ADMINISTRATOR, password, [Right.MANAGE_PROVIDER])
     unknown = _password_of_nobody()
     for person, rights in ACCEPTED:
@@ -93,7 +93,7 @@ def _make_azure(office: Provider) -> None:
 
 
 def _make_smit(password: str) -> None:
-    office = accounts.actions.create_provider(OTHER_OFFICE, by=_BY)
+    office = accounts.actions.create_provider(OTHER_OFFICE, two_factor_managers=False, by=_BY)
     unknown = _password_of_nobody()
     for number, person in enumerate(SMIT):
         secret = unknown if number else password

@@ -18,6 +18,7 @@ from notifications.catalogue import MAX_DAYS, SignalType
 from notifications.models import Notice, OfficeDay, Signal
 from teams import roads
 from teams.products import Product
+from teams.resting import REACHING
 
 OFFICES = 50  # in one go: the worker's other jobs wait so long
 LATE = timedelta(days=14)  # so long after his day somebody still gets what lies behind him
@@ -28,7 +29,7 @@ SELECT DISTINCT signal.id, person.user_id, COALESCE(own.mail, office.mail)
 FROM notifications_signal signal
 JOIN unnest(%(types)s::text[], %(on)s::boolean[], %(days)s::int[], %(mail)s::boolean[], %(sign)s::int[])
     AS office (type, is_on, days, mail, sign) ON office.type = signal.type
-JOIN ({roads.REACHING}) person ON person.employer_id = signal.employer_id
+JOIN ({REACHING}) person ON person.employer_id = signal.employer_id
 LEFT JOIN notifications_signalsetting own ON own.provider_id = signal.provider_id AND own.user_id = person.user_id
     AND own.signal_set_id IS NULL AND own.type = signal.type
 CROSS JOIN LATERAL (SELECT signal.event_date + office.sign * COALESCE(own.days, office.days) AS day) due
@@ -79,7 +80,7 @@ def mail(provider_id: UUID, *, today: date) -> int:
     waiting = Notice.objects.filter(provider=provider_id, by_mail=True, mailed_on=None)
     mailed = Notice.objects.filter(provider=provider_id, mailed_on=today).values("user")
     turn = waiting.exclude(user__in=mailed).select_related("signal__employer").order_by("shown_at", "pk")
-    reaching = f"SELECT user_id, employer_id FROM ({roads.REACHING}) person WHERE user_id = ANY(%(users)s)"  # noqa: S608
+    reaching = f"SELECT user_id, employer_id FROM ({REACHING}) person WHERE user_id = ANY(%(users)s)"  # noqa: S608
     found = list(turn)
     users = list({notice.user_id for notice in found})
     reached = set(

@@ -16,6 +16,7 @@ from audit.models import Verb
 from loket import sealing
 from loket.text import username_key
 from signin import letters, throttle
+from signin.factors import reminders
 from signin.models import PasswordReset, ResetRequest, Throttle
 from signin.store import SessionStore
 from signin.throttle import Limit, Throttled
@@ -195,4 +196,5 @@ def clean() -> None:
     Throttle.objects.filter(full_at__lt=now).delete()
     ResetRequest.objects.filter(created_at__lt=now - timedelta(days=1)).delete()
     PasswordReset.objects.filter(expires_at__lt=now).delete()
+    reminders.clean()
     SessionStore.clear_expired()

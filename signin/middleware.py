@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from signin import sessions
-from signin.factors import must_enrol, passing
+from signin.factors import deadline, must_enrol, passing
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -51,6 +51,7 @@ class SecondFactorMiddleware:
             return None if is_open else _away(request, "signin:second_step")
         if must_enrol(user) and not hasattr(view, "opens_while_enrolling"):
             return _away(request, "signin:factors")
+        request.enrol_by = deadline(user)  # type: ignore[attr-defined] # for the banner on every page
         return None
 
 

@@ -113,6 +113,22 @@ class RecoveryCode(models.Model):
         return str(self.pk)
 
 
+class DutyReminder(models.Model):
+    """That somebody was told of the day from which a second factor is required, so many days before (`stage`)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    due = models.DateField(db_index=True)
+    stage = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "due", "stage"], name="duty_reminder_once")]
+
+    def __str__(self) -> str:
+        return f"{self.due}: {self.stage}"
+
+
 class OpenSession(models.Model):
     """What is known of a browser session of somebody who signed in; it goes with the session itself."""
 

@@ -22,6 +22,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:
         (_("Teams and users"), _("Teams"), reverse("teams:list"), Right.VIEW_TEAMS),
         (_("Teams and users"), _("Employers"), reverse("teams:employers"), Right.MANAGE_EMPLOYERS),
         (_("Provider data"), _("Office"), reverse("accounts:office"), Right.MANAGE_PROVIDER),
+        (_("Provider data"), _("Two-factor"), reverse("signin:policies"), Right.MANAGE_PROVIDER),
         (_("Provider data"), _("Azure AD tenants"), reverse("accounts:tenants"), Right.MANAGE_PROVIDER),
         (_("Provider data"), _("Sets"), reverse("teams:sets"), Right.MANAGE_SETS),
         (_("Provider data"), _("Signal AK"), reverse("notifications:office"), Right.MANAGE_SIGNALS),

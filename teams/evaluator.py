@@ -12,6 +12,7 @@ from accounts.models import Provider, User
 from teams import roads
 from teams.catalogue import EMPLOYER_RIGHTS, OFFICE_RIGHTS, PROVIDER_RIGHTS, Level, Right, known
 from teams.models import Employer
+from teams.resting import REASONS, RESTS
 
 
 class Resting(models.TextChoices):
@@ -37,7 +38,7 @@ def effective_rights(user: User) -> frozenset[Right]:
     the office's own rights."""
     rows = roads.fetch(
         f"SELECT DISTINCT road.code FROM accounts_user JOIN ({roads.in_office(roads.ONE)}) road ON true"  # noqa: S608
-        f" WHERE accounts_user.id = %(user)s AND ({roads.RESTS}) IS NULL",
+        f" WHERE accounts_user.id = %(user)s AND ({RESTS}) IS NULL",
         user=user.pk,
         provider=user.provider_id,
     )
@@ -53,7 +54,7 @@ def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
     rows = roads.fetch(
         f"SELECT DISTINCT road.code, teams_employer.products FROM accounts_user JOIN ({inner}) road ON true"  # noqa: S608
         f" JOIN teams_employer ON teams_employer.id = road.employer_id"
-        f" WHERE accounts_user.id = %(user)s AND ({roads.RESTS}) IS NULL",
+        f" WHERE accounts_user.id = %(user)s AND ({RESTS}) IS NULL",
         user=user.pk,
         provider=user.provider_id,
         employer=employer.pk,
@@ -79,7 +80,7 @@ def may(user: User, right: Right, employer: Employer | None = None) -> bool:
                 " AND products && %(products)s::smallint[])"
             )
     rows = roads.fetch(
-        f"SELECT 1 FROM accounts_user WHERE id = %(user)s AND ({roads.RESTS}) IS NULL{needs} AND EXISTS ({at})",  # noqa: S608
+        f"SELECT 1 FROM accounts_user WHERE id = %(user)s AND ({RESTS}) IS NULL{needs} AND EXISTS ({at})",  # noqa: S608
         user=user.pk,
         provider=user.provider_id,
         employer=employer and employer.pk,
@@ -91,15 +92,15 @@ def may(user: User, right: Right, employer: Employer | None = None) -> bool:
 
 def resting(user: User) -> Resting | None:
     """Return why the rights of `user` have no effect now, None when they have."""
-    rows = roads.fetch(f"SELECT {roads.RESTS} FROM accounts_user WHERE id = %(user)s", user=user.pk)  # noqa: S608
+    rows = roads.fetch(f"SELECT {RESTS} FROM accounts_user WHERE id = %(user)s", user=user.pk)  # noqa: S608
     return Resting(rows[0][0]) if rows and rows[0][0] else None
 
 
 def every_resting(user: User) -> list[Resting]:
     """Return all reasons why the rights of `user` have no effect now."""
-    columns = ", ".join(f"COALESCE({condition}, false)" for condition in roads.REASONS.values())
+    columns = ", ".join(f"COALESCE({condition}, false)" for condition in REASONS.values())
     rows = roads.fetch(f"SELECT {columns} FROM accounts_user WHERE id = %(user)s", user=user.pk)  # noqa: S608
-    return [Resting(reason) for row in rows for reason, holds in zip(roads.REASONS, row, strict=True) if holds]
+    return [Resting(reason) for row in rows for reason, holds in zip(REASONS, row, strict=True) if holds]
 
 
 def holders(provider: Provider, right: Right, employer: Employer | None = None) -> dict[UUID, Resting | None]:
@@ -111,7 +112,7 @@ def holders(provider: Provider, right: Right, employer: Employer | None = None) 
         return {}
     at = roads.in_office(codes=True) if employer is None else roads.at_employers(codes=True, employer=True)
     rows = roads.fetch(
-        f"SELECT id, {roads.RESTS} FROM accounts_user"  # noqa: S608
+        f"SELECT id, {RESTS} FROM accounts_user"  # noqa: S608
         f" WHERE provider_id = %(provider)s AND id IN (SELECT user_id FROM ({at}) road)",
         provider=provider.pk,
         employer=employer and employer.pk,
@@ -147,7 +148,7 @@ def matrix(provider: Provider, employer: Employer | None = None) -> Matrix:
     rows = roads.fetch(
         f"SELECT held.user_id, held.code, held.individual, rest.reason FROM ("  # noqa: S608
         f"SELECT user_id, code, bool_and(individual) AS individual FROM ({at}) road GROUP BY user_id, code) held"
-        f" JOIN (SELECT id, {roads.RESTS} AS reason FROM accounts_user WHERE provider_id = %(provider)s) rest"
+        f" JOIN (SELECT id, {RESTS} AS reason FROM accounts_user WHERE provider_id = %(provider)s) rest"
         f" ON rest.id = held.user_id",
         provider=provider.pk,
         employer=employer and employer.pk,

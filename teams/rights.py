@@ -3,7 +3,7 @@
 What a change must ask stands here once; `held_rights`, `may` and their like are those of the evaluator.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -29,6 +29,7 @@ from teams.evaluator import reach as reach
 from teams.evaluator import resting as resting
 from teams.evaluator import who_has as who_has
 from teams.models import Employer, Team, TeamMember
+from teams.resting import OFFICE, RULES
 
 
 class LastAdministrator(Exception):
@@ -254,20 +255,41 @@ def _can_be_administrator(user: User) -> bool:
 
 
 class TwoFactorRules(NamedTuple):
-    """Which rules ask somebody for a second factor: his own, and the teams with these names."""
+    """Which rules ask somebody for a second factor, each from which day: `resting.AT_ONCE` from the beginning."""
 
-    by_user: bool
-    teams: list[str]
+    by_user: date | None = None
+    by_team: date | None = None
+    as_manager: date | None = None
+    everybody: date | None = None
+    after_days: date | None = None
+    teams: Sequence[str] = ()  # the names of those that ask
+    days: int | None = None  # how many there are after the first sign-in
+
+    @property
+    def due(self) -> date | None:
+        """The day from which he must have one, None for never: the strictest rule counts."""
+        days = [self.by_user, self.by_team, self.as_manager, self.everybody, self.after_days]
+        return min((day for day in days if day is not None), default=None)
+
+    @property
+    def hold(self) -> bool:
+        """Whether one asks for it now."""
+        return self.due is not None and self.due <= timezone.localdate()
 
     def __bool__(self) -> bool:
-        return self.by_user or bool(self.teams)
+        return self.due is not None
 
 
 def two_factor_rules(user: User) -> TwoFactorRules:
     """Return the rules that ask `user` for a second factor; only website users have one here (design rule 2)."""
     if not user.is_website_user:
-        return TwoFactorRules(False, [])
-    memberships = TeamMember.objects.filter(provider_id=user.provider_id, user=user, team__two_factor_required=True)
-    return TwoFactorRules(
-        user.two_factor_required, list(memberships.order_by("team__sort_name").values_list("team__name", flat=True))
+        return TwoFactorRules()
+    columns = ", ".join(RULES[name] for name in ("by_user", "by_team", "as_manager", "everybody", "after_days"))
+    rows = roads.fetch(
+        f"SELECT {columns}, office.two_factor_days FROM accounts_user, {OFFICE} AND accounts_user.id = %(user)s",  # noqa: S608
+        user=user.pk,
     )
+    asking = TeamMember.objects.filter(provider_id=user.provider_id, user=user, team__two_factor_required=True)
+    teams = list(asking.order_by("team__sort_name").values_list("team__name", flat=True))
+    by_user, by_team, as_manager, everybody, after_days, length = rows[0]
+    return TwoFactorRules(by_user, by_team, as_manager, everybody, after_days, teams, length)

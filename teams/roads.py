@@ -22,31 +22,7 @@ FROM teams_individualright i
 JOIN teams_teammember m ON m.provider_id = i.provider_id AND m.user_id = i.user_id{join}
 WHERE i.provider_id = %(provider)s{i}{e}"""
 ONE, SEVERAL, GIVER = "= %(user)s", "= ANY(%(users)s)", "= %(giver)s"
-_JOIN_EMPLOYER = "\nJOIN teams_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id"
-
-# When the rights of a row of accounts_user have no effect (design section 4, rule 4), the reason that matters most
-# first. Needs the parameter `today`.
-REASONS = {
-    "invited": "accounts_user.accepted_at IS NULL",
-    "blocked": "accounts_user.blocked_at IS NOT NULL",
-    "ended": "accounts_user.access_until < %(today)s",
-    "two_factor": """accounts_user.second_factor_at IS NULL AND (
-        accounts_user.two_factor_required OR accounts_user.login_method = 'website_sso' AND EXISTS (
-            SELECT 1 FROM teams_teammember m JOIN teams_team t ON t.provider_id = m.provider_id AND t.id = m.team_id
-            WHERE m.provider_id = accounts_user.provider_id AND m.user_id = accounts_user.id AND t.two_factor_required
-        )
-    )""",
-}
-RESTS = "CASE" + "".join(f" WHEN {condition} THEN '{reason}'" for reason, condition in REASONS.items()) + " END"
-
-# Whom a team brings to which employer, and who can act there now; only where the parameter `product` is on. A pair may
-# come more than once.
-REACHING = f"""
-SELECT m.user_id, e.employer_id
-FROM teams_teammember m{_JOIN_EMPLOYER}
-JOIN teams_employer w ON w.provider_id = e.provider_id AND w.id = e.employer_id
-JOIN accounts_user ON accounts_user.provider_id = m.provider_id AND accounts_user.id = m.user_id
-WHERE m.provider_id = %(provider)s AND %(product)s = ANY(w.products) AND ({RESTS}) IS NULL"""  # noqa: S608
+JOIN_EMPLOYER = "\nJOIN teams_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id"
 
 
 class Road(NamedTuple):
@@ -72,7 +48,7 @@ def in_office(whose: str = "", *, codes: bool = False) -> str:
 
 def at_employers(whose: str = "", *, codes: bool = False, employer: bool = False) -> str:
     """Return the SQL of every road to an employer, or with `employer` to the one of the parameter of that name."""
-    parts = {"employer": "e.employer_id", "join": _JOIN_EMPLOYER}
+    parts = {"employer": "e.employer_id", "join": JOIN_EMPLOYER}
     parts["e"] = " AND e.employer_id = %(employer)s" if employer else ""
     return _sql(_BY_TEAM, _INDIVIDUAL_AT_EMPLOYER, whose, codes, parts)
 

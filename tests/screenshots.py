@@ -120,6 +120,9 @@ def the_office(camera: Camera) -> None:
         "list-nobody": "/gebruikers/?q=zzzz",
         "list-filtered": "/gebruikers/?status=blocked",
         "office": "/kantoor/",
+        "policies": "/kantoor/twee-factor/",
+        "policies-effect": "/kantoor/twee-factor/gevolgen/?version=1&two_factor_managers=on&two_factor_days=14",
+        "policies-errors": "/kantoor/twee-factor/gevolgen/?version=1&two_factor_days=91&two_factor_from=2020-01-01",
         "text": "/kantoor/e-mailteksten/",
         "text-standard": "/kantoor/e-mailteksten/standaard/",
         "profile": "/profiel/",
@@ -282,14 +285,31 @@ def not_accepting(camera: Camera, guest: Camera) -> None:
             guest.send(code="111111" if right != "111111" else "222222")
     guest.shoot("invitation-code-dead-and-paused")
     link = camera.invite("Verlopen")
-    with psycopg.connect(
-        host=database.socket_dir(camera.demo.folder / "postgresql"), port=database.PORT, user="loket", dbname="loket"
-    ) as connection:
+    with _database(camera) as connection:
         connection.execute(
             "UPDATE invitations_invitation SET expires_at = now() - %s WHERE state = 'open'", [timedelta(hours=1)]
         )
     guest.go(link)
     guest.shoot("invitation-expired")
+
+
+def with_a_deadline(camera: Camera) -> None:
+    """Take what somebody sees who must have two-factor by a day that lies ahead, and what the administrator sees."""
+    with _database(camera) as connection:
+        connection.execute("UPDATE accounts_provider SET two_factor_from = current_date + 9")
+    for name, path in {"home": "/", "factors": "/profiel/twee-factor/", "list": "/gebruikers/"}.items():
+        camera.go(path)
+        camera.shoot(f"deadline-{name}")
+    camera.go(camera.of("Berg"))
+    camera.shoot("deadline-user")
+    camera.go("/kantoor/twee-factor/gevolgen/?version=1")
+    camera.shoot("policies-refused")
+
+
+def _database(camera: Camera) -> "psycopg.Connection[tuple[object, ...]]":
+    return psycopg.connect(
+        host=database.socket_dir(camera.demo.folder / "postgresql"), port=database.PORT, user="loket", dbname="loket"
+    )
 
 
 def _again(guest: Camera) -> str:
@@ -321,6 +341,7 @@ def main() -> None:
         people(camera)
         accepting(camera, guest)
         not_accepting(camera, Camera(browser, demo))
+        with_a_deadline(camera)
         smit.sign_in("c.smit", said["Wachtwoord"])
         smit.shoot("home-nothing")
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")  # noqa: T201

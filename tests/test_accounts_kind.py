@@ -16,6 +16,8 @@ from audit.models import Event, Verb
 from invitations.models import Invitation
 from outbox.models import Message
 from signin.models import PasswordReset
+from teams import rights
+from teams.evaluator import Resting
 from teams.models import IndividualRight
 from teams.rights import LastAdministrator, Right
 from tests.invited import NUMBER, invite, token_of
@@ -125,7 +127,7 @@ def test_an_azure_user_is_invited_to_the_website(alice: User, office: Provider, 
     person.refresh_from_db()
     assert (person.login_method, person.username, person.accepted_at) == (LoginMethod.WEBSITE_SSO, None, None)
     assert (person.external_tenant, person.external_tid, person.external_user_id) == (None, None, None)
-    assert not person.is_effective
+    assert rights.resting(person) == Resting.INVITED
     assert not EmailChange.objects.exists()
     assert theirs.get(reverse("home")).status_code == 302
     assert Invitation.objects.get().state == Invitation.State.OPEN

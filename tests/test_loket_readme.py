@@ -7,6 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+_INDENTED = README.split("`python manage.py shell`:\n\n")[1].split("\n\nWhoever")[0]
+FIRST_ADMINISTRATOR = "\n".join(line.removeprefix("    ") for line in _INDENTED.splitlines()) + "\n"
 
 
 def test_the_two_commands_are_on_top() -> None:
@@ -37,9 +39,10 @@ def test_every_folder_is_named() -> None:
 @pytest.mark.django_db
 def test_the_first_administrator_is_invited_as_it_says() -> None:
     from accounts.models import User
+    from signin.factors import must_enrol
 
-    block = README.split("`python manage.py shell`:\n\n")[1].split("\n\n**")[0]
-    exec("\n".join(line.removeprefix("    ") for line in block.splitlines()), {})  # noqa: S102
+    exec(FIRST_ADMINISTRATOR, {})  # noqa: S102
     user = User.objects.get(last_name="Jansen")
     assert user.invitation.state == "open"
     assert user.individual_rights.get().right == "manage_provider"
+    assert must_enrol(user)

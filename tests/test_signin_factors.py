@@ -1,5 +1,6 @@
 """One's own second factors: the rules behind the pages."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from unittest.mock import patch
 from uuid import uuid4
@@ -87,14 +88,15 @@ def guess(user: User, secret: bytes) -> timedelta | None:
     return None
 
 
-def test_guessing_on_gets_ever_longer_pauses_and_locks_nobody_out(bob: User) -> None:
+@pytest.mark.parametrize("guesses", [700, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_guessing_on_gets_ever_longer_pauses_and_locks_nobody_out(bob: User, guesses: int) -> None:
     secret = give_app(bob)
     codes = actions.make_recovery_codes(bob, by=actor(bob))
     with time_machine.travel(timezone.now(), tick=False) as clock:
         assert [guess(bob, secret) is None for _try in range(7)] == [True] * 5 + [False] * 2
         taken = 5
-        for _try in range(700):  # three hours
-            clock.shift(timedelta(seconds=15))
+        for _try in range(guesses):
+            clock.shift(timedelta(hours=3) / guesses)
             taken += guess(bob, secret) is None
         assert 10 < taken < 25
         wait = None
@@ -257,7 +259,7 @@ def test_other_kinds_and_those_whom_no_rule_asks_need_none(office: Provider, bob
     TeamMember.objects.create(provider=office, team=team, user=service)
     assert not factors.must_enrol(service)
     for user in factors.with_duty(User.objects.all()):
-        assert not user.factor_missing
+        assert user.factor_due is None
 
 
 def test_a_code_is_not_compared_when_the_throttle_says_no(bob: User) -> None:
@@ -267,3 +269,59 @@ def test_a_code_is_not_compared_when_the_throttle_says_no(bob: User) -> None:
     with patch("signin.factors.totp.matching_step") as compared, pytest.raises(Throttled):
         actions.try_code(bob, code_now(secret))
     assert not compared.called
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_tabs_that_enrol_at_the_same_moment_lose_nothing(bob: User) -> None:
+    same, other = Offer.new(), Offer.new()
+
+    def add(offer: Offer) -> bool:
+        try:
+            return actions.add_app(bob, offer, name="x", code=code_now(offer.secret), by=actor(bob)) is not None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(add, [same, same, other, same]))
+    assert AuthenticatorApp.objects.count() == 2
+    assert Event.objects.filter(verb="factor_added").count() == 2
+    bob.refresh_from_db()
+    assert bob.second_factor_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_the_same_code_twice_at_the_same_moment_one_works(bob: User) -> None:
+    secret = give_app(bob)
+    codes = actions.make_recovery_codes(bob, by=actor(bob))
+
+    def use(way: str) -> bool:
+        try:
+            if way == "code":
+                return bool(actions.try_code(bob, code_now(secret)))
+            return actions.try_recovery_code(bob, codes[0], by=actor(bob))
+        finally:
+            connection.close()
+
+    for way in ("code", "recovery code"):
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(use, [way] * 4)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_last_devices_that_go_at_the_same_moment_one_stays_while_required(bob: User, office: Provider) -> None:
+    give_app(bob)
+    give_app(bob)
+    Provider.objects.filter(pk=office.pk).update(two_factor_from=timezone.localdate())
+
+    def remove(device: AuthenticatorApp) -> bool:
+        try:
+            actions.remove(bob, device.pk, by=actor(bob))
+        except LastFactor:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(remove, AuthenticatorApp.objects.all())) == [False, True]
+    assert AuthenticatorApp.objects.count() == 1

@@ -50,24 +50,29 @@ def accept(admin: Visitor, guest: Visitor, office: Office, last_name: str) -> st
     admin.send()
     admin.fill(mobile_number=NUMBER)
     admin.send()
-    link = re.search(r"http\S+/uitnodiging/\S+", office.demo.wait_for("mail", email, after=after))
-    assert link
-    guest.open(link[0])
-    guest.sees("ol.steps li", 4)
-    after = len(office.demo.mailbox())
-    guest.send()
-    code = re.search(r"\d{6}", office.demo.wait_for("sms", NUMBER, after=after))
-    assert code
-    guest.fill(code=code[0])
-    guest.send()
-    guest.fill(username=last_name.lower(), password=PASSWORD, password_again=PASSWORD)
-    guest.send()
+    arrive(guest, office, email, last_name.lower(), after=after)
     guest.at("/profiel/twee-factor/")
     guest.sees("ol.steps li[aria-current=step]")
     guest.open("/gebruikers/")
     guest.at("/profiel/twee-factor/")
     guest.open("/")
     return last_name.lower()
+
+
+def arrive(guest: Visitor, office: Office, email: str, username: str, *, after: int, steps: int = 4) -> None:
+    """Follow the link in the mail, prove the phone, choose username and password, of so many steps."""
+    link = re.search(r"http\S+/uitnodiging/\S+", office.demo.wait_for("mail", email, after=after))
+    assert link
+    guest.open(link[0])
+    guest.sees("ol.steps li", steps)
+    after = len(office.demo.mailbox())
+    guest.send()
+    code = re.search(r"\d{6}", office.demo.wait_for("sms", NUMBER, after=after))
+    assert code
+    guest.fill(code=code[0])
+    guest.send()
+    guest.fill(username=username, password=PASSWORD, password_again=PASSWORD)
+    guest.send()
 
 
 def press(person: Visitor, selector: str, path: str) -> None:

@@ -12,7 +12,8 @@ from accounts.models import Provider, User
 from teams import rights
 from teams.evaluator import matrix, who_has
 from teams.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
-from teams.rights import Right
+from teams.resting import AT_ONCE
+from teams.rights import Right, TwoFactorRules
 from tests import worlds
 from tests.people import make_user
 
@@ -162,7 +163,7 @@ def test_two_factor_asked_by_a_team_rests_all_rights(office: Provider, bob: User
     make_user(office, username="ander")
     assert not rights.two_factor_rules(bob)
     Team.objects.filter(pk=team.pk).update(two_factor_required=True)
-    assert rights.two_factor_rules(bob) == (False, ["Loon"])
+    assert rights.two_factor_rules(bob) == TwoFactorRules(by_team=AT_ONCE, teams=["Loon"])
     assert rights.resting(bob) is not None
     assert not rights.may(bob, Right.VIEW_WAGES, employer)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -28,7 +29,9 @@ class World:
 
 def make_world(chance: Random, *, users: int = 8, employers: int = 5, teams: int = 5, rights: int = 12) -> World:
     """Make an office with people in every state; sizes are at most the given ones."""
-    provider = Provider.objects.create(name=f"Kantoor {chance.random()}", established_at=timezone.now())
+    provider = Provider.objects.create(
+        name=f"Kantoor {chance.random()}", established_at=timezone.now(), **make_policies(chance)
+    )
     world = World(
         provider,
         [make_person(provider, chance, number) for number in range(chance.randint(1, users))],
@@ -48,12 +51,25 @@ def make_world(chance: Random, *, users: int = 8, employers: int = 5, teams: int
     return world
 
 
+def make_policies(chance: Random) -> dict[str, Any]:
+    """Return what an office asks about second factors, mostly nothing that counts yet."""
+    near = timezone.localdate() + timedelta(days=chance.choice([-1, 0, 1, 30]))
+    days = chance.choice([None, None, 1, 5, 9])
+    return {
+        "two_factor_managers": chance.random() < 0.4,
+        "two_factor_from": chance.choice([None, None, None, near]),
+        "two_factor_days": days,
+        "two_factor_days_since": days and timezone.localdate() - timedelta(days=chance.choice([0, 5, 9, 40])),
+    }
+
+
 def make_person(provider: Provider, chance: Random, number: int) -> User:
     """Return somebody, not stored yet; more often than not his rights have effect."""
     user = User(
         provider=provider, login_method=LoginMethod.WEBSITE_SSO, initials="A.", last_name=f"Jansen {number}",
         email=f"u{number}@example.nl", username=f"{provider.pk}-{number}", password=hash_of("Zonnebloem-42"),
-        accepted_at=timezone.now(),
+        accepted_at=timezone.now() - timedelta(hours=chance.choice([0, 20, 24 * 5, 24 * 9])),
+        second_factor_at=timezone.now() if chance.random() < 0.2 else None,
     )  # fmt: skip
     state = chance.randrange(12)
     if state == 0:
@@ -65,7 +81,7 @@ def make_person(provider: Provider, chance: Random, number: int) -> User:
     elif state == 4:
         user.two_factor_required = True
     elif state == 5:
-        user.login_method = LoginMethod.SSO_WEBSERVICE
+        user.login_method, user.second_factor_at = LoginMethod.SSO_WEBSERVICE, None
     user.derive()
     return user
 
@@ -95,6 +111,7 @@ def join(world: World, chance: Random, most: int) -> None:
 class Rows:
     """Everything about who may do what in one office, fetched."""
 
+    provider: Provider
     users: dict[UUID, User] = field(default_factory=dict)
     employers: dict[UUID, Employer] = field(default_factory=dict)
     teams: dict[UUID, Team] = field(default_factory=dict)
@@ -107,6 +124,7 @@ class Rows:
 def fetch(provider: Provider) -> Rows:
     """Return the rows of one office."""
     return Rows(
+        Provider.objects.get(pk=provider.pk),
         {user.pk: user for user in User.objects.filter(provider=provider)},
         {employer.pk: employer for employer in Employer.objects.filter(provider=provider)},
         {team.pk: team for team in Team.objects.filter(provider=provider)},
@@ -120,11 +138,25 @@ def fetch(provider: Provider) -> Rows:
 def rests(rows: Rows, user: UUID) -> bool:
     """Return whether nothing has effect for somebody (design section 4, rule 4)."""
     one = rows.users[user]
-    asked = one.two_factor_required
-    if one.login_method == LoginMethod.WEBSITE_SSO:
-        asked = asked or any(rows.teams[team].two_factor_required for team, member in rows.members if member == user)
     ended = one.access_until is not None and one.access_until < timezone.localdate()
-    return one.accepted_at is None or one.blocked_at is not None or ended or asked
+    return one.accepted_at is None or one.blocked_at is not None or ended or lacks_factor(rows, user)
+
+
+def lacks_factor(rows: Rows, user: UUID) -> bool:
+    """Return whether somebody has no second factor and some rule asks for one today."""
+    one, office, today = rows.users[user], rows.provider, timezone.localdate()
+    if one.second_factor_at is not None or one.login_method != LoginMethod.WEBSITE_SSO:
+        return False
+    if one.two_factor_required or (office.two_factor_from is not None and office.two_factor_from <= today):
+        return True
+    if any(rows.teams[team].two_factor_required for team, member in rows.members if member == user):
+        return True
+    if office.two_factor_managers and holds(rows, user, Right.MANAGE_PROVIDER, None):
+        return True
+    if office.two_factor_days is None or one.accepted_at is None:
+        return False
+    began = max(timezone.localtime(one.accepted_at).date(), office.two_factor_days_since)
+    return (today - began).days >= office.two_factor_days
 
 
 def holds(rows: Rows, user: UUID, right: Right, employer: UUID | None) -> bool:

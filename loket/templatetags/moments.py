@@ -39,3 +39,9 @@ def day(value: date) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', value.isoformat(), formats.date_format(value, "l j F Y"), said
     )
+
+
+@register.filter
+def coming(value: date | None) -> date | None:
+    """Return a day if it lies ahead, else None."""
+    return value if value is not None and value > timezone.localdate() else None

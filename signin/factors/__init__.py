@@ -1,31 +1,55 @@
-"""Second factors: something that a website user has beside the password, and who must have one."""
+"""Second factors: something that a website user has beside the password, and who must have one, from which day."""
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from collections.abc import Sequence
+from datetime import date
 
-from accounts.models import LoginMethod, User
-from teams.models import TeamMember
+from django.db.models import DateField, QuerySet
+from django.db.models.expressions import RawSQL
+from django.utils import timezone
 
-
-def _asked_for() -> Q:
-    """Return the condition that some rule asks a user for a second factor: his own, or that of a team he is in."""
-    teams = TeamMember.objects.filter(
-        provider_id=OuterRef("provider_id"), user_id=OuterRef("pk"), team__two_factor_required=True
-    )
-    return Q(login_method=LoginMethod.WEBSITE_SSO) & (Q(two_factor_required=True) | Q(Exists(teams)))
+from accounts.models import User
+from teams import resting
 
 
 def with_duty(users: QuerySet[User]) -> QuerySet[User]:
-    """Return `users` with `factor_missing`: whether each must have a second factor and has none."""
-    return users.annotate(factor_missing=Q(second_factor_at=None) & _asked_for())
+    """Return `users` with `factor_due`: from which day each must have a second factor, None for never.
+
+    Every rule is in one place, `teams.resting`; `teams.rights.two_factor_rules` names those that ask one person.
+    """
+    return users.annotate(factor_due=_day(resting.due()))
+
+
+def under(policies: Sequence[object]) -> RawSQL:
+    """Return the same day as it would be under other policies of the office, in the order of `resting.SUPPOSED`."""
+    return _day(resting.due(resting.SUPPOSED), policies)
+
+
+def _day(sql: str, values: Sequence[object] = ()) -> RawSQL:
+    return RawSQL(sql, values, output_field=DateField())  # noqa: S611 (no input is part of the text)
+
+
+def _due(user: User) -> date | None:
+    """Return from which day `user` has to set one up, None when he need not or has one.
+
+    Costs nothing for somebody from `with_duty`, such as the person of a session.
+    """
+    if user.second_factor_at is not None or not user.is_website_user:
+        return None
+    known: date | None
+    if hasattr(user, "factor_due"):
+        known = user.factor_due
+    else:
+        known = with_duty(User.objects.filter(pk=user.pk)).get().factor_due  # type: ignore[attr-defined]
+    return known
 
 
 def must_enrol(user: User) -> bool:
-    """Return whether some rule asks `user` for a second factor that he has not set up, so that his rights rest.
+    """Return whether some rule asks `user` now for a second factor that he has not set up, so that his rights rest."""
+    due = _due(user)
+    return due is not None and due <= timezone.localdate()
 
-    Every rule is in one place, the condition above; `teams.rights.two_factor_rules` names those that hold for one
-    person. Costs nothing for somebody from `with_duty`, such as the person of a session.
-    """
-    if user.second_factor_at is not None or not user.is_website_user:
-        return False
-    known: bool | None = getattr(user, "factor_missing", None)
-    return User.objects.filter(_asked_for(), pk=user.pk).exists() if known is None else known
+
+def deadline(user: User) -> date | None:
+    """Return the day that lies ahead from which `user` must have a second factor that he has not set up yet."""
+    due = _due(user)
+    return due if due is not None and due > timezone.localdate() else None

@@ -16,7 +16,7 @@ from audit.actors import Actor
 from audit.models import Verb
 from loket import sealing
 from signin import throttle
-from signin.factors import letters, recovery, totp
+from signin.factors import letters, recovery, reminders, totp
 from signin.factors.passkeys import Ceremony
 from signin.factors.totp import Offer
 from signin.models import AuthenticatorApp, Passkey, RecoveryCode
@@ -171,6 +171,7 @@ def _added(user: User, device: Device, by: Actor) -> None:
     if user.second_factor_at is None:
         user.second_factor_at = timezone.now()
         user.save(update_fields=["second_factor_at"])
+        reminders.withdraw(user)
     letters.device_added(user, device.name)
     record(Verb.FACTOR_ADDED, user, by=by, provider_id=user.provider_id, changes={"device": [None, device.name]})
 
@@ -199,7 +200,7 @@ def remove(user: User, id: UUID, *, by: Actor) -> User:
     user = _lock(user)
     device = own_device(user, id)
     is_last = len(devices_of(user)) == 1
-    if is_last and rights.two_factor_rules(user):
+    if is_last and rights.two_factor_rules(user).hold:
         raise LastFactor
     device.delete()
     _end_sessions(user, without_factor=is_last)

@@ -5,10 +5,13 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.forms.people import Versioned
+from accounts.models import Provider, User
 from loket.text import refuse_control_characters, refuse_direction_marks
+from signin.factors.policies import Policy
 from signin.factors.totp import Offer
 
 _LONGEST_NAME = 50
@@ -100,3 +103,46 @@ class ResetForm(forms.Form):
         help_text=_("For example: telephone lost, asked for at the desk."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+
+class PolicyForm(Versioned):
+    """What an office asks of everybody who logs in by website."""
+
+    two_factor_managers = forms.BooleanField(
+        label=Provider._meta.get_field("two_factor_managers").verbose_name,
+        required=False,
+        help_text=_("Whoever has the right Application management provider, at once and always."),
+    )
+    two_factor_from = forms.DateField(
+        label=Provider._meta.get_field("two_factor_from").verbose_name,
+        required=False,
+        help_text=_("From that day on, also of everybody who comes later. Empty: not asked."),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+    )
+    two_factor_days = forms.IntegerField(
+        label=Provider._meta.get_field("two_factor_days").verbose_name,
+        required=False,
+        min_value=1,
+        max_value=90,
+        help_text=_(
+            "From 1 to 90. Who is in already gets as many days from the day that you set this. Empty: not asked."
+        ),
+        widget=forms.NumberInput(attrs={"class": "short"}),
+    )
+
+    def __init__(self, data: Any = None, *, provider: Provider) -> None:
+        names = ("two_factor_managers", "two_factor_from", "two_factor_days", "version")
+        super().__init__(data, initial={name: getattr(provider, name) for name in names})
+
+    def clean_two_factor_from(self) -> Any:
+        """Refuse a day that has passed, unless it was already there."""
+        day = self.cleaned_data["two_factor_from"]
+        if day and day < timezone.localdate() and day != self.initial["two_factor_from"]:
+            raise ValidationError(_("This day has passed. Choose today or a later day."), code="past")
+        return day
+
+    @property
+    def policy(self) -> Policy:
+        """What was filled in, once the form is valid."""
+        values = self.cleaned_data
+        return Policy(values["two_factor_managers"], values["two_factor_from"], values["two_factor_days"])

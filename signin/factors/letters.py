@@ -1,13 +1,18 @@
 """Mails about second factors, in Dutch as every mail about an account."""
 
+from datetime import date, datetime, time
+
 from django.conf import settings
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.letters import write
 from accounts.models import User
+
+DUTY_AHEAD = "factor_duty_ahead"
 
 
 def _was_it_you() -> str:
@@ -73,3 +78,19 @@ def recovery_code_used(user: User, *, left: int) -> None:
         _was_it_you(),
     ]
     write(user, kind="recovery_code_used", subject=_("A recovery code was used"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def duty_ahead(user: User, due: date) -> None:
+    """Tell somebody from which day a second factor is required; it is not sent once that day has come."""
+    day = date_format(due, "l j F Y")
+    lines = [
+        _("From %(day)s two-factor is required for your account for Loket of %(office)s. You have not set it up yet.")
+        % {"day": day, "office": user.provider.name},
+        _("It takes a minute, with an app on your phone or a passkey:"),
+        settings.LOKET_URL + reverse("signin:factors"),
+        _("Without it you are asked to at your next login from that day on; until then your rights have no effect."),
+    ]
+    subject = _("Set up two-factor before %(day)s") % {"day": date_format(due, "j F")}
+    expires_at = timezone.make_aware(datetime.combine(due, time.min))
+    write(user, kind=DUTY_AHEAD, subject=subject, lines=lines, expires_at=expires_at)

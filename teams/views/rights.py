@@ -40,6 +40,7 @@ def user_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
     context = {
         "person": person,
         "form": form,
+        "resting": rights.resting(person),
         "origins": explain.origins(person),
         "fixed": ordered(held - may_give),
         "may_change": bool(may_give),

@@ -1,0 +1,77 @@
+"""Telling people in time, by mail, from which day they must have a second factor."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+import outbox.actions
+from accounts.models import Provider, User
+from outbox.models import Message
+from signin.factors import letters, with_duty
+from signin.models import DutyReminder
+
+# How many days before the day somebody is told, and how many there are left at the least: with fewer the next one is
+# all that is sent. A worker that stood still, or a day that was set late, is told of as soon as may be.
+_STAGES = {7: 2, 1: 1}
+_BATCH = 100
+
+
+def send_due() -> int:
+    """Mail everybody whose day comes near and who has not set up a second factor, once for each stage of each day.
+
+    Return how many mails. A job of the worker; any number of workers may run it at once.
+    """
+    today = timezone.localdate()
+    near = Q(two_factor_from__gt=today, two_factor_from__lte=today + timedelta(days=max(_STAGES)))
+    offices = Provider.objects.filter(near | Q(two_factor_days__isnull=False)).values_list("pk", flat=True)
+    sent = 0
+    for provider_id in list(offices):
+        for stage in _STAGES:
+            waiting = list(_waiting(provider_id, stage).values_list("pk", flat=True))
+            for start in range(0, len(waiting), _BATCH):
+                sent += _send(provider_id, stage, waiting[start : start + _BATCH])
+    return sent
+
+
+@transaction.atomic
+def _send(provider_id: UUID, stage: int, ids: Sequence[UUID]) -> int:
+    """Tell those with these `ids` who still wait; whoever is locked, as by another worker, is left to the next run."""
+    users = _waiting(provider_id, stage).filter(pk__in=ids).select_related("provider").order_by("pk")
+    sent = 0
+    for user in users.select_for_update(skip_locked=True, of=("self",)):
+        due = user.factor_due  # type: ignore[attr-defined]
+        _row, is_new = DutyReminder.objects.get_or_create(provider_id=provider_id, user=user, due=due, stage=stage)
+        if is_new:  # another worker may have done so between reading and locking
+            letters.duty_ahead(user, due)
+            sent += 1
+    return sent
+
+
+def _waiting(provider_id: UUID, stage: int) -> QuerySet[User]:
+    """Return who is to be told at that stage and was not: who can sign in, and still can on the day itself."""
+    today = timezone.localdate()
+    told = DutyReminder.objects.filter(user=OuterRef("pk"), due=OuterRef("factor_due"), stage=stage)
+    able = User.objects.filter(
+        provider_id=provider_id, accepted_at__isnull=False, blocked_at=None, second_factor_at=None
+    )
+    return with_duty(able).filter(
+        ~Exists(told),
+        Q(access_until=None) | Q(access_until__gte=F("factor_due")),
+        Q(factor_due__range=(today + timedelta(days=_STAGES[stage]), today + timedelta(days=stage))),
+    )
+
+
+def withdraw(user: User) -> None:
+    """Take back what was to tell `user`, who has set one up, and has not gone out yet."""
+    mails = Message.objects.waiting().filter(provider_id=user.provider_id, user_id=user.pk, kind=letters.DUTY_AHEAD)
+    for message in mails:
+        outbox.actions.cancel(message)
+
+
+def clean() -> None:
+    """Delete what is known of days that have passed: nobody is told of them any more."""
+    DutyReminder.objects.filter(due__lt=timezone.localdate()).delete()
