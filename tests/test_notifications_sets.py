@@ -14,7 +14,6 @@ from accounts.models import Provider, User
 from audit.models import Event, Verb
 from notifications import wishes
 from notifications.catalogue import SignalType
-from notifications.forms import NewUserSignalsForm
 from notifications.models import SignalSet, SignalSetApplication
 from notifications.wishes import Own, Wish
 from teams.rights import Right
@@ -191,13 +190,7 @@ def test_others_do_not_see_them(
             act()
 
 
-def test_the_part_for_somebody_new(alice: User, bob: User, charlie: User, hr: SignalSet) -> None:
-    theirs = notifications.sets.create(charlie.provider, name="Van Smit", contents=CONTENTS, by=actor(charlie))
-    assert not NewUserSignalsForm({"signal_set": str(theirs.pk)}, user=alice).is_valid()
-    for chosen, value in ((None, ""), (hr, str(hr.pk))):
-        form = NewUserSignalsForm({"signal_set": value}, user=alice)
-        assert form.is_valid()
-        assert form.cleaned_data["signal_set"] == chosen
+def test_the_signals_of_somebody_new(alice: User, bob: User, hr: SignalSet) -> None:
     new = make_user(alice.provider, username=None, password="!", accepted_at=None)
     notifications.actions.choose(new, signal_set=None, by=actor(bob))
     with pytest.raises(PermissionDenied):
