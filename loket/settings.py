@@ -86,6 +86,8 @@ INSTALLED_APPS = [
     "teams",
     "signin",
     "invitations",
+    "support",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # not every `admin.py` of a library: what support sees is chosen
     "anymail",
     "django.contrib.auth",
     "django.contrib.contenttypes",
