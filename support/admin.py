@@ -90,7 +90,13 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """Show one row, with the buttons that fit its state."""
         row = self.get_object(request, object_id)
-        return super().change_view(request, object_id, extra_context={"buttons": self.buttons(row) if row else []})
+        context = {"title": str(row), "subtitle": None, "buttons": self.buttons(row) if row else []}
+        return super().change_view(request, object_id, extra_context=context)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show what was found, under the name of what it is."""
+        title = str(self.opts.verbose_name_plural)
+        return super().changelist_view(request, extra_context={"title": title[:1].upper() + title[1:]})
 
     def buttons(self, row: Any) -> list[Button]:
         """Return what support can do with `row`."""
@@ -242,6 +248,10 @@ class MessageAdmin(ReadOnly):
     )
     list_display = _columns
     shown = (_ID, *_columns, column("due", _("Next try")), _VALID, column("esp_id", _("Id at the mail provider")))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        """Return the messages of offices; those to support itself are of none."""
+        return Message.objects.filter(provider_id__isnull=False).order_by(*self.ordering)
 
     def find(self, text: str) -> list[UUID]:
         """Return the ids of messages."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import display_for_value
 from django.db.models import Model
 from django.urls import reverse
 from django.utils.html import format_html
@@ -21,7 +22,8 @@ def column(name: str, label: StrOrPromise, *, boolean: bool | None = None) -> Co
 
     def value(row: Model) -> Any:
         display = getattr(row, f"get_{name}_display", None)
-        return display() if display else getattr(row, name)
+        found = display() if display else getattr(row, name)
+        return found if boolean else display_for_value(found if found != "" else None, "–")
 
     value.__name__ = name
     return admin.display(value, description=label, boolean=boolean)

@@ -59,7 +59,7 @@ def invitations(text: str) -> list[UUID]:
 
 def messages(text: str) -> list[UUID]:
     """Return the ids of the messages to people who are found with `text`, the youngest first."""
-    rows = Message.objects.order_by("-pk")
+    rows = Message.objects.filter(provider_id__isnull=False).order_by("-pk")
     if not text:
         return _found(rows, text, [])
     users = User.objects.filter(pk__in=people(text)).values_list("provider_id", "pk")

@@ -315,6 +315,20 @@ def test_its_files_are_served(doras: Client) -> None:
         response.close()
 
 
+def test_moments_are_as_people_say_them(doras: Client, alice: User) -> None:
+    page = doras.get(f"/admin/accounts/user/{alice.pk}/").content.decode()
+    assert "None" not in page
+    assert "+00:00" not in page
+    assert "A. de Vries</h1>" in page
+
+
+def test_what_was_sent_to_support_itself_is_not_among_the_messages(doras: Client, dora: User, alice: User) -> None:
+    signin.actions.mail_link(dora, by=actor())
+    own = Message.objects.get(kind="password_link")
+    assert found(doras, "", "outbox/message") == found(doras, str(own.pk), "outbox/message") == []
+    assert doras.get(f"/admin/outbox/message/{own.pk}/").status_code == 302
+
+
 def test_it_is_dutch(doras: Client, rows: dict[str, Any]) -> None:
     page = doras.get("/admin/").content.decode()
     assert "Gebruikers AK" in page
