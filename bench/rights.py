@@ -60,6 +60,7 @@ def main() -> None:
         found: dict[str, Any] = {"fill": time.perf_counter() - started}
         found |= measure_may()
         found |= measure_lists()
+        found["search"] = measure_search()
         print(json.dumps(found))
     finally:
         connection.close()
@@ -126,6 +127,21 @@ def measure_lists() -> dict[str, float]:
         "matrix": max(timed(lambda: rights.matrix(office, place))[0] for place in places),  # noqa: B023
         "matrix_office": max(timed(lambda: rights.matrix(office))[0] for _place in places),
     }
+
+
+def measure_search() -> float:
+    """Return the slowest of 20 answers to each thing that support may type, in milliseconds."""
+    from bench.rights_world import USERS
+    from support import search
+
+    chance = random.Random(2)
+    asked = ["jansen", "u1", "zz", "", "Jansen {n}", "u{n}", "U{n}@example.nl", "00000002-0000-7000-8000-{n:012x}"]
+    slowest = 0.0
+    for text in asked:
+        for _time in range(20):
+            typed = text.format(n=chance.randrange(USERS))
+            slowest = max(slowest, timed(lambda: search.people(typed))[0], timed(lambda: search.messages(typed))[0])  # noqa: B023
+    return slowest
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:

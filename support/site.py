@@ -4,10 +4,13 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, include, path, reverse
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
 
 from accounts.models import User
+from outbox import queue
 from teams.access import for_support, public
 
 
@@ -33,12 +36,18 @@ class SupportSite(AdminSite):
         urls: list[URLPattern | URLResolver] = [
             path("login/", login, name="login"),
             path("", self.admin_view(self.index), name="index"),
+            path("wachtrij/", self.admin_view(require_safe(self.queue)), name="queue"),
             path("jsi18n/", self.admin_view(self.i18n_javascript, cacheable=True), name="jsi18n"),
         ]
         for model, model_admin in self._registry.items():
             options = model._meta
             urls.append(path(f"{options.app_label}/{options.model_name}/", include(model_admin.urls)))
         return [*urls, path("<slug:app_label>/", self.admin_view(self.app_index), name="app_list")]
+
+    def queue(self, request: HttpRequest) -> HttpResponse:
+        """Show how the outbox fares, and by that whether a worker runs."""
+        context = {**self.each_context(request), "title": _("Queue and worker"), "queue": queue.state()}
+        return render(request, "support/queue.html", context)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Return everything as one group, in the order of registration."""

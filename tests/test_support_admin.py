@@ -1,10 +1,12 @@
 """The pages of support: who gets which, and that nothing there is secret or can be changed."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test import Client
@@ -17,6 +19,7 @@ import signin.actions
 from accounts.models import ExternalTenant, Provider, User
 from audit.models import Event
 from invitations.models import Invitation
+from outbox import queue
 from outbox.models import Message
 from signin.models import AuthenticatorApp
 from teams.rights import Help
@@ -51,7 +54,14 @@ def rows(office: Provider, alice: User) -> dict[str, Any]:
 
 def every_address(rows: dict[str, Any]) -> list[str]:
     """Return every address under /admin/ of something that is there, written out and not asked of the admin."""
-    found = ["/admin/", "/admin/jsi18n/", "/admin/accounts/", "/admin/outbox/", "/admin/invitations/"]
+    found = [
+        "/admin/",
+        "/admin/wachtrij/",
+        "/admin/jsi18n/",
+        "/admin/accounts/",
+        "/admin/outbox/",
+        "/admin/invitations/",
+    ]
     for path in LISTS:
         found += [f"/admin/{path}/", f"/admin/{path}/{rows[path.partition('/')[2]].pk}/"]
     people = [
@@ -327,6 +337,27 @@ def test_what_was_sent_to_support_itself_is_not_among_the_messages(doras: Client
     own = Message.objects.get(kind="password_link")
     assert found(doras, "", "outbox/message") == found(doras, str(own.pk), "outbox/message") == []
     assert doras.get(f"/admin/outbox/message/{own.pk}/").status_code == 302
+
+
+def test_the_queue_says_what_lies_and_that_no_worker_runs(doras: Client, alice: User) -> None:
+    def numbers() -> list[str]:
+        return re.findall(r"<td>\s*([^<\s]+[^<]*?)\s*</td>", doras.get("/admin/wachtrij/").content.decode())
+
+    invite(alice)  # and a mail about the app of dora
+    assert numbers() == ["2", "0", "–", "0", "0"]
+    assert "houdt het bij" in doras.get("/admin/wachtrij/").content.decode()
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=2)):
+        assert numbers()[:2] == ["2", "2"]
+        assert numbers()[2] != "–"
+        assert "geen worker" in doras.get("/admin/wachtrij/").content.decode()
+        Message.objects.filter(kind="invitation").update(state="failed", sealed_body=None)
+        assert numbers()[3:] == ["0", "1"]
+    with (
+        time_machine.travel(datetime.now(UTC) + timedelta(days=1, minutes=1)),
+        CaptureQueriesContext(connection) as seen,
+    ):
+        assert queue.state().wrong == 0
+    assert len(seen) == 2
 
 
 def test_it_is_dutch(doras: Client, rows: dict[str, Any]) -> None:
