@@ -37,7 +37,6 @@ class SupportSite(AdminSite):
             path("login/", login, name="login"),
             path("", self.admin_view(self.index), name="index"),
             path("wachtrij/", self.admin_view(require_safe(self.queue)), name="queue"),
-            path("jsi18n/", self.admin_view(self.i18n_javascript, cacheable=True), name="jsi18n"),
         ]
         for model, model_admin in self._registry.items():
             options = model._meta
