@@ -19,7 +19,7 @@ from audit.models import Verb
 from loket import sealing
 from loket.text import username_key
 from teams import rights
-from teams.rights import Right
+from teams.rights import Help, Right
 
 
 class Details(TypedDict, total=False):
@@ -51,14 +51,24 @@ class DeadLink(Exception):
     """The link was used, replaced by a newer one or has expired."""
 
 
-def lock_provider(provider_id: UUID) -> Provider:
-    """Return the office with its row locked until the end of the transaction, so that rule 6 can be checked."""
+def lock_provider(provider_id: UUID | None) -> Provider:
+    """Return the office with its row locked until the end of the transaction, so that rule 6 can be checked.
+
+    Raises PermissionDenied for the office of support, which has none.
+    """
+    if provider_id is None:
+        raise PermissionDenied(_("Support belongs to no office."))
     return Provider.objects.select_for_update().get(pk=provider_id)
 
 
 @transaction.atomic
 def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -> Provider:
-    """Make an office called `name`, still without people; whoever manages it must have two-factor, unless told not."""
+    """Make an office called `name`, still without people; whoever manages it must have two-factor, unless told not.
+
+    Raises PermissionDenied for anybody but the operator.
+    """
+    if not by.is_operator:
+        raise PermissionDenied(_("Only the operator makes offices."))
     provider = Provider.objects.create(name=name, two_factor_managers=two_factor_managers)
     changes: dict[str, list[Any]] = {"name": [None, name], "two_factor_managers": [None, two_factor_managers]}
     record(Verb.PROVIDER_CREATED, provider, by=by, provider_id=provider.pk, changes=changes)
@@ -168,8 +178,7 @@ def block(user: User, *, by: Actor) -> bool:
     Raises PermissionDenied on oneself or without authority, LastAdministrator when nobody would be left.
     """
     provider = lock_provider(user.provider_id)
-    rights.require(by, Right.MANAGE_USERS)
-    rights.require_authority_over(by, user)
+    rights.require_say_over(by, user, Help.BLOCK)
     user.refresh_from_db(from_queryset=User.objects.select_for_update())
     if user.blocked_at is not None:
         return False
@@ -191,8 +200,7 @@ def unblock(user: User, *, by: Actor) -> bool:
     Raises PermissionDenied on oneself or over somebody with more rights.
     """
     lock_provider(user.provider_id)
-    rights.require(by, Right.MANAGE_USERS)
-    rights.require_authority_over(by, user)
+    rights.require_say_over(by, user, Help.UNBLOCK)
     user.refresh_from_db(from_queryset=User.objects.select_for_update())
     if user.blocked_at is None:
         return False
@@ -231,7 +239,7 @@ def ask_email_change(user: User, email: str, *, by: Actor) -> None:
     EmailChange.objects.update_or_create(
         user=user,
         defaults={
-            "provider_id": user.provider_id,
+            "provider": user.provider,
             "email": email,
             "token_hash": sealing.token_hash(token),
             "expires_at": expires_at,

@@ -20,7 +20,7 @@ def write(
 
     The greeting and the office's name around them are added here.
     """
-    text = "\n\n".join([_("Dear %(name)s,") % {"name": user.full_name}, *lines, user.provider.name]) + "\n"
+    text = "\n\n".join([_("Dear %(name)s,") % {"name": user.full_name}, *lines, user.office_name]) + "\n"
     return outbox.actions.queue_mail(
         kind=kind,
         to=to or user.email,
@@ -29,7 +29,7 @@ def write(
         html=as_html(text),
         provider_id=user.provider_id,
         user_id=user.pk,
-        sender_name=user.provider.name,
+        sender_name=user.office_name,
         expires_at=expires_at,
     )
 
@@ -39,7 +39,7 @@ def blocked(user: User) -> None:
     """Tell somebody that the account was blocked."""
     lines = [
         _("Your account for Loket of %(office)s has been blocked. You can no longer log in.")
-        % {"office": user.provider.name},
+        % {"office": user.office_name},
         _("Do you think this is a mistake? Then ask an administrator of your office."),
     ]
     write(user, kind="blocked", subject=_("Your account has been blocked"), lines=lines)
@@ -50,7 +50,7 @@ def unblocked(user: User) -> None:
     """Tell somebody that the account is open again."""
     lines = [
         _("Your account for Loket of %(office)s is no longer blocked. You log in as you did before.")
-        % {"office": user.provider.name},
+        % {"office": user.office_name},
         settings.LOKET_URL + "/",
     ]
     write(user, kind="unblocked", subject=_("Your account is no longer blocked"), lines=lines)
@@ -61,7 +61,7 @@ def microsoft(user: User) -> None:
     """Tell somebody that he logs in with Microsoft from now on; there is no secret in it."""
     lines = [
         _("You can now log in to Loket of %(office)s with Microsoft, with the account that you use at work.")
-        % {"office": user.provider.name},
+        % {"office": user.office_name},
         _(
             "Choose “Log in with Microsoft” on this page. You need no password of Loket;"
             " one that you had works no more."
@@ -75,7 +75,7 @@ def microsoft(user: User) -> None:
 def username(user: User) -> None:
     """Remind somebody of the username."""
     lines = [
-        _("Your username for Loket of %(office)s is:") % {"office": user.provider.name},
+        _("Your username for Loket of %(office)s is:") % {"office": user.office_name},
         user.username or "",
     ]
     if user.is_website_user:  # nobody else chooses a password
@@ -89,7 +89,7 @@ def confirm_address(user: User, address: str, *, token: str, expires_at: datetim
     """Ask at the new address whether it is right."""
     lines = [
         _("This address was given for your account for Loket of %(office)s. Is that right? Confirm it here:")
-        % {"office": user.provider.name},
+        % {"office": user.office_name},
         settings.LOKET_URL + reverse("accounts:confirm_email", args=[token]),
         _("Was it not you? Then do nothing: without confirmation nothing changes."),
     ]
@@ -101,8 +101,7 @@ def confirm_address(user: User, address: str, *, token: str, expires_at: datetim
 def address_asked(user: User) -> None:
     """Report at the present address that another one was given."""
     lines = [
-        _("Another e-mail address was given for your account for Loket of %(office)s.")
-        % {"office": user.provider.name},
+        _("Another e-mail address was given for your account for Loket of %(office)s.") % {"office": user.office_name},
         _("It counts once it has been confirmed from that address. Did you not expect this? Tell an administrator."),
     ]
     write(user, kind="address_asked", subject=_("Another e-mail address was given"), lines=lines)
@@ -113,7 +112,7 @@ def address_changed(user: User, old: str) -> None:
     """Report at the old address that it no longer counts."""
     lines = [
         _("The e-mail address of your account for Loket of %(office)s has been changed. This address no longer counts.")
-        % {"office": user.provider.name},
+        % {"office": user.office_name},
         _("Did you not expect this? Tell an administrator of your office at once."),
     ]
     write(user, kind="address_changed", subject=_("Your e-mail address has been changed"), lines=lines, to=old)

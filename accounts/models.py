@@ -39,6 +39,7 @@ class Provider(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("office"), _("offices")
         constraints = [
             models.CheckConstraint(
                 condition=Q(invitation_days__gte=1, invitation_days__lte=30), name="provider_invitation_days"
@@ -54,12 +55,17 @@ class Provider(models.Model):
         return self.name
 
 
+def in_office_of(user: User) -> Q:
+    """Return the condition that a row is of the office of `user`; support has none, and sees nothing that has none."""
+    return Q(provider_id=user.provider_id, provider_id__isnull=False)
+
+
 class ExternalTenantQuerySet(models.QuerySet["ExternalTenant"]):
     """Questions over many tenants."""
 
     def visible_to(self, user: User) -> Self:
         """Return the tenants of the office of `user` (design rule 1)."""
-        return self.filter(provider_id=user.provider_id)
+        return self.filter(in_office_of(user))
 
     def proved(self) -> Self:
         """Return those that users may belong to."""
@@ -88,6 +94,7 @@ class ExternalTenant(models.Model):
     objects = ExternalTenantManager()
 
     class Meta:
+        verbose_name, verbose_name_plural = _("Azure AD tenant"), _("Azure AD tenants")
         constraints = [
             models.UniqueConstraint(fields=["id", "provider"], name="tenant_id_provider"),
             models.UniqueConstraint(fields=["id", "tenant_id"], name="tenant_id_tenant_id"),
@@ -115,17 +122,24 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def visible_to(self, user: User) -> Self:
         """Return the users of the office of `user`; everybody else does not exist for him (design rule 1)."""
-        return self.filter(provider_id=user.provider_id)
+        return self.filter(in_office_of(user))
 
 
 UserManager = models.Manager.from_queryset(UserQuerySet)
 
 
 class User(AbstractBaseUser):
-    """One person or service account of exactly one office; field limits from domain.md section 2."""
+    """One person or service account of exactly one office; field limits from domain.md section 2.
+
+    Support staff are people of none (see `support`), and nobody else is.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="users")
+    # Typed as the code of an office may take it: only support has none, and no office page or action lets support in.
+    provider: models.ForeignKey[Provider, Provider] = models.ForeignKey(  # type: ignore[misc]
+        Provider, on_delete=models.CASCADE, null=True, related_name="users"
+    )
+    is_support = models.BooleanField(default=False, editable=False)
     login_method = models.CharField(_("Login method"), max_length=20, choices=LoginMethod)
     username = models.CharField(_("Username"), max_length=50, null=True)
     username_key = models.CharField(max_length=150, null=True, unique=True, editable=False)
@@ -156,8 +170,10 @@ class User(AbstractBaseUser):
     USERNAME_FIELD = "username_key"
 
     class Meta:
+        verbose_name, verbose_name_plural = _("user AK"), _("users AK")
         constraints = [
             models.UniqueConstraint(fields=["id", "provider"], name="user_id_provider"),
+            models.UniqueConstraint(fields=["id", "is_support"], name="user_id_is_support"),
             models.UniqueConstraint(
                 fields=["external_tid", "external_user_id"],
                 condition=Q(external_user_id__isnull=False),
@@ -200,6 +216,11 @@ class User(AbstractBaseUser):
                 condition=Q(two_factor_required=False) | Q(login_method="website_sso"),
                 name="user_two_factor_website_only",
             ),
+            models.CheckConstraint(
+                condition=Q(is_support=False, provider__isnull=False)
+                | Q(is_support=True, provider=None, login_method="website_sso"),
+                name="user_support_without_office",
+            ),
         ]
         indexes = [
             models.Index(fields=["provider", "sort_name", "id"], name="user_by_name"),
@@ -207,6 +228,7 @@ class User(AbstractBaseUser):
             models.Index("provider", Coalesce("username_key", Value("")), "id", name="user_by_username"),
             models.Index("provider", Coalesce("last_login", NEVER), "id", name="user_by_last_login"),
             models.Index(Lower("email"), name="user_by_address"),
+            models.Index(fields=["sort_name"], opclasses=["varchar_pattern_ops"], name="user_by_name_anywhere"),
         ]
 
     def __str__(self) -> str:
@@ -235,6 +257,11 @@ class User(AbstractBaseUser):
         """The name as in a list: 'Boer, P. de'."""
         rest = " ".join(part for part in (self.initials, self.prefix) if part)
         return f"{self.last_name}, {rest}"
+
+    @property
+    def office_name(self) -> str:
+        """What the account is for, in mails and on top of pages: the office, or for support the product."""
+        return "Loket" if self.is_support else self.provider.name
 
     @property
     def badge(self) -> str:

@@ -14,7 +14,7 @@ from audit.actions import record
 from audit.actors import Actor
 from audit.models import Verb
 from teams import rights
-from teams.rights import Right
+from teams.rights import Help, Right
 
 
 def _lock(provider: Provider, by: Actor) -> Provider:
@@ -24,8 +24,13 @@ def _lock(provider: Provider, by: Actor) -> Provider:
     return provider
 
 
-def _lock_tenant(tenant: ExternalTenant, by: Actor) -> ExternalTenant:
-    provider = _lock(tenant.provider, by)
+def _lock_tenant(tenant: ExternalTenant, by: Actor, help: Help | None = None) -> ExternalTenant:
+    """Return the tenant with its row and the office's locked; `help` is what support may do with it."""
+    if help and by.is_support:
+        provider = lock_provider(tenant.provider_id)
+        rights.require_help(by, help, provider.pk)
+    else:
+        provider = _lock(tenant.provider, by)
     return (
         ExternalTenant.objects.select_for_update(of=("self",))
         .select_related("provider")
@@ -88,16 +93,18 @@ def remove(tenant: ExternalTenant, *, by: Actor) -> None:
 def prove(tenant: ExternalTenant, *, by: Actor, how: str, reason: str = "") -> bool:
     """Make the tenant usable: `how` it was proved is one of ExternalTenant.Proof. Return False when it was already.
 
-    A proof by support has a `reason` and is the operator's alone. Raises PermissionDenied, ValueError without a reason,
-    ExternalTenant.DoesNotExist when the tenant was removed meanwhile.
+    A proof by support has a `reason`, and is that of support or of the operator alone. Raises PermissionDenied,
+    ValueError without a reason, ExternalTenant.DoesNotExist when the tenant was removed meanwhile.
     """
     proof = ExternalTenant.Proof(how)
     if proof == ExternalTenant.Proof.SUPPORT:
-        if not by.is_operator:
+        if not (by.is_operator or by.is_support):
             raise PermissionDenied(_("Only support can confirm a tenant without a login at Microsoft."))
-        if not reason.strip():
+        if not (reason or by.reason).strip():
             raise ValueError("support says why")
-    tenant = _lock_tenant(tenant, by)
+    elif by.is_support:
+        raise PermissionDenied(_("Support does not log in at Microsoft for an office."))
+    tenant = _lock_tenant(tenant, by, Help.CONFIRM_TENANT)
     if tenant.proved_at is not None:
         return False
     tenant.proved_at, tenant.proved_how = timezone.now(), proof

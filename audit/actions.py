@@ -22,7 +22,7 @@ def record(
     """Write one event in the transaction of the change (design section 4, rule 9).
 
     Arguments: `target` is what was changed, its text form is copied; `changes` maps a field to [old, new] and never
-    holds a secret; `reason` is in the words of the actor, at most 500 characters.
+    holds a secret; `reason` is in the words of the actor, at most 500 characters, else it is that of `by`.
     Raises TransactionManagementError outside a transaction: no event, no change.
     """
     (event,) = record_each(verb, [target], by=by, provider_id=provider_id, changes=changes, reason=reason)
@@ -53,7 +53,7 @@ def record_each(
             target_id=target.pk,
             target_name=str(target)[:200],
             changes=changes or {},
-            reason=reason[:500],
+            reason=(reason or by.reason)[:500],
             correlation_id=by.correlation_id,
         )
         for target in targets

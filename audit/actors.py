@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -34,6 +34,12 @@ class Actor:
     user: User | None = None
     address: str = ""
     correlation_id: str = ""
+    reason: str = ""  # why support does it, in its own words; it stands in every event that comes of it
+
+    @property
+    def is_support(self) -> bool:
+        """Whether this is somebody of support who helps an office, and not one who acts for himself."""
+        return self.origin == Origin.SUPPORT
 
     @property
     def is_operator(self) -> bool:
@@ -43,10 +49,19 @@ class Actor:
 
 def on_page(request: HttpRequest, user: User) -> Actor:
     """Return `user` acting in the browser; `request` tells from where."""
+    return _in_browser(request, user, Origin.PAGE)
+
+
+def helping(request: HttpRequest, user: User, reason: str) -> Actor:
+    """Return `user` of support, who helps an office and says why."""
+    return replace(_in_browser(request, user, Origin.SUPPORT), reason=reason)
+
+
+def _in_browser(request: HttpRequest, user: User, origin: Origin) -> Actor:
     from loket.middleware import client_address
 
     return Actor(
-        origin=Origin.PAGE,
+        origin=origin,
         name=user.full_name,
         user=user,
         address=client_address(request),

@@ -73,6 +73,7 @@ def main() -> None:
         found |= measure_may()
         found |= measure_lists()
         found |= measure_pages()
+        found["search"] = measure_search()
         print(json.dumps(found))
     finally:
         connection.close()
@@ -166,6 +167,21 @@ def measure_pages() -> dict[str, float]:
         "matrix_page": slowest(*(f"/autorisatiematrix/?employer={place.pk}" for place in places)),
         "matrix_office_page": slowest(*["/autorisatiematrix/"] * 20),
     }
+
+
+def measure_search() -> float:
+    """Return the slowest of 20 answers to each thing that support may type, in milliseconds."""
+    from bench.rights_world import USERS
+    from support import search
+
+    chance = random.Random(2)
+    asked = ["jansen", "u1", "zz", "", "Jansen {n}", "u{n}", "U{n}@example.nl", "00000002-0000-7000-8000-{n:012x}"]
+    slowest = 0.0
+    for text in asked:
+        for _time in range(20):
+            typed = text.format(n=chance.randrange(USERS))
+            slowest = max(slowest, timed(lambda: search.people(typed))[0], timed(lambda: search.messages(typed))[0])  # noqa: B023
+    return slowest
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:

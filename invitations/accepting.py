@@ -109,7 +109,7 @@ def _queue_code(invitation: Invitation, number: str, browser: str) -> None:
         kind="code",
         to=number,
         text=_("%(code)s is your code for Loket of %(office)s. It is valid for 10 minutes.")
-        % {"code": code, "office": invitation.user.provider.name},
+        % {"code": code, "office": invitation.user.office_name},
         provider_id=invitation.provider_id,
         user_id=invitation.user_id,
         expires_at=expires_at,

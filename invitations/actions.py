@@ -24,7 +24,7 @@ from invitations.texts import Text
 from loket import sealing
 from outbox.models import Message
 from teams import rights
-from teams.rights import Right
+from teams.rights import Help, Right
 
 
 class NotOpen(Exception):
@@ -84,8 +84,7 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
     ValidationError when the person is blocked or the office sent too many invitations in an hour.
     """
     lock_provider(user.provider_id)
-    rights.require(by, Right.MANAGE_USERS)
-    rights.require_authority_over(by, user)
+    rights.require_say_over(by, user, Help.RESEND)
     invitation = lock(user.pk)
     user = invitation.user
     if invitation.state == Invitation.State.ACCEPTED or user.accepted_at is not None:
@@ -141,7 +140,7 @@ def send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
         html=outbox.letters.as_html(mail.body),
         provider_id=user.provider_id,
         user_id=user.pk,
-        sender_name=user.provider.name,
+        sender_name=user.office_name,
         expires_at=invitation.expires_at,
     )
     if not invitation._state.adding:
@@ -180,8 +179,7 @@ def sent_this_hour(provider_id: UUID, kind: str) -> int:
 def revoke(user: User, *, by: Actor) -> None:
     """Take the invitation back: the link is dead and the number gone. Raises NotOpen when it was accepted."""
     lock_provider(user.provider_id)
-    rights.require(by, Right.MANAGE_USERS)
-    rights.require_authority_over(by, user)
+    rights.require_say_over(by, user, Help.REVOKE)
     invitation = lock(user.pk)
     if invitation.state in (Invitation.State.ACCEPTED, Invitation.State.REVOKED):
         raise NotOpen

@@ -51,6 +51,7 @@ class Invitation(models.Model):
     opened_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("invitation"), _("invitations")
         constraints = [
             models.CheckConstraint(
                 condition=Q(state="open", sealed_phone__isnull=False) | ~Q(state="open") & Q(sealed_phone__isnull=True),

@@ -88,7 +88,7 @@ def fill(text: Text, user: User, *, link: str, expires_at: datetime) -> Text:
     with translation.override(settings.LANGUAGE_CODE):
         until = formats.date_format(timezone.localtime(expires_at), r"l j F Y \o\m H:i")
     two_factor = TWO_FACTOR if user.two_factor_required else ""
-    filled = (user.initials, user.prefix, user.last_name, user.provider.name, link, until, two_factor)
+    filled = (user.initials, user.prefix, user.last_name, user.office_name, link, until, two_factor)
     values = dict(zip(PLACEHOLDERS, filled, strict=True))
 
     def replaced(template: str) -> str:

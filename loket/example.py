@@ -18,7 +18,9 @@ import accounts.kinds
 import accounts.tenants
 import invitations.accepting
 import invitations.actions
+import signin.actions
 import signin.factors.actions
+import support.actions
 import teams.actions
 from accounts.actions import Details
 from accounts.models import Provider, User
@@ -34,19 +36,22 @@ from teams.rights import Right
 OFFICE = "Administratiekantoor De Vries"
 OTHER_OFFICE = "Kantoor Smit"
 ADMINISTRATOR = Person("M.", "", "Vermeer", "Utrecht", first_name="Maria", seen=0)
+SUPPORT = "support"
 _BY = operator("demo")
 _BROWSER = "example"
 
 
 def ensure(password: str) -> User:
-    """Make both example offices unless there are offices already; return the administrator of the first.
+    """Make both example offices and support unless there are offices; return the administrator of the first.
 
-    `password` becomes that of the two administrators. Raises User.DoesNotExist in the database of other offices.
+    `password` becomes that of the two administrators and of support. Raises User.DoesNotExist in the database of other
+    offices.
     """
     with transaction.atomic():
         if not Provider.objects.exists():
             _make_de_vries(password)
             _make_smit(password)
+            _make_support(password)
     administrator: User = User.objects.select_related("provider").get(username_key=ADMINISTRATOR.username)
     return administrator
 
@@ -98,6 +103,16 @@ def _make_smit(password: str) -> None:
     for number, person in enumerate(SMIT):
         secret = unknown if number else password
         _let_in(office, person, secret, [] if number else [Right.MANAGE_PROVIDER], domain="smit.example")
+
+
+def _make_support(password: str) -> None:
+    """Let somebody of support in, who has chosen the password through the link that was mailed."""
+    user = support.actions.create(
+        SUPPORT, initials="S.", prefix="", last_name="Hulst", email="s.hulst@loket.example", by=_BY
+    )
+    signin.actions.reset_password(user.password_resets.get(), password=password, by=_self(user))
+    now = timezone.now()
+    Message.objects.filter(user_id=user.pk).update(state=Message.State.SENT, sealed_body=None, attempts=1, sent_at=now)
 
 
 def _invite(office: Provider, person: Person, domain: str = "devries.example") -> User:

@@ -87,6 +87,8 @@ INSTALLED_APPS = [
     "signin",
     "invitations",
     "notifications",
+    "support",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # not every `admin.py` of a library: what support sees is chosen
     "anymail",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -13,4 +13,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("invitations.urls")),
     path("", include("notifications.urls")),
     path("", include("outbox.urls")),
+    path("", include("support.urls")),
 ]

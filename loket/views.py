@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
@@ -10,14 +10,16 @@ from accounts.models import User
 from accounts.status import chip, needing_attention, two_factor_share
 from notifications.views.inbox import at_home
 from signin.middleware import opens_before_factor, opens_while_enrolling
-from teams.access import OfficeRequest, public, signed_in
+from teams.access import OfficeRequest, own_account, public
 from teams.rights import Right
 
 
-@signed_in
+@own_account
 @require_safe
 def home(request: OfficeRequest) -> HttpResponse:
     """Show where somebody begins: what asks for attention, the newest signals, or what still has to happen."""
+    if request.user.is_support:
+        return redirect("admin:index")
     may_view = Right.VIEW_USERS in request.rights
     rows = needing_attention(User.objects.visible_to(request.user)) if may_view else []
     context = {

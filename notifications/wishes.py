@@ -66,7 +66,7 @@ def own_wishes(user: User) -> Owns:
 
 def wishes_of(user: User) -> Wishes:
     """Return what `user` gets, for every type. Two queries."""
-    return over(own_wishes(user), office_wishes(user.provider_id))
+    return over(own_wishes(user), office_wishes(user.provider))
 
 
 def contents(signal_set: SignalSet) -> Wishes:

@@ -71,6 +71,7 @@ class Message(models.Model):
     objects = MessageQuerySet.as_manager()
 
     class Meta:
+        verbose_name, verbose_name_plural = _("message"), _("messages")
         constraints = [
             models.CheckConstraint(
                 condition=Q(state__in=["queued", "deferred"], sealed_body__isnull=False)

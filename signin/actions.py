@@ -123,7 +123,7 @@ def _expand_one() -> bool:
             throttle.charge(_MAILED, str(user.pk))
         except Throttled:
             continue
-        _mail_link(user)
+        mail_link(user, by=scheduled("password_links"))
     request.delete()
     return True
 
@@ -140,13 +140,15 @@ def _accounts_with(email: str) -> list[User]:
     return list(users.select_related("provider").order_by("id"))
 
 
-def _mail_link(user: User) -> None:
+@transaction.atomic
+def mail_link(user: User, *, by: Actor) -> None:
+    """Mail `user`, who can use the login page, a link with which he chooses a password, once and within an hour."""
     token = sealing.new_token()
     reset = PasswordReset(provider=user.provider, user=user, token_hash=sealing.token_hash(token))
     reset.expires_at = timezone.now() + timedelta(minutes=RESET_MINUTES)
     reset.save(force_insert=True)
     letters.password_link(reset, token=token, minutes=RESET_MINUTES)
-    record(Verb.PASSWORD_LINK_SENT, user, by=scheduled("password_links"), provider_id=user.provider_id)
+    record(Verb.PASSWORD_LINK_SENT, user, by=by, provider_id=user.provider_id)
 
 
 @transaction.atomic

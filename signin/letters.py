@@ -16,7 +16,7 @@ def password_link(reset: PasswordReset, *, token: str, minutes: int) -> None:
     user = reset.user
     lines = [
         _("Somebody asked for a new password for your account for Loket of %(office)s. Your username is:")
-        % {"office": user.provider.name},
+        % {"office": user.office_name},
         user.username or "",
         _("Choose a new password through this link:"),
         settings.LOKET_URL + reverse("signin:reset_enter", args=[token]),
@@ -31,7 +31,7 @@ def password_changed(user: User) -> None:
     """Tell somebody that the password was changed."""
     lines = [
         _("The password of your account %(username)s for Loket of %(office)s has been changed.")
-        % {"username": user.username, "office": user.provider.name},
+        % {"username": user.username, "office": user.office_name},
         _("Was it not you? Tell an administrator of your office at once, and choose a new password at %(url)s")
         % {"url": settings.LOKET_URL + reverse("signin:forgotten")},
     ]

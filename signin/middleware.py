@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -52,6 +53,8 @@ class SecondFactorMiddleware:
         if must_enrol(user) and not hasattr(view, "opens_while_enrolling"):
             return _away(request, "signin:factors")
         request.enrol_by = deadline(user)  # type: ignore[attr-defined] # for the banner on every page
+        if user.is_support and getattr(view, "rule", None) == "for_support" and not settings.LOKET_DEMO:
+            return _away(request, "signin:factors")  # an account of the demo's database, which must not have one
         return None
 
 

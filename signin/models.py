@@ -1,4 +1,7 @@
-"""What signing in keeps: counters of tries, and links for a new password."""
+"""What signing in keeps: counters of tries, links for a new password, second factors and open sessions.
+
+`provider` is empty for support alone, which a foreign key of the database holds (see `loket.tenant_keys`).
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ class PasswordReset(models.Model):
     """A mailed link with which one person may choose a new password, once."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_resets")
     token_hash = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField(db_index=True)
@@ -65,7 +68,7 @@ class AuthenticatorApp(models.Model):
     kind = _("Authenticator app")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="authenticator_apps")
     name = models.CharField(max_length=50)
     sealed_secret = models.BinaryField()
@@ -88,7 +91,7 @@ class Passkey(AbstractWebAuthnCredential):  # type: ignore[misc]
     kind = _("Passkey")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
 
     objects = models.Manager["Passkey"]()
@@ -104,7 +107,7 @@ class RecoveryCode(models.Model):
     """A code on paper that opens the door once, for who lost every device; only a keyed hash is kept."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
     code_hash = models.CharField(max_length=64)
     used_at = models.DateTimeField(null=True)
@@ -142,7 +145,7 @@ class OpenSession(models.Model):
         MICROSOFT = "microsoft", _("Microsoft")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="open_sessions")
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="opened")  # its key is a hash
     session_version = models.PositiveIntegerField()  # the user's: with another one the session is dead

@@ -21,7 +21,7 @@ from signin.factors.passing import Factor
 from signin.models import OpenSession
 from signin.store import stored_key
 from teams import rights
-from teams.rights import Right
+from teams.rights import Help
 
 COARSE = timedelta(minutes=5)  # between two notes of the last use
 
@@ -74,7 +74,7 @@ def end(request: HttpRequest, user: User) -> None:
 def open_of(user: User) -> QuerySet[OpenSession]:
     """Return the sessions in which `user` is still signed in, the one used last first."""
     alive = OpenSession.objects.filter(session_version=user.session_version, session__expire_date__gt=timezone.now())
-    return alive.filter(provider_id=user.provider_id, user=user).order_by("-last_used_at", "-pk")
+    return alive.filter(provider=user.provider, user=user).order_by("-last_used_at", "-pk")
 
 
 def current(request: HttpRequest) -> UUID | None:
@@ -98,7 +98,7 @@ def end_one(user: User, id: UUID, *, by: Actor) -> bool:
     Raises PermissionDenied unless it is the actor's own, or he manages users and has authority over this one.
     """
     _require_say_over(user, by)
-    row = OpenSession.objects.select_for_update().filter(provider_id=user.provider_id, user=user, pk=id).first()
+    row = OpenSession.objects.select_for_update().filter(provider=user.provider, user=user, pk=id).first()
     if row is None:
         return False
     Session.objects.filter(pk=row.session_id).delete()
@@ -129,5 +129,4 @@ def end_others(request: HttpRequest, user: User) -> None:
 
 def _require_say_over(user: User, by: Actor) -> None:
     if by.user is None or by.user.pk != user.pk:
-        rights.require(by, Right.MANAGE_USERS)
-        rights.require_authority_over(by, user)
+        rights.require_say_over(by, user, Help.END_SESSIONS)

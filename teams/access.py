@@ -1,11 +1,11 @@
-"""Who may open a page: every view says so with one of three marks, and a view without one does not open."""
+"""Who may open a page: every view says so with one of five marks, and a view without one does not open."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
@@ -32,8 +32,20 @@ def public(view: View) -> View:
 
 
 def signed_in(view: View) -> View:
-    """Mark a page that everybody may open who signed in, whatever his rights."""
+    """Mark a page that everybody of an office may open who signed in, whatever his rights."""
     view.rule = "signed_in"  # type: ignore[attr-defined]
+    return view
+
+
+def own_account(view: View) -> View:
+    """Mark a page about one's own account: everybody who signed in may open it, support as well."""
+    view.rule = "own_account"  # type: ignore[attr-defined]
+    return view
+
+
+def for_support(view: View) -> View:
+    """Mark a page of support, which for everybody else does not exist."""
+    view.rule = "for_support"  # type: ignore[attr-defined]
     return view
 
 
@@ -73,7 +85,16 @@ class AccessMiddleware:
         if not isinstance(user, User):
             query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
             return HttpResponseRedirect(f"{reverse('signin:login')}?{query}".rstrip("?"))
+        if user.is_support:
+            _require_page_of_support(rule)
+        elif rule == "for_support":
+            raise Http404
         request.rights = rights.effective_rights(user)  # type: ignore[attr-defined]
-        if rule != "signed_in" and rule not in request.rights:  # type: ignore[attr-defined]
+        if isinstance(rule, Right) and rule not in request.rights:  # type: ignore[attr-defined]
             raise PermissionDenied(_("You do not have the right “%(right)s”.") % {"right": rule.label})
         return None
+
+
+def _require_page_of_support(rule: str) -> None:
+    if rule not in ("own_account", "for_support"):
+        raise PermissionDenied(_("This is a page of an office, and you are of none. You work in the support pages."))

@@ -18,7 +18,7 @@ from teams.catalogue import EMPLOYER_RIGHTS, Right, known
 from teams.models import Employer, IndividualRight, Team
 
 
-def begin(provider_id: UUID, by: Actor, right: Right) -> Provider:
+def begin(provider_id: UUID | None, by: Actor, right: Right) -> Provider:
     """Return the office with its row locked, so that changes of who may do what come one after the other.
 
     Raises PermissionDenied unless the actor belongs to it and may use `right` at that moment.

@@ -7,7 +7,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from accounts.models import User
 from teams.rights import Right
+
+_Entry = tuple[str, str, str, Right | None]  # group, title, address, what it needs
 
 
 def menu(request: HttpRequest) -> dict[str, Any]:
@@ -15,7 +18,20 @@ def menu(request: HttpRequest) -> dict[str, Any]:
     held = getattr(request, "rights", None)
     if held is None:
         return {}
-    pages = [
+    user = request.user
+    pages = _of_support() if isinstance(user, User) and user.is_support else _of_office()
+    # The page belongs to the entry with the longest address it lies under: texts lie under the office.
+    above = [url for _group, _title, url, _right in pages if url != "/" and request.path.startswith(url)]
+    here = max(above, key=len, default="/" if request.path == "/" else "")
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for group, title, url, right in pages:
+        if right is None or right in held:
+            groups.setdefault(group, []).append({"title": title, "url": url, "current": url == here})
+    return {"menu": [{"title": title, "entries": entries} for title, entries in groups.items()]}
+
+
+def _of_office() -> list[_Entry]:
+    return [
         (_("Overview"), _("Today"), reverse("home"), None),
         (_("Overview"), pgettext("told", "Signals"), reverse("notifications:inbox"), None),
         (_("Teams and users"), _("Users AK"), reverse("accounts:list"), Right.VIEW_USERS),
@@ -30,11 +46,12 @@ def menu(request: HttpRequest) -> dict[str, Any]:
         (_("Accountability"), _("Authorization matrix"), reverse("teams:matrix"), Right.VIEW_USERS),
         (_("Accountability"), _("Deviations"), reverse("teams:deviations"), Right.VIEW_USERS),
     ]
-    # The page belongs to the entry with the longest address it lies under: texts lie under the office.
-    above = [url for _group, _title, url, _right in pages if url != "/" and request.path.startswith(url)]
-    here = max(above, key=len, default="/" if request.path == "/" else "")
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for group, title, url, right in pages:
-        if right is None or right in held:
-            groups.setdefault(group, []).append({"title": title, "url": url, "current": url == here})
-    return {"menu": [{"title": title, "entries": entries} for title, entries in groups.items()]}
+
+
+def _of_support() -> list[_Entry]:
+    return [
+        (_("Support"), _("Search"), reverse("admin:index"), None),
+        (_("Your account"), _("Two-factor"), reverse("signin:factors"), None),
+        (_("Your account"), _("Sessions"), reverse("signin:own_sessions"), None),
+        (_("Your account"), _("Password"), reverse("signin:password"), None),
+    ]

@@ -138,7 +138,7 @@ AND (i."right" = ANY(%(provider_codes)s) AND (
 ))"""
 
 
-def superfluous(provider_id: UUID, user: User | None = None) -> list[tuple[UUID, Right]]:
+def superfluous(provider_id: UUID | None, user: User | None = None) -> list[tuple[UUID, Right]]:
     """Return the individual rights, of one user or of the whole office, that teams give as well wherever they count.
 
     Taking all of them away at once changes nobody's effective rights. One query.

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Provider, User
+from accounts.models import Provider, User, in_office_of
 from loket.ids import uuid7
 from loket.text import fold
 from teams.catalogue import Right, known
@@ -22,7 +22,7 @@ class OfficeQuerySet(models.QuerySet[Row]):
 
     def visible_to(self, user: User) -> Self:
         """Return the rows of the office of `user`; everything else does not exist for him (design rule 1)."""
-        return self.filter(provider_id=user.provider_id)
+        return self.filter(in_office_of(user))
 
 
 def _provider() -> "models.ForeignKey[Provider, Provider]":

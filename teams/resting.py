@@ -39,10 +39,12 @@ SUPPOSED = """(SELECT %s::boolean AS two_factor_managers, %s::date AS two_factor
 def due(office: str = OFFICE) -> str:
     """Return the SQL of the day from which somebody must have a second factor, NULL for never: the strictest rule.
 
-    Only website users have one here (design section 4, rule 2). `office` is OFFICE or SUPPOSED.
+    Only website users have one here (design section 4, rule 2). `office` is OFFICE or SUPPOSED; support has none, and
+    for it the user's own rule is the only one.
     """
-    strictest = f"SELECT LEAST({', '.join(RULES.values())}) FROM {office}"  # noqa: S608
-    return f"CASE WHEN accounts_user.login_method = 'website_sso' THEN ({strictest}) END"
+    others = ", ".join(day for name, day in RULES.items() if name != "by_user")
+    strictest = f"LEAST({RULES['by_user']}, (SELECT LEAST({others}) FROM {office}))"  # noqa: S608
+    return f"CASE WHEN accounts_user.login_method = 'website_sso' THEN {strictest} END"
 
 
 # Why rights have no effect (design section 4, rule 4), the reason that matters most first. Needs the parameter `today`.

@@ -9,9 +9,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.db import models
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import Actor
@@ -29,7 +31,19 @@ from teams.evaluator import reach as reach
 from teams.evaluator import resting as resting
 from teams.evaluator import who_has as who_has
 from teams.models import Employer, Team, TeamMember
-from teams.resting import OFFICE, RULES
+from teams.resting import RULES
+
+
+class Help(models.TextChoices):
+    """All that support may do in an office, each with a reason; whatever else it tries is refused."""
+
+    RESET_FACTORS = "twee-factor-resetten", gettext_lazy("Reset two-factor")
+    END_SESSIONS = "sessies-beeindigen", gettext_lazy("End all sessions")
+    BLOCK = "blokkeren", gettext_lazy("Block")
+    UNBLOCK = "deblokkeren", gettext_lazy("Unblock")
+    RESEND = "opnieuw-versturen", gettext_lazy("Send the invitation again")
+    REVOKE = "intrekken", gettext_lazy("Revoke the invitation")
+    CONFIRM_TENANT = "tenant-bevestigen", gettext_lazy("Confirm the tenant")
 
 
 class LastAdministrator(Exception):
@@ -68,10 +82,29 @@ def require(by: Actor, right: Right) -> None:
         raise PermissionDenied(_("You do not have the right “%(right)s”.") % {"right": right.label})
 
 
-def require_office(by: Actor, provider_id: UUID) -> None:
-    """Raise PermissionDenied unless the actor belongs to that office; the operator belongs to each."""
-    if not by.is_operator and (by.user is None or by.user.provider_id != provider_id):
+def require_office(by: Actor, provider_id: UUID | None) -> None:
+    """Raise PermissionDenied unless the actor belongs to that office; the operator belongs to each, support to none."""
+    if not by.is_operator and (provider_id is None or by.user is None or by.user.provider_id != provider_id):
         raise PermissionDenied(_("This is not your office."))
+
+
+def require_help(by: Actor, help: Help, provider_id: UUID | None) -> None:
+    """Raise PermissionDenied unless the actor is support that may sign in now, says why, and it is about an office.
+
+    Support gets no right by this: an action that does not ask here asks for a right, and support holds none.
+    """
+    helper = User.objects.filter(pk=by.user.pk, is_support=True).first() if by.is_support and by.user else None
+    if helper is None or resting(helper) is not None or provider_id is None or not by.reason.strip():
+        raise PermissionDenied(_("Only support does this, with a reason: %(help)s.") % {"help": help.label})
+
+
+def require_say_over(by: Actor, user: User, help: Help) -> None:
+    """Raise PermissionDenied unless the actor manages users and has authority over `user`, or is support that helps."""
+    if by.is_support:
+        require_help(by, help, user.provider_id)
+    else:
+        require(by, Right.MANAGE_USERS)
+        require_authority_over(by, user)
 
 
 def require_others(by: Actor, user_ids: Iterable[UUID]) -> None:
@@ -178,7 +211,7 @@ def require_authority_over(by: Actor, user: User) -> None:
     """
     if by.is_operator:
         return
-    if by.user is None or by.user.provider_id != user.provider_id:
+    if by.user is None or by.user.is_support or by.user.provider_id != user.provider_id:
         raise PermissionDenied(_("This person is not of your office."))
     if by.user.pk == user.pk:
         raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
@@ -286,10 +319,11 @@ def two_factor_rules(user: User) -> TwoFactorRules:
         return TwoFactorRules()
     columns = ", ".join(RULES[name] for name in ("by_user", "by_team", "as_manager", "everybody", "after_days"))
     rows = roads.fetch(
-        f"SELECT {columns}, office.two_factor_days FROM accounts_user, {OFFICE} AND accounts_user.id = %(user)s",  # noqa: S608
+        f"SELECT {columns}, office.two_factor_days FROM accounts_user LEFT JOIN accounts_provider office"  # noqa: S608
+        " ON office.id = accounts_user.provider_id WHERE accounts_user.id = %(user)s",
         user=user.pk,
     )
-    asking = TeamMember.objects.filter(provider_id=user.provider_id, user=user, team__two_factor_required=True)
+    asking = TeamMember.objects.filter(provider=user.provider, user=user, team__two_factor_required=True)
     teams = list(asking.order_by("team__sort_name").values_list("team__name", flat=True))
     by_user, by_team, as_manager, everybody, after_days, length = rows[0]
     return TwoFactorRules(by_user, by_team, as_manager, everybody, after_days, teams, length)

@@ -11,7 +11,8 @@ from django.utils import timezone, translation
 from accounts.models import Provider, User
 from accounts.passwords import Argon2id
 from teams.rights import Right
-from tests.people import make_user
+from tests import factors
+from tests.people import make_support, make_user
 from tests.servers import mail_server as mail_server
 from tests.servers import sms_gateway as sms_gateway
 
@@ -98,3 +99,15 @@ def bobs(bob: User) -> Client:
 def charlies(charlie: User) -> Client:
     """The browser of charlie, signed in."""
     return _signed_in(charlie)
+
+
+@pytest.fixture
+def dora(db: None) -> User:
+    """Somebody of support, who has not set up two-factor yet."""
+    return make_support()
+
+
+@pytest.fixture
+def doras(dora: User) -> Client:
+    """The browser of dora, who set up two-factor and has just shown it."""
+    return factors.signed_in(dora, factors.give_app(dora))

@@ -52,3 +52,10 @@ def letter(message: Message) -> str:
     """Return the text of a message that waits in the outbox."""
     body: dict[str, str] = json.loads(sealing.unseal(bytes(message.sealed_body), context=message.seal_context))
     return body["text"]
+
+
+def make_support(username: str = "dora", **fields: Any) -> User:
+    """Make somebody of support, who has a password and must have a second factor."""
+    values: dict[str, Any] = {"initials": "D.", "last_name": "Dekker", "email": f"{username}@loket.example"}
+    values |= {"two_factor_required": True, "is_support": True, "username": username}
+    return make_user(None, **(values | fields))  # type: ignore[arg-type]

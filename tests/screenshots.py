@@ -320,6 +320,26 @@ def _again(guest: Camera) -> str:
     return re.search(r"\d{6}", guest.demo.wait_for("sms", "+31612345678", after=before))[0]
 
 
+def supporting(camera: Camera, password: str) -> None:
+    camera.sign_in("support", password)
+    camera.shoot("support-index")
+    for name, path in (
+        ("people", "accounts/user/?q=berg"), ("offices", "accounts/provider/"), ("tenants", "accounts/externaltenant/"),
+        ("invitations", "invitations/invitation/"), ("messages", "outbox/message/"),
+    ):  # fmt: skip
+        camera.go(f"/admin/{path}")
+        camera.shoot(f"support-{name}")
+    camera.go("/admin/accounts/user/?q=berg")
+    camera.page.locator("#result_list th a").first.click()
+    camera.shoot("support-person")
+    camera.page.locator(".object-tools a").first.click()
+    camera.shoot("support-help")
+    camera.send()
+    camera.shoot("support-help-errors")
+    camera.go("/gebruikers/")
+    camera.shoot("support-403")
+
+
 def main() -> None:
     """Take every picture."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
@@ -328,7 +348,7 @@ def main() -> None:
     for old in Path(FOLDER).glob("*.png"):
         old.unlink()
     with fresh_demo() as (demo, said), chromium() as browser:
-        stranger, camera, guest, smit = (Camera(browser, demo) for _number in range(4))
+        stranger, camera, guest, smit, helper = (Camera(browser, demo) for _number in range(5))
         signing_in(stranger)
         stranger.show("500", "500.html")
         stranger.show("400", "400.html")
@@ -344,6 +364,7 @@ def main() -> None:
         with_a_deadline(camera)
         smit.sign_in("c.smit", said["Wachtwoord"])
         smit.shoot("home-nothing")
+        supporting(helper, said["Wachtwoord"])
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")  # noqa: T201
 
 

@@ -124,7 +124,7 @@ def test_a_new_password_or_a_block_ends_the_request(bobs: Client, bob: User, ali
 
 
 def test_the_password_links_sent_to_the_old_address_end(bobs: Client, bob: User, client: Client) -> None:
-    signin.actions._mail_link(bob)
+    signin.actions.mail_link(bob, by=actor())
     client.post(ask(bobs))
     bob.refresh_from_db()
     assert bob.email == NEW

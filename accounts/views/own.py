@@ -15,15 +15,17 @@ from accounts.views import mails
 from audit.actors import on_page
 from loket.middleware import client_address
 from signin.throttle import Throttled
-from teams.access import OfficeRequest, public, signed_in
+from teams.access import OfficeRequest, own_account, public, signed_in
 from teams.catalogue import ordered
 
 
-@signed_in
+@own_account
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: OfficeRequest) -> HttpResponse:
     """Show one's own details and rights, and change what one may change."""
     user = request.user
+    if user.is_support:
+        return redirect("signin:factors")
     form = ProfileForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         version, by = form.cleaned_data["version"], on_page(request, user)
@@ -72,12 +74,12 @@ def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
             user = accounts.actions.confirm_email_change(
                 token, address=client_address(request), correlation_id=getattr(request, "correlation_id", "")
             )
-            return render(request, "accounts/email_confirmed.html", {"office_name": user.provider.name, "user": user})
+            return render(request, "accounts/email_confirmed.html", {"office_name": user.office_name, "user": user})
         change = accounts.actions.email_change_of(token)
     except DeadLink:
         return render(request, "accounts/email_link_dead.html", status=404)
     return render(
         request,
         "accounts/confirm_email.html",
-        context | {"change": change, "office_name": change.user.provider.name},
+        context | {"change": change, "office_name": change.user.office_name},
     )

@@ -67,7 +67,7 @@ def with_invitation(page: Page) -> Callable[[HttpRequest], HttpResponse]:
         if visit is None or not visit.invitation.admits():
             return _closed(request, visit)
         if request.method == "POST" and InvitationForm(request.POST, invitation=visit.invitation).names_another:
-            context = {"reason": "other", "office_name": visit.invitation.user.provider.name}
+            context = {"reason": "other", "office_name": visit.invitation.user.office_name}
             return render(request, "invitations/closed.html", context, status=409)
         try:
             return page(request, visit)
@@ -90,12 +90,12 @@ def _closed(request: HttpRequest, visit: Visit | None) -> HttpResponse:
     reason = "expired" if invitation.state == Invitation.State.OPEN else str(invitation.state)
     if invitation.is_open():
         reason = "no_access"
-    context = {"reason": reason, "invitation": invitation, "office_name": user.provider.name}
+    context = {"reason": reason, "invitation": invitation, "office_name": user.office_name}
     return render(request, "invitations/closed.html", context, status=410)
 
 
 def _too_often(request: HttpRequest, error: Throttled, invitation: Invitation | None = None) -> HttpResponse:
-    office_name = invitation.user.provider.name if invitation else ""
+    office_name = invitation.user.office_name if invitation else ""
     context = {"reason": "throttled", "error": error, "office_name": office_name}
     return render(request, "invitations/closed.html", context, status=429)
 
@@ -115,7 +115,7 @@ def _context(request: HttpRequest, visit: Visit) -> dict[str, object]:
     last = accepting.code_of(invitation, browser=visit.browser)
     return {
         "invitation": invitation,
-        "office_name": invitation.user.provider.name,
+        "office_name": invitation.user.office_name,
         "ending": accepting.phone_ending(invitation, token=visit.token),
         "last": last,
         "paused": wait is not None,

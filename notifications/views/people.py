@@ -27,7 +27,7 @@ def user_signals(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show which signals one person gets; who manages signals lets him deviate from the office."""
     person = colleague(request, id)
     by = on_page(request, request.user)
-    own, office = wishes.own_wishes(person), wishes.office_wishes(person.provider_id)
+    own, office = wishes.own_wishes(person), wishes.office_wishes(person.provider)
     form = OwnSignalsForm(request.POST or None, now=own, office=office)
     if request.method == "POST":
         rights.require(by, Right.MANAGE_SIGNALS)

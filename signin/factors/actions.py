@@ -22,7 +22,7 @@ from signin.factors.totp import Offer
 from signin.models import AuthenticatorApp, Passkey, RecoveryCode
 from signin.throttle import Limit
 from teams import rights
-from teams.rights import Right
+from teams.rights import Help
 
 MOST_DEVICES = 10
 Device = AuthenticatorApp | Passkey
@@ -225,8 +225,7 @@ def reset(user: User, *, reason: str, by: Actor) -> bool:
     administrator proved a moment ago with his own factor who he is. Raises PermissionDenied on oneself or over
     somebody with more rights.
     """
-    rights.require(by, Right.MANAGE_USERS)
-    rights.require_authority_over(by, user)
+    rights.require_say_over(by, user, Help.RESET_FACTORS)
     user = _lock(user)
     if user.second_factor_at is None:
         return False
@@ -234,7 +233,7 @@ def reset(user: User, *, reason: str, by: Actor) -> bool:
     user.authenticator_apps.all().delete()
     Passkey.objects.filter(user=user).delete()
     _end_sessions(user, without_factor=True)
-    letters.factors_reset(user)
+    letters.factors_reset(user, by_support=by.is_support)
     changes = {"device": [", ".join(names), None]}
     record(Verb.FACTORS_RESET, user, by=by, provider_id=user.provider_id, changes=changes, reason=reason)
     return True

@@ -26,7 +26,7 @@ def device_added(user: User, name: str) -> None:
     """Tell somebody that a device was added."""
     lines = [
         _("A device for two-factor was added to your account for Loket of %(office)s: %(device)s.")
-        % {"office": user.provider.name, "device": name},
+        % {"office": user.office_name, "device": name},
         _was_it_you(),
     ]
     write(user, kind="factor_added", subject=_("A device for two-factor was added"), lines=lines)
@@ -37,18 +37,22 @@ def device_removed(user: User, name: str) -> None:
     """Tell somebody that a device was removed."""
     lines = [
         _("A device for two-factor was removed from your account for Loket of %(office)s: %(device)s.")
-        % {"office": user.provider.name, "device": name},
+        % {"office": user.office_name, "device": name},
         _was_it_you(),
     ]
     write(user, kind="factor_removed", subject=_("A device for two-factor was removed"), lines=lines)
 
 
 @translation.override(settings.LANGUAGE_CODE)
-def factors_reset(user: User) -> None:
-    """Tell somebody that an administrator took the devices away."""
+def factors_reset(user: User, *, by_support: bool) -> None:
+    """Tell somebody that an administrator, or support on request, took the devices away."""
+    by_whom = (
+        _("Support of Loket removed your devices and recovery codes for two-factor for Loket of %(office)s.")
+        if by_support
+        else _("An administrator removed your devices and recovery codes for two-factor for Loket of %(office)s.")
+    )
     lines = [
-        _("An administrator removed your devices and recovery codes for two-factor for Loket of %(office)s.")
-        % {"office": user.provider.name},
+        by_whom % {"office": user.office_name},
         _("You are logged out everywhere. Log in with your password; if two-factor is required you set it up again."),
         settings.LOKET_URL + reverse("signin:login"),
         _("Did you not ask for this? Tell an administrator of your office at once."),
@@ -61,7 +65,7 @@ def recovery_codes_made(user: User) -> None:
     """Tell somebody that there are new recovery codes."""
     lines = [
         _("New recovery codes were made for your account for Loket of %(office)s. Older ones no longer work.")
-        % {"office": user.provider.name},
+        % {"office": user.office_name},
         _was_it_you(),
     ]
     write(user, kind="recovery_codes_made", subject=_("New recovery codes were made"), lines=lines)
@@ -72,8 +76,7 @@ def recovery_code_used(user: User, *, left: int) -> None:
     """Tell somebody that a recovery code was used, and how many are left."""
     count = ngettext("%(left)d recovery code is left.", "%(left)d recovery codes are left.", left) % {"left": left}
     lines = [
-        _("A recovery code was used to log in to your account for Loket of %(office)s.")
-        % {"office": user.provider.name},
+        _("A recovery code was used to log in to your account for Loket of %(office)s.") % {"office": user.office_name},
         count,
         _was_it_you(),
     ]

@@ -19,12 +19,12 @@ from signin.forms import KnownPasswordForm
 from signin.middleware import opens_while_enrolling
 from signin.throttle import Throttled
 from signin.visitors import wanted_page
-from teams.access import OfficeRequest, signed_in
+from teams.access import OfficeRequest, own_account
 
 _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
 
 
-@signed_in
+@own_account
 @opens_while_enrolling
 @_show_and_send
 @never_cache

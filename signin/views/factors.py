@@ -27,7 +27,7 @@ from signin.middleware import opens_while_enrolling
 from signin.recent import recently_confirmed
 from signin.visitors import wanted_page
 from teams import rights
-from teams.access import OfficeRequest, signed_in
+from teams.access import OfficeRequest, own_account
 
 _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
 _NEW = 3600  # seconds after accepting during which enrolling is shown as a step of it
@@ -54,14 +54,14 @@ def context(request: OfficeRequest, **more: object) -> dict[str, object]:
         "layout": "standalone.html" if enrolling else "base.html",
         "enrolling": enrolling,
         "accepting": enrolling and (timezone.now() - accepted_at).total_seconds() < _NEW,
-        "office_name": user.provider.name,
+        "office_name": user.office_name,
         "next": target,
         "query": urlencode({"next": target}),
         **more,
     }
 
 
-@signed_in
+@own_account
 @opens_while_enrolling
 @require_safe
 @never_cache
@@ -79,7 +79,7 @@ def factors(request: OfficeRequest) -> HttpResponse:
     return render(request, "signin/factors/factors.html", page)
 
 
-@signed_in
+@own_account
 @opens_while_enrolling
 @_show_and_send
 @never_cache
@@ -120,7 +120,7 @@ def _own_device(request: OfficeRequest, id: UUID) -> Device:
         raise Http404 from None
 
 
-@signed_in
+@own_account
 @_show_and_send
 @never_cache
 @of_website_user
@@ -135,7 +135,7 @@ def rename_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
     return render(request, "signin/factors/rename.html", context(request, form=form, device=device))
 
 
-@signed_in
+@own_account
 @_show_and_send
 @never_cache
 @of_website_user
@@ -164,7 +164,7 @@ def _stay(request: OfficeRequest, user: User) -> None:
         passing.settle(request, None)
 
 
-@signed_in
+@own_account
 @_show_and_send
 @never_cache
 @of_website_user
@@ -182,7 +182,7 @@ def recovery_codes(request: OfficeRequest) -> HttpResponse:
     return render(request, "signin/factors/recovery_codes_shown.html", page)
 
 
-@signed_in
+@own_account
 @require_POST
 @never_cache
 @of_website_user
@@ -192,7 +192,7 @@ def download_codes(request: OfficeRequest) -> HttpResponse:
     if codes is None:
         raise PermissionDenied(_("These are not your recovery codes. Make new ones."))
     heading = _("Recovery codes for Loket of %(office)s, username %(username)s. Each works once.") % {
-        "office": request.user.provider.name,
+        "office": request.user.office_name,
         "username": request.user.username,
     }
     response = HttpResponse("\r\n".join([heading, "", *codes, ""]), content_type="text/plain; charset=utf-8")

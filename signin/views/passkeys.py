@@ -28,12 +28,12 @@ from signin.views.confirming import confirmed
 from signin.views.factors import context, enrolled, of_website_user
 from signin.views.second_step import let_in
 from signin.visitors import stranger
-from teams.access import OfficeRequest, public, signed_in
+from teams.access import OfficeRequest, own_account, public
 
 texts = public(opens_before_factor(opens_while_enrolling(JavaScriptCatalog.as_view(packages=["django_otp_webauthn"]))))
 
 
-@signed_in
+@own_account
 @opens_while_enrolling
 @require_safe
 @never_cache
@@ -45,7 +45,7 @@ def add_passkey(request: OfficeRequest) -> HttpResponse:
     return render(request, "signin/factors/add_passkey.html", page)
 
 
-@signed_in
+@own_account
 @opens_while_enrolling
 @require_POST
 @never_cache
@@ -57,7 +57,7 @@ def add_begin(request: OfficeRequest) -> HttpResponse:
     return JsonResponse(Ceremony.begin_making(request, request.user))
 
 
-@signed_in
+@own_account
 @opens_while_enrolling
 @require_POST
 @never_cache

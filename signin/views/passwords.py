@@ -26,7 +26,7 @@ from signin.middleware import opens_before_factor, opens_while_enrolling
 from signin.models import PasswordReset
 from signin.throttle import Throttled
 from signin.visitors import stranger, wanted_page
-from teams.access import OfficeRequest, public, signed_in
+from teams.access import OfficeRequest, own_account, public
 
 _COOKIE, _SALT = "reset", "signin reset"
 _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
@@ -82,7 +82,7 @@ def logout(request: HttpRequest) -> HttpResponse:
     if not isinstance(request.user, User):
         return redirect("signin:login")
     if request.method != "POST":
-        return render(request, "signin/logout.html", {"office_name": request.user.provider.name})
+        return render(request, "signin/logout.html", {"office_name": request.user.office_name})
     sessions.end(request, request.user)
     messages.success(request, _("You are logged out."))
     return redirect("signin:login")
@@ -151,7 +151,7 @@ def reset(request: HttpRequest) -> HttpResponse:
         except actions.NotOpen:
             return _reset_closed(request)
         return _back_to_login(request, user)
-    context = {"form": form, "person": opened.user, "office_name": opened.user.provider.name}
+    context = {"form": form, "person": opened.user, "office_name": opened.user.office_name}
     return render(request, "signin/reset.html", context)
 
 
@@ -174,7 +174,7 @@ def _back_to_login(request: HttpRequest, user: User) -> HttpResponse:
     return response
 
 
-@signed_in
+@own_account
 @_show_and_send
 @never_cache
 def password(request: OfficeRequest) -> HttpResponse:

@@ -108,7 +108,7 @@ def _context(request: HttpRequest, user: User, form: Form) -> dict[str, object]:
         "form": form,
         "next": target,
         "query": urlencode({"next": target}),
-        "office_name": user.provider.name,
+        "office_name": user.office_name,
         "person": user,
         "has_passkey": actions.has_passkey(user),
         "passkey": script_settings(request),

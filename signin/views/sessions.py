@@ -13,13 +13,13 @@ from accounts.models import User
 from audit.actors import on_page
 from signin import sessions
 from teams import rights
-from teams.access import OfficeRequest, requires, signed_in
+from teams.access import OfficeRequest, own_account, requires
 from teams.rights import Right
 
 _MOST = 100  # shown
 
 
-@signed_in
+@own_account
 @require_safe
 @never_cache
 def own_sessions(request: OfficeRequest) -> HttpResponse:
@@ -28,7 +28,7 @@ def own_sessions(request: OfficeRequest) -> HttpResponse:
     return render(request, "signin/sessions/own.html", {"rows": rows, "current": sessions.current(request)})
 
 
-@signed_in
+@own_account
 @require_POST
 def end_own_session(request: OfficeRequest, id: UUID) -> HttpResponse:
     """End one of one's own sessions; the present one by logging out."""
@@ -38,7 +38,7 @@ def end_own_session(request: OfficeRequest, id: UUID) -> HttpResponse:
     return redirect("signin:own_sessions")
 
 
-@signed_in
+@own_account
 @require_POST
 def end_other_sessions(request: OfficeRequest) -> HttpResponse:
     """End all of one's own sessions but the present one."""

@@ -20,6 +20,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from accounts import passwords
+from accounts.models import User
 from loket import database, example, keys
 
 _START_SECONDS, _STOP_SECONDS = 60, 8
@@ -134,6 +135,8 @@ def _how_to_sign_in(port: int) -> list[str]:
     """Make the example office on the first run; return the lines that say where and how to sign in."""
     password = keys.demo_password(settings.LOKET_DATA_DIR)
     administrator = example.ensure(password)
+    support = User.objects.filter(username_key=example.SUPPORT, is_support=True).first()
+    same = support is not None and passwords.verify(password, support.password)
     if not passwords.verify(password, administrator.password):
         password = "(gewijzigd in de applicatie)"  # noqa: S105
     return [
@@ -142,6 +145,7 @@ def _how_to_sign_in(port: int) -> list[str]:
         f"Gebruikersnaam: {administrator.username}",
         f"Wachtwoord: {password}",
         f"Postvak: http://localhost:{port}/demo/postvak/",
+        *([f"Support: http://localhost:{port}/admin/ als {example.SUPPORT}, met hetzelfde wachtwoord"] if same else []),
         "Stoppen: Ctrl-C",
     ]
 

@@ -1,0 +1,87 @@
+"""Accounts of support staff: people of no office, whom the operator lets in and ends. Each leaves an event."""
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+import signin.actions
+from accounts import passwords
+from accounts.actions import require_free_username
+from accounts.kinds import check_username
+from accounts.models import LoginMethod, User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from loket import sealing
+from loket.text import refuse_control_characters, username_key
+
+
+def _require_operator(by: Actor) -> None:
+    if not by.is_operator:
+        raise PermissionDenied(_("Only the operator makes and ends accounts of support."))
+
+
+@transaction.atomic
+def create(username: str, *, initials: str, prefix: str, last_name: str, email: str, by: Actor) -> User:
+    """Make an account of support and mail the link with which its person chooses a password; nobody knows the first.
+
+    Two-factor is required, in the demo alone it is not. Raises PermissionDenied for anybody but the operator,
+    ValidationError for a username that is taken or a field that is wrong.
+    """
+    _require_operator(by)
+    check_username(username)
+    require_free_username(username)
+    for text in (initials, prefix, last_name):
+        refuse_control_characters(text)
+    user = User(
+        is_support=True,
+        login_method=LoginMethod.WEBSITE_SSO,
+        username=username,
+        initials=initials,
+        prefix=prefix,
+        last_name=last_name,
+        email=email,
+        accepted_at=timezone.now(),
+        password=passwords.hashed(sealing.new_token()),
+        two_factor_required=not settings.LOKET_DEMO,
+    )
+    user.derive()
+    user.clean_fields(exclude=["provider", "external_tenant", "external_user_id"])
+    user.save(force_insert=True)
+    changes = {"username": [None, username], "email": [None, email]}
+    record(Verb.USER_CREATED, user, by=by, provider_id=None, changes=changes)
+    signin.actions.mail_link(user, by=by)
+    return user
+
+
+@transaction.atomic
+def end(user: User, *, by: Actor) -> bool:
+    """Close an account of support for good; return False when it was closed already.
+
+    Raises PermissionDenied for anybody but the operator, and about somebody of an office.
+    """
+    _require_operator(by)
+    user = User.objects.select_for_update().get(pk=user.pk)
+    if not user.is_support:
+        raise PermissionDenied(_("This is not an account of support."))
+    if user.blocked_at is not None:
+        return False
+    user.blocked_at = timezone.now()
+    user.session_version += 1
+    user.save(update_fields=["blocked_at", "session_version"])
+    record(Verb.USER_BLOCKED, user, by=by, provider_id=None)
+    return True
+
+
+def account(username: str) -> User | None:
+    """Return the account of support with this username, None when nobody has it.
+
+    Raises ValidationError when it is somebody's of an office, or cannot be a username.
+    """
+    check_username(username)
+    user = User.objects.filter(username_key=username_key(username)).first()
+    if user is not None and not user.is_support:
+        raise ValidationError(_("This username is taken. Choose another one."), code="taken")
+    return user

@@ -1,0 +1,258 @@
+"""What support sees of the offices: read-only, and never anything that is secret."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from accounts.models import ExternalTenant, Provider, User
+from accounts.status import chip, with_status
+from invitations.models import Invitation
+from outbox.models import Message
+from support import search
+from support.buttons import Button, for_person, for_tenant
+from support.columns import Column, column, related
+from support.site import site as site
+from teams.rights import has_administrator
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A list that is found by `find`, and a page of the columns `shown`; nothing is added, changed or deleted."""
+
+    shown: Sequence[Column] = ()
+    search_fields = ("pk",)  # shows the field; what is searched is up to `find`
+    actions = None
+    list_per_page = search.MOST
+    show_full_result_count = False
+    ordering = ("-pk",)
+    sortable_by = ()
+    change_list_template = "support/change_list.html"
+    change_form_template = "support/change_form.html"
+
+    def find(self, text: str) -> list[UUID]:
+        """Return the ids of the rows that support means by `text`, at most a page."""
+        raise NotImplementedError
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return True: who comes here is somebody of support, see `support.site`."""
+        return True
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Return True, as above."""
+        return True
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return False."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False: changes are made by the buttons, which call the offices' own actions."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Return False: a filter in the address could ask for a hash letter by letter."""
+        return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the rows that `find` knows, at most a page."""
+        return queryset.filter(pk__in=self.find(search_term.strip())), False
+
+    def get_urls(self) -> list[Any]:
+        """Return the list and the page, for reading only; there are no other addresses."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        rows, row = require_safe(self.changelist_view), require_safe(self.change_view)
+        return [
+            path("", self.admin_site.admin_view(rows), name=f"{name}_changelist"),
+            path("<str:object_id>/", self.admin_site.admin_view(row), name=f"{name}_change"),
+        ]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return what the page shows; what is not named is not shown."""
+        return self.shown
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the same."""
+        return self.shown
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        """Show one row, with the buttons that fit its state."""
+        row = self.get_object(request, object_id)
+        context = {"title": str(row), "subtitle": None, "buttons": self.buttons(row) if row else []}
+        return super().change_view(request, object_id, extra_context=context)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show what was found, under the name of what it is."""
+        title = str(self.opts.verbose_name_plural)
+        return super().changelist_view(request, extra_context={"title": title[:1].upper() + title[1:]})
+
+    def buttons(self, row: Any) -> list[Button]:
+        """Return what support can do with `row`."""
+        return []
+
+
+_ID = column("id", "id")
+_OFFICE = related("provider", _("Office"))
+_NAME = column("name", _("Name"))
+_EMAIL = column("email", _("Email"))
+_STATE = column("state", _("Status"))
+_CREATED = column("created_at", _("Made"))
+_SENT = column("sent_at", _("Sent"))
+_VALID = column("expires_at", _("Valid until"))
+
+
+@admin.display(description=_("Status"))
+def _status(user: User) -> str:
+    shown = chip(user)
+    return f"{shown.label} ({shown.detail})" if shown.detail else shown.label
+
+
+@admin.display(description=_("Mail and SMS"))
+def _messages(user: User) -> str:
+    address = reverse("admin:outbox_message_changelist")
+    return format_html('<a href="{}?q={}">{}</a>', address, user.pk, _("What was sent, and how it fared"))
+
+
+@admin.display(description=_("Has an administrator"), boolean=True)
+def _has_administrator(provider: Provider) -> bool:
+    return has_administrator(provider)
+
+
+@admin.register(User, site=site)
+class UserAdmin(ReadOnly):
+    """People of the offices; accounts of support are the operator's business."""
+
+    search_help_text = _("Username, email, id, or how the name begins: Boer, or P. de Boer")
+    _kind = column("login_method", _("Login method"))
+    list_display = (column("list_name", _("Name")), column("username", _("Username")), _EMAIL, _OFFICE, _kind, _status)
+    shown = (
+        _ID,
+        column("full_name", _("Name")),
+        column("username", _("Username")),
+        _EMAIL,
+        _OFFICE,
+        _kind,
+        _status,
+        _messages,
+        column("accepted_at", _("Came in")),
+        column("blocked_at", _("Blocked")),
+        column("access_until", _("Access until")),
+        column("two_factor_required", _("Two-factor required"), boolean=True),
+        column("second_factor_at", _("Has two-factor since")),
+        column("password_changed_at", _("Password changed")),
+        column("last_login", _("Last login")),
+        _CREATED,
+    )
+
+    def find(self, text: str) -> list[UUID]:
+        """Return the ids of people."""
+        return search.people(text)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return the people of all offices with their status."""
+        people = User.objects.filter(is_support=False).order_by(*self.ordering)
+        return with_status(people.select_related("provider"))
+
+    def buttons(self, row: User) -> list[Button]:
+        """Return what support can do for a person."""
+        return for_person(row)
+
+
+@admin.register(Provider, site=site)
+class ProviderAdmin(ReadOnly):
+    """Offices."""
+
+    search_help_text = _("How the name begins, or the id")
+    _established = column("established_at", _("First administrator came in"))
+    list_display = (_NAME, _CREATED, _established)
+    shown = (
+        _ID,
+        _NAME,
+        _CREATED,
+        _established,
+        column("invitation_days", _("Days an invitation is valid")),
+        _has_administrator,
+    )
+
+    def find(self, text: str) -> list[UUID]:
+        """Return the ids of offices."""
+        return search.offices(text)
+
+
+@admin.register(ExternalTenant, site=site)
+class TenantAdmin(ReadOnly):
+    """Microsoft tenants of the offices."""
+
+    search_help_text = _("The tenant's id at Microsoft, or the office's id")
+    _columns = (
+        _NAME,
+        column("tenant_id", _("Azure AD Tenant ID")),
+        _OFFICE,
+        column("proved_at", _("Confirmed")),
+        column("proved_how", _("Confirmed by")),
+    )
+    list_display = _columns
+    list_select_related = ("provider",)
+    shown = (_ID, *_columns)
+
+    def find(self, text: str) -> list[UUID]:
+        """Return the ids of tenants."""
+        return search.tenants(text)
+
+    def buttons(self, row: ExternalTenant) -> list[Button]:
+        """Return what support can do with a tenant."""
+        return for_tenant(row)
+
+
+@admin.register(Invitation, site=site)
+class InvitationAdmin(ReadOnly):
+    """Invitations; the number in them is sealed, and the link stands in the mail alone."""
+
+    search_help_text = _("Whose invitation: email, id, or how the name begins")
+    _columns = (_EMAIL, related("user", _("User AK")), _OFFICE, _STATE, _SENT, _VALID)
+    list_display = _columns
+    list_select_related = ("user", "provider")
+    shown = (_ID, *_columns, column("opened_at", _("Opened")))
+
+    def find(self, text: str) -> list[UUID]:
+        """Return the ids of invitations."""
+        return search.invitations(text)
+
+
+@admin.register(Message, site=site)
+class MessageAdmin(ReadOnly):
+    """What became of mails and SMS, without what they say and without the number of an SMS."""
+
+    search_help_text = _("To whom: username, email, id, or how the name begins")
+    _columns = (
+        column("kind", _("Kind")),
+        column("channel", _("Way")),
+        column("recipient", _("To")),
+        _STATE,
+        _CREATED,
+        _SENT,
+        column("attempts", _("Tries")),
+        column("error", _("What went wrong")),
+    )
+    list_display = _columns
+    shown = (_ID, *_columns, column("due", _("Next try")), _VALID, column("esp_id", _("Id at the mail provider")))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        """Return the messages of offices; those to support itself are of none."""
+        return Message.objects.filter(provider_id__isnull=False).order_by(*self.ordering)
+
+    def find(self, text: str) -> list[UUID]:
+        """Return the ids of messages."""
+        return search.messages(text)

@@ -1,0 +1,41 @@
+"""Which buttons support gets on a page: those that would do something there."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from django.urls import reverse
+
+from accounts.models import ExternalTenant, User
+from invitations.models import Invitation
+from teams.rights import Help
+
+
+class Button(NamedTuple):
+    """What is on it, and the page that asks why."""
+
+    label: str
+    url: str
+
+
+def for_person(user: User) -> list[Button]:
+    """Return the buttons on the page of `user`."""
+    invitation = Invitation.objects.filter(user=user).first()
+    is_invited = invitation is not None and user.accepted_at is None
+    wanted = {
+        Help.RESET_FACTORS: user.second_factor_at is not None,
+        Help.END_SESSIONS: user.may_sign_in,
+        Help.BLOCK: user.blocked_at is None,
+        Help.UNBLOCK: user.blocked_at is not None,
+        Help.RESEND: is_invited and user.blocked_at is None,
+        Help.REVOKE: is_invited and invitation is not None and invitation.state != Invitation.State.REVOKED,
+    }
+    return [_button(help, user.pk) for help, fits in wanted.items() if fits]
+
+
+def for_tenant(tenant: ExternalTenant) -> list[Button]:
+    """Return the buttons on the page of `tenant`."""
+    return [] if tenant.proved_at else [_button(Help.CONFIRM_TENANT, tenant.pk)]
+
+
+def _button(help: Help, id: UUID) -> Button:
+    return Button(str(help.label), reverse("support:help", args=[help.value, id]))

@@ -1,0 +1,41 @@
+"""What a list or page of support shows of a row: a field under a name in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import display_for_value
+from django.db.models import Model
+from django.urls import reverse
+from django.utils.html import format_html
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+Column = Callable[[Any], Any]
+
+
+def column(name: str, label: StrOrPromise, *, boolean: bool | None = None) -> Column:
+    """Return the column that shows the field or property `name` of a row, of a choice its label."""
+
+    def value(row: Model) -> Any:
+        display = getattr(row, f"get_{name}_display", None)
+        found = display() if display else getattr(row, name)
+        return found if boolean else display_for_value(found if found != "" else None, "–")
+
+    value.__name__ = name
+    return admin.display(value, description=label, boolean=boolean)
+
+
+def related(name: str, label: StrOrPromise) -> Column:
+    """Return the column that shows the row to which the foreign key `name` points, as a link."""
+
+    def value(row: Model) -> Any:
+        other: Model = getattr(row, name)
+        address = reverse(f"admin:accounts_{other._meta.model_name}_change", args=[other.pk])
+        return format_html('<a href="{}">{}</a>', address, other)
+
+    value.__name__ = name
+    return admin.display(value, description=label)

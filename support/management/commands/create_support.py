@@ -1,0 +1,67 @@
+"""`manage.py create_support`: let somebody of the product's support in, or end that."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+import signin.actions
+import support.actions
+from accounts.models import User
+from audit.actors import operator
+
+_BY = operator("create_support")
+
+
+class Command(BaseCommand):
+    """Make an account of support, whose person chooses a password through a mailed link; given --end, close it."""
+
+    help = "Make an account of support and mail the link to choose a password; with --end close it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare username, name and address."""
+        parser.add_argument("username", help="3 to 50 characters")
+        parser.add_argument("--name", default="", help="initials, prefix and last name: 'P. de Boer'")
+        parser.add_argument("--email", default="", help="where the link goes")
+        parser.add_argument("--end", action="store_true", help="close the account; its sessions end at once")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it; a second time changes nothing. Raises CommandError for a wrong or taken name."""
+        username: str = options["username"]
+        try:
+            user = support.actions.account(username)
+            if options["end"]:
+                self.stdout.write(_end(user, username))
+            elif user is None:
+                self.stdout.write(_create(username, options["name"], options["email"]))
+            else:
+                self.stdout.write(_again(user))
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+
+
+def _create(username: str, name: str, email: str) -> str:
+    initials, *between = name.split() or [""]
+    if not between or not email:
+        raise CommandError("Give --name with initials and last name, such as 'P. de Boer', and --email.")
+    *prefix, last_name = between
+    user = support.actions.create(
+        username, initials=initials, prefix=" ".join(prefix), last_name=last_name, email=email, by=_BY
+    )
+    return f"{user.full_name} can choose a password through the link that goes to {user.email}."
+
+
+def _again(user: User) -> str:
+    """Send the link once more to who has not used it."""
+    if user.blocked_at is not None:
+        raise CommandError("This account was ended. Choose another username.")
+    if user.password_changed_at is not None:
+        return f"{user.full_name} has this account already."
+    signin.actions.mail_link(user, by=_BY)
+    return f"{user.full_name} has this account already; another link goes to {user.email}."
+
+
+def _end(user: User | None, username: str) -> str:
+    if user is None:
+        raise CommandError(f"There is no account of support called {username}.")
+    return f"{user.full_name} {'can no longer log in' if support.actions.end(user, by=_BY) else 'was ended already'}."

@@ -1,0 +1,114 @@
+"""The buttons of support: each asks why, and calls the action that the office's own page calls."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+import accounts.actions
+import accounts.tenants
+import invitations.actions
+import signin.factors.actions
+from accounts.models import ExternalTenant, User
+from audit.actors import Actor, helping
+from invitations.actions import NotOpen
+from signin import sessions
+from signin.recent import recently_confirmed, recently_confirmed_with_factor
+from support.forms import HelpForm
+from teams.access import OfficeRequest, for_support
+from teams.rights import Help, LastAdministrator
+
+View = Callable[..., HttpResponse]
+
+
+def _confirmed(view: View) -> View:
+    """Have support show its second factor first; in the demo, where it may have none, its password."""
+    by_factor, by_password = recently_confirmed_with_factor(view), recently_confirmed(view)
+
+    @wraps(view)
+    def wrapper(request: OfficeRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        without = settings.LOKET_DEMO and request.user.second_factor_at is None
+        return (by_password if without else by_factor)(request, *args, **kwargs)
+
+    return wrapper
+
+
+@for_support
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@_confirmed
+def help_office(request: OfficeRequest, what: str, id: UUID) -> HttpResponse:
+    """Ask why support does `what` with a person or a tenant, and do it."""
+    if what not in Help.values:
+        raise Http404
+    help = Help(what)
+    row = _row(help, id)
+    form, back = HelpForm(request.POST or None, help=help), _page_of(row)
+    if form.is_valid():
+        by = helping(request, request.user, form.cleaned_data["reason"])
+        try:
+            done = _ACTIONS[help](row, by, form.cleaned_data)
+        except (LastAdministrator, ValidationError) as error:
+            form.add_error(None, error if isinstance(error, ValidationError) else str(error))
+        except NotOpen:
+            form.add_error(None, _("This is no longer possible: the invitation is not open any more."))
+        else:
+            _tell(request, help, row, done=done)
+            return redirect(back)
+    context = {"form": form, "help": help, "row": row, "office": row.provider, "back": back}
+    return render(request, "support/help.html", context)
+
+
+def _row(help: Help, id: UUID) -> User | ExternalTenant:
+    if help == Help.CONFIRM_TENANT:
+        return get_object_or_404(ExternalTenant.objects.select_related("provider"), pk=id)
+    people = User.objects.filter(is_support=False).select_related("provider")
+    return get_object_or_404(people, pk=id)
+
+
+def _page_of(row: User | ExternalTenant) -> str:
+    return reverse(f"admin:accounts_{row._meta.model_name}_change", args=[row.pk])
+
+
+def _tell(request: OfficeRequest, help: Help, row: User | ExternalTenant, *, done: bool) -> None:
+    values = {"help": help.label, "name": row, "office": row.provider}
+    if done:
+        messages.success(request, _("%(help)s: done for %(name)s. It stands in the history of %(office)s.") % values)
+    else:
+        messages.info(request, _("%(help)s: nothing to do for %(name)s; it was so already.") % values)
+
+
+def _end_sessions(person: User, by: Actor) -> bool:
+    sessions.end_all(person, by=by)
+    return True
+
+
+def _resend(person: User, by: Actor, number: str) -> bool:
+    invitations.actions.resend(person, mobile_number=number, email=person.email, by=by)
+    return True
+
+
+def _revoke(person: User, by: Actor) -> bool:
+    invitations.actions.revoke(person, by=by)
+    return True
+
+
+_ACTIONS: dict[Help, Callable[[Any, Actor, dict[str, Any]], bool]] = {
+    Help.RESET_FACTORS: lambda row, by, _data: signin.factors.actions.reset(row, reason=by.reason, by=by),
+    Help.END_SESSIONS: lambda row, by, _data: _end_sessions(row, by),
+    Help.BLOCK: lambda row, by, _data: accounts.actions.block(row, by=by),
+    Help.UNBLOCK: lambda row, by, _data: accounts.actions.unblock(row, by=by),
+    Help.RESEND: lambda row, by, data: _resend(row, by, data["mobile_number"]),
+    Help.REVOKE: lambda row, by, _data: _revoke(row, by),
+    Help.CONFIRM_TENANT: lambda row, by, _data: accounts.tenants.prove(row, by=by, how=ExternalTenant.Proof.SUPPORT),
+}

@@ -1,0 +1,58 @@
+"""Support of the demo finds somebody and helps, in a real browser: quiet under the strict policy, and accessible."""
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser import Office, Visitor, visitor
+from tests.browser import browser as browser
+from tests.browser import office as office
+
+pytestmark = pytest.mark.browser
+
+
+def helper(browser: Browser, office: Office) -> Visitor:
+    found = visitor(browser, office.demo.url)
+    found.open("/admin/")
+    found.at("/inloggen/")
+    found.fill(username="support", password=office.password)
+    found.send()
+    found.at("/admin/")
+    return found
+
+
+def test_it_finds_somebody_and_blocks_him(browser: Browser, office: Office) -> None:
+    dora = helper(browser, office)
+    dora.page.locator("#q").fill("P. van den Berg")
+    dora.send("#content form input[type=submit]")
+    dora.at("/admin/accounts/user/")
+    dora.page.locator("#searchbar").fill("berg")
+    dora.send("#changelist-search input[type=submit]")
+    dora.follow("#result_list th a")
+    dora.at("/admin/accounts/user/{id}/")
+    dora.follow(".object-tools a[href*='/blokkeren/']")
+    dora.at("/admin/hulp/blokkeren/{id}/")
+    dora.send()
+    dora.sees("#id_reason_error")
+    dora.fill(reason="Telefonisch gevraagd door Maria Vermeer")
+    dora.send()
+    dora.at("/admin/accounts/user/{id}/")
+    dora.sees(".messagelist .success")
+    dora.sees(".object-tools a[href*='/deblokkeren/']")
+
+
+def test_every_page_of_support_is_in_order(browser: Browser, office: Office) -> None:
+    dora = helper(browser, office)
+    for path in (
+        "accounts/provider/", "accounts/externaltenant/", "invitations/invitation/", "outbox/message/", "wachtrij/",
+        "accounts/",
+    ):  # fmt: skip
+        dora.open(f"/admin/{path}")
+    dora.open("/admin/accounts/externaltenant/")
+    dora.follow("#result_list th a")
+    dora.open("/gebruikers/", 403)
+    dora.follow("main a.primary")
+    dora.at("/admin/")
+    dora.follow("#user-tools a[href='/profiel/twee-factor/']")
+    dora.follow("#menu a[href='/profiel/sessies/']")
+    dora.send("form[action='/uitloggen/'] button >> visible=true")
+    dora.at("/inloggen/")
