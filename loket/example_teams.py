@@ -31,8 +31,13 @@ SETS = [("Salarisverwerker", _PAYROLL), ("Meekijken", _VIEWING)]
 TEAMS: list[tuple[str, str, list[Right], list[str], list[int]]] = [
     ("Loon Noord", "Salarisverwerker", [Right.HANDLE_LEAVE], ["Hendriks", "Dijk", "Yılmaz"], [1001, 1002, 1003, 1004]),
     ("Loon Zuid", "Salarisverwerker", [], ["Meer", "Smits", "Dijk"], [1004, 1005, 1006, 1010, 1011]),
-    ("Accountants", "Meekijken", [Right.VIEW_HRM], ["Groen", "Rijn", "Mulder"], [1001, 1002, 1005, 1011, 1014]),
-    ("Directie", "Meekijken", [], ["Vermeer"], [1001, 1002, 1005, 1011]),
+    (
+        "Accountants",
+        "Meekijken",
+        [Right.VIEW_HRM],
+        ["Groen", "Rijn", "Mulder", "Vermeer"],
+        [1001, 1002, 1005, 1011, 1014],
+    ),
     ("Portaal", "", [Right.VIEW_EMPLOYMENTS], ["Portaal medewerkers"], []),
 ]
 

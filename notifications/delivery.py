@@ -4,8 +4,10 @@ What holds on the day counts: whoever a team brings to the employer then, can us
 signal stays open, for those who come or change their wishes later, until nobody's day can still come.
 """
 
+import time
 from collections import defaultdict
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -20,16 +22,20 @@ from teams import roads
 from teams.products import Product
 from teams.resting import REACHING
 
-OFFICES = 50  # in one go: the worker's other jobs wait so long
+GO = 0.5  # seconds, after which no further office is begun: so long the worker's other jobs wait
 LATE = timedelta(days=14)  # so long after his day somebody still gets what lies behind him
 _AFTER = [type_ for type_ in SignalType if type_.after]
 
+# Who reaches what is found once, not again for each signal.
 _DUE = f"""
-SELECT DISTINCT signal.id, person.user_id, COALESCE(own.mail, office.mail)
+WITH person AS MATERIALIZED (
+    SELECT DISTINCT user_id, employer_id FROM ({REACHING}{{employer}}) reaching
+)
+SELECT signal.id, signal.employer_id, person.user_id, COALESCE(own.mail, office.mail)
 FROM notifications_signal signal
 JOIN unnest(%(types)s::text[], %(on)s::boolean[], %(days)s::int[], %(mail)s::boolean[], %(sign)s::int[])
     AS office (type, is_on, days, mail, sign) ON office.type = signal.type
-JOIN ({REACHING}) person ON person.employer_id = signal.employer_id
+JOIN person ON person.employer_id = signal.employer_id
 LEFT JOIN notifications_signalsetting own ON own.provider_id = signal.provider_id AND own.user_id = person.user_id
     AND own.signal_set_id IS NULL AND own.type = signal.type
 CROSS JOIN LATERAL (SELECT signal.event_date + office.sign * COALESCE(own.days, office.days) AS day) due
@@ -38,7 +44,7 @@ AND COALESCE(own.is_on, office.is_on) AND due.day <= %(today)s AND (office.sign 
 AND NOT EXISTS (
     SELECT 1 FROM notifications_notice shown
     WHERE shown.provider_id = signal.provider_id AND shown.signal_id = signal.id AND shown.user_id = person.user_id
-)"""  # noqa: S608
+){{signal}}"""  # noqa: S608
 
 
 def show(provider_id: UUID, *, today: date, since: date = date.min, signal: Signal | None = None) -> int:
@@ -46,13 +52,34 @@ def show(provider_id: UUID, *, today: date, since: date = date.min, signal: Sign
 
     Of days that lie after the event, those before `since` count no longer.
     """
+    rows = _due(provider_id, today, since, signal)
+    now = timezone.now()
+    Notice.objects.bulk_create(
+        (
+            Notice(
+                provider_id=provider_id,
+                signal_id=signal_id,
+                employer_id=employer_id,
+                user_id=user_id,
+                shown_at=now,
+                by_mail=mail,
+            )
+            for signal_id, employer_id, user_id, mail in rows
+        ),
+        batch_size=1000,
+    )
+    return len(rows)
+
+
+def _due(provider_id: UUID, today: date, since: date, signal: Signal | None) -> list[tuple[Any, ...]]:
     office = wishes.office_wishes(provider_id)
-    one = " AND signal.id = %(signal)s" if signal else ""
-    rows = roads.fetch(
-        _DUE + one,
+    one = {"employer": " AND e.employer_id = %(employer)s", "signal": " AND signal.id = %(signal)s"}
+    return roads.fetch(
+        _DUE.format_map(one if signal else dict.fromkeys(one, "")),
         provider=provider_id,
         product=Product.SIGNALS.value,
         signal=signal and signal.pk,
+        employer=signal and signal.employer_id,
         today=today,
         since=since,
         types=[type_.value for type_ in office],
@@ -61,15 +88,6 @@ def show(provider_id: UUID, *, today: date, since: date = date.min, signal: Sign
         mail=[wish.mail for wish in office.values()],
         sign=[1 if type_.after else -1 for type_ in office],
     )
-    now = timezone.now()
-    Notice.objects.bulk_create(
-        (
-            Notice(provider_id=provider_id, signal_id=signal_id, user_id=user_id, shown_at=now, by_mail=mail)
-            for signal_id, user_id, mail in rows
-        ),
-        batch_size=1000,
-    )
-    return len(rows)
 
 
 def mail(provider_id: UUID, *, today: date) -> int:
@@ -90,7 +108,7 @@ def mail(provider_id: UUID, *, today: date) -> int:
     )
     bundles = defaultdict(list)
     for notice in found:
-        if notice.read_at is None and (notice.user_id, notice.signal.employer_id) in reached:
+        if notice.read_at is None and (notice.user_id, notice.employer_id) in reached:
             bundles[notice.user_id].append(notice)
     for user in User.objects.filter(provider=provider_id, pk__in=bundles).select_related("provider"):
         letters.signals(user, [notice.signal for notice in bundles[user.pk]])
@@ -110,11 +128,13 @@ def close(provider_id: UUID, *, today: date) -> None:
 def run_day() -> int:
     """Do the day of the offices that have not had it, or in which a signal was raised since; return how many.
 
-    A periodic job of the worker. Missed days are caught up in one go.
+    A periodic job of the worker, which goes on with the rest the next time. Missed days are caught up at once.
     """
-    done = 0
-    while done < OFFICES and _next_office():
+    done, end = 0, time.monotonic() + GO
+    while _next_office():
         done += 1
+        if time.monotonic() > end:
+            break
     return done
 
 

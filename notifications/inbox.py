@@ -22,8 +22,8 @@ class Shown(NamedTuple):
 
 
 def page(user: User, *, cursor: str, unread: bool) -> Page[Notice]:
-    """Return a page of what `user` was shown, the newest first. One query."""
-    notices = Notice.objects.visible_to(user).select_related("signal__employer")
+    """Return a page of what `user` was shown, the newest first. Three queries."""
+    notices = Notice.objects.visible_to(user).prefetch_related("signal", "employer")  # joined, each row would count
     sorts = {"shown": F("shown_at")}
     return page_of(
         notices.unread() if unread else notices, cursor=cursor, sort="-shown", sorts=sorts, moments=["shown"]
@@ -31,9 +31,17 @@ def page(user: User, *, cursor: str, unread: bool) -> Page[Notice]:
 
 
 def newest_unread(user: User) -> list[Notice]:
-    """Return the newest that `user` has not read, as many as the home page shows. One query."""
-    unread: QuerySet[Notice] = Notice.objects.visible_to(user).unread()
-    return list(unread.select_related("signal__employer").order_by("-shown_at", "-pk")[:AT_HOME])
+    """Return the newest that `user` has not read, as many as the home page shows. Three queries."""
+    return list(_newest(user).prefetch_related("signal", "employer")[:AT_HOME])
+
+
+def last_unread(user: User) -> Notice | None:
+    """Return the newest that `user` has not read, None when everything was read. One query."""
+    return _newest(user).first()
+
+
+def _newest(user: User) -> "QuerySet[Notice]":
+    return Notice.objects.visible_to(user).unread().order_by("-shown_at", "-pk")
 
 
 def unread_count(user: User) -> int:

@@ -135,7 +135,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
     def visible_to(self, user: User) -> Self:
         """Return what `user` was shown, at the employers that some team brings him to now and that have the product."""
         employers = rights.reach(user).filter(products__contains=[Product.SIGNALS])
-        return self.filter(provider_id=user.provider_id, user=user, signal__employer__in=employers)
+        return self.filter(provider_id=user.provider_id, user=user, employer__in=employers)
 
     def unread(self) -> Self:
         """Return those that have no mark yet."""
@@ -149,6 +149,7 @@ class Notice(models.Model):
     provider = _provider()
     signal = models.ForeignKey(Signal, on_delete=models.CASCADE, db_index=False, related_name="notices")
     user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="notices")
+    employer = models.ForeignKey(Employer, on_delete=models.CASCADE, db_index=False, related_name="+")  # of the signal
     shown_at = models.DateTimeField()
     by_mail = models.BooleanField()  # still to be mailed while `mailed_on` is empty
     mailed_on = models.DateField(null=True)

@@ -292,12 +292,14 @@ def test_no_row_joins_two_offices(bakery: Employer, bob: User, charlie: User) ->
     office, theirs = bakery.provider, charlie.provider
     ours = raised(bakery)
     made = SignalSet.objects.create(provider=office, name="Set")
+    shown_to = {"signal": ours, "employer": bakery, "shown_at": timezone.now(), "by_mail": False}
     at = timezone.now()
     whole = {"type": "own", "is_on": True, "days": 1, "mail": True}
     wrong = [
         lambda: Signal.objects.create(provider=theirs, employer=bakery, type="own", event_date=ours.event_date),
-        lambda: Notice.objects.create(provider=office, signal=ours, user=charlie, shown_at=at, by_mail=False),
-        lambda: Notice.objects.create(provider=theirs, signal=ours, user=charlie, shown_at=at, by_mail=False),
+        lambda: Notice.objects.create(provider=office, user=charlie, **shown_to),
+        lambda: Notice.objects.create(provider=theirs, user=charlie, **shown_to),
+        lambda: Notice.objects.create(provider=office, user=bob, **shown_to | {"employer": employer_of(theirs)}),
         lambda: SignalSetting.objects.create(provider=office, user=charlie, **whole),
         lambda: SignalSetting.objects.create(provider=theirs, signal_set=made, **whole),
         lambda: SignalSetApplication.objects.create(provider=office, signal_set=made, user=charlie, applied_at=at),

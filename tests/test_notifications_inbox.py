@@ -192,5 +192,5 @@ def test_the_list_takes_as_many_queries_whatever_its_length(
         for _number in range(count):
             signal = raised(bakery, reference=str(uuid7()))
             notifications.actions.mark_read(signal.notices.get(user=eve), by=actor(eve))
-        with django_assert_num_queries(7):  # session, person, rights, list, count, newest, readers
+        with django_assert_num_queries(9):  # session, person, rights, list of three, count, newest, readers
             bobs.get(INBOX)

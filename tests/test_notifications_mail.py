@@ -120,7 +120,15 @@ def test_two_workers_do_each_office_once(bakery: Employer, bob: User) -> None:
         bring(employer, make_user(other, username=f"{number}"))
         raised(employer)
     Notice.objects.all().delete()  # as if raised for a later day
-    done = together(*[notifications.delivery.run_day] * 4)
+
+    def work() -> int:
+        done = total = notifications.delivery.run_day()
+        while done:
+            done = notifications.delivery.run_day()
+            total += done
+        return total
+
+    done = together(*[work] * 4)
     assert sum(done) == 11, done
     assert Notice.objects.count() == Message.objects.filter(kind="signals").count() == 11
 

@@ -13,4 +13,5 @@ class Migration(migrations.Migration):
         same_office("notifications_signal", "employer_id", "teams_employer"),
         same_office("notifications_notice", "signal_id", "notifications_signal"),
         same_office("notifications_notice", "user_id", "accounts_user"),
+        same_office("notifications_notice", "employer_id", "teams_employer"),
     ]

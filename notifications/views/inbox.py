@@ -22,7 +22,7 @@ from teams.access import OfficeRequest, signed_in
 
 
 def at_home(request: OfficeRequest) -> dict[str, Any]:
-    """Return what the home page shows of signals. At most three queries."""
+    """Return what the home page shows of signals. At most five queries."""
     newest = questions.newest_unread(request.user)
     return {
         "signals": questions.with_readers(newest),
@@ -39,13 +39,13 @@ def inbox(request: OfficeRequest) -> HttpResponse:
     only = "1" if request.GET.get("unread") == "1" else ""
     page = questions.page(request.user, cursor=request.GET.get("page", ""), unread=bool(only))
     unread = questions.unread_count(request.user)
-    newest = questions.newest_unread(request.user)[:1] if unread else []
+    last = questions.last_unread(request.user) if unread else None
     context = {
         "signals": questions.with_readers(page.rows),
         "unread": unread,
         "many": questions.MANY,
         "only": only,
-        "until": newest[0].pk if newest else None,
+        "until": last.pk if last else None,
     } | neighbours(page, unread=only)
     return render(request, "notifications/inbox.html", context)
 

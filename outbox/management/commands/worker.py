@@ -15,7 +15,7 @@ from outbox.worker import Job, Worker, send_due
 JOBS = (
     Job(signin.actions.expand_reset_requests, every=0.5),
     Job(invitations.actions.expire_due, every=60),
-    Job(notifications.delivery.run_day, every=5),
+    Job(notifications.delivery.run_day, every=1),
     Job(signin.factors.reminders.send_due, every=3600),
     Job(signin.actions.clean, every=3600),
 )
