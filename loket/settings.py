@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "teams",
     "signin",
     "invitations",
+    "webservice",
     "anymail",
     "django.contrib.auth",
     "django.contrib.contenttypes",

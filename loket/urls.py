@@ -12,4 +12,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("teams.urls")),
     path("", include("invitations.urls")),
     path("", include("outbox.urls")),
+    path("", include("webservice.urls")),
 ]

@@ -52,8 +52,11 @@ class Throttled(Exception):
         ) % {"minutes": minutes}
 
 
-def charge(limit: Limit, key: str) -> None:
-    """Spend one try of `key` under `limit`. Raises Throttled, and spends nothing, when none is left."""
+def charge(limit: Limit, key: str) -> int:
+    """Spend one try of `key` under `limit`; return how many are left at once.
+
+    Raises Throttled, and spends nothing, when none is left.
+    """
     now = timezone.now()
     hashed = _hashed(limit, key)
     latest = now + limit.burst * limit.every
@@ -61,8 +64,8 @@ def charge(limit: Limit, key: str) -> None:
     values = {"key": hashed, "now": now, "every": limit.every.total_seconds(), "latest": latest}
     with connection.cursor() as cursor:
         cursor.execute(_CHARGE, values)
-        if cursor.fetchone() is not None:
-            return
+        if (spent := cursor.fetchone()) is not None:
+            return int((latest - spent[0]) / limit.every)
     full_at = Throttle.objects.filter(key=hashed).values_list("full_at", flat=True).first() or now
     raise Throttled(max(full_at + limit.every - latest, timedelta(0)))
 

@@ -1,0 +1,145 @@
+"""The OpenAPI document, and the page on which people read it."""
+
+from functools import cache
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import cache_control
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from signin.middleware import opens_before_factor, opens_while_enrolling
+from teams.access import public, token
+from webservice.api import faults
+from webservice.api.examples import EXAMPLES
+from webservice.api.service import api
+from webservice.scopes import Scope
+
+_ABOUT = """The user administration of an office, for programs. Send `Authorization: Bearer …` with an access token and
+`Accept: application/json;version=2018-01-01` with every call. The guide is `docs/webservice.md`."""
+_IF_MATCH = "The ETag that was read; when it is not the present one nothing is changed and the answer is 412."
+_ONCE = "A name for this request, such as a UUID: the same request again within 24 hours gets the same answer."
+_LIMITS = {
+    "RateLimit-Limit": "How many calls this client may make for this user at once.",
+    "RateLimit-Remaining": "How many are left.",
+    "RateLimit-Reset": "In how many seconds all are back.",
+}
+Document = dict[str, Any]
+
+
+@public
+@opens_before_factor
+@opens_while_enrolling
+@cache_control(public=True, max_age=300)
+@require_safe
+def document(request: HttpRequest) -> HttpResponse:
+    """Give the OpenAPI document."""
+    return JsonResponse(described())
+
+
+@public
+@opens_before_factor
+@opens_while_enrolling
+@cache_control(public=True, max_age=300)
+@require_safe
+def reference(request: HttpRequest) -> HttpResponse:
+    """Show every operation of the web service."""
+    return render(request, "webservice/reference.html", {"groups": _groups(described())})
+
+
+@token
+@opens_before_factor
+@opens_while_enrolling
+@csrf_exempt
+def nothing_here(request: HttpRequest) -> HttpResponse:
+    """Say so as the web service does where there is no such address."""
+    return faults.answered(request, faults.not_found())
+
+
+@cache
+def described() -> Document:
+    """Return the OpenAPI document, with what django-ninja does not know."""
+    found: Document = dict(api.get_openapi_schema(path_prefix="v2/"))
+    found["info"]["description"] = _ABOUT
+    found["components"]["securitySchemes"] = {"token": _security()}
+    for name, example in EXAMPLES.items():
+        found["components"]["schemas"][name]["examples"] = [example]
+    for methods in found["paths"].values():
+        for method, operation in methods.items():
+            operation["parameters"] += _headers(method)
+            for response in operation["responses"].values():
+                response["headers"] = {
+                    name: {"description": text, "schema": {"type": "integer"}} for name, text in _LIMITS.items()
+                }
+    return found
+
+
+def _security() -> Document:
+    scopes = {scope.value: str(scope.label) for scope in Scope}
+    code = {"authorizationUrl": "/oauth/authorize/", "tokenUrl": "/oauth/token/", "scopes": scopes}
+    client = {"tokenUrl": "/oauth/token/", "scopes": scopes}
+    return {"type": "oauth2", "flows": {"clientCredentials": client, "authorizationCode": code}}
+
+
+def _headers(method: str) -> list[Document]:
+    """Return the headers that every operation of this method takes."""
+    names = {"post": [("Idempotency-Key", _ONCE, 255)]}
+    names |= dict.fromkeys(("put", "patch", "delete"), [("If-Match", _IF_MATCH, 200)])
+    return [
+        {"in": "header", "name": name, "required": False, "description": text, "schema": _line(most)}
+        for name, text, most in names.get(method, [])
+    ]
+
+
+def _line(most: int) -> Document:
+    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": r"^[!-~]+$"}
+
+
+def _groups(found: Document) -> dict[str, list[Document]]:
+    """Return the operations by subject, each with its fields spread out as the page shows them."""
+    groups: dict[str, list[Document]] = {}
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            good = next(status for status in operation["responses"] if status < 300)
+            answer = operation["responses"][good].get("content", {}).get("application/json", {}).get("schema", {})
+            shown = operation | {
+                "path": path,
+                "method": method.upper(),
+                "scope": ", ".join(operation["security"][0]["token"]),
+                "right": operation["x-right"],
+                "body": _fields(body, found),
+                "answer": _fields(answer, found),
+                "statuses": [int(status) for status in operation["responses"]],
+            }
+            groups.setdefault(operation["tags"][0], []).append(shown)
+    return groups
+
+
+def _fields(schema: Document, found: Document, above: str = "") -> list[dict[str, str]]:
+    """Return each field of `schema` and of what is in it: its path, its kind and its limits."""
+    if "$ref" in schema:
+        schema = found["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for several in ("anyOf", "allOf"):
+        if several in schema:
+            known = [one for one in schema[several] if one.get("type") != "null"]
+            return _fields(known[0] | {"or_null": len(known) < len(schema[several])}, found, above)
+    kind = schema.get("type", "")
+    if kind == "array":
+        return _fields(schema["items"], found, f"{above}[]")
+    if "properties" not in schema:
+        return [{"path": above, "kind": schema.get("format", kind), "limits": _limits(schema)}] if above else []
+    below: list[dict[str, str]] = []
+    for name, one in schema["properties"].items():
+        below += _fields(one, found, f"{above}.{name}" if above else name)
+    return below
+
+
+def _limits(schema: Document) -> str:
+    least = schema.get("minLength", schema.get("minimum"))
+    most = schema.get("maxLength", schema.get("maximum"))
+    choices = ", ".join(str(one) for one in schema.get("enum", []))
+    between = "" if least is None and most is None else f"{'' if least is None else least}–{'' if most is None else most}"
+    empty = "null" if schema.get("or_null") else ""
+    return ", ".join(part for part in (between, choices, empty) if part)
