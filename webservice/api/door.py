@@ -55,7 +55,7 @@ class Door:
         caller = tokens.bearer(request)
         if caller is None:
             text = _("Send “Authorization: Bearer …” with an access token that has not expired.")
-            raise Fault(401, "token", text, headers={"WWW-Authenticate": 'Bearer realm="loket"'})
+            raise Fault(401, "token", text, WWW_Authenticate='Bearer realm="loket"')
         request.caller = caller
         _charge(request)
         request.api_version = wanted_version(request.headers.get("Accept", ""))
@@ -67,7 +67,7 @@ class Door:
         if self.scope is not None and self.scope not in request.caller.scopes:
             text = _("The client has no scope “%(scope)s”: ask for a token with it.") % {"scope": self.scope.value}
             header = f'Bearer realm="loket", error="insufficient_scope", scope="{self.scope.value}"'
-            raise Fault(403, "client_scope", text, headers={"WWW-Authenticate": header})
+            raise Fault(403, "client_scope", text, WWW_Authenticate=header)
         request.rights = rights.effective_rights(request.caller.user)
         if self.right is not None and self.right not in request.rights:
             text = _("The user does not have the right “%(right)s”.") % {"right": self.right.label}
@@ -134,7 +134,7 @@ def opened(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return faults.answered(request, fault)
         response = view(request, *args, **kwargs)
         if isinstance(response, HttpResponseNotAllowed):
-            fault = Fault(405, "method", _("This method is not known here."), headers={"Allow": response["Allow"]})
+            fault = Fault(405, "method", _("This method is not known here."), Allow=response["Allow"])
             return faults.answered(request, fault)
         for name, value in getattr(request, "limit_headers", {}).items():
             response[name] = value

@@ -42,11 +42,10 @@ _PLACES = {
 class Fault(Exception):
     """A refusal with its status, in the words of the web service; `headers` go along."""
 
-    def __init__(
-        self, status: int, code: str, description: str, *, field: str | None = None, headers: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, code: str, description: str, *, field: str | None = None, **headers: str) -> None:
         super().__init__(code)
-        self.status, self.messages, self.headers = status, [broken(code, description, field)], headers or {}
+        self.status, self.messages = status, [broken(code, description, field)]
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 class Faults(Fault):
@@ -97,7 +96,7 @@ def too_often(wait: float) -> Fault:
     """Return the refusal of whoever has to wait that many seconds."""
     seconds = max(1, math.ceil(wait))
     text = _("Too many requests. Try again in %(seconds)d seconds.") % {"seconds": seconds}
-    return Fault(429, "too_many_requests", text, headers={"Retry-After": str(seconds)})
+    return Fault(429, "too_many_requests", text, Retry_After=str(seconds))
 
 
 def _shape(error: dict[str, Any]) -> Message:

@@ -70,7 +70,8 @@ def parsed(text: str, fields: Mapping[str, Field]) -> Q:
 
 
 def _tokens(text: str) -> list[_Token]:
-    found, at = [], 0
+    found: list[_Token] = []
+    at = 0
     while True:
         space = _SPACE.match(text, at)
         at = space.end() if space else at

@@ -1,6 +1,7 @@
 """`Idempotency-Key` on POST: the same request twice makes one thing, also when both arrive at once."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -18,6 +19,7 @@ from webservice.models import KeptAnswer
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 KEPT = timedelta(hours=24)
+KEY = re.compile(r"[!-~]{1,255}")
 _KEPT_HEADERS = ("ETag", "Location")
 
 
@@ -33,8 +35,8 @@ def once(view: View) -> View:
         key = request.headers.get("Idempotency-Key")
         if key is None:
             return view(request, *args, **kwargs)
-        if not 1 <= len(key) <= 255:
-            text = _("A key has 1 to 255 characters.")
+        if not KEY.fullmatch(key):
+            text = _("A key has 1 to 255 letters, digits and signs, and no spaces.")
             raise Fault(400, "idempotency_key", text, field="Idempotency-Key")
         KeptAnswer.objects.filter(created_at__lte=timezone.now() - KEPT).delete()
         with transaction.atomic():
@@ -68,9 +70,7 @@ def _kept(request: ApiRequest, key: str) -> KeptAnswer:
 
 
 def _again(request: ApiRequest, kept: KeptAnswer) -> HttpResponse:
-    if not sealing.keyed_hash_matches(
-        request.body.decode(errors="replace"), kept.body_hash, purpose="webservice body"
-    ):
+    if not sealing.keyed_hash_matches(request.body.decode(errors="replace"), kept.body_hash, purpose="webservice body"):
         text = _("This key was used for another request. Take a new key for every new request.")
         raise Fault(422, "idempotency_key", text, field="Idempotency-Key")
     answer = json.loads(sealing.unseal(bytes(kept.sealed_answer), context=kept.seal_context))

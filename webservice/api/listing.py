@@ -39,6 +39,8 @@ def listed(
     shown: Callable[[Row], Any],
 ) -> HttpResponse:
     """Return the page of `rows` that was asked for; `order` is that of a list without `orderBy`. Two queries."""
+    if unknown := sorted(set(request.GET) - set(ListQuery.model_fields)):
+        raise Fault(400, "query", _("A list has no such parameter."), field=unknown[0][:60])
     if query.filter.strip():
         rows = rows.filter(filters.parsed(query.filter, fields))
     total, start = rows.count(), (query.pageNumber - 1) * query.pageSize

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Router
 
 import accounts.kinds
 import invitations.actions
@@ -25,7 +24,7 @@ from webservice.api.people import UserResource
 from webservice.api.responses import makes, reads
 from webservice.scopes import Scope
 
-router = Router(tags=["users"])
+router = users.router  # one address has one router
 
 
 @router.get(

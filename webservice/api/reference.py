@@ -12,7 +12,9 @@ from django.views.decorators.http import require_safe
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from teams.access import public, token
 from webservice.api import faults
+from webservice.api.etags import IF_MATCH
 from webservice.api.examples import EXAMPLES
+from webservice.api.idempotency import KEY
 from webservice.api.service import api
 from webservice.scopes import Scope
 
@@ -84,16 +86,11 @@ def _security() -> Document:
 
 def _headers(method: str) -> list[Document]:
     """Return the headers that every operation of this method takes."""
-    names = {"post": [("Idempotency-Key", _ONCE, 255)]}
-    names |= dict.fromkeys(("put", "patch", "delete"), [("If-Match", _IF_MATCH, 200)])
-    return [
-        {"in": "header", "name": name, "required": False, "description": text, "schema": _line(most)}
-        for name, text, most in names.get(method, [])
-    ]
-
-
-def _line(most: int) -> Document:
-    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": r"^[!-~]+$"}
+    if method == "get":
+        return []
+    name, text, pattern = ("Idempotency-Key", _ONCE, KEY) if method == "post" else ("If-Match", _IF_MATCH, IF_MATCH)
+    shape = {"type": "string", "pattern": f"^({pattern.pattern})$"}
+    return [{"in": "header", "name": name, "required": False, "description": text, "schema": shape}]
 
 
 def _groups(found: Document) -> dict[str, list[Document]]:
@@ -140,6 +137,6 @@ def _limits(schema: Document) -> str:
     least = schema.get("minLength", schema.get("minimum"))
     most = schema.get("maxLength", schema.get("maximum"))
     choices = ", ".join(str(one) for one in schema.get("enum", []))
-    between = "" if least is None and most is None else f"{'' if least is None else least}–{'' if most is None else most}"
+    between = "" if least is None and most is None else f"{least or ''}–{most or ''}"
     empty = "null" if schema.get("or_null") else ""
     return ", ".join(part for part in (between, choices, empty) if part)

@@ -12,10 +12,9 @@ from webservice.api import (
     team_contents,
     teams,
     tenants,
-    users,
 )
 
 api = NinjaAPI(title="Loket", version="v2", urls_namespace="v2", openapi_url=None, docs_url=None)
 faults.handle(api)
-for part in (own, users, new_users, tenants, authorizations, sets, teams, team_contents, employers):
+for part in (own, new_users, tenants, authorizations, sets, teams, team_contents, employers):
     api.add_router("", part.router)

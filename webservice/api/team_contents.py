@@ -25,7 +25,7 @@ from webservice.api.filters import Field, Kind
 from webservice.api.inputs import Contents, IdOnly, Rights
 from webservice.api.listing import ListQuery, listed
 from webservice.api.responses import changes, reads
-from webservice.api.teams import one
+from webservice.api.teams import one, visible
 from webservice.scopes import Scope
 
 router = Router(tags=["teams"])
@@ -54,13 +54,10 @@ def _tagged(response: HttpResponse, team: Team) -> HttpResponse:
     return response
 
 
-def _changed(
-    request: ApiRequest, id: UUID, rows: "QuerySet[Row]", body: Contents, change: Callable[..., None]
-) -> Team:
+def _changed(request: ApiRequest, id: UUID, rows: "QuerySet[Row]", body: Contents, change: Callable[..., None]) -> Team:
     """Have `change` put rows into a team and take rows out; return the team as it is then."""
     add, remove = _found(rows, body.add, "add"), _found(rows, body.remove, "remove")
-    visible = Team.objects.visible_to(request.caller.user).select_related("provider")
-    with etags.locked(request, visible, id) as team:
+    with etags.locked(request, visible(request), id) as team:
         change(team, add=add, remove=remove, by=request.by)
     return one(request, id)
 
@@ -148,7 +145,6 @@ def _rights(request: ApiRequest, team: Team) -> HttpResponse:
 def patch_authorizations(request: ApiRequest, team_id: UUID, body: Rights) -> HttpResponse:
     """Make these the rights that a team gives: what is not sent is switched off."""
     after = wanted(body.authorizations)
-    visible = Team.objects.visible_to(request.caller.user).select_related("provider")
-    with etags.locked(request, visible, team_id) as team:
+    with etags.locked(request, visible(request), team_id) as team:
         teams.actions.set_team_rights(team, after, by=request.by, version=team.version)
     return _rights(request, one(request, team_id))

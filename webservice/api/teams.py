@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query, Router
@@ -12,7 +11,7 @@ import teams.actions
 import teams.sets
 from teams.forms.teams import NewTeamForm, TeamForm
 from teams.listing import with_counts
-from teams.models import AuthorizationSet, Team
+from teams.models import AuthorizationSet, OfficeQuerySet, Team
 from teams.rights import Right
 from webservice.api import etags, faults
 from webservice.api.door import ApiRequest, needs, require_office
@@ -65,9 +64,14 @@ def _shown(team: Team) -> TeamResource:
     )
 
 
+def visible(request: ApiRequest) -> "OfficeQuerySet[Team]":
+    """Return the teams of the caller's office."""
+    return Team.objects.visible_to(request.caller.user).select_related("provider")
+
+
 def one(request: ApiRequest, id: UUID) -> Team:
     """Return the team with that id of the caller's office. Raises Fault (404)."""
-    team = with_counts(Team.objects.visible_to(request.caller.user)).select_related("provider").filter(pk=id).first()
+    team = with_counts(visible(request)).filter(pk=id).first()
     if team is None:
         raise faults.not_found()
     return team
@@ -87,7 +91,7 @@ def _of(request: ApiRequest, id: UUID, *, status: int = 200, location: str | Non
 def list_teams(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """The teams of the office, by name."""
     require_office(request, provider_id)
-    rows = with_counts(Team.objects.visible_to(request.caller.user))
+    rows = with_counts(visible(request))
     return listed(request, rows, query, fields=FIELDS, order=("sort_name",), shown=_shown)
 
 
@@ -144,7 +148,7 @@ def get_team(request: ApiRequest, team_id: UUID) -> HttpResponse:
 )
 def put_team(request: ApiRequest, team_id: UUID, body: TeamChange) -> HttpResponse:
     """Change the name of a team, and whether it asks its members for two-factor."""
-    with etags.locked(request, Team.objects.visible_to(request.caller.user).select_related("provider"), team_id) as team:
+    with etags.locked(request, visible(request), team_id) as team:
         required = body.twoFactorAuthenticationRequired
         sent = {"name": body.description, "two_factor_required": required, "version": team.version}
         name = checked(TeamForm(sent, team=team, is_own=False)).cleaned_data["name"]
@@ -160,6 +164,6 @@ def put_team(request: ApiRequest, team_id: UUID, body: TeamChange) -> HttpRespon
 )
 def delete_team(request: ApiRequest, team_id: UUID) -> HttpResponse:
     """Delete a team; whoever had rights by it loses them."""
-    with etags.locked(request, Team.objects.visible_to(request.caller.user).select_related("provider"), team_id) as team:
+    with etags.locked(request, visible(request), team_id) as team:
         teams.actions.delete_team(team, version=team.version, by=request.by)
     return HttpResponse(status=204)
