@@ -43,10 +43,19 @@ class Actor:
 
 def on_page(request: HttpRequest, user: User) -> Actor:
     """Return `user` acting in the browser; `request` tells from where."""
+    return _from(request, user, Origin.PAGE)
+
+
+def through_api(request: HttpRequest, user: User) -> Actor:
+    """Return `user` for whom a program calls the web service; `request` tells from where."""
+    return _from(request, user, Origin.API)
+
+
+def _from(request: HttpRequest, user: User, origin: Origin) -> Actor:
     from loket.middleware import client_address
 
     return Actor(
-        origin=Origin.PAGE,
+        origin=origin,
         name=user.full_name,
         user=user,
         address=client_address(request),
