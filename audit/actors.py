@@ -46,8 +46,8 @@ def on_page(request: HttpRequest, user: User) -> Actor:
     return _from(request, user, Origin.PAGE)
 
 
-def in_webservice(request: HttpRequest, user: User) -> Actor:
-    """Return `user` acting through a client of the web service; `request` tells from where."""
+def through_api(request: HttpRequest, user: User) -> Actor:
+    """Return `user` for whom a program calls the web service; `request` tells from where."""
     return _from(request, user, Origin.API)
 
 

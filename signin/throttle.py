@@ -9,8 +9,10 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import ngettext
 
@@ -52,11 +54,15 @@ class Throttled(Exception):
         ) % {"minutes": minutes}
 
 
-def charge(limit: Limit, key: str) -> int:
-    """Spend one try of `key` under `limit`; return how many are left at once.
+class Left(NamedTuple):
+    """How many tries are left after one was spent, and when all of them are back."""
 
-    Raises Throttled, and spends nothing, when none is left.
-    """
+    tries: int
+    full_in: timedelta
+
+
+def charge(limit: Limit, key: str) -> Left:
+    """Spend one try of `key` under `limit`. Raises Throttled, and spends nothing, when none is left."""
     now = timezone.now()
     hashed = _hashed(limit, key)
     latest = now + limit.burst * limit.every
@@ -65,7 +71,7 @@ def charge(limit: Limit, key: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_CHARGE, values)
         if (spent := cursor.fetchone()) is not None:
-            return int((latest - spent[0]) / limit.every)
+            return Left((latest - spent[0]) // limit.every, spent[0] - now)
     full_at = Throttle.objects.filter(key=hashed).values_list("full_at", flat=True).first() or now
     raise Throttled(max(full_at + limit.every - latest, timedelta(0)))
 
@@ -73,6 +79,11 @@ def charge(limit: Limit, key: str) -> int:
 def forgive(limit: Limit, key: str) -> None:
     """Give every try of `key` under `limit` back."""
     Throttle.objects.filter(key=_hashed(limit, key)).delete()
+
+
+def give_back(limit: Limit, key: str) -> None:
+    """Give one try of `key` under `limit` back, the one that was spent on what turned out well."""
+    Throttle.objects.filter(key=_hashed(limit, key)).update(full_at=F("full_at") - limit.every)
 
 
 def network(address: str) -> str:

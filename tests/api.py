@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from accounts.models import User
-from webservice.scopes import Scope
+from tests.webservice import token_of
 
 VERSION = "application/json;version=2018-01-01"
 
@@ -46,7 +46,6 @@ class Program:
         return response.json()["content"]
 
 
-def program(user: User, *scopes: Scope) -> Program:
-    """Return a program with a token for `user`, with all scopes unless some are named."""
-    names = scopes or (Scope.USERS_READ, Scope.USERS_WRITE, Scope.TEAMS_READ, Scope.TEAMS_WRITE, Scope.SSO)
-    return Program(user, f"{user.pk.hex}.{'+'.join(names)}")
+def program(user: User, *scopes: str) -> Program:
+    """Return a program with a token for `user`, of every scope of the API unless others are given."""
+    return Program(user, token_of(user, *scopes))

@@ -50,9 +50,9 @@ def one_connection() -> Iterator[None]:
 
 
 @pytest.fixture
-def headers(alice: User) -> Iterator[dict[str, str]]:
+def headers(alice: User) -> dict[str, str]:
     """What every call of the attacker has."""
-    yield {"Accept": VERSION, "Authorization": f"Bearer {program(alice).token}"}
+    return {"Accept": VERSION, "Authorization": f"Bearer {program(alice).token}"}
 
 
 def is_id(value: object) -> bool:

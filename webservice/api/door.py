@@ -4,6 +4,7 @@ Each operation names one scope and one right with `needs`. What was refused, and
 (domain.md section 3.1), stands in the answer.
 """
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.translation import gettext as _
 
-from audit.actors import Actor, in_webservice
+from audit.actors import Actor, through_api
 from signin import throttle
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from signin.throttle import Limit, Throttled
@@ -60,7 +61,7 @@ class Door:
         _charge(request)
         request.api_version = wanted_version(request.headers.get("Accept", ""))
         self._check(request)
-        request.by = in_webservice(request, caller.user)
+        request.by = through_api(request, caller.user)
         return caller
 
     def _check(self, request: ApiRequest) -> None:
@@ -89,8 +90,8 @@ def _charge(request: ApiRequest) -> None:
     except Throttled as error:
         request.limit_headers = headers | {"RateLimit-Reset": "1"}
         raise faults.too_often(error.wait.total_seconds()) from None
-    reset = round((CALLS.burst - left) * CALLS.every.total_seconds())
-    request.limit_headers = headers | {"RateLimit-Remaining": str(left), "RateLimit-Reset": str(max(1, reset))}
+    reset = math.ceil(left.full_in.total_seconds())
+    request.limit_headers = headers | {"RateLimit-Remaining": str(left.tries), "RateLimit-Reset": str(reset)}
 
 
 def wanted_version(accept: str) -> str:

@@ -38,6 +38,7 @@ EXAMPLES: dict[str, Any] = {
     "TeamChange": {"description": "Loon Noord", "twoFactorAuthenticationRequired": True},
     "Contents": {"add": [{"id": _ID}], "remove": []},
     "NewEmployer": {"number": 1042, "description": "Bakkerij Smit B.V.", "products": [290]},
+    "NewTicket": {"next": "/gebruikers/"},
     "Refusal": {
         "version": "2018-01-01",
         "messages": [

@@ -16,7 +16,7 @@ from webservice.api.etags import IF_MATCH
 from webservice.api.examples import EXAMPLES
 from webservice.api.idempotency import KEY
 from webservice.api.service import api
-from webservice.scopes import Scope
+from webservice.scopes import API
 
 _ABOUT = """The user administration of an office, for programs. Send `Authorization: Bearer …` with an access token and
 `Accept: application/json;version=2018-01-01` with every call. The guide is `docs/webservice.md`."""
@@ -78,7 +78,7 @@ def described() -> Document:
 
 
 def _security() -> Document:
-    scopes = {scope.value: str(scope.label) for scope in Scope}
+    scopes = {scope.value: str(scope.label) for scope in API}
     code = {"authorizationUrl": "/oauth/authorize/", "tokenUrl": "/oauth/token/", "scopes": scopes}
     client = {"tokenUrl": "/oauth/token/", "scopes": scopes}
     return {"type": "oauth2", "flows": {"clientCredentials": client, "authorizationCode": code}}
@@ -114,7 +114,7 @@ def _groups(found: Document) -> dict[str, list[Document]]:
     return groups
 
 
-def _fields(schema: Document, found: Document, above: str = "") -> list[dict[str, str]]:
+def _fields(schema: Document, found: Document, above: str = "") -> list[Document]:
     """Return each field of `schema` and of what is in it: its path, its kind and its limits."""
     if "$ref" in schema:
         schema = found["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
@@ -127,7 +127,7 @@ def _fields(schema: Document, found: Document, above: str = "") -> list[dict[str
         return _fields(schema["items"], found, f"{above}[]")
     if "properties" not in schema:
         return [{"path": above, "kind": schema.get("format", kind), "limits": _limits(schema)}] if above else []
-    below: list[dict[str, str]] = []
+    below: list[Document] = []
     for name, one in schema["properties"].items():
         below += _fields(one, found, f"{above}.{name}" if above else name)
     return below

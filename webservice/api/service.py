@@ -8,6 +8,7 @@ from webservice.api import (
     faults,
     new_users,
     own,
+    portals,
     sets,
     team_contents,
     teams,
@@ -16,5 +17,5 @@ from webservice.api import (
 
 api = NinjaAPI(title="Loket", version="v2", urls_namespace="v2", openapi_url=None, docs_url=None)
 faults.handle(api)
-for part in (own, new_users, tenants, authorizations, sets, teams, team_contents, employers):
+for part in (own, new_users, tenants, authorizations, sets, teams, team_contents, employers, portals):
     api.add_router("", part.router)
