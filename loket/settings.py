@@ -146,7 +146,6 @@ OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "webservice.AccessToken"  # noqa: S105
 OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "webservice.RefreshToken"  # noqa: S105
 OAUTH2_PROVIDER_ID_TOKEN_MODEL = "webservice.IDToken"  # noqa: S105
 OAUTH2_PROVIDER = {
-    "OAUTH2_VALIDATOR_CLASS": "webservice.validator.Validator",
     "SCOPES_BACKEND_CLASS": "webservice.scopes.Scopes",
     "OIDC_ENABLED": True,
     "OIDC_ISS_ENDPOINT": LOKET_URL,

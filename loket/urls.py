@@ -12,5 +12,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("teams.urls")),
     path("", include("invitations.urls")),
     path("", include("webservice.urls")),
+    path("", include("webservice.api.urls")),
     path("", include("outbox.urls")),
 ]

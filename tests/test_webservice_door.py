@@ -296,7 +296,7 @@ def test_rights_are_asked_at_every_call(bob: User, office: Provider, ids: dict[s
 
 def test_middleware_refuses_a_view_without_a_mark() -> None:
     """Default deny holds here too: the mark comes from one place, for every address of the interface."""
-    from webservice.urls import urlpatterns
+    from webservice.api.urls import urlpatterns
 
     def views(patterns: Any) -> list[Any]:
         found = []

@@ -47,3 +47,18 @@ def own_page(address: str) -> str:
     if path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None) and len(path) <= _LONGEST:
         return path
     raise ValidationError(_("This is not an address of ours."), code="next")
+
+
+def find_ticket(token: str) -> Ticket | None:
+    """Return the ticket that still lets somebody in, without spending it."""
+    tickets = Ticket.objects.select_related("user__provider", "application")
+    ticket: Ticket | None = tickets.filter(token_hash=sealing.token_hash(token)).first()
+    return ticket if ticket is not None and ticket.is_open() else None
+
+
+@transaction.atomic
+def open_ticket(token: str) -> Ticket | None:
+    """Spend a ticket and return it, None when it does not work (any more)."""
+    ticket = find_ticket(token)
+    is_first = ticket is not None and Ticket.objects.filter(pk=ticket.pk).delete()[0]
+    return ticket if is_first else None

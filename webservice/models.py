@@ -27,7 +27,7 @@ from accounts.models import Provider, User
 from loket import sealing
 from loket.ids import uuid7
 from webservice import keys
-from webservice.scopes import API
+from webservice.scopes import API, Scope, known
 
 _BUILT_IN = "webservice"
 
@@ -104,8 +104,12 @@ class Application(AbstractApplication):  # type: ignore[misc]
         hashed = sealing.token_hash(secret)
         if constant_time_compare(hashed, self.client_secret):
             return True
-        still_works = self.previous_until is not None and self.previous_until > timezone.now()
-        return still_works and constant_time_compare(hashed, self.previous_secret)
+        return self.has_old_secret and constant_time_compare(hashed, self.previous_secret)
+
+    @property
+    def has_old_secret(self) -> bool:
+        """Whether the secret before the present one still works."""
+        return self.previous_until is not None and self.previous_until > timezone.now()
 
     def get_allowed_schemes(self) -> list[str]:
         """Return the schemes of redirect URIs; plain http was registered for a loopback address only."""
@@ -208,6 +212,11 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return str(self.application)
+
+    @property
+    def known_scopes(self) -> list[Scope]:
+        """What was allowed."""
+        return known(self.scopes)
 
 
 def with_integrations(users: QuerySet[User]) -> QuerySet[User]:

@@ -92,6 +92,7 @@ def user(request: OfficeRequest, id: UUID) -> HttpResponse:
         "email_change": getattr(person, "email_change", None),
         "password_is_old": person.is_webservice_user and passwords.is_old(person.password_changed_at),
         "two_factor_rules": rights.two_factor_rules(person),
+        "has_integrations": person.consents.exists(),
         "may_edit": manages,
         "may_act": manages and authority,
         "is_self": person.pk == request.user.pk,
