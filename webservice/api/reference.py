@@ -1,5 +1,7 @@
 """The OpenAPI document, and the page on which people read it."""
 
+import json
+import re
 from functools import cache
 from typing import Any
 
@@ -12,6 +14,7 @@ from django.views.decorators.http import require_safe
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from teams.access import public, token
 from webservice.api import faults
+from webservice.api.envelopes import VERSIONS
 from webservice.api.etags import IF_MATCH
 from webservice.api.examples import EXAMPLES
 from webservice.api.idempotency import KEY
@@ -47,7 +50,7 @@ def document(request: HttpRequest) -> HttpResponse:
 @require_safe
 def reference(request: HttpRequest) -> HttpResponse:
     """Show every operation of the web service."""
-    return render(request, "webservice/reference.html", {"groups": _groups(described())})
+    return render(request, "webservice/reference.html", {"groups": _groups(described()), "version": VERSIONS[-1]})
 
 
 @token
@@ -98,20 +101,33 @@ def _groups(found: Document) -> dict[str, list[Document]]:
     groups: dict[str, list[Document]] = {}
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
-            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-            good = next(status for status in operation["responses"] if status < 300)
-            answer = operation["responses"][good].get("content", {}).get("application/json", {}).get("schema", {})
+            body = _json(operation.get("requestBody", {}))
+            name = body.get("$ref", "").rpartition("/")[2]
             shown = operation | {
                 "path": path,
                 "method": method.upper(),
                 "scope": ", ".join(operation["security"][0]["token"]),
                 "right": operation["x-right"],
                 "body": _fields(body, found),
-                "answer": _fields(answer, found),
+                "example": json.dumps(EXAMPLES[name], indent=2) if name in EXAMPLES else "",
+                "answer": _content(operation, found),
                 "statuses": [int(status) for status in operation["responses"]],
             }
             groups.setdefault(operation["tags"][0], []).append(shown)
     return groups
+
+
+def _json(holder: Document) -> Document:
+    found: Document = holder.get("content", {}).get("application/json", {}).get("schema", {})
+    return found
+
+
+def _content(operation: Document, found: Document) -> list[Document]:
+    """Return what is in the envelope of a good answer, without the envelope."""
+    good = next(status for status in operation["responses"] if status < 300)
+    rows = _fields(_json(operation["responses"][good]), found)
+    inner = [row for row in rows if row["path"].startswith(("content", "_embedded"))]
+    return [row | {"path": re.sub(r"^(content|_embedded\[\])\.?", "", row["path"])} for row in inner]
 
 
 def _fields(schema: Document, found: Document, above: str = "") -> list[Document]:
@@ -137,6 +153,6 @@ def _limits(schema: Document) -> str:
     least = schema.get("minLength", schema.get("minimum"))
     most = schema.get("maxLength", schema.get("maximum"))
     choices = ", ".join(str(one) for one in schema.get("enum", []))
-    between = "" if least is None and most is None else f"{least or ''}–{most or ''}"
+    between = f"{least}–{most}" if least and most else f"≤ {most}" if most else ""
     empty = "null" if schema.get("or_null") else ""
     return ", ".join(part for part in (between, choices, empty) if part)
