@@ -38,7 +38,6 @@ class ApiRequest(HttpRequest):
     """A request of a client with a token that counts."""
 
     caller: Caller
-    rights: frozenset[Right]
     api_version: str
     limit_headers: dict[str, str]
     by: Actor
@@ -69,8 +68,7 @@ class Door:
             text = _("The client has no scope “%(scope)s”: ask for a token with it.") % {"scope": self.scope.value}
             header = f'Bearer realm="loket", error="insufficient_scope", scope="{self.scope.value}"'
             raise Fault(403, "client_scope", text, WWW_Authenticate=header)
-        request.rights = rights.effective_rights(request.caller.user)
-        if self.right is not None and self.right not in request.rights:
+        if self.right is not None and not rights.may(request.caller.user, self.right):
             text = _("The user does not have the right “%(right)s”.") % {"right": self.right.label}
             raise Fault(403, "user_right", text)
 

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 import accounts.actions
 from accounts.forms.people import ProfileForm
 from accounts.models import Provider, User
+from teams import rights
 from teams.catalogue import ordered
 from webservice.api import etags, people, users
 from webservice.api.authorizations import RightResource, shown
@@ -58,8 +59,8 @@ def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse
 def own_authorizations(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """What the user may do at the level of the office, and the client for him."""
     require_office(request, provider_id)
-    rights = [shown(right) for right in ordered(request.rights)]
-    return answer(request, OwnAuthorizations(authorizations=rights, scopes=sorted(request.caller.scopes)))
+    held = [shown(right) for right in ordered(rights.effective_rights(request.caller.user))]
+    return answer(request, OwnAuthorizations(authorizations=held, scopes=sorted(request.caller.scopes)))
 
 
 @router.get(

@@ -13,6 +13,7 @@ from webservice.api import faults
 from webservice.api.door import ApiRequest
 from webservice.api.envelopes import Metadata
 from webservice.api.filters import Field, Kind
+from webservice.api.listing import ListQuery
 from webservice.models import with_integrations
 
 # The words of the original for what we know more exactly (domain.md section 6.1).
@@ -105,13 +106,21 @@ class UserResource(TypedDict):
 
 def visible(request: ApiRequest) -> QuerySet[User]:
     """Return the users of the caller's office with all that `shown` needs."""
-    keys = {key: [status for status in Status if ACCESS[status] == key] for key in ACCESS.values()}
-    whens = [When(Q(status__in=statuses), then=Value(key)) for key, statuses in keys.items()]
-    people = with_integrations(with_status(User.objects.visible_to(request.caller.user))).annotate(
-        access_key=Case(*whens),
-        has_factor=ExpressionWrapper(Q(second_factor_at__isnull=False), output_field=BooleanField()),
-    )
+    people = with_integrations(with_status(User.objects.visible_to(request.caller.user)))
     return people.select_related(None).select_related("external_tenant")
+
+
+def filterable(people: QuerySet[User], query: ListQuery) -> QuerySet[User]:
+    """Return `people` with the columns of FIELDS that follow from others, where `query` names one: they cost time."""
+    asked = query.filter + query.orderBy
+    if "accessStatus" in asked:
+        keys = {key: [status for status in Status if ACCESS[status] == key] for key in ACCESS.values()}
+        whens = [When(Q(status__in=statuses), then=Value(key)) for key, statuses in keys.items()]
+        people = people.annotate(access_key=Case(*whens))
+    if "hasMultiFactorAuthentication" in asked:
+        has_factor = ExpressionWrapper(Q(second_factor_at__isnull=False), output_field=BooleanField())
+        people = people.annotate(has_factor=has_factor)
+    return people
 
 
 def one(request: ApiRequest, id: UUID) -> User:

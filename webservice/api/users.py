@@ -48,8 +48,8 @@ class UserMetadata(TypedDict):
 def list_users(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """The users AK of the office, by name."""
     require_office(request, provider_id)
-    order = ("sort_name",)
-    return listed(request, people.visible(request), query, fields=FIELDS, order=order, shown=shown)
+    rows = people.filterable(people.visible(request), query)
+    return listed(request, rows, query, fields=FIELDS, order=("sort_name",), shown=shown)
 
 
 @router.get(
