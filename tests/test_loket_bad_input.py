@@ -47,7 +47,7 @@ EVERY = names(get_resolver().url_patterns)
 
 
 def address(name: str, kinds: tuple[str, ...], id_: UUID) -> str:
-    values = {"UUIDConverter": id_, "IntConverter": 1}
+    values = {"UUIDConverter": id_, "UUIDStrConverter": id_, "IntConverter": 1}
     return reverse(name, args=[values.get(kind, "x" * 43) for kind in kinds])
 
 

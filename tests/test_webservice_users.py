@@ -50,8 +50,9 @@ def refused(response: Any, field: str | None, status: int = 400) -> None:
 def test_it_shows_a_person_as_the_original_does(calls: Program, office: Provider) -> None:
     piet = make_user(
         office, initials="P.", prefix="de", last_name="Boer", first_name="Pieter", username="piet ",
-        email="p@x.example", phone_number="030", place_of_employment="Utrecht", has_access_to_test_years=True, last_login=timezone.now(),
-        access_until=date(2099, 1, 1), second_factor_at=timezone.now(), two_factor_required=True,
+        email="p@x.example", phone_number="030", place_of_employment="Utrecht", has_access_to_test_years=True,
+        last_login=timezone.now(), access_until=date(2099, 1, 1), second_factor_at=timezone.now(),
+        two_factor_required=True,
     )  # fmt: skip
     Consent.objects.create(provider=office, user=piet, application=Application.objects.built_in(), scopes=["sso"])
     shown = of(calls, piet)
