@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
@@ -64,10 +65,11 @@ def nothing_here(request: HttpRequest) -> HttpResponse:
 
 @cache
 def described() -> Document:
-    """Return the OpenAPI document, with what django-ninja does not know."""
+    """Return the OpenAPI document, with what django-ninja does not know; it is in English for everybody."""
     found: Document = dict(api.get_openapi_schema(path_prefix="v2/"))
     found["info"]["description"] = _ABOUT
-    found["components"]["securitySchemes"] = {"token": _security()}
+    with translation.override("en"):
+        found["components"]["securitySchemes"] = {"token": _security()}
     for name, example in EXAMPLES.items():
         found["components"]["schemas"][name]["examples"] = [example]
     for methods in found["paths"].values():
