@@ -28,7 +28,8 @@ NASTY = [
     "٣",
 ]
 ODD = ["🙂", "\u202e<b>"]  # may pass the form and so get further
-BY_MACHINES = {"outbox:report"}  # a provider's reports carry no token of ours
+# What programs send carries no token of ours, but their own.
+BY_MACHINES = {"outbox:report", *(f"webservice:{name}" for name in ("token", "revoke", "introspect", "userinfo"))}
 
 
 def names(patterns: list[URLPattern | URLResolver], space: str = "") -> list[tuple[str, tuple[str, ...]]]:
