@@ -59,9 +59,10 @@ def prove(
     if user is None or refusal:
         record_refusal(user, refusal, by=by)
         return None
-    throttle.forgive(bucket, f"{key}:{device}")
-    if not device:
-        throttle.give_back(_NETWORK, throttle.network(by.address))  # a machine comes often and from one address
+    if device:
+        throttle.forgive(bucket, f"{key}:{device}")
+    else:  # the network's try as well: a machine comes often, and from one address
+        throttle.settle((bucket, f"{key}:{device}"), (_NETWORK, throttle.network(by.address)))
     return user
 
 

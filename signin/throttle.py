@@ -12,7 +12,6 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import ngettext
 
@@ -26,6 +25,10 @@ INSERT INTO signin_throttle AS kept (key, full_at) VALUES (%(key)s, %(now)s + ma
 ON CONFLICT (key) DO UPDATE SET full_at = greatest(kept.full_at, %(now)s) + make_interval(secs => %(every)s)
 WHERE greatest(kept.full_at, %(now)s) + make_interval(secs => %(every)s) <= %(latest)s
 RETURNING full_at
+"""
+_SETTLE = """
+WITH forgiven AS (DELETE FROM signin_throttle WHERE key = %(key)s)
+UPDATE signin_throttle SET full_at = full_at - make_interval(secs => %(every)s) WHERE key = %(other)s
 """
 
 
@@ -81,9 +84,13 @@ def forgive(limit: Limit, key: str) -> None:
     Throttle.objects.filter(key=_hashed(limit, key)).delete()
 
 
-def give_back(limit: Limit, key: str) -> None:
-    """Give one try of `key` under `limit` back, the one that was spent on what turned out well."""
-    Throttle.objects.filter(key=_hashed(limit, key)).update(full_at=F("full_at") - limit.every)
+def settle(forgiven: tuple[Limit, str], given_back: tuple[Limit, str]) -> None:
+    """Give every try of the first limit and key back, and of the second the one that was spent on a success."""
+    (limit, key), (other, other_key) = forgiven, given_back
+    values: dict[str, str | float]
+    values = {"key": _hashed(limit, key), "other": _hashed(other, other_key), "every": other.every.total_seconds()}
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, values)
 
 
 def network(address: str) -> str:

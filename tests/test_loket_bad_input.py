@@ -28,7 +28,10 @@ NASTY = [
     "٣",
 ]
 ODD = ["🙂", "\u202e<b>"]  # may pass the form and so get further
-BY_MACHINES = ("outbox:report", "v2:")  # whoever calls these carries no token of ours in a form
+# What programs send carries no token of ours, but their own.
+BY_MACHINES = (
+    "outbox:report", "v2:", *(f"webservice:{name}" for name in ("token", "revoke", "introspect", "userinfo"))
+)  # fmt: skip
 
 
 def names(patterns: list[URLPattern | URLResolver], space: str = "") -> list[tuple[str, tuple[str, ...]]]:

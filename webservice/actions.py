@@ -44,7 +44,12 @@ def own_page(address: str) -> str:
     """Return the path of a page of ours, the home page for "". Raises ValidationError ("next") for any other."""
     path = address.removeprefix(settings.LOKET_URL) if address.startswith(f"{settings.LOKET_URL}/") else address
     path = path or reverse("home")
-    if path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None) and len(path) <= _LONGEST:
+    if (
+        path.startswith("/")
+        and path.isprintable()
+        and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
+        and len(path) <= _LONGEST
+    ):
         return path
     raise ValidationError(_("This is not an address of ours."), code="next")
 

@@ -131,10 +131,10 @@ def _fill(application: Application, details: Details) -> dict[str, list[Any]]:
         "post_logout_redirect_uris": " ".join(details["post_logout_redirect_uris"]),
         "scopes": list(details["scopes"]),
     }
-    changes = {name: [getattr(application, name), value] for name, value in wanted.items()}
+    changes = {name: [getattr(application, name) or None, value or None] for name, value in wanted.items()}
     for name, value in wanted.items():
         setattr(application, name, value)
-    return {name: change for name, change in changes.items() if (change[0] or None) != (change[1] or None)}
+    return {name: change for name, change in changes.items() if change[0] != change[1]}
 
 
 def _save(application: Application, verb: Verb, by: Actor, changes: dict[str, list[Any]]) -> None:

@@ -162,6 +162,11 @@ class AccessToken(OfOnePerson, AbstractAccessToken):  # type: ignore[misc]  # no
     class Meta(AbstractAccessToken.Meta):  # type: ignore[misc]
         indexes = [models.Index(fields=["expires"], name="access_token_by_expiry")]
 
+    @property
+    def working_scopes(self) -> list[Scope]:
+        """What it is for, as far as the program may still ask for that."""
+        return known(set(self.scope.split()) & set(self.application.scopes))
+
 
 class RefreshToken(OfOnePerson, AbstractRefreshToken):  # type: ignore[misc]  # noqa: DJ008
     """What a program gets its next access token with, once; known by its SHA-256."""

@@ -26,7 +26,9 @@ def bearer(request: HttpRequest) -> Caller | None:
     """
     kind, _space, token = request.headers.get("Authorization", "").partition(" ")
     found = find(token.strip()) if kind.lower() == "bearer" else None
-    return found and Caller(found.user, found.application, frozenset(found.scope.split()))
+    if found is None:
+        return None
+    return Caller(found.user, found.application, frozenset(found.working_scopes))
 
 
 def find(token: str) -> AccessToken | None:

@@ -73,7 +73,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
         by = on_page(request, request.user)
         consents.allow(request.user, asked.application, scopes=asked.scopes, by=by)
         return _back(request, asked)
-    if not recent.is_recent(request, minutes=_how_recent(request, asked)):
+    if (minutes := _how_recent(request, asked)) is not None and not recent.is_recent(request, minutes=minutes):
         return redirect(f"{reverse('signin:confirm')}?{urlencode({'next': request.get_full_path()})}")
     if "consent" not in asked.prompt and consents.covers(request.user, asked.application, asked.scopes):
         return _back(request, asked)
@@ -121,12 +121,12 @@ def _fault(details: dict[str, Any]) -> str:
     return ""
 
 
-def _how_recent(request: HttpRequest, asked: Asked) -> float:
-    """Return at most how many minutes ago the person proved who he is, as far as the program minds."""
+def _how_recent(request: HttpRequest, asked: Asked) -> float | None:
+    """Return at most how many minutes ago the person must have proved who he is, None where the program minds not."""
     if "login" in asked.prompt:
         return 1
     seconds = request.GET.get("max_age", "")
-    return int(seconds) / 60 if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else float("inf")
+    return int(seconds) / 60 if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else None
 
 
 def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:

@@ -78,7 +78,7 @@ def introspect(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"active": False})
     told = {
         "active": True,
-        "scope": found.scope,
+        "scope": " ".join(found.working_scopes),
         "client_id": program.client_id,
         "username": found.user.username,
         "token_type": "Bearer",

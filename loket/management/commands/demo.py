@@ -20,6 +20,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from accounts import passwords
+from accounts.models import User
 from loket import database, example, keys
 
 _START_SECONDS, _STOP_SECONDS = 60, 8
@@ -134,16 +135,20 @@ def _how_to_sign_in(port: int) -> list[str]:
     """Make the example office on the first run; return the lines that say where and how to sign in."""
     password = keys.demo_password(settings.LOKET_DATA_DIR)
     administrator = example.ensure(password)
-    if not passwords.verify(password, administrator.password):
-        password = "(gewijzigd in de applicatie)"  # noqa: S105
+    service = example.ensure_webservice(administrator.provider, password)
     return [
         f"URL: http://localhost:{port}/",
         f"Kantoor: {administrator.provider.name}",
         f"Gebruikersnaam: {administrator.username}",
-        f"Wachtwoord: {password}",
+        f"Wachtwoord: {_still(password, administrator)}",
+        f"Webservice: {service.username} / {_still(password, service)}",
         f"Postvak: http://localhost:{port}/demo/postvak/",
         "Stoppen: Ctrl-C",
     ]
+
+
+def _still(password: str, user: User) -> str:
+    return password if passwords.verify(password, user.password) else "(gewijzigd in de applicatie)"
 
 
 @contextmanager

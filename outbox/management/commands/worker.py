@@ -8,12 +8,14 @@ from django.core.management.base import BaseCommand, CommandParser
 
 import invitations.actions
 import signin.actions
+import webservice.cleaning
 from outbox.worker import Job, Worker, send_due
 
 JOBS = (
     Job(signin.actions.expand_reset_requests, every=0.5),
     Job(invitations.actions.expire_due, every=60),
     Job(signin.actions.clean, every=3600),
+    Job(webservice.cleaning.clean, every=3600),
 )
 
 
