@@ -49,15 +49,20 @@ class Actor:
 
 def on_page(request: HttpRequest, user: User) -> Actor:
     """Return `user` acting in the browser; `request` tells from where."""
-    return _in_browser(request, user, Origin.PAGE)
+    return _from(request, user, Origin.PAGE)
 
 
 def helping(request: HttpRequest, user: User, reason: str) -> Actor:
     """Return `user` of support, who helps an office and says why."""
-    return replace(_in_browser(request, user, Origin.SUPPORT), reason=reason)
+    return replace(_from(request, user, Origin.SUPPORT), reason=reason)
 
 
-def _in_browser(request: HttpRequest, user: User, origin: Origin) -> Actor:
+def through_api(request: HttpRequest, user: User) -> Actor:
+    """Return `user` for whom a program calls the web service; `request` tells from where."""
+    return _from(request, user, Origin.API)
+
+
+def _from(request: HttpRequest, user: User, origin: Origin) -> Actor:
     from loket.middleware import client_address
 
     return Actor(

@@ -68,6 +68,15 @@ class Verb(models.TextChoices):
     RECOVERY_CODE_USED = "recovery_code_used", _("used a recovery code")
     SESSION_ENDED = "session_ended", _("ended a session")
     SESSIONS_ENDED = "sessions_ended", _("ended all sessions")
+    CLIENT_ADDED = "client_added", _("added the integration")
+    CLIENT_CHANGED = "client_changed", _("changed the integration")
+    CLIENT_SECRET_MADE = "client_secret_made", _("made a new secret for the integration")
+    CLIENT_SWITCHED_OFF = "client_switched_off", _("switched the integration off")
+    CLIENT_SWITCHED_ON = "client_switched_on", _("switched the integration on")
+    CLIENT_REMOVED = "client_removed", _("removed the integration")
+    CONSENT_GIVEN = "consent_given", _("allowed an integration")
+    CONSENT_ENDED = "consent_ended", _("ended an integration")
+    TICKET_MADE = "ticket_made", _("had an SSO ticket made")
 
 
 def verbs() -> list[tuple[str, Any]]:

@@ -1,5 +1,6 @@
 """Measure the list page beside a bare Django view that runs an equal query and renders an equal table, and the time in
-which the login page refuses somebody for each reason, and who may do what among 1,000,000 users.
+which the login page refuses somebody for each reason, who may do what among 1,000,000 users, and how many tokens a
+second the web service gives beside bare verifications of a password.
 
 Each size is measured in a process of its own, on the built-in PostgreSQL in a throw-away folder. Requests of the two
 views alternate, so that a busy machine slows both. No network and no web server are in between: both are called as
@@ -19,7 +20,8 @@ from typing import Any
 SIZES = (1_000, 100_000)
 MOST_TIMES_BARE = 2.0
 MOST_GROWTH = 1.25  # times, of the median; what the machine itself varies
-MOST_MAY, MOST_LIST = 5.0, 300.0  # milliseconds
+MOST_MAY, MOST_LIST, MOST_WHO_AM_I = 5.0, 300.0, 15.0  # milliseconds
+LEAST_TOKENS = 0.8  # of the rate of bare verifications
 MOST_APART = 1.10  # times, of the medians of two refused doors
 
 
@@ -57,6 +59,15 @@ def rights_verdicts(found: dict[str, float]) -> list[tuple[str, float, float]]:
     ]
 
 
+def webservice_verdicts(found: dict[str, float]) -> list[tuple[str, float, float]]:
+    """Return what was measured of the web service: what, how much, and the most it may be."""
+    print("  ".join(f"web service {what} {value:.2f} ms" for what, value in found.items()))
+    return [
+        ("GET /providers/{id}/users?pageSize=250 / bare JSON (p50)", found["list"] / found["bare"], MOST_TIMES_BARE),
+        ("GET /user (p99, ms)", found["user_p99"], MOST_WHO_AM_I),
+    ]
+
+
 def main() -> int:
     """Print the measurements and whether they are good enough; return 1 when they are not."""
     for name in ("DATABASE_URL", "LOKET_DEMO"):
@@ -66,6 +77,8 @@ def main() -> int:
         found = {size: measure(size, folder) for size in SIZES}
         doors = measure_alone("bench.doors", folder)
         rights = measure_alone("bench.rights", folder)
+        webservice = measure_alone("bench.webservice", folder)
+        tokens = measure_alone("bench.tokens", folder)
     finally:
         shutil.rmtree(Path(folder))
     print(f"{'users':>8}  {'view':<12} {'pages/s':>8} {'p50 ms':>8} {'p95 ms':>8} {'queries':>8} {'peak MiB':>9}")
@@ -84,7 +97,11 @@ def main() -> int:
     verdicts.append(
         ("slowest/quickest refused door (p50 of 200)", max(doors.values()) / min(doors.values()), MOST_APART)
     )
-    verdicts += rights_verdicts(rights)
+    verdicts += rights_verdicts(rights) + webservice_verdicts(webservice)
+    print("  ".join(f"{what} {rate:.1f}/s" for what, rate in tokens.items()))
+    verdicts.append(
+        ("bare verifications/tokens a second (1/0.8)", tokens["verifications"] / tokens["tokens"], 1 / LEAST_TOKENS)
+    )
     for what, ratio, most in verdicts:
         print(f"{'PASS' if ratio <= most else 'FAIL'}  {what}: {ratio:.2f}, at most {most:.2f}")
     return int(any(ratio > most for _what, ratio, most in verdicts))

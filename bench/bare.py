@@ -1,13 +1,14 @@
-"""The bare view: one query and one table, no middleware, no sign-in, no translation, nothing of the product around."""
+"""The bare views: one query, no middleware, no sign-in, no translation, nothing of the product around."""
 
 from django.db.models import F
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import path
 
 from accounts.models import User
 from accounts.status import with_status
 from loket.paging import PAGE
+from webservice.models import with_integrations
 
 
 def bare(request: HttpRequest, provider_id: str) -> HttpResponse:
@@ -15,6 +16,36 @@ def bare(request: HttpRequest, provider_id: str) -> HttpResponse:
     users = with_status(User.objects.filter(provider_id=provider_id)).annotate(sort_key=F("sort_name"))
     rows = list(users.order_by("sort_key", "pk")[: PAGE + 1])[:PAGE]
     return render(request, "bare.html", {"rows": rows})
+
+
+def dumped(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Dump the first 250 people with the query of the web service, and how many there are."""
+    users = with_integrations(with_status(User.objects.filter(provider_id=provider_id)))
+    users = users.select_related(None).select_related("external_tenant")
+    rows = [
+        {
+            "id": user.pk,
+            "userName": user.username,
+            "loginMethod": user.login_method,
+            "accessStatus": user.status,
+            "initials": user.initials,
+            "firstName": user.first_name,
+            "prefix": user.prefix,
+            "lastName": user.last_name,
+            "emailAddress": user.email,
+            "phoneNumber": user.phone_number,
+            "placeOfEmployment": user.place_of_employment,
+            "tenant": user.external_tenant and user.external_tenant.name,
+            "twoFactorAuthenticationRequired": user.two_factor_required,
+            "hasMultiFactorAuthentication": user.second_factor_at is not None,
+            "hasAccessToPayrollingTestData": user.has_access_to_test_years,
+            "hasIntegrations": user.has_integrations,
+            "dateTimeCreation": user.created_at,
+            "dateTimeLastLogin": user.last_login,
+        }
+        for user in users.order_by("sort_name", "pk")[:250]
+    ]
+    return JsonResponse({"totalSize": users.count(), "_embedded": rows})
 
 
 def own_addresses(get_response):
@@ -27,4 +58,8 @@ def own_addresses(get_response):
     return middleware
 
 
-urlpatterns = [path("bare/<uuid:provider_id>/", bare), path("gebruikers/<uuid:id>/", bare, name="person")]
+urlpatterns = [
+    path("bare/<uuid:provider_id>/", bare),
+    path("bare/<uuid:provider_id>/json/", dumped),
+    path("gebruikers/<uuid:id>/", bare, name="person"),
+]

@@ -37,6 +37,8 @@ OFFICE = "Administratiekantoor De Vries"
 OTHER_OFFICE = "Kantoor Smit"
 ADMINISTRATOR = Person("M.", "", "Vermeer", "Utrecht", first_name="Maria", seen=0)
 SUPPORT = "support"
+WEBSERVICE_USERNAME = "webservice-de-vries"
+WEBSERVICE_RIGHTS = (Right.VIEW_USERS, Right.VIEW_TEAMS, Right.VIEW_AUDIT, Right.MANAGE_USERS)
 _BY = operator("demo")
 _BROWSER = "example"
 
@@ -75,6 +77,19 @@ def _make_de_vries(password: str) -> None:
     example_teams.make(office, by=_BY)
     example_signals.make(office, by=_BY)
     invitations.actions.expire_due()
+
+
+def ensure_webservice(provider: Provider, password: str) -> User:
+    """Return the SSO/Webservice user with which the web service can be tried; he is made where he is not there."""
+    known = User.objects.filter(username_key=WEBSERVICE_USERNAME).first()
+    if known is not None:
+        return known
+    details = Details(initials="API", last_name="Webservice", email="webservice@devries.example")
+    user = accounts.kinds.create_webservice_user(
+        provider, details=details, username=WEBSERVICE_USERNAME, password=password, by=_BY
+    )
+    teams.actions.set_individual_rights(user, WEBSERVICE_RIGHTS, by=_BY)
+    return user
 
 
 def _password_of_nobody() -> str:

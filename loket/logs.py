@@ -38,6 +38,9 @@ LOGGING: dict[str, Any] = {
         "urllib3": {"handlers": [], "level": "CRITICAL", "propagate": False},
         # This one quotes answers of Microsoft, in which there may be tokens.
         "msal": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        # These quote codes and tokens.
+        "oauthlib": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        "oauth2_provider": {"handlers": [], "level": "CRITICAL", "propagate": False},
     },
 }
 

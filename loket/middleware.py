@@ -19,6 +19,7 @@ from loket.ids import uuid7
 
 log = structlog.get_logger("loket.access")
 _PART, _PARTS = 64 * 1024, 128  # bytes, and how many times: 8 MB
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -61,7 +62,7 @@ def request_context(get_response: GetResponse) -> GetResponse:
         match = request.resolver_match
         log.info(
             "request",
-            method=request.method if request.method in ("GET", "HEAD", "POST", "OPTIONS") else "other",
+            method=request.method if request.method in _METHODS else "other",
             route=(match.view_name or "unnamed") if match else "none",
             status=response.status_code,
             ms=round((time.perf_counter() - started) * 1000),

@@ -89,6 +89,8 @@ INSTALLED_APPS = [
     "notifications",
     "support",
     "django.contrib.admin.apps.SimpleAdminConfig",  # not every `admin.py` of a library: what support sees is chosen
+    "oauth2_provider",
+    "webservice",
     "anymail",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -139,6 +141,37 @@ OTP_WEBAUTHN_RP_NAME = "Loket"
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 OTP_WEBAUTHN_CREDENTIAL_MODEL = "signin.Passkey"
 SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E031"]  # an office may try Loket without TLS: browsers refuse passkeys there
+
+# The web service: OAuth2 and OpenID Connect as RFC 9700 wants them, and nothing of what came before it.
+OAUTH2_PROVIDER_APPLICATION_MODEL = "webservice.Application"
+OAUTH2_PROVIDER_GRANT_MODEL = "webservice.Grant"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "webservice.AccessToken"  # noqa: S105
+OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "webservice.RefreshToken"  # noqa: S105
+OAUTH2_PROVIDER_ID_TOKEN_MODEL = "webservice.IDToken"  # noqa: S105
+OAUTH2_PROVIDER = {
+    "SCOPES_BACKEND_CLASS": "webservice.scopes.Scopes",
+    "OIDC_ENABLED": True,
+    "OIDC_ISS_ENDPOINT": LOKET_URL,
+    "OIDC_RESPONSE_TYPES_SUPPORTED": ["code"],
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    "PKCE_REQUIRED": True,
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "ID_TOKEN_EXPIRE_SECONDS": 3600,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 30 * 24 * 3600,  # after the last use
+    "ROTATE_REFRESH_TOKEN": True,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_REQUIRED": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+    "COMPLIANT_BCP_RFC9700_REFRESH_TOKEN": True,
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_SCHEME": True,
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_MATCHING": True,
+}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["signin.backends.EffectiveUserBackend"]

@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("teams.urls")),
     path("", include("invitations.urls")),
     path("", include("notifications.urls")),
+    path("", include("webservice.urls")),
+    path("", include("webservice.api.urls")),
     path("", include("outbox.urls")),
     path("", include("support.urls")),
 ]

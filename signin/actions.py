@@ -39,8 +39,10 @@ class NotOpen(Exception):
     """The link was used, has expired, or its person may not sign in any more."""
 
 
-def prove(username: str, password: str, *, device: str, by: Actor) -> User | None:
-    """Return the website user whose username and password these are, or None with the refusal recorded.
+def prove(
+    username: str, password: str, *, device: str, by: Actor, kind: LoginMethod = LoginMethod.WEBSITE_SSO
+) -> User | None:
+    """Return the user of `kind` whose username and password these are, or None with the refusal recorded.
 
     `device` is what `devices.find` says; `by` is a stranger with his network address. Whatever is wrong, the same
     statements are run and exactly one password is verified (design section 4, rule 3). Raises Throttled.
@@ -54,19 +56,22 @@ def prove(username: str, password: str, *, device: str, by: Actor) -> User | Non
     user: User | None = User.objects.select_related("provider").filter(username_key=key if possible else "").first()
     bounded = password if len(password) <= passwords.MAXIMUM else ""
     matches = passwords.verify(bounded, user.password if user else None)
-    refusal = _refusal(user, matches)
+    refusal = _refusal(user, kind, matches)
     if user is None or refusal:
         record_refusal(user, refusal, by=by)
         return None
-    throttle.forgive(bucket, f"{key}:{device}")
+    if device:
+        throttle.forgive(bucket, f"{key}:{device}")
+    else:  # the network's try as well: a machine comes often, and from one address
+        throttle.settle((bucket, f"{key}:{device}"), (_NETWORK, throttle.network(by.address)))
     return user
 
 
-def _refusal(user: User | None, matches: bool) -> str:
+def _refusal(user: User | None, kind: LoginMethod, matches: bool) -> str:
     """Return why `user` does not come in, in one word for the audit trail, or ""."""
     if user is None:
         return "unknown"
-    if not user.is_website_user:
+    if user.login_method != kind:
         return "other_kind"
     if user.blocked_at is not None:
         return "blocked"

@@ -143,6 +143,7 @@ class OpenSession(models.Model):
         RECOVERY_CODE = "recovery_code", _("Password and recovery code")
         PASSKEY = "passkey", _("Passkey")
         MICROSOFT = "microsoft", _("Microsoft")
+        SSO = "sso", _("SSO from a portal")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")

@@ -13,6 +13,7 @@ from django.urls import reverse
 from teams.access import OfficeRequest
 
 MINUTES, FACTOR_MINUTES = 15, 5
+BY_SSO = "by_sso"
 _KEY, _WITH_FACTOR = "confirmed_at", "confirmed_with_factor"
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
@@ -27,10 +28,27 @@ def note(request: HttpRequest, *, with_factor: bool = False) -> None:
     request.session[_WITH_FACTOR] = with_factor
 
 
-def is_recent(request: HttpRequest, *, minutes: int = MINUTES) -> bool:
+def is_recent(request: HttpRequest, *, minutes: float = MINUTES) -> bool:
     """Return whether the person of this session proved within the last `minutes` who he is."""
+    if is_by_sso(request):
+        return False
     confirmed_at = request.session.get(_KEY)
     return type(confirmed_at) is int and 0 <= time.time() - confirmed_at < minutes * 60
+
+
+def is_by_sso(request: HttpRequest) -> bool:
+    """Return whether a portal opened this session, so that nobody proved here who he is."""
+    return BY_SSO in request.session
+
+
+def not_by_sso(view: View) -> View:
+    """Keep whoever came in from a portal away from what he signs in with; goes inside the access mark."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return _not_here(request) if is_by_sso(request) else view(request, *args, **kwargs)
+
+    return cast(View, wrapper)
 
 
 def recently_confirmed(view: View) -> View:
@@ -64,5 +82,11 @@ def recently_confirmed_with_factor(view: View) -> View:
     return cast(View, wrapper)
 
 
+def _not_here(request: HttpRequest) -> HttpResponse:
+    return render(request, "signin/not_by_sso.html", status=403)
+
+
 def _confirm_first(request: HttpRequest) -> HttpResponse:
+    if is_by_sso(request):
+        return _not_here(request)
     return HttpResponseRedirect(f"{reverse('signin:confirm')}?{urlencode({'next': request.get_full_path()})}")

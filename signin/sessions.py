@@ -24,6 +24,7 @@ from teams import rights
 from teams.rights import Help
 
 COARSE = timedelta(minutes=5)  # between two notes of the last use
+SSO_SECONDS = 3600  # how long a session lasts that a portal opened
 
 
 @transaction.atomic
@@ -40,6 +41,20 @@ def start(request: HttpRequest, user: User, *, factor: Factor | None = None) -> 
     record(Verb.SIGNED_IN, user, by=on_page(request, user), provider_id=user.provider_id)
 
 
+@transaction.atomic
+def start_by_sso(request: HttpRequest, user: User) -> None:
+    """Open a session for `user`, whom a portal vouches for: a short one, from which no credential is changed.
+
+    A second factor that he has is still to be shown; that makes it no other session.
+    """
+    request.session.flush()
+    auth.login(request, user)
+    request.session[recent.BY_SSO] = True
+    request.session.set_expiry(SSO_SECONDS)
+    _write_down(request, user, None)
+    record(Verb.SIGNED_IN, user, by=on_page(request, user), provider_id=user.provider_id, reason="sso")
+
+
 def _write_down(request: HttpRequest, user: User, factor: Factor | None) -> None:
     if request.session.session_key is None:
         request.session.save()
@@ -51,7 +66,7 @@ def _write_down(request: HttpRequest, user: User, factor: Factor | None) -> None
         user=user,
         session_id=key,
         session_version=user.session_version,
-        how=_how(user, factor),
+        how=OpenSession.How.SSO if recent.is_by_sso(request) else _how(user, factor),
         address=client_address(request) or None,
         browser=browser,
         system=system,

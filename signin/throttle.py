@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 
 from django.db import connection
 from django.utils import timezone
@@ -24,6 +25,10 @@ INSERT INTO signin_throttle AS kept (key, full_at) VALUES (%(key)s, %(now)s + ma
 ON CONFLICT (key) DO UPDATE SET full_at = greatest(kept.full_at, %(now)s) + make_interval(secs => %(every)s)
 WHERE greatest(kept.full_at, %(now)s) + make_interval(secs => %(every)s) <= %(latest)s
 RETURNING full_at
+"""
+_SETTLE = """
+WITH forgiven AS (DELETE FROM signin_throttle WHERE key = %(key)s)
+UPDATE signin_throttle SET full_at = full_at - make_interval(secs => %(every)s) WHERE key = %(other)s
 """
 
 
@@ -52,7 +57,14 @@ class Throttled(Exception):
         ) % {"minutes": minutes}
 
 
-def charge(limit: Limit, key: str) -> None:
+class Left(NamedTuple):
+    """How many tries are left after one was spent, and when all of them are back."""
+
+    tries: int
+    full_in: timedelta
+
+
+def charge(limit: Limit, key: str) -> Left:
     """Spend one try of `key` under `limit`. Raises Throttled, and spends nothing, when none is left."""
     now = timezone.now()
     hashed = _hashed(limit, key)
@@ -61,8 +73,8 @@ def charge(limit: Limit, key: str) -> None:
     values = {"key": hashed, "now": now, "every": limit.every.total_seconds(), "latest": latest}
     with connection.cursor() as cursor:
         cursor.execute(_CHARGE, values)
-        if cursor.fetchone() is not None:
-            return
+        if (spent := cursor.fetchone()) is not None:
+            return Left((latest - spent[0]) // limit.every, spent[0] - now)
     full_at = Throttle.objects.filter(key=hashed).values_list("full_at", flat=True).first() or now
     raise Throttled(max(full_at + limit.every - latest, timedelta(0)))
 
@@ -70,6 +82,15 @@ def charge(limit: Limit, key: str) -> None:
 def forgive(limit: Limit, key: str) -> None:
     """Give every try of `key` under `limit` back."""
     Throttle.objects.filter(key=_hashed(limit, key)).delete()
+
+
+def settle(forgiven: tuple[Limit, str], given_back: tuple[Limit, str]) -> None:
+    """Give every try of the first limit and key back, and of the second the one that was spent on a success."""
+    (limit, key), (other, other_key) = forgiven, given_back
+    values: dict[str, str | float]
+    values = {"key": _hashed(limit, key), "other": _hashed(other, other_key), "every": other.every.total_seconds()}
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, values)
 
 
 def network(address: str) -> str:

@@ -7,7 +7,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from audit.actors import Actor, Origin
 from loket.middleware import client_address
 
-_LONGEST = 1000
+_LONGEST = 2000  # what a program asks for takes a long address
 
 
 def wanted_page(request: HttpRequest) -> str:
@@ -19,7 +19,7 @@ def wanted_page(request: HttpRequest) -> str:
     return wanted if ours and wanted.startswith("/") and len(wanted) <= _LONGEST else reverse("home")
 
 
-def stranger(request: HttpRequest) -> Actor:
+def stranger(request: HttpRequest, origin: Origin = Origin.PAGE) -> Actor:
     """Return somebody who has not yet proved who he is."""
     correlation_id = getattr(request, "correlation_id", "")
-    return Actor(origin=Origin.PAGE, name="", address=client_address(request), correlation_id=correlation_id)
+    return Actor(origin=origin, name="", address=client_address(request), correlation_id=correlation_id)

@@ -1,4 +1,8 @@
-"""Who may open a page: every view says so with one of five marks, and a view without one does not open."""
+"""Who may open a page: every view says so with a mark, and a view without one does not open.
+
+The marks of a page are `public`, `signed_in`, `own_account`, `for_support` and `requires`; `token` is that of the web
+service.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -28,6 +32,12 @@ class OfficeRequest(HttpRequest):
 def public(view: View) -> View:
     """Mark a page that anybody may open."""
     view.rule = "public"  # type: ignore[attr-defined]
+    return view
+
+
+def token(view: View) -> View:
+    """Mark an address of the web service, which asks for a token itself and knows no session (webservice.api.door)."""
+    view.rule = "token"  # type: ignore[attr-defined]
     return view
 
 
@@ -79,7 +89,7 @@ class AccessMiddleware:
         rule = getattr(view, "rule", None)
         if rule is None:
             raise ImproperlyConfigured(f"{view.__module__}.{view.__name__} does not say who may open it")
-        if rule == "public":
+        if rule in ("public", "token"):
             return None
         user = request.user
         if not isinstance(user, User):

@@ -42,6 +42,7 @@ def _of_office() -> list[_Entry]:
         (_("Provider data"), _("Azure AD tenants"), reverse("accounts:tenants"), Right.MANAGE_PROVIDER),
         (_("Provider data"), _("Sets"), reverse("teams:sets"), Right.MANAGE_SETS),
         (_("Provider data"), _("Signal AK"), reverse("notifications:office"), Right.MANAGE_SIGNALS),
+        (_("Provider data"), _("Integrations"), reverse("webservice:clients"), Right.MANAGE_INTEGRATIONS),
         (_("Provider data"), _("E-mail texts"), reverse("invitations:text"), Right.MANAGE_PROVIDER),
         (_("Accountability"), _("Authorization matrix"), reverse("teams:matrix"), Right.VIEW_USERS),
         (_("Accountability"), _("Deviations"), reverse("teams:deviations"), Right.VIEW_USERS),

@@ -4,6 +4,7 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import django
 import psycopg
@@ -140,6 +141,9 @@ def the_office(camera: Camera) -> None:
         "signal-sets": "/kantoor/sets/signalen/",
         "signal-set-new": "/kantoor/sets/signalen/nieuw/",
         "logout": "/uitloggen/",
+        "integrations": "/kantoor/koppelingen/",
+        "integration-new": "/kantoor/koppelingen/nieuw/",
+        "own-integrations": "/profiel/koppelingen/",
         "404": "/bestaat-niet/",
         "mailbox": "/demo/postvak/",
     }
@@ -158,6 +162,37 @@ def the_office(camera: Camera) -> None:
     camera.go("/kantoor/")
     camera.send(name="", invitation_days="90")
     camera.shoot("office-errors")
+    programs(camera)
+
+
+def programs(camera: Camera) -> None:
+    camera.go("/kantoor/koppelingen/nieuw/")
+    camera.send(name="", redirect_uris="http://portaal.example/")
+    camera.shoot("integration-errors")
+    camera.go("/kantoor/koppelingen/nieuw/")
+    camera.send(name="Loonportaal", redirect_uris="https://portaal.example/terug")
+    camera.shoot("integration")
+    client_id, page = camera.page.locator("main dl code").first.inner_text(), camera.page.url
+    camera.go(f"{page.removeprefix(camera.demo.url)}geheim/")
+    camera.shoot("integration-secret")
+    camera.send()
+    camera.shoot("integration-secret-shown")
+    camera.go(f"{page.removeprefix(camera.demo.url)}verwijderen/")
+    camera.shoot("integration-remove")
+    camera.go("/kantoor/koppelingen/")
+    camera.shoot("integrations-some")
+    wanted = {
+        "client_id": client_id, "response_type": "code", "redirect_uri": "https://portaal.example/terug",
+        "scope": "openid profile", "code_challenge": "x" * 43, "code_challenge_method": "S256",
+    }  # fmt: skip
+    camera.go(f"/oauth/authorize/?{urlencode(wanted)}")
+    camera.shoot("authorize")
+    camera.go("/oauth/authorize/?client_id=x")
+    camera.shoot("authorize-refused")
+    camera.go("/oauth/logout/")
+    camera.shoot("logout-for-program")
+    camera.go("/sso/" + "q" * 43 + "/")
+    camera.shoot("sso-dead")
 
 
 def telling(camera: Camera) -> None:
@@ -266,6 +301,9 @@ def accepting(camera: Camera, guest: Camera) -> None:
     guest.page.context.clear_cookies(name="csrftoken")
     guest.send()
     guest.shoot("403-csrf")
+    guest.go("/v2/")
+    guest.page.locator("#PutUserByUserId summary").click()
+    guest.shoot("webservice-reference")
     guest.go(link)
     guest.page.context.clear_cookies(name="sessionid")
     guest.go(link)

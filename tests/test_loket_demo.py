@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Count
+from django.test import Client
 
 from accounts.models import LoginMethod, Provider, User
 from accounts.status import Status, TwoFactor, with_status, with_two_factor
@@ -58,6 +59,19 @@ def test_the_example_is_made_once() -> None:
     assert example.ensure("another") == first
     assert (User.objects.count(), Provider.objects.count()) == (count, 2)
     assert not Provider.objects.filter(two_factor_managers=True).exists()  # else nobody gets into the demo in a minute
+
+
+@pytest.mark.django_db
+def test_the_example_has_a_program_that_tries_the_web_service() -> None:
+    office = example.ensure("Gesi-Kite-Koga-4471").provider
+    service = example.ensure_webservice(office, "Gesi-Kite-Koga-4471")
+    assert example.ensure_webservice(office, "another") == service
+    assert re.fullmatch(r"[a-z-]+", service.username)
+    assert rights.effective_rights(service) == {
+        Right.VIEW_USERS, Right.VIEW_TEAMS, Right.VIEW_AUDIT, Right.MANAGE_USERS,
+    }  # fmt: skip
+    said = {"client_id": service.username, "client_secret": "Gesi-Kite-Koga-4471", "grant_type": "client_credentials"}
+    assert Client().post("/oauth/token/", said).json()["access_token"]
 
 
 @pytest.mark.django_db
@@ -106,6 +120,8 @@ def test_it_says_how_to_sign_in_and_stops_everything(folder: Path, ending: signa
     with demo(folder, port) as running:
         first = running.lines()
         assert list(first) == ["URL", "Kantoor", "Gebruikersnaam", "Wachtwoord"]
+        service = running.process.stdout.readline()
+        assert service == f"Webservice: webservice-de-vries / {first['Wachtwoord']}\n"
         assert first["URL"] == f"http://localhost:{port}/"
         assert re.fullmatch(r"\w{4}-\w{4}-\w{4}-\d{4}", first["Wachtwoord"])
         assert status_of(port, "/inloggen/") == 200

@@ -14,6 +14,7 @@ from accounts.forms.people import OwnEmailForm, ProfileForm
 from accounts.views import mails
 from audit.actors import on_page
 from loket.middleware import client_address
+from signin.recent import not_by_sso
 from signin.throttle import Throttled
 from teams.access import OfficeRequest, own_account, public, signed_in
 from teams.catalogue import ordered
@@ -43,6 +44,7 @@ def profile(request: OfficeRequest) -> HttpResponse:
 @signed_in
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@not_by_sso
 def own_email(request: OfficeRequest) -> HttpResponse:
     """Give another address for one's own account; for those who have a password to prove who they are."""
     if not request.user.is_website_user:

@@ -93,6 +93,7 @@ def user(request: OfficeRequest, id: UUID) -> HttpResponse:
         "password_is_old": person.is_webservice_user and passwords.is_old(person.password_changed_at),
         "holds_nothing": rights.holds_nothing(person),
         "two_factor_rules": rights.two_factor_rules(person),
+        "has_integrations": person.consents.exists(),
         "may_edit": manages,
         "may_act": manages and authority,
         "is_self": person.pk == request.user.pk,

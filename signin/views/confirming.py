@@ -17,6 +17,7 @@ from signin.factors.forms import CodeForm
 from signin.factors.passkeys import script_settings
 from signin.forms import KnownPasswordForm
 from signin.middleware import opens_while_enrolling
+from signin.recent import not_by_sso
 from signin.throttle import Throttled
 from signin.visitors import wanted_page
 from teams.access import OfficeRequest, own_account
@@ -28,6 +29,7 @@ _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
 @opens_while_enrolling
 @_show_and_send
 @never_cache
+@not_by_sso
 def confirm(request: OfficeRequest) -> HttpResponse:
     """Ask a website user for the current password; send who has a second factor, and an Azure user, to that."""
     target = wanted_page(request)

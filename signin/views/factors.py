@@ -24,7 +24,7 @@ from signin.factors.actions import Device, LastFactor, TooManyDevices
 from signin.factors.forms import AppForm, NameForm
 from signin.factors.passing import Factor
 from signin.middleware import opens_while_enrolling
-from signin.recent import recently_confirmed
+from signin.recent import not_by_sso, recently_confirmed
 from signin.visitors import wanted_page
 from teams import rights
 from teams.access import OfficeRequest, own_account
@@ -34,7 +34,7 @@ _NEW = 3600  # seconds after accepting during which enrolling is shown as a step
 
 
 def of_website_user(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Answer 404 to the kinds that have no second factor here."""
+    """Answer 404 to the kinds that have no second factor here, and keep away who came in from a portal."""
 
     @wraps(view)
     def wrapper(request: OfficeRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -42,7 +42,7 @@ def of_website_user(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
             raise Http404
         return view(request, *args, **kwargs)
 
-    return wrapper
+    return not_by_sso(wrapper)
 
 
 def context(request: OfficeRequest, **more: object) -> dict[str, object]:

@@ -24,6 +24,7 @@ from signin.factors.passkeys import script_settings
 from signin.forms import ChangePasswordForm, ForgottenForm, LoginForm, ResetForm
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from signin.models import PasswordReset
+from signin.recent import not_by_sso
 from signin.throttle import Throttled
 from signin.visitors import stranger, wanted_page
 from teams.access import OfficeRequest, own_account, public
@@ -177,6 +178,7 @@ def _back_to_login(request: HttpRequest, user: User) -> HttpResponse:
 @own_account
 @_show_and_send
 @never_cache
+@not_by_sso
 def password(request: OfficeRequest) -> HttpResponse:
     """Let a website user change the password."""
     if not request.user.is_website_user:

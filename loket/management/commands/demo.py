@@ -135,19 +135,23 @@ def _how_to_sign_in(port: int) -> list[str]:
     """Make the example office on the first run; return the lines that say where and how to sign in."""
     password = keys.demo_password(settings.LOKET_DATA_DIR)
     administrator = example.ensure(password)
+    service = example.ensure_webservice(administrator.provider, password)
     support = User.objects.filter(username_key=example.SUPPORT, is_support=True).first()
     same = support is not None and passwords.verify(password, support.password)
-    if not passwords.verify(password, administrator.password):
-        password = "(gewijzigd in de applicatie)"  # noqa: S105
     return [
         f"URL: http://localhost:{port}/",
         f"Kantoor: {administrator.provider.name}",
         f"Gebruikersnaam: {administrator.username}",
-        f"Wachtwoord: {password}",
+        f"Wachtwoord: {_still(password, administrator)}",
+        f"Webservice: {service.username} / {_still(password, service)}",
         f"Postvak: http://localhost:{port}/demo/postvak/",
         *([f"Support: http://localhost:{port}/admin/ als {example.SUPPORT}, met hetzelfde wachtwoord"] if same else []),
         "Stoppen: Ctrl-C",
     ]
+
+
+def _still(password: str, user: User) -> str:
+    return password if passwords.verify(password, user.password) else "(gewijzigd in de applicatie)"
 
 
 @contextmanager

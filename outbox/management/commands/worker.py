@@ -10,6 +10,7 @@ import invitations.actions
 import notifications.delivery
 import signin.actions
 import signin.factors.reminders
+import webservice.cleaning
 from outbox.worker import Job, Worker, send_due
 
 JOBS = (
@@ -18,6 +19,7 @@ JOBS = (
     Job(notifications.delivery.run_day, every=1),
     Job(signin.factors.reminders.send_due, every=3600),
     Job(signin.actions.clean, every=3600),
+    Job(webservice.cleaning.clean, every=3600),
 )
 
 

@@ -1,0 +1,245 @@
+"""The programs of the office."""
+
+import re
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.exceptions import PermissionDenied
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from audit.models import Event, Verb
+from teams.models import IndividualRight
+from teams.rights import Right
+from tests.kinds import confirmed
+from tests.people import actor
+from tests.test_webservice_code import BACK, SECRET, make_program
+from tests.webservice import bearing, token_of
+from webservice import clients, consents
+from webservice.models import AccessToken, Application, Consent
+
+pytestmark = pytest.mark.django_db
+LIST = "/kantoor/koppelingen/"
+GOOD = {
+    "name": "Portaal",
+    "redirect_uris": BACK,
+    "post_logout_redirect_uris": "",
+    "scopes": ["openid", "sso"],
+    "version": 0,
+}
+
+
+@pytest.fixture
+def program(alice: User) -> Application:
+    return make_program(alice)
+
+
+def events(verb: Verb) -> list[Event]:
+    return list(Event.objects.filter(verb=verb))
+
+
+def test_it_registers_a_program(alices: Client, alice: User) -> None:
+    response = alices.post(f"{LIST}nieuw/", GOOD)
+    made = Application.objects.get()
+    assert response["Location"] == f"{LIST}{made.pk}/"
+    assert (made.provider, made.scopes, made.redirect_uris) == (alice.provider, ["openid", "sso"], BACK)
+    assert made.client_secret == ""
+    assert not made.has_secret("")
+    (event,) = events(Verb.CLIENT_ADDED)
+    assert (event.actor_id, event.target_id, event.changes["redirect_uris"]) == (alice.pk, made.pk, [None, BACK])
+    page = alices.get(response["Location"])
+    assert str(made.client_id) in page.text
+    assert "Nog geen geheim" in page.text
+
+
+def test_a_double_click_registers_one(alices: Client) -> None:
+    assert {alices.post(f"{LIST}nieuw/", GOOD).status_code for _click in range(2)} == {302}
+    assert Application.objects.count() == len(events(Verb.CLIENT_ADDED)) == 1
+    other = alices.post(f"{LIST}nieuw/", GOOD | {"scopes": ["openid"]})
+    assert "Er is al een koppeling met deze naam." in other.text
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"name": ""}, {"name": "x" * 51}, {"name": "\u202egnp"}, {"redirect_uris": ""}, {"redirect_uris": "http://x.example/"},
+        {"redirect_uris": f"{BACK}\nhttps://*.example/"}, {"post_logout_redirect_uris": "javascript:1"}, {"scopes": []},
+        {"scopes": ["alles"]}, {"redirect_uris": "\n".join(f"https://x.example/{number}" for number in range(11))},
+    ],
+)  # fmt: skip
+def test_it_says_what_is_wrong(alices: Client, bad: dict[str, Any]) -> None:
+    page = alices.post(f"{LIST}nieuw/", GOOD | bad)
+    assert page.status_code == 200
+    assert set(page.context["form"].errors) == set(bad)
+    assert not Application.objects.exists()
+
+
+def new_secret(client: Client, program: Application, **change: Any) -> Any:
+    url = f"{LIST}{program.pk}/geheim/"
+    form = client.get(url).context["form"]
+    return client.post(url, {name: form[name].value() for name in form.fields} | change)
+
+
+def shown(response: Any) -> str:
+    return re.search(r"<code>([\w-]{43})</code>", response.text)[1]  # type: ignore[index]
+
+
+def test_a_secret_is_shown_once_and_two_work_for_a_while(alice: User, program: Application) -> None:
+    client = confirmed(alice)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        response = new_secret(client, program, hours="24")
+        secret = shown(response)
+        assert "no-store" in response["Cache-Control"]
+        program.refresh_from_db()
+        assert program.has_secret(secret)
+        assert program.has_secret(SECRET)
+        assert secret not in str(Application.objects.values().get()) + str(list(Event.objects.values()))
+        assert secret not in client.get(f"{LIST}{program.pk}/").text
+        clock.shift(timedelta(hours=24))
+        assert program.has_secret(secret)
+        assert not program.has_secret(SECRET)
+
+
+def test_the_old_secret_can_end_at_once(alice: User, program: Application) -> None:
+    new_secret(confirmed(alice), program, hours="0")
+    program.refresh_from_db()
+    assert not program.has_secret(SECRET)
+
+
+def test_a_double_click_makes_one_secret(alice: User, program: Application) -> None:
+    client, url = confirmed(alice), f"{LIST}{program.pk}/geheim/"
+    form = client.get(url).context["form"]
+    data = {name: form[name].value() for name in form.fields}
+    first, second = (shown(client.post(url, data)) for _click in range(2))
+    assert first == second
+    program.refresh_from_db()
+    assert program.has_secret(SECRET)
+    assert len(events(Verb.CLIENT_SECRET_MADE)) == 2  # the first was made by the fixture
+
+
+def test_a_second_tab_makes_no_secret_after_the_first(alice: User, program: Application) -> None:
+    client, url = confirmed(alice), f"{LIST}{program.pk}/geheim/"
+    one, other = ({name: form[name].value() for name in form.fields} for form in _forms(client, url))
+    shown(client.post(url, one))
+    assert "Iemand anders heeft deze koppeling" in client.post(url, other).text
+    assert "Open deze pagina opnieuw" in client.post(url, other | {"sealed": "00"}).text
+
+
+def _forms(client: Client, url: str) -> list[Any]:
+    return [client.get(url).context["form"] for _tab in range(2)]
+
+
+def test_a_secret_asks_to_confirm_first(alices: Client, program: Application) -> None:
+    assert alices.get(f"{LIST}{program.pk}/geheim/")["Location"].startswith("/bevestigen/")
+
+
+def test_it_changes_and_notices_that_somebody_else_did(alices: Client, program: Application) -> None:
+    url = f"{LIST}{program.pk}/"
+    data = GOOD | {
+        "name": "Ander portaal",
+        "version": program.version,
+        "post_logout_redirect_uris": "https://x.example/",
+    }
+    assert alices.post(url, data)["Location"] == url
+    stale = alices.post(url, data | {"name": "Weer anders"})
+    assert "Iemand anders heeft deze koppeling" in stale.text
+    program.refresh_from_db()
+    assert (program.name, program.scopes) == ("Ander portaal", ["openid", "sso"])
+    (event,) = events(Verb.CLIENT_CHANGED)
+    assert event.changes["name"] == ["Portaal", "Ander portaal"]
+    make_program(alices.get("/").wsgi_request.user, name="Tweede")
+    page = alices.post(url, data | {"name": "Tweede", "version": program.version})
+    assert set(page.context["form"].errors) == {"name"}
+
+
+def test_a_scope_that_goes_is_gone_from_tokens_that_are_out(alice: User, bob: User, program: Application) -> None:
+    headers = bearing(token_of(bob, "openid", "email", application=program))
+    assert "email" in Client().get("/oauth/userinfo/", headers=headers).json()
+    details = {"name": "Portaal", "redirect_uris": [BACK], "post_logout_redirect_uris": [], "scopes": ["openid"]}
+    clients.change(program, details=details, version=program.version, by=actor(alice))
+    assert set(Client().get("/oauth/userinfo/", headers=headers).json()) == {"sub"}
+
+
+def test_switched_off_nothing_works_and_on_again_it_does(alices: Client, bob: User, program: Application) -> None:
+    headers = bearing(token_of(bob, "openid", application=program))
+    for path, status in (("uitzetten", 401), ("uitzetten", 401), ("aanzetten", 200)):
+        assert alices.post(f"{LIST}{program.pk}/{path}/").status_code == 302
+        assert Client().get("/oauth/userinfo/", headers=headers).status_code == status
+    assert (len(events(Verb.CLIENT_SWITCHED_OFF)), len(events(Verb.CLIENT_SWITCHED_ON))) == (1, 1)
+
+
+def test_removed_it_is_gone_with_what_people_allowed(alices: Client, bob: User, program: Application) -> None:
+    consents.allow(bob, program, scopes=["openid"], by=actor(bob))
+    headers = bearing(token_of(bob, "openid", application=program))
+    url = f"{LIST}{program.pk}/verwijderen/"
+    assert "1 collega heeft het toegestaan" in alices.get(url).text
+    assert alices.post(url)["Location"] == LIST
+    assert Client().get("/oauth/userinfo/", headers=headers).status_code == 401
+    assert not Application.objects.filter(pk=program.pk).exists()
+    assert not Consent.objects.exists()
+    assert not AccessToken.objects.exists()
+    assert alices.post(url).status_code == 404
+    (event,) = events(Verb.CLIENT_REMOVED)
+    assert event.target_name == "Portaal"
+
+
+PAGES = ["", "nieuw/", "{pk}/", "{pk}/geheim/", "{pk}/verwijderen/"]
+POSTS = ["{pk}/aanzetten/", "{pk}/uitzetten/"]
+
+
+def test_strangers_find_nothing_and_colleagues_may_not(charlies: Client, bobs: Client, program: Application) -> None:
+    for page in [*PAGES, *POSTS]:
+        path = LIST + page.format(pk=program.pk)
+        ask = "post" if page in POSTS else "get"
+        assert getattr(bobs, ask)(path).status_code == 403, path
+        if "{pk}" in page:
+            assert getattr(charlies, ask)(path).status_code in (302, 404), path
+            assert charlies.post(path).status_code in (302, 404)
+    assert "Portaal" not in charlies.get(LIST).text
+    before = Application.objects.values().get()
+    assert Application.objects.values().get() == before
+
+
+def test_a_stranger_who_confirmed_finds_nothing_either(charlie: User, program: Application) -> None:
+    assert confirmed(charlie).get(f"{LIST}{program.pk}/geheim/").status_code == 404
+
+
+def test_the_right_is_enough_and_asked_for_by_the_actions(bob: User, program: Application) -> None:
+    with pytest.raises(PermissionDenied):
+        clients.switch(program, on=False, by=actor(bob))
+    with pytest.raises(PermissionDenied):
+        clients.remove(program, by=actor(bob))
+    IndividualRight.objects.create(provider=bob.provider, user=bob, right=Right.MANAGE_INTEGRATIONS)
+    clients.switch(program, on=False, by=actor(User.objects.get(pk=bob.pk)))
+
+
+def test_it_lists_by_name_a_page_at_a_time(alices: Client, alice: User) -> None:
+    rows = [Application(provider=alice.provider, name=f"P{number:03}", scopes=[]) for number in range(60)]
+    Application.objects.bulk_create(rows)
+    first = alices.get(LIST)
+    assert (first.text.count('scope="row"'), "P000" in first.text, "P050" in first.text) == (50, True, False)
+    assert "P059" in alices.get(LIST + first.context["next_url"]).text
+
+
+def test_a_partner_is_made_by_the_operator_and_by_nobody_else(alice: User, alices: Client) -> None:
+    out = StringIO()
+    call_command("add_partner", "Loonportaal", BACK, "--scope", "openid", stdout=out)
+    secret = out.getvalue().split()[-1]
+    partner = Application.objects.get(provider=None, name="Loonportaal")
+    assert partner.has_secret(secret)
+    assert f"Client ID: {partner.client_id}" in out.getvalue()
+    assert "Loonportaal" not in alices.get(LIST).text
+    assert alices.get(f"{LIST}{partner.pk}/").status_code == 404
+    for act in (
+        lambda: clients.switch(partner, on=False, by=actor(alice)),
+        lambda: clients.remove(partner, by=actor(alice)),
+    ):
+        with pytest.raises(PermissionDenied):
+            act()
+    with pytest.raises(CommandError, match="https://"):
+        call_command("add_partner", "Ander", "http://portaal.example/")

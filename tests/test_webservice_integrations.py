@@ -1,0 +1,100 @@
+"""What programs may do for somebody: one's own, and those of a colleague."""
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.test import Client
+
+from accounts.models import User
+from audit.models import Event, Verb
+from teams.rights import Right
+from tests.people import actor, make_user
+from tests.test_webservice_code import make_program
+from tests.webservice import bearing, token_of
+from webservice import consents
+from webservice.models import AccessToken, Application, Consent, with_integrations
+
+pytestmark = pytest.mark.django_db
+OWN = "/profiel/koppelingen/"
+
+
+@pytest.fixture
+def program(alice: User) -> Application:
+    return make_program(alice)
+
+
+@pytest.fixture
+def consent(bob: User, program: Application) -> Consent:
+    return consents.allow(bob, program, scopes=["openid", "users:read"], by=actor(bob))
+
+
+def test_one_sees_and_cuts_ones_own(bobs: Client, bob: User, program: Application, consent: Consent) -> None:
+    headers = bearing(token_of(bob, "openid", application=program))
+    page = bobs.get(OWN)
+    assert "Portaal" in page.text
+    assert "Weten dat jij het bent" in page.text
+    assert bobs.post(f"{OWN}{consent.pk}/beeindigen/")["Location"] == OWN
+    assert Client().get("/oauth/userinfo/", headers=headers).status_code == 401
+    assert not Consent.objects.exists()
+    assert not AccessToken.objects.exists()
+    bobs.post(f"{OWN}{consent.pk}/beeindigen/")
+    event = Event.objects.get(verb=Verb.CONSENT_ENDED)
+    assert (event.actor_id, event.target_id, event.changes) == (bob.pk, bob.pk, {"integration": ["Portaal", None]})
+    assert "Die koppeling was al beëindigd." in bobs.get(OWN).text
+
+
+def test_an_administrator_sees_and_cuts_those_of_a_colleague(
+    alices: Client, alice: User, bob: User, consent: Consent
+) -> None:
+    url = f"/gebruikers/{bob.pk}/koppelingen/"
+    assert "Portaal" in alices.get(url).text
+    assert url in alices.get(f"/gebruikers/{bob.pk}/").text
+    assert alices.post(f"{url}{consent.pk}/beeindigen/")["Location"] == url
+    assert not Consent.objects.exists()
+    assert Event.objects.get(verb=Verb.CONSENT_ENDED).actor_id == alice.pk
+    assert url not in alices.get(f"/gebruikers/{bob.pk}/").text
+
+
+def test_strangers_find_nothing(charlies: Client, bob: User, alice: User, consent: Consent) -> None:
+    assert charlies.get(f"/gebruikers/{bob.pk}/koppelingen/").status_code == 404
+    assert charlies.post(f"/gebruikers/{bob.pk}/koppelingen/{consent.pk}/beeindigen/").status_code == 404
+    charlies.post(f"{OWN}{consent.pk}/beeindigen/")
+    assert Consent.objects.exists()
+
+
+def test_a_colleague_without_the_right_may_not(bobs: Client, alice: User, program: Application) -> None:
+    theirs = consents.allow(alice, program, scopes=["openid"], by=actor(alice))
+    assert bobs.get(f"/gebruikers/{alice.pk}/koppelingen/").status_code == 403
+    assert bobs.post(f"/gebruikers/{alice.pk}/koppelingen/{theirs.pk}/beeindigen/").status_code == 403
+    bobs.post(f"{OWN}{theirs.pk}/beeindigen/")
+    assert Consent.objects.exists()
+
+
+def test_nor_one_with_fewer_rights(alice: User, program: Application) -> None:
+    helper = make_user(alice.provider, Right.MANAGE_USERS, username="hulp")
+    theirs = consents.allow(alice, program, scopes=["openid"], by=actor(alice))
+    client = Client()
+    client.force_login(helper)
+    assert client.get(f"/gebruikers/{alice.pk}/koppelingen/").status_code == 403
+    with pytest.raises(PermissionDenied):
+        consents.cut(alice, theirs.pk, by=actor(helper))
+
+
+def test_an_integration_of_another_is_not_cut_by_the_wrong_address(
+    alices: Client, alice: User, bob: User, consent: Consent
+) -> None:
+    assert alices.post(f"{OWN}{consent.pk}/beeindigen/").status_code == 302
+    assert Consent.objects.exists()
+    assert alices.get(f"/gebruikers/{alice.pk}/koppelingen/")["Location"] == OWN
+
+
+def test_agreeing_again_adds_and_says_so_once(bob: User, program: Application, consent: Consent) -> None:
+    consents.allow(bob, program, scopes=["openid"], by=actor(bob))
+    consents.allow(bob, program, scopes=["sso"], by=actor(bob))
+    assert Consent.objects.get().scopes == ["openid", "users:read", "sso"]
+    changes = [event.changes["scopes"] for event in Event.objects.filter(verb=Verb.CONSENT_GIVEN).order_by("id")]
+    assert changes == [[[], ["openid", "users:read"]], [["openid", "users:read"], ["openid", "users:read", "sso"]]]
+
+
+def test_it_says_who_has_integrations(alice: User, bob: User, consent: Consent) -> None:
+    found = dict(with_integrations(User.objects.filter(provider=bob.provider)).values_list("pk", "has_integrations"))
+    assert found == {alice.pk: False, bob.pk: True}

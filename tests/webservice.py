@@ -1,0 +1,26 @@
+"""What tests of the web service share: somebody who calls, with a token that was made without any page."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import User
+from loket import sealing
+from webservice.models import AccessToken, Application
+from webservice.scopes import API
+
+
+def token_of(user: User, *scopes: str, application: Application | None = None, **fields: Any) -> str:
+    """Return an access token of `user`, of every scope of the API unless others are given."""
+    token = sealing.new_token()
+    values = {"expires": timezone.now() + timedelta(hours=1), "scope": " ".join(scopes or API)} | fields
+    row = AccessToken(user=user, application=application or Application.objects.built_in(), **values)
+    row._raw_token = token
+    row.save()
+    return token
+
+
+def bearing(token: str) -> dict[str, str]:
+    """Return the headers of a call with that token."""
+    return {"Authorization": f"Bearer {token}"}

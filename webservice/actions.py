@@ -1,0 +1,69 @@
+"""Coming in from a portal: the ticket that a program asks for and the person opens."""
+
+from datetime import datetime, timedelta
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from loket import sealing
+from webservice.models import Ticket
+from webservice.tokens import Caller
+
+TICKET_SECONDS = 60
+_LONGEST = 1000
+
+
+@transaction.atomic
+def make_ticket(caller: Caller, *, next: str = "", by: Actor) -> tuple[str, datetime]:
+    """Return an address that lets the person of `caller` in, once, and until when it works.
+
+    `next` is the page of ours to go to, a path or a whole address, "" for the home page. Raises PermissionDenied for
+    an Azure user, who comes in through Microsoft only, and ValidationError ("next") for a page that is not ours.
+    """
+    user = caller.user
+    if user.is_azure_user:
+        raise PermissionDenied(_("A user of Azure AD comes in through Microsoft only."))
+    token = sealing.new_token()
+    ticket = Ticket(user=user, application=caller.application, token_hash=sealing.token_hash(token))
+    ticket.next, ticket.expires_at = own_page(next), timezone.now() + timedelta(seconds=TICKET_SECONDS)
+    ticket.save()
+    record(Verb.TICKET_MADE, user, by=by, provider_id=user.provider_id)
+    return urljoin(settings.LOKET_URL, reverse("webservice:sso", args=[token])), ticket.expires_at
+
+
+def own_page(address: str) -> str:
+    """Return the path of a page of ours, the home page for "". Raises ValidationError ("next") for any other."""
+    path = address.removeprefix(settings.LOKET_URL) if address.startswith(f"{settings.LOKET_URL}/") else address
+    path = path or reverse("home")
+    if (
+        path.startswith("/")
+        and path.isprintable()
+        and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
+        and len(path) <= _LONGEST
+    ):
+        return path
+    raise ValidationError(_("This is not an address of ours."), code="next")
+
+
+def find_ticket(token: str) -> Ticket | None:
+    """Return the ticket that still lets somebody in, without spending it."""
+    tickets = Ticket.objects.select_related("user__provider", "application")
+    ticket: Ticket | None = tickets.filter(token_hash=sealing.token_hash(token)).first()
+    return ticket if ticket is not None and ticket.is_open() else None
+
+
+@transaction.atomic
+def open_ticket(token: str) -> Ticket | None:
+    """Spend a ticket and return it, None when it does not work (any more)."""
+    ticket = find_ticket(token)
+    is_first = ticket is not None and Ticket.objects.filter(pk=ticket.pk).delete()[0]
+    return ticket if is_first else None

@@ -1,0 +1,142 @@
+"""Who may call what: token, limit, version, scope of the client, right of the user, in that order.
+
+Each operation names one scope and one right with `needs`. What was refused, and by which link of the chain
+(domain.md section 3.1), stands in the answer.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.utils.translation import gettext as _
+
+from audit.actors import Actor, through_api
+from signin import throttle
+from signin.middleware import opens_before_factor, opens_while_enrolling
+from signin.throttle import Limit, Throttled
+from teams import rights
+from teams.access import token
+from teams.rights import Right
+from webservice import tokens
+from webservice.api import faults
+from webservice.api.envelopes import JSON, VERSIONS
+from webservice.api.faults import Fault
+from webservice.scopes import Scope
+from webservice.tokens import Caller
+
+CALLS = Limit("web service", burst=600, every=timedelta(milliseconds=100))
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.A)
+
+
+class ApiRequest(HttpRequest):
+    """A request of a client with a token that counts."""
+
+    caller: Caller
+    api_version: str
+    limit_headers: dict[str, str]
+    by: Actor
+
+
+@dataclass(frozen=True)
+class Door:
+    """What one operation asks of its caller; None asks nothing beyond a token."""
+
+    scope: Scope | None
+    right: Right | None
+
+    def __call__(self, request: ApiRequest) -> Caller:
+        """Let the caller pass, or raise Fault."""
+        caller = tokens.bearer(request)
+        if caller is None:
+            text = _("Send “Authorization: Bearer …” with an access token that has not expired.")
+            raise Fault(401, "token", text, WWW_Authenticate='Bearer realm="loket"')
+        request.caller = caller
+        _charge(request)
+        request.api_version = wanted_version(request.headers.get("Accept", ""))
+        self._check(request)
+        request.by = through_api(request, caller.user)
+        return caller
+
+    def _check(self, request: ApiRequest) -> None:
+        if self.scope is not None and self.scope not in request.caller.scopes:
+            text = _("The client has no scope “%(scope)s”: ask for a token with it.") % {"scope": self.scope.value}
+            header = f'Bearer realm="loket", error="insufficient_scope", scope="{self.scope.value}"'
+            raise Fault(403, "client_scope", text, WWW_Authenticate=header)
+        if self.right is not None and not rights.may(request.caller.user, self.right):
+            text = _("The user does not have the right “%(right)s”.") % {"right": self.right.label}
+            raise Fault(403, "user_right", text)
+
+
+def needs(scope: Scope | None, right: Right | None) -> dict[str, Any]:
+    """Return what an operation is declared with so that it asks for this scope and right."""
+    asked = [] if scope is None else [scope.value]
+    extra = {"security": [{"token": asked}], "x-right": None if right is None else right.value}
+    return {"auth": Door(scope, right), "openapi_extra": extra}
+
+
+def _charge(request: ApiRequest) -> None:
+    """Count the request for this client and user. Raises Fault when there were too many."""
+    headers = {"RateLimit-Limit": str(CALLS.burst), "RateLimit-Remaining": "0"}
+    try:
+        left = throttle.charge(CALLS, f"{request.caller.application.pk}:{request.caller.user.pk}")
+    except Throttled as error:
+        request.limit_headers = headers | {"RateLimit-Reset": "1"}
+        raise faults.too_often(error.wait.total_seconds()) from None
+    reset = math.ceil(left.full_in.total_seconds())
+    request.limit_headers = headers | {"RateLimit-Remaining": str(left.tries), "RateLimit-Reset": str(reset)}
+
+
+def wanted_version(accept: str) -> str:
+    """Return the newest version on or before the day that `accept` names. Raises Fault (406) where it names none."""
+    for part in accept.split(","):
+        kind, *parameters = (piece.strip() for piece in part.split(";"))
+        if kind.lower() not in (JSON, "application/*", "*/*"):
+            continue
+        for parameter in parameters:
+            name, _equals, value = parameter.partition("=")
+            known = [version for version in VERSIONS if version <= value.strip(' "')]
+            if name.strip().lower() == "version" and _is_day(value.strip(' "')) and known:
+                return known[-1]
+    text = _("Send “Accept: application/json;version=%(version)s”.") % {"version": VERSIONS[-1]}
+    raise Fault(406, "accept", text, field="Accept")
+
+
+def _is_day(text: str) -> bool:
+    if not _DATE.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def require_office(request: ApiRequest, provider_id: UUID) -> None:
+    """Raise Fault (404) unless the caller belongs to that office: every other one does not exist for him."""
+    if request.caller.user.provider_id != provider_id:
+        raise faults.not_found()
+
+
+def opened(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Return `view` of the web service with the mark that lets it judge tokens itself, whatever the browser says."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.body and request.content_type != JSON:
+            fault = Fault(415, "content_type", _("Send “Content-Type: application/json”."), field="Content-Type")
+            return faults.answered(request, fault)
+        response = view(request, *args, **kwargs)
+        if isinstance(response, HttpResponseNotAllowed):
+            fault = Fault(405, "method", _("This method is not known here."), Allow=response["Allow"])
+            return faults.answered(request, fault)
+        for name, value in getattr(request, "limit_headers", {}).items():
+            response[name] = value
+        return response
+
+    return token(opens_before_factor(opens_while_enrolling(wrapper)))

@@ -1,0 +1,52 @@
+"""`ETag` and `If-Match`: a change that says which version it is based on is refused when another is the present one."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.actions import lock_provider
+from accounts.models import User
+from teams.models import Team
+from webservice.api import faults
+from webservice.api.door import ApiRequest
+from webservice.api.faults import Fault
+
+Row = TypeVar("Row", User, Team)
+IF_MATCH = re.compile(r'\*|"[!#-~]{1,100}"')
+
+
+def of(codes: Iterable[str]) -> str:
+    """Return what a number of rights is known by, in whatever order they are."""
+    return hashlib.sha256(",".join(sorted(codes)).encode()).hexdigest()[:32]
+
+
+def require_match(request: ApiRequest, etag: str) -> None:
+    """Raise Fault (412) unless `If-Match` names `etag`; a request without it is based on what there is now."""
+    header = request.headers.get("If-Match", "*")
+    if not IF_MATCH.fullmatch(header):
+        raise Fault(400, "if_match", _("Send the ETag as it was read, in double quotes."), field="If-Match")
+    if header not in ("*", f'"{etag}"'):
+        raise faults.stale()
+
+
+@contextmanager
+def locked(request: ApiRequest, rows: QuerySet[Row], id: UUID) -> Iterator[Row]:
+    """Give the row with that id as it is now, which nobody else changes until the end, if `If-Match` allows.
+
+    Raises Fault: 404 where it does not exist, 412 where another was first. Changes of one office come one by one.
+    """
+    with transaction.atomic():
+        if rows.filter(pk=id).exists():
+            lock_provider(request.caller.user.provider_id)
+        row = rows.filter(pk=id).first()
+        if row is None:
+            raise faults.not_found()
+        require_match(request, str(row.version))
+        yield row

@@ -1,0 +1,152 @@
+"""Refusals: what each exception of an action or a check becomes."""
+
+import math
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms import BaseForm
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI
+from ninja.errors import HttpError
+from ninja.errors import ValidationError as WrongShape
+from pydantic.alias_generators import to_camel
+
+from accounts.actions import Stale
+from invitations.actions import NotOpen
+from signin.throttle import Throttled
+from teams.rights import LastAdministrator
+from webservice.api.envelopes import Message, broken, refusal
+
+Form = TypeVar("Form", bound=BaseForm)
+
+# How the fields of forms and actions are called here; every other name is its own in camelCase.
+_PLACES = {
+    "initials": "personalDetails.initials",
+    "first_name": "personalDetails.firstName",
+    "prefix": "personalDetails.prefix",
+    "last_name": "personalDetails.lastName",
+    "email": "contactInformation.emailAddress",
+    "phone_number": "contactInformation.phoneNumber",
+    "place_of_employment": "contactInformation.placeOfEmployment",
+    "has_access_to_test_years": "hasAccessToPayrollingTestData",
+    "two_factor_required": "twoFactorAuthenticationRequired",
+    "mobile_number": "destinationForSecret",
+    "name": "description",
+    "external_tenant": "tenant.id",
+    "external_user_id": "externalUserId",
+}
+
+
+class Fault(Exception):
+    """A refusal with its status, in the words of the web service; `headers` go along."""
+
+    def __init__(self, status: int, code: str, description: str, *, field: str | None = None, **headers: str) -> None:
+        super().__init__(code)
+        self.status, self.messages = status, [broken(code, description, field)]
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class Faults(Fault):
+    """Several things wrong with what was sent."""
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        super().__init__(400, "several", "")
+        self.messages = list(messages)
+
+
+def checked(form: Form, *, below: str = "") -> Form:
+    """Return `form` when it is valid. Raises Faults that name the fields as the web service does."""
+    if form.is_valid():
+        return form
+    raise Faults(_of_fields(form.errors.as_data(), below))
+
+
+def about(error: ValidationError, field: str | None = None) -> Faults:
+    """Return the refusal for an error of an action; `field` is what it is about where the error does not say."""
+    if hasattr(error, "error_dict"):
+        return Faults(_of_fields(error.error_dict, ""))
+    return Faults(broken(one.code or "invalid", " ".join(one.messages), field) for one in error.error_list)
+
+
+def _of_fields(faults: dict[str, list[ValidationError]], below: str) -> list[Message]:
+    return [
+        broken(one.code or "invalid", " ".join(one.messages), _place(name, below))
+        for name, found in faults.items()
+        for one in found
+    ]
+
+
+def _place(name: str, below: str) -> str | None:
+    return None if name == "__all__" else below + _PLACES.get(name, to_camel(name))
+
+
+def not_found() -> Fault:
+    """Return the refusal of whatever does not exist, or exists in another office."""
+    return Fault(404, "not_found", _("This does not exist, or not in your office."))
+
+
+def stale() -> Fault:
+    """Return the refusal of a change to something that another changed meanwhile."""
+    return Fault(412, "stale", _("This was changed meanwhile. Read it again and repeat your change."), field="If-Match")
+
+
+def too_often(wait: float) -> Fault:
+    """Return the refusal of whoever has to wait that many seconds."""
+    seconds = max(1, math.ceil(wait))
+    text = _("Too many requests. Try again in %(seconds)d seconds.") % {"seconds": seconds}
+    return Fault(429, "too_many_requests", text, Retry_After=str(seconds))
+
+
+def _shape(error: dict[str, Any]) -> Message:
+    """Return in words what pydantic found; the value itself is not repeated, for it may be a password."""
+    kind, place = error["type"], [str(part) for part in error["loc"][1:]]
+    known = {
+        "missing": _("This field is missing."),
+        "extra_forbidden": _("There is no such field."),
+        "string_type": _("This is a text."),
+        "bool_type": _("This is true or false."),
+        "int_type": _("This is a whole number."),
+        "string_too_long": _("This is too long."),
+        "string_too_short": _("This is too short."),
+    }
+    text = known.get(kind) or _("This is not allowed here: %(reason)s.") % {"reason": error["msg"]}
+    return broken(kind, text, ".".join(part for part in place if part != "body") or None)
+
+
+def _of(error: Exception) -> Fault:
+    """Return what an exception means to who called."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, WrongShape):
+        return Faults(_shape(one) for one in error.errors)
+    if isinstance(error, ValidationError):
+        return about(error)
+    if isinstance(error, PermissionDenied):
+        return Fault(403, "reach", str(error))
+    if isinstance(error, Throttled):
+        return too_often(error.wait.total_seconds())
+    if isinstance(error, LastAdministrator):
+        return Fault(400, "last_administrator", str(error))
+    if isinstance(error, NotOpen):
+        return Fault(400, "not_open", _("There is no invitation that is open: it was accepted or revoked."))
+    if isinstance(error, HttpError):
+        return Fault(error.status_code, "unreadable", _("The body is no JSON."))
+    return stale() if isinstance(error, Stale) else not_found()
+
+
+def answered(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
+    """Return the answer to a request that ended in `error`."""
+    fault = _of(error)  # type: ignore[arg-type]
+    response = refusal(request, fault.status, fault.messages)
+    for name, value in fault.headers.items():
+        response[name] = value
+    return response
+
+
+def handle(api: NinjaAPI) -> None:
+    """Have `api` answer every refusal in the words of the web service; a fault of ours stays one."""
+    expected = (Fault, WrongShape, ValidationError, PermissionDenied, Throttled, LastAdministrator, NotOpen, HttpError)
+    for kind in (*expected, Stale, Http404):
+        api.add_exception_handler(kind, answered)

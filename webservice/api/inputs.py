@@ -1,0 +1,179 @@
+"""What is sent: shapes only; what may stand in a field is checked by the forms and actions that the pages use."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Id = Annotated[UUID, Field(strict=False)]
+Day = Annotated[date, Field(strict=False)]
+
+
+class Input(BaseModel):
+    """Something that is sent: nothing beside its fields, and no text where a number belongs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Key(Input):
+    """A metadata value; `value` may be sent back as it was read, and says nothing."""
+
+    key: Annotated[str, Field(min_length=1, max_length=50)]
+    value: str | None = None
+
+
+class IdOnly(Input):
+    """Something that exists, by its id."""
+
+    id: Id
+
+
+class NewPerson(Input):
+    """How a new person is called."""
+
+    initials: Annotated[str, Field(min_length=1, max_length=6, examples=["P."])]
+    prefix: Annotated[str | None, Field(max_length=10, examples=["de"])] = None
+    lastName: Annotated[str, Field(min_length=1, max_length=25, examples=["Boer"])]
+
+
+class Person(NewPerson):
+    """How a person is called."""
+
+    firstName: Annotated[str | None, Field(max_length=28, examples=["Pieter"])] = None
+
+
+class Contact(Input):
+    """How and where a person is reached."""
+
+    emailAddress: Annotated[str, Field(min_length=3, max_length=255, examples=["p.deboer@devries.example"])]
+    phoneNumber: Annotated[str | None, Field(max_length=15, examples=["0201234567"])] = None
+    placeOfEmployment: Annotated[str | None, Field(max_length=24, examples=["Utrecht"])] = None
+
+
+class SsoAccount(Input):
+    """Username and password of an SSO/Webservice user."""
+
+    userName: Annotated[str, Field(min_length=3, max_length=50, examples=["koppeling-uren"])]
+    password: Annotated[str, Field(min_length=8, max_length=255, examples=["Zonnebloem-42-veld"])]
+
+
+class AzureAccount(Input):
+    """An account at Microsoft: one of the office's tenants and somebody in it."""
+
+    tenant: IdOnly
+    externalUserId: Id
+    userName: Annotated[str, Field(min_length=3, max_length=50, examples=["j.visser"])]
+
+
+class NewUser(Input):
+    """A user who is not invited: SSO/Webservice with `ssoAccount`, Azure AD with `azureActiveDirectory`."""
+
+    loginMethod: Key
+    personalDetails: NewPerson
+    contactInformation: Contact
+    hasAccessToPayrollingTestData: bool = False
+    accessUntil: Day | None = None
+    ssoAccount: SsoAccount | None = None
+    azureActiveDirectory: AzureAccount | None = None
+
+
+class Invite(Input):
+    """A user via website and SSO, who gets an invitation."""
+
+    personalDetails: NewPerson
+    contactInformation: Contact
+    hasAccessToPayrollingTestData: bool = False
+    accessUntil: Day | None = None
+    destinationForSecret: Annotated[str, Field(min_length=3, max_length=30, examples=["0612345678"])]
+    twoFactorAuthenticationRequired: bool = False
+
+
+class UserChange(Input):
+    """The details of a user; `accessUntil` and `hasMultiFactorAuthentication` stay as they are when left out."""
+
+    personalDetails: Person
+    contactInformation: Contact
+    hasAccessToPayrollingTestData: bool
+    twoFactorAuthenticationRequired: bool = False
+    hasMultiFactorAuthentication: bool | None = None
+    accessUntil: Day | None = None
+
+
+class ResendInformation(Input):
+    """Where an invitation goes this time."""
+
+    destinationForSecret: Annotated[str, Field(min_length=3, max_length=30, examples=["0612345678"])]
+    emailAddress: Annotated[str | None, Field(min_length=3, max_length=255)] = None
+    twoFactorAuthenticationRequired: bool | None = None
+
+
+class UserAction(Input):
+    """What is done with a user; `resendInformation` belongs to `Resend`."""
+
+    action: Literal["Resend", "Revoke", "Block", "Unblock"]
+    resendInformation: ResendInformation | None = None
+
+
+class ConfiguredTenant(Input):
+    """The account at Microsoft of a user; both empty: he is invited again, by website, on `destinationForSecret`."""
+
+    tenant: IdOnly | None
+    userId: Id | None
+    userName: Annotated[str | None, Field(min_length=3, max_length=50)] = None
+    destinationForSecret: Annotated[str | None, Field(min_length=3, max_length=30)] = None
+
+
+class OwnChange(Input):
+    """What a user may change about himself."""
+
+    personalDetails: Person
+    contactInformation: Contact
+
+
+class Rights(Input):
+    """All rights that are on afterwards: what is not sent is switched off."""
+
+    authorizations: Annotated[list[Key], Field(max_length=100)]
+
+
+class NewTeam(Input):
+    """A team that is made, empty or with the rights of a set."""
+
+    description: Annotated[str, Field(min_length=1, max_length=50, examples=["Loon Noord"])]
+    authorizationSet: IdOnly | None = None
+
+
+class TeamChange(Input):
+    """The name of a team, and whether it asks its members for two-factor."""
+
+    description: Annotated[str, Field(min_length=1, max_length=50, examples=["Loon Noord"])]
+    twoFactorAuthenticationRequired: bool
+
+
+class Contents(Input):
+    """What is put into a team and what is taken out."""
+
+    add: Annotated[list[IdOnly], Field(max_length=1000)] = []
+    remove: Annotated[list[IdOnly], Field(max_length=1000)] = []
+
+
+class NewEmployer(Input):
+    """An employer that is made."""
+
+    number: Annotated[int, Field(ge=1, le=99_999_999, examples=[1042])]
+    description: Annotated[str, Field(min_length=1, max_length=70, examples=["Bakkerij Smit B.V."])]
+    products: Annotated[list[Annotated[int, Field(examples=[290])]], Field(max_length=100)] = []
+
+
+def of_person(person: NewPerson, contact: Contact, **others: Any) -> dict[str, Any]:
+    """Return what was sent about a person under the names that forms know."""
+    return {
+        "initials": person.initials,
+        "first_name": (isinstance(person, Person) and person.firstName) or "",
+        "prefix": person.prefix or "",
+        "last_name": person.lastName,
+        "email": contact.emailAddress,
+        "phone_number": contact.phoneNumber or "",
+        "place_of_employment": contact.placeOfEmployment or "",
+    } | others

@@ -1,0 +1,94 @@
+"""Oneself: the office, one's own details and what one may do."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Query, Router
+from typing_extensions import TypedDict
+
+import accounts.actions
+from accounts.forms.people import ProfileForm
+from accounts.models import Provider, User
+from teams import rights
+from teams.catalogue import ordered
+from webservice.api import etags, people, users
+from webservice.api.authorizations import RightResource, shown
+from webservice.api.door import ApiRequest, needs, require_office
+from webservice.api.envelopes import Answer, Listed, Reference, answer
+from webservice.api.faults import Fault, checked
+from webservice.api.filters import Field, Kind
+from webservice.api.inputs import OwnChange, of_person
+from webservice.api.listing import ListQuery, listed
+from webservice.api.people import UserResource
+from webservice.api.responses import changes, reads
+
+router = Router(tags=["own"])
+_PROVIDER_FIELDS = {"id": Field("id", Kind.ID), "description": Field("name")}
+
+
+class OwnAuthorizations(TypedDict):
+    """The rights of the user, and what the client may ask for."""
+
+    authorizations: list[RightResource]
+    scopes: list[str]
+
+
+@router.get(
+    "/providers",
+    operation_id="GetProviders",
+    response=reads(Listed[Reference], 400),
+    **needs(None, None),
+)
+def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
+    """The office of the user: always exactly one."""
+    rows = Provider.objects.filter(pk=request.caller.user.provider.pk)
+
+    def shown_provider(provider: Provider) -> Reference:
+        return Reference(id=provider.pk, description=provider.name)
+
+    return listed(request, rows, query, fields=_PROVIDER_FIELDS, order=("name",), shown=shown_provider)
+
+
+@router.get(
+    "/providers/{uuid:provider_id}/authorizations",
+    operation_id="GetOwnAuthorizationsByProviderId",
+    response=reads(Answer[OwnAuthorizations], 404),
+    **needs(None, None),
+)
+def own_authorizations(request: ApiRequest, provider_id: UUID) -> HttpResponse:
+    """What the user may do at the level of the office, and the client for him."""
+    require_office(request, provider_id)
+    held = [shown(right) for right in ordered(rights.effective_rights(request.caller.user))]
+    return answer(request, OwnAuthorizations(authorizations=held, scopes=sorted(request.caller.scopes)))
+
+
+@router.get(
+    "/user",
+    operation_id="GetUser",
+    response=reads(Answer[UserResource]),
+    **needs(None, None),
+)
+def get_own(request: ApiRequest) -> HttpResponse:
+    """The user himself."""
+    return users.of(request, request.caller.user.pk)
+
+
+@router.put(
+    "/user",
+    operation_id="PutUser",
+    response=changes(Answer[UserResource]),
+    **needs(None, None),
+)
+def put_own(request: ApiRequest, body: OwnChange) -> HttpResponse:
+    """Change what a user may change about himself; his e-mail address changes on the profile page only."""
+    person = people.one(request, request.caller.user.pk)
+    etags.require_match(request, str(person.version))
+    if body.contactInformation.emailAddress != person.email:
+        text = _("Your own address is changed on the profile page.")
+        raise Fault(400, "own_email", text, field="contactInformation.emailAddress")
+    sent = of_person(body.personalDetails, body.contactInformation, version=person.version)
+    form = checked(ProfileForm(sent, user=person))
+    with etags.locked(request, User.objects.visible_to(person), person.pk) as found:
+        accounts.actions.edit_profile(found, details=form.details, version=person.version, by=request.by)
+    return users.of(request, person.pk)

@@ -1,0 +1,172 @@
+"""How a user AK is shown, and on what the list can be filtered and sorted."""
+
+from datetime import date, datetime
+from typing import cast
+from uuid import UUID
+
+from django.db.models import BooleanField, Case, ExpressionWrapper, Q, QuerySet, Value, When
+from typing_extensions import TypedDict
+
+from accounts.models import LoginMethod, User
+from accounts.status import Status, with_status
+from webservice.api import faults
+from webservice.api.door import ApiRequest
+from webservice.api.envelopes import Metadata
+from webservice.api.filters import Field, Kind
+from webservice.api.listing import ListQuery
+from webservice.models import with_integrations
+
+# The words of the original for what we know more exactly (domain.md section 6.1).
+ACCESS = {
+    Status.BLOCKED: "UserIsBlocked",
+    Status.ENDED: "NoAccessToClient",
+    Status.ACTIVE: "HasAccessToClient",
+    Status.REVOKED: "InviteCancelled",
+    Status.LOCKED: "InviteFailed",
+    Status.EXPIRED: "InviteExpired",
+    Status.UNDELIVERED: "InviteFailed",
+    Status.OPENED: "InvitePending",
+    Status.SENDING: "InvitePending",
+    Status.INVITED: "InvitePending",
+}
+FIELDS = {
+    "id": Field("id", Kind.ID),
+    "userName": Field("username"),
+    "loginMethod.key": Field("login_method", Kind.KEY),
+    "accessStatus.key": Field("access_key", Kind.KEY),
+    "personalDetails.initials": Field("initials"),
+    "personalDetails.firstName": Field("first_name"),
+    "personalDetails.prefix": Field("prefix"),
+    "personalDetails.lastName": Field("last_name"),
+    "contactInformation.emailAddress": Field("email"),
+    "contactInformation.phoneNumber": Field("phone_number"),
+    "contactInformation.placeOfEmployment": Field("place_of_employment"),
+    "azureActiveDirectory.userId": Field("external_user_id", Kind.ID),
+    "twoFactorAuthenticationRequired": Field("two_factor_required", Kind.FLAG),
+    "hasMultiFactorAuthentication": Field("has_factor", Kind.FLAG),
+    "hasAccessToPayrollingTestData": Field("has_access_to_test_years", Kind.FLAG),
+    "hasIntegrations": Field("has_integrations", Kind.FLAG),
+    "dateTimeCreation": Field("created_at", Kind.MOMENT),
+    "dateTimeLastLogin": Field("last_login", Kind.MOMENT),
+}
+
+
+class PersonalDetails(TypedDict):
+    """How a person is called."""
+
+    initials: str
+    firstName: str | None
+    prefix: str | None
+    lastName: str
+
+
+class ContactInformation(TypedDict):
+    """How and where a person is reached."""
+
+    emailAddress: str
+    phoneNumber: str | None
+    placeOfEmployment: str | None
+
+
+class Tenant(TypedDict):
+    """An Azure AD tenant of the office."""
+
+    id: UUID
+    description: str
+    tenantRegistrationLevel: Metadata
+
+
+class AzureActiveDirectory(TypedDict):
+    """The account at Microsoft."""
+
+    tenant: Tenant
+    userId: UUID
+
+
+class UserResource(TypedDict):
+    """A gebruiker AK."""
+
+    id: UUID
+    userName: str | None
+    loginMethod: Metadata
+    accessStatus: Metadata
+    personalDetails: PersonalDetails
+    contactInformation: ContactInformation
+    azureActiveDirectory: AzureActiveDirectory | None
+    twoFactorAuthenticationRequired: bool
+    hasMultiFactorAuthentication: bool
+    hasAccessToPayrollingTestData: bool
+    hasIntegrations: bool
+    accessUntil: date | None
+    dateTimeCreation: datetime
+    dateTimeLastLogin: datetime | None
+    userSpecifiedRole: Metadata | None
+    userCustomSpecifiedRole: str | None
+
+
+def visible(request: ApiRequest) -> QuerySet[User]:
+    """Return the users of the caller's office with all that `shown` needs."""
+    people = with_integrations(with_status(User.objects.visible_to(request.caller.user)))
+    return people.select_related(None).select_related("external_tenant")
+
+
+def filterable(people: QuerySet[User], query: ListQuery) -> QuerySet[User]:
+    """Return `people` with the columns of FIELDS that follow from others, where `query` names one: they cost time."""
+    asked = query.filter + query.orderBy
+    if "accessStatus" in asked:
+        keys = {key: [status for status in Status if ACCESS[status] == key] for key in ACCESS.values()}
+        whens = [When(Q(status__in=statuses), then=Value(key)) for key, statuses in keys.items()]
+        people = people.annotate(access_key=Case(*whens))
+    if "hasMultiFactorAuthentication" in asked:
+        has_factor = ExpressionWrapper(Q(second_factor_at__isnull=False), output_field=BooleanField())
+        people = people.annotate(has_factor=has_factor)
+    return people
+
+
+def one(request: ApiRequest, id: UUID) -> User:
+    """Return the person with that id of the caller's office. Raises Fault (404)."""
+    person = visible(request).select_related("provider", "external_tenant").filter(pk=id).first()
+    if person is None:
+        raise faults.not_found()
+    return person
+
+
+def level() -> Metadata:
+    """Return where tenants are registered: with the office, never with an employer."""
+    return Metadata(key="provider", value="Provider")
+
+
+def shown(user: User) -> UserResource:
+    """Return `user`, who comes from `visible`, as the web service shows him."""
+    tenant, status = user.external_tenant, Status(user.status)  # type: ignore[attr-defined]
+    azure = None
+    if tenant is not None:
+        shown_tenant = Tenant(id=tenant.pk, description=tenant.name, tenantRegistrationLevel=level())
+        azure = AzureActiveDirectory(tenant=shown_tenant, userId=cast(UUID, user.external_user_id))
+    return UserResource(
+        id=user.pk,
+        userName=user.username,
+        loginMethod=Metadata(key=user.login_method, value=str(LoginMethod(user.login_method).label)),
+        accessStatus=Metadata(key=ACCESS[status], value=str(status.label)),
+        personalDetails=PersonalDetails(
+            initials=user.initials,
+            firstName=user.first_name or None,
+            prefix=user.prefix or None,
+            lastName=user.last_name,
+        ),
+        contactInformation=ContactInformation(
+            emailAddress=user.email,
+            phoneNumber=user.phone_number or None,
+            placeOfEmployment=user.place_of_employment or None,
+        ),
+        azureActiveDirectory=azure,
+        twoFactorAuthenticationRequired=user.two_factor_required,
+        hasMultiFactorAuthentication=user.second_factor_at is not None,
+        hasAccessToPayrollingTestData=user.has_access_to_test_years,
+        hasIntegrations=user.has_integrations,  # type: ignore[attr-defined]
+        accessUntil=user.access_until,
+        dateTimeCreation=user.created_at,
+        dateTimeLastLogin=user.last_login,
+        userSpecifiedRole=None,  # not kept here
+        userCustomSpecifiedRole=None,
+    )

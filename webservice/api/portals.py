@@ -1,0 +1,95 @@
+"""Portals and programs: coming in from a portal, and the programs that a user let act for him."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from ninja import Query, Router
+from pydantic import Field as Limits
+from typing_extensions import TypedDict
+
+import webservice.actions
+from webservice.api import faults
+from webservice.api.door import ApiRequest, needs
+from webservice.api.envelopes import Answer, Listed, answer
+from webservice.api.filters import Field, Kind
+from webservice.api.idempotency import once
+from webservice.api.inputs import Input
+from webservice.api.listing import ListQuery, listed
+from webservice.api.responses import makes, reads
+from webservice.models import Consent
+from webservice.scopes import Scope
+
+router = Router(tags=["portals"])
+_FIELDS = {
+    "id": Field("id", Kind.ID),
+    "description": Field("application__name"),
+    "dateTimeCreation": Field("created_at", Kind.MOMENT),
+    "dateTimeLastActive": Field("last_used_at", Kind.MOMENT),
+}
+
+
+class NewTicket(Input):
+    """A way in for the user of the token; `next` is the page to go to, the home page when it is left out."""
+
+    next: Annotated[str, Limits(max_length=1000)] = ""
+
+
+class TicketResource(TypedDict):
+    """An address that lets the user in, once, until it expires."""
+
+    url: str
+    expiresAt: datetime
+
+
+class Integration(TypedDict):
+    """A program that the user let act for him."""
+
+    id: UUID
+    description: str
+    scopes: list[str]
+    isBlocked: bool
+    dateTimeCreation: datetime
+    dateTimeLastActive: datetime | None
+
+
+@router.post(
+    "/sso/tickets",
+    operation_id="PostSsoTicket",
+    response=makes(Answer[TicketResource]),
+    **needs(Scope.SSO, None),
+)
+@once
+def post_ticket(request: ApiRequest, body: NewTicket) -> HttpResponse:
+    """Give an address that lets the user of the token in, once and within a minute."""
+    try:
+        url, expires_at = webservice.actions.make_ticket(request.caller, next=body.next, by=request.by)
+    except ValidationError as error:
+        raise faults.about(error, "next") from None
+    return answer(request, TicketResource(url=url, expiresAt=expires_at), status=201)
+
+
+@router.get(
+    "/users/integrations",
+    operation_id="GetOwnIntegrations",
+    response=reads(Listed[Integration], 400),
+    **needs(None, None),
+)
+def list_integrations(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
+    """The programs that the user of the token let act for him."""
+    user = request.caller.user
+    rows = Consent.objects.visible_to(user).filter(user=user).select_related("application")
+    return listed(request, rows, query, fields=_FIELDS, order=("application__name",), shown=_shown)
+
+
+def _shown(consent: Consent) -> Integration:
+    return Integration(
+        id=consent.pk,
+        description=consent.application.name,
+        scopes=list(consent.scopes),
+        isBlocked=not consent.application.is_usable(),
+        dateTimeCreation=consent.created_at,
+        dateTimeLastActive=consent.last_used_at,
+    )

@@ -1,0 +1,21 @@
+"""The web service put together: every resource under `/v2`."""
+
+from ninja import NinjaAPI
+
+from webservice.api import (
+    authorizations,
+    employers,
+    faults,
+    new_users,
+    own,
+    portals,
+    sets,
+    team_contents,
+    teams,
+    tenants,
+)
+
+api = NinjaAPI(title="Loket", version="v2", urls_namespace="v2", openapi_url=None, docs_url=None)
+faults.handle(api)
+for part in (own, new_users, tenants, authorizations, sets, teams, team_contents, employers, portals):
+    api.add_router("", part.router)

@@ -1,0 +1,192 @@
+"""The users AK: list, read, change, and what is done with them."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Query, Router
+from typing_extensions import TypedDict
+
+import accounts.actions
+import invitations.actions
+import signin.factors.actions
+from accounts.forms.people import EditForm
+from accounts.models import LoginMethod, User
+from accounts.status import Status
+from accounts.views import mails
+from invitations.actions import NotOpen
+from invitations.forms.office import ResendForm
+from teams.rights import Right
+from webservice.api import etags, people
+from webservice.api.door import ApiRequest, needs, require_office
+from webservice.api.envelopes import Answer, Listed, Message, Metadata, answer, information
+from webservice.api.faults import Fault, checked
+from webservice.api.inputs import UserAction, UserChange, of_person
+from webservice.api.listing import ListQuery, listed
+from webservice.api.people import ACCESS, FIELDS, UserResource, shown
+from webservice.api.responses import changes, reads
+from webservice.scopes import Scope
+
+router = Router(tags=["users"])
+
+
+class UserMetadata(TypedDict):
+    """What the metadata fields of a user may hold."""
+
+    loginMethod: list[Metadata]
+    accessStatus: list[Metadata]
+
+
+@router.get(
+    "/providers/{uuid:provider_id}/users",
+    operation_id="GetUsersByProviderId",
+    response=reads(Listed[UserResource], 400, 404),
+    **needs(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def list_users(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
+    """The users AK of the office, by name."""
+    require_office(request, provider_id)
+    rows = people.filterable(people.visible(request), query)
+    return listed(request, rows, query, fields=FIELDS, order=("sort_name",), shown=shown)
+
+
+@router.get(
+    "/providers/{uuid:provider_id}/users/metadata",
+    operation_id="GetUserMetadata",
+    response=reads(Answer[UserMetadata], 404),
+    **needs(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def user_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
+    """What the metadata fields of a user may hold."""
+    require_office(request, provider_id)
+    content = UserMetadata(
+        loginMethod=[Metadata(key=method.value, value=str(method.label)) for method in LoginMethod],
+        accessStatus=[Metadata(key=ACCESS[status], value=str(status.label)) for status in Status],
+    )
+    return answer(request, content)
+
+
+@router.get(
+    "/providers/users/{uuid:user_id}",
+    operation_id="GetUserByUserId",
+    response=reads(Answer[UserResource], 404),
+    **needs(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def get_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
+    """One user AK."""
+    return of(request, user_id)
+
+
+def of(request: ApiRequest, user_id: UUID, **options: Any) -> HttpResponse:
+    """Return the answer about one person as he is now."""
+    person = people.one(request, user_id)
+    return answer(request, shown(person), etag=str(person.version), **options)
+
+
+@router.put(
+    "/providers/users/{uuid:user_id}",
+    operation_id="PutUserByUserId",
+    response=changes(Answer[UserResource]),
+    **needs(Scope.USERS_WRITE, Right.MANAGE_USERS),
+)
+def put_user(request: ApiRequest, user_id: UUID, body: UserChange) -> HttpResponse:
+    """Change the details of a user AK. A new e-mail address counts once it has been confirmed from there."""
+    person = people.one(request, user_id)
+    etags.require_match(request, str(person.version))
+    form = checked(_edit_form(request, person, body))
+    details = form.details
+    email = details.pop("email", person.email)
+    if email != person.email:
+        mails.charge(person.email, email)
+    with etags.locked(request, people.visible(request).select_related("provider"), user_id) as found:
+        version = person.version
+        accounts.actions.edit(found, details=details, email=email, version=version, by=request.by)
+        if body.hasMultiFactorAuthentication is False:
+            signin.factors.actions.reset(found, reason=_("through the web service"), by=request.by)
+    return of(request, user_id, messages=[_asked(email)] if email != person.email else [])
+
+
+def _edit_form(request: ApiRequest, person: User, body: UserChange) -> EditForm:
+    """Return the form of the page with what was sent. Raises Fault for what the page does not offer."""
+    if person.pk == request.caller.user.pk:
+        raise Fault(403, "reach", _("Your own details are changed with PUT /v2/user."))
+    sent = of_person(
+        body.personalDetails,
+        body.contactInformation,
+        has_access_to_test_years=body.hasAccessToPayrollingTestData,
+        two_factor_required=body.twoFactorAuthenticationRequired,
+        access_until=body.accessUntil if "accessUntil" in body.model_fields_set else person.access_until,
+        version=person.version,
+    )
+    if person.accepted_at is None and sent["email"] != person.email:
+        text = _("An invited person's address changes when the invitation is sent again: action Resend.")
+        raise Fault(400, "invited", text, field="contactInformation.emailAddress")
+    if body.twoFactorAuthenticationRequired and not person.is_website_user:
+        text = _("Two-factor authentication can be required of users via website and SSO only.")
+        raise Fault(400, "two_factor_required", text, field="twoFactorAuthenticationRequired")
+    if body.hasMultiFactorAuthentication and person.second_factor_at is None:
+        text = _("A second factor is set up by the person; it can be taken away only.")
+        raise Fault(400, "two_factor", text, field="hasMultiFactorAuthentication")
+    return EditForm(sent, user=person)
+
+
+def _asked(email: str) -> Message:
+    text = _("We have sent a mail to %(email)s. The new address counts once it has been confirmed there.")
+    return information("email_asked", text % {"email": email}, "contactInformation.emailAddress")
+
+
+@router.patch(
+    "/providers/users/{uuid:user_id}",
+    operation_id="PatchUserByUserId",
+    response=changes(Answer[UserResource]),
+    **needs(Scope.USERS_WRITE, Right.MANAGE_USERS),
+)
+def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResponse:
+    """Send the invitation of a user AK again or take it back, block him or let him in again."""
+    person = people.one(request, user_id)
+    if (body.action == "Resend") != (body.resendInformation is not None):
+        text = _("Send resendInformation with the action Resend, and only then.")
+        raise Fault(400, "resend_information", text, field="resendInformation")
+    if body.action == "Unblock":
+        mails.charge(person.email)
+    with etags.locked(request, User.objects.visible_to(request.caller.user).select_related("provider"), user_id) as who:
+        _DONE[body.action](request, who, body)
+    return of(request, user_id)
+
+
+def _resend(request: ApiRequest, person: User, body: UserAction) -> None:
+    information = body.resendInformation
+    invitation = getattr(person, "invitation", None)
+    if information is None or invitation is None:
+        raise NotOpen
+    email = information.emailAddress or person.email
+    sent = {"email": email, "mobile_number": information.destinationForSecret, "sent": invitation.sent_at.isoformat()}
+    form = checked(ResendForm(sent, user=person), below="resendInformation.")
+    required = information.twoFactorAuthenticationRequired
+    if required is not None and required != person.two_factor_required:
+        details = accounts.actions.Details(two_factor_required=required)
+        accounts.actions.edit(person, details=details, email=person.email, version=person.version, by=request.by)
+    values = form.cleaned_data
+    invitations.actions.resend(person, mobile_number=values["mobile_number"], email=values["email"], by=request.by)
+
+
+def _revoke(request: ApiRequest, person: User, body: UserAction) -> None:
+    invitations.actions.revoke(person, by=request.by)
+
+
+def _block(request: ApiRequest, person: User, body: UserAction) -> None:
+    accounts.actions.block(person, by=request.by)
+
+
+def _unblock(request: ApiRequest, person: User, body: UserAction) -> None:
+    accounts.actions.unblock(person, by=request.by)
+
+
+_DONE: dict[str, Callable[[ApiRequest, User, UserAction], None]] = {
+    "Resend": _resend,
+    "Revoke": _revoke,
+    "Block": _block,
+    "Unblock": _unblock,
+}

@@ -1,0 +1,147 @@
+"""The programs of an office, and of partners for all offices. Every function takes who does it as `by`."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, TypedDict
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.actions import Stale, lock_provider
+from accounts.models import Provider
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from loket import sealing
+from teams import rights
+from teams.rights import Right
+from webservice.models import AccessToken, Application, Grant, IDToken, RefreshToken
+
+
+class Details(TypedDict):
+    """What is said about a program; the addresses are complete ones."""
+
+    name: str
+    redirect_uris: Sequence[str]
+    post_logout_redirect_uris: Sequence[str]
+    scopes: Sequence[str]
+
+
+@transaction.atomic
+def register(provider: Provider | None, *, details: Details, by: Actor) -> Application:
+    """Register a program of the office, without one a partner's that serves every office; it has no secret yet.
+
+    The same twice, as by a double click, is one program. Raises PermissionDenied without the right to manage
+    integrations, ValidationError ("taken") when there is another of that name.
+    """
+    _require(provider.pk if provider else None, by)
+    application = Application(provider=provider)
+    changes = _fill(application, details)
+    known = Application.objects.filter(provider=provider, name=details["name"]).first()
+    if known is not None and not _fill(known, details):
+        return known  # type: ignore[no-any-return]
+    if known is not None:
+        raise ValidationError(_("There is an integration of this name already."), code="taken")
+    application.save()
+    record(Verb.CLIENT_ADDED, application, by=by, provider_id=application.provider_id, changes=changes)
+    return application
+
+
+@transaction.atomic
+def change(application: Application, *, details: Details, version: int, by: Actor) -> Application:
+    """Change what is said about a program; `version` is the one the form was opened with.
+
+    A scope that goes is gone at once, from tokens that are out as well. Raises PermissionDenied without the right,
+    Stale when somebody else was first, ValidationError ("taken") for the name of another program.
+    """
+    application = _lock(application, by)
+    if application.version != version:
+        raise Stale
+    namesakes = Application.objects.filter(provider=application.provider_id, name=details["name"])
+    if namesakes.exclude(pk=application.pk).exists():
+        raise ValidationError(_("There is an integration of this name already."), code="taken")
+    if changes := _fill(application, details):
+        _save(application, Verb.CLIENT_CHANGED, by, changes)
+    return application
+
+
+@transaction.atomic
+def set_secret(application: Application, *, secret: str, hours: int, version: int, by: Actor) -> None:
+    """Give a program a new random `secret`; the one before works for `hours` more.
+
+    The same secret twice, as by a double click, is set once. Raises PermissionDenied without the right, Stale when
+    somebody else was first.
+    """
+    application = _lock(application, by)
+    hashed = sealing.token_hash(secret)
+    if application.client_secret == hashed:
+        return
+    if application.version != version:
+        raise Stale
+    application.previous_secret = application.client_secret
+    application.previous_until = timezone.now() + timedelta(hours=hours) if application.client_secret else None
+    application.client_secret = hashed
+    _save(application, Verb.CLIENT_SECRET_MADE, by, {"hours": [None, hours]})
+
+
+@transaction.atomic
+def switch(application: Application, *, on: bool, by: Actor) -> None:
+    """Switch a program on or off; off, nothing that it has works. Raises PermissionDenied without the right."""
+    application = _lock(application, by)
+    if application.is_usable() != on:
+        application.switched_off_at = None if on else timezone.now()
+        _save(application, Verb.CLIENT_SWITCHED_ON if on else Verb.CLIENT_SWITCHED_OFF, by, {})
+
+
+@transaction.atomic
+def remove(application: Application, *, by: Actor) -> None:
+    """Remove a program with all that people let it do. Raises PermissionDenied without the right."""
+    application = _lock(application, by)
+    _record(Verb.CLIENT_REMOVED, application, by, {"name": [application.name, None]})
+    for model in (Grant, RefreshToken, AccessToken, IDToken):
+        model.objects.filter(application=application).delete()
+    application.delete()
+
+
+def _require(provider_id: UUID | None, by: Actor) -> None:
+    """Raise PermissionDenied unless the actor manages the programs of that office; partners are the operator's."""
+    if provider_id is None:
+        if not by.is_operator:
+            raise PermissionDenied(_("Only support can change an integration that serves every office."))
+        return
+    rights.require_office(by, provider_id)
+    lock_provider(provider_id)
+    rights.require(by, Right.MANAGE_INTEGRATIONS)
+
+
+def _lock(application: Application, by: Actor) -> Application:
+    _require(application.provider_id, by)
+    locked: Application = Application.objects.select_for_update().get(pk=application.pk)
+    return locked
+
+
+def _fill(application: Application, details: Details) -> dict[str, list[Any]]:
+    """Put `details` into the program, and return what that changed."""
+    wanted = {
+        "name": details["name"],
+        "redirect_uris": " ".join(details["redirect_uris"]),
+        "post_logout_redirect_uris": " ".join(details["post_logout_redirect_uris"]),
+        "scopes": list(details["scopes"]),
+    }
+    changes = {name: [getattr(application, name) or None, value or None] for name, value in wanted.items()}
+    for name, value in wanted.items():
+        setattr(application, name, value)
+    return {name: change for name, change in changes.items() if change[0] != change[1]}
+
+
+def _save(application: Application, verb: Verb, by: Actor, changes: dict[str, list[Any]]) -> None:
+    application.version += 1
+    application.save()
+    _record(verb, application, by, changes)
+
+
+def _record(verb: Verb, application: Application, by: Actor, changes: dict[str, list[Any]]) -> None:
+    record(verb, application, by=by, provider_id=application.provider_id, changes=changes)

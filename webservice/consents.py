@@ -1,0 +1,76 @@
+"""What people let programs do for them, and how that ends."""
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest
+
+from accounts.models import User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from signin import recent
+from teams import rights
+from teams.rights import Right
+from webservice.models import AccessToken, Application, Consent, Grant, IDToken, RefreshToken
+from webservice.scopes import known
+
+
+def can_consent(request: HttpRequest) -> bool:
+    """Return whether whoever is signed in can let a program act for him.
+
+    An SSO/Webservice user is for one program as it is, and a session that a portal opened gives nothing that lasts.
+    """
+    user = request.user
+    return isinstance(user, User) and not user.is_webservice_user and not recent.is_by_sso(request)
+
+
+def covers(user: object, application: Application, scopes: Collection[str]) -> bool:
+    """Return whether `user` let the program do all of this before."""
+    if not isinstance(user, User) or not application.serves(user):
+        return False
+    allowed = Consent.objects.filter(user=user, application=application, scopes__contains=list(scopes))
+    return allowed.exists()
+
+
+@transaction.atomic
+def allow(user: User, application: Application, *, scopes: Iterable[str], by: Actor) -> Consent:
+    """Let the program act for `user` within `scopes`, beside what he allowed before."""
+    consent, _is_new = Consent.objects.get_or_create(
+        user=user, application=application, defaults={"provider": user.provider, "scopes": []}
+    )
+    consent = Consent.objects.select_for_update().get(pk=consent.pk)
+    wanted: list[str] = [scope.value for scope in known([*consent.scopes, *scopes])]
+    if wanted != consent.scopes:
+        changes = {"scopes": [consent.scopes, wanted]}
+        consent.scopes = wanted
+        consent.save(update_fields=["scopes"])
+        record(Verb.CONSENT_GIVEN, application, by=by, provider_id=user.provider_id, changes=changes)
+    return consent
+
+
+@transaction.atomic
+def cut(user: User, id: UUID, *, by: Actor) -> bool:
+    """End one integration of `user`: no token of it works from now on; return False when it had ended already.
+
+    Raises PermissionDenied unless it is the actor's own, or he manages users and has authority over this one.
+    """
+    if by.user is None or by.user.pk != user.pk:
+        rights.require(by, Right.MANAGE_USERS)
+        rights.require_authority_over(by, user)
+    consents = Consent.objects.select_for_update(of=("self",)).select_related("application")
+    consent = consents.filter(provider=user.provider, user=user, pk=id).first()
+    if consent is None:
+        return False
+    end_tokens(user, consent.application)
+    consent.delete()
+    changes = {"integration": [str(consent.application), None]}
+    record(Verb.CONSENT_ENDED, user, by=by, provider_id=user.provider_id, changes=changes)
+    return True
+
+
+def end_tokens(user: User, application: Application) -> None:
+    """End every code and token that the program has for `user`."""
+    for model in (Grant, RefreshToken, AccessToken, IDToken):
+        model.objects.filter(user=user, application=application).delete()

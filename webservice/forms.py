@@ -1,0 +1,127 @@
+"""Input about programs."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts.forms.people import PLAIN
+from loket import sealing
+from webservice.clients import Details
+from webservice.models import Application
+from webservice.scopes import Scope
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_MOST, _LONGEST = 10, 250
+HOURS = [(0, _("not any more")), (24, _("24 hours")), (7 * 24, _("7 days")), (30 * 24, _("30 days"))]
+
+
+def check_address(address: str) -> None:
+    """Raise ValidationError unless `address` is one that somebody may be sent to with a code: exact, and by TLS.
+
+    Without TLS it may be on the machine of the program's maker only (RFC 8252 section 7.3).
+    """
+    try:
+        parts = urlsplit(address)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    plain = address.isascii() and address.isprintable() and not set(address) & set(' "<>\\^`{|}*#')
+    safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    if not (plain and safe and host and "@" not in parts.netloc and len(address) <= _LONGEST):
+        message = _("This is not a complete address that begins with https://: %(address)s")
+        raise ValidationError(message, code="address", params={"address": address[:_LONGEST]})
+
+
+class AddressesField(forms.CharField):
+    """Addresses, one a line."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=forms.Textarea(attrs={"rows": 3}), max_length=_MOST * (_LONGEST + 2), **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        """Return the addresses. Raises ValidationError for the first that is not one."""
+        addresses = list(dict.fromkeys(super().clean(value).split()))
+        if len(addresses) > _MOST:
+            raise ValidationError(_("Give at most 10 addresses."), code="many")
+        for address in addresses:
+            check_address(address)
+        return addresses
+
+
+class ClientForm(forms.Form):
+    """A program; `version` is the one the form was opened with, 0 for a new one."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=50,
+        validators=PLAIN,
+        help_text=_("People see it when the program asks for their permission."),
+        error_messages={"required": _("Fill in a name.")},
+    )
+    redirect_uris = AddressesField(
+        label=_("Redirect URIs"),
+        help_text=_("Where people are sent back to, one address a line, exactly as the program uses it."),
+        error_messages={"required": _("Fill in at least one address.")},
+    )
+    post_logout_redirect_uris = AddressesField(
+        label=_("Redirect URIs after logging out"), required=False, help_text=_("One address a line.")
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("Scopes"),
+        choices=Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("At most this; every person has to agree, and his own rights still decide."),
+        error_messages={"required": _("Choose at least one scope.")},
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+
+    def __init__(self, *args: Any, changed: Application | None = None, **kwargs: Any) -> None:
+        kwargs["initial"] = {"version": 0, "scopes": [Scope.OPENID, Scope.PROFILE]}
+        if changed is not None:
+            kwargs["initial"] = {
+                "name": changed.name,
+                "redirect_uris": "\n".join(changed.redirect_uris.split()),
+                "post_logout_redirect_uris": "\n".join(changed.post_logout_redirect_uris.split()),
+                "scopes": changed.scopes,
+                "version": changed.version,
+            }
+        super().__init__(*args, **kwargs)
+
+    def details(self) -> Details:
+        """Return what was filled in."""
+        given = self.cleaned_data
+        return Details(
+            name=given["name"],
+            redirect_uris=given["redirect_uris"],
+            post_logout_redirect_uris=given["post_logout_redirect_uris"],
+            scopes=[scope for scope in Scope.values if scope in given["scopes"]],
+        )
+
+
+class SecretForm(forms.Form):
+    """How long the old secret works on; the new one is in the form, sealed, so that sent twice it is made once."""
+
+    hours = forms.TypedChoiceField(
+        label=_("The present secret works for"), choices=HOURS, coerce=int, initial=24, widget=forms.RadioSelect
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+    sealed = forms.CharField(widget=forms.HiddenInput, max_length=500)
+
+    def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
+        self._context = f"new secret:{application.pk}"
+        sealed = sealing.seal(sealing.new_token().encode(), context=self._context).hex()
+        kwargs["initial"] = {"version": application.version, "sealed": sealed, "hours": 24}
+        super().__init__(*args, **kwargs)
+        if not application.client_secret:
+            self.fields["hours"].widget, self.fields["hours"].required = forms.HiddenInput(), False
+            self.fields["hours"].empty_value = 0  # type: ignore[attr-defined]
+
+    def clean_sealed(self) -> str:
+        """Return the new secret."""
+        try:
+            return sealing.unseal(bytes.fromhex(self.cleaned_data["sealed"]), context=self._context).decode()
+        except (ValueError, sealing.Unreadable) as error:
+            raise ValidationError(_("Open this page again."), code="sealed") from error

@@ -1,0 +1,44 @@
+"""`manage.py add_partner`: a program of a partner, which the people of every office can let act for them."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+import webservice.clients
+from audit.actors import operator
+from loket import sealing
+from webservice.clients import Details
+from webservice.forms import check_address
+from webservice.scopes import Scope
+
+
+class Command(BaseCommand):
+    """Register the program and print what its maker needs."""
+
+    help = "Register a partner's program that serves every office, and print its client ID and secret, once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare what may be asked."""
+        parser.add_argument("name", help="as people see it when they are asked for permission")
+        parser.add_argument("redirect_uri", nargs="+", help="where people are sent back to")
+        parser.add_argument("--after-logout", nargs="*", default=[], help="where people may go after logging out")
+        parser.add_argument("--scope", action="append", choices=Scope.values, help="default: openid and profile")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it."""
+        by, secret = operator("add_partner"), sealing.new_token()
+        details = Details(
+            name=options["name"],
+            redirect_uris=options["redirect_uri"],
+            post_logout_redirect_uris=options["after_logout"],
+            scopes=options["scope"] or [Scope.OPENID.value, Scope.PROFILE.value],
+        )
+        try:
+            for address in [*options["redirect_uri"], *options["after_logout"]]:
+                check_address(address)
+            partner = webservice.clients.register(None, details=details, by=by)
+            webservice.clients.set_secret(partner, secret=secret, hours=24, version=partner.version, by=by)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        self.stdout.write(f"Client ID: {partner.client_id}\nSecret: {secret}")

@@ -1,0 +1,34 @@
+"""`manage.py rotate_oidc_key`: another key that signs ID tokens."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from webservice import keys
+from webservice.models import SigningKey
+
+
+class Command(BaseCommand):
+    """Make a key, which is published at once and signs once every program can know it."""
+
+    help = (
+        "Make a new key for signing ID tokens. It is published now and signs from an hour on; keep it at that yearly."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare what may be asked."""
+        parser.add_argument(
+            "--now",
+            action="store_true",
+            help="sign with it at once: programs that keep our keys may refuse for an hour",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make the key, and forget those that nobody can need any more."""
+        now = timezone.now()
+        SigningKey.objects.current()  # there is always one that signs meanwhile
+        key = SigningKey.objects.add(signs_from=now if options["now"] else now + keys.CACHED)
+        published = [one.pk for one in SigningKey.objects.published()]
+        SigningKey.objects.exclude(pk__in=published).delete()
+        self.stdout.write(f"{key.kid} signs from {key.signs_from:%Y-%m-%d %H:%M} UTC on.")

@@ -1,0 +1,24 @@
+"""The library at work on one request."""
+
+from django.http import HttpRequest
+from oauth2_provider.oauth2_backends import OAuthLibCore
+from oauth2_provider.settings import oauth2_settings
+from oauthlib.common import Request
+from oauthlib.openid import Server
+
+from webservice.models import Application
+from webservice.validator import Validator
+
+
+class Core(OAuthLibCore):  # type: ignore[misc]
+    """What answers one request, with in `validator` what was found out about the program that sends it."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.validator = Validator(request)
+        self.server = Server(self.validator, **oauth2_settings.server_kwargs)
+
+    def program(self, request: HttpRequest) -> Application | None:
+        """Return the program that sends `request`, if it says who it is as it should. Raises Throttled."""
+        address, method, body, headers = self._extract_params(request)
+        asked = Request(address, method, body, headers)
+        return asked.client if self.validator.authenticate_client(asked) else None

@@ -1,0 +1,48 @@
+"""What a program may ask for: the first link of every permission (domain.md 3.1), before the rights of the person."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+from oauth2_provider.scopes import BaseScopes
+
+
+class Scope(TextChoices):
+    """What a program may do for somebody, in the words of the page that asks him; his own rights still decide."""
+
+    OPENID = "openid", _("Know that it is you")
+    PROFILE = "profile", _("See your name, username and office")
+    EMAIL = "email", _("See your email address")
+    USERS_READ = "users:read", _("See users AK, tenants, email texts and sets, as far as you may")
+    USERS_WRITE = "users:write", _("Make, change, invite and block users AK, as far as you may")
+    TEAMS_READ = "teams:read", _("See teams, employers and rights, as far as you may")
+    TEAMS_WRITE = "teams:write", _("Change teams, employers and rights, as far as you may")
+    SSO = "sso", _("Log you in here without a password")
+
+
+API = (Scope.USERS_READ, Scope.USERS_WRITE, Scope.TEAMS_READ, Scope.TEAMS_WRITE, Scope.SSO)
+
+
+def known(names: Iterable[str]) -> list[Scope]:
+    """Return those of `names` that are scopes, in the order above."""
+    wanted = set(names)
+    return [scope for scope in Scope if scope in wanted]
+
+
+class Scopes(BaseScopes):  # type: ignore[misc]
+    """What the library asks about scopes."""
+
+    def get_all_scopes(self) -> dict[str, Any]:
+        """Return every scope and what it permits."""
+        return dict(Scope.choices)
+
+    def get_available_scopes(
+        self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any
+    ) -> list[str]:
+        """Return what `application` may ask for, without one everything that there is."""
+        return list(application.scopes) if application else list(Scope)
+
+    def get_default_scopes(self, application: Any = None, request: Any = None) -> list[str]:
+        """Return what `application` gets that does not say what it wants: all it may."""
+        return self.get_available_scopes(application)

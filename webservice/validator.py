@@ -1,0 +1,194 @@
+"""What the library asks us about programs, people and tokens, in the course of one request."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+from oauth2_provider.oauth2_validators import OAuth2Validator
+from oauthlib.oauth2.rfc6749 import errors
+
+import signin.actions
+from accounts.models import LoginMethod, User
+from audit.actions import record
+from audit.actors import Origin, through_api
+from audit.models import Verb
+from signin import throttle
+from signin.throttle import Left, Limit
+from signin.visitors import stranger
+from webservice import consents, credentials, identity, tokens
+from webservice.models import AccessToken, Application, Consent, Grant, IDToken
+
+CLIENT = Limit("token client", burst=200, every=timedelta(milliseconds=100))  # by program, once it said its secret
+_GUESSES = Limit("token client network", burst=50, every=timedelta(seconds=10))  # by network address, wrong secrets
+
+
+class Validator(OAuth2Validator):  # type: ignore[misc]
+    """Our answers. `left` is what was left of the limit of the program, once it is known."""
+
+    def __init__(self, http: HttpRequest) -> None:
+        super().__init__()
+        self.http = http
+        self.left: Left | None = None
+        self._person: User | None = None
+        self._grant: Grant | None = None
+
+    # Who the program is. All of them have a secret; an SSO/Webservice user is his own program.
+
+    def client_authentication_required(self, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Return that no program comes in without its secret."""
+        return True
+
+    def authenticate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Return that a name alone opens nothing."""
+        return False
+
+    def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Return whether the program, or the SSO/Webservice user, said the right secret. Raises Throttled."""
+        said = credentials.read(
+            self.http.headers.get("Authorization", ""), request.client_id, getattr(request, "client_secret", None)
+        )
+        if request.grant_type == "client_credentials":
+            return self._is_person(request, *said)
+        application = _application(said.name)
+        if application is None and request.grant_type is None:  # he may take back what he was given
+            return self._is_person(request, *said)
+        return self._is_program(request, application, said.secret)
+
+    def is_about(self, user: User) -> bool:
+        """Return whether the program may know of `user`: an SSO/Webservice user of himself only."""
+        return self._person is None or self._person == user
+
+    def _is_person(self, request: Any, username: str, password: str) -> bool:
+        by = stranger(self.http, Origin.API)
+        self._person = signin.actions.prove(username, password, device="", by=by, kind=LoginMethod.SSO_WEBSERVICE)
+        if self._person is None:
+            return False
+        request.client = Application.objects.built_in()
+        request.client_id = request.client.client_id
+        return bool(request.client.is_usable())
+
+    def _is_program(self, request: Any, application: Application | None, secret: str) -> bool:
+        if application is None or not application.is_usable() or not application.has_secret(secret):
+            throttle.charge(_GUESSES, throttle.network(stranger(self.http).address))
+            return False
+        self.left = throttle.charge(CLIENT, str(application.pk))
+        request.client, request.client_id = application, application.client_id
+        return True
+
+    def validate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Return whether people may be asked something by the program called `client_id`."""
+        request.client = _application(client_id)
+        return request.client is not None and request.client.is_usable()
+
+    def is_origin_allowed(self, client_id: str, origin: str, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Return that no page of others asks for tokens: a program has a secret, which a page cannot keep."""
+        return False
+
+    # Who signs in here while a program waits.
+
+    def validate_silent_login(self, request: Any) -> bool:
+        """Return whether somebody is signed in who can be asked."""
+        return consents.can_consent(self.http)
+
+    def validate_silent_authorization(self, request: Any) -> bool:
+        """Return whether he allowed all of this before."""
+        return consents.covers(self.http.user, request.client, request.scopes)
+
+    # Authorization codes.
+
+    def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Return whether the code still opens something for this program and its person."""
+        grants = Grant.objects.select_related("user__provider")
+        grant: Grant | None = grants.filter(code=code, application=client).first()
+        if grant is None or grant.is_expired() or not _still_may(grant, client):
+            return False
+        self._grant, request.user, request.scopes = grant, grant.user, grant.scope.split()
+        request.nonce, request.claims = grant.nonce or None, json.loads(grant.claims or "{}")
+        return True
+
+    def get_code_challenge(self, code: str, request: Any) -> str | None:
+        """Return what the verifier of the code must hash to."""
+        return (self._grant and self._grant.code_challenge) or None
+
+    def get_code_challenge_method(self, code: str, request: Any) -> str | None:
+        """Return how: S256, for no other is taken."""
+        return (self._grant and self._grant.code_challenge_method) or None
+
+    def confirm_redirect_uri(self, client_id: str, code: str, redirect_uri: str, *args: Any, **kwargs: Any) -> bool:
+        """Return whether the code was sent to this address."""
+        return bool(self._grant and self._grant.redirect_uri_allowed(redirect_uri))
+
+    def invalidate_authorization_code(self, client_id: str, code: str, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the code went in the transaction in which its tokens came."""
+
+    # Tokens.
+
+    def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Return whether the token still opens something; one that was used before ends its whole family."""
+        known = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
+        return bool(known) and _still_may(request.refresh_token_instance, client)
+
+    def _save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Store the tokens, in the transaction of what allows them and of the event."""
+        if request.grant_type == "client_credentials":
+            super()._save_bearer_token(token, request, *args, **kwargs)
+            _note_sign_in(self.http, self._person)
+            return
+        if self._grant is not None and not Grant.objects.filter(pk=self._grant.pk).delete()[0]:
+            raise errors.InvalidGrantError(request=request)  # somebody was quicker with the same code
+        allowed = Consent.objects.filter(user=request.user, application=request.client)
+        if not allowed.update(last_used_at=timezone.now()):
+            raise errors.InvalidGrantError(request=request)
+        super()._save_bearer_token(token, request, *args, **kwargs)
+        _note_use(request.client)
+
+    def _create_access_token(self, expires: Any, request: Any, *args: Any, **kwargs: Any) -> AccessToken:
+        """Return the stored token; the library knows of no person behind client credentials."""
+        request.user = request.user or self._person
+        made: AccessToken = super()._create_access_token(expires, request, *args, **kwargs)
+        return made
+
+    def _check_and_set_request_resource(self, request: Any) -> None:
+        """Take no notice of resource indicators (RFC 8707): there is one resource."""
+        request.resource = []
+
+    # What a program is told about the person.
+
+    def get_oidc_claims(self, token: Any, token_handler: Any, request: Any) -> dict[str, Any]:
+        """Return what an ID token says of the person."""
+        return identity.claims(request.user, request.scopes)
+
+    def _load_id_token(self, token: str) -> IDToken | None:
+        return identity.read_id_token(token)
+
+
+def _application(client_id: str) -> Application | None:
+    """Return the program called `client_id` that people can use; the built-in one has no secret and asks nobody."""
+    if "\x00" in (client_id or ""):
+        return None
+    known = Application.objects.filter(client_id=client_id, authorization_grant_type="authorization-code")
+    found: Application | None = known.first()
+    return found
+
+
+def _still_may(kept: Any, client: Application) -> bool:
+    """Return whether the person of a code or token may still let this program act for him."""
+    user: User = kept.user
+    return kept.is_of(user) and client.serves(user) and tokens.may_call(user)
+
+
+def _note_sign_in(http: HttpRequest, user: User | None) -> None:
+    if user is None:
+        raise errors.InvalidClientError
+    User.objects.filter(pk=user.pk).update(last_login=timezone.now())
+    record(Verb.SIGNED_IN, user, by=through_api(http, user), provider_id=user.provider_id)
+
+
+def _note_use(application: Application) -> None:
+    """Note when the program got a token last, at most once a minute: many people may use it at the same time."""
+    now = timezone.now()
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(minutes=1))
+    Application.objects.filter(stale, pk=application.pk).update(last_used_at=now)

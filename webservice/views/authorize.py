@@ -1,0 +1,166 @@
+"""The page on which somebody lets a program act for him, and the way back to the program."""
+
+import re
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+from oauth2_provider.exceptions import FatalClientError, OAuthToolkitError
+from oauthlib.common import add_params_to_uri
+from oauthlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError, OAuth2Error
+
+from accounts.models import User
+from audit.actors import on_page
+from signin import recent
+from teams.access import OfficeRequest, public, signed_in
+from webservice import consents
+from webservice.leaving import may_lead_to
+from webservice.models import Application
+from webservice.protocol import Core
+from webservice.scopes import known
+
+_CHALLENGE = re.compile(r"[\w-]{43}", re.ASCII)
+_LONGEST_NONCE = 255
+
+
+class Asked(NamedTuple):
+    """What a program asks for: everything was checked but for the person."""
+
+    core: Core
+    application: Application
+    scopes: list[str]
+    details: dict[str, Any]
+
+    @property
+    def prompt(self) -> set[str]:
+        """How the program wants the person to be asked."""
+        return set(self.details.get("prompt") or [])
+
+
+class Wrong(Exception):
+    """The program asks in a way that is refused; `response` says so, to the program where it is known."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__()
+        self.response = response
+
+
+@public
+@require_http_methods(["GET", "POST"])
+@never_cache
+def authorize(request: HttpRequest) -> HttpResponse:
+    """Ask somebody whether a program may act for him, and send him back to it with a code.
+
+    Who allowed the same before is sent back at once, unless the program wants him to be asked.
+    """
+    try:
+        asked = _asked(request)
+    except Wrong as wrong:
+        return wrong.response
+    if not isinstance(request.user, User):
+        return redirect(f"{reverse('signin:login')}?{urlencode({'next': request.get_full_path()})}")
+    if not asked.application.serves(request.user):
+        return _refuse(request, _("This program is not for your office."), 404)
+    if not consents.can_consent(request):
+        return _back(request, asked, error=AccessDeniedError())
+    if request.method == "POST":
+        by = on_page(request, request.user)
+        consents.allow(request.user, asked.application, scopes=asked.scopes, by=by)
+        return _back(request, asked)
+    if (minutes := _how_recent(request, asked)) is not None and not recent.is_recent(request, minutes=minutes):
+        return redirect(f"{reverse('signin:confirm')}?{urlencode({'next': request.get_full_path()})}")
+    if "consent" not in asked.prompt and consents.covers(request.user, asked.application, asked.scopes):
+        return _back(request, asked)
+    return _ask(request, asked)
+
+
+@signed_in
+@require_POST
+@never_cache
+def deny(request: OfficeRequest) -> HttpResponse:
+    """Send somebody back to the program, which gets nothing."""
+    try:
+        return _back(request, _asked(request), error=AccessDeniedError())
+    except Wrong as wrong:
+        return wrong.response
+
+
+def _asked(request: HttpRequest) -> Asked:
+    """Return what the program asks for. Raises Wrong."""
+    if any(
+        "\x00" in value for given in (request.GET, request.POST) for _name, values in given.lists() for value in values
+    ):
+        raise Wrong(_refuse(request, _("The address has characters that do not belong there.")))
+    core = Core(request)
+    try:
+        scopes, details = core.validate_authorization_request(request)
+    except FatalClientError as error:
+        raise Wrong(_refuse(request, str(error.oauthlib_error.description or ""))) from error
+    except OAuthToolkitError as error:
+        raise Wrong(HttpResponseRedirect(_error_address(error.oauthlib_error))) from error
+    application = Application.objects.get(client_id=details["client_id"])
+    if fault := _fault(details):
+        refusal = InvalidRequestError(description=fault, state=details["state"])
+        refusal.redirect_uri = details["redirect_uri"]
+        raise Wrong(HttpResponseRedirect(_error_address(refusal)))
+    return Asked(core, application, [scope.value for scope in known(scopes)], details)
+
+
+def _fault(details: dict[str, Any]) -> str:
+    """Return what else is wrong with a request that the library accepts, in the language of programs, or ""."""
+    if details.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(details.get("code_challenge") or ""):
+        return "A code_challenge of method S256 is required."
+    if len(details.get("nonce") or "") > _LONGEST_NONCE:
+        return "The nonce is too long."
+    return ""
+
+
+def _how_recent(request: HttpRequest, asked: Asked) -> float | None:
+    """Return at most how many minutes ago the person must have proved who he is, None where the program minds not."""
+    if "login" in asked.prompt:
+        return 1
+    seconds = request.GET.get("max_age", "")
+    return int(seconds) / 60 if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else None
+
+
+def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
+    query = request.META.get("QUERY_STRING", "")
+    context = {
+        "application": asked.application,
+        "scopes": known(asked.scopes),
+        "deny_url": f"{reverse('webservice:deny')}?{query}",
+        "host": urlsplit(asked.details["redirect_uri"]).netloc,
+        "office_name": request.user.provider.name if isinstance(request.user, User) else "",
+    }
+    return may_lead_to(asked.details["redirect_uri"], request, render(request, "webservice/authorize.html", context))
+
+
+def _back(request: HttpRequest, asked: Asked, *, error: OAuth2Error | None = None) -> HttpResponse:
+    """Return the way back to the program, with a code unless there is an `error`."""
+    if error is not None:
+        error.state, error.redirect_uri = asked.details["state"], asked.details["redirect_uri"]
+        address = _error_address(error)
+    else:
+        details = asked.details | {"ui_locales": None}
+        address = asked.core.create_authorization_response(request, asked.scopes, details, allow=True)[0]
+    if request.method == "POST" or "none" in asked.prompt:
+        return HttpResponseRedirect(address)
+    # Somebody may have come here by the form of the login page, from which no redirect leads to another host.
+    return render(request, "webservice/onward.html", {"address": address, "application": asked.application})
+
+
+def _error_address(error: OAuth2Error) -> str:
+    told = [*error.twotuples, ("iss", settings.LOKET_URL)]
+    address: str = add_params_to_uri(error.redirect_uri or "", told)
+    return address
+
+
+def _refuse(request: HttpRequest, reason: str, status: int = 400) -> HttpResponse:
+    """Say on a page of ours what is wrong: nobody is sent to an address that is not the program's."""
+    return render(request, "webservice/refused.html", {"reason": reason}, status=status)

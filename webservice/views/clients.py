@@ -1,0 +1,136 @@
+"""The programs of the office."""
+
+from urllib.parse import urljoin
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models.functions import Lower
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+import webservice.clients
+from accounts.actions import Stale
+from audit.actors import on_page
+from loket import paging
+from signin.recent import recently_confirmed
+from teams.access import OfficeRequest, requires
+from teams.rights import Right
+from webservice.forms import ClientForm, SecretForm
+from webservice.models import Application
+
+_show_and_send = require_http_methods(["GET", "HEAD", "POST"])
+_STALE = gettext_lazy("Somebody else changed this integration meanwhile. Open it again.")
+
+
+@requires(Right.MANAGE_INTEGRATIONS)
+@require_safe
+def clients(request: OfficeRequest) -> HttpResponse:
+    """Show the programs that the office registered."""
+    rows = Application.objects.visible_to(request.user)
+    page = paging.page_of(rows, cursor=request.GET.get("page", ""), sorts={"name": Lower("name")})
+    return render(request, "webservice/clients.html", {"rows": page.rows, **paging.neighbours(page)})
+
+
+@requires(Right.MANAGE_INTEGRATIONS)
+@_show_and_send
+def add_client(request: OfficeRequest) -> HttpResponse:
+    """Register a program."""
+    form = ClientForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        by = on_page(request, request.user)
+        try:
+            application = webservice.clients.register(request.user.provider, details=form.details(), by=by)
+        except ValidationError as error:
+            form.add_error("name", error)
+        else:
+            messages.success(request, _("%(name)s has been added. Make a secret for it now.") % {"name": application})
+            return redirect("webservice:client", application.pk)
+    return render(request, "webservice/add_client.html", {"form": form})
+
+
+@requires(Right.MANAGE_INTEGRATIONS)
+@_show_and_send
+def client(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Show a program and change it."""
+    application = _one(request, id)
+    form = ClientForm(request.POST or None, changed=application)
+    if request.method == "POST" and form.is_valid():
+        version, by = form.cleaned_data["version"], on_page(request, request.user)
+        try:
+            webservice.clients.change(application, details=form.details(), version=version, by=by)
+        except Stale:
+            form.add_error(None, ValidationError(_STALE, code="stale"))
+        except ValidationError as error:
+            form.add_error("name", error)
+        else:
+            messages.success(request, _("%(name)s has been saved.") % {"name": form.cleaned_data["name"]})
+            return redirect("webservice:client", application.pk)
+    discovery = urljoin(settings.LOKET_URL, reverse("webservice:configuration"))
+    context = {"form": form, "application": application, "discovery": discovery}
+    return render(request, "webservice/client.html", context)
+
+
+@requires(Right.MANAGE_INTEGRATIONS)
+@recently_confirmed
+@_show_and_send
+@never_cache
+def new_secret(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Make a secret for a program and show it, once."""
+    application = _one(request, id)
+    form = SecretForm(request.POST or None, application=application)
+    if request.method == "POST" and form.is_valid():
+        given, by = form.cleaned_data, on_page(request, request.user)
+        try:
+            webservice.clients.set_secret(
+                application, secret=given["sealed"], hours=given["hours"], version=given["version"], by=by
+            )
+        except Stale:
+            form.add_error(None, ValidationError(_STALE, code="stale"))
+        else:
+            return render(request, "webservice/secret.html", {"application": application, "secret": given["sealed"]})
+    return render(request, "webservice/new_secret.html", {"form": form, "application": application})
+
+
+@requires(Right.MANAGE_INTEGRATIONS)
+@require_POST
+def switch_on(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Switch a program on."""
+    application = _one(request, id)
+    webservice.clients.switch(application, on=True, by=on_page(request, request.user))
+    messages.success(request, _("%(name)s is switched on.") % {"name": application})
+    return redirect("webservice:client", application.pk)
+
+
+@requires(Right.MANAGE_INTEGRATIONS)
+@require_POST
+def switch_off(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Switch a program off."""
+    application = _one(request, id)
+    webservice.clients.switch(application, on=False, by=on_page(request, request.user))
+    messages.success(request, _("%(name)s is switched off: nothing that it has works now.") % {"name": application})
+    return redirect("webservice:client", application.pk)
+
+
+@requires(Right.MANAGE_INTEGRATIONS)
+@_show_and_send
+def remove_client(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Ask whether a program is to be removed, and do it."""
+    application = _one(request, id)
+    if request.method == "POST":
+        webservice.clients.remove(application, by=on_page(request, request.user))
+        messages.success(request, _("%(name)s has been removed.") % {"name": application})
+        return redirect("webservice:clients")
+    context = {"application": application, "people": application.consents.count()}
+    return render(request, "webservice/remove_client.html", context)
+
+
+def _one(request: OfficeRequest, id: UUID) -> Application:
+    application: Application = get_object_or_404(Application.objects.visible_to(request.user), pk=id)
+    return application

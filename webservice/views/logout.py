@@ -1,0 +1,57 @@
+"""Logging out because a program asks for it (OpenID Connect RP-Initiated Logout 1.0)."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+from oauthlib.common import add_params_to_uri
+
+from accounts.models import User
+from signin import sessions
+from signin.middleware import opens_before_factor, opens_while_enrolling
+from teams.access import public
+from webservice import consents, identity
+from webservice.leaving import may_lead_to
+from webservice.models import Application
+
+
+@public
+@opens_before_factor
+@opens_while_enrolling
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def logout(request: HttpRequest) -> HttpResponse:
+    """Ask whether to log out here as well, do so, and go back to the program if the address is one of its own."""
+    application = _application(request)
+    address = _address(request, application)
+    if not isinstance(request.user, User):
+        return HttpResponseRedirect(address) if address else redirect("signin:login")
+    if request.method != "POST":
+        context = {"application": application, "office_name": request.user.provider.name}
+        page = render(request, "webservice/logout.html", context)
+        return may_lead_to(address, request, page) if address else page
+    if application is not None:
+        consents.end_tokens(request.user, application)
+    sessions.end(request, request.user)
+    return HttpResponseRedirect(address) if address else redirect("signin:login")
+
+
+def _application(request: HttpRequest) -> Application | None:
+    """Return the program that asks, known by an ID token of ours or by its name; None when these contradict."""
+    name, hint = request.GET.get("client_id", ""), request.GET.get("id_token_hint", "")
+    told = identity.read_id_token(hint) if hint else None
+    if told is not None:
+        same: Application = told.application
+        return same if name in ("", same.client_id) else None
+    if hint or not name or "\x00" in name:
+        return None
+    named: Application | None = Application.objects.filter(client_id=name).first()
+    return named
+
+
+def _address(request: HttpRequest, application: Application | None) -> str:
+    """Return where to go afterwards, "" unless the program registered it."""
+    address, state = request.GET.get("post_logout_redirect_uri", ""), request.GET.get("state", "")
+    if application is None or not application.post_logout_redirect_uri_allowed(address):
+        return ""
+    return str(add_params_to_uri(address, [("state", state)])) if state else address

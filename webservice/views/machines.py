@@ -1,0 +1,114 @@
+"""Addresses that programs call: tokens given, taken back and looked into, and who the person behind one is."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
+
+from signin.middleware import opens_before_factor, opens_while_enrolling
+from signin.throttle import Throttled
+from teams.access import public
+from webservice import identity, limits, tokens
+from webservice.protocol import Core
+from webservice.scopes import Scope
+from webservice.validator import CLIENT
+
+GRANTS = ("authorization_code", "refresh_token", "client_credentials")  # the library knows more
+_CHALLENGE = 'Basic realm="Loket", charset="UTF-8"'
+View = Callable[[HttpRequest], HttpResponse]
+
+
+def for_machines(view: View) -> View:
+    """Mark what a program calls: a browser's session means nothing there, no cache keeps it, and limits are told."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest) -> HttpResponse:
+        try:
+            response = view(request)
+        except Throttled as error:
+            response = _refused(429, "temporarily_unavailable", str(error))
+            limits.refuse(response, error)
+        if response.status_code == 401 and not response.has_header("WWW-Authenticate"):
+            response["WWW-Authenticate"] = _CHALLENGE
+        return response
+
+    return public(opens_before_factor(opens_while_enrolling(csrf_exempt(never_cache(wrapper)))))
+
+
+@for_machines
+@require_POST
+def token(request: HttpRequest) -> HttpResponse:
+    """Give tokens for a code, a refresh token, or the username and password of an SSO/Webservice user."""
+    if request.POST.get("grant_type") not in GRANTS:
+        return _refused(400, "unsupported_grant_type")
+    core = Core(request)
+    _address, headers, body, status = core.create_token_response(request)
+    headers.pop("WWW-Authenticate", None)  # it asks for a token, of which there is none yet
+    response = HttpResponse(body, status=status, headers=headers)
+    if core.validator.left is not None:
+        limits.tell(response, CLIENT, core.validator.left)
+    return response
+
+
+@for_machines
+@require_POST
+def revoke(request: HttpRequest) -> HttpResponse:
+    """Take a token back, for the program that has it (RFC 7009)."""
+    core = Core(request)
+    _address, headers, body, status = core.create_revocation_response(request)
+    headers.pop("WWW-Authenticate", None)
+    return HttpResponse(body or "", status=status, headers=headers)
+
+
+@for_machines
+@require_POST
+def introspect(request: HttpRequest) -> HttpResponse:
+    """Tell a program about a token of its own (RFC 7662); of others there is nothing to be learned."""
+    core = Core(request)
+    program = core.program(request)
+    if program is None:
+        return _refused(401, "invalid_client")
+    found = tokens.find(request.POST.get("token", ""))
+    if found is None or found.application != program or not core.validator.is_about(found.user):
+        return JsonResponse({"active": False})
+    told = {
+        "active": True,
+        "scope": " ".join(found.working_scopes),
+        "client_id": program.client_id,
+        "username": found.user.username,
+        "token_type": "Bearer",
+        "exp": int(found.expires.timestamp()),
+        "iat": int(found.created.timestamp()),
+        "sub": identity.subject(found.user),
+    }
+    return JsonResponse(told)
+
+
+@for_machines
+@require_http_methods(["GET", "HEAD", "POST"])
+def userinfo(request: HttpRequest) -> HttpResponse:
+    """Tell a program who the person is that its token is of (OpenID Connect Core 5.3)."""
+    caller = tokens.bearer(request)
+    if caller is None:
+        return _without(401, "invalid_token")
+    if Scope.OPENID not in caller.scopes:
+        return _without(403, "insufficient_scope")
+    return JsonResponse(identity.claims(caller.user, caller.scopes))
+
+
+def _without(status: int, error: str) -> HttpResponse:
+    response = _refused(status, error)
+    response["WWW-Authenticate"] = f'Bearer realm="Loket", error="{error}"'
+    return response
+
+
+def _refused(status: int, error: str, description: str = "") -> HttpResponse:
+    told: dict[str, Any] = {"error": error}
+    if description:
+        told["error_description"] = description
+    return HttpResponse(json.dumps(told), status=status, content_type="application/json")
