@@ -34,6 +34,7 @@ class Actor:
     user: User | None = None
     address: str = ""
     correlation_id: str = ""
+    on_behalf_of: User | None = None
 
     @property
     def is_operator(self) -> bool:

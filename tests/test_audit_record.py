@@ -34,7 +34,8 @@ def test_it_outlives_what_it_is_about(office: Provider, alice: User, bob: User) 
 def test_installation_and_operator_are_told_apart_from_people(office: Provider, bob: User) -> None:
     for by in (operator("demo"), scheduled("expire_invitations")):
         audit.actions.record(Verb.USER_CHANGED, bob, by=by, provider_id=office.pk)
-    assert list(Event.objects.order_by("id").values_list("origin", "actor_name", "actor_id", "address")) == [
+    events = Event.objects.order_by("id")
+    assert [(event.origin, event.actor_name, event.actor_id, event.address) for event in events] == [
         ("command", "manage.py demo", None, None),
         ("scheduled", "expire_invitations", None, None),
     ]

@@ -21,7 +21,7 @@ from loket import database
 from tests.running import Demo, fresh_demo
 from tests.searching import found, unpacked
 
-ALLOWED = {"postvak.jsonl", "keys.json"}
+ALLOWED = {"postvak.jsonl", "keys.json", "checkpoint-key"}
 DEMO_PASSWORD_FILE = "demo-password"
 NUMBER, TYPED, OTHER = "+31624895137", "06 - 2489 51 37", "+32471395862"
 PASSWORDS = {

@@ -6,12 +6,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+import audit.chain
 import invitations.actions
 import signin.actions
 from outbox.worker import Job, Worker, send_due
 
 JOBS = (
     Job(signin.actions.expand_reset_requests, every=0.5),
+    Job(audit.chain.lengthen_all, every=5),
     Job(invitations.actions.expire_due, every=60),
     Job(signin.actions.clean, every=3600),
 )
