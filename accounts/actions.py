@@ -1,5 +1,6 @@
 """Changes to offices and their people. Every function takes who does it as `by` and leaves an event."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, TypedDict
 from uuid import UUID
@@ -36,6 +37,8 @@ class Details(TypedDict, total=False):
     two_factor_required: bool
 
 
+# Gives somebody who was just made what he is to have, in the same transaction.
+Equip = Callable[[User], None]
 EMAIL_CHANGE_HOURS = 48
 OWN_FIELDS = frozenset({"initials", "first_name", "prefix", "last_name", "phone_number", "place_of_employment"})
 

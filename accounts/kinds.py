@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import letters, passwords
-from accounts.actions import Details, Stale, lock_provider, require_free_username, shown, unusable_password
+from accounts.actions import Details, Equip, Stale, lock_provider, require_free_username, shown, unusable_password
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actions import record
 from audit.actors import Actor
@@ -24,11 +24,19 @@ from teams.rights import Right
 
 @transaction.atomic
 def create_webservice_user(
-    provider: Provider, *, details: Details, username: str, password: str, by: Actor, user_id: UUID | None = None
+    provider: Provider,
+    *,
+    details: Details,
+    username: str,
+    password: str,
+    by: Actor,
+    user_id: UUID | None = None,
+    equip: Equip | None = None,
 ) -> User:
     """Make a user "Alleen via SSO/Webservice"; the office chooses username and password (seed article).
 
-    `user_id` names the decision: the same one twice, as by a double click, makes one user. Raises PermissionDenied
+    `user_id` names the decision: the same one twice, as by a double click, makes one user. `equip` gives teams and
+    rights to who was made, not to who was made before; what it raises, nobody was made. Raises PermissionDenied
     without the right to manage users, ValidationError when the password is too weak (several codes), the username is
     taken ("taken") or `user_id` made somebody else ("used").
     """
@@ -40,7 +48,7 @@ def create_webservice_user(
     if (made := _made_before(user, user_id)) is not None:
         return made
     user.password, user.password_changed_at = hashed, timezone.now()
-    return _store_new(user, by)
+    return _store_new(user, by, equip)
 
 
 @transaction.atomic
@@ -53,10 +61,11 @@ def create_azure_user(
     external_user_id: UUID,
     by: Actor,
     user_id: UUID | None = None,
+    equip: Equip | None = None,
 ) -> User:
     """Make a user "Alleen via Azure AD": no password, signs in at Microsoft only (seed article). A mail says so.
 
-    `user_id` as in `create_webservice_user`. Raises PermissionDenied without the right to manage users,
+    `user_id` and `equip` as in `create_webservice_user`. Raises PermissionDenied without the right to manage users,
     ValidationError when the tenant cannot be used ("tenant"), or username or Microsoft account are taken ("taken",
     "account_taken").
     """
@@ -67,7 +76,7 @@ def create_azure_user(
         return made
     user.external_tenant, user.external_user_id = usable_tenant(provider, tenant), external_user_id
     user.password = unusable_password()
-    _store_new(user, by)
+    _store_new(user, by, equip)
     letters.microsoft(user)
     return user
 
@@ -103,10 +112,12 @@ def _made_before(user: User, user_id: UUID | None) -> User | None:
     raise ValidationError(_("This form was sent before. Open a new one."), code="used")
 
 
-def _store_new(user: User, by: Actor) -> User:
+def _store_new(user: User, by: Actor, equip: Equip | None) -> User:
     user.accepted_at = timezone.now()
     save_unique(user)
     record(Verb.USER_CREATED, user, by=by, provider_id=user.provider_id, changes=shown(user))
+    if equip is not None:
+        equip(user)
     return user
 
 

@@ -2,11 +2,15 @@
 
 from django.urls import path
 
+from accounts.exports import Form
 from accounts.views import change_kind, kinds, office, own, people, tenants
 
 app_name = "accounts"
 urlpatterns = [
     path("gebruikers/", people.list_users, name="list"),
+    path("gebruikers/export.csv", people.export, {"form": Form.CSV}, name="export_csv"),
+    path("gebruikers/export.xlsx", people.export, {"form": Form.XLSX}, name="export_xlsx"),
+    path("gebruikers/export.jsonl", people.export, {"form": Form.JSONL}, name="export_jsonl"),
     path("gebruikers/nieuw/webservice/", kinds.new_webservice, name="new_webservice"),
     path("gebruikers/nieuw/webservice/wachtwoord/", kinds.new_webservice_password, name="new_webservice_password"),
     path("gebruikers/nieuw/azure/", kinds.new_azure, name="new_azure"),

@@ -1,7 +1,7 @@
 """Measure who may do what in a database of 1,000,000 users; print what was found as JSON.
 
 `may` is asked by turns with the bare SQL of the same joins on the same connection, for random users, rights and
-employers of random offices; "Who?" and the matrix of an office of 200 people.
+employers of random offices; "Who?" and the matrix of an office of 200 people, the answers and the whole pages.
 """
 
 import json
@@ -60,6 +60,7 @@ def main() -> None:
         found: dict[str, Any] = {"fill": time.perf_counter() - started}
         found |= measure_may()
         found |= measure_lists()
+        found |= measure_pages()
         print(json.dumps(found))
     finally:
         connection.close()
@@ -125,6 +126,33 @@ def measure_lists() -> dict[str, float]:
         "who_office": max(timed(lambda: explain.who(office, Right.VIEW_TEAMS))[0] for _place in places),
         "matrix": max(timed(lambda: rights.matrix(office, place))[0] for place in places),  # noqa: B023
         "matrix_office": max(timed(lambda: rights.matrix(office))[0] for _place in places),
+    }
+
+
+def measure_pages() -> dict[str, float]:
+    """Return the slowest of 20 whole pages each of "Who?" and the matrix in the large office, in milliseconds."""
+    from django.test import Client
+
+    from accounts.models import User
+    from teams.models import Employer, IndividualRight
+
+    administrator = User.objects.get(username_key="groot 0")
+    office = administrator.provider
+    IndividualRight.objects.create(provider=office, user=administrator, right="manage_provider")
+    browser = Client(headers={"Host": "localhost"})
+    browser.force_login(administrator)
+    places = list(Employer.objects.filter(provider=office)[:20])
+
+    def slowest(*addresses: str) -> float:
+        if browser.get(addresses[0]).status_code != 200:  # the first one compiles the template
+            raise SystemExit(f"{addresses[0]} is not answered")
+        return max(timed(lambda: browser.get(address))[0] for address in addresses)  # noqa: B023
+
+    return {
+        "who_page": slowest(*(f"/rechten/wie/?right=view_wages&employer={place.pk}" for place in places)),
+        "who_office_page": slowest(*["/rechten/wie/?right=view_teams"] * 20),
+        "matrix_page": slowest(*(f"/autorisatiematrix/?employer={place.pk}" for place in places)),
+        "matrix_office_page": slowest(*["/autorisatiematrix/"] * 20),
     }
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 import outbox.actions
 import outbox.letters
-from accounts.actions import Details, Stale, lock_provider, shown, unusable_password
+from accounts.actions import Details, Equip, Stale, lock_provider, shown, unusable_password
 from accounts.models import LoginMethod, Provider, User
 from audit.actions import record
 from audit.actors import Actor, scheduled
@@ -46,11 +46,13 @@ def invite(
     by: Actor,
     text: Text | None = None,
     user_id: UUID | None = None,
+    equip: Equip | None = None,
 ) -> User:
     """Make a user "Via website en SSO" and send the invitation: one decision (seed article).
 
     `mobile_number` is E.164 and is kept only sealed, in the invitation. `user_id` names the decision: the same one
-    twice, as by a double click, makes one user. Raises PermissionDenied without the right to manage users,
+    twice, as by a double click, makes one user. `equip` gives teams and rights to who was made, not to who was made
+    before; what it raises, nobody was invited. Raises PermissionDenied without the right to manage users,
     ValidationError when the text is refused or the office sent too many invitations in an hour.
     """
     _require(by, Right.MANAGE_USERS, provider)
@@ -68,6 +70,8 @@ def invite(
     if text is not None:
         invitation.subject, invitation.body = text.subject, text.body
     send(invitation, mobile_number, by)
+    if equip is not None:
+        equip(user)
     return user
 
 

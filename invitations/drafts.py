@@ -5,7 +5,7 @@ twice makes one person.
 """
 
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.sessions.backends.base import SessionBase
@@ -17,32 +17,41 @@ from loket.ids import uuid7
 _KEY, _KEPT = "drafts", 10
 
 
-def keep(session: SessionBase, draft: UUID | None, details: Details, text: Text | None) -> UUID:
-    """Keep step 1 under `draft`, or under a new id; the ten youngest are kept. Return the id."""
-    draft = draft or uuid7()
+class Draft(NamedTuple):
+    """Step 1 as it was filled in; `chosen` is what the person is to get, as `EquipmentForm.chosen` has it."""
+
+    details: Details
+    text: Text | None
+    chosen: dict[str, Any]
+
+
+def keep(session: SessionBase, id: UUID | None, draft: Draft) -> UUID:
+    """Keep step 1 under `id`, or under a new one; the ten youngest are kept. Return the id."""
+    id = id or uuid7()
     drafts: dict[str, Any] = session.get(_KEY, {})
-    drafts.pop(draft.hex, None)
+    drafts.pop(id.hex, None)
+    details, text, chosen = draft
     plain = {name: value.isoformat() if isinstance(value, date) else value for name, value in details.items()}
-    drafts[draft.hex] = {"details": plain, "text": [text.subject, text.body] if text else None}
+    drafts[id.hex] = {"details": plain, "text": [text.subject, text.body] if text else None, "chosen": chosen}
     session[_KEY] = dict(list(drafts.items())[-_KEPT:])
-    return draft
+    return id
 
 
-def find(session: SessionBase, draft: UUID | None) -> tuple[Details, Text | None] | None:
-    """Return what was kept under `draft`, None where there is nothing."""
-    kept = session.get(_KEY, {}).get(draft.hex) if draft else None
+def find(session: SessionBase, id: UUID | None) -> Draft | None:
+    """Return what was kept under `id`, None where there is nothing."""
+    kept = session.get(_KEY, {}).get(id.hex) if id else None
     if kept is None:
         return None
     details: Details = kept["details"]
     until = kept["details"].get("access_until")
     details["access_until"] = date.fromisoformat(until) if until else None
-    return details, Text(*kept["text"]) if kept["text"] else None
+    return Draft(details, Text(*kept["text"]) if kept["text"] else None, kept["chosen"])
 
 
-def drop(session: SessionBase, draft: UUID) -> None:
-    """Forget what was kept under `draft`."""
+def drop(session: SessionBase, id: UUID) -> None:
+    """Forget what was kept under `id`."""
     drafts = session.get(_KEY, {})
-    if drafts.pop(draft.hex, None) is not None:
+    if drafts.pop(id.hex, None) is not None:
         session[_KEY] = drafts
 
 

@@ -200,15 +200,27 @@ def set_team_rights(team: Team, wanted: Iterable[Right], *, by: Actor, version: 
 
 
 @transaction.atomic
+def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team] = (), by: Actor) -> None:
+    """Put one person into teams and take him out of others, all of them or none. Raises as `change_members`."""
+    begin(user.provider_id, by, Right.MANAGE_TEAMS)
+    for team in add:
+        change_members(team, add=[user], by=by)
+    for team in remove:
+        change_members(team, remove=[user], by=by)
+
+
+@transaction.atomic
 def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
     """Make `teams` the teams of one person. Raises as `change_members`."""
     begin(user.provider_id, by, Right.MANAGE_TEAMS)
     wanted = {team.pk: team for team in teams}
     present = {member.team_id: member.team for member in user.memberships.select_related("team")}
-    for key in wanted.keys() - present.keys():
-        change_members(wanted[key], add=[user], by=by)
-    for key in present.keys() - wanted.keys():
-        change_members(present[key], remove=[user], by=by)
+    change_teams(
+        user,
+        add=[wanted[key] for key in wanted.keys() - present.keys()],
+        remove=[present[key] for key in present.keys() - wanted.keys()],
+        by=by,
+    )
 
 
 @transaction.atomic
@@ -230,19 +242,6 @@ def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> 
     user.individual_rights.filter(right__in=before - after).delete()
     _require_administrator(provider, before ^ after)
     record(Verb.RIGHTS_CHANGED, user, by=by, provider_id=provider.pk, changes=given_and_taken(before, after))
-
-
-@transaction.atomic
-def equip(user: User, *, teams: Iterable[Team], individual: Iterable[Right], by: Actor) -> None:
-    """Give somebody who is being made his teams and individual rights at once; they rest until acceptance.
-
-    Nothing chosen needs no right. Raises as `set_teams` and `set_individual_rights`.
-    """
-    chosen, own = list(teams), list(individual)
-    if chosen:
-        set_teams(user, chosen, by=by)
-    if own:
-        set_individual_rights(user, own, by=by)
 
 
 @transaction.atomic

@@ -177,6 +177,17 @@ def held_rights(user: User) -> frozenset[Right]:
     return frozenset(Right) if Right.MANAGE_PROVIDER in held else held
 
 
+def holds_nothing(user: User) -> bool:
+    """Return whether no right reaches `user` anywhere, also once nothing rests; products are left aside. One query."""
+    rows = roads.fetch(
+        f"SELECT code, false FROM ({roads.in_office(roads.ONE)}) road UNION"  # noqa: S608
+        f" SELECT code, true FROM ({roads.at_employers(roads.ONE)}) road",
+        user=user.pk,
+        provider=user.provider_id,
+    )
+    return not any(known([code]) & (EMPLOYER_RIGHTS if at_employer else PROVIDER_RIGHTS) for code, at_employer in rows)
+
+
 def reach(user: User) -> "models.QuerySet[Employer]":
     """Return the employers to which some team brings `user`, by name."""
     employers = Employer.objects.visible_to(user).filter(teams__team__members__user=user)

@@ -22,6 +22,7 @@ from teams.evaluator import effective_rights as effective_rights
 from teams.evaluator import effective_rights_at as effective_rights_at
 from teams.evaluator import held_rights as held_rights
 from teams.evaluator import holders as holders
+from teams.evaluator import holds_nothing as holds_nothing
 from teams.evaluator import matrix as matrix
 from teams.evaluator import may as may
 from teams.evaluator import reach as reach
@@ -128,6 +129,27 @@ def lacking(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -
         places=places,
     )
     return Lacking(Right(rows[0][0]), Employer.objects.filter(pk=rows[0][1]).first()) if rows else None
+
+
+def teams_beyond(user: User, givable: frozenset[Right]) -> set[UUID]:
+    """Return the teams of the office into which `user` puts nobody, because they give what he does not hold there.
+
+    `givable` is what he can give somewhere. What the person has himself who would come in is left aside. One query.
+    """
+    if Right.MANAGE_PROVIDER in givable:
+        return set()
+    own = roads.at_employers(roads.ONE, codes=True)
+    rows = roads.fetch(
+        "SELECT DISTINCT r.team_id FROM teams_teamright r WHERE r.provider_id = %(provider)s AND ("  # noqa: S608
+        ' r."right" = ANY(%(others)s) OR r."right" = ANY(%(codes)s) AND EXISTS ('
+        "  SELECT 1 FROM teams_teamemployer e WHERE e.provider_id = r.provider_id AND e.team_id = r.team_id"
+        f'  AND (r."right", e.employer_id) NOT IN (SELECT code, employer_id FROM ({own}) road)))',
+        user=user.pk,
+        provider=user.provider_id,
+        others=[right.value for right in frozenset(Right) - givable],
+        codes=[right.value for right in EMPLOYER_RIGHTS],
+    )
+    return {team_id for (team_id,) in rows}
 
 
 def can_give(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> bool:

@@ -34,11 +34,12 @@ class Difference(NamedTuple):
 
 def difference(authorization_set: AuthorizationSet, target: Team | User) -> Difference:
     """Return what applying the set would add, and what making equal would take away as well."""
-    held = _held(target)
-    return Difference(authorization_set.rights - held, held - authorization_set.rights)
+    now = held(target)
+    return Difference(authorization_set.rights - now, now - authorization_set.rights)
 
 
-def _held(target: Team | User) -> frozenset[Right]:
+def held(target: Team | User) -> frozenset[Right]:
+    """Return what applying a set compares: the rights that a team gives, or the individual ones of a user."""
     return team_rights(target) if isinstance(target, Team) else rights.individual_rights(target)
 
 
@@ -122,31 +123,43 @@ def _require_free_name(made: AuthorizationSet) -> None:
         raise ValidationError({"name": ValidationError(message, code="taken")})
 
 
+class Shown(NamedTuple):
+    """What somebody saw of a set and its target when he decided: its version, and what the target held."""
+
+    version: int
+    before: frozenset[str]
+
+
 @transaction.atomic
-def apply(authorization_set: AuthorizationSet, target: Team | User, *, by: Actor) -> None:
+def apply(authorization_set: AuthorizationSet, target: Team | User, *, by: Actor, shown: Shown | None = None) -> None:
     """Copy the rights of the set to a team, or to a user as individual rights; nothing is taken away.
 
-    Raises Stale when the set is gone, otherwise as `set_team_rights` and `set_individual_rights`.
+    Raises Stale when the set is gone or something is no longer as it was `shown`, otherwise as `set_team_rights` and
+    `set_individual_rights`.
     """
-    _copy(authorization_set, target, keep=True, by=by)
+    _copy(authorization_set, target, shown, keep=True, by=by)
 
 
 @transaction.atomic
-def make_equal(authorization_set: AuthorizationSet, target: Team | User, *, by: Actor) -> None:
+def make_equal(
+    authorization_set: AuthorizationSet, target: Team | User, *, by: Actor, shown: Shown | None = None
+) -> None:
     """Make the rights of the set those of a team, or the individual ones of a user: others go. Raises as `apply`."""
-    _copy(authorization_set, target, keep=False, by=by)
+    _copy(authorization_set, target, shown, keep=False, by=by)
 
 
-def _copy(authorization_set: AuthorizationSet, target: Team | User, *, keep: bool, by: Actor) -> None:
+def _copy(
+    authorization_set: AuthorizationSet, target: Team | User, shown: Shown | None, *, keep: bool, by: Actor
+) -> None:
     if authorization_set.provider_id != target.provider_id:
         raise PermissionDenied(_("This is not your office."))
     needed = Right.MANAGE_TEAMS if isinstance(target, Team) else Right.GRANT_RIGHTS
     begin(target.provider_id, by, needed)
     fresh = AuthorizationSet.objects.filter(pk=authorization_set.pk).first()
-    if fresh is None:
+    if fresh is None or shown not in (None, Shown(fresh.version, held(target))):
         raise Stale
-    held = _held(target)
-    wanted = fresh.rights | held if keep else fresh.rights
+    now = held(target)
+    wanted = fresh.rights | now if keep else fresh.rights
     if isinstance(target, Team):
         rights.require_outside(by, target)
         teams.actions.set_team_rights(target, wanted, by=by)

@@ -7,7 +7,6 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
@@ -16,13 +15,12 @@ from accounts.models import Provider, User
 from audit.actions import record
 from audit.actors import Actor
 from audit.models import Verb
+from loket.sheets import dress_text, xlsx_cell
 from teams import rights
 from teams.catalogue import Right, ordered
 from teams.changes import begin
 from teams.evaluator import Matrix
 from teams.models import Employer
-
-_NEVER_FORMULA = ("=", "+", "-", "@")
 
 
 def columns(matrix: Matrix) -> list[Right]:
@@ -78,11 +76,7 @@ def _write(sheet: Worksheet, values: list[object]) -> None:
     """Add a row of texts; none becomes a formula, not even when somebody edits the cell."""
     number = sheet.max_row + 1 if sheet.max_row > 1 or sheet["A1"].value is not None else 1
     for column, value in enumerate(values or [""], start=1):
-        text = ILLEGAL_CHARACTERS_RE.sub("", str(value))
-        cell = sheet.cell(number, column, text)
-        cell.data_type = "s"
-        if text.startswith(_NEVER_FORMULA):
-            cell.quotePrefix = True
+        dress_text(sheet.cell(number, column, xlsx_cell(str(value))))
 
 
 def _dress(sheet: Worksheet, head: int, rights_count: int) -> None:

@@ -2,15 +2,31 @@
 
 from django.urls import path
 
-from teams.views import compare, contents, deviations, employers, matrix, rights, sets, teams, user_set, why
+from teams.views import (
+    adding,
+    applying,
+    compare,
+    contents,
+    deviations,
+    employers,
+    matrix,
+    rights,
+    sets,
+    teams,
+    user_teams,
+    why,
+)
 
 app_name = "teams"
 urlpatterns = [
+    path("gebruikers/<uuid:id>/teams/", user_teams.user_teams, name="user_teams"),
+    path("gebruikers/<uuid:id>/teams/toevoegen/", user_teams.add_teams, name="add_teams"),
+    path("gebruikers/<uuid:id>/teams/verwijderen/", user_teams.leave_teams, name="leave_teams"),
     path("gebruikers/<uuid:id>/rechten/", rights.user_rights, name="rights"),
     path("gebruikers/<uuid:id>/rechten/waarom/", why.why, name="why"),
-    path("gebruikers/<uuid:id>/rechten/set/", user_set.user_set, name="user_set"),
-    path("gebruikers/<uuid:id>/rechten/set/toepassen/", user_set.apply_set, name="apply_set"),
-    path("gebruikers/<uuid:id>/rechten/set/gelijkmaken/", user_set.make_equal, name="make_equal"),
+    path("gebruikers/<uuid:id>/rechten/set/", applying.user_set, name="user_set"),
+    path("gebruikers/<uuid:id>/rechten/set/toepassen/", applying.apply_set, name="apply_set"),
+    path("gebruikers/<uuid:id>/rechten/set/gelijkmaken/", applying.make_equal, name="make_equal"),
     path("gebruikers/<uuid:id>/vergelijken/", compare.compare, name="compare"),
     path("gebruikers/<uuid:id>/vergelijken/gelijkmaken/", compare.make_like, name="make_like"),
     path("rechten/wie/", why.who, name="who"),
@@ -28,9 +44,14 @@ urlpatterns = [
     path("teams/<uuid:id>/", contents.team, name="team"),
     path("teams/<uuid:id>/bewerken/", teams.edit, name="edit"),
     path("teams/<uuid:id>/verwijderen/", teams.delete, name="delete"),
-    path("teams/<uuid:id>/gebruikers/", contents.add_users, name="add_users"),
+    path("teams/<uuid:id>/gebruikers/", adding.add_users, name="add_users"),
+    path("teams/<uuid:id>/set/", applying.team_set, name="team_set"),
+    path("teams/<uuid:id>/set/toepassen/", applying.apply_set_to_team, name="apply_set_to_team"),
+    path("teams/<uuid:id>/set/gelijkmaken/", applying.make_team_equal, name="make_team_equal"),
+    path("teams/<uuid:id>/gebruikers/alle/", adding.add_all_users, name="add_all_users"),
     path("teams/<uuid:id>/gebruikers/verwijderen/", contents.remove_users, name="remove_users"),
-    path("teams/<uuid:id>/werkgevers/", contents.add_employers, name="add_employers"),
+    path("teams/<uuid:id>/werkgevers/", adding.add_employers, name="add_employers"),
+    path("teams/<uuid:id>/werkgevers/alle/", adding.add_all_employers, name="add_all_employers"),
     path("teams/<uuid:id>/werkgevers/verwijderen/", contents.remove_employers, name="remove_employers"),
     path("teams/<uuid:id>/rechten/", contents.change_rights, name="change_rights"),
     path("werkgevers/", employers.list_employers, name="employers"),

@@ -18,9 +18,9 @@ FOLDER = ROOT / "screenshots"
 PASSWORD = "Zonnebloem-42"
 NUMBER = "06 12345678"
 LONG = {
-    "initials": "A.B.C.D.E.",
+    "initials": "A.B.C.",
     "prefix": "van der",
-    "last_name": "Wolfeschlegelsteinhausenbergerdorff-Achternaamsen van Oudshoorn",
+    "last_name": "Wolfeschlegelsteinhausen",
     "email": "wolfeschlegelsteinhausenbergerdorff.achternaamsen.van.oudshoorn@administratiekantoor.example",
 }
 
@@ -155,11 +155,15 @@ def the_office(camera: Camera) -> None:
 def inviting(camera: Camera) -> None:
     camera.go("/gebruikers/nieuw/website/")
     camera.shoot("new")
-    camera.page.locator("main details summary").click()
-    camera.shoot("new-text-open")
+    for summary in camera.page.locator("main details summary").all():
+        summary.click()
+    camera.shoot("new-all-open")
     camera.send(initials="P.", prefix="de", email="geen adres", access_until="2020-01-01")
     camera.shoot("new-errors")
     camera.go("/gebruikers/nieuw/website/")
+    for field in ("teams", "rights"):
+        camera.page.locator(f"main details:has([name={field}]) summary").click()
+        camera.page.locator(f"main [name={field}]").first.check()
     camera.send(initials="P.", prefix="de", last_name="Boer", email="p.deboer@devries.example")
     camera.shoot("mobile-namesakes")
     camera.send(mobile_number="020 1234567")
@@ -168,6 +172,21 @@ def inviting(camera: Camera) -> None:
     camera.shoot("list-message")
     camera.go(camera.of("Wolfe"))
     camera.shoot("user-long-name")
+
+
+def teams(camera: Camera) -> None:
+    for path, name in (("teams", "teams"), ("teams/nieuw", "team-new"), ("werkgevers", "employers")):
+        camera.go(f"/{path}/")
+        camera.shoot(name)
+    camera.go("/teams/?q=noord")
+    team = str(camera.page.locator("tbody th a").first.get_attribute("href"))
+    pages = ("", "bewerken", "gebruikers", "gebruikers/alle", "werkgevers", "werkgevers/alle", "rechten", "set")
+    for page in pages:
+        camera.go(f"{team}{page}/".replace("//", "/"))
+        camera.shoot(f"team-{page.replace('/', '-') or 'page'}")
+    camera.page.locator("main select").select_option(label="Meekijken")
+    camera.page.locator("main .filters button").click()
+    camera.shoot("team-set-difference")
 
 
 def people(camera: Camera) -> None:
@@ -181,10 +200,11 @@ def people(camera: Camera) -> None:
         camera.shoot(f"user-{state}")
     for last_name, page in (
         ("Berg", "rechten"), ("Vermeer", "rechten"), ("Dubois", "rechten"), ("Berg", "bewerken"), ("Berg", "blokkeren"),
-        ("Horst", "bewerken"), ("Horst", "opnieuw-versturen"), ("Horst", "intrekken"),
+        ("Horst", "bewerken"), ("Horst", "opnieuw-versturen"), ("Horst", "intrekken"), ("Dijk", "teams"),
+        ("Berg", "teams"), ("Berg", "teams/toevoegen"),
     ):  # fmt: skip
         camera.go(f"{camera.of(last_name)}{page}/")
-        camera.shoot(f"{page}-{last_name.lower()}")
+        camera.shoot(f"{page.replace('/', '-')}-{last_name.lower()}")
     camera.go(f"{camera.of('Berg')}bewerken/")
     camera.send(initials="", access_until="2020-01-01", email="x")
     camera.shoot("edit-errors")
@@ -266,6 +286,7 @@ def main() -> None:
         camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])
         the_office(camera)
         inviting(camera)
+        teams(camera)
         people(camera)
         accepting(camera, guest)
         not_accepting(camera, Camera(browser, demo))

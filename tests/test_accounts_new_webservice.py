@@ -26,6 +26,7 @@ from teams.rights import Right
 from tests import history
 from tests.kinds import GOOD, PERSON, make_service
 from tests.people import actor
+from tests.test_accounts_export import FORMS, rows
 
 pytestmark = pytest.mark.django_db
 URL, GENERATE = "/gebruikers/nieuw/webservice/", reverse("accounts:new_webservice_password")
@@ -245,6 +246,8 @@ allowed = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=3, ma
 @example("{{ 1 }}{% x %}%s{0}")
 @example("ΰΐẖſﬃ" * 10)
 @example("\U0001d160" * 50)
+@example("_x0041_x000D_\ufffe\uffff")
+@example("'=HYPERLINK(1)")
 def test_every_username_goes_round_unchanged(alices: Client, alice: User, username: str) -> None:
     response = send(alices, username=username)
     assert response.status_code == 302, response.context["form"].errors
@@ -265,6 +268,9 @@ def test_every_username_goes_round_unchanged(alices: Client, alice: User, userna
         shown = re.search(r'name="username" value="([^"]*)"', send(alices, username=username, email="").text)
         assert shown
         assert html.unescape(shown[1]) == username, "the form keeps what was typed"
+        for form in FORMS:
+            exported = {row["id"]: row["username"] for row in rows(alices, form)}
+            assert exported[str(user.pk)] == username, f"an export as {form} gives it back"
     finally:
         user.delete()
 

@@ -57,12 +57,24 @@ def signed_in(user: User, **options: Any) -> Client:
     return client
 
 
+def read(response: HttpResponse) -> None:
+    """Read a file to its end, which closes it."""
+    if response.streaming:
+        response.getvalue()
+
+
 def fields(response: HttpResponse) -> dict[str, Any]:
     """Return what the form on the page would send, "q" where it has none."""
+    read(response)
     form = (getattr(response, "context", None) or {}).get("form")
     if not isinstance(form, BaseForm):
         return {"q": ""}
     return {name: form[name].value() if form[name].value() is not None else "" for name in form.fields}
+
+
+def status(response: HttpResponse) -> int:
+    read(response)
+    return response.status_code
 
 
 @pytest.mark.parametrize(("name", "kinds"), EVERY, ids=[name for name, _kinds in EVERY])
@@ -72,9 +84,9 @@ def test_it_never_faults(name: str, kinds: tuple[str, ...], alice: User, bob: Us
         good = fields(client.get(url))
         alone = [{**good, field: value} for field in good for value in ODD]
         for data in [*(dict.fromkeys(good, value) for value in NASTY), *alone]:
-            assert client.post(url, data).status_code < 500
+            assert status(client.post(url, data)) < 500
         for value in NASTY:
-            assert client.get(url, dict.fromkeys([*good, "next", "page"], value)).status_code < 500
+            assert status(client.get(url, dict.fromkeys([*good, "next", "page"], value))) < 500
 
 
 @pytest.mark.parametrize(("name", "kinds"), EVERY, ids=[name for name, _kinds in EVERY])

@@ -1,9 +1,11 @@
 """A random attacker without manage_provider never ends with a right that he did not hold, whoever he plays.
 
-He has the passwords of several colleagues and machines, and sends every action with any rows of two offices.
+He has the passwords of several colleagues and machines, and of whoever he makes, and sends every action with any rows
+of two offices.
 """
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -14,14 +16,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 import accounts.actions
+import accounts.kinds
+import invitations.actions
 import teams.actions
 from accounts.actions import Details, Stale
 from accounts.models import LoginMethod, Provider, User
-from teams import deviations, employers, rights, sets
+from teams import deviations, employers, newcomers, rights, sets
 from teams.catalogue import Right
 from teams.models import AuthorizationSet, Employer, IndividualRight, Team
 from teams.products import Product
 from teams.rights import LastAdministrator
+from tests.kinds import GOOD, PERSON
 from tests.people import actor, make_user
 from tests.worlds import World, fetch, join
 
@@ -61,6 +66,7 @@ class Attack(RuleBasedStateMachine):
         """Fill two offices at random, with nobody but the administrators managing them."""
         chance = Random(seed)  # noqa: S311
         self.world, self.other = offices()
+        self.accomplices: list[User] = []
         for world in (self.world, self.other):
             join(world, chance, 6)
             IndividualRight.objects.filter(provider=world.provider, right=Right.MANAGE_PROVIDER).exclude(
@@ -83,8 +89,8 @@ class Attack(RuleBasedStateMachine):
 
     @property
     def attackers(self) -> list[User]:
-        """Those whose passwords the attacker has."""
-        return [self.world.users[0], self.world.users[1], self.world.users[4]]
+        """Those whose passwords the attacker has, and those with his own mailbox."""
+        return [self.world.users[0], self.world.users[1], self.world.users[4], *self.accomplices]
 
     def loot(self) -> set[tuple[Any, str]]:
         """Return everything the attackers hold together, by plain Python over the rows."""
@@ -171,6 +177,26 @@ class Attack(RuleBasedStateMachine):
 
         self.attempt(make)
 
+    @rule(who=CHOICE, name=CHOICE, team=CHOICE, one=CHOICE, wanted=SEVERAL, machine=st.booleans())
+    def newcomer(self, who: int, name: int, team: int, one: int, wanted: set[Right], machine: bool) -> None:
+        """Make a machine whose password he chooses, or invite himself, with teams, a set and rights."""
+        by, office = self.by(who), self.pick([self.world.provider], [self.other.provider], who)
+        wanted = wanted if name % 3 else wanted & rights.givable(self.attackers[who % len(self.attackers)])
+        chosen = {"teams": [] if team % 3 else [self.team(team)], "individual": wanted}
+        equip = partial(newcomers.equip, **chosen, authorization_set=[None, None, *self.sets][one % 4], by=by)
+
+        def make() -> None:
+            if machine:
+                how = {"username": f"machine {name}", "password": GOOD}
+                made = accounts.kinds.create_webservice_user(office, details=PERSON, by=by, equip=equip, **how)
+            else:
+                made = invitations.actions.invite(
+                    office, details=PERSON, mobile_number="+31612345678", by=by, equip=equip
+                )
+            self.accomplices.append(made)
+
+        self.attempt(make)
+
     @rule(who=CHOICE, team=CHOICE, person=CHOICE)
     def ends(self, who: int, team: int, person: int) -> None:
         """Delete a team, block somebody, end somebody's access."""
@@ -197,7 +223,7 @@ class Attack(RuleBasedStateMachine):
 
     def by(self, who: int) -> Any:
         """Return one of the attackers as an actor."""
-        return actor(self.attackers[who % 3])
+        return actor(self.attackers[who % len(self.attackers)])
 
     def user(self, number: int) -> User:
         """Return somebody as he is now."""

@@ -15,7 +15,7 @@ import teams.actions
 from accounts.actions import Details, Stale
 from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Verb
-from teams import deviations, employers, rights, sets
+from teams import deviations, employers, newcomers, rights, sets
 from teams.models import AuthorizationSet, Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
 from teams.rights import LastAdministrator, Right
 from tests.people import actor, make_user
@@ -97,7 +97,7 @@ def test_it_gives_no_right_that_it_does_not_hold(dora: User, bob: User, office: 
     for team in (wages, hrm, auditors):
         refused(lambda team=team: teams.actions.change_members(team, add=[bob], by=by))
         refused(lambda team=team: teams.actions.set_teams(bob, [team], by=by))
-        refused(lambda team=team: teams.actions.equip(bob, teams=[team], individual=[], by=by))
+        refused(lambda team=team: newcomers.equip(bob, teams=[team], individual=[], by=by))
     refused(lambda: teams.actions.set_team_rights(places, [Right.VIEW_WAGES], by=by))
     refused(lambda: teams.actions.change_employers(hrm, add=[other], by=by))
     refused(lambda: teams.actions.change_members(here, add=[stranger], by=by))
@@ -174,7 +174,7 @@ def every_action(who: User, bob: User, office: Provider, other: Employer) -> lis
         lambda: teams.actions.change_employers(team, remove=[other], by=by),
         lambda: teams.actions.set_team_rights(team, [], by=by),
         lambda: teams.actions.set_teams(colleague, [team], by=by),
-        lambda: teams.actions.equip(colleague, teams=[team], individual=[Right.VIEW_USERS], by=by),
+        lambda: newcomers.equip(colleague, teams=[team], individual=[Right.VIEW_USERS], by=by),
         lambda: teams.actions.make_like(colleague, bob, by=by),
         lambda: teams.actions.set_individual_rights(colleague, [Right.VIEW_USERS], by=by),
         lambda: employers.create(office, number=9, name="Nieuw", by=by),

@@ -14,6 +14,7 @@ from accounts.forms.office import MicrosoftIdField
 from accounts.forms.people import DetailsForm, OwnDetailsForm
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from signin.forms import NewPasswordForm
+from teams.forms.newcomers import EquipmentForm
 
 
 def username_field() -> forms.CharField:
@@ -29,7 +30,7 @@ def username_field() -> forms.CharField:
     )
 
 
-class _NewUserForm(DetailsForm):
+class _NewUserForm(DetailsForm, EquipmentForm):
     """What the two kinds have in common. The form carries the id that the new person will get."""
 
     kind: LoginMethod
@@ -44,7 +45,7 @@ class _NewUserForm(DetailsForm):
     def __init__(self, *args: Any, asker: User, **kwargs: Any) -> None:
         self.asker = asker
         kwargs["initial"] = kwargs.get("initial", {}) | {"concept": once.issue(asker, self.kind)}
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, asker=asker, kind=self.kind, **kwargs)
 
     def clean_concept(self) -> UUID:
         """Return the id. Raises ValidationError when it is not of us ("concept") or made somebody else ("used")."""

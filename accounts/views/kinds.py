@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -23,6 +22,7 @@ from signin.recent import recently_confirmed
 from teams import rights
 from teams.access import OfficeRequest, requires
 from teams.rights import Right
+from teams.views.newcomers import equipping, what_next
 
 
 @requires(Right.MANAGE_USERS)
@@ -33,15 +33,16 @@ def new_webservice(request: OfficeRequest) -> HttpResponse:
     form = WebserviceForm(request.POST or None, asker=request.user)
     person = None
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
+        values, by = form.cleaned_data, on_page(request, request.user)
         try:
             person = accounts.kinds.create_webservice_user(
                 request.user.provider,
                 details=form.details,
                 username=values["username"],
                 password=values["password"],
-                by=on_page(request, request.user),
+                by=by,
                 user_id=values["concept"],
+                equip=equipping(form, by),
             )
         except ValidationError as error:
             form.add_error(None, error)
@@ -55,7 +56,8 @@ def new_webservice(request: OfficeRequest) -> HttpResponse:
 @require_POST
 def new_webservice_password(request: OfficeRequest) -> HttpResponse:
     """Show the form of a new user as it was filled in, with a password that is shown here and kept nowhere."""
-    typed = {name: request.POST.get(name) for name in WebserviceForm.base_fields}
+    typed: dict[str, object] = {name: request.POST.get(name) for name in WebserviceForm.base_fields}
+    typed |= {name: request.POST.getlist(name) for name in ("teams", "rights")}
     form, password = WebserviceForm(initial=typed, asker=request.user), passwords.generated()
     fill(form, password)
     return render(request, "accounts/new_webservice.html", {"form": form, "generated": password})
@@ -69,7 +71,7 @@ def new_azure(request: OfficeRequest) -> HttpResponse:
     form = AzureForm(request.POST or None, asker=request.user, provider=request.user.provider)
     person = None
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
+        values, by = form.cleaned_data, on_page(request, request.user)
         try:
             person = accounts.kinds.create_azure_user(
                 request.user.provider,
@@ -77,8 +79,9 @@ def new_azure(request: OfficeRequest) -> HttpResponse:
                 username=values["username"],
                 tenant=values["external_tenant"],
                 external_user_id=values["external_user_id"],
-                by=on_page(request, request.user),
+                by=by,
                 user_id=values["concept"],
+                equip=equipping(form, by),
             )
         except ValidationError as error:
             form.add_error(None, error)
@@ -93,11 +96,8 @@ def new_azure(request: OfficeRequest) -> HttpResponse:
 
 
 def _made(request: OfficeRequest, person: User) -> HttpResponse:
-    text = _("Make sure that you link the right {rights} and signals directly: until then {name} can do nothing.")
-    link = format_html('<a href="{}">{}</a>', reverse("teams:rights", args=[person.pk]), _("rights"))
     what = _("%(name)s has been added.") % {"name": person.full_name}
-    then = format_html(text, rights=link, name=person.full_name)
-    messages.success(request, format_html("<strong>{}</strong> {}", what, then))
+    messages.success(request, format_html("<strong>{}</strong> {}", what, what_next(person)))
     return redirect("accounts:list")
 
 

@@ -7,11 +7,12 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms.people import WebsiteForm, field
-from accounts.models import Provider, User
+from accounts.models import LoginMethod, Provider, User
 from invitations import texts
 from invitations.phones import mobile_number
 from invitations.texts import Text
 from loket.text import refuse_control_characters
+from teams.forms.newcomers import EquipmentForm
 
 
 def mobile_number_field() -> forms.CharField:
@@ -28,7 +29,7 @@ def mobile_number_field() -> forms.CharField:
     )
 
 
-class InviteForm(WebsiteForm):
+class InviteForm(WebsiteForm, EquipmentForm):
     """Step 1: who is invited, and the text of the mail if it is to differ for this one invitation."""
 
     subject = forms.CharField(label=_("Subject"), max_length=512, validators=[refuse_control_characters])
@@ -36,7 +37,7 @@ class InviteForm(WebsiteForm):
 
     def __init__(self, *args: Any, standard: Text, **kwargs: Any) -> None:
         kwargs["initial"] = {"subject": standard.subject, "body": standard.body} | kwargs.get("initial", {})
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, kind=LoginMethod.WEBSITE_SSO, **kwargs)
         self.standard = standard
         self.fields["email"].help_text = _("We send the invitation here.")
 
@@ -47,7 +48,7 @@ class InviteForm(WebsiteForm):
 
     def clean(self) -> dict[str, Any]:
         """Check the placeholders of the text (domain.md section 9)."""
-        values = self.cleaned_data
+        values = super().clean()
         if "subject" in values and "body" in values:
             try:
                 texts.check(values["subject"], values["body"])

@@ -16,17 +16,20 @@ from django.views.decorators.http import require_http_methods
 
 import invitations.actions
 from accounts.actions import Details
-from accounts.models import User
+from accounts.models import LoginMethod, User
 from audit.actors import on_page
 from invitations import drafts, texts
 from invitations.actions import NotOpen, office_text
+from invitations.drafts import Draft
 from invitations.forms.office import InviteForm, MobileForm, ResendForm, namesakes
 from invitations.models import Invitation
 from invitations.texts import Text
 from loket.paging import query
 from teams import rights
 from teams.access import OfficeRequest, requires
+from teams.forms.newcomers import EquipmentForm
 from teams.rights import Right
+from teams.views.newcomers import equipping, what_next
 
 
 @requires(Right.MANAGE_USERS)
@@ -39,11 +42,12 @@ def new(request: OfficeRequest) -> HttpResponse:
     kept = drafts.find(request.session, draft)
     initial = {}
     if kept is not None:
-        details, text = kept
-        initial = dict(details) | ({"subject": text.subject, "body": text.body} if text else {})
-    form = InviteForm(request.POST or None, standard=standard, initial=initial)
+        text = {"subject": kept.text.subject, "body": kept.text.body} if kept.text else {}
+        initial = dict(kept.details) | text | kept.chosen
+    form = InviteForm(request.POST or None, standard=standard, initial=initial, asker=request.user)
     if request.method == "POST" and form.is_valid():
-        draft = drafts.keep(request.session, draft if kept else None, form.details, form.text)
+        filled = Draft(form.details, form.text, form.chosen)
+        draft = drafts.keep(request.session, draft if kept else None, filled)
         return redirect(reverse("invitations:mobile") + query(concept=str(draft)))
     context = {
         "form": form,
@@ -71,15 +75,20 @@ def mobile(request: OfficeRequest) -> HttpResponse:
     kept = drafts.find(request.session, draft)
     if kept is None or draft is None:
         return _nothing_kept(request, draft)
-    details, text = kept
+    details, text, chosen = kept
+    given = EquipmentForm(chosen, asker=request.user, kind=LoginMethod.WEBSITE_SSO) if chosen else None
+    back = reverse("invitations:new") + query(concept=str(draft))
+    if given and not given.is_valid():
+        messages.warning(request, _("Something that you chose cannot be given any more. Look at it and go on."))
+        return redirect(back)
     form = MobileForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         number, by = form.cleaned_data["mobile_number"], on_page(request, request.user)
-        provider = request.user.provider
         try:
             person = invitations.actions.invite(
-                provider, details=details, mobile_number=number, by=by, text=text, user_id=draft
-            )
+                request.user.provider, details=details, mobile_number=number, by=by, text=text, user_id=draft,
+                equip=equipping(given, by) if given else None,
+            )  # fmt: skip
         except ValidationError as error:
             form.add_error(None, error)
         else:
@@ -90,7 +99,8 @@ def mobile(request: OfficeRequest) -> HttpResponse:
     context = {
         "form": form,
         "concept": draft,
-        "back": reverse("invitations:new") + query(concept=str(draft)),
+        "back": back,
+        "given": given and given.equipment,
         "person": person,
         "namesakes": namesakes(request.user.provider, person.email),
         "preview": _preview(request, details, text or office_text(request.user.provider)),
@@ -112,11 +122,7 @@ def _on_its_way(person: User) -> str:
     return format_html(
         "<strong>{}</strong> {}",
         _("The invitation for %(name)s is on its way.") % {"name": person.full_name},
-        format_html(
-            _("Make sure that you link the right {rights} and signals directly: until then {name} can do nothing."),
-            rights=format_html('<a href="{}">{}</a>', reverse("teams:rights", args=[person.pk]), _("rights")),
-            name=person.full_name,
-        ),
+        what_next(person),
     )
 
 

@@ -10,6 +10,7 @@ from accounts.models import User
 from teams.forms.rights import RightField
 from teams.models import AuthorizationSet
 from teams.rights import Right
+from teams.sets import Shown
 
 
 class SetForm(forms.Form):
@@ -51,7 +52,8 @@ class ApplySetForm(ChooseSetForm):
     version = forms.IntegerField()
     before = forms.CharField(required=False, max_length=2000)
 
-    def matches(self, held: frozenset[Right]) -> bool:
-        """Return whether what was shown is still so. Only for a valid form."""
-        shown = self.cleaned_data["set"].version == self.cleaned_data["version"]
-        return shown and bool(self.cleaned_data["before"] == ",".join(sorted(held)))
+    @property
+    def shown(self) -> Shown:
+        """What was shown, once the form is valid."""
+        codes = self.cleaned_data["before"].split(",") if self.cleaned_data["before"] else []
+        return Shown(self.cleaned_data["version"], frozenset(codes))

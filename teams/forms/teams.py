@@ -118,6 +118,12 @@ class EmployersForm(ChooseForm):
     employers = _checkboxes(gettext_lazy("Employers"))
 
 
+class CountForm(forms.Form):
+    """How many rows a page said that it would add."""
+
+    count = forms.IntegerField(min_value=1, max_value=10**7, widget=forms.HiddenInput)
+
+
 class TeamsForm(ChooseForm):
     """Teams for an employer."""
 

@@ -32,7 +32,7 @@ from teams.views.teams import is_member, one
 SHOWN = 25
 
 
-def _user_text(person: User, *, linked: bool) -> SafeString:
+def user_text(person: User, *, linked: bool) -> SafeString:
     """Return somebody as a list shows him; the status is said where he has no access."""
     name = person.list_name
     if linked:
@@ -42,8 +42,14 @@ def _user_text(person: User, *, linked: bool) -> SafeString:
     return format_html('<span>{}<span class="detail">{}{}</span></span>', name, detail, person.email)
 
 
-def _employer_text(employer: Employer) -> SafeString:
+def employer_text(employer: Employer) -> SafeString:
     return format_html('<span>{}<span class="detail">{}</span></span>', employer.name, employer.number)
+
+
+def gone(request: OfficeRequest) -> HttpResponse:
+    """Answer a change of a team that somebody else deleted meanwhile."""
+    messages.error(request, _("Somebody else deleted this team meanwhile."))
+    return redirect("teams:list")
 
 
 @requires(Right.VIEW_TEAMS)
@@ -60,8 +66,8 @@ def team(request: OfficeRequest, id: UUID) -> HttpResponse:
     places = page_of(employers_found(employers, q=q), cursor=at["employers"], size=SHOWN)
     may_manage, is_own = Right.MANAGE_TEAMS in request.rights, is_member(request, team)
     linked = Right.VIEW_USERS in request.rights
-    user_rows = [(person.pk, _user_text(person, linked=linked)) for person in members.rows]
-    employer_rows = [(employer.pk, _employer_text(employer)) for employer in places.rows]
+    user_rows = [(person.pk, user_text(person, linked=linked)) for person in members.rows]
+    employer_rows = [(employer.pk, employer_text(employer)) for employer in places.rows]
     held = team_rights(team)
     context = {
         "team": team,
@@ -83,31 +89,6 @@ def team(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.MANAGE_TEAMS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def add_users(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Search colleagues who are not in the team, and put those chosen in it."""
-    team = one(request, id)
-    search = SearchForm(request.GET, hint=_("Name, username or email"))
-    q = search.values()["q"]
-    others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
-    candidates = with_status(searched(others, q)).exclude(memberships__team=team)
-    page = page_of(candidates, cursor=request.GET.get("page", ""))
-    shown = [(person.pk, _user_text(person, linked=False)) for person in page.rows]
-    form = UsersForm(request.POST or None, choosable=others, shown=shown)
-    if request.method == "POST" and form.is_valid():
-        chosen = list(form.cleaned_data["users"])
-        try:
-            teams.actions.change_members(team, add=chosen, by=on_page(request, request.user))
-        except Stale:
-            return _gone(request)
-        text = ngettext("%(count)s colleague has been added.", "%(count)s colleagues have been added.", len(chosen))
-        messages.success(request, text % {"count": len(chosen)})
-        return redirect("teams:team", team.pk)
-    context = {"team": team, "form": form, "search": search, "shown": shown} | neighbours(page, q=q)
-    return render(request, "teams/add_users.html", context)
-
-
-@requires(Right.MANAGE_TEAMS)
 @require_POST
 def remove_users(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Take the chosen people out of the team."""
@@ -120,37 +101,13 @@ def remove_users(request: OfficeRequest, id: UUID) -> HttpResponse:
     try:
         teams.actions.change_members(team, remove=chosen, by=on_page(request, request.user))
     except Stale:
-        return _gone(request)
+        return gone(request)
     except LastAdministrator as error:
         messages.error(request, str(error))
     else:
         text = ngettext("%(count)s member has been taken out.", "%(count)s members have been taken out.", len(chosen))
         messages.success(request, text % {"count": len(chosen)})
     return redirect("teams:team", team.pk)
-
-
-@requires(Right.MANAGE_TEAMS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def add_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Search employers to which the team does not bring its members, and add those chosen."""
-    team = one(request, id)
-    search = SearchForm(request.GET, hint=_("Name or number"), only=_("Employers in no team only"))
-    values = search.values()
-    every = Employer.objects.visible_to(request.user)
-    page = page_of(employers_found(every, **values).exclude(teams__team=team), cursor=request.GET.get("page", ""))
-    shown = [(employer.pk, _employer_text(employer)) for employer in page.rows]
-    form = EmployersForm(request.POST or None, choosable=every, shown=shown)
-    if request.method == "POST" and form.is_valid():
-        chosen = list(form.cleaned_data["employers"])
-        try:
-            teams.actions.change_employers(team, add=chosen, by=on_page(request, request.user))
-        except Stale:
-            return _gone(request)
-        text = ngettext("%(count)s employer has been added.", "%(count)s employers have been added.", len(chosen))
-        messages.success(request, text % {"count": len(chosen)})
-        return redirect("teams:team", team.pk)
-    context = {"team": team, "form": form, "search": search, "shown": shown, "is_own": is_member(request, team)}
-    return render(request, "teams/add_employers.html", context | neighbours(page, **values))
 
 
 @requires(Right.MANAGE_TEAMS)
@@ -166,15 +123,10 @@ def remove_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
     try:
         teams.actions.change_employers(team, remove=chosen, by=on_page(request, request.user))
     except Stale:
-        return _gone(request)
+        return gone(request)
     text = ngettext("%(count)s employer has been taken out.", "%(count)s employers have been taken out.", len(chosen))
     messages.success(request, text % {"count": len(chosen)})
     return redirect("teams:team", team.pk)
-
-
-def _gone(request: OfficeRequest) -> HttpResponse:
-    messages.error(request, _("Somebody else deleted this team meanwhile."))
-    return redirect("teams:list")
 
 
 @requires(Right.MANAGE_TEAMS)

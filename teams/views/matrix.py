@@ -6,12 +6,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from audit.actors import on_page
+from loket.sheets import XLSX
 from teams import rights, sheets
 from teams.access import OfficeRequest, requires
 from teams.forms.questions import EmployerForm
 from teams.rights import Right
-
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @requires(Right.VIEW_USERS)
@@ -39,4 +38,4 @@ def matrix_sheet(request: OfficeRequest) -> HttpResponse:
     by = on_page(request, request.user)
     made = sheets.export_matrix(request.user.provider, form.cleaned_data["employer"], by=by)
     name = f"autorisatiematrix-{timezone.localdate().isoformat()}.xlsx"
-    return HttpResponse(made, _XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return HttpResponse(made, XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'})

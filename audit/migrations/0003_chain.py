@@ -41,7 +41,7 @@ DROP FUNCTION audit_wait();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("audit", "0008_sealed_parts"),
+        ("audit", "0002_sealed_parts"),
     ]
 
     operations = [

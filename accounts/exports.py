@@ -1,0 +1,130 @@
+"""The users AK as a file: CSV and XLSX for spreadsheet programs, JSONL for programs."""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from enum import StrEnum
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import Provider, User
+from accounts.status import Status, TwoFactor
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from loket import sheets
+from teams import rights
+from teams.rights import Right
+
+_IN_MEMORY = 2**20  # bytes of a workbook; a larger one goes to the disk
+_ROWS = 1000  # fetched at a time
+
+
+class Form(StrEnum):
+    """What kind of file."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    JSONL = "jsonl"
+
+
+CONTENT_TYPES = {Form.CSV: "text/csv; charset=utf-8", Form.XLSX: sheets.XLSX, Form.JSONL: "application/jsonl"}
+
+
+def _label(name: str) -> str | Promise:
+    label: str | Promise = User._meta.get_field(name).verbose_name  # type: ignore[union-attr]
+    return label
+
+
+# Each with its head and its width in characters; the names are those of the model, of `with_status` and of domain.md.
+COLUMNS: dict[str, tuple[str | Promise, int]] = {
+    "id": ("Id", 38),
+    "login_method": (_label("login_method"), 24),
+    "username": (_label("username"), 24),
+    "initials": (_label("initials"), 12),
+    "prefix": (_label("prefix"), 12),
+    "last_name": (_label("last_name"), 26),
+    "first_name": (_label("first_name"), 20),
+    "email": (_label("email"), 34),
+    "phone_number": (_label("phone_number"), 16),
+    "place_of_employment": (_label("place_of_employment"), 20),
+    "has_access_to_test_years": (_label("has_access_to_test_years"), 12),
+    "access_until": (_label("access_until"), 14),
+    "two_factor_required": (_label("two_factor_required"), 12),
+    "external_tenant": (gettext_lazy("Azure AD Tenant ID"), 38),
+    "external_user_id": (_label("external_user_id"), 38),
+    "status": (gettext_lazy("Status"), 20),
+    "two_factor": (gettext_lazy("Two-factor"), 20),
+    "created_at": (gettext_lazy("Created"), 18),
+    "last_login": (gettext_lazy("Last login"), 18),
+}
+
+
+@transaction.atomic
+def export(provider: Provider, users: QuerySet[User], *, form: Form, filters: dict[str, str], by: Actor) -> IO[bytes]:
+    """Return a file with `users` of that office, who come from `with_status`, and leave an event that names `filters`.
+
+    The file is at its beginning and goes to the disk when it is large. Raises PermissionDenied without view_users.
+    """
+    rights.require_office(by, provider.pk)
+    rights.require(by, Right.VIEW_USERS)
+    used = {name: value for name, value in filters.items() if value}
+    file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (whoever sends it closes it)
+    rows = users.filter(provider=provider).order_by("sort_name", "pk").iterator(_ROWS)
+    if form is Form.JSONL:
+        file.writelines(_json_lines(rows))
+    elif form is Form.CSV:
+        file.writelines(sheets.csv_lines(_table(rows)))
+    else:
+        widths = [width for _head, width in COLUMNS.values()]
+        sheets.write_xlsx(file, _("Users AK"), _table(rows), widths)
+    record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"users": [None, {"form": form, **used}]})
+    file.seek(0)
+    return file
+
+
+def _values(user: User) -> dict[str, Any]:
+    values = {name: getattr(user, name) for name in COLUMNS}
+    return values | {"external_tenant": user.external_tid}
+
+
+def _json_lines(users: Iterable[User]) -> Iterator[bytes]:
+    for user in users:
+        values = {name: _plain(value) for name, value in _values(user).items()}
+        yield json.dumps(values, ensure_ascii=False).encode() + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | bool) or value is None else _iso(value)
+
+
+def _iso(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _table(users: Iterable[User]) -> Iterator[list[str]]:
+    yield [str(head) for head, _width in COLUMNS.values()]
+    for user in users:
+        yield [_shown(name, value) for name, value in _values(user).items()]
+
+
+def _shown(name: str, value: Any) -> str:
+    """Return a value as a person reads it."""
+    if value is None or value == "":
+        return ""
+    if name == "login_method":
+        return str(User(login_method=value).get_login_method_display())
+    if name in ("status", "two_factor"):
+        return str((Status if name == "status" else TwoFactor)(value).label)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, datetime):
+        return f"{timezone.localtime(value):%Y-%m-%d %H:%M}"
+    return _iso(value)

@@ -1,0 +1,80 @@
+"""Text in the cells of spreadsheet files: it comes back as it was, and never becomes a formula."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from typing import IO
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import Cell
+from openpyxl.styles import Font
+from openpyxl.utils import get_column_letter
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_GUARDED = re.compile(r"'*[=+\-@\t\r]")
+_BOM = "\ufeff"  # by it Excel knows that a CSV file is UTF-8
+
+# ECMA-376 part 1, 22.9.2.19 (ST_Xstring): what XML does not allow is written _xHHHH_, and so is the underscore of what
+# would be read as such.
+_NOT_XML = "\x00-\x08\x0b-\x1f\ufffe\uffff"
+_TO_ESCAPE = re.compile(rf"[{_NOT_XML}]|_(?=x[0-9A-Fa-f]{{4}}(?:_|[{_NOT_XML}]))")
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+
+
+def csv_cell(text: str) -> str:
+    """Return `text` for a CSV file: an apostrophe in front keeps a spreadsheet program from calculating it."""
+    return f"'{text}" if _GUARDED.match(text) else text
+
+
+def csv_text(cell: str) -> str:
+    """Return the text that `csv_cell` made `cell` of."""
+    return cell[1:] if cell.startswith("'") and _GUARDED.match(cell) else cell
+
+
+def xlsx_cell(text: str) -> str:
+    """Return `text` as it is written in an XLSX file."""
+    return _TO_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
+
+
+def xlsx_text(cell: str) -> str:
+    """Return the text of a cell as it was read from an XLSX file."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), cell)
+
+
+def csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """Yield a CSV file row by row, as Dutch spreadsheet programs expect it: semicolons, UTF-8 with a mark."""
+    line = StringIO(newline="")
+    writer = csv.writer(line, delimiter=";")
+    line.write(_BOM)
+    for row in rows:
+        writer.writerow([csv_cell(text) for text in row])
+        yield line.getvalue().encode()
+        line.seek(0)
+        line.truncate()
+
+
+def dress_text(cell: Cell) -> None:
+    """Make a cell with text stay text, also when somebody edits it."""
+    cell.data_type = "s"
+    if str(cell.value).startswith(_FORMULA):
+        cell.quotePrefix = True
+
+
+def write_xlsx(file: IO[bytes], title: str, rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
+    """Write a workbook of one sheet, the first of `rows` as its head; `widths` of columns in characters."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(title[:31])
+    for number, width in enumerate(widths, start=1):
+        sheet.column_dimensions[get_column_letter(number)].width = width
+    sheet.freeze_panes = "A2"
+    for number, row in enumerate(rows):
+        cells = [WriteOnlyCell(sheet, xlsx_cell(text)) for text in row]
+        for cell in cells:
+            dress_text(cell)
+            if not number:
+                cell.font = Font(bold=True)
+        sheet.append(cells)
+    book.save(file)

@@ -1,0 +1,33 @@
+"""What somebody gets in the moment he is made; it rests until the invitation is accepted."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+
+from accounts.models import User
+from audit.actors import Actor
+from teams import actions, rights, sets
+from teams.models import AuthorizationSet, Team
+from teams.rights import Right
+
+
+@transaction.atomic
+def equip(
+    user: User,
+    *,
+    teams: Iterable[Team] = (),
+    authorization_set: AuthorizationSet | None = None,
+    individual: Iterable[Right] = (),
+    by: Actor,
+) -> None:
+    """Give somebody who is being made teams, the rights of a set and further individual rights, all or nothing.
+
+    For the `equip` of what makes a user. Nothing chosen needs no right. Raises as `change_teams`, `apply` and
+    `set_individual_rights`.
+    """
+    if chosen := list(teams):
+        actions.change_teams(user, add=chosen, by=by)
+    if authorization_set is not None:
+        sets.apply(authorization_set, user, by=by)
+    if own := frozenset(individual):
+        actions.set_individual_rights(user, own | rights.individual_rights(user), by=by)

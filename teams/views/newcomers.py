@@ -1,0 +1,48 @@
+"""What the three ways to add somebody have in common: giving what was chosen, and saying what comes next."""
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from accounts.actions import Equip, Stale
+from accounts.models import User
+from audit.actors import Actor
+from teams import newcomers, rights
+from teams.forms.newcomers import EquipmentForm
+
+
+def equipping(form: EquipmentForm, by: Actor) -> Equip:
+    """Return what gives somebody who is made what was chosen in `form`.
+
+    It raises ValidationError where that cannot be given any more, so that nobody is made and the form says why.
+    """
+
+    def equip(person: User) -> None:
+        try:
+            newcomers.equip(person, **form.equipment, by=by)
+        except PermissionDenied as error:
+            raise ValidationError(str(error), code="not_held") from error
+        except Stale as error:
+            raise ValidationError(_("A team or set that you chose is gone."), code="gone") from error
+
+    return equip
+
+
+def what_next(person: User) -> SafeString:
+    """Return what is still to be done for somebody who was made a moment ago."""
+    if not rights.holds_nothing(person):
+        text = _("What was chosen counts at once.")
+        if person.accepted_at is None:
+            text = _("What was chosen rests until the invitation is accepted.")
+        return format_html("{}", text)
+    text = _(
+        "Make sure that you link the right {teams}, {rights} and signals directly: until then {name} can do nothing."
+    )
+    pages = {"teams": (_("teams"), "teams:user_teams"), "rights": (_("rights"), "teams:rights")}
+    links = {
+        name: format_html('<a href="{}">{}</a>', reverse(page, args=[person.pk]), word)
+        for name, (word, page) in pages.items()
+    }
+    return format_html(text, name=person.full_name, **links)

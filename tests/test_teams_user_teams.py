@@ -1,0 +1,163 @@
+"""The teams of one person on the page of that person."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+import teams.actions
+from accounts.models import LoginMethod, Provider, User
+from audit.models import Event, Verb
+from teams.models import Employer, IndividualRight, Team, TeamMember
+from teams.rights import Right
+from tests.people import actor, make_user
+
+pytestmark = pytest.mark.django_db
+PAGES = ["user_teams", "add_teams", "leave_teams"]
+
+
+def url(name: str, user: User) -> str:
+    return reverse(f"teams:{name}", args=[user.pk])
+
+
+def give(user: User, *given: Right) -> None:
+    IndividualRight.objects.bulk_create(
+        IndividualRight(provider=user.provider, user=user, right=right) for right in given
+    )
+
+
+def names(user: User) -> set[Any]:
+    return set(user.memberships.values_list("team__name", flat=True))
+
+
+@pytest.fixture
+def three(office: Provider) -> list[Team]:
+    return [teams.actions.create_team(office, name=name, by=actor()) for name in ("Loon", "Hrm", "Controle")]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_others_do_not_get_there(bobs: Client, charlies: Client, alice: User, name: str) -> None:
+    assert charlies.post(url(name, alice)).status_code == (405 if name == "user_teams" else 404)
+    assert charlies.get(url(name, alice)).status_code == (405 if name == "leave_teams" else 404)
+    assert bobs.get(url(name, alice)).status_code == bobs.post(url(name, alice)).status_code == 403
+
+
+def test_it_adds_and_takes_out_many_at_once(alices: Client, bob: User, three: list[Team]) -> None:
+    for _twice in range(2):
+        answer = alices.post(url("add_teams", bob), {"teams": [team.pk for team in three]})
+        assert answer.headers["Location"] == url("user_teams", bob)
+    assert names(bob) == {"Loon", "Hrm", "Controle"}
+    assert Event.objects.filter(verb=Verb.TEAMS_CHANGED, target_id=bob.pk).count() == 3
+    page = alices.get(url("user_teams", bob))
+    assert len(page.context["shown"]) == 3
+    for team in three:
+        assert reverse("teams:team", args=[team.pk]) in page.text
+    for _twice in range(2):
+        alices.post(url("leave_teams", bob), {"teams": [three[0].pk, three[1].pk]})
+    assert names(bob) == {"Controle"}
+
+
+def test_the_tab_is_on_every_page_of_a_person(alices: Client, bob: User) -> None:
+    for name in ("accounts:user", "teams:rights", "teams:user_teams"):
+        assert f'href="{url("user_teams", bob)}"' in alices.get(reverse(name, args=[bob.pk])).text
+
+
+def test_who_only_looks_sees_names_without_links(bobs: Client, bob: User, alice: User, three: list[Team]) -> None:
+    TeamMember.objects.create(provider=alice.provider, user=alice, team=three[0])
+    give(bob, Right.VIEW_USERS)
+    page = bobs.get(url("user_teams", alice)).text
+    assert "Loon" in page
+    for address in (reverse("teams:team", args=[three[0].pk]), url("add_teams", alice), url("leave_teams", alice)):
+        assert address not in page
+
+
+def test_nobody_changes_his_own(alices: Client, alice: User, three: list[Team]) -> None:
+    TeamMember.objects.create(provider=alice.provider, user=alice, team=three[0])
+    assert alices.get(url("user_teams", alice)).context["is_self"]
+    for name, team in (("add_teams", three[1]), ("leave_teams", three[0])):
+        assert alices.post(url(name, alice), {"teams": [team.pk]}).status_code == 403
+    assert names(alice) == {"Loon"}
+
+
+def test_nothing_chosen_and_odd_ids(alices: Client, bob: User, charlie: User, three: list[Team]) -> None:
+    theirs = teams.actions.create_team(charlie.provider, name="Elders", by=actor())
+    for value in ([], ["x"], ["\x00"], ["🙂"], [theirs.pk], [three[0].pk, theirs.pk]):
+        assert "teams" in alices.post(url("add_teams", bob), {"teams": value, "x": ""}).context["form"].errors
+        assert alices.post(url("leave_teams", bob), {"teams": value}).headers["Location"] == url("user_teams", bob)
+    assert not TeamMember.objects.exists()
+
+
+def test_a_team_beyond_ones_own_rights_is_not_among_them(
+    bobs: Client, bob: User, alice: User, office: Provider, three: list[Team]
+) -> None:
+    give(bob, Right.MANAGE_TEAMS, Right.VIEW_TEAMS)
+    teams.actions.set_team_rights(three[0], [Right.VIEW_AUDIT], by=actor())
+    there = Employer.objects.create(provider=office, number=1, name="W")
+    teams.actions.set_team_rights(three[1], [Right.VIEW_WAGES], by=actor())
+    teams.actions.change_employers(three[1], add=[there], by=actor())
+    page = bobs.get(url("add_teams", alice))
+    assert [team.name for team in page.context["rows"]] == ["Controle"]
+    refused = bobs.post(url("add_teams", alice), {"teams": [three[0].pk]})
+    assert refused.context["form"].errors.as_data()["teams"][0].code == "invalid_choice"
+    TeamMember.objects.create(provider=office, user=alice, team=three[0])
+    assert bobs.post(url("leave_teams", alice), {"teams": [three[0].pk]}).status_code == 403
+
+
+def test_all_or_nothing(bobs: Client, bob: User, office: Provider, three: list[Team]) -> None:
+    give(bob, Right.MANAGE_TEAMS)
+    other = make_user(office, Right.VIEW_WAGES, username="ander")
+    place = Employer.objects.create(provider=office, number=1, name="W")
+    teams.actions.change_employers(three[1], add=[place], by=actor())
+    asked = {"teams": [team.pk for team in three]}
+    assert bobs.post(url("add_teams", other), asked).status_code == 403, "he brings a right of his own there"
+    assert names(other) == set()
+
+
+def test_a_machine_is_offered_no_team_that_manages_the_office(
+    alices: Client, office: Provider, three: list[Team]
+) -> None:
+    machine = make_user(office, username="dienst", login_method=LoginMethod.SSO_WEBSERVICE)
+    teams.actions.set_team_rights(three[0], [Right.MANAGE_PROVIDER], by=actor())
+    assert {team.name for team in alices.get(url("add_teams", machine)).context["rows"]} == {"Hrm", "Controle"}
+    assert "teams" in alices.post(url("add_teams", machine), {"teams": [three[0].pk]}).context["form"].errors
+
+
+def test_the_last_administrator_stays_in_the_team(
+    alices: Client, alice: User, office: Provider, three: list[Team]
+) -> None:
+    boss = make_user(office, username="boss")
+    teams.actions.set_team_rights(three[0], [Right.MANAGE_PROVIDER], by=actor())
+    teams.actions.change_members(three[0], add=[boss], by=actor())
+    User.objects.filter(pk=alice.pk).update(access_until="2099-01-01")
+    answer = alices.post(url("leave_teams", boss), {"teams": [three[0].pk]}, follow=True)
+    assert "Na 1 januari 2099" in answer.text
+    assert names(boss) == {"Loon"}
+
+
+@pytest.mark.parametrize("name", ["add_teams", "leave_teams"])
+def test_a_team_that_went_meanwhile_is_said(
+    alices: Client, bob: User, three: list[Team], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accounts.actions import Stale
+
+    def gone(*_arguments: Any, **_named: Any) -> None:
+        raise Stale
+
+    monkeypatch.setattr(teams.actions, "change_members", gone)
+    answer = alices.post(url(name, bob), {"teams": [three[0].pk]}, follow=True)
+    assert "ondertussen" in answer.text
+
+
+def test_it_costs_the_same_however_many_teams(
+    alices: Client, bob: User, office: Provider, django_assert_num_queries: Any
+) -> None:
+    made = Team.objects.bulk_create(Team(provider=office, name=f"T{n}", sort_name=f"t{n:03}") for n in range(120))
+    TeamMember.objects.bulk_create(TeamMember(provider=office, team=team, user=bob) for team in made[:60])
+    with django_assert_num_queries(5):  # session, person, rights, the colleague, his teams
+        page = alices.get(url("user_teams", bob))
+    assert len(page.context["shown"]) == 50
+    assert len(alices.get(url("user_teams", bob) + page.context["next_url"]).context["shown"]) == 10
+    with django_assert_num_queries(7):  # besides: what one holds and whether it rests
+        assert len(alices.get(url("add_teams", bob)).context["rows"]) == 50
+    assert len(alices.get(url("add_teams", bob), {"q": "t11"}).context["rows"]) == 10
