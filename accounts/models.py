@@ -27,6 +27,8 @@ class Provider(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=100)
     invitation_days = models.PositiveSmallIntegerField(_("days an invitation is valid"), default=4)
+    erase_after_months = models.PositiveSmallIntegerField(_("months the account of who has left is kept"), default=24)
+    checkpoint_addresses = models.TextField(blank=True)  # one a line: where signed checkpoints of the history go
     established_at = models.DateTimeField(null=True, editable=False)  # when its first administrator got in
     version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
     created_at = models.DateTimeField(auto_now_add=True)
