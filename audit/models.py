@@ -142,8 +142,9 @@ class Event(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["provider_id", "-id"], name="audit_event_provider"),
-            models.Index(fields=["provider_id", "target_id", "-id"], name="audit_event_target"),
+            models.Index(fields=["provider_id", "-at", "-id"], name="audit_event_by_moment"),
+            models.Index(fields=["provider_id", "target_id", "-at", "-id"], name="audit_event_by_target"),
+            models.Index(fields=["provider_id", "actor_id", "-at", "-id"], name="audit_event_by_actor"),
         ]
 
     def __str__(self) -> str:

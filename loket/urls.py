@@ -11,5 +11,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("", include("teams.urls")),
     path("", include("invitations.urls")),
+    path("", include("audit.urls")),
     path("", include("outbox.urls")),
 ]

@@ -25,6 +25,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:
         (_("Provider data"), _("E-mail texts"), reverse("invitations:text"), Right.MANAGE_PROVIDER),
         (_("Accountability"), _("Authorization matrix"), reverse("teams:matrix"), Right.VIEW_USERS),
         (_("Accountability"), _("Deviations"), reverse("teams:deviations"), Right.VIEW_USERS),
+        (_("Accountability"), _("History"), reverse("audit:history"), Right.VIEW_AUDIT),
     ]
     # The page belongs to the entry with the longest address it lies under: texts lie under the office.
     above = [url for _group, _title, url, _right in pages if url != "/" and request.path.startswith(url)]

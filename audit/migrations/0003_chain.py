@@ -87,6 +87,20 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["provider_id", "kind", "-sequence"], name="audit_checkpoint_newest")],
             },
         ),
+        migrations.RemoveIndex("event", "audit_event_provider"),
+        migrations.RemoveIndex("event", "audit_event_target"),
+        migrations.AddIndex(
+            "event",
+            models.Index(fields=["provider_id", "-at", "-id"], name="audit_event_by_moment"),
+        ),
+        migrations.AddIndex(
+            "event",
+            models.Index(fields=["provider_id", "target_id", "-at", "-id"], name="audit_event_by_target"),
+        ),
+        migrations.AddIndex(
+            "event",
+            models.Index(fields=["provider_id", "actor_id", "-at", "-id"], name="audit_event_by_actor"),
+        ),
         migrations.RunSQL(REFUSE, "DROP FUNCTION audit_refuse()"),
         append_only("audit_event"),
         append_only("audit_link"),
