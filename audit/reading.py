@@ -39,10 +39,10 @@ class Row(NamedTuple):
     def sentence(self) -> str:
         """What was done to whom, and by whom, unless he did it himself."""
         event = self.event
-        values = {"what": event.get_verb_display(), "whom": event.target_name, "who": event.actor_name}
+        said = f"{event.target_name}: {event.get_verb_display()}"
         if event.actor_id and event.actor_id == event.target_id:
-            return "%(whom)s: %(what)s" % values
-        return _("%(whom)s: %(what)s, by %(who)s") % values
+            return said
+        return _("%(said)s, by %(who)s") % {"said": said, "who": event.actor_name}
 
 
 def of_office(user: User) -> QuerySet[Event]:

@@ -23,6 +23,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:
         (_("Provider data"), _("Azure AD tenants"), reverse("accounts:tenants"), Right.MANAGE_PROVIDER),
         (_("Provider data"), _("Sets"), reverse("teams:sets"), Right.MANAGE_SETS),
         (_("Provider data"), _("E-mail texts"), reverse("invitations:text"), Right.MANAGE_PROVIDER),
+        (_("Provider data"), _("History and keeping"), reverse("accounts:keeping"), Right.MANAGE_PROVIDER),
         (_("Accountability"), _("Authorization matrix"), reverse("teams:matrix"), Right.VIEW_USERS),
         (_("Accountability"), _("Deviations"), reverse("teams:deviations"), Right.VIEW_USERS),
         (_("Accountability"), _("History"), reverse("audit:history"), Right.VIEW_AUDIT),
