@@ -1,5 +1,5 @@
 """Measure the list page beside a bare Django view that runs an equal query and renders an equal table, and the time in
-which the login page refuses somebody for each reason, and who may do what among 1,000,000 users.
+which the login page refuses somebody for each reason, who may do what among 1,000,000 users, and the history.
 
 Each size is measured in a process of its own, on the built-in PostgreSQL in a throw-away folder. Requests of the two
 views alternate, so that a busy machine slows both. No network and no web server are in between: both are called as
@@ -56,6 +56,17 @@ def rights_verdicts(found: dict[str, float]) -> list[tuple[str, float, float]]:
     ]
 
 
+def history_verdicts(found: dict[str, float]) -> list[tuple[str, float, float]]:
+    """Return what was measured of the history: what, how much, and the most it may be."""
+    print("  ".join(f"{what} {value:.2f}" for what, value in found.items()))
+    return [
+        ("changing somebody with its event/without (p50)", 1 + found["event_share"], 1.20),
+        ("history of 5,000,000 / 5,000 events (p50)", found["page_many_ms"] / found["page_few_ms"], MOST_GROWTH),
+        ("verifying 1,000,000 events (s of one core)", found["verify_seconds"], 60.0),
+        ("verifying 1,000,000 events (MiB)", found["verify_mib"], 200.0),
+    ]
+
+
 def main() -> int:
     """Print the measurements and whether they are good enough; return 1 when they are not."""
     for name in ("DATABASE_URL", "LOKET_DEMO"):
@@ -65,6 +76,7 @@ def main() -> int:
         found = {size: measure(size, folder) for size in SIZES}
         doors = measure_alone("bench.doors", folder)
         rights = measure_alone("bench.rights", folder)
+        history = measure_alone("bench.history", folder)
     finally:
         shutil.rmtree(Path(folder))
     print(f"{'users':>8}  {'view':<12} {'pages/s':>8} {'p50 ms':>8} {'p95 ms':>8} {'queries':>8} {'peak MiB':>9}")
@@ -83,7 +95,7 @@ def main() -> int:
     verdicts.append(
         ("slowest/quickest refused door (p50 of 200)", max(doors.values()) / min(doors.values()), MOST_APART)
     )
-    verdicts += rights_verdicts(rights)
+    verdicts += rights_verdicts(rights) + history_verdicts(history)
     for what, ratio, most in verdicts:
         print(f"{'PASS' if ratio <= most else 'FAIL'}  {what}: {ratio:.2f}, at most {most:.2f}")
     return int(any(ratio > most for _what, ratio, most in verdicts))
