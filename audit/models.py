@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import models
 from django.utils.translation import gettext
@@ -193,7 +194,10 @@ class Event(models.Model):
         key = self.keys.get(part["key"])
         if key is None:
             return {"name": erased_name(part["person_id"])}
-        return verify.unseal(part["sealed"], key, event_id=str(self.pk), name=name)
+        try:
+            return verify.unseal(part["sealed"], key, event_id=str(self.pk), name=name)
+        except (InvalidTag, ValueError):  # somebody changed it in the database: the page says so, and so does a check
+            return {"name": gettext("not readable")}
 
 
 class Waiting(models.Model):

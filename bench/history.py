@@ -24,14 +24,13 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
-from django.utils import timezone
 
 VERIFIED = 1_000_000
 _OFFICE, _NONCE = "01900000-0000-7000-8000-000000000000", secrets.token_bytes(12)
 FEW, MANY = 5_000, int(os.environ.get("BENCH_EVENTS", "5000000"))
 _COPIES = """
 INSERT INTO audit_event SELECT made.* FROM generate_series(1, %s) n,
-    (SELECT one FROM audit_event one WHERE verb = 'user_changed' LIMIT 1) base,
+    (SELECT one FROM audit_event one WHERE verb = 'provider_created' LIMIT 1) base,
     LATERAL jsonb_populate_record(base.one, jsonb_build_object('id', gen_random_uuid(), 'provider_id', %s::text,
         'at', now() - n * interval '1 second')) made
 """
@@ -111,9 +110,10 @@ def _event(id: str, who: str, what: str, people: dict[str, AESGCM]) -> dict[str,
 def cost(times: int = 400) -> dict[str, float]:
     """Return the medians in milliseconds of changing a person's details, with its event and without, by turns."""
     import accounts.actions
-    from audit.actors import operator
+    from tests.people import actor, make_user
 
-    user, by, record = _world(), operator("bench"), accounts.actions.record
+    administrator, record = _world(), accounts.actions.record
+    user, by = make_user(administrator.provider, username="somebody"), actor(administrator)
     taken: dict[bool, list[float]] = {True: [], False: []}
     for number in range(times):
         for recorded in (True, False):
@@ -128,15 +128,13 @@ def cost(times: int = 400) -> dict[str, float]:
     return {"edit_ms": with_it, "edit_without_event_ms": without, "event_share": with_it / without - 1}
 
 
-def _world():
-    from accounts.models import Provider
-    from audit import persons
+def _world() -> Any:
+    import accounts.actions
+    from audit.actors import operator
     from tests.people import make_user
 
-    office = Provider.objects.create(name="Klein", established_at=timezone.now())
-    user = make_user(office, "manage_provider", username=f"user{secrets.token_hex(3)}")
-    persons.keys_of([user])
-    return user
+    office = accounts.actions.create_provider("Klein", by=operator("bench"))
+    return make_user(office, "manage_provider", username=f"user{secrets.token_hex(3)}")
 
 
 def pages() -> dict[str, float]:
