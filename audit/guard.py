@@ -38,8 +38,8 @@ def _masked(field: str, values: list[Any]) -> list[Any]:
 def _plain(value: Any) -> Any:
     if value is None or type(value) in (str, int, bool):
         return value
-    if isinstance(value, str):
-        return str.__str__(value)  # a member of an enumeration
+    if isinstance(value, str | int):  # a member of an enumeration
+        return str.__str__(value) if isinstance(value, str) else int(value)
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):

@@ -8,6 +8,7 @@ import audit.actions
 from accounts.models import Provider, User
 from audit.actors import Actor, Origin, operator, scheduled
 from audit.models import Event, Verb
+from teams.products import Product
 from tests.people import actor
 
 pytestmark = pytest.mark.django_db
@@ -112,3 +113,9 @@ def test_the_address_of_a_stranger_is_that_of_whom_he_tried(office: Provider, bo
     audit.actions.record(Verb.SIGN_IN_REFUSED, bob, by=stranger, provider_id=office.pk)
     assert "192.0.2.7" not in str(Event.objects.values().get())
     assert Event.objects.get().address == "192.0.2.7"
+
+
+def test_members_of_enumerations_are_their_values(office: Provider, bob: User) -> None:
+    changes = {"x": [Origin.PAGE, list(Product)[:1]], "y": (True, {"z": 3})}
+    event = audit.actions.record(Verb.USER_CHANGED, bob, by=actor(), provider_id=office.pk, changes=changes)
+    assert event.changes == {"x": ["page", [next(iter(Product)).value]], "y": [True, {"z": 3}]}
