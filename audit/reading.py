@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.listing import searched
 from accounts.models import User
@@ -19,6 +20,15 @@ from audit.models import Event, PersonKey, erased_name
 from teams.catalogue import Right
 
 _ROWS = 1000
+_LABELS = {
+    "members": gettext_lazy("Members"),
+    "employers": gettext_lazy("Employers"),
+    "rights": gettext_lazy("Rights"),
+    "name": gettext_lazy("Name"),
+    "number": gettext_lazy("Number"),
+    "products": gettext_lazy("Products"),
+    "history": gettext_lazy("History"),
+}
 
 
 class Change(NamedTuple):
@@ -108,6 +118,8 @@ def _change(field: str, values: Sequence[Any], names: Mapping[str, str]) -> Chan
 
 
 def _label(field: str) -> str:
+    if field in _LABELS:
+        return str(_LABELS[field])
     if field in set(Right):
         return str(Right(field).label)
     try:

@@ -53,7 +53,7 @@ def test_it_says_who_did_what(alices: Client, alice: User, bob: User, team: Team
         "Voorvoegsel: – → de",
     ):
         assert part in text
-    assert "members: – → B. Bakker" in text
+    assert "Leden: – → B. Bakker" in text
     assert str(bob.pk) not in text.replace(f"/gebruikers/{bob.pk}", "")
 
 
