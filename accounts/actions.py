@@ -95,6 +95,23 @@ def change_provider(provider: Provider, *, name: str, invitation_days: int, vers
         record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
+@transaction.atomic
+def change_keeping(provider: Provider, *, erase_after_months: int, checkpoint_addresses: str, by: Actor) -> None:
+    """Change how long the account of who has left is kept, and where checkpoints of the history go, one a line.
+
+    Raises PermissionDenied without the right to manage the office.
+    """
+    rights.require_office(by, provider.pk)
+    provider = lock_provider(provider.pk)
+    rights.require(by, Right.MANAGE_PROVIDER)
+    wanted = {"erase_after_months": erase_after_months, "checkpoint_addresses": checkpoint_addresses}
+    changes = {field: [getattr(provider, field), value] for field, value in wanted.items()}
+    changes = {field: change for field, change in changes.items() if change[0] != change[1]}
+    if changes:
+        Provider.objects.filter(pk=provider.pk).update(version=provider.version + 1, **wanted)
+        record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
+
+
 def require_free_username(username: str, *, user: User | None = None) -> None:
     """Raise ValidationError when somebody other than `user`, of whatever office, has this username."""
     holder = User.objects.filter(username_key=username_key(username)).first()

@@ -34,6 +34,8 @@ class Provider(models.Model):
         _("Everybody, so many days after the first login"), null=True, blank=True
     )
     two_factor_days_since = models.DateField(null=True, editable=False)  # for who was in already, they count from here
+    erase_after_months = models.PositiveSmallIntegerField(_("months the account of who has left is kept"), default=24)
+    checkpoint_addresses = models.TextField(blank=True)  # one a line: where signed checkpoints of the history go
     established_at = models.DateTimeField(null=True, editable=False)  # when its first administrator got in
     version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
     created_at = models.DateTimeField(auto_now_add=True)

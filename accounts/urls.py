@@ -3,7 +3,7 @@
 from django.urls import path
 
 from accounts.exports import Form
-from accounts.views import change_kind, kinds, office, own, people, tenants
+from accounts.views import change_kind, keeping, kinds, office, own, people, tenants
 
 app_name = "accounts"
 urlpatterns = [
@@ -17,6 +17,7 @@ urlpatterns = [
     path("gebruikers/<uuid:id>/", people.user, name="user"),
     path("gebruikers/<uuid:id>/bewerken/", people.edit, name="edit"),
     path("gebruikers/<uuid:id>/blokkeren/", people.block, name="block"),
+    path("gebruikers/<uuid:id>/wissen/", keeping.erase, name="erase"),
     path("gebruikers/<uuid:id>/deblokkeren/", people.unblock, name="unblock"),
     path("gebruikers/<uuid:id>/gebruikersnaam-versturen/", people.send_username, name="send_username"),
     path("gebruikers/<uuid:id>/wachtwoord/", kinds.set_password, name="set_password"),
@@ -28,6 +29,7 @@ urlpatterns = [
     path("profiel/email/", own.own_email, name="own_email"),
     path("email-bevestigen/<str:token>/", own.confirm_email, name="confirm_email"),
     path("kantoor/", office.office, name="office"),
+    path("kantoor/historie/", keeping.keeping, name="keeping"),
     path("kantoor/tenants/", tenants.tenants, name="tenants"),
     path("kantoor/tenants/nieuw/", tenants.add_tenant, name="add_tenant"),
     path("kantoor/tenants/<uuid:id>/", tenants.rename_tenant, name="rename_tenant"),

@@ -1,11 +1,12 @@
 """Writing the audit trail."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db import models, transaction
 
+from audit import guard, persons
 from audit.actors import Actor
 from audit.models import Event, Verb
 
@@ -41,21 +42,42 @@ def record_each(
     """Write the same event for each of `targets`, otherwise as `record`."""
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("an event belongs in the transaction of the change")
-    events = [
-        Event(
-            provider_id=provider_id,
-            actor_id=by.user.pk if by.user else None,
-            actor_name=by.name[:200],
-            address=by.address or None,
-            origin=by.origin,
-            verb=verb,
-            target_kind=target._meta.label_lower.partition(".")[2],
-            target_id=target.pk,
-            target_name=str(target)[:200],
-            changes=changes or {},
-            reason=(reason or by.reason)[:500],
-            correlation_id=by.correlation_id,
-        )
-        for target in targets
-    ]
+    rows, checked = list(targets), guard.checked(changes)
+    keys = persons.keys_of([by.user, by.on_behalf_of, *rows])
+    events = []
+    for target in rows:
+        event = _event(verb, target, by, provider_id)
+        what = {"changes": checked, "name": str(target)[:200], "reason": (reason or by.reason)[:500]}
+        _seal(event, target, by, what, keys)
+        events.append(event)
     return Event.objects.bulk_create(events, batch_size=1000)
+
+
+def _event(verb: Verb, target: models.Model, by: Actor, provider_id: UUID | None) -> Event:
+    return Event(
+        provider_id=provider_id,
+        actor_id=by.user.pk if by.user else None,
+        on_behalf_of_id=by.on_behalf_of.pk if by.on_behalf_of else None,
+        origin=by.origin,
+        verb=verb,
+        target_kind=target._meta.label_lower.partition(".")[2],
+        target_id=target.pk,
+        correlation_id=by.correlation_id,
+    )
+
+
+def _seal(
+    event: Event, target: models.Model, by: Actor, what: dict[str, Any], keys: Mapping[UUID, persons.Key]
+) -> None:
+    """Fill the parts of `event`, each sealed for the person it is about."""
+
+    def part(name: str, content: dict[str, Any], person: models.Model | None) -> dict[str, Any]:
+        key = keys.get(person.pk) if person is not None and persons.is_person(person) else None
+        return key.seal(content, event_id=event.pk, name=name) if key else content
+
+    # The network address of a stranger tells something about the person whose account he tried.
+    whose = by.user or (target if by.address else None)
+    event.who = part("who", {"address": by.address or None, "name": by.name[:200]}, whose)
+    event.what = part("what", what, target)
+    if by.on_behalf_of is not None:
+        event.for_whom = part("for_whom", {"name": by.on_behalf_of.full_name[:200]}, by.on_behalf_of)

@@ -35,6 +35,7 @@ class Actor:
     address: str = ""
     correlation_id: str = ""
     reason: str = ""  # why support does it, in its own words; it stands in every event that comes of it
+    on_behalf_of: User | None = None
 
     @property
     def is_support(self) -> bool:

@@ -1,11 +1,17 @@
 """What happened: one line of the audit trail."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from audit import verify
 from audit.actors import Origin
+from loket import sealing
 from loket.ids import uuid7
 
 
@@ -77,6 +83,50 @@ class Verb(models.TextChoices):
     CONSENT_GIVEN = "consent_given", _("allowed an integration")
     CONSENT_ENDED = "consent_ended", _("ended an integration")
     TICKET_MADE = "ticket_made", _("had an SSO ticket made")
+    USER_ERASED = verify.ERASED, _("erased")
+    HISTORY_TRIMMED = "history_trimmed", _("removed old history")
+
+
+class PersonKeyQuerySet(models.QuerySet["PersonKey"]):
+    """Questions over many keys."""
+
+    def opened(self, ids: Iterable[str]) -> dict[str, AESGCM]:
+        """Return the keys with these ids that are still there. One query."""
+        return {str(row.pk): row.opened() for row in self.filter(pk__in=set(ids), sealed_key__isnull=False)}
+
+
+class PersonKey(models.Model):
+    """A key with which the history seals what says who one person is; without any, that person was erased.
+
+    Somebody may have several: two who need the first one at the same moment do not wait for each other.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person_id = models.UUIDField(db_index=True)
+    sealed_key = models.BinaryField(null=True)  # null: the person was erased, and gets no key any more
+
+    objects = PersonKeyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.pk}"
+
+    @property
+    def seal_context(self) -> str:
+        """What the key is bound to: moved to another row it cannot be read."""
+        return f"person:{self.pk}"
+
+    def opened(self) -> AESGCM:
+        """Return the key itself. Raises sealing.Unreadable, also once it was destroyed."""
+        return AESGCM(self.key())
+
+    def key(self) -> bytes:
+        """Return the bytes of the key, 32 of them. Raises sealing.Unreadable, also once it was destroyed."""
+        return sealing.unseal(bytes(self.sealed_key or b""), context=self.seal_context)
+
+
+def erased_name(person_id: object) -> str:
+    """Return what somebody is called who was erased."""
+    return gettext("deleted user %(code)s") % {"code": str(person_id)[-4:].upper()}
 
 
 def verbs() -> list[tuple[str, Any]]:
@@ -85,30 +135,137 @@ def verbs() -> list[tuple[str, Any]]:
 
 
 class Event(models.Model):
-    """One change: who, when, what, on what, old and new. Names are copied and there are no foreign keys."""
+    """One change: who, when, what, on what, old and new. Names are copied and there are no foreign keys.
+
+    Three parts, `who`, `for_whom` and `what`, say who somebody is. Each is sealed with a key of the person it is about
+    as `audit.verify` says, or readable where it is about nobody. The properties open them.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider_id = models.UUIDField(null=True)
     at = models.DateTimeField(auto_now_add=True)
     actor_id = models.UUIDField(null=True)
-    actor_name = models.CharField(max_length=200)
+    who = models.JSONField()  # name, address
     on_behalf_of_id = models.UUIDField(null=True)
-    on_behalf_of_name = models.CharField(max_length=200, default="")
-    address = models.GenericIPAddressField(null=True)
+    for_whom = models.JSONField(null=True)  # name
     origin = models.CharField(max_length=10, choices=Origin)
     verb = models.CharField(max_length=30, choices=verbs)
     target_kind = models.CharField(max_length=30)
     target_id = models.UUIDField(null=True)
-    target_name = models.CharField(max_length=200)
-    changes = models.JSONField(default=dict)
-    reason = models.CharField(max_length=500, default="")
+    what = models.JSONField()  # name of the target, changes, reason
     correlation_id = models.CharField(max_length=36, default="")
+
+    keys: Mapping[str, AESGCM] | None = None  # of its people, once `audit.reading` or a property fetched them
 
     class Meta:
         indexes = [
-            models.Index(fields=["provider_id", "-id"], name="audit_event_provider"),
-            models.Index(fields=["provider_id", "target_id", "-id"], name="audit_event_target"),
+            models.Index(fields=["provider_id", "-at", "-id"], name="audit_event_by_moment"),
+            models.Index(fields=["provider_id", "target_id", "-at", "-id"], name="audit_event_by_target"),
+            models.Index(fields=["provider_id", "actor_id", "-at", "-id"], name="audit_event_by_actor"),
         ]
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.get_verb_display()} {self.target_name}"
+
+    @property
+    def actor_name(self) -> str:
+        """Who did it."""
+        return str(self._opened("who")["name"])
+
+    @property
+    def address(self) -> str | None:
+        """From which network address."""
+        return self._opened("who").get("address")
+
+    @property
+    def on_behalf_of_name(self) -> str:
+        """For whom it was done, or ""."""
+        return str(self._opened("for_whom")["name"]) if self.for_whom else ""
+
+    @property
+    def target_name(self) -> str:
+        """What it was done to."""
+        return str(self._opened("what")["name"])
+
+    @property
+    def changes(self) -> dict[str, list[Any]]:
+        """What became of each field: [old, new]."""
+        return dict(self._opened("what").get("changes", {}))
+
+    @property
+    def reason(self) -> str:
+        """Why, in the words of the actor, or a word for why somebody was refused."""
+        return str(self._opened("what").get("reason", ""))
+
+    def key_ids(self) -> set[str]:
+        """Return the ids of the keys that its parts are sealed with."""
+        return {part["key"] for part in (self.who, self.for_whom, self.what) if part and "sealed" in part}
+
+    def _opened(self, name: str) -> dict[str, Any]:
+        part: dict[str, Any] = getattr(self, name)
+        if "sealed" not in part:
+            return part
+        if self.keys is None:
+            self.keys = PersonKey.objects.opened(self.key_ids())
+        key = self.keys.get(part["key"])
+        if key is None:
+            return {"name": erased_name(part["person_id"])}
+        try:
+            return verify.unseal(part["sealed"], key, event_id=str(self.pk), name=name)
+        except (InvalidTag, ValueError):  # somebody changed it in the database: the page says so, and so does a check
+            return {"name": gettext("not readable")}
+
+
+class Waiting(models.Model):
+    """An event that has no place in the chain yet. The database keeps this table itself, by triggers."""
+
+    event_id = models.UUIDField(primary_key=True)
+    provider_id = models.UUIDField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["provider_id", "event_id"], name="audit_waiting_provider")]
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
+class Link(models.Model):
+    """The place of an event in the chain of its office, or in that of the events of no office."""
+
+    event_id = models.UUIDField(primary_key=True)
+    provider_id = models.UUIDField(null=True)
+    sequence = models.BigIntegerField()
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider_id", "sequence"], name="audit_link_sequence", nulls_distinct=False
+            ),
+            models.CheckConstraint(condition=models.Q(sequence__gte=1), name="audit_link_counts_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id} {self.sequence}"
+
+
+class Checkpoint(models.Model):
+    """What was signed of a chain: where it was, or, after old events were removed, what it starts after."""
+
+    class Kind(models.TextChoices):
+        """Which of the two."""
+
+        HEAD = "head"
+        START = "start"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=5, choices=Kind)
+    sequence = models.BigIntegerField()
+    signed = models.JSONField()  # as it is handed out
+
+    class Meta:
+        indexes = [models.Index(fields=["provider_id", "kind", "-sequence"], name="audit_checkpoint_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id} {self.kind} {self.sequence}"

@@ -1,6 +1,6 @@
 """Measure the list page beside a bare Django view that runs an equal query and renders an equal table, and the time in
-which the login page refuses somebody for each reason, who may do what among 1,000,000 users, and how many tokens a
-second the web service gives beside bare verifications of a password.
+which the login page refuses somebody for each reason, who may do what among 1,000,000 users, how many tokens a second
+the web service gives beside bare verifications of a password, and the history.
 
 Each size is measured in a process of its own, on the built-in PostgreSQL in a throw-away folder. Requests of the two
 views alternate, so that a busy machine slows both. No network and no web server are in between: both are called as
@@ -68,6 +68,17 @@ def webservice_verdicts(found: dict[str, float]) -> list[tuple[str, float, float
     ]
 
 
+def history_verdicts(found: dict[str, float]) -> list[tuple[str, float, float]]:
+    """Return what was measured of the history: what, how much, and the most it may be."""
+    print("  ".join(f"{what} {value:.2f}" for what, value in found.items()))
+    return [
+        ("changing somebody with its event/without (p50)", 1 + found["event_share"], 1.20),
+        ("history of 5,000,000 / 5,000 events (p50)", found["page_many_ms"] / found["page_few_ms"], MOST_GROWTH),
+        ("verifying 1,000,000 events (s of one core)", found["verify_seconds"], 60.0),
+        ("verifying 1,000,000 events (MiB)", found["verify_mib"], 200.0),
+    ]
+
+
 def main() -> int:
     """Print the measurements and whether they are good enough; return 1 when they are not."""
     for name in ("DATABASE_URL", "LOKET_DEMO"):
@@ -79,6 +90,7 @@ def main() -> int:
         rights = measure_alone("bench.rights", folder)
         webservice = measure_alone("bench.webservice", folder)
         tokens = measure_alone("bench.tokens", folder)
+        history = measure_alone("bench.history", folder)
     finally:
         shutil.rmtree(Path(folder))
     print(f"{'users':>8}  {'view':<12} {'pages/s':>8} {'p50 ms':>8} {'p95 ms':>8} {'queries':>8} {'peak MiB':>9}")
@@ -97,7 +109,7 @@ def main() -> int:
     verdicts.append(
         ("slowest/quickest refused door (p50 of 200)", max(doors.values()) / min(doors.values()), MOST_APART)
     )
-    verdicts += rights_verdicts(rights) + webservice_verdicts(webservice)
+    verdicts += rights_verdicts(rights) + webservice_verdicts(webservice) + history_verdicts(history)
     print("  ".join(f"{what} {rate:.1f}/s" for what, rate in tokens.items()))
     verdicts.append(
         ("bare verifications/tokens a second (1/0.8)", tokens["verifications"] / tokens["tokens"], 1 / LEAST_TOKENS)

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import django
 from django.core.management import call_command
-from django.db import connection
 from django.utils import timezone
 
 django.setup()
@@ -15,6 +14,7 @@ django.setup()
 from accounts import passwords  # noqa: E402
 from accounts.models import LoginMethod, Provider, User  # noqa: E402
 from invitations.models import Invitation  # noqa: E402
+from loket import roles  # noqa: E402
 from outbox.models import Message  # noqa: E402
 from teams.models import IndividualRight  # noqa: E402
 from teams.rights import Right  # noqa: E402
@@ -31,8 +31,8 @@ def make(size: int) -> None:
         users = list(_users(office, hashed, range(start, min(start + _BATCH, size))))
         User.objects.bulk_create(users)
         _invite(office, [user for user in users if user.accepted_at is None])
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    with roles.as_owner():
+        roles.run(["ANALYZE"])
     administrator = User.objects.get(username_key="user0")
     IndividualRight.objects.create(provider=office, user=administrator, right=Right.MANAGE_PROVIDER)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import psycopg
 
 PORT = 5432
+OWNER, APPLICATION = "loket", "loket_app"  # roles: who has the tables, and who uses them
 _LONGEST_SOCKET = 103  # bytes that macOS allows; Linux allows four more
 _NOBODY = 65534
 _TRIES, _PAUSE = 20, 0.5  # seconds
@@ -91,18 +92,17 @@ def start(data: Path) -> None:
 
     Any number of processes may call this at once. Raises CannotStart.
     """
-    if answers(data):
+    if answers(data) and _has_roles(data):
         return
     data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(data.with_name(data.name + ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if answers(data):
-            return
-        if not (data / "PG_VERSION").exists():
-            _make(data)
-        _make_socket_dir(data)
-        _start(data)
-        _make_role(data)
+        if not answers(data):
+            if not (data / "PG_VERSION").exists():
+                _make(data)
+            _make_socket_dir(data)
+            _start(data)
+        _make_roles(data)
 
 
 def stop(data: Path) -> bool:
@@ -199,10 +199,17 @@ def _superuser(data: Path) -> psycopg.Connection:
     )
 
 
-def _make_role(data: Path) -> None:
-    """Make the ordinary role and its database once: the superuser is for this module only."""
+def _has_roles(data: Path) -> bool:
     with _superuser(data) as connection:
-        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'loket'").fetchone():
-            connection.execute("CREATE ROLE loket LOGIN CREATEDB")
+        found = connection.execute("SELECT count(*) FROM pg_roles WHERE rolname IN (%s, %s)", [OWNER, APPLICATION])
+        return found.fetchone() == (2,)
+
+
+def _make_roles(data: Path) -> None:
+    """Make the ordinary roles and their database once: the superuser is for this module only."""
+    with _superuser(data) as connection:
+        for role, options in ((OWNER, "LOGIN CREATEDB"), (APPLICATION, "LOGIN")):
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+                connection.execute(f"CREATE ROLE {role} {options}")
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'loket'").fetchone():
-            connection.execute("CREATE DATABASE loket OWNER loket")
+            connection.execute(f"CREATE DATABASE loket OWNER {OWNER}")

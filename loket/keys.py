@@ -49,6 +49,14 @@ def signing_key(folder: Path) -> str:
     return path.read_text()
 
 
+def checkpoint_key(folder: Path) -> str:
+    """Return the key that signs checkpoints of the history, made on first use and kept like the others."""
+    path = folder / "checkpoint-key"
+    if not path.exists():
+        _write_once(path, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+    return path.read_text()
+
+
 def _write_once(path: Path, text: str) -> None:
     """Write a file that only its owner reads (mode 0600), unless another process was first."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

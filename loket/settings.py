@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env
 
 from loket import keys
-from loket.database import PORT, socket_dir
+from loket.database import APPLICATION, OWNER, PORT, socket_dir
 from loket.logs import LOGGING as LOGGING
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -28,24 +28,33 @@ DEBUG = False
 if env.str("DATABASE_URL", ""):
     SECRET_KEY = env.str("LOKET_SECRET_KEY")
     LOKET_SEALING_KEYS: list[str] = env.list("LOKET_SEALING_KEYS")
+    LOKET_CHECKPOINT_KEY = env.str("LOKET_CHECKPOINT_KEY")
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", conn_health_checks=True)}
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10}
+    _owner = env.dj_db_url("LOKET_OWNER_DATABASE_URL") if env.str("LOKET_OWNER_DATABASE_URL", "") else None
 else:
     _kept = keys.kept_in(LOKET_DATA_DIR)
     SECRET_KEY = env.str("LOKET_SECRET_KEY", _kept.secret_key)
     LOKET_SEALING_KEYS = env.list("LOKET_SEALING_KEYS", [_kept.sealing_key])
+    LOKET_CHECKPOINT_KEY = env.str("LOKET_CHECKPOINT_KEY", "") or keys.checkpoint_key(LOKET_DATA_DIR)
     DATABASES = {
         "default": {
             "ENGINE": "loket.builtin",
             "DATA_DIR": LOKET_DATA_DIR / "postgresql",
             "HOST": socket_dir(LOKET_DATA_DIR / "postgresql"),
             "PORT": str(PORT),
-            "USER": "loket",
+            "USER": APPLICATION,
+            "PASSWORD": "",
             "NAME": "loket",
             "CONN_HEALTH_CHECKS": True,
             "OPTIONS": {"pool": {"min_size": 1, "max_size": 8, "timeout": 10}},
         }
     }
+    _owner = {"USER": OWNER, "PASSWORD": ""}
+LOKET_DATABASE_ROLES = {
+    name: role and {key: role.get(key, "") for key in ("USER", "PASSWORD")}
+    for name, role in (("application", DATABASES["default"]), ("owner", _owner))
+}
 
 _url = urlsplit(LOKET_URL)
 _https = _url.scheme == "https"

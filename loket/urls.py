@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("notifications.urls")),
     path("", include("webservice.urls")),
     path("", include("webservice.api.urls")),
+    path("", include("audit.urls")),
     path("", include("outbox.urls")),
     path("", include("support.urls")),
 ]

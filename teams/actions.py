@@ -104,7 +104,7 @@ def delete_team(team: Team, *, version: int, by: Actor) -> None:
     rights.require_outside(by, team)
     members = [member.user for member in team.members.select_related("user")]
     _require_may_change(team, by, members)
-    lost = {"members": [[str(user) for user in members], None]}
+    lost: dict[str, list[Any]] = {"members": [[str(user.pk) for user in members], None]}
     lost["employers"] = [[str(row.employer) for row in team.employers.select_related("employer")], None]
     lost["rights"] = [sorted(team_rights(team)), None]
     record(Verb.TEAM_DELETED, team, by=by, provider_id=team.provider_id, changes=lost)
@@ -148,7 +148,7 @@ def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[Use
     )
     team.members.filter(user__in=removed).delete()
     _require_administrator(team.provider, team_rights(team))
-    _changed(team, by, {"members": [[str(user) for user in removed], [str(user) for user in added]]})
+    _changed(team, by, {"members": [[str(user.pk) for user in removed], [str(user.pk) for user in added]]})
     for users, change in ((added, [None, "member"]), (removed, ["member", None])):
         record_each(Verb.TEAMS_CHANGED, users, by=by, provider_id=team.provider_id, changes={team.name: change})
 

@@ -44,8 +44,10 @@ def _of_office() -> list[_Entry]:
         (_("Provider data"), _("Signal AK"), reverse("notifications:office"), Right.MANAGE_SIGNALS),
         (_("Provider data"), _("Integrations"), reverse("webservice:clients"), Right.MANAGE_INTEGRATIONS),
         (_("Provider data"), _("E-mail texts"), reverse("invitations:text"), Right.MANAGE_PROVIDER),
+        (_("Provider data"), _("History and keeping"), reverse("accounts:keeping"), Right.MANAGE_PROVIDER),
         (_("Accountability"), _("Authorization matrix"), reverse("teams:matrix"), Right.VIEW_USERS),
         (_("Accountability"), _("Deviations"), reverse("teams:deviations"), Right.VIEW_USERS),
+        (_("Accountability"), _("History"), reverse("audit:history"), Right.VIEW_AUDIT),
     ]
 
 

@@ -5,11 +5,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+import pytest_django
 from django.test import Client
 from django.utils import timezone, translation
 
 from accounts.models import Provider, User
 from accounts.passwords import Argon2id
+from loket import roles
 from teams.rights import Right
 from tests import factors
 from tests.people import make_support, make_user
@@ -34,6 +36,28 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say it aloud when tests in a browser were left out."""
     if not shutil.which("chromium"):
         terminalreporter.section("CHROMIUM IS NOT INSTALLED: NO TEST IN A BROWSER WAS RUN", red=True, bold=True)
+
+
+APPEND_ONLY = ("audit_event", "audit_link", "audit_checkpoint")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Make the test database as the owner of its tables."""
+    roles.become(roles.owner())
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[None]:
+    """Run the tests as the application; it may empty tables, which is how Django clears up behind some of them."""
+    with django_db_blocker.unblock():
+        role = roles.application()["USER"]
+        roles.run([f"GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO {role}"])
+        roles.run(f"ALTER TABLE {table} DISABLE TRIGGER {table}_not_emptied" for table in APPEND_ONLY)
+        roles.become(roles.application())
+    yield
+    with django_db_blocker.unblock():
+        roles.become(roles.owner())
 
 
 @pytest.fixture(autouse=True, scope="session")

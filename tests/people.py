@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts import passwords
 from accounts.models import LoginMethod, Provider, User
+from audit import persons
 from audit.actors import Actor, Origin, operator
 from loket import sealing
 from outbox.models import Message
@@ -40,6 +41,7 @@ def make_user(provider: Provider, *rights: Right, **fields: Any) -> User:
         values["username"] = f"{values['initials']}{values['last_name']}".lower()
     user = User.objects.create(provider=provider, **values)
     IndividualRight.objects.bulk_create(IndividualRight(provider=provider, user=user, right=right) for right in rights)
+    persons.keys_of([user])  # as everybody has since the event of being made
     return user
 
 

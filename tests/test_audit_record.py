@@ -8,6 +8,7 @@ import audit.actions
 from accounts.models import Provider, User
 from audit.actors import Actor, Origin, operator, scheduled
 from audit.models import Event, Verb
+from teams.products import Product
 from tests.people import actor
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,8 @@ def test_it_outlives_what_it_is_about(office: Provider, alice: User, bob: User) 
 def test_installation_and_operator_are_told_apart_from_people(office: Provider, bob: User) -> None:
     for by in (operator("demo"), scheduled("expire_invitations")):
         audit.actions.record(Verb.USER_CHANGED, bob, by=by, provider_id=office.pk)
-    assert list(Event.objects.order_by("id").values_list("origin", "actor_name", "actor_id", "address")) == [
+    events = Event.objects.order_by("id")
+    assert [(event.origin, event.actor_name, event.actor_id, event.address) for event in events] == [
         ("command", "manage.py demo", None, None),
         ("scheduled", "expire_invitations", None, None),
     ]
@@ -65,3 +67,55 @@ def test_without_its_event_a_change_is_undone(alice: User, bob: User, monkeypatc
         accounts.actions.block(bob, by=actor(alice))
     bob.refresh_from_db()
     assert bob.blocked_at is None
+
+
+def test_what_was_moved_to_another_event_cannot_be_read(office: Provider, bob: User) -> None:
+    event, other = (
+        audit.actions.record(Verb.USER_CHANGED, bob, by=actor(), provider_id=office.pk, reason=reason)
+        for reason in ("een", "twee")
+    )
+    event.what = other.what
+    assert (event.target_name, event.reason, event.changes) == ("niet leesbaar", "", {})
+
+
+def test_a_secret_is_never_in_it(office: Provider, bob: User) -> None:
+    changes = {
+        "password": ["old", "$argon2id$new"],
+        "token": [None, "x" * 43],
+        "prefix": ["", "de"],
+        "code": ["", None],
+    }
+    event = audit.actions.record(Verb.USER_CHANGED, bob, by=actor(), provider_id=office.pk, changes=changes)
+    assert event.changes == {
+        "password": ["changed", "changed"], "token": [None, "changed"], "prefix": ["", "de"], "code": ["", None],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [1.5, b"x", object(), {1: 2}, [0.1], {"a": float("nan")}])
+def test_what_has_no_one_spelling_is_refused(office: Provider, bob: User, value: object) -> None:
+    with pytest.raises(TypeError):
+        audit.actions.record(Verb.USER_CHANGED, bob, by=actor(), provider_id=office.pk, changes={"x": [None, value]})
+
+
+def test_nothing_of_a_person_is_readable_in_the_table(office: Provider, alice: User, bob: User) -> None:
+    by = Actor(Origin.PAGE, alice.full_name, alice, address="192.0.2.7", on_behalf_of=bob)
+    event = audit.actions.record(
+        Verb.USER_CHANGED, bob, by=by, provider_id=office.pk, changes={"prefix": ["", "de"]}, reason="Huwelijk"
+    )
+    stored = str(Event.objects.values().get())
+    assert not [word for word in ("Vries", "Bakker", "192.0.2.7", "Huwelijk", "prefix") if word in stored]
+    fresh = Event.objects.get()
+    assert (fresh.actor_name, fresh.on_behalf_of_name, fresh.reason) == ("A. de Vries", "B. Bakker", event.reason)
+
+
+def test_the_address_of_a_stranger_is_that_of_whom_he_tried(office: Provider, bob: User) -> None:
+    stranger = Actor(Origin.PAGE, "stranger", address="192.0.2.7")
+    audit.actions.record(Verb.SIGN_IN_REFUSED, bob, by=stranger, provider_id=office.pk)
+    assert "192.0.2.7" not in str(Event.objects.values().get())
+    assert Event.objects.get().address == "192.0.2.7"
+
+
+def test_members_of_enumerations_are_their_values(office: Provider, bob: User) -> None:
+    changes = {"x": [Origin.PAGE, list(Product)[:1]], "y": (True, {"z": 3})}
+    event = audit.actions.record(Verb.USER_CHANGED, bob, by=actor(), provider_id=office.pk, changes=changes)
+    assert event.changes == {"x": ["page", [next(iter(Product)).value]], "y": [True, {"z": 3}]}

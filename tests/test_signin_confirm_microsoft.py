@@ -9,6 +9,7 @@ from django.test import Client
 from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Verb
 from signin.refusals import Page
+from tests import history
 from tests.entra import OID, TID, Forger, answer, leave, visit
 from tests.entra import dora as dora
 from tests.entra import entra as entra
@@ -70,7 +71,7 @@ def test_another_account_does_not_confirm(doras: Client, entra: Forger, tid: Any
 
 def test_only_who_left_comes_back(doras: Client, alices: Client, client: Client, entra: Forger) -> None:
     for other in (alices, client):
-        Event.objects.all().delete()
+        history.empty()
         address = answer(entra, leave(doras, URL))
         other.cookies["microsoft"] = doras.cookies["microsoft"].value
         refused(other, other.get(address), "other_person", Page.START_AGAIN)

@@ -21,6 +21,7 @@ from signin import id_tokens, standin
 from signin.id_tokens import Identity, InvalidToken, Keys, validated
 from signin.refusals import Page
 from signin.standin import Answer
+from tests import history
 from tests.entra import OID, TID, Forger, make_tenant, visit
 from tests.entra import dora as dora
 from tests.entra import entra as entra
@@ -38,7 +39,7 @@ def visit_refused(entra: Forger, reason: str) -> None:
     told = client.get(response["Location"])
     assert told.context["page"] == (Page.CLOCKS if reason in ("expired", "not_yet_valid") else Page.NOT_TRUSTED)
     assert "_auth_user_id" not in client.session
-    assert list(Event.objects.values_list("verb", "reason")) == [(Verb.SIGN_IN_REFUSED, reason)]
+    assert history.reasons() == [(Verb.SIGN_IN_REFUSED, reason)]
 
 
 def coded(part: Any) -> str:
@@ -142,7 +143,7 @@ def test_a_false_claim_is_refused(entra: Forger, dora: User, charlie: User, said
 def test_a_token_of_an_earlier_sign_in_is_refused(entra: Forger, dora: User) -> None:
     visit(Client(), entra)
     (earlier,) = entra.tokens
-    Event.objects.all().delete()
+    history.empty()
     entra.sign = lambda claims: earlier
     visit_refused(entra, "nonce_or_malformed")
 

@@ -19,6 +19,7 @@ from signin import actions, microsoft
 from signin.refusals import Page
 from signin.standin import Answer
 from signin.throttle import Limit
+from tests import history
 from tests.entra import BACK, OID, TID, Forger, answer, leave, make_azure_user, make_tenant, visit
 from tests.entra import dora as dora
 from tests.entra import entra as entra
@@ -140,7 +141,7 @@ def test_everybody_who_may_not_come_in_sees_the_same_page(
     ]
     texts = set()
     for tid, oid, reason in wanted:
-        Event.objects.all().delete()
+        history.empty()
         client = Client()
         response = visit(client, entra, tid, oid)
         event = refused(client, response, Page.ASK_OFFICE, reason)
@@ -249,7 +250,7 @@ def test_a_code_works_once(entra: Forger, dora: User) -> None:
     used = entra.chosen(entra.asked(asked), tid=TID, oid=OID)
     client.get(used.removeprefix("http://localhost:8000"))
     client.post("/uitloggen/")
-    Event.objects.all().delete()
+    history.empty()
     code = used.partition("code=")[2].partition("&")[0]
     refused(client, client.get(f"{BACK}?code={code}&state={leave(client)['state']}"), Page.START_AGAIN, "code")
 

@@ -26,8 +26,9 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from accounts.models import User
-from audit.models import Event, Verb
+from audit.models import Verb
 from signin import microsoft
+from tests import history
 from tests.browser import chromium, visitor
 from tests.entra import OID, TID
 from tests.entra import dora as dora
@@ -128,7 +129,7 @@ def test_it_signs_in_at_a_foreign_provider(transactional_db: None, dora: User, a
             guest.page.locator("button", has_text="Authorize").click()
             guest.page.wait_for_url(f"{product}{path}**")
     assert [session.get_decoded()["_auth_user_id"] for session in Session.objects.all()] == [str(dora.pk)]
-    assert list(Event.objects.order_by("id").values_list("verb", "reason")) == [
+    assert history.reasons() == [
         (Verb.SIGN_IN_REFUSED, "unknown"),
         (Verb.SIGNED_IN, ""),
     ]

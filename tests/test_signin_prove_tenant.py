@@ -12,6 +12,7 @@ from audit.models import Event, Verb
 from signin import arrivals
 from signin.refusals import Page
 from teams.models import IndividualRight
+from tests import history
 from tests.entra import TID, Forger, answer, leave, make_tenant, visit
 from tests.entra import entra as entra
 
@@ -76,7 +77,7 @@ def test_only_who_left_comes_back(
     alices: Client, client: Client, charlies: Client, entra: Forger, unproved: ExternalTenant
 ) -> None:
     for other in (client, charlies):
-        Event.objects.all().delete()
+        history.empty()
         address = answer(entra, leave(alices, url(unproved)))
         other.cookies["microsoft"] = alices.cookies["microsoft"].value
         refused(other, other.get(address), Page.START_AGAIN, "other_person")

@@ -1,6 +1,6 @@
 """The whole story over HTTP, with real processes: at every step neither database, nor logs, nor files hold a secret.
 
-Only three files of the data folder may: the demo's mailbox, which stands for the phone and the mail program; the keys;
+Only four files of the data folder may: the demo's mailbox, which stands for the phone and the mail program; the keys;
 and the demo's own file with the password that it prints.
 """
 
@@ -8,6 +8,7 @@ import base64
 import json
 import re
 import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +19,11 @@ import pytest
 import requests
 
 from loket import database
-from tests.running import Demo, fresh_demo
+from tests.running import ROOT, Demo, fresh_demo
 from tests.searching import found, unpacked
+from tests.servers import own_environment
 
-ALLOWED = {"postvak.jsonl", "keys.json"}
+ALLOWED = {"postvak.jsonl", "keys.json", "checkpoint-key"}
 DEMO_PASSWORD_FILE = "demo-password"
 NUMBER, TYPED, OTHER = "+31624895137", "06 - 2489 51 37", "+32471395862"
 PASSWORDS = {
@@ -66,12 +68,20 @@ class Witness:
         rows = self.run("psql", "-Atc", "SELECT session_data FROM django_session").split()
         places |= {f"session {number}": unpacked(row) for number, row in enumerate(rows)}
         if inside:
+            places["history, opened"] = self.history()
             self.run("psql", "-Atc", "CHECKPOINT", user="postgres")
         for path in self.demo.folder.rglob("*"):
             own = self.data in path.parents and path.name != "server.log"
             if path.is_file() and (inside or not own) and path.name not in ALLOWED | {DEMO_PASSWORD_FILE}:
                 places[str(path.relative_to(self.demo.folder))] = path.read_bytes().rstrip(b"\0")
         return places
+
+    def history(self) -> bytes:
+        """Return what the history says, which the dump has in sealed form."""
+        said = "from tests import history; print(history.told())"
+        command = [sys.executable, "manage.py", "shell", "-v0", "-c", said]
+        environment = own_environment(self.demo.folder)
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True).stdout
 
     def run(self, tool: str, *arguments: str, user: str = "loket") -> bytes:
         where = ["-h", database.socket_dir(self.data), "-p", str(database.PORT), "-U", user, "-d", "loket"]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms.people import PLAIN, Versioned
@@ -60,6 +61,36 @@ class OfficeForm(Versioned):
         kwargs["initial"] = initial
         super().__init__(*args, **kwargs)
         self.fields["invitation_days"].widget.attrs["class"] = "short"
+
+
+class KeepingForm(forms.Form):
+    """How long accounts are kept, and where checkpoints of the history go."""
+
+    erase_after_months = forms.IntegerField(
+        label=_("Months the account of who has left is kept"),
+        min_value=0,
+        max_value=120,
+        help_text=_("After that an administrator can erase it for good."),
+        error_messages={"required": _("Fill in a number from 0 to 120.")},
+    )
+    checkpoint_addresses = forms.CharField(
+        label=_("Addresses for checkpoints"),
+        required=False,
+        max_length=1300,
+        help_text=_(
+            "One email address a line, at most five. Each gets a signed checkpoint of the history, at most one an hour."
+        ),
+        widget=forms.Textarea({"rows": 5}),
+    )
+
+    def clean_checkpoint_addresses(self) -> str:
+        """Return the addresses, each on its line. Raises ValidationError for more than five and for what is none."""
+        addresses = list(dict.fromkeys(self.cleaned_data["checkpoint_addresses"].split()))
+        if len(addresses) > 5:
+            raise ValidationError(_("Fill in at most five addresses."), code="many")
+        for address in addresses:
+            validate_email(address)
+        return "\n".join(addresses)
 
 
 class RenameTenantForm(forms.Form):

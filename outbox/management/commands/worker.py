@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+import accounts.checkpoints
+import audit.chain
 import invitations.actions
 import notifications.delivery
 import signin.actions
@@ -15,6 +17,8 @@ from outbox.worker import Job, Worker, send_due
 
 JOBS = (
     Job(signin.actions.expand_reset_requests, every=0.5),
+    Job(audit.chain.lengthen_all, every=5),
+    Job(accounts.checkpoints.keep_all, every=300),
     Job(invitations.actions.expire_due, every=60),
     Job(notifications.delivery.run_day, every=1),
     Job(signin.factors.reminders.send_due, every=3600),

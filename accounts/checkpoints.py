@@ -1,0 +1,52 @@
+"""Checkpoints of the history, signed every hour and mailed to the addresses that an office chose."""
+
+import json
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+import outbox.actions
+from accounts.models import Provider
+from audit import checkpoints
+from audit.models import Checkpoint
+from outbox.letters import as_html
+
+
+def keep_all() -> int:
+    """Sign what is due and mail it; return how many were signed. A job of the worker, any number of them may do it."""
+    kept = [keep(office) for office in Provider.objects.order_by("pk").iterator()]
+    return len([one for one in [*kept, checkpoints.keep_if_due(None)] if one])
+
+
+@transaction.atomic
+def keep(office: Provider) -> Checkpoint | None:
+    """Sign the checkpoint of one office if it is due, and mail it."""
+    kept = checkpoints.keep_if_due(office.pk)
+    if kept is not None:
+        for address in office.checkpoint_addresses.split():
+            _mail(office, kept, address)
+    return kept
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def _mail(office: Provider, kept: Checkpoint, address: str) -> None:
+    what = {"number": kept.sequence, "office": office.name}
+    about = _(
+        "Keep this mail. With it an auditor can check later that nobody changed the history of %(office)s up to event"
+        " %(number)d."
+    )
+    signed = json.dumps(kept.signed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = "\n\n".join([about % what, signed, settings.LOKET_URL + reverse("audit:history"), office.name]) + "\n"
+    outbox.actions.queue_mail(
+        kind="checkpoint",
+        to=address,
+        subject=_("Checkpoint %(number)d of the history") % what,
+        text=text,
+        html=as_html(text),
+        provider_id=office.pk,
+        user_id=None,
+        sender_name=office.name,
+    )

@@ -1,0 +1,70 @@
+"""Erasing somebody for good (right to be forgotten): the account goes, the history stays and names nobody."""
+
+from datetime import datetime, time, timedelta
+from uuid import UUID
+
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.actions import lock_provider
+from accounts.models import User
+from audit import chain, persons
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from outbox.models import Message
+from teams import rights
+from teams.rights import Right
+
+_DAYS_A_MONTH = 30.4375
+
+
+def gone_since(user: User) -> datetime | None:
+    """Return since when somebody has no access any more, None while that is not so."""
+    if user.blocked_at is not None:
+        return user.blocked_at
+    if user.access_until is not None and user.has_ended():
+        return timezone.make_aware(datetime.combine(user.access_until, time.max))
+    return None
+
+
+def refusal(user: User) -> str:
+    """Return why somebody cannot be erased yet, or ""."""
+    since, months = gone_since(user), user.provider.erase_after_months
+    if since is None:
+        return _("Block the account first, or let it end.")
+    if timezone.now() < since + timedelta(days=months * _DAYS_A_MONTH):
+        return _("The office keeps the account of who has left for %(months)d months.") % {"months": months}
+    return ""
+
+
+@transaction.atomic
+def erase(user: User, *, by: Actor) -> None:
+    """Delete somebody and everything that says who it was; what is sealed in the history cannot be opened any more.
+
+    Raises PermissionDenied without the right to manage the office, on oneself or without authority, ValidationError
+    (code "kept") before the term of the office is over, User.DoesNotExist when somebody else was first.
+    """
+    rights.require_office(by, user.provider_id)
+    provider = lock_provider(user.provider_id)
+    rights.require(by, Right.MANAGE_PROVIDER)
+    user = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=user.pk)
+    rights.require_authority_over(by, user)
+    if why := refusal(user):
+        raise ValidationError(why, code="kept")
+    id = user.pk
+    chain.lock(provider.pk)  # an export that has begun has its keys
+    persons.forget(id)
+    record(Verb.USER_ERASED, user, by=by, provider_id=provider.pk)
+    chain.lengthen(provider.pk)
+    _delete(user, id)
+    rights.require_administrator(provider)
+
+
+def _delete(user: User, id: UUID) -> None:
+    Session.objects.filter(opened__user=user).delete()
+    user.delete()
+    Message.objects.filter(user_id=id).delete()

@@ -1,0 +1,36 @@
+"""`manage.py erase_user <id>`: erase somebody for good, after the term of the office."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts import erasing
+from accounts.models import User
+from audit.actors import operator
+from teams.rights import LastAdministrator
+
+
+class Command(BaseCommand):
+    """Erase one person."""
+
+    help = "Delete a user and make the history name nobody: it cannot be undone. Asks first, unless --yes is given."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare who, and --yes."""
+        parser.add_argument("id", type=UUID, help="the id in the address of the user's page")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Erase. Raises CommandError when that cannot be."""
+        user = User.objects.select_related("provider").filter(pk=options["id"]).first()
+        if user is None:
+            raise CommandError("Nobody has this id.")
+        if not options["yes"] and input(f"Erase {user} of {user.provider} for good? [yes/no] ") != "yes":
+            raise CommandError("Nothing was done.")
+        try:
+            erasing.erase(user, by=operator("erase_user"))
+        except (ValidationError, LastAdministrator) as error:
+            raise CommandError(" ".join(getattr(error, "messages", [str(error)]))) from error
+        self.stdout.write("Erased.")

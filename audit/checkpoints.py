@@ -1,0 +1,69 @@
+"""Checkpoints: what is signed of a chain and handed out, so that nobody can write it anew unnoticed."""
+
+import base64
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from audit import chain, verify
+from audit.models import Checkpoint
+
+EVERY = timedelta(hours=1)
+
+
+@cache
+def _key(text: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(text))
+
+
+def public_pem() -> bytes:
+    """Return the public key with which everybody can check a signature."""
+    public = _key(settings.LOKET_CHECKPOINT_KEY).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def signed(provider_id: UUID | None, at: chain.Head, kind: Checkpoint.Kind = Checkpoint.Kind.HEAD) -> dict[str, Any]:
+    """Return a signed checkpoint that says that a chain had this hash at this place."""
+    checkpoint = {
+        "at": timezone.now().isoformat(timespec="seconds"),
+        "format": verify.FORMAT,
+        "hash": at.hash,
+        "kind": kind.value,
+        "provider_id": None if provider_id is None else str(provider_id),
+        "sequence": at.sequence,
+    }
+    return verify.sign(checkpoint, _key(settings.LOKET_CHECKPOINT_KEY))
+
+
+def of_now(provider_id: UUID | None) -> dict[str, Any]:
+    """Return a signed checkpoint of everything that has happened in an office."""
+    chain.lengthen(provider_id)
+    return signed(provider_id, chain.head(provider_id))
+
+
+@transaction.atomic
+def keep_if_due(provider_id: UUID | None) -> Checkpoint | None:
+    """Sign and keep a checkpoint, unless the last one is younger than an hour or nothing has happened since."""
+    chain.lock(provider_id)
+    chain.lengthen(provider_id)
+    kept = Checkpoint.objects.filter(provider_id=provider_id, kind=Checkpoint.Kind.HEAD)
+    last, head = kept.order_by("-sequence", "-id").first(), chain.head(provider_id)
+    if last is not None:
+        young = datetime.fromisoformat(last.signed["at"]) > timezone.now() - EVERY
+        if young or last.sequence == head.sequence:
+            return None
+    if head.sequence == 0:
+        return None
+    return Checkpoint.objects.create(
+        provider_id=provider_id,
+        kind=Checkpoint.Kind.HEAD,
+        sequence=head.sequence,
+        signed=signed(provider_id, head),
+    )

@@ -1,0 +1,89 @@
+"""The whole chain of an office as lines that `audit/verify.py` checks."""
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, models, transaction
+
+from audit import chain, checkpoints, verify
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Event, Link, PersonKey, Verb
+
+_BATCH = 1000
+# The keys that the events of a chain are sealed with, each once, as far as they are still there.
+_KEYS = """
+SELECT DISTINCT key.id FROM audit_event event
+CROSS JOIN LATERAL (VALUES (event.who), (event.for_whom), (event.what)) part(content)
+JOIN audit_personkey key ON key.id = (part.content ->> 'key')::uuid AND key.sealed_key IS NOT NULL
+JOIN audit_link link ON link.event_id = event.id AND link.sequence <= %(last)s
+WHERE event.provider_id IS NOT DISTINCT FROM %(provider)s
+"""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is exported: everything up to the event that says so."""
+
+    provider_id: UUID | None
+    first: chain.Head
+    start: dict[str, Any] | None
+    last: chain.Head
+    keys: list[PersonKey]
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines of the file."""
+        office = None if self.provider_id is None else str(self.provider_id)
+        head = {"format": verify.FORMAT, "provider_id": office, "start": self.start}
+        yield _line(head | {"head": checkpoints.signed(self.provider_id, self.last)})
+        for row in self.keys:
+            key = base64.b64encode(row.key()).decode()
+            yield _line({"id": str(row.pk), "key": key, "person_id": str(row.person_id)})
+        yield from self._events()
+
+    def _events(self) -> Iterator[bytes]:
+        sequence, previous = self.first
+        links = Link.objects.filter(provider_id=self.provider_id).order_by("sequence")
+        while sequence < self.last.sequence:
+            batch = list(links.filter(sequence__gt=sequence, sequence__lte=self.last.sequence)[:_BATCH])
+            events = Event.objects.in_bulk([link.event_id for link in batch])
+            if not batch or batch[0].sequence != sequence + 1 or len(events) < len(batch):
+                raise Link.DoesNotExist(f"event {sequence + 1} was removed while it was exported")
+            for link in batch:
+                event = chain.exported(events[link.event_id])
+                yield _line({"event": event, "hash": link.hash, "previous": previous, "sequence": link.sequence})
+                sequence, previous = link.sequence, link.hash
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return verify.canonical(value) + b"\n"
+
+
+@transaction.atomic
+def begin(office: models.Model, *, by: Actor) -> Export:
+    """Record that the history of `office` is exported, and return what is to be exported: that event comes last.
+
+    Nobody can be erased between that event and the reading of the keys.
+    """
+    chain.lock(office.pk)
+    event = record(Verb.EXPORTED, office, by=by, provider_id=office.pk, changes={"history": [None, "jsonl"]})
+    chain.lengthen(office.pk)
+    link = Link.objects.get(pk=event.pk)
+    start = chain.start(office.pk)
+    return Export(
+        provider_id=office.pk,
+        first=chain.beginning(office.pk),
+        start=start.signed if start else None,
+        last=chain.Head(link.sequence, link.hash),
+        keys=_keys(office.pk, link.sequence),
+    )
+
+
+def _keys(provider_id: UUID, last: int) -> list[PersonKey]:
+    with connection.cursor() as cursor:
+        cursor.execute(_KEYS, {"provider": provider_id, "last": last})
+        ids = [id for (id,) in cursor.fetchall()]
+    return sorted(PersonKey.objects.filter(pk__in=ids), key=lambda row: str(row.pk))

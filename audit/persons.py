@@ -1,0 +1,68 @@
+"""The keys with which the history seals what says who somebody is, and forgetting somebody for good."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.contrib.auth import get_user_model
+from django.db import models, transaction
+
+from audit import verify
+from audit.models import PersonKey
+from loket import sealing
+
+_NOBODY = UUID(int=0)
+
+
+class Key(NamedTuple):
+    """A key to seal with."""
+
+    id: str
+    person_id: str
+    key: AESGCM
+
+    def seal(self, part: dict[str, Any], *, event_id: UUID, name: str) -> dict[str, Any]:
+        """Return `part`, the part `name` of an event, as it is stored."""
+        sealed = verify.seal(part, self.key, secrets.token_bytes(12), event_id=str(event_id), name=name)
+        return {"key": self.id, "person_id": self.person_id, "sealed": sealed}
+
+
+def is_person(one: models.Model | None) -> bool:
+    """Return whether `one` is somebody, and not a team, an office or a stranger."""
+    return isinstance(one, get_user_model()) and one.pk is not None
+
+
+def keys_of(people: Iterable[models.Model | None]) -> dict[UUID, Key]:
+    """Return a key for each person among `people`, made where there is none yet. One query when all have one.
+
+    Who was erased gets one that is kept nowhere, so that nothing that is said of him can be read any more.
+    """
+    ids = {one.pk for one in people if one is not None and is_person(one)}
+    # Of nobody as well: whether a username exists must not show in what is asked of the database.
+    rows = PersonKey.objects.filter(person_id__in=ids or {_NOBODY}).order_by("-id")
+    known = {row.person_id: row for row in rows}  # the oldest counts
+    made = {id: _made(id) for id in sorted(ids - known.keys())}
+    if made:
+        PersonKey.objects.bulk_create(made.values(), batch_size=1000)
+    return {id: _key(row if row.sealed_key else _made(id)) for id, row in (known | made).items()}
+
+
+def _key(row: PersonKey) -> Key:
+    return Key(str(row.pk), str(row.person_id), row.opened())
+
+
+def _made(person_id: UUID) -> PersonKey:
+    row = PersonKey(person_id=person_id)
+    row.sealed_key = sealing.seal(secrets.token_bytes(32), context=row.seal_context)
+    return row
+
+
+@transaction.atomic
+def forget(person_id: UUID) -> None:
+    """Destroy every key of a person: what the history said of him cannot be read any more, by nobody."""
+    PersonKey.objects.filter(person_id=person_id).delete()
+    PersonKey.objects.create(person_id=person_id, sealed_key=None)

@@ -1,0 +1,160 @@
+"""The history as people read it: whose, filtered, opened and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.listing import searched
+from accounts.models import User
+from audit.models import Event, PersonKey, erased_name
+from teams.catalogue import Right
+
+_ROWS = 1000
+_LABELS = {
+    "members": gettext_lazy("Members"),
+    "employers": gettext_lazy("Employers"),
+    "rights": gettext_lazy("Rights"),
+    "name": gettext_lazy("Name"),
+    "number": gettext_lazy("Number"),
+    "products": gettext_lazy("Products"),
+    "history": gettext_lazy("History"),
+}
+
+
+class Change(NamedTuple):
+    """What became of one field, in words."""
+
+    label: str
+    old: str
+    new: str
+
+
+class Row(NamedTuple):
+    """An event in words."""
+
+    event: Event
+    changes: list[Change]
+
+    @property
+    def sentence(self) -> str:
+        """What was done to whom, and by whom, unless he did it himself."""
+        event = self.event
+        said = f"{event.target_name}: {event.get_verb_display()}"
+        if event.actor_id and event.actor_id == event.target_id:
+            return said
+        return _("%(said)s, by %(who)s") % {"said": said, "who": event.actor_name}
+
+
+def of_office(user: User) -> QuerySet[Event]:
+    """Return the history of the office of `user`; nobody sees that of another (design rule 1)."""
+    return Event.objects.filter(provider_id=user.provider_id)
+
+
+def about(events: QuerySet[Event], id: UUID) -> QuerySet[Event]:
+    """Return what was done to somebody or something, and what he did."""
+    return events.filter(Q(target_id=id) | Q(actor_id=id))
+
+
+def matching(
+    events: QuerySet[Event],
+    *,
+    user: User,
+    person: str = "",
+    kind: str = "",
+    verb: str = "",
+    origin: str = "",
+    since: date | None = None,
+    until: date | None = None,
+) -> QuerySet[Event]:
+    """Return those of `events` that match every filter; `person` is searched for among the people of today."""
+    if person:
+        people = searched(User.objects.visible_to(user), person).values("pk")
+        events = events.filter(Q(actor_id__in=people) | Q(target_id__in=people))
+    exact = {"target_kind": kind, "verb": verb, "origin": origin}
+    events = events.filter(**{name: value for name, value in exact.items() if value})
+    if since:
+        events = events.filter(at__gte=_midnight(since))
+    if until:
+        events = events.filter(at__lt=_midnight(until + timedelta(days=1)))
+    return events
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def told(events: Sequence[Event]) -> list[Row]:
+    """Return events in words. Two queries, however many they are."""
+    keys = PersonKey.objects.opened({key for event in events for key in event.key_ids()})
+    for event in events:
+        event.keys = keys
+    ids = {id for event in events for id in _members(event)}
+    people = User.objects.filter(provider_id__in={event.provider_id for event in events}, pk__in=ids)
+    names = {str(person.pk): person.full_name for person in people}
+    return [Row(event, [_change(*change, names) for change in event.changes.items()]) for event in events]
+
+
+def _members(event: Event) -> Iterator[str]:
+    """Yield the ids of the people that a change of a team names."""
+    for ids in event.changes.get("members", []) if event.target_kind == "team" else []:
+        yield from ids or []
+
+
+def _change(field: str, values: Sequence[Any], names: Mapping[str, str]) -> Change:
+    if field == "members":
+        values = [[names.get(id) or erased_name(id) for id in ids or []] for ids in values]
+    old, new = ([*values, None, None])[:2]
+    return Change(_label(field), _said(old), _said(new))
+
+
+def _label(field: str) -> str:
+    if field in _LABELS:
+        return str(_LABELS[field])
+    if field in set(Right):
+        return str(Right(field).label)
+    try:
+        return str(User._meta.get_field(field).verbose_name)  # type: ignore[union-attr]
+    except FieldDoesNotExist:
+        return field
+
+
+def _said(value: Any) -> str:
+    words = {"given": _("given"), "member": _("member"), "changed": _("changed"), True: _("yes"), False: _("no")}
+    if value is None or value == "":
+        return ""
+    if isinstance(value, list):
+        return ", ".join(_said(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_said(one)}" for name, one in value.items())
+    return words.get(value, str(value)) if isinstance(value, str | bool) else str(value)
+
+
+def table(events: QuerySet[Event]) -> Iterator[list[str]]:
+    """Yield the rows of a spreadsheet, the head first."""
+    what = [_("What"), _("Subject"), _("Changes"), _("Reason")]
+    yield [_("When"), _("Who"), _("On behalf of"), _("Network address"), _("Origin"), *what]
+    batch: list[Event] = []
+    for event in events.order_by("-at", "-id").iterator(_ROWS):
+        batch.append(event)
+        if len(batch) == _ROWS:
+            yield from map(_cells, told(batch))
+            batch = []
+    yield from map(_cells, told(batch))
+
+
+def _cells(row: Row) -> list[str]:
+    event = row.event
+    changes = "; ".join(f"{change.label}: {change.old} → {change.new}" for change in row.changes)
+    moment = date_format(timezone.localtime(event.at), "Y-m-d H:i:s")
+    who = [event.actor_name, event.on_behalf_of_name, event.address or "", event.get_origin_display()]
+    return [moment, *who, event.get_verb_display(), event.target_name, changes, event.reason]

@@ -1,0 +1,41 @@
+"""Removing the oldest events of an office after their term, as the owner of the tables."""
+
+from datetime import datetime
+
+from django.db import connection, models, transaction
+
+from audit import chain, checkpoints
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Checkpoint, Event, Link, Verb
+
+
+@transaction.atomic
+def trim(office: models.Model, *, before: datetime, by: Actor) -> int:
+    """Remove the events of `office` up to the first one that is not from `before`; return how many.
+
+    A signed checkpoint says from where the chain goes on, and an event that it was done. Only the owner of the tables
+    can do this.
+    """
+    chain.lock(office.pk)
+    chain.lengthen(office.pk)
+    links = Link.objects.filter(provider_id=office.pk)
+    kept = Event.objects.filter(provider_id=office.pk, at__gte=before).values("pk")
+    first = links.filter(event_id__in=kept).order_by("sequence").first()
+    old = links.filter(sequence__lt=first.sequence) if first else links
+    last = old.order_by("-sequence").first()
+    if last is None:
+        return 0
+    at = chain.Head(last.sequence, last.hash)
+    start = checkpoints.signed(office.pk, at, Checkpoint.Kind.START)
+    Checkpoint.objects.create(provider_id=office.pk, kind=Checkpoint.Kind.START, sequence=at.sequence, signed=start)
+    record(Verb.HISTORY_TRIMMED, office, by=by, provider_id=office.pk, changes={"up_to": [None, at.sequence]})
+    chain.lengthen(office.pk)
+    return _remove(links.filter(sequence__lte=at.sequence))
+
+
+def _remove(links: models.QuerySet[Link]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL loket.removes_history = 'yes'")
+    Event.objects.filter(pk__in=links.values("event_id"))._raw_delete(using="default")
+    return links._raw_delete(using="default")

@@ -1,0 +1,263 @@
+"""Check an exported history without the application: `python verify.py export.jsonl checkpoint.json public.pem`.
+
+This file needs Python 3.11 and the package `cryptography`, and nothing else of where it comes from: copy it. Several
+checkpoints may be given. It answers *intact*, or names the first broken place.
+
+Every line of an export is canonical JSON: keys sorted by code point, no spaces, UTF-8, no escapes but those that JSON
+asks for, whole numbers only. The first line tells of which office it is, has the signed checkpoint of its last line
+and, when older events were removed after their term, the signed one that it starts after. Then come the keys of the
+people who were not erased, sorted, and then a line for each event:
+
+    {"event":{…},"hash":…,"previous":…,"sequence":…}
+
+`hash` is the SHA-256 of the same line without it, `previous` the hash of the event before (64 zeros for the first), and
+`sequence` counts from 1. What says who somebody is, is sealed in `who`, `for_whom` and `what` of the event with a key
+of that person: AES-256-GCM, 12 bytes of nonce in front, bound to event and part. Who was erased has no key any more,
+and an event that says so. A checkpoint is signed with Ed25519 over its canonical JSON without `signature`.
+
+Exit code: 0 intact, 1 broken, 2 it cannot be told (wrong arguments, a file that is not there, a checkpoint from before
+the first event).
+"""
+
+import base64
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+FORMAT = "loket-history-1"
+ZERO = "0" * 64
+PARTS = ("who", "for_whom", "what")
+ERASED = "user_erased"
+_LONGEST = 16 * 1024 * 1024  # characters of a line
+_EVENT = {
+    "actor_id", "at", "correlation_id", "for_whom", "id", "on_behalf_of_id", "origin", "provider_id", "target_id",
+    "target_kind", "verb", "what", "who",
+}  # fmt: skip
+_CHECKPOINT = {"at", "format", "hash", "kind", "provider_id", "sequence", "signature"}
+
+
+class Broken(Exception):
+    """The history is not what it was; the text names the first broken place."""
+
+
+class CannotTell(Exception):
+    """Nothing can be said of it; the text tells why."""
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a whole number")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+_decode = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse).decode
+
+
+def canonical(value: Any) -> bytes:
+    """Return `value` in the only spelling that counts."""
+    return _encode(value).encode()
+
+
+def hash_of(event: dict[str, Any], previous: str, sequence: int) -> str:
+    """Return the hash of the line of `event`, in hexadecimal."""
+    return hashlib.sha256(canonical({"event": event, "previous": previous, "sequence": sequence})).hexdigest()
+
+
+def seal(part: dict[str, Any], key: AESGCM, nonce: bytes, *, event_id: str, name: str) -> str:
+    """Return `part` sealed with a person's key."""
+    return base64.b64encode(nonce + key.encrypt(nonce, canonical(part), f"{event_id} {name}".encode())).decode()
+
+
+def unseal(sealed: str, key: AESGCM, *, event_id: str, name: str) -> dict[str, Any]:
+    """Return the part `name` of an event that was sealed. Raises InvalidTag, ValueError."""
+    data = _bytes(sealed)
+    opened: dict[str, Any] = json.loads(key.decrypt(data[:12], data[12:], f"{event_id} {name}".encode()))
+    return opened
+
+
+def _bytes(text: str) -> bytes:
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("another spelling of the same base64")
+    return data
+
+
+def sign(checkpoint: dict[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
+    """Return `checkpoint` with its signature."""
+    return checkpoint | {"signature": base64.b64encode(key.sign(canonical(checkpoint))).decode()}
+
+
+def check_signature(checkpoint: Any, public: Ed25519PublicKey) -> dict[str, Any]:
+    """Return `checkpoint`. Raises Broken when it is not whole or not signed with the key of `public`."""
+    if not isinstance(checkpoint, dict) or checkpoint.keys() != _CHECKPOINT or checkpoint["format"] != FORMAT:
+        raise Broken("a checkpoint is not whole")
+    if type(checkpoint["sequence"]) is not int or not isinstance(checkpoint["signature"], str):
+        raise Broken("a checkpoint is not one")
+    signed = {name: value for name, value in checkpoint.items() if name != "signature"}
+    try:
+        public.verify(_bytes(checkpoint["signature"]), canonical(signed))
+    except (InvalidSignature, ValueError):
+        raise Broken(f"the signature of the checkpoint of {checkpoint['sequence']} is wrong") from None
+    return checkpoint
+
+
+def _line(raw: bytes, place: str) -> dict[str, Any]:
+    """Return the object of a line. Raises Broken for every spelling but the canonical one."""
+    try:
+        value: Any = _decode(raw[:-1].decode())
+        if raw[-1:] == b"\n" and isinstance(value, dict) and canonical(value) == raw[:-1]:
+            return value
+    except (ValueError, RecursionError):
+        pass
+    raise Broken(f"{place} is not canonical JSON")
+
+
+class _Verifier:
+    """What is known of a history up to the line that was read last."""
+
+    def __init__(self, head: dict[str, Any], checkpoints: Iterable[dict[str, Any]], public: Ed25519PublicKey) -> None:
+        if head.keys() != {"format", "head", "provider_id", "start"} or head["format"] != FORMAT:
+            raise Broken("the first line is not that of an exported history")
+        self.provider_id = head["provider_id"]
+        self.sequence, self.previous = 0, ZERO
+        self.expected: dict[int, str] = {}
+        self.keys: dict[str, tuple[AESGCM, str]] = {}
+        self.unused: set[str] = set()
+        self.missing: dict[str, int] = {}  # people without a key, with the first event that is sealed with it
+        self.erased: set[str] = set()
+        self.after_keys, self.last_key = False, ""
+        if head["start"] is not None:
+            self._start(check_signature(head["start"], public))
+        for checkpoint in [head["head"], *checkpoints]:
+            self._expect(check_signature(checkpoint, public))
+        self.end: int = head["head"]["sequence"]
+
+    def _start(self, start: dict[str, Any]) -> None:
+        if start["kind"] != "start" or start["provider_id"] != self.provider_id:
+            raise Broken("the history starts after a checkpoint that is not one to start after")
+        self.sequence, self.previous = start["sequence"], start["hash"]
+
+    def _expect(self, checkpoint: dict[str, Any]) -> None:
+        at, wanted = checkpoint["sequence"], checkpoint["hash"]
+        if checkpoint["provider_id"] != self.provider_id:
+            raise Broken(f"the checkpoint of {at} is of another office")
+        if at < self.sequence:
+            raise CannotTell(f"the checkpoint of {at} is from before the first event, {self.sequence + 1}")
+        if (at == self.sequence and wanted != self.previous) or self.expected.setdefault(at, wanted) != wanted:
+            raise Broken(f"the history up to {at} is not the one of the checkpoint")
+
+    def read(self, line: dict[str, Any], place: str) -> None:
+        """Read the next line. Raises Broken."""
+        try:
+            if line.keys() == {"event", "hash", "previous", "sequence"}:
+                self._event(line["event"], line)
+            elif line.keys() == {"id", "key", "person_id"}:
+                self._key(line["id"], line, place)
+            else:
+                raise Broken(f"{place} is neither an event nor a key")
+        except (KeyError, TypeError, AttributeError):
+            raise Broken(f"{place} does not have what an event or a key has") from None
+
+    def _key(self, key_id: str, line: dict[str, Any], place: str) -> None:
+        if self.after_keys or key_id <= self.last_key:
+            raise Broken(f"{place}: the keys are not in their order")
+        try:
+            self.keys[key_id] = AESGCM(_bytes(line["key"])), line["person_id"]
+        except ValueError:
+            raise Broken(f"{place} is not a key") from None
+        self.unused.add(key_id)
+        self.last_key = key_id
+
+    def _event(self, event: dict[str, Any], line: dict[str, Any]) -> None:
+        number = self.sequence + 1
+        if type(line["sequence"]) is not int or line["sequence"] != number:
+            raise Broken(f"event {number} is missing: {line['sequence']} is in its place")
+        if line["previous"] != self.previous:
+            raise Broken(f"event {number} does not follow on the one before it")
+        if line["hash"] != hash_of(event, self.previous, number):
+            raise Broken(f"event {number} was changed")
+        if self.expected.pop(number, line["hash"]) != line["hash"]:
+            raise Broken(f"the history up to {number} is not the one of the checkpoint")
+        if event.keys() != _EVENT or event["provider_id"] != self.provider_id:
+            raise Broken(f"event {number} is not an event of this office")
+        self.sequence, self.previous, self.after_keys = number, line["hash"], True
+        for name in PARTS:
+            if event[name] is not None and "sealed" in event[name]:
+                self._open(event[name], event["id"], name)
+        if event["verb"] == ERASED:
+            self.erased.add(event["target_id"])
+
+    def _open(self, part: dict[str, Any], event_id: str, name: str) -> None:
+        key, person_id = self.keys.get(part["key"], (None, ""))
+        if key is None:
+            self.missing.setdefault(part["person_id"], self.sequence)
+            return
+        self.unused.discard(part["key"])
+        try:
+            unseal(part["sealed"], key, event_id=event_id, name=name)
+        except (InvalidTag, ValueError):
+            raise Broken(f"event {self.sequence} cannot be opened: its key was changed") from None
+        if person_id != part["person_id"]:
+            raise Broken(f"event {self.sequence}: its key is said to be of somebody else")
+
+    def finish(self) -> str:
+        """Return what was found, after the last line. Raises Broken."""
+        self.expected.pop(self.sequence, None)
+        if self.expected:
+            raise Broken(f"the tail is cut off after {self.sequence}: there is a checkpoint of {max(self.expected)}")
+        if self.sequence != self.end:
+            raise Broken(f"the last event is {self.sequence}, but the first line says {self.end}")
+        if self.unused:
+            raise Broken(f"the key {min(self.unused)} is of no event")
+        for person_id, number in self.missing.items():
+            if person_id not in self.erased:
+                raise Broken(f"event {number}: its key is missing, and no event says that its person was erased")
+        return f"intact: events up to {self.sequence}, {len(self.missing)} people erased, head {self.previous}"
+
+
+def verify(lines: Iterable[bytes], checkpoints: Iterable[dict[str, Any]], public: Ed25519PublicKey) -> str:
+    """Return in words that the history is intact. Raises Broken, CannotTell."""
+    numbered = enumerate(lines, 1)
+    verifier = _Verifier(_line(next(numbered, (1, b""))[1], "line 1"), checkpoints, public)
+    for number, raw in numbered:
+        place = f"line {number} (after event {verifier.sequence})"
+        verifier.read(_line(raw, place), place)
+    return verifier.finish()
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of `file`; one that is too long for any event comes in pieces, which are no lines."""
+    while line := file.readline(_LONGEST):
+        yield line
+
+
+def main(arguments: list[str]) -> int:
+    """Print what is to be said of the files that are named; return the exit code."""
+    if len(arguments) < 3:
+        print("usage: python verify.py export.jsonl checkpoint.json [checkpoint.json …] public.pem")
+        return 2
+    try:
+        public = load_pem_public_key(Path(arguments[-1]).read_bytes())
+        if not isinstance(public, Ed25519PublicKey):
+            raise CannotTell(f"{arguments[-1]} is not an Ed25519 key")
+        checkpoints = [_line(Path(name).read_bytes().strip() + b"\n", name) for name in arguments[1:-1]]
+        with open(arguments[0], "rb") as file:
+            print(verify(_lines(file), checkpoints, public))
+    except Broken as broken:
+        print(f"BROKEN: {broken}")
+        return 1
+    except (CannotTell, OSError, ValueError) as error:
+        print(f"cannot tell: {error}")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

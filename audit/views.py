@@ -1,0 +1,123 @@
+"""Pages and files of the history."""
+
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, TypeVar
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_safe
+
+import audit.export
+from accounts.models import User
+from audit import checkpoints, reading, verify
+from audit.actions import record
+from audit.actors import on_page
+from audit.forms import HistoryForm
+from audit.models import Event, Verb
+from loket import sheets
+from loket.paging import neighbours, page_of, query
+from teams.access import OfficeRequest, requires
+from teams.models import Team
+from teams.rights import Right
+
+Response = TypeVar("Response", bound=HttpResponseBase)
+_WIDTHS = (20, 28, 28, 18, 14, 34, 34, 60, 40)
+_IN_MEMORY = 1024 * 1024  # bytes of a workbook
+
+
+@requires(Right.VIEW_AUDIT)
+@require_safe
+def history(request: OfficeRequest) -> HttpResponse:
+    """Show what happened in the office, newest first."""
+    return _page(request, reading.of_office(request.user), "audit/history.html", {})
+
+
+@requires(Right.VIEW_AUDIT)
+@require_safe
+def user_history(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Show what somebody did and what was done to him."""
+    person = get_object_or_404(User.objects.visible_to(request.user), pk=id)
+    events = reading.about(reading.of_office(request.user), person.pk)
+    return _page(request, events, "audit/user_history.html", {"person": person})
+
+
+@requires(Right.VIEW_AUDIT)
+@require_safe
+def team_history(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Show what was done to a team."""
+    team = get_object_or_404(Team.objects.visible_to(request.user), pk=id)
+    events = reading.about(reading.of_office(request.user), team.pk)
+    return _page(request, events, "audit/team_history.html", {"team": team})
+
+
+def _page(request: OfficeRequest, events: QuerySet[Event], template: str, context: dict[str, Any]) -> HttpResponse:
+    form = HistoryForm(request.GET or None)
+    values = form.values()
+    found = reading.matching(events, user=request.user, **values)
+    cursor = request.GET.get("page", "")
+    page = page_of(found, sort="-at", sorts={"at": F("at")}, moments=("at",), cursor=cursor)
+    texts = {name: str(value) for name, value in values.items()}
+    context |= {"form": form, "rows": reading.told(page.rows), "filtered": any(texts.values())}
+    context |= {"export_query": query(**texts)} | neighbours(page, **texts)
+    return render(request, template, context)
+
+
+def _filtered(request: OfficeRequest, form: str) -> QuerySet[Event]:
+    """Return what is exported in that form, after the event that says so."""
+    values, office = HistoryForm(request.GET or None).values(), request.user.provider
+    what = {"history": [None, form]} | {name: [None, str(value)] for name, value in values.items() if value}
+    with transaction.atomic():
+        record(Verb.EXPORTED, office, by=on_page(request, request.user), provider_id=office.pk, changes=what)
+    return reading.matching(reading.of_office(request.user), user=request.user, **values)
+
+
+@requires(Right.VIEW_AUDIT)
+@require_GET
+def export_csv(request: OfficeRequest) -> StreamingHttpResponse:
+    """Send what matches the filters as CSV, piece by piece."""
+    lines = sheets.csv_lines(reading.table(_filtered(request, "csv")))
+    return _attached(StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8"), "historie.csv")
+
+
+@requires(Right.VIEW_AUDIT)
+@require_GET
+def export_xlsx(request: OfficeRequest) -> FileResponse:
+    """Send what matches the filters as a workbook."""
+    file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (the response closes it)
+    sheets.write_xlsx(file, _("History"), reading.table(_filtered(request, "xlsx")), _WIDTHS)
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename="historie.xlsx", content_type=sheets.XLSX)
+
+
+@requires(Right.VIEW_AUDIT)
+@require_GET
+def export_jsonl(request: OfficeRequest) -> StreamingHttpResponse:
+    """Send the whole chain, piece by piece; the event of this export comes last in it."""
+    export = audit.export.begin(request.user.provider, by=on_page(request, request.user))
+    return _attached(StreamingHttpResponse(export.lines(), content_type="application/jsonl"), "historie.jsonl")
+
+
+@requires(Right.VIEW_AUDIT)
+@require_safe
+def checkpoint(request: OfficeRequest) -> HttpResponse:
+    """Sign what the chain is now."""
+    signed = checkpoints.of_now(request.user.provider_id)
+    body = verify.canonical(signed) + b"\n"
+    return _attached(HttpResponse(body, content_type="application/json"), "checkpoint.json")
+
+
+@requires(Right.VIEW_AUDIT)
+@require_safe
+def public_key(request: OfficeRequest) -> HttpResponse:
+    """Send the key with which signatures are checked."""
+    return _attached(HttpResponse(checkpoints.public_pem(), content_type="application/x-pem-file"), "public.pem")
+
+
+def _attached(response: Response, name: str) -> Response:
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

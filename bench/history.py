@@ -1,0 +1,185 @@
+"""Measure the history; print what was found as JSON: what an event costs an action, the page of an office with few and
+with many events, and the verification of an export of 1,000,000 events in a process of its own.
+"""
+
+import base64
+import json
+import logging
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+import django
+import psycopg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+
+VERIFIED = 1_000_000
+_OFFICE, _NONCE = "01900000-0000-7000-8000-000000000000", secrets.token_bytes(12)
+FEW, MANY = 5_000, int(os.environ.get("BENCH_EVENTS", "5000000"))
+_COPIES = """
+INSERT INTO audit_event SELECT made.* FROM generate_series(1, %s) n,
+    (SELECT one FROM audit_event one WHERE verb = 'provider_created' LIMIT 1) base,
+    LATERAL jsonb_populate_record(base.one, jsonb_build_object('id', gen_random_uuid(), 'provider_id', %s::text,
+        'at', now() - n * interval '1 second')) made
+"""
+_VERIFY = """
+import resource, sys, time
+sys.path.insert(0, sys.argv[1])
+import verify
+started = time.process_time()
+code = verify.main(sys.argv[2:])
+print(code, time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def verification(folder: Path) -> dict[str, float]:
+    """Return the seconds of one core and the MiB that an export takes whose events are sealed for 200 people."""
+    from audit import checkpoints, verify
+
+    names = [str(folder / name) for name in ("export.jsonl", "checkpoint.json", "public.pem")]
+    raw = {str(UUID(int=number)): secrets.token_bytes(32) for number in range(1, 201)}
+    lines = list(_keys(raw))
+    signed = _events(folder / "events", {id: AESGCM(key) for id, key in raw.items()})
+    head = {"format": verify.FORMAT, "head": signed, "provider_id": _OFFICE, "start": None}
+    with open(names[0], "wb") as file, (folder / "events").open("rb") as events:
+        file.write(verify.canonical(head) + b"\n" + b"".join(lines))
+        shutil.copyfileobj(events, file)
+    Path(names[1]).write_bytes(verify.canonical(signed))
+    Path(names[2]).write_bytes(checkpoints.public_pem())
+    command = [sys.executable, "-c", _VERIFY, str(settings.BASE_DIR / "audit"), *names]
+    said, numbers = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()
+    code, seconds, peak = numbers.split()
+    if code != "0":
+        raise SystemExit(said)
+    return {"verify_seconds": float(seconds), "verify_mib": float(peak)}
+
+
+def _keys(raw: dict[str, bytes]) -> Iterator[bytes]:
+    from audit import verify
+
+    for id, key in sorted(raw.items()):
+        yield verify.canonical({"id": id, "key": base64.b64encode(key).decode(), "person_id": id}) + b"\n"
+
+
+def _events(path: Path, people: dict[str, AESGCM]) -> dict[str, Any]:
+    """Write the lines of the events; return the signed checkpoint of the last one."""
+    from audit import chain, checkpoints, verify
+
+    ids, previous = sorted(people), verify.ZERO
+    with path.open("wb") as file:
+        for sequence in range(1, VERIFIED + 1):
+            who, what = ids[sequence % 200], ids[sequence * 7 % 200]
+            event = _event(str(UUID(int=10**9 + sequence)), who, what, people)
+            digest = verify.hash_of(event, previous, sequence)
+            line = {"event": event, "hash": digest, "previous": previous, "sequence": sequence}
+            file.write(verify.canonical(line) + b"\n")
+            previous = digest
+    return checkpoints.signed(UUID(_OFFICE), chain.Head(VERIFIED, previous))
+
+
+def _event(id: str, who: str, what: str, people: dict[str, AESGCM]) -> dict[str, Any]:
+    from audit import verify
+
+    parts = {
+        "who": (who, {"address": "192.0.2.7", "name": "A. de Vries"}),
+        "what": (what, {"changes": {"prefix": ["", "de"]}, "name": "B. Bakker", "reason": ""}),
+    }
+    sealed = {
+        name: {"key": one, "person_id": one, "sealed": verify.seal(part, people[one], _NONCE, event_id=id, name=name)}
+        for name, (one, part) in parts.items()
+    }
+    return sealed | {
+        "actor_id": who, "at": "2026-11-24T12:00:00.123456+00:00", "correlation_id": id, "for_whom": None,
+        "id": id, "on_behalf_of_id": None, "origin": "page", "provider_id": _OFFICE, "target_id": what,
+        "target_kind": "user", "verb": "user_changed",
+    }  # fmt: skip
+
+
+def cost(times: int = 400) -> dict[str, float]:
+    """Return the medians in milliseconds of changing a person's details, with its event and without, by turns."""
+    import accounts.actions
+    from tests.people import actor, make_user
+
+    administrator, record = _world(), accounts.actions.record
+    user, by = make_user(administrator.provider, username="somebody"), actor(administrator)
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(times):
+        for recorded in (True, False):
+            accounts.actions.record = record if recorded else (lambda *args, **kwargs: None)
+            user.refresh_from_db()
+            details = {"place_of_employment": f"{number} {recorded}"}
+            started = time.perf_counter()
+            accounts.actions.edit(user, details=details, email=user.email, version=user.version, by=by)
+            taken[recorded].append((time.perf_counter() - started) * 1000)
+    accounts.actions.record = record
+    with_it, without = median(taken[True][50:]), median(taken[False][50:])
+    return {"edit_ms": with_it, "edit_without_event_ms": without, "event_share": with_it / without - 1}
+
+
+def _world() -> Any:
+    import accounts.actions
+    from audit.actors import operator
+    from tests.people import make_user
+
+    office = accounts.actions.create_provider("Klein", by=operator("bench"))
+    return make_user(office, "manage_provider", username=f"user{secrets.token_hex(3)}")
+
+
+def pages() -> dict[str, float]:
+    """Return the medians in milliseconds of the first page of an office with few events and of one with many."""
+    found = {}
+    for name, size in (("few", FEW), ("many", MANY)):
+        administrator = _world()
+        _fill(size, administrator.provider_id)
+        client = Client(headers={"Host": "localhost"})
+        client.force_login(administrator)
+        for what, query in (("page", ""), ("person", "?person=jansen")):
+            asked = [_timed(lambda: client.get(f"/historie/{query}")) for _number in range(30)]  # noqa: B023
+            found[f"{what}_{name}_ms"] = median(asked)
+    return found
+
+
+def _timed(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000
+
+
+def _fill(size: int, provider_id: UUID) -> None:
+    where = {"host": settings.DATABASES["default"]["HOST"], "port": settings.DATABASES["default"]["PORT"]}
+    with psycopg.connect(**where, user="postgres", dbname="loket", autocommit=True) as database:
+        database.execute("SET session_replication_role = replica")
+        database.execute(_COPIES, [size, str(provider_id)])
+        database.execute("VACUUM ANALYZE audit_event")
+
+
+def main() -> None:
+    """Measure, and stop the database."""
+    django.setup()
+    from loket import database
+
+    logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
+    try:
+        call_command("migrate", verbosity=0)
+        found = cost() | pages() | verification(Path(settings.LOKET_DATA_DIR))
+        print(json.dumps(found))
+    finally:
+        connection.close()
+        connection.close_pool()
+        database.stop(settings.DATABASES["default"]["DATA_DIR"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The pages and files of the history."""
+
+import csv
+import json
+from io import BytesIO, StringIO
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from openpyxl import load_workbook
+
+import accounts.actions
+import audit.actions
+import teams.actions
+from accounts.models import Provider, User
+from audit import verify
+from audit.actors import Actor, Origin, scheduled
+from audit.models import Event, Verb
+from teams.models import Team
+from tests.people import actor, make_user
+
+pytestmark = pytest.mark.django_db
+FILES = ["export.jsonl", "export.csv", "export.xlsx", "checkpoint.json", "public.pem"]
+
+
+@pytest.fixture
+def team(office: Provider, alice: User, bob: User) -> Team:
+    """A team about which there is something to tell."""
+    made = teams.actions.create_team(office, name="=Loon", by=actor(alice))
+    teams.actions.change_members(made, add=[bob], by=actor(alice))
+    return made
+
+
+def body(client: Client, name: str) -> bytes:
+    response = client.get(f"/historie/{name}")
+    assert response.status_code == 200
+    return b"".join(response) if response.streaming else response.content
+
+
+def test_it_says_who_did_what(alices: Client, alice: User, bob: User, team: Team) -> None:
+    by = Actor(Origin.PAGE, alice.full_name, alice, address="192.0.2.9", on_behalf_of=bob)
+    changes = {"prefix": ["", "de"], "manage_users": [None, "given"]}
+    audit.actions.record(Verb.USER_CHANGED, bob, by=by, provider_id=bob.provider_id, changes=changes, reason="Trouw")
+    text = alices.get("/historie/").text
+    for part in (
+        "B. Bakker: gewijzigd, door A. de Vries",
+        "namens B. Bakker",
+        "192.0.2.9",
+        "“Trouw”",
+        "Voorvoegsel: – → de",
+    ):
+        assert part in text
+    assert "Leden: – → B. Bakker" in text
+    assert str(bob.pk) not in text.replace(f"/gebruikers/{bob.pk}", "")
+
+
+def test_it_filters(alices: Client, alice: User, bob: User, charlie: User, team: Team) -> None:
+    audit.actions.record(Verb.INVITATION_EXPIRED, bob, by=scheduled("x"), provider_id=bob.provider_id)
+    today = timezone.localdate().isoformat()
+    shown = {
+        "": 4, "person=bakker": 2, "person=niemand": 0, "verb=team_created": 1, "kind=team": 2, "origin=scheduled": 1,
+        f"since={today}": 4, f"until={today}": 4, "since=2999-01-01": 0, "until=2001-01-01": 0, "verb=onzin": 4,
+        "kind=team&verb=team_created&person=vries": 1,
+    }  # fmt: skip
+    for query, count in shown.items():
+        rows = alices.get(f"/historie/?{query}").context["rows"]
+        assert len(rows) == count, query
+
+
+def test_pages_follow_each_other(alices: Client, alice: User, bob: User) -> None:
+    for _number in range(120):
+        audit.actions.record(Verb.USERNAME_SENT, bob, by=actor(alice), provider_id=bob.provider_id)
+    url, seen = "/historie/", []
+    while url:
+        with CaptureQueriesContext(connection) as queries:
+            context = alices.get(url).context
+        assert len(queries) < 12
+        seen += [row.event.pk for row in context["rows"]]
+        url = context["next_url"] and f"/historie/{context['next_url']}"
+    assert seen == list(Event.objects.order_by("-at", "-id").values_list("pk", flat=True))
+
+
+def test_of_one_person_and_of_one_team(alices: Client, alice: User, bob: User, team: Team) -> None:
+    accounts.actions.block(make_user(alice.provider, username="ander"), by=actor(alice))
+    assert len(alices.get(f"/gebruikers/{bob.pk}/historie/").context["rows"]) == 1
+    assert len(alices.get(f"/gebruikers/{alice.pk}/historie/").context["rows"]) == 4
+    assert len(alices.get(f"/teams/{team.pk}/historie/").context["rows"]) == 2
+
+
+def test_charlie_sees_nothing_of_it(charlies: Client, bob: User, team: Team) -> None:
+    assert charlies.get(f"/gebruikers/{bob.pk}/historie/").status_code == 404
+    assert charlies.get(f"/teams/{team.pk}/historie/").status_code == 404
+    assert not charlies.get("/historie/").context["rows"]
+    for name in ("export.jsonl", "export.csv"):
+        assert str(team.pk).encode() not in body(charlies, name)
+        assert b"Loon" not in body(charlies, name)
+
+
+def test_bob_may_not_see_it(bobs: Client, bob: User, team: Team) -> None:
+    before = Event.objects.count()
+    for path in ("", *FILES):
+        assert bobs.get(f"/historie/{path}").status_code == 403
+    for path in (f"/gebruikers/{bob.pk}", f"/teams/{team.pk}"):
+        assert bobs.get(f"{path}/historie/").status_code == 403
+    assert Event.objects.count() == before
+
+
+def test_the_whole_history_can_be_checked(alices: Client, office: Provider, bob: User, team: Team) -> None:
+    lines = body(alices, "export.jsonl").splitlines(keepends=True)
+    checkpoint = json.loads(body(alices, "checkpoint.json"))
+    public = load_pem_public_key(body(alices, "public.pem"))
+    assert verify.verify(lines, [checkpoint], public).startswith("intact: events up to 4,")
+    last = json.loads(lines[-1])
+    assert (last["event"]["verb"], checkpoint["sequence"]) == ("exported", last["sequence"])
+    assert last["hash"] == checkpoint["hash"]
+    before = Event.objects.count()
+    body(alices, "checkpoint.json")
+    body(alices, "public.pem")
+    assert Event.objects.count() == before
+
+
+def test_it_goes_into_a_spreadsheet(alices: Client, team: Team, bob: User) -> None:
+    rows = list(csv.reader(StringIO(body(alices, "export.csv").decode("utf-8-sig")), delimiter=";"))
+    assert rows[0][:2] == ["Wanneer", "Wie"]
+    assert len(rows) == 5, "with the event of the export itself"
+    assert "'=Loon" in {row[6] for row in rows}
+    sheet = load_workbook(BytesIO(body(alices, "export.xlsx"))).active
+    cells = {cell.value: cell.data_type for row in sheet.iter_rows() for cell in row}
+    assert cells["=Loon"] == "s"
+    assert Event.objects.filter(verb=Verb.EXPORTED).count() == 2
+
+
+def test_an_export_names_its_filters(alices: Client, team: Team) -> None:
+    rows = body(alices, "export.csv?kind=team").decode().strip().splitlines()
+    assert len(rows) == 3
+    assert Event.objects.get(verb=Verb.EXPORTED).changes == {"history": [None, "csv"], "kind": [None, "team"]}
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("export")])
+def test_only_get_exports(alices: Client, name: str) -> None:
+    for method in (alices.head, alices.post):
+        assert method(f"/historie/{name}").status_code == 405
+    assert not Event.objects.exists()
+
+
+def test_nasty_input_is_answered(alices: Client) -> None:
+    for query in ("page=zzz", "since=nooit", "person=%00", "verb[]=1", f"person={'x' * 5000}", "until=9999-12-31"):
+        assert alices.get(f"/historie/?{query}").status_code == 200
