@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "teams",
     "signin",
     "invitations",
+    "bulk",
     "anymail",
     "django.contrib.auth",
     "django.contrib.contenttypes",
