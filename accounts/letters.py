@@ -20,8 +20,16 @@ def write(
 
     The greeting and the office's name around them are added here.
     """
+    return outbox.actions.queue_all(
+        [_written(user, kind=kind, subject=subject, lines=lines, to=to, expires_at=expires_at)]
+    )[0]
+
+
+def _written(
+    user: User, *, kind: str, subject: str, lines: list[str], to: str = "", expires_at: datetime | None = None
+) -> Message:
     text = "\n\n".join([_("Dear %(name)s,") % {"name": user.full_name}, *lines, user.provider.name]) + "\n"
-    return outbox.actions.queue_mail(
+    return outbox.actions.written_mail(
         kind=kind,
         to=to or user.email,
         subject=subject,
@@ -57,8 +65,12 @@ def unblocked(user: User) -> None:
 
 
 @translation.override(settings.LANGUAGE_CODE)
-def microsoft(user: User) -> None:
-    """Tell somebody that he logs in with Microsoft from now on; there is no secret in it."""
+def microsoft(*users: User) -> None:
+    """Tell people that they log in with Microsoft from now on; there is no secret in it."""
+    outbox.actions.queue_all([_about_microsoft(user) for user in users])
+
+
+def _about_microsoft(user: User) -> Message:
     lines = [
         _("You can now log in to Loket of %(office)s with Microsoft, with the account that you use at work.")
         % {"office": user.provider.name},
@@ -68,7 +80,7 @@ def microsoft(user: User) -> None:
         ),
         settings.LOKET_URL + reverse("signin:login"),
     ]
-    write(user, kind="microsoft", subject=_("You log in to Loket with Microsoft"), lines=lines)
+    return _written(user, kind="microsoft", subject=_("You log in to Loket with Microsoft"), lines=lines)
 
 
 @translation.override(settings.LANGUAGE_CODE)

@@ -39,6 +39,19 @@ def record_each(
     reason: str = "",
 ) -> list[Event]:
     """Write the same event for each of `targets`, otherwise as `record`."""
+    same = changes or {}
+    return record_all(verb, ((target, same) for target in targets), by=by, provider_id=provider_id, reason=reason)
+
+
+def record_all(
+    verb: Verb,
+    changed: Iterable[tuple[models.Model, dict[str, list[Any]]]],
+    *,
+    by: Actor,
+    provider_id: UUID | None,
+    reason: str = "",
+) -> list[Event]:
+    """Write an event for each of `changed`, a target with its own changes, otherwise as `record`."""
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("an event belongs in the transaction of the change")
     events = [
@@ -52,10 +65,10 @@ def record_each(
             target_kind=target._meta.label_lower.partition(".")[2],
             target_id=target.pk,
             target_name=str(target)[:200],
-            changes=changes or {},
+            changes=changes,
             reason=reason[:500],
             correlation_id=by.correlation_id,
         )
-        for target in targets
+        for target, changes in changed
     ]
     return Event.objects.bulk_create(events, batch_size=1000)

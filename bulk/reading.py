@@ -13,8 +13,8 @@ from typing import IO, Any, NamedTuple
 from django.utils.translation import gettext as _
 
 from bulk import encodings, workbooks
-from bulk.cells import Cell, Number, Odd, Unreadable, joined
-from loket.sheets import csv_text
+from bulk.cells import Cell, Number, Odd, Unreadable
+from loket.sheets import csv_text, joined
 
 MOST_BYTES = 512 * 2**20
 MOST_COLUMNS, MOST_ROWS = 200, 1_100_000

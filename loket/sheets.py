@@ -15,6 +15,7 @@ from openpyxl.utils import get_column_letter
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _GUARDED = re.compile(r"'*[=+\-@\t\r]")
+_SEPARATOR = ";"  # between the names in one cell
 _BOM = "\ufeff"  # by it Excel knows that a CSV file is UTF-8
 
 # ECMA-376 part 1, 22.9.2.19 (ST_Xstring): what XML does not allow is written _xHHHH_, and so is the underscore of what
@@ -78,3 +79,19 @@ def write_xlsx(file: IO[bytes], title: str, rows: Iterable[Sequence[str]], width
                 cell.font = Font(bold=True)
         sheet.append(cells)
     book.save(file)
+
+
+def joined(values: Iterable[str]) -> str:
+    """Return several names as one cell: with semicolons between, in quotation marks where one has a semicolon."""
+    line = StringIO()
+    csv.writer(line, delimiter=_SEPARATOR, lineterminator="").writerow(list(values))
+    return line.getvalue().replace(_SEPARATOR, f"{_SEPARATOR} ") if '"' not in line.getvalue() else line.getvalue()
+
+
+def parted(cell: str) -> list[str]:
+    """Return the names in a cell of `joined`. Raises ValueError when quotation marks are not right."""
+    try:
+        (values,) = list(csv.reader([cell], delimiter=_SEPARATOR, skipinitialspace=True, strict=True)) or [[]]
+    except (csv.Error, ValueError) as error:
+        raise ValueError(cell) from error
+    return [value.strip() for value in values if value.strip()]
