@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+import bulk.uploads
 import invitations.actions
 import signin.actions
 from outbox.worker import Job, Worker, send_due
@@ -13,6 +14,7 @@ from outbox.worker import Job, Worker, send_due
 JOBS = (
     Job(signin.actions.expand_reset_requests, every=0.5),
     Job(invitations.actions.expire_due, every=60),
+    Job(bulk.uploads.sweep, every=60),
     Job(signin.actions.clean, every=3600),
 )
 
