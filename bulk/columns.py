@@ -102,7 +102,7 @@ _NEVER_NUMBERS = frozenset({"username", "password", "phone_number"})
 
 def _yes_or_no(cell: str) -> bool:
     word = squeezed(cell)
-    if word not in _YES | _NO:
+    if word not in _YES | _NO or (cell.strip() and not word):
         raise ValidationError(_("Fill in yes or no."))
     return word in _YES
 
@@ -181,3 +181,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "mobile_number": _optional(mobile_number),
     "password": _optional(str),
 }
+
+
+def rights_by_name() -> dict[str, Right]:
+    """Return the rights under their codes and their names in both languages, squeezed."""
+    return _named(Right)

@@ -42,7 +42,7 @@ class Effects:
         """
         key = (before, after)
         if key not in self._changes:
-            self._changes[key] = _change(self._known[before] if before else None, self._known[after])
+            self._changes[key] = difference(self._known[before] if before else None, self._known[after])
         return self._changes[key]
 
 
@@ -55,7 +55,8 @@ def _all(one: Abilities | None, *, works: bool) -> _Can:
     return frozenset((right, None) for right in one.office) | one.at_employers
 
 
-def _change(before: Abilities | None, after: Abilities) -> dict[str, Any]:
+def difference(before: Abilities | None, after: Abilities) -> dict[str, Any]:
+    """Return how somebody gains and loses, {} when nothing changes; see `Effects.change`."""
     old, new = _all(before, works=True), _all(after, works=True)
     held_before, held_after = _all(before, works=False), _all(after, works=False)
     rests = [before and before.resting and before.resting.value, after.resting and after.resting.value]

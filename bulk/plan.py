@@ -41,6 +41,7 @@ class Item(TypedDict, total=False):
     id: str | None  # of who or what is there already, and after applying of everybody
     name: str
     is_new: bool
+    kind: str  # of what, where it is no person
     changes: dict[str, list[Any]]
     effect: dict[str, Any]
     takes: bool
@@ -96,7 +97,8 @@ class Plan:
         self.faults.add(faults)
         for item in items:
             self.mails.update(item.get("mails", ()))
-            self.counts["new" if item["is_new"] else "changed"] += 1
+            if item["changes"]:
+                self.counts["new" if item["is_new"] else "changed"] += 1
             self.counts["takes"] += bool(item.get("takes"))
 
     @property

@@ -1,17 +1,18 @@
 """A plan in words: the same for the terminal and for the page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.models import LoginMethod
+from bulk import team_files
 from bulk.columns import LABELS
 from bulk.plan import Item, Plan
 from teams.catalogue import Right, known, ordered
 from teams.evaluator import Resting
-
-_SIGNS = {"gained": "+", "lost": "-", "waiting": "(+)"}
+from teams.products import Product
 
 
 def totals(plan: Plan) -> list[str]:
@@ -60,6 +61,8 @@ def in_order(plan: Plan) -> Iterator[Item]:
 
 def title(item: Item) -> str:
     """Return one line about whom or what an item is, and what happens."""
+    if not item["changes"]:
+        return item["name"]  # somebody for whom a team changes
     if item["is_new"]:
         what = _("new")
     elif "blocked" in item["changes"]:
@@ -71,15 +74,19 @@ def title(item: Item) -> str:
 
 def details(item: Item) -> list[str]:
     """Return what changes, field by field, and then in what the person can do."""
-    lines = [_change(name, old, new) for name, (old, new) in item["changes"].items() if name != "blocked"]
+    changes = item["changes"]
+    order = [name for name in (*LABELS, *team_files.LABELS) if name in changes and name != "blocked"]
+    lines = [_change(name, *changes[name]) for name in dict.fromkeys(order)]
     return lines + effect(item.get("effect", {}))
 
 
 def _change(name: str, old: Any, new: Any) -> str:
-    label = str(LABELS.get(name, name))
+    label = str(LABELS[name]) if name in LABELS else team_files.label(name)
+    if name == "login_method":
+        old, new = (LoginMethod(value).label if value else value for value in (old, new))
     if isinstance(old, list) or isinstance(new, list):
         before, after = set(old or []), set(new or [])
-        names = _right_name if name in ("individual_rights", "rights") else str
+        names = _NAMERS.get(name, str)
         signs = [f"+ {names(one)}" for one in sorted(after - before)] + [
             f"- {names(one)}" for one in sorted(before - after)
         ]
@@ -100,13 +107,22 @@ def _right_name(code: str) -> str:
     return str(Right(code).label) if code in known([code]) else code
 
 
+def _product(number: int) -> str:
+    return str(Product(number).label)
+
+
 def effect(found: dict[str, Any]) -> list[str]:
     """Return how what somebody can do changes."""
     lines = []
-    for part, sign in _SIGNS.items():
+    sentences = {
+        "gained": _("Gets: %(rights)s"),
+        "lost": _("Loses: %(rights)s"),
+        "waiting": _("Gets later: %(rights)s"),
+    }
+    for part, sentence in sentences.items():
         for group in found.get(part, []):
             names = ", ".join(str(right.label) for right in ordered(known(group["rights"])))
-            lines.append(f"{sign} {names}{_places(group)}")
+            lines.append(sentence % {"rights": names + _places(group)})
     rests = found.get("rests", [None, None])[1]
     if rests:
         lines.append(_("Rests now: %(why)s.") % {"why": Resting(rests).label})
@@ -119,3 +135,10 @@ def _places(group: dict[str, Any]) -> str:
     numbers = ", ".join(map(str, group["first"])) + (", …" if group["employers"] > len(group["first"]) else "")
     text = ngettext(" at %(count)d employer (%(numbers)s)", " at %(count)d employers (%(numbers)s)", group["employers"])
     return text % {"count": group["employers"], "numbers": numbers}
+
+
+_NAMERS: dict[str, Callable[[Any], str]] = {
+    "individual_rights": _right_name,
+    "rights": _right_name,
+    "products": _product,
+}

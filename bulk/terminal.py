@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from io import TextIOBase
 from pathlib import Path
@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from accounts.models import Provider
 from bulk import plan as plans
 from bulk import showing
-from bulk.plan import Plan
+from bulk.plan import Item, Plan
 from invitations.drafts import named
 
 DONE, FAULTS, REFUSED = 0, 1, 2  # exit codes
@@ -74,8 +74,20 @@ def _show_json(plan: Plan, out: TextIOBase, applied: bool) -> None:
         out.write(json.dumps({"fault": fault}, ensure_ascii=False) + "\n")
 
 
-def leave(code: int) -> None:
-    """End the command with an exit code that is not 0."""
+def keep(plan: Plan, path: Path, applied: Iterable[Item] | None) -> None:
+    """Write a plan to its file, and after applying with the ids that were given."""
+    if applied is not None and plan.is_empty and path.exists():
+        return  # else the plan that was applied, and can be undone, is lost
+    with private(path) as out:
+        plan.write(out, applied=applied)
+
+
+def end(plan: Plan, out: TextIOBase, *, as_json: bool, done: bool) -> None:
+    """Print a plan and end the command: with 1 for faults, 2 when it is refused."""
+    show(plan, out, as_json=as_json, applied=done)
+    if not as_json:
+        out.write(_("Done.") if done else _("Nothing was written. Add --apply to do this."))
+    code = FAULTS if len(plan.faults) else REFUSED if plan.refusal else DONE
     if code:
         sys.exit(code)
 

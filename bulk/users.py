@@ -166,20 +166,23 @@ class Planner:
             plan.refusal = message % {"count": plan.mails["invitation"], "room": max(0, room)}
 
 
+def as_is(user: User) -> Supposed:
+    """Return what decides about somebody's abilities now."""
+    return Supposed(
+        user.login_method,
+        user.accepted_at is not None,
+        user.blocked_at is not None,
+        user.access_until,
+        user.two_factor_required,
+        user.second_factor_at is not None,
+        frozenset(member.team_id for member in user.memberships.all()),
+        known(row.right for row in user.individual_rights.all()),
+    )
+
+
 def supposed(user: User | None, item: Item, office: Office) -> tuple[Supposed | None, Supposed]:
     """Return what decides about the person's abilities now, None for somebody new, and after the change."""
-    before = None
-    if user is not None:
-        before = Supposed(
-            user.login_method,
-            user.accepted_at is not None,
-            user.blocked_at is not None,
-            user.access_until,
-            user.two_factor_required,
-            user.second_factor_at is not None,
-            frozenset(member.team_id for member in user.memberships.all()),
-            known(row.right for row in user.individual_rights.all()),
-        )
+    before = None if user is None else as_is(user)
     start = before or Supposed("", False, False, None, False, False, frozenset(), frozenset())
     new = {name: change[1] for name, change in item["changes"].items()}
     kind = new.get("login_method", start.login_method)

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import IO
 
@@ -67,6 +67,19 @@ def dress_text(cell: Cell) -> None:
 def write_xlsx(file: IO[bytes], title: str, rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
     """Write a workbook of one sheet, the first of `rows` as its head; `widths` of columns in characters."""
     book = Workbook(write_only=True)
+    _add_sheet(book, title, rows, widths)
+    book.save(file)
+
+
+def write_sheets(file: IO[bytes], sheets: Mapping[str, Sequence[Sequence[str]]]) -> None:
+    """Write a workbook with a sheet for each of `sheets`, under its title; the first row of each is its head."""
+    book = Workbook(write_only=True)
+    for title, rows in sheets.items():
+        _add_sheet(book, title, rows, [24] * len(rows[0]))
+    book.save(file)
+
+
+def _add_sheet(book: Workbook, title: str, rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
     sheet = book.create_sheet(title[:31])
     for number, width in enumerate(widths, start=1):
         sheet.column_dimensions[get_column_letter(number)].width = width
@@ -78,7 +91,6 @@ def write_xlsx(file: IO[bytes], title: str, rows: Iterable[Sequence[str]], width
             if not number:
                 cell.font = Font(bold=True)
         sheet.append(cells)
-    book.save(file)
 
 
 def joined(values: Iterable[str]) -> str:

@@ -31,8 +31,9 @@ def able(office: Provider) -> dict[str, object]:
     """Return what everybody can do who can do anything."""
     found: dict[str, object] = {}
     for user in User.objects.filter(provider=office):
-        can = [rights.effective_rights(user)]
-        can += [rights.effective_rights_at(user, employer) for employer in Employer.objects.filter(provider=office)]
+        places = Employer.objects.filter(provider=office)
+        at = {employer.number: rights.effective_rights_at(user, employer) for employer in places}
+        can = (rights.effective_rights(user), {number: held for number, held in at.items() if held})
         if any(can):
             found[str(user.pk)] = can
     return found

@@ -200,9 +200,9 @@ def test_the_change_of_what_somebody_can_do_is_told(office: Provider, alice: Use
     team_of(office, "Zuid", Right.VIEW_WAGES, Right.EXPORT_JOURNAL, numbers=(1002, 1003))
     (item,) = planned(office, {"username": "bob", "teams": "Zuid"}).items
     said = showing.details(item)
-    assert "+ Raadplegen beloningen bij 1 werkgever (1003)" in said  # no journal: the product is off
-    assert "- Raadplegen beloningen bij 1 werkgever (1001)" in said
-    assert "- Raadplegen teams" in said
+    assert "Krijgt: Raadplegen beloningen bij 1 werkgever (1003)" in said  # no journal: the product is off
+    assert "Verliest: Raadplegen beloningen bij 1 werkgever (1001)" in said
+    assert "Verliest: Raadplegen teams" in said
     assert item["takes"]
 
 

@@ -13,7 +13,7 @@ from accounts.models import Provider
 from audit.actors import operator
 from bulk import applying, results, terminal, undoing, users
 from bulk.cells import Unreadable
-from bulk.plan import Item, Plan, Refused, read_header, read_items
+from bulk.plan import Item, Refused, read_header, read_items
 
 
 class Command(BaseCommand):
@@ -65,9 +65,7 @@ class Command(BaseCommand):
                 applied = None if len(plan.faults) else done
             else:
                 plan = users.plan(provider, file, by=by, invite=options["invite"], progress=progress)
-        if not (applied is not None and plan.is_empty and kept.exists()):  # else the plan that was applied is lost
-            with terminal.private(kept) as out:
-                plan.write(out, applied=applied)
+        terminal.keep(plan, kept, applied)
         path = Path(file.name)
         if len(plan.faults):
             with terminal.private(path.with_name(path.name + ".fouten.csv")) as out:
@@ -75,7 +73,7 @@ class Command(BaseCommand):
         if applied is not None:
             with terminal.private(path.with_name(path.name + ".resultaat.csv")) as out:
                 out.writelines(results.result_lines(applied))
-        self._end(plan, options, done=applied is not None)
+        terminal.end(plan, self.stdout, as_json=options["json"], done=applied is not None)
 
     def _undo(self, provider: Provider, options: dict[str, Any]) -> None:
         kept: Path | None = options["plan_file"]
@@ -93,10 +91,5 @@ class Command(BaseCommand):
                     applying.apply_items(provider, plan, by=by)
         except Refused as error:
             raise CommandError(str(error), returncode=terminal.REFUSED) from None
-        self._end(plan, options, done=options["apply"] and not len(plan.faults))
-
-    def _end(self, plan: Plan, options: dict[str, Any], *, done: bool) -> None:
-        terminal.show(plan, self.stdout, as_json=options["json"], applied=done)
-        if not options["json"]:
-            self.stdout.write(_("Done.") if done else _("Nothing was written. Add --apply to do this."))
-        terminal.leave(terminal.FAULTS if len(plan.faults) else terminal.REFUSED if plan.refusal else terminal.DONE)
+        done = options["apply"] and not len(plan.faults)
+        terminal.end(plan, self.stdout, as_json=options["json"], done=done)
