@@ -55,7 +55,8 @@ def bare(size: int) -> float:
         for start in range(0, size, 1000):
             users = [
                 User(
-                    provider=provider, login_method=LoginMethod.AZURE_AD, initials=row[1], last_name=row[2], email=row[3],
+                    provider=provider, login_method=LoginMethod.AZURE_AD, initials=row[1], last_name=row[2],
+                    email=row[3],
                     username=row[4], external_tenant=tenant, external_user_id=UUID(row[6]), accepted_at=timezone.now(),
                     password=unusable_password(),
                 )
