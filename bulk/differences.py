@@ -153,7 +153,8 @@ def _change_kind(
     wanted: Wanted, user: User, kind: LoginMethod, changes: dict[str, list[Any]], mails: list[str], plan: Plan
 ) -> None:
     has_name = user.username is not None
-    if wanted.has("username") and has_name and username_key(wanted.values["username"]) != user.username_key:
+    is_other = wanted.has("username") and username_key(wanted.values["username"]) != user.username_key
+    if has_name and is_other and not wanted.is_refused("username"):
         wanted.refuse("username", _("A username does not change. Fill in the present one, or leave it empty."))
     account = (wanted.values.get("external_tenant"), wanted.values.get("external_user_id"))
     if kind == LoginMethod.AZURE_AD:

@@ -43,6 +43,10 @@ class Wanted:
         """Return whether the row fills in `column`."""
         return self.values.get(column) not in (None, "", [])
 
+    def is_refused(self, column: str) -> bool:
+        """Return whether something is wrong with `column`."""
+        return any(problem.column == column for problem in self.problems)
+
     def refuse(self, column: str, what: str) -> None:
         """Note what is wrong with a column; a secret is not shown."""
         value = self.values.get(column)
@@ -144,8 +148,7 @@ class Finder:
             if (tid, oid) in accounts:
                 taken.append(("external_user_id", accounts[tid, oid], pk))
         for column, wanted, pk in taken:
-            is_known = any(problem.column == column for problem in wanted.problems)
-            if not is_known and (wanted.row not in found or found[wanted.row].pk != pk):
+            if not wanted.is_refused(column) and (wanted.row not in found or found[wanted.row].pk != pk):
                 wanted.refuse(column, _taken(column))
         for wanted in batch:
             if account(wanted) is not None and identity(wanted)[0] != "external_user_id" and not wanted.problems:

@@ -11,7 +11,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -214,12 +214,14 @@ def test_a_workbook_may_lie_about_its_size() -> None:
     assert cells(file.getvalue()) == [HEAD, ["x", "y"]]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda junk: b"PK\x03\x04" + junk))
 def test_no_file_is_a_fault_of_ours(content: bytes) -> None:
     with suppress(Unreadable):
         read(content)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_damaged_workbook_is_a_fault_of_ours(data: st.DataObject) -> None:
     content = bytearray(GOOD)
