@@ -20,7 +20,9 @@ from audit.actions import record
 from audit.actors import Actor
 from audit.models import Verb
 from loket import sheets
+from loket.sheets import joined
 from teams import rights
+from teams.catalogue import known, ordered
 from teams.rights import Right
 
 _IN_MEMORY = 2**20  # bytes of a workbook; a larger one goes to the disk
@@ -60,6 +62,9 @@ COLUMNS: dict[str, tuple[str | Promise, int]] = {
     "two_factor_required": (_label("two_factor_required"), 12),
     "external_tenant": (gettext_lazy("Azure AD Tenant ID"), 38),
     "external_user_id": (_label("external_user_id"), 38),
+    "teams": (gettext_lazy("Teams"), 40),
+    "individual_rights": (gettext_lazy("Individual rights"), 40),
+    "blocked": (gettext_lazy("Blocked"), 12),
     "status": (gettext_lazy("Status"), 20),
     "two_factor": (gettext_lazy("Two-factor"), 20),
     "created_at": (gettext_lazy("Created"), 18),
@@ -77,7 +82,8 @@ def export(provider: Provider, users: QuerySet[User], *, form: Form, filters: di
     rights.require(by, Right.VIEW_USERS)
     used = {name: value for name, value in filters.items() if value}
     file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (whoever sends it closes it)
-    rows = users.filter(provider=provider).order_by("sort_name", "pk").iterator(_ROWS)
+    people = users.filter(provider=provider).order_by("sort_name", "pk")
+    rows = people.prefetch_related("memberships__team", "individual_rights").iterator(_ROWS)
     if form is Form.JSONL:
         file.writelines(_json_lines(rows))
     elif form is Form.CSV:
@@ -91,8 +97,15 @@ def export(provider: Provider, users: QuerySet[User], *, form: Form, filters: di
 
 
 def _values(user: User) -> dict[str, Any]:
-    values = {name: getattr(user, name) for name in COLUMNS}
-    return values | {"external_tenant": user.external_tid}
+    teams = sorted(member.team.name for member in user.memberships.all())
+    codes = known(row.right for row in user.individual_rights.all())
+    made = {
+        "external_tenant": user.external_tid,
+        "teams": teams,
+        "individual_rights": ordered(codes),
+        "blocked": user.blocked_at is not None,
+    }
+    return {name: made[name] if name in made else getattr(user, name) for name in COLUMNS}
 
 
 def _json_lines(users: Iterable[User]) -> Iterator[bytes]:
@@ -102,7 +115,7 @@ def _json_lines(users: Iterable[User]) -> Iterator[bytes]:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | bool) or value is None else _iso(value)
+    return value if isinstance(value, str | bool | list) or value is None else _iso(value)
 
 
 def _iso(value: Any) -> str:
@@ -123,6 +136,8 @@ def _shown(name: str, value: Any) -> str:
         return str(User(login_method=value).get_login_method_display())
     if name in ("status", "two_factor"):
         return str((Status if name == "status" else TwoFactor)(value).label)
+    if isinstance(value, list):
+        return joined(str(item.label) if isinstance(item, Right) else item for item in value)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, datetime):

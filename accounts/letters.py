@@ -5,12 +5,15 @@ from datetime import datetime
 from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 import outbox.actions
-from accounts.models import User
+from accounts.models import Provider, User
 from outbox.letters import as_html
 from outbox.models import Message
+
+_NAME = "\ufffc"  # stands for the name in a letter that is made once for many
 
 
 def write(
@@ -57,18 +60,47 @@ def unblocked(user: User) -> None:
 
 
 @translation.override(settings.LANGUAGE_CODE)
-def microsoft(user: User) -> None:
-    """Tell somebody that he logs in with Microsoft from now on; there is no secret in it."""
+def microsoft(*users: User) -> None:
+    """Tell people that they log in with Microsoft from now on; there is no secret in it.
+
+    An office's letter is made once: for thousands of people only the name differs.
+    """
+    made: dict[Provider, tuple[str, str]] = {}
+    mails = []
+    for user in users:
+        if user.provider not in made:
+            made[user.provider] = _about_microsoft(user.provider)
+        text, html = made[user.provider]
+        mails.append(
+            outbox.actions.written_mail(
+                kind="microsoft",
+                to=user.email,
+                subject=_("You log in to Loket with Microsoft"),
+                text=text.replace(_NAME, user.full_name),
+                html=html.replace(_NAME, escape(user.full_name)),
+                provider_id=user.provider_id,
+                user_id=user.pk,
+                sender_name=user.provider.name,
+            )
+        )
+    outbox.actions.queue_all(mails)
+
+
+def _about_microsoft(provider: Provider) -> tuple[str, str]:
+    """Return the letter as text and as HTML, with a sign where the name comes."""
     lines = [
+        _("Dear %(name)s,") % {"name": _NAME},
         _("You can now log in to Loket of %(office)s with Microsoft, with the account that you use at work.")
-        % {"office": user.office_name},
+        % {"office": provider.name},
         _(
             "Choose “Log in with Microsoft” on this page. You need no password of Loket;"
             " one that you had works no more."
         ),
         settings.LOKET_URL + reverse("signin:login"),
+        provider.name,
     ]
-    write(user, kind="microsoft", subject=_("You log in to Loket with Microsoft"), lines=lines)
+    text = "\n\n".join(lines) + "\n"
+    return text, as_html(text)
 
 
 @translation.override(settings.LANGUAGE_CODE)

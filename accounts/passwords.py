@@ -1,8 +1,11 @@
 """How passwords are hashed and what a good one is."""
 
+import os
 import secrets
 import threading
 import unicodedata
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -45,6 +48,12 @@ def verify(password: str, stored: str | None) -> bool:
     return matches and usable is not None
 
 
+def hashed_all(passwords: Iterable[str]) -> list[str]:
+    """Return the hash to store for each of `passwords`, made on all cores: for commands, not for pages."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return list(threads.map(make_password, passwords))
+
+
 def hashed(password: str) -> str:
     """Return the hash to store for `password`."""
     with _two_at_a_time:
@@ -77,7 +86,7 @@ def check(password: str, *, about: list[str]) -> None:
         message = _("Use at least three of these four: capital letter, small letter, digit, special character.")
         faults.append(ValidationError(message, code="classes"))
     try:
-        CommonPasswordValidator().validate(password)
+        _common().validate(password)
     except ValidationError:
         faults.append(ValidationError(_("Many people use this password. Choose another one."), code="common"))
     if _is_like(password, about):
@@ -85,6 +94,11 @@ def check(password: str, *, about: list[str]) -> None:
         faults.append(ValidationError(message, code="similar"))
     if faults:
         raise ValidationError(faults)
+
+
+@cache
+def _common() -> CommonPasswordValidator:
+    return CommonPasswordValidator()  # it reads its list each time
 
 
 def is_old(changed_at: datetime | None) -> bool:

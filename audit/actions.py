@@ -40,14 +40,27 @@ def record_each(
     reason: str = "",
 ) -> list[Event]:
     """Write the same event for each of `targets`, otherwise as `record`."""
+    same = changes or {}
+    return record_all(verb, ((target, same) for target in targets), by=by, provider_id=provider_id, reason=reason)
+
+
+def record_all(
+    verb: Verb,
+    changed: Iterable[tuple[models.Model, dict[str, list[Any]]]],
+    *,
+    by: Actor,
+    provider_id: UUID | None,
+    reason: str = "",
+) -> list[Event]:
+    """Write an event for each of `changed`, a target with its own changes, otherwise as `record`."""
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("an event belongs in the transaction of the change")
-    rows, checked = list(targets), guard.checked(changes)
-    keys = persons.keys_of([by.user, by.on_behalf_of, *rows])
+    rows = list(changed)
+    keys = persons.keys_of([by.user, by.on_behalf_of, *(target for target, _changes in rows)])
     events = []
-    for target in rows:
+    for target, changes in rows:
         event = _event(verb, target, by, provider_id)
-        what = {"changes": checked, "name": str(target)[:200], "reason": (reason or by.reason)[:500]}
+        what = {"changes": guard.checked(changes), "name": str(target)[:200], "reason": (reason or by.reason)[:500]}
         _seal(event, target, by, what, keys)
         events.append(event)
     return Event.objects.bulk_create(events, batch_size=1000)

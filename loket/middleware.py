@@ -10,9 +10,11 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import translation
 
 from loket.ids import uuid7
@@ -97,12 +99,19 @@ def body(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         request.encoding = "utf-8"  # as browsers send it; Django answers a form in another one with a fault
         length = str(request.META.get("CONTENT_LENGTH") or "0")
-        if not length.isdecimal() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        if not length.isdecimal() or int(length) > _most(request):
             _pass_over(request)
             return render(request, "400.html", status=400)
         return get_response(request)
 
     return middleware
+
+
+def _most(request: HttpRequest) -> int:
+    """Return how many bytes may come in: a file to import, from somebody who signed in, is larger than any form."""
+    if request.path == reverse("bulk:upload") and SESSION_KEY in request.session:
+        return int(settings.LOKET_IMPORT_MAX_SIZE)
+    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
 def _pass_over(request: HttpRequest) -> None:

@@ -40,22 +40,28 @@ def _derive(key: bytes, purpose: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=_KEY, salt=None, info=purpose.encode()).derive(key)
 
 
+@cache
 def _key_id(key: bytes) -> bytes:
     return _derive(key, "key id")[:_KEY_ID]
+
+
+@cache
+def _sealing_key(key: bytes) -> bytes:
+    return _derive(key, "seal")
 
 
 def seal(data: bytes, *, context: str) -> bytes:
     """Return `data` sealed with the newest key and bound to `context`, which is not secret but must be given again."""
     key = _keys()[0]
     nonce = secrets.token_bytes(_NONCE)
-    return _key_id(key) + nonce + AESGCM(_derive(key, "seal")).encrypt(nonce, data, context.encode())
+    return _key_id(key) + nonce + AESGCM(_sealing_key(key)).encrypt(nonce, data, context.encode())
 
 
 def unseal(sealed: bytes, *, context: str) -> bytes:
     """Return what was sealed. Raises Unreadable."""
     for key in _keys():
         if hmac.compare_digest(_key_id(key), sealed[:_KEY_ID]):
-            return _open(_derive(key, "seal"), sealed[_KEY_ID:], context)
+            return _open(_sealing_key(key), sealed[_KEY_ID:], context)
     raise Unreadable("no key of LOKET_SEALING_KEYS sealed this")
 
 

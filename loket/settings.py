@@ -100,6 +100,7 @@ INSTALLED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",  # not every `admin.py` of a library: what support sees is chosen
     "oauth2_provider",
     "webservice",
+    "bulk",
     "anymail",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -189,6 +190,7 @@ LOGIN_REDIRECT_URL = "home"
 PASSWORD_HASHERS = ["accounts.passwords.Argon2id"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = LOKET_IMPORT_MAX_SIZE = 5 * 1024 * 1024 + 64 * 1024  # a file, never on the disk
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 LANGUAGE_CODE = "nl"

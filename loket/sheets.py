@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import IO
 
@@ -15,6 +15,7 @@ from openpyxl.utils import get_column_letter
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _GUARDED = re.compile(r"'*[=+\-@\t\r]")
+_SEPARATOR = ";"  # between the names in one cell
 _BOM = "\ufeff"  # by it Excel knows that a CSV file is UTF-8
 
 # ECMA-376 part 1, 22.9.2.19 (ST_Xstring): what XML does not allow is written _xHHHH_, and so is the underscore of what
@@ -66,6 +67,19 @@ def dress_text(cell: Cell) -> None:
 def write_xlsx(file: IO[bytes], title: str, rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
     """Write a workbook of one sheet, the first of `rows` as its head; `widths` of columns in characters."""
     book = Workbook(write_only=True)
+    _add_sheet(book, title, rows, widths)
+    book.save(file)
+
+
+def write_sheets(file: IO[bytes], sheets: Mapping[str, Sequence[Sequence[str]]]) -> None:
+    """Write a workbook with a sheet for each of `sheets`, under its title; the first row of each is its head."""
+    book = Workbook(write_only=True)
+    for title, rows in sheets.items():
+        _add_sheet(book, title, rows, [24] * len(rows[0]))
+    book.save(file)
+
+
+def _add_sheet(book: Workbook, title: str, rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
     sheet = book.create_sheet(title[:31])
     for number, width in enumerate(widths, start=1):
         sheet.column_dimensions[get_column_letter(number)].width = width
@@ -77,4 +91,19 @@ def write_xlsx(file: IO[bytes], title: str, rows: Iterable[Sequence[str]], width
             if not number:
                 cell.font = Font(bold=True)
         sheet.append(cells)
-    book.save(file)
+
+
+def joined(values: Iterable[str]) -> str:
+    """Return several names as one cell: with semicolons between, in quotation marks where one has a semicolon."""
+    line = StringIO()
+    csv.writer(line, delimiter=_SEPARATOR, lineterminator="").writerow(list(values))
+    return line.getvalue().replace(_SEPARATOR, f"{_SEPARATOR} ") if '"' not in line.getvalue() else line.getvalue()
+
+
+def parted(cell: str) -> list[str]:
+    """Return the names in a cell of `joined`. Raises ValueError when quotation marks are not right."""
+    try:
+        (values,) = list(csv.reader([cell], delimiter=_SEPARATOR, skipinitialspace=True, strict=True)) or [[]]
+    except (csv.Error, ValueError) as error:
+        raise ValueError(cell) from error
+    return [value.strip() for value in values if value.strip()]

@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
     path("taal/", views.language, name="language"),
     path("", include("signin.urls")),
+    path("", include("bulk.urls")),
     path("", include("accounts.urls")),
     path("", include("teams.urls")),
     path("", include("invitations.urls")),

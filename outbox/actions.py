@@ -44,30 +44,51 @@ def queue_mail(
     expires_at: datetime | None = None,
 ) -> Message:
     """Queue a mail in the transaction of the caller; it is not sent after `expires_at`."""
+    values = {"subject": subject, "text": text, "html": html, "sender_name": sender_name}
+    mail = written_mail(kind=kind, to=to, provider_id=provider_id, user_id=user_id, expires_at=expires_at, **values)
+    return queue_all([mail])[0]
+
+
+def written_mail(
+    *,
+    kind: str,
+    to: str,
+    subject: str,
+    text: str,
+    html: str,
+    provider_id: UUID | None,
+    user_id: UUID | None,
+    sender_name: str,
+    expires_at: datetime | None = None,
+) -> Message:
+    """Return a mail, sealed, for `queue_all`."""
     body = Body(to=to, subject=subject, text=text, html=html, sender_name=sender_name)
-    return _queue(
-        Message(channel=Message.Channel.MAIL, kind=kind, recipient=to), body, provider_id, user_id, expires_at
-    )
+    message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to)
+    return _sealed(message, body, provider_id, user_id, expires_at)
 
 
 def queue_sms(
     *, kind: str, to: str, text: str, provider_id: UUID | None, user_id: UUID | None, expires_at: datetime | None = None
 ) -> Message:
     """Queue an SMS to the E.164 number `to` in the transaction of the caller; it is not sent after `expires_at`."""
-    return _queue(
-        Message(channel=Message.Channel.SMS, kind=kind), Body(to=to, text=text), provider_id, user_id, expires_at
-    )
+    message = Message(channel=Message.Channel.SMS, kind=kind)
+    return queue_all([_sealed(message, Body(to=to, text=text), provider_id, user_id, expires_at)])[0]
 
 
-def _queue(
+def _sealed(
     message: Message, body: Body, provider_id: UUID | None, user_id: UUID | None, expires_at: datetime | None
 ) -> Message:
     message.provider_id, message.user_id, message.expires_at = provider_id, user_id, expires_at
     message.sealed_body = sealing.seal(json.dumps(body).encode(), context=message.seal_context)
-    message.save(force_insert=True)
+    return message
+
+
+def queue_all(messages: list[Message]) -> list[Message]:
+    """Queue messages of `written_mail` in the transaction of the caller."""
+    Message.objects.bulk_create(messages, batch_size=1000)
     with connection.cursor() as cursor:
         cursor.execute(f"NOTIFY {WAKE}")  # delivered when the transaction commits
-    return message
+    return messages
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actions import Stale
 from accounts.models import Provider, User
-from audit.actions import record, record_each
+from audit.actions import record, record_all, record_each
 from audit.actors import Actor
 from audit.models import Verb
 from teams import rights
@@ -242,6 +242,29 @@ def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> 
     user.individual_rights.filter(right__in=before - after).delete()
     _require_administrator(provider, before ^ after)
     record(Verb.RIGHTS_CHANGED, user, by=by, provider_id=provider.pk, changes=given_and_taken(before, after))
+
+
+@transaction.atomic
+def give_individual_rights(users: Sequence[User], given: Iterable[Right], *, by: Actor) -> None:
+    """Give several people of one office the same individual rights; what somebody has already is left aside.
+
+    Raises as `set_individual_rights`.
+    """
+    if not users:
+        return
+    provider, wanted = begin(users[0].provider_id, by, Right.GRANT_RIGHTS), frozenset(given)
+    require_same_office(provider, users)
+    ids = [user.pk for user in users]
+    rights.require_others(by, ids)
+    places = TeamEmployer.objects.filter(provider=provider, team__members__user__in=ids)
+    rights.require_can_give(by, wanted, set(places.values_list("employer_id", flat=True)))
+    held = set(IndividualRight.objects.filter(provider=provider, user__in=ids).values_list("user_id", "right"))
+    new = {user: [right for right in sorted(wanted) if (user.pk, right.value) not in held] for user in users}
+    rows = (IndividualRight(provider=provider, user=user, right=right) for user in users for right in new[user])
+    IndividualRight.objects.bulk_create(rows, batch_size=1000)
+    _require_administrator(provider, wanted)
+    changed = ((user, given_and_taken([], codes)) for user, codes in new.items() if codes)
+    record_all(Verb.RIGHTS_CHANGED, changed, by=by, provider_id=provider.pk)
 
 
 @transaction.atomic

@@ -24,12 +24,14 @@ class Resting(models.TextChoices):
     TWO_FACTOR = "two_factor", _("Two-factor has not been set up yet")
 
 
-def _at_office(codes: Iterable[str]) -> frozenset[Right]:
+def at_office(codes: Iterable[str]) -> frozenset[Right]:
+    """Return what works at the level of the office of the rights with these `codes`."""
     held = known(codes) & PROVIDER_RIGHTS
     return held | OFFICE_RIGHTS if Right.MANAGE_PROVIDER in held else held
 
 
-def _at_employer(codes: Iterable[str], products: Iterable[int]) -> frozenset[Right]:
+def at_employer(codes: Iterable[str], products: Iterable[int]) -> frozenset[Right]:
+    """Return what works of the rights with these `codes` at an employer where `products` are on."""
     return frozenset(right for right in known(codes) & EMPLOYER_RIGHTS if right.works_with(products))
 
 
@@ -42,7 +44,7 @@ def effective_rights(user: User) -> frozenset[Right]:
         user=user.pk,
         provider=user.provider_id,
     )
-    return _at_office(code for (code,) in rows)
+    return at_office(code for (code,) in rows)
 
 
 def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
@@ -59,7 +61,7 @@ def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
         provider=user.provider_id,
         employer=employer.pk,
     )
-    return _at_employer((code for code, _products in rows), rows[0][1] if rows else ())
+    return at_employer((code for code, _products in rows), rows[0][1] if rows else ())
 
 
 def may(user: User, right: Right, employer: Employer | None = None) -> bool:
@@ -161,7 +163,7 @@ def matrix(provider: Provider, employer: Employer | None = None) -> Matrix:
             by_team[user_id].add(code)
         if reason:
             rests[user_id] = Resting(reason)
-    work = (lambda codes: _at_employer(codes, employer.products)) if employer is not None else _at_office
+    work = (lambda codes: at_employer(codes, employer.products)) if employer is not None else at_office
     held = {user_id: rights for user_id, codes in by_any.items() if (rights := work(codes))}
     users = list(User.objects.filter(provider=provider, pk__in=held).order_by("sort_name", "pk"))
     individual = {user_id: rights - work(by_team[user_id]) for user_id, rights in held.items()}

@@ -283,6 +283,11 @@ def administrators(provider: Provider) -> list[User]:
     return list(User.objects.filter(provider=provider, pk__in=holders(provider, Right.MANAGE_PROVIDER)))
 
 
+def able_administrators(provider: Provider) -> list[User]:
+    """Return those administrators who can sign in, whatever their end date."""
+    return [user for user in administrators(provider) if _can_be_administrator(user)]
+
+
 def _can_be_administrator(user: User) -> bool:
     return user.login_method != LoginMethod.SSO_WEBSERVICE and user.accepted_at is not None and user.blocked_at is None
 

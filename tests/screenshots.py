@@ -282,6 +282,32 @@ def people(camera: Camera) -> None:
     camera.shoot("edit-errors")
 
 
+def importing(camera: Camera) -> None:
+    camera.go("/gebruikers/importeren/")
+    camera.shoot("import")
+    for name, lines in {
+        "import-nothing": "Gebruikersnaam;Voornaam\nm.vermeer;Maria",
+        "import-plan": (
+            "Gebruikersnaam;Inlogmethode;Voorletters;Achternaam;E-mail;Mobiel nummer;Teams;Geblokkeerd;Opmerking\n"
+            f";Via website en SSO;N.;Nieuw;n.nieuw@devries.example;{NUMBER};Loon Noord;;x\n"
+            "r.m.hendriks;;;;;;Loon Zuid;;\n"
+            "h.j.smits;;;;;;;ja;\n"
+        ),
+        "import-faults": (
+            "Inlogmethode;Voorletters;Achternaam;E-mail;Mobiel nummer;Toegang tot en met\n"
+            "Fax;N.;Nieuw;geen adres;020 1234567;46387\n"
+        ),
+    }.items():
+        camera.go("/gebruikers/importeren/")
+        file = {"name": "nieuwe-collegas.csv", "mimeType": "text/csv", "buffer": lines.encode()}
+        camera.page.locator("main [name=file]").set_input_files(file)  # type: ignore[arg-type]
+        camera.send()
+        camera.shoot(name)
+    camera.go("/gebruikers/importeren/")
+    camera.send()
+    camera.shoot("import-errors")
+
+
 def accepting(camera: Camera, guest: Camera) -> None:
     guest.go("/uitnodiging/" + "q" * 43 + "/")
     guest.shoot("invitation-unknown")
@@ -400,6 +426,7 @@ def main() -> None:
         telling(camera)
         inviting(camera)
         teams(camera)
+        importing(camera)
         people(camera)
         accepting(camera, guest)
         not_accepting(camera, Camera(browser, demo))

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 import accounts.checkpoints
 import audit.chain
+import bulk.uploads
 import invitations.actions
 import notifications.delivery
 import signin.actions
@@ -22,6 +23,7 @@ JOBS = (
     Job(invitations.actions.expire_due, every=60),
     Job(notifications.delivery.run_day, every=1),
     Job(signin.factors.reminders.send_due, every=3600),
+    Job(bulk.uploads.sweep, every=60),
     Job(signin.actions.clean, every=3600),
     Job(webservice.cleaning.clean, every=3600),
 )

@@ -1,0 +1,297 @@
+"""Doing what a plan of people says: through the same actions as the pages, in one transaction or not at all."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date
+from typing import IO, Any, cast
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+import accounts.actions
+import invitations.actions
+import invitations.kinds
+import teams.actions
+import teams.sets
+from accounts import many
+from accounts.actions import Details, Stale, lock_provider
+from accounts.models import LoginMethod, Provider, User
+from audit.actors import Actor
+from bulk import users
+from bulk.differences import DETAILS
+from bulk.people import Wanted, wanted_in
+from bulk.plan import Item, Lines, Plan, Progress, Refused, quiet
+from bulk.reading import MOST_BYTES
+from bulk.users import Office
+from invitations.actions import NotOpen
+from teams.catalogue import Right
+from teams.models import Team
+from teams.rights import LastAdministrator
+
+REFUSALS = (PermissionDenied, ValidationError, LastAdministrator, Stale, NotOpen)
+Pairs = Iterator[list[tuple[Item, Wanted | None]]]
+
+
+def refused(error: Exception) -> Refused:
+    """Return why an action does not do it, in the words of a plan."""
+    if isinstance(error, ValidationError):
+        return Refused(" ".join(error.messages))
+    return Refused(str(error) or _("Somebody else changed this meanwhile. Plan again."))
+
+
+def apply_file(
+    provider: Provider,
+    file: IO[bytes],
+    *,
+    by: Actor,
+    invite: bool,
+    digest: str | None = None,
+    most: int = MOST_BYTES,
+    progress: Progress = quiet,
+) -> tuple[Plan, Lines]:
+    """Plan what `file` changes and do it; return the plan and its items with the ids that they got.
+
+    `digest` is that of the plan that was looked at: when it would be another one now, nothing is done. Nothing is done
+    either when there are faults, which the plan then has. Raises Refused.
+    """
+    try:
+        with transaction.atomic():
+            provider = lock_provider(provider.pk)
+            plan = users.plan(provider, file, by=by, invite=invite, most=most)
+            check(plan, digest)
+            if len(plan.faults):
+                return plan, Lines()
+            return plan, _Applier(provider, by, plan, file, most, progress).run()
+    except REFUSALS as error:
+        raise refused(error) from error
+
+
+def check(plan: Plan, digest: str | None) -> None:
+    """Raise Refused when `plan` is another one than `digest` names, or may not be done."""
+    if digest is not None and plan.digest != digest and not plan.is_empty:
+        raise Refused(_("The office or the file has changed since this plan was made. Plan again and look at it."))
+    if plan.refusal:
+        raise Refused(plan.refusal)
+
+
+def apply_items(provider: Provider, plan: Plan, *, by: Actor) -> Lines:
+    """Do a plan about people who are all there already, without a file. The office is locked. Raises Refused."""
+    try:
+        with transaction.atomic():
+            return _Applier(provider, by, plan, None, MOST_BYTES, quiet).run()
+    except REFUSALS as error:
+        raise refused(error) from error
+
+
+class _Applier:
+    """The order keeps the office managed at every moment: whoever gets in and gets rights goes before who loses."""
+
+    def __init__(self, provider: Provider, by: Actor, plan: Plan, file: IO[bytes] | None, most: int,
+                 progress: Progress) -> None:  # fmt: skip
+        self._provider, self._plan, self._file, self._most = provider, plan, file, most
+        self._by = by if by.correlation_id else replace(by, correlation_id=plan.digest[:36])
+        self._office, self._progress = Office(provider), progress
+
+    def run(self) -> Lines:
+        done = Lines()
+        self._each("blocked", lambda user, item: self._unblock(user, item))
+        for pairs in self._pairs():
+            self._create([(item, wanted) for item, wanted in pairs if item["is_new"] and wanted is not None])
+            self._change(pairs, ends=False)
+            done.add(item for item, _wanted in pairs)
+            self._progress(len(pairs))
+        self._each("access_until", lambda user, item: self._details(user, item, ends=True))
+        self._each("teams", self._take)
+        self._each("individual_rights", self._take)
+        self._each("blocked", lambda user, item: self._block(user, item))
+        return done
+
+    def _each(self, column: str, act: Callable[[User, Item], object]) -> None:
+        """Do something to everybody who is there already and in whose item `column` changes."""
+        for items in _parts(item for item in self._plan.items if not item["is_new"] and column in item["changes"]):
+            people = self._people(items)
+            for item in items:
+                act(people[item["id"]], item)
+
+    def _people(self, items: list[Item]) -> dict[str | None, User]:
+        found = User.objects.filter(provider=self._provider, pk__in=[item["id"] for item in items])
+        return {str(user.pk): user for user in found.select_related("provider")}
+
+    def _pairs(self) -> Pairs:
+        """Yield the items with the rows they came from, read again for what no plan holds."""
+        if self._file is None:
+            for items in _parts(self._plan.items):
+                yield [(item, None) for item in items]
+            return
+        waiting = iter(self._plan.items)
+        item = next(waiting, None)
+        self._file.seek(0)
+        for batch in wanted_in(self._file, most=self._most)[1]:
+            rows = {wanted.row: wanted for wanted in batch}
+            pairs: list[tuple[Item, Wanted | None]] = []
+            while item is not None and item["row"] <= batch[-1].row:
+                wanted = rows[item["row"]]
+                self._office.resolve(wanted)
+                pairs.append((item, wanted))
+                item = next(waiting, None)
+            yield pairs
+
+    def _create(self, pairs: list[tuple[Item, Wanted]]) -> None:
+        kinds: dict[str, list[tuple[Item, Wanted]]] = defaultdict(list)
+        for item, wanted in pairs:
+            kinds[wanted.values["login_method"]].append((item, wanted))
+        makers = {
+            LoginMethod.AZURE_AD: self._azure,
+            LoginMethod.SSO_WEBSERVICE: self._webservice,
+            LoginMethod.WEBSITE_SSO: self._invited,
+        }
+        for kind, group in kinds.items():
+            people = makers[LoginMethod(kind)]([wanted for _item, wanted in group])
+            for (item, _wanted), user in zip(group, people, strict=True):
+                item["id"] = str(user.pk)
+            self._equip([(item, user) for (item, _wanted), user in zip(group, people, strict=True)])
+
+    def _azure(self, rows: list[Wanted]) -> list[User]:
+        new = [
+            many.NewAzureUser(_details_of(row), v["username"], v["external_tenant"], v["external_user_id"])
+            for row in rows
+            for v in [row.values]
+        ]
+        return many.create_azure_users(self._provider, new, by=self._by)
+
+    def _webservice(self, rows: list[Wanted]) -> list[User]:
+        new = [many.NewWebserviceUser(_details_of(row), row.values["username"], row.values["password"]) for row in rows]
+        return many.create_webservice_users(self._provider, new, by=self._by)
+
+    def _invited(self, rows: list[Wanted]) -> list[User]:
+        return [
+            invitations.actions.invite(
+                self._provider, details=_details_of(row), mobile_number=row.values["mobile_number"], by=self._by
+            )
+            for row in rows
+        ]
+
+    def _equip(self, made: list[tuple[Item, User]]) -> None:
+        """Give people who were made just now their teams and rights, alike ones together."""
+        members: dict[str, list[User]] = defaultdict(list)
+        holders: dict[tuple[str, ...], list[User]] = defaultdict(list)
+        for item, user in made:
+            for name in item["changes"].get("teams", [None, []])[1]:
+                members[name].append(user)
+            if codes := item["changes"].get("individual_rights", [None, []])[1]:
+                holders[tuple(codes)].append(user)
+        for name, users_ in members.items():
+            teams.actions.change_members(self._team(name), add=users_, by=self._by)
+        for codes, users_ in holders.items():
+            teams.actions.give_individual_rights(users_, map(Right, codes), by=self._by)
+        for item, user in made:
+            self._note_set(user, item)
+
+    def _note_set(self, user: User, item: Item) -> None:
+        if "authorization_set" in item["changes"]:
+            found = self._office.sets[item["changes"]["authorization_set"][1].casefold()]
+            teams.sets.apply(found, user, by=self._by)
+
+    def _team(self, name: str) -> Team:
+        return self._office.teams[name.casefold()]
+
+    def _change(self, pairs: list[tuple[Item, Wanted | None]], *, ends: bool) -> None:
+        old = [(item, wanted) for item, wanted in pairs if not item["is_new"]]
+        people = self._people([item for item, _wanted in old])
+        for item, wanted in old:
+            user, changes = people[item["id"]], item["changes"]
+            number = wanted.values.get("mobile_number") if wanted else None
+            if changes.get("login_method", [None, None])[1] == LoginMethod.WEBSITE_SSO:
+                user = invitations.kinds.to_website(user, mobile_number=number or "", by=self._by)
+            user = self._details(user, item, ends=ends)
+            self._email(user, item, number)
+            if changes.get("external_user_id", [None, None])[1] is not None:
+                self._account(user, item)
+            self._give(user, item)
+
+    def _details(self, user: User, item: Item, *, ends: bool) -> User:
+        """Change names and the like; an end of access comes later, when everybody has what he gets."""
+        new = {name: change[1] for name, change in item["changes"].items() if name in DETAILS}
+        until = new.pop("access_until", None)
+        if ends:
+            new = {"access_until": date.fromisoformat(until)} if until is not None else {}
+        elif until is None and "access_until" in item["changes"]:
+            new["access_until"] = None
+        if not new:
+            return user
+        user.refresh_from_db()
+        details = cast(Details, new)
+        return accounts.actions.edit(user, details=details, email=user.email, version=user.version, by=self._by)
+
+    def _email(self, user: User, item: Item, number: str | None) -> None:
+        if "email" not in item["changes"]:
+            return
+        email = item["changes"]["email"][1]
+        if user.accepted_at is None:
+            invitations.actions.resend(user, mobile_number=number or "", email=email, by=self._by)
+        else:
+            accounts.actions.ask_email_change(user, email, by=self._by)
+
+    def _account(self, user: User, item: Item) -> None:
+        changes = item["changes"]
+        tid = changes["external_tenant"][1] if "external_tenant" in changes else str(user.external_tid)
+        invitations.kinds.to_azure(
+            user,
+            tenant=self._office.tenants[tid],
+            external_user_id=UUID(changes["external_user_id"][1]),
+            username=changes.get("username", [None, None])[1],
+            by=self._by,
+        )
+
+    def _give(self, user: User, item: Item) -> None:
+        """Give what is new and take nothing yet."""
+        changes = item["changes"]
+        for name in set(_new(changes, "teams")) - set(_old(changes, "teams")):
+            teams.actions.change_members(self._team(name), add=[user], by=self._by)
+        self._note_set(user, item)
+        if added := set(_new(changes, "individual_rights")) - set(_old(changes, "individual_rights")):
+            teams.actions.give_individual_rights([user], map(Right, added), by=self._by)
+
+    def _take(self, user: User, item: Item) -> None:
+        changes = item["changes"]
+        for name in set(_old(changes, "teams")) - set(_new(changes, "teams")):
+            teams.actions.change_members(self._team(name), remove=[user], by=self._by)
+        if "individual_rights" in changes:
+            wanted = map(Right, _new(changes, "individual_rights"))
+            teams.actions.set_individual_rights(user, wanted, by=self._by)
+
+    def _block(self, user: User, item: Item) -> None:
+        if item["changes"]["blocked"][1]:
+            accounts.actions.block(user, by=self._by)
+
+    def _unblock(self, user: User, item: Item) -> None:
+        if not item["changes"]["blocked"][1]:
+            accounts.actions.unblock(user, by=self._by)
+
+
+def _old(changes: dict[str, list[Any]], name: str) -> list[str]:
+    return changes[name][0] or [] if name in changes else []
+
+
+def _new(changes: dict[str, list[Any]], name: str) -> list[str]:
+    return changes[name][1] or [] if name in changes else []
+
+
+def _parts(items: Any) -> Iterator[list[Item]]:
+    """Yield items, some at a time."""
+    part: list[Item] = []
+    for item in items:
+        part.append(item)
+        if len(part) == 1000:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _details_of(wanted: Wanted) -> Details:
+    names = [*DETAILS, "email"]
+    return cast(Details, {name: wanted.values[name] for name in names if name in wanted.values})

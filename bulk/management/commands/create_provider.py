@@ -1,0 +1,70 @@
+"""`manage.py create_provider`: an office, its default team, and the invitation of its first administrator."""
+
+import sys
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.actions import Details
+from accounts.forms.office import OfficeForm
+from accounts.forms.people import WebsiteForm
+from accounts.models import Provider
+from audit.actors import operator
+from bulk import offices
+from invitations.phones import mobile_number
+
+
+class Command(BaseCommand):
+    """Set up an office; given again, it changes nothing."""
+
+    help = "Make an office with its default team and invite its first administrator. Harmless to repeat."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the office and its administrator."""
+        parser.add_argument("name", help="name of the office")
+        parser.add_argument("--admin-email", required=True, help="where the invitation goes")
+        parser.add_argument("--admin-name", required=True, help='as in "A.B. de Vries": initials, prefix, last name')
+        parser.add_argument("--admin-phone", help="mobile number for the code; asked when it is not given")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it. Raises CommandError with everything that is wrong."""
+        provider = Provider(name=options["name"])
+        office = OfficeForm({"name": provider.name, "invitation_days": 4, "version": 1}, provider=provider)
+        person = WebsiteForm(parts_of(options["admin_name"]) | {"email": options["admin_email"]})
+        faults = [f"{name}: {message}" for form in (office, person) for name, message in _faults(form)]
+        if faults:
+            raise CommandError("\n".join(faults))
+        details: Details = person.details
+        try:
+            made = self._set_up(office.cleaned_data["name"], details, options["admin_phone"])
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        self.stdout.write(f"Office {made.provider.name} {'was made' if made.is_new else 'was there already'}.")
+        if made.invited:
+            self.stdout.write(f"An invitation for {made.administrator} is on its way to {made.administrator.email}.")
+        else:
+            self.stdout.write(f"{made.administrator} was there already; nothing was sent.")
+
+    def _set_up(self, name: str, details: Details, phone: str | None) -> offices.Office:
+        """Set the office up; the number is asked only when it turns out to be needed."""
+        by = operator("create_provider")
+        number = mobile_number(phone) if phone else None
+        try:
+            return offices.set_up(name, administrator=details, mobile_number=number, by=by)
+        except ValidationError as error:
+            if error.code != "mobile_number" or not sys.stdin.isatty():
+                raise
+        number = mobile_number(input("Mobile number of the administrator: "))
+        return offices.set_up(name, administrator=details, mobile_number=number, by=by)
+
+
+def parts_of(name: str) -> dict[str, str]:
+    """Return initials, prefix and last name of a name such as "A.B. van de Vries": prefixes have small letters."""
+    initials, *words = name.split() or [""]
+    count = next((number for number, word in enumerate(words) if not word.islower()), len(words))
+    return {"initials": initials, "prefix": " ".join(words[:count]), "last_name": " ".join(words[count:])}
+
+
+def _faults(form: Any) -> list[tuple[str, str]]:
+    return [(name, message) for name, messages in form.errors.items() for message in messages]

@@ -1,0 +1,37 @@
+"""`manage.py export_users`: the people of an office as a file that can be imported again."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts import exports
+from accounts.exports import Form
+from accounts.models import User
+from accounts.status import with_status
+from audit.actors import operator
+from bulk import terminal
+
+
+class Command(BaseCommand):
+    """Write everybody of one office to a file."""
+
+    help = "Write the people of an office to a CSV, XLSX or JSONL file; its name says which."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare file and office."""
+        parser.add_argument("file", type=Path, help="ends with .csv, .xlsx or .jsonl")
+        parser.add_argument("--provider", required=True, help="id or name of the office")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it. Raises CommandError when the name of the file does not say what kind it is."""
+        provider, path = terminal.office(options["provider"]), options["file"]
+        try:
+            form = Form(path.suffix.lower().lstrip("."))
+        except ValueError:
+            raise CommandError("The name of the file ends with .csv, .xlsx or .jsonl.") from None
+        people = with_status(User.objects.filter(provider=provider))
+        made = exports.export(provider, people, form=form, filters={}, by=operator("export_users"))
+        with made, terminal.private(path) as file:
+            shutil.copyfileobj(made, file)

@@ -1,0 +1,61 @@
+"""Setting up an office: its default team and the first administrator."""
+
+from typing import NamedTuple
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+import accounts.actions
+import invitations.actions
+import teams.actions
+from accounts.actions import Details
+from accounts.models import LoginMethod, Provider, User
+from audit.actors import Actor
+from teams.models import Team
+from teams.rights import Right
+
+
+class Office(NamedTuple):
+    """An office that was set up, and whether it and its administrator were made just now."""
+
+    provider: Provider
+    administrator: User
+    is_new: bool
+    invited: bool
+
+
+@transaction.atomic
+def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: Actor) -> Office:
+    """Make the office `name` with its default team, and invite its first administrator into that team.
+
+    What is there already stays as it is: an office of that name, its default team, somebody with that address.
+    `mobile_number` is E.164; None is enough when there is nobody to invite. Raises ValidationError when several
+    offices have the name ("several") or the number is missing ("mobile_number").
+    """
+    known = list(Provider.objects.filter(name=name).order_by("pk")[:2])
+    if len(known) > 1:
+        raise ValidationError(_("There are several offices with this name."), code="several")
+    provider = known[0] if known else accounts.actions.create_provider(name, by=by)
+    team = _default_team(provider, by)
+    people = User.objects.filter(provider=provider).exclude(login_method=LoginMethod.SSO_WEBSERVICE)
+    user = people.filter(email__iexact=administrator["email"]).order_by("pk").first()
+    if (invited := user is None) or user is None:
+        if mobile_number is None:
+            raise ValidationError(_("Fill in the mobile number."), code="mobile_number")
+        user = invitations.actions.invite(provider, details=administrator, mobile_number=mobile_number, by=by)
+    teams.actions.change_members(team, add=[user], by=by)
+    return Office(provider, user, is_new=not known, invited=invited)
+
+
+def _default_team(provider: Provider, by: Actor) -> Team:
+    """Return the team of the office's administrators; one that exists keeps the rights it was given."""
+    with translation.override(settings.LANGUAGE_CODE):
+        name = _("Administration")
+    team = Team.objects.filter(provider=provider, name=name).first()
+    if team is None:
+        team = teams.actions.create_team(provider, name=name, by=by)
+        teams.actions.set_team_rights(team, [Right.MANAGE_PROVIDER], by=by)
+    return team

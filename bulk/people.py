@@ -1,0 +1,212 @@
+"""The rows of a file of people: what each wants, and whom it is about."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import islice
+from typing import IO, Any
+
+from django.core.exceptions import ValidationError
+from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
+
+from accounts.models import Provider, User
+from bulk import columns
+from bulk.cells import Unreadable
+from bulk.columns import LABELS, LEFT_ASIDE, SECRET, Problem
+from bulk.reading import MOST_BYTES, Row, rows
+from loket.text import username_key
+
+BATCH = 1000
+EXAMPLE = {
+    "login_method": "Via website en SSO",
+    "initials": "P.",
+    "prefix": "de",
+    "last_name": "Voorbeeld",
+    "email": "p.devoorbeeld@voorbeeld.invalid",
+    "mobile_number": "06 12345678",
+    "access_until": "31-12-2030",
+    "two_factor_required": "nee",
+}
+
+
+@dataclass
+class Wanted:
+    """What one row asks for: `values` by name of the column, what was wrong left out."""
+
+    row: int
+    values: dict[str, Any]
+    problems: list[Problem] = field(default_factory=list)
+
+    def has(self, column: str) -> bool:
+        """Return whether the row fills in `column`."""
+        return self.values.get(column) not in (None, "", [])
+
+    def is_refused(self, column: str) -> bool:
+        """Return whether something is wrong with `column`."""
+        return any(problem.column == column for problem in self.problems)
+
+    def refuse(self, column: str, what: str) -> None:
+        """Note what is wrong with a column; a secret is not shown."""
+        value = self.values.get(column)
+        self.problems.append(Problem(column, _as_shown(column, value), what))
+
+
+def _as_shown(column: str, value: Any) -> str:
+    if value in (None, "", []):
+        return ""
+    return "…" if column in SECRET else str(value)[:60]
+
+
+@dataclass
+class Head:
+    """The head of a file: the name of each column, "" where it is not understood."""
+
+    names: list[str]
+    unknown: list[str]
+
+
+def head_of(row: Row) -> Head:
+    """Return what the columns are. Raises Unreadable when one is there twice, or none is understood."""
+    known = columns.heads()
+    names = [known.get(columns.squeezed(cell), "") for cell in row.cells]
+    for name in set(names) - {""}:
+        if names.count(name) > 1:
+            raise Unreadable(_("There are two columns “%(head)s”. Keep one.") % {"head": LABELS[name]})
+    if not any(names):
+        message = _("Row %(number)s has no head that is known. Put names such as Voorletters and Achternaam above.")
+        raise Unreadable(message % {"number": row.number})
+    unknown = [cell for cell, name in zip(row.cells, names, strict=True) if cell.strip() and not name]
+    return Head(names, unknown)
+
+
+def wanted_in(file: IO[bytes], *, most: int = MOST_BYTES) -> tuple[Head, Iterator[list[Wanted]]]:
+    """Return the head of a file and what its rows ask for, some at a time; the example of the template is skipped."""
+    found = rows(file, most=most)
+    head = head_of(next(found))
+    return head, _batches(_read(head, row) for row in found)
+
+
+def _batches(found: Iterable[Wanted | None]) -> Iterator[list[Wanted]]:
+    some = iter(one for one in found if one is not None)
+    while batch := list(islice(some, BATCH)):
+        yield batch
+
+
+def _read(head: Head, row: Row) -> Wanted | None:
+    wanted = Wanted(row.number, {})
+    cells = dict(zip(head.names, row.cells, strict=False))
+    if cells.get("email", "").strip() == EXAMPLE["email"]:
+        return None
+    for name in head.names:
+        if not name or name in LEFT_ASIDE:
+            continue
+        cell = cells.get(name, "")
+        try:
+            wanted.values[name] = columns.value_of(name, cell)
+        except ValidationError as error:
+            shown = "…" if name in SECRET and cell else str(cell)[:60]
+            wanted.problems.append(Problem(name, shown, " ".join(error.messages)))
+    return wanted
+
+
+class Finder:
+    """Finds whom rows are about, for many rows in a few queries."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._seen: dict[int, int] = {}
+
+    def find(self, batch: list[Wanted]) -> dict[int, User]:
+        """Return for each row the person who is there already; what is wrong is noted with the row."""
+        found: dict[int, User] = {}
+        by_key = self._candidates(batch)
+        for wanted in batch:
+            key = identity(wanted)
+            people = by_key.get(key, [])
+            if len(people) > 1:
+                wanted.refuse(key[0], _("Several colleagues have this. Add the column Id, or the username."))
+            elif people and people[0].provider_id != self._provider.pk:
+                wanted.refuse(key[0], _taken(key[0]))
+            elif people:
+                found[wanted.row] = people[0]
+            elif key[0] == "id":
+                wanted.refuse("id", _("There is nobody with this id in this office."))
+            self._refuse_twice(wanted, f"user {people[0].pk}" if people else f"{key}", key[0])
+        self._refuse_taken(batch, found)
+        return found
+
+    def _refuse_taken(self, batch: list[Wanted], found: dict[int, User]) -> None:
+        """Note usernames and accounts at Microsoft that somebody else has, of whatever office or in this file."""
+        names = {username_key(row.values["username"]): row for row in batch if row.has("username")}
+        accounts = {account(row): row for row in batch if account(row) is not None}
+        keys = User.objects.filter(username_key__in=names).values_list("pk", "username_key")
+        ids = User.objects.filter(external_user_id__in=[key[1] for key in accounts if key])
+        taken = [("username", names[name], pk) for pk, name in keys if name]
+        for pk, tid, oid in ids.values_list("pk", "external_tid", "external_user_id"):
+            if (tid, oid) in accounts:
+                taken.append(("external_user_id", accounts[tid, oid], pk))
+        for column, wanted, pk in taken:
+            if not wanted.is_refused(column) and (wanted.row not in found or found[wanted.row].pk != pk):
+                wanted.refuse(column, _taken(column))
+        for wanted in batch:
+            if account(wanted) is not None and identity(wanted)[0] != "external_user_id" and not wanted.problems:
+                self._refuse_twice(wanted, f"account {account(wanted)}", "external_user_id")
+
+    def _refuse_twice(self, wanted: Wanted, key: str, column: str) -> None:
+        short = int.from_bytes(blake2b(key.encode(), digest_size=8).digest())
+        first = self._seen.setdefault(short, wanted.row)
+        if first != wanted.row:
+            message = _("Row %(row)s is about the same person. Keep one of them.") % {"row": first}
+            wanted.refuse(column, message)
+
+    def _candidates(self, batch: list[Wanted]) -> dict[tuple[str, Any], list[User]]:
+        keys: dict[str, set[Any]] = defaultdict(set)
+        for wanted in batch:
+            column, value = identity(wanted)
+            keys[column].add(value)
+        people = (
+            User.objects.select_related("provider", "external_tenant", "invitation", "email_change")
+            .prefetch_related("memberships__team", "individual_rights")
+            .order_by("pk")
+        )
+        own = people.filter(provider=self._provider)
+        found: dict[tuple[str, Any], list[User]] = defaultdict(list)
+        if keys["id"]:
+            for user in own.filter(pk__in=keys["id"]):
+                found["id", user.pk].append(user)
+        if keys["username"]:
+            for user in people.filter(username_key__in=keys["username"]):
+                found["username", user.username_key].append(user)
+        if keys["external_user_id"]:
+            for user in people.filter(external_user_id__in={oid for _tenant, oid in keys["external_user_id"]}):
+                found["external_user_id", (user.external_tid, user.external_user_id)].append(user)
+        if keys["email"]:
+            for user in own.annotate(address=Lower("email")).filter(address__in=keys["email"]):
+                found["email", user.address].append(user)  # type: ignore[attr-defined]
+        return found
+
+
+def _taken(column: str) -> str:
+    if column == "username":
+        return _("This username is taken. Choose another one.")
+    return _("There is a user with this account at Microsoft already. Check the User ID.")
+
+
+def account(wanted: Wanted) -> tuple[Any, Any] | None:
+    """Return the account at Microsoft that a row names in full, whose tenant was looked up."""
+    if wanted.has("external_tenant") and wanted.has("external_user_id"):
+        return wanted.values["external_tenant"].tenant_id, wanted.values["external_user_id"]
+    return None
+
+
+def identity(wanted: Wanted) -> tuple[str, Any]:
+    """Return by which column a row says whom it is about, and how: id, else username, else account, else address."""
+    if wanted.has("id"):
+        return "id", wanted.values["id"]
+    if wanted.has("username"):
+        return "username", username_key(wanted.values["username"])
+    if account(wanted) is not None:
+        return "external_user_id", account(wanted)
+    return "email", (wanted.values.get("email") or "").lower()

@@ -1,0 +1,160 @@
+"""What a file would change: a list of items and faults on the disk, which can be shown, kept, compared and applied."""
+
+import hashlib
+import json
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, TypedDict
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+FORMAT = 1
+_IN_MEMORY = 2**20  # bytes; a larger plan goes to the disk
+Progress = Callable[[int], object]  # is told after each part of the work how many rows it had
+
+
+def quiet(_count: int) -> None:
+    """Say nothing about progress."""
+
+
+class Refused(Exception):
+    """The plan is not applied; the text says why. Nothing was written."""
+
+
+class Fault(TypedDict):
+    """What is wrong in a row, and what to do; `column` is its head, empty where the whole row is meant."""
+
+    row: int
+    column: str
+    value: str
+    what: str
+
+
+class Item(TypedDict, total=False):
+    """What happens to one person or thing: `changes` maps a field to [old, new], and holds no secret."""
+
+    row: int
+    id: str | None  # of who or what is there already, and after applying of everybody
+    name: str
+    is_new: bool
+    kind: str  # of what, where it is no person
+    changes: dict[str, list[Any]]
+    effect: dict[str, Any]
+    takes: bool
+    mails: list[str]
+    notes: list[str]
+
+
+class Lines:
+    """JSON values on the disk, in order: as many as there are, in little memory."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (it lives as long as the plan)
+        weakref.finalize(self, self._file.close)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Any]:
+        place = 0
+        while True:
+            self._file.seek(place)
+            part = self._file.readlines(2**20)
+            place = self._file.tell()
+            if not part:
+                return
+            yield from map(json.loads, part)
+
+    def add(self, values: Iterable[Any]) -> bytes:
+        """Write `values` behind the others; return them as they are kept."""
+        kept = [json.dumps(value, ensure_ascii=False, sort_keys=True).encode() + b"\n" for value in values]
+        self._file.seek(0, 2)
+        self._file.write(b"".join(kept))
+        self._count += len(kept)
+        return b"".join(kept)
+
+
+class Plan:
+    """What happens when a file is applied to an office: `items` in the order of the file, and every fault."""
+
+    def __init__(self, provider_id: UUID, what: str, *, invite: bool = False) -> None:
+        self.provider_id, self.what, self.invite = provider_id, what, invite
+        self.items, self.faults = Lines(), Lines()
+        self.notices: Counter[str] = Counter()
+        self.mails: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.refusal = ""
+        self._digest = hashlib.sha256(f"{FORMAT} {what} {provider_id} {invite}".encode())
+
+    def add(self, items: list[Item], faults: list[Fault]) -> None:
+        """Put what the next rows of the file do, and what is wrong with them, into the plan."""
+        self._digest.update(self.items.add(items))
+        self.faults.add(faults)
+        for item in items:
+            self.mails.update(item.get("mails", ()))
+            if item["changes"]:
+                self.counts["new" if item["is_new"] else "changed"] += 1
+            self.counts["takes"] += bool(item.get("takes"))
+
+    @property
+    def digest(self) -> str:
+        """What tells this plan from every other: it covers what is touched, as it was and as it will be."""
+        return self._digest.hexdigest()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not len(self.items)
+
+    def header(self) -> dict[str, Any]:
+        """Return what stands in front of a plan that is kept."""
+        return {
+            "format": FORMAT,
+            "what": self.what,
+            "provider": str(self.provider_id),
+            "invite": self.invite,
+            "digest": self.digest,
+            "counts": dict(self.counts),
+            "mails": dict(self.mails),
+            "faults": len(self.faults),
+        }
+
+    def write(self, file: IO[bytes], *, applied: Iterable[Item] | None = None) -> None:
+        """Write the plan as JSON lines; `applied` are its items with the ids that they got."""
+        _write_line(file, self.header() | {"applied": applied is not None})
+        for item in self.items if applied is None else applied:
+            _write_line(file, item)
+        for fault in self.faults:
+            _write_line(file, {"fault": fault})
+
+
+def _write_line(file: IO[bytes], value: Any) -> None:
+    file.write(json.dumps(value, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+
+
+def read_header(path: Path, provider_id: UUID, what: str) -> dict[str, Any]:
+    """Return the first line of a plan that was kept. Raises Refused when it is no plan of this office."""
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.readline(2**20))
+        fits = (header["format"], header["what"], header["provider"]) == (FORMAT, what, str(provider_id))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        fits, header = False, {}
+    if not fits:
+        raise Refused(_("%(path)s is no plan for this office.") % {"path": path})
+    return dict(header)
+
+
+def read_items(path: Path) -> Iterator[Item]:
+    """Yield the items of a plan that was kept."""
+    with path.open("rb") as file:
+        next(file)
+        for line in file:
+            value = json.loads(line)
+            if "fault" not in value:
+                yield value

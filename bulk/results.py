@@ -1,0 +1,56 @@
+"""Files that come out of an import: what was done, what has to be mended, and the template to begin with."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+from django.utils.translation import gettext as _
+
+from bulk import reading
+from bulk.columns import LABELS, LEFT_ASIDE
+from bulk.people import EXAMPLE, head_of
+from bulk.plan import Item, Plan
+from loket import sheets
+
+TEMPLATE = [
+    "login_method", "initials", "prefix", "last_name", "first_name", "email", "mobile_number", "username", "password",
+    "external_tenant", "external_user_id", "phone_number", "place_of_employment", "access_until", "two_factor_required",
+    "has_access_to_test_years", "teams", "authorization_set", "individual_rights", "blocked",
+]  # fmt: skip
+
+
+def result_lines(items: Iterable[Item]) -> Iterator[bytes]:
+    """Yield a CSV file that says what was done to whom."""
+    return sheets.csv_lines(_result(items))
+
+
+def _result(items: Iterable[Item]) -> Iterator[list[str]]:
+    yield [_("Row"), _("Name"), _("Done"), "Id"]
+    for item in items:
+        yield [str(item["row"]), item["name"], _("made") if item["is_new"] else _("changed"), item["id"] or ""]
+
+
+def faulty_lines(plan: Plan, file: IO[bytes], *, most: int = reading.MOST_BYTES) -> Iterator[bytes]:
+    """Yield a CSV file with only the rows of `file` that have a fault, and what is wrong with each behind it."""
+    return sheets.csv_lines(_faulty(plan, file, most))
+
+
+def _faulty(plan: Plan, file: IO[bytes], most: int) -> Iterator[list[str]]:
+    wrong: dict[int, list[str]] = defaultdict(list)
+    for fault in plan.faults:
+        wrong[fault["row"]].append(f"{fault['column']}: {fault['what']}" if fault["column"] else fault["what"])
+    file.seek(0)
+    rows = reading.rows(file, most=most)
+    head = next(rows)
+    kept = [number for number, name in enumerate(head_of(head).names) if name != "fault"]
+    yield [*(head.cells[number] for number in kept), str(LABELS["fault"])]
+    for row in rows:
+        if row.number in wrong:
+            cells = [str(row.cells[number]) if number < len(row.cells) else "" for number in kept]
+            yield [*cells, " ".join(wrong[row.number])]
+
+
+def write_template(file: IO[bytes]) -> None:
+    """Write a workbook with every column that can be filled in, and an example that importing skips."""
+    heads = [str(LABELS[name]) for name in TEMPLATE if name not in LEFT_ASIDE]
+    sheets.write_xlsx(file, _("Users AK"), [heads, [EXAMPLE.get(name, "") for name in TEMPLATE]], [22] * len(heads))

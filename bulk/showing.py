@@ -1,0 +1,144 @@
+"""A plan in words: the same for the terminal and for the page."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import LoginMethod
+from bulk import team_files
+from bulk.columns import LABELS
+from bulk.plan import Item, Plan
+from teams.catalogue import Right, known, ordered
+from teams.evaluator import Resting
+from teams.products import Product
+
+
+def totals(plan: Plan) -> list[str]:
+    """Return how much the plan does: people, mails, faults."""
+    new, changed = plan.counts["new"], plan.counts["changed"]
+    lines = [
+        ngettext("%(count)d is made.", "%(count)d are made.", new) % {"count": new},
+        ngettext("%(count)d is changed.", "%(count)d are changed.", changed) % {"count": changed},
+    ]
+    if plan.counts["takes"]:
+        text = ngettext("%(count)d loses access or rights.", "%(count)d lose access or rights.", plan.counts["takes"])
+        lines.append(text % {"count": plan.counts["takes"]})
+    for kind, count in sorted(plan.mails.items()):
+        lines.append(_("Mails “%(kind)s” that go out: %(count)s.") % {"kind": mail_name(kind), "count": count})
+    for notice, count in plan.notices.items():
+        lines.append(notice if count == 1 else f"{notice} ({count}×)")
+    if len(plan.faults):
+        text = ngettext("%(count)d fault: nothing can be applied.", "%(count)d faults: nothing can be applied.",
+                        len(plan.faults))  # fmt: skip
+        lines.append(text % {"count": len(plan.faults)})
+    if plan.refusal:
+        lines.append(plan.refusal)
+    return lines
+
+
+def mail_name(kind: str) -> str:
+    """Return what a mail is about."""
+    names = {
+        "invitation": _("invitation"),
+        "microsoft": _("log in with Microsoft"),
+        "blocked": _("account blocked"),
+        "unblocked": _("account no longer blocked"),
+        "confirm_address": _("confirm the new address"),
+        "address_asked": _("another address was given"),
+    }
+    return names.get(kind, kind)
+
+
+def in_order(plan: Plan) -> Iterator[Item]:
+    """Yield the items, first those by which somebody loses something."""
+    for takes in (True, False):
+        for item in plan.items:
+            if bool(item.get("takes")) is takes:
+                yield item
+
+
+def title(item: Item) -> str:
+    """Return one line about whom or what an item is, and what happens."""
+    if not item["changes"]:
+        return item["name"]  # somebody for whom a team changes
+    if item["is_new"]:
+        what = _("new")
+    elif "blocked" in item["changes"]:
+        what = _("blocked") if item["changes"]["blocked"][1] else _("no longer blocked")
+    else:
+        what = _("changed")
+    return _("Row %(row)s: %(name)s, %(what)s") % {"row": item["row"], "name": item["name"], "what": what}
+
+
+def details(item: Item) -> list[str]:
+    """Return what changes, field by field, and then in what the person can do."""
+    changes = item["changes"]
+    order = [name for name in (*LABELS, *team_files.LABELS) if name in changes and name != "blocked"]
+    lines = [_change(name, *changes[name]) for name in dict.fromkeys(order)]
+    return lines + effect(item.get("effect", {}))
+
+
+def _change(name: str, old: Any, new: Any) -> str:
+    label = str(LABELS[name]) if name in LABELS else team_files.label(name)
+    if name == "login_method":
+        old, new = (LoginMethod(value).label if value else value for value in (old, new))
+    if isinstance(old, list) or isinstance(new, list):
+        before, after = set(old or []), set(new or [])
+        names = _NAMERS.get(name, str)
+        signs = [f"+ {names(one)}" for one in sorted(after - before)] + [
+            f"- {names(one)}" for one in sorted(before - after)
+        ]
+        return f"{label}: {', '.join(signs)}"
+    if old is None:
+        return f"{label}: {shown(new)}"
+    return f"{label}: {shown(old)} → {shown(new)}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as a person reads it."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return _("empty") if value in (None, "") else str(value)
+
+
+def _right_name(code: str) -> str:
+    return str(Right(code).label) if code in known([code]) else code
+
+
+def _product(number: int) -> str:
+    return str(Product(number).label)
+
+
+def effect(found: dict[str, Any]) -> list[str]:
+    """Return how what somebody can do changes."""
+    lines = []
+    sentences = {
+        "gained": _("Gets: %(rights)s"),
+        "lost": _("Loses: %(rights)s"),
+        "waiting": _("Gets later: %(rights)s"),
+    }
+    for part, sentence in sentences.items():
+        for group in found.get(part, []):
+            names = ", ".join(str(right.label) for right in ordered(known(group["rights"])))
+            lines.append(sentence % {"rights": names + _places(group)})
+    rests = found.get("rests", [None, None])[1]
+    if rests:
+        lines.append(_("Rests now: %(why)s.") % {"why": Resting(rests).label})
+    return lines
+
+
+def _places(group: dict[str, Any]) -> str:
+    if not group["employers"]:
+        return ""
+    numbers = ", ".join(map(str, group["first"])) + (", …" if group["employers"] > len(group["first"]) else "")
+    text = ngettext(" at %(count)d employer (%(numbers)s)", " at %(count)d employers (%(numbers)s)", group["employers"])
+    return text % {"count": group["employers"], "numbers": numbers}
+
+
+_NAMERS: dict[str, Callable[[Any], str]] = {
+    "individual_rights": _right_name,
+    "rights": _right_name,
+    "products": _product,
+}

@@ -1,0 +1,181 @@
+"""Files of teams: which sheet or file is about teams, employers or the rights of teams, and what its rows want."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from django.core.exceptions import ValidationError
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bulk import columns, workbooks
+from bulk.cells import Odd
+from bulk.plan import Fault, Plan
+from bulk.reading import MOST_BYTES, Row, rows
+from loket.sheets import parted
+from loket.text import refuse_control_characters
+from teams.catalogue import Right
+from teams.products import Product
+
+LABELS: dict[str, str | Promise] = {
+    "id": "Id",
+    "name": gettext_lazy("Name"),
+    "two_factor_required": gettext_lazy("Two-factor required"),
+    "employers": gettext_lazy("Employers"),
+    "number": gettext_lazy("Number"),
+    "products": gettext_lazy("Products"),
+    "team": gettext_lazy("Team"),
+    "rights": gettext_lazy("Rights"),
+}
+
+
+@dataclass
+class WantedThing:
+    """What a row wants of a team or an employer."""
+
+    row: int
+    sheet: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Contents:
+    """Everything that the files of one import want."""
+
+    teams: list[WantedThing] = field(default_factory=list)
+    employers: list[WantedThing] = field(default_factory=list)
+    rights: list[WantedThing] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def refuse(self, wanted: WantedThing, column: str, what: str, value: object = None) -> None:
+        """Note what is wrong in a row."""
+        shown = str(wanted.values.get(column, "") if value is None else value)[:60]
+        self.faults.append(Fault(row=wanted.row, column=f"{wanted.sheet}: {label(column)}", value=shown, what=what))
+
+
+def label(column: str) -> str:
+    """Return the head of a column in the present language."""
+    return str(LABELS.get(column, column))
+
+
+def read(files: Iterable[tuple[str, IO[bytes]]], plan: Plan) -> Contents:
+    """Return what `files`, each with its name, want: a workbook with sheets or several CSV files. Raises Unreadable."""
+    found = Contents()
+    for name, sheet, lines in _sheets(files):
+        head = next(lines)
+        heads = {number: _head(cell) for number, cell in enumerate(head.cells) if cell.strip()}
+        names = set(heads.values())
+        if "number" in names:
+            _things(found.employers, found, heads, lines, sheet or name)
+        elif "team" in names:
+            _matrix(found, heads, lines, sheet or name)
+        elif "name" in names:
+            _things(found.teams, found, heads, lines, sheet or name)
+        else:
+            plan.notices[_("“%(name)s” is not about teams, employers or rights and is left aside.")
+                         % {"name": sheet or name}] += 1  # fmt: skip
+            continue
+        for number, known in heads.items():
+            if known is None:
+                notice = _("The column “%(head)s” is not known and is left aside.")
+                plan.notices[notice % {"head": head.cells[number]}] += 1
+    return found
+
+
+def _sheets(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, str, Iterator[Row]]]:
+    for name, file in files:
+        start = file.read(8)
+        file.seek(0)
+        for sheet in workbooks.names(file, most=MOST_BYTES) if workbooks.is_zip(start) else [""]:
+            yield name, sheet, rows(file, sheet=sheet or None)
+
+
+def _head(cell: str) -> str | Right | None:
+    squeezed = columns.squeezed(cell)
+    for language in ("en", "nl"):
+        with translation.override(language):
+            for name, text in LABELS.items():
+                if squeezed in (columns.squeezed(str(text)), columns.squeezed(name)):
+                    return name
+    right = columns.rights_by_name().get(squeezed)
+    return right if isinstance(right, Right) else None
+
+
+def _things(into: list[WantedThing], found: Contents, heads: dict[int, Any], lines: Iterator[Row], sheet: str) -> None:
+    for line in lines:
+        wanted = WantedThing(line.number, sheet)
+        for number, name in heads.items():
+            cell = line.cells[number] if number < len(line.cells) else ""
+            if isinstance(name, str) and name in _READERS:
+                _read_cell(wanted, found, name, cell)
+        into.append(wanted)
+
+
+def _read_cell(wanted: WantedThing, found: Contents, name: str, cell: str) -> None:
+    try:
+        if isinstance(cell, Odd):
+            raise ValidationError(cell.fault)
+        wanted.values[name] = _READERS[name](cell)
+    except (ValidationError, ValueError) as error:
+        text = " ".join(error.messages) if isinstance(error, ValidationError) else _("This cannot be read.")
+        found.refuse(wanted, name, text, cell)
+
+
+def _matrix(found: Contents, heads: dict[int, Any], lines: Iterator[Row], sheet: str) -> None:
+    place = next(number for number, name in heads.items() if name == "team")
+    for line in lines:
+        wanted = WantedThing(line.number, sheet, {"team": line.cells[place].strip() if place < len(line.cells) else ""})
+        marks: dict[Right, bool] = {}
+        for number, right in heads.items():
+            if isinstance(right, Right):
+                cell = line.cells[number] if number < len(line.cells) else ""
+                try:
+                    marks[right] = bool(columns.value_of("blocked", cell))
+                except ValidationError as error:
+                    found.refuse(wanted, str(right.label), " ".join(error.messages), cell)
+        wanted.values["marks"] = marks
+        found.rights.append(wanted)
+
+
+def _name(cell: str) -> str:
+    refuse_control_characters(cell)
+    return cell.strip()
+
+
+def _number(cell: str) -> int | None:
+    text = cell.strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and int(text) < 2**31):
+        raise ValidationError(_("This is no number of an employer."))
+    return int(text)
+
+
+def _numbers(cell: str) -> list[int]:
+    return sorted({number for part in parted(cell) if (number := _number(part)) is not None})
+
+
+def _products(cell: str) -> list[int]:
+    known = {str(product.value): product for product in Product}
+    for language in ("en", "nl"):
+        with translation.override(language):
+            known |= {columns.squeezed(str(product.label)): product for product in Product}
+    found = []
+    for part in parted(cell):
+        product = known.get(columns.squeezed(part))
+        if product is None:
+            raise ValidationError(_("There is no product “%(name)s”.") % {"name": part})
+        found.append(int(product))
+    return sorted(set(found))
+
+
+_READERS: dict[str, Any] = {
+    "id": lambda cell: columns.value_of("id", cell),
+    "name": _name,
+    "two_factor_required": lambda cell: columns.value_of("two_factor_required", cell),
+    "employers": _numbers,
+    "number": _number,
+    "products": _products,
+}

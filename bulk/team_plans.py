@@ -1,0 +1,235 @@
+"""What files of teams would change in an office, done once on trial and taken back: so the plan is exact."""
+
+from collections.abc import Iterable
+from typing import IO, Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.actions import lock_provider
+from accounts.models import Provider, User
+from audit.actors import Actor
+from bulk import team_files
+from bulk.applying import REFUSALS, check, refused
+from bulk.effects import Effects, difference
+from bulk.plan import Item, Lines, Plan
+from bulk.team_doing import do
+from bulk.team_files import Contents, WantedThing
+from bulk.users import as_is
+from teams.catalogue import Right, known
+from teams.models import Employer, Team
+from teams.whatif import Abilities
+
+Files = Iterable[tuple[str, IO[bytes]]]
+
+
+def plan(provider: Provider, files: Files, *, by: Actor) -> Plan:
+    """Return what `files` change when `by` applies them. Raises Unreadable."""
+    made = Plan(provider.pk, "teams")
+    contents = team_files.read(files, made)
+    office = Office(provider)
+    items = [*_employer_items(contents, office), *_team_items(contents, office)]
+    complete(made, provider, items, contents, by)
+    return made
+
+
+def complete(made: Plan, provider: Provider, items: list[Item], contents: Contents, by: Actor) -> None:
+    """Put the items into the plan, and behind them everybody for whom something changes."""
+    people: list[Item] = []
+    if items and not contents.faults:
+        try:
+            people = _on_trial(provider, items, by)
+        except REFUSALS as error:
+            made.refusal = str(refused(error))
+    made.add([*items, *people], contents.faults)
+
+
+def _on_trial(provider: Provider, items: list[Item], by: Actor) -> list[Item]:
+    with transaction.atomic():
+        lock_provider(provider.pk)
+        people = _concerned(provider, items)
+        before = _abilities(provider, people)
+        do(provider, items, by)
+        after = _abilities(provider, people)
+        transaction.set_rollback(True)
+    for item in items:
+        item["id"] = None if item["is_new"] else item["id"]
+    found = []
+    for user in people:
+        effect = difference(before[user.pk], after[user.pk])
+        if effect:
+            takes = "lost" in effect
+            found.append(
+                Item(row=0, id=str(user.pk), name=user.list_name, is_new=False, changes={}, effect=effect, takes=takes)
+            )
+    return found
+
+
+def _concerned(provider: Provider, items: list[Item]) -> list[User]:
+    """Return the members of the teams that change, or that bring people to an employer that changes."""
+    ids = [UUID(item["id"]) for item in items if item["id"] is not None]
+    found = User.objects.filter(provider=provider, memberships__team__in=ids)
+    at = User.objects.filter(provider=provider, memberships__team__employers__employer__in=ids)
+    keys = {*found.values_list("pk", flat=True), *at.values_list("pk", flat=True)}
+    users = User.objects.filter(pk__in=keys).prefetch_related("memberships", "individual_rights")
+    return list(users.order_by("sort_name", "pk"))
+
+
+def _abilities(provider: Provider, people: list[User]) -> dict[UUID, Abilities]:
+    effects = Effects(provider)
+    cases = {user.pk: as_is(user) for user in people}
+    effects.learn(cases.values())
+    return {pk: effects.of(case) for pk, case in cases.items()}
+
+
+def apply(provider: Provider, files: Files, *, by: Actor, digest: str | None = None) -> tuple[Plan, Lines]:
+    """Plan and do it in one transaction, as `applying.apply_file`. Raises Refused."""
+    try:
+        with transaction.atomic():
+            provider = lock_provider(provider.pk)
+            made = plan(provider, files, by=by)
+            check(made, digest)
+            if len(made.faults):
+                return made, Lines()
+            return made, run(provider, made, by=by)
+    except REFUSALS as error:
+        raise refused(error) from error
+
+
+def run(provider: Provider, made: Plan, *, by: Actor) -> Lines:
+    """Do what a plan of teams says; return its items with the ids that they got. The office is locked."""
+    done, items = Lines(), list(made.items)
+    do(provider, [item for item in items if item["changes"]], by)
+    done.add(items)
+    return done
+
+
+class Office:
+    """The teams and employers that are there, as a plan compares them."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        rows = Team.objects.filter(provider=provider).prefetch_related("rights", "employers__employer")
+        self.teams = {team.name.casefold(): team for team in rows}
+        self.by_id = {team.pk: team for team in self.teams.values()}
+        self.employers = {one.number: one for one in Employer.objects.filter(provider=provider)}
+
+
+def _employer_items(contents: Contents, office: Office) -> list[Item]:
+    items: list[Item] = []
+    seen: set[int] = set()
+    for wanted in contents.employers:
+        number = wanted.values.get("number")
+        if number is None:
+            contents.refuse(wanted, "number", _("Fill in the number of the employer."))
+        elif number in seen:
+            contents.refuse(wanted, "number", _("This is in the file twice. Keep one of them."))
+        elif number not in office.employers and not wanted.values.get("name"):
+            contents.refuse(wanted, "name", _("Fill in a name."))
+        elif len(wanted.values.get("name", "")) > 70:
+            contents.refuse(wanted, "name", _("Use at most %(count)d characters.") % {"count": 70})
+        else:
+            seen.add(number)
+            old = office.employers.get(number)
+            values = {"name": wanted.values.get("name") or None, "products": wanted.values.get("products")}
+            changes: dict[str, list[Any]] = {} if old else {"number": [None, number]}
+            for name, value in values.items():
+                present = getattr(old, name) if old else None
+                if value is not None and value != present and (old or value):
+                    changes[name] = [present, value]
+            if changes:
+                shown = f"{number} {values['name'] or (old.name if old else '')}"
+                key, is_new = str(old.pk) if old else None, old is None
+                items.append(
+                    Item(
+                        row=wanted.row, id=key, name=shown, kind="employer", is_new=is_new, changes=changes, takes=False
+                    )
+                )
+    return items
+
+
+def _team_items(contents: Contents, office: Office) -> list[Item]:
+    found: dict[str, Item] = {}
+    new_numbers = {wanted.values.get("number") for wanted in contents.employers}
+    for wanted in contents.teams:
+        team = _team_of(wanted, contents, office)
+        key = (team.name if team else wanted.values.get("name", "")).casefold()
+        if key in found:
+            contents.refuse(wanted, "name", _("This is in the file twice. Keep one of them."))
+        elif key:
+            for number in wanted.values.get("employers", []):
+                if number not in office.employers and number not in new_numbers:
+                    contents.refuse(wanted, "employers", _("There is no employer with this number."), number)
+            found[key] = _team_item(wanted, team)
+    for wanted in contents.rights:
+        _add_rights(wanted, contents, office, found)
+    return [item for item in found.values() if item["changes"]]
+
+
+def _team_of(wanted: WantedThing, contents: Contents, office: Office) -> Team | None:
+    name = wanted.values.get("name", "")
+    if wanted.values.get("id") is not None:
+        team = office.by_id.get(wanted.values["id"])
+        if team is None:
+            contents.refuse(wanted, "id", _("There is no team with this id in this office."))
+        elif name and name.casefold() != team.name.casefold() and name.casefold() in office.teams:
+            contents.refuse(wanted, "name", _("There is a team with this name already."))
+        return team
+    if not name:
+        contents.refuse(wanted, "name", _("Fill in a name."))
+    elif len(name) > 50:
+        contents.refuse(wanted, "name", _("Use at most %(count)d characters.") % {"count": 50})
+    return office.teams.get(name.casefold())
+
+
+def present_of(team: Team | None) -> dict[str, Any]:
+    """Return what a plan compares of a team as it is, or of one that is not there yet; its rights apart."""
+    if team is None:
+        return {"name": None, "two_factor_required": False, "employers": []}
+    numbers = sorted(row.employer.number for row in team.employers.all())
+    return {"name": team.name, "two_factor_required": team.two_factor_required, "employers": numbers}
+
+
+def _team_item(wanted: WantedThing, team: Team | None) -> Item:
+    changes = {
+        name: [present, wanted.values[name]]
+        for name, present in present_of(team).items()
+        if name in wanted.values and wanted.values[name] != present and (name != "name" or wanted.values[name])
+    }
+    name = team.name if team else wanted.values.get("name", "")
+    return Item(
+        row=wanted.row,
+        id=str(team.pk) if team else None,
+        name=name,
+        kind="team",
+        is_new=team is None,
+        changes=changes,
+        takes=takes(changes),
+    )
+
+
+def takes(changes: dict[str, list[Any]]) -> bool:
+    """Return whether a change takes employers or rights from a team."""
+    return any(set(changes[name][0]) - set(changes[name][1]) for name in ("employers", "rights") if name in changes)
+
+
+def _add_rights(wanted: WantedThing, contents: Contents, office: Office, found: dict[str, Item]) -> None:
+    key = wanted.values["team"].casefold()
+    team, item = office.teams.get(key), found.get(key)
+    if team is None and item is None:
+        contents.refuse(
+            wanted, "team", _("There is no team “%(name)s”. Make it first.") % {"name": wanted.values["team"]}
+        )
+        return
+    if item is None:
+        item = found[key] = _team_item(WantedThing(wanted.row, wanted.sheet), team)
+    if "rights" in item["changes"]:
+        contents.refuse(wanted, "team", _("This is in the file twice. Keep one of them."))
+        return
+    held = known(row.right for row in team.rights.all()) if team else frozenset[Right]()
+    marks = wanted.values["marks"]
+    new = held - marks.keys() | {right for right, marked in marks.items() if marked}
+    if new != held:
+        item["changes"]["rights"] = [sorted(held), sorted(new)]
+        item["takes"] = takes(item["changes"])

@@ -1,0 +1,111 @@
+"""What the commands of importing have in common: progress, plans in words, and how they end."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from io import TextIOBase
+from pathlib import Path
+from typing import IO, Any
+
+from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from accounts.models import Provider
+from bulk import plan as plans
+from bulk import showing
+from bulk.plan import Item, Plan
+from invitations.drafts import named
+
+DONE, FAULTS, REFUSED = 0, 1, 2  # exit codes
+_EVERY = 10_000  # rows between two plain lines
+
+
+@contextmanager
+def progress(title: str, stream: TextIOBase) -> Iterator[plans.Progress]:
+    """Give a function that shows how far it is: a bar on a terminal, now and then a plain line elsewhere."""
+    if not stream.isatty():
+        yield _Counter(title, stream).add
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda count: bar.advance(task, count)
+
+
+class _Counter:
+    def __init__(self, title: str, stream: TextIOBase) -> None:
+        self._title, self._stream, self._count, self._next = title, stream, 0, _EVERY
+
+    def add(self, count: int) -> None:
+        self._count += count
+        if self._count >= self._next:
+            self._stream.write(f"{self._title}: {self._count}\n")
+            self._next += _EVERY
+
+
+def show(plan: Plan, out: TextIOBase, *, as_json: bool, applied: bool) -> None:
+    """Print a plan: first by whom something is lost, and every fault; or its header and items as JSON lines."""
+    if as_json:
+        _show_json(plan, out, applied)
+        return
+    if not applied:
+        for item in showing.in_order(plan):
+            out.write(f"{showing.title(item)}\n")
+            for line in showing.details(item):
+                out.write(f"    {line}\n")
+        for fault in plan.faults:
+            place = _("Row %(row)s, column %(column)s") % fault
+            out.write(f"{place}: {json.dumps(fault['value'], ensure_ascii=False)}: {fault['what']}\n")
+    for line in showing.totals(plan):
+        out.write(f"{line}\n")
+
+
+def _show_json(plan: Plan, out: TextIOBase, applied: bool) -> None:
+    values: list[Any] = [plan.header() | {"applied": applied, "refusal": plan.refusal}]
+    for value in values:
+        out.write(json.dumps(value, ensure_ascii=False) + "\n")
+    for item in showing.in_order(plan):
+        out.write(json.dumps(item, ensure_ascii=False) + "\n")
+    for fault in plan.faults:
+        out.write(json.dumps({"fault": fault}, ensure_ascii=False) + "\n")
+
+
+def keep(plan: Plan, path: Path, applied: Iterable[Item] | None) -> None:
+    """Write a plan to its file, and after applying with the ids that were given."""
+    if applied is not None and plan.is_empty and path.exists():
+        return  # else the plan that was applied, and can be undone, is lost
+    with private(path) as out:
+        plan.write(out, applied=applied)
+
+
+def end(plan: Plan, out: TextIOBase, *, as_json: bool, done: bool) -> None:
+    """Print a plan and end the command: with 1 for faults, 2 when it is refused."""
+    show(plan, out, as_json=as_json, applied=done)
+    if not as_json:
+        out.write(_("Done.") if done else _("Nothing was written. Add --apply to do this."))
+    code = FAULTS if len(plan.faults) else REFUSED if plan.refusal else DONE
+    if code:
+        sys.exit(code)
+
+
+def office(text: str) -> Provider:
+    """Return the office with that id or name. Raises CommandError when there is none, or several have the name."""
+    id = named(text)
+    found = list(Provider.objects.filter(pk=id) if id else Provider.objects.filter(name=text)[:2])
+    if len(found) != 1:
+        message = f"There is {'no' if not found else 'more than one'} office {text}."
+        raise CommandError(message, returncode=FAULTS)
+    return found[0]
+
+
+def private(path: Path) -> IO[bytes]:
+    """Open a file for writing that nobody else on the machine can read."""
+    with ExitStack() as stack:
+        file = stack.enter_context(os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"))
+        os.fchmod(file.fileno(), 0o600)
+        stack.pop_all()
+    return file

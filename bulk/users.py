@@ -1,0 +1,243 @@
+"""What a file of people would change in an office: the plan, in which nothing is written."""
+
+from datetime import date
+from typing import IO, Any, NamedTuple
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+import invitations.actions
+from accounts.actions import OWN_FIELDS
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from audit.actors import Actor
+from bulk.columns import LABELS
+from bulk.differences import changed, created
+from bulk.effects import Effects
+from bulk.people import Finder, Wanted, wanted_in
+from bulk.plan import Fault, Item, Plan, Progress, quiet
+from bulk.reading import MOST_BYTES
+from teams import rights
+from teams.catalogue import Right, known
+from teams.models import AuthorizationSet, Team, TeamEmployer, TeamRight
+from teams.rights import LastAdministrator
+from teams.whatif import Supposed
+
+
+class Office:
+    """What the rows of a file may name: teams, sets and tenants of one office, and what the teams give."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.teams = {team.name.casefold(): team for team in Team.objects.filter(provider=provider)}
+        self.sets = {one.name.casefold(): one for one in AuthorizationSet.objects.filter(provider=provider)}
+        tenants = list(ExternalTenant.objects.proved().filter(provider=provider))
+        self.tenants = {tenant.name.casefold(): tenant for tenant in tenants}
+        self.tenants |= {str(tenant.tenant_id): tenant for tenant in tenants}
+
+    def resolve(self, wanted: Wanted) -> None:
+        """Replace the names in a row by what they stand for; an unknown one is noted."""
+        for column, known_ones, unknown in (
+            ("external_tenant", self.tenants, _("This tenant cannot be used: it was removed or is not confirmed.")),
+            ("authorization_set", self.sets, _("There is no set with this name.")),
+        ):
+            if wanted.has(column):
+                found = known_ones.get(str(wanted.values[column]).casefold())
+                if found is None:
+                    wanted.refuse(column, unknown)
+                wanted.values[column] = found
+        if "teams" in wanted.values:
+            names = wanted.values["teams"]
+            for name in names:
+                if name.casefold() not in self.teams:
+                    wanted.refuse("teams", _("There is no team “%(name)s”. Make it first.") % {"name": name})
+            wanted.values["teams"] = sorted(
+                {self.teams[name.casefold()].name for name in names if name.casefold() in self.teams}
+            )
+
+
+class Step(NamedTuple):
+    """One row as it will be done: before and after, for what people can do."""
+
+    wanted: Wanted
+    item: Item
+    user: User | None
+    before: Supposed | None
+    after: Supposed
+
+
+def plan(
+    provider: Provider,
+    file: IO[bytes],
+    *,
+    by: Actor,
+    invite: bool,
+    most: int = MOST_BYTES,
+    progress: Progress = quiet,
+) -> Plan:
+    """Return what `file` changes in an office when `by` applies it; `invite` lets invitations go out.
+
+    `progress` is told after each part how many rows it had. Raises Unreadable.
+    """
+    made = Plan(provider.pk, "users", invite=invite)
+    head, batches = wanted_in(file, most=most)
+    for name in head.unknown:
+        made.notices[_("The column “%(head)s” is not known and is left aside.") % {"head": name}] += 1
+    planner = Planner(Office(provider), by, made)
+    for batch in batches:
+        planner.take(batch)
+        progress(len(batch))
+    planner.finish()
+    return made
+
+
+class Planner:
+    """Puts what is to happen to people into a plan: with what it means for what they can do, and who refuses it."""
+
+    def __init__(self, office: Office, by: Actor, plan: Plan) -> None:
+        self._office, self._by, self._plan = office, by, plan
+        self._manages = rights.manages(by)
+        self._finder, self._effects = Finder(office.provider), Effects(office.provider)
+        self._gone: set[Any] = set()
+        self._come = False
+
+    def take(self, batch: list[Wanted]) -> None:
+        """Put what these rows do into the plan."""
+        for wanted in batch:
+            self._office.resolve(wanted)
+        people = self._finder.find(batch)
+        steps = [step for wanted in batch if (step := self._step(wanted, people.get(wanted.row))) is not None]
+        self.add(steps, batch)
+
+    def add(self, steps: list[Step], rows: list[Wanted]) -> None:
+        """Put steps into the plan, and what is wrong with `rows`."""
+        self._effects.learn([one for step in steps for one in (step.before, step.after)])
+        for step in steps:
+            self._finish_step(step)
+        faults: list[Fault] = [
+            {"row": wanted.row, "column": str(LABELS[problem.column]), "value": problem.value, "what": problem.what}
+            for wanted in rows
+            for problem in wanted.problems
+        ]
+        self._plan.add([step.item for step in steps if not step.wanted.problems], faults)
+
+    def _step(self, wanted: Wanted, user: User | None) -> Step | None:
+        if wanted.problems and user is None:
+            return None
+        made = created(wanted, self._plan) if user is None else changed(wanted, user, self._plan)
+        if not made["changes"]:
+            return None
+        before, after = supposed(user, made, self._office)
+        return Step(wanted, made, user, before, after)
+
+    def _finish_step(self, step: Step) -> None:
+        """Note what changes in what the person can do, and refuse what this actor may not give."""
+        item, wanted = step.item, step.wanted
+        item["effect"] = self._effects.change(step.before, step.after)
+        blocked = item["changes"].get("blocked", [None, None])[1] is True
+        item["takes"] = blocked or "lost" in item["effect"]
+        can = self._effects.of(step.after)
+        if step.after.login_method == LoginMethod.SSO_WEBSERVICE and Right.MANAGE_PROVIDER in can.office:
+            wanted.refuse("individual_rights", _("An SSO/Webservice user cannot manage the office."))
+        if not self._by.is_operator:
+            _check_allowed(step, self._by, self._office, manages=self._manages)
+        if step.user is not None:
+            self._gone.add(step.user.pk)
+        is_able = step.after.accepted_on is not None and not step.after.blocked and step.after.access_until is None
+        self._come = self._come or (is_able and Right.MANAGE_PROVIDER in can.office)
+
+    def finish(self) -> None:
+        """Say what refuses the whole plan: no administrator left, more invitations than may go out."""
+        provider, plan = self._office.provider, self._plan
+        if provider.established_at is not None and not self._come:
+            ends = [user.access_until for user in rights.able_administrators(provider) if user.pk not in self._gone]
+            if None not in ends:
+                today = timezone.localdate()
+                last = max((day for day in ends if day and day >= today), default=None)
+                plan.refusal = str(LastAdministrator(last))
+        room = invitations.actions.room_for_sms(provider)
+        if not self._by.is_operator and plan.mails["invitation"] > room:
+            message = _(
+                "This file sends %(count)s invitations, and your office can send %(room)s more this hour."
+                " Split the file, or have the rest wait."
+            )
+            plan.refusal = message % {"count": plan.mails["invitation"], "room": max(0, room)}
+
+
+def as_is(user: User) -> Supposed:
+    """Return what decides about somebody's abilities now."""
+    return Supposed(
+        user.login_method,
+        None if user.accepted_at is None else timezone.localdate(user.accepted_at),
+        user.blocked_at is not None,
+        user.access_until,
+        user.two_factor_required,
+        user.second_factor_at is not None,
+        frozenset(member.team_id for member in user.memberships.all()),
+        known(row.right for row in user.individual_rights.all()),
+    )
+
+
+def supposed(user: User | None, item: Item, office: Office) -> tuple[Supposed | None, Supposed]:
+    """Return what decides about the person's abilities now, None for somebody new, and after the change."""
+    before = None if user is None else as_is(user)
+    start = before or Supposed("", None, False, None, False, False, frozenset(), frozenset())
+    new = {name: change[1] for name, change in item["changes"].items()}
+    kind = new.get("login_method", start.login_method)
+    accepted_on = start.accepted_on
+    if "login_method" in new:
+        accepted_on = None if kind == LoginMethod.WEBSITE_SSO else accepted_on or timezone.localdate()
+    until = new.get("access_until", start.access_until)
+    after = start._replace(
+        login_method=kind,
+        accepted_on=accepted_on,
+        blocked=new.get("blocked", start.blocked),
+        access_until=date.fromisoformat(until) if isinstance(until, str) else until,
+        two_factor_required=new.get("two_factor_required", start.two_factor_required)
+        and kind == LoginMethod.WEBSITE_SSO,
+        teams=_team_ids(office, new["teams"]) if "teams" in new else start.teams,
+        individual=known(new["individual_rights"]) if "individual_rights" in new else start.individual,
+    )
+    return before, after
+
+
+def _team_ids(office: Office, names: list[str]) -> frozenset[Any]:
+    return frozenset(office.teams[name.casefold()].pk for name in names)
+
+
+def _check_allowed(step: Step, by: Actor, office: Office, *, manages: bool) -> None:
+    """Note what this actor may not do: design section 4, rule 5. The actions ask the same once more."""
+    wanted, changes = step.wanted, step.item["changes"]
+    column = next(iter(changes))
+    try:
+        rights.require(by, Right.MANAGE_USERS)
+        if step.user is not None:
+            if by.user is not None and step.user.pk == by.user.pk and not changes.keys() <= OWN_FIELDS:
+                raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
+            if not changes.keys() <= OWN_FIELDS:
+                rights.require_authority_over(by, step.user)
+        if not manages:
+            _check_gives(step, by, office)
+    except PermissionDenied as error:
+        wanted.refuse(column, str(error))
+
+
+def _check_gives(step: Step, by: Actor, office: Office) -> None:
+    before = step.before or step.after._replace(teams=frozenset(), individual=frozenset())
+    teams, own = before.teams ^ step.after.teams, before.individual ^ step.after.individual
+    if teams:
+        rights.require(by, Right.MANAGE_TEAMS)
+        places = TeamEmployer.objects.filter(provider=office.provider, team__in=teams)
+        codes = TeamRight.objects.filter(provider=office.provider, team__in=teams).values_list("right", flat=True)
+        rights.require_can_give(by, known(codes) | before.individual | step.after.individual, _ids(places))
+    if own:
+        rights.require(by, Right.GRANT_RIGHTS)
+        everywhere = before.teams | step.after.teams
+        places = TeamEmployer.objects.filter(provider=office.provider, team__in=everywhere)
+        rights.require_can_give(by, own, _ids(places))
+
+
+def _ids(places: "QuerySet[TeamEmployer]") -> set[UUID]:
+    return set(places.values_list("employer_id", flat=True))

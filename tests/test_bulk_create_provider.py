@@ -1,0 +1,97 @@
+"""`manage.py create_provider`."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import Provider, User
+from audit.models import Event
+from outbox.models import Message
+from teams import rights
+from teams.models import Team
+from teams.rights import Right
+from tests.kinds import make_service
+from tests.people import make_user
+
+pytestmark = pytest.mark.django_db
+ADMIN = {"admin_email": "a.jansen@jansen.example", "admin_name": "A.B. van de Jansen", "admin_phone": "06 12345678"}
+
+
+def run(name: str = "Kantoor Jansen", **options: object) -> str:
+    said = StringIO()
+    call_command("create_provider", name, stdout=said, **(ADMIN | options))
+    return said.getvalue()
+
+
+def test_it_makes_an_office_with_a_team_and_an_invitation() -> None:
+    assert "a.jansen@jansen.example" in run()
+    office, user = Provider.objects.get(), User.objects.get()
+    assert (user.initials, user.prefix, user.last_name) == ("A.B.", "van de", "Jansen")
+    assert (office.name, user.provider, user.invitation.state) == ("Kantoor Jansen", office, "open")
+    team = Team.objects.get()
+    assert (team.name, [row.right for row in team.rights.all()]) == ("Beheer", ["manage_provider"])
+    assert user.individual_rights.count() == 0
+    assert rights.held_rights(user) == frozenset(Right)
+    assert Message.objects.get().recipient == "a.jansen@jansen.example"
+    assert {(event.origin, event.actor_name) for event in Event.objects.all()} == {
+        ("command", "manage.py create_provider")
+    }
+
+
+def test_it_can_be_repeated() -> None:
+    run()
+    before = Event.objects.count()
+    assert "was there already" in run()
+    run(admin_phone=None, admin_email="A.Jansen@jansen.example")
+    assert (Provider.objects.count(), User.objects.count(), Team.objects.count()) == (1, 1, 1)
+    assert (Event.objects.count(), Message.objects.count()) == (before, 1)
+
+
+def test_a_changed_team_keeps_its_rights() -> None:
+    run()
+    Team.objects.get().rights.all().delete()
+    run()
+    assert Team.objects.get().rights.count() == 0
+
+
+def test_it_leaves_other_offices_alone(charlie: User) -> None:
+    run(admin_email=charlie.email)
+    assert User.objects.filter(provider__name="Kantoor Jansen").get().email == charlie.email
+    assert charlie.memberships.count() == 0
+
+
+def test_the_same_name_twice_is_not_guessed(charlie: User, alice: User) -> None:
+    Provider.objects.update(name="Zelfde")
+    with pytest.raises(CommandError, match="meer kantoren"):
+        run("Zelfde")
+    assert not User.objects.filter(email=ADMIN["admin_email"]).exists()
+
+
+def test_somebody_who_is_there_becomes_administrator(alice: User, office: Provider) -> None:
+    make_service(office, email=ADMIN["admin_email"])
+    bob = make_user(office, email=ADMIN["admin_email"], username="bob")
+    run(office.name)
+    assert rights.may(bob, Right.MANAGE_PROVIDER)
+    assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"admin_phone": "030 1234567"},
+        {"admin_phone": None},
+        {"admin_email": "geen adres"},
+        {"admin_name": "Jansen"},
+        {"admin_name": ""},
+        {"admin_name": "A. " + "x" * 26},
+        {"name": "x" * 101},
+        {"name": " "},
+        {"name": "a\x00b"},
+    ],
+)
+def test_it_says_what_is_wrong_and_makes_nothing(wrong: dict[str, object]) -> None:
+    with pytest.raises(CommandError):
+        run(**wrong)
+    assert not Provider.objects.exists()
+    assert not Event.objects.exists()

@@ -1,0 +1,189 @@
+"""Importing in the browser."""
+
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from openpyxl import load_workbook
+
+import teams.actions
+from accounts.models import Provider, User
+from audit.models import Event, Origin
+from bulk.models import Upload
+from teams.rights import Right
+from tests.importing import INVITED, SERVICE, file_of
+from tests.kinds import confirmed
+from tests.people import actor, make_user
+
+pytestmark = pytest.mark.django_db
+PLACES = ("plan", "plan_again", "forget", "result", "faulty")
+
+
+def send(client: Client, *rows: dict[str, str], content: bytes | None = None, **fields: str) -> Upload:
+    file = SimpleUploadedFile("mensen.csv", file_of(*rows).getvalue() if content is None else content)
+    response = client.post(reverse("bulk:upload"), {"file": file, "invite": "on"} | fields)
+    assert response.status_code == 302, response.text
+    upload = Upload.objects.latest("created_at")
+    assert response["Location"] == reverse("bulk:plan", args=[upload.pk])
+    return upload
+
+
+def page(client: Client, upload: Upload, name: str = "plan") -> str:
+    response = client.get(reverse(f"bulk:{name}", args=[upload.pk]))
+    assert response.status_code == 200
+    return response.text
+
+
+def test_a_file_becomes_a_plan_and_then_people(office: Provider, alice: User) -> None:
+    client = confirmed(alice)
+    upload = send(client, INVITED, SERVICE)
+    assert User.objects.count() == 1
+    shown = page(client, upload)
+    assert "Boer, P." in shown
+    assert "Dit plan uitvoeren" in shown
+    assert "Regenboog" not in shown
+    url = reverse("bulk:plan", args=[upload.pk])
+    assert client.post(url).status_code == 302
+    assert client.post(url).status_code == 302  # a double click
+    assert User.objects.count() == 3
+    made = Event.objects.filter(target_name="ICT Koppeling").first()
+    assert (made.actor_id, made.origin) == (alice.pk, Origin.PAGE)
+    assert "uitgevoerd" in page(client, upload)
+    assert "Koppeling, ICT" in page(client, upload, "result")
+    upload.refresh_from_db()
+    assert upload.sealed_file is None
+    assert client.get(reverse("bulk:faulty", args=[upload.pk])).status_code == 404
+
+
+def test_what_is_kept_is_sealed(office: Provider, alice: User) -> None:
+    upload = send(confirmed(alice), INVITED, SERVICE | {"password": "Geheim-1234x", "username": "x"})
+    for part in (upload.sealed_file, upload.sealed_plan):
+        for secret in (b"Boer", b"12345678", b"Geheim"):
+            assert secret not in bytes(part)
+
+
+def test_faults_are_shown_and_can_be_mended(office: Provider, alice: User) -> None:
+    client = confirmed(alice)
+    upload = send(client, SERVICE, INVITED | {"email": "<b>fout</b>"})
+    shown = page(client, upload)
+    assert "Dit plan uitvoeren" not in shown
+    assert "&lt;b&gt;fout" in shown
+    assert page(client, upload, "faulty").count("\n") == 2
+    response = client.post(reverse("bulk:plan", args=[upload.pk]))
+    assert "Er is niets gewijzigd" in response.text
+    assert User.objects.count() == 1
+    again = send(client, content=client.get(reverse("bulk:faulty", args=[upload.pk])).content)
+    assert "Regel 2" in page(client, again)
+
+
+def test_what_went_meanwhile_refuses_and_can_be_planned_again(office: Provider, alice: User, bob: User) -> None:
+    client = confirmed(alice)
+    upload = send(client, {"username": "bob", "individual_rights": "view_users"})
+    teams.actions.set_individual_rights(bob, [Right.VIEW_AUDIT], by=actor())
+    response = client.post(reverse("bulk:plan", args=[upload.pk]))
+    assert "Plan opnieuw" in response.text
+    assert [row.right for row in bob.individual_rights.all()] == ["view_audit"]
+    assert client.post(reverse("bulk:plan_again", args=[upload.pk])).status_code == 302
+    assert client.post(reverse("bulk:plan", args=[upload.pk])).status_code == 302
+    assert [row.right for row in bob.individual_rights.all()] == ["view_users"]
+
+
+def test_only_who_sent_a_file_sees_it(office: Provider, alice: User, bob: User, charlie: User) -> None:
+    upload = send(confirmed(alice), SERVICE)
+    colleague = make_user(office, Right.MANAGE_PROVIDER, username="collega")
+    for name in PLACES:
+        url = reverse(f"bulk:{name}", args=[upload.pk])
+        for user, status in ((charlie, 404), (colleague, 404), (bob, 403)):
+            client = confirmed(user)
+            assert client.post(url).status_code in (status, 405)
+            assert client.get(url).status_code in (status, 405)
+        assert Client().get(url).status_code in (302, 405)
+    for name in ("upload", "template"):
+        assert confirmed(bob).get(reverse(f"bulk:{name}")).status_code == 403
+    assert User.objects.filter(username="koppeling #1").count() == 0
+
+
+def test_it_asks_who_you_are_first(alices: Client) -> None:
+    assert alices.get(reverse("bulk:upload"))["Location"].startswith(reverse("signin:confirm"))
+
+
+def test_a_manager_gives_no_more_than_he_has(office: Provider, alice: User) -> None:
+    manager = make_user(office, Right.MANAGE_USERS, Right.GRANT_RIGHTS, username="chef")
+    client = confirmed(manager)
+    upload = send(client, SERVICE | {"individual_rights": "view_audit"}, {"username": "alice", "first_name": "X"})
+    assert "Dit plan uitvoeren" not in page(client, upload)
+    client.post(reverse("bulk:plan", args=[upload.pk]))
+    assert not User.objects.filter(username="koppeling #1").exists()
+
+
+def test_it_is_forgotten_after_an_hour(office: Provider, alice: User) -> None:
+    client = confirmed(alice)
+    old, young = send(client, SERVICE), send(client, SERVICE)
+    Upload.objects.filter(pk=old.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert client.get(reverse("bulk:plan", args=[old.pk])).status_code == 404
+    call_command("worker", once=True)
+    assert list(Upload.objects.all()) == [young]
+    assert young.expires_at - young.created_at <= timedelta(hours=1, seconds=1)
+
+
+def test_it_can_be_thrown_away(office: Provider, alice: User) -> None:
+    client = confirmed(alice)
+    upload = send(client, SERVICE)
+    assert client.post(reverse("bulk:forget", args=[upload.pk])).status_code == 302
+    assert not Upload.objects.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04" + bytes(50), b"\x00\xff" * 50, b"a;b\n1;2\n"])
+def test_what_cannot_be_read_is_said(office: Provider, alice: User, content: bytes) -> None:
+    file = SimpleUploadedFile("mensen.xlsx", content)
+    response = confirmed(alice).post(reverse("bulk:upload"), {"file": file})
+    assert response.status_code == 200
+    assert 'id="errors"' in response.text
+    assert not Upload.objects.exists()
+
+
+def test_a_file_may_be_larger_than_a_form_from_who_signed_in_only(office: Provider, alice: User) -> None:
+    large = file_of(SERVICE).getvalue() + b";;;;;\r\n" * 300_000
+    assert len(large) > 2_000_000
+    client = confirmed(alice)
+    send(client, content=large)
+    for sender, url, size in (
+        (Client(), "bulk:upload", 1),
+        (client, "accounts:profile", 1),
+        (client, "bulk:upload", 3),
+    ):
+        response = sender.post(reverse(url), {"file": SimpleUploadedFile("x.csv", large * size)})
+        assert response.status_code == 400
+    assert Upload.objects.count() == 1
+
+
+def test_without_invitations_nobody_is_invited(office: Provider, alice: User) -> None:
+    client = confirmed(alice)
+    file = SimpleUploadedFile("mensen.csv", file_of(INVITED).getvalue())
+    response = client.post(reverse("bulk:upload"), {"file": file}, follow=True)
+    assert "Laat ook uitnodigingen versturen" in response.text
+
+
+def test_the_template_is_a_workbook(office: Provider, alice: User) -> None:
+    content = b"".join(confirmed(alice).get(reverse("bulk:template")).streaming_content)
+    assert load_workbook(BytesIO(content)).active["A1"].value == "Inlogmethode"
+    upload = send(confirmed(alice), content=content)
+    assert "Er is niets te doen" in page(confirmed(alice), upload)
+
+
+def test_the_list_leads_to_it(alices: Client, office: Provider) -> None:
+    assert reverse("bulk:upload") in alices.get(reverse("accounts:list")).text
+
+
+def test_queries_of_the_plan_page_do_not_grow(
+    office: Provider, alice: User, django_assert_max_num_queries: object
+) -> None:
+    client = confirmed(alice)
+    upload = send(client, *(SERVICE | {"username": f"dienst {number}"} for number in range(30)))
+    with django_assert_max_num_queries(10):
+        page(client, upload)
