@@ -37,10 +37,9 @@ def covers(user: object, application: Application, scopes: Collection[str]) -> b
 @transaction.atomic
 def allow(user: User, application: Application, *, scopes: Iterable[str], by: Actor) -> Consent:
     """Let the program act for `user` within `scopes`, beside what he allowed before."""
-    consent, _is_new = Consent.objects.get_or_create(
+    consent, _is_new = Consent.objects.select_for_update().get_or_create(
         user=user, application=application, defaults={"provider": user.provider, "scopes": []}
     )
-    consent = Consent.objects.select_for_update().get(pk=consent.pk)
     wanted: list[str] = [scope.value for scope in known([*consent.scopes, *scopes])]
     if wanted != consent.scopes:
         changes = {"scopes": [consent.scopes, wanted]}

@@ -39,7 +39,9 @@ class AddressesField(forms.CharField):
     """Addresses, one a line."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(widget=forms.Textarea(attrs={"rows": 3}), max_length=_MOST * (_LONGEST + 2), **kwargs)
+        super().__init__(
+            widget=forms.Textarea(attrs={"rows": 3, "class": "short"}), max_length=_MOST * (_LONGEST + 2), **kwargs
+        )
 
     def clean(self, value: Any) -> Any:
         """Return the addresses. Raises ValidationError for the first that is not one."""
@@ -71,7 +73,6 @@ class ClientForm(forms.Form):
     )
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
-        choices=Scope.choices,
         widget=forms.CheckboxSelectMultiple,
         help_text=_("At most this; every person has to agree, and his own rights still decide."),
         error_messages={"required": _("Choose at least one scope.")},
@@ -89,6 +90,8 @@ class ClientForm(forms.Form):
                 "version": changed.version,
             }
         super().__init__(*args, **kwargs)
+        scopes = [(scope.value, f"{scope.label} ({scope.value})") for scope in Scope]
+        self.fields["scopes"].choices = scopes  # type: ignore[attr-defined]
 
     def details(self) -> Details:
         """Return what was filled in."""
