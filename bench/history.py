@@ -113,7 +113,7 @@ def cost(times: int = 400) -> dict[str, float]:
     from tests.people import actor, make_user
 
     administrator, record = _world(), accounts.actions.record
-    user, by = make_user(administrator.provider, username="somebody"), actor(administrator)
+    user, by = make_user(administrator.provider, username=f"user{secrets.token_hex(3)}"), actor(administrator)
     taken: dict[bool, list[float]] = {True: [], False: []}
     for number in range(times):
         for recorded in (True, False):
