@@ -58,7 +58,7 @@ def test_it_shows_the_pages_to_the_administrator(alices: Client, bob: User, name
 def test_the_page_has_a_fixed_number_of_queries(
     alices: Client, bob: User, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         alices.get(reverse("accounts:user", args=[bob.pk]))
 
 

@@ -51,7 +51,7 @@ def test_a_file_becomes_a_plan_and_then_people(office: Provider, alice: User) ->
     assert client.post(url).status_code == 302
     assert client.post(url).status_code == 302  # a double click
     assert User.objects.count() == 3
-    made = Event.objects.filter(target_name="ICT Koppeling").first()
+    (made,) = Event.objects.filter(target_id=User.objects.get(last_name="Koppeling").pk)
     assert (made.actor_id, made.origin) == (alice.pk, Origin.PAGE)
     assert "uitgevoerd" in page(client, upload)
     assert "Koppeling, ICT" in page(client, upload, "result")

@@ -11,6 +11,12 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
+def first_administrator() -> list[str]:
+    """Return the command with which an office begins, with the number that it would ask for."""
+    (line,) = re.findall(r"^    python manage\.py (create_provider .*)$", README, re.M)
+    return [*shlex.split(line), "--admin-phone", "06 12345678"]
+
+
 def test_the_two_commands_are_on_top() -> None:
     top = README.split("\n## ")[0]
     assert "make demo" in top
@@ -41,8 +47,7 @@ def test_the_first_administrator_is_invited_as_it_says() -> None:
     from accounts.models import User
     from signin.factors import must_enrol
 
-    (line,) = re.findall(r"^    python manage\.py (create_provider .*)$", README, re.M)
-    call_command(*shlex.split(line), "--admin-phone", "06 12345678")
+    call_command(*first_administrator())
     user = User.objects.get(last_name="Jansen")
     assert user.invitation.state == "open"
     assert user.memberships.get().team.rights.get().right == "manage_provider"

@@ -101,7 +101,7 @@ def agree(seed: int) -> int:
 
 
 def test_exactly_those_are_told_in_many_worlds() -> None:
-    assert sum(agree(seed) for seed in range(80)) > 100, "the worlds have to say something"
+    assert sum(agree(seed) for seed in range(100)) > 100, "the worlds have to say something"
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

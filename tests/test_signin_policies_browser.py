@@ -16,26 +16,24 @@ from tests.browser import office as office
 from tests.factors import code_at
 from tests.running import ROOT
 from tests.servers import own_environment
-from tests.test_loket_readme import FIRST_ADMINISTRATOR
+from tests.test_loket_readme import first_administrator
 from tests.test_signin_passkeys_browser import NUMBER, PASSWORD, arrive, log_out, make_codes, press, with_authenticator
 
 pytestmark = pytest.mark.browser
 PHONE = {"viewport": {"width": 360, "height": 740}}
 
 
-def manage(office: Office, *arguments: str, said: str = "") -> None:
+def manage(office: Office, *arguments: str) -> None:
     """Run a command of manage.py on the running demo."""
     environment = own_environment(office.demo.folder) | {"LOKET_DEMO": "1", "LOKET_URL": office.demo.url}
-    subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, input=said, text=True, check=True
-    )
+    subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)
 
 
 @pytest.fixture(scope="module")
 def founder(browser: Browser, office: Office) -> Visitor:
     """The first administrator of a new office, invited as the README says; enrols with a passkey, because he must."""
     after = len(office.demo.mailbox())
-    manage(office, "shell", said=FIRST_ADMINISTRATOR)
+    manage(office, *first_administrator())
     found = visitor(browser, office.demo.url)
     with_authenticator(found)
     arrive(found, office, "a.jansen@example.com", "a.jansen", after=after)

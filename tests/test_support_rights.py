@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -13,14 +14,20 @@ from django.db import transaction
 
 import accounts
 import invitations
+import notifications
 import outbox
 import signin
 import support
 import teams
+import webservice
+from accounts.exports import Form
 from accounts.models import EmailChange, ExternalTenant, Provider, User
 from audit.actors import Actor, Origin
 from audit.models import Event
 from invitations.texts import STANDARD
+from notifications.catalogue import SignalType
+from notifications.models import Notice, SignalSet
+from signin.factors.policies import Policy
 from signin.factors.totp import Offer
 from teams.deviations import Group
 from teams.models import AuthorizationSet, Employer, Team
@@ -28,6 +35,7 @@ from teams.rights import Help, Right
 from tests import factors
 from tests.invited import DETAILS, NUMBER, invite
 from tests.people import make_support
+from webservice.models import Application
 
 pytestmark = pytest.mark.django_db
 MAY = {  # written out: what support may do; a new action is in here on purpose or is refused
@@ -39,13 +47,17 @@ BY_ONESELF = {  # asked with the person as the actor, or before anybody is known
     "signin.actions.change_password", "signin.actions.mail_link", "signin.factors.actions.try_recovery_code",
     "signin.factors.actions.rename", "signin.factors.actions.remove", "signin.arrivals.prove_tenant",
     "invitations.accepting.accept", "invitations.accepting.send_code", "invitations.accepting.try_code",
+    "webservice.consents.allow", "webservice.actions.make_ticket",
 }  # fmt: skip
+
+
+QUESTIONS = {"signin.factors.policies.require_allowed"}  # told who asks, and change nothing
 
 
 def actions() -> dict[str, Callable[..., Any]]:
     """Return every public function that is told who does it and is no question or letter."""
     found = {}
-    for package in (accounts, invitations, outbox, signin, support, teams):
+    for package in (accounts, invitations, notifications, outbox, signin, support, teams, webservice):
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if any(part in info.name for part in (".migrations", ".management", ".views", ".rights", ".forms")):
                 continue
@@ -57,7 +69,7 @@ def actions() -> dict[str, Callable[..., Any]]:
                 parameter = inspect.signature(wrapped).parameters.get("by")
                 if parameter is not None and parameter.kind is parameter.KEYWORD_ONLY:
                     found[f"{info.name}.{name}"] = function
-    return found
+    return {name: function for name, function in found.items() if name not in QUESTIONS}
 
 
 @pytest.fixture
@@ -70,6 +82,7 @@ def things(office: Provider, alice: User, bob: User) -> dict[str, Any]:
     tenant = ExternalTenant.objects.create(provider=office, name="T", tenant_id=uuid4())
     factors.give_app(bob)
     offer = Offer.new()
+    calm = SignalSet.objects.create(provider=office, name="Rustig")
     return {
         "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "answer": None, "left": 1,
         "group": Group([bob], frozenset({Right.VIEW_USERS}), []),
@@ -84,6 +97,10 @@ def things(office: Provider, alice: User, bob: User) -> dict[str, Any]:
         "code": factors.code_now(offer.secret),
         "invitation_days": 4, "number": 2, "products": [], "browser": "b", "token": "t", "initials": "X.", "prefix": "",
         "last_name": "X", "two_factor_required": True, "expected": None, "note": "", "values": {}, "subject": "s",
+        "people": [], "erase_after_months": 1, "checkpoint_addresses": "", "given": [Right.VIEW_USERS],
+        "policy": Policy(True, None, None, None), "seen": "", "form": Form.CSV, "filters": {}, "signal_set": calm,
+        "type": SignalType.BIRTHDAY, "event_date": date(2030, 1, 1), "mail": {}, "until": uuid4(),
+        "notice": Notice(user=bob), "application": Application(provider=office), "secret": "s", "hours": 1, "on": True,
     }  # fmt: skip
 
 
@@ -92,7 +109,7 @@ def call(function: Callable[..., Any], things: dict[str, Any], by: Actor) -> Any
     for name, parameter in inspect.signature(inspect.unwrap(function)).parameters.items():
         if name == "by":
             continue
-        if parameter.default is not parameter.empty and name not in ("add",):
+        if parameter.default is not parameter.empty and name not in ("add", "teams", "individual"):
             continue
         if parameter.kind is parameter.KEYWORD_ONLY:
             named[name] = things[name]
