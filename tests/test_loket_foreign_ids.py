@@ -14,16 +14,25 @@ import teams.sets
 from accounts.models import Provider, User
 from audit.models import Event
 from invitations.models import Invitation
+from notifications.models import SignalSet
 from teams.models import TeamMember
 from teams.rights import Right
 from tests.invited import invite
 from tests.kinds import confirmed, make_azure, make_service, tenant_of
 from tests.people import actor, make_user
-from tests.test_loket_bad_input import EVERY
+from tests.test_loket_bad_input import EVERY, read
+from webservice import clients
 
 pytestmark = pytest.mark.django_db
-# One's own factors and sessions have ids of their own; proving a tenant needs Microsoft.
-ELSEWHERE = {"signin:rename_factor", "signin:remove_factor", "signin:end_own_session", "signin:prove_tenant"}
+PROGRAM = clients.Details(
+    name="Portaal", redirect_uris=["https://portaal.example/terug"], post_logout_redirect_uris=[], scopes=["openid"]
+)
+# One's own factors, sessions and integrations have ids of their own; proving a tenant needs Microsoft; a file that was
+# sent in is seen by its sender only.
+ELSEWHERE = {
+    "signin:rename_factor", "signin:remove_factor", "signin:end_own_session", "signin:prove_tenant",
+    "webservice:cut_own", "bulk:plan", "bulk:result", "bulk:faulty",
+}  # fmt: skip
 BY_ID = [name for name, kinds in EVERY if kinds == ("UUIDConverter",) and name not in ELSEWHERE]
 OWN = [name for name, kinds in EVERY if not kinds and name != "signin:logout"]
 
@@ -39,7 +48,9 @@ def furnish(office: Provider, boss: User) -> list[UUID]:
     people = [make_user(office, username=f"lid {tag}"), make_service(office, username=f"dienst {tag}"), azure]
     TeamMember.objects.create(provider=office, team=team, user=people[0])
     invited = invite(boss, email="nieuw@example.nl").invitation.user
-    return [row.pk for row in (team, employer, one, tenant, *people, invited)]
+    calm = SignalSet.objects.create(provider=office, name="Rustig")
+    program = clients.register(office, details=PROGRAM, by=by)
+    return [row.pk for row in (team, employer, one, tenant, *people, invited, calm, program)]
 
 
 @pytest.fixture
@@ -59,6 +70,7 @@ def forms_of(response: Any) -> list[BaseForm]:
 
 def foreign_fields(response: Any) -> dict[str, ModelChoiceField]:  # type: ignore[type-arg]
     """Return the fields of a page that take the id of a row."""
+    read(response)
     found = {}
     for form in forms_of(response):
         found |= {

@@ -10,11 +10,13 @@ from django.urls import reverse
 
 from accounts.models import User
 from tests.kinds import confirmed
-from tests.test_loket_bad_input import EVERY
+from tests.test_loket_bad_input import EVERY, read
 from tests.test_loket_foreign_ids import ours as ours
 
 pytestmark = pytest.mark.django_db
 PAGES = [(name, bool(kinds)) for name, kinds in EVERY if kinds in ((), ("UUIDConverter",)) and name != "signin:logout"]
+
+FILES = {"audit:export_jsonl"}  # no page: it brings the chain up to date first
 
 
 @pytest.mark.parametrize(("name", "has_id"), PAGES, ids=[name for name, _has_id in PAGES])
@@ -23,5 +25,5 @@ def test_a_page_takes_at_most_20_queries(alice: User, ours: list[UUID], name: st
     urls: list[Any] = [reverse(name, args=[id_]) for id_ in ours] if has_id else [reverse(name)]
     for url in urls:
         with CaptureQueriesContext(connection) as queries:
-            client.get(url)
-        assert len(queries) <= 20, (url, [query["sql"][:100] for query in queries])
+            read(client.get(url))
+        assert len(queries) <= (20 if name not in FILES else 25), (url, [query["sql"][:100] for query in queries])
