@@ -169,10 +169,19 @@ def test_only_the_demo_goes_without_a_factor(settings: Settings, office: Provide
     assert client.get("/admin/").status_code == 200
 
 
+# The addresses that programs ask with tokens of their own, and the two where anybody may arrive: no page of an office.
+FOR_PROGRAMS = {f"webservice:{name}" for name in (
+    "configuration", "server_metadata", "jwks", "authorize", "token", "revoke", "introspect", "userinfo", "logout", "sso",
+)}  # fmt: skip
+
+
+ELSEWHERE = ("admin:", "support:", "outbox:", "invitations:", "signin:", "v2:")
+
+
 def test_no_page_of_an_office_opens_for_support(doras: Client, alice: User, rows: dict[str, Any]) -> None:
     own = {"home", "language", "accounts:profile", "accounts:confirm_email"}
     for name, kinds in EVERY:
-        if name in own or name.startswith(("admin:", "support:", "outbox:", "invitations:", "signin:")):
+        if name in own | FOR_PROGRAMS or name.startswith(ELSEWHERE):
             continue
         url = address(name, kinds, alice.pk)
         for method in (doras.get, doras.post):
