@@ -171,7 +171,8 @@ def test_only_the_demo_goes_without_a_factor(settings: Settings, office: Provide
 
 # The addresses that programs ask with tokens of their own, and the two where anybody may arrive: no page of an office.
 FOR_PROGRAMS = {f"webservice:{name}" for name in (
-    "configuration", "server_metadata", "jwks", "authorize", "token", "revoke", "introspect", "userinfo", "logout", "sso",
+    "configuration", "server_metadata", "jwks", "authorize", "token", "revoke", "introspect", "userinfo", "logout",
+    "sso",
 )}  # fmt: skip
 
 
