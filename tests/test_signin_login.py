@@ -149,7 +149,7 @@ def test_it_refuses_everybody_in_the_same_words(client: Client, others: dict[str
     assert len(texts) == 1
     events = Event.objects.filter(verb=Verb.SIGN_IN_REFUSED)
     assert {event.target_name for event in events if event.provider_id is None} == {""}
-    reasons = dict(events.values_list("reason", "actor_id"))
+    reasons = {event.reason: event.actor_id for event in events}
     assert set(reasons) == {*others.values(), "wrong_password"}
     assert set(reasons.values()) == {None}  # who guessed is not known
 
