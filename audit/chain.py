@@ -62,7 +62,7 @@ def lock(provider_id: UUID | None) -> None:
 def head(provider_id: UUID | None) -> Head:
     """Return the end of a chain as it is stored."""
     link = Link.objects.filter(provider_id=provider_id).order_by("-sequence").first()
-    return Head(link.sequence, link.hash) if link else beginning(provider_id)
+    return Head(link.sequence, link.hash) if link else after(start(provider_id))
 
 
 def start(provider_id: UUID | None) -> Checkpoint | None:
@@ -71,10 +71,9 @@ def start(provider_id: UUID | None) -> Checkpoint | None:
     return starts.order_by("-sequence").first()
 
 
-def beginning(provider_id: UUID | None) -> Head:
+def after(start: Checkpoint | None) -> Head:
     """Return what the first event of a chain that is still there follows on."""
-    after = start(provider_id)
-    return Head(after.sequence, after.signed["hash"]) if after else Head(0, verify.ZERO)
+    return Head(start.sequence, start.signed["hash"]) if start else Head(0, verify.ZERO)
 
 
 def exported(event: Event) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def begin(office: models.Model, *, by: Actor) -> Export:
     start = chain.start(office.pk)
     return Export(
         provider_id=office.pk,
-        first=chain.beginning(office.pk),
+        first=chain.after(start),
         start=start.signed if start else None,
         last=chain.Head(link.sequence, link.hash),
         keys=_keys(office.pk, link.sequence),

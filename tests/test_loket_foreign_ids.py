@@ -64,6 +64,7 @@ def theirs(charlie: User) -> list[UUID]:
 
 
 def forms_of(response: Any) -> list[BaseForm]:
+    response.getvalue()  # a file is closed when it was read
     layers = [layer.flatten() if hasattr(layer, "flatten") else layer for layer in response.context or []]
     return [value for layer in layers for value in layer.values() if isinstance(value, BaseForm)]
 
