@@ -19,7 +19,7 @@ from tests.servers import own_environment
 from tests.test_loket_readme import first_administrator
 from tests.test_signin_passkeys_browser import NUMBER, PASSWORD, arrive, log_out, make_codes, press, with_authenticator
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PHONE = {"viewport": {"width": 360, "height": 740}}
 
 

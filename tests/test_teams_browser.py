@@ -10,7 +10,7 @@ from tests.browser import browser as browser
 from tests.browser import office as office
 from tests.test_story_browser import PHONE, choose_account, link, open_person, prove_phone, sign_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 EMAIL, NUMBER = "t.teamlid@devries.example", "+31612345678"
 GIVEN = ("Raadplegen gebruikers AK", "Raadplegen teams", "Raadplegen beloningen")
 

@@ -11,7 +11,7 @@ from tests.browser import Office, visitor
 from tests.browser import browser as browser
 from tests.browser import office as office
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 _PAGE = "<!doctype html><html lang=nl><title>Portaal</title><main><h1>Terug</h1></main>"
 
 

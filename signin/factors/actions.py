@@ -178,12 +178,18 @@ def _added(user: User, device: Device, by: Actor) -> None:
 
 @transaction.atomic
 def rename(user: User, id: UUID, *, name: str, by: Actor) -> None:
-    """Give one's own device another name. Raises KeyError for an unknown device."""
+    """Give one's own device another name. Raises KeyError for an unknown device, PermissionDenied for another's."""
+    _require_oneself(user, by)
     device = own_device(_lock(user), id)
     old, device.name = device.name, name
     if old != name:
         device.save(update_fields=["name"])
         record(Verb.FACTOR_RENAMED, user, by=by, provider_id=user.provider_id, changes={"device": [old, name]})
+
+
+def _require_oneself(user: User, by: Actor) -> None:
+    if by.user is None or by.user.pk != user.pk:
+        raise PermissionDenied(_("You can change your own devices only."))
 
 
 def own_device(user: User, id: UUID) -> Device:
@@ -195,8 +201,10 @@ def own_device(user: User, id: UUID) -> Device:
 def remove(user: User, id: UUID, *, by: Actor) -> User:
     """Take away one's own device and end every session; with the last one the recovery codes go as well.
 
-    Returns the user as stored. Raises KeyError for an unknown device, LastFactor while two-factor is required.
+    Returns the user as stored. Raises KeyError for an unknown device, PermissionDenied for another's, LastFactor while
+    two-factor is required.
     """
+    _require_oneself(user, by)
     user = _lock(user)
     device = own_device(user, id)
     is_last = len(devices_of(user)) == 1
