@@ -14,7 +14,7 @@ from tests.browser import browser as browser
 from tests.browser import office as office
 from tests.factors import code_at
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NUMBER, PASSWORD = "+31612345678", "Zonnebloem-42"
 
 

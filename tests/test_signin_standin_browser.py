@@ -7,7 +7,7 @@ from tests.browser import Office, visitor
 from tests.browser import browser as browser
 from tests.browser import office as office
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SOMEBODY = "main section li a >> nth=0"
 
 
