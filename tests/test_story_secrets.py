@@ -228,6 +228,7 @@ def watched_demo() -> Iterator[Witness]:
         yield watching
 
 
+@pytest.mark.slow
 def test_nothing_of_the_story_can_be_read_afterwards() -> None:
     with watched_demo() as witness:
         admin, guest = Someone(witness), Someone(witness)
