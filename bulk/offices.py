@@ -42,11 +42,18 @@ def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: 
     team = _default_team(provider, by)
     people = User.objects.filter(provider=provider).exclude(login_method=LoginMethod.SSO_WEBSERVICE)
     user = people.filter(email__iexact=administrator["email"]).order_by("pk").first()
+
+    def into_team(one: User) -> None:
+        teams.actions.change_members(team, add=[one], by=by)
+
     if (invited := user is None) or user is None:
         if mobile_number is None:
             raise ValidationError(_("Fill in the mobile number."), code="mobile_number")
-        user = invitations.actions.invite(provider, details=administrator, mobile_number=mobile_number, by=by)
-    teams.actions.change_members(team, add=[user], by=by)
+        user = invitations.actions.invite(
+            provider, details=administrator, mobile_number=mobile_number, by=by, equip=into_team
+        )
+    else:
+        into_team(user)
     return Office(provider, user, is_new=not known, invited=invited)
 
 

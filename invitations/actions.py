@@ -66,12 +66,12 @@ def invite(
         user.pk = user_id
     user.save(force_insert=True)
     record(Verb.USER_CREATED, user, by=by, provider_id=provider.pk, changes=shown(user))
+    if equip is not None:
+        equip(user)  # before the mail, which says what the teams and rights ask for
     invitation = Invitation(provider=provider, user=user)
     if text is not None:
         invitation.subject, invitation.body = text.subject, text.body
     send(invitation, mobile_number, by)
-    if equip is not None:
-        equip(user)
     return user
 
 
@@ -132,7 +132,10 @@ def send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
         mobile_number.encode(), token=token, context=invitation.seal_context
     )
     link = settings.LOKET_URL + reverse("invitations:enter", args=[token])
-    mail = texts.fill(text_for(invitation), user, link=link, expires_at=invitation.expires_at)
+    two_factor = rights.two_factor_rules(user).hold
+    mail = texts.fill(
+        text_for(invitation), user, link=link, expires_at=invitation.expires_at, with_two_factor=two_factor
+    )
     invitation.message = outbox.actions.queue_mail(
         kind="invitation",
         to=user.email,

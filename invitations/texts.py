@@ -79,15 +79,15 @@ def check(subject: str, body: str) -> None:
         raise ValidationError({field: found for field, found in faults.items() if found})
 
 
-def fill(text: Text, user: User, *, link: str, expires_at: datetime) -> Text:
+def fill(text: Text, user: User, *, link: str, expires_at: datetime, with_two_factor: bool) -> Text:
     """Return `text` with every placeholder replaced once; a name that looks like a placeholder stays as it is.
 
-    When two-factor is required and the text has no place for it, the paragraph is put at the end. `user` need not be
-    stored, but has an office. The moment is in Dutch whatever language the sender reads: so is the text.
+    `with_two_factor`: it is required; where the text has no place for it, the paragraph is put at the end. `user` need
+    not be stored, but has an office. The moment is in Dutch whatever language the sender reads: so is the text.
     """
     with translation.override(settings.LANGUAGE_CODE):
         until = formats.date_format(timezone.localtime(expires_at), r"l j F Y \o\m H:i")
-    two_factor = TWO_FACTOR if user.two_factor_required else ""
+    two_factor = TWO_FACTOR if with_two_factor else ""
     filled = (user.initials, user.prefix, user.last_name, user.office_name, link, until, two_factor)
     values = dict(zip(PLACEHOLDERS, filled, strict=True))
 
@@ -106,7 +106,8 @@ def example(text: Text, user: User, provider: Provider) -> Text:
     """Return `text` as `user`, who need not be stored, would get it from `provider`, with a link that opens nothing."""
     user.provider = provider
     link = settings.LOKET_URL + reverse("invitations:enter", args=[_EXAMPLE])
-    return fill(text, user, link=link, expires_at=timezone.now() + timedelta(days=provider.invitation_days))
+    until = timezone.now() + timedelta(days=provider.invitation_days)
+    return fill(text, user, link=link, expires_at=until, with_two_factor=user.two_factor_required)
 
 
 def somebody() -> User:

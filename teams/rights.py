@@ -328,7 +328,11 @@ def two_factor_rules(user: User) -> TwoFactorRules:
         " ON office.id = accounts_user.provider_id WHERE accounts_user.id = %(user)s",
         user=user.pk,
     )
-    asking = TeamMember.objects.filter(provider=user.provider, user=user, team__two_factor_required=True)
-    teams = list(asking.order_by("team__sort_name").values_list("team__name", flat=True))
     by_user, by_team, as_manager, everybody, after_days, length = rows[0]
+    teams = _asking_teams(user) if by_team is not None else ()
     return TwoFactorRules(by_user, by_team, as_manager, everybody, after_days, teams, length)
+
+
+def _asking_teams(user: User) -> Sequence[str]:
+    asking = TeamMember.objects.filter(provider=user.provider, user=user, team__two_factor_required=True)
+    return list(asking.order_by("team__sort_name").values_list("team__name", flat=True))

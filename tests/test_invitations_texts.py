@@ -18,7 +18,8 @@ AT = datetime(2026, 11, 28, 9, 5, tzinfo=UTC)
 
 def fill(text: Text, **fields: object) -> Text:
     values = {"initials": "P.", "prefix": "de", "last_name": "Boer", "provider": Provider(name="De Vries")} | fields
-    return texts.fill(text, User(**values), link=LINK, expires_at=AT)
+    person = User(**values)
+    return texts.fill(text, person, link=LINK, expires_at=AT, with_two_factor=person.two_factor_required)
 
 
 def test_it_fills_the_standard_text() -> None:

@@ -10,12 +10,14 @@ import time_machine
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 import accounts.actions
 import invitations.actions
 import teams.actions
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.status import with_two_factor
+from invitations.texts import TWO_FACTOR
 from signin import factors
 from signin.factors import actions
 from signin.factors.actions import LastFactor
@@ -26,7 +28,7 @@ from teams.models import Team, TeamMember, TeamRight
 from teams.rights import Right
 from tests.factors import give_app, signed_in
 from tests.invited import DETAILS, NUMBER, Invited, invite, token_of
-from tests.people import PASSWORD, actor, make_user
+from tests.people import PASSWORD, actor, letter, make_user
 
 pytestmark = pytest.mark.django_db
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -198,6 +200,21 @@ def test_a_new_office_asks_it_of_who_manages_it(db: None) -> None:
     assert factors.must_enrol(first)
     assert not factors.must_enrol(make_user(office, Right.VIEW_USERS, username="tweede"))
     assert not factors.must_enrol(person(office, LoginMethod.AZURE_AD, "none", is_new=True))
+
+
+def test_the_mail_speaks_of_it_whichever_rule_asks(office: Provider) -> None:
+    team = Team.objects.create(provider=office, name="Streng", two_factor_required=True)
+
+    def mail(**given: Any) -> str:
+        user = invitations.actions.invite(office, details=DETAILS, mobile_number=NUMBER, by=actor(), **given)
+        return letter(user.invitation.message)
+
+    assert TWO_FACTOR not in mail()
+    assert TWO_FACTOR in mail(equip=lambda user: teams.actions.change_members(team, add=[user], by=actor()))
+    Provider.objects.filter(pk=office.pk).update(two_factor_from=timezone.localdate() + timedelta(days=1))
+    assert TWO_FACTOR not in mail()
+    Provider.objects.filter(pk=office.pk).update(two_factor_from=timezone.localdate())
+    assert TWO_FACTOR in mail()
 
 
 def test_the_first_administrator_sets_it_up_as_a_step_of_accepting(db: None) -> None:

@@ -63,7 +63,8 @@ def _preview(request: OfficeRequest, details: Details, text: Text) -> Text:
     example = Details(initials="P.", prefix="de", last_name="Boer", email="p.deboer@example.nl")
     person = User(provider=request.user.provider, **(details or example))
     until = timezone.now() + timedelta(days=request.user.provider.invitation_days)
-    return texts.fill(text, person, link=_("[the personal link]"), expires_at=until)
+    asked = person.two_factor_required
+    return texts.fill(text, person, link=_("[the personal link]"), expires_at=until, with_two_factor=asked)
 
 
 @requires(Right.MANAGE_USERS)
