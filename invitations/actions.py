@@ -59,10 +59,11 @@ def invite(
     if text is not None:
         texts.check(text.subject, text.body)
     provider = lock_provider(provider.pk)
-    if user_id is not None and (known := Invitation.objects.filter(user_id=user_id, provider=provider).first()):
-        return known.user
+    known = User.objects.select_related("invitation").filter(pk=user_id).first() if user_id is not None else None
+    if known is not None and known.provider_id == provider.pk and hasattr(known, "invitation"):
+        return known
     user = User(provider=provider, login_method=LoginMethod.WEBSITE_SSO, password=unusable_password(), **details)
-    if user_id is not None and not User.objects.filter(pk=user_id).exists():
+    if user_id is not None and known is None:
         user.pk = user_id
     user.save(force_insert=True)
     record(Verb.USER_CREATED, user, by=by, provider_id=provider.pk, changes=shown(user))
