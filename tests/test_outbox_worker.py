@@ -165,7 +165,9 @@ def test_it_stops_when_it_is_told_to(number: int, tmp_path: Path) -> None:
     )
     try:
         host, port = database.socket_dir(folder), database.PORT
-        with psycopg.connect(host=host, port=port, user="loket", dbname="loket", autocommit=True) as asking:
+        with psycopg.connect(
+            host=host, port=port, user=database.APPLICATION, dbname="loket", autocommit=True
+        ) as asking:
             listens = "SELECT 1 FROM pg_stat_activity WHERE query = 'LISTEN outbox'"
             wait_until(lambda: asking.execute(listens).fetchone() is not None)
         os.kill(process.pid, number)

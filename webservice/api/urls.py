@@ -22,5 +22,5 @@ urlpatterns = [
     path("v2/", reference, name="reference"),
     path("v2/openapi.json", document, name="document"),
     path("v2/", include((_interface(), "interface"))),
-    re_path(r"^v2/.*$", nothing_here, name="nothing"),
+    re_path(r"^v2/[\s\S]*$", nothing_here, name="nothing"),
 ]
