@@ -68,7 +68,12 @@ def two_factor_share(users: QuerySet[User]) -> dict[str, int]:
 
 
 def with_status(users: QuerySet[User]) -> QuerySet[User]:
-    """Return `users` with their invitation and its mail, and `status`: the first of Status that holds."""
+    """Return `users` with their invitation and its mail, `status` and `two_factor`."""
+    return with_two_factor(with_access(users).select_related("invitation__message", "external_tenant"))
+
+
+def with_access(users: QuerySet[User]) -> QuerySet[User]:
+    """Return `users` with `status`: the first of Status that holds."""
     now, state = timezone.now(), Invitation.State
     conditions = {
         Status.BLOCKED: Q(blocked_at__isnull=False),
@@ -82,8 +87,7 @@ def with_status(users: QuerySet[User]) -> QuerySet[User]:
         Status.SENDING: Q(invitation__message__state__in=[Message.State.QUEUED, Message.State.DEFERRED]),
     }
     whens = [When(condition, then=Value(status)) for status, condition in conditions.items()]
-    status = Case(*whens, default=Value(Status.INVITED), output_field=models.CharField())
-    return with_two_factor(users.select_related("invitation__message", "external_tenant").annotate(status=status))
+    return users.annotate(status=Case(*whens, default=Value(Status.INVITED), output_field=models.CharField()))
 
 
 def needing_attention(users: QuerySet[User]) -> list[User]:

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.urls import path
 
 from accounts.models import User
-from accounts.status import with_status
+from accounts.status import with_access, with_status
 from loket.paging import PAGE
 from webservice.models import with_integrations
 
@@ -20,8 +20,9 @@ def bare(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 def dumped(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Dump the first 250 people with the query of the web service, and how many there are."""
-    users = with_integrations(with_status(User.objects.filter(provider_id=provider_id)))
-    users = users.select_related(None).select_related("external_tenant")
+    users = with_integrations(with_access(User.objects.filter(provider_id=provider_id))).select_related(
+        "external_tenant"
+    )
     rows = [
         {
             "id": user.pk,

@@ -263,7 +263,9 @@ def test_it_repeats_no_password(alice: User, office: Provider) -> None:
     assert "geheim-WOORD-1" not in response.content.decode()
 
 
-@pytest.mark.parametrize("path", ["/nope", "/providers/x/users", f"/providers/{str(UUID(int=0)).upper()}x", "/user/"])
+@pytest.mark.parametrize(
+    "path", ["/nope", "/a%0Ab", "/providers/x/users", f"/providers/{str(UUID(int=0)).upper()}x", "/user/"]
+)
 def test_an_unknown_address_is_answered_in_json(path: str, alice: User) -> None:
     for method in ("GET", "POST", "DELETE"):
         response = program(alice).call(method, path, {} if method == "POST" else None)

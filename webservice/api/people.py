@@ -8,7 +8,7 @@ from django.db.models import BooleanField, Case, ExpressionWrapper, Q, QuerySet,
 from typing_extensions import TypedDict
 
 from accounts.models import LoginMethod, User
-from accounts.status import Status, with_status
+from accounts.status import Status, with_access
 from webservice.api import faults
 from webservice.api.door import ApiRequest
 from webservice.api.envelopes import Metadata
@@ -106,8 +106,8 @@ class UserResource(TypedDict):
 
 def visible(request: ApiRequest) -> QuerySet[User]:
     """Return the users of the caller's office with all that `shown` needs."""
-    people = with_integrations(with_status(User.objects.visible_to(request.caller.user)))
-    return people.select_related(None).select_related("external_tenant")
+    people = with_integrations(with_access(User.objects.visible_to(request.caller.user)))
+    return people.select_related("external_tenant")
 
 
 def filterable(people: QuerySet[User], query: ListQuery) -> QuerySet[User]:
