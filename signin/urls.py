@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from signin.views import (
     confirming,
     factors,
+    help,
     microsoft,
     passkeys,
     passwords,
@@ -18,6 +19,7 @@ from signin.views import (
 app_name = "signin"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("inloggen/", passwords.login, name="login"),
+    path("inloggen/hulp/", help.help_page, name="help"),
     path("inloggen/code/", second_step.second_step, name="second_step"),
     path("inloggen/herstelcode/", second_step.recovery, name="recovery"),
     path("inloggen/passkey/begin/", passkeys.show_begin, name="show_passkey_begin"),

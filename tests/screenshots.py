@@ -96,7 +96,7 @@ class Camera:
 
 
 def signing_in(camera: Camera) -> None:
-    for path, name in (("inloggen", "login"), ("wachtwoord-vergeten", "forgotten")):
+    for path, name in (("inloggen", "login"), ("inloggen/hulp", "help"), ("wachtwoord-vergeten", "forgotten")):
         camera.go(f"/{path}/")
         camera.shoot(name)
     camera.send(email="m.vermeer@devries.example")

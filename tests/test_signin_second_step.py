@@ -213,6 +213,7 @@ FOR_ANYBODY = {
 }
 ENROLLING = {
     "/uitloggen/",
+    "/inloggen/hulp/",
     "/oauth/logout/",
     "/taal/",
     "/bevestigen/",
@@ -225,6 +226,7 @@ ENROLLING = {
 }
 BEFORE = {
     "/uitloggen/",
+    "/inloggen/hulp/",
     "/oauth/logout/",
     "/taal/",
     URL,
@@ -295,6 +297,18 @@ def _walk(user: User, open_doors: set[str], way_out: str) -> None:
                 assert response["Location"].split("?")[0] == way_out, (method, address, response["Location"])
                 walked += 1
     assert walked > 40
+
+
+def test_help_is_open_to_whoever_is_half_way(office: Provider, bob: User) -> None:
+    must = Client()
+    must.force_login(make_user(office, username="x", two_factor_required=True))
+    give_app(bob)
+    for client in (must, half_in(bob), Client()):
+        assert "herstelcodes" in client.get("/inloggen/hulp/").text
+        assert client.post("/inloggen/hulp/").status_code == 405
+    assert "/inloggen/hulp/" in must.get("/profiel/twee-factor/").text
+    assert "/inloggen/hulp/" in half_in(bob).get(URL).text
+    assert "/inloggen/hulp/" in Client().get("/inloggen/").text
 
 
 def test_he_goes_on_where_he_was_going(office: Provider) -> None:
