@@ -23,7 +23,7 @@ from tests.people import actor, make_user
 from tests.test_loket_bad_input import EVERY, read
 from webservice import clients
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 PROGRAM = clients.Details(
     name="Portaal", redirect_uris=["https://portaal.example/terug"], post_logout_redirect_uris=[], scopes=["openid"]
 )

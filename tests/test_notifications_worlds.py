@@ -100,6 +100,7 @@ def agree(seed: int) -> int:
     return len(expected)
 
 
+@pytest.mark.slow
 def test_exactly_those_are_told_in_many_worlds() -> None:
     assert sum(agree(seed) for seed in range(100)) > 100, "the worlds have to say something"
 

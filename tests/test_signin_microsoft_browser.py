@@ -115,6 +115,7 @@ def product(live_server: Any, abroad: Abroad, settings: Any, monkeypatch: pytest
     return str(settings.LOKET_URL)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.filterwarnings("ignore")
 def test_it_signs_in_at_a_foreign_provider(transactional_db: None, dora: User, abroad: Abroad, product: str) -> None:

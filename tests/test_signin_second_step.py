@@ -260,6 +260,7 @@ def after_days(user: User) -> None:
     Provider.objects.filter(pk=user.provider_id).update(two_factor_days=5, two_factor_days_since=began)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ask", [by_user, by_team, as_manager, everybody, after_days])
 def test_the_walk_with_somebody_who_must_enrol_finds_no_open_door(
     office: Provider, ask: Callable[[User], None]
@@ -269,6 +270,7 @@ def test_the_walk_with_somebody_who_must_enrol_finds_no_open_door(
     _walk(user, ENROLLING, "/profiel/twee-factor/")
 
 
+@pytest.mark.slow
 def test_the_walk_with_somebody_who_has_not_shown_the_device_finds_no_open_door(alice: User) -> None:
     give_app(alice)
     _walk(alice, BEFORE, URL)

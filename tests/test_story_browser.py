@@ -157,6 +157,7 @@ def test_an_office_invites_a_colleague_who_gets_in(browser: Browser, office: Off
     manage(admin, guest, open_person(admin, "Bakker-Story"))
 
 
+@pytest.mark.slow
 def test_an_invitation_is_sent_again_and_revoked(browser: Browser, office: Office) -> None:
     admin, guest = visitor(browser, office.demo.url), visitor(browser, office.demo.url, **PHONE)
     sign_in(admin, office.username, office.password)
@@ -178,6 +179,7 @@ def test_an_invitation_is_sent_again_and_revoked(browser: Browser, office: Offic
     guest.open(second, status=404)
 
 
+@pytest.mark.slow
 def test_an_office_writes_its_own_mail(browser: Browser, office: Office) -> None:
     admin = visitor(browser, office.demo.url)
     sign_in(admin, office.username, office.password)
@@ -201,6 +203,7 @@ def test_an_office_writes_its_own_mail(browser: Browser, office: Office) -> None
     admin.send()
 
 
+@pytest.mark.slow
 def test_a_forgotten_password_is_replaced(browser: Browser, office: Office) -> None:
     admin = visitor(browser, office.demo.url, **PHONE)
     after = len(office.demo.mailbox())
@@ -219,6 +222,7 @@ def test_a_forgotten_password_is_replaced(browser: Browser, office: Office) -> N
     sign_in(admin, "c.smit", FORGOTTEN)
 
 
+@pytest.mark.slow
 def test_a_colleague_gets_in_without_scripts(browser: Browser, office: Office) -> None:
     admin = visitor(browser, office.demo.url, java_script_enabled=False)
     guest = visitor(browser, office.demo.url, java_script_enabled=False, **PHONE)
@@ -250,6 +254,7 @@ def press_enter(person: Visitor) -> None:
     person.examine()
 
 
+@pytest.mark.slow
 def test_the_keyboard_is_enough(browser: Browser, office: Office) -> None:
     admin = visitor(browser, office.demo.url)
     admin.open("/inloggen/")

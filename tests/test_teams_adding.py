@@ -118,6 +118,7 @@ def test_nobody_adds_all_beyond_what_he_holds(bobs: Client, bob: User, office: P
     assert not team.members.exists()
 
 
+@pytest.mark.slow
 def test_ten_thousand_come_in_bounded_time(
     alices: Client, office: Provider, team: Team, django_assert_max_num_queries: Any
 ) -> None:
