@@ -231,6 +231,31 @@ class User(AbstractBaseUser):
             models.Index("provider", Coalesce("last_login", NEVER), "id", name="user_by_last_login"),
             models.Index(Lower("email"), name="user_by_address"),
             models.Index(fields=["sort_name"], opclasses=["varchar_pattern_ops"], name="user_by_name_anywhere"),
+            # The lists of accounts to tidy up (`accounts.hygiene`).
+            models.Index(
+                "provider",
+                Coalesce("last_login", "accepted_at"),
+                "id",
+                condition=Q(accepted_at__isnull=False, blocked_at=None),
+                name="user_by_last_seen",
+            ),
+            models.Index(
+                fields=["provider", "access_until", "id"],
+                condition=Q(access_until__isnull=False, blocked_at=None),
+                name="user_by_end",
+            ),
+            models.Index(
+                fields=["provider", "created_at", "id"],
+                condition=Q(accepted_at=None, blocked_at=None),
+                name="user_not_accepted",
+            ),
+            models.Index(
+                "provider",
+                Coalesce("password_changed_at", NEVER),
+                "id",
+                condition=Q(login_method="sso_webservice", blocked_at=None),
+                name="user_by_password_age",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -327,3 +352,19 @@ class EmailChange(models.Model):
 
     def __str__(self) -> str:
         return self.email
+
+
+class HygieneMail(models.Model):
+    """That somebody wants a mail each month about accounts to tidy up: by which measures, and from when the next."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="hygiene_mail")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
+    days = models.PositiveSmallIntegerField()
+    password_days = models.PositiveSmallIntegerField()
+    due_on = models.DateField()
+
+    class Meta:
+        indexes = [models.Index(fields=["due_on", "user"], name="hygiene_mail_due")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.due_on}"

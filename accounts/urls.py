@@ -3,7 +3,7 @@
 from django.urls import path
 
 from accounts.exports import Form
-from accounts.views import change_kind, keeping, kinds, office, own, people, tenants
+from accounts.views import change_kind, hygiene, keeping, kinds, office, own, people, tenants
 
 app_name = "accounts"
 urlpatterns = [
@@ -11,6 +11,9 @@ urlpatterns = [
     path("gebruikers/export.csv", people.export, {"form": Form.CSV}, name="export_csv"),
     path("gebruikers/export.xlsx", people.export, {"form": Form.XLSX}, name="export_xlsx"),
     path("gebruikers/export.jsonl", people.export, {"form": Form.JSONL}, name="export_jsonl"),
+    path("gebruikers/opruimen/", hygiene.hygiene, name="hygiene"),
+    path("gebruikers/opruimen/mail/", hygiene.ask_hygiene_mail, name="ask_hygiene_mail"),
+    path("gebruikers/opruimen/mail/stoppen/", hygiene.stop_hygiene_mail, name="stop_hygiene_mail"),
     path("gebruikers/nieuw/webservice/", kinds.new_webservice, name="new_webservice"),
     path("gebruikers/nieuw/webservice/wachtwoord/", kinds.new_webservice_password, name="new_webservice_password"),
     path("gebruikers/nieuw/azure/", kinds.new_azure, name="new_azure"),

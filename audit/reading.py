@@ -28,6 +28,7 @@ _LABELS = {
     "number": gettext_lazy("Number"),
     "products": gettext_lazy("Products"),
     "history": gettext_lazy("History"),
+    "hygiene_mail": gettext_lazy("Monthly mail about tidying up: days without a login, days of a password"),
 }
 
 

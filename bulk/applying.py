@@ -33,6 +33,7 @@ from teams.rights import LastAdministrator
 
 REFUSALS = (PermissionDenied, ValidationError, LastAdministrator, Stale, NotOpen)
 Pairs = Iterator[list[tuple[Item, Wanted | None]]]
+Rows = Callable[[], Iterator[list[Wanted]]]  # reads them once more
 
 
 def refused(error: Exception) -> Refused:
@@ -64,7 +65,7 @@ def apply_file(
             check(plan, digest)
             if len(plan.faults):
                 return plan, Lines()
-            return plan, _Applier(provider, by, plan, file, most, progress).run()
+            return plan, _Applier(provider, by, plan, _again(file, most), progress).run()
     except REFUSALS as error:
         raise refused(error) from error
 
@@ -77,21 +78,33 @@ def check(plan: Plan, digest: str | None) -> None:
         raise Refused(plan.refusal)
 
 
-def apply_items(provider: Provider, plan: Plan, *, by: Actor) -> Lines:
-    """Do a plan about people who are all there already, without a file. The office is locked. Raises Refused."""
+def apply_items(provider: Provider, plan: Plan, *, by: Actor, rows: list[Wanted] | None = None) -> Lines:
+    """Do a plan without a file: about people who are all there already, or made of `rows`.
+
+    The office is locked. Raises Refused.
+    """
     try:
         with transaction.atomic():
-            return _Applier(provider, by, plan, None, MOST_BYTES, quiet).run()
+            return _Applier(provider, by, plan, None if rows is None else lambda: iter([rows]), quiet).run()
     except REFUSALS as error:
         raise refused(error) from error
+
+
+def _again(file: IO[bytes], most: int) -> Rows:
+    """Return what reads the rows of a file once more."""
+
+    def read() -> Iterator[list[Wanted]]:
+        file.seek(0)
+        return wanted_in(file, most=most)[1]
+
+    return read
 
 
 class _Applier:
     """The order keeps the office managed at every moment: whoever gets in and gets rights goes before who loses."""
 
-    def __init__(self, provider: Provider, by: Actor, plan: Plan, file: IO[bytes] | None, most: int,
-                 progress: Progress) -> None:  # fmt: skip
-        self._provider, self._plan, self._file, self._most = provider, plan, file, most
+    def __init__(self, provider: Provider, by: Actor, plan: Plan, rows: Rows | None, progress: Progress) -> None:
+        self._provider, self._plan, self._rows = provider, plan, rows
         self._by = by if by.correlation_id else replace(by, correlation_id=plan.digest[:36])
         self._office, self._progress = Office(provider), progress
 
@@ -122,14 +135,13 @@ class _Applier:
 
     def _pairs(self) -> Pairs:
         """Yield the items with the rows they came from, read again for what no plan holds."""
-        if self._file is None:
+        if self._rows is None:
             for items in _parts(self._plan.items):
                 yield [(item, None) for item in items]
             return
         waiting = iter(self._plan.items)
         item = next(waiting, None)
-        self._file.seek(0)
-        for batch in wanted_in(self._file, most=self._most)[1]:
+        for batch in self._rows():
             rows = {wanted.row: wanted for wanted in batch}
             pairs: list[tuple[Item, Wanted | None]] = []
             while item is not None and item["row"] <= batch[-1].row:

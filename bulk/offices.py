@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -27,6 +27,19 @@ class Office(NamedTuple):
     invited: bool
 
 
+def called(name: str) -> Provider | None:
+    """Return the office `name`, None when there is none: until the end of the transaction nobody else makes it so.
+
+    Raises ValidationError (code "several") when several have the name.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"office {name}"])
+    known = list(Provider.objects.filter(name=name).order_by("pk")[:2])
+    if len(known) > 1:
+        raise ValidationError(_("There are several offices with this name."), code="several")
+    return known[0] if known else None
+
+
 @transaction.atomic
 def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: Actor) -> Office:
     """Make the office `name` with its default team, and invite its first administrator into that team.
@@ -35,10 +48,8 @@ def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: 
     `mobile_number` is E.164; None is enough when there is nobody to invite. Raises ValidationError when several
     offices have the name ("several") or the number is missing ("mobile_number").
     """
-    known = list(Provider.objects.filter(name=name).order_by("pk")[:2])
-    if len(known) > 1:
-        raise ValidationError(_("There are several offices with this name."), code="several")
-    provider = known[0] if known else accounts.actions.create_provider(name, by=by)
+    known = called(name)
+    provider = known or accounts.actions.create_provider(name, by=by)
     team = _default_team(provider, by)
     people = User.objects.filter(provider=provider).exclude(login_method=LoginMethod.SSO_WEBSERVICE)
     user = people.filter(email__iexact=administrator["email"]).order_by("pk").first()
@@ -54,7 +65,7 @@ def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: 
         )
     else:
         into_team(user)
-    return Office(provider, user, is_new=not known, invited=invited)
+    return Office(provider, user, is_new=known is None, invited=invited)
 
 
 def _default_team(provider: Provider, by: Actor) -> Team:

@@ -27,11 +27,15 @@ Files = Iterable[tuple[str, IO[bytes]]]
 def plan(provider: Provider, files: Files, *, by: Actor) -> Plan:
     """Return what `files` change when `by` applies them. Raises Unreadable."""
     made = Plan(provider.pk, "teams")
-    contents = team_files.read(files, made)
+    plan_contents(made, provider, team_files.read(files, made), by)
+    return made
+
+
+def plan_contents(made: Plan, provider: Provider, contents: Contents, by: Actor) -> None:
+    """Put what `contents` change when `by` applies them into the plan."""
     office = Office(provider)
     items = [*_employer_items(contents, office), *_team_items(contents, office)]
     complete(made, provider, items, contents, by)
-    return made
 
 
 def complete(made: Plan, provider: Provider, items: list[Item], contents: Contents, by: Actor) -> None:

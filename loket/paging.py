@@ -4,9 +4,9 @@ A page costs the same however long the list is: it starts at the key of its firs
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -36,17 +36,18 @@ def page_of(
     sort: str = "name",
     sorts: Mapping[str, Combinable] = BY_NAME,
     moments: Collection[str] = (),
+    days: Collection[str] = (),
     size: int = PAGE,
 ) -> Page[Row]:
     """Return the page of `rows`, sorted on a key of `sorts` ('-' in front: downwards), that `cursor` points at.
 
-    `moments` are the sorts on a time, all others are on text. An unknown sort is the first, a damaged cursor is the
-    first page. One query.
+    `moments` are the sorts on a time, `days` those on a day, all others are on text. An unknown sort is the first, a
+    damaged cursor is the first page. One query.
     """
     downwards, name = sort.startswith("-"), sort.lstrip("-")
     if name not in sorts:
         name, downwards = next(iter(sorts)), False
-    start = _read(cursor, name, name in moments)
+    start = _read(cursor, name, _moment if name in moments else date.fromisoformat if name in days else str)
     backwards = start is not None and start.backwards
     keyed: QuerySet[Any] = rows.annotate(sort_key=sorts[name])
     falling = downwards != backwards
@@ -82,14 +83,18 @@ def _beyond(start: _Start, falling: bool) -> Q:
 
 def _written(row: Model, name: str, *, backwards: bool) -> str:
     key = row.sort_key  # type: ignore[attr-defined]
-    plain = key.isoformat() if isinstance(key, datetime) else key
+    plain = key.isoformat() if isinstance(key, date) else key
     return signing.b64_encode(json.dumps([name, plain, row.pk.hex, backwards]).encode()).decode()
 
 
-def _read(cursor: str, name: str, is_moment: bool) -> _Start | None:
+def _moment(plain: str) -> datetime:
+    return datetime.fromisoformat(plain).astimezone(UTC)
+
+
+def _read(cursor: str, name: str, key_of: Callable[[str], Any]) -> _Start | None:
     try:
         sort, plain, id_, backwards = json.loads(signing.b64_decode(cursor.encode()))
-        key = datetime.fromisoformat(plain).astimezone(UTC) if is_moment else str(plain)
+        key = key_of(plain)
         str(plain).encode()  # JSON can spell half a surrogate pair, which no database takes
         start = _Start(key, UUID(hex=id_), bool(backwards))
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):

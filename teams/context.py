@@ -47,6 +47,7 @@ def _of_office() -> list[_Entry]:
         (_("Provider data"), _("History and keeping"), reverse("accounts:keeping"), Right.MANAGE_PROVIDER),
         (_("Accountability"), _("Authorization matrix"), reverse("teams:matrix"), Right.VIEW_USERS),
         (_("Accountability"), _("Deviations"), reverse("teams:deviations"), Right.VIEW_USERS),
+        (_("Accountability"), _("Tidying up"), reverse("accounts:hygiene"), Right.MANAGE_USERS),
         (_("Accountability"), _("History"), reverse("audit:history"), Right.VIEW_AUDIT),
     ]
 

@@ -132,6 +132,8 @@ def the_office(camera: Camera) -> None:
         "own-sessions": "/profiel/sessies/",
         "matrix": "/autorisatiematrix/",
         "deviations": "/afwijkingen/",
+        "hygiene": "/gebruikers/opruimen/?days=30&password_days=60",
+        "hygiene-errors": "/gebruikers/opruimen/?days=0",
         "who": "/rechten/wie/?right=view_users",
         "history": "/historie/",
         "history-filtered": "/historie/?person=vermeer&kind=user",

@@ -21,6 +21,7 @@ import support
 import teams
 import webservice
 from accounts.exports import Form
+from accounts.hygiene import Measures
 from accounts.models import EmailChange, ExternalTenant, Provider, User
 from audit.actors import Actor, Origin
 from audit.models import Event
@@ -101,6 +102,7 @@ def things(office: Provider, alice: User, bob: User) -> dict[str, Any]:
         "policy": Policy(True, None, None, None), "seen": "", "form": Form.CSV, "filters": {}, "signal_set": calm,
         "type": SignalType.BIRTHDAY, "event_date": date(2030, 1, 1), "mail": {}, "until": uuid4(),
         "notice": Notice(user=bob), "application": Application(provider=office), "secret": "s", "hours": 1, "on": True,
+        "measures": Measures(),
     }  # fmt: skip
 
 

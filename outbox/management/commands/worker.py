@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 import accounts.checkpoints
+import accounts.hygiene_mails
 import audit.chain
 import bulk.uploads
 import invitations.actions
@@ -23,6 +24,7 @@ JOBS = (
     Job(invitations.actions.expire_due, every=60),
     Job(notifications.delivery.run_day, every=1),
     Job(signin.factors.reminders.send_due, every=3600),
+    Job(accounts.hygiene_mails.send_due, every=10),
     Job(bulk.uploads.sweep, every=60),
     Job(signin.actions.clean, every=3600),
     Job(webservice.cleaning.clean, every=3600),

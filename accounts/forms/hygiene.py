@@ -1,0 +1,28 @@
+"""By which measures accounts are to be tidied up."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.hygiene import MOST_DAYS, Measures
+
+
+def _days(label: object) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label,  # type: ignore[arg-type]
+        min_value=1,
+        max_value=MOST_DAYS,
+        widget=forms.NumberInput(attrs={"class": "short"}),
+        error_messages={"required": _("Fill in a number from 1 to 3650.")},
+    )
+
+
+class MeasuresForm(forms.Form):
+    """After how many days an account counts as unused and a password as old."""
+
+    days = _days(_("Days without a login"))
+    password_days = _days(_("Days that a password is good"))
+
+    @property
+    def measures(self) -> Measures:
+        """What was filled in, once the form is valid."""
+        return Measures(**self.cleaned_data)

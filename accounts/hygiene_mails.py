@@ -1,0 +1,109 @@
+"""The mail once a month about accounts to tidy up, to whoever manages users and asked for it."""
+
+import time
+from datetime import date, timedelta
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from accounts import hygiene, letters
+from accounts.hygiene import Chore, Measures, measures_of
+from accounts.models import HygieneMail, User
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Verb
+from teams import rights
+from teams.rights import Right
+
+GO = 0.5  # seconds, after which no further mail is begun: so long the worker's other jobs wait
+
+
+@transaction.atomic
+def ask(user: User, *, measures: Measures, by: Actor) -> None:
+    """Have `user` get a mail on the first day of each month on which there is something to tidy up by `measures`.
+
+    Asked for again it only takes the new measures. Raises PermissionDenied for another, or without manage_users.
+    """
+    _require_own(user, by)
+    rights.require(by, Right.MANAGE_USERS)
+    first = {"provider": user.provider, "due_on": next_first(timezone.localdate()), **measures._asdict()}
+    wish, is_new = HygieneMail.objects.select_for_update().get_or_create(user=user, defaults=first)
+    old = None if is_new else measures_of(wish)
+    if old != measures:
+        HygieneMail.objects.filter(user=user).update(**measures._asdict())
+        changes = {"hygiene_mail": [old and list(old), list(measures)]}
+        record(Verb.USER_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
+
+
+@transaction.atomic
+def stop(user: User, *, by: Actor) -> bool:
+    """Send `user` no such mail any more; return False when he got none. Raises PermissionDenied for another."""
+    _require_own(user, by)
+    wish = HygieneMail.objects.select_for_update().filter(user=user).first()
+    if wish is None:
+        return False
+    wish.delete()
+    changes = {"hygiene_mail": [list(measures_of(wish)), None]}
+    record(Verb.USER_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
+    return True
+
+
+def _require_own(user: User, by: Actor) -> None:
+    if by.user is None or by.user.pk != user.pk:
+        raise PermissionDenied(_("You choose your own mails only."))
+
+
+def next_first(day: date) -> date:
+    """Return the first day of the month after that of `day`."""
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def send_due() -> int:
+    """Mail whoever's month has come; return how many mails. A job of the worker, which goes on the next time.
+
+    Missed months are one mail; who has nothing to tidy up, or may not any more, gets none.
+    """
+    sent, end = 0, time.monotonic() + GO
+    while (told := _next()) is not None:
+        sent += told
+        if time.monotonic() > end:
+            break
+    return sent
+
+
+@transaction.atomic
+def _next() -> bool | None:
+    """Do the month of one person; return whether a mail went, None when there is nobody that no other worker has."""
+    today = timezone.localdate()
+    due = HygieneMail.objects.filter(due_on__lte=today).select_related("user__provider").order_by("due_on", "user")
+    wish = due.select_for_update(skip_locked=True, of=("self",)).first()
+    if wish is None:
+        return None
+    wish.due_on = next_first(today)
+    wish.save(update_fields=["due_on"])
+    if not rights.may(wish.user, Right.MANAGE_USERS):
+        return False
+    measures = measures_of(wish)
+    counts = hygiene.counts(User.objects.visible_to(wish.user), measures)
+    if not any(counts.values()):
+        return False
+    _write(wish.user, measures, counts)
+    return True
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def _write(user: User, measures: Measures, counts: dict[Chore, int]) -> None:
+    """Queue the mail: how many there are in each list, and nobody's name."""
+    found = "\n".join(f"- {chore.called(measures)}: {count}" for chore, count in counts.items() if count)
+    lines = [
+        _("There are accounts at %(office)s to tidy up:") % {"office": user.office_name},
+        found,
+        _("You see whom it is about, and what you can do, here: %(url)s")
+        % {"url": settings.LOKET_URL + reverse("accounts:hygiene")},
+        _("You get this mail once a month at most. On the same page you stop it."),
+    ]
+    letters.write(user, kind="hygiene", subject=_("Accounts to tidy up"), lines=lines)

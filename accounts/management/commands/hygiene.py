@@ -1,0 +1,66 @@
+"""`manage.py hygiene`: the accounts of an office that had better be looked at, as the page shows them."""
+
+import json
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts import hygiene
+from accounts.hygiene import MOST_DAYS, Chore, Measures
+from accounts.models import User
+from bulk import terminal
+
+_ROWS = 1000  # fetched at a time
+
+
+class Command(BaseCommand):
+    """Print the four lists; nothing is changed."""
+
+    help = "List the accounts of an office that are unused or ended, were never accepted, or have an old password."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the office and the measures."""
+        standard = Measures()
+        parser.add_argument("--provider", required=True, help="id or name of the office")
+        parser.add_argument("--days", type=int, default=standard.days, help="days without a login")
+        parser.add_argument(
+            "--password-days", type=int, default=standard.password_days, help="days that a password is good"
+        )
+        parser.add_argument("--json", action="store_true", help="answer in JSON lines")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it. Raises CommandError when there is no such office, or the days are no good."""
+        provider = terminal.office(options["provider"])
+        measures = Measures(options["days"], options["password_days"])
+        if not all(1 <= days <= MOST_DAYS for days in measures):
+            raise CommandError(f"Give a number of days from 1 to {MOST_DAYS}.", returncode=terminal.FAULTS)
+        people = User.objects.filter(provider=provider)
+        counts = hygiene.counts(people, measures)
+        if options["json"]:
+            self._say(provider=str(provider.pk), **measures._asdict(), counts=counts)
+        for chore, count in counts.items():
+            if not options["json"]:
+                self.stdout.write(f"{chore.called(measures)}: {count}")
+            found = hygiene.found(people, chore, measures)
+            for user in found.iterator(_ROWS):
+                if options["json"]:
+                    self._tell(chore, user)
+                else:
+                    said = hygiene.said_since(user, chore)
+                    self.stdout.write(f"    {user.list_name}, {said}, {hygiene.address(user)}")
+
+    def _tell(self, chore: Chore, user: User) -> None:
+        since: date = user.since  # type: ignore[attr-defined]
+        self._say(
+            list=chore,
+            id=str(user.pk),
+            name=user.full_name,
+            email=user.email,
+            username=user.username,
+            since=since.isoformat(),
+            url=hygiene.address(user),
+        )
+
+    def _say(self, **values: Any) -> None:
+        self.stdout.write(json.dumps(values, ensure_ascii=False))

@@ -1,0 +1,89 @@
+"""Accounts to tidy up: the four lists, and the mail about them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import hygiene_mails
+from accounts.forms.hygiene import MeasuresForm
+from accounts.hygiene import SINCE, Chore, Measures, counts, found, measures_of
+from accounts.models import HygieneMail, User
+from accounts.status import chip, with_status
+from audit.actors import on_page
+from loket.paging import neighbours, page_of
+from teams.access import OfficeRequest, requires
+from teams.rights import Right
+
+_SIZE = 20  # people of each list on a page
+
+
+@requires(Right.MANAGE_USERS)
+@require_safe
+def hygiene(request: OfficeRequest) -> HttpResponse:
+    """Show who had better be looked at, by measures that whoever looks chooses."""
+    wish = HygieneMail.objects.filter(user=request.user).first()
+    standard = measures_of(wish) if wish else Measures()
+    form = MeasuresForm(standard._asdict() | {name: value for name, value in request.GET.items() if value})
+    measures = form.measures if form.is_valid() else standard
+    people = User.objects.visible_to(request.user)
+    context = {
+        "form": form,
+        "lists": list(_lists(request, people, measures)),
+        "wish": wish,
+        "measures": measures,
+        "is_other": wish is not None and measures != standard,
+        "Chore": Chore,
+    }
+    return render(request, "accounts/hygiene.html", context)
+
+
+def _lists(request: OfficeRequest, people: QuerySet[User], measures: Measures) -> Iterator[dict[str, Any]]:
+    """Yield each list with its own page; the others stay where they are."""
+    cursors = {chore: request.GET.get(chore, "") for chore in Chore}
+    for chore, count in counts(people, measures).items():
+        page = page_of(
+            with_status(found(people, chore, measures)),
+            cursor=cursors[chore],
+            sort=chore,
+            sorts={chore: SINCE[chore]},
+            moments=set(Chore) - {Chore.ENDED},
+            days=[Chore.ENDED],
+            size=_SIZE,
+        )
+        others = {other: cursor for other, cursor in cursors.items() if other != chore}
+        values = {name: str(value) for name, value in measures._asdict().items()} | others
+        urls = neighbours(page, cursor=chore, **values)
+        yield {
+            "chore": chore,
+            "title": chore.called(measures),
+            "count": count,
+            "rows": [(user, chip(user)) for user in page.rows],
+        } | {name: url and f"{url}#{chore}" for name, url in urls.items()}
+
+
+@requires(Right.MANAGE_USERS)
+@require_POST
+def ask_hygiene_mail(request: OfficeRequest) -> HttpResponse:
+    """Have oneself mailed once a month, by the measures that the page shows."""
+    form = MeasuresForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Fill in a number from 1 to 3650."))
+        return redirect("accounts:hygiene")
+    hygiene_mails.ask(request.user, measures=form.measures, by=on_page(request, request.user))
+    messages.success(request, _("From now on you get a mail on the first day of a month with something to tidy up."))
+    return redirect("accounts:hygiene")
+
+
+@requires(Right.MANAGE_USERS)
+@require_POST
+def stop_hygiene_mail(request: OfficeRequest) -> HttpResponse:
+    """Get no such mail any more."""
+    hygiene_mails.stop(request.user, by=on_page(request, request.user))
+    messages.success(request, _("You get no mail about accounts to tidy up any more."))
+    return redirect("accounts:hygiene")
