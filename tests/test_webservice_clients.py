@@ -1,27 +1,37 @@
 """The programs of the office."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from io import StringIO
+from threading import Thread
 from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
 
 import pytest
 import time_machine
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
 from audit.models import Event, Verb
+from loket import sealing
 from teams.models import IndividualRight
 from teams.rights import Right
 from tests.kinds import confirmed
 from tests.people import actor
+from tests.test_notifications_mail import WAITING, looking, until
+from tests.test_teams_guards import together
 from tests.test_webservice_code import BACK, SECRET, make_program
 from tests.webservice import bearing, token_of
 from webservice import clients, consents
-from webservice.models import AccessToken, Application, Consent
+from webservice.models import AccessToken, Application, Consent, RefreshToken
 
 pytestmark = pytest.mark.django_db
 LIST = "/kantoor/koppelingen/"
@@ -243,3 +253,84 @@ def test_a_partner_is_made_by_the_operator_and_by_nobody_else(alice: User, alice
             act()
     with pytest.raises(CommandError, match="https://"):
         call_command("add_partner", "Ander", "http://portaal.example/")
+
+
+def during(removal: Callable[[], None], call: Callable[[], HttpResponse]) -> HttpResponse:
+    """Return the answer to `call`, which begins before `removal` is committed and has to wait for it."""
+    answers: list[HttpResponse] = []
+
+    def run() -> None:
+        answers.append(call())
+        connection.close()
+
+    thread = Thread(target=run)
+    with looking() as look:
+        with transaction.atomic():
+            removal()
+            thread.start()
+            until(lambda: look.execute(WAITING, ["%"]).fetchone() is not None)
+        thread.join(20)
+    return answers[0]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("path", "data", "status"),
+    [
+        ("", GOOD | {"version": 2}, 200), ("aanzetten/", {}, 302), ("uitzetten/", {}, 302),
+        ("verwijderen/", {}, 302), ("geheim/", {"hours": "24", "version": "2"}, 200),
+    ],
+)  # fmt: skip
+def test_who_changes_a_program_that_is_being_removed_hears_so(
+    alice: User, program: Application, path: str, data: dict[str, Any], status: int
+) -> None:
+    browser, url = confirmed(alice), f"{LIST}{program.pk}/{path}"
+    if path == "geheim/":
+        data = data | {"sealed": browser.get(url).context["form"]["sealed"].value()}
+    answer = during(
+        lambda: clients.remove(program, by=actor(alice)), lambda: browser.post(url, data, HTTP_HOST="localhost")
+    )
+    assert answer.status_code == status
+    assert not Application.objects.exists()
+    assert len(events(Verb.CLIENT_REMOVED)) == 1
+    assert "Iemand anders" in (answer if status == 200 else browser.get(LIST)).content.decode() or "verw" in path
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_agrees_with_a_program_that_is_being_removed_hears_so(
+    alice: User, bob: User, bobs: Client, program: Application
+) -> None:
+    question = {
+        "client_id": program.client_id, "response_type": "code", "redirect_uri": BACK, "scope": "openid",
+        "code_challenge": "x" * 43, "code_challenge_method": "S256",
+    }  # fmt: skip
+    url = f"/oauth/authorize/?{urlencode(question)}"
+    remove = partial(clients.remove, program, by=actor(alice))
+    assert during(remove, lambda: bobs.post(url)).status_code == 404
+    assert not Consent.objects.exists()
+    assert not events(Verb.CONSENT_GIVEN)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tokens_are_asked_for_while_the_program_is_removed(alice: User, bob: User) -> None:
+    """Whichever is first, nobody gets a fault and nothing is left."""
+    for number in range(4):
+        program = make_program(alice, name=f"Portaal {number}")
+        consents.allow(bob, program, scopes=["openid"], by=actor(bob))
+        token = sealing.new_token()
+        access = AccessToken.objects.get(
+            token_checksum=sealing.token_hash(token_of(bob, "openid", application=program))
+        )
+        refresh = RefreshToken(user=bob, application=program, access_token=access, token_family=uuid4())
+        refresh._raw_token = token
+        refresh.save()
+        data = {
+            "grant_type": "refresh_token", "refresh_token": token, "client_id": program.client_id,
+            "client_secret": SECRET,
+        }  # fmt: skip
+        renew = partial(Client().post, "/oauth/token/", data)
+        renewed, removed = together(renew, partial(clients.remove, program, by=actor(alice)))
+        assert removed is None
+        assert renewed.status_code in (200, 400, 401), renewed
+    assert not Application.objects.exists()
+    assert not AccessToken.objects.exists()

@@ -20,6 +20,7 @@ from audit.actors import operator
 from audit.models import Event, Verb
 from loket import sealing
 from tests.people import PASSWORD, actor
+from tests.test_teams_guards import together
 from webservice import identity
 from webservice.models import AccessToken, Application, Consent, RefreshToken
 
@@ -214,9 +215,47 @@ def test_a_code_works_once_and_for_its_own_program(partner: Partner, alice: User
     mine, partner.oauth.client_id = partner.oauth.client_id, other.client_id
     assert partner.raw("token", **data).json()["error"] == "invalid_grant"
     partner.oauth.client_id = mine
-    assert partner.raw("token", **data).status_code == 200
+    given = partner.raw("token", **data).json()
+    partner.oauth.client_id = other.client_id
     assert partner.raw("token", **data).json()["error"] == "invalid_grant"
+    partner.oauth.client_id = mine
     assert AccessToken.objects.count() == RefreshToken.objects.count() == 1
+    assert partner.raw("introspect", token=given["access_token"]).json()["active"], "another program ends nothing"
+
+
+def code_of(partner: Partner) -> dict[str, str]:
+    """Return what a program sends for its tokens."""
+    code = query(partner.allow())["code"]
+    return {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": partner.verifier}
+
+
+def dead(partner: Partner, token: dict[str, str]) -> bool:
+    """Return whether nothing that was given works any more."""
+    renewed = partner.raw("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
+    looked = partner.raw("introspect", token=token["access_token"]).json()
+    return renewed.json().get("error") == "invalid_grant" and looked == {"active": False}
+
+
+@pytest.mark.parametrize("verifier", [True, False], ids=["with verifier", "without"])
+def test_a_code_that_comes_twice_ends_what_it_brought(partner: Partner, verifier: bool) -> None:
+    """RFC 6749 section 4.1.2: the second one may be its owner, and the first one a thief."""
+    data, bystander = code_of(partner), partner.fetch(partner.allow())
+    first = partner.raw("token", **data).json()
+    second = partner.raw("token", grant_type="refresh_token", refresh_token=first["refresh_token"]).json()
+    replayed = partner.raw("token", **(data if verifier else data | {"code_verifier": "x" * 43}))
+    assert (replayed.status_code, replayed.json()["error"]) == (400, "invalid_grant")
+    assert dead(partner, second)
+    assert partner.raw("introspect", token=bystander["access_token"]).json()["active"], "other codes bring their own"
+
+
+def test_a_code_that_comes_twice_at_once_brings_nothing(partner: Partner) -> None:
+    for _round in range(3):
+        data = code_of(partner)
+        answers = together(*[lambda data=data: partner.raw("token", **data)] * 3)
+        given = [answer.json() for answer in answers if answer.status_code == 200]
+        assert len(given) == 1
+        assert {answer.json().get("error") for answer in answers} == {None, "invalid_grant"}
+        assert dead(partner, given[0])
 
 
 def test_tokens_of_others_say_nothing_and_are_not_taken_back(partner: Partner, alice: User) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 import accounts.actions
 from accounts.models import Provider, User
 from audit.models import Event
+from notifications.models import SignalSet
 from signin.models import Throttle
 from teams.models import AuthorizationSet, Employer, IndividualRight, Team
 from teams.rights import Right
@@ -68,7 +69,8 @@ def test_every_operation_says_what_it_needs(operation: Any) -> None:
 def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
     team = Team.objects.create(provider=office, name="Loon Noord")
     made = AuthorizationSet.objects.create(provider=office, name="Set", codes=["view_users"])
-    names = {"provider_id": office, "user_id": bob, "team_id": team, "set_id": made}
+    signals = SignalSet.objects.create(provider=office, name="HR")
+    names = {"provider_id": office, "user_id": bob, "team_id": team, "set_id": made, "notification_set_id": signals}
     return {name: str(row.pk) for name, row in names.items()} | {"email_template_id": str(INVITATION)}
 
 
@@ -91,6 +93,7 @@ def sent(operation_id: str) -> Any:
         "PatchUserByUserId": {"action": "Block"},
         "PatchConfiguredExternalTenantByUserId": {"tenant": None, "userId": None, "destinationForSecret": "0612345678"},
         "PatchAuthorizationsByUserId": rights,
+        "PatchNotificationSettingsByUserId": {"notificationSettings": []},
         "PatchAuthorizationsByTeamId": rights,
         "PostTeamByProviderId": {"description": "Zuid"},
         "PutTeamByTeamId": {"description": "Zuid", "twoFactorAuthenticationRequired": False},
@@ -282,9 +285,10 @@ def test_another_method_is_refused_with_those_that_are_known(alice: User) -> Non
 def test_reading_tenants_texts_and_sets_needs_view_users_only(office: Provider, ids: dict[str, str]) -> None:
     reader = make_user(office, Right.VIEW_USERS, username="lezer", email="l@x.example")
     calls = program(reader, Scope.USERS_READ)
-    for path in ("externaltenants", "emailtemplates", "authorizationsets"):
+    for path in ("externaltenants", "emailtemplates", "authorizationsets", "notificationsets"):
         assert calls.get(f"/providers/{office.pk}/{path}").status_code == 200
     assert calls.get(f"/providers/authorizationsets/{ids['set_id']}").status_code == 200
+    assert calls.get(f"/providers/notificationsets/{ids['notification_set_id']}").status_code == 200
     assert calls.get(f"/providers/{office.pk}/emailtemplates/{uuid4()}").status_code == 404
 
 

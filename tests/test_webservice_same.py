@@ -1,6 +1,9 @@
 """Every change through the web service is the change of the page: the same events but for where they came from."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,9 +14,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import LoginMethod, Provider, User
+from accounts.models import LoginMethod, User
 from audit.models import Event
 from invitations.models import Invitation
+from notifications.catalogue import SignalType
 from outbox.models import Message
 from teams.models import AuthorizationSet, Employer, Team, TeamEmployer, TeamMember
 from teams.rights import Right
@@ -22,9 +26,12 @@ from tests.api import Program, program
 from tests.invited import NUMBER, invite
 from tests.kinds import GOOD, PERSON, confirmed, make_azure, tenant_of
 from tests.people import make_user
+from tests.signals import wants
+from tests.test_webservice_door import OPERATIONS
 
 pytestmark = pytest.mark.django_db
 Change = Callable[[], HttpResponse]
+Case = tuple[Change, list[object], Any]  # by the page; by the operation: what stands in its address, and its body
 API_PERSON = {"initials": "P.", "prefix": "de", "lastName": "Boer"}
 API_CONTACT = {"emailAddress": "p.deboer@devries.example"}
 
@@ -53,9 +60,13 @@ def traces(change: Change, origin: str) -> list[tuple[Any, ...]]:
 
 
 class Both:
-    """Alice in her browser and a program that calls for her."""
+    """Alice in her browser and a program that calls for her, with a colleague and a team."""
 
-    def __init__(self, alice: User) -> None:
+    def __init__(self, alice: User, bob: User) -> None:
+        self.alice, self.bob, self.office = alice, bob, alice.provider
+        self.piet = make_user(self.office, **{**PERSON, "username": "piet"})
+        self.team = Team.objects.create(provider=self.office, name="Loon Noord")
+        TeamMember.objects.create(provider=self.office, team=self.team, user=self.piet)
         self.browser: Client = confirmed(alice)
         self.program: Program = program(alice)
 
@@ -72,34 +83,31 @@ class Both:
 
         return change
 
-    def api(self, method: str, path: str, body: Any = None) -> Change:
-        """Return the change by a call."""
-        return lambda: self.program.call(method, path, body)
+    def call(self, operation_id: str, ids: list[object], body: Any) -> HttpResponse:
+        """Return the answer of an operation."""
+        (operation,) = (one for one in OPERATIONS if one.operation_id == operation_id)
+        left = [str(id) for id in ids]
+        path = re.sub(r"{\w+:\w+}", lambda _found: left.pop(0), operation.path)
+        assert not left
+        return self.program.call(operation.methods[0], path, body)
 
 
 @pytest.fixture
-def both(alice: User) -> Both:
-    return Both(alice)
+def both(alice: User, bob: User) -> Both:
+    return Both(alice, bob)
 
 
-def same(page: Change, api: Change) -> None:
-    """Assert that both leave the same."""
-    assert traces(page, "page") == traces(api, "api")
+COMPARED: dict[str, Callable[[Both], Iterator[Case]]] = {}
+NO_PAGE = {"PostSsoTicket": "a program asks for it, and the person who opens it is on a page"}
 
 
-@pytest.fixture
-def piet(office: Provider) -> User:
-    return make_user(office, **{**PERSON, "username": "piet"})
+def compared(operation_id: str) -> Callable[..., None]:
+    """Note how an operation is compared with its page."""
+    return lambda cases: COMPARED.update({operation_id: cases})
 
 
-@pytest.fixture
-def team(office: Provider, piet: User) -> Team:
-    team = Team.objects.create(provider=office, name="Loon Noord")
-    TeamMember.objects.create(provider=office, team=team, user=piet)
-    return team
-
-
-def test_it_edits(both: Both, piet: User) -> None:
+@compared("PutUserByUserId")
+def edit(both: Both) -> Iterator[Case]:
     body = {
         "personalDetails": API_PERSON | {"lastName": "Bakker", "firstName": "Pieter"},
         "contactInformation": {"emailAddress": "nieuw@devries.example", "placeOfEmployment": "Utrecht"},
@@ -111,26 +119,30 @@ def test_it_edits(both: Both, piet: User) -> None:
         "last_name": "Bakker", "first_name": "Pieter", "email": "nieuw@devries.example", "access_until": "2099-01-01",
         "place_of_employment": "Utrecht", "has_access_to_test_years": "on", "two_factor_required": "on",
     }  # fmt: skip
-    same(both.page("accounts:edit", piet.pk, **form), both.api("PUT", f"/providers/users/{piet.pk}", body))
+    yield both.page("accounts:edit", both.piet.pk, **form), [both.piet.pk], body
 
 
-def test_it_blocks_and_unblocks(both: Both, piet: User) -> None:
-    path = f"/providers/users/{piet.pk}"
-    same(both.page("accounts:block", piet.pk), both.api("PATCH", path, {"action": "Block"}))
-    User.objects.filter(pk=piet.pk).update(blocked_at=timezone.now())
-    same(both.page("accounts:unblock", piet.pk), both.api("PATCH", path, {"action": "Unblock"}))
-
-
-def test_it_resends_and_revokes(both: Both, alice: User) -> None:
-    person = invite(alice).invitation.user
-    path = f"/providers/users/{person.pk}"
+@compared("PatchUserByUserId")
+def act(both: Both) -> Iterator[Case]:
+    ids: list[object] = [both.piet.pk]
+    yield both.page("accounts:block", *ids), ids, {"action": "Block"}
+    User.objects.filter(pk=both.piet.pk).update(blocked_at=timezone.now())
+    yield both.page("accounts:unblock", *ids), ids, {"action": "Unblock"}
+    ids = [invite(both.alice).invitation.user.pk]
     information = {"destinationForSecret": NUMBER, "emailAddress": "ander@devries.example"}
-    resend = both.page("invitations:resend", person.pk, mobile_number=NUMBER, email="ander@devries.example")
-    same(resend, both.api("PATCH", path, {"action": "Resend", "resendInformation": information}))
-    same(both.page("invitations:revoke", person.pk), both.api("PATCH", path, {"action": "Revoke"}))
+    resend = both.page("invitations:resend", *ids, mobile_number=NUMBER, email="ander@devries.example")
+    yield resend, ids, {"action": "Resend", "resendInformation": information}
+    yield both.page("invitations:revoke", *ids), ids, {"action": "Revoke"}
 
 
-def test_it_invites(both: Both, office: Provider) -> None:
+@compared("DeleteUserByUserId")
+def erase(both: Both) -> Iterator[Case]:
+    User.objects.filter(pk=both.piet.pk).update(blocked_at=timezone.now() - timedelta(days=800))
+    yield both.page("accounts:erase", both.piet.pk), [both.piet.pk], None
+
+
+@compared("PostInviteByProviderId")
+def invites(both: Both) -> Iterator[Case]:
     def page() -> HttpResponse:
         first = both.page("invitations:new", **PERSON, two_factor_required="on")()
         concept = first.headers["Location"].partition("concept=")[2]
@@ -142,95 +154,128 @@ def test_it_invites(both: Both, office: Provider) -> None:
         "destinationForSecret": "06-12345678",
         "twoFactorAuthenticationRequired": True,
     }
-    same(page, both.api("POST", f"/providers/{office.pk}/users/invite", body))
+    yield page, [both.office.pk], body
 
 
-def test_it_makes_a_service(both: Both, office: Provider) -> None:
+@compared("PostUserByProviderId")
+def make(both: Both) -> Iterator[Case]:
+    ids: list[object] = [both.office.pk]
+    body = {"personalDetails": API_PERSON, "contactInformation": API_CONTACT}
     form = PERSON | {"username": "koppeling 1", "password": GOOD, "password_again": GOOD}
-    body = {
-        "loginMethod": {"key": "sso_webservice"},
-        "personalDetails": API_PERSON,
-        "contactInformation": API_CONTACT,
-        "ssoAccount": {"userName": "koppeling 1", "password": GOOD},
-    }
-    same(both.page("accounts:new_webservice", **form), both.api("POST", f"/providers/{office.pk}/users", body))
-
-
-def test_it_makes_an_azure_user(both: Both, office: Provider) -> None:
-    tenant, external = tenant_of(office), str(uuid4())
+    service = {"loginMethod": {"key": "sso_webservice"}, "ssoAccount": {"userName": "koppeling 1", "password": GOOD}}
+    yield both.page("accounts:new_webservice", **form), ids, body | service
+    tenant, external = tenant_of(both.office), str(uuid4())
     form = PERSON | {"username": "azuur", "external_tenant": str(tenant.pk), "external_user_id": external}
-    account = {"tenant": {"id": str(tenant.pk)}, "externalUserId": external, "userName": "azuur"}
-    body = {
+    azure = {
         "loginMethod": {"key": LoginMethod.AZURE_AD, "value": "Alleen via Azure AD"},
-        "personalDetails": API_PERSON,
-        "contactInformation": API_CONTACT,
-        "azureActiveDirectory": account,
+        "azureActiveDirectory": {"tenant": {"id": str(tenant.pk)}, "externalUserId": external, "userName": "azuur"},
     }
-    same(both.page("accounts:new_azure", **form), both.api("POST", f"/providers/{office.pk}/users", body))
+    yield both.page("accounts:new_azure", **form), ids, body | azure
 
 
-def test_it_changes_the_kind(both: Both, office: Provider, piet: User) -> None:
-    tenant, external = tenant_of(office), str(uuid4())
+@compared("PatchConfiguredExternalTenantByUserId")
+def change_kind(both: Both) -> Iterator[Case]:
+    tenant, external = tenant_of(both.office), str(uuid4())
     form = {"external_tenant": str(tenant.pk), "external_user_id": external}
     body = {"tenant": {"id": str(tenant.pk)}, "userId": external}
-    path = f"/providers/users/{piet.pk}/configuredexternaltenant"
-    same(both.page("accounts:to_azure", piet.pk, **form), both.api("PATCH", path, body))
-    azure = make_azure(office, tenant=tenant)
-    path = f"/providers/users/{azure.pk}/configuredexternaltenant"
+    yield both.page("accounts:to_azure", both.piet.pk, **form), [both.piet.pk], body
+    azure = make_azure(both.office, tenant=tenant)
     back = {"tenant": None, "userId": None, "destinationForSecret": NUMBER}
-    same(both.page("accounts:to_website", azure.pk, mobile_number=NUMBER), both.api("PATCH", path, back))
+    yield both.page("accounts:to_website", azure.pk, mobile_number=NUMBER), [azure.pk], back
 
 
-def test_it_edits_oneself(both: Both, alice: User) -> None:
+@compared("PutUser")
+def edit_oneself(both: Both) -> Iterator[Case]:
     person = {"initials": "A.B.", "prefix": "de", "lastName": "Vries"}
-    body = {"personalDetails": person, "contactInformation": {"emailAddress": alice.email, "phoneNumber": "030"}}
-    same(both.page("accounts:profile", initials="A.B.", phone_number="030"), both.api("PUT", "/user", body))
+    body = {"personalDetails": person, "contactInformation": {"emailAddress": both.alice.email, "phoneNumber": "030"}}
+    yield both.page("accounts:profile", initials="A.B.", phone_number="030"), [], body
 
 
-def test_it_gives_individual_rights(both: Both, piet: User) -> None:
-    page = both.page("teams:rights", piet.pk, rights=["view_users", "view_teams"])
-    body = {"authorizations": [{"key": "view_teams"}, {"key": "view_users"}]}
-    same(page, both.api("PATCH", f"/providers/users/{piet.pk}/authorizations", body))
+@compared("PatchAuthorizationsByUserId")
+def give_individual_rights(both: Both) -> Iterator[Case]:
+    page = both.page("teams:rights", both.piet.pk, rights=["view_users", "view_teams"])
+    yield page, [both.piet.pk], {"authorizations": [{"key": "view_teams"}, {"key": "view_users"}]}
 
 
-def test_it_makes_a_team(both: Both, office: Provider) -> None:
-    made = AuthorizationSet.objects.create(provider=office, name="Loon", codes=["view_users"])
-    page = both.page("teams:new", name="Team Zuid", authorization_set=str(made.pk))
-    body = {"description": "Team Zuid", "authorizationSet": {"id": str(made.pk)}}
-    same(page, both.api("POST", f"/providers/{office.pk}/teams", body))
-
-
-def test_it_changes_and_deletes_a_team(both: Both, team: Team) -> None:
-    path = f"/providers/teams/{team.pk}"
-    body = {"description": "Loon Zuid", "twoFactorAuthenticationRequired": True}
-    same(both.page("teams:edit", team.pk, name="Loon Zuid", two_factor_required="on"), both.api("PUT", path, body))
-    same(both.page("teams:delete", team.pk), both.api("DELETE", path))
-
-
-def test_it_changes_what_is_in_a_team(both: Both, team: Team, bob: User, piet: User) -> None:
-    path = f"/providers/teams/{team.pk}"
-    employer = Employer.objects.create(provider=team.provider, number=1, name="Bakkerij")
-    cases: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
-        ("add_users", {"users": [str(bob.pk)]}, "members", {"add": [{"id": str(bob.pk)}]}),
-        ("remove_users", {"users": [str(piet.pk)]}, "members", {"remove": [{"id": str(piet.pk)}]}),
-        ("add_employers", {"employers": [str(employer.pk)]}, "employers", {"add": [{"id": str(employer.pk)}]}),
-        ("change_rights", {"rights": ["view_users"]}, "authorizations", {"authorizations": [{"key": "view_users"}]}),
+@compared("PatchNotificationSettingsByUserId")
+def choose_signals(both: Both) -> Iterator[Case]:
+    ids: list[object] = [both.piet.pk]
+    page = both.page("notifications:user", *ids, appraisal_is_on="y", appraisal_days="21", birthday_mail="y")
+    settings = [
+        {"notificationType": {"key": "appraisal"}, "isEnabled": True, "createNumberOfDaysBeforeEvent": 21},
+        {"notificationType": {"key": "birthday"}, "sendMailWhenNotificationIsCreated": True},
     ]
-    for name, form, part, body in cases:
-        same(both.page(f"teams:{name}", team.pk, **form), both.api("PATCH", f"{path}/{part}", body))
-    TeamEmployer.objects.create(provider=team.provider, team=team, employer=employer)
-    remove = {"remove": [{"id": str(employer.pk)}]}
-    page = both.page("teams:remove_employers", team.pk, employers=[str(employer.pk)])
-    same(page, both.api("PATCH", f"{path}/employers", remove))
+    yield page, ids, {"notificationSettings": settings}
+    wants(both.office, SignalType.APPRAISAL, both.piet, days=21, mail=True)
+    page = both.page("notifications:user", *ids, appraisal_days="")
+    back = {"notificationType": {"key": "appraisal"}, "createNumberOfDaysBeforeEvent": None}
+    yield page, ids, {"notificationSettings": [back]}
+    whole = back | {"sendMailWhenNotificationIsCreated": None}
+    yield both.page("notifications:follow_office", *ids), ids, {"notificationSettings": [whole]}
 
 
-def test_it_makes_an_employer(both: Both, office: Provider) -> None:
+@compared("PostTeamByProviderId")
+def make_a_team(both: Both) -> Iterator[Case]:
+    made = AuthorizationSet.objects.create(provider=both.office, name="Loon", codes=["view_users"])
+    page = both.page("teams:new", name="Team Zuid", authorization_set=str(made.pk))
+    yield page, [both.office.pk], {"description": "Team Zuid", "authorizationSet": {"id": str(made.pk)}}
+
+
+@compared("PutTeamByTeamId")
+def change_a_team(both: Both) -> Iterator[Case]:
+    page = both.page("teams:edit", both.team.pk, name="Loon Zuid", two_factor_required="on")
+    yield page, [both.team.pk], {"description": "Loon Zuid", "twoFactorAuthenticationRequired": True}
+
+
+@compared("DeleteTeamByTeamId")
+def delete_a_team(both: Both) -> Iterator[Case]:
+    yield both.page("teams:delete", both.team.pk), [both.team.pk], None
+
+
+@compared("PatchMembersByTeamId")
+def change_members(both: Both) -> Iterator[Case]:
+    ids: list[object] = [both.team.pk]
+    yield both.page("teams:add_users", *ids, users=[str(both.bob.pk)]), ids, {"add": [{"id": str(both.bob.pk)}]}
+    remove = {"remove": [{"id": str(both.piet.pk)}]}
+    yield both.page("teams:remove_users", *ids, users=[str(both.piet.pk)]), ids, remove
+
+
+@compared("PatchEmployersByTeamId")
+def change_employers(both: Both) -> Iterator[Case]:
+    ids: list[object] = [both.team.pk]
+    employer = Employer.objects.create(provider=both.office, number=1, name="Bakkerij")
+    form, one = {"employers": [str(employer.pk)]}, [{"id": str(employer.pk)}]
+    yield both.page("teams:add_employers", *ids, **form), ids, {"add": one}
+    TeamEmployer.objects.create(provider=both.office, team=both.team, employer=employer)
+    yield both.page("teams:remove_employers", *ids, **form), ids, {"remove": one}
+
+
+@compared("PatchAuthorizationsByTeamId")
+def change_the_rights_of_a_team(both: Both) -> Iterator[Case]:
+    page = both.page("teams:change_rights", both.team.pk, rights=["view_users"])
+    yield page, [both.team.pk], {"authorizations": [{"key": "view_users"}]}
+
+
+@compared("PostEmployerByProviderId")
+def make_an_employer(both: Both) -> Iterator[Case]:
     page = both.page("teams:new_employer", number="1042", name="Bakkerij Smit", products=["290"])
-    body = {"number": 1042, "description": "Bakkerij Smit", "products": [290]}
-    same(page, both.api("POST", f"/providers/{office.pk}/employers", body))
+    yield page, [both.office.pk], {"number": 1042, "description": "Bakkerij Smit", "products": [290]}
 
 
-def test_it_resets_a_second_factor_with_a_reason(both: Both, piet: User) -> None:
+@pytest.mark.parametrize("operation_id", COMPARED)
+def test_it_does_what_the_page_does(both: Both, operation_id: str) -> None:
+    for page, ids, body in COMPARED[operation_id](both):
+        call = partial(both.call, operation_id, ids, body)
+        assert traces(page, "page") == traces(call, "api")
+
+
+def test_every_change_is_compared_with_its_page() -> None:
+    changing = {operation.operation_id for operation in OPERATIONS if operation.methods != ["GET"]}
+    assert changing == COMPARED.keys() | NO_PAGE.keys()
+
+
+def test_it_resets_a_second_factor_with_a_reason(both: Both) -> None:
+    piet = both.piet
     User.objects.filter(pk=piet.pk).update(second_factor_at=timezone.now())
     body = {
         "personalDetails": API_PERSON,
@@ -245,8 +290,9 @@ def test_it_resets_a_second_factor_with_a_reason(both: Both, piet: User) -> None
     assert both.program.content(f"/providers/users/{piet.pk}")["hasMultiFactorAuthentication"] is False
 
 
-def test_it_holds_the_rules_of_the_page(both: Both, alice: User, piet: User, office: Provider) -> None:
+def test_it_holds_the_rules_of_the_page(both: Both) -> None:
     """Rule 5 and 6: nobody grows, nobody changes himself, and an office keeps an administrator."""
+    alice, piet, office = both.alice, both.piet, both.office
     weak = make_user(office, Right.MANAGE_USERS, Right.GRANT_RIGHTS, username="zwak", email="zwak@x.example")
     calls = program(weak)
     for method, path, body in [

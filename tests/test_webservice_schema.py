@@ -13,10 +13,13 @@ from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
 
+import notifications.sets
 from accounts.models import ExternalTenant, Provider, User
+from notifications import wishes
 from teams.models import AuthorizationSet, Employer, Team, TeamMember
 from tests.api import VERSION, program
 from tests.invited import invite
+from tests.people import actor
 from webservice.api.sets import INVITATION
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +38,9 @@ def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
     Employer.objects.create(provider=office, number=1, name="Bakkerij", products=[290])
     ExternalTenant.objects.create(provider=office, name="T", tenant_id=uuid4())
     made = AuthorizationSet.objects.create(provider=office, name="Set", codes=["view_users"])
-    names = {"provider_id": office, "user_id": invite(alice).invitation.user, "team_id": team, "set_id": made}
+    signals = notifications.sets.create(office, name="HR", contents=wishes.STANDARD, by=actor(alice))
+    names = {"provider_id": office, "team_id": team, "set_id": made, "notification_set_id": signals}
+    names["user_id"] = invite(alice).invitation.user
     return {name: str(row.pk) for name, row in names.items()} | {"email_template_id": str(INVITATION)}
 
 

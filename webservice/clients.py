@@ -89,7 +89,10 @@ def set_secret(application: Application, *, secret: str, hours: int, version: in
 
 @transaction.atomic
 def switch(application: Application, *, on: bool, by: Actor) -> None:
-    """Switch a program on or off; off, nothing that it has works. Raises PermissionDenied without the right."""
+    """Switch a program on or off; off, nothing that it has works.
+
+    Raises PermissionDenied without the right, Stale when somebody removed it meanwhile.
+    """
     application = _lock(application, by)
     if application.is_usable() != on:
         application.switched_off_at = None if on else timezone.now()
@@ -98,7 +101,13 @@ def switch(application: Application, *, on: bool, by: Actor) -> None:
 
 @transaction.atomic
 def remove(application: Application, *, by: Actor) -> None:
-    """Remove a program with all that people let it do. Raises PermissionDenied without the right."""
+    """Remove a program with all that people let it do.
+
+    Raises PermissionDenied without the right, Stale when somebody else was first.
+    """
+    _require(application.provider_id, by)
+    # Whoever gives a token locks what was allowed first and the program after it: the other way round both would wait.
+    list(application.consents.select_for_update())
     application = _lock(application, by)
     _record(Verb.CLIENT_REMOVED, application, by, {"name": [application.name, None]})
     for model in (Grant, RefreshToken, AccessToken, IDToken):
@@ -119,7 +128,9 @@ def _require(provider_id: UUID | None, by: Actor) -> None:
 
 def _lock(application: Application, by: Actor) -> Application:
     _require(application.provider_id, by)
-    locked: Application = Application.objects.select_for_update().get(pk=application.pk)
+    locked: Application | None = Application.objects.select_for_update().filter(pk=application.pk).first()
+    if locked is None:
+        raise Stale
     return locked
 
 

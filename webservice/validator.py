@@ -3,7 +3,9 @@
 import json
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
@@ -15,11 +17,12 @@ from accounts.models import LoginMethod, User
 from audit.actions import record
 from audit.actors import Origin, through_api
 from audit.models import Verb
+from loket import sealing
 from signin import throttle
 from signin.throttle import Left, Limit
 from signin.visitors import stranger
 from webservice import consents, credentials, identity, tokens
-from webservice.models import AccessToken, Application, Consent, Grant, IDToken
+from webservice.models import AccessToken, Application, Consent, Grant, IDToken, RefreshToken
 
 CLIENT = Limit("token client", burst=200, every=timedelta(milliseconds=100))  # by program, once it said its secret
 _GUESSES = Limit("token client network", burst=50, every=timedelta(seconds=10))  # by network address, wrong secrets
@@ -103,6 +106,8 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
         """Return whether the code still opens something for this program and its person."""
         grants = Grant.objects.select_related("user__provider")
         grant: Grant | None = grants.filter(code=code, application=client).first()
+        if grant is None:
+            _end_replayed(code, client)
         if grant is None or grant.is_expired() or not _still_may(grant, client):
             return False
         self._grant, request.user, request.scopes = grant, grant.user, grant.scope.split()
@@ -128,8 +133,20 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
 
     def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Return whether the token still opens something; one that was used before ends its whole family."""
-        known = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
-        return bool(known) and _still_may(request.refresh_token_instance, client)
+        try:
+            known = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
+            return bool(known) and _still_may(request.refresh_token_instance, client)
+        except (Application.DoesNotExist, User.DoesNotExist):  # removed at this moment
+            return False
+
+    def save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Store the tokens; where somebody was quicker with the same code, what he got ends as well."""
+        try:
+            super().save_bearer_token(token, request, *args, **kwargs)
+        except errors.InvalidGrantError:
+            if self._grant is not None:
+                _end_replayed(request.code, request.client)
+            raise
 
     def _save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
         """Store the tokens, in the transaction of what allows them and of the event."""
@@ -151,6 +168,14 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
         made: AccessToken = super()._create_access_token(expires, request, *args, **kwargs)
         return made
 
+    def _create_refresh_token(self, request: Any, *args: Any, **kwargs: Any) -> RefreshToken:
+        """Return the stored token; its family is known by the code that the first one came for."""
+        made: RefreshToken = super()._create_refresh_token(request, *args, **kwargs)
+        if self._grant is not None:
+            made.token_family = _family(request.code)
+            made.save(update_fields=["token_family"])
+        return made
+
     def _check_and_set_request_resource(self, request: Any) -> None:
         """Take no notice of resource indicators (RFC 8707): there is one resource."""
         request.resource = []
@@ -160,6 +185,15 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
     def get_oidc_claims(self, token: Any, token_handler: Any, request: Any) -> dict[str, Any]:
         """Return what an ID token says of the person."""
         return identity.claims(request.user, request.scopes)
+
+    def finalize_id_token(self, id_token: Any, token: Any, token_handler: Any, request: Any) -> str:
+        """Return the signed token, stored as long as the person lets the program act for him."""
+        with transaction.atomic():
+            allowed = Consent.objects.select_for_update().filter(user=request.user, application=request.client)
+            if allowed.first() is None:
+                raise errors.InvalidGrantError(request=request)
+            signed: str = super().finalize_id_token(id_token, token, token_handler, request)
+            return signed
 
     def _load_id_token(self, token: str) -> IDToken | None:
         return identity.read_id_token(token)
@@ -172,6 +206,18 @@ def _application(client_id: str) -> Application | None:
     known = Application.objects.filter(client_id=client_id, authorization_grant_type="authorization-code")
     found: Application | None = known.first()
     return found
+
+
+def _family(code: str) -> UUID:
+    """Return by what the tokens that a code brought are known, from which nobody finds the code."""
+    return UUID(sealing.token_hash(code)[:32])
+
+
+def _end_replayed(code: str, client: Application) -> None:
+    """End what the program got for `code` before: somebody else has it as well (RFC 6749 section 4.1.2)."""
+    family = _family(code)
+    if RefreshToken.objects.filter(token_family=family, application=client).exists():
+        RefreshToken.revoke_family(family)
 
 
 def _still_may(kept: Any, client: Application) -> bool:

@@ -2,14 +2,12 @@
 
 from uuid import UUID
 
-from django.db import transaction
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Router
 from typing_extensions import TypedDict
 
 import teams.actions
-from accounts.actions import lock_provider
 from accounts.models import User
 from teams import explain, rights
 from teams.catalogue import Right, ordered
@@ -86,6 +84,10 @@ def _of(request: ApiRequest, person: User) -> HttpResponse:
     return answer(request, content, etag=etags.of(held))
 
 
+def _etag(person: User) -> str:
+    return etags.of(rights.individual_rights(person))
+
+
 @router.get(
     "/providers/users/{uuid:user_id}/authorizations",
     operation_id="GetAuthorizationsByUserId",
@@ -105,10 +107,9 @@ def get_authorizations(request: ApiRequest, user_id: UUID) -> HttpResponse:
 )
 def patch_authorizations(request: ApiRequest, user_id: UUID, body: Rights) -> HttpResponse:
     """Make these the individual rights of a user AK: what is not sent is switched off."""
-    person, after = people.one(request, user_id), wanted(body.authorizations)
-    with transaction.atomic():
-        lock_provider(person.provider_id)
-        etags.require_match(request, etags.of(rights.individual_rights(person)))
+    after = wanted(body.authorizations)
+    rows = User.objects.visible_to(request.caller.user).select_related("provider")
+    with etags.locked(request, rows, user_id, etag=_etag) as person:
         teams.actions.set_individual_rights(person, after, by=request.by)
     return _of(request, person)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 from uuid import UUID
@@ -23,7 +23,7 @@ IF_MATCH = re.compile(r'\*|"[!#-~]{1,100}"')
 
 
 def of(codes: Iterable[str]) -> str:
-    """Return what a number of rights is known by, in whatever order they are."""
+    """Return what a number of codes, such as those of rights, is known by, in whatever order they are."""
     return hashlib.sha256(",".join(sorted(codes)).encode()).hexdigest()[:32]
 
 
@@ -36,11 +36,19 @@ def require_match(request: ApiRequest, etag: str) -> None:
         raise faults.stale()
 
 
+def version(row: User | Team) -> str:
+    """Return what most things are known by: how often they were changed."""
+    return str(row.version)
+
+
 @contextmanager
-def locked(request: ApiRequest, rows: QuerySet[Row], id: UUID) -> Iterator[Row]:
+def locked(
+    request: ApiRequest, rows: QuerySet[Row], id: UUID, *, etag: Callable[[Row], str] = version
+) -> Iterator[Row]:
     """Give the row with that id as it is now, which nobody else changes until the end, if `If-Match` allows.
 
-    Raises Fault: 404 where it does not exist, 412 where another was first. Changes of one office come one by one.
+    `etag` says what the thing is known by that is changed. Raises Fault: 404 where it does not exist, 412 where another
+    was first. Changes of one office come one by one.
     """
     with transaction.atomic():
         if rows.filter(pk=id).exists():
@@ -48,5 +56,5 @@ def locked(request: ApiRequest, rows: QuerySet[Row], id: UUID) -> Iterator[Row]:
         row = rows.filter(pk=id).first()
         if row is None:
             raise faults.not_found()
-        require_match(request, str(row.version))
+        require_match(request, etag(row))
         yield row

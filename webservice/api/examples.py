@@ -34,6 +34,16 @@ EXAMPLES: dict[str, Any] = {
     "ConfiguredTenant": {"tenant": {"id": _ID}, "userId": "6f1d7a52-38c4-4f0e-9b57-2a6f0c1f8e11"},
     "OwnChange": {"personalDetails": _PERSON, "contactInformation": _CONTACT},
     "Rights": {"authorizations": [{"key": "view_users"}, {"key": "view_teams"}]},
+    "SignalChanges": {
+        "notificationSettings": [
+            {
+                "notificationType": {"key": "fixed_term_end"},
+                "isEnabled": True,
+                "createNumberOfDaysBeforeEvent": 60,
+                "sendMailWhenNotificationIsCreated": None,
+            }
+        ]
+    },
     "NewTeam": {"description": "Loon Noord", "authorizationSet": {"id": _ID}},
     "TeamChange": {"description": "Loon Noord", "twoFactorAuthenticationRequired": True},
     "Contents": {"add": [{"id": _ID}], "remove": []},

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from notifications.catalogue import MAX_DAYS
+
 Id = Annotated[UUID, Field(strict=False)]
 Day = Annotated[date, Field(strict=False)]
 
@@ -135,6 +137,21 @@ class Rights(Input):
     """All rights that are on afterwards: what is not sent is switched off."""
 
     authorizations: Annotated[list[Key], Field(max_length=100)]
+
+
+class SignalChange(Input):
+    """How one type of signal is wanted: a field that is left out stays as it is, null follows the office."""
+
+    notificationType: Key
+    isEnabled: bool | None = None
+    createNumberOfDaysBeforeEvent: Annotated[int | None, Field(ge=0, le=MAX_DAYS)] = None
+    sendMailWhenNotificationIsCreated: bool | None = None
+
+
+class SignalChanges(Input):
+    """The types of signals that change; the others stay as they are."""
+
+    notificationSettings: Annotated[list[SignalChange], Field(max_length=100)]
 
 
 class NewTeam(Input):

@@ -21,3 +21,9 @@ def makes(content: Any) -> dict[int, Any]:
     """Return the answers of an operation that makes something."""
     found = reads(content, 400, 404, 415, 422)
     return {201: found.pop(200)} | found
+
+
+def deletes() -> dict[int, Any]:
+    """Return the answers of an operation that deletes something."""
+    found = reads(None, 400, 404, 412)
+    return {204: found.pop(200)} | found

@@ -10,6 +10,7 @@ from webservice.api import (
     own,
     portals,
     sets,
+    signals,
     team_contents,
     teams,
     tenants,
@@ -17,5 +18,5 @@ from webservice.api import (
 
 api = NinjaAPI(title="Loket", version="v2", urls_namespace="v2", openapi_url=None, docs_url=None)
 faults.handle(api)
-for part in (own, new_users, tenants, authorizations, sets, teams, team_contents, employers, portals):
+for part in (own, new_users, tenants, authorizations, sets, signals, teams, team_contents, employers, portals):
     api.add_router("", part.router)

@@ -21,7 +21,7 @@ from webservice.api.filters import Field, Kind
 from webservice.api.idempotency import once
 from webservice.api.inputs import NewTeam, TeamChange
 from webservice.api.listing import ListQuery, listed
-from webservice.api.responses import changes, makes, reads
+from webservice.api.responses import changes, deletes, makes, reads
 from webservice.scopes import Scope
 
 router = Router(tags=["teams"])
@@ -159,7 +159,7 @@ def put_team(request: ApiRequest, team_id: UUID, body: TeamChange) -> HttpRespon
 @router.delete(
     "/providers/teams/{uuid:team_id}",
     operation_id="DeleteTeamByTeamId",
-    response={204: None} | {status: kind for status, kind in changes(None).items() if status not in (200, 415)},
+    response=deletes(),
     **needs(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
 )
 def delete_team(request: ApiRequest, team_id: UUID) -> HttpResponse:

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 import accounts.actions
 import invitations.actions
 import signin.factors.actions
+from accounts import erasing
 from accounts.forms.people import EditForm
 from accounts.models import LoginMethod, User
 from accounts.status import Status
@@ -26,7 +27,7 @@ from webservice.api.faults import Fault, checked
 from webservice.api.inputs import UserAction, UserChange, of_person
 from webservice.api.listing import ListQuery, listed
 from webservice.api.people import ACCESS, FIELDS, UserResource, shown
-from webservice.api.responses import changes, reads
+from webservice.api.responses import changes, deletes, reads
 from webservice.scopes import Scope
 
 router = Router(tags=["users"])
@@ -154,6 +155,19 @@ def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResp
     with etags.locked(request, User.objects.visible_to(request.caller.user).select_related("provider"), user_id) as who:
         _DONE[body.action](request, who, body)
     return of(request, user_id)
+
+
+@router.delete(
+    "/providers/users/{uuid:user_id}",
+    operation_id="DeleteUserByUserId",
+    response=deletes(),
+    **needs(Scope.USERS_WRITE, Right.MANAGE_PROVIDER),
+)
+def delete_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
+    """Erase a user AK for good who has had no access any more for the term of the office."""
+    with etags.locked(request, User.objects.visible_to(request.caller.user).select_related("provider"), user_id) as who:
+        erasing.erase(who, by=request.by)
+    return HttpResponse(status=204)
 
 
 def _resend(request: ApiRequest, person: User, body: UserAction) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -60,9 +61,12 @@ def authorize(request: HttpRequest) -> HttpResponse:
     Who allowed the same before is sent back at once, unless the program wants him to be asked.
     """
     try:
-        asked = _asked(request)
+        return _answer(request, _asked(request))
     except Wrong as wrong:
         return wrong.response
+
+
+def _answer(request: HttpRequest, asked: Asked) -> HttpResponse:
     if not isinstance(request.user, User):
         return redirect(f"{reverse('signin:login')}?{urlencode({'next': request.get_full_path()})}")
     if not asked.application.serves(request.user):
@@ -71,8 +75,9 @@ def authorize(request: HttpRequest) -> HttpResponse:
         return _back(request, asked, error=AccessDeniedError())
     if request.method == "POST":
         by = on_page(request, request.user)
-        consents.allow(request.user, asked.application, scopes=asked.scopes, by=by)
-        return _back(request, asked)
+        with transaction.atomic():
+            consents.allow(request.user, asked.application, scopes=asked.scopes, by=by)
+            return _back(request, asked)
     if (minutes := _how_recent(request, asked)) is not None and not recent.is_recent(request, minutes=minutes):
         return redirect(f"{reverse('signin:confirm')}?{urlencode({'next': request.get_full_path()})}")
     if "consent" not in asked.prompt and consents.covers(request.user, asked.application, asked.scopes):
@@ -104,7 +109,9 @@ def _asked(request: HttpRequest) -> Asked:
         raise Wrong(_refuse(request, str(error.oauthlib_error.description or ""))) from error
     except OAuthToolkitError as error:
         raise Wrong(HttpResponseRedirect(_error_address(error.oauthlib_error))) from error
-    application = Application.objects.get(client_id=details["client_id"])
+    application = Application.objects.filter(client_id=details["client_id"]).first()
+    if application is None:
+        raise Wrong(_gone(request))
     if fault := _fault(details):
         refusal = InvalidRequestError(description=fault, state=details["state"])
         refusal.redirect_uri = details["redirect_uri"]
@@ -142,23 +149,37 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
 
 
 def _back(request: HttpRequest, asked: Asked, *, error: OAuth2Error | None = None) -> HttpResponse:
-    """Return the way back to the program, with a code unless there is an `error`."""
+    """Return the way back to the program, with a code unless there is an `error`. Raises Wrong when it is gone."""
     if error is not None:
         error.state, error.redirect_uri = asked.details["state"], asked.details["redirect_uri"]
         address = _error_address(error)
     else:
-        details = asked.details | {"ui_locales": None}
-        address = asked.core.create_authorization_response(request, asked.scopes, details, allow=True)[0]
+        address = _address_with_code(request, asked)
     if request.method == "POST" or "none" in asked.prompt:
         return HttpResponseRedirect(address)
     # Somebody may have come here by the form of the login page, from which no redirect leads to another host.
     return render(request, "webservice/onward.html", {"address": address, "application": asked.application})
 
 
+@transaction.atomic
+def _address_with_code(request: HttpRequest, asked: Asked) -> str:
+    """Return the address of the program with a code. Raises Wrong when the program has been removed meanwhile."""
+    kept = Application.objects.select_for_update(no_key=True).filter(pk=asked.application.pk, switched_off_at=None)
+    if kept.first() is None:
+        raise Wrong(_gone(request))
+    details = asked.details | {"ui_locales": None}
+    address: str = asked.core.create_authorization_response(request, asked.scopes, details, allow=True)[0]
+    return address
+
+
 def _error_address(error: OAuth2Error) -> str:
     told = [*error.twotuples, ("iss", settings.LOKET_URL)]
     address: str = add_params_to_uri(error.redirect_uri or "", told)
     return address
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    return _refuse(request, _("This program cannot be used any more."), 404)
 
 
 def _refuse(request: HttpRequest, reason: str, status: int = 400) -> HttpResponse:

@@ -1,5 +1,6 @@
 """The programs of the office."""
 
+from contextlib import suppress
 from urllib.parse import urljoin
 from uuid import UUID
 
@@ -102,19 +103,24 @@ def new_secret(request: OfficeRequest, id: UUID) -> HttpResponse:
 @require_POST
 def switch_on(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Switch a program on."""
-    application = _one(request, id)
-    webservice.clients.switch(application, on=True, by=on_page(request, request.user))
-    messages.success(request, _("%(name)s is switched on.") % {"name": application})
-    return redirect("webservice:client", application.pk)
+    return _switch(request, id, on=True, done=_("%(name)s is switched on."))
 
 
 @requires(Right.MANAGE_INTEGRATIONS)
 @require_POST
 def switch_off(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Switch a program off."""
+    return _switch(request, id, on=False, done=_("%(name)s is switched off: nothing that it has works now."))
+
+
+def _switch(request: OfficeRequest, id: UUID, *, on: bool, done: str) -> HttpResponse:
     application = _one(request, id)
-    webservice.clients.switch(application, on=False, by=on_page(request, request.user))
-    messages.success(request, _("%(name)s is switched off: nothing that it has works now.") % {"name": application})
+    try:
+        webservice.clients.switch(application, on=on, by=on_page(request, request.user))
+    except Stale:
+        messages.error(request, _STALE)
+        return redirect("webservice:clients")
+    messages.success(request, done % {"name": application})
     return redirect("webservice:client", application.pk)
 
 
@@ -124,7 +130,8 @@ def remove_client(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Ask whether a program is to be removed, and do it."""
     application = _one(request, id)
     if request.method == "POST":
-        webservice.clients.remove(application, by=on_page(request, request.user))
+        with suppress(Stale):  # somebody else was first, and it is gone as well
+            webservice.clients.remove(application, by=on_page(request, request.user))
         messages.success(request, _("%(name)s has been removed.") % {"name": application})
         return redirect("webservice:clients")
     context = {"application": application, "people": application.consents.count()}
