@@ -23,6 +23,8 @@ LOKET_DEMO = env.bool("LOKET_DEMO", False)
 LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", str(BASE_DIR / ".loket"))).resolve()
 LOKET_URL = env.str("LOKET_URL", "http://localhost:8000").rstrip("/")
 LOKET_TRUSTED_PROXIES: list[str] = env.list("LOKET_TRUSTED_PROXIES", [])
+LOKET_METRICS_TOKEN = env.str("LOKET_METRICS_TOKEN", "")
+LOKET_METRICS_DIR = LOKET_DATA_DIR / "metrics"  # counts of each process, of the web servers that share the folder
 
 DEBUG = False
 if env.str("DATABASE_URL", ""):
@@ -111,6 +113,7 @@ INSTALLED_APPS = [
     "django.forms",
 ]
 MIDDLEWARE = [
+    "loket.probes.probes",
     "loket.middleware.request_context",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
