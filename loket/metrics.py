@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 from django.db.models import Count
 from django.utils import timezone
@@ -20,7 +21,10 @@ from loket.ids import first_of
 from outbox.models import Heartbeat, Message
 
 if settings.LOKET_METRICS_TOKEN:  # the library looks at this when it is imported
-    settings.LOKET_METRICS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        settings.LOKET_METRICS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        raise ImproperlyConfigured("LOKET_DATA_DIR must be a folder to write in: LOKET_METRICS_TOKEN is set.") from None
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.LOKET_METRICS_DIR)
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest

@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from loket import metrics
+from loket.away import is_away
 from loket.ids import uuid7
 
 log = structlog.get_logger("loket.access")
@@ -124,7 +125,10 @@ def _log_exception(sender: Any, request: HttpRequest | None = None, **kwargs: An
     """Log an unexpected fault: where it came from, but no values, which may be secrets."""
     match = request.resolver_match if request else None
     route, error = match.view_name if match else "none", sys.exception()
-    structlog.get_logger("loket.fault").error("fault", route=route, exception=_where(error))
+    if is_away(error):
+        structlog.get_logger("loket.fault").error("database away", route=route, error=type(error).__name__)
+    else:
+        structlog.get_logger("loket.fault").error("fault", route=route, exception=_where(error))
 
 
 def _where(error: BaseException | None) -> str:

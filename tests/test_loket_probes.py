@@ -1,11 +1,9 @@
 """/healthz, /readyz and /metrics: what machines of the operator ask."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from django.db import connection
@@ -26,22 +24,6 @@ from tests.test_outbox_sending import queue_mail
 from tests.test_outbox_worker import wait_until
 
 TOKEN = "t" * 43
-
-
-@pytest.fixture
-def without_database(settings: Any) -> Iterator[None]:
-    """The database does not answer: its socket is that of nobody."""
-    before = connection.settings_dict.copy()
-    connection.close()
-    connection.close_pool()
-    with patch("loket.database.keep_running"):
-        connection.settings_dict.update(HOST="127.0.0.1", PORT="1")
-        connection.settings_dict["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 2, "timeout": 0.3}}
-        yield
-        connection.close()
-        connection.close_pool()
-    connection.settings_dict.clear()
-    connection.settings_dict.update(before)
 
 
 def metrics(client: Client) -> dict[str, float]:
