@@ -5,7 +5,7 @@ RUN := .venv/bin
 INSTALL := $(RUN)/python -m pip install -q --disable-pip-version-check --require-hashes
 
 # What production has, made up: enough for `check --deploy`, which connects to nothing.
-DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localhost/loket SMS_URL=json://localhost \
+DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localhost/loket SMS_URL='json://localhost?:to={to}' \
 	LOKET_SECRET_KEY=$$($(RUN)/python -c 'import secrets; print(secrets.token_urlsafe(48))') \
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from loket.logs import correlation_id
+
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
@@ -82,4 +84,4 @@ def operator(command: str) -> Actor:
 
 def scheduled(job: str) -> Actor:
     """Return the installation's own periodic `job`."""
-    return Actor(origin=Origin.SCHEDULED, name=job)
+    return Actor(origin=Origin.SCHEDULED, name=job, correlation_id=correlation_id())

@@ -4,6 +4,12 @@ from typing import Any
 
 import structlog
 
+
+def correlation_id() -> str:
+    """Return what the lines of this request or job are known by, or an empty text outside of both."""
+    return str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
+
+
 _shared: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,

@@ -17,6 +17,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
 
+from loket import metrics
+from loket.away import is_away
 from loket.ids import uuid7
 
 log = structlog.get_logger("loket.access")
@@ -61,14 +63,11 @@ def request_context(get_response: GetResponse) -> GetResponse:
         structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
         started = time.perf_counter()
         response = get_response(request)
-        match = request.resolver_match
-        log.info(
-            "request",
-            method=request.method if request.method in _METHODS else "other",
-            route=(match.view_name or "unnamed") if match else "none",
-            status=response.status_code,
-            ms=round((time.perf_counter() - started) * 1000),
-        )
+        seconds = time.perf_counter() - started
+        match, method = request.resolver_match, request.method if request.method in _METHODS else "other"
+        route = (match.view_name or "unnamed") if match else "none"
+        log.info("request", method=method, route=route, status=response.status_code, ms=round(seconds * 1000))
+        metrics.count(method, route, response.status_code, seconds)
         response["X-Request-ID"] = correlation_id
         return response
 
@@ -126,7 +125,10 @@ def _log_exception(sender: Any, request: HttpRequest | None = None, **kwargs: An
     """Log an unexpected fault: where it came from, but no values, which may be secrets."""
     match = request.resolver_match if request else None
     route, error = match.view_name if match else "none", sys.exception()
-    structlog.get_logger("loket.fault").error("fault", route=route, exception=_where(error))
+    if is_away(error):
+        structlog.get_logger("loket.fault").error("database away", route=route, error=type(error).__name__)
+    else:
+        structlog.get_logger("loket.fault").error("fault", route=route, exception=_where(error))
 
 
 def _where(error: BaseException | None) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environs import Env
 
-from loket import keys
+from loket import environment, keys
 from loket.database import APPLICATION, OWNER, PORT, socket_dir
 from loket.logs import LOGGING as LOGGING
 
@@ -20,23 +21,37 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
 LOKET_DEMO = env.bool("LOKET_DEMO", False)
-LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", str(BASE_DIR / ".loket"))).resolve()
-LOKET_URL = env.str("LOKET_URL", "http://localhost:8000").rstrip("/")
-LOKET_TRUSTED_PROXIES: list[str] = env.list("LOKET_TRUSTED_PROXIES", [])
+LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", str(BASE_DIR / ".loket"), validate=environment.folder)).resolve()
+LOKET_URL = env.str("LOKET_URL", "http://localhost:8000", validate=environment.site).rstrip("/")
+LOKET_TRUSTED_PROXIES: list[str] = env.list("LOKET_TRUSTED_PROXIES", [], validate=environment.networks)
+LOKET_METRICS_TOKEN = env.str("LOKET_METRICS_TOKEN", "", validate=environment.token)
+LOKET_METRICS_DIR = LOKET_DATA_DIR / "metrics"  # counts of each process, of the web servers that share the folder
 
 DEBUG = False
-if env.str("DATABASE_URL", ""):
-    SECRET_KEY = env.str("LOKET_SECRET_KEY")
-    LOKET_SEALING_KEYS: list[str] = env.list("LOKET_SEALING_KEYS")
-    LOKET_CHECKPOINT_KEY = env.str("LOKET_CHECKPOINT_KEY")
+# Whoever waits for a database that is away hears so after `timeout`, and `reconnect_timeout` keeps the tries frequent.
+_pool = {"min_size": 1, "max_size": 8, "timeout": 5, "reconnect_timeout": 3}
+# Of a machine that is gone without a word the operating system says so after these seconds (milliseconds the last).
+_patience = {
+    "connect_timeout": 3, "tcp_user_timeout": 10000,
+    "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
+}  # fmt: skip
+if env.str("DATABASE_URL", "", validate=environment.postgresql):
+    SECRET_KEY = env.str("LOKET_SECRET_KEY", validate=environment.secret)
+    LOKET_SEALING_KEYS: list[str] = env.list("LOKET_SEALING_KEYS", validate=environment.keys)
+    LOKET_CHECKPOINT_KEY = env.str("LOKET_CHECKPOINT_KEY", validate=environment.key)
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", conn_health_checks=True)}
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10}
-    _owner = env.dj_db_url("LOKET_OWNER_DATABASE_URL") if env.str("LOKET_OWNER_DATABASE_URL", "") else None
+    DATABASES["default"]["OPTIONS"] = {**_patience, **DATABASES["default"].get("OPTIONS", {}), "pool": _pool}
+    _has_owner = env.str("LOKET_OWNER_DATABASE_URL", "", validate=environment.postgresql)
+    _owner = env.dj_db_url("LOKET_OWNER_DATABASE_URL") if _has_owner else None
+    if _owner and any(_owner[part] != DATABASES["default"][part] for part in ("HOST", "PORT", "NAME")):
+        raise ImproperlyConfigured("LOKET_OWNER_DATABASE_URL must name the same database as DATABASE_URL.")
 else:
     _kept = keys.kept_in(LOKET_DATA_DIR)
-    SECRET_KEY = env.str("LOKET_SECRET_KEY", _kept.secret_key)
-    LOKET_SEALING_KEYS = env.list("LOKET_SEALING_KEYS", [_kept.sealing_key])
-    LOKET_CHECKPOINT_KEY = env.str("LOKET_CHECKPOINT_KEY", "") or keys.checkpoint_key(LOKET_DATA_DIR)
+    SECRET_KEY = env.str("LOKET_SECRET_KEY", _kept.secret_key, validate=environment.secret)
+    LOKET_SEALING_KEYS = env.list("LOKET_SEALING_KEYS", [_kept.sealing_key], validate=environment.keys)
+    LOKET_CHECKPOINT_KEY = env.str(
+        "LOKET_CHECKPOINT_KEY", keys.checkpoint_key(LOKET_DATA_DIR), validate=environment.key
+    )
     DATABASES = {
         "default": {
             "ENGINE": "loket.builtin",
@@ -47,7 +62,7 @@ else:
             "PASSWORD": "",
             "NAME": "loket",
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {"pool": {"min_size": 1, "max_size": 8, "timeout": 10}},
+            "OPTIONS": {"pool": _pool | {"timeout": 10}},
         }
     }
     _owner = {"USER": OWNER, "PASSWORD": ""}
@@ -111,6 +126,7 @@ INSTALLED_APPS = [
     "django.forms",
 ]
 MIDDLEWARE = [
+    "loket.probes.probes",
     "loket.middleware.request_context",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -204,25 +220,30 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
 # Mail: EMAIL_URL for SMTP, or LOKET_EMAIL_BACKEND with the ANYMAIL_… variables of the provider.
+env.str("EMAIL_URL", "", validate=environment.mail_server)
 _email = env.dj_email_url("EMAIL_URL", "smtp://localhost:25")
 EMAIL_BACKEND = env.str("LOKET_EMAIL_BACKEND", _email["EMAIL_BACKEND"])
 EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.str("LOKET_FROM_EMAIL", "loket@localhost")
+DEFAULT_FROM_EMAIL = env.str("LOKET_FROM_EMAIL", "loket@localhost", validate=environment.sender)
 ANYMAIL: dict[str, Any] = {
     name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
 }
 ANYMAIL["REQUESTS_TIMEOUT"] = EMAIL_TIMEOUT
 ANYMAIL["IGNORE_UNSUPPORTED_FEATURES"] = True  # a provider without metadata still gives an id of its own
-SMS_URL = env.str("SMS_URL", "console:")
+SMS_URL = env.str("SMS_URL", "console:", validate=environment.sms_gateway)
 if LOKET_DEMO:
     EMAIL_BACKEND = "outbox.mailbox.EmailBackend"
     SMS_URL = "demo:"
-LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 100)
+LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 100, validate=environment.not_negative)
 
 # Sign-in with Microsoft: an app registration in Entra. The demo has a stand-in of its own.
 LOKET_ENTRA_CLIENT_ID = env.str("LOKET_ENTRA_CLIENT_ID", "")
 LOKET_ENTRA_CLIENT_SECRET = env.str("LOKET_ENTRA_CLIENT_SECRET", "")
-LOKET_ENTRA_AUTHORITY = env.str("LOKET_ENTRA_AUTHORITY", "https://login.microsoftonline.com/organizations").rstrip("/")
+if bool(LOKET_ENTRA_CLIENT_ID) != bool(LOKET_ENTRA_CLIENT_SECRET):
+    raise ImproperlyConfigured("LOKET_ENTRA_CLIENT_ID and LOKET_ENTRA_CLIENT_SECRET go together: one is not set.")
+LOKET_ENTRA_AUTHORITY = env.str(
+    "LOKET_ENTRA_AUTHORITY", "https://login.microsoftonline.com/organizations", validate=environment.authority
+).rstrip("/")

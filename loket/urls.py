@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from loket import views
 
+handler500 = "loket.views.fault"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
     path("taal/", views.language, name="language"),

@@ -14,8 +14,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from loket import sealing
+from loket.logs import correlation_id
 from outbox import sending
-from outbox.models import Body, Message
+from outbox.models import Body, Heartbeat, Message
 
 WAKE = "outbox"  # the channel on which the worker listens
 PAUSES = (
@@ -28,6 +29,7 @@ PAUSES = (
     timedelta(hours=12),
 )
 MAX_ATTEMPTS = len(PAUSES) + 1
+FORGOTTEN = timedelta(days=1)  # a worker that has not been seen for so long
 GRACE = timedelta(seconds=5)  # a taken message is due again so much later, times its attempts, if its worker dies
 
 
@@ -79,6 +81,7 @@ def _sealed(
     message: Message, body: Body, provider_id: UUID | None, user_id: UUID | None, expires_at: datetime | None
 ) -> Message:
     message.provider_id, message.user_id, message.expires_at = provider_id, user_id, expires_at
+    message.correlation_id = correlation_id()
     message.sealed_body = sealing.seal(json.dumps(body).encode(), context=message.seal_context)
     return message
 
@@ -181,3 +184,11 @@ def bounce(*, message_id: UUID | None, esp_id: str, reason: str) -> bool:
         return False
     _end(message, Message.State.BOUNCED, error=sending.reason(reason, to=message.recipient))
     return True
+
+
+@transaction.atomic
+def beat(worker: UUID) -> None:
+    """Note that this worker is alive; forget those that have not been for a day."""
+    now = timezone.now()
+    Heartbeat.objects.update_or_create(pk=worker, defaults={"at": now})
+    Heartbeat.objects.filter(at__lt=now - FORGOTTEN).delete()

@@ -13,6 +13,7 @@ class OutboxConfig(AppConfig):
         from anymail.signals import tracking
 
         from outbox import checks as checks
-        from outbox import reports
+        from outbox import reports, sending
 
+        sending.require_backend()
         tracking.connect(reports.received, dispatch_uid="outbox")

@@ -67,6 +67,7 @@ class Message(models.Model):
     sent_at = models.DateTimeField(null=True)
     esp_id = models.CharField(max_length=255, blank=True)  # what the mail provider calls it in its webhooks
     error = models.CharField(max_length=200, blank=True)  # why it failed, without address or content
+    correlation_id = models.CharField(max_length=36, default="", db_default="")  # of the request that caused it
 
     objects = MessageQuerySet.as_manager()
 
@@ -107,3 +108,13 @@ class Message(models.Model):
     def seal_context(self) -> str:
         """What the body is bound to: moved to another row it cannot be read."""
         return f"message:{self.pk}"
+
+
+class Heartbeat(models.Model):
+    """When a worker was last seen to do its periodic jobs; a row for each process."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.at}"

@@ -5,12 +5,13 @@ import smtplib
 import sys
 from email.headerregistry import Address
 from email.utils import parseaddr
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from anymail.exceptions import AnymailError, AnymailInvalidAddress, AnymailRecipientsRefused
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.mail import EmailMultiAlternatives
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.message import sanitize_address
 from django.core.validators import validate_email
 
@@ -45,6 +46,21 @@ def send(message: Message) -> str:
         raise
     except Exception as error:  # its text may hold the address or the content
         raise SendingError(type(error).__name__) from None
+
+
+def require_backend() -> None:
+    """Raise ImproperlyConfigured unless there is the mail backend and it has what it needs; connects to nothing."""
+    try:
+        get_connection()
+    except (ImportError, AttributeError, ImproperlyConfigured, AnymailError) as error:
+        text = f"LOKET_EMAIL_BACKEND or one of its ANYMAIL_… variables is not right: {error}"
+        raise ImproperlyConfigured(text) from None
+
+
+def require_gateway() -> None:
+    """Raise ImproperlyConfigured unless SMS_URL is one that can be used; connects to nothing."""
+    if settings.SMS_URL not in ("console:", "demo:") and _gateway("+31612345678") is None:
+        raise ImproperlyConfigured("SMS_URL is not an address that apprise understands.")
 
 
 def reason(text: str, *, to: str = "") -> str:
@@ -122,14 +138,18 @@ def _send_sms(message: Message, body: Body) -> None:
 
 
 def _send_by_gateway(message: Message, body: Body) -> None:
-    from apprise import Apprise  # takes long to import, and only the worker needs it
-
-    gateway = Apprise.instantiate(settings.SMS_URL.replace("{to}", quote(body["to"], safe="")))
+    gateway = _gateway(body["to"])
     if gateway is None:
         raise SendingError("SMS_URL or the number is not understood")
     gateway.socket_connect_timeout = min(gateway.socket_connect_timeout, CONNECT_TIMEOUT)
     gateway.socket_read_timeout = min(gateway.socket_read_timeout, READ_TIMEOUT)
     if "headers" in gateway.template_kwargs:  # json://, xml:// and form://
-        gateway.headers["Idempotency-Key"] = str(message.pk)  # type: ignore[attr-defined]
+        gateway.headers["Idempotency-Key"] = str(message.pk)
     if not gateway.notify(body=body["text"], body_format="text"):
         raise SendingError("the gateway did not take it")
+
+
+def _gateway(to: str) -> Any:
+    from apprise import Apprise  # takes long to import, and only the worker needs it
+
+    return Apprise.instantiate(settings.SMS_URL.replace("{to}", quote(to, safe="")))

@@ -3,18 +3,22 @@
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from threading import Event, Thread
 from typing import NamedTuple
 
 import psycopg
 import structlog
 from django.db import connection
+from structlog.contextvars import bound_contextvars
 
 import outbox.actions
+from loket.ids import uuid7
 from outbox.models import Message
 
 THREADS = (Message.Channel.SMS, Message.Channel.MAIL, Message.Channel.MAIL)  # an SMS never waits behind slow mail
 POLL = 0.5  # seconds; covers a wake-up that was lost
+BEAT = 5.0  # seconds
 _AFTER_FAULT = 1.0  # seconds
 
 log = structlog.get_logger("loket.outbox")
@@ -32,18 +36,23 @@ def send_one(channel: Message.Channel) -> bool:
     message = outbox.actions.take(channel)
     if message is None:
         return False
-    if message.is_waiting:
-        message = outbox.actions.deliver(message)
-    if message is not None:
-        log.info(
-            "message",
-            id=str(message.pk),
-            kind=message.kind,
-            channel=message.channel,
-            state=str(message.state),
-            attempt=message.attempts,
-        )
+    with bound_contextvars(correlation_id=message.correlation_id):
+        if message.is_waiting:
+            message = outbox.actions.deliver(message)
+        if message is not None:
+            _log(message)
     return True
+
+
+def _log(message: Message) -> None:
+    log.info(
+        "message",
+        id=str(message.pk),
+        kind=message.kind,
+        channel=message.channel,
+        state=str(message.state),
+        attempt=message.attempts,
+    )
 
 
 def send_due() -> int:
@@ -60,7 +69,8 @@ class Worker:
 
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self._stop = Event()
-        self._next = {job: time.monotonic() for job in jobs}
+        beat = Job(partial(outbox.actions.beat, uuid7()), every=BEAT)
+        self._next = {job: time.monotonic() for job in (beat, *jobs)}
         self._wakes = [Event() for _channel in THREADS]
         steps: list[Callable[[], None]] = [self._listen, self._run_jobs]
         steps += [self._sender(channel, wake) for channel, wake in zip(THREADS, self._wakes, strict=True)]
@@ -107,7 +117,8 @@ class Worker:
         for job, planned in self._next.items():
             if planned <= now:
                 self._next[job] = now + job.every
-                job.function()
+                with bound_contextvars(correlation_id=str(uuid7())):
+                    job.function()
         connection.close()  # back to the pool, which tests it before the next use: an hour may pass
         self._stop.wait(max(0.0, min(self._next.values(), default=now + 60) - time.monotonic()))
 

@@ -36,7 +36,8 @@ class SecondFactorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on, and note that the session of somebody who is signed in is in use."""
         response = self.get_response(request)
-        if request.session.accessed and isinstance(request.user, User):
+        went_wrong = response.status_code >= 500  # maybe the database is away, and asking once more takes time
+        if not went_wrong and request.session.accessed and isinstance(request.user, User):
             sessions.note_use(request)
         return response
 

@@ -3,9 +3,11 @@
 import os
 import shutil
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 import pytest_django
+from django.db import connection
 from django.test import Client
 from django.utils import timezone, translation
 
@@ -135,3 +137,19 @@ def dora(db: None) -> User:
 def doras(dora: User) -> Client:
     """The browser of dora, who set up two-factor and has just shown it."""
     return factors.signed_in(dora, factors.give_app(dora))
+
+
+@pytest.fixture
+def without_database(transactional_db: None) -> Iterator[None]:
+    """The database does not answer: its socket is that of nobody."""
+    before = connection.settings_dict.copy()
+    connection.close()
+    connection.close_pool()
+    with patch("loket.database.keep_running"):
+        connection.settings_dict.update(HOST="127.0.0.1", PORT="1")
+        connection.settings_dict["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 2, "timeout": 0.3}}
+        yield
+        connection.close()
+        connection.close_pool()
+    connection.settings_dict.clear()
+    connection.settings_dict.update(before)

@@ -48,7 +48,9 @@ def test_the_access_line_names_the_route_and_never_the_address(
 def test_a_line_is_one_json_object_with_the_correlation_id(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         response = client.get("/inloggen/")
-    formatter = logging.config.DictConfigurator(logs.LOGGING).configure_formatter(logs.LOGGING["formatters"]["json"])
+    formatter = logging.config.DictConfigurator(logs.LOGGING).configure_formatter(
+        dict(logs.LOGGING["formatters"]["json"])
+    )
     record = next(record for record in caplog.records if record.name == "loket.access")
     line = json.loads(formatter.format(record))
     assert line["correlation_id"] == response["X-Request-ID"]

@@ -9,6 +9,7 @@ from django.core.management import call_command
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+TABLE = README.partition("\n## Settings\n")[2].partition("\n## ")[0]
 
 
 def first_administrator() -> list[str]:

@@ -4,7 +4,8 @@ import signal
 from queue import SimpleQueue
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import accounts.checkpoints
 import accounts.hygiene_mails
@@ -15,6 +16,7 @@ import notifications.delivery
 import signin.actions
 import signin.factors.reminders
 import webservice.cleaning
+from outbox import sending
 from outbox.worker import Job, Worker, send_due
 
 JOBS = (
@@ -41,7 +43,11 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="do what is due now and stop")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Work."""
+        """Work. Raises CommandError when SMS_URL cannot be used."""
+        try:
+            sending.require_gateway()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
         if options["once"]:
             for job in JOBS:
                 job.function()

@@ -1,0 +1,22 @@
+"""The database that is away for a while: how it shows."""
+
+from collections.abc import Iterator
+
+from django.db import InterfaceError, OperationalError
+
+# A server that became a replica, or that stops or starts: Django has no kind of its own for all of them.
+_STATES = {"25006", "57P01", "57P02", "57P03"}
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Return whether the database is why something was not done, and no fault of ours: a moment later it may be."""
+    return any(
+        isinstance(one, OperationalError | InterfaceError) or getattr(one, "sqlstate", None) in _STATES
+        for one in _causes(error)
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,127 @@
+"""What a variable of the environment has to be; the settings name the variable of which this is not true.
+
+No text repeats what was given: it may be a password.
+"""
+
+import base64
+import binascii
+import os
+from collections.abc import Sequence
+from email.utils import parseaddr
+from ipaddress import ip_network
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from django.core.exceptions import ValidationError as NotAnAddress
+from django.core.validators import validate_email
+from environs import ValidationError
+
+_KEY = 32  # bytes
+_SECRET, _TOKEN = 50, 32  # characters
+
+
+def postgresql(text: str) -> None:
+    """Require nothing, or the address of a database of PostgreSQL."""
+    if text:
+        url = _split(text)
+        if url.scheme not in ("postgres", "postgresql") or not url.username or len(url.path) < 2:
+            raise ValidationError("must be postgres://user:password@host:port/name")
+
+
+def secret(text: str) -> None:
+    """Require many characters."""
+    if len(text) < _SECRET:
+        raise ValidationError(f"must have at least {_SECRET} random characters")
+
+
+def token(text: str) -> None:
+    """Require nothing, or quite some characters, of those that a header can hold."""
+    if text and (len(text) < _TOKEN or not text.isascii() or not text.isprintable() or " " in text):
+        raise ValidationError(f"must have at least {_TOKEN} random characters, letters and digits")
+
+
+def key(text: str) -> None:
+    """Require 32 bytes in URL-safe base64."""
+    try:
+        size = len(base64.b64decode(text, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        size = 0
+    if size != _KEY:
+        raise ValidationError(f"must be {_KEY} random bytes in URL-safe base64")
+
+
+def keys(texts: Sequence[str]) -> None:
+    """Require one such key or more."""
+    if not texts:
+        raise ValidationError("must be one key at least")
+    for text in texts:
+        key(text)
+
+
+def networks(texts: Sequence[str]) -> None:
+    """Require addresses or networks."""
+    for text in texts:
+        try:
+            ip_network(text, strict=False)
+        except ValueError:
+            raise ValidationError("must be addresses or networks, such as 127.0.0.1,10.0.0.0/8") from None
+
+
+def site(text: str) -> None:
+    """Require where people reach a site: scheme, host and perhaps a port."""
+    url = _split(text)
+    bare = not (url.path.strip("/") or url.query or url.fragment or url.username)
+    if url.scheme not in ("http", "https") or not url.hostname or not bare:
+        raise ValidationError("must be http:// or https:// with a host and perhaps a port, without a path")
+
+
+def authority(text: str) -> None:
+    """Require an address of Microsoft's kind, which msal takes: https, a host and a path."""
+    url = _split(text)
+    if url.scheme != "https" or not url.hostname or not url.path.strip("/"):
+        raise ValidationError("must be https://host/path")
+
+
+def mail_server(text: str) -> None:
+    """Require the address of a mail server."""
+    url = _split(text)
+    if url.scheme not in ("smtp", "submission") or not url.hostname:
+        raise ValidationError("must be submission:// or smtp:// with a host")
+
+
+def sender(text: str) -> None:
+    """Require a mail address, perhaps with a name."""
+    try:
+        validate_email(parseaddr(text)[1])
+    except NotAnAddress:
+        raise ValidationError("must be a mail address") from None
+
+
+def sms_gateway(text: str) -> None:
+    """Require an address of apprise with a place for the number, or what prints every SMS."""
+    if text not in ("console:", "demo:") and ("://" not in text or "{to}" not in text):
+        raise ValidationError("must be an address of apprise in which {to} stands for the number")
+
+
+def not_negative(number: int) -> None:
+    """Require a number from 0."""
+    if number < 0:
+        raise ValidationError("must be 0 or more")
+
+
+def folder(text: str) -> None:
+    """Require a folder that is there, or that can be made."""
+    path = Path(text).resolve()
+    while not path.exists():
+        path = path.parent
+    if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+        raise ValidationError("must be a folder that this process can make and write in")
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        _port = url.port
+    except ValueError:
+        raise ValidationError("must be an address with a port from 1 to 65535") from None
+    return url

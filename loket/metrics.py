@@ -1,0 +1,110 @@
+"""Metrics for Prometheus: requests, counted over every process of a web server, and what the database knows.
+
+What the database knows is asked at each scrape, so that it is right however many web servers and workers there are.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError
+from django.db.models import Count
+from django.utils import timezone
+
+from audit.models import Event, Link, Verb, Waiting
+from loket import health
+from loket.ids import first_of
+from outbox.models import Heartbeat, Message
+
+if settings.LOKET_METRICS_TOKEN:  # the library looks at this when it is imported
+    try:
+        settings.LOKET_METRICS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        raise ImproperlyConfigured("LOKET_DATA_DIR must be a folder to write in: LOKET_METRICS_TOKEN is set.") from None
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.LOKET_METRICS_DIR)
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+LATELY = timedelta(hours=1)
+_requests = Counter("loket_requests", "Requests that were answered.", ["method", "route", "status"])
+_seconds = Histogram("loket_request_seconds", "How long the answers took.")
+
+
+def count(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request that was answered."""
+    _requests.labels(method, route, str(status)).inc()
+    _seconds.observe(seconds)
+
+
+def scraped(folder: Path) -> bytes:
+    """Return every metric as text; the requests are those whose counts lie in `folder`."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
+    registry.register(_Stored())
+    return generate_latest(registry)
+
+
+class _Stored(Collector):
+    """What the database knows."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Give it; without a database only that there is none."""
+        try:
+            found = [*_outbox(), *_doors(), *_history()]
+        except (OperationalError, InterfaceError):
+            found = []
+        yield GaugeMetricFamily("loket_database_up", "Whether the database answers.", value=bool(found))
+        yield from found
+
+
+def _outbox() -> Iterator[Metric]:
+    now = timezone.now()
+    workers = Heartbeat.objects.filter(at__gt=now - health.SILENT).count()
+    yield GaugeMetricFamily("loket_workers", "Workers that were seen lately.", value=workers)
+    yield _age("loket_outbox_oldest_due_seconds", "How long a message that is due has waited.", health.oldest_due())
+    states = Message.objects.waiting().values_list("channel").order_by().annotate(number=Count("pk"))
+    yield _numbers("loket_outbox_waiting", "Messages that are still to be sent.", "channel", dict(states))
+    lately = Message.objects.filter(pk__gte=first_of(now - LATELY)).order_by()
+    numbers = dict.fromkeys(Message.State.values, 0) | dict(lately.values_list("state").annotate(number=Count("pk")))
+    yield _numbers(
+        "loket_messages_last_hour", "Messages made in the last hour, by what became of them.", "state", numbers
+    )
+
+
+def _doors() -> Iterator[Metric]:
+    lately = Event.objects.filter(pk__gte=first_of(timezone.now() - LATELY)).order_by()
+    verbs = {Verb.SIGNED_IN: "let in", Verb.SIGN_IN_REFUSED: "refused"}
+    found = dict(lately.filter(verb__in=verbs).values_list("verb").annotate(number=Count("pk")))
+    numbers = {word: found.get(verb, 0) for verb, word in verbs.items()}
+    yield _numbers("loket_sign_ins_last_hour", "Sign-ins of the last hour.", "result", numbers)
+
+
+def _history() -> Iterator[Metric]:
+    head = Link.objects.order_by("-event_id").values_list("event_id", flat=True).first()
+    waiting = Waiting.objects.order_by("event_id").values_list("event_id", flat=True).first()
+    yield _age("loket_chain_head_age_seconds", "Since the newest event that has its place in a chain.", _made(head))
+    yield _age("loket_chain_waiting_seconds", "How long an event has waited for its place.", _made(waiting))
+
+
+def _made(event_id: UUID | None) -> datetime | None:
+    """Return when an event was made: its identifier tells (RFC 9562 section 5.7)."""
+    return None if event_id is None else datetime.fromtimestamp((event_id.int >> 80) / 1000, tz=UTC)
+
+
+def _age(name: str, text: str, since: datetime | None) -> Metric:
+    seconds = (timezone.now() - since).total_seconds() if since else 0.0
+    return GaugeMetricFamily(name, text, value=max(0.0, seconds))
+
+
+def _numbers(name: str, text: str, label: str, numbers: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for value, number in numbers.items():
+        family.add_metric([str(value)], number)
+    return family

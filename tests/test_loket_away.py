@@ -1,0 +1,108 @@
+"""The database is away: a plain page that says try again, to programs in JSON, and one line of it in the log."""
+
+import json
+import logging
+
+import psycopg
+import pytest
+from django.db import DataError, IntegrityError, InternalError, OperationalError, connection
+from django.test import Client
+
+from accounts.models import User
+from loket.away import is_away
+from tests.people import PASSWORD
+
+PAGES = ("/", "/inloggen/", "/gebruikers/", "/uitnodiging/", "/historie/", "/oauth/authorize/")
+
+
+@pytest.fixture
+def browser(client: Client, alice: User) -> Client:
+    """A browser that shows what the visitor sees, also of faults."""
+    client.force_login(alice)
+    client.raise_request_exception = False
+    return client
+
+
+def test_every_page_says_try_again(browser: Client, without_database: None) -> None:
+    for page in PAGES:
+        response = browser.get(page)
+        if page != "/inloggen/":
+            assert response.status_code == 503, page
+            assert response["Retry-After"] == "5"
+            assert "Probeer het zo opnieuw" in response.content.decode()
+            assert "Traceback" not in response.content.decode()
+            assert "/static/loket" in response.content.decode()
+
+
+def test_whoever_signs_in_hears_it_too(without_database: None) -> None:
+    stranger = Client(raise_request_exception=False)
+    response = stranger.post("/inloggen/", {"username": "alice", "password": PASSWORD})
+    assert response.status_code == 503
+    assert PASSWORD not in response.content.decode()
+
+
+def test_a_program_hears_it_in_json(without_database: None) -> None:
+    response = Client(raise_request_exception=False).get("/v2/user", headers={"Authorization": "Bearer x"})
+    assert (response.status_code, response["Content-Type"], response["Retry-After"]) == (503, "application/json", "5")
+    (message,) = json.loads(response.content)["messages"]
+    assert message["code"] == "unavailable"
+
+
+def test_the_log_says_it_in_a_line(browser: Client, without_database: None, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        browser.get("/gebruikers/")
+    faults = [record.msg for record in caplog.records if record.name == "loket.fault"]
+    assert [(line["event"], line["error"]) for line in faults] == [("database away", "OperationalError")]
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_goes_on_after_the_connection_was_cut(browser: Client) -> None:
+    assert browser.get("/gebruikers/").status_code == 200
+    connection.ensure_connection()
+    connection.connection.pgconn.finish()
+    connection.close_if_unusable_or_obsolete()
+    assert browser.get("/gebruikers/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_became_a_replica_is_away(browser: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        response = browser.post("/uitloggen/")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = off")
+    assert response.status_code == 503
+
+
+def caused(error: Exception, by: Exception) -> Exception:
+    error.__cause__ = by
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OperationalError("connection refused"), True),
+        (caused(RuntimeError(), OperationalError()), True),
+        (caused(InternalError(), psycopg.errors.ReadOnlySqlTransaction()), True),
+        (InternalError(), False),
+        (caused(IntegrityError(), psycopg.errors.UniqueViolation()), False),
+        (DataError(), False),
+        (ValueError(), False),
+        (None, False),
+    ],
+)
+def test_it_knows_a_database_that_is_away_from_a_fault(error: Exception | None, expected: bool) -> None:
+    assert is_away(error) is expected
+
+
+@pytest.mark.django_db
+def test_a_fault_of_ours_stays_one(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signin.views.passwords.render", lambda *_args, **_more: 1 / 0)
+    client.raise_request_exception = False
+    response = client.get("/inloggen/")
+    assert response.status_code == 500
+    assert "Er ging iets mis" in response.content.decode()
