@@ -1,16 +1,19 @@
-"""Addresses of importing."""
+"""Addresses of importing, and of doing something to several people at once."""
 
 from django.urls import path
 
-from bulk import views
+from bulk.views import files, operations, several
 
 app_name = "bulk"
 urlpatterns = [
-    path("gebruikers/importeren/", views.upload, name="upload"),
-    path("gebruikers/importeren/sjabloon.xlsx", views.template, name="template"),
-    path("gebruikers/importeren/<uuid:id>/", views.plan, name="plan"),
-    path("gebruikers/importeren/<uuid:id>/opnieuw/", views.plan_again, name="plan_again"),
-    path("gebruikers/importeren/<uuid:id>/weggooien/", views.forget, name="forget"),
-    path("gebruikers/importeren/<uuid:id>/resultaat.csv", views.result, name="result"),
-    path("gebruikers/importeren/<uuid:id>/fouten.csv", views.faulty, name="faulty"),
+    path("gebruikers/importeren/", files.upload, name="upload"),
+    path("gebruikers/importeren/sjabloon.xlsx", files.template, name="template"),
+    path("gebruikers/meerdere/", several.choose, name="several"),
+    path("gebruikers/meerdere/nummers/", several.numbers, name="numbers"),
+    path("gebruikers/plan/<uuid:id>/", operations.plan, name="plan"),
+    path("gebruikers/plan/<uuid:id>/opnieuw/", operations.plan_again, name="plan_again"),
+    path("gebruikers/plan/<uuid:id>/weggooien/", operations.forget, name="forget"),
+    path("gebruikers/plan/<uuid:id>/terugdraaien/", operations.undo, name="undo"),
+    path("gebruikers/plan/<uuid:id>/resultaat.csv", operations.result, name="result"),
+    path("gebruikers/plan/<uuid:id>/fouten.csv", operations.faulty, name="faulty"),
 ]
