@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actions import lock_provider
 from accounts.models import Provider
@@ -75,6 +76,8 @@ def _do_without_file(operation: Operation, by: Actor, planning: Progress, progre
         applying.check(made, operation.digest)
         if len(made.faults) and not operation.passes_over:
             return made, None
+        if len(made.faults) and made.is_empty:
+            raise Refused(_("It can be done for nobody any more. Plan again to see why."))
         return made, _doer(operation, provider, made, by, progress)()
 
 

@@ -24,6 +24,9 @@ class Summary(TypedDict):
     error: str
 
 
+NOTHING = Summary(totals=[], items=0, faults=0, rows=0, refusal="", error="")
+
+
 def keep_input(operation: Operation, content: bytes) -> None:
     """Seal what was sent in; the operation is not stored yet."""
     operation.sealed_input = sealing.seal(content, context=operation.seal_context("input"))

@@ -42,8 +42,9 @@ class Operation(models.Model):
         UNDO_TEAMS = "undo_teams"
 
     class State(models.TextChoices):
-        """How far it is; `ASKED` from the button until the worker has done it or is refused."""
+        """How far it is; a plan of many rows is `WANTED` and then `ASKED` of the worker."""
 
+        WANTED = "wanted"
         PLANNED = "planned"
         ASKED = "asked"
         DONE = "done"
@@ -77,7 +78,9 @@ class Operation(models.Model):
                 name="operation_done_without_input",
             ),
         ]
-        indexes = [models.Index(fields=["asked_at"], condition=Q(state="asked"), name="operation_asked")]
+        indexes = [
+            models.Index(fields=["asked_at"], condition=Q(state__in=["wanted", "asked"]), name="operation_asked")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -88,9 +91,9 @@ class Operation(models.Model):
         return self.state == self.State.PLANNED
 
     @property
-    def is_asked(self) -> bool:
-        """Whether the worker is to do it, or is doing it."""
-        return self.state == self.State.ASKED
+    def is_at_the_worker(self) -> bool:
+        """Whether the worker is to plan it or to do it, or is at it."""
+        return self.state in (self.State.WANTED, self.State.ASKED)
 
     @property
     def is_done(self) -> bool:

@@ -7,12 +7,13 @@ from django.utils import timezone, translation
 
 from accounts.models import User
 from audit.actors import Actor
-from bulk import doing, kept, results, showing, users
+from bulk import doing, kept, results, running, users
 from bulk.models import Operation, Page, Progress
-from bulk.plan import Plan
 from bulk.several import Wish
 
 Kind, State = Operation.Kind, Operation.State
+_AT_ONCE = 64 * 1024  # bytes of what was sent in; the worker plans what is larger, while a page shows how far it is
+_AN_ITEM = 128  # bytes that an item which is undone counts for
 
 
 def keep_file(user: User, content: bytes, *, name: str, invite: bool, by: Actor) -> Operation:
@@ -34,17 +35,16 @@ def keep_wish(user: User, wish: Wish, *, name: str, by: Actor) -> Operation:
 def keep_undo(done: Operation, *, by: Actor) -> Operation:
     """Plan what turns an operation back that was done."""
     kind = Kind.UNDO_TEAMS if done.is_about_teams else Kind.UNDO
-    operation = Operation(provider=done.provider, user=done.user, kind=kind, name=done.name, undoes=done)
-    return _keep(operation, b"", by)
+    return _keep(Operation(provider=done.provider, user=done.user, kind=kind, name=done.name, undoes=done), b"", by)
 
 
 @transaction.atomic
 def _keep(operation: Operation, content: bytes, by: Actor) -> Operation:
     operation.name = operation.name[-100:]
     kept.keep_input(operation, content)
-    plan = _planned(operation, by)
+    kept.keep_summary(operation, kept.NOTHING)
     operation.save(force_insert=True)
-    _keep_pages(operation, plan)
+    _plan(operation, by)
     return operation
 
 
@@ -53,21 +53,16 @@ def plan_again(operation: Operation, *, by: Actor) -> None:
     """Plan once more, as the office is now. Raises Unreadable."""
     operation = _locked(operation)
     if operation.is_planned:
-        plan = _planned(operation, by)
-        operation.save(update_fields=["sealed_summary", "digest"])
-        _keep_pages(operation, plan)
+        _plan(operation, by)
 
 
-def _planned(operation: Operation, by: Actor) -> Plan:
-    rows: list[int] = []
-    plan = doing.plan(operation, by=by, progress=rows.append)
-    kept.summarize(operation, plan, rows=sum(rows))
-    return plan
-
-
-def _keep_pages(operation: Operation, plan: Plan) -> None:
-    kept.keep_pages(operation, Page.What.ITEMS, showing.in_order(plan))
-    kept.keep_pages(operation, Page.What.FAULTS, plan.faults)
+def _plan(operation: Operation, by: Actor) -> None:
+    """Plan what is small now, and have the worker plan what is large."""
+    undone = kept.summary_of(operation.undoes)["items"] * _AN_ITEM if operation.undoes else 0
+    if max(len(operation.sealed_input or b""), undone) <= _AT_ONCE:
+        running.make_plan(operation, by=by)
+    else:
+        _ask(operation, State.WANTED, by, total=0)
 
 
 def _locked(operation: Operation) -> Operation:
@@ -79,18 +74,19 @@ def _locked(operation: Operation) -> Operation:
 def ask(operation: Operation, *, by: Actor) -> None:
     """Have the worker do what the plan says. Asked twice, as by a double click, it is done once."""
     operation = _locked(operation)
-    if not operation.is_planned:
-        return
-    summary = kept.summary_of(operation)
-    kept.keep_summary(operation, summary | {"error": ""})
-    operation.state, operation.asked_at = State.ASKED, timezone.now()
+    if operation.is_planned:
+        summary = kept.summary_of(operation)
+        _ask(operation, State.ASKED, by, total=summary["rows"] and summary["rows"] + summary["items"])
+
+
+def _ask(operation: Operation, state: Operation.State, by: Actor, *, total: int) -> None:
+    kept.keep_summary(operation, kept.summary_of(operation) | {"error": ""})
+    operation.state, operation.asked_at = state, timezone.now()
     operation.address, operation.correlation_id = by.address, by.correlation_id
-    operation.language = translation.get_language() or ""
+    operation.language = translation.get_language() or operation.language
     operation.save()
-    total = summary["rows"] and summary["rows"] + summary["items"]
-    Progress.objects.update_or_create(
-        operation=operation, defaults={"provider": operation.provider, "done": 0, "total": total}
-    )
+    values = {"provider": operation.provider, "done": 0, "total": total}
+    Progress.objects.update_or_create(operation=operation, defaults=values)
 
 
 def result(operation: Operation) -> bytes:
@@ -119,6 +115,7 @@ def forget(operation: Operation) -> bool:
 
 
 def sweep() -> int:
-    """Throw away what was kept long enough, unless the worker is still to do it. A periodic job of the worker."""
+    """Throw away what was kept long enough, unless it waits for the worker. A periodic job of the worker."""
     old = Operation.objects.filter(expires_at__lte=timezone.now())
-    return old.exclude(state=State.ASKED).exclude(undoings__state=State.ASKED).delete()[0]
+    waits = [State.WANTED, State.ASKED]
+    return old.exclude(state__in=waits).exclude(undoings__state__in=waits).delete()[0]

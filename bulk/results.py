@@ -29,7 +29,7 @@ def _result(items: Iterable[Item], passed_over: Iterable[Fault]) -> Iterator[lis
     for item in items:
         yield [str(item["row"]), item["name"], _("made") if item["is_new"] else _("changed"), item["id"] or ""]
     for fault in passed_over:
-        yield [str(fault["row"]), fault["value"], f"{_('not done')}: {fault['what']}", ""]
+        yield [str(fault["row"]), fault["value"], _("not done: %(why)s") % {"why": fault["what"]}, ""]
 
 
 def faulty_lines(plan: Plan, file: IO[bytes], *, most: int = reading.MOST_BYTES) -> Iterator[bytes]:

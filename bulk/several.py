@@ -106,6 +106,9 @@ class _Chooser:
         """Return what changes for one person; None where nothing does, or where it cannot be done."""
         if self._wish.act == Act.RESEND:
             return self._resending(wanted, user)
+        if self._wish.team and self._team is None:
+            wanted.refuse("teams", _("This team is not there any more."))
+            return None
         wanted.values = self._values(user)
         made = changed(wanted, user, self._plan)
         if not made["changes"] and not wanted.problems:

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("planned", "Planned"), ("asked", "Asked"), ("done", "Done")],
+                        choices=[("wanted", "Wanted"), ("planned", "Planned"), ("asked", "Asked"), ("done", "Done")],
                         default="planned",
                         max_length=7,
                     ),
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(
-                        condition=models.Q(("state", "asked")), fields=["asked_at"], name="operation_asked"
+                        condition=models.Q(("state__in", ["wanted", "asked"])), fields=["asked_at"], name="operation_asked"
                     )
                 ],
                 "constraints": [

@@ -37,7 +37,7 @@ def show(request: OfficeRequest, operation: Operation) -> HttpResponse:
         "start_url": reverse(_start(operation)),
         "list_url": reverse("teams:list" if operation.is_about_teams else "accounts:list"),
     }
-    if operation.is_asked:
+    if operation.is_at_the_worker:
         context["progress"] = Progress.objects.filter(operation=operation).first()
         response = render(request, "bulk/running.html", context)
         response["Refresh"] = _REFRESH  # by the header, which needs no script
@@ -70,6 +70,8 @@ def _start(operation: Operation) -> str:
 
 
 def _title(operation: Operation) -> str:
+    if operation.is_at_the_worker:
+        return _("Being done") if operation.state == Operation.State.ASKED else _("The plan is being made")
     if operation.is_undoing:
         return _("Undone") if operation.is_done else _("Plan of undoing")
     if operation.kind == Kind.SEVERAL:
@@ -105,7 +107,9 @@ def _shown(operation: Operation, item: Item) -> dict[str, Any]:
 
 def earlier(request: OfficeRequest, *, about_teams: bool) -> list[tuple[Operation, str, str]]:
     """Return what this person had done lately, newest first, each with its title and address."""
-    own = Operation.objects.visible_to(request.user).exclude(state=Operation.State.PLANNED)
+    own = Operation.objects.visible_to(request.user).exclude(
+        state__in=[Operation.State.PLANNED, Operation.State.WANTED]
+    )
     rows = [one for one in own.order_by("-asked_at")[:50] if one.is_about_teams is about_teams]
     return [(one, _title(one), links(one)["plan"]) for one in rows[:10]]
 
