@@ -41,6 +41,40 @@ class UploadForm(forms.Form):
         return file
 
 
+class _FilesInput(forms.FileInput):
+    """A field for several files."""
+
+    allow_multiple_selected = True
+
+
+class _FilesField(forms.FileField):
+    """Several files, as a list."""
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        """Return the files, each of them checked."""
+        return [super(_FilesField, self).clean(one, initial) for one in data or [None]]
+
+
+class TeamFilesForm(forms.Form):
+    """A workbook, or a file each of teams, employers and rights."""
+
+    file = _FilesField(
+        label=_("Files"),
+        help_text=_("One XLSX, or up to three CSV files; at most 5 MB together."),
+        error_messages={"required": _("Choose a file."), "empty": _("There is nothing in this file.")},
+        widget=_FilesInput(attrs={"accept": ".csv,.xlsx,.txt"}),
+    )
+
+    def clean_file(self) -> list[Any]:
+        """Refuse more than there can be, and what is too large."""
+        files: list[Any] = self.cleaned_data["file"]
+        if len(files) > 3:
+            raise ValidationError(_("Choose three files at most."), code="count")
+        if sum(file.size for file in files) > MOST_BYTES:
+            raise ValidationError(_("These files are larger than 5 MB together."), code="size")
+        return files
+
+
 class SeveralForm(forms.Form):
     """What is to be done to several people; what has to do with teams only for who manages them."""
 

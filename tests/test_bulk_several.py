@@ -1,10 +1,12 @@
 """Doing something to several people at once: chosen in the list, planned, done for whom it can be done."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -12,11 +14,13 @@ from django.utils import timezone
 import teams.actions
 from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Origin, Verb
-from bulk import running, several
-from bulk.models import Operation
+from bulk import operations, running, several
+from bulk.models import Operation, Progress
 from bulk.several import Act
 from invitations.models import Invitation
+from loket.ids import uuid7
 from loket.paging import PAGE
+from loket.sealing import Unreadable
 from outbox.models import Message
 from teams.models import Team, TeamMember
 from teams.rights import Right
@@ -24,6 +28,7 @@ from tests.importing import team_of
 from tests.invited import NUMBER, invite, token_of
 from tests.kinds import confirmed, make_azure, make_service, tenant_of
 from tests.people import actor, make_user
+from tests.test_bulk_pages import send
 
 pytestmark = pytest.mark.django_db
 FIELDS = ("act", "team", "access_until")
@@ -391,3 +396,86 @@ def test_more_than_a_page_is_paged(office: Provider, alice: User) -> None:
     assert "page=2" in client.get(url).text
     assert User.objects.filter(login_method=LoginMethod.AZURE_AD).count() == 120
     assert str(Act.TWO_FACTOR.label) in page(client, plan)
+
+
+def test_a_long_plan_is_made_by_the_worker(office: Provider, alice: User, bob: User) -> None:
+    """Who is chosen 1,800 times over is there once; what counts here is how much was sent in."""
+    client, gone = confirmed(alice), [str(uuid7()) for _number in range(1_800)]
+    wish = several.Wish("block", [str(bob.pk), *gone])
+    plan = operations.keep_wish(alice, wish, name="Blokkeren", by=actor(alice))
+    assert (plan.state, plan.progress.done) == (Operation.State.WANTED, 0)
+    response = client.get(reverse("bulk:plan", args=[plan.pk]))
+    assert response["Refresh"] == "2"
+    assert "Het plan wordt gemaakt" in response.text
+    client.post(reverse("bulk:plan", args=[plan.pk]))
+    plan.refresh_from_db()
+    assert plan.state == Operation.State.WANTED, "there is no plan yet to be done"
+    assert running.run_due() == 1
+    shown = page(client, plan)
+    assert "Bakker, B., geblokkeerd" in shown
+    assert "(1800×)" in shown
+    done(client, plan)
+    client.post(reverse("bulk:plan_again", args=[plan.pk]))
+    assert running.run_due() == 0
+
+
+def test_a_long_file_that_cannot_be_read(office: Provider, alice: User) -> None:
+    client = confirmed(alice)
+    content = b"Achternaam;Voorletters\n" + b"Boer;P.\n" * 10_000 + b"\xff\x00\n"
+    plan = send(client, content=content)
+    assert "wordt gemaakt" in page(client, plan)
+    assert running.run_due() == 1
+    shown = page(client, plan)
+    assert "Er is niets gewijzigd" in shown
+    assert "Dit plan uitvoeren" not in shown
+    assert client.post(reverse("bulk:plan_again", args=[plan.pk])).status_code == 302
+
+
+def test_what_nobody_foresaw_is_said_and_raised(office: Provider, alice: User, bob: User) -> None:
+    client = confirmed(alice)
+    plan = planned(client, bob, act="end", access_until=timezone.localdate())
+    client.post(reverse("bulk:plan", args=[plan.pk]))
+    Operation.objects.filter(pk=plan.pk).update(sealed_input=plan.sealed_summary)  # sealed for something else
+    with pytest.raises(Unreadable):
+        running.run_due()
+    assert "aan onze kant iets mis" in page(client, plan)
+    assert running.run_due() == 0
+    bob.refresh_from_db()
+    assert bob.access_until is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_and_two_administrators_at_once(office: Provider, alice: User, bob: User) -> None:
+    """Each blocks the other and bob: one goes first, and what the other one planned is not so any more."""
+    other = make_user(office, Right.MANAGE_PROVIDER, username="tweede", last_name="Tweede")
+    plans = [
+        operations.keep_wish(user, several.Wish("block", [str(person.pk), str(bob.pk)]), name="x", by=actor(user))
+        for user, person in ((alice, other), (other, alice))
+    ]
+    for plan in plans:
+        operations.ask(plan, by=actor(plan.user))
+
+    def work(_number: int) -> int:
+        try:
+            return running.run_due()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(work, range(2))) == 2
+    states = sorted(Operation.objects.values_list("state", flat=True))
+    assert states == [Operation.State.DONE, Operation.State.PLANNED]
+    assert User.objects.filter(pk__in=[alice.pk, other.pk], blocked_at=None).count() == 1
+    assert Event.objects.filter(verb=Verb.USER_BLOCKED, target_id=bob.pk).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_how_far_it_is_can_be_seen_meanwhile(office: Provider, alice: User) -> None:
+    people = folk(office, 3)
+    plan = operations.keep_wish(
+        alice, several.Wish("block", [str(user.pk) for user in people]), name="x", by=actor(alice)
+    )
+    operations.ask(plan, by=actor(alice))
+    assert running.run_due() == 1
+    progress = Progress.objects.get(operation=plan)
+    assert (progress.done, progress.total, progress.percent) == (6, 6, 99)
