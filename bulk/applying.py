@@ -51,6 +51,7 @@ def apply_file(
     invite: bool,
     digest: str | None = None,
     most: int = MOST_BYTES,
+    planning: Progress = quiet,
     progress: Progress = quiet,
 ) -> tuple[Plan, Lines]:
     """Plan what `file` changes and do it; return the plan and its items with the ids that they got.
@@ -61,7 +62,7 @@ def apply_file(
     try:
         with transaction.atomic():
             provider = lock_provider(provider.pk)
-            plan = users.plan(provider, file, by=by, invite=invite, most=most)
+            plan = users.plan(provider, file, by=by, invite=invite, most=most, progress=planning)
             check(plan, digest)
             if len(plan.faults):
                 return plan, Lines()
@@ -78,14 +79,16 @@ def check(plan: Plan, digest: str | None) -> None:
         raise Refused(plan.refusal)
 
 
-def apply_items(provider: Provider, plan: Plan, *, by: Actor, rows: list[Wanted] | None = None) -> Lines:
+def apply_items(
+    provider: Provider, plan: Plan, *, by: Actor, rows: list[Wanted] | None = None, progress: Progress = quiet
+) -> Lines:
     """Do a plan without a file: about people who are all there already, or made of `rows`.
 
     The office is locked. Raises Refused.
     """
     try:
         with transaction.atomic():
-            return _Applier(provider, by, plan, None if rows is None else lambda: iter([rows]), quiet).run()
+            return _Applier(provider, by, plan, None if rows is None else lambda: iter([rows]), progress).run()
     except REFUSALS as error:
         raise refused(error) from error
 

@@ -1,12 +1,20 @@
-"""What is sent in the browser: a file of people."""
+"""What is sent in the browser: files, what is to be done to several people, and their mobile numbers."""
 
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from bulk.uploads import MOST_BYTES
+from accounts.models import User
+from bulk.doing import MOST_BYTES
+from bulk.several import TEAM_ACTS, Act, Wish
+from invitations.forms.office import mobile_number_field
+from invitations.phones import mobile_number
+from teams.models import Team
+from teams.rights import Right
 
 
 class UploadForm(forms.Form):
@@ -31,3 +39,117 @@ class UploadForm(forms.Form):
         if file.size > MOST_BYTES:
             raise ValidationError(_("This file is larger than 5 MB. Split it."), code="size")
         return file
+
+
+class _FilesInput(forms.FileInput):
+    """A field for several files."""
+
+    allow_multiple_selected = True
+
+
+class _FilesField(forms.FileField):
+    """Several files, as a list."""
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        """Return the files, each of them checked."""
+        return [super(_FilesField, self).clean(one, initial) for one in data or [None]]
+
+
+class TeamFilesForm(forms.Form):
+    """A workbook, or a file each of teams, employers and rights."""
+
+    file = _FilesField(
+        label=_("Files"),
+        help_text=_("One XLSX, or up to three CSV files; at most 5 MB together."),
+        error_messages={"required": _("Choose a file."), "empty": _("There is nothing in this file.")},
+        widget=_FilesInput(attrs={"accept": ".csv,.xlsx,.txt"}),
+    )
+
+    def clean_file(self) -> list[Any]:
+        """Refuse more than there can be, and what is too large."""
+        files: list[Any] = self.cleaned_data["file"]
+        if len(files) > 3:
+            raise ValidationError(_("Choose three files at most."), code="count")
+        if sum(file.size for file in files) > MOST_BYTES:
+            raise ValidationError(_("These files are larger than 5 MB together."), code="size")
+        return files
+
+
+class SeveralForm(forms.Form):
+    """What is to be done to several people; what has to do with teams only for who manages them."""
+
+    act = forms.ChoiceField(
+        label=_("What is to be done"),
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what is to be done.")},
+    )
+    team = forms.ModelChoiceField(
+        label=_("Team"),
+        queryset=Team.objects.none(),
+        required=False,
+        help_text=_("For adding to a team or removing from it."),
+    )
+    access_until = forms.DateField(
+        label=_("Access until"),
+        required=False,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        help_text=_("For setting an end date: the last day on which they have access."),
+    )
+
+    def __init__(self, *args: Any, user: User, rights: Collection[Right], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        with_teams = Right.MANAGE_TEAMS in rights
+        choices = [(act.value, act.label) for act in Act if with_teams or act not in TEAM_ACTS]
+        cast(forms.ChoiceField, self.fields["act"]).choices = choices
+        if with_teams:
+            teams = Team.objects.visible_to(user).order_by("sort_name")
+            cast("forms.ModelChoiceField[Team]", self.fields["team"]).queryset = teams
+        else:
+            del self.fields["team"]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a team or a day that is missing, and a day that has passed."""
+        values = self.cleaned_data
+        until = values.get("access_until")
+        if values.get("act") in TEAM_ACTS and not values.get("team") and not self.has_error("team"):
+            self.add_error("team", ValidationError(_("Choose a team."), code="required"))
+        if values.get("act") == Act.END and not self.has_error("access_until"):
+            if until is None:
+                self.add_error("access_until", ValidationError(_("Fill in the last day of access."), code="required"))
+            elif until < timezone.localdate():
+                message = _("This day has passed. To end access at once, block the account.")
+                self.add_error("access_until", ValidationError(message, code="past"))
+        return values
+
+    def wish(self, ids: list[str]) -> Wish:
+        """Return what is to be done to the people with these ids."""
+        act, team, until = (self.cleaned_data.get(name) for name in ("act", "team", "access_until"))
+        of_team, of_end = act in TEAM_ACTS and team, act == Act.END and until
+        return Wish(str(act), ids, str(team.pk) if of_team and team else "", str(until) if of_end else "")
+
+
+class NumbersForm(forms.Form):
+    """The mobile number of each of `people`; who gets none is not invited again."""
+
+    def __init__(self, *args: Any, people: Sequence[User], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for user in people:
+            field = self.fields[f"number-{user.pk}"] = mobile_number_field()
+            field.label, field.help_text, field.required = user.list_name, user.email, False
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what is no mobile number, and a form without any."""
+        for name, text in list(self.cleaned_data.items()):
+            try:
+                self.cleaned_data[name] = mobile_number(text) if text else ""
+            except ValidationError as error:
+                self.add_error(name, error)
+        if not self.errors and not any(self.cleaned_data.values()):
+            raise ValidationError(_("Fill in at least one mobile number."), code="required")
+        return self.cleaned_data
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The number in E.164 of each person who was given one, by id."""
+        found = {name.removeprefix("number-"): number for name, number in self.cleaned_data.items()}
+        return {id_: number for id_, number in found.items() if number}

@@ -53,6 +53,17 @@ class Wanted:
         self.problems.append(Problem(column, _as_shown(column, value), what))
 
 
+@dataclass
+class Named(Wanted):
+    """What is asked for somebody who is there already: what is wrong is noted under the name."""
+
+    name: str = ""
+
+    def refuse(self, column: str, what: str) -> None:
+        """Note what is wrong."""
+        self.problems.append(Problem(column, self.name, what))
+
+
 def _as_shown(column: str, value: Any) -> str:
     if value in (None, "", []):
         return ""

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from bulk import reading
 from bulk.columns import LABELS, LEFT_ASIDE
 from bulk.people import EXAMPLE, head_of
-from bulk.plan import Item, Plan
+from bulk.plan import Fault, Item, Plan
 from loket import sheets
 
 TEMPLATE = [
@@ -19,15 +19,17 @@ TEMPLATE = [
 ]  # fmt: skip
 
 
-def result_lines(items: Iterable[Item]) -> Iterator[bytes]:
-    """Yield a CSV file that says what was done to whom."""
-    return sheets.csv_lines(_result(items))
+def result_lines(items: Iterable[Item], passed_over: Iterable[Fault] = ()) -> Iterator[bytes]:
+    """Yield a CSV file that says what was done to whom, and why it was not done to those who were passed over."""
+    return sheets.csv_lines(_result(items, passed_over))
 
 
-def _result(items: Iterable[Item]) -> Iterator[list[str]]:
+def _result(items: Iterable[Item], passed_over: Iterable[Fault]) -> Iterator[list[str]]:
     yield [_("Row"), _("Name"), _("Done"), "Id"]
     for item in items:
         yield [str(item["row"]), item["name"], _("made") if item["is_new"] else _("changed"), item["id"] or ""]
+    for fault in passed_over:
+        yield [str(fault["row"]), fault["value"], _("not done: %(why)s") % {"why": fault["what"]}, ""]
 
 
 def faulty_lines(plan: Plan, file: IO[bytes], *, most: int = reading.MOST_BYTES) -> Iterator[bytes]:

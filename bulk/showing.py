@@ -1,6 +1,6 @@
 """A plan in words: the same for the terminal and for the page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -15,8 +15,8 @@ from teams.evaluator import Resting
 from teams.products import Product
 
 
-def totals(plan: Plan) -> list[str]:
-    """Return how much the plan does: people, mails, faults."""
+def totals(plan: Plan, *, passes_over: bool = False) -> list[str]:
+    """Return how much the plan does: people, mails, faults; with `passes_over` the latter stop nothing."""
     new, changed = plan.counts["new"], plan.counts["changed"]
     lines = [
         ngettext("%(count)d is made.", "%(count)d are made.", new) % {"count": new},
@@ -29,7 +29,11 @@ def totals(plan: Plan) -> list[str]:
         lines.append(_("Mails “%(kind)s” that go out: %(count)s.") % {"kind": mail_name(kind), "count": count})
     for notice, count in plan.notices.items():
         lines.append(notice if count == 1 else f"{notice} ({count}×)")
-    if len(plan.faults):
+    if len(plan.faults) and passes_over:
+        text = ngettext("%(count)d stays as is: it cannot be done there.",
+                        "%(count)d stay as they are: it cannot be done there.", len(plan.faults))  # fmt: skip
+        lines.append(text % {"count": len(plan.faults)})
+    elif len(plan.faults):
         text = ngettext("%(count)d fault: nothing can be applied.", "%(count)d faults: nothing can be applied.",
                         len(plan.faults))  # fmt: skip
         lines.append(text % {"count": len(plan.faults)})
@@ -53,8 +57,13 @@ def mail_name(kind: str) -> str:
 
 def in_order(plan: Plan) -> Iterator[Item]:
     """Yield the items, first those by which somebody loses something."""
+    return losses_first(plan.items)
+
+
+def losses_first(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield `items`, which can be gone through twice, first those by which somebody loses something."""
     for takes in (True, False):
-        for item in plan.items:
+        for item in items:
             if bool(item.get("takes")) is takes:
                 yield item
 
@@ -63,13 +72,23 @@ def title(item: Item) -> str:
     """Return one line about whom or what an item is, and what happens."""
     if not item["changes"]:
         return item["name"]  # somebody for whom a team changes
+    return _("Row %(row)s: %(name)s, %(what)s") % {"row": item["row"], "name": item["name"], "what": what(item)}
+
+
+def name(item: Item) -> str:
+    """Return the same where no row of a file is meant."""
+    return _("%(name)s, %(what)s") % {"name": item["name"], "what": what(item)} if item["changes"] else item["name"]
+
+
+def what(item: Item) -> str:
+    """Return in a word what happens."""
     if item["is_new"]:
-        what = _("new")
-    elif "blocked" in item["changes"]:
-        what = _("blocked") if item["changes"]["blocked"][1] else _("no longer blocked")
-    else:
-        what = _("changed")
-    return _("Row %(row)s: %(name)s, %(what)s") % {"row": item["row"], "name": item["name"], "what": what}
+        return _("new")
+    if "blocked" in item["changes"]:
+        return _("blocked") if item["changes"]["blocked"][1] else _("no longer blocked")
+    if "invitation" in item["changes"]:
+        return _("invited again")
+    return _("changed")
 
 
 def details(item: Item) -> list[str]:

@@ -10,7 +10,7 @@ from accounts.models import LoginMethod, Provider, User
 from audit.actors import Actor
 from bulk.columns import LABELS
 from bulk.differences import DETAILS, plain
-from bulk.people import BATCH, Wanted
+from bulk.people import BATCH, Named, Wanted
 from bulk.plan import Item, Plan
 from bulk.showing import mail_name
 from bulk.users import Office, Planner, Step, supposed
@@ -47,7 +47,7 @@ def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor) -> Plan:
 
 
 def _turned(item: Item, user: User | None, office: Office, plan: Plan) -> tuple[Wanted, Step | None]:
-    wanted = Wanted(item["row"], {})
+    wanted = Named(item["row"], {}, name=item["name"])
     if user is None:
         wanted.refuse("id", _("%(name)s is not there any more.") % {"name": item["name"]})
         return wanted, None

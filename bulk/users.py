@@ -143,6 +143,8 @@ class Planner:
             wanted.refuse("individual_rights", _("An SSO/Webservice user cannot manage the office."))
         if not self._by.is_operator:
             _check_allowed(step, self._by, self._office, manages=self._manages)
+        if wanted.problems:
+            return  # nothing happens to this person
         if step.user is not None:
             self._gone.add(step.user.pk)
         is_able = step.after.accepted_on is not None and not step.after.blocked and step.after.access_until is None

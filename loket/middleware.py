@@ -108,7 +108,8 @@ def body(get_response: GetResponse) -> GetResponse:
 
 def _most(request: HttpRequest) -> int:
     """Return how many bytes may come in: a file to import, from somebody who signed in, is larger than any form."""
-    if request.path == reverse("bulk:upload") and SESSION_KEY in request.session:
+    takes_files = request.path in (reverse("bulk:upload"), reverse("bulk:upload_teams"))
+    if takes_files and SESSION_KEY in request.session:
         return int(settings.LOKET_IMPORT_MAX_SIZE)
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 

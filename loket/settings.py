@@ -237,7 +237,7 @@ SMS_URL = env.str("SMS_URL", "console:", validate=environment.sms_gateway)
 if LOKET_DEMO:
     EMAIL_BACKEND = "outbox.mailbox.EmailBackend"
     SMS_URL = "demo:"
-LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 100, validate=environment.not_negative)
+LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 500, validate=environment.not_negative)
 
 # Sign-in with Microsoft: an app registration in Entra. The demo has a stand-in of its own.
 LOKET_ENTRA_CLIENT_ID = env.str("LOKET_ENTRA_CLIENT_ID", "")

@@ -65,14 +65,13 @@ def send_due() -> int:
 
 
 class Worker:
-    """The threads: senders, one for the periodic jobs, one that listens for new messages."""
+    """The threads: senders, one for the periodic jobs, one for those that may take long, one that listens."""
 
-    def __init__(self, jobs: Iterable[Job] = ()) -> None:
+    def __init__(self, jobs: Iterable[Job] = (), long_jobs: Iterable[Job] = ()) -> None:
         self._stop = Event()
         beat = Job(partial(outbox.actions.beat, uuid7()), every=BEAT)
-        self._next = {job: time.monotonic() for job in (beat, *jobs)}
         self._wakes = [Event() for _channel in THREADS]
-        steps: list[Callable[[], None]] = [self._listen, self._run_jobs]
+        steps: list[Callable[[], None]] = [self._listen, self._runner([beat, *jobs]), self._runner(long_jobs)]
         steps += [self._sender(channel, wake) for channel, wake in zip(THREADS, self._wakes, strict=True)]
         self._threads = [Thread(target=self._repeat, args=[step]) for step in steps]
 
@@ -112,15 +111,20 @@ class Worker:
 
         return step
 
-    def _run_jobs(self) -> None:
-        now = time.monotonic()
-        for job, planned in self._next.items():
-            if planned <= now:
-                self._next[job] = now + job.every
-                with bound_contextvars(correlation_id=str(uuid7())):
-                    job.function()
-        connection.close()  # back to the pool, which tests it before the next use: an hour may pass
-        self._stop.wait(max(0.0, min(self._next.values(), default=now + 60) - time.monotonic()))
+    def _runner(self, jobs: Iterable[Job]) -> Callable[[], None]:
+        turns = {job: time.monotonic() for job in jobs}
+
+        def step() -> None:
+            now = time.monotonic()
+            for job, planned in turns.items():
+                if planned <= now:
+                    turns[job] = now + job.every
+                    with bound_contextvars(correlation_id=str(uuid7())):
+                        job.function()
+            connection.close()  # back to the pool, which tests it before the next use: an hour may pass
+            self._stop.wait(max(0.0, min(turns.values(), default=now + 60) - time.monotonic()))
+
+        return step
 
     def _listen(self) -> None:
         # Not from the pool: listening takes a connection for good.

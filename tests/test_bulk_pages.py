@@ -14,29 +14,37 @@ from openpyxl import load_workbook
 import teams.actions
 from accounts.models import Provider, User
 from audit.models import Event, Origin
-from bulk.models import Upload
+from bulk import running
+from bulk.models import Operation
 from teams.rights import Right
 from tests.importing import INVITED, SERVICE, file_of
 from tests.kinds import confirmed
 from tests.people import actor, make_user
 
 pytestmark = pytest.mark.django_db
-PLACES = ("plan", "plan_again", "forget", "result", "faulty")
+PLACES = ("plan", "plan_again", "forget", "result", "faulty", "undo")
 
 
-def send(client: Client, *rows: dict[str, str], content: bytes | None = None, **fields: str) -> Upload:
+def send(client: Client, *rows: dict[str, str], content: bytes | None = None, **fields: str) -> Operation:
     file = SimpleUploadedFile("mensen.csv", file_of(*rows).getvalue() if content is None else content)
     response = client.post(reverse("bulk:upload"), {"file": file, "invite": "on"} | fields)
     assert response.status_code == 302, response.text
-    upload = Upload.objects.latest("created_at")
+    upload = Operation.objects.latest("created_at")
     assert response["Location"] == reverse("bulk:plan", args=[upload.pk])
     return upload
 
 
-def page(client: Client, upload: Upload, name: str = "plan") -> str:
+def page(client: Client, upload: Operation, name: str = "plan") -> str:
     response = client.get(reverse(f"bulk:{name}", args=[upload.pk]))
     assert response.status_code == 200
     return response.text
+
+
+def done(client: Client, upload: Operation) -> str:
+    """Have the plan done; return the page of it."""
+    assert client.post(reverse("bulk:plan", args=[upload.pk])).status_code == 302
+    assert running.run_due() == 1
+    return page(client, upload)
 
 
 def test_a_file_becomes_a_plan_and_then_people(office: Provider, alice: User) -> None:
@@ -50,19 +58,27 @@ def test_a_file_becomes_a_plan_and_then_people(office: Provider, alice: User) ->
     url = reverse("bulk:plan", args=[upload.pk])
     assert client.post(url).status_code == 302
     assert client.post(url).status_code == 302  # a double click
+    assert User.objects.count() == 1
+    assert client.get(url)["Refresh"] == "2"
+    assert running.run_due() == 1
     assert User.objects.count() == 3
+    assert client.post(url).status_code == 302  # a second tab
+    assert running.run_due() == 0
     (made,) = Event.objects.filter(target_id=User.objects.get(last_name="Koppeling").pk)
     assert (made.actor_id, made.origin) == (alice.pk, Origin.PAGE)
     assert "uitgevoerd" in page(client, upload)
     assert "Koppeling, ICT" in page(client, upload, "result")
     upload.refresh_from_db()
-    assert upload.sealed_file is None
+    assert upload.sealed_input is None
+    assert not client.get(url).has_header("Refresh")
     assert client.get(reverse("bulk:faulty", args=[upload.pk])).status_code == 404
 
 
 def test_what_is_kept_is_sealed(office: Provider, alice: User) -> None:
     upload = send(confirmed(alice), INVITED, SERVICE | {"password": "Geheim-1234x", "username": "x"})
-    for part in (upload.sealed_file, upload.sealed_plan):
+    parts = [upload.sealed_input, upload.sealed_summary, *upload.pages.values_list("sealed", flat=True)]
+    assert len(parts) == 4, "a page of people and one of faults"
+    for part in parts:
         for secret in (b"Boer", b"12345678", b"Geheim"):
             assert secret not in bytes(part)
 
@@ -74,8 +90,7 @@ def test_faults_are_shown_and_can_be_mended(office: Provider, alice: User) -> No
     assert "Dit plan uitvoeren" not in shown
     assert "&lt;b&gt;fout" in shown
     assert page(client, upload, "faulty").count("\n") == 2
-    response = client.post(reverse("bulk:plan", args=[upload.pk]))
-    assert "Er is niets gewijzigd" in response.text
+    assert "Er is niets gewijzigd" in done(client, upload)
     assert User.objects.count() == 1
     again = send(client, content=client.get(reverse("bulk:faulty", args=[upload.pk])).content)
     assert "Regel 2" in page(client, again)
@@ -85,11 +100,11 @@ def test_what_went_meanwhile_refuses_and_can_be_planned_again(office: Provider, 
     client = confirmed(alice)
     upload = send(client, {"username": "bob", "individual_rights": "view_users"})
     teams.actions.set_individual_rights(bob, [Right.VIEW_AUDIT], by=actor())
-    response = client.post(reverse("bulk:plan", args=[upload.pk]))
-    assert "Plan opnieuw" in response.text
+    assert "Plan opnieuw" in done(client, upload)
     assert [row.right for row in bob.individual_rights.all()] == ["view_audit"]
     assert client.post(reverse("bulk:plan_again", args=[upload.pk])).status_code == 302
-    assert client.post(reverse("bulk:plan", args=[upload.pk])).status_code == 302
+    assert "Plan opnieuw" not in page(client, upload)
+    assert "Er is niets gewijzigd" not in done(client, upload)
     assert [row.right for row in bob.individual_rights.all()] == ["view_users"]
 
 
@@ -117,17 +132,17 @@ def test_a_manager_gives_no_more_than_he_has(office: Provider, alice: User) -> N
     client = confirmed(manager)
     upload = send(client, SERVICE | {"individual_rights": "view_audit"}, {"username": "alice", "first_name": "X"})
     assert "Dit plan uitvoeren" not in page(client, upload)
-    client.post(reverse("bulk:plan", args=[upload.pk]))
+    assert "Er is niets gewijzigd" in done(client, upload)
     assert not User.objects.filter(username="koppeling #1").exists()
 
 
 def test_it_is_forgotten_after_an_hour(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     old, young = send(client, SERVICE), send(client, SERVICE)
-    Upload.objects.filter(pk=old.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    Operation.objects.filter(pk=old.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     assert client.get(reverse("bulk:plan", args=[old.pk])).status_code == 404
     call_command("worker", once=True)
-    assert list(Upload.objects.all()) == [young]
+    assert list(Operation.objects.all()) == [young]
     assert young.expires_at - young.created_at <= timedelta(hours=1, seconds=1)
 
 
@@ -135,7 +150,7 @@ def test_it_can_be_thrown_away(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     upload = send(client, SERVICE)
     assert client.post(reverse("bulk:forget", args=[upload.pk])).status_code == 302
-    assert not Upload.objects.exists()
+    assert not Operation.objects.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04" + bytes(50), b"\x00\xff" * 50, b"a;b\n1;2\n"])
@@ -144,7 +159,7 @@ def test_what_cannot_be_read_is_said(office: Provider, alice: User, content: byt
     response = confirmed(alice).post(reverse("bulk:upload"), {"file": file})
     assert response.status_code == 200
     assert 'id="errors"' in response.text
-    assert not Upload.objects.exists()
+    assert not Operation.objects.exists()
 
 
 def test_a_file_may_be_larger_than_a_form_from_who_signed_in_only(office: Provider, alice: User) -> None:
@@ -159,7 +174,7 @@ def test_a_file_may_be_larger_than_a_form_from_who_signed_in_only(office: Provid
     ):
         response = sender.post(reverse(url), {"file": SimpleUploadedFile("x.csv", large * size)})
         assert response.status_code == 400
-    assert Upload.objects.count() == 1
+    assert Operation.objects.count() == 1
 
 
 def test_without_invitations_nobody_is_invited(office: Provider, alice: User) -> None:

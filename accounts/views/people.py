@@ -46,6 +46,7 @@ def list_users(request: OfficeRequest) -> HttpResponse:
         },
         "may_manage": Right.MANAGE_USERS in request.rights,
         "export_query": query(**values),
+        "all_query": query(all="1", **values),
     } | neighbours(page, **values, sort=sort)
     return render(request, "accounts/list.html", context)
 

@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 import accounts.checkpoints
 import accounts.hygiene_mails
 import audit.chain
-import bulk.uploads
+import bulk.operations
+import bulk.running
 import invitations.actions
 import notifications.delivery
 import signin.actions
@@ -27,10 +28,11 @@ JOBS = (
     Job(notifications.delivery.run_day, every=1),
     Job(signin.factors.reminders.send_due, every=3600),
     Job(accounts.hygiene_mails.send_due, every=10),
-    Job(bulk.uploads.sweep, every=60),
+    Job(bulk.operations.sweep, every=60),
     Job(signin.actions.clean, every=3600),
     Job(webservice.cleaning.clean, every=3600),
 )
+LONG_JOBS = (Job(bulk.running.run_due, every=0.5),)
 
 
 class Command(BaseCommand):
@@ -49,14 +51,14 @@ class Command(BaseCommand):
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         if options["once"]:
-            for job in JOBS:
+            for job in (*JOBS, *LONG_JOBS):
                 job.function()
             send_due()
             return
         asked: SimpleQueue[int] = SimpleQueue()  # unlike an Event it may be touched by a signal's handler
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda received, _frame: asked.put(received))
-        worker = Worker(JOBS)
+        worker = Worker(JOBS, LONG_JOBS)
         worker.start()
         asked.get()
         for number in (signal.SIGTERM, signal.SIGINT):

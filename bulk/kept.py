@@ -1,0 +1,111 @@
+"""What is kept of an operation, all of it sealed: what was sent in, the totals, and page by page what it does."""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, TypedDict
+
+from bulk import showing
+from bulk.models import Operation, Page
+from bulk.plan import Item, Plan
+from loket import sealing
+
+SHOWN = 100  # on a page
+
+
+class Summary(TypedDict):
+    """What stands above the pages: sentences, how many there are, and why it is or was refused."""
+
+    totals: list[str]
+    items: int
+    faults: int
+    rows: int
+    refusal: str
+    error: str
+
+
+NOTHING = Summary(totals=[], items=0, faults=0, rows=0, refusal="", error="")
+
+
+def keep_input(operation: Operation, content: bytes) -> None:
+    """Seal what was sent in; the operation is not stored yet."""
+    operation.sealed_input = sealing.seal(content, context=operation.seal_context("input"))
+
+
+def input_of(operation: Operation) -> bytes:
+    """Return what was sent in."""
+    return sealing.unseal(bytes(operation.sealed_input or b""), context=operation.seal_context("input"))
+
+
+def keep_summary(operation: Operation, summary: Summary) -> None:
+    """Seal the totals; the operation is not stored yet."""
+    operation.sealed_summary = sealing.seal(json.dumps(summary).encode(), context=operation.seal_context("summary"))
+
+
+def summary_of(operation: Operation) -> Summary:
+    """Return the totals."""
+    context = operation.seal_context("summary")
+    found: Summary = json.loads(sealing.unseal(bytes(operation.sealed_summary), context=context))
+    return found
+
+
+def summarize(operation: Operation, plan: Plan, *, rows: int) -> None:
+    """Seal the totals of `plan`, for which `rows` rows were read, and its digest; the operation is not stored yet."""
+    operation.digest = plan.digest
+    found = Summary(
+        totals=showing.totals(plan, passes_over=operation.passes_over),
+        items=len(plan.items),
+        faults=len(plan.faults),
+        rows=rows,
+        refusal=plan.refusal,
+        error="",
+    )
+    keep_summary(operation, found)
+
+
+def keep_pages(operation: Operation, what: Page.What, values: Iterable[Any]) -> None:
+    """Keep `values` as the pages of a list in place of those that were there; the operation is stored."""
+    operation.pages.filter(what=what).delete()
+    context = operation.seal_context(what)
+    pages = (
+        Page(
+            operation=operation,
+            provider_id=operation.provider_id,
+            what=what,
+            number=number,
+            sealed=sealing.seal(json.dumps(part).encode(), context=f"{context} {number}"),
+        )
+        for number, part in enumerate(_parts(values), start=1)
+    )
+    while some := list(islice(pages, 20)):
+        Page.objects.bulk_create(some)
+
+
+def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
+    waiting = iter(values)
+    while part := list(islice(waiting, SHOWN)):
+        yield part
+
+
+def page_of(operation: Operation, what: Page.What, number: int) -> tuple[list[Any], bool]:
+    """Return what is on a page, and whether there is one behind it."""
+    found = operation.pages.filter(what=what, number__gte=number).order_by("number")[:2]
+    return (_values(operation, found[0]), len(found) > 1) if found else ([], False)
+
+
+def items_of(operation: Operation) -> Iterator[Item]:
+    """Yield everything that an operation does, losses first."""
+    for page in operation.pages.filter(what=Page.What.ITEMS).order_by("number").iterator(chunk_size=20):
+        yield from _values(operation, page)
+
+
+def faults_of(operation: Operation) -> Iterator[Any]:
+    """Yield every fault of an operation."""
+    for page in operation.pages.filter(what=Page.What.FAULTS).order_by("number").iterator(chunk_size=20):
+        yield from _values(operation, page)
+
+
+def _values(operation: Operation, page: Page) -> list[Any]:
+    context = f"{operation.seal_context(page.what)} {page.number}"
+    found: list[Any] = json.loads(sealing.unseal(bytes(page.sealed), context=context))
+    return found

@@ -1,0 +1,116 @@
+"""What the worker does with an operation: a long plan is made, or it is done, all of it in one transaction."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from django.db import connection, transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from audit.actors import Actor, Origin
+from bulk import doing, kept, showing
+from bulk.cells import Unreadable
+from bulk.models import KEPT, KEPT_DONE, Operation, Page
+from bulk.plan import Lines, Plan, Progress, Refused, quiet
+
+State = Operation.State
+
+
+def run_due() -> int:
+    """Plan and do what was asked for, one after the other; return how many had their turn. A job of the worker."""
+    turns = 0
+    while run_one():
+        turns += 1
+    return turns
+
+
+def run_one() -> bool:
+    """Plan or do the operation whose turn it is; return False when nothing is asked for.
+
+    Its row stays locked meanwhile, so that no other worker takes it, and a worker that dies leaves nothing behind.
+    What nobody foresaw is noted with the operation, which is not tried again, and raised.
+    """
+    taken = None
+    try:
+        with transaction.atomic():
+            rows = Operation.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+            asked = rows.filter(state__in=[State.WANTED, State.ASKED])
+            taken = asked.select_related("provider", "user__provider", "undoes").order_by("asked_at").first()
+            if taken is None:
+                return False
+            with translation.override(taken.language):
+                _run(taken)
+    except Exception:
+        if taken is not None:
+            with translation.override(taken.language):
+                refuse(taken, _("Something went wrong on our side. It has been noted."))
+        raise
+    return True
+
+
+def _run(operation: Operation) -> None:
+    by = Actor(
+        Origin.PAGE, operation.user.full_name, operation.user, operation.address, operation.correlation_id
+    )  # fmt: skip
+    act = _plan if operation.state == State.WANTED else _do
+    try:
+        with transaction.atomic(), _progress(operation) as progress:
+            act(operation, by, progress)
+    except (Refused, Unreadable) as error:
+        refuse(operation, str(error))
+
+
+def _plan(operation: Operation, by: Actor, progress: Progress) -> None:
+    make_plan(operation, by=by, progress=progress)
+    operation.state, operation.expires_at = State.PLANNED, timezone.now() + KEPT
+    operation.save()
+
+
+def make_plan(operation: Operation, *, by: Actor, progress: Progress = quiet) -> None:
+    """Plan an operation, which is stored, as the office is now, and keep the pages of it. Raises Unreadable."""
+    rows: list[int] = []
+
+    def count(some: int) -> None:
+        rows.append(some)
+        progress(some)
+
+    plan = doing.plan(operation, by=by, progress=count)
+    kept.summarize(operation, plan, rows=sum(rows))
+    operation.save(update_fields=["sealed_summary", "digest"])
+    kept.keep_pages(operation, Page.What.ITEMS, showing.in_order(plan))
+    kept.keep_pages(operation, Page.What.FAULTS, plan.faults)
+
+
+def _do(operation: Operation, by: Actor, progress: Progress) -> None:
+    made, done = doing.do(operation, by=by, planning=progress, progress=progress)
+    if done is None:
+        refuse(operation, _("The plan has faults now. Plan again and look at it."))
+    else:
+        _finish(operation, made, done)
+
+
+def _finish(operation: Operation, made: Plan, done: Lines) -> None:
+    """Keep what was done, and nothing of what was sent in."""
+    now = timezone.now()
+    kept.summarize(operation, made, rows=0)
+    kept.keep_pages(operation, Page.What.ITEMS, showing.losses_first(done))
+    kept.keep_pages(operation, Page.What.FAULTS, made.faults)
+    operation.state, operation.sealed_input = State.DONE, None
+    operation.done_at, operation.expires_at = now, now + KEPT_DONE
+    operation.save()
+
+
+def refuse(operation: Operation, error: str) -> None:
+    """Note why nothing was done; it can be planned again."""
+    kept.keep_summary(operation, kept.summary_of(operation) | {"error": error})
+    operation.state, operation.expires_at = State.PLANNED, timezone.now() + KEPT
+    operation.save(update_fields=["state", "expires_at", "sealed_summary"])
+
+
+@contextmanager
+def _progress(operation: Operation) -> Iterator[Progress]:
+    """Give a function that shows how far it is, by a connection of its own: the other one's work is not yet there."""
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as beside:
+        sql = "UPDATE bulk_progress SET done = done + %s WHERE operation_id = %s"
+        yield lambda rows: beside.execute(sql, [rows, operation.pk])

@@ -1,0 +1,191 @@
+"""The same for several people at once, chosen in the list: planned, and done for those for whom it can be done."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+import invitations.actions
+import teams.actions
+from accounts.models import Provider, User
+from audit.actors import Actor
+from bulk import applying
+from bulk.applying import REFUSALS, refused
+from bulk.differences import changed
+from bulk.people import BATCH, Named, Wanted
+from bulk.plan import Item, Lines, Plan, Progress, quiet
+from bulk.users import Office, Planner, Step, supposed
+from invitations.models import Invitation
+from teams import rights
+from teams.models import Team
+
+
+class Act(models.TextChoices):
+    """What can be done to several people at once."""
+
+    BLOCK = "block", gettext_lazy("Block")
+    UNBLOCK = "unblock", gettext_lazy("Unblock")
+    JOIN = "join", gettext_lazy("Add to a team")
+    LEAVE = "leave", gettext_lazy("Remove from a team")
+    TWO_FACTOR = "two_factor", gettext_lazy("Require two-factor")
+    END = "end", gettext_lazy("Set an end date")
+    RESEND = "resend", gettext_lazy("Send the invitation again")
+
+
+TEAM_ACTS = (Act.JOIN, Act.LEAVE)
+
+
+@dataclass
+class Wish:
+    """What is to be done to whom: `ids` in the order of the list, `numbers` the mobile number of each, in E.164."""
+
+    act: str
+    ids: list[str]
+    team: str = ""
+    until: str = ""
+    numbers: dict[str, str] = field(default_factory=dict)
+
+    def written(self) -> bytes:
+        """Return it as it is sealed."""
+        return json.dumps(asdict(self)).encode()
+
+
+def read(written: bytes) -> Wish:
+    """Return the wish that was written."""
+    return Wish(**json.loads(written))
+
+
+def plan(provider: Provider, wish: Wish, *, by: Actor, progress: Progress = quiet) -> Plan:
+    """Return what `wish` changes when `by` applies it; for whom it cannot be done is among the faults, with why."""
+    made = Plan(provider.pk, "several", invite=wish.act == Act.RESEND)
+    office = Office(provider)
+    planner, chooser = Planner(office, by, made), _Chooser(provider, wish, by, made)
+    for start in range(0, len(wish.ids), BATCH):
+        steps: list[Step] = []
+        rows: list[Wanted] = []
+        for wanted, user in chooser.people(start):
+            rows.append(wanted)
+            if (item := chooser.item(wanted, user)) is not None:
+                steps.append(Step(wanted, item, user, *supposed(user, item, office)))
+        planner.add(steps, rows)
+        progress(min(BATCH, len(wish.ids) - start))
+    planner.finish()
+    return made
+
+
+class _Chooser:
+    """Says for one person after another what the wish changes."""
+
+    def __init__(self, provider: Provider, wish: Wish, by: Actor, made: Plan) -> None:
+        self._provider, self._wish, self._by, self._plan = provider, wish, by, made
+        self._team = team_of(provider, wish)
+
+    def people(self, start: int) -> Iterable[tuple[Named, User]]:
+        """Yield those of the batch that begins at `start` who are still there."""
+        ids = self._wish.ids[start : start + BATCH]
+        found = (
+            User.objects.filter(provider=self._provider, pk__in=ids)
+            .select_related("provider", "external_tenant", "invitation", "email_change")
+            .prefetch_related("memberships__team", "individual_rights")
+        )
+        people = {str(user.pk): user for user in found}
+        for number, id_ in enumerate(ids, start=start + 1):
+            if id_ in people:
+                yield Named(number, {}, name=people[id_].list_name), people[id_]
+            else:
+                self._plan.notices[_("Somebody who was chosen is not there any more.")] += 1
+
+    def item(self, wanted: Named, user: User) -> Item | None:
+        """Return what changes for one person; None where nothing does, or where it cannot be done."""
+        if self._wish.act == Act.RESEND:
+            return self._resending(wanted, user)
+        if self._wish.team and self._team is None:
+            wanted.refuse("teams", _("This team is not there any more."))
+            return None
+        wanted.values = self._values(user)
+        made = changed(wanted, user, self._plan)
+        if not made["changes"] and not wanted.problems:
+            self._plan.notices[_("This is so already; nothing changes there.")] += 1
+        return None if wanted.problems or not made["changes"] else made
+
+    def _values(self, user: User) -> dict[str, Any]:
+        match self._wish.act:
+            case Act.BLOCK | Act.UNBLOCK:
+                return {"blocked": self._wish.act == Act.BLOCK}
+            case Act.TWO_FACTOR:
+                return {"two_factor_required": True}
+            case Act.END:
+                return {"access_until": date.fromisoformat(self._wish.until)}
+        team = {self._team.name} if self._team else set()
+        names = {member.team.name for member in user.memberships.all()}
+        return {"teams": sorted(names | team if self._wish.act == Act.JOIN else names - team)}
+
+    def _resending(self, wanted: Named, user: User) -> Item | None:
+        reason = why_not_invited(user) or _why_without_authority(user, self._by)
+        if not reason and str(user.pk) not in self._wish.numbers:
+            reason = _("No mobile number was given. A number is kept nowhere, so it must be given again.")
+        if reason:
+            wanted.refuse("mobile_number", reason)
+            return None
+        changes = {"invitation": [user.invitation.sent_at.isoformat(), "again"]}
+        name, id_ = user.list_name, str(user.pk)
+        return Item(row=wanted.row, id=id_, name=name, is_new=False, changes=changes, mails=["invitation"])
+
+
+def team_of(provider: Provider, wish: Wish) -> Team | None:
+    """Return the team that a wish is about, None where there is none or it is gone."""
+    return Team.objects.filter(provider=provider, pk=UUID(wish.team)).first() if wish.team else None
+
+
+def why_not_invited(user: User) -> str:
+    """Return why the invitation of `user` cannot be sent again, '' when it can."""
+    if not user.is_website_user:
+        return _("Only users via website and SSO are invited.")
+    if user.accepted_at is not None:
+        return _("The invitation was accepted already.")
+    if user.blocked_at is not None or user.has_ended():
+        message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
+        return message % {"name": user.full_name}
+    if not hasattr(user, "invitation") or user.invitation.state == Invitation.State.ACCEPTED:
+        return _("There is no invitation to send again.")
+    return ""
+
+
+def _why_without_authority(user: User, by: Actor) -> str:
+    try:
+        rights.require_authority_over(by, user)
+    except PermissionDenied as error:
+        return str(error)
+    return ""
+
+
+def do(provider: Provider, made: Plan, wish: Wish, *, by: Actor, progress: Progress = quiet) -> Lines:
+    """Do what the plan of `wish` says, all of it or nothing; return its items. The office is locked. Raises Refused."""
+    if wish.act not in (*TEAM_ACTS, Act.RESEND):
+        return applying.apply_items(provider, made, by=by, progress=progress)
+    done, items = Lines(), list(made.items)
+    people = User.objects.select_related("provider", "invitation").in_bulk([UUID(item["id"] or "") for item in items])
+    try:
+        if wish.act == Act.RESEND:
+            for item in items:
+                _resend(people[UUID(item["id"] or "")], item, wish, by)
+                progress(1)
+        elif items and (team := team_of(provider, wish)) is not None:
+            add, remove = (list(people.values()) if wish.act == act else [] for act in TEAM_ACTS)
+            teams.actions.change_members(team, add=add, remove=remove, by=by)
+    except REFUSALS as error:
+        raise refused(error) from error
+    done.add(items)
+    return done
+
+
+def _resend(user: User, item: Item, wish: Wish, by: Actor) -> None:
+    number, before = wish.numbers[str(user.pk)], item["changes"]["invitation"][0]
+    invitations.actions.resend(user, mobile_number=number, email=user.email, before=before, by=by)

@@ -1,0 +1,47 @@
+"""Pages for importing a file of people: the template to begin with, and sending it."""
+
+from io import BytesIO
+
+from django.http import FileResponse, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.exports import CONTENT_TYPES, Form
+from audit.actors import on_page
+from bulk import operations, results
+from bulk.cells import Unreadable
+from bulk.forms import UploadForm
+from bulk.views import pages
+from signin.recent import recently_confirmed
+from teams.access import OfficeRequest, requires
+from teams.rights import Right
+
+
+@requires(Right.MANAGE_USERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+@recently_confirmed
+def upload(request: OfficeRequest) -> HttpResponse:
+    """Take a file of people; nothing is changed yet."""
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        file, invite, by = form.cleaned_data["file"], form.cleaned_data["invite"], on_page(request, request.user)
+        try:
+            kept = operations.keep_file(request.user, file.read(), name=file.name, invite=invite, by=by)
+        except Unreadable as error:
+            form.add_error("file", str(error))
+        else:
+            return redirect("bulk:plan", kept.pk)
+    context = {"form": form, "earlier": pages.earlier(request, about_teams=False)}
+    return render(request, "bulk/upload.html", context)
+
+
+@requires(Right.MANAGE_USERS)
+@require_safe
+def template(request: OfficeRequest) -> FileResponse:
+    """Send the workbook to fill in."""
+    file = BytesIO()
+    results.write_template(file)
+    file.seek(0)
+    name = _("users-template") + ".xlsx"
+    return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[Form.XLSX])

@@ -1,0 +1,82 @@
+"""Pages of an operation on people: look at the plan, have it done, see what was done, turn it back."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from audit.actors import on_page
+from bulk import operations
+from bulk.models import Operation
+from bulk.views import pages
+from signin.recent import recently_confirmed
+from teams.access import OfficeRequest, requires
+from teams.rights import Right
+
+
+def _one(request: OfficeRequest, id: UUID) -> Operation:
+    return pages.one(request, id, about_teams=False)
+
+
+@requires(Right.MANAGE_USERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+@recently_confirmed
+def plan(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Show what would change, and have it done by the worker."""
+    operation = _one(request, id)
+    if request.method == "POST":
+        operations.ask(operation, by=on_page(request, request.user))
+        return redirect("bulk:plan", operation.pk)
+    return pages.show(request, operation)
+
+
+@requires(Right.MANAGE_USERS)
+@require_POST
+def plan_again(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Plan once more, as the office is now."""
+    operation = _one(request, id)
+    operations.plan_again(operation, by=on_page(request, request.user))
+    return redirect("bulk:plan", operation.pk)
+
+
+@requires(Right.MANAGE_USERS)
+@require_POST
+def forget(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Throw a plan away."""
+    operation = _one(request, id)
+    if not operations.forget(operation):
+        return redirect("bulk:plan", operation.pk)
+    messages.success(request, _("The plan has been thrown away. Nothing was changed by it."))
+    return redirect("bulk:upload" if operation.kind == Operation.Kind.USERS else "accounts:list")
+
+
+@requires(Right.MANAGE_USERS)
+@require_POST
+def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Plan what turns back what was done; nothing is changed yet."""
+    operation = _one(request, id)
+    if not operations.may_undo(operation):
+        raise Http404
+    return redirect("bulk:plan", operations.keep_undo(operation, by=on_page(request, request.user)).pk)
+
+
+@requires(Right.MANAGE_USERS)
+@require_safe
+@recently_confirmed
+def result(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Send the file that says what was done."""
+    return pages.result_of(_one(request, id))
+
+
+@requires(Right.MANAGE_USERS)
+@require_safe
+@recently_confirmed
+def faulty(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Send the rows that are to be mended."""
+    operation = _one(request, id)
+    if operation.is_done or operation.kind != Operation.Kind.USERS:
+        raise Http404
+    return pages.csv(operations.faulty_rows(operation, by=on_page(request, request.user)), _("faults") + ".csv")

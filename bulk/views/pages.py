@@ -1,0 +1,127 @@
+"""What the pages of an operation have in common, whether it is about people or about teams."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.exports import CONTENT_TYPES, Form
+from bulk import kept, operations, showing
+from bulk.models import Operation, Page, Progress
+from bulk.plan import Item
+from loket.paging import query
+from teams.access import OfficeRequest
+
+_REFRESH = "2"  # seconds after which the page of what is being done asks again
+_ACTS = ("plan", "plan_again", "forget", "undo", "result", "faulty")
+Kind = Operation.Kind
+
+
+def one(request: OfficeRequest, id: UUID, *, about_teams: bool) -> Operation:
+    """Return the operation with that id of this very person."""
+    kinds = (Kind.TEAMS, Kind.UNDO_TEAMS) if about_teams else (Kind.USERS, Kind.SEVERAL, Kind.UNDO)
+    own = Operation.objects.visible_to(request.user).filter(kind__in=kinds)
+    return get_object_or_404(own.select_related("provider", "user__provider", "undoes"), pk=id)
+
+
+def show(request: OfficeRequest, operation: Operation) -> HttpResponse:
+    """Show the plan of an operation, how far it is while it is being done, or what was done."""
+    context = {
+        "operation": operation,
+        "title": _title(operation),
+        "summary": kept.summary_of(operation),
+        "links": links(operation),
+        "start_url": reverse(_start(operation)),
+        "list_url": reverse("teams:list" if operation.is_about_teams else "accounts:list"),
+    }
+    if operation.is_at_the_worker:
+        context["progress"] = Progress.objects.filter(operation=operation).first()
+        response = render(request, "bulk/running.html", context)
+        response["Refresh"] = _REFRESH  # by the header, which needs no script
+        return response
+    items, faults = _number(request, "page"), _number(request, "faults")
+    context |= {
+        "items": _list(operation, Page.What.ITEMS, page=items, faults=faults),
+        "faults": _list(operation, Page.What.FAULTS, page=items, faults=faults),
+        "has_left": operation.passes_over,
+        "may_undo": operations.may_undo(operation),
+        "undone": operation.undoings.filter(state=Operation.State.DONE).first(),
+    }
+    return render(request, "bulk/plan.html", context)
+
+
+def links(operation: Operation) -> dict[str, str]:
+    """Return where the pages of an operation are."""
+    space = "bulk:teams_" if operation.is_about_teams else "bulk:"
+    return {name: reverse(f"{space}{name}", args=[operation.pk]) for name in _ACTS if _has(operation, name)}
+
+
+def _has(operation: Operation, name: str) -> bool:
+    return name != "faulty" or operation.kind == Kind.USERS
+
+
+def _start(operation: Operation) -> str:
+    if operation.is_about_teams:
+        return "bulk:upload_teams"
+    return "bulk:upload" if operation.kind == Kind.USERS else "accounts:list"
+
+
+def _title(operation: Operation) -> str:
+    if operation.is_at_the_worker:
+        return _("Being done") if operation.state == Operation.State.ASKED else _("The plan is being made")
+    if operation.is_undoing:
+        return _("Undone") if operation.is_done else _("Plan of undoing")
+    if operation.kind == Kind.SEVERAL:
+        return _("Done for several people") if operation.is_done else _("Plan for several people")
+    return _("Import applied") if operation.is_done else _("Plan of the import")
+
+
+def _number(request: OfficeRequest, name: str) -> int:
+    """Return which page of a list is asked for; whatever is no number is the first."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 7 else 1
+
+
+def _list(operation: Operation, what: Page.What, **numbers: int) -> dict[str, Any]:
+    """Return a page of a list with where its neighbours are; the other list stays where it is."""
+    name = "page" if what == Page.What.ITEMS else "faults"
+    number = numbers[name]
+    rows, has_next = kept.page_of(operation, what, number)
+    if what == Page.What.ITEMS:
+        rows = [_shown(operation, item) for item in rows]
+    asked = {key: str(value) for key, value in numbers.items() if value > 1}
+    return {
+        "rows": rows,
+        "previous_url": query(**(asked | {name: str(number - 1)})) if rows and number > 1 else "",
+        "next_url": query(**(asked | {name: str(number + 1)})) if has_next else "",
+    }
+
+
+def _shown(operation: Operation, item: Item) -> dict[str, Any]:
+    title = showing.name(item) if operation.passes_over else showing.title(item)
+    return {"title": title, "details": showing.details(item), "takes": bool(item.get("takes"))}
+
+
+def earlier(request: OfficeRequest, *, about_teams: bool) -> list[tuple[Operation, str, str]]:
+    """Return what this person had done lately, newest first, each with its title and address."""
+    own = Operation.objects.visible_to(request.user).exclude(
+        state__in=[Operation.State.PLANNED, Operation.State.WANTED]
+    )
+    rows = [one for one in own.order_by("-asked_at")[:50] if one.is_about_teams is about_teams]
+    return [(one, _title(one), links(one)["plan"]) for one in rows[:10]]
+
+
+def result_of(operation: Operation) -> HttpResponse:
+    """Return the file that says what was done."""
+    if not operation.is_done:
+        raise Http404
+    return csv(operations.result(operation), _("result") + ".csv")
+
+
+def csv(content: bytes, name: str) -> HttpResponse:
+    """Return a CSV file to download."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type=CONTENT_TYPES[Form.CSV], headers=headers)

@@ -1,0 +1,92 @@
+"""Pages for importing teams, employers and the rights of teams: send the files, look at the plan, have it done."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from audit.actors import on_page
+from bulk import operations
+from bulk.cells import Unreadable
+from bulk.forms import TeamFilesForm
+from bulk.models import Operation
+from bulk.views import pages
+from signin.recent import recently_confirmed
+from teams.access import OfficeRequest, requires
+from teams.rights import Right
+
+
+def _one(request: OfficeRequest, id: UUID) -> Operation:
+    return pages.one(request, id, about_teams=True)
+
+
+@requires(Right.MANAGE_TEAMS)
+@require_http_methods(["GET", "HEAD", "POST"])
+@recently_confirmed
+def upload(request: OfficeRequest) -> HttpResponse:
+    """Take a workbook or several files of teams; nothing is changed yet."""
+    form = TeamFilesForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        files = [(file.name, file.read()) for file in form.cleaned_data["file"]]
+        name, by = ", ".join(name for name, _content in files), on_page(request, request.user)
+        try:
+            kept = operations.keep_team_files(request.user, files, name=name, by=by)
+        except Unreadable as error:
+            form.add_error("file", str(error))
+        else:
+            return redirect("bulk:teams_plan", kept.pk)
+    context = {"form": form, "earlier": pages.earlier(request, about_teams=True)}
+    return render(request, "bulk/upload_teams.html", context)
+
+
+@requires(Right.MANAGE_TEAMS)
+@require_http_methods(["GET", "HEAD", "POST"])
+@recently_confirmed
+def plan(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Show what would change, and have it done by the worker."""
+    operation = _one(request, id)
+    if request.method == "POST":
+        operations.ask(operation, by=on_page(request, request.user))
+        return redirect("bulk:teams_plan", operation.pk)
+    return pages.show(request, operation)
+
+
+@requires(Right.MANAGE_TEAMS)
+@require_POST
+def plan_again(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Plan once more, as the office is now."""
+    operation = _one(request, id)
+    operations.plan_again(operation, by=on_page(request, request.user))
+    return redirect("bulk:teams_plan", operation.pk)
+
+
+@requires(Right.MANAGE_TEAMS)
+@require_POST
+def forget(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Throw a plan away."""
+    operation = _one(request, id)
+    if not operations.forget(operation):
+        return redirect("bulk:teams_plan", operation.pk)
+    messages.success(request, _("The plan has been thrown away. Nothing was changed by it."))
+    return redirect("bulk:upload_teams")
+
+
+@requires(Right.MANAGE_TEAMS)
+@require_POST
+def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Plan what turns back what was done; nothing is changed yet."""
+    operation = _one(request, id)
+    if not operations.may_undo(operation):
+        raise Http404
+    return redirect("bulk:teams_plan", operations.keep_undo(operation, by=on_page(request, request.user)).pk)
+
+
+@requires(Right.MANAGE_TEAMS)
+@require_safe
+@recently_confirmed
+def result(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Send the file that says what was done."""
+    return pages.result_of(_one(request, id))

@@ -1,0 +1,130 @@
+"""Importing teams in the browser."""
+
+from io import BytesIO
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+import teams.actions
+from accounts.models import Provider, User
+from bulk import running
+from bulk.models import Operation
+from loket import sheets
+from teams import rights
+from teams.models import Employer, Team
+from teams.rights import Right
+from tests.importing import team_of
+from tests.kinds import confirmed
+from tests.people import actor, make_user
+from tests.test_bulk_import_teams import EMPLOYERS, MATRIX, TEAMS
+
+pytestmark = pytest.mark.django_db
+PLACES = ("plan", "plan_again", "forget", "undo", "result")
+
+
+def csv(name: str, table: list[list[str]]) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, b"".join(sheets.csv_lines(table)))
+
+
+def send(client: Client, *files: SimpleUploadedFile) -> Operation:
+    response = client.post(reverse("bulk:upload_teams"), {"file": list(files)})
+    assert response.status_code == 302, response.text
+    return Operation.objects.latest("created_at")
+
+
+def url(operation: Operation, name: str = "plan") -> str:
+    return reverse(f"bulk:teams_{name}", args=[operation.pk])
+
+
+def done(client: Client, operation: Operation) -> str:
+    assert client.post(url(operation)).status_code == 302
+    assert running.run_due() == 1
+    return client.get(url(operation)).text
+
+
+def products() -> list[list[str]]:
+    return [EMPLOYERS[0], ["1001", "Bakker", ""], *EMPLOYERS[2:]]
+
+
+def test_three_files_become_teams_and_are_undone(office: Provider, alice: User, bob: User) -> None:
+    client, team = confirmed(alice), team_of(office, "Noord", Right.VIEW_AUDIT, members=(bob,))
+    plan = send(client, csv("a.csv", TEAMS), csv("b.csv", products()), csv("c.csv", MATRIX))
+    shown = client.get(url(plan)).text
+    assert "a.csv, b.csv, c.csv" in shown
+    assert "Bakker, B." in shown
+    assert "Verliest: Raadplegen historie" in shown, "it rests until bob has two-factor"
+    assert Team.objects.count() == 1
+    assert "Import uitgevoerd" in done(client, plan)
+    assert set(Team.objects.values_list("name", flat=True)) == {"Noord", "Zuid"}
+    assert Employer.objects.count() == 3
+    assert "Zuid" in client.get(url(plan, "result")).content.decode("utf-8-sig")
+    response = client.post(url(plan, "undo"))
+    undo = Operation.objects.latest("created_at")
+    assert response["Location"] == url(undo)
+    done(client, undo)
+    assert [row.right for row in team.rights.all()] == ["view_audit"]
+    assert rights.effective_rights(bob) == {Right.VIEW_AUDIT}
+    assert not Team.objects.get(name="Zuid").rights.exists()
+
+
+def test_a_workbook(office: Provider, alice: User) -> None:
+    book = BytesIO()
+    sheets.write_sheets(book, {"Teams": [*TEAMS[:1], ["Noord", "ja", ""]]})
+    client = confirmed(alice)
+    done(client, send(client, SimpleUploadedFile("t.xlsx", book.getvalue())))
+    assert Team.objects.get().two_factor_required
+
+
+def test_a_fault_stops_everything(office: Provider, alice: User) -> None:
+    client = confirmed(alice)
+    plan = send(client, csv("a.csv", TEAMS))
+    shown = client.get(url(plan)).text
+    assert "Dit plan uitvoeren" not in shown
+    assert "geen werkgever met dit nummer" in shown
+    assert "Er is niets gewijzigd" in done(client, plan)
+    assert not Team.objects.exists()
+    assert client.post(url(plan, "forget")).status_code == 302
+    assert not Operation.objects.exists()
+
+
+def test_what_changed_meanwhile_stops_it(office: Provider, alice: User) -> None:
+    client, team = confirmed(alice), team_of(office, "Noord")
+    plan = send(client, csv("a.csv", [["Team", "view_audit"], ["Noord", "x"]]))
+    teams.actions.set_team_rights(team, [Right.VIEW_TEAMS], by=actor())
+    assert "Er is niets gewijzigd" in done(client, plan)
+    client.post(url(plan, "plan_again"))
+    done(client, plan)
+    assert {row.right for row in team.rights.all()} == {"view_audit", "view_teams"}
+
+
+def test_only_who_sent_it_sees_it(office: Provider, alice: User, bob: User, charlie: User) -> None:
+    plan = send(confirmed(alice), csv("a.csv", [["Naam"], ["Noord"]]))
+    colleague = make_user(office, Right.MANAGE_PROVIDER, username="collega")
+    for name in PLACES:
+        for user, status in ((charlie, 404), (colleague, 404), (bob, 403)):
+            client = confirmed(user)
+            assert {client.get(url(plan, name)).status_code, client.post(url(plan, name)).status_code} <= {status, 405}
+        assert confirmed(alice).get(reverse("bulk:plan", args=[plan.pk])).status_code == 404
+    assert confirmed(bob).get(reverse("bulk:upload_teams")).status_code == 403
+
+
+def test_it_asks_who_you_are_first(alices: Client) -> None:
+    assert alices.get(reverse("bulk:upload_teams"))["Location"].startswith(reverse("signin:confirm"))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [[], [b""], [b"PK\x03\x04" + bytes(50)], [b"Naam\nA"] * 4, [b"x" * 3_000_000] * 2],
+)
+def test_what_cannot_be_read_is_said(office: Provider, alice: User, files: list[bytes]) -> None:
+    sent = {"file": [SimpleUploadedFile("t.csv", content) for content in files], "x": ""}
+    response = confirmed(alice).post(reverse("bulk:upload_teams"), sent)
+    assert response.status_code in (200, 400)
+    assert response.status_code == 400 or 'id="errors"' in response.text
+    assert not Operation.objects.exists()
+
+
+def test_the_list_leads_to_it(alices: Client) -> None:
+    assert reverse("bulk:upload_teams") in alices.get(reverse("teams:list")).text
