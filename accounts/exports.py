@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import Provider, User
 from accounts.status import Status, TwoFactor
@@ -21,6 +21,7 @@ from audit.actors import Actor
 from audit.models import Verb
 from loket import sheets
 from loket.sheets import joined
+from notifications import wishes, written
 from teams import rights
 from teams.catalogue import known, ordered
 from teams.rights import Right
@@ -64,6 +65,7 @@ COLUMNS: dict[str, tuple[str | Promise, int]] = {
     "external_user_id": (_label("external_user_id"), 38),
     "teams": (gettext_lazy("Teams"), 40),
     "individual_rights": (gettext_lazy("Individual rights"), 40),
+    "signals": (pgettext_lazy("told", "Signals"), 40),
     "blocked": (gettext_lazy("Blocked"), 12),
     "status": (gettext_lazy("Status"), 20),
     "two_factor": (gettext_lazy("Two-factor"), 20),
@@ -83,7 +85,7 @@ def export(provider: Provider, users: QuerySet[User], *, form: Form, filters: di
     used = {name: value for name, value in filters.items() if value}
     file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (whoever sends it closes it)
     people = users.filter(provider=provider).order_by("sort_name", "pk")
-    rows = people.prefetch_related("memberships__team", "individual_rights").iterator(_ROWS)
+    rows = people.prefetch_related("memberships__team", "individual_rights", "signal_settings").iterator(_ROWS)
     if form is Form.JSONL:
         file.writelines(_json_lines(rows))
     elif form is Form.CSV:
@@ -103,6 +105,7 @@ def _values(user: User) -> dict[str, Any]:
         "external_tenant": user.external_tid,
         "teams": teams,
         "individual_rights": ordered(codes),
+        "signals": wishes.read(user.signal_settings.all()),
         "blocked": user.blocked_at is not None,
     }
     return {name: made[name] if name in made else getattr(user, name) for name in COLUMNS}
@@ -115,6 +118,8 @@ def _json_lines(users: Iterable[User]) -> Iterator[bytes]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return written.coded(value)
     return value if isinstance(value, str | bool | list) or value is None else _iso(value)
 
 
@@ -136,6 +141,8 @@ def _shown(name: str, value: Any) -> str:
         return str(User(login_method=value).get_login_method_display())
     if name in ("status", "two_factor"):
         return str((Status if name == "status" else TwoFactor)(value).label)
+    if isinstance(value, dict):
+        return joined(written.written(value))
     if isinstance(value, list):
         return joined(str(item.label) if isinstance(item, Right) else item for item in value)
     if isinstance(value, bool):

@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 import accounts.actions
 import invitations.actions
 import invitations.kinds
+import notifications.actions
+import notifications.sets
 import teams.actions
 import teams.sets
 from accounts import many
@@ -27,6 +29,7 @@ from bulk.plan import Item, Lines, Plan, Progress, Refused, quiet
 from bulk.reading import MOST_BYTES
 from bulk.users import Office
 from invitations.actions import NotOpen
+from notifications import wishes, written
 from teams.catalogue import Right
 from teams.models import Team
 from teams.rights import LastAdministrator
@@ -189,6 +192,26 @@ class _Applier:
             teams.actions.give_individual_rights(users_, map(Right, codes), by=self._by)
         for item, user in made:
             self._note_set(user, item)
+        self._deviate(made)
+
+    def _deviate(self, made: list[tuple[Item, User]]) -> None:
+        """Give people who were made just now their signals, alike ones together."""
+        alike: dict[tuple[str, ...], list[User]] = defaultdict(list)
+        for item, user in made:
+            if "signal_set" in item["changes"]:
+                self._signals(user, item)
+            elif "signals" in item["changes"]:
+                alike[tuple(item["changes"]["signals"][1])].append(user)
+        for codes, users_ in alike.items():
+            notifications.actions.give_own(users_, written.read(codes), by=self._by)
+
+    def _signals(self, user: User, item: Item) -> None:
+        changes = item["changes"]
+        if "signal_set" in changes:
+            notifications.sets.apply(self._office.signal_sets[changes["signal_set"][1].casefold()], user, by=self._by)
+        if "signals" in changes:
+            seen = wishes.stamp(wishes.own_wishes(user))
+            notifications.actions.set_own(user, written.read(changes["signals"][1]), seen=seen, by=self._by)
 
     def _note_set(self, user: User, item: Item) -> None:
         if "authorization_set" in item["changes"]:
@@ -252,6 +275,7 @@ class _Applier:
         for name in set(_new(changes, "teams")) - set(_old(changes, "teams")):
             teams.actions.change_members(self._team(name), add=[user], by=self._by)
         self._note_set(user, item)
+        self._signals(user, item)
         if added := set(_new(changes, "individual_rights")) - set(_old(changes, "individual_rights")):
             teams.actions.give_individual_rights([user], map(Right, added), by=self._by)
 

@@ -16,7 +16,7 @@ from bulk import columns
 from bulk.cells import Unreadable
 from bulk.columns import LABELS, LEFT_ASIDE, SECRET, Problem
 from bulk.reading import MOST_BYTES, Row, rows
-from loket.text import username_key
+from loket.text import squeezed, username_key
 
 BATCH = 1000
 EXAMPLE = {
@@ -70,7 +70,7 @@ class Head:
 def head_of(row: Row) -> Head:
     """Return what the columns are. Raises Unreadable when one is there twice, or none is understood."""
     known = columns.heads()
-    names = [known.get(columns.squeezed(cell), "") for cell in row.cells]
+    names = [known.get(squeezed(cell), "") for cell in row.cells]
     for name in set(names) - {""}:
         if names.count(name) > 1:
             raise Unreadable(_("There are two columns “%(head)s”. Keep one.") % {"head": LABELS[name]})
@@ -168,7 +168,7 @@ class Finder:
             keys[column].add(value)
         people = (
             User.objects.select_related("provider", "external_tenant", "invitation", "email_change")
-            .prefetch_related("memberships__team", "individual_rights")
+            .prefetch_related("memberships__team", "individual_rights", "signal_settings")
             .order_by("pk")
         )
         own = people.filter(provider=self._provider)

@@ -14,10 +14,12 @@ from bulk.people import BATCH, Wanted
 from bulk.plan import Item, Plan
 from bulk.showing import mail_name
 from bulk.users import Office, Planner, Step, supposed
+from notifications import wishes
+from notifications.written import coded
 from teams.catalogue import known
 from teams.evaluator import Resting
 
-_TURNED = (*DETAILS, "teams", "individual_rights", "blocked")
+_TURNED = (*DETAILS, "teams", "individual_rights", "signals", "blocked")
 _ACCOUNT = ("login_method", "username", "external_tenant", "external_user_id")
 
 
@@ -33,7 +35,7 @@ def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor) -> Plan:
         people = (
             User.objects.filter(provider=provider, pk__in=[item["id"] for item in batch])
             .select_related("provider", "external_tenant")
-            .prefetch_related("memberships__team", "individual_rights")
+            .prefetch_related("memberships__team", "individual_rights", "signal_settings")
         )
         known_people = {str(user.pk): user for user in people}
         rows, steps = [], []
@@ -93,6 +95,8 @@ def _present(user: User, name: str) -> Any:
         return sorted(member.team.name for member in user.memberships.all())
     if name == "individual_rights":
         return sorted(known(row.right for row in user.individual_rights.all()))
+    if name == "signals":
+        return coded(wishes.read(user.signal_settings.all()))
     if name == "blocked":
         return user.blocked_at is not None
     return plain(getattr(user, name))
