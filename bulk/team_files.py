@@ -178,4 +178,5 @@ _READERS: dict[str, Any] = {
     "employers": _numbers,
     "number": _number,
     "products": _products,
+    "rights": lambda cell: columns.value_of("individual_rights", cell),
 }

@@ -151,6 +151,7 @@ def _employer_items(contents: Contents, office: Office) -> list[Item]:
 
 def _team_items(contents: Contents, office: Office) -> list[Item]:
     found: dict[str, Item] = {}
+    given: set[str] = set()  # the teams whose rights stand in a column beside their names
     new_numbers = {wanted.values.get("number") for wanted in contents.employers}
     for wanted in contents.teams:
         team = _team_of(wanted, contents, office)
@@ -162,8 +163,12 @@ def _team_items(contents: Contents, office: Office) -> list[Item]:
                 if number not in office.employers and number not in new_numbers:
                     contents.refuse(wanted, "employers", _("There is no employer with this number."), number)
             found[key] = _team_item(wanted, team)
+            given |= {key} if "rights" in wanted.values else set()
     for wanted in contents.rights:
-        _add_rights(wanted, contents, office, found)
+        if wanted.values["team"].casefold() in given:
+            contents.refuse(wanted, "team", _("This is in the file twice. Keep one of them."))
+        else:
+            _add_rights(wanted, contents, office, found)
     return [item for item in found.values() if item["changes"]]
 
 
@@ -197,6 +202,9 @@ def _team_item(wanted: WantedThing, team: Team | None) -> Item:
         for name, present in present_of(team).items()
         if name in wanted.values and wanted.values[name] != present and (name != "name" or wanted.values[name])
     }
+    held, new = _held(team), frozenset(wanted.values.get("rights", ()))
+    if "rights" in wanted.values and new != held:
+        changes["rights"] = [sorted(held), sorted(new)]
     name = team.name if team else wanted.values.get("name", "")
     return Item(
         row=wanted.row,
@@ -207,6 +215,10 @@ def _team_item(wanted: WantedThing, team: Team | None) -> Item:
         changes=changes,
         takes=takes(changes),
     )
+
+
+def _held(team: Team | None) -> frozenset[Right]:
+    return known(row.right for row in team.rights.all()) if team else frozenset()
 
 
 def takes(changes: dict[str, list[Any]]) -> bool:
@@ -227,8 +239,7 @@ def _add_rights(wanted: WantedThing, contents: Contents, office: Office, found: 
     if "rights" in item["changes"]:
         contents.refuse(wanted, "team", _("This is in the file twice. Keep one of them."))
         return
-    held = known(row.right for row in team.rights.all()) if team else frozenset[Right]()
-    marks = wanted.values["marks"]
+    held, marks = _held(team), wanted.values["marks"]
     new = held - marks.keys() | {right for right, marked in marks.items() if marked}
     if new != held:
         item["changes"]["rights"] = [sorted(held), sorted(new)]

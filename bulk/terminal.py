@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from accounts.exports import Form
 from accounts.models import Provider
 from bulk import plan as plans
 from bulk import showing
@@ -100,6 +102,20 @@ def office(text: str) -> Provider:
         message = f"There is {'no' if not found else 'more than one'} office {text}."
         raise CommandError(message, returncode=FAULTS)
     return found[0]
+
+
+def form_of(path: Path) -> Form:
+    """Return what kind of file an export is to be. Raises CommandError when its name does not say so."""
+    try:
+        return Form(path.suffix.lower().lstrip("."))
+    except ValueError:
+        raise CommandError("The name of the file ends with .csv, .xlsx or .jsonl.", returncode=FAULTS) from None
+
+
+def copy(made: IO[bytes], path: Path) -> None:
+    """Write what was exported to its file."""
+    with made, private(path) as file:
+        shutil.copyfileobj(made, file)
 
 
 def private(path: Path) -> IO[bytes]:
