@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import IO, Any, cast
 from uuid import UUID
 
@@ -53,17 +54,19 @@ def apply_file(
     invite: bool,
     digest: str | None = None,
     most: int = MOST_BYTES,
+    planning: Progress = quiet,
     progress: Progress = quiet,
 ) -> tuple[Plan, Lines]:
     """Plan what `file` changes and do it; return the plan and its items with the ids that they got.
 
     `digest` is that of the plan that was looked at: when it would be another one now, nothing is done. Nothing is done
-    either when there are faults, which the plan then has. Raises Refused.
+    either when there are faults, which the plan then has. `planning` is told how far planning is, `progress` how far
+    doing it is. Raises Refused.
     """
     try:
         with transaction.atomic():
             provider = lock_provider(provider.pk)
-            plan = users.plan(provider, file, by=by, invite=invite, most=most)
+            plan = users.plan(provider, file, by=by, invite=invite, most=most, progress=planning)
             check(plan, digest)
             if len(plan.faults):
                 return plan, Lines()
@@ -80,11 +83,11 @@ def check(plan: Plan, digest: str | None) -> None:
         raise Refused(plan.refusal)
 
 
-def apply_items(provider: Provider, plan: Plan, *, by: Actor) -> Lines:
+def apply_items(provider: Provider, plan: Plan, *, by: Actor, progress: Progress = quiet) -> Lines:
     """Do a plan about people who are all there already, without a file. The office is locked. Raises Refused."""
     try:
         with transaction.atomic():
-            return _Applier(provider, by, plan, None, MOST_BYTES, quiet).run()
+            return _Applier(provider, by, plan, None, MOST_BYTES, progress).run()
     except REFUSALS as error:
         raise refused(error) from error
 
@@ -152,33 +155,41 @@ class _Applier:
             LoginMethod.WEBSITE_SSO: self._invited,
         }
         for kind, group in kinds.items():
-            people = makers[LoginMethod(kind)]([wanted for _item, wanted in group])
-            for (item, _wanted), user in zip(group, people, strict=True):
+            for (item, _wanted), user in zip(group, makers[LoginMethod(kind)](group), strict=True):
                 item["id"] = str(user.pk)
-            self._equip([(item, user) for (item, _wanted), user in zip(group, people, strict=True)])
 
-    def _azure(self, rows: list[Wanted]) -> list[User]:
+    def _azure(self, group: list[tuple[Item, Wanted]]) -> list[User]:
         new = [
             many.NewAzureUser(_details_of(row), v["username"], v["external_tenant"], v["external_user_id"])
-            for row in rows
+            for _item, row in group
             for v in [row.values]
         ]
-        return many.create_azure_users(self._provider, new, by=self._by)
+        return self._equip(group, many.create_azure_users(self._provider, new, by=self._by))
 
-    def _webservice(self, rows: list[Wanted]) -> list[User]:
+    def _webservice(self, group: list[tuple[Item, Wanted]]) -> list[User]:
+        rows = [row for _item, row in group]
         new = [many.NewWebserviceUser(_details_of(row), row.values["username"], row.values["password"]) for row in rows]
-        return many.create_webservice_users(self._provider, new, by=self._by)
+        return self._equip(group, many.create_webservice_users(self._provider, new, by=self._by))
 
-    def _invited(self, rows: list[Wanted]) -> list[User]:
+    def _invited(self, group: list[tuple[Item, Wanted]]) -> list[User]:
+        """Invite people one by one: what each gets is in place before the mail, which says what it asks for."""
         return [
             invitations.actions.invite(
-                self._provider, details=_details_of(row), mobile_number=row.values["mobile_number"], by=self._by
+                self._provider,
+                details=_details_of(pair[1]),
+                mobile_number=pair[1].values["mobile_number"],
+                by=self._by,
+                equip=partial(self._equip_one, pair),
             )
-            for row in rows
+            for pair in group
         ]
 
-    def _equip(self, made: list[tuple[Item, User]]) -> None:
-        """Give people who were made just now their teams and rights, alike ones together."""
+    def _equip_one(self, pair: tuple[Item, Wanted], user: User) -> None:
+        self._equip([pair], [user])
+
+    def _equip(self, group: list[tuple[Item, Wanted]], people: list[User]) -> list[User]:
+        """Give people who were made just now their teams, rights and signals, alike ones together; return them."""
+        made = [(item, user) for (item, _wanted), user in zip(group, people, strict=True)]
         members: dict[str, list[User]] = defaultdict(list)
         holders: dict[tuple[str, ...], list[User]] = defaultdict(list)
         for item, user in made:
@@ -193,6 +204,7 @@ class _Applier:
         for item, user in made:
             self._note_set(user, item)
         self._deviate(made)
+        return people
 
     def _deviate(self, made: list[tuple[Item, User]]) -> None:
         """Give people who were made just now their signals, alike ones together."""

@@ -1,5 +1,7 @@
 """The rows of a file of people: what each wants, and whom it is about."""
 
+import sqlite3
+import weakref
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -116,7 +118,9 @@ class Finder:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        self._seen: dict[int, int] = {}
+        self._seen = sqlite3.connect("")  # on the disk when it is large, and gone with the last of it
+        self._seen.execute("CREATE TABLE seen (key BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+        weakref.finalize(self, self._seen.close)
 
     def find(self, batch: list[Wanted]) -> dict[int, User]:
         """Return for each row the person who is there already; what is wrong is noted with the row."""
@@ -155,9 +159,10 @@ class Finder:
                 self._refuse_twice(wanted, f"account {account(wanted)}", "external_user_id")
 
     def _refuse_twice(self, wanted: Wanted, key: str, column: str) -> None:
-        short = int.from_bytes(blake2b(key.encode(), digest_size=8).digest())
-        first = self._seen.setdefault(short, wanted.row)
-        if first != wanted.row:
+        short = blake2b(key.encode(), digest_size=12).digest()
+        added = self._seen.execute("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", [short, wanted.row])
+        if not added.rowcount:
+            ((first,),) = self._seen.execute("SELECT number FROM seen WHERE key = ?", [short])
             message = _("Row %(row)s is about the same person. Keep one of them.") % {"row": first}
             wanted.refuse(column, message)
 

@@ -13,7 +13,7 @@ from audit.actors import Actor
 from bulk import team_files
 from bulk.applying import REFUSALS, check, refused
 from bulk.effects import Effects, difference
-from bulk.plan import Item, Lines, Plan
+from bulk.plan import Item, Lines, Plan, Progress, quiet
 from bulk.team_doing import do
 from bulk.team_files import Contents, WantedThing
 from bulk.users import as_is
@@ -24,33 +24,35 @@ from teams.whatif import Abilities
 Files = Iterable[tuple[str, IO[bytes]]]
 
 
-def plan(provider: Provider, files: Files, *, by: Actor) -> Plan:
-    """Return what `files` change when `by` applies them. Raises Unreadable."""
+def plan(provider: Provider, files: Files, *, by: Actor, progress: Progress = quiet) -> Plan:
+    """Return what `files` change when `by` applies them; `progress` is told how far it is. Raises Unreadable."""
     made = Plan(provider.pk, "teams")
     contents = team_files.read(files, made)
     office = Office(provider)
     items = [*_employer_items(contents, office), *_team_items(contents, office)]
-    complete(made, provider, items, contents, by)
+    complete(made, provider, items, contents, by, progress)
     return made
 
 
-def complete(made: Plan, provider: Provider, items: list[Item], contents: Contents, by: Actor) -> None:
+def complete(
+    made: Plan, provider: Provider, items: list[Item], contents: Contents, by: Actor, progress: Progress
+) -> None:
     """Put the items into the plan, and behind them everybody for whom something changes."""
     people: list[Item] = []
     if items and not contents.faults:
         try:
-            people = _on_trial(provider, items, by)
+            people = _on_trial(provider, items, by, progress)
         except REFUSALS as error:
             made.refusal = str(refused(error))
     made.add([*items, *people], contents.faults)
 
 
-def _on_trial(provider: Provider, items: list[Item], by: Actor) -> list[Item]:
+def _on_trial(provider: Provider, items: list[Item], by: Actor, progress: Progress) -> list[Item]:
     with transaction.atomic():
         lock_provider(provider.pk)
         people = _concerned(provider, items)
         before = _abilities(provider, people)
-        do(provider, items, by)
+        do(provider, items, by, progress)
         after = _abilities(provider, people)
         transaction.set_rollback(True)
     for item in items:
@@ -83,24 +85,32 @@ def _abilities(provider: Provider, people: list[User]) -> dict[UUID, Abilities]:
     return {pk: effects.of(case) for pk, case in cases.items()}
 
 
-def apply(provider: Provider, files: Files, *, by: Actor, digest: str | None = None) -> tuple[Plan, Lines]:
+def apply(
+    provider: Provider,
+    files: Files,
+    *,
+    by: Actor,
+    digest: str | None = None,
+    planning: Progress = quiet,
+    progress: Progress = quiet,
+) -> tuple[Plan, Lines]:
     """Plan and do it in one transaction, as `applying.apply_file`. Raises Refused."""
     try:
         with transaction.atomic():
             provider = lock_provider(provider.pk)
-            made = plan(provider, files, by=by)
+            made = plan(provider, files, by=by, progress=planning)
             check(made, digest)
             if len(made.faults):
                 return made, Lines()
-            return made, run(provider, made, by=by)
+            return made, run(provider, made, by=by, progress=progress)
     except REFUSALS as error:
         raise refused(error) from error
 
 
-def run(provider: Provider, made: Plan, *, by: Actor) -> Lines:
+def run(provider: Provider, made: Plan, *, by: Actor, progress: Progress = quiet) -> Lines:
     """Do what a plan of teams says; return its items with the ids that they got. The office is locked."""
     done, items = Lines(), list(made.items)
-    do(provider, [item for item in items if item["changes"]], by)
+    do(provider, [item for item in items if item["changes"]], by, progress)
     done.add(items)
     return done
 

@@ -11,7 +11,7 @@ from audit.actors import Actor
 from bulk.columns import LABELS
 from bulk.differences import DETAILS, plain
 from bulk.people import BATCH, Wanted
-from bulk.plan import Item, Plan
+from bulk.plan import Item, Plan, Progress, quiet
 from bulk.showing import mail_name
 from bulk.users import Office, Planner, Step, supposed
 from notifications import wishes
@@ -23,7 +23,7 @@ _TURNED = (*DETAILS, "teams", "individual_rights", "signals", "blocked")
 _ACCOUNT = ("login_method", "username", "external_tenant", "external_user_id")
 
 
-def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor) -> Plan:
+def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor, progress: Progress = quiet) -> Plan:
     """Return what restores what people could do before the plan with `items` was applied.
 
     Who was made is blocked and loses teams and rights; mails stay sent. What somebody changed since is a fault.
@@ -44,6 +44,7 @@ def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor) -> Plan:
             rows.append(wanted)
             steps += [step] if step is not None else []
         planner.add(steps, rows)
+        progress(len(batch))
     planner.finish()
     return made
 
