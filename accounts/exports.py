@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import Provider, User
 from accounts.status import Status, TwoFactor
@@ -21,12 +21,18 @@ from audit.actors import Actor
 from audit.models import Verb
 from loket import sheets
 from loket.sheets import joined
+from notifications import wishes, written
 from teams import rights
 from teams.catalogue import known, ordered
+from teams.evaluator import Resting
 from teams.rights import Right
 
 _IN_MEMORY = 2**20  # bytes of a workbook; a larger one goes to the disk
 _ROWS = 1000  # fetched at a time
+
+
+Columns = dict[str, tuple[str | Promise, int]]  # each with its head and its width in characters
+Row = dict[str, Any]  # the values of the columns, in their order
 
 
 class Form(StrEnum):
@@ -45,8 +51,8 @@ def _label(name: str) -> str | Promise:
     return label
 
 
-# Each with its head and its width in characters; the names are those of the model, of `with_status` and of domain.md.
-COLUMNS: dict[str, tuple[str | Promise, int]] = {
+# The names are those of the model, of `with_status` and of domain.md.
+COLUMNS: Columns = {
     "id": ("Id", 38),
     "login_method": (_label("login_method"), 24),
     "username": (_label("username"), 24),
@@ -64,6 +70,7 @@ COLUMNS: dict[str, tuple[str | Promise, int]] = {
     "external_user_id": (_label("external_user_id"), 38),
     "teams": (gettext_lazy("Teams"), 40),
     "individual_rights": (gettext_lazy("Individual rights"), 40),
+    "signals": (pgettext_lazy("told", "Signals"), 40),
     "blocked": (gettext_lazy("Blocked"), 12),
     "status": (gettext_lazy("Status"), 20),
     "two_factor": (gettext_lazy("Two-factor"), 20),
@@ -81,17 +88,25 @@ def export(provider: Provider, users: QuerySet[User], *, form: Form, filters: di
     rights.require_office(by, provider.pk)
     rights.require(by, Right.VIEW_USERS)
     used = {name: value for name, value in filters.items() if value}
-    file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (whoever sends it closes it)
     people = users.filter(provider=provider).order_by("sort_name", "pk")
-    rows = people.prefetch_related("memberships__team", "individual_rights").iterator(_ROWS)
+    rows = people.prefetch_related("memberships__team", "individual_rights", "signal_settings").iterator(_ROWS)
+    file = write(map(_values, rows), COLUMNS, title=_("Users AK"), form=form)
+    record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"users": [None, {"form": form, **used}]})
+    return file
+
+
+def write(rows: Iterable[Row], columns: Columns, *, title: str, form: Form) -> IO[bytes]:
+    """Return a file with `rows`, each with a value for every one of `columns`; `title` is that of a workbook's sheet.
+
+    The file is at its beginning and goes to the disk when it is large.
+    """
+    file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (whoever sends it closes it)
     if form is Form.JSONL:
         file.writelines(_json_lines(rows))
     elif form is Form.CSV:
-        file.writelines(sheets.csv_lines(_table(rows)))
+        file.writelines(sheets.csv_lines(_table(rows, columns)))
     else:
-        widths = [width for _head, width in COLUMNS.values()]
-        sheets.write_xlsx(file, _("Users AK"), _table(rows), widths)
-    record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"users": [None, {"form": form, **used}]})
+        sheets.write_xlsx(file, title, _table(rows, columns), [width for _head, width in columns.values()])
     file.seek(0)
     return file
 
@@ -103,29 +118,32 @@ def _values(user: User) -> dict[str, Any]:
         "external_tenant": user.external_tid,
         "teams": teams,
         "individual_rights": ordered(codes),
+        "signals": wishes.read(user.signal_settings.all()),
         "blocked": user.blocked_at is not None,
     }
     return {name: made[name] if name in made else getattr(user, name) for name in COLUMNS}
 
 
-def _json_lines(users: Iterable[User]) -> Iterator[bytes]:
-    for user in users:
-        values = {name: _plain(value) for name, value in _values(user).items()}
+def _json_lines(rows: Iterable[Row]) -> Iterator[bytes]:
+    for row in rows:
+        values = {name: _plain(value) for name, value in row.items()}
         yield json.dumps(values, ensure_ascii=False).encode() + b"\n"
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | bool | list) or value is None else _iso(value)
+    if isinstance(value, dict):
+        return written.coded(value)
+    return value if isinstance(value, str | bool | int | list) or value is None else _iso(value)
 
 
 def _iso(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _table(users: Iterable[User]) -> Iterator[list[str]]:
-    yield [str(head) for head, _width in COLUMNS.values()]
-    for user in users:
-        yield [_shown(name, value) for name, value in _values(user).items()]
+def _table(rows: Iterable[Row], columns: Columns) -> Iterator[list[str]]:
+    yield [str(head) for head, _width in columns.values()]
+    for row in rows:
+        yield [_shown(name, value) for name, value in row.items()]
 
 
 def _shown(name: str, value: Any) -> str:
@@ -136,8 +154,12 @@ def _shown(name: str, value: Any) -> str:
         return str(User(login_method=value).get_login_method_display())
     if name in ("status", "two_factor"):
         return str((Status if name == "status" else TwoFactor)(value).label)
+    if isinstance(value, Right | Resting):
+        return str(value.label)
+    if isinstance(value, dict):
+        return joined(written.written(value))
     if isinstance(value, list):
-        return joined(str(item.label) if isinstance(item, Right) else item for item in value)
+        return joined(_shown(name, item) for item in value)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, datetime):

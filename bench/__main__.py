@@ -1,6 +1,7 @@
 """Measure the list page beside a bare Django view that runs an equal query and renders an equal table, and the time in
 which the login page refuses somebody for each reason, who may do what among 1,000,000 users, how many tokens a second
-the web service gives beside bare verifications of a password, and the history.
+the web service gives beside bare verifications of a password, the history, and importing people beside a bare
+`bulk_create`.
 
 Each size is measured in a process of its own, on the built-in PostgreSQL in a throw-away folder. Requests of the two
 views alternate, so that a busy machine slows both. No network and no web server are in between: both are called as
@@ -19,6 +20,8 @@ from typing import Any
 
 SIZES = (1_000, 100_000)
 MOST_TIMES_BARE = 2.0
+MOST_TIMES_BULK = 3.0
+MOST_PER_CORE = 1.5  # a core does more than two thirds of what it does alone
 MOST_GROWTH = 1.25  # times, of the median; what the machine itself varies
 MOST_MAY, MOST_LIST, MOST_WHO_AM_I = 5.0, 300.0, 15.0  # milliseconds
 LEAST_TOKENS = 0.8  # of the rate of bare verifications
@@ -38,7 +41,7 @@ def environment_in(folder: str) -> dict[str, str]:
     return {**os.environ, "LOKET_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "bench.settings"}
 
 
-def measure_alone(module: str, folder: str) -> dict[str, float]:
+def measure_alone(module: str, folder: str) -> dict[str, Any]:
     """Return what a module of `bench` finds in a database of its own, in milliseconds unless it says otherwise."""
     environment = environment_in(f"{folder}/{module}")
     done = subprocess.run([sys.executable, "-m", module], env=environment, stdout=subprocess.PIPE, check=True)
@@ -79,6 +82,22 @@ def history_verdicts(found: dict[str, float]) -> list[tuple[str, float, float]]:
     ]
 
 
+def importing_verdicts(found: dict[str, Any]) -> list[tuple[str, float, float]]:
+    """Return what was measured of importing people: what, how much, and the most it may be."""
+    sizes = {int(size): times for size, times in found["sizes"].items()}
+    for size, times in sizes.items():
+        print(f"import of {size:,}: {times['imported']:.1f} s, bare {times['bare']:.1f} s, {times['MiB']:.0f} MiB")
+    small, large = min(sizes), max(sizes)
+    a_row = {size: times["imported"] / size for size, times in sizes.items()}
+    return [
+        (f"import of {large:,}/bare bulk_create", sizes[large]["imported"] / sizes[large]["bare"], MOST_TIMES_BULK),
+        (f"a row of an import of {large:,}/{small:,}", a_row[large] / a_row[small], MOST_GROWTH),
+        (f"memory of importing {large:,} (MiB)", sizes[large]["MiB"], 300.0),
+        ("1,000 invitations (s)", found["invitations"], 10.0),
+        ("cores/times as fast as one core all of them hash", found["cores"] / found["hashing"], MOST_PER_CORE),
+    ]
+
+
 def main() -> int:
     """Print the measurements and whether they are good enough; return 1 when they are not."""
     for name in ("DATABASE_URL", "LOKET_DEMO"):
@@ -91,6 +110,7 @@ def main() -> int:
         webservice = measure_alone("bench.webservice", folder)
         tokens = measure_alone("bench.tokens", folder)
         history = measure_alone("bench.history", folder)
+        importing = measure_alone("bench.importing", folder)
     finally:
         shutil.rmtree(Path(folder))
     print(f"{'users':>8}  {'view':<12} {'pages/s':>8} {'p50 ms':>8} {'p95 ms':>8} {'queries':>8} {'peak MiB':>9}")
@@ -110,6 +130,7 @@ def main() -> int:
         ("slowest/quickest refused door (p50 of 200)", max(doors.values()) / min(doors.values()), MOST_APART)
     )
     verdicts += rights_verdicts(rights) + webservice_verdicts(webservice) + history_verdicts(history)
+    verdicts += importing_verdicts(importing)
     print("  ".join(f"{what} {rate:.1f}/s" for what, rate in tokens.items()))
     verdicts.append(
         ("bare verifications/tokens a second (1/0.8)", tokens["verifications"] / tokens["tokens"], 1 / LEAST_TOKENS)

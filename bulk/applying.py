@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import IO, Any, cast
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from django.utils.translation import gettext as _
 import accounts.actions
 import invitations.actions
 import invitations.kinds
+import notifications.actions
+import notifications.sets
 import teams.actions
 import teams.sets
 from accounts import many
@@ -27,6 +30,7 @@ from bulk.plan import Item, Lines, Plan, Progress, Refused, quiet
 from bulk.reading import MOST_BYTES
 from bulk.users import Office
 from invitations.actions import NotOpen
+from notifications import wishes, written
 from teams.catalogue import Right
 from teams.models import Team
 from teams.rights import LastAdministrator
@@ -57,7 +61,8 @@ def apply_file(
     """Plan what `file` changes and do it; return the plan and its items with the ids that they got.
 
     `digest` is that of the plan that was looked at: when it would be another one now, nothing is done. Nothing is done
-    either when there are faults, which the plan then has. Raises Refused.
+    either when there are faults, which the plan then has. `planning` is told how far planning is, `progress` how far
+    doing it is. Raises Refused.
     """
     try:
         with transaction.atomic():
@@ -164,33 +169,41 @@ class _Applier:
             LoginMethod.WEBSITE_SSO: self._invited,
         }
         for kind, group in kinds.items():
-            people = makers[LoginMethod(kind)]([wanted for _item, wanted in group])
-            for (item, _wanted), user in zip(group, people, strict=True):
+            for (item, _wanted), user in zip(group, makers[LoginMethod(kind)](group), strict=True):
                 item["id"] = str(user.pk)
-            self._equip([(item, user) for (item, _wanted), user in zip(group, people, strict=True)])
 
-    def _azure(self, rows: list[Wanted]) -> list[User]:
+    def _azure(self, group: list[tuple[Item, Wanted]]) -> list[User]:
         new = [
             many.NewAzureUser(_details_of(row), v["username"], v["external_tenant"], v["external_user_id"])
-            for row in rows
+            for _item, row in group
             for v in [row.values]
         ]
-        return many.create_azure_users(self._provider, new, by=self._by)
+        return self._equip(group, many.create_azure_users(self._provider, new, by=self._by))
 
-    def _webservice(self, rows: list[Wanted]) -> list[User]:
+    def _webservice(self, group: list[tuple[Item, Wanted]]) -> list[User]:
+        rows = [row for _item, row in group]
         new = [many.NewWebserviceUser(_details_of(row), row.values["username"], row.values["password"]) for row in rows]
-        return many.create_webservice_users(self._provider, new, by=self._by)
+        return self._equip(group, many.create_webservice_users(self._provider, new, by=self._by))
 
-    def _invited(self, rows: list[Wanted]) -> list[User]:
+    def _invited(self, group: list[tuple[Item, Wanted]]) -> list[User]:
+        """Invite people one by one: what each gets is in place before the mail, which says what it asks for."""
         return [
             invitations.actions.invite(
-                self._provider, details=_details_of(row), mobile_number=row.values["mobile_number"], by=self._by
+                self._provider,
+                details=_details_of(pair[1]),
+                mobile_number=pair[1].values["mobile_number"],
+                by=self._by,
+                equip=partial(self._equip_one, pair),
             )
-            for row in rows
+            for pair in group
         ]
 
-    def _equip(self, made: list[tuple[Item, User]]) -> None:
-        """Give people who were made just now their teams and rights, alike ones together."""
+    def _equip_one(self, pair: tuple[Item, Wanted], user: User) -> None:
+        self._equip([pair], [user])
+
+    def _equip(self, group: list[tuple[Item, Wanted]], people: list[User]) -> list[User]:
+        """Give people who were made just now their teams, rights and signals, alike ones together; return them."""
+        made = [(item, user) for (item, _wanted), user in zip(group, people, strict=True)]
         members: dict[str, list[User]] = defaultdict(list)
         holders: dict[tuple[str, ...], list[User]] = defaultdict(list)
         for item, user in made:
@@ -204,6 +217,27 @@ class _Applier:
             teams.actions.give_individual_rights(users_, map(Right, codes), by=self._by)
         for item, user in made:
             self._note_set(user, item)
+        self._deviate(made)
+        return people
+
+    def _deviate(self, made: list[tuple[Item, User]]) -> None:
+        """Give people who were made just now their signals, alike ones together."""
+        alike: dict[tuple[str, ...], list[User]] = defaultdict(list)
+        for item, user in made:
+            if "signal_set" in item["changes"]:
+                self._signals(user, item)
+            elif "signals" in item["changes"]:
+                alike[tuple(item["changes"]["signals"][1])].append(user)
+        for codes, users_ in alike.items():
+            notifications.actions.give_own(users_, written.read(codes), by=self._by)
+
+    def _signals(self, user: User, item: Item) -> None:
+        changes = item["changes"]
+        if "signal_set" in changes:
+            notifications.sets.apply(self._office.signal_sets[changes["signal_set"][1].casefold()], user, by=self._by)
+        if "signals" in changes:
+            seen = wishes.stamp(wishes.own_wishes(user))
+            notifications.actions.set_own(user, written.read(changes["signals"][1]), seen=seen, by=self._by)
 
     def _note_set(self, user: User, item: Item) -> None:
         if "authorization_set" in item["changes"]:
@@ -267,6 +301,7 @@ class _Applier:
         for name in set(_new(changes, "teams")) - set(_old(changes, "teams")):
             teams.actions.change_members(self._team(name), add=[user], by=self._by)
         self._note_set(user, item)
+        self._signals(user, item)
         if added := set(_new(changes, "individual_rights")) - set(_old(changes, "individual_rights")):
             teams.actions.give_individual_rights([user], map(Right, added), by=self._by)
 

@@ -21,7 +21,9 @@ from bulk.cells import Cell, Number, Odd
 from invitations.drafts import named
 from invitations.phones import mobile_number
 from loket.sheets import parted
-from loket.text import fold
+from loket.text import squeezed
+from notifications.wishes import Owns
+from notifications.written import read as read_signals
 from teams.catalogue import Right
 
 # What an export cannot hold: these are read from the file when it is applied, and are in no plan.
@@ -29,7 +31,7 @@ SECRET = {"mobile_number": gettext_lazy("Mobile number"), "password": gettext_la
 LABELS: dict[str, str | Promise] = (
     {name: label for name, (label, _width) in EXPORTED.items()}
     | SECRET
-    | {"authorization_set": gettext_lazy("Authorization set AK")}
+    | {"authorization_set": gettext_lazy("Authorization set AK"), "signal_set": gettext_lazy("Signal set")}
 )
 LEFT_ASIDE = frozenset({"status", "two_factor", "created_at", "last_login", "fault"})
 LABELS["fault"] = gettext_lazy("fault")
@@ -43,6 +45,7 @@ _ALSO = {
     "external_user_id": ["object id"],
     "authorization_set": ["autorisatieset", "authorization set"],
     "teams": ["team"],
+    "signals": ["signalen ak", "signals ak"],
 }
 _YES, _NO = {"ja", "j", "yes", "y", "true", "waar", "1", "x"}, {"nee", "n", "no", "false", "onwaar", "0", ""}
 _DATE = re.compile(r"(?:(\d{4})[-/](\d{1,2})[-/](\d{1,2})|(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}))")
@@ -55,11 +58,6 @@ class Problem(NamedTuple):
     column: str
     value: str
     what: str
-
-
-def squeezed(text: str) -> str:
-    """Return `text` without case, marks, spaces and signs, as heads and names of kinds are compared."""
-    return "".join(char for char in fold(text) if char.isalnum())
 
 
 @cache
@@ -147,6 +145,10 @@ def _rights(cell: str) -> list[Right]:
     return [names[squeezed(name)] for name in _several(cell)]
 
 
+def _signals(cell: str) -> Owns:
+    return read_signals(_several(cell))
+
+
 def _id(cell: str) -> Any:
     if not cell.strip():
         return None
@@ -178,6 +180,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "teams": _several,
     "individual_rights": _rights,
     "authorization_set": _optional(str.strip),
+    "signals": _signals,
+    "signal_set": _optional(str.strip),
     "mobile_number": _optional(mobile_number),
     "password": _optional(str),
 }

@@ -12,6 +12,9 @@ from accounts.models import ExternalTenant, LoginMethod, User
 from bulk.people import Wanted
 from bulk.plan import Item, Plan
 from loket.text import username_key
+from notifications import wishes
+from notifications.wishes import Own, Owns
+from notifications.written import coded
 from teams.catalogue import known
 
 DETAILS = (
@@ -19,6 +22,7 @@ DETAILS = (
     "has_access_to_test_years", "access_until", "two_factor_required",
 )  # fmt: skip
 _WELCOMES = {LoginMethod.WEBSITE_SSO: "invitation", LoginMethod.AZURE_AD: "microsoft"}
+SIGNALS = frozenset({"signals", "signal_set"})
 _ACCOUNT = ("external_tenant", "external_user_id")
 
 
@@ -58,6 +62,7 @@ def created(wanted: Wanted, plan: Plan) -> Item:
     elif "individual_rights" in values:
         values["individual_rights"] = sorted(set(values["individual_rights"]))
     changes = {name: [None, plain(value)] for name, value in values.items() if value is not False}
+    changes |= _signals(wanted, {})
     mails = [_WELCOMES[kind]] if kind in _WELCOMES else []
     return Item(row=wanted.row, id=None, name=_name(wanted), is_new=True, changes=changes, mails=mails)
 
@@ -139,6 +144,7 @@ def changed(wanted: Wanted, user: User, plan: Plan) -> Item:
         changes["blocked"] = [user.blocked_at is not None, wanted.values["blocked"]]
         mails.append("blocked" if wanted.values["blocked"] else "unblocked")
     _change_rights(wanted, user, changes)
+    changes |= _signals(wanted, wishes.read(user.signal_settings.all()))
     if wanted.has("password"):
         plan.notices[_("Passwords of users who are there already are left aside.")] += 1
     return Item(row=wanted.row, id=str(user.pk), name=user.list_name, is_new=False, changes=changes, mails=mails)
@@ -213,3 +219,18 @@ def _change_rights(wanted: Wanted, user: User, changes: dict[str, list[Any]]) ->
         new |= bundle.rights
     if new != own:
         changes["individual_rights"] = [sorted(own), sorted(new)]
+
+
+def _signals(wanted: Wanted, own: Owns) -> dict[str, list[Any]]:
+    """Return what the row changes in somebody's signals; a set puts its own in their place."""
+    changes: dict[str, list[Any]] = {}
+    new: Owns = wanted.values.get("signals", own)
+    if wanted.has("signal_set"):
+        bundle = wanted.values["signal_set"]
+        held = {type_: Own(*wish) for type_, wish in wishes.contents(bundle).items()}
+        if not held.items() <= own.items():
+            changes["signal_set"] = [None, bundle.name]
+        new = new | held
+    if new != own:
+        changes["signals"] = [coded(own), coded(new)]
+    return changes

@@ -1,5 +1,7 @@
 """The rows of a file of people: what each wants, and whom it is about."""
 
+import sqlite3
+import weakref
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from bulk import columns
 from bulk.cells import Unreadable
 from bulk.columns import LABELS, LEFT_ASIDE, SECRET, Problem
 from bulk.reading import MOST_BYTES, Row, rows
-from loket.text import username_key
+from loket.text import squeezed, username_key
 
 BATCH = 1000
 EXAMPLE = {
@@ -81,7 +83,7 @@ class Head:
 def head_of(row: Row) -> Head:
     """Return what the columns are. Raises Unreadable when one is there twice, or none is understood."""
     known = columns.heads()
-    names = [known.get(columns.squeezed(cell), "") for cell in row.cells]
+    names = [known.get(squeezed(cell), "") for cell in row.cells]
     for name in set(names) - {""}:
         if names.count(name) > 1:
             raise Unreadable(_("There are two columns “%(head)s”. Keep one.") % {"head": LABELS[name]})
@@ -127,7 +129,9 @@ class Finder:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        self._seen: dict[int, int] = {}
+        self._seen = sqlite3.connect("")  # on the disk when it is large, and gone with the last of it
+        self._seen.execute("CREATE TABLE seen (key BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+        weakref.finalize(self, self._seen.close)
 
     def find(self, batch: list[Wanted]) -> dict[int, User]:
         """Return for each row the person who is there already; what is wrong is noted with the row."""
@@ -166,9 +170,10 @@ class Finder:
                 self._refuse_twice(wanted, f"account {account(wanted)}", "external_user_id")
 
     def _refuse_twice(self, wanted: Wanted, key: str, column: str) -> None:
-        short = int.from_bytes(blake2b(key.encode(), digest_size=8).digest())
-        first = self._seen.setdefault(short, wanted.row)
-        if first != wanted.row:
+        short = blake2b(key.encode(), digest_size=12).digest()
+        added = self._seen.execute("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", [short, wanted.row])
+        if not added.rowcount:
+            ((first,),) = self._seen.execute("SELECT number FROM seen WHERE key = ?", [short])
             message = _("Row %(row)s is about the same person. Keep one of them.") % {"row": first}
             wanted.refuse(column, message)
 
@@ -179,7 +184,7 @@ class Finder:
             keys[column].add(value)
         people = (
             User.objects.select_related("provider", "external_tenant", "invitation", "email_change")
-            .prefetch_related("memberships__team", "individual_rights")
+            .prefetch_related("memberships__team", "individual_rights", "signal_settings")
             .order_by("pk")
         )
         own = people.filter(provider=self._provider)

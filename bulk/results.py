@@ -15,7 +15,8 @@ from loket import sheets
 TEMPLATE = [
     "login_method", "initials", "prefix", "last_name", "first_name", "email", "mobile_number", "username", "password",
     "external_tenant", "external_user_id", "phone_number", "place_of_employment", "access_until", "two_factor_required",
-    "has_access_to_test_years", "teams", "authorization_set", "individual_rights", "blocked",
+    "has_access_to_test_years", "teams", "authorization_set", "individual_rights", "signal_set", "signals",
+    "blocked",
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from accounts.models import LoginMethod
 from bulk import team_files
 from bulk.columns import LABELS
 from bulk.plan import Item, Plan
+from notifications import written
 from teams.catalogue import Right, known, ordered
 from teams.evaluator import Resting
 from teams.products import Product
@@ -126,6 +127,10 @@ def _right_name(code: str) -> str:
     return str(Right(code).label) if code in known([code]) else code
 
 
+def _signal(code: str) -> str:
+    return written.written(written.read([code]))[0]
+
+
 def _product(number: int) -> str:
     return str(Product(number).label)
 
@@ -160,4 +165,5 @@ _NAMERS: dict[str, Callable[[Any], str]] = {
     "individual_rights": _right_name,
     "rights": _right_name,
     "products": _product,
+    "signals": _signal,
 }

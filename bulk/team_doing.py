@@ -4,23 +4,25 @@ import teams.actions
 import teams.employers
 from accounts.models import Provider
 from audit.actors import Actor
-from bulk.plan import Item
+from bulk.plan import Item, Progress
 from teams.catalogue import Right
 from teams.models import Employer, Team
 from teams.products import Product
 
 
-def do(provider: Provider, items: list[Item], by: Actor) -> None:
+def do(provider: Provider, items: list[Item], by: Actor, progress: Progress) -> None:
     """Do the items: employers, then what teams give, and at the end what they take."""
     for item in items:
         if item["kind"] == "employer":
             _do_employer(provider, item, by)
+            progress(1)
     numbers = {one.number: one for one in Employer.objects.filter(provider=provider)}
     ours = [item for item in items if item["kind"] == "team"]
     made = {id(item): _make_team(provider, item, by) for item in ours}
     for keep in (True, False):
         for item in ours:
             _fill_team(made[id(item)], item, numbers, by, keep=keep)
+            progress(not keep)
 
 
 def _do_employer(provider: Provider, item: Item, by: Actor) -> None:

@@ -15,7 +15,7 @@ from bulk.cells import Odd
 from bulk.plan import Fault, Plan
 from bulk.reading import MOST_BYTES, Row, rows
 from loket.sheets import parted
-from loket.text import refuse_control_characters
+from loket.text import refuse_control_characters, squeezed
 from teams.catalogue import Right
 from teams.products import Product
 
@@ -84,6 +84,14 @@ def read(files: Iterable[tuple[str, IO[bytes]]], plan: Plan) -> Contents:
     return found
 
 
+def count(files: Iterable[tuple[str, IO[bytes]]]) -> int:
+    """Return how many rows `files` have below their heads, and leave them at their beginning. Raises Unreadable."""
+    found = sum(sum(1 for _row in lines) - 1 for _name, _sheet, lines in _sheets(files))
+    for _name, file in files:
+        file.seek(0)
+    return found
+
+
 def _sheets(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, str, Iterator[Row]]]:
     for name, file in files:
         start = file.read(8)
@@ -93,13 +101,13 @@ def _sheets(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, str, 
 
 
 def _head(cell: str) -> str | Right | None:
-    squeezed = columns.squeezed(cell)
+    wanted = squeezed(cell)
     for language in ("en", "nl"):
         with translation.override(language):
             for name, text in LABELS.items():
-                if squeezed in (columns.squeezed(str(text)), columns.squeezed(name)):
+                if wanted in (squeezed(str(text)), squeezed(name)):
                     return name
-    right = columns.rights_by_name().get(squeezed)
+    right = columns.rights_by_name().get(wanted)
     return right if isinstance(right, Right) else None
 
 
@@ -161,10 +169,10 @@ def _products(cell: str) -> list[int]:
     known = {str(product.value): product for product in Product}
     for language in ("en", "nl"):
         with translation.override(language):
-            known |= {columns.squeezed(str(product.label)): product for product in Product}
+            known |= {squeezed(str(product.label)): product for product in Product}
     found = []
     for part in parted(cell):
-        product = known.get(columns.squeezed(part))
+        product = known.get(squeezed(part))
         if product is None:
             raise ValidationError(_("There is no product “%(name)s”.") % {"name": part})
         found.append(int(product))
@@ -178,4 +186,5 @@ _READERS: dict[str, Any] = {
     "employers": _numbers,
     "number": _number,
     "products": _products,
+    "rights": lambda cell: columns.value_of("individual_rights", cell),
 }

@@ -13,7 +13,7 @@ from audit.actors import Actor
 from bulk import team_files
 from bulk.applying import REFUSALS, check, refused
 from bulk.effects import Effects, difference
-from bulk.plan import Item, Lines, Plan
+from bulk.plan import Item, Lines, Plan, Progress, quiet
 from bulk.team_doing import do
 from bulk.team_files import Contents, WantedThing
 from bulk.users import as_is
@@ -24,37 +24,41 @@ from teams.whatif import Abilities
 Files = Iterable[tuple[str, IO[bytes]]]
 
 
-def plan(provider: Provider, files: Files, *, by: Actor) -> Plan:
-    """Return what `files` change when `by` applies them. Raises Unreadable."""
+def plan(provider: Provider, files: Files, *, by: Actor, progress: Progress = quiet) -> Plan:
+    """Return what `files` change when `by` applies them; `progress` is told how far it is. Raises Unreadable."""
     made = Plan(provider.pk, "teams")
-    plan_contents(made, provider, team_files.read(files, made), by)
+    plan_contents(made, provider, team_files.read(files, made), by, progress)
     return made
 
 
-def plan_contents(made: Plan, provider: Provider, contents: Contents, by: Actor) -> None:
+def plan_contents(
+    made: Plan, provider: Provider, contents: Contents, by: Actor, progress: Progress = quiet
+) -> None:
     """Put what `contents` change when `by` applies them into the plan."""
     office = Office(provider)
     items = [*_employer_items(contents, office), *_team_items(contents, office)]
-    complete(made, provider, items, contents, by)
+    complete(made, provider, items, contents, by, progress)
 
 
-def complete(made: Plan, provider: Provider, items: list[Item], contents: Contents, by: Actor) -> None:
+def complete(
+    made: Plan, provider: Provider, items: list[Item], contents: Contents, by: Actor, progress: Progress
+) -> None:
     """Put the items into the plan, and behind them everybody for whom something changes."""
     people: list[Item] = []
     if items and not contents.faults:
         try:
-            people = _on_trial(provider, items, by)
+            people = _on_trial(provider, items, by, progress)
         except REFUSALS as error:
             made.refusal = str(refused(error))
     made.add([*items, *people], contents.faults)
 
 
-def _on_trial(provider: Provider, items: list[Item], by: Actor) -> list[Item]:
+def _on_trial(provider: Provider, items: list[Item], by: Actor, progress: Progress) -> list[Item]:
     with transaction.atomic():
         lock_provider(provider.pk)
         people = _concerned(provider, items)
         before = _abilities(provider, people)
-        do(provider, items, by)
+        do(provider, items, by, progress)
         after = _abilities(provider, people)
         transaction.set_rollback(True)
     for item in items:
@@ -87,24 +91,32 @@ def _abilities(provider: Provider, people: list[User]) -> dict[UUID, Abilities]:
     return {pk: effects.of(case) for pk, case in cases.items()}
 
 
-def apply(provider: Provider, files: Files, *, by: Actor, digest: str | None = None) -> tuple[Plan, Lines]:
+def apply(
+    provider: Provider,
+    files: Files,
+    *,
+    by: Actor,
+    digest: str | None = None,
+    planning: Progress = quiet,
+    progress: Progress = quiet,
+) -> tuple[Plan, Lines]:
     """Plan and do it in one transaction, as `applying.apply_file`. Raises Refused."""
     try:
         with transaction.atomic():
             provider = lock_provider(provider.pk)
-            made = plan(provider, files, by=by)
+            made = plan(provider, files, by=by, progress=planning)
             check(made, digest)
             if len(made.faults):
                 return made, Lines()
-            return made, run(provider, made, by=by)
+            return made, run(provider, made, by=by, progress=progress)
     except REFUSALS as error:
         raise refused(error) from error
 
 
-def run(provider: Provider, made: Plan, *, by: Actor) -> Lines:
+def run(provider: Provider, made: Plan, *, by: Actor, progress: Progress = quiet) -> Lines:
     """Do what a plan of teams says; return its items with the ids that they got. The office is locked."""
     done, items = Lines(), list(made.items)
-    do(provider, [item for item in items if item["changes"]], by)
+    do(provider, [item for item in items if item["changes"]], by, progress)
     done.add(items)
     return done
 
@@ -155,6 +167,7 @@ def _employer_items(contents: Contents, office: Office) -> list[Item]:
 
 def _team_items(contents: Contents, office: Office) -> list[Item]:
     found: dict[str, Item] = {}
+    given: set[str] = set()  # the teams whose rights stand in a column beside their names
     new_numbers = {wanted.values.get("number") for wanted in contents.employers}
     for wanted in contents.teams:
         team = _team_of(wanted, contents, office)
@@ -166,8 +179,12 @@ def _team_items(contents: Contents, office: Office) -> list[Item]:
                 if number not in office.employers and number not in new_numbers:
                     contents.refuse(wanted, "employers", _("There is no employer with this number."), number)
             found[key] = _team_item(wanted, team)
+            given |= {key} if "rights" in wanted.values else set()
     for wanted in contents.rights:
-        _add_rights(wanted, contents, office, found)
+        if wanted.values["team"].casefold() in given:
+            contents.refuse(wanted, "team", _("This is in the file twice. Keep one of them."))
+        else:
+            _add_rights(wanted, contents, office, found)
     return [item for item in found.values() if item["changes"]]
 
 
@@ -201,6 +218,9 @@ def _team_item(wanted: WantedThing, team: Team | None) -> Item:
         for name, present in present_of(team).items()
         if name in wanted.values and wanted.values[name] != present and (name != "name" or wanted.values[name])
     }
+    held, new = _held(team), frozenset(wanted.values.get("rights", ()))
+    if "rights" in wanted.values and new != held:
+        changes["rights"] = [sorted(held), sorted(new)]
     name = team.name if team else wanted.values.get("name", "")
     return Item(
         row=wanted.row,
@@ -211,6 +231,10 @@ def _team_item(wanted: WantedThing, team: Team | None) -> Item:
         changes=changes,
         takes=takes(changes),
     )
+
+
+def _held(team: Team | None) -> frozenset[Right]:
+    return known(row.right for row in team.rights.all()) if team else frozenset()
 
 
 def takes(changes: dict[str, list[Any]]) -> bool:
@@ -231,8 +255,7 @@ def _add_rights(wanted: WantedThing, contents: Contents, office: Office, found: 
     if "rights" in item["changes"]:
         contents.refuse(wanted, "team", _("This is in the file twice. Keep one of them."))
         return
-    held = known(row.right for row in team.rights.all()) if team else frozenset[Right]()
-    marks = wanted.values["marks"]
+    held, marks = _held(team), wanted.values["marks"]
     new = held - marks.keys() | {right for right, marked in marks.items() if marked}
     if new != held:
         item["changes"]["rights"] = [sorted(held), sorted(new)]

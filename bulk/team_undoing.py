@@ -8,17 +8,17 @@ from django.utils.translation import gettext as _
 from accounts.models import Provider
 from audit.actors import Actor
 from bulk import team_files
-from bulk.plan import Item, Plan
+from bulk.plan import Item, Plan, Progress, quiet
 from bulk.team_files import Contents, WantedThing
 from bulk.team_plans import Office, complete, present_of, takes
 from teams.catalogue import known
 
 
-def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor) -> Plan:
+def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor, progress: Progress = quiet) -> Plan:
     """Return what turns an applied plan of teams back; teams and employers that were made stay, and give nothing."""
     made, contents, office = Plan(provider.pk, "teams"), Contents(), Office(provider)
     turned = [found for item in items if item["changes"] and (found := _turned(item, office, contents, made))]
-    complete(made, provider, turned, contents, by)
+    complete(made, provider, turned, contents, by, progress)
     return made
 
 

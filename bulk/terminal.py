@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from io import TextIOBase
 from pathlib import Path
 from typing import IO, Any
@@ -12,28 +14,57 @@ from typing import IO, Any
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
+from accounts.exports import Form
 from accounts.models import Provider
 from bulk import plan as plans
-from bulk import showing
+from bulk import reading, showing
 from bulk.plan import Item, Plan
 from invitations.drafts import named
 
-DONE, FAULTS, REFUSED = 0, 1, 2  # exit codes
+DONE, FAULTS, REFUSED, STOPPED = 0, 1, 2, 130  # exit codes
 _EVERY = 10_000  # rows between two plain lines
 
 
+Begin = Callable[[str], plans.Progress]  # begins a part of the work, and returns what is told how far that is
+
+
 @contextmanager
-def progress(title: str, stream: TextIOBase) -> Iterator[plans.Progress]:
-    """Give a function that shows how far it is: a bar on a terminal, now and then a plain line elsewhere."""
-    if not stream.isatty():
-        yield _Counter(title, stream).add
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda count: bar.advance(task, count)
+def progress(stream: TextIOBase, total: Callable[[], int]) -> Iterator[Begin]:
+    """Show how far a command is: a bar with rate and remaining time on a terminal, now and then a line elsewhere.
+
+    Each part of the work is about `total` rows, which only a terminal asks for. Raises CommandError on Ctrl-C.
+    """
+    try:
+        if not stream.isatty():
+            yield lambda title: _Counter(title, stream).add
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as bars:
+            size = total()
+            yield lambda title: partial(bars.advance, bars.add_task(title, total=size))
+            for task in bars.task_ids:  # what nothing is changed by was not counted
+                bars.update(task, completed=size)
+    except KeyboardInterrupt:
+        message = _("Stopped. All of it was done, or nothing: plan again to see which.")
+        raise CommandError(message, returncode=STOPPED) from None
+
+
+class _Rate(ProgressColumn):
+    """How many rows a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:.0f}/s")
 
 
 class _Counter:
@@ -44,7 +75,7 @@ class _Counter:
         self._count += count
         if self._count >= self._next:
             self._stream.write(f"{self._title}: {self._count}\n")
-            self._next += _EVERY
+            self._next = self._count - self._count % _EVERY + _EVERY
 
 
 def show(plan: Plan, out: TextIOBase, *, as_json: bool, applied: bool) -> None:
@@ -92,6 +123,13 @@ def end(plan: Plan, out: TextIOBase, *, as_json: bool, done: bool) -> None:
         sys.exit(code)
 
 
+def count(file: IO[bytes]) -> int:
+    """Return how many rows `file` has below its head, and leave it at its beginning. Raises Unreadable."""
+    found = sum(1 for _row in reading.rows(file)) - 1
+    file.seek(0)
+    return found
+
+
 def office(text: str) -> Provider:
     """Return the office with that id or name. Raises CommandError when there is none, or several have the name."""
     id = named(text)
@@ -100,6 +138,20 @@ def office(text: str) -> Provider:
         message = f"There is {'no' if not found else 'more than one'} office {text}."
         raise CommandError(message, returncode=FAULTS)
     return found[0]
+
+
+def form_of(path: Path) -> Form:
+    """Return what kind of file an export is to be. Raises CommandError when its name does not say so."""
+    try:
+        return Form(path.suffix.lower().lstrip("."))
+    except ValueError:
+        raise CommandError("The name of the file ends with .csv, .xlsx or .jsonl.", returncode=FAULTS) from None
+
+
+def copy(made: IO[bytes], path: Path) -> None:
+    """Write what was exported to its file."""
+    with made, private(path) as file:
+        shutil.copyfileobj(made, file)
 
 
 def private(path: Path) -> IO[bytes]:

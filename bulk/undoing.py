@@ -11,17 +11,19 @@ from audit.actors import Actor
 from bulk.columns import LABELS
 from bulk.differences import DETAILS, plain
 from bulk.people import BATCH, Named, Wanted
-from bulk.plan import Item, Plan
+from bulk.plan import Item, Plan, Progress, quiet
 from bulk.showing import mail_name
 from bulk.users import Office, Planner, Step, supposed
+from notifications import wishes
+from notifications.written import coded
 from teams.catalogue import known
 from teams.evaluator import Resting
 
-_TURNED = (*DETAILS, "teams", "individual_rights", "blocked")
+_TURNED = (*DETAILS, "teams", "individual_rights", "signals", "blocked")
 _ACCOUNT = ("login_method", "username", "external_tenant", "external_user_id")
 
 
-def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor) -> Plan:
+def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor, progress: Progress = quiet) -> Plan:
     """Return what restores what people could do before the plan with `items` was applied.
 
     Who was made is blocked and loses teams and rights; mails stay sent. What somebody changed since is a fault.
@@ -33,7 +35,7 @@ def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor) -> Plan:
         people = (
             User.objects.filter(provider=provider, pk__in=[item["id"] for item in batch])
             .select_related("provider", "external_tenant")
-            .prefetch_related("memberships__team", "individual_rights")
+            .prefetch_related("memberships__team", "individual_rights", "signal_settings")
         )
         known_people = {str(user.pk): user for user in people}
         rows, steps = [], []
@@ -42,6 +44,7 @@ def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor) -> Plan:
             rows.append(wanted)
             steps += [step] if step is not None else []
         planner.add(steps, rows)
+        progress(len(batch))
     planner.finish()
     return made
 
@@ -93,6 +96,8 @@ def _present(user: User, name: str) -> Any:
         return sorted(member.team.name for member in user.memberships.all())
     if name == "individual_rights":
         return sorted(known(row.right for row in user.individual_rights.all()))
+    if name == "signals":
+        return coded(wishes.read(user.signal_settings.all()))
     if name == "blocked":
         return user.blocked_at is not None
     return plain(getattr(user, name))

@@ -14,11 +14,12 @@ from accounts.actions import OWN_FIELDS
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actors import Actor
 from bulk.columns import LABELS
-from bulk.differences import changed, created
+from bulk.differences import SIGNALS, changed, created
 from bulk.effects import Effects
 from bulk.people import Finder, Wanted, wanted_in
 from bulk.plan import Fault, Item, Plan, Progress, quiet
 from bulk.reading import MOST_BYTES
+from notifications.models import SignalSet
 from teams import rights
 from teams.catalogue import Right, known
 from teams.models import AuthorizationSet, Team, TeamEmployer, TeamRight
@@ -33,6 +34,8 @@ class Office:
         self.provider = provider
         self.teams = {team.name.casefold(): team for team in Team.objects.filter(provider=provider)}
         self.sets = {one.name.casefold(): one for one in AuthorizationSet.objects.filter(provider=provider)}
+        signal_sets = SignalSet.objects.filter(provider=provider).prefetch_related("settings")
+        self.signal_sets = {one.name.casefold(): one for one in signal_sets}
         tenants = list(ExternalTenant.objects.proved().filter(provider=provider))
         self.tenants = {tenant.name.casefold(): tenant for tenant in tenants}
         self.tenants |= {str(tenant.tenant_id): tenant for tenant in tenants}
@@ -42,6 +45,7 @@ class Office:
         for column, known_ones, unknown in (
             ("external_tenant", self.tenants, _("This tenant cannot be used: it was removed or is not confirmed.")),
             ("authorization_set", self.sets, _("There is no set with this name.")),
+            ("signal_set", self.signal_sets, _("There is no set with this name.")),
         ):
             if wanted.has(column):
                 found = known_ones.get(str(wanted.values[column]).casefold())
@@ -215,11 +219,12 @@ def _check_allowed(step: Step, by: Actor, office: Office, *, manages: bool) -> N
     column = next(iter(changes))
     try:
         rights.require(by, Right.MANAGE_USERS)
-        if step.user is not None:
-            if by.user is not None and step.user.pk == by.user.pk and not changes.keys() <= OWN_FIELDS:
+        if changes.keys() & SIGNALS:
+            rights.require(by, Right.MANAGE_SIGNALS)
+        if step.user is not None and not changes.keys() <= OWN_FIELDS | SIGNALS:
+            if by.user is not None and step.user.pk == by.user.pk:
                 raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
-            if not changes.keys() <= OWN_FIELDS:
-                rights.require_authority_over(by, step.user)
+            rights.require_authority_over(by, step.user)
         if not manages:
             _check_gives(step, by, office)
     except PermissionDenied as error:

@@ -13,6 +13,11 @@ def fold(text: str) -> str:
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
+def squeezed(text: str) -> str:
+    """Return `text` without case, marks, spaces and signs, as names that people write in files are compared."""
+    return "".join(char for char in fold(text) if char.isalnum())
+
+
 def username_key(username: str) -> str:
     """Return the key on which usernames are unique: NFC, then casefolded (design section 4, rule 2)."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", username).casefold())

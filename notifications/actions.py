@@ -1,6 +1,6 @@
 """Changes: which signals the office and its people want, raising a signal, and marking it as read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 
 from accounts.actions import Stale, lock_provider
 from accounts.models import Provider, User
-from audit.actions import record
+from audit.actions import record, record_all
 from audit.actors import Actor
 from audit.models import Verb
 from loket.text import refuse_control_characters, refuse_direction_marks
 from notifications import delivery, sets, wishes
 from notifications.catalogue import SignalType
-from notifications.changes import replace
-from notifications.models import TEXT, Notice, OfficeDay, Signal, SignalSet
+from notifications.changes import changed, replace
+from notifications.models import TEXT, Notice, OfficeDay, Signal, SignalSet, SignalSetting
 from notifications.wishes import Own, Owns, Wishes
 from teams import rights
 from teams.changes import begin, require_same_office
@@ -47,6 +47,26 @@ def set_own(user: User, wanted: Owns, *, seen: str, by: Actor) -> None:
     """Make `wanted` that in which `user` deviates from the office, and nothing else. Raises as `set_office`."""
     begin(user.provider_id, by, Right.MANAGE_SIGNALS)
     _deviate(user, wanted, seen, by)
+
+
+@transaction.atomic
+def give_own(users: Sequence[User], wanted: Owns, *, by: Actor) -> None:
+    """Have several people of one office, who follow the office in everything so far, deviate in the same way.
+
+    Raises as `set_office`, and PermissionDenied for another office's user.
+    """
+    if not users:
+        return
+    provider = begin(users[0].provider_id, by, Right.MANAGE_SIGNALS)
+    require_same_office(provider, users)
+    rows = (
+        SignalSetting(provider=provider, user=user, type=type_, **own._asdict())
+        for user in users
+        for type_, own in wanted.items()
+    )
+    SignalSetting.objects.bulk_create(rows, batch_size=1000)
+    same = changed({}, wanted)
+    record_all(Verb.SIGNALS_CHANGED, ((user, same) for user in users), by=by, provider_id=provider.pk)
 
 
 @transaction.atomic

@@ -19,7 +19,6 @@ def replace(
     `owner` are the columns of SignalSetting that say whose they are. Raises ValidationError for days outside 0 to 99.
     """
     owner = {"user": None, "signal_set": None} | owner
-    changes: dict[str, list[Any]] = {}
     for type_, wish in wanted.items():
         if wish.days is not None and not 0 <= wish.days <= MAX_DAYS:
             raise ValidationError(_("Give a number of days from 0 to 99."), code="days")
@@ -30,6 +29,14 @@ def replace(
             SignalSetting.objects.update_or_create(type=type_, **owner, defaults=wish._asdict())
         else:
             SignalSetting.objects.filter(type=type_, **owner).delete()
+    return changed(before, wanted)
+
+
+def changed(before: Mapping[SignalType, Wish | Own], wanted: Mapping[SignalType, Wish | Own]) -> dict[str, list[Any]]:
+    """Return in what `wanted` differs from `before`, as an event shows it."""
+    changes: dict[str, list[Any]] = {}
+    for type_, wish in wanted.items():
+        old = before.get(type_, Own())
         for part in Wish._fields:
             if getattr(old, part) != getattr(wish, part):
                 changes[f"{type_}.{part}"] = [getattr(old, part), getattr(wish, part)]

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from accounts.exports import Form
 from teams.views import (
     adding,
     applying,
@@ -32,6 +33,9 @@ urlpatterns = [
     path("rechten/wie/", why.who, name="who"),
     path("autorisatiematrix/", matrix.matrix, name="matrix"),
     path("autorisatiematrix/xlsx/", matrix.matrix_sheet, name="matrix_sheet"),
+    path("autorisatiematrix/rechten.csv", matrix.grants_file, {"form": Form.CSV}, name="grants_csv"),
+    path("autorisatiematrix/rechten.xlsx", matrix.grants_file, {"form": Form.XLSX}, name="grants_xlsx"),
+    path("autorisatiematrix/rechten.jsonl", matrix.grants_file, {"form": Form.JSONL}, name="grants_jsonl"),
     path("afwijkingen/", deviations.deviations, name="deviations"),
     path("afwijkingen/overbodig/", deviations.drop_superfluous, name="drop_superfluous"),
     path("afwijkingen/team/", deviations.replace_by_team, name="replace_by_team"),
@@ -40,6 +44,9 @@ urlpatterns = [
     path("kantoor/sets/<uuid:id>/", sets.one_set, name="set"),
     path("kantoor/sets/<uuid:id>/verwijderen/", sets.delete_set, name="delete_set"),
     path("teams/", teams.list_teams, name="list"),
+    path("teams/export.csv", teams.export, {"form": Form.CSV}, name="export_csv"),
+    path("teams/export.xlsx", teams.export, {"form": Form.XLSX}, name="export_xlsx"),
+    path("teams/export.jsonl", teams.export, {"form": Form.JSONL}, name="export_jsonl"),
     path("teams/nieuw/", teams.new_team, name="new"),
     path("teams/<uuid:id>/", contents.team, name="team"),
     path("teams/<uuid:id>/bewerken/", teams.edit, name="edit"),

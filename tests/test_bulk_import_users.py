@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
+import notifications.actions
 from accounts import exports
 from accounts.exports import Form
 from accounts.models import Provider, User
@@ -23,6 +24,10 @@ from accounts.status import with_status
 from audit.models import Event
 from bulk import applying, users
 from bulk.people import EXAMPLE
+from notifications import wishes
+from notifications.catalogue import SignalType
+from notifications.wishes import Own
+from notifications.written import read as read_signals
 from outbox.models import Message
 from teams.rights import Right
 from tests.importing import SERVICE, applied, azure, command, file_of, lines, planned, team_of
@@ -150,6 +155,9 @@ def test_an_export_imported_again_is_an_empty_plan(office: Provider, alice: User
     team_of(office, 'Team "A"; B', Right.VIEW_TEAMS, members=(alice,))
     make_service(office, phone_number="0301234567", username=' =dienst;"1"\'', two_factor_required=False)
     make_azure(office, Right.VIEW_USERS, Right.VIEW_WAGES, prefix="'t", last_name="Hart")
+    made = make_user(office, username="vreemd", email="vreemd@devries.example")
+    owns = {SignalType.MILESTONE_BIRTHDAY: Own(days=3), SignalType.OWN: Own(is_on=False, mail=True)}
+    notifications.actions.set_own(made, owns, seen="", by=actor())
     make_user(office, username="weg weg", blocked_at="2026-01-01T00:00Z", access_until="2020-01-01")
     make_user(office, username=None, accepted_at=None, password="!", email="nieuw@devries.example")
     people = with_status(User.objects.filter(provider=office))
@@ -185,6 +193,7 @@ WORLD = st.fixed_dictionaries(
         "access_until": st.sampled_from(["", "2099-01-01"]),
         "blocked": st.sampled_from(["ja", "nee"]),
         "first_name": st.sampled_from(["", "Ada"]),
+        "signals": st.sets(st.sampled_from(["Beoordeling: 30, mail", "own: uit"])).map("; ".join),
     }
 )
 
@@ -209,6 +218,7 @@ def test_applying_reaches_the_file_and_undoing_the_state_before(
             user = User.objects.get(username=row["username"])
             teams = "; ".join(sorted(member.team.name for member in user.memberships.all()))
             assert sorted(teams.split("; ")) == sorted(row["teams"].split("; "))
+            assert wishes.own_wishes(user) == read_signals(filter(None, row["signals"].split("; ")))
             assert (user.blocked_at is not None, user.first_name) == (row["blocked"] == "ja", row["first_name"])
         events = Event.objects.count()
         applied(office, *rows)

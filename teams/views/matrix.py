@@ -1,13 +1,14 @@
 """The authorization matrix: users x rights, for whoever must account for it."""
 
-from django.http import Http404, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.exports import CONTENT_TYPES, Form
 from audit.actors import on_page
 from loket.sheets import XLSX
-from teams import rights, sheets
+from teams import grants, rights, sheets
 from teams.access import OfficeRequest, requires
 from teams.forms.questions import EmployerForm
 from teams.rights import Right
@@ -39,3 +40,16 @@ def matrix_sheet(request: OfficeRequest) -> HttpResponse:
     made = sheets.export_matrix(request.user.provider, form.cleaned_data["employer"], by=by)
     name = f"autorisatiematrix-{timezone.localdate().isoformat()}.xlsx"
     return HttpResponse(made, XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@requires(Right.VIEW_USERS)
+@require_safe
+def grants_file(request: OfficeRequest, form: Form) -> FileResponse:
+    """Send who has which right, where and by what; the export leaves an event, also when asked for with HEAD."""
+    asked = EmployerForm(request.GET, user=request.user)
+    if not asked.is_valid():
+        raise Http404
+    by = on_page(request, request.user)
+    file = grants.export(request.user.provider, asked.cleaned_data["employer"], form=form, by=by)
+    name = f"rechten-{timezone.localdate().isoformat()}.{form}"
+    return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[form])

@@ -4,17 +4,20 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 import teams.actions
 import teams.sets
 from accounts.actions import Stale
+from accounts.exports import CONTENT_TYPES, Form
 from accounts.forms.people import Versioned
 from audit.actors import on_page
-from loket.paging import neighbours, page_of
+from loket.paging import neighbours, page_of, query
+from teams import exports
 from teams.access import OfficeRequest, requires
 from teams.forms.teams import NewTeamForm, SearchForm, TeamForm
 from teams.listing import gaps, teams_found, with_counts
@@ -35,8 +38,21 @@ def list_teams(request: OfficeRequest) -> HttpResponse:
         "rows": [(team, gaps(team)) for team in page.rows],
         "filtered": any(values.values()),
         "may_manage": Right.MANAGE_TEAMS in request.rights,
+        "export_query": query(**values),
     } | neighbours(page, **values)
     return render(request, "teams/list.html", context)
+
+
+@requires(Right.VIEW_TEAMS)
+@require_safe
+def export(request: OfficeRequest, form: Form) -> FileResponse:
+    """Send the teams that match the filters as a file; the export leaves an event, also when asked for with HEAD."""
+    values = SearchForm(request.GET, hint="").values()
+    found = teams_found(Team.objects.visible_to(request.user), **values)
+    by = on_page(request, request.user)
+    file = exports.export(request.user.provider, found, form=form, filters=values, by=by)
+    name = f"teams-{timezone.localdate().isoformat()}.{form}"
+    return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[form])
 
 
 @requires(Right.MANAGE_TEAMS)

@@ -1,13 +1,11 @@
 """`manage.py export_users`: the people of an office as a file that can be imported again."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from accounts import exports
-from accounts.exports import Form
 from accounts.models import User
 from accounts.status import with_status
 from audit.actors import operator
@@ -27,11 +25,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it. Raises CommandError when the name of the file does not say what kind it is."""
         provider, path = terminal.office(options["provider"]), options["file"]
-        try:
-            form = Form(path.suffix.lower().lstrip("."))
-        except ValueError:
-            raise CommandError("The name of the file ends with .csv, .xlsx or .jsonl.") from None
-        people = with_status(User.objects.filter(provider=provider))
-        made = exports.export(provider, people, form=form, filters={}, by=operator("export_users"))
-        with made, terminal.private(path) as file:
-            shutil.copyfileobj(made, file)
+        people, form = with_status(User.objects.filter(provider=provider)), terminal.form_of(path)
+        terminal.copy(exports.export(provider, people, form=form, filters={}, by=operator("export_users")), path)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.actions import lock_provider
 from accounts.models import Provider
 from audit.actors import operator
-from bulk import applying, team_plans, team_undoing, terminal
+from bulk import applying, team_files, team_plans, team_undoing, terminal
 from bulk.cells import Unreadable
 from bulk.plan import Item, Plan, Refused, read_header, read_items
 
@@ -53,12 +53,14 @@ class Command(BaseCommand):
         kept: Path = options["plan_file"] or paths[0].with_name(paths[0].name + ".plan.jsonl")
         with ExitStack() as stack:
             files = [(path.name, stack.enter_context(path.open("rb"))) for path in paths]
+            begin = stack.enter_context(terminal.progress(self.stderr, lambda: team_files.count(files)))
             if options["apply"]:
                 digest = read_header(kept, provider.pk, "teams")["digest"] if options["plan_file"] else None
-                plan, done = team_plans.apply(provider, files, by=by, digest=digest)
+                parts = {"planning": begin(_("Planned")), "progress": begin(_("Applied"))}
+                plan, done = team_plans.apply(provider, files, by=by, digest=digest, **parts)
                 applied = None if len(plan.faults) else done
             else:
-                plan = team_plans.plan(provider, files, by=by)
+                plan = team_plans.plan(provider, files, by=by, progress=begin(_("Planned")))
         terminal.keep(plan, kept, applied)
         return plan, applied is not None
 
@@ -66,11 +68,14 @@ class Command(BaseCommand):
         by, kept = operator("import_teams --undo"), options["plan_file"]
         if not read_header(kept, provider.pk, "teams").get("applied"):
             raise Refused(_("This plan was not applied."))
-        with transaction.atomic():
+        with (
+            terminal.progress(self.stderr, lambda: sum(1 for _item in read_items(kept))) as begin,
+            transaction.atomic(),
+        ):
             provider = lock_provider(provider.pk)
-            plan = team_undoing.plan_undo(provider, read_items(kept), by=by)
+            plan = team_undoing.plan_undo(provider, read_items(kept), by=by, progress=begin(_("Planned")))
             done = bool(options["apply"]) and not len(plan.faults)
             if done:
                 applying.check(plan, None)
-                team_plans.run(provider, plan, by=by)
+                team_plans.run(provider, plan, by=by, progress=begin(_("Applied")))
         return plan, done

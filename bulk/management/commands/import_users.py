@@ -56,15 +56,21 @@ class Command(BaseCommand):
 
     def _run(self, provider: Provider, file: IO[bytes], kept: Path, by: Any, options: dict[str, Any]) -> None:
         applied: Iterable[Item] | None = None
-        with terminal.progress(_("Rows"), self.stderr) as progress:
+        with terminal.progress(self.stderr, lambda: terminal.count(file)) as begin:
             if options["apply"]:
                 digest = read_header(kept, provider.pk, "users")["digest"] if options["plan_file"] else None
                 plan, done = applying.apply_file(
-                    provider, file, by=by, invite=options["invite"], digest=digest, progress=progress
+                    provider,
+                    file,
+                    by=by,
+                    invite=options["invite"],
+                    digest=digest,
+                    planning=begin(_("Planned")),
+                    progress=begin(_("Applied")),
                 )
                 applied = None if len(plan.faults) else done
             else:
-                plan = users.plan(provider, file, by=by, invite=options["invite"], progress=progress)
+                plan = users.plan(provider, file, by=by, invite=options["invite"], progress=begin(_("Planned")))
         terminal.keep(plan, kept, applied)
         path = Path(file.name)
         if len(plan.faults):
@@ -83,12 +89,15 @@ class Command(BaseCommand):
         try:
             if not read_header(kept, provider.pk, "users").get("applied"):
                 raise Refused(_("This plan was not applied."))
-            with transaction.atomic():
+            with (
+                terminal.progress(self.stderr, lambda: sum(1 for _item in read_items(kept))) as begin,
+                transaction.atomic(),
+            ):
                 lock_provider(provider.pk)
-                plan = undoing.plan_undo(provider, read_items(kept), by=by)
+                plan = undoing.plan_undo(provider, read_items(kept), by=by, progress=begin(_("Planned")))
                 if options["apply"] and not len(plan.faults):
                     applying.check(plan, None)
-                    applying.apply_items(provider, plan, by=by)
+                    applying.apply_items(provider, plan, by=by, progress=begin(_("Applied")))
         except Refused as error:
             raise CommandError(str(error), returncode=terminal.REFUSED) from None
         done = options["apply"] and not len(plan.faults)
