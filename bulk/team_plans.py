@@ -31,9 +31,7 @@ def plan(provider: Provider, files: Files, *, by: Actor, progress: Progress = qu
     return made
 
 
-def plan_contents(
-    made: Plan, provider: Provider, contents: Contents, by: Actor, progress: Progress = quiet
-) -> None:
+def plan_contents(made: Plan, provider: Provider, contents: Contents, by: Actor, progress: Progress = quiet) -> None:
     """Put what `contents` change when `by` applies them into the plan."""
     office = Office(provider)
     items = [*_employer_items(contents, office), *_team_items(contents, office)]
