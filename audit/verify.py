@@ -1,7 +1,8 @@
 """Check an exported history without the application: `python verify.py export.jsonl checkpoint.json public.pem`.
 
 This file needs Python 3.11 and the package `cryptography`, and nothing else of where it comes from: copy it. Several
-checkpoints may be given. It answers *intact*, or names the first broken place.
+checkpoints may be given, and behind the public key older ones: a checkpoint counts when one of these keys signed it.
+It answers *intact*, or names the first broken place.
 
 Every line of an export is canonical JSON: keys sorted by code point, no spaces, UTF-8, no escapes but those that JSON
 asks for, whole numbers only. The first line tells of which office it is, has the signed checkpoint of its last line
@@ -94,18 +95,20 @@ def sign(checkpoint: dict[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
     return checkpoint | {"signature": base64.b64encode(key.sign(canonical(checkpoint))).decode()}
 
 
-def check_signature(checkpoint: Any, public: Ed25519PublicKey) -> dict[str, Any]:
-    """Return `checkpoint`. Raises Broken when it is not whole or not signed with the key of `public`."""
+def check_signature(checkpoint: Any, *publics: Ed25519PublicKey) -> dict[str, Any]:
+    """Return `checkpoint`. Raises Broken when it is not whole or signed with the key of none of `publics`."""
     if not isinstance(checkpoint, dict) or checkpoint.keys() != _CHECKPOINT or checkpoint["format"] != FORMAT:
         raise Broken("a checkpoint is not whole")
     if type(checkpoint["sequence"]) is not int or not isinstance(checkpoint["signature"], str):
         raise Broken("a checkpoint is not one")
     signed = {name: value for name, value in checkpoint.items() if name != "signature"}
-    try:
-        public.verify(_bytes(checkpoint["signature"]), canonical(signed))
-    except (InvalidSignature, ValueError):
-        raise Broken(f"the signature of the checkpoint of {checkpoint['sequence']} is wrong") from None
-    return checkpoint
+    for public in publics:
+        try:
+            public.verify(_bytes(checkpoint["signature"]), canonical(signed))
+        except (InvalidSignature, ValueError):
+            continue
+        return checkpoint
+    raise Broken(f"the signature of the checkpoint of {checkpoint['sequence']} is wrong")
 
 
 def _line(raw: bytes, place: str) -> dict[str, Any]:
@@ -122,7 +125,7 @@ def _line(raw: bytes, place: str) -> dict[str, Any]:
 class _Verifier:
     """What is known of a history up to the line that was read last."""
 
-    def __init__(self, head: dict[str, Any], checkpoints: Iterable[dict[str, Any]], public: Ed25519PublicKey) -> None:
+    def __init__(self, head: dict[str, Any], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey) -> None:
         if head.keys() != {"format", "head", "provider_id", "start"} or head["format"] != FORMAT:
             raise Broken("the first line is not that of an exported history")
         self.provider_id = head["provider_id"]
@@ -134,9 +137,9 @@ class _Verifier:
         self.erased: set[str] = set()
         self.after_keys, self.last_key = False, ""
         if head["start"] is not None:
-            self._start(check_signature(head["start"], public))
+            self._start(check_signature(head["start"], *publics))
         for checkpoint in [head["head"], *checkpoints]:
-            self._expect(check_signature(checkpoint, public))
+            self._expect(check_signature(checkpoint, *publics))
         self.end: int = head["head"]["sequence"]
 
     def _start(self, start: dict[str, Any]) -> None:
@@ -222,10 +225,10 @@ class _Verifier:
         return f"intact: events up to {self.sequence}, {len(self.missing)} people erased, head {self.previous}"
 
 
-def verify(lines: Iterable[bytes], checkpoints: Iterable[dict[str, Any]], public: Ed25519PublicKey) -> str:
+def verify(lines: Iterable[bytes], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey) -> str:
     """Return in words that the history is intact. Raises Broken, CannotTell."""
     numbered = enumerate(lines, 1)
-    verifier = _Verifier(_line(next(numbered, (1, b""))[1], "line 1"), checkpoints, public)
+    verifier = _Verifier(_line(next(numbered, (1, b""))[1], "line 1"), checkpoints, *publics)
     for number, raw in numbered:
         place = f"line {number} (after event {verifier.sequence})"
         verifier.read(_line(raw, place), place)
@@ -238,18 +241,31 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
         yield line
 
 
+def _public(name: str) -> Ed25519PublicKey | None:
+    """Return the key of a file, or None for a file of something else."""
+    data = Path(name).read_bytes()
+    if not data.lstrip().startswith(b"-----BEGIN"):
+        return None
+    public = load_pem_public_key(data)
+    if not isinstance(public, Ed25519PublicKey):
+        raise CannotTell(f"{name} is not an Ed25519 key")
+    return public
+
+
 def main(arguments: list[str]) -> int:
     """Print what is to be said of the files that are named; return the exit code."""
     if len(arguments) < 3:
-        print("usage: python verify.py export.jsonl checkpoint.json [checkpoint.json …] public.pem")
+        print("usage: python verify.py export.jsonl checkpoint.json [checkpoint.json …] public.pem [older.pem …]")
         return 2
     try:
-        public = load_pem_public_key(Path(arguments[-1]).read_bytes())
-        if not isinstance(public, Ed25519PublicKey):
-            raise CannotTell(f"{arguments[-1]} is not an Ed25519 key")
-        checkpoints = [_line(Path(name).read_bytes().strip() + b"\n", name) for name in arguments[1:-1]]
+        keys = {name: _public(name) for name in arguments[1:]}
+        publics = [key for key in keys.values() if key is not None]
+        if not publics or len(publics) == len(keys):
+            raise CannotTell("a checkpoint and a public key are needed")
+        others = [name for name, key in keys.items() if key is None]
+        checkpoints = [_line(Path(name).read_bytes().strip() + b"\n", name) for name in others]
         with open(arguments[0], "rb") as file:
-            print(verify(_lines(file), checkpoints, public))
+            print(verify(_lines(file), checkpoints, *publics))
     except Broken as broken:
         print(f"BROKEN: {broken}")
         return 1

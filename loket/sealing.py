@@ -65,6 +65,13 @@ def unseal(sealed: bytes, *, context: str) -> bytes:
     raise Unreadable("no key of LOKET_SEALING_KEYS sealed this")
 
 
+def resealed(sealed: bytes, *, context: str) -> bytes | None:
+    """Return what was sealed, sealed with the newest key, or None when it is already. Raises Unreadable."""
+    data = unseal(sealed, context=context)
+    newest = hmac.compare_digest(_key_id(_keys()[0]), sealed[:_KEY_ID])
+    return None if newest else seal(data, context=context)
+
+
 def _open(key: bytes, sealed: bytes, context: str) -> bytes:
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], context.encode())

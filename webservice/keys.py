@@ -18,12 +18,12 @@ def new() -> tuple[str, bytes]:
     """Return the name of a new key, and the key sealed."""
     key = JWK.generate(kty="RSA", size=2048)
     kid: str = key.thumbprint()
-    return kid, sealing.seal(key.export_to_pem(private_key=True, password=None), context=_context(kid))
+    return kid, sealing.seal(key.export_to_pem(private_key=True, password=None), context=context(kid))
 
 
 def opened(kid: str, sealed: bytes) -> JWK:
     """Return the key called `kid`. Raises sealing.Unreadable."""
-    return JWK.from_pem(sealing.unseal(sealed, context=_context(kid)))
+    return JWK.from_pem(sealing.unseal(sealed, context=context(kid)))
 
 
 def public(key: JWK) -> dict[str, Any]:
@@ -31,5 +31,6 @@ def public(key: JWK) -> dict[str, Any]:
     return {**json.loads(key.export_public()), "kid": key.thumbprint(), "use": "sig", "alg": "RS256"}
 
 
-def _context(kid: str) -> str:
+def context(kid: str) -> str:
+    """Return what the key called `kid` is bound to."""
     return f"oidc key:{kid}"

@@ -289,6 +289,11 @@ class SigningKey(models.Model):
         return self.kid
 
     @property
+    def seal_context(self) -> str:
+        """What the key is bound to: under another name it cannot be read."""
+        return keys.context(self.kid)
+
+    @property
     def jwk(self) -> JWK:
         """The key itself. Raises sealing.Unreadable when no sealing key opens it."""
         return keys.opened(self.kid, bytes(self.sealed_pem))

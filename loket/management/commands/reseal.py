@@ -1,0 +1,31 @@
+"""`manage.py reseal`: have the newest of LOKET_SEALING_KEYS seal everything, so that the others can be dropped."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from loket import resealing
+from signin.models import RecoveryCode
+
+
+class Command(BaseCommand):
+    """Seal everything anew while the product runs, or only look whether everything can be read."""
+
+    help = "Have the newest of LOKET_SEALING_KEYS seal what older ones did; --check only looks, after a restore."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare --check."""
+        parser.add_argument("--check", action="store_true", help="change nothing; fail when something cannot be read")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it. Raises CommandError when no key opens something."""
+        unreadable = 0
+        for found in resealing.look(seal=not options["check"]):
+            name = f"{found.place.model._meta.db_table}.{found.place.column}"
+            done = "with an older key" if options["check"] else "sealed anew"
+            self.stdout.write(f"{name}: {found.values}, {found.older} {done}, {found.unreadable} unreadable")
+            unreadable += found.unreadable
+        people = RecoveryCode.objects.filter(used_at=None).values("user").distinct().count()
+        self.stdout.write(f"Recovery codes are hashed, not sealed: {people} people keep needing the key of that day.")
+        if unreadable:
+            raise CommandError(f"{unreadable} values cannot be read: a key is missing in LOKET_SEALING_KEYS.")
