@@ -19,10 +19,9 @@ from teams.products import Product
 def totals(plan: Plan, *, passes_over: bool = False) -> list[str]:
     """Return how much the plan does: people, mails, faults; with `passes_over` the latter stop nothing."""
     new, changed = plan.counts["new"], plan.counts["changed"]
-    lines = [
-        ngettext("%(count)d is made.", "%(count)d are made.", new) % {"count": new},
-        ngettext("%(count)d is changed.", "%(count)d are changed.", changed) % {"count": changed},
-    ]
+    lines = [ngettext("%(count)d is changed.", "%(count)d are changed.", changed) % {"count": changed}]
+    if not passes_over:
+        lines.insert(0, ngettext("%(count)d is made.", "%(count)d are made.", new) % {"count": new})
     if plan.counts["takes"]:
         text = ngettext("%(count)d loses access or rights.", "%(count)d lose access or rights.", plan.counts["takes"])
         lines.append(text % {"count": plan.counts["takes"]})

@@ -310,6 +310,42 @@ def importing(camera: Camera) -> None:
     camera.shoot("import-errors")
 
 
+def several(camera: Camera) -> None:
+    """Block two at once: the plan, the page while the worker waits for the office, what was done, and undoing it."""
+    camera.go("/gebruikers/?q=jans")
+    for box in camera.page.locator("main [name=users]").all():
+        box.check()
+    camera.shoot("list-ticked")
+    camera.page.locator("#several button").click()
+    camera.shoot("several")
+    camera.send()
+    camera.shoot("several-errors")
+    camera.go("/gebruikers/meerdere/?all=1")
+    camera.page.locator("[name=act][value=two_factor]").check()
+    camera.send()
+    camera.shoot("several-plan")
+    with _database(camera) as waiting:
+        waiting.execute("SELECT 1 FROM accounts_provider FOR NO KEY UPDATE")
+        camera.send()
+        camera.shoot("several-running")
+    camera.page.wait_for_selector("a[href$='resultaat.csv']", timeout=30_000)
+    camera.shoot("several-done")
+    with camera.page.expect_navigation():
+        camera.page.locator("form[action$='terugdraaien/'] button").click()
+    camera.shoot("several-undo")
+    camera.go("/gebruikers/meerdere/nummers/?all=1")
+    camera.shoot("several-numbers")
+    camera.go("/gebruikers/importeren/")
+    camera.shoot("import-earlier")
+    camera.go("/teams/importeren/")
+    camera.shoot("import-teams")
+    lines = "Team;Raadplegen historie\nLoon Noord;x\n"
+    file = {"name": "rechten.csv", "mimeType": "text/csv", "buffer": lines.encode()}
+    camera.page.locator("main [name=file]").set_input_files(file)  # type: ignore[arg-type]
+    camera.send()
+    camera.shoot("import-teams-plan")
+
+
 def accepting(camera: Camera, guest: Camera) -> None:
     guest.go("/uitnodiging/" + "q" * 43 + "/")
     guest.shoot("invitation-unknown")
@@ -429,6 +465,7 @@ def main() -> None:
         inviting(camera)
         teams(camera)
         importing(camera)
+        several(camera)
         people(camera)
         accepting(camera, guest)
         not_accepting(camera, Camera(browser, demo))

@@ -31,7 +31,7 @@ PROGRAM = clients.Details(
 # sent in is seen by its sender only.
 ELSEWHERE = {
     "signin:rename_factor", "signin:remove_factor", "signin:end_own_session", "signin:prove_tenant",
-    "webservice:cut_own", "bulk:plan", "bulk:result", "bulk:faulty",
+    "webservice:cut_own", "bulk:plan", "bulk:result", "bulk:faulty", "bulk:teams_plan", "bulk:teams_result",
 }  # fmt: skip
 BY_ID = [name for name, kinds in EVERY if kinds == ("UUIDConverter",) and name not in ELSEWHERE]
 OWN = [name for name, kinds in EVERY if not kinds and name != "signin:logout"]
