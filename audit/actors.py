@@ -36,6 +36,7 @@ class Actor:
     correlation_id: str = ""
     reason: str = ""  # why support does it, in its own words; it stands in every event that comes of it
     on_behalf_of: User | None = None
+    founds: bool = False  # support while it sets up a new office, see `bulk.offices`
 
     @property
     def is_support(self) -> bool:
@@ -44,8 +45,11 @@ class Actor:
 
     @property
     def is_operator(self) -> bool:
-        """Whether this is the operator or a job of the installation itself, who may give anything."""
-        return self.user is None and self.origin in (Origin.COMMAND, Origin.SCHEDULED)
+        """Whether this is the operator or a job of the installation itself, who may give anything.
+
+        Support is so in an office that it sets up, where nobody is yet who could give anything.
+        """
+        return self.founds or (self.user is None and self.origin in (Origin.COMMAND, Origin.SCHEDULED))
 
 
 def on_page(request: HttpRequest, user: User) -> Actor:

@@ -20,6 +20,8 @@ class Verb(models.TextChoices):
 
     PROVIDER_CREATED = "provider_created", _("created the office")
     PROVIDER_CHANGED = "provider_changed", _("changed the office")
+    PROVIDER_CLOSED = "provider_closed", _("closed the office")
+    PROVIDER_REOPENED = "provider_reopened", _("opened the office again")
     TENANT_ADDED = "tenant_added", _("added the Azure AD tenant")
     TENANT_RENAMED = "tenant_renamed", _("renamed the Azure AD tenant")
     TENANT_PROVED = "tenant_proved", _("confirmed the Azure AD tenant")

@@ -1,10 +1,11 @@
 """Setting up an office: its default team and the first administrator."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -14,8 +15,9 @@ import teams.actions
 from accounts.actions import Details
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import Actor
+from teams import rights
 from teams.models import Team
-from teams.rights import Right
+from teams.rights import Help, Right
 
 
 class Office(NamedTuple):
@@ -32,10 +34,14 @@ def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: 
     """Make the office `name` with its default team, and invite its first administrator into that team.
 
     What is there already stays as it is: an office of that name, its default team, somebody with that address.
-    `mobile_number` is E.164; None is enough when there is nobody to invite. Raises ValidationError when several
-    offices have the name ("several") or the number is missing ("mobile_number").
+    `mobile_number` is E.164; None is enough when there is nobody to invite. Support sets up new offices only. Raises
+    ValidationError when several offices have the name ("several"), for support when one has it ("taken"), and when the
+    number is missing ("mobile_number"); PermissionDenied for anybody but the operator and support that says why.
     """
+    _wait_for_namesakes(name)
     known = list(Provider.objects.filter(name=name).order_by("pk")[:2])
+    if by.is_support:
+        by = _founder(by, known)
     if len(known) > 1:
         raise ValidationError(_("There are several offices with this name."), code="several")
     provider = known[0] if known else accounts.actions.create_provider(name, by=by)
@@ -55,6 +61,20 @@ def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: 
     else:
         into_team(user)
     return Office(provider, user, is_new=not known, invited=invited)
+
+
+def _wait_for_namesakes(name: str) -> None:
+    """Wait for whoever sets up an office of the same name, as by a double click, until the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"office {name}"])
+
+
+def _founder(by: Actor, known: list[Provider]) -> Actor:
+    """Return support as who may give anything in the office that is new; in one that is there it may give nothing."""
+    rights.require_helper(by, Help.CREATE_OFFICE)
+    if known:
+        raise ValidationError(_("There is an office of this name already."), code="taken")
+    return replace(by, founds=True)
 
 
 def _default_team(provider: Provider, by: Actor) -> Team:

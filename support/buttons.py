@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from accounts.models import ExternalTenant, User
+from accounts.models import ExternalTenant, Provider, User
 from invitations.models import Invitation
 from teams.rights import Help
 
@@ -35,6 +35,16 @@ def for_person(user: User) -> list[Button]:
 def for_tenant(tenant: ExternalTenant) -> list[Button]:
     """Return the buttons on the page of `tenant`."""
     return [] if tenant.proved_at else [_button(Help.CONFIRM_TENANT, tenant.pk)]
+
+
+def for_office(provider: Provider) -> list[Button]:
+    """Return the buttons on the page of `provider`."""
+    return [_button(Help.REOPEN_OFFICE if provider.closed_at else Help.CLOSE_OFFICE, provider.pk)]
+
+
+def for_offices() -> list[Button]:
+    """Return the buttons above the list of offices."""
+    return [Button(str(Help.CREATE_OFFICE.label), reverse("support:new_office"))]
 
 
 def _button(help: Help, id: UUID) -> Button:

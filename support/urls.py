@@ -2,10 +2,13 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from support import views
 from support.admin import site
+from support.views import help, offices
 
-buttons: list[URLPattern | URLResolver] = [path("<str:what>/<uuid:id>/", views.help_office, name="help")]
+buttons: list[URLPattern | URLResolver] = [
+    path("kantoor-maken/", offices.new_office, name="new_office"),
+    path("<str:what>/<uuid:id>/", help.help_office, name="help"),
+]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/hulp/", include((buttons, "support"))),
     path("admin/", site.urls),
