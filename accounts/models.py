@@ -37,6 +37,7 @@ class Provider(models.Model):
     erase_after_months = models.PositiveSmallIntegerField(_("months the account of who has left is kept"), default=24)
     checkpoint_addresses = models.TextField(blank=True)  # one a line: where signed checkpoints of the history go
     established_at = models.DateTimeField(null=True, editable=False)  # when its first administrator got in
+    support_may_look = models.BooleanField(_("Support of Loket may look along"), default=True)  # see support.looking
     closed_at = models.DateTimeField(null=True, editable=False)  # since when nobody comes in, see accounts.closing
     version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
     created_at = models.DateTimeField(auto_now_add=True)

@@ -65,6 +65,8 @@ class Verb(models.TextChoices):
     EXPORTED = "exported", _("exported")
     SIGNED_IN = "signed_in", _("signed in")
     SIGNED_OUT = "signed_out", _("signed out")
+    LOOK_STARTED = "look_started", _("was looked along with")
+    LOOK_ENDED = "look_ended", _("was looked along with until now")
     SIGN_IN_REFUSED = "sign_in_refused", _("was refused at signing in")
     PASSWORD_CHANGED = "password_changed", _("changed the password")
     PASSWORD_LINK_SENT = "password_link_sent", _("had a link sent for a new password")

@@ -17,7 +17,7 @@ from bulk.forms import UploadForm
 from bulk.models import Upload
 from bulk.plan import Refused
 from signin.recent import recently_confirmed
-from teams.access import OfficeRequest, requires
+from teams.access import OfficeRequest, not_along, requires
 from teams.rights import Right
 
 
@@ -92,6 +92,7 @@ def template(request: OfficeRequest) -> FileResponse:
 
 
 @requires(Right.MANAGE_USERS)
+@not_along
 @require_safe
 @recently_confirmed
 def result(request: OfficeRequest, id: UUID) -> HttpResponse:
@@ -103,6 +104,7 @@ def result(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.MANAGE_USERS)
+@not_along
 @require_safe
 @recently_confirmed
 def faulty(request: OfficeRequest, id: UUID) -> HttpResponse:

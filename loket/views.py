@@ -10,11 +10,12 @@ from accounts.models import User
 from accounts.status import chip, needing_attention, two_factor_share
 from notifications.views.inbox import at_home
 from signin.middleware import opens_before_factor, opens_while_enrolling
-from teams.access import OfficeRequest, own_account, public
+from teams.access import OfficeRequest, along, as_oneself, own_account, public
 from teams.rights import Right
 
 
 @own_account
+@along
 @require_safe
 def home(request: OfficeRequest) -> HttpResponse:
     """Show where somebody begins: what asks for attention, the newest signals, or what still has to happen."""
@@ -32,6 +33,7 @@ def home(request: OfficeRequest) -> HttpResponse:
 
 
 @public
+@as_oneself
 @opens_before_factor
 @opens_while_enrolling
 @require_POST

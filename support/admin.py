@@ -191,6 +191,7 @@ class ProviderAdmin(ReadOnly):
         _closed,
         column("invitation_days", _("Days an invitation is valid")),
         _has_administrator,
+        column("support_may_look", _("Support may look along"), boolean=True),
     )
 
     def find(self, text: str) -> list[UUID]:

@@ -23,6 +23,7 @@ def for_person(user: User) -> list[Button]:
     is_invited = invitation is not None and user.accepted_at is None
     wanted = {
         Help.RESET_FACTORS: user.second_factor_at is not None,
+        Help.LOOK_ALONG: user.may_sign_in and user.provider.support_may_look,
         Help.END_SESSIONS: user.may_sign_in,
         Help.BLOCK: user.blocked_at is None,
         Help.UNBLOCK: user.blocked_at is not None,

@@ -316,7 +316,9 @@ def test_nobody_of_it_can_do_anything_anywhere(office: Provider, alice: User) ->
     assert not rights.may(alice, Right.VIEW_USERS)
     assert rights.resting(alice) == "closed"
     with pytest.raises(PermissionDenied):
-        offices.accounts.actions.change_provider(office, name="X", invitation_days=1, version=1, by=actor(alice))
+        offices.accounts.actions.change_provider(
+            office, name="X", invitation_days=1, support_may_look=True, version=1, by=actor(alice)
+        )
 
 
 def test_messages_rest_and_go_out_after(office: Provider, alice: User, charlie: User, mail_server: Any) -> None:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from audit.actors import on_page
 from loket.sheets import XLSX
 from teams import rights, sheets
-from teams.access import OfficeRequest, requires
+from teams.access import OfficeRequest, not_along, requires
 from teams.forms.questions import EmployerForm
 from teams.rights import Right
 
@@ -29,6 +29,7 @@ def matrix(request: OfficeRequest) -> HttpResponse:
 
 
 @requires(Right.VIEW_USERS)
+@not_along
 @require_safe
 def matrix_sheet(request: OfficeRequest) -> HttpResponse:
     """Send the matrix as an XLSX file; the export leaves an event, also when only asked for with HEAD."""

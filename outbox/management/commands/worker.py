@@ -13,6 +13,7 @@ import invitations.actions
 import notifications.delivery
 import signin.actions
 import signin.factors.reminders
+import support.looking
 import webservice.cleaning
 from outbox.worker import Job, Worker, send_due
 
@@ -26,6 +27,7 @@ JOBS = (
     Job(bulk.uploads.sweep, every=60),
     Job(signin.actions.clean, every=3600),
     Job(webservice.cleaning.clean, every=3600),
+    Job(support.looking.end_over, every=10),
 )
 
 
