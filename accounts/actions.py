@@ -76,8 +76,10 @@ def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -
 
 
 @transaction.atomic
-def change_provider(provider: Provider, *, name: str, invitation_days: int, version: int, by: Actor) -> None:
-    """Change the office's name and how many days an invitation is valid.
+def change_provider(
+    provider: Provider, *, name: str, invitation_days: int, support_may_look: bool, version: int, by: Actor
+) -> None:
+    """Change the office's name, how many days an invitation is valid, and whether support may look along.
 
     Raises PermissionDenied without the right to manage the office, Stale when somebody else was first.
     """
@@ -86,12 +88,11 @@ def change_provider(provider: Provider, *, name: str, invitation_days: int, vers
     rights.require(by, Right.MANAGE_PROVIDER)
     if provider.version != version:
         raise Stale
-    wanted = {"name": name, "invitation_days": invitation_days}
+    wanted = {"name": name, "invitation_days": invitation_days, "support_may_look": support_may_look}
     changes = {field: [getattr(provider, field), value] for field, value in wanted.items()}
     changes = {field: change for field, change in changes.items() if change[0] != change[1]}
     if changes:
-        provider.name, provider.invitation_days, provider.version = name, invitation_days, version + 1
-        provider.save()
+        Provider.objects.filter(pk=provider.pk).update(version=version + 1, **wanted)
         record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 

@@ -60,6 +60,29 @@ def unblocked(user: User) -> None:
 
 
 @translation.override(settings.LANGUAGE_CODE)
+def office_closed(user: User, reason: str) -> None:
+    """Tell an administrator that the office was closed, and why."""
+    lines = [
+        _("Loket of %(office)s has been closed. Nobody of your office can log in, and no mail or signal goes out.")
+        % {"office": user.office_name},
+        _("The reason: %(reason)s") % {"reason": reason},
+        _("Nothing was removed. Do you think this is a mistake? Then ask support of Loket to open it again."),
+    ]
+    write(user, kind="office_closed", subject=_("Your office has been closed"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def office_reopened(user: User, reason: str) -> None:
+    """Tell an administrator that the office is open again."""
+    lines = [
+        _("Loket of %(office)s is open again. Everybody logs in as before.") % {"office": user.office_name},
+        _("The reason: %(reason)s") % {"reason": reason},
+        settings.LOKET_URL + "/",
+    ]
+    write(user, kind="office_reopened", subject=_("Your office is open again"), lines=lines)
+
+
+@translation.override(settings.LANGUAGE_CODE)
 def microsoft(*users: User) -> None:
     """Tell people that they log in with Microsoft from now on; there is no secret in it.
 

@@ -37,6 +37,8 @@ class Provider(models.Model):
     erase_after_months = models.PositiveSmallIntegerField(_("months the account of who has left is kept"), default=24)
     checkpoint_addresses = models.TextField(blank=True)  # one a line: where signed checkpoints of the history go
     established_at = models.DateTimeField(null=True, editable=False)  # when its first administrator got in
+    support_may_look = models.BooleanField(_("Support of Loket may look along"), default=True)  # see support.looking
+    closed_at = models.DateTimeField(null=True, editable=False)  # since when nobody comes in, see accounts.closing
     version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -315,9 +317,28 @@ class User(AbstractBaseUser):
         return self.access_until is not None and self.access_until < timezone.localdate()
 
     @property
+    def office_is_closed(self) -> bool:
+        """Whether the office was closed; support has none."""
+        return not self.is_support and self.provider.closed_at is not None
+
+    @property
+    def is_kept_out(self) -> bool:
+        """Whether no door opens, that of an invitation included: blocked, ended, or of an office that was closed."""
+        return self.blocked_at is not None or self.has_ended() or self.office_is_closed
+
+    @property
     def may_sign_in(self) -> bool:
-        """Whether some door is open at all: accepted, not blocked, not ended."""
-        return self.accepted_at is not None and self.blocked_at is None and not self.has_ended()
+        """Whether some door is open at all: accepted, and not kept out."""
+        return self.accepted_at is not None and not self.is_kept_out
+
+    @property
+    def refusal(self) -> str:
+        """Why no door opens, in one word for the audit trail, or ""."""
+        if self.blocked_at is not None:
+            return "blocked"
+        if self.office_is_closed:
+            return "closed"
+        return "" if self.may_sign_in else "ended"
 
     @property
     def has_password(self) -> bool:

@@ -24,7 +24,8 @@ def record(
 
     Arguments: `target` is what was changed, its text form is copied; `changes` maps a field to [old, new] and never
     holds a secret; `reason` is in the words of the actor, at most 500 characters, else it is that of `by`.
-    Raises TransactionManagementError outside a transaction: no event, no change.
+    Raises TransactionManagementError outside a transaction: no event, no change; PermissionDenied for whoever only
+    looks along, so that no action of his can come to its end.
     """
     (event,) = record_each(verb, [target], by=by, provider_id=provider_id, changes=changes, reason=reason)
     return event
@@ -55,6 +56,7 @@ def record_all(
     """Write an event for each of `changed`, a target with its own changes, otherwise as `record`."""
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("an event belongs in the transaction of the change")
+    by.require_to_act()
     rows = list(changed)
     keys = persons.keys_of([by.user, by.on_behalf_of, *(target for target, _changes in rows)])
     events = []

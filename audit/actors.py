@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from loket.logs import correlation_id
@@ -38,6 +40,8 @@ class Actor:
     correlation_id: str = ""
     reason: str = ""  # why support does it, in its own words; it stands in every event that comes of it
     on_behalf_of: User | None = None
+    only_looks: bool = False  # support that sees pages as `user` does: no change comes of it, see `support.looking`
+    founds: bool = False  # support while it sets up a new office, see `bulk.offices`
 
     @property
     def is_support(self) -> bool:
@@ -46,8 +50,16 @@ class Actor:
 
     @property
     def is_operator(self) -> bool:
-        """Whether this is the operator or a job of the installation itself, who may give anything."""
-        return self.user is None and self.origin in (Origin.COMMAND, Origin.SCHEDULED)
+        """Whether this is the operator or a job of the installation itself, who may give anything.
+
+        Support is so in an office that it sets up, where nobody is yet who could give anything.
+        """
+        return self.founds or (self.user is None and self.origin in (Origin.COMMAND, Origin.SCHEDULED))
+
+    def require_to_act(self) -> None:
+        """Raise PermissionDenied for whoever only looks along."""
+        if self.only_looks:
+            raise PermissionDenied(gettext("Whoever looks along changes nothing."))
 
 
 def on_page(request: HttpRequest, user: User) -> Actor:
@@ -74,6 +86,7 @@ def _from(request: HttpRequest, user: User, origin: Origin) -> Actor:
         user=user,
         address=client_address(request),
         correlation_id=getattr(request, "correlation_id", ""),
+        only_looks=hasattr(request, "looker"),
     )
 
 

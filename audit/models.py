@@ -20,6 +20,8 @@ class Verb(models.TextChoices):
 
     PROVIDER_CREATED = "provider_created", _("created the office")
     PROVIDER_CHANGED = "provider_changed", _("changed the office")
+    PROVIDER_CLOSED = "provider_closed", _("closed the office")
+    PROVIDER_REOPENED = "provider_reopened", _("opened the office again")
     TENANT_ADDED = "tenant_added", _("added the Azure AD tenant")
     TENANT_RENAMED = "tenant_renamed", _("renamed the Azure AD tenant")
     TENANT_PROVED = "tenant_proved", _("confirmed the Azure AD tenant")
@@ -63,6 +65,8 @@ class Verb(models.TextChoices):
     EXPORTED = "exported", _("exported")
     SIGNED_IN = "signed_in", _("signed in")
     SIGNED_OUT = "signed_out", _("signed out")
+    LOOK_STARTED = "look_started", _("was looked along with")
+    LOOK_ENDED = "look_ended", _("was looked along with until now")
     SIGN_IN_REFUSED = "sign_in_refused", _("was refused at signing in")
     PASSWORD_CHANGED = "password_changed", _("changed the password")
     PASSWORD_LINK_SENT = "password_link_sent", _("had a link sent for a new password")

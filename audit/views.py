@@ -21,7 +21,7 @@ from audit.forms import HistoryForm
 from audit.models import Event, Verb
 from loket import sheets
 from loket.paging import neighbours, page_of, query
-from teams.access import OfficeRequest, requires
+from teams.access import OfficeRequest, not_along, requires
 from teams.models import Team
 from teams.rights import Right
 
@@ -77,6 +77,7 @@ def _filtered(request: OfficeRequest, form: str) -> QuerySet[Event]:
 
 
 @requires(Right.VIEW_AUDIT)
+@not_along
 @require_GET
 def export_csv(request: OfficeRequest) -> StreamingHttpResponse:
     """Send what matches the filters as CSV, piece by piece."""
@@ -85,6 +86,7 @@ def export_csv(request: OfficeRequest) -> StreamingHttpResponse:
 
 
 @requires(Right.VIEW_AUDIT)
+@not_along
 @require_GET
 def export_xlsx(request: OfficeRequest) -> FileResponse:
     """Send what matches the filters as a workbook."""
@@ -95,6 +97,7 @@ def export_xlsx(request: OfficeRequest) -> FileResponse:
 
 
 @requires(Right.VIEW_AUDIT)
+@not_along
 @require_GET
 def export_jsonl(request: OfficeRequest) -> StreamingHttpResponse:
     """Send the whole chain, piece by piece; the event of this export comes last in it."""
@@ -103,6 +106,7 @@ def export_jsonl(request: OfficeRequest) -> StreamingHttpResponse:
 
 
 @requires(Right.VIEW_AUDIT)
+@not_along
 @require_safe
 def checkpoint(request: OfficeRequest) -> HttpResponse:
     """Sign what the chain is now."""

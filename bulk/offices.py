@@ -1,5 +1,6 @@
 """Setting up an office: its default team and the first administrator."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from django.conf import settings
@@ -14,8 +15,9 @@ import teams.actions
 from accounts.actions import Details
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import Actor
+from teams import rights
 from teams.models import Team
-from teams.rights import Right
+from teams.rights import Help, Right
 
 
 class Office(NamedTuple):
@@ -45,10 +47,13 @@ def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: 
     """Make the office `name` with its default team, and invite its first administrator into that team.
 
     What is there already stays as it is: an office of that name, its default team, somebody with that address.
-    `mobile_number` is E.164; None is enough when there is nobody to invite. Raises ValidationError when several
-    offices have the name ("several") or the number is missing ("mobile_number").
+    `mobile_number` is E.164; None is enough when there is nobody to invite. Support sets up new offices only. Raises
+    ValidationError when several offices have the name ("several"), for support when one has it ("taken"), and when the
+    number is missing ("mobile_number"); PermissionDenied for anybody but the operator and support that says why.
     """
     known = called(name)
+    if by.is_support:
+        by = _founder(by, known)
     provider = known or accounts.actions.create_provider(name, by=by)
     team = _default_team(provider, by)
     people = User.objects.filter(provider=provider).exclude(login_method=LoginMethod.SSO_WEBSERVICE)
@@ -66,6 +71,14 @@ def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: 
     else:
         into_team(user)
     return Office(provider, user, is_new=known is None, invited=invited)
+
+
+def _founder(by: Actor, known: Provider | None) -> Actor:
+    """Return support as who may give anything in the office that is new; in one that is there it may give nothing."""
+    rights.require_helper(by, Help.CREATE_OFFICE)
+    if known is not None:
+        raise ValidationError(_("There is an office of this name already."), code="taken")
+    return replace(by, founds=True)
 
 
 def _default_team(provider: Provider, by: Actor) -> Team:

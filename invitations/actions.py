@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -33,8 +33,7 @@ class NotOpen(Exception):
 
 def _require(by: Actor, right: Right, provider: Provider) -> None:
     rights.require(by, right)
-    if by.user is not None and by.user.provider_id != provider.pk:
-        raise PermissionDenied(_("This is not your office."))
+    rights.require_office(by, provider.pk)
 
 
 @transaction.atomic
@@ -92,7 +91,7 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
         raise NotOpen
     if before is not None and before != invitation.sent_at.isoformat():
         return
-    if user.blocked_at is not None or user.has_ended():
+    if user.is_kept_out:
         message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
         raise ValidationError(message % {"name": user.full_name}, code="no_access")
     outbox.actions.cancel(invitation.message)

@@ -72,7 +72,7 @@ def to_website(user: User, *, mobile_number: str, by: Actor) -> User:
         return user
     if not user.is_azure_user:
         raise ValidationError(_("This is possible for Azure AD users only."), code="kind")
-    if user.blocked_at is not None or user.has_ended():
+    if user.is_kept_out:
         message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
         raise ValidationError(message, code="no_access", params={"name": user.full_name})
     require_room_for_sms(user.provider)

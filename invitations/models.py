@@ -76,8 +76,8 @@ class Invitation(models.Model):
         return self.state == self.State.OPEN and timezone.now() < self.expires_at
 
     def admits(self) -> bool:
-        """Return whether the link works and the invited person is not blocked meanwhile, nor past the last day."""
-        return self.is_open() and self.user.blocked_at is None and not self.user.has_ended()
+        """Return whether the link works and the invited person is not kept out meanwhile."""
+        return self.is_open() and not self.user.is_kept_out
 
     def code_pause(self) -> timedelta | None:
         """Return how long no further code is sent: None if one may be sent now, `timedelta.max` if never again."""

@@ -140,6 +140,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "signin.middleware.SecondFactorMiddleware",
+    "support.middleware.LookingMiddleware",
     "teams.access.AccessMiddleware",
 ]
 ROOT_URLCONF = "loket.urls"

@@ -16,7 +16,7 @@ from accounts.status import chip, needing_attention, two_factor_share
 from loket.away import is_away
 from notifications.views.inbox import at_home
 from signin.middleware import opens_before_factor, opens_while_enrolling
-from teams.access import OfficeRequest, own_account, public
+from teams.access import OfficeRequest, along, as_oneself, own_account, public
 from teams.rights import Right
 from webservice.api.envelopes import broken, refusal
 
@@ -24,6 +24,7 @@ RETRY = 5  # seconds
 
 
 @own_account
+@along
 @require_safe
 def home(request: OfficeRequest) -> HttpResponse:
     """Show where somebody begins: what asks for attention, the newest signals, or what still has to happen."""
@@ -41,6 +42,7 @@ def home(request: OfficeRequest) -> HttpResponse:
 
 
 @public
+@as_oneself
 @opens_before_factor
 @opens_while_enrolling
 @require_POST

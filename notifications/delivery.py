@@ -144,7 +144,7 @@ def _next_office() -> bool:
     today = timezone.localdate()
     day = (
         OfficeDay.objects.select_for_update(skip_locked=True, of=("self",))
-        .filter(due_on__lte=today)
+        .filter(due_on__lte=today, provider__closed_at=None)
         .order_by("due_on", "provider")
         .first()
     )

@@ -16,7 +16,7 @@ from django.utils import timezone
 from loket import sealing
 from loket.logs import correlation_id
 from outbox import sending
-from outbox.models import Body, Heartbeat, Message
+from outbox.models import Body, Heartbeat, Message, Pause
 
 WAKE = "outbox"  # the channel on which the worker listens
 PAUSES = (
@@ -108,6 +108,18 @@ def cancel(message: Message) -> bool:
 
 
 @transaction.atomic
+def pause(provider_id: UUID) -> None:
+    """Have the messages of an office rest, those included that are queued from now on."""
+    Pause.objects.get_or_create(provider_id=provider_id)
+
+
+@transaction.atomic
+def go_on(provider_id: UUID) -> None:
+    """Have the messages of an office sent again, as far as their time is not over."""
+    Pause.objects.filter(provider_id=provider_id).delete()
+
+
+@transaction.atomic
 def take(channel: Message.Channel) -> Message | None:
     """Return the message of `channel` whose turn it is with this attempt counted, or None when nothing is due.
 
@@ -116,6 +128,7 @@ def take(channel: Message.Channel) -> Message | None:
     now = timezone.now()
     message = (
         Message.objects.waiting()
+        .awake()
         .select_for_update(skip_locked=True, no_key=True)
         .filter(channel=channel, due__lte=now)
         .order_by("due")

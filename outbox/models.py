@@ -24,12 +24,28 @@ class Body(TypedDict, total=False):
     sender_name: str
 
 
+EVEN_WHEN_CLOSED = ("office_closed", "looked_along")  # kinds of mail that tell of it
+
+
 class MessageQuerySet(models.QuerySet["Message"]):
     """Messages, asked for by what is to be done with them."""
 
     def waiting(self) -> MessageQuerySet:
         """Return those that are still to be sent."""
         return self.filter(state__in=[Message.State.QUEUED, Message.State.DEFERRED])
+
+    def awake(self) -> MessageQuerySet:
+        """Return those that do not rest because their office was closed."""
+        return self.exclude(~Q(kind__in=EVEN_WHEN_CLOSED), provider_id__in=Pause.objects.values("provider_id"))
+
+
+class Pause(models.Model):
+    """That the messages of one office rest: none is sent until it is opened again."""
+
+    provider_id = models.UUIDField(primary_key=True)
+
+    def __str__(self) -> str:
+        return str(self.provider_id)
 
 
 class Message(models.Model):

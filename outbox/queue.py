@@ -32,8 +32,14 @@ class Queue:
 def state() -> Queue:
     """Return how the outbox of the whole installation fares now. Two queries."""
     now = timezone.now()
-    waiting = Message.objects.waiting().aggregate(
-        all=Count("pk"), late=Count("pk", filter=Q(due__lt=now - LATE)), oldest=Min("due", filter=Q(due__lt=now - LATE))
+    waiting = (
+        Message.objects.waiting()
+        .awake()
+        .aggregate(
+            all=Count("pk"),
+            late=Count("pk", filter=Q(due__lt=now - LATE)),
+            oldest=Min("due", filter=Q(due__lt=now - LATE)),
+        )
     )
     states = Message.State
     lately = Message.objects.filter(pk__gte=first_of(now - LATELY)).aggregate(

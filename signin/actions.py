@@ -73,11 +73,7 @@ def _refusal(user: User | None, kind: LoginMethod, matches: bool) -> str:
         return "unknown"
     if user.login_method != kind:
         return "other_kind"
-    if user.blocked_at is not None:
-        return "blocked"
-    if not user.may_sign_in:
-        return "ended"
-    return "" if matches else "wrong_password"
+    return user.refusal or ("" if matches else "wrong_password")
 
 
 @transaction.atomic
@@ -137,6 +133,7 @@ def _accounts_with(email: str) -> list[User]:
     """Return everybody with this address who can use the login page, in one order for all workers."""
     users = User.objects.alias(address=Lower("email")).filter(
         Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
+        provider__closed_at=None,
         address=Lower(Value(email)),
         login_method=LoginMethod.WEBSITE_SSO,
         accepted_at__isnull=False,

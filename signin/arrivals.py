@@ -29,9 +29,7 @@ def _refusal(user: User | None, tenant_is_proved: bool) -> str:
         return "unknown" if tenant_is_proved else "tenant"
     if user.external_tenant is None or user.external_tenant.proved_at is None:
         return "tenant"
-    if user.blocked_at is not None:
-        return "blocked"
-    return "" if user.may_sign_in else "ended"
+    return user.refusal
 
 
 def prove_tenant(arrival: Arrival, user: object, *, by: Actor) -> ExternalTenant:

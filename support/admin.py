@@ -17,7 +17,7 @@ from accounts.status import chip, with_status
 from invitations.models import Invitation
 from outbox.models import Message
 from support import search
-from support.buttons import Button, for_person, for_tenant
+from support.buttons import Button, for_office, for_offices, for_person, for_tenant
 from support.columns import Column, column, related
 from support.site import site as site
 from teams.rights import has_administrator
@@ -96,10 +96,15 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show what was found, under the name of what it is."""
         title = str(self.opts.verbose_name_plural)
-        return super().changelist_view(request, extra_context={"title": title[:1].upper() + title[1:]})
+        context = {"title": title[:1].upper() + title[1:], "buttons": self.list_buttons()}
+        return super().changelist_view(request, extra_context=context)
 
     def buttons(self, row: Any) -> list[Button]:
         """Return what support can do with `row`."""
+        return []
+
+    def list_buttons(self) -> list[Button]:
+        """Return what support can do that is about no row yet."""
         return []
 
 
@@ -176,19 +181,30 @@ class ProviderAdmin(ReadOnly):
 
     search_help_text = _("How the name begins, or the id")
     _established = column("established_at", _("First administrator came in"))
-    list_display = (_NAME, _CREATED, _established)
+    _closed = column("closed_at", _("Closed"))
+    list_display = (_NAME, _CREATED, _established, _closed)
     shown = (
         _ID,
         _NAME,
         _CREATED,
         _established,
+        _closed,
         column("invitation_days", _("Days an invitation is valid")),
         _has_administrator,
+        column("support_may_look", _("Support may look along"), boolean=True),
     )
 
     def find(self, text: str) -> list[UUID]:
         """Return the ids of offices."""
         return search.offices(text)
+
+    def buttons(self, row: Provider) -> list[Button]:
+        """Return what support can do with an office."""
+        return for_office(row)
+
+    def list_buttons(self) -> list[Button]:
+        """Return what makes an office."""
+        return for_offices()
 
 
 @admin.register(ExternalTenant, site=site)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from accounts.models import ExternalTenant, User
+from accounts.models import ExternalTenant, Provider, User
 from invitations.models import Invitation
 from teams.rights import Help
 
@@ -23,6 +23,7 @@ def for_person(user: User) -> list[Button]:
     is_invited = invitation is not None and user.accepted_at is None
     wanted = {
         Help.RESET_FACTORS: user.second_factor_at is not None,
+        Help.LOOK_ALONG: user.may_sign_in and user.provider.support_may_look,
         Help.END_SESSIONS: user.may_sign_in,
         Help.BLOCK: user.blocked_at is None,
         Help.UNBLOCK: user.blocked_at is not None,
@@ -35,6 +36,16 @@ def for_person(user: User) -> list[Button]:
 def for_tenant(tenant: ExternalTenant) -> list[Button]:
     """Return the buttons on the page of `tenant`."""
     return [] if tenant.proved_at else [_button(Help.CONFIRM_TENANT, tenant.pk)]
+
+
+def for_office(provider: Provider) -> list[Button]:
+    """Return the buttons on the page of `provider`."""
+    return [_button(Help.REOPEN_OFFICE if provider.closed_at else Help.CLOSE_OFFICE, provider.pk)]
+
+
+def for_offices() -> list[Button]:
+    """Return the buttons above the list of offices."""
+    return [Button(str(Help.CREATE_OFFICE.label), reverse("support:new_office"))]
 
 
 def _button(help: Help, id: UUID) -> Button:

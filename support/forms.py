@@ -2,6 +2,13 @@
 
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts.actions import Details
+from accounts.forms.people import PLAIN, field
+from accounts.models import ExternalTenant, Provider, User
 from invitations.forms.office import mobile_number_field
 from invitations.phones import mobile_number
 from signin.factors.forms import ResetForm
@@ -9,19 +16,72 @@ from teams.rights import Help
 
 
 class HelpForm(ResetForm):
-    """Why, in words that the office reads in its own history; for an invitation the number as well.
+    """Why, in words that the office reads in its own history.
 
-    The number is sealed with the old link's token, so that nobody can read it back.
+    For an invitation the number as well, which is sealed with the old link's token, so that nobody can read it back;
+    to close an office its name.
     """
 
     mobile_number = mobile_number_field()
-    field_order = ["mobile_number", "reason"]
+    office_name = forms.CharField(
+        label=_("Name of the office"),
+        max_length=100,
+        help_text=_("Type it, so that no other office is closed by mistake."),
+        error_messages={"required": _("Fill in the name of the office.")},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    field_order = ["office_name", "mobile_number", "reason"]
 
-    def __init__(self, *args: Any, help: Help, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, help: Help, row: User | ExternalTenant | Provider, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.row = row
         if help != Help.RESEND:
             del self.fields["mobile_number"]
+        if help != Help.CLOSE_OFFICE:
+            del self.fields["office_name"]
 
     def clean_mobile_number(self) -> str:
         """Return the number as E.164."""
         return mobile_number(self.cleaned_data["mobile_number"])
+
+    def clean_office_name(self) -> str:
+        """Refuse what is not the name of the office."""
+        name: str = self.cleaned_data["office_name"]
+        if name != str(self.row).strip():
+            raise ValidationError(_("This is not the name of the office that you are about to close."), code="other")
+        return name
+
+
+class NewOfficeForm(ResetForm):
+    """A new office, its first administrator, and why it is made."""
+
+    office_name = forms.CharField(
+        label=_("Name of the office"),
+        max_length=100,
+        validators=PLAIN,
+        error_messages={"required": _("Fill in the name of the office.")},
+    )
+    initials = field("initials")
+    prefix = field("prefix")
+    last_name = field("last_name")
+    email = field("email", help_text=_("We send the invitation here."))
+    mobile_number = mobile_number_field()
+    field_order = ["office_name", "initials", "prefix", "last_name", "email", "mobile_number", "reason"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = _("For example: asked for by the office, with the number of the request.")
+        for name in ("initials", "prefix", "last_name", "email"):
+            self.fields[name].widget.attrs["autocomplete"] = "off"
+
+    def clean_mobile_number(self) -> str:
+        """Return the number as E.164."""
+        return mobile_number(self.cleaned_data["mobile_number"])
+
+    @property
+    def administrator(self) -> Details:
+        """What was filled in about the first administrator, once the form is valid."""
+        given = self.cleaned_data
+        return Details(
+            initials=given["initials"], prefix=given["prefix"], last_name=given["last_name"], email=given["email"]
+        )

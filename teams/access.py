@@ -69,6 +69,30 @@ def requires(right: Right) -> Callable[[View], View]:
     return mark
 
 
+def not_along(view: View) -> View:
+    """Mark a page that nobody of support sees who looks along: it shows a secret, or hands a file out."""
+    view.along = False  # type: ignore[attr-defined]
+    return view
+
+
+def along(view: View) -> View:
+    """Mark a page about one's own account that support sees of the person with whom it looks along."""
+    view.along = True  # type: ignore[attr-defined]
+    return view
+
+
+def as_oneself(view: View) -> View:
+    """Mark what support does as itself, also while it looks along."""
+    view.along = None  # type: ignore[attr-defined]
+    return view
+
+
+def shown_along(view: Callable[..., Any]) -> bool | None:
+    """Return whether support that looks along sees this page as the person does; None where it goes on as itself."""
+    rule = getattr(view, "rule", None)
+    return getattr(view, "along", None if rule == "for_support" else isinstance(rule, Right) or rule == "signed_in")
+
+
 class AccessMiddleware:
     """Refuse what its mark does not allow (default deny, design section 4), and let no cache keep a page."""
 

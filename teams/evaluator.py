@@ -18,6 +18,7 @@ from teams.resting import REASONS, RESTS
 class Resting(models.TextChoices):
     """Why nothing that somebody holds has effect now (design section 4, rule 4)."""
 
+    CLOSED = "closed", _("The office has been closed")
     INVITED = "invited", _("The invitation has not been accepted yet")
     BLOCKED = "blocked", _("Blocked")
     ENDED = "ended", _("The last day of access is over")

@@ -49,6 +49,9 @@ def due(office: str = OFFICE) -> str:
 
 # Why rights have no effect (design section 4, rule 4), the reason that matters most first. Needs the parameter `today`.
 REASONS = {
+    "closed": """(
+        SELECT closed_at FROM accounts_provider closed WHERE closed.id = accounts_user.provider_id
+    ) IS NOT NULL""",
     "invited": "accounts_user.accepted_at IS NULL",
     "blocked": "accounts_user.blocked_at IS NOT NULL",
     "ended": "accounts_user.access_until < %(today)s",

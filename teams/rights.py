@@ -44,6 +44,10 @@ class Help(models.TextChoices):
     RESEND = "opnieuw-versturen", gettext_lazy("Send the invitation again")
     REVOKE = "intrekken", gettext_lazy("Revoke the invitation")
     CONFIRM_TENANT = "tenant-bevestigen", gettext_lazy("Confirm the tenant")
+    LOOK_ALONG = "meekijken", gettext_lazy("Look along")
+    CREATE_OFFICE = "kantoor-maken", gettext_lazy("Make an office")
+    CLOSE_OFFICE = "kantoor-sluiten", gettext_lazy("Close the office")
+    REOPEN_OFFICE = "kantoor-heropenen", gettext_lazy("Open the office again")
 
 
 class LastAdministrator(Exception):
@@ -78,6 +82,7 @@ def require(by: Actor, right: Right) -> None:
 
     An action asks with the office's row locked, so that whoever lost the right a moment ago is refused.
     """
+    by.require_to_act()
     if not by.is_operator and not (by.user and may(by.user, right)):
         raise PermissionDenied(_("You do not have the right “%(right)s”.") % {"right": right.label})
 
@@ -88,14 +93,29 @@ def require_office(by: Actor, provider_id: UUID | None) -> None:
         raise PermissionDenied(_("This is not your office."))
 
 
-def require_help(by: Actor, help: Help, provider_id: UUID | None) -> None:
-    """Raise PermissionDenied unless the actor is support that may sign in now, says why, and it is about an office.
+def require_helper(by: Actor, help: Help) -> User:
+    """Return who of support helps; raise PermissionDenied unless he may sign in now and says why.
 
     Support gets no right by this: an action that does not ask here asks for a right, and support holds none.
     """
     helper = User.objects.filter(pk=by.user.pk, is_support=True).first() if by.is_support and by.user else None
-    if helper is None or resting(helper) is not None or provider_id is None or not by.reason.strip():
+    if helper is None or resting(helper) is not None or not by.reason.strip():
         raise PermissionDenied(_("Only support does this, with a reason: %(help)s.") % {"help": help.label})
+    return helper
+
+
+def require_help(by: Actor, help: Help, provider_id: UUID | None) -> User:
+    """Return who helps, as `require_helper` does; raise PermissionDenied as well where it is about no office."""
+    helper = require_helper(by, help)
+    if provider_id is None:
+        raise PermissionDenied(_("This is not your office."))
+    return helper
+
+
+def require_keeper(by: Actor, help: Help, provider_id: UUID | None) -> None:
+    """Raise PermissionDenied unless the actor is the operator, or support that helps."""
+    if not by.is_operator:
+        require_help(by, help, provider_id)
 
 
 def require_say_over(by: Actor, user: User, help: Help) -> None:

@@ -43,6 +43,7 @@ class Change(NamedTuple):
         """The step in words."""
         if self.rests is not None:
             return {
+                Resting.CLOSED: _("Have support open the office again."),
                 Resting.INVITED: _("Have the invitation accepted."),
                 Resting.BLOCKED: _("Unblock the person."),
                 Resting.ENDED: _("Take away the end date, or set a later one."),

@@ -4,6 +4,7 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import reverse
 
@@ -175,11 +176,11 @@ def test_it_tells_so_at_the_same_moment(alices: Client, alice: User) -> None:
 
 def test_it_refuses_other_people_in_the_action(alice: User, bob: User, charlie: User) -> None:
     for who in (bob, charlie):
-        with pytest.raises(invitations.actions.PermissionDenied):
+        with pytest.raises(PermissionDenied):
             invitations.actions.save_text(alice.provider, text=OWN, before=STANDARD, by=by(who))
-        with pytest.raises(invitations.actions.PermissionDenied):
+        with pytest.raises(PermissionDenied):
             invitations.actions.restore_text(alice.provider, by=by(who))
-        with pytest.raises(invitations.actions.PermissionDenied):
+        with pytest.raises(PermissionDenied):
             invitations.actions.send_test(alice.provider, text=OWN, by=by(who))
     with pytest.raises(Stale):
         invitations.actions.save_text(alice.provider, text=OWN, before=OWN, by=by(alice))

@@ -72,14 +72,18 @@ def every_address(rows: dict[str, Any]) -> list[str]:
         "intrekken",
     ]
     found += [f"/admin/hulp/{what}/{rows['user'].pk}/" for what in people]
+    found += [f"/admin/hulp/{what}/{rows['provider'].pk}/" for what in ("kantoor-sluiten", "kantoor-heropenen")]
+    found += ["/admin/hulp/kantoor-maken/", f"/admin/hulp/meekijken/{rows['user'].pk}/"]
     return [*found, f"/admin/hulp/tenant-bevestigen/{rows['externaltenant'].pk}/"]
 
 
 def test_the_addresses_of_the_tests_are_all_there_are(rows: dict[str, Any]) -> None:
     patterns = {re.sub(r"[0-9a-f-]{36}", "<id>", url) for url in every_address(rows)}
-    patterns = {re.sub(r"/hulp/[a-z-]+/", "/hulp/<what>/", url) for url in patterns}
+    patterns = {re.sub(r"/hulp/[a-z-]+/<id>/", "/hulp/<what>/<id>/", url) for url in patterns}
     patterns = {re.sub(r"^/admin/(accounts|outbox|invitations)/$", "/admin/<app>/", url) for url in patterns}
-    assert len(patterns) == len(ADMIN) - 1  # and the way to the login page
+    # The way to the login page, and two that are no page of their own: looking along, of the form of the other buttons,
+    # and its end, which is a button.
+    assert len(patterns) == len(ADMIN) - 3
     assert set(Help.values) == set(re.findall(r"/hulp/([a-z-]+)/", " ".join(every_address(rows))))
 
 

@@ -30,6 +30,7 @@ from notifications.catalogue import SignalType
 from notifications.models import Notice, SignalSet
 from signin.factors.policies import Policy
 from signin.factors.totp import Offer
+from support.models import Look
 from teams.deviations import Group
 from teams.models import AuthorizationSet, Employer, Team
 from teams.rights import Help, Right
@@ -40,8 +41,10 @@ from webservice.models import Application
 
 pytestmark = pytest.mark.django_db
 MAY = {  # written out: what support may do; a new action is in here on purpose or is refused
-    "accounts.actions.block", "accounts.actions.unblock", "accounts.tenants.prove", "invitations.actions.resend",
-    "invitations.actions.revoke", "signin.factors.actions.reset", "signin.sessions.end_all", "signin.sessions.end_one",
+    "accounts.actions.block", "accounts.actions.unblock", "accounts.tenants.prove", "accounts.closing.close",
+    "accounts.closing.reopen", "invitations.actions.resend", "invitations.actions.revoke",
+    "signin.factors.actions.reset", "signin.sessions.end_all", "signin.sessions.end_one", "support.looking.end",
+    "support.looking.start",
 }  # fmt: skip
 BY_ONESELF = {  # asked with the person as the actor, or before anybody is known, and checked by other means
     "signin.actions.prove", "signin.actions.record_refusal", "signin.actions.reset_password",
@@ -74,7 +77,7 @@ def actions() -> dict[str, Callable[..., Any]]:
 
 
 @pytest.fixture
-def things(office: Provider, alice: User, bob: User) -> dict[str, Any]:
+def things(office: Provider, alice: User, bob: User, dora: User) -> dict[str, Any]:
     """Something of the office for every name of a parameter."""
     invited = invite(alice)
     team = Team.objects.create(provider=office, name="Loon")
@@ -84,6 +87,7 @@ def things(office: Provider, alice: User, bob: User) -> dict[str, Any]:
     factors.give_app(bob)
     offer = Offer.new()
     calm = SignalSet.objects.create(provider=office, name="Rustig")
+    look = Look.objects.create(provider=office, person=alice, helper=dora, reason="x")
     return {
         "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "answer": None, "left": 1,
         "group": Group([bob], frozenset({Right.VIEW_USERS}), []),
@@ -102,7 +106,7 @@ def things(office: Provider, alice: User, bob: User) -> dict[str, Any]:
         "policy": Policy(True, None, None, None), "seen": "", "form": Form.CSV, "filters": {}, "signal_set": calm,
         "type": SignalType.BIRTHDAY, "event_date": date(2030, 1, 1), "mail": {}, "until": uuid4(),
         "notice": Notice(user=bob), "application": Application(provider=office), "secret": "s", "hours": 1, "on": True,
-        "measures": Measures(),
+        "measures": Measures(), "look": look, "support_may_look": True, "person": bob, "session": None,
     }  # fmt: skip
 
 
@@ -133,7 +137,7 @@ def test_it_knows_all_actions() -> None:
     found = set(actions())
     assert found >= MAY | BY_ONESELF
     assert len(found) > 40
-    assert len(MAY) == len(Help) + 1  # one session, or all of them
+    assert len(MAY) == len(Help) + 1  # one session, or all of them; making an office is tried in test_support_offices
 
 
 @pytest.mark.parametrize("origin", [Origin.SUPPORT, Origin.PAGE])

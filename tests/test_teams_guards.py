@@ -192,7 +192,9 @@ def every_action(who: User, bob: User, office: Provider, other: Employer) -> lis
         lambda: accounts.actions.send_username(colleague, by=by),
         lambda: accounts.actions.ask_email_change(colleague, "x@example.nl", by=by),
         lambda: accounts.actions.edit(colleague, details=Details(initials="X."), email="y@x.nl", version=1, by=by),
-        lambda: accounts.actions.change_provider(office, name="X", invitation_days=3, version=1, by=by),
+        lambda: accounts.actions.change_provider(
+            office, name="X", invitation_days=3, support_may_look=True, version=1, by=by
+        ),
     ]
 
 

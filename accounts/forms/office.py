@@ -55,10 +55,18 @@ class OfficeForm(Versioned):
         max_value=30,
         error_messages={"required": _("Fill in a number from 1 to 30.")},
     )
+    support_may_look = forms.BooleanField(
+        label=Provider._meta.get_field("support_may_look").verbose_name,
+        required=False,
+        help_text=_(
+            "To help you, support sees pages as one of you sees them and changes nothing, for 30 minutes at most. Each"
+            " time stands in the history, and you get a mail."
+        ),
+    )
 
     def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
-        initial = {name: getattr(provider, name) for name in ("name", "invitation_days", "version")}
-        kwargs["initial"] = initial
+        names = ("name", "invitation_days", "support_may_look", "version")
+        kwargs["initial"] = {name: getattr(provider, name) for name in names}
         super().__init__(*args, **kwargs)
         self.fields["invitation_days"].widget.attrs["class"] = "short"
 

@@ -20,7 +20,7 @@ from audit.actors import on_page
 from signin import microsoft
 from signin.recent import recently_confirmed
 from teams import rights
-from teams.access import OfficeRequest, requires
+from teams.access import OfficeRequest, not_along, requires
 from teams.rights import Right
 from teams.views.newcomers import equipping, what_next
 
@@ -52,6 +52,7 @@ def new_webservice(request: OfficeRequest) -> HttpResponse:
 
 
 @requires(Right.MANAGE_USERS)
+@not_along
 @never_cache
 @require_POST
 def new_webservice_password(request: OfficeRequest) -> HttpResponse:
@@ -110,6 +111,7 @@ def _service(request: OfficeRequest, id: UUID) -> User:
 
 
 @requires(Right.MANAGE_USERS)
+@not_along
 @recently_confirmed
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -131,6 +133,7 @@ def set_password(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.MANAGE_USERS)
+@not_along
 @never_cache
 @require_POST
 def generate_password(request: OfficeRequest, id: UUID) -> HttpResponse:

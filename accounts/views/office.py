@@ -21,10 +21,9 @@ def office(request: OfficeRequest) -> HttpResponse:
     provider = request.user.provider
     form = OfficeForm(request.POST or None, provider=provider)
     if request.method == "POST" and form.is_valid():
-        values, by = form.cleaned_data, on_page(request, request.user)
-        name, days, version = values["name"], values["invitation_days"], values["version"]
+        by = on_page(request, request.user)
         try:
-            accounts.actions.change_provider(provider, name=name, invitation_days=days, version=version, by=by)
+            accounts.actions.change_provider(provider, **form.cleaned_data, by=by)
         except Stale:
             form.now_based_on(provider)
         else:

@@ -16,7 +16,7 @@ from audit.actors import on_page
 from loket.middleware import client_address
 from signin.recent import not_by_sso
 from signin.throttle import Throttled
-from teams.access import OfficeRequest, own_account, public, signed_in
+from teams.access import OfficeRequest, not_along, own_account, public, signed_in
 from teams.catalogue import ordered
 
 
@@ -42,6 +42,7 @@ def profile(request: OfficeRequest) -> HttpResponse:
 
 
 @signed_in
+@not_along
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @not_by_sso

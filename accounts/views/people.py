@@ -24,7 +24,7 @@ from loket.paging import neighbours, page_of, query
 from outbox.models import Message
 from signin.throttle import Throttled
 from teams import rights
-from teams.access import OfficeRequest, requires
+from teams.access import OfficeRequest, not_along, requires
 from teams.rights import LastAdministrator, Right
 
 
@@ -52,6 +52,7 @@ def list_users(request: OfficeRequest) -> HttpResponse:
 
 
 @requires(Right.VIEW_USERS)
+@not_along
 @require_safe
 def export(request: OfficeRequest, form: Form) -> FileResponse:
     """Send everybody who matches the filters as a file; the export leaves an event, also when asked for with HEAD."""

@@ -13,7 +13,7 @@ from bulk import operations
 from bulk.models import Operation
 from bulk.views import pages
 from signin.recent import recently_confirmed
-from teams.access import OfficeRequest, requires
+from teams.access import OfficeRequest, not_along, requires
 from teams.rights import Right
 
 
@@ -64,6 +64,7 @@ def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.MANAGE_USERS)
+@not_along
 @require_safe
 @recently_confirmed
 def result(request: OfficeRequest, id: UUID) -> HttpResponse:
@@ -72,6 +73,7 @@ def result(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.MANAGE_USERS)
+@not_along
 @require_safe
 @recently_confirmed
 def faulty(request: OfficeRequest, id: UUID) -> HttpResponse:

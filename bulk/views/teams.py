@@ -15,7 +15,7 @@ from bulk.forms import TeamFilesForm
 from bulk.models import Operation
 from bulk.views import pages
 from signin.recent import recently_confirmed
-from teams.access import OfficeRequest, requires
+from teams.access import OfficeRequest, not_along, requires
 from teams.rights import Right
 
 
@@ -85,6 +85,7 @@ def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.MANAGE_TEAMS)
+@not_along
 @require_safe
 @recently_confirmed
 def result(request: OfficeRequest, id: UUID) -> HttpResponse:

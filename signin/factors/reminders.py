@@ -27,7 +27,9 @@ def send_due() -> int:
     """
     today = timezone.localdate()
     near = Q(two_factor_from__gt=today, two_factor_from__lte=today + timedelta(days=max(_STAGES)))
-    offices = Provider.objects.filter(near | Q(two_factor_days__isnull=False)).values_list("pk", flat=True)
+    offices = Provider.objects.filter(near | Q(two_factor_days__isnull=False), closed_at=None).values_list(
+        "pk", flat=True
+    )
     sent = 0
     for provider_id in list(offices):
         for stage in _STAGES:

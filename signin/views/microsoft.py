@@ -21,7 +21,7 @@ from signin.microsoft import Arrival, Errand, Purpose
 from signin.refusals import Page, Refused
 from signin.throttle import Throttled
 from signin.visitors import stranger, wanted_page
-from teams.access import OfficeRequest, public, requires, signed_in
+from teams.access import OfficeRequest, not_along, public, requires, signed_in
 from teams.rights import Right
 
 _COOKIE, _SALT = "microsoft", "signin microsoft"
@@ -40,6 +40,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 @signed_in
+@not_along
 @require_GET
 @never_cache
 def confirm(request: OfficeRequest) -> HttpResponse:
@@ -50,6 +51,7 @@ def confirm(request: OfficeRequest) -> HttpResponse:
 
 
 @requires(Right.MANAGE_PROVIDER)
+@not_along
 @require_GET
 @never_cache
 def prove_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:

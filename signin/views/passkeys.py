@@ -105,7 +105,7 @@ def show_complete(request: HttpRequest) -> HttpResponse:
         return _refused(_("This passkey does not work here. Choose another way."))
     owner = User.objects.select_related("provider").get(pk=passkey.user_id)
     if not (owner.is_website_user and owner.may_sign_in):
-        record_refusal(owner, "blocked" if owner.blocked_at else "ended", by=stranger(request))
+        record_refusal(owner, owner.refusal or "ended", by=stranger(request))
         return _refused(_("This passkey does not work here. Choose another way."))
     if isinstance(request.user, User) and passing.awaited(request) is None:
         response = confirmed(request, with_factor=True)  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ from signin.models import PasswordReset
 from signin.recent import not_by_sso
 from signin.throttle import Throttled
 from signin.visitors import stranger, wanted_page
-from teams.access import OfficeRequest, own_account, public
+from teams.access import OfficeRequest, as_oneself, own_account, public
 
 _COOKIE, _SALT = "reset", "signin reset"
 _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
@@ -74,6 +74,7 @@ def _let_in(request: HttpRequest, user: User, target: str) -> HttpResponse:
 
 
 @public
+@as_oneself
 @opens_before_factor
 @opens_while_enrolling
 @_show_and_send

@@ -9,7 +9,7 @@ from accounts.exports import CONTENT_TYPES, Form
 from audit.actors import on_page
 from loket.sheets import XLSX
 from teams import grants, rights, sheets
-from teams.access import OfficeRequest, requires
+from teams.access import OfficeRequest, not_along, requires
 from teams.forms.questions import EmployerForm
 from teams.rights import Right
 
@@ -30,6 +30,7 @@ def matrix(request: OfficeRequest) -> HttpResponse:
 
 
 @requires(Right.VIEW_USERS)
+@not_along
 @require_safe
 def matrix_sheet(request: OfficeRequest) -> HttpResponse:
     """Send the matrix as an XLSX file; the export leaves an event, also when only asked for with HEAD."""
@@ -43,6 +44,7 @@ def matrix_sheet(request: OfficeRequest) -> HttpResponse:
 
 
 @requires(Right.VIEW_USERS)
+@not_along
 @require_safe
 def grants_file(request: OfficeRequest, form: Form) -> FileResponse:
     """Send who has which right, where and by what; the export leaves an event, also when asked for with HEAD."""

@@ -18,7 +18,7 @@ from accounts.forms.people import Versioned
 from audit.actors import on_page
 from loket.paging import neighbours, page_of, query
 from teams import exports
-from teams.access import OfficeRequest, requires
+from teams.access import OfficeRequest, not_along, requires
 from teams.forms.teams import NewTeamForm, SearchForm, TeamForm
 from teams.listing import gaps, teams_found, with_counts
 from teams.models import Team
@@ -44,6 +44,7 @@ def list_teams(request: OfficeRequest) -> HttpResponse:
 
 
 @requires(Right.VIEW_TEAMS)
+@not_along
 @require_safe
 def export(request: OfficeRequest, form: Form) -> FileResponse:
     """Send the teams that match the filters as a file; the export leaves an event, also when asked for with HEAD."""

@@ -21,7 +21,7 @@ from accounts.actions import Stale
 from audit.actors import on_page
 from loket import paging
 from signin.recent import recently_confirmed
-from teams.access import OfficeRequest, requires
+from teams.access import OfficeRequest, not_along, requires
 from teams.rights import Right
 from webservice.forms import ClientForm, SecretForm
 from webservice.models import Application
@@ -79,6 +79,7 @@ def client(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.MANAGE_INTEGRATIONS)
+@not_along
 @recently_confirmed
 @_show_and_send
 @never_cache

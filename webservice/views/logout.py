@@ -27,7 +27,7 @@ def logout(request: HttpRequest) -> HttpResponse:
     if not isinstance(request.user, User):
         return HttpResponseRedirect(address) if address else redirect("signin:login")
     if request.method != "POST":
-        context = {"application": application, "office_name": request.user.provider.name}
+        context = {"application": application, "office_name": request.user.office_name}
         page = render(request, "webservice/logout.html", context)
         return may_lead_to(address, request, page) if address else page
     if application is not None:

@@ -16,6 +16,7 @@ import invitations.actions
 import notifications.delivery
 import signin.actions
 import signin.factors.reminders
+import support.looking
 import webservice.cleaning
 from outbox import sending
 from outbox.worker import Job, Worker, send_due
@@ -31,6 +32,7 @@ JOBS = (
     Job(bulk.operations.sweep, every=60),
     Job(signin.actions.clean, every=3600),
     Job(webservice.cleaning.clean, every=3600),
+    Job(support.looking.end_over, every=10),
 )
 LONG_JOBS = (Job(bulk.running.run_due, every=0.5),)
 

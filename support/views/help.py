@@ -1,17 +1,16 @@
 """The buttons of support: each asks why, and calls the action that the office's own page calls."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -19,41 +18,31 @@ import accounts.actions
 import accounts.tenants
 import invitations.actions
 import signin.factors.actions
-from accounts.models import ExternalTenant, User
+from accounts import closing
+from accounts.models import ExternalTenant, Provider, User
 from audit.actors import Actor, helping
 from invitations.actions import NotOpen
 from signin import sessions
-from signin.recent import recently_confirmed, recently_confirmed_with_factor
 from support.forms import HelpForm
+from support.recent import confirmed
+from support.touched import touched
 from teams.access import OfficeRequest, for_support
 from teams.rights import Help, LastAdministrator
 
-View = Callable[..., HttpResponse]
-
-
-def _confirmed(view: View) -> View:
-    """Have support show its second factor first; in the demo, where it may have none, its password."""
-    by_factor, by_password = recently_confirmed_with_factor(view), recently_confirmed(view)
-
-    @wraps(view)
-    def wrapper(request: OfficeRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        without = settings.LOKET_DEMO and request.user.second_factor_at is None
-        return (by_password if without else by_factor)(request, *args, **kwargs)
-
-    return wrapper
+Row = User | ExternalTenant | Provider
 
 
 @for_support
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@_confirmed
+@confirmed
 def help_office(request: OfficeRequest, what: str, id: UUID) -> HttpResponse:
-    """Ask why support does `what` with a person or a tenant, and do it."""
-    if what not in Help.values:
+    """Ask why support does `what` with a person, a tenant or an office, and do it."""
+    if what not in _ACTIONS:
         raise Http404
     help = Help(what)
     row = _row(help, id)
-    form, back = HelpForm(request.POST or None, help=help), _page_of(row)
+    form, back = HelpForm(request.POST or None, help=help, row=row), _page_of(row)
     if form.is_valid():
         by = helping(request, request.user, form.cleaned_data["reason"])
         try:
@@ -65,23 +54,31 @@ def help_office(request: OfficeRequest, what: str, id: UUID) -> HttpResponse:
         else:
             _tell(request, help, row, done=done)
             return redirect(back)
-    context = {"form": form, "help": help, "row": row, "office": row.provider, "back": back}
+    context = {"form": form, "help": help, "row": row, "office": _office_of(row), "back": back}
+    if isinstance(row, Provider):
+        context |= {"touched": touched(row), "what": _OF_OFFICES[help]}
     return render(request, "support/help.html", context)
 
 
-def _row(help: Help, id: UUID) -> User | ExternalTenant:
+def _row(help: Help, id: UUID) -> Row:
+    if help in _OF_OFFICES:
+        return get_object_or_404(Provider, pk=id)
     if help == Help.CONFIRM_TENANT:
         return get_object_or_404(ExternalTenant.objects.select_related("provider"), pk=id)
     people = User.objects.filter(is_support=False).select_related("provider")
     return get_object_or_404(people, pk=id)
 
 
-def _page_of(row: User | ExternalTenant) -> str:
+def _office_of(row: Row) -> Provider:
+    return row if isinstance(row, Provider) else row.provider
+
+
+def _page_of(row: Row) -> str:
     return reverse(f"admin:accounts_{row._meta.model_name}_change", args=[row.pk])
 
 
-def _tell(request: OfficeRequest, help: Help, row: User | ExternalTenant, *, done: bool) -> None:
-    values = {"help": help.label, "name": row, "office": row.provider}
+def _tell(request: OfficeRequest, help: Help, row: Row, *, done: bool) -> None:
+    values = {"help": help.label, "name": row, "office": _office_of(row)}
     if done:
         messages.success(request, _("%(help)s: done for %(name)s. It stands in the history of %(office)s.") % values)
     else:
@@ -103,6 +100,16 @@ def _revoke(person: User, by: Actor) -> bool:
     return True
 
 
+_OF_OFFICES = {
+    Help.CLOSE_OFFICE: gettext_lazy(
+        "Nobody of it can log in any more; sessions and tokens end; invitations, mails and signals rest. Nothing is"
+        " removed. Its administrators get a mail with your reason."
+    ),
+    Help.REOPEN_OFFICE: gettext_lazy(
+        "Everybody can log in as before; invitations, mails and signals go on, as far as their time is not over. Its"
+        " administrators get a mail with your reason."
+    ),
+}
 _ACTIONS: dict[Help, Callable[[Any, Actor, dict[str, Any]], bool]] = {
     Help.RESET_FACTORS: lambda row, by, _data: signin.factors.actions.reset(row, reason=by.reason, by=by),
     Help.END_SESSIONS: lambda row, by, _data: _end_sessions(row, by),
@@ -111,4 +118,6 @@ _ACTIONS: dict[Help, Callable[[Any, Actor, dict[str, Any]], bool]] = {
     Help.RESEND: lambda row, by, data: _resend(row, by, data["mobile_number"]),
     Help.REVOKE: lambda row, by, _data: _revoke(row, by),
     Help.CONFIRM_TENANT: lambda row, by, _data: accounts.tenants.prove(row, by=by, how=ExternalTenant.Proof.SUPPORT),
+    Help.CLOSE_OFFICE: lambda row, by, _data: closing.close(row, by=by),
+    Help.REOPEN_OFFICE: lambda row, by, _data: closing.reopen(row, by=by),
 }

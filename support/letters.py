@@ -1,0 +1,34 @@
+"""The mail after support looked along."""
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from accounts.letters import write
+from accounts.models import User
+from support.models import Look
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def looked_along(user: User, look: Look) -> None:
+    """Tell an administrator who looked along with whom, when and why."""
+    began, ended = timezone.localtime(look.started_at), timezone.localtime(look.ended_at)
+    values = {
+        "helper": look.helper.full_name,
+        "name": look.person.full_name,
+        "day": f"{began:%d-%m-%Y}",
+        "began": f"{began:%H:%M}",
+        "ended": f"{ended:%H:%M}",
+    }
+    lines = [
+        _(
+            "%(helper)s of support of Loket saw the pages of your office as %(name)s sees them, on %(day)s from"
+            " %(began)s to %(ended)s. Nothing could be changed."
+        )
+        % values,
+        _("The reason: %(reason)s") % {"reason": look.reason},
+        _("It stands in the history of your office: %(url)s") % {"url": settings.LOKET_URL + reverse("audit:history")},
+        _("Do you not want this? Switch it off: %(url)s") % {"url": settings.LOKET_URL + reverse("accounts:office")},
+    ]
+    write(user, kind="looked_along", subject=_("Support of Loket looked along"), lines=lines)

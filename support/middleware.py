@@ -1,0 +1,94 @@
+"""The one place that lets support look along: whose pages it sees, which of them, and that nothing comes of it."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from django.contrib import messages
+from django.db import InternalError, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from psycopg.errors import ReadOnlySqlTransaction
+
+from accounts.models import User
+from audit.actors import scheduled
+from signin.backends import EffectiveUserBackend
+from support import looking
+from support.models import Look
+from teams.access import shown_along
+
+KEY = "look"  # in the session
+
+
+class LookingMiddleware:
+    """Show the pages of an office to support that looks along as the person of the look, and refuse all else.
+
+    What it does as itself stays open: the pages of support, logging out, the language. A page that is shown runs in a
+    transaction in which the database refuses every change.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on; what was read while looking along is over when it returns."""
+        with ExitStack() as stack:
+            request.reading = stack  # type: ignore[attr-defined]
+            return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        """Return None to go on, as the person of the look or as support itself, or say what is not possible."""
+        look = _begun(request)
+        if look is None:
+            return None
+        if not look.goes_on():
+            return self._over(request, look)
+        request.look = look  # type: ignore[attr-defined]  # for the banner
+        safe = request.method in ("GET", "HEAD")
+        shown = shown_along(view)
+        if shown is None or (shown is False and safe and getattr(view, "rule", None) in ("public", "token")):
+            return None
+        if not (shown and safe):
+            return _refused(request)
+        person = EffectiveUserBackend().get_user(look.person_id)
+        if person is None:
+            return self._over(request, look)
+        request.looker, request.user = request.user, person  # type: ignore[attr-defined]
+        _only_read(request)
+        return None
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Say so when a page that is shown tried to change something."""
+        wrote = isinstance(exception, InternalError) and isinstance(exception.__cause__, ReadOnlySqlTransaction)
+        if not (wrote and hasattr(request, "looker")):
+            return None
+        transaction.set_rollback(True)
+        request.reading.close()  # type: ignore[attr-defined]
+        return _refused(request)
+
+    def _over(self, request: HttpRequest, look: Look) -> HttpResponse:
+        del request.session[KEY]
+        looking.end(look, by=scheduled("end_looks"))
+        messages.info(request, _("Looking along has ended."))
+        return redirect("admin:index")
+
+
+def _begun(request: HttpRequest) -> Look | None:
+    """Return the look of this session of support, None for everybody who does not look along."""
+    if not (isinstance(request.user, User) and request.user.is_support and KEY in request.session):
+        return None
+    return Look.objects.begun().filter(pk=request.session[KEY], helper=request.user).first()
+
+
+def _only_read(request: HttpRequest) -> None:
+    reading: ExitStack = request.reading  # type: ignore[attr-defined]
+    reading.enter_context(transaction.atomic())
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+
+
+def _refused(request: HttpRequest) -> HttpResponse:
+    return render(request, "support/only_looking.html", status=403)

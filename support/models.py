@@ -1,0 +1,62 @@
+"""What support keeps of its own: that it looks along with somebody of an office."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import Provider, User
+from loket.ids import uuid7
+from signin.models import OpenSession
+
+MINUTES = 30
+
+
+class LookQuerySet(models.QuerySet["Look"]):
+    """Questions over many."""
+
+    def begun(self) -> LookQuerySet:
+        """Return those whose end was not recorded, with all that decides whether they go on."""
+        return self.filter(ended_at=None).select_related("person__provider", "helper", "session")
+
+
+class Look(models.Model):
+    """That somebody of support sees the pages of an office as one of its people does, from when to when.
+
+    A key of the database holds that the helper is of support; that nobody of support is looked at follows from the
+    office, which he has none of.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    helper = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    session = models.ForeignKey(OpenSession, on_delete=models.SET_NULL, null=True, related_name="+")  # the helper's
+    reason = models.CharField(max_length=500)
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = LookQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["helper"], condition=Q(ended_at=None), name="look_one_at_a_time")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @property
+    def until(self) -> datetime:
+        """When it ends at the latest."""
+        return self.started_at + timedelta(minutes=MINUTES)
+
+    def goes_on(self) -> bool:
+        """Return whether nothing has ended it: time, the session it began in, either account, or the office."""
+        session, helper = self.session, self.helper
+        in_time = self.ended_at is None and timezone.now() < self.until
+        still_in = session is not None and session.session_version == helper.session_version and helper.may_sign_in
+        return in_time and still_in and self.person.may_sign_in and self.person.provider.support_may_look
