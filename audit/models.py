@@ -89,6 +89,7 @@ class Verb(models.TextChoices):
     TICKET_MADE = "ticket_made", _("had an SSO ticket made")
     USER_ERASED = verify.ERASED, _("erased")
     HISTORY_TRIMMED = "history_trimmed", _("removed old history")
+    CARRIED_OVER = "carried_over", _("carried over from the removed history")
 
 
 class PersonKeyQuerySet(models.QuerySet["PersonKey"]):
@@ -200,6 +201,11 @@ class Event(models.Model):
     def reason(self) -> str:
         """Why, in the words of the actor, or a word for why somebody was refused."""
         return str(self._opened("what").get("reason", ""))
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it can still be read what was done; not of who was erased, nor when somebody changed it."""
+        return "sealed" not in self.what or "changes" in self._opened("what")
 
     def key_ids(self) -> set[str]:
         """Return the ids of the keys that its parts are sealed with."""

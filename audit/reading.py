@@ -114,6 +114,8 @@ def _members(event: Event) -> Iterator[str]:
 def _change(field: str, values: Sequence[Any], names: Mapping[str, str]) -> Change:
     if field == "members":
         values = [[names.get(id) or erased_name(id) for id in ids or []] for ids in values]
+    elif field == "employers":
+        values = [list(named.values()) if isinstance(named, dict) else named for named in values]
     old, new = ([*values, None, None])[:2]
     return Change(_label(field), _said(old), _said(new))
 

@@ -1,10 +1,13 @@
 """Removing the oldest events of an office after their term, as the owner of the tables."""
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
+from uuid import uuid4
 
 from django.db import connection, models, transaction
 
-from audit import chain, checkpoints
+from audit import carrying, chain, checkpoints
 from audit.actions import record
 from audit.actors import Actor
 from audit.models import Checkpoint, Event, Link, Verb
@@ -14,8 +17,8 @@ from audit.models import Checkpoint, Event, Link, Verb
 def trim(office: models.Model, *, before: datetime, by: Actor) -> int:
     """Remove the events of `office` up to the first one that is not from `before`; return how many.
 
-    A signed checkpoint says from where the chain goes on, and an event that it was done. Only the owner of the tables
-    can do this.
+    A signed checkpoint says from where the chain goes on, and an event that it was done; who could do what at that
+    place is written down before it. Only the owner of the tables can do this.
     """
     chain.lock(office.pk)
     chain.lengthen(office.pk)
@@ -29,7 +32,10 @@ def trim(office: models.Model, *, before: datetime, by: Actor) -> int:
     at = chain.Head(last.sequence, last.hash)
     start = checkpoints.signed(office.pk, at, Checkpoint.Kind.START)
     Checkpoint.objects.create(provider_id=office.pk, kind=Checkpoint.Kind.START, sequence=at.sequence, signed=start)
-    record(Verb.HISTORY_TRIMMED, office, by=by, provider_id=office.pk, changes={"up_to": [None, at.sequence]})
+    by = replace(by, correlation_id=str(uuid4()))
+    carrying.write_down(office, links.filter(sequence__lte=at.sequence), by=by)
+    what: dict[str, list[Any]] = {"up_to": [None, at.sequence], "before": [None, before.isoformat()]}
+    record(Verb.HISTORY_TRIMMED, office, by=by, provider_id=office.pk, changes=what)
     chain.lengthen(office.pk)
     return _remove(links.filter(sequence__lte=at.sequence))
 

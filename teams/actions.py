@@ -19,6 +19,7 @@ from teams.changes import (
     begin,
     employer_ids,
     given_and_taken,
+    named,
     own_rights_at_employers,
     require_same_office,
     same_name,
@@ -105,7 +106,7 @@ def delete_team(team: Team, *, version: int, by: Actor) -> None:
     members = [member.user for member in team.members.select_related("user")]
     _require_may_change(team, by, members)
     lost: dict[str, list[Any]] = {"members": [[str(user.pk) for user in members], None]}
-    lost["employers"] = [[str(row.employer) for row in team.employers.select_related("employer")], None]
+    lost["employers"] = [named(row.employer for row in team.employers.select_related("employer")), None]
     lost["rights"] = [sorted(team_rights(team)), None]
     record(Verb.TEAM_DELETED, team, by=by, provider_id=team.provider_id, changes=lost)
     record_each(Verb.TEAMS_CHANGED, members, by=by, provider_id=team.provider_id, changes={team.name: ["member", None]})
@@ -175,7 +176,7 @@ def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequen
         [TeamEmployer(provider=team.provider, team=team, employer=employer) for employer in added], batch_size=1000
     )
     team.employers.filter(employer__in=removed).delete()
-    _changed(team, by, {"employers": [[str(employer) for employer in removed], [str(employer) for employer in added]]})
+    _changed(team, by, {"employers": [named(removed), named(added)]})
 
 
 @transaction.atomic

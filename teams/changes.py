@@ -58,6 +58,11 @@ def given_and_taken(before: Iterable[Right], after: Iterable[Right]) -> dict[str
     return changes | {right.value: ["given", None] for right in sorted(old - new)}
 
 
+def named(employers: Iterable[Employer]) -> dict[str, str]:
+    """Return employers as an event shows them: the id, by which the past is computed, and the name at that moment."""
+    return {str(employer.pk): str(employer) for employer in employers}
+
+
 def same_name(name: str) -> "Lookup[bool]":
     """Return the condition that a row has this name without regard to case, as the database's own constraint has it."""
     return Exact(Lower("name"), Lower(Value(name)))

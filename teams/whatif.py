@@ -37,7 +37,7 @@ class Abilities(NamedTuple):
 
 
 # A name in WITH hides the table of that name from what follows, and so from the evaluator's SQL.
-_SUPPOSED = """
+SUPPOSED = """
 WITH accounts_user AS (
     SELECT id, %(provider)s::uuid AS provider_id, login_method, access_until, two_factor_required,
         (accepted_on + time '12:00') AT TIME ZONE %(zone)s AS accepted_at,
@@ -59,15 +59,15 @@ WITH accounts_user AS (
 def abilities(provider: Provider, people: Sequence[Supposed]) -> list[Abilities]:
     """Return what each of `people` of the office would be able to do. Three queries."""
     ids = [UUID(int=number) for number in range(len(people))]
-    named = _parameters(provider, ids, people)
+    named = parameters(provider.pk, ids, people)
     rests: dict[UUID, Any]
-    rests = dict(roads.fetch(f"{_SUPPOSED} SELECT id, {RESTS} FROM accounts_user", **named))  # noqa: S608
+    rests = dict(roads.fetch(f"{SUPPOSED} SELECT id, {RESTS} FROM accounts_user", **named))  # noqa: S608
     office: dict[UUID, set[str]] = defaultdict(set)
-    for user_id, code in roads.fetch(f"{_SUPPOSED} SELECT user_id, code FROM ({roads.in_office()}) road", **named):  # noqa: S608
+    for user_id, code in roads.fetch(f"{SUPPOSED} SELECT user_id, code FROM ({roads.in_office()}) road", **named):  # noqa: S608
         office[user_id].add(code)
     places: dict[UUID, set[tuple[Right, int]]] = defaultdict(set)
     rows = roads.fetch(
-        f"{_SUPPOSED} SELECT road.user_id, number, products, array_agg(DISTINCT road.code)"  # noqa: S608
+        f"{SUPPOSED} SELECT road.user_id, number, products, array_agg(DISTINCT road.code)"  # noqa: S608
         f" FROM ({roads.at_employers()}) road JOIN teams_employer ON teams_employer.id = road.employer_id"
         f" GROUP BY road.user_id, teams_employer.id",
         **named,
@@ -79,12 +79,13 @@ def abilities(provider: Provider, people: Sequence[Supposed]) -> list[Abilities]
     ]
 
 
-def _parameters(provider: Provider, ids: list[UUID], people: Sequence[Supposed]) -> dict[str, Any]:
+def parameters(provider_id: UUID, ids: Sequence[UUID], people: Sequence[Supposed]) -> dict[str, Any]:
+    """Return the parameters of SUPPOSED; `ids` are those of `people`."""
     members = [(id, team) for id, one in zip(ids, people, strict=True) for team in one.teams]
     holders = [(id, right.value) for id, one in zip(ids, people, strict=True) for right in one.individual]
     columns = ("login_method", "accepted_on", "blocked", "access_until", "two_factor_required", "has_factor")
     return {name: [getattr(one, name) for one in people] for name in columns} | {
-        "provider": provider.pk,
+        "provider": provider_id,
         "zone": settings.TIME_ZONE,
         "ids": ids,
         "members": [id for id, _team in members],

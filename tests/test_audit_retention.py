@@ -49,7 +49,7 @@ def test_it_removes_the_beginning_and_the_rest_is_intact(
     assert Event.objects.filter(provider_id=charlie.provider_id).count() == 1
     lines = list(audit.export.begin(office, by=actor(alice)).lines())
     assert verify.verify(lines, [old, checkpoints.of_now(office.pk)], PUBLIC).startswith("intact: events up to 7")
-    assert Event.objects.get(verb=Verb.HISTORY_TRIMMED).changes == {"up_to": [None, 3]}
+    assert Event.objects.get(verb=Verb.HISTORY_TRIMMED).changes["up_to"] == [None, 3]
     with pytest.raises(verify.CannotTell):
         verify.verify(lines, [checkpoints.signed(office.pk, audit.chain.Head(2, verify.ZERO))], PUBLIC)
 
