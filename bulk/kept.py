@@ -66,19 +66,15 @@ def summarize(operation: Operation, plan: Plan, *, rows: int) -> None:
 def keep_pages(operation: Operation, what: Page.What, values: Iterable[Any]) -> None:
     """Keep `values` as the pages of a list in place of those that were there; the operation is stored."""
     operation.pages.filter(what=what).delete()
-    context = operation.seal_context(what)
-    pages = (
-        Page(
-            operation=operation,
-            provider_id=operation.provider_id,
-            what=what,
-            number=number,
-            sealed=sealing.seal(json.dumps(part).encode(), context=f"{context} {number}"),
-        )
-        for number, part in enumerate(_parts(values), start=1)
-    )
+    pages = (_page(operation, what, number, part) for number, part in enumerate(_parts(values), start=1))
     while some := list(islice(pages, 20)):
         Page.objects.bulk_create(some)
+
+
+def _page(operation: Operation, what: Page.What, number: int, values: list[Any]) -> Page:
+    page = Page(operation=operation, provider_id=operation.provider_id, what=what, number=number)
+    page.sealed_values = sealing.seal(json.dumps(values).encode(), context=page.seal_context)
+    return page
 
 
 def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
@@ -90,22 +86,21 @@ def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
 def page_of(operation: Operation, what: Page.What, number: int) -> tuple[list[Any], bool]:
     """Return what is on a page, and whether there is one behind it."""
     found = operation.pages.filter(what=what, number__gte=number).order_by("number")[:2]
-    return (_values(operation, found[0]), len(found) > 1) if found else ([], False)
+    return (_values(found[0]), len(found) > 1) if found else ([], False)
 
 
 def items_of(operation: Operation) -> Iterator[Item]:
     """Yield everything that an operation does, losses first."""
     for page in operation.pages.filter(what=Page.What.ITEMS).order_by("number").iterator(chunk_size=20):
-        yield from _values(operation, page)
+        yield from _values(page)
 
 
 def faults_of(operation: Operation) -> Iterator[Any]:
     """Yield every fault of an operation."""
     for page in operation.pages.filter(what=Page.What.FAULTS).order_by("number").iterator(chunk_size=20):
-        yield from _values(operation, page)
+        yield from _values(page)
 
 
-def _values(operation: Operation, page: Page) -> list[Any]:
-    context = f"{operation.seal_context(page.what)} {page.number}"
-    found: list[Any] = json.loads(sealing.unseal(bytes(page.sealed), context=context))
+def _values(page: Page) -> list[Any]:
+    found: list[Any] = json.loads(sealing.unseal(bytes(page.sealed_values), context=page.seal_context))
     return found

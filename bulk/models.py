@@ -134,13 +134,18 @@ class Page(models.Model):
     operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="pages")
     what = models.CharField(max_length=6, choices=What)
     number = models.PositiveIntegerField()
-    sealed = models.BinaryField()
+    sealed_values = models.BinaryField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["operation", "what", "number"], name="page_once")]
 
     def __str__(self) -> str:
         return f"{self.what} {self.number}"
+
+    @property
+    def seal_context(self) -> str:
+        """What the sealed values are bound to."""
+        return f"bulk.Page {self.operation_id} {self.what} {self.number}"
 
 
 class Progress(models.Model):

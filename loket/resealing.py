@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.db import models
 
 from audit.models import PersonKey
-from bulk.models import Upload
+from bulk.models import Operation, Page
 from loket import sealing
 from outbox.models import Message
 from signin.models import AuthenticatorApp, ResetRequest
@@ -28,9 +28,9 @@ PLACES = (
     Place(ResetRequest, "sealed_email", lambda row: row.seal_context),
     Place(SigningKey, "sealed_pem", lambda row: row.seal_context),
     Place(KeptAnswer, "sealed_answer", lambda row: row.seal_context),
-    Place(Upload, "sealed_file", lambda row: row.seal_context("file")),
-    Place(Upload, "sealed_plan", lambda row: row.seal_context("plan")),
-    Place(Upload, "sealed_result", lambda row: row.seal_context("result")),
+    Place(Operation, "sealed_input", lambda row: row.seal_context("input")),
+    Place(Operation, "sealed_summary", lambda row: row.seal_context("summary")),
+    Place(Page, "sealed_values", lambda row: row.seal_context),
 )
 
 

@@ -19,7 +19,8 @@ import signin.actions
 from accounts.models import User
 from audit import checkpoints, verify
 from audit.models import Event, PersonKey, Verb
-from bulk.models import Upload
+from bulk import kept
+from bulk.models import Operation, Page
 from loket import resealing, sealing
 from outbox.models import Message
 from signin.factors import actions as factors
@@ -56,11 +57,11 @@ def secret(alice: User, bob: User) -> bytes:
     answer = KeptAnswer(provider=alice.provider, user=alice, key_hash="k", body_hash="b")
     answer.sealed_answer = sealing.seal(b"{}", context=answer.seal_context)
     answer.save()
-    for part in ("file", "result"):
-        upload = Upload(provider=alice.provider, user=alice, name=part, digest="d")
-        upload.sealed_plan = sealing.seal(b"{}", context=upload.seal_context("plan"))
-        setattr(upload, f"sealed_{part}", sealing.seal(b"x", context=upload.seal_context(part)))
-        upload.save()
+    operation = Operation(provider=alice.provider, user=alice, kind=Operation.Kind.USERS, name="file", digest="d")
+    kept.keep_input(operation, b"x")
+    kept.keep_summary(operation, kept.NOTHING)
+    operation.save()
+    kept.keep_pages(operation, Page.What.ITEMS, [1])
     return give_app(bob)
 
 

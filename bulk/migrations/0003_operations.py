@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(default=loket.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ("what", models.CharField(choices=[("items", "Items"), ("faults", "Faults")], max_length=6)),
                 ("number", models.PositiveIntegerField()),
-                ("sealed", models.BinaryField()),
+                ("sealed_values", models.BinaryField()),
                 (
                     "operation",
                     models.ForeignKey(

@@ -11,7 +11,7 @@ from loket.tenant_keys import same_office
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0009_history_of_the_office"),
+        ("accounts", "0011_support_may_look"),
     ]
 
     operations = [
