@@ -7,7 +7,7 @@ whole. Nothing secret is in the file: whoever cannot be made without waits until
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import IO, Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -23,7 +23,8 @@ from bulk import applying, offices, team_plans, users
 from bulk.applying import REFUSALS, refused
 from bulk.columns import SECRET
 from bulk.office_files import Declared, Fault
-from bulk.people import BATCH, Finder, Wanted, wanted_in
+from bulk.office_secrets import Secrets
+from bulk.people import BATCH, Finder, Wanted
 from bulk.plan import Item, Plan, Refused
 from bulk.team_files import Contents, WantedThing
 from loket.text import username_key
@@ -44,13 +45,6 @@ class Waiting(TypedDict):
     key: str
 
 
-class Secrets(NamedTuple):
-    """What is in no file that is kept: mobile numbers by address, passwords by username."""
-
-    numbers: dict[str, str] = {}
-    passwords: dict[str, str] = {}
-
-
 @dataclass
 class Outcome:
     """What happens to one office, or happened when nothing is wrong and nothing refuses it."""
@@ -67,23 +61,6 @@ class Outcome:
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return not self.items
-
-
-def read_secrets(file: IO[bytes]) -> tuple[Secrets, list[Fault]]:
-    """Return the mobile numbers and passwords in a file with columns as importing users has. Raises Unreadable."""
-    found, faults = Secrets({}, {}), list[Fault]()
-    for batch in wanted_in(file)[1]:
-        for row in batch:
-            for problem in row.problems:
-                faults.append(
-                    Fault(office="", table="secrets", number=row.row, key=problem.column, value=problem.value,
-                          what=problem.what)
-                )  # fmt: skip
-            if row.has("mobile_number") and row.has("email"):
-                found.numbers[row.values["email"].lower()] = row.values["mobile_number"]
-            if row.has("password") and row.has("username"):
-                found.passwords[username_key(row.values["username"])] = row.values["password"]
-    return found, faults
 
 
 def run(declared: Declared, secrets: Secrets, *, by: Actor, keep: bool) -> Outcome:

@@ -1,9 +1,11 @@
 """`manage.py create_provider`."""
 
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from accounts.models import Provider, User
 from audit.models import Event
@@ -95,3 +97,25 @@ def test_it_says_what_is_wrong_and_makes_nothing(wrong: dict[str, object]) -> No
         run(**wrong)
     assert not Provider.objects.exists()
     assert not Event.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_at_once_make_one_office_and_invite_once() -> None:
+    def work(_number: int) -> str:
+        try:
+            return run()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(work, range(4)))
+    assert sum("was made" in text for text in said) == 1
+    assert (Provider.objects.count(), User.objects.count(), Team.objects.count()) == (1, 1, 1)
+    assert Message.objects.filter(kind="invitation").count() == 1
+
+
+def test_what_is_wrong_ends_with_1() -> None:
+    for wrong in ({"admin_email": "geen adres"}, {"admin_phone": "030 1234567"}):
+        with pytest.raises(CommandError) as error:
+            run(**wrong)
+        assert error.value.returncode == 1

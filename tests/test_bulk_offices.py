@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from bulk import office_files
 from outbox.models import Message
 from teams import rights
 from teams.models import AuthorizationSet, Employer, Team
+from teams.products import Product
 from teams.rights import Right
 from tests.importing import command, team_of
 from tests.invited import invite
@@ -100,6 +102,25 @@ def test_the_guide_does_what_it_says(guide: tuple[Path, Path]) -> None:
     assert rights.effective_rights_at(azure, employer) == {Right.VIEW_WAGES}
     assert passwords.verify("Regenboog-17", service.password)
     assert Provider.objects.filter(name="Kantoor Smit").exists()
+
+
+def test_the_commands_of_the_guide_run_as_printed(guide: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    path, _apart = guide
+    monkeypatch.chdir(path.parent)
+    commands = re.findall(r"^    python manage\.py (offices .*)$", GUIDE, re.M)
+    assert len(commands) == 4
+    for line in commands:
+        name, *arguments = shlex.split(line)
+        assert command(name, *arguments)[0] == 0, line
+    assert (path.parent / "jansen.toml").read_text().count("[[office]]") == 1
+    assert outcomes(path)[0] == 0
+
+
+def test_every_key_and_product_is_in_the_guide() -> None:
+    for readers in (office_files.OFFICE, *(readers for readers, _needed in office_files.TABLES.values())):
+        for key in readers:
+            assert re.search(rf"`{key}`|^{key} = ", GUIDE, re.M), key
+    assert {product.name.lower() for product in Product if f"`{product.name.lower()}`" not in GUIDE} == set()
 
 
 def test_applied_again_it_changes_nothing(guide: tuple[Path, Path]) -> None:

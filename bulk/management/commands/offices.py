@@ -15,10 +15,11 @@ from accounts.models import Provider
 from audit.actions import record
 from audit.actors import operator
 from audit.models import Verb
-from bulk import office_exports, office_files, office_plans, office_showing, terminal
+from bulk import office_exports, office_files, office_plans, office_secrets, office_showing, terminal
 from bulk.cells import Unreadable
 from bulk.office_files import Fault
-from bulk.office_plans import Outcome, Secrets
+from bulk.office_plans import Outcome
+from bulk.office_secrets import Secrets
 
 
 class Command(BaseCommand):
@@ -61,7 +62,7 @@ class Command(BaseCommand):
         secrets, faults = Secrets(), list[Fault]()
         if apart is not None:
             with apart.open("rb") as file:
-                secrets, faults = office_plans.read_secrets(file)
+                secrets, faults = office_secrets.read(file)
         return path.read_bytes(), secrets, faults
 
     def _show(self, outcomes: list[Outcome], faults: list[Fault], *, as_json: bool, done: bool) -> None:
