@@ -1,17 +1,11 @@
 """`manage.py import_users`."""
 
 import json
-import os
-import random
-import subprocess
-import sys
-import time
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError
-from django.db import connection, transaction
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
@@ -226,30 +220,3 @@ def test_applying_reaches_the_file_and_undoing_the_state_before(
         undone(office, done)
         assert able(office) == before
         transaction.set_rollback(True)
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_a_killed_import_leaves_all_or_nothing(tmp_path: Path) -> None:
-    office = Provider.objects.create(name=f"Kantoor {uuid4()}")
-    tenant_of(office)
-    path = written(tmp_path, *(azure(number) for number in range(3000)))
-    chance, database = random.Random(6), connection.settings_dict  # noqa: S311
-    code = (
-        "import os, sys, django; from django.conf import settings;"
-        "os.environ['DJANGO_SETTINGS_MODULE'] = 'loket.settings';"
-        f"settings.DATABASES['default']['NAME'] = {database['NAME']!r}; django.setup();"
-        "from django.core.management import call_command; call_command('import_users', *sys.argv[1:])"
-    )
-    for _try in range(6):
-        arguments = [str(path), "--provider", str(office.pk), "--apply"]
-        process = subprocess.Popen([sys.executable, "-c", code, *arguments], env=dict(os.environ))
-        time.sleep(chance.uniform(1, 6))
-        process.kill()
-        process.wait()
-        with connection.cursor() as cursor:  # until the server has noticed
-            cursor.execute("SELECT id FROM accounts_provider WHERE id = %s FOR UPDATE", [office.pk])
-        people = User.objects.filter(provider=office).count()
-        assert people in (0, 3000)
-        assert Message.objects.filter(provider_id=office.pk).count() == people
-        assert Event.objects.filter(provider_id=office.pk, verb="user_created").count() == people
