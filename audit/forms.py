@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.actors import Origin
@@ -53,3 +55,44 @@ class HistoryForm(forms.Form):
             return dict.fromkeys(self.fields, "")
         self.is_valid()
         return {name: self.cleaned_data.get(name) or "" for name in self.fields}
+
+
+class MomentForm(forms.Form):
+    """A moment, and about whom: one of the people, a team, or else the whole office."""
+
+    day = _day(_("Day"))
+    time = forms.TimeField(label=_("Time"), required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"))
+    user = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    team = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["label_suffix"] = ""
+        super().__init__(*args, **kwargs)
+
+    @staticmethod
+    def now() -> dict[str, str]:
+        """Return what stands in the form when nothing was asked yet."""
+        now = timezone.localtime()
+        return {"day": now.strftime("%Y-%m-%d"), "time": now.strftime("%H:%M")}
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a moment that is still to come."""
+        cleaned = super().clean() or {}
+        if not self.errors and self.moment() > timezone.now():
+            self.add_error("day", _("This moment is still to come."))
+        return cleaned
+
+    def moment(self) -> datetime:
+        """Return the end of the minute that was chosen, or of the day; never later than now when that is in it."""
+        now, at = timezone.localtime(), self.cleaned_data.get("time") or time(23, 59)
+        day = self.cleaned_data.get("day") or now.date()
+        begin = timezone.make_aware(datetime.combine(day, at.replace(second=0, microsecond=0)))
+        whole_day = self.cleaned_data.get("time") is None and day == now.date()
+        if whole_day or begin <= now < begin + timedelta(minutes=1):
+            return now
+        return begin + timedelta(seconds=59, microseconds=999999)
+
+    def subject(self) -> tuple[UUID | None, UUID | None]:
+        """Return the ids of the person and of the team, at most one of which is given."""
+        user = self.cleaned_data.get("user")
+        return user, None if user else self.cleaned_data.get("team")

@@ -7,6 +7,7 @@ from audit import views
 app_name = "audit"
 urlpatterns = [
     path("historie/", views.history, name="history"),
+    path("historie/op/", views.at_moment, name="at_moment"),
     path("historie/export.jsonl", views.export_jsonl, name="export_jsonl"),
     path("historie/export.csv", views.export_csv, name="export_csv"),
     path("historie/export.xlsx", views.export_xlsx, name="export_xlsx"),

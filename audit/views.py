@@ -14,15 +14,16 @@ from django.views.decorators.http import require_GET, require_safe
 
 import audit.export
 from accounts.models import User
-from audit import checkpoints, reading, verify
+from audit import answers, checkpoints, past, reading, verify
 from audit.actions import record
 from audit.actors import on_page
-from audit.forms import HistoryForm
-from audit.models import Event, Verb
+from audit.forms import HistoryForm, MomentForm
+from audit.models import Event, Verb, erased_name
 from loket import sheets
 from loket.paging import neighbours, page_of, query
 from teams.access import OfficeRequest, not_along, requires
 from teams.models import Team
+from teams.past import PastOffice
 from teams.rights import Right
 
 Response = TypeVar("Response", bound=HttpResponseBase)
@@ -125,3 +126,50 @@ def public_key(request: OfficeRequest) -> HttpResponse:
 def _attached(response: Response, name: str) -> Response:
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+@requires(Right.VIEW_AUDIT)
+@require_safe
+def at_moment(request: OfficeRequest) -> HttpResponse:
+    """Show who could do what at a moment: somebody, a team, or everybody of the office."""
+    form = MomentForm(request.GET or None)
+    if not form.is_bound:
+        form = MomentForm(form.now())
+    form.is_valid()
+    person_id, team_id = form.subject()
+    context: dict[str, Any] = {"form": form} | _names(request, person_id, team_id)
+    if not form.errors:
+        people = [person_id] if person_id else None
+        try:
+            office = past.office_at(request.user.provider.pk, form.moment(), people=people)
+        except past.NotKept as fault:
+            context["kept_since"] = fault.since
+        else:
+            context |= {"office": office} | _answer(request, office, person_id, team_id)
+    return render(request, "audit/at_moment.html", context)
+
+
+def _names(request: OfficeRequest, person_id: UUID | None, team_id: UUID | None) -> dict[str, Any]:
+    """Return who or what is asked about as it is today, None for what is gone."""
+    user = request.user
+    person = User.objects.visible_to(user).filter(pk=person_id).first() if person_id else None
+    team = Team.objects.visible_to(user).filter(pk=team_id).first() if team_id else None
+    return {"person": person, "team": team, "subject": "person" if person_id else "team" if team_id else "office"}
+
+
+def _answer(request: OfficeRequest, office: PastOffice, person_id: UUID | None, team_id: UUID | None) -> dict[str, Any]:
+    asked = {name: str(value) for name, value in request.GET.items() if name in MomentForm.base_fields}
+    cursor, places_cursor = request.GET.get("page", ""), request.GET.get("places", "")
+    if person_id is not None:
+        past_person = office.people.get(person_id)
+        found = answers.of_person(office, past_person, cursor) if past_person else {}
+        found |= {"past": past_person, "alias": erased_name(person_id) if person_id in office.unreadable else ""}
+    elif team_id is not None:
+        past_team = office.teams.get(team_id)
+        found = answers.of_team(office, past_team, cursor, places_cursor) if past_team else {}
+        found |= {"past": past_team}
+    else:
+        found = {"part": answers.of_office(office, cursor)}
+    if "places" in found:
+        found["places_pager"] = neighbours(found["places"], cursor="places", **asked)
+    return found | (neighbours(found["part"], **asked) if "part" in found else {})

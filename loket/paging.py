@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -18,6 +18,15 @@ from django.db.models.expressions import Combinable
 PAGE = 50
 BY_NAME: Mapping[str, Combinable] = {"name": F("sort_name")}
 Row = TypeVar("Row", bound=Model)
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+One = TypeVar("One", bound=_HasId)
+Other = TypeVar("Other", bound=_HasId)
 
 
 @dataclass(frozen=True)
@@ -102,12 +111,42 @@ def _read(cursor: str, name: str, key_of: Callable[[str], Any]) -> _Start | None
     return start if sort == name and "\x00" not in str(plain) else None
 
 
+@dataclass(frozen=True)
+class Part(Generic[One]):
+    """One page of a list that was computed and not fetched, with the cursors of its neighbours."""
+
+    rows: list[One]
+    previous: str
+    next: str
+
+    def having(self, rows: list[Other]) -> "Part[Other]":
+        """Return the same page with other rows, made of these."""
+        return Part(rows, self.previous, self.next)
+
+
+def part_of(rows: Sequence[One], *, cursor: str, size: int = PAGE) -> Part[One]:
+    """Return the page of `rows`, each of which has an `id`, that `cursor` points at; a damaged one is the first page.
+
+    A cursor is the id of the row that the page follows, or with a '-' comes before.
+    """
+    places = {f"{row.id}": number for number, row in enumerate(rows)}
+    place, start = places.get(cursor.lstrip("-")), 0
+    if place is not None:
+        start = max(place - size, 0) if cursor.startswith("-") else place + 1
+    found = list(rows[start : start + size])
+    return Part(
+        rows=found,
+        previous=f"-{found[0].id}" if found and start else "",
+        next=f"{found[-1].id}" if start + size < len(rows) else "",
+    )
+
+
 def query(**values: str) -> str:
     """Return '?…' with those of `values` that are not empty."""
     return "?" + urlencode({name: value for name, value in values.items() if value})
 
 
-def neighbours(page: Page[Any], *, cursor: str = "page", **values: str) -> dict[str, str]:
+def neighbours(page: Page[Any] | Part[Any], *, cursor: str = "page", **values: str) -> dict[str, str]:
     """Return what `_pager.html` shows: where the pages before and after `page` are, `cursor` being the parameter."""
     return {
         "previous_url": page.previous and query(**values, **{cursor: page.previous}),

@@ -40,6 +40,13 @@ class PastPerson:
         return " ".join(part for part in (self.initials, self.prefix, self.last_name) if part)
 
     @property
+    def list_name(self) -> str:
+        """The name as in a list."""
+        return ", ".join(
+            part for part in (self.last_name, " ".join(filter(None, (self.initials, self.prefix)))) if part
+        )
+
+    @property
     def sort_key(self) -> tuple[str, UUID]:
         """What people are sorted by."""
         return fold(f"{self.last_name} {self.prefix} {self.initials}"), self.id

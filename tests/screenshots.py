@@ -138,6 +138,8 @@ def the_office(camera: Camera) -> None:
         "history": "/historie/",
         "history-filtered": "/historie/?person=vermeer&kind=user",
         "history-nothing": "/historie/?person=zzzz",
+        "history-moment": "/historie/op/",
+        "history-moment-error": "/historie/op/?day=2999-01-01",
         "keeping": "/kantoor/historie/",
         "sets": "/kantoor/sets/",
         "set-new": "/kantoor/sets/nieuw/",
