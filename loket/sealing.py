@@ -112,4 +112,9 @@ def keyed_hash_matches(text: str, digest: str, *, purpose: str) -> bool:
 
 
 def _keyed_hash(key: bytes, text: str, purpose: str) -> str:
-    return hmac.new(_derive(key, f"hash {purpose}"), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(_hashing_key(key, purpose), text.encode(), hashlib.sha256).hexdigest()
+
+
+@cache
+def _hashing_key(key: bytes, purpose: str) -> bytes:
+    return _derive(key, f"hash {purpose}")

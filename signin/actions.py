@@ -50,9 +50,10 @@ def prove(
     possible = len(username) <= _LONGEST_USERNAME and "\x00" not in username
     key = username_key(username[: _LONGEST_USERNAME + 1])
     bucket = _DEVICE if device else _ACCOUNT
-    if not device:
-        throttle.charge(_NETWORK, throttle.network(by.address))
-    throttle.charge(bucket, f"{key}:{device}")
+    if device:
+        throttle.charge(bucket, f"{key}:{device}")
+    else:
+        throttle.charge_both((_NETWORK, throttle.network(by.address)), (bucket, f"{key}:{device}"))
     user: User | None = User.objects.select_related("provider").filter(username_key=key if possible else "").first()
     bounded = password if len(password) <= passwords.MAXIMUM else ""
     matches = passwords.verify(bounded, user.password if user else None)

@@ -21,11 +21,16 @@ from signin.models import Throttle
 _PURPOSE = "throttle"
 # full_at is when every try is back; a try moves it `every` ahead and is refused when that is too far from now.
 _CHARGE = """
-INSERT INTO signin_throttle AS kept (key, full_at) VALUES (%(key)s, %(now)s + make_interval(secs => %(every)s))
-ON CONFLICT (key) DO UPDATE SET full_at = greatest(kept.full_at, %(now)s) + make_interval(secs => %(every)s)
-WHERE greatest(kept.full_at, %(now)s) + make_interval(secs => %(every)s) <= %(latest)s
+INSERT INTO signin_throttle AS kept (key, full_at) {row}
+ON CONFLICT (key) DO UPDATE SET full_at = greatest(kept.full_at, %(now)s) + make_interval(secs => %(every{n})s)
+WHERE greatest(kept.full_at, %(now)s) + make_interval(secs => %(every{n})s) <= %(latest{n})s
 RETURNING full_at
 """
+_CHARGE_ONE = _CHARGE.format(n=1, row="VALUES (%(key1)s, %(now)s + make_interval(secs => %(every1)s))")
+_SECOND = _CHARGE.format(n=2, row="SELECT %(key2)s, %(now)s + make_interval(secs => %(every2)s) FROM first")
+_CHARGE_BOTH = f"""
+WITH first AS ({_CHARGE_ONE}), second AS ({_SECOND}) SELECT (SELECT full_at FROM first), (SELECT full_at FROM second)
+"""  # noqa: S608
 _SETTLE = """
 WITH forgiven AS (DELETE FROM signin_throttle WHERE key = %(key)s)
 UPDATE signin_throttle SET full_at = full_at - make_interval(secs => %(every)s) WHERE key = %(other)s
@@ -66,17 +71,36 @@ class Left(NamedTuple):
 
 def charge(limit: Limit, key: str) -> Left:
     """Spend one try of `key` under `limit`. Raises Throttled, and spends nothing, when none is left."""
+    return _charge(_CHARGE_ONE, (limit, key))
+
+
+def charge_both(first: tuple[Limit, str], second: tuple[Limit, str]) -> None:
+    """Spend one try of each limit and key, as `charge` for the one and then for the other, in one statement."""
+    _charge(_CHARGE_BOTH, first, second)
+
+
+def _charge(statement: str, *limits: tuple[Limit, str]) -> Left:
+    """Spend what `statement` spends and return what is left of the last. Raises Throttled for the first that is out."""
     now = timezone.now()
-    hashed = _hashed(limit, key)
-    latest = now + limit.burst * limit.every
-    values: dict[str, str | float | datetime]
-    values = {"key": hashed, "now": now, "every": limit.every.total_seconds(), "latest": latest}
+    values: dict[str, str | float | datetime] = {"now": now}
+    for number, (limit, key) in enumerate(limits, 1):
+        values |= {
+            f"key{number}": _hashed(limit, key),
+            f"every{number}": limit.every.total_seconds(),
+            f"latest{number}": now + limit.burst * limit.every,
+        }
     with connection.cursor() as cursor:
-        cursor.execute(_CHARGE, values)
-        if (spent := cursor.fetchone()) is not None:
-            return Left((latest - spent[0]) // limit.every, spent[0] - now)
-    full_at = Throttle.objects.filter(key=hashed).values_list("full_at", flat=True).first() or now
-    raise Throttled(max(full_at + limit.every - latest, timedelta(0)))
+        cursor.execute(statement, values)
+        spent = cursor.fetchone() or [None]
+    for full_at, (limit, key) in zip(spent, limits, strict=True):
+        if full_at is None:
+            raise Throttled(_wait(limit, key, now))
+    return Left((now + limit.burst * limit.every - full_at) // limit.every, full_at - now)
+
+
+def _wait(limit: Limit, key: str, now: datetime) -> timedelta:
+    full_at = Throttle.objects.filter(key=_hashed(limit, key)).values_list("full_at", flat=True).first() or now
+    return max(full_at + limit.every - now - limit.burst * limit.every, timedelta(0))
 
 
 def forgive(limit: Limit, key: str) -> None:

@@ -103,3 +103,38 @@ def test_no_try_slips_through_when_many_come_at_once() -> None:
 )
 def test_an_ipv6_subscriber_is_one_key(address: str, key: str) -> None:
     assert throttle.network(address) == key
+
+
+@pytest.mark.django_db
+def test_both_are_spent_as_one_after_the_other() -> None:
+    both = (Limit("wide", burst=5, every=timedelta(minutes=1)), "n"), (LIMIT, "x")
+    with time_machine.travel(NOON, tick=False) as clock:
+        for _time in range(3):
+            throttle.charge_both(*both)
+        for wait in (60, 60):  # the second refuses, and the first is spent
+            with pytest.raises(Throttled) as raised:
+                throttle.charge_both(*both)
+            assert raised.value.wait == timedelta(seconds=wait)
+        clock.shift(30)
+        throttle.forgive(LIMIT, "x")
+        with pytest.raises(Throttled) as raised:  # now the first refuses, and the second is not spent
+            throttle.charge_both(*both)
+        assert raised.value.wait == timedelta(seconds=30)
+        assert tries() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_who_spend_both_and_get_them_back_do_not_wait_for_each_other_for_ever() -> None:
+    wide = Limit("many", burst=1_000, every=timedelta(hours=1))
+
+    def one(_: int) -> None:
+        try:
+            for _time in range(25):
+                throttle.charge_both((wide, "n"), (wide, "x"))
+                throttle.settle((wide, "x"), (wide, "n"))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(8)))
+    assert tries(wide, "n", most=2_000) == 1_000
