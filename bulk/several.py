@@ -93,7 +93,7 @@ class _Chooser:
         found = (
             User.objects.filter(provider=self._provider, pk__in=ids)
             .select_related("provider", "external_tenant", "invitation", "email_change")
-            .prefetch_related("memberships__team", "individual_rights")
+            .prefetch_related("memberships__team", "individual_rights", "signal_settings")
         )
         people = {str(user.pk): user for user in found}
         for number, id_ in enumerate(ids, start=start + 1):

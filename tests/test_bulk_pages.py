@@ -76,7 +76,7 @@ def test_a_file_becomes_a_plan_and_then_people(office: Provider, alice: User) ->
 
 def test_what_is_kept_is_sealed(office: Provider, alice: User) -> None:
     upload = send(confirmed(alice), INVITED, SERVICE | {"password": "Geheim-1234x", "username": "x"})
-    parts = [upload.sealed_input, upload.sealed_summary, *upload.pages.values_list("sealed", flat=True)]
+    parts = [upload.sealed_input, upload.sealed_summary, *upload.pages.values_list("sealed_values", flat=True)]
     assert len(parts) == 4, "a page of people and one of faults"
     for part in parts:
         for secret in (b"Boer", b"12345678", b"Geheim"):
