@@ -1,15 +1,19 @@
 """`manage.py import_teams` and `export_teams`."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 import teams.actions
 from accounts.models import Provider, User
 from audit.models import Event
-from bulk import team_plans
+from bulk import team_plans, team_undoing
 from loket import sheets
 from teams import rights
 from teams.models import Employer, Team
@@ -189,3 +193,53 @@ def test_an_export_imported_again_is_an_empty_plan(office: Provider, alice: User
     assert (code, len(lines(plan)), "niet bekend" in said) == (0, 1, False)
     if form == "xlsx":
         assert load_workbook(out).sheetnames == ["Teams", "Werkgevers", "Rechten"]
+
+
+TEAM_HEADS = ("Naam", "Two-factor verplicht", "Werkgevers", "Rechten")
+TEAM = st.fixed_dictionaries(
+    {
+        "Naam": st.sampled_from(["Noord", "Zuid", "Nieuw"]),
+        "Two-factor verplicht": st.sampled_from(["ja", "nee"]),
+        "Werkgevers": st.sets(st.sampled_from(["1", "2", "3"])).map("; ".join),
+        "Rechten": st.sets(st.sampled_from(["view_wages", "view_audit", "manage_provider"])).map("; ".join),
+    }
+)
+
+
+@given(st.lists(TEAM, max_size=3, unique_by=lambda row: row["Naam"]), st.sets(st.sampled_from(["1", "2", "3"])))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_applying_reaches_the_files_and_undoing_the_state_before(
+    office: Provider, alice: User, bob: User, rows: list[dict[str, str]], journal: set[str]
+) -> None:
+    employers = [["Nummer", "Naam", "Producten"]]
+    employers += [
+        [number, f"W{number}", str(Product.JOURNAL.label) if number in journal else ""] for number in ("1", "2", "3")
+    ]
+    tables = {"w": employers, "t": [list(TEAM_HEADS), *([row[name] for name in TEAM_HEADS] for row in rows)]}
+
+    def files() -> list[tuple[str, BytesIO]]:
+        return [(name, BytesIO(b"".join(sheets.csv_lines(table)))) for name, table in tables.items()]
+
+    with transaction.atomic():
+        team_of(office, "Noord", Right.VIEW_AUDIT, Right.EXPORT_JOURNAL, members=(bob,), numbers=(1, 2))
+        team_of(office, "Zuid", Right.VIEW_USERS, members=(bob,))
+        before = able(office)
+        plan, done = team_plans.apply(office, files(), by=actor())
+        assert list(plan.faults) == []
+        for row in rows:
+            team = Team.objects.get(provider=office, name=row["Naam"])
+            given = {right.right for right in team.rights.all()}
+            numbers = {str(one.employer.number) for one in team.employers.all()}
+            assert ("; ".join(sorted(given)), "; ".join(sorted(numbers))) == (
+                "; ".join(sorted(filter(None, row["Rechten"].split("; ")))),
+                "; ".join(sorted(filter(None, row["Werkgevers"].split("; ")))),
+            )
+            assert team.two_factor_required == (row["Two-factor verplicht"] == "ja")
+        events = Event.objects.count()
+        again, _nothing = team_plans.apply(office, files(), by=actor())
+        assert (again.is_empty, Event.objects.count()) == (True, events)
+        undo = team_undoing.plan_undo(office, done, by=actor())
+        assert list(undo.faults) == []
+        team_plans.run(office, undo, by=actor())
+        assert able(office) == before
+        transaction.set_rollback(True)

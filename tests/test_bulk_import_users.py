@@ -61,6 +61,7 @@ def test_exactly_the_plan_is_applied_and_undone(office: Provider, alice: User, t
     assert str(user.pk) in (tmp_path / "mensen.csv.resultaat.csv").read_text()
     assert lines(plan)[0]["applied"] is True
     assert command("import_users", path, provider=office.name, plan_file=plan, apply=True)[0] == 0  # nothing more
+    assert str(user.pk) in (tmp_path / "mensen.csv.resultaat.csv").read_text()
     assert command("import_users", provider=office.name, plan_file=plan, undo=True)[0] == 0
     user.refresh_from_db()
     assert user.blocked_at is None

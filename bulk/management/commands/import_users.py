@@ -76,8 +76,9 @@ class Command(BaseCommand):
         if len(plan.faults):
             with terminal.private(path.with_name(path.name + ".fouten.csv")) as out:
                 out.writelines(results.faulty_lines(plan, file))
-        if applied is not None:
-            with terminal.private(path.with_name(path.name + ".resultaat.csv")) as out:
+        result = path.with_name(path.name + ".resultaat.csv")
+        if applied is not None and not (plan.is_empty and result.exists()):
+            with terminal.private(result) as out:
                 out.writelines(results.result_lines(applied))
         terminal.end(plan, self.stdout, as_json=options["json"], done=applied is not None)
 
