@@ -37,6 +37,14 @@ def write(
     )
 
 
+def was_it_you(user: User) -> str:
+    """Return the line about what to do when it was somebody else."""
+    url = {"url": settings.LOKET_URL + reverse("signin:forgotten")}
+    if user.is_support:
+        return _("Was it not you? Tell whoever runs Loket at once, and choose a new password at %(url)s") % url
+    return _("Was it not you? Tell an administrator of your office at once, and choose a new password at %(url)s") % url
+
+
 @translation.override(settings.LANGUAGE_CODE)
 def blocked(user: User) -> None:
     """Tell somebody that the account was blocked."""

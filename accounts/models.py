@@ -12,6 +12,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from loket.ids import uuid7
@@ -291,6 +292,11 @@ class User(AbstractBaseUser):
     def office_name(self) -> str:
         """What the account is for, in mails and on top of pages: the office, or for support the product."""
         return "Loket" if self.is_support else self.provider.name
+
+    @property
+    def loket(self) -> str:
+        """The same in a sentence: 'Loket of Kantoor Smit', or for support 'support of Loket'."""
+        return gettext("support of Loket") if self.is_support else gettext("Loket of %s") % self.provider.name
 
     @property
     def badge(self) -> str:

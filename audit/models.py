@@ -88,6 +88,7 @@ class Verb(models.TextChoices):
     CONSENT_ENDED = "consent_ended", _("ended an integration")
     TICKET_MADE = "ticket_made", _("had an SSO ticket made")
     USER_ERASED = verify.ERASED, _("erased")
+    PERSON_EXPORTED = "person_exported", _("exported everything about")
     HISTORY_TRIMMED = "history_trimmed", _("removed old history")
     CARRIED_OVER = "carried_over", _("carried over from the removed history")
 

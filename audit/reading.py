@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,9 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.listing import searched
-from accounts.models import User
+from accounts.models import Provider, User
+from audit import sentences
 from audit.models import Event, PersonKey, erased_name
-from teams.catalogue import Right
+from teams.catalogue import Right, known, ordered
 
 _ROWS = 1000
 _LABELS = {
@@ -45,15 +47,7 @@ class Row(NamedTuple):
 
     event: Event
     changes: list[Change]
-
-    @property
-    def sentence(self) -> str:
-        """What was done to whom, and by whom, unless he did it himself."""
-        event = self.event
-        said = f"{event.target_name}: {event.get_verb_display()}"
-        if event.actor_id and event.actor_id == event.target_id:
-            return said
-        return _("%(said)s, by %(who)s") % {"said": said, "who": event.actor_name}
+    sentence: str
 
 
 def of_office(user: User) -> QuerySet[Event]:
@@ -102,7 +96,13 @@ def told(events: Sequence[Event]) -> list[Row]:
     ids = {id for event in events for id in _members(event)}
     people = User.objects.filter(provider_id__in={event.provider_id for event in events}, pk__in=ids)
     names = {str(person.pk): person.full_name for person in people}
-    return [Row(event, [_change(*change, names) for change in event.changes.items()]) for event in events]
+    return [_row(event, names) for event in events]
+
+
+def _row(event: Event, names: Mapping[str, str]) -> Row:
+    labels = {field: _label(field) for field in event.changes}
+    changes = [_change(*change, names) for change in event.changes.items()]
+    return Row(event, changes, sentences.of_event(event, names, labels))
 
 
 def _members(event: Event) -> Iterator[str]:
@@ -112,8 +112,10 @@ def _members(event: Event) -> Iterator[str]:
 
 
 def _change(field: str, values: Sequence[Any], names: Mapping[str, str]) -> Change:
-    if field == "members":
+    if field == "members" and all(ids is None or isinstance(ids, list) for ids in values):
         values = [[names.get(id) or erased_name(id) for id in ids or []] for ids in values]
+    elif field == "rights":
+        values = [[str(right.label) for right in ordered(known(codes or []))] for codes in values]
     elif field == "employers":
         values = [list(named.values()) if isinstance(named, dict) else named for named in values]
     old, new = ([*values, None, None])[:2]
@@ -125,10 +127,10 @@ def _label(field: str) -> str:
         return str(_LABELS[field])
     if field in set(Right):
         return str(Right(field).label)
-    try:
-        return str(User._meta.get_field(field).verbose_name)  # type: ignore[union-attr]
-    except FieldDoesNotExist:
-        return field
+    for model in (User, Provider):
+        with suppress(FieldDoesNotExist):
+            return str(model._meta.get_field(field).verbose_name)  # type: ignore[union-attr]
+    return field
 
 
 def _said(value: Any) -> str:

@@ -35,7 +35,9 @@ def owner() -> Mapping[str, str]:
     """Return how the owner connects. Raises ImproperlyConfigured when nothing says so."""
     found = settings.LOKET_DATABASE_ROLES["owner"]
     if found is None:
-        raise ImproperlyConfigured("LOKET_OWNER_DATABASE_URL names the role that owns the tables: see README.md.")
+        raise ImproperlyConfigured(
+            "LOKET_OWNER_DATABASE_URL names the role that owns the tables: see docs/operating.md."
+        )
     return cast(Mapping[str, str], found)
 
 

@@ -1,4 +1,4 @@
-"""Settings, all from the environment; README.md has the table of variables.
+"""Settings, all from the environment; docs/operating.md has the table of variables.
 
 Without DATABASE_URL the built-in PostgreSQL is used and the keys live in LOKET_DATA_DIR.
 """

@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from accounts.letters import write
+from accounts.letters import was_it_you, write
 from accounts.models import User
 from signin.models import PasswordReset
 
@@ -15,8 +15,8 @@ def password_link(reset: PasswordReset, *, token: str, minutes: int) -> None:
     """Mail the link with which the person of `reset` chooses a new password within some `minutes`."""
     user = reset.user
     lines = [
-        _("Somebody asked for a new password for your account for Loket of %(office)s. Your username is:")
-        % {"office": user.office_name},
+        _("Somebody asked for a new password for your account for %(loket)s. Your username is:")
+        % {"loket": user.loket},
         user.username or "",
         _("Choose a new password through this link:"),
         settings.LOKET_URL + reverse("signin:reset_enter", args=[token]),
@@ -30,9 +30,8 @@ def password_link(reset: PasswordReset, *, token: str, minutes: int) -> None:
 def password_changed(user: User) -> None:
     """Tell somebody that the password was changed."""
     lines = [
-        _("The password of your account %(username)s for Loket of %(office)s has been changed.")
-        % {"username": user.username, "office": user.office_name},
-        _("Was it not you? Tell an administrator of your office at once, and choose a new password at %(url)s")
-        % {"url": settings.LOKET_URL + reverse("signin:forgotten")},
+        _("The password of your account %(username)s for %(loket)s has been changed.")
+        % {"username": user.username, "loket": user.loket},
+        was_it_you(user),
     ]
     write(user, kind="password_changed", subject=_("Your password has been changed"), lines=lines)

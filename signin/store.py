@@ -6,6 +6,7 @@ The key itself is in the browser's cookie only. There are no asynchronous views,
 from typing import Any
 
 from django.contrib.sessions.backends import db
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import transaction
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from loket import sealing
+from loket.away import is_away
 from signin.models import OpenSession
 
 _COLUMN = 40  # characters of the SHA-256 that the table has room for: 160 bits
@@ -47,6 +49,15 @@ class SessionStore(db.SessionStore):
         row = super().create_model_instance(data)
         row.session_key = stored_key(row.session_key)
         return row
+
+    def save(self, must_create: bool = False) -> None:
+        """Save the data. A database that is away stays that: Django takes it for a session that somebody ended."""
+        try:
+            super().save(must_create=must_create)
+        except UpdateError as error:
+            if is_away(error.__context__):
+                raise error.__context__ from None  # type: ignore[misc]  # is_away knows that there is one
+            raise
 
     def delete(self, session_key: str | None = None) -> None:
         """Delete the session with this key, or without one this session."""

@@ -17,10 +17,19 @@ from accounts.status import chip, with_status
 from invitations.models import Invitation
 from outbox.models import Message
 from support import search
-from support.buttons import Button, for_office, for_offices, for_person, for_tenant
+from support.buttons import (
+    Button,
+    for_office,
+    for_offices,
+    for_person,
+    for_program,
+    for_programs,
+    for_tenant,
+)
 from support.columns import Column, column, related
 from support.site import site as site
 from teams.rights import has_administrator
+from webservice.models import Application
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -33,6 +42,7 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     ordering = ("-pk",)
     sortable_by = ()
+    view_on_site = False
     change_list_template = "support/change_list.html"
     change_form_template = "support/change_form.html"
 
@@ -135,6 +145,16 @@ def _has_administrator(provider: Provider) -> bool:
     return has_administrator(provider)
 
 
+@admin.display(description=_("Office"))
+def _whose(application: Application) -> Any:
+    return _OFFICE(application) if application.provider_id else _("every office (partner)")
+
+
+@admin.display(description=_("Has a secret"), boolean=True)
+def _has_secret(application: Application) -> bool:
+    return bool(application.client_secret)
+
+
 @admin.register(User, site=site)
 class UserAdmin(ReadOnly):
     """People of the offices; accounts of support are the operator's business."""
@@ -230,6 +250,47 @@ class TenantAdmin(ReadOnly):
     def buttons(self, row: ExternalTenant) -> list[Button]:
         """Return what support can do with a tenant."""
         return for_tenant(row)
+
+
+@admin.register(Application, site=site)
+class ProgramAdmin(ReadOnly):
+    """Programs of offices and of partners, without their secrets."""
+
+    search_help_text = _("How the name begins, the client ID, or the office's id")
+    _used = column("last_used_at", _("Last use"))
+    _off = column("switched_off_at", _("Switched off"))
+    list_display = (_NAME, _whose, _used, _off)
+    list_select_related = ("provider",)
+    shown = (
+        _ID,
+        _NAME,
+        _whose,
+        column("client_id", _("Client ID")),
+        column("scopes", _("Scopes")),
+        column("redirect_uris", _("Redirect URIs")),
+        column("post_logout_redirect_uris", _("Redirect URIs after logging out")),
+        _has_secret,
+        column("previous_until", _("The secret before works until")),
+        _used,
+        _off,
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
+        """Return all but the built-in one, which is nobody's."""
+        rows: QuerySet[Application] = Application.objects.registered().order_by(*self.ordering)
+        return rows
+
+    def find(self, text: str) -> list[UUID]:
+        """Return the ids of programs."""
+        return search.programs(text)
+
+    def buttons(self, row: Application) -> list[Button]:
+        """Return what support can do with a program."""
+        return for_program(row)
+
+    def list_buttons(self) -> list[Button]:
+        """Return what registers a partner's."""
+        return for_programs()
 
 
 @admin.register(Invitation, site=site)

@@ -4,10 +4,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.models import ExternalTenant, Provider, User
 from invitations.models import Invitation
 from teams.rights import Help
+from webservice.models import Application
 
 
 class Button(NamedTuple):
@@ -46,6 +48,20 @@ def for_office(provider: Provider) -> list[Button]:
 def for_offices() -> list[Button]:
     """Return the buttons above the list of offices."""
     return [Button(str(Help.CREATE_OFFICE.label), reverse("support:new_office"))]
+
+
+def for_program(application: Application) -> list[Button]:
+    """Return the buttons on the page of `application`; what else is said about one of an office, it says itself."""
+    switch = _button(Help.SWITCH_OFF if application.is_usable() else Help.SWITCH_ON, application.pk)
+    if application.provider_id is not None:
+        return [switch]
+    secret = Button(_("New secret"), reverse("support:partner_secret", args=[application.pk]))
+    return [_button(Help.PARTNERS, application.pk), secret, switch]
+
+
+def for_programs() -> list[Button]:
+    """Return the buttons above the list of programs."""
+    return [Button(_("Add a partner"), reverse("support:new_partner"))]
 
 
 def _button(help: Help, id: UUID) -> Button:

@@ -4,15 +4,18 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actions import Details
 from accounts.forms.people import PLAIN, field
-from accounts.models import ExternalTenant, Provider, User
 from invitations.forms.office import mobile_number_field
 from invitations.phones import mobile_number
 from signin.factors.forms import ResetForm
 from teams.rights import Help
+from webservice.forms import ClientForm, SecretForm
+
+_BY_PARTNER = _("For example: asked for by the partner, with the number of the request.")
 
 
 class HelpForm(ResetForm):
@@ -32,7 +35,7 @@ class HelpForm(ResetForm):
     )
     field_order = ["office_name", "mobile_number", "reason"]
 
-    def __init__(self, *args: Any, help: Help, row: User | ExternalTenant | Provider, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, help: Help, row: Model, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.row = row
         if help != Help.RESEND:
@@ -85,3 +88,23 @@ class NewOfficeForm(ResetForm):
         return Details(
             initials=given["initials"], prefix=given["prefix"], last_name=given["last_name"], email=given["email"]
         )
+
+
+class PartnerForm(ClientForm, ResetForm):
+    """A program of a partner, and why."""
+
+    field_order = ["name", "redirect_uris", "post_logout_redirect_uris", "scopes", "reason"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = _BY_PARTNER
+
+
+class PartnerSecretForm(SecretForm, ResetForm):
+    """A new secret for it, and why."""
+
+    field_order = ["hours", "reason"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = _BY_PARTNER

@@ -11,6 +11,7 @@ from accounts.models import ExternalTenant, Provider, User
 from invitations.models import Invitation
 from loket.text import fold, username_key
 from outbox.models import Message
+from webservice.models import Application
 
 MOST = 50
 
@@ -50,6 +51,14 @@ def tenants(text: str) -> list[UUID]:
     """Return the ids of tenants by id, Microsoft's id, or the office's id; without text the youngest."""
     id_ = _id(text)
     return _found(ExternalTenant.objects.all(), text, [Q(tenant_id=id_) | Q(provider_id=id_)] if id_ else [])
+
+
+def programs(text: str) -> list[UUID]:
+    """Return the ids of programs by id, client ID, office's id, or how the name begins; without text the youngest."""
+    rows = Application.objects.registered().alias(lower=Lower("name"))
+    id_ = _id(text)
+    exact = [Q(provider_id=id_)] if id_ else []
+    return _found(rows, text, [Q(client_id=text), *exact, Q(lower__startswith=text.lower())])
 
 
 def invitations(text: str) -> list[UUID]:

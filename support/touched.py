@@ -1,7 +1,4 @@
-"""How much closing an office, or opening it again, touches: what support sees before it does so."""
-
-from collections.abc import Iterator
-from typing import NamedTuple
+"""How much a button touches that is about more than one person: what support sees before it presses it."""
 
 from django.utils import timezone
 from django.utils.translation import ngettext
@@ -10,45 +7,31 @@ from accounts.models import Provider, User
 from invitations.models import Invitation
 from outbox.models import Message
 from signin.models import OpenSession
-from webservice.models import AccessToken
+from webservice.models import AccessToken, Application
 
 
-class Touched(NamedTuple):
-    """How many there are of each."""
-
-    people: int
-    sessions: int
-    tokens: int
-    invitations: int
-    messages: int
-
-    @property
-    def lines(self) -> Iterator[str]:
-        """The counts in words."""
-        for count, text in (
-            (self.people, ngettext("%(count)d person", "%(count)d people", self.people)),
-            (self.sessions, ngettext("%(count)d open session", "%(count)d open sessions", self.sessions)),
-            (self.tokens, ngettext("%(count)d token of a program", "%(count)d tokens of programs", self.tokens)),
-            (
-                self.invitations,
-                ngettext("%(count)d open invitation", "%(count)d open invitations", self.invitations),
-            ),
-            (
-                self.messages,
-                ngettext("%(count)d message that waits", "%(count)d messages that wait", self.messages),
-            ),
-        ):
-            yield text % {"count": count}
-
-
-def touched(provider: Provider) -> Touched:
-    """Return the counts of an office. Five queries."""
+def by_office(provider: Provider) -> list[str]:
+    """Return in words what closing the office, or opening it again, touches. Five queries."""
     now = timezone.now()
-    sessions = OpenSession.objects.filter(provider=provider, session__expire_date__gt=now)
-    return Touched(
-        User.objects.filter(provider=provider).count(),
-        sessions.count(),
-        AccessToken.objects.filter(provider=provider, expires__gt=now).count(),
-        Invitation.objects.filter(provider=provider, state=Invitation.State.OPEN, expires_at__gt=now).count(),
-        Message.objects.waiting().filter(provider_id=provider.pk).count(),
-    )
+    people = User.objects.filter(provider=provider).count()
+    sessions = OpenSession.objects.filter(provider=provider, session__expire_date__gt=now).count()
+    tokens = AccessToken.objects.filter(provider=provider, expires__gt=now).count()
+    invited = Invitation.objects.filter(provider=provider, state=Invitation.State.OPEN, expires_at__gt=now).count()
+    waiting = Message.objects.waiting().filter(provider_id=provider.pk).count()
+    return [
+        ngettext("%(count)d person", "%(count)d people", people) % {"count": people},
+        ngettext("%(count)d open session", "%(count)d open sessions", sessions) % {"count": sessions},
+        ngettext("%(count)d token of a program", "%(count)d tokens of programs", tokens) % {"count": tokens},
+        ngettext("%(count)d open invitation", "%(count)d open invitations", invited) % {"count": invited},
+        ngettext("%(count)d message that waits", "%(count)d messages that wait", waiting) % {"count": waiting},
+    ]
+
+
+def by_program(application: Application) -> list[str]:
+    """Return in words what switching the program off or on touches. Two queries."""
+    people = application.consents.count()
+    offices = application.consents.values("provider").distinct().count()
+    return [
+        ngettext("%(count)d person who let it act", "%(count)d people who let it act", people) % {"count": people},
+        ngettext("%(count)d office", "%(count)d offices", offices) % {"count": offices},
+    ]

@@ -109,8 +109,9 @@ def delete_team(team: Team, *, version: int, by: Actor) -> None:
     lost["employers"] = [named(row.employer for row in team.employers.select_related("employer")), None]
     lost["rights"] = [sorted(team_rights(team)), None]
     record(Verb.TEAM_DELETED, team, by=by, provider_id=team.provider_id, changes=lost)
-    record_each(Verb.TEAMS_CHANGED, members, by=by, provider_id=team.provider_id, changes={team.name: ["member", None]})
     gave = team_rights(team)
+    left: dict[str, list[Any]] = {"rights": [sorted(gave), None], team.name: ["member", None]}
+    record_each(Verb.TEAMS_CHANGED, members, by=by, provider_id=team.provider_id, changes=left)
     team.delete()
     _require_administrator(team.provider, gave)
 
@@ -148,10 +149,15 @@ def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[Use
         [TeamMember(provider=team.provider, team=team, user=user) for user in added], batch_size=1000
     )
     team.members.filter(user__in=removed).delete()
-    _require_administrator(team.provider, team_rights(team))
+    gives = team_rights(team)
+    _require_administrator(team.provider, gives)
     _changed(team, by, {"members": [[str(user.pk) for user in removed], [str(user.pk) for user in added]]})
-    for users, change in ((added, [None, "member"]), (removed, ["member", None])):
-        record_each(Verb.TEAMS_CHANGED, users, by=by, provider_id=team.provider_id, changes={team.name: change})
+    for users, before, after in ((added, None, "member"), (removed, "member", None)):
+        what: dict[str, list[Any]] = {
+            "rights": [before and sorted(gives), after and sorted(gives)],
+            team.name: [before, after],
+        }
+        record_each(Verb.TEAMS_CHANGED, users, by=by, provider_id=team.provider_id, changes=what)
 
 
 @transaction.atomic

@@ -26,18 +26,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.get_closest_marker("browser"))
 
 
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
+PROGRAMS = {"browser": "chromium", "nginx": "nginx"}  # of Debian, by the mark of the tests that need them
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out tests in a browser where there is none, unless LOKET_BROWSER_REQUIRED=1."""
-    if item.get_closest_marker("browser") and not shutil.which("chromium"):
-        if os.environ.get("LOKET_BROWSER_REQUIRED") == "1":
-            pytest.fail("chromium is not installed and LOKET_BROWSER_REQUIRED=1")
-        pytest.skip("chromium is not installed")
+    """Leave out tests whose program is not there, unless LOKET_BROWSER_REQUIRED=1 or LOKET_NGINX_REQUIRED=1."""
+    for mark, program in PROGRAMS.items():
+        if item.get_closest_marker(mark) and not shutil.which(program, path=_PATH):
+            required = f"LOKET_{mark.upper()}_REQUIRED"
+            if os.environ.get(required) == "1":
+                pytest.fail(f"{program} is not installed and {required}=1")
+            pytest.skip(f"{program} is not installed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it aloud when tests in a browser were left out."""
-    if not shutil.which("chromium"):
-        terminalreporter.section("CHROMIUM IS NOT INSTALLED: NO TEST IN A BROWSER WAS RUN", red=True, bold=True)
+    """Say it aloud when tests were left out."""
+    for mark, program in PROGRAMS.items():
+        if not shutil.which(program, path=_PATH):
+            text = f"{program} is not installed: no test that needs {mark} was run"
+            terminalreporter.section(text.upper(), red=True, bold=True)
 
 
 APPEND_ONLY = ("audit_event", "audit_link", "audit_checkpoint")

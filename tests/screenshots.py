@@ -446,6 +446,47 @@ def supporting(camera: Camera, password: str) -> None:
     camera.shoot("support-help-errors")
     camera.go("/gebruikers/")
     camera.shoot("support-403")
+    of_offices_and_partners(camera)
+    looking_along(camera)
+
+
+def of_offices_and_partners(camera: Camera) -> None:
+    camera.go("/admin/accounts/provider/?q=kantoor smit")
+    camera.page.locator("#result_list th a").first.click()
+    camera.shoot("support-office")
+    camera.page.locator(".object-tools a[href*='/kantoor-sluiten/']").click()
+    camera.shoot("support-close-office")
+    camera.go("/admin/hulp/kantoor-maken/")
+    camera.shoot("support-new-office")
+    camera.send()
+    camera.shoot("support-new-office-errors")
+    camera.go("/admin/hulp/partner-maken/")
+    camera.shoot("support-new-partner")
+    camera.send(name="Loonportaal", redirect_uris="https://portaal.example/terug", reason="Contract getekend")
+    camera.shoot("support-program")
+    camera.page.locator(".object-tools a[href*='/geheim/']").click()
+    camera.shoot("support-partner-secret")
+    camera.send(reason="Contract getekend")
+    camera.shoot("support-partner-secret-made")
+    camera.go("/admin/webservice/application/")
+    camera.shoot("support-programs")
+
+
+def looking_along(camera: Camera) -> None:
+    camera.go("/admin/accounts/user/?q=m.vermeer")
+    camera.page.locator("#result_list th a").first.click()
+    camera.page.locator(".object-tools a[href*='/meekijken/']").click()
+    camera.shoot("support-look-along")
+    camera.send(reason="Ziet het team niet, zaak 4712")
+    camera.shoot("looking-home")
+    camera.go("/gebruikers/")
+    camera.shoot("looking-people")
+    camera.go("/profiel/")
+    camera.shoot("looking-refused")
+    camera.go("/gebruikers/")
+    with camera.page.expect_navigation():
+        camera.page.locator(".looking button").click()
+    camera.shoot("looking-stopped")
 
 
 def main() -> None:

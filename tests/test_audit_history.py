@@ -46,7 +46,7 @@ def test_it_says_who_did_what(alices: Client, alice: User, bob: User, team: Team
     audit.actions.record(Verb.USER_CHANGED, bob, by=by, provider_id=bob.provider_id, changes=changes, reason="Trouw")
     text = alices.get("/historie/").text
     for part in (
-        "B. Bakker: gewijzigd, door A. de Vries",
+        "A. de Vries wijzigde van B. Bakker: Beheer gebruikers AK, Voorvoegsel.",
         "namens B. Bakker",
         "192.0.2.9",
         "“Trouw”",

@@ -32,8 +32,14 @@ def empty() -> Provider:
     return Provider.objects.create(name=f"Kantoor {uuid4()}")
 
 
+def is_locked(office: Provider) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM accounts_provider WHERE id = %s FOR UPDATE SKIP LOCKED", [office.pk])
+        return cursor.fetchone() is None
+
+
 def applying(name: str, path: Path, office: Provider, number: signal.Signals, seed: int) -> Iterator[int]:
-    """Start applying a file a few times, end it after some seconds, and yield each time how it ended."""
+    """Start applying a file a few times, end it when it has begun, and yield each time how it ended."""
     chance, database = random.Random(seed), connection.settings_dict["NAME"]  # noqa: S311
     code = (
         "import os, sys; from django.conf import settings; from django.core import management;"
@@ -43,7 +49,9 @@ def applying(name: str, path: Path, office: Provider, number: signal.Signals, se
     command = [sys.executable, "-c", code, name, str(path), "--provider", str(office.pk), "--apply"]
     for _try in range(TRIES):
         process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        time.sleep(chance.uniform(1.5, 6))
+        while process.poll() is None and not is_locked(office):  # until it begins
+            time.sleep(0.02)
+        time.sleep(chance.uniform(0, 4))
         process.send_signal(number)
         _said, errors = process.communicate(timeout=60)
         with connection.cursor() as cursor:  # until the server has noticed

@@ -77,6 +77,20 @@ def test_a_server_that_became_a_replica_is_away(browser: Client) -> None:
     assert response.status_code == 503
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_session_that_cannot_be_saved_is_not_taken_for_one_that_was_ended(browser: Client) -> None:
+    session = browser.session
+    session["draft"] = 1
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    try:
+        with pytest.raises(InternalError, match="read-only"):
+            session.save()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = off")
+
+
 def caused(error: Exception, by: Exception) -> Exception:
     error.__cause__ = by
     return error

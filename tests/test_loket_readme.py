@@ -1,15 +1,16 @@
-"""README.md says what is there."""
+"""README.md and docs/operating.md say what is there."""
 
 import re
 import shlex
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import call_command, get_commands
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-TABLE = README.partition("\n## Settings\n")[2].partition("\n## ")[0]
+OPERATING = (ROOT / "docs" / "operating.md").read_text()
+TABLE = OPERATING.partition("\n## Settings\n")[2].partition("\n## ")[0]
 
 
 def first_administrator() -> list[str]:
@@ -28,12 +29,12 @@ def test_every_variable_of_the_settings_is_explained() -> None:
     settings = (ROOT / "loket" / "settings.py").read_text()
     variables = set(re.findall(r'env\.\w+\(\s*"(\w+)"', settings))
     assert len(variables) > 10
-    assert {name for name in variables if f"| `{name}` |" not in README} == set()
+    assert {name for name in variables if f"| `{name}` |" not in TABLE} == set()
 
 
 def test_every_make_target_that_is_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"(?:`|    )make ([a-z-]+)", README)):
+    for target in set(re.findall(r"(?:`|    )make ([a-z-]+)", README + OPERATING)):
         assert re.search(rf"^{target}:", makefile, re.M), target
 
 
@@ -53,3 +54,9 @@ def test_the_first_administrator_is_invited_as_it_says() -> None:
     assert user.invitation.state == "open"
     assert user.memberships.get().team.rights.get().right == "manage_provider"
     assert must_enrol(user)
+
+
+def test_every_command_that_is_named_exists() -> None:
+    named = set(re.findall(r"manage\.py ([a-z_]+)", README + OPERATING))
+    assert "reseal" in named
+    assert named - set(get_commands()) == set()

@@ -28,10 +28,18 @@ from tests.invited import NUMBER, invite, token_of
 from tests.kinds import make_azure, make_service
 from tests.people import PASSWORD, actor, make_support, make_user
 from tests.test_loket_bad_input import EVERY, NASTY, address
+from webservice.models import Application
 
 pytestmark = pytest.mark.django_db
 ADMIN = [(name, kinds) for name, kinds in EVERY if name.startswith(("admin:", "support:"))]
-LISTS = ["accounts/user", "accounts/provider", "accounts/externaltenant", "invitations/invitation", "outbox/message"]
+LISTS = [
+    "webservice/application",
+    "accounts/user",
+    "accounts/provider",
+    "accounts/externaltenant",
+    "invitations/invitation",
+    "outbox/message",
+]
 
 
 def in_browser(user: User) -> Client:
@@ -49,6 +57,9 @@ def rows(office: Provider, alice: User) -> dict[str, Any]:
     return {
         "user": invited.invitation.user, "provider": office, "externaltenant": tenant,
         "invitation": invited.invitation, "message": message,
+        "application": Application.objects.create(
+            name="Loonportaal", redirect_uris="https://portaal.example/", scopes=["openid"], client_secret="ab" * 32
+        ),
     }  # fmt: skip
 
 
@@ -60,6 +71,7 @@ def every_address(rows: dict[str, Any]) -> list[str]:
         "/admin/accounts/",
         "/admin/outbox/",
         "/admin/invitations/",
+        "/admin/webservice/",
     ]
     for path in LISTS:
         found += [f"/admin/{path}/", f"/admin/{path}/{rows[path.partition('/')[2]].pk}/"]
@@ -73,6 +85,9 @@ def every_address(rows: dict[str, Any]) -> list[str]:
     ]
     found += [f"/admin/hulp/{what}/{rows['user'].pk}/" for what in people]
     found += [f"/admin/hulp/{what}/{rows['provider'].pk}/" for what in ("kantoor-sluiten", "kantoor-heropenen")]
+    program = rows["application"].pk
+    found += [f"/admin/hulp/{what}/{program}/" for what in ("koppeling-uitzetten", "koppeling-aanzetten", "partner")]
+    found += ["/admin/hulp/partner-maken/", f"/admin/hulp/partner/{program}/geheim/"]
     found += ["/admin/hulp/kantoor-maken/", f"/admin/hulp/meekijken/{rows['user'].pk}/"]
     return [*found, f"/admin/hulp/tenant-bevestigen/{rows['externaltenant'].pk}/"]
 
@@ -80,11 +95,12 @@ def every_address(rows: dict[str, Any]) -> list[str]:
 def test_the_addresses_of_the_tests_are_all_there_are(rows: dict[str, Any]) -> None:
     patterns = {re.sub(r"[0-9a-f-]{36}", "<id>", url) for url in every_address(rows)}
     patterns = {re.sub(r"/hulp/[a-z-]+/<id>/", "/hulp/<what>/<id>/", url) for url in patterns}
-    patterns = {re.sub(r"^/admin/(accounts|outbox|invitations)/$", "/admin/<app>/", url) for url in patterns}
-    # The way to the login page, and two that are no page of their own: looking along, of the form of the other buttons,
-    # and its end, which is a button.
-    assert len(patterns) == len(ADMIN) - 3
-    assert set(Help.values) == set(re.findall(r"/hulp/([a-z-]+)/", " ".join(every_address(rows))))
+    patterns = {re.sub(r"^/admin/(accounts|outbox|invitations|webservice)/$", "/admin/<app>/", url) for url in patterns}
+    # The way to the login page, the end of looking along, which is a button, and two of the form of other buttons:
+    # looking along and the page of a partner.
+    assert len(patterns) == len(ADMIN) - 4
+    helps = set(re.findall(r"/hulp/([a-z-]+)/", " ".join(every_address(rows))))
+    assert set(Help.values) | {"partner-maken"} == helps
 
 
 @pytest.mark.parametrize(
@@ -220,7 +236,7 @@ def test_nothing_secret_is_on_any_page(doras: Client, alice: User, rows: dict[st
     secrets = [
         alice.password, invitation.token_hash, token_of(invitation), NUMBER, NUMBER[3:], PASSWORD,
         alice.password_resets.get().token_hash, bytes(app.sealed_secret).hex(), bytes(invitation.sealed_phone).hex(),
-        str(bytes(app.sealed_secret))[2:40], str(bytes(rows["message"].sealed_body))[2:40],
+        "ab" * 32, str(bytes(app.sealed_secret))[2:40], str(bytes(rows["message"].sealed_body))[2:40],
     ]  # fmt: skip
     people = [f"/admin/accounts/user/{alice.pk}/", "/admin/outbox/message/?q=alice", "/admin/accounts/user/?q=alice"]
     for url in [*every_address(rows), *people]:

@@ -44,7 +44,7 @@ MAY = {  # written out: what support may do; a new action is in here on purpose 
     "accounts.actions.block", "accounts.actions.unblock", "accounts.tenants.prove", "accounts.closing.close",
     "accounts.closing.reopen", "invitations.actions.resend", "invitations.actions.revoke",
     "signin.factors.actions.reset", "signin.sessions.end_all", "signin.sessions.end_one", "support.looking.end",
-    "support.looking.start",
+    "support.looking.start", "webservice.clients.switch",
 }  # fmt: skip
 BY_ONESELF = {  # asked with the person as the actor, or before anybody is known, and checked by other means
     "signin.actions.prove", "signin.actions.record_refusal", "signin.actions.reset_password",
@@ -87,6 +87,9 @@ def things(office: Provider, alice: User, bob: User, dora: User) -> dict[str, An
     factors.give_app(bob)
     offer = Offer.new()
     calm = SignalSet.objects.create(provider=office, name="Rustig")
+    program = Application.objects.create(
+        provider=office, name="P", redirect_uris="https://x.example/", scopes=["openid"]
+    )
     look = Look.objects.create(provider=office, person=alice, helper=dora, reason="x")
     return {
         "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "answer": None, "left": 1,
@@ -105,7 +108,7 @@ def things(office: Provider, alice: User, bob: User, dora: User) -> dict[str, An
         "people": [], "erase_after_months": 1, "checkpoint_addresses": "", "given": [Right.VIEW_USERS],
         "policy": Policy(True, None, None, None), "seen": "", "form": Form.CSV, "filters": {}, "signal_set": calm,
         "type": SignalType.BIRTHDAY, "event_date": date(2030, 1, 1), "mail": {}, "until": uuid4(),
-        "notice": Notice(user=bob), "application": Application(provider=office), "secret": "s", "hours": 1, "on": True,
+        "notice": Notice(user=bob), "application": program, "secret": "s", "hours": 1, "on": True,
         "measures": Measures(), "look": look, "support_may_look": True, "person": bob, "session": None,
     }  # fmt: skip
 
@@ -137,7 +140,9 @@ def test_it_knows_all_actions() -> None:
     found = set(actions())
     assert found >= MAY | BY_ONESELF
     assert len(found) > 40
-    assert len(MAY) == len(Help) + 1  # one session, or all of them; making an office is tried in test_support_offices
+    # One session or all of them, begin and end of a look; on and off of a program are one, and making an office and the
+    # programs of partners are tried in test_support_offices and test_support_partners.
+    assert len(MAY) == len(Help) + 2 - 3
 
 
 @pytest.mark.parametrize("origin", [Origin.SUPPORT, Origin.PAGE])

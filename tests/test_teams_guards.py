@@ -78,7 +78,11 @@ def test_it_gives_what_it_holds_where_it_holds_it(dora: User, bob: User, office:
     teams.actions.change_members(team, remove=[bob], by=by)
     assert not rights.may(bob, Right.VIEW_WAGES, here)
     events = Event.objects.filter(target_id=bob.pk, verb=Verb.TEAMS_CHANGED).order_by("id")
-    assert [event.changes for event in events] == [{"Loon": [None, "member"]}, {"Loon": ["member", None]}]
+    gives = sorted(team.rights.values_list("right", flat=True))
+    assert [event.changes for event in events] == [
+        {"rights": [None, gives], "Loon": [None, "member"]},
+        {"rights": [gives, None], "Loon": ["member", None]},
+    ]
 
 
 def test_it_gives_no_right_that_it_does_not_hold(dora: User, bob: User, office: Provider, other: Employer) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 import pytest
@@ -292,6 +292,19 @@ def test_who_agreed_before_goes_on_at_once_and_not_for_more(partner: Partner) ->
     silent = partner.browser.get(partner.address(prompt="none"), allow_redirects=False)
     assert query(silent.headers["Location"])["error"] == "consent_required"
     assert query(silent.headers["Location"])["iss"] == partner.url
+
+
+def test_a_program_has_its_person_logged_out(partner: Partner, program: Application) -> None:
+    """OpenID Connect RP-Initiated Logout 1.0, by the address that discovery names."""
+    found = requests.get(f"{partner.url}/.well-known/openid-configuration", timeout=10).json()
+    token = partner.fetch(partner.allow())
+    ask = urlencode({
+        "id_token_hint": token["id_token"], "post_logout_redirect_uri": "https://portaal.example/uit", "state": "s-2",
+    })  # fmt: skip
+    gone = partner._send(f"{found['end_session_endpoint']}?{ask}")
+    assert gone.headers["Location"] == "https://portaal.example/uit?state=s-2"
+    assert partner.browser.get(f"{partner.url}/profiel/", allow_redirects=False).status_code == 302
+    assert dead(partner, token)
 
 
 def test_the_program_hears_a_no(partner: Partner) -> None:

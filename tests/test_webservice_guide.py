@@ -18,6 +18,7 @@ from teams.rights import Right
 from tests.kinds import make_service
 from tests.people import PASSWORD
 from webservice.api.service import api
+from webservice.models import Ticket
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "webservice.md").read_text()
 RIGHTS = (Right.VIEW_USERS, Right.VIEW_TEAMS, Right.VIEW_AUDIT, Right.MANAGE_USERS)
@@ -52,6 +53,9 @@ def test_its_commands_work_as_printed(environment: dict[str, str]) -> None:
     assert User.objects.get(last_name="Uren").is_webservice_user
     assert shown.count('"messages":[]') >= 6
     assert f'"url":"{site.LOKET_URL}/sso/' in shown
+    assert shown.count('"notificationSettings":[') == 1
+    assert not Ticket.objects.exists()
+    assert "K. Dienst" in shown.rpartition("<html")[2], "the last thing shown is the home page of who came in"
 
 
 @pytest.mark.django_db(transaction=True)

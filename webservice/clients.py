@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any, TypedDict
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -17,7 +17,7 @@ from audit.actors import Actor
 from audit.models import Verb
 from loket import sealing
 from teams import rights
-from teams.rights import Right
+from teams.rights import Help, Right
 from webservice.models import AccessToken, Application, Grant, IDToken, RefreshToken
 
 
@@ -89,11 +89,11 @@ def set_secret(application: Application, *, secret: str, hours: int, version: in
 
 @transaction.atomic
 def switch(application: Application, *, on: bool, by: Actor) -> None:
-    """Switch a program on or off; off, nothing that it has works.
+    """Switch a program on or off; off, nothing that it has works. Support does so for an office as well, with a reason.
 
     Raises PermissionDenied without the right, Stale when somebody removed it meanwhile.
     """
-    application = _lock(application, by)
+    application = _lock(application, by, Help.SWITCH_ON if on else Help.SWITCH_OFF)
     if application.is_usable() != on:
         application.switched_off_at = None if on else timezone.now()
         _save(application, Verb.CLIENT_SWITCHED_ON if on else Verb.CLIENT_SWITCHED_OFF, by, {})
@@ -115,20 +115,35 @@ def remove(application: Application, *, by: Actor) -> None:
     application.delete()
 
 
-def _require(provider_id: UUID | None, by: Actor) -> None:
-    """Raise PermissionDenied unless the actor manages the programs of that office; partners are the operator's."""
+def _require(provider_id: UUID | None, by: Actor, help: Help | None = None) -> None:
+    """Raise PermissionDenied unless the actor manages the programs of that office.
+
+    Those of partners are the operator's, and of support that says why; in an office support does what `help` says.
+    """
     if provider_id is None:
         if not by.is_operator:
-            raise PermissionDenied(_("Only support can change an integration that serves every office."))
+            rights.require_helper(by, Help.PARTNERS)
+        _wait_for_others()
+        return
+    if by.is_support and help is not None:
+        rights.require_help(by, help, provider_id)
+        lock_provider(provider_id)
         return
     rights.require_office(by, provider_id)
     lock_provider(provider_id)
     rights.require(by, Right.MANAGE_INTEGRATIONS)
 
 
-def _lock(application: Application, by: Actor) -> Application:
-    _require(application.provider_id, by)
-    locked: Application | None = Application.objects.select_for_update().filter(pk=application.pk).first()
+def _wait_for_others() -> None:
+    """Wait for whoever changes a partner's program, as by a double click: there is no row of an office to lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('partners', 0))")
+
+
+def _lock(application: Application, by: Actor, help: Help | None = None) -> Application:
+    _require(application.provider_id, by, help)
+    rows = Application.objects.registered().select_for_update()
+    locked: Application | None = rows.filter(pk=application.pk).first()
     if locked is None:
         raise Stale
     return locked

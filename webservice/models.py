@@ -52,6 +52,10 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         values = {"name": "Webservice", "scopes": list(API), "authorization_grant_type": "client-credentials"}
         return self.get_or_create(client_id=_BUILT_IN, defaults=values)[0]
 
+    def registered(self) -> Self:
+        """Return those that an office or a partner registered: all but the built-in one."""
+        return self.exclude(client_id=_BUILT_IN)
+
 
 ApplicationManager = models.Manager.from_queryset(ApplicationQuerySet)
 
@@ -86,6 +90,7 @@ class Application(AbstractApplication):  # type: ignore[misc]
     objects: Any = ApplicationManager()  # of ApplicationQuerySet, which the library's base hides from the checker
 
     class Meta:
+        verbose_name, verbose_name_plural = _("integration"), _("integrations")
         constraints = [
             models.UniqueConstraint(fields=["id", "provider"], name="application_id_provider"),
         ]

@@ -9,25 +9,19 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.letters import write
+from accounts.letters import was_it_you, write
 from accounts.models import User
 
 DUTY_AHEAD = "factor_duty_ahead"
-
-
-def _was_it_you() -> str:
-    return _("Was it not you? Tell an administrator of your office at once, and choose a new password at %(url)s") % {
-        "url": settings.LOKET_URL + reverse("signin:forgotten")
-    }
 
 
 @translation.override(settings.LANGUAGE_CODE)
 def device_added(user: User, name: str) -> None:
     """Tell somebody that a device was added."""
     lines = [
-        _("A device for two-factor was added to your account for Loket of %(office)s: %(device)s.")
-        % {"office": user.office_name, "device": name},
-        _was_it_you(),
+        _("A device for two-factor was added to your account for %(loket)s: %(device)s.")
+        % {"loket": user.loket, "device": name},
+        was_it_you(user),
     ]
     write(user, kind="factor_added", subject=_("A device for two-factor was added"), lines=lines)
 
@@ -36,9 +30,9 @@ def device_added(user: User, name: str) -> None:
 def device_removed(user: User, name: str) -> None:
     """Tell somebody that a device was removed."""
     lines = [
-        _("A device for two-factor was removed from your account for Loket of %(office)s: %(device)s.")
-        % {"office": user.office_name, "device": name},
-        _was_it_you(),
+        _("A device for two-factor was removed from your account for %(loket)s: %(device)s.")
+        % {"loket": user.loket, "device": name},
+        was_it_you(user),
     ]
     write(user, kind="factor_removed", subject=_("A device for two-factor was removed"), lines=lines)
 
@@ -64,9 +58,9 @@ def factors_reset(user: User, *, by_support: bool) -> None:
 def recovery_codes_made(user: User) -> None:
     """Tell somebody that there are new recovery codes."""
     lines = [
-        _("New recovery codes were made for your account for Loket of %(office)s. Older ones no longer work.")
-        % {"office": user.office_name},
-        _was_it_you(),
+        _("New recovery codes were made for your account for %(loket)s. Older ones no longer work.")
+        % {"loket": user.loket},
+        was_it_you(user),
     ]
     write(user, kind="recovery_codes_made", subject=_("New recovery codes were made"), lines=lines)
 
@@ -76,9 +70,9 @@ def recovery_code_used(user: User, *, left: int) -> None:
     """Tell somebody that a recovery code was used, and how many are left."""
     count = ngettext("%(left)d recovery code is left.", "%(left)d recovery codes are left.", left) % {"left": left}
     lines = [
-        _("A recovery code was used to log in to your account for Loket of %(office)s.") % {"office": user.office_name},
+        _("A recovery code was used to log in to your account for %(loket)s.") % {"loket": user.loket},
         count,
-        _was_it_you(),
+        was_it_you(user),
     ]
     write(user, kind="recovery_code_used", subject=_("A recovery code was used"), lines=lines)
 

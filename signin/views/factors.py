@@ -191,8 +191,8 @@ def download_codes(request: OfficeRequest) -> HttpResponse:
     codes = recovery.opened(request.POST.get("codes", ""), request.user)
     if codes is None:
         raise PermissionDenied(_("These are not your recovery codes. Make new ones."))
-    heading = _("Recovery codes for Loket of %(office)s, username %(username)s. Each works once.") % {
-        "office": request.user.office_name,
+    heading = _("Recovery codes for %(loket)s, username %(username)s. Each works once.") % {
+        "loket": request.user.loket,
         "username": request.user.username,
     }
     response = HttpResponse("\r\n".join([heading, "", *codes, ""]), content_type="text/plain; charset=utf-8")

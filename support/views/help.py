@@ -18,6 +18,7 @@ import accounts.actions
 import accounts.tenants
 import invitations.actions
 import signin.factors.actions
+import webservice.clients
 from accounts import closing
 from accounts.models import ExternalTenant, Provider, User
 from audit.actors import Actor, helping
@@ -25,11 +26,12 @@ from invitations.actions import NotOpen
 from signin import sessions
 from support.forms import HelpForm
 from support.recent import confirmed
-from support.touched import touched
+from support.touched import by_office, by_program
 from teams.access import OfficeRequest, for_support
 from teams.rights import Help, LastAdministrator
+from webservice.models import Application
 
-Row = User | ExternalTenant | Provider
+Row = User | ExternalTenant | Provider | Application
 
 
 @for_support
@@ -37,7 +39,7 @@ Row = User | ExternalTenant | Provider
 @never_cache
 @confirmed
 def help_office(request: OfficeRequest, what: str, id: UUID) -> HttpResponse:
-    """Ask why support does `what` with a person, a tenant or an office, and do it."""
+    """Ask why support does `what` with somebody or something, and do it."""
     if what not in _ACTIONS:
         raise Http404
     help = Help(what)
@@ -56,30 +58,37 @@ def help_office(request: OfficeRequest, what: str, id: UUID) -> HttpResponse:
             return redirect(back)
     context = {"form": form, "help": help, "row": row, "office": _office_of(row), "back": back}
     if isinstance(row, Provider):
-        context |= {"touched": touched(row), "what": _OF_OFFICES[help]}
+        context |= {"touched": by_office(row), "what": _OF_OFFICES[help]}
+    elif isinstance(row, Application):
+        context |= {"touched": by_program(row), "what": _OF_PROGRAMS[help]}
     return render(request, "support/help.html", context)
 
 
 def _row(help: Help, id: UUID) -> Row:
     if help in _OF_OFFICES:
         return get_object_or_404(Provider, pk=id)
+    if help in _OF_PROGRAMS:
+        program: Application = get_object_or_404(Application.objects.registered().select_related("provider"), pk=id)
+        return program
     if help == Help.CONFIRM_TENANT:
         return get_object_or_404(ExternalTenant.objects.select_related("provider"), pk=id)
     people = User.objects.filter(is_support=False).select_related("provider")
     return get_object_or_404(people, pk=id)
 
 
-def _office_of(row: Row) -> Provider:
+def _office_of(row: Row) -> Provider | None:
     return row if isinstance(row, Provider) else row.provider
 
 
 def _page_of(row: Row) -> str:
-    return reverse(f"admin:accounts_{row._meta.model_name}_change", args=[row.pk])
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
 def _tell(request: OfficeRequest, help: Help, row: Row, *, done: bool) -> None:
     values = {"help": help.label, "name": row, "office": _office_of(row)}
-    if done:
+    if done and not values["office"]:
+        messages.success(request, _("%(help)s: done for %(name)s.") % values)
+    elif done:
         messages.success(request, _("%(help)s: done for %(name)s. It stands in the history of %(office)s.") % values)
     else:
         messages.info(request, _("%(help)s: nothing to do for %(name)s; it was so already.") % values)
@@ -92,6 +101,13 @@ def _end_sessions(person: User, by: Actor) -> bool:
 
 def _resend(person: User, by: Actor, number: str) -> bool:
     invitations.actions.resend(person, mobile_number=number, email=person.email, by=by)
+    return True
+
+
+def _switch(application: Application, by: Actor, *, on: bool) -> bool:
+    if application.is_usable() == on:
+        return False
+    webservice.clients.switch(application, on=on, by=by)
     return True
 
 
@@ -110,6 +126,10 @@ _OF_OFFICES = {
         " administrators get a mail with your reason."
     ),
 }
+_OF_PROGRAMS = {
+    Help.SWITCH_OFF: gettext_lazy("Nothing that the program has works any more, until it is switched on again."),
+    Help.SWITCH_ON: gettext_lazy("The program works again, for those who let it act and in whom nothing ended that."),
+}
 _ACTIONS: dict[Help, Callable[[Any, Actor, dict[str, Any]], bool]] = {
     Help.RESET_FACTORS: lambda row, by, _data: signin.factors.actions.reset(row, reason=by.reason, by=by),
     Help.END_SESSIONS: lambda row, by, _data: _end_sessions(row, by),
@@ -118,6 +138,8 @@ _ACTIONS: dict[Help, Callable[[Any, Actor, dict[str, Any]], bool]] = {
     Help.RESEND: lambda row, by, data: _resend(row, by, data["mobile_number"]),
     Help.REVOKE: lambda row, by, _data: _revoke(row, by),
     Help.CONFIRM_TENANT: lambda row, by, _data: accounts.tenants.prove(row, by=by, how=ExternalTenant.Proof.SUPPORT),
+    Help.SWITCH_OFF: lambda row, by, _data: _switch(row, by, on=False),
+    Help.SWITCH_ON: lambda row, by, _data: _switch(row, by, on=True),
     Help.CLOSE_OFFICE: lambda row, by, _data: closing.close(row, by=by),
     Help.REOPEN_OFFICE: lambda row, by, _data: closing.reopen(row, by=by),
 }
