@@ -10,6 +10,8 @@ from django.db.models.functions import Lower
 from accounts.models import ExternalTenant, Provider, User
 from bulk.office_files import FORMAT
 from bulk.team_plans import Office, present_of
+from notifications import wishes
+from notifications.written import coded
 from teams.catalogue import known, ordered
 from teams.models import AuthorizationSet
 from teams.products import Product
@@ -40,6 +42,7 @@ def _settings(office: Provider) -> dict[str, Any]:
         **({"id": str(office.pk)} if several else {}),
         "name": office.name,
         "invitation_days": office.invitation_days,
+        "support_may_look": office.support_may_look,
         "erase_after_months": office.erase_after_months,
         "checkpoint_addresses": office.checkpoint_addresses.split(),
         "two_factor_managers": office.two_factor_managers,
@@ -62,7 +65,7 @@ def _people(office: Provider) -> QuerySet[User]:
     """Return the people of an office by name, each with `shared`: whether another one there has the address."""
     address = User.objects.filter(provider=office, email__iexact=OuterRef("email")).exclude(pk=OuterRef("pk"))
     people = User.objects.filter(provider=office).annotate(shared=Exists(address)).order_by("sort_name", "pk")
-    return people.prefetch_related("memberships__team", "individual_rights")
+    return people.prefetch_related("memberships__team", "individual_rights", "signal_settings")
 
 
 def _user(user: User) -> dict[str, Any]:
@@ -78,6 +81,8 @@ def _user(user: User) -> dict[str, Any]:
         found |= {"external_tenant": str(user.external_tid), "external_user_id": str(user.external_user_id)}
     found["teams"] = sorted(member.team.name for member in user.memberships.all())
     found["individual_rights"] = ordered(known(row.right for row in user.individual_rights.all()))
+    if signals := coded(wishes.read(user.signal_settings.all())):
+        found["signals"] = signals
     return found | ({"blocked": True} if user.blocked_at is not None else {})
 
 

@@ -28,7 +28,7 @@ FORMAT = 1
 USER = (
     "id", "login_method", "username", "initials", "prefix", "last_name", "first_name", "email", "phone_number",
     "place_of_employment", "has_access_to_test_years", "access_until", "two_factor_required", "external_tenant",
-    "external_user_id", "teams", "authorization_set", "individual_rights", "blocked",
+    "external_user_id", "teams", "authorization_set", "individual_rights", "signal_set", "signals", "blocked",
 )  # fmt: skip
 
 
@@ -227,8 +227,11 @@ def _uuid(value: Any) -> UUID:
 
 def _cell(column: str) -> Callable[[Any], Any]:
     """Return the reader of a key about a user: what it may be is what the column of a spreadsheet may be."""
-    kinds = {"teams": list, "individual_rights": list, "has_access_to_test_years": bool, "two_factor_required": bool}
-    kind = kinds.get(column, bool if column == "blocked" else date if column == "access_until" else str)
+    kind: type = {
+        **dict.fromkeys(("teams", "individual_rights", "signals"), list),
+        **dict.fromkeys(("has_access_to_test_years", "two_factor_required", "blocked"), bool),
+        "access_until": date,
+    }.get(column, str)
 
     def read_cell(value: Any) -> Any:
         if kind is bool:
@@ -247,6 +250,7 @@ OFFICE: dict[str, Callable[[Any], Any]] = {
     "id": lambda value: columns.value_of("id", _text(36)(value)),
     "name": lambda value: OfficeForm.base_fields["name"].clean(_text(100)(value)),
     "invitation_days": _bounded(OfficeForm.base_fields["invitation_days"]),
+    "support_may_look": _flag,
     "erase_after_months": _bounded(KeepingForm.base_fields["erase_after_months"]),
     "checkpoint_addresses": _addresses,
     "two_factor_managers": _flag,

@@ -33,6 +33,7 @@ from signin.factors.policies import Policy
 from teams.catalogue import Right
 from teams.models import AuthorizationSet, Employer, Team
 
+_OFFICE = ("name", "invitation_days", "support_may_look")
 _KEEPING = ("erase_after_months", "checkpoint_addresses")
 _POLICY = ("two_factor_managers", "two_factor_from", "two_factor_days")
 
@@ -119,7 +120,7 @@ class _Maker:
 
     def _settings(self) -> None:
         values, office = self._declared.values, self._provider
-        wanted = {key: values.get(key, getattr(office, key)) for key in ("name", "invitation_days")}
+        wanted = {key: values.get(key, getattr(office, key)) for key in _OFFICE}
         keeping = {key: values.get(key, getattr(office, key)) for key in _KEEPING}
         changes = _changes(office, wanted | keeping)
         accounts.actions.change_provider(office, **wanted, version=office.version, by=self._by)

@@ -169,6 +169,15 @@ def test_who_lost_the_right_or_is_blocked_gets_none(
     assert hygiene_mails.send_due() == 1
 
 
+def test_a_closed_office_gets_none(clock: time_machine.Traveller, office: Provider, alice: User) -> None:
+    ask(alice)
+    idle(office)
+    Provider.objects.update(closed_at=at(2026, 1, 25))
+    clock.move_to(at(2026, 2, 1))
+    assert hygiene_mails.send_due() == 0
+    assert not mails()
+
+
 def test_it_counts_the_own_office_only(
     clock: time_machine.Traveller, office: Provider, alice: User, charlie: User
 ) -> None:

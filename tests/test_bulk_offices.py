@@ -16,6 +16,7 @@ from accounts import passwords
 from accounts.models import ExternalTenant, Provider, User
 from audit.models import Event, Verb
 from bulk import office_files
+from notifications.models import SignalSetting
 from outbox.models import Message
 from teams import rights
 from teams.models import AuthorizationSet, Employer, Team
@@ -178,6 +179,7 @@ def furnish(office: Provider, alice: User) -> None:
     AuthorizationSet.objects.create(provider=office, name="HR", codes=["view_hrm", "view_users"])
     make_azure(office, Right.VIEW_USERS, tenant=tenant_of(office), access_until="2035-01-01")
     make_service(office, email="alice@devries.example", phone_number="030 1234567", has_access_to_test_years=True)
+    SignalSetting.objects.create(provider=office, user=alice, type="birthday", is_on=True, days=7, mail=False)
     invite(alice)
     make_user(office, username="dicht", email="d@devries.example", blocked_at="2026-01-01T00:00Z")
     make_user(office, username="weg", email="w@devries.example", access_until="2020-01-01", last_name="O\u200dX")

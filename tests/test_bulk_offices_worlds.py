@@ -15,6 +15,8 @@ from bulk import office_exports, office_files, office_plans
 from bulk.cells import Unreadable
 from bulk.office_plans import Outcome
 from bulk.office_secrets import Secrets
+from notifications import wishes
+from notifications.written import coded
 from outbox.models import Message
 from tests.kinds import TID, tenant_of
 
@@ -39,7 +41,12 @@ PERSON = st.fixed_dictionaries(
         "teams": some(TEAMS),
         "individual_rights": some(RIGHTS),
     },
-    optional={"blocked": st.booleans(), "authorization_set": st.just("HR"), "phone_number": st.just("030 1234567")},
+    optional={
+        "signals": st.sampled_from([[], ["birthday: on, 7 days, mail"], ["birthday: off", "sickness: mail"]]),
+        "blocked": st.booleans(),
+        "authorization_set": st.just("HR"),
+        "phone_number": st.just("030 1234567"),
+    },
 )
 WORLD = st.fixed_dictionaries(
     {
@@ -113,6 +120,8 @@ def test_it_reaches_what_is_declared_and_twice_is_once(
                 continue
             assert {row.team.name for row in user.memberships.all()} == wanted["teams"]
             assert {row.right for row in user.individual_rights.all()} == wanted["individual_rights"]
+            signals = coded(wishes.read(user.signal_settings.all()))
+            assert set(signals) == set(wanted.get("signals", signals))
             assert (user.initials, user.prefix) == (wanted["initials"], wanted["prefix"])
             assert (user.blocked_at is not None) == wanted.get("blocked", user.blocked_at is not None)
         counts = [Event.objects.count(), Message.objects.count()]
