@@ -44,7 +44,9 @@ def user_history(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show what somebody did and what was done to him."""
     person = get_object_or_404(User.objects.visible_to(request.user), pk=id)
     events = reading.about(reading.of_office(request.user), person.pk)
-    return _page(request, events, "audit/user_history.html", {"person": person})
+    may_export = Right.MANAGE_PROVIDER in request.rights and person.pk != request.user.pk
+    context = {"person": person, "may_export": may_export}
+    return _page(request, events, "audit/user_history.html", context)
 
 
 @requires(Right.VIEW_AUDIT)
