@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Provider, User
 from accounts.status import Status, TwoFactor
-from audit.actions import record
+from audit.actions import SEARCHED, record
 from audit.actors import Actor
 from audit.models import Verb
 from loket import sheets
@@ -80,7 +80,7 @@ def export(provider: Provider, users: QuerySet[User], *, form: Form, filters: di
     """
     rights.require_office(by, provider.pk)
     rights.require(by, Right.VIEW_USERS)
-    used = {name: value for name, value in filters.items() if value}
+    used = {name: SEARCHED if name == "q" else value for name, value in filters.items() if value}
     file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (whoever sends it closes it)
     people = users.filter(provider=provider).order_by("sort_name", "pk")
     rows = people.prefetch_related("memberships__team", "individual_rights").iterator(_ROWS)

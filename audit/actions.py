@@ -10,6 +10,8 @@ from audit import guard, persons
 from audit.actors import Actor
 from audit.models import Event, Verb
 
+SEARCHED = "…"  # stands in an event for words that were searched for: they may name somebody
+
 
 def record(
     verb: Verb,
