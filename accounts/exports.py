@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import Provider, User
 from accounts.status import Status, TwoFactor
-from audit.actions import record
+from audit.actions import SEARCHED, record
 from audit.actors import Actor
 from audit.models import Verb
 from loket import sheets
@@ -87,7 +87,7 @@ def export(provider: Provider, users: QuerySet[User], *, form: Form, filters: di
     """
     rights.require_office(by, provider.pk)
     rights.require(by, Right.VIEW_USERS)
-    used = {name: value for name, value in filters.items() if value}
+    used = {name: SEARCHED if name == "q" else value for name, value in filters.items() if value}
     people = users.filter(provider=provider).order_by("sort_name", "pk")
     rows = people.prefetch_related("memberships__team", "individual_rights", "signal_settings").iterator(_ROWS)
     file = write(map(_values, rows), COLUMNS, title=_("Users AK"), form=form)

@@ -6,9 +6,11 @@ from uuid import UUID
 
 from django.db import models, transaction
 
-from audit import guard, persons
+from audit import guard, persons, storing
 from audit.actors import Actor
 from audit.models import Event, Verb
+
+SEARCHED = "…"  # stands in an event for words that were searched for: they may name somebody
 
 
 def record(
@@ -65,7 +67,8 @@ def record_all(
         what = {"changes": guard.checked(changes), "name": str(target)[:200], "reason": (reason or by.reason)[:500]}
         _seal(event, target, by, what, keys)
         events.append(event)
-    return Event.objects.bulk_create(events, batch_size=1000)
+    storing.store(events)
+    return events
 
 
 def _event(verb: Verb, target: models.Model, by: Actor, provider_id: UUID | None) -> Event:

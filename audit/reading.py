@@ -100,7 +100,7 @@ def told(events: Sequence[Event]) -> list[Row]:
 
 
 def _row(event: Event, names: Mapping[str, str]) -> Row:
-    labels = {field: _label(field) for field in event.changes}
+    labels = {field: label(field) for field in event.changes}
     changes = [_change(*change, names) for change in event.changes.items()]
     return Row(event, changes, sentences.of_event(event, names, labels))
 
@@ -119,10 +119,11 @@ def _change(field: str, values: Sequence[Any], names: Mapping[str, str]) -> Chan
     elif field == "employers":
         values = [list(named.values()) if isinstance(named, dict) else named for named in values]
     old, new = ([*values, None, None])[:2]
-    return Change(_label(field), _said(old), _said(new))
+    return Change(label(field), _said(old), _said(new))
 
 
-def _label(field: str) -> str:
+def label(field: str) -> str:
+    """Return what a field is called on the screen."""
     if field in _LABELS:
         return str(_LABELS[field])
     if field in set(Right):

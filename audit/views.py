@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_safe
 import audit.export
 from accounts.models import User
 from audit import answers, checkpoints, past, reading, verify
-from audit.actions import record
+from audit.actions import SEARCHED, record
 from audit.actors import on_page
 from audit.forms import HistoryForm, MomentForm
 from audit.models import Event, Verb, erased_name
@@ -44,7 +44,9 @@ def user_history(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show what somebody did and what was done to him."""
     person = get_object_or_404(User.objects.visible_to(request.user), pk=id)
     events = reading.about(reading.of_office(request.user), person.pk)
-    return _page(request, events, "audit/user_history.html", {"person": person})
+    may_export = Right.MANAGE_PROVIDER in request.rights and person.pk != request.user.pk
+    context = {"person": person, "may_export": may_export}
+    return _page(request, events, "audit/user_history.html", context)
 
 
 @requires(Right.VIEW_AUDIT)
@@ -72,6 +74,8 @@ def _filtered(request: OfficeRequest, form: str) -> QuerySet[Event]:
     """Return what is exported in that form, after the event that says so."""
     values, office = HistoryForm(request.GET or None).values(), request.user.provider
     what = {"history": [None, form]} | {name: [None, str(value)] for name, value in values.items() if value}
+    if values["person"]:
+        what["person"] = [None, SEARCHED]  # a name that was typed may be that of somebody who is erased one day
     with transaction.atomic():
         record(Verb.EXPORTED, office, by=on_page(request, request.user), provider_id=office.pk, changes=what)
     return reading.matching(reading.of_office(request.user), user=request.user, **values)

@@ -139,6 +139,16 @@ def test_an_export_names_its_filters(alices: Client, team: Team) -> None:
     assert Event.objects.get(verb=Verb.EXPORTED).changes == {"history": [None, "csv"], "kind": [None, "team"]}
 
 
+def test_an_export_keeps_no_words_that_were_searched_for(alices: Client, bob: User) -> None:
+    body(alices, "export.csv?person=bakker&kind=user")
+    b"".join(alices.get("/gebruikers/export.csv?q=bakker").streaming_content)
+    events = Event.objects.filter(verb=Verb.EXPORTED).order_by("id")
+    assert [event.changes for event in events] == [
+        {"history": [None, "csv"], "kind": [None, "user"], "person": [None, "…"]},
+        {"users": [None, {"form": "csv", "q": "…"}]},
+    ]
+
+
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("export")])
 def test_only_get_exports(alices: Client, name: str) -> None:
     for method in (alices.head, alices.post):

@@ -7,10 +7,10 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 import accounts.actions
-from accounts import erasing
+from accounts import erasing, everything
 from accounts.forms.office import KeepingForm
 from accounts.models import User
 from audit.actors import on_page
@@ -55,3 +55,26 @@ def erase(request: OfficeRequest, id: UUID) -> HttpResponse:
             return redirect("accounts:list")
     context = {"person": person, "error": error, "alias": erased_name(id)}
     return render(request, "accounts/erase.html", context)
+
+
+@requires(Right.MANAGE_PROVIDER)
+@require_GET
+def everything_json(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Send everything that is stored about somebody, for programs."""
+    person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=id)
+    found = everything.export(person, by=on_page(request, request.user))
+    return _attached(HttpResponse(everything.as_json(found), content_type="application/json"), f"{person.pk}.json")
+
+
+@requires(Right.MANAGE_PROVIDER)
+@require_GET
+def everything_html(request: OfficeRequest, id: UUID) -> HttpResponse:
+    """Send the same as a page for people."""
+    person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=id)
+    found = everything.export(person, by=on_page(request, request.user))
+    return _attached(HttpResponse(everything.as_html(found, person)), f"{person.pk}.html")
+
+
+def _attached(response: HttpResponse, name: str) -> HttpResponse:
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,0 +1,119 @@
+"""Everything that is stored about one person, to be handed to whom it is about (right of access, GDPR article 15).
+
+Every table that refers to people is walked, so that a new one is in it by itself. What opens something, or says only
+how something is kept, is left out, and of other people there are no more than names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models, transaction
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit import reading
+from audit.actions import record
+from audit.actors import Actor
+from audit.models import Event, Verb
+from outbox.models import Message
+from teams import rights
+from teams.rights import Right
+
+# Secrets, what is derived from them, and versions and hashes that say nothing about anybody.
+LEFT_OUT = frozenset({
+    "password", "token", "token_hash", "token_checksum", "token_family", "code", "code_hash", "id_token", "jti",
+    "sealed_phone", "sealed_secret", "sealed_answer", "sealed_file", "sealed_plan", "sealed_result", "key_hash",
+    "body_hash", "digest", "last_step", "public_key", "credential_id", "credential_id_sha256", "handle_hex",
+    "sign_count", "session", "session_version", "version", "message", "device_code", "user_code", "nonce", "claims",
+    "code_challenge", "code_challenge_method", "source_refresh_token", "access_token", "username_key", "sort_name",
+    "search_text", "provider", "user", "is_support",
+})  # fmt: skip
+# That somebody asked for another's change of address is in the events; the address is not his.
+NOT_ABOUT_HIM = frozenset({"accounts.EmailChange.asked_by"})
+_MESSAGE = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
+
+
+@transaction.atomic
+def export(user: User, *, by: Actor) -> dict[str, Any]:
+    """Return everything about `user` and leave an event that says so.
+
+    Raises PermissionDenied without the right to manage the office, on oneself or without authority, as erasing does.
+    """
+    rights.require_office(by, user.provider_id)
+    rights.require(by, Right.MANAGE_PROVIDER)
+    rights.require_authority_over(by, user)
+    record(Verb.PERSON_EXPORTED, user, by=by, provider_id=user.provider_id)
+    about = {"at": timezone.now(), "office": user.office_name, "account": _row(user)}
+    return about | {"tables": dict(_tables(user)), "messages": _messages(user), "events": list(_events(user))}
+
+
+def _tables(user: User) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    for model, field in references():
+        rows = model._default_manager.filter(**{field.name: user}).order_by("pk")
+        if found := [_row(row) for row in rows.iterator()]:
+            yield model._meta.label, found
+
+
+def references() -> Iterator[tuple[type[models.Model], models.Field[Any, Any]]]:
+    """Yield each table that refers to people, with the column that says who one of its rows is about."""
+    for relation in User._meta.get_fields(include_hidden=True):  # many have no way back from the person
+        if not isinstance(relation, models.ForeignObjectRel):
+            continue
+        model, field = relation.related_model, relation.field
+        if f"{model._meta.label}.{field.name}" not in NOT_ABOUT_HIM:
+            yield model, field
+
+
+def shown(model: type[models.Model]) -> list[models.Field[Any, Any]]:
+    """Return the columns of a table that are handed out."""
+    fields = model._meta.concrete_fields
+    return [field for field in fields if field.name not in LEFT_OUT and not isinstance(field, models.BinaryField)]
+
+
+def _row(row: models.Model) -> dict[str, Any]:
+    values = {field.name: getattr(row, field.name) for field in shown(type(row))}
+    return {name: str(value) if isinstance(value, models.Model) else value for name, value in values.items()}
+
+
+def _messages(user: User) -> list[dict[str, Any]]:
+    return list(Message.objects.filter(user_id=user.pk).order_by("pk").values(*_MESSAGE))
+
+
+def _events(user: User) -> Iterator[dict[str, Any]]:
+    """Yield what was done to him with what changed, and what he did without what it was of others."""
+    events = reading.about(Event.objects.filter(provider_id=user.provider_id), user.pk).order_by("at", "id")
+    for row in reading.told(list(events)):
+        event = row.event
+        said = {"at": event.at, "sentence": row.sentence, "origin": event.get_origin_display()}
+        if event.target_id == user.pk:
+            said |= {"changes": [change._asdict() for change in row.changes], "reason": event.reason}
+        if event.actor_id == user.pk:
+            said |= {"address": event.address}
+        yield said
+
+
+def as_json(found: dict[str, Any]) -> str:
+    """Return everything as JSON."""
+    return json.dumps(found, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
+
+
+def as_html(found: dict[str, Any], user: User) -> str:
+    """Return everything as a page by itself, for people."""
+    tables = [(_label(label), rows) for label, rows in found["tables"].items()]
+    parts = [(_("Account"), [found["account"]]), *tables, (_("Messages"), found["messages"])]
+    named = [(title, [_named(row) for row in rows]) for title, rows in parts if rows]
+    return render_to_string("accounts/everything.html", {"person": user, "found": found, "parts": named})
+
+
+def _label(label: str) -> str:
+    return label.partition(".")[2]
+
+
+def _named(row: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(reading.label(name), value) for name, value in row.items() if value not in (None, "", [])]

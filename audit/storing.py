@@ -1,0 +1,38 @@
+"""Storing events: plain SQL, because every change of the product waits for it and Django's takes twice as long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection, models
+from django.utils import timezone
+from psycopg.types.json import Jsonb
+
+from audit.models import Event
+
+_BATCH = 1000
+_FIELDS = Event._meta.concrete_fields
+_COLUMNS = ", ".join(str(field.column) for field in _FIELDS)
+_ROW = f"({', '.join(['%s'] * len(_FIELDS))})"
+
+
+def store(events: Sequence[Event]) -> None:
+    """Insert `events`, each with the moment of now."""
+    with connection.cursor() as cursor:
+        for start in range(0, len(events), _BATCH):
+            batch = events[start : start + _BATCH]
+            rows = ", ".join([_ROW] * len(batch))
+            values = [value for event in batch for value in _values(event)]
+            cursor.execute(f"INSERT INTO audit_event ({_COLUMNS}) VALUES {rows}", values)  # noqa: S608
+
+
+def _values(event: Event) -> list[Any]:
+    event.at = timezone.now()
+    event._state.adding = False
+    values = [(field, getattr(event, field.attname)) for field in _FIELDS]
+    return [_stored(field, value) for field, value in values]
+
+
+def _stored(field: models.Field[Any, Any], value: Any) -> Any:
+    return Jsonb(value) if isinstance(field, models.JSONField) and value is not None else value
