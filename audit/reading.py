@@ -28,6 +28,7 @@ _LABELS = {
     "number": gettext_lazy("Number"),
     "products": gettext_lazy("Products"),
     "history": gettext_lazy("History"),
+    "support_may_look": gettext_lazy("Support of Loket may look along"),
 }
 
 
