@@ -31,6 +31,7 @@ _LABELS = {
     "products": gettext_lazy("Products"),
     "history": gettext_lazy("History"),
     "hygiene_mail": gettext_lazy("Monthly mail about tidying up: days without a login, days of a password"),
+    "support_may_look": gettext_lazy("Support of Loket may look along"),
 }
 
 

@@ -9,12 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.actions import Details
 from accounts.forms.people import PLAIN, field
+from accounts.models import User
 from invitations.forms.office import mobile_number_field
 from invitations.phones import mobile_number
 from signin.factors.forms import ResetForm
 from teams.rights import Help
 from webservice.forms import ClientForm, SecretForm
 
+_BY_OFFICE = _("For example: asked for by the office, with the number of the request.")
 _BY_PARTNER = _("For example: asked for by the partner, with the number of the request.")
 
 
@@ -38,6 +40,8 @@ class HelpForm(ResetForm):
     def __init__(self, *args: Any, help: Help, row: Model, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.row = row
+        if not isinstance(row, User):
+            self.fields["reason"].help_text = _BY_OFFICE
         if help != Help.RESEND:
             del self.fields["mobile_number"]
         if help != Help.CLOSE_OFFICE:
@@ -73,7 +77,7 @@ class NewOfficeForm(ResetForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = _("For example: asked for by the office, with the number of the request.")
+        self.fields["reason"].help_text = _BY_OFFICE
         for name in ("initials", "prefix", "last_name", "email"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
 

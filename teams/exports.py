@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from accounts import exports
 from accounts.exports import Columns, Form, Row
 from accounts.models import Provider
-from audit.actions import record
+from audit.actions import SEARCHED, record
 from audit.actors import Actor
 from audit.models import Verb
 from teams import rights
@@ -35,7 +35,7 @@ def export(provider: Provider, teams: QuerySet[Team], *, form: Form, filters: di
     """
     rights.require_office(by, provider.pk)
     rights.require(by, Right.VIEW_TEAMS)
-    used = {name: value for name, value in filters.items() if value}
+    used = {name: SEARCHED if name == "q" else value for name, value in filters.items() if value}
     found = teams.filter(provider=provider).order_by("sort_name", "pk")
     file = exports.write(values(found), COLUMNS, title=_("Teams"), form=form)
     record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"teams": [None, {"form": form, **used}]})

@@ -40,9 +40,30 @@ def test_it_finds_somebody_and_blocks_him(browser: Browser, office: Office) -> N
     dora.sees(".object-tools a[href*='/deblokkeren/']")
 
 
+def test_it_looks_along_and_stops(browser: Browser, office: Office) -> None:
+    dora = helper(browser, office)
+    dora.open("/admin/accounts/user/?q=m.vermeer")
+    dora.follow("#result_list th a")
+    dora.follow(".object-tools a[href*='/meekijken/']")
+    dora.at("/admin/hulp/meekijken/{id}/")
+    dora.fill(reason="Ziet het team niet, zaak 4712")
+    dora.send()
+    dora.at("/")
+    for path in ("/gebruikers/", "/kantoor/", "/historie/"):
+        dora.open(path)
+        dora.sees(".looking")
+    dora.open("/profiel/", 403)
+    dora.sees(".looking")
+    dora.open("/teams/")
+    dora.send(".looking button")
+    dora.at("/admin/accounts/user/{id}/")
+    dora.open("/gebruikers/", 403)
+
+
 def test_every_page_of_support_is_in_order(browser: Browser, office: Office) -> None:
     dora = helper(browser, office)
     for path in (
+        "webservice/application/", "hulp/kantoor-maken/", "hulp/partner-maken/",
         "accounts/provider/", "accounts/externaltenant/", "invitations/invitation/", "outbox/message/", "wachtrij/",
         "accounts/",
     ):  # fmt: skip
