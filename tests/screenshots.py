@@ -450,7 +450,7 @@ def main() -> None:
         accepting(camera, guest)
         not_accepting(camera, Camera(browser, demo))
         with_a_deadline(camera)
-        from_a_portal(Camera(browser, demo), *said["Webservice"].split(" / "))
+        from_a_portal(Camera(browser, demo), "webservice-de-vries", said["Wachtwoord"])
         smit.sign_in("c.smit", said["Wachtwoord"])
         smit.shoot("home-nothing")
         supporting(helper, said["Wachtwoord"])
