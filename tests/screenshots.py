@@ -214,7 +214,7 @@ def from_a_portal(guest: Camera, name: str, password: str) -> None:
     guest.go(made.json()["content"]["url"])
     guest.shoot("sso")
     guest.send()
-    guest.go("/profiel/sessies/")
+    guest.go("/profiel/twee-factor/")
     guest.shoot("not-by-sso")
 
 
