@@ -195,12 +195,31 @@ def programs(camera: Camera) -> None:
     }  # fmt: skip
     camera.go(f"/oauth/authorize/?{urlencode(wanted)}")
     camera.shoot("authorize")
+    camera.page.route("https://portaal.example/**", lambda route: route.fulfill(status=204))  # the page stays
+    camera.page.locator("main button.primary").first.click()
+    camera.go(f"/oauth/authorize/?{urlencode(wanted)}")
+    camera.shoot("authorize-onward")
+    camera.go("/profiel/koppelingen/")
+    camera.shoot("own-integrations-some")
     camera.go("/oauth/authorize/?client_id=x")
     camera.shoot("authorize-refused")
     camera.go("/oauth/logout/")
     camera.shoot("logout-for-program")
     camera.go("/sso/" + "q" * 43 + "/")
     camera.shoot("sso-dead")
+
+
+def from_a_portal(guest: Camera, name: str, password: str) -> None:
+    """Come in by a ticket, as the user of a program."""
+    form = {"grant_type": "client_credentials", "client_id": name, "client_secret": password}
+    token = guest.page.request.post(f"{guest.demo.url}/oauth/token/", form=form).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json;version=2018-01-01"}
+    made = guest.page.request.post(f"{guest.demo.url}/v2/sso/tickets", data={}, headers=headers)
+    guest.go(made.json()["content"]["url"])
+    guest.shoot("sso")
+    guest.send()
+    guest.go("/profiel/twee-factor/")
+    guest.shoot("not-by-sso")
 
 
 def telling(camera: Camera) -> None:
@@ -513,6 +532,7 @@ def main() -> None:
         accepting(camera, guest)
         not_accepting(camera, Camera(browser, demo))
         with_a_deadline(camera)
+        from_a_portal(Camera(browser, demo), "webservice-de-vries", said["Wachtwoord"])
         smit.sign_in("c.smit", said["Wachtwoord"])
         smit.shoot("home-nothing")
         supporting(helper, said["Wachtwoord"])

@@ -89,6 +89,32 @@ def test_of_two_changes_of_rights_one_is_refused(alice: User, office: Provider) 
     assert Event.objects.filter(verb="rights_changed").count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_two_changes_of_signals_one_is_refused(alice: User, bob: User) -> None:
+    calls, path = program(alice), f"/providers/users/{bob.pk}/notificationsettings"
+    etag = calls.get(path).headers["ETag"]
+
+    def choose(key: str) -> HttpResponse:
+        body = {"notificationSettings": [{"notificationType": {"key": key}, "isEnabled": False}]}
+        return calls.call("PATCH", path, body, If_Match=etag)
+
+    answers = at_once(lambda: choose("birthday"), lambda: choose("appraisal"))
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    assert Event.objects.filter(verb="signals_changed").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_erased_by_two_is_erased_once_and_changes_no_more(alice: User, bob: User) -> None:
+    User.objects.filter(pk=bob.pk).update(blocked_at=timezone.now() - timedelta(days=800))
+    calls, path = program(alice), f"/providers/users/{bob.pk}"
+    signals = {"notificationSettings": [{"notificationType": {"key": "birthday"}, "isEnabled": False}]}
+    erased = [lambda: calls.call("DELETE", path)] * 2
+    *answers, changed = at_once(*erased, lambda: calls.call("PATCH", f"{path}/notificationsettings", signals))
+    assert {answer.status_code for answer in [*answers, changed]} <= {200, 204, 404}
+    assert Event.objects.filter(verb="user_erased").count() == 1
+    assert calls.get(path).status_code == 404
+
+
 @pytest.mark.django_db
 def test_the_same_key_gives_the_same_answer_until_it_is_forgotten(alice: User, office: Provider) -> None:
     calls = program(alice)

@@ -244,6 +244,20 @@ def test_an_account_belongs_to_its_login_method(calls: Program, office: Provider
         refused(calls.call("POST", f"/providers/{office.pk}/users", sent), "loginMethod")
 
 
+def test_who_left_is_erased_after_the_term_of_the_office(calls: Program, alice: User, bob: User) -> None:
+    path = f"/providers/users/{bob.pk}"
+    response = calls.call("DELETE", path)
+    assert (response.status_code, response.json()["messages"][0]["code"]) == (400, "kept")
+    User.objects.filter(pk=bob.pk).update(blocked_at=timezone.now() - timedelta(days=800))
+    assert calls.call("DELETE", path, If_Match='"99"').status_code == 412
+    erased = calls.call("DELETE", path)
+    assert (erased.status_code, erased.content) == (204, b"")
+    assert not User.objects.filter(pk=bob.pk).exists()
+    assert calls.get(path).status_code == calls.call("DELETE", path).status_code == 404
+    assert Event.objects.get(verb="user_erased").origin == "api"
+    assert calls.call("DELETE", f"/providers/users/{alice.pk}").status_code == 403, "oneself"
+
+
 def test_it_warns_of_a_second_account_with_the_address(calls: Program, office: Provider, bob: User) -> None:
     body = {name: PUT[name] for name in ("personalDetails", "contactInformation")}
     response = calls.call(

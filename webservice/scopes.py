@@ -15,7 +15,7 @@ class Scope(TextChoices):
     PROFILE = "profile", _("See your name, username and office")
     EMAIL = "email", _("See your email address")
     USERS_READ = "users:read", _("See users AK, tenants, email texts and sets, as far as you may")
-    USERS_WRITE = "users:write", _("Make, change, invite and block users AK, as far as you may")
+    USERS_WRITE = "users:write", _("Make, change, invite, block and erase users AK, as far as you may")
     TEAMS_READ = "teams:read", _("See teams, employers and rights, as far as you may")
     TEAMS_WRITE = "teams:write", _("Change teams, employers and rights, as far as you may")
     SSO = "sso", _("Log you in here without a password")
