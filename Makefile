@@ -10,7 +10,7 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo test test-slow test-all check bench messages screenshots
+.PHONY: demo test test-slow test-all test-cluster check bench messages screenshots
 
 demo: .venv/run.stamp
 	@exec $(RUN)/python manage.py demo
@@ -22,6 +22,11 @@ test-slow: .venv/dev.stamp
 	$(RUN)/python -m pytest -m slow
 
 test-all: test test-slow
+
+# Three nodes of Patroni, etcd and haproxy from Debian's packages, on loopback; as root it installs them.
+test-cluster: .venv/dev.stamp
+	tests/cluster/install
+	$(RUN)/python -m pytest -s tests/cluster/failover.py
 
 check: .venv/dev.stamp
 	$(RUN)/ruff check .

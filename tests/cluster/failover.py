@@ -1,0 +1,167 @@
+"""The primary of a cluster dies or is cut off while people work: nothing acknowledged is lost (`make test-cluster`)."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+
+from tests.cluster.load import Load, Told
+from tests.cluster.nodes import ENTRANCE, PORT, Cluster, eventually
+from tests.people import PASSWORD
+from tests.servers import MailServer, own_environment, running_mail_server
+from tests.test_loket_metrics import wait_until_alive
+from tests.test_loket_rotation import new_key
+from tests.test_outbox_kill import Process, free_port
+
+BEFORE, AFTER = 8, 12  # seconds of work before the failure, and after the site answers again
+MOST = 30  # seconds until the site answers again
+SET_UP = f"""
+from accounts.models import Provider
+from django.utils import timezone
+from teams.models import Team
+from teams.rights import Right
+from tests.people import make_user
+office = Provider.objects.create(name="Kantoor", established_at=timezone.now())
+make_user(office, Right.MANAGE_PROVIDER, username="alice", email="alice@kantoor.example", last_name="Baas")
+make_user(office, username="bob", email="bob@kantoor.example", last_name="Bakker")
+print(Team.objects.create(provider=office, name="Loon").pk)
+assert "{PASSWORD}"
+"""
+VERIFIED = """
+import audit.chain, audit.export
+from accounts.models import User
+from audit import checkpoints, verify
+from audit.models import Waiting
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from tests.people import actor
+audit.chain.lengthen_all()
+assert not Waiting.objects.exists()
+alice = User.objects.get(username="alice")
+lines = list(b"".join(audit.export.begin(alice.provider, by=actor(alice)).lines()).splitlines(keepends=True))
+print(verify.verify(lines, [checkpoints.of_now(alice.provider_id)], load_pem_public_key(checkpoints.public_pem())))
+"""
+
+
+class Site:
+    """Web server and worker before a cluster, with a mail server."""
+
+    def __init__(self, folder: Path, cluster: Cluster, mail: MailServer) -> None:
+        self.cluster, self.mail, self.port, self.log = cluster, mail, free_port(), folder / "loket.log"
+        self.url = f"http://127.0.0.1:{self.port}"
+        address = f"x@{ENTRANCE}:{PORT}/loket"
+        self.environment = own_environment(folder / "data") | {
+            "DATABASE_URL": f"postgres://loket_app:{address}", "LOKET_OWNER_DATABASE_URL": f"postgres://loket:{address}",
+            "LOKET_SECRET_KEY": "s" * 50, "LOKET_SEALING_KEYS": new_key(), "LOKET_CHECKPOINT_KEY": new_key(),
+            "LOKET_URL": f"http://localhost:{self.port}", "LOKET_SMS_PER_HOUR": "100000",
+            "EMAIL_URL": f"smtp://127.0.0.1:{mail.port}",
+        }  # fmt: skip
+
+    def manage(self, *arguments: str) -> str:
+        """Return what `manage.py` prints."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=django_settings.BASE_DIR, env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    def prepare(self) -> str:
+        """Make roles, database and an office; return the id of its team."""
+        for query in (
+            "CREATE ROLE loket LOGIN PASSWORD 'x'",
+            "CREATE ROLE loket_app LOGIN PASSWORD 'x'",
+            "CREATE DATABASE loket OWNER loket",
+        ):
+            self.cluster.ask(query)
+        self.manage("migrate", "-v0")
+        return self.manage("shell", "-v0", "-c", SET_UP).strip()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run web server and worker, which nobody starts again."""
+        web = f"-m granian --interface wsgi --host 127.0.0.1 --port {self.port} --workers 2 --blocking-threads 4"
+        processes = [
+            Process([*web.split(), "loket.wsgi:application"], self.environment, self.log),
+            Process(["manage.py", "worker"], self.environment, self.log),
+        ]
+        try:
+            wait_until_alive(self.url)
+            yield
+            assert [process.process.poll() for process in processes] == [None, None]
+        finally:
+            for process in processes:
+                process.kill()
+
+    def has_sent_everything(self) -> bool:
+        """Return whether nothing waits any more."""
+        query = "SELECT count(*) FROM outbox_message WHERE state IN ('queued', 'deferred')"
+        return self.cluster.ask(query, database="loket") == [(0,)]
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A site before a cluster, of which nothing is left afterwards."""
+    with tempfile.TemporaryDirectory(prefix="loket-cluster-", ignore_cleanup_errors=True) as name:
+        cluster = Cluster(Path(name))
+        try:
+            for mail in running_mail_server():
+                cluster.start()
+                yield Site(Path(name), cluster, mail)
+        finally:
+            cluster.stop()
+            if os.environ.get("LOKET_KEEP_LOGS"):
+                subprocess.run(["cp", "-r", name, os.environ["LOKET_KEEP_LOGS"]], check=False)
+
+
+@pytest.mark.parametrize("failure", ["kill", "cut"])
+def test_nothing_acknowledged_is_lost(site: Site, failure: str) -> None:
+    team = site.prepare()
+    with site.running():
+        load = Load(site.url, team)
+        time.sleep(BEFORE)
+        before, primary = len(load.told.acknowledged), site.cluster.primary()
+        failed_at = time.monotonic()
+        getattr(site.cluster, failure)(primary)
+        eventually(lambda: _acknowledged_since(load.told, failed_at + 5), 2 * MOST, "the site does not answer again")
+        time.sleep(AFTER)
+        told = load.stop()
+        eventually(site.has_sent_everything, 60, "messages are left")
+        verdict = site.manage("shell", "-v0", "-c", VERIFIED).strip()
+    outage = told.longest_silence(failed_at - 1)
+    print(f"\n{failure}: silence {outage:.1f} s, acknowledged {before} + {len(told.acknowledged) - before},")  # noqa: T201
+    print(f"answers {dict(told.answers)}, odd {Counter(told.odd)}, {verdict.partition(', ')[0]}")  # noqa: T201
+    assert site.cluster.primary() not in (0, primary)
+    assert before > 10
+    assert len(told.acknowledged) - before > 10
+    assert told.answers["plain 503"] > 0
+    assert told.odd == []
+    assert outage < MOST
+    assert_nothing_is_lost(site, told)
+    assert verdict.startswith("intact")
+
+
+def _acknowledged_since(told: Told, moment: float) -> bool:
+    return any(at > moment for at in list(told.moments))
+
+
+def assert_nothing_is_lost(site: Site, told: Told) -> None:
+    """Hold what was acknowledged against the database, and against the mail server."""
+    events = {row[0] for row in site.cluster.ask("SELECT correlation_id FROM audit_event", database="loket")}
+    assert [one for one in told.acknowledged if one not in events] == []
+    query = "SELECT u.email, m.state FROM accounts_user u JOIN outbox_message m ON m.user_id = u.id"
+    states = dict(site.cluster.ask(query, database="loket"))
+    assert {states.get(email) for email in told.invited} == {"sent"}
+    assert set(told.invited) <= set(site.mail.recipients)
+    links = "SELECT count(*), count(DISTINCT sequence), max(sequence) FROM audit_link WHERE provider_id IS NOT NULL"
+    assert len(set(site.cluster.ask(links, database="loket")[0])) == 1, "a gap, or two in one place"
+    logged = site.log.read_text()
+    assert not re.search(r"Traceback|612345678:|@kantoor\.example", logged.replace("SMS +31612345678", ""))
