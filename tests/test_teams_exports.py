@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Provider, User
+from audit.actions import SEARCHED
 from audit.models import Event, Verb
 from bulk import reading, team_plans
 from teams.models import Employer, Team
@@ -71,7 +72,7 @@ def test_teams_obey_the_search_and_leave_an_event(alices: Client, office: Provid
         assert (row["Naam"], row["Werkgevers"]) == ("Loon Noord", "1001; 1002")
         assert row["Rechten"] == "Raadplegen teams; Raadplegen beloningen"
     (event,) = Event.objects.filter(verb=Verb.EXPORTED)
-    assert (event.actor_id, event.changes) == (alice.pk, {"teams": [None, {"form": form, "q": "loon"}]})
+    assert (event.actor_id, event.changes) == (alice.pk, {"teams": [None, {"form": form, "q": SEARCHED}]})
     assert [row.get("Naam", row.get("name")) for row in table(content(alices, f"export_{form}", only="1"))] == [
         "Controle"
     ]
