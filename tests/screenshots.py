@@ -275,7 +275,17 @@ def teams(camera: Camera) -> None:
         camera.shoot(name)
     camera.go("/teams/?q=noord")
     team = str(camera.page.locator("tbody th a").first.get_attribute("href"))
-    pages = ("", "bewerken", "gebruikers", "gebruikers/alle", "werkgevers", "werkgevers/alle", "rechten", "set")
+    pages = (
+        "",
+        "bewerken",
+        "gebruikers",
+        "gebruikers/alle",
+        "werkgevers",
+        "werkgevers/alle",
+        "rechten",
+        "set",
+        "historie",
+    )
     for page in pages:
         camera.go(f"{team}{page}/".replace("//", "/"))
         camera.shoot(f"team-{page.replace('/', '-') or 'page'}")
@@ -296,7 +306,7 @@ def people(camera: Camera) -> None:
     for last_name, page in (
         ("Berg", "rechten"), ("Vermeer", "rechten"), ("Dubois", "rechten"), ("Berg", "bewerken"), ("Berg", "blokkeren"),
         ("Horst", "bewerken"), ("Horst", "opnieuw-versturen"), ("Horst", "intrekken"), ("Dijk", "teams"),
-        ("Berg", "teams"), ("Berg", "teams/toevoegen"),
+        ("Berg", "teams"), ("Berg", "teams/toevoegen"), ("Berg", "historie"), ("Berg", "wissen"),
     ):  # fmt: skip
         camera.go(f"{camera.of(last_name)}{page}/")
         camera.shoot(f"{page.replace('/', '-')}-{last_name.lower()}")
