@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -129,10 +127,8 @@ def label(field: str) -> str:
         return str(_LABELS[field])
     if field in set(Right):
         return str(Right(field).label)
-    for model in (User, Provider):
-        with suppress(FieldDoesNotExist):
-            return str(model._meta.get_field(field).verbose_name)  # type: ignore[union-attr]
-    return field
+    columns = {column.name: column for model in (Provider, User) for column in model._meta.concrete_fields}
+    return str(columns[field].verbose_name) if field in columns else field
 
 
 def _said(value: Any) -> str:

@@ -27,6 +27,7 @@ CHANGES: dict[str, dict[str, list[Any]]] = {
     Verb.TEAM_CHANGED: {"view_users": [None, "given"]},
     Verb.SET_APPLIED: {"Loonverwerking": [None, "applied"]},
     Verb.SIGNAL_SET_APPLIED: {"a": [None, True], "Alles": [None, "applied"]},
+    Verb.EXPORTED: {"users": [None, {"form": "csv"}]},
     Verb.KIND_CHANGED: {"login_method": ["website_sso", "azure_ad"]},
 }
 
