@@ -28,14 +28,15 @@ from teams.rights import Right
 # Secrets, what is derived from them, and versions and hashes that say nothing about anybody.
 LEFT_OUT = frozenset({
     "password", "token", "token_hash", "token_checksum", "token_family", "code", "code_hash", "id_token", "jti",
-    "sealed_phone", "sealed_secret", "sealed_answer", "sealed_file", "sealed_plan", "sealed_result", "key_hash",
+    "sealed_phone", "sealed_secret", "sealed_answer", "key_hash",
     "body_hash", "digest", "last_step", "public_key", "credential_id", "credential_id_sha256", "handle_hex",
     "sign_count", "session", "session_version", "version", "message", "device_code", "user_code", "nonce", "claims",
     "code_challenge", "code_challenge_method", "source_refresh_token", "access_token", "username_key", "sort_name",
     "search_text", "provider", "user", "is_support",
 })  # fmt: skip
-# That somebody asked for another's change of address is in the events; the address is not his.
-NOT_ABOUT_HIM = frozenset({"accounts.EmailChange.asked_by"})
+# That somebody asked for another's change of address is in the events; the address is not his. Who looks along is of
+# support, and nobody of an office.
+NOT_ABOUT_HIM = frozenset({"accounts.EmailChange.asked_by", "support.Look.helper"})
 _MESSAGE = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 
 

@@ -10,7 +10,9 @@ from audit.models import Event, Verb
 from teams.catalogue import Right
 from teams.past import PastEmployer, PastOffice, PastPerson, PastTeam
 
-_POLICIES = frozenset({"two_factor_managers", "two_factor_from", "two_factor_days", "two_factor_days_since"})
+_POLICIES = frozenset({
+    "two_factor_managers", "two_factor_from", "two_factor_days", "two_factor_days_since", "closed_at",
+})  # fmt: skip
 _PLAIN = frozenset({"initials", "prefix", "last_name", "login_method", "two_factor_required", "blocked", "devices"})
 _CODES = frozenset(right.value for right in Right)
 
@@ -131,6 +133,14 @@ def _provider(done: _Done) -> None:
     done.office.policies.update({name: value for name, value in done.new.items() if name in _POLICIES})
 
 
+def _closed(done: _Done) -> None:
+    done.office.policies["closed_at"] = done.at.isoformat()
+
+
+def _reopened(done: _Done) -> None:
+    done.office.policies.pop("closed_at", None)
+
+
 def _carried_over(done: _Done) -> None:
     {"provider": _provider, "employer": _employer, "team": _team_created, "user": _person_carried_over}[done.kind](done)
 
@@ -148,6 +158,8 @@ def _person_carried_over(done: _Done) -> None:
 APPLIED: Mapping[str, Callable[[_Done], None]] = {
     Verb.PROVIDER_CREATED: _provider,
     Verb.PROVIDER_CHANGED: _provider,
+    Verb.PROVIDER_CLOSED: _closed,
+    Verb.PROVIDER_REOPENED: _reopened,
     Verb.USER_CREATED: _user_created,
     Verb.USER_CHANGED: _details,
     Verb.USER_BLOCKED: _blocked,

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.PROVIDER_CREATED: gettext_lazy("%(who)s created the office %(target)s."),
     Verb.PROVIDER_CHANGED: gettext_lazy("%(who)s changed the settings of the office: %(fields)s."),
+    Verb.PROVIDER_CLOSED: gettext_lazy("%(who)s closed the office."),
+    Verb.PROVIDER_REOPENED: gettext_lazy("%(who)s reopened the office."),
+    Verb.LOOK_STARTED: gettext_lazy("%(who)s began to look along with %(target)s."),
+    Verb.LOOK_ENDED: gettext_lazy("%(who)s no longer looks along with %(target)s."),
     Verb.TENANT_ADDED: gettext_lazy("%(who)s added the Azure AD tenant %(target)s."),
     Verb.TENANT_RENAMED: gettext_lazy("%(who)s renamed the Azure AD tenant %(old)s to %(new)s."),
     Verb.TENANT_PROVED: gettext_lazy("%(who)s confirmed that the Azure AD tenant %(target)s is of the office."),

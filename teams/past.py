@@ -91,7 +91,7 @@ class PastOffice:
     people: dict[UUID, PastPerson] = field(default_factory=dict)
     teams: dict[UUID, PastTeam] = field(default_factory=dict)
     employers: dict[UUID, PastEmployer] = field(default_factory=dict)
-    policies: dict[str, Any] = field(default_factory=dict)  # those of Provider
+    policies: dict[str, Any] = field(default_factory=dict)  # of two-factor, and since when it is closed: as Provider
     unreadable: set[UUID] = field(default_factory=set)  # who was there, and of whom the events cannot be opened now
 
     def teams_of(self, person: UUID) -> list[PastTeam]:
@@ -116,7 +116,8 @@ _TABLES = """, accounts_provider AS (
     SELECT %(provider)s::uuid AS id, (policies ->> 'two_factor_managers')::bool AS two_factor_managers,
         (policies ->> 'two_factor_from')::date AS two_factor_from,
         (policies ->> 'two_factor_days')::smallint AS two_factor_days,
-        (policies ->> 'two_factor_days_since')::date AS two_factor_days_since
+        (policies ->> 'two_factor_days_since')::date AS two_factor_days_since,
+        (policies ->> 'closed_at')::timestamptz AS closed_at
     FROM (SELECT %(policies)s::jsonb AS policies) one
 ), teams_team AS (
     SELECT %(provider)s::uuid AS provider_id, id, two_factor_required

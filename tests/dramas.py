@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils import timezone
 
 import accounts.actions
+import accounts.closing
 import invitations.actions
 import invitations.kinds
 import teams.actions
@@ -279,6 +280,14 @@ class Drama:
         seen = policies.effect(office, policy.begun(Policy.of(office))).seen
         policies.change(office, policy, version=office.version, seen=seen, by=OPERATOR)
 
+    def close(self) -> None:
+        accounts.closing.close(self.office, by=OPERATOR)
+        self.look()
+
+    def reopen(self) -> None:
+        accounts.closing.close(self.office, by=OPERATOR)
+        accounts.closing.reopen(self.office, by=OPERATOR)
+
     def erase(self) -> None:
         user = self.someone()
         accounts.actions.block(user, by=OPERATOR)
@@ -308,5 +317,7 @@ STEPS: dict[str, list[Step]] = {
     Verb.FACTOR_REMOVED: [Drama.no_factor],
     Verb.FACTORS_RESET: [Drama.reset],
     Verb.PROVIDER_CHANGED: [Drama.policy],
+    Verb.PROVIDER_CLOSED: [Drama.close],
+    Verb.PROVIDER_REOPENED: [Drama.reopen],
     Verb.USER_ERASED: [Drama.erase],
 }  # fmt: skip

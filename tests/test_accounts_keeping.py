@@ -72,7 +72,7 @@ def test_it_asks_and_erases(alices: Client, gone: User) -> None:
     assert not User.objects.filter(pk=gone.pk).exists()
     assert alices.post(erase_url(gone)).status_code == 404
     history = alices.get("/historie/").text
-    assert f"verwijderde gebruiker {str(gone.pk)[-4:].upper()}: gewist, door A. de Vries" in history
+    assert f"A. de Vries wiste verwijderde gebruiker {str(gone.pk)[-4:].upper()} voorgoed." in history
 
 
 def test_before_the_term_there_is_no_button(alices: Client, bob: User, alice: User) -> None:

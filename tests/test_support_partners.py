@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 
 import webservice.clients
+from accounts.actions import Stale
 from accounts.models import Provider, User
 from audit.actors import Actor, Origin, operator
 from audit.models import Event
@@ -170,7 +171,7 @@ def test_the_built_in_one_is_out_of_reach(doras: Client, dora: User) -> None:
     for path in (f"partner/{built_in.pk}/", f"koppeling-uitzetten/{built_in.pk}/"):
         assert doras.post(f"/admin/hulp/{path}", {"reason": REASON}).status_code == 404
     by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON)
-    with pytest.raises(Application.DoesNotExist):
+    with pytest.raises(Stale):
         webservice.clients.switch(built_in, on=False, by=by)
 
 
