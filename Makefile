@@ -19,7 +19,7 @@ test: .venv/dev.stamp
 	$(RUN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: .venv/dev.stamp
-	$(RUN)/python -m pytest -m slow
+	$(RUN)/python -m pytest -n 2 --dist loadfile -m slow
 
 test-all: test test-slow
 

@@ -75,8 +75,8 @@ def test_random_histories_are_told_as_they_were() -> None:
 
 @pytest.mark.slow
 def test_many_random_histories_are_told_as_they_were() -> None:
-    verbs, _rested = play(range(100, 112), 4)
-    assert {verb for verb in STEPS if verbs[verb] < 10} == set()
+    verbs, _rested = play(range(100, 108), 4)
+    assert {verb for verb in STEPS if verbs[verb] < 5} == set()
 
 
 def test_no_verb_is_forgotten() -> None:
