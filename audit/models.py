@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -101,6 +102,10 @@ class PersonKeyQuerySet(models.QuerySet["PersonKey"]):
         return {str(row.pk): row.opened() for row in self.filter(pk__in=set(ids), sealed_key__isnull=False)}
 
 
+def _context(key_id: UUID) -> str:
+    return f"person:{key_id}"
+
+
 class PersonKey(models.Model):
     """A key with which the history seals what says who one person is; without any, that person was erased.
 
@@ -119,11 +124,16 @@ class PersonKey(models.Model):
     @property
     def seal_context(self) -> str:
         """What the key is bound to: moved to another row it cannot be read."""
-        return f"person:{self.pk}"
+        return _context(self.pk)
 
     def opened(self) -> AESGCM:
         """Return the key itself. Raises sealing.Unreadable, also once it was destroyed."""
         return AESGCM(self.key())
+
+    @classmethod
+    def unsealed(cls, id: UUID, sealed: bytes) -> AESGCM:
+        """Return the key of the row with this `id`, which no row needs to be made for: every event asks for one."""
+        return AESGCM(sealing.unseal(sealed, context=_context(id)))
 
     def key(self) -> bytes:
         """Return the bytes of the key, 32 of them. Raises sealing.Unreadable, also once it was destroyed."""

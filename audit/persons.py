@@ -45,16 +45,20 @@ def keys_of(people: Iterable[models.Model | None]) -> dict[UUID, Key]:
     ids = {one.pk for one in people if one is not None and is_person(one)}
     with connection.cursor() as cursor:  # each event asks this: no query of Django's, which costs as much again
         # Of nobody as well: whether a username exists must not show in what is asked of the database.
-        cursor.execute(_KEYS, [list(ids)])
-        known = {person_id: PersonKey(id, person_id, sealed) for id, person_id, sealed in cursor.fetchall()}
+        cursor.execute(_KEYS, [f"{{{','.join(map(str, ids))}}}"])
+        known = {person_id: (id, sealed) for id, person_id, sealed in cursor.fetchall()}
     made = {id: _made(id) for id in sorted(ids - known.keys())}
     if made:
         PersonKey.objects.bulk_create(made.values(), batch_size=1000)
-    return {id: _key(row if row.sealed_key else _made(id)) for id, row in (known | made).items()}
+    kept = known | {id: (row.pk, row.sealed_key) for id, row in made.items()}
+    return {id: _key(key_id, id, sealed) for id, (key_id, sealed) in kept.items()}
 
 
-def _key(row: PersonKey) -> Key:
-    return Key(str(row.pk), str(row.person_id), row.opened())
+def _key(id: UUID, person_id: UUID, sealed: bytes | memoryview | None) -> Key:
+    if sealed is None:
+        row = _made(person_id)
+        id, sealed = row.pk, row.sealed_key
+    return Key(str(id), str(person_id), PersonKey.unsealed(id, bytes(sealed or b"")))
 
 
 def _made(person_id: UUID) -> PersonKey:
