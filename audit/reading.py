@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.listing import searched
-from accounts.models import Provider, User
+from accounts.models import LoginMethod, Provider, User
 from audit import sentences
 from audit.models import Event, PersonKey, erased_name
 from teams.catalogue import Right, known, ordered
@@ -119,6 +119,8 @@ def _change(field: str, values: Sequence[Any], names: Mapping[str, str]) -> Chan
         values = [[names.get(id) or erased_name(id) for id in ids or []] for ids in values]
     elif field == "rights":
         values = [[str(right.label) for right in ordered(known(codes or []))] for codes in values]
+    elif field == "login_method":
+        values = [dict(LoginMethod.choices).get(kind, kind) for kind in values]
     elif field == "employers":
         values = [list(named.values()) if isinstance(named, dict) else named for named in values]
     old, new = ([*values, None, None])[:2]

@@ -57,6 +57,14 @@ def test_it_says_who_did_what(alices: Client, alice: User, bob: User, team: Team
     assert str(bob.pk) not in text.replace(f"/gebruikers/{bob.pk}", "")
 
 
+def test_it_says_how_somebody_logs_in_in_words(alices: Client, alice: User, bob: User) -> None:
+    changes = {"login_method": [None, "azure_ad"]}
+    audit.actions.record(Verb.USER_CREATED, bob, by=actor(alice), provider_id=bob.provider_id, changes=changes)
+    page = alices.get("/historie/").text
+    assert "Inlogmethode: – → Alleen via Azure AD" in page
+    assert "azure_ad" not in page
+
+
 def test_it_filters(alices: Client, alice: User, bob: User, charlie: User, team: Team) -> None:
     audit.actions.record(Verb.INVITATION_EXPIRED, bob, by=scheduled("x"), provider_id=bob.provider_id)
     today = timezone.localdate().isoformat()
