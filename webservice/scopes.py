@@ -18,10 +18,11 @@ class Scope(TextChoices):
     USERS_WRITE = "users:write", _("Make, change, invite, block and erase users AK, as far as you may")
     TEAMS_READ = "teams:read", _("See teams, employers and rights, as far as you may")
     TEAMS_WRITE = "teams:write", _("Change teams, employers and rights, as far as you may")
+    AUDIT_READ = "audit:read", _("See the signed checkpoints of the history, as far as you may")
     SSO = "sso", _("Log you in here without a password")
 
 
-API = (Scope.USERS_READ, Scope.USERS_WRITE, Scope.TEAMS_READ, Scope.TEAMS_WRITE, Scope.SSO)
+API = (Scope.USERS_READ, Scope.USERS_WRITE, Scope.TEAMS_READ, Scope.TEAMS_WRITE, Scope.AUDIT_READ, Scope.SSO)
 
 
 def known(names: Iterable[str]) -> list[Scope]:

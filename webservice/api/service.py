@@ -4,6 +4,7 @@ from ninja import NinjaAPI
 
 from webservice.api import (
     authorizations,
+    checkpoints,
     employers,
     faults,
     new_users,
@@ -18,5 +19,17 @@ from webservice.api import (
 
 api = NinjaAPI(title="Loket", version="v2", urls_namespace="v2", openapi_url=None, docs_url=None)
 faults.handle(api)
-for part in (own, new_users, tenants, authorizations, sets, signals, teams, team_contents, employers, portals):
+for part in (
+    own,
+    new_users,
+    tenants,
+    authorizations,
+    sets,
+    signals,
+    teams,
+    team_contents,
+    employers,
+    checkpoints,
+    portals,
+):
     api.add_router("", part.router)
