@@ -1,6 +1,7 @@
 """Measure how many tokens a second one worker gives for client credentials, beside bare verifications of a password.
 
-Both are done by turns, in the threads of one process, so that a busy machine slows both; the rates are printed as JSON.
+Both are done one after the other, by turns, in one process, so that a busy machine slows both; the rates are printed as
+JSON. A token goes through every middleware, and stores itself, its event and what is left of each limit.
 """
 
 import base64
@@ -8,16 +9,17 @@ import json
 import logging
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import django
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
+from django.test import RequestFactory
 from django.utils import timezone
 
-THREADS, EACH, TURNS = 4, 5, 10
+EACH, TURNS = 20, 20
 _PASSWORD = "Zonnebloem-42"
 
 
@@ -37,16 +39,15 @@ def main() -> None:
 
 
 def make() -> str:
-    """Make the SSO/Webservice users, one for each thread; return the stored password of all."""
+    """Make the SSO/Webservice user; return his stored password."""
     from accounts import passwords
     from accounts.models import LoginMethod, Provider, User
 
     office, stored = Provider.objects.create(name="Tokens"), passwords.hashed(_PASSWORD)
-    for number in range(THREADS):
-        User.objects.create(
-            provider=office, login_method=LoginMethod.SSO_WEBSERVICE, username=f"dienst{number}", password=stored,
-            initials="D.", last_name="Dienst", email=f"dienst{number}@example.com", accepted_at=timezone.now(),
-        )  # fmt: skip
+    User.objects.create(
+        provider=office, login_method=LoginMethod.SSO_WEBSERVICE, username="dienst", password=stored,
+        initials="D.", last_name="Dienst", email="dienst@example.com", accepted_at=timezone.now(),
+    )  # fmt: skip
     return stored
 
 
@@ -54,28 +55,36 @@ def measure(stored: str) -> dict[str, float]:
     """Return how many tokens and how many verifications a second."""
     from accounts import passwords
 
-    def give(thread: int) -> None:
-        client, coded = Client(SERVER_NAME="localhost"), base64.b64encode(f"dienst{thread}:{_PASSWORD}".encode())
-        headers, form = {"Authorization": f"Basic {coded.decode()}"}, "application/x-www-form-urlencoded"
-        for _time in range(EACH):
-            answer = client.post("/oauth/token/", "grant_type=client_credentials", content_type=form, headers=headers)
-            if answer.status_code != 200:
-                raise SystemExit(f"answered {answer.status_code}")
-        connection.close()
+    application = WSGIHandler()
 
-    def verify(_thread: int) -> None:
-        for _time in range(EACH):
-            if not passwords.verify(_PASSWORD, stored):
-                raise SystemExit("the password does not match")
+    def give() -> None:
+        statuses: list[str] = []
+        response: Any = application(_environ(), lambda status, headers: statuses.append(status))
+        b"".join(response)
+        response.close()
+        if statuses != ["200 OK"]:
+            raise SystemExit(f"answered {statuses}")
+
+    def verify() -> None:
+        if not passwords.verify(_PASSWORD, stored):
+            raise SystemExit("the password does not match")
 
     taken = {"tokens": 0.0, "verifications": 0.0}
-    with ThreadPoolExecutor(THREADS) as threads:
-        for number in range(TURNS + 1):
-            for what, work in (("tokens", give), ("verifications", verify)):
-                started = time.perf_counter()
-                list(threads.map(work, range(THREADS)))
-                taken[what] += (time.perf_counter() - started) if number else 0  # the first turn warms up
-    return {what: TURNS * THREADS * EACH / seconds for what, seconds in taken.items()}
+    for number in range(TURNS + 1):
+        for what, work in (("tokens", give), ("verifications", verify)):
+            started = time.perf_counter()
+            for _time in range(EACH):
+                work()
+            taken[what] += (time.perf_counter() - started) if number else 0  # the first turn warms up
+    return {what: TURNS * EACH / seconds for what, seconds in taken.items()}
+
+
+def _environ() -> dict[str, Any]:
+    """Return what a web server passes on of a request for a token."""
+    coded = base64.b64encode(f"dienst:{_PASSWORD}".encode()).decode()
+    requests = RequestFactory(headers={"Host": "localhost", "Authorization": f"Basic {coded}"})
+    form = "application/x-www-form-urlencoded"
+    return requests.post("/oauth/token/", "grant_type=client_credentials", content_type=form).environ
 
 
 if __name__ == "__main__":

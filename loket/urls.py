@@ -6,6 +6,8 @@ from loket import views
 
 handler500 = "loket.views.fault"
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("webservice.urls")),  # first, for programs call more often than people
+    path("", include("webservice.api.urls")),
     path("", views.home, name="home"),
     path("taal/", views.language, name="language"),
     path("", include("signin.urls")),
@@ -14,8 +16,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("teams.urls")),
     path("", include("invitations.urls")),
     path("", include("notifications.urls")),
-    path("", include("webservice.urls")),
-    path("", include("webservice.api.urls")),
     path("", include("audit.urls")),
     path("", include("outbox.urls")),
     path("", include("support.urls")),

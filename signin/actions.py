@@ -15,7 +15,7 @@ from audit.actors import Actor, scheduled
 from audit.models import Verb
 from loket import sealing
 from loket.text import username_key
-from signin import letters, throttle
+from signin import letters, names, throttle
 from signin.factors import reminders
 from signin.models import PasswordReset, ResetRequest, Throttle
 from signin.store import SessionStore
@@ -47,25 +47,45 @@ def prove(
     `device` is what `devices.find` says; `by` is a stranger with his network address. Whatever is wrong, the same
     statements are run and exactly one password is verified (design section 4, rule 3). Raises Throttled.
     """
+    user = match(username, password, kind, device=device, by=by)
+    if user is not None:
+        settle(username, device=device, by=by)
+    return user
+
+
+def match(username: str, password: str, kind: LoginMethod, *, device: str, by: Actor) -> User | None:
+    """Return whom `prove` returns, whose success still has to be settled: until then it counts as a try."""
     possible = len(username) <= _LONGEST_USERNAME and "\x00" not in username
-    key = username_key(username[: _LONGEST_USERNAME + 1])
-    bucket = _DEVICE if device else _ACCOUNT
+    account = _account(username, device)
     if device:
-        throttle.charge(bucket, f"{key}:{device}")
+        throttle.charge(*account)
     else:
-        throttle.charge_both((_NETWORK, throttle.network(by.address)), (bucket, f"{key}:{device}"))
-    user: User | None = User.objects.select_related("provider").filter(username_key=key if possible else "").first()
+        throttle.charge_both(_network(by), account)
+    user = names.named(username_key(username) if possible else "")
     bounded = password if len(password) <= passwords.MAXIMUM else ""
     matches = passwords.verify(bounded, user.password if user else None)
     refusal = _refusal(user, kind, matches)
     if user is None or refusal:
         record_refusal(user, refusal, by=by)
         return None
-    if device:
-        throttle.forgive(bucket, f"{key}:{device}")
-    else:  # the network's try as well: a machine comes often, and from one address
-        throttle.settle((bucket, f"{key}:{device}"), (_NETWORK, throttle.network(by.address)))
     return user
+
+
+def settle(username: str, *, device: str, by: Actor) -> None:
+    """Give back what a success cost, and the tries of the account before it."""
+    if device:
+        throttle.forgive(*_account(username, device))
+    else:  # the network's try as well: a machine comes often, and from one address
+        throttle.settle(_account(username, device), _network(by))
+
+
+def _account(username: str, device: str) -> tuple[Limit, str]:
+    key = username_key(username[: _LONGEST_USERNAME + 1])
+    return _DEVICE if device else _ACCOUNT, f"{key}:{device}"
+
+
+def _network(by: Actor) -> tuple[Limit, str]:
+    return _NETWORK, throttle.network(by.address)
 
 
 def _refusal(user: User | None, kind: LoginMethod, matches: bool) -> str:

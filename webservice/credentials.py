@@ -5,6 +5,8 @@ import binascii
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
+from django.http import HttpRequest
+
 
 class Credentials(NamedTuple):
     """A name and a secret as somebody sent them."""
@@ -13,10 +15,11 @@ class Credentials(NamedTuple):
     secret: str
 
 
-def read(authorization: str, name: str | None, secret: str | None) -> Credentials:
+def of(http: HttpRequest) -> Credentials:
     """Return what the header says, or without one what the body says; empty where nothing can be read."""
+    authorization = http.headers.get("Authorization", "")
     if not authorization:
-        return Credentials(name or "", secret or "")
+        return Credentials(http.POST.get("client_id", ""), http.POST.get("client_secret", ""))
     kind, _space, coded = authorization.partition(" ")
     try:
         text = base64.b64decode(coded, validate=True).decode() if kind.lower() == "basic" else ""

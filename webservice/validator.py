@@ -14,15 +14,13 @@ from oauthlib.oauth2.rfc6749 import errors
 
 import signin.actions
 from accounts.models import LoginMethod, User
-from audit.actions import record
-from audit.actors import Origin, through_api
-from audit.models import Verb
+from audit.actors import Origin
 from loket import sealing
 from signin import throttle
 from signin.throttle import Left, Limit
 from signin.visitors import stranger
 from webservice import consents, credentials, identity, tokens
-from webservice.models import AccessToken, Application, Consent, Grant, IDToken, RefreshToken
+from webservice.models import Application, Consent, Grant, IDToken, RefreshToken
 
 CLIENT = Limit("token client", burst=200, every=timedelta(milliseconds=100))  # by program, once it said its secret
 _GUESSES = Limit("token client network", burst=50, every=timedelta(seconds=10))  # by network address, wrong secrets
@@ -50,11 +48,7 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
 
     def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Return whether the program, or the SSO/Webservice user, said the right secret. Raises Throttled."""
-        said = credentials.read(
-            self.http.headers.get("Authorization", ""), request.client_id, getattr(request, "client_secret", None)
-        )
-        if request.grant_type == "client_credentials":
-            return self._is_person(request, *said)
+        said = credentials.of(self.http)
         application = _application(said.name)
         if application is None and request.grant_type is None:  # he may take back what he was given
             return self._is_person(request, *said)
@@ -150,10 +144,6 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
 
     def _save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
         """Store the tokens, in the transaction of what allows them and of the event."""
-        if request.grant_type == "client_credentials":
-            super()._save_bearer_token(token, request, *args, **kwargs)
-            _note_sign_in(self.http, self._person)
-            return
         if self._grant is not None and not Grant.objects.filter(pk=self._grant.pk).delete()[0]:
             raise errors.InvalidGrantError(request=request)  # somebody was quicker with the same code
         allowed = Consent.objects.filter(user=request.user, application=request.client)
@@ -161,12 +151,6 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
             raise errors.InvalidGrantError(request=request)
         super()._save_bearer_token(token, request, *args, **kwargs)
         _note_use(request.client)
-
-    def _create_access_token(self, expires: Any, request: Any, *args: Any, **kwargs: Any) -> AccessToken:
-        """Return the stored token; the library knows of no person behind client credentials."""
-        request.user = request.user or self._person
-        made: AccessToken = super()._create_access_token(expires, request, *args, **kwargs)
-        return made
 
     def _create_refresh_token(self, request: Any, *args: Any, **kwargs: Any) -> RefreshToken:
         """Return the stored token; its family is known by the code that the first one came for."""
@@ -224,15 +208,6 @@ def _still_may(kept: Any, client: Application) -> bool:
     """Return whether the person of a code or token may still let this program act for him."""
     user: User = kept.user
     return kept.is_of(user) and client.serves(user) and tokens.may_call(user)
-
-
-def _note_sign_in(http: HttpRequest, user: User | None) -> None:
-    if user is None:
-        raise errors.InvalidClientError
-    now = timezone.now()
-    if user.last_login is None or user.last_login < now - timedelta(minutes=1):  # a program may come every second
-        User.objects.filter(pk=user.pk).update(last_login=now)
-    record(Verb.SIGNED_IN, user, by=through_api(http, user), provider_id=user.provider_id)
 
 
 def _note_use(application: Application) -> None:

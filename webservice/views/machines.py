@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
+from oauthlib.oauth2 import OAuth2Error
 
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from signin.throttle import Throttled
 from teams.access import public
-from webservice import identity, limits, tokens
+from webservice import identity, limits, service_tokens, tokens
 from webservice.protocol import Core
 from webservice.scopes import Scope
 from webservice.validator import CLIENT
@@ -44,8 +45,20 @@ def for_machines(view: View) -> View:
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
     """Give tokens for a code, a refresh token, or the username and password of an SSO/Webservice user."""
-    if request.POST.get("grant_type") not in GRANTS:
+    grant = request.POST.get("grant_type")
+    if grant not in GRANTS:
         return _refused(400, "unsupported_grant_type")
+    return _service_token(request) if grant == "client_credentials" else _token_of_person(request)
+
+
+def _service_token(request: HttpRequest) -> HttpResponse:
+    try:
+        return JsonResponse(service_tokens.give(request))
+    except OAuth2Error as error:
+        return _refused(error.status_code, error.error, error.description)
+
+
+def _token_of_person(request: HttpRequest) -> HttpResponse:
     core = Core(request)
     _address, headers, body, status = core.create_token_response(request)
     headers.pop("WWW-Authenticate", None)  # it asks for a token, of which there is none yet

@@ -1,0 +1,36 @@
+"""Finding who has a username, in plain SQL: every door and every token of a program asks this, and waits for it."""
+
+from typing import Any
+
+from django.db import connection, models
+
+from accounts.models import Provider, User
+
+
+def _columns(model: type[models.Model]) -> list[str]:
+    return [f"{model._meta.db_table}.{field.column}" for field in model._meta.concrete_fields]
+
+
+def _attributes(model: type[models.Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+_OWN = _attributes(User)
+_NAMED = f"""
+SELECT {", ".join(_columns(User) + _columns(Provider))}
+FROM accounts_user LEFT JOIN accounts_provider ON accounts_provider.id = accounts_user.provider_id
+WHERE username_key = %s
+"""  # noqa: S608
+
+
+def named(username_key: str) -> User | None:
+    """Return the user of any office whose username folds to `username_key`, with his office, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NAMED, [username_key])
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    if row is None:
+        return None
+    user = User.from_db(connection.alias, _OWN, row[: len(_OWN)])
+    if user.provider_id is not None:
+        user.provider = Provider.from_db(connection.alias, _attributes(Provider), row[len(_OWN) :])
+    return user
