@@ -60,7 +60,9 @@ def measure(stored: str) -> dict[str, float]:
 
     def give() -> None:
         statuses: list[str] = []
-        response: Any = application(asked | {"wsgi.input": BytesIO(_BODY)}, lambda status, headers: statuses.append(status))
+        response: Any = application(
+            asked | {"wsgi.input": BytesIO(_BODY)}, lambda status, headers: statuses.append(status)
+        )
         b"".join(response)
         response.close()
         if statuses != ["200 OK"]:

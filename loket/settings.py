@@ -35,12 +35,19 @@ _patience = {
     "connect_timeout": 3, "tcp_user_timeout": 10000,
     "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
 }  # fmt: skip
+# Statements that come again and again are planned once a connection.
+_prepared = {"server_side_binding": True, "prepare_threshold": 5}
 if env.str("DATABASE_URL", "", validate=environment.postgresql):
     SECRET_KEY = env.str("LOKET_SECRET_KEY", validate=environment.secret)
     LOKET_SEALING_KEYS: list[str] = env.list("LOKET_SEALING_KEYS", validate=environment.keys)
     LOKET_CHECKPOINT_KEY = env.str("LOKET_CHECKPOINT_KEY", validate=environment.key)
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", conn_health_checks=True)}
-    DATABASES["default"]["OPTIONS"] = {**_patience, **DATABASES["default"].get("OPTIONS", {}), "pool": _pool}
+    DATABASES["default"]["OPTIONS"] = {
+        **_patience,
+        **_prepared,
+        **DATABASES["default"].get("OPTIONS", {}),
+        "pool": _pool,
+    }
     _has_owner = env.str("LOKET_OWNER_DATABASE_URL", "", validate=environment.postgresql)
     _owner = env.dj_db_url("LOKET_OWNER_DATABASE_URL") if _has_owner else None
     if _owner and any(_owner[part] != DATABASES["default"][part] for part in ("HOST", "PORT", "NAME")):
@@ -62,7 +69,7 @@ else:
             "PASSWORD": "",
             "NAME": "loket",
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {"pool": _pool | {"timeout": 10}},
+            "OPTIONS": {**_prepared, "pool": _pool | {"timeout": 10}},
         }
     }
     _owner = {"USER": OWNER, "PASSWORD": ""}

@@ -27,7 +27,7 @@ from audit.models import Event, Verb
 from tests.kinds import GOOD, make_azure, make_service
 from tests.people import PASSWORD, hash_of, make_user
 from tests.webservice import bearing
-from webservice.models import AccessToken, RefreshToken
+from webservice.models import AccessToken, Application, RefreshToken
 from webservice.scopes import API
 
 pytestmark = pytest.mark.django_db
@@ -137,6 +137,25 @@ def test_it_does_the_same_work_for_everybody_refused(others: dict[str, str]) -> 
         seen.append((verified.call_count, shape))
     assert all(one == seen[0] for one in seen)
     assert seen[0][0] == 1
+
+
+def test_it_takes_each_parameter_once_and_none_from_the_address(service: User) -> None:
+    answers = [
+        Client().post(f"{URL}?scope=sso", GRANT, headers=basic("dienst 1", PASSWORD)),
+        Client().post(URL, GRANT | {"scope": ["sso", "users:read"]}, headers=basic("dienst 1", PASSWORD)),
+        Client().post(URL, GRANT | {"client_id": ["dienst 1", "x"], "client_secret": PASSWORD}),
+    ]
+    assert [(one.status_code, one.json()["error"]) for one in answers] == [(400, "invalid_request")] * 3
+    assert not AccessToken.objects.exists()
+
+
+def test_without_its_program_there_is_no_token(service: User) -> None:
+    assert ask().status_code == 200
+    Application.objects.built_in()
+    Application.objects.update(switched_off_at=timezone.now())
+    refused = ask()
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+    assert AccessToken.objects.count() == Event.objects.filter(verb=Verb.SIGNED_IN).count() == 1
 
 
 def test_a_token_costs_one_verification_and_a_call_none(service: User) -> None:
