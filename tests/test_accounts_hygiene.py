@@ -231,7 +231,7 @@ def test_the_command_prints_what_the_page_shows(office: Provider, alice: User) -
     assert lines[3].startswith("    Weg, W., 2020-01-01, http://localhost:8000/gebruikers/")
     assert lines[4:] == [
         "Uitnodiging nooit geaccepteerd: 0",
-        "Wachtwoord van een webservicegebruiker ouder dan 180 dagen: 0",
+        "Wachtwoord van een gebruiker via SSO/Webservice ouder dan 180 dagen: 0",
     ]
 
 

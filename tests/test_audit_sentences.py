@@ -82,7 +82,7 @@ def test_it_names_team_right_set_and_employer(office: Provider, alice: User, bob
     assert last(Verb.RIGHTS_CHANGED) == f"A. de Vries gaf E. Visser het individuele recht “{Right.VIEW_HRM.label}”."
     team.refresh_from_db()
     teams.actions.edit_team(team, name="Loon Zuid", two_factor_required=True, version=team.version, by=by)
-    assert last(Verb.TEAM_CHANGED) == "A. de Vries laat team Loon Zuid om twee-factor vragen."
+    assert last(Verb.TEAM_CHANGED) == "A. de Vries laat team Loon Zuid om two-factor vragen."
     teams.actions.change_members(team, remove=[eva], by=by)
     assert (
         last(Verb.TEAMS_CHANGED) == f"A. de Vries haalde E. Visser uit team Loon Zuid, en daarmee het recht {rights}."

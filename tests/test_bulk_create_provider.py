@@ -65,7 +65,7 @@ def test_it_leaves_other_offices_alone(charlie: User) -> None:
 
 def test_the_same_name_twice_is_not_guessed(charlie: User, alice: User) -> None:
     Provider.objects.update(name="Zelfde")
-    with pytest.raises(CommandError, match="meer kantoren"):
+    with pytest.raises(CommandError, match="meerdere kantoren"):
         run("Zelfde")
     assert not User.objects.filter(email=ADMIN["admin_email"]).exists()
 

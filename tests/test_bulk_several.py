@@ -85,7 +85,7 @@ def test_several_are_blocked_and_the_others_named(office: Provider, alice: User,
     assert "1 blijft zoals het is" in shown
     bob.refresh_from_db()
     assert bob.blocked_at is None
-    assert "Uitgevoerd voor meerdere personen" in done(client, plan)
+    assert "Uitgevoerd voor meerdere gebruikers" in done(client, plan)
     bob.refresh_from_db()
     assert bob.blocked_at is not None
     (event,) = Event.objects.filter(verb=Verb.USER_BLOCKED)
@@ -121,7 +121,7 @@ def test_all_that_match_are_chosen(office: Provider, alice: User, bob: User, cha
     shown = client.get(reverse("accounts:list"), {"q": "lid"}).text
     url = f"{reverse('bulk:several')}?all=1&amp;q=lid"
     assert url in shown
-    assert f"{PAGE + 5} personen gekozen" in client.get(url.replace("&amp;", "&")).text
+    assert f"{PAGE + 5} gebruikers gekozen" in client.get(url.replace("&amp;", "&")).text
     done(client, planned(client, all="1", q="lid", act="block"))
     assert User.objects.filter(blocked_at__isnull=False).count() == PAGE + 5
     bob.refresh_from_db()
@@ -230,7 +230,7 @@ def test_a_team_that_was_deleted_meanwhile(office: Provider, alice: User, bob: U
     client, team = confirmed(alice), team_of(office, "Noord")
     plan = planned(client, bob, act="join", team=team.pk)
     team.delete()
-    assert "kan voor niemand meer" in done(client, plan)
+    assert "kan bij niemand meer" in done(client, plan)
     client.post(reverse("bulk:plan_again", args=[plan.pk]))
     assert "Dit team is er niet meer" in left(plan, client)[bob.list_name]
     assert not TeamMember.objects.exists()

@@ -145,7 +145,7 @@ def test_of_two_at_once_one_is_told(office: Provider, alice: User, bob: User) ->
 def test_who_sees_users_sees_their_signals_and_changes_none(bobs: Client, bob: User, alice: User) -> None:
     give(bob, Right.VIEW_USERS)
     page = bobs.get(of(alice))
-    assert "Je ziet deze signalen, maar kunt ze niet wijzigen." in page.content.decode()
+    assert "Je kunt deze signalen zien, maar niet wijzigen." in page.content.decode()
     assert bobs.post(of(alice), {"appraisal_is_on": "n", "seen": ""}).status_code == 403
     give(bob, Right.MANAGE_SIGNALS)
     assert bobs.post(of(alice), {"appraisal_is_on": "n", "seen": ""}).status_code == 302

@@ -107,7 +107,7 @@ def test_it_shows_by_name_and_changes_nothing_until_confirmed(admin: Client, bob
     assert [person.new_due for person in shown.asked] == [in_days(9), date.min]
     assert (shown.asked_count, shown.invited_count, shown.released_count) == (2, 0, 0)
     assert "Bakker, B." in page.text
-    assert "meteen" in page.text
+    assert "direct" in page.text
     assert "dit ben jij" in page.text
     office.refresh_from_db()
     assert Policy.of(office) == OFF

@@ -135,7 +135,7 @@ def test_a_secret_asks_why(doras: Client, partner: Application) -> None:
 def test_it_switches_one_off_and_on(whose: str, doras: Client, dora: User, request: pytest.FixtureRequest) -> None:
     application: Application = request.getfixturevalue(whose)
     page = doras.get(f"/admin/hulp/koppeling-uitzetten/{application.pk}/").content.decode()
-    assert "0 personen die het toestonden" in page
+    assert "0 gebruikers die het toestonden" in page
     for what, verb in (("uitzetten", "client_switched_off"), ("aanzetten", "client_switched_on")):
         for _twice in range(2):
             response = doras.post(f"/admin/hulp/koppeling-{what}/{application.pk}/", {"reason": REASON})

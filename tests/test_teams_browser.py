@@ -104,7 +104,7 @@ def why_names_the_team(admin: Visitor, person: str) -> None:
     said = admin.page.locator("section[aria-labelledby=answer]").inner_text()
     assert "Kwekerij De Story" in said
     assert "Team Team Story geeft “Raadplegen beloningen”." in said
-    assert "Haal de persoon uit team Team Story." in said
+    assert "Haal de gebruiker uit team Team Story." in said
 
 
 def individual_rights_are_flagged(admin: Visitor, person: str) -> None:

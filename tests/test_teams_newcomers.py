@@ -110,7 +110,7 @@ def test_it_gives_teams_a_set_and_rights_at_once(
     given = [Verb.TEAMS_CHANGED, Verb.RIGHTS_CHANGED, Verb.SET_APPLIED, Verb.RIGHTS_CHANGED]
     assert verbs == [Verb.USER_CREATED, *given, *([Verb.INVITATION_SENT] if kind == WEBSITE else [])]
     answer = alices.get(reverse("accounts:list")).text
-    assert "rust tot de uitnodiging" in answer if kind == WEBSITE else "telt meteen" in answer
+    assert "rust tot de uitnodiging" in answer if kind == WEBSITE else "werkt direct" in answer
     assert "kan nog niets" not in alices.get(reverse("accounts:user", args=[person.pk])).text
 
 

@@ -146,7 +146,7 @@ def test_a_team_that_went_meanwhile_is_said(
 
     monkeypatch.setattr(teams.actions, "change_members", gone)
     answer = alices.post(url(name, bob), {"teams": [three[0].pk]}, follow=True)
-    assert "ondertussen" in answer.text
+    assert "intussen" in answer.text
 
 
 def test_it_costs_the_same_however_many_teams(
