@@ -4,6 +4,7 @@ from django.db.models import F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Lower
 
+from accounts.attention import Attention, asking
 from accounts.models import NEVER, User
 from accounts.status import with_status
 from loket.text import fold
@@ -24,8 +25,10 @@ def searched(users: QuerySet[User], q: str) -> QuerySet[User]:
     return users
 
 
-def matching(users: QuerySet[User], *, q: str, login_method: str, status: str, two_factor: str) -> QuerySet[User]:
-    """Return those of `users` with every word of `q`, of that kind, status and second factor; '' means any."""
+def matching(
+    users: QuerySet[User], *, q: str, login_method: str, status: str, two_factor: str, attention: str
+) -> QuerySet[User]:
+    """Return those of `users` with every word of `q`, of that kind, status, two-factor and Attention; '' means any."""
     users = searched(with_status(users), q)
     if login_method:
         users = users.filter(login_method=login_method)
@@ -33,4 +36,6 @@ def matching(users: QuerySet[User], *, q: str, login_method: str, status: str, t
         users = users.filter(Q(status=status))
     if two_factor:
         users = users.filter(Q(two_factor=two_factor))
+    if attention:
+        users = asking(users, Attention(attention))
     return users

@@ -90,12 +90,6 @@ def with_access(users: QuerySet[User]) -> QuerySet[User]:
     return users.annotate(status=Case(*whens, default=Value(Status.INVITED), output_field=models.CharField()))
 
 
-def needing_attention(users: QuerySet[User]) -> list[User]:
-    """Return at most ten of `users` whose invitation did not arrive, was locked or has expired, the youngest first."""
-    wrong = [Status.UNDELIVERED, Status.LOCKED, Status.EXPIRED]
-    return list(with_status(users).filter(Q(status__in=wrong), accepted_at=None).order_by("-pk")[:10])
-
-
 @dataclass(frozen=True)
 class Chip:
     """A status as it is shown: a mark and a word, never colour alone, and the detail under it."""

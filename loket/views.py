@@ -1,6 +1,7 @@
 """Pages that belong to no part: the home page, the choice of language, what is said when something went wrong."""
 
 import sys
+from collections.abc import Container
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,34 +12,53 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django.views.defaults import server_error
 
+from accounts.attention import Attention, counted
 from accounts.models import User
-from accounts.status import chip, needing_attention, two_factor_share
 from loket.away import is_away
 from notifications.views.inbox import at_home
+from signin.factors import actions as factors
 from signin.middleware import opens_before_factor, opens_while_enrolling
+from teams.abilities import abilities
 from teams.access import OfficeRequest, along, as_oneself, own_account, public
+from teams.beginning import beginning
 from teams.rights import Right
 from webservice.api.envelopes import broken, refusal
 
 RETRY = 5  # seconds
+FEW_CODES = 3  # recovery codes that still work, at which somebody is told to make new ones
 
 
 @own_account
 @along
 @require_safe
 def home(request: OfficeRequest) -> HttpResponse:
-    """Show where somebody begins: what asks for attention, the newest signals, or what still has to happen."""
+    """Show where somebody begins: what asks for attention or what he may do, his own to-do, the newest signals."""
     if request.user.is_support:
         return redirect("admin:index")
-    may_view = Right.VIEW_USERS in request.rights
-    rows = needing_attention(User.objects.visible_to(request.user)) if may_view else []
+    held = request.rights
+    manages = {Right.VIEW_USERS, Right.MANAGE_USERS} <= held
     context = {
-        "rows": [(person, chip(person)) for person in rows],
-        "may_view": may_view,
-        "share": two_factor_share(User.objects.visible_to(request.user)) if may_view else None,
-        "may_manage": Right.MANAGE_USERS in request.rights,
-    } | at_home(request)
-    return render(request, "home.html", context)
+        "manages": manages,
+        "may_invite": Right.MANAGE_USERS in held,
+        "asking": counted(User.objects.visible_to(request.user), _reasons(held)) if manages else [],
+        "beginning": beginning(request.user) if manages and Right.MANAGE_TEAMS in held else None,
+        "codes_left": _few_codes(request.user),
+    }
+    if not manages:
+        context |= {"abilities": abilities(request.user), "may_see_teams": Right.VIEW_TEAMS in held}
+    return render(request, "home.html", context | at_home(request))
+
+
+def _reasons(held: Container[Right]) -> list[Attention]:
+    """Return for which reasons attention is asked of who holds these rights: where he can do something."""
+    equips = Right.MANAGE_TEAMS in held or Right.GRANT_RIGHTS in held
+    return [reason for reason in Attention if equips or reason is not Attention.WITHOUT_RIGHTS]
+
+
+def _few_codes(user: User) -> int | None:
+    """Return how many recovery codes somebody with two-factor has left, None where that is enough."""
+    left = factors.codes_left(user) if user.second_factor_at is not None else None
+    return left if left is not None and left <= FEW_CODES else None
 
 
 @public

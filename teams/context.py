@@ -30,6 +30,11 @@ def menu(request: HttpRequest) -> dict[str, Any]:
     return {"menu": [{"title": title, "entries": entries} for title, entries in groups.items()]}
 
 
+def first_pages() -> dict[Right, str]:
+    """Return for each right that opens a page of the menu the address of the first."""
+    return {right: url for _group, _title, url, right in reversed(_of_office()) if right is not None}
+
+
 def _of_office() -> list[_Entry]:
     return [
         (_("Overview"), _("Today"), reverse("home"), None),

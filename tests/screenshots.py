@@ -120,6 +120,7 @@ def the_office(camera: Camera) -> None:
         "list": "/gebruikers/",
         "list-nobody": "/gebruikers/?q=zzzz",
         "list-filtered": "/gebruikers/?status=blocked",
+        "list-attention": "/gebruikers/?attention=undelivered",
         "office": "/kantoor/",
         "policies": "/kantoor/twee-factor/",
         "policies-effect": "/kantoor/twee-factor/gevolgen/?version=1&two_factor_managers=on&two_factor_days=14",

@@ -69,7 +69,9 @@ def test_a_bounce_is_told_on_list_and_page(alices: Client, invited: User) -> Non
     outbox.actions.bounce(message_id=message.pk, esp_id="", reason="550 5.1.1 mailbox unknown")
     assert shown(alices, invited) == ("UNDELIVERED", "550 5.1.1 mailbox unknown")
     assert "550 5.1.1 mailbox unknown" in alices.get(reverse("accounts:user", args=[invited.pk])).text
-    assert [person for person, _chip in alices.get(reverse("home")).context["rows"]] == [invited]
+    asking = alices.get(reverse("home")).context["asking"][0]
+    assert (asking.reason, asking.number) == ("undelivered", 1)
+    assert [person for person, _chip in alices.get(LIST, {"attention": asking.reason}).context["rows"]] == [invited]
 
 
 def test_blocked_and_ended_come_before_everything(alices: Client, invited: User) -> None:

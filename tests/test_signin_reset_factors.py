@@ -148,6 +148,11 @@ def test_afterwards_he_sets_it_up_again_where_it_is_required(lost: User, alice: 
     assert client.post("/inloggen/code/", {"code": code_now(b"x" * 20)}).status_code == 302
 
 
+def shown_for_attention(client: Client) -> set[User]:
+    """Return to whom the home page leads for two-factor."""
+    return {row[0] for row in client.get("/gebruikers/", {"attention": "two_factor"}).context["rows"]}
+
+
 def test_the_list_and_the_home_page_say_who_has_it(secured: Client, lost: User, office: Provider) -> None:
     missing = make_user(office, username="missing", two_factor_required=True)
     service = make_user(office, username="s", login_method=LoginMethod.SSO_WEBSERVICE)
@@ -160,6 +165,9 @@ def test_the_list_and_the_home_page_say_who_has_it(secured: Client, lost: User, 
     assert shown("missing") == {missing}
     assert not {lost, missing, service} & shown("not_required")
     assert {lost, missing, service} <= shown("rommel")
-    assert secured.get("/").context["share"] == {"all": 3, "active": 2, "missing": 1}
+    asking = {one.reason: one.number for one in secured.get("/").context["asking"]}
+    assert asking["two_factor"] == 1
+    assert shown_for_attention(secured) == {missing}
+    assert secured.get("/kantoor/twee-factor/").context["share"] == {"all": 3, "active": 2, "missing": 1}
     page = secured.get(f"/gebruikers/{missing.pk}/")
     assert page.context["two_factor_rules"].by_user

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actions import Details
+from accounts.attention import Attention
 from accounts.models import LoginMethod, Provider, User
 from accounts.status import Status, TwoFactor
 from loket.text import refuse_control_characters, refuse_direction_marks
@@ -44,6 +45,9 @@ class ListForm(forms.Form):
     )
     status = forms.ChoiceField(label=_("Status"), choices=[("", _("All")), *Status.choices], required=False)
     two_factor = forms.ChoiceField(label=_("Two-factor"), choices=[("", _("All")), *TwoFactor.choices], required=False)
+    attention = forms.ChoiceField(
+        label=_("Asks for attention"), choices=[("", _("All")), *Attention.choices], required=False
+    )
     sort = forms.CharField(max_length=20, required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

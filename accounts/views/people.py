@@ -37,10 +37,12 @@ def list_users(request: OfficeRequest) -> HttpResponse:
     sort = values.pop("sort")
     users = matching(User.objects.visible_to(request.user), **values)
     page = page_of(users, sort=sort or "name", sorts=SORTS, moments=MOMENTS, cursor=request.GET.get("page", ""))
+    may_begin = {Right.MANAGE_USERS, Right.MANAGE_TEAMS} <= request.rights
     context = {
         "form": form if form.is_bound else ListForm(),
         "rows": [(user, chip(user)) for user in page.rows],
         "filtered": any(values.values()),
+        "alone": may_begin and [user.pk for user in page.rows] == [request.user.pk] and not any(values.values()),
         "columns": {
             name: _column(name, sort or "name", values) for name in ("name", "username", "email", "last_login")
         },

@@ -1,6 +1,7 @@
 """The office's side: inviting in two steps, sending again, revoking."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -36,11 +37,11 @@ from teams.views.newcomers import equipping, what_next
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: OfficeRequest) -> HttpResponse:
-    """Step 1: ask who is invited; nothing is made yet."""
+    """Step 1: ask who is invited, into the team of the address if that one is offered; nothing is made yet."""
     standard = office_text(request.user.provider)
     draft = drafts.named(request.POST.get("concept") or request.GET.get("concept", ""))
     kept = drafts.find(request.session, draft)
-    initial = {}
+    initial: dict[str, Any] = {"teams": [request.GET["team"]]} if "team" in request.GET else {}
     if kept is not None:
         text = {"subject": kept.text.subject, "body": kept.text.body} if kept.text else {}
         initial = dict(kept.details) | text | kept.chosen

@@ -82,6 +82,7 @@ def team(request: OfficeRequest, id: UUID) -> HttpResponse:
         "employers_pager": neighbours(places, cursor="employers", q=q, members=at["members"]),
         "rights": [right for right in Right if right in held],
         "may_manage": may_manage,
+        "may_invite": may_manage and Right.MANAGE_USERS in request.rights,
         "may_change": may_manage and not is_own,
         "is_own": is_own,
     }

@@ -19,6 +19,7 @@ from audit.actors import on_page
 from loket.paging import neighbours, page_of, query
 from teams import exports
 from teams.access import OfficeRequest, not_along, requires
+from teams.beginning import beginning
 from teams.forms.teams import NewTeamForm, SearchForm, TeamForm
 from teams.listing import gaps, teams_found, with_counts
 from teams.models import Team
@@ -33,11 +34,15 @@ def list_teams(request: OfficeRequest) -> HttpResponse:
     values = form.values()
     found = teams_found(with_counts(Team.objects.visible_to(request.user)), **values)
     page = page_of(found, cursor=request.GET.get("page", ""))
+    # No team at all, or that of the administrator alone: only then is asked whether anybody else is here.
+    is_first = not any(values.values()) and [team.member_count for team in page.rows] in ([], [1])  # type: ignore[attr-defined]
+    may_begin = {Right.MANAGE_TEAMS, Right.MANAGE_USERS} <= request.rights
     context = {
         "form": form,
         "rows": [(team, gaps(team)) for team in page.rows],
         "filtered": any(values.values()),
         "may_manage": Right.MANAGE_TEAMS in request.rights,
+        "beginning": beginning(request.user) if is_first and may_begin else None,
         "export_query": query(**values),
     } | neighbours(page, **values)
     return render(request, "teams/list.html", context)

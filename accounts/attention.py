@@ -1,0 +1,184 @@
+"""Who of an office asks for attention today, why, and what to do about it. Answers only."""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from django.db import models
+from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
+
+from accounts.hygiene import Chore, Measures, found
+from accounts.models import User
+from accounts.status import Status, TwoFactor, with_access, with_two_factor
+from teams.models import IndividualRight, TeamMember
+
+_MARKS = {"bad": "✕", "attention": "◔", "neutral": "○"}
+MANY = 100  # who are more than this are not counted any further
+EXPIRING, ENDING = timedelta(days=2), timedelta(days=14)
+
+
+class Attention(models.TextChoices):
+    """Why somebody asks for attention, first what keeps people out."""
+
+    UNDELIVERED = "undelivered", gettext_lazy("Invitation not delivered")
+    LOCKED = "locked", pgettext_lazy("attention", "Invitation locked")
+    EXPIRED = "expired", pgettext_lazy("attention", "Invitation expired")
+    EXPIRING = "expiring", gettext_lazy("Invitation expires within 2 days")
+    TWO_FACTOR = "two_factor", gettext_lazy("Two-factor required, not set up")
+    WITHOUT_RIGHTS = "without_rights", gettext_lazy("No team and no rights")
+    ENDING = "ending", gettext_lazy("Access ends within 14 days")
+    DORMANT = "dormant", gettext_lazy("Not logged in for 90 days")
+
+
+class _Words(NamedTuple):
+    """How it is told: the meaning of its colour, how many there are, and what to do."""
+
+    tone: str
+    sentence: Any  # of ngettext_lazy, for which django-stubs has no type that takes values
+    advice: Promise
+
+
+_WORDS = {
+    Attention.UNDELIVERED: _Words(
+        "bad",
+        ngettext_lazy("%(count)s invitation was not delivered", "%(count)s invitations were not delivered", "number"),
+        gettext_lazy("Check the address and send the invitation again."),
+    ),
+    Attention.LOCKED: _Words(
+        "bad",
+        ngettext_lazy("%(count)s invitation is locked", "%(count)s invitations are locked", "number"),
+        gettext_lazy("A wrong code was typed too often. Send the invitation again."),
+    ),
+    Attention.EXPIRED: _Words(
+        "bad",
+        ngettext_lazy("%(count)s invitation has expired", "%(count)s invitations have expired", "number"),
+        gettext_lazy("The link no longer works. Send the invitation again, or revoke it."),
+    ),
+    Attention.EXPIRING: _Words(
+        "attention",
+        ngettext_lazy(
+            "%(count)s invitation expires within 2 days", "%(count)s invitations expire within 2 days", "number"
+        ),
+        gettext_lazy("Remind your colleague, or send the invitation again."),
+    ),
+    Attention.TWO_FACTOR: _Words(
+        "attention",
+        ngettext_lazy(
+            "%(count)s colleague must still set up two-factor", "%(count)s colleagues must still set up two-factor",
+            "number",
+        ),
+        gettext_lazy("Without two-factor rights have no effect. Ask to set it up."),
+    ),
+    Attention.WITHOUT_RIGHTS: _Words(
+        "attention",
+        ngettext_lazy(
+            "%(count)s colleague has no team and no rights", "%(count)s colleagues have no team and no rights", "number"
+        ),
+        gettext_lazy("Whoever is in no team can do nothing. Choose a team."),
+    ),
+    Attention.ENDING: _Words(
+        "attention",
+        ngettext_lazy("%(count)s account ends within 14 days", "%(count)s accounts end within 14 days", "number"),
+        gettext_lazy("Extend the end date if somebody stays."),
+    ),
+    Attention.DORMANT: _Words(
+        "neutral",
+        ngettext_lazy(
+            "%(count)s account was not used for 90 days", "%(count)s accounts were not used for 90 days", "number"
+        ),
+        gettext_lazy("Block whoever no longer needs the account."),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How many ask for attention for one reason; `first` is the day on which it begins to count, None where unknown."""
+
+    reason: Attention
+    number: int
+    first: date | None = None
+
+    @property
+    def tone(self) -> str:
+        """The meaning of its colour, as that of a chip."""
+        return _WORDS[self.reason].tone
+
+    @property
+    def mark(self) -> str:
+        """The sign that stands beside its colour."""
+        return _MARKS[self.tone]
+
+    @property
+    def sentence(self) -> str:
+        """How many there are, in words."""
+        shown = _("%(count)s or more") % {"count": MANY} if self.number >= MANY else str(self.number)
+        return str(_WORDS[self.reason].sentence % {"number": self.number, "count": shown})
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        if self.first is not None and self.first > timezone.localdate():
+            return _("From %(date)s it is required; without it rights have no effect.") % {
+                "date": date_format(self.first)
+            }
+        return str(_WORDS[self.reason].advice)
+
+
+def asking(users: QuerySet[User], reason: Attention) -> QuerySet[User]:
+    """Return those of `users`, who come from `with_access` and `with_two_factor`, who ask for attention for `reason`.
+
+    Who is blocked asks for none, and nobody whose access has ended.
+    """
+    if reason is Attention.DORMANT:
+        return found(users, Chore.DORMANT, Measures())
+    today, now = timezone.localdate(), timezone.now()
+    invited = Q(accepted_at=None)
+    in_team = Exists(TeamMember.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
+    has_right = Exists(IndividualRight.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
+    conditions = {
+        Attention.UNDELIVERED: invited & Q(status=Status.UNDELIVERED),
+        Attention.LOCKED: invited & Q(status=Status.LOCKED),
+        Attention.EXPIRED: invited & Q(status=Status.EXPIRED),
+        Attention.EXPIRING: invited
+        & Q(status__in=[Status.OPENED, Status.SENDING, Status.INVITED], invitation__expires_at__lte=now + EXPIRING),
+        Attention.TWO_FACTOR: Q(accepted_at__isnull=False, two_factor=TwoFactor.MISSING),
+        Attention.WITHOUT_RIGHTS: ~in_team & ~has_right,
+        Attention.ENDING: Q(access_until__lte=today + ENDING),
+    }
+    open_ = users.filter(Q(access_until=None) | Q(access_until__gte=today), blocked_at=None)
+    return open_.filter(conditions[reason])
+
+
+def counted(users: QuerySet[User], reasons: Collection[Attention]) -> list[Asking]:
+    """Return for which of `reasons` some of `users` ask for attention, and how many, up to MANY. One query."""
+    if not reasons:
+        return []
+    people: QuerySet[Any] = with_two_factor(with_access(users))
+    parts = [
+        asking(people, reason)
+        .order_by()
+        .annotate(why=Value(reason.value), day=_first_day(reason))
+        .values_list("why", "day")[:MANY]
+        for reason in reasons
+    ]
+    rows = list(parts[0].union(*parts[1:], all=True))
+    numbers = Counter(why for why, _day in rows)
+    days = {reason: [day for why, day in rows if why == reason and day is not None] for reason in reasons}
+    return [
+        Asking(reason, numbers[reason], min(days[reason], default=None) if numbers[reason] < MANY else None)
+        for reason in Attention
+        if numbers[reason]
+    ]
+
+
+def _first_day(reason: Attention) -> Any:
+    return F("factor_due") if reason is Attention.TWO_FACTOR else Cast(Value(None), DateField())

@@ -1,0 +1,307 @@
+"""The home page: what asks for attention, what somebody may do himself, and how an office begins."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.attention import MANY, Attention
+from accounts.models import LoginMethod, Provider, User
+from invitations.models import Invitation
+from outbox.models import Message
+from signin.models import RecoveryCode
+from teams.models import Employer, Team, TeamRight
+from teams.products import Product
+from teams.rights import Right
+from tests import factors
+from tests.invited import invite
+from tests.people import make_user
+from tests.test_teams_rights_page import employer, give, put
+
+pytestmark = pytest.mark.django_db
+LIST = "/gebruikers/"
+NOW = timezone.now
+
+
+def asked(client: Client) -> dict[str, int]:
+    """Return for each reason how many the home page says, having made sure that its link leads to exactly those."""
+    page = client.get("/")
+    found = {one.reason: one.number for one in page.context["asking"]}
+    for one in page.context["asking"]:
+        assert f'href="{LIST}?attention={one.reason.value}"' in page.text
+        assert one.sentence in page.text
+        assert len(listed(client, one.reason)) == one.number
+    assert all(not listed(client, reason) for reason in Attention if reason not in found)
+    return {reason.name: number for reason, number in found.items()}
+
+
+def listed(client: Client, reason: Attention) -> set[User]:
+    return {person for person, _chip in client.get(LIST, {"attention": reason.value}).context["rows"]}
+
+
+def invited(alice: User, **changes: Any) -> User:
+    """Return somebody who was invited and has a right already; `changes` are of the invitation."""
+    person: User = invite(alice).invitation.user
+    give(person, Right.VIEW_TEAMS)
+    Invitation.objects.filter(user=person).update(**changes)
+    return person
+
+
+def working(office: Provider, **fields: Any) -> User:
+    """Return a colleague about whom there is nothing to say but `fields`."""
+    fields.setdefault("username", f"u{User.objects.count()}")
+    return make_user(office, Right.VIEW_TEAMS, **fields)
+
+
+def test_it_says_in_one_line_that_nothing_asks_for_attention(alices: Client, office: Provider) -> None:
+    working(office)
+    assert asked(alices) == {}
+    assert "Er is niets dat aandacht vraagt." in alices.get("/").text
+
+
+def test_invitations_that_went_wrong_or_are_about_to(alices: Client, alice: User) -> None:
+    fine = invited(alice, expires_at=NOW() + timedelta(days=3))
+    bounced, locked, gone, late = (invited(alice) for _number in range(4))
+    closed = {"sealed_phone": None}
+    Message.objects.filter(pk=bounced.invitation.message_id).update(state="bounced", sealed_body=None)
+    Invitation.objects.filter(user=locked).update(state="locked", **closed)
+    Invitation.objects.filter(user=gone).update(expires_at=NOW() - timedelta(minutes=1))
+    Invitation.objects.filter(user=bounced).update(expires_at=NOW() + timedelta(days=3))
+    Invitation.objects.filter(user=late).update(expires_at=NOW() + timedelta(hours=47))
+    assert asked(alices) == {"UNDELIVERED": 1, "LOCKED": 1, "EXPIRED": 1, "EXPIRING": 1}
+    found = [listed(alices, reason) for reason in list(Attention)[:4]]
+    assert found == [{bounced}, {locked}, {gone}, {late}]
+    User.objects.exclude(pk__in=[alice.pk, fine.pk]).update(blocked_at=NOW())
+    assert asked(alices) == {}, "who is blocked asks for nothing"
+
+
+def test_two_factor_is_asked_for_from_the_day_that_the_policy_says(alices: Client, office: Provider) -> None:
+    working(office, second_factor_at=NOW())
+    working(office, blocked_at=NOW())
+    working(office, login_method=LoginMethod.SSO_WEBSERVICE)
+    day = timezone.localdate() + timedelta(days=9)
+    Provider.objects.update(two_factor_from=day)
+    assert asked(alices) == {"TWO_FACTOR": 1}, "the administrator herself"
+    (one,) = alices.get("/").context["asking"]
+    assert one.first == day
+    assert f"Vanaf {day.day} " in one.advice
+    Provider.objects.update(two_factor_from=None)
+    must = working(office, two_factor_required=True)
+    assert asked(alices) == {"TWO_FACTOR": 1}
+    assert listed(alices, Attention.TWO_FACTOR) == {must}
+    assert alices.get("/").context["asking"][0].advice.startswith("Zonder two-factor werken de rechten niet.")
+
+
+def test_without_team_and_rights_about_to_end_and_dormant(alices: Client, office: Provider) -> None:
+    today = timezone.localdate()
+    nothing = make_user(office, username="niets")
+    in_team = make_user(office, username="team")
+    put(office, "Loon", [in_team], [])
+    ends = {working(office, access_until=today), working(office, access_until=today + timedelta(days=14))}
+    working(office, access_until=today + timedelta(days=15))
+    make_user(office, username="weg", access_until=today - timedelta(days=1))
+    make_user(office, username="dicht", blocked_at=NOW())
+    asleep = working(office, accepted_at=NOW() - timedelta(days=400), last_login=NOW() - timedelta(days=91))
+    assert asked(alices) == {"WITHOUT_RIGHTS": 1, "ENDING": 2, "DORMANT": 1}
+    assert listed(alices, Attention.WITHOUT_RIGHTS) == {nothing}
+    assert listed(alices, Attention.ENDING) == ends
+    assert listed(alices, Attention.DORMANT) == {asleep}
+
+
+def test_it_says_so_in_english(alices: Client, office: Provider) -> None:
+    make_user(office, username="niets")
+    alices.post("/taal/", {"language": "en"})
+    page = alices.get("/").text
+    assert "1 colleague has no team and no rights" in page
+    assert "Whoever is in no team can do nothing. Choose a team." in page
+    alices.post("/taal/", {"language": "nl"})
+    assert "1 collega heeft geen team en geen rechten" in alices.get("/").text
+
+
+def test_many_are_counted_no_further(alices: Client, office: Provider) -> None:
+    people = [
+        User(provider=office, login_method=LoginMethod.WEBSITE_SSO, initials="A.", last_name=f"N{n}", email="n@x.nl")
+        for n in range(MANY + 1)
+    ]  # fmt: skip
+    for person in people:
+        person.derive()
+    User.objects.bulk_create(people)
+    (one,) = alices.get("/").context["asking"]
+    assert (one.number, one.sentence) == (MANY, "100 of meer collega’s hebben geen team en geen rechten")
+
+
+def test_it_takes_as_many_queries_whatever_there_is(
+    alices: Client, alice: User, office: Provider, django_assert_num_queries: Any
+) -> None:
+    working(office)
+    for count in (0, 1, 20):
+        for _number in range(count):
+            invited(alice, expires_at=NOW() + timedelta(hours=1))
+            make_user(office, username=f"x{User.objects.count()}", access_until=timezone.localdate())
+            working(office, two_factor_required=True)
+        with django_assert_num_queries(6):  # session, person, rights, attention, anybody else, signals
+            alices.get("/")
+
+
+def test_only_who_can_do_something_is_asked(bobs: Client, bob: User, office: Provider) -> None:
+    make_user(office, username="niets")
+    give(bob, Right.VIEW_USERS)
+    assert bobs.get("/").context["asking"] == []
+    give(bob, Right.MANAGE_USERS)
+    assert bobs.get("/").context["asking"] == [], "he cannot put anybody into a team"
+    make_user(office, Right.VIEW_TEAMS, username="eindigt", access_until=timezone.localdate())
+    assert asked_names(bobs) == ["ENDING"]
+    give(bob, Right.GRANT_RIGHTS)
+    assert asked_names(bobs) == ["WITHOUT_RIGHTS", "ENDING"]
+
+
+def asked_names(client: Client) -> list[str]:
+    return [one.reason.name for one in client.get("/").context["asking"]]
+
+
+def test_another_office_asks_for_nothing(alices: Client, charlies: Client, office: Provider) -> None:
+    make_user(office, username="niets")
+    team = put(office, "Loon", [], [])
+    assert asked_names(alices) == ["WITHOUT_RIGHTS"]
+    page = charlies.get("/")
+    assert page.context["asking"] == []
+    assert page.context["beginning"].team is None, "a team of another office is no beginning"
+    assert str(team.pk) not in page.text
+    assert all(not listed(charlies, reason) for reason in Attention)
+
+
+def test_bob_reads_that_he_has_no_rights(bobs: Client, alices: Client) -> None:
+    page = bobs.get("/")
+    assert "Je hebt nog geen rechten." in page.text
+    assert page.context["asking"] == []
+    assert page.context["beginning"] is None
+    assert LIST not in page.text
+
+
+def rows_of(client: Client) -> dict[str, list[tuple[Right, str, list[str]]]]:
+    """Return for each group of the home page the rights, where they count and by which teams."""
+    return {
+        group.title: [
+            (origin.right, where, [team.name for team in origin.teams]) for origin, where, _page in group.rows
+        ]
+        for group in client.get("/").context["abilities"]
+    }
+
+
+def test_a_colleague_reads_what_he_may_do_and_where(bobs: Client, bob: User, office: Provider) -> None:
+    one, two = employer(office, 1), employer(office, 2)
+    Employer.objects.filter(pk=two.pk).update(products=[Product.JOURNAL])
+    put(office, "Loon", [bob], [one, two], Right.VIEW_WAGES, Right.EXPORT_JOURNAL, Right.VIEW_BILLING)
+    give(bob, Right.VIEW_TEAMS)
+    assert rows_of(bobs) == {
+        "Op dit kantoor": [(Right.VIEW_TEAMS, "hele kantoor", [])],
+        "Salarisverwerking voor het hele kantoor": [(Right.VIEW_BILLING, "hele kantoor", ["Loon"])],
+        "Salarisverwerking bij werkgevers": [
+            (Right.VIEW_WAGES, f"{one}, {two}", ["Loon"]), (Right.EXPORT_JOURNAL, str(two), ["Loon"]),
+        ],
+    }  # fmt: skip
+    page = bobs.get("/").text
+    assert str(Right.VIEW_WAGES.permits) in page
+    assert 'href="/teams/"' in page
+    assert f'href="/teams/{Team.objects.get().pk}/"' in page, "he may see teams"
+    for number in range(3, 6):
+        put(office, f"Team {number}", [bob], [employer(office, number)], Right.VIEW_WAGES)
+    assert rows_of(bobs)["Salarisverwerking bij werkgevers"][0][1] == "5 werkgevers"
+
+
+def test_what_has_no_effect_is_not_promised(bobs: Client, bob: User, office: Provider) -> None:
+    put(office, "Loon", [bob], [], Right.VIEW_WAGES)
+    assert rows_of(bobs) == {}
+    put(office, "Journaal", [bob], [employer(office, 1)], Right.EXPORT_JOURNAL)
+    Employer.objects.update(products=[])
+    assert rows_of(bobs) == {}
+
+
+def test_what_he_may_do_takes_as_many_queries_whatever_it_is(
+    bobs: Client, bob: User, office: Provider, django_assert_num_queries: Any
+) -> None:
+    for count in (1, 30):
+        for part in range(count):
+            place = employer(office, count * 100 + part)
+            put(office, f"T{count}-{part}", [bob], [place], Right.VIEW_WAGES, Right.VIEW_TEAMS, Right.VIEW_BILLING)
+        with django_assert_num_queries(10):  # session, person, rights, six about what he may do, signals
+            assert bobs.get("/").context["abilities"]
+
+
+def test_few_recovery_codes_are_told(bob: User) -> None:
+    client = factors.signed_in(bob, factors.give_app(bob))
+    for left, told in ((4, False), (3, True), (1, True), (0, True)):
+        RecoveryCode.objects.all().delete()
+        RecoveryCode.objects.bulk_create(RecoveryCode(provider=bob.provider, user=bob) for _number in range(left))
+        page = client.get("/")
+        assert (page.context["codes_left"] == left) is told
+        assert ('href="/profiel/twee-factor/herstelcodes/"' in page.text) is told
+    assert "Je hebt geen herstelcodes." in page.text
+
+
+def test_an_office_is_led_to_its_first_colleague(alices: Client, alice: User, office: Provider) -> None:
+    """Three steps, each done once its fact is there; the last leads to the form with the team chosen."""
+    put(office, "Beheer", [alice], [], Right.MANAGE_PROVIDER)
+    working(office, login_method=LoginMethod.SSO_WEBSERVICE)
+    for page in (alices.get("/"), alices.get("/teams/")):
+        assert (page.context["beginning"].team, page.context["beginning"].gives_rights) == (None, False)
+        assert done(page) == 0
+        assert 'href="/teams/nieuw/"' in page.text
+    assert "Er is niets dat aandacht vraagt." not in alices.get("/").text
+    made = alices.post("/teams/nieuw/", {"name": "Loon"})
+    team = Team.objects.get(name="Loon")
+    assert f"/gebruikers/nieuw/website/?team={team.pk}" in alices.get(made.headers["Location"]).text
+    assert done(alices.get("/")) == 1
+    TeamRight.objects.create(provider=office, team=team, right=Right.VIEW_WAGES)
+    page = alices.get("/")
+    assert done(page) == 2
+    assert f'href="/gebruikers/nieuw/website/?team={team.pk}"' in page.text
+    form = alices.get("/gebruikers/nieuw/website/", {"team": team.pk})
+    assert chosen(form) == [str(team.pk)]
+    invite(alice)
+    assert alices.get("/").context["beginning"] is None
+    assert alices.get("/teams/").context["beginning"] is None
+
+
+def chosen(page: Any) -> list[str]:
+    """Return the teams that are ticked in the form, which offers more."""
+    boxes = page.context["form"]["teams"].subwidgets
+    assert boxes
+    return [str(box.data["value"]) for box in boxes if box.data["selected"]]
+
+
+def done(page: Any) -> int:
+    assert page.text.count('aria-current="step"') == 1, "there is one thing to do now"
+    return int(page.text.count('<li class="done"'))
+
+
+def test_the_list_of_people_leads_there_while_one_is_alone(alices: Client, office: Provider) -> None:
+    assert "drie stappen</a>" in alices.get(LIST).text
+    assert "drie stappen</a>" not in alices.get(LIST, {"q": "vries"}).text
+    working(office)
+    assert "drie stappen</a>" not in alices.get(LIST).text
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "\x00", "00000000-0000-0000-0000-000000000000"])
+def test_an_odd_team_in_the_address_chooses_nothing(alices: Client, office: Provider, wrong: str) -> None:
+    put(office, "Loon", [], [], Right.VIEW_WAGES)
+    page = alices.get("/gebruikers/nieuw/website/", {"team": wrong})
+    assert page.status_code == 200
+    assert chosen(page) == []
+
+
+def test_no_team_of_another_office_is_chosen(charlies: Client, charlie: User, office: Provider) -> None:
+    theirs = put(office, "Loon", [], [], Right.VIEW_WAGES)
+    own = put(charlie.provider, "Smit", [], [], Right.VIEW_WAGES)
+    page = charlies.get("/gebruikers/nieuw/website/", {"team": theirs.pk})
+    assert chosen(page) == []
+    assert [str(box.data["value"]) for box in page.context["form"]["teams"].subwidgets] == [str(own.pk)]
+
+
+def test_only_who_may_do_the_steps_is_led(bobs: Client, bob: User) -> None:
+    give(bob, Right.VIEW_USERS, Right.MANAGE_USERS)
+    assert bobs.get("/").context["beginning"] is None
+    give(bob, Right.MANAGE_TEAMS)
+    assert bobs.get("/").context["beginning"] is not None
