@@ -59,7 +59,9 @@ AND (EXISTS (
 def main() -> None:
     """Fill, measure, and stop the database."""
     django.setup()
+    from accounts.models import User
     from bench import rights_world
+    from bench.measure import caller, changelist, compare, views_of
     from loket import database
 
     data = Path(settings.DATABASES["default"]["DATA_DIR"])
@@ -73,7 +75,13 @@ def main() -> None:
         found |= measure_may()
         found |= measure_lists()
         found |= measure_pages()
+        found["lists"] = compare(views_of(User.objects.get(username_key="groot 0")))
+        everybody = {"everybody": caller(changelist(), "/admin/accounts/user/", "")}
+        found["lists"] |= compare(everybody, warm_up=1, requests=5)
         found["search"] = measure_search()
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW server_version")
+            found["postgresql"] = cursor.fetchone()[0]
         print(json.dumps(found))
     finally:
         connection.close()

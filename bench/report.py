@@ -1,0 +1,83 @@
+"""Writing what was measured into docs/performance.md."""
+
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+_LIBRARIES = ("Django", "psycopg", "django-oauth-toolkit", "django-ninja", "granian")
+_HEAD = """# Performance
+
+`make bench` writes this page; do not edit it. Every part is measured in a process of its own on the built-in
+PostgreSQL in a throw-away folder, without a web server in between. What is compared is measured by turns in one run, so
+that a busy machine slows both; the figures themselves are those of this machine on that day.
+
+"""
+
+
+class Verdict(NamedTuple):
+    """What was measured, how much it is, and the most that it may be."""
+
+    what: str
+    figure: float
+    most: float
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is good enough."""
+        return self.figure <= self.most
+
+
+def machine(postgresql: str) -> Iterable[tuple[str, str]]:
+    """Yield what the machine and its programs are."""
+    cpu = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    yield "day", datetime.now(tz=UTC).date().isoformat()
+    yield "processor", f"{cpu[0] if cpu else platform.machine()}, {os.cpu_count()} cores"
+    yield "memory", f"{memory:.0f} GiB"
+    yield "system", f"{platform.system()} {platform.release()}"
+    yield "Python", platform.python_version()
+    yield "PostgreSQL", postgresql
+    for library in _LIBRARIES:
+        yield library, version(library)
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+def write(
+    verdicts: Iterable[Verdict],
+    lists: Mapping[str, Mapping[str, Mapping[str, float]]],
+    figures: Mapping[str, Mapping[str, float]],
+    *,
+    postgresql: str,
+) -> None:
+    """Write the page: machine and versions, what was asked, the lists of people, and every other figure."""
+    targets = [(one.what, f"{one.figure:,.2f}", f"{one.most:,.2f}", "yes" if one.is_kept else "no") for one in verdicts]
+    rows = [(where, *_list_row(name, row)) for where, views in lists.items() for name, row in views.items()]
+    others = [(part, what, f"{figure:,.2f}") for part, found in figures.items() for what, figure in found.items()]
+    PAGE.write_text(
+        _HEAD
+        + _table(("machine", ""), machine(postgresql))
+        + "\n## What was asked\n\n"
+        + _table(("measured", "figure", "at most", "kept"), targets)
+        + "\n## Lists of people\n\nDjango admin's own changelist shows the same people and columns, without sign-in and"
+        " without any middleware, as the bare view; ours has both. Milliseconds.\n\n"
+        + _table(("people", "view", "p50", "p95", "queries"), rows)
+        + "\n## Every other figure\n\nMilliseconds and medians unless it says otherwise.\n\n"
+        + _table(("part", "what", "figure"), others)
+    )
+
+
+def _list_row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    return name, f"{row['p50']:.1f}", f"{row['p95']:.1f}", f"{row['queries']}"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _column in head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
