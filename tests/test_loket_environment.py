@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.running import ROOT
-from tests.test_loket_readme import TABLE
+from tests.test_loket_readme import OPERATING, TABLE
 
 KEY, OTHER = "A" * 43 + "=", "_-" * 21 + "A="
 PRODUCTION = {
@@ -77,6 +78,21 @@ def test_every_variable_of_the_table_is_tried() -> None:
     named = set(re.findall(r"^\| `([A-Z_…]+)` \|", TABLE, re.M))
     assert len(named) > 15
     assert named - ELSEWHERE == set(WRONG)
+
+
+@pytest.mark.slow
+def test_the_example_of_the_page_is_right_and_its_folder_is_made_before(tmp_path: Path) -> None:
+    (block,) = re.findall(r"one `NAME=value` a line:\n\n((?:    .+\n)+)", OPERATING)
+    example = dict(line.strip().split("=", 1) for line in block.splitlines())
+    folder = example.pop("LOKET_DATA_DIR")
+    assert f"# install -d -o loket -g loket -m 750 {folder}\n" in OPERATING
+    assert f"StateDirectory={folder.removeprefix('/var/lib/')}\n" in OPERATING, "units may write there"
+    assert f"rm -rf {folder}/metrics\n" in OPERATING
+    assert set(example) <= set(PRODUCTION)
+    filled = {name: PRODUCTION[name] if "…" in text else text for name, text in example.items()}
+    filled["LOKET_SECRET_KEY"] = secrets.token_urlsafe(48)
+    done = start(filled, tmp_path, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
