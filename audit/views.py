@@ -21,6 +21,7 @@ from audit.forms import HistoryForm, MomentForm
 from audit.models import Event, Verb, erased_name
 from loket import sheets
 from loket.paging import neighbours, page_of, query
+from loket.replica import from_replica
 from teams.access import OfficeRequest, not_along, requires
 from teams.models import Team
 from teams.past import PastOffice
@@ -32,6 +33,7 @@ _IN_MEMORY = 1024 * 1024  # bytes of a workbook
 
 
 @requires(Right.VIEW_AUDIT)
+@from_replica
 @require_safe
 def history(request: OfficeRequest) -> HttpResponse:
     """Show what happened in the office, newest first."""
@@ -39,6 +41,7 @@ def history(request: OfficeRequest) -> HttpResponse:
 
 
 @requires(Right.VIEW_AUDIT)
+@from_replica
 @require_safe
 def user_history(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show what somebody did and what was done to him."""
@@ -50,6 +53,7 @@ def user_history(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.VIEW_AUDIT)
+@from_replica
 @require_safe
 def team_history(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show what was done to a team."""
@@ -133,6 +137,7 @@ def _attached(response: Response, name: str) -> Response:
 
 
 @requires(Right.VIEW_AUDIT)
+@from_replica
 @require_safe
 def at_moment(request: OfficeRequest) -> HttpResponse:
     """Show who could do what at a moment: somebody, a team, or everybody of the office."""

@@ -34,6 +34,7 @@ from prometheus_client.registry import Collector
 
 LATELY = timedelta(hours=1)
 _requests = Counter("loket_requests", "Requests that were answered.", ["method", "route", "status"])
+_reads = Counter("loket_replica_pages", "Pages that a replica may give, by what gave them.", ["read_from"])
 _seconds = Histogram("loket_request_seconds", "How long the answers took.")
 
 
@@ -49,6 +50,11 @@ def scraped(folder: Path) -> bytes:
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
     registry.register(_Stored())
     return generate_latest(registry)
+
+
+def count_read(read_from: str) -> None:
+    """Count a page that a replica may give, and where it was read."""
+    _reads.labels(read_from).inc()
 
 
 class _Stored(Collector):

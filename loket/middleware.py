@@ -66,8 +66,12 @@ def request_context(get_response: GetResponse) -> GetResponse:
         seconds = time.perf_counter() - started
         match, method = request.resolver_match, request.method if request.method in _METHODS else "other"
         route = (match.view_name or "unnamed") if match else "none"
-        log.info("request", method=method, route=route, status=response.status_code, ms=round(seconds * 1000))
+        known = {"method": method, "route": route, "status": response.status_code, "ms": round(seconds * 1000)}
+        read_from: str | None = getattr(request, "read_from", None)
+        log.info("request", **known, **({"read_from": read_from} if read_from else {}))
         metrics.count(method, route, response.status_code, seconds)
+        if read_from:
+            metrics.count_read(read_from)
         response["X-Request-ID"] = correlation_id
         return response
 

@@ -52,6 +52,17 @@ if env.str("DATABASE_URL", "", validate=environment.postgresql):
     _owner = env.dj_db_url("LOKET_OWNER_DATABASE_URL") if _has_owner else None
     if _owner and any(_owner[part] != DATABASES["default"][part] for part in ("HOST", "PORT", "NAME")):
         raise ImproperlyConfigured("LOKET_OWNER_DATABASE_URL must name the same database as DATABASE_URL.")
+    if env.str("LOKET_REPLICA_DATABASE_URL", "", validate=environment.postgresql):
+        DATABASES["replica"] = env.dj_db_url("LOKET_REPLICA_DATABASE_URL", conn_health_checks=True)
+        _given = DATABASES["replica"].get("OPTIONS", {})
+        _only_read = {"options": f"{_given.get('options', '')} -c default_transaction_read_only=on".strip()}
+        _hurry = {**_patience, "connect_timeout": 1}  # a page does not wait long for it: the primary has it too
+        DATABASES["replica"]["OPTIONS"] = {**_hurry, **_given, **_only_read, "pool": _pool | {"timeout": 1}}
+        _same = [DATABASES["replica"][part] == DATABASES["default"][part] for part in ("NAME", "HOST", "PORT")]
+        if not _same[0] or all(_same):
+            raise ImproperlyConfigured(
+                "LOKET_REPLICA_DATABASE_URL must name the database of DATABASE_URL at another server."
+            )
 else:
     _kept = keys.kept_in(LOKET_DATA_DIR)
     SECRET_KEY = env.str("LOKET_SECRET_KEY", _kept.secret_key, validate=environment.secret)
@@ -73,6 +84,7 @@ else:
         }
     }
     _owner = {"USER": OWNER, "PASSWORD": ""}
+DATABASE_ROUTERS = ["loket.replica.Router"]
 LOKET_DATABASE_ROLES = {
     name: role and {key: role.get(key, "") for key in ("USER", "PASSWORD")}
     for name, role in (("application", DATABASES["default"]), ("owner", _owner))

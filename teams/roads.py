@@ -3,8 +3,10 @@
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection
+from django.db import connections, router
 from django.utils import timezone
+
+from teams.models import TeamMember
 
 # The named parameters are `provider` and, where they narrow the question, `user`, `employer` and `codes`.
 _BY_TEAM = """
@@ -66,7 +68,7 @@ def _sql(by_team: str, individual: str, whose: str, codes: bool, parts: dict[str
 
 def fetch(sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
     """Return the rows of `sql`; `today` is always among the parameters."""
-    with connection.cursor() as cursor:
+    with connections[router.db_for_read(TeamMember)].cursor() as cursor:
         cursor.execute(sql, {"today": timezone.localdate(), **parameters})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

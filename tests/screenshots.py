@@ -530,6 +530,7 @@ def main() -> None:
         stranger, camera, guest, smit, helper = (Camera(browser, demo) for _number in range(5))
         signing_in(stranger)
         stranger.show("500", "500.html")
+        stranger.show("503", "503.html")
         stranger.show("400", "400.html")
         stranger.show("throttled", "signin/throttled.html", message="Probeer het over 12 minuten nog eens.")
         camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])

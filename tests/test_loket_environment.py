@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.running import ROOT
-from tests.test_loket_readme import TABLE
+from tests.test_loket_readme import OPERATING, TABLE
 
 KEY, OTHER = "A" * 43 + "=", "_-" * 21 + "A="
 PRODUCTION = {
     "DATABASE_URL": "postgres://loket_app:p@db.example/loket",
     "LOKET_OWNER_DATABASE_URL": "postgres://loket:p@db.example/loket",
+    "LOKET_REPLICA_DATABASE_URL": "postgres://loket_app:p@replica.example/loket",
     "LOKET_SECRET_KEY": "s" * 50,
     "LOKET_SEALING_KEYS": f"{KEY},{OTHER}",
     "LOKET_CHECKPOINT_KEY": KEY,
@@ -37,6 +39,9 @@ WRONG = {
         "nonsense", "mysql://u:gEhEiM@h/d", "postgres://u:gEhEiM@h", "postgres://u:gEhEiM@h:port/d", "sqlite:///gEhEiM",
     ],
     "LOKET_OWNER_DATABASE_URL": ["nonsense", "mysql://u:gEhEiM@h/d", "postgres://loket:gEhEiM@elsewhere.example/loket"],
+    "LOKET_REPLICA_DATABASE_URL": [
+        "nonsense", "mysql://u:gEhEiM@h/d", "postgres://u:gEhEiM@db.example/loket", "postgres://u:gEhEiM@h/other",
+    ],
     "LOKET_SECRET_KEY": [None, "", "gEhEiM"],
     "LOKET_SEALING_KEYS": [None, "", "gEhEiM", f"{KEY},", f"{KEY},gEhEiM", KEY.replace("A", "é")],
     "LOKET_CHECKPOINT_KEY": [None, "", "gEhEiM", KEY * 2],
@@ -73,6 +78,21 @@ def test_every_variable_of_the_table_is_tried() -> None:
     named = set(re.findall(r"^\| `([A-Z_…]+)` \|", TABLE, re.M))
     assert len(named) > 15
     assert named - ELSEWHERE == set(WRONG)
+
+
+@pytest.mark.slow
+def test_the_example_of_the_page_is_right_and_its_folder_is_made_before(tmp_path: Path) -> None:
+    (block,) = re.findall(r"one `NAME=value` a line:\n\n((?:    .+\n)+)", OPERATING)
+    example = dict(line.strip().split("=", 1) for line in block.splitlines())
+    folder = example.pop("LOKET_DATA_DIR")
+    assert f"# install -d -o loket -g loket -m 750 {folder}\n" in OPERATING
+    assert f"StateDirectory={folder.removeprefix('/var/lib/')}\n" in OPERATING, "units may write there"
+    assert f"rm -rf {folder}/metrics\n" in OPERATING
+    assert set(example) <= set(PRODUCTION)
+    filled = {name: PRODUCTION[name] if "…" in text else text for name, text in example.items()}
+    filled["LOKET_SECRET_KEY"] = secrets.token_urlsafe(48)
+    done = start(filled, tmp_path, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from audit.models import Event, Verb
 from loket import sealing
 from teams.models import IndividualRight
 from teams.rights import Right
+from tests.api import Program
 from tests.kinds import confirmed
 from tests.people import actor
 from tests.test_notifications_mail import WAITING, looking, until
@@ -31,7 +32,7 @@ from tests.test_teams_guards import together
 from tests.test_webservice_code import BACK, SECRET, make_program
 from tests.webservice import bearing, token_of
 from webservice import clients, consents
-from webservice.models import AccessToken, Application, Consent, RefreshToken
+from webservice.models import AccessToken, Application, Consent, RefreshToken, Ticket
 
 pytestmark = pytest.mark.django_db
 LIST = "/kantoor/koppelingen/"
@@ -334,3 +335,13 @@ def test_tokens_are_asked_for_while_the_program_is_removed(alice: User, bob: Use
         assert renewed.status_code in (200, 400, 401), renewed
     assert not Application.objects.exists()
     assert not AccessToken.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_asks_a_ticket_for_a_program_that_is_being_removed_is_refused(alice: User, program: Application) -> None:
+    calls = Program(alice, token_of(alice, "sso", application=program))
+    assert calls.call("POST", "/sso/tickets", {}).status_code == 201
+    answer = during(lambda: clients.remove(program, by=actor(alice)), lambda: calls.call("POST", "/sso/tickets", {}))
+    assert answer.status_code == 401, answer.content
+    assert not Ticket.objects.exists()
+    assert len(events(Verb.TICKET_MADE)) == 1

@@ -5,7 +5,7 @@ from urllib.parse import urljoin
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -15,7 +15,7 @@ from audit.actions import record
 from audit.actors import Actor
 from audit.models import Verb
 from loket import sealing
-from webservice.models import Ticket
+from webservice.models import Application, Ticket
 from webservice.tokens import Caller
 
 TICKET_SECONDS = 60
@@ -27,9 +27,11 @@ def make_ticket(caller: Caller, *, next: str = "", by: Actor) -> tuple[str, date
     """Return an address that lets the person of `caller` in, once, and until when it works.
 
     `next` is the page of ours to go to, a path or a whole address, "" for the home page. Raises PermissionDenied for
-    an Azure user, who comes in through Microsoft only, and ValidationError ("next") for a page that is not ours.
+    an Azure user, who comes in through Microsoft only, ValidationError ("next") for a page that is not ours, and
+    Application.DoesNotExist for a program that was removed a moment ago.
     """
     user = caller.user
+    _hold(caller.application)
     if user.is_azure_user:
         raise PermissionDenied(_("A user of Azure AD comes in through Microsoft only."))
     token = sealing.new_token()
@@ -38,6 +40,15 @@ def make_ticket(caller: Caller, *, next: str = "", by: Actor) -> tuple[str, date
     ticket.save()
     record(Verb.TICKET_MADE, user, by=by, provider_id=user.provider_id)
     return urljoin(settings.LOKET_URL, reverse("webservice:sso", args=[token])), ticket.expires_at
+
+
+def _hold(application: Application) -> None:
+    """Let whoever removes the program wait, but not who makes another ticket: one program serves many offices."""
+    table = connection.ops.quote_name(Application._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {table} WHERE id = %s FOR KEY SHARE", [application.pk])  # noqa: S608
+        if cursor.fetchone() is None:
+            raise Application.DoesNotExist
 
 
 def own_page(address: str) -> str:

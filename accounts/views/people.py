@@ -21,6 +21,7 @@ from accounts.status import Status, chip, with_status
 from accounts.views import mails
 from audit.actors import on_page
 from loket.paging import neighbours, page_of, query
+from loket.replica import from_replica
 from outbox.models import Message
 from signin.throttle import Throttled
 from teams import rights
@@ -29,6 +30,7 @@ from teams.rights import LastAdministrator, Right
 
 
 @requires(Right.VIEW_USERS)
+@from_replica
 @require_safe
 def list_users(request: OfficeRequest) -> HttpResponse:
     """Show the gebruikers AK, a page at a time."""

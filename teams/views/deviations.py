@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from audit.actors import on_page
+from loket.replica import from_replica
 from teams import deviations as questions
 from teams import explain
 from teams.access import OfficeRequest, requires
@@ -39,6 +40,7 @@ def _print_of(group: Group) -> str:
 
 
 @requires(Right.VIEW_USERS)
+@from_replica
 @require_safe
 def deviations(request: OfficeRequest) -> HttpResponse:
     """Show superfluous and deviating individual rights, who is in no team, and groups that could be a team."""

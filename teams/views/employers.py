@@ -15,6 +15,7 @@ import teams.employers
 from accounts.actions import Stale
 from audit.actors import on_page
 from loket.paging import neighbours, page_of
+from loket.replica import from_replica
 from teams.access import OfficeRequest, requires
 from teams.forms.employers import EmployerForm, NewEmployerForm
 from teams.forms.teams import SearchForm, TeamsForm
@@ -26,6 +27,7 @@ SHOWN = 25
 
 
 @requires(Right.MANAGE_EMPLOYERS)
+@from_replica
 @require_safe
 def list_employers(request: OfficeRequest) -> HttpResponse:
     """Show the employers, a page at a time, or only those in no team."""

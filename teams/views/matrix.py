@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.exports import CONTENT_TYPES, Form
 from audit.actors import on_page
+from loket.replica import from_replica
 from loket.sheets import XLSX
 from teams import grants, rights, sheets
 from teams.access import OfficeRequest, not_along, requires
@@ -15,6 +16,7 @@ from teams.rights import Right
 
 
 @requires(Right.VIEW_USERS)
+@from_replica
 @require_safe
 def matrix(request: OfficeRequest) -> HttpResponse:
     """Show who holds which rights, at the level of the office or at one employer."""

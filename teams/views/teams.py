@@ -17,6 +17,7 @@ from accounts.exports import CONTENT_TYPES, Form
 from accounts.forms.people import Versioned
 from audit.actors import on_page
 from loket.paging import neighbours, page_of, query
+from loket.replica import from_replica
 from teams import exports
 from teams.access import OfficeRequest, not_along, requires
 from teams.beginning import beginning
@@ -27,6 +28,7 @@ from teams.rights import LastAdministrator, Right
 
 
 @requires(Right.VIEW_TEAMS)
+@from_replica
 @require_safe
 def list_teams(request: OfficeRequest) -> HttpResponse:
     """Show the teams, a page at a time, with what each lacks."""

@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from loket.replica import from_replica
 from teams import explain
 from teams.access import OfficeRequest, requires
 from teams.forms.questions import RightForm
@@ -20,6 +21,7 @@ def _asked(request: OfficeRequest) -> RightForm:
 
 
 @requires(Right.VIEW_USERS)
+@from_replica
 @require_safe
 def why(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show all roads by which one person has a right or could have it, and the smallest change either way."""
@@ -32,6 +34,7 @@ def why(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.VIEW_USERS)
+@from_replica
 @require_safe
 def who(request: OfficeRequest) -> HttpResponse:
     """Show everybody who has a right, and how."""

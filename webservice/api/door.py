@@ -54,8 +54,7 @@ class Door:
         """Let the caller pass, or raise Fault."""
         caller = tokens.bearer(request)
         if caller is None:
-            text = _("Send “Authorization: Bearer …” with an access token that has not expired.")
-            raise Fault(401, "token", text, WWW_Authenticate='Bearer realm="loket"')
+            raise faults.no_token()
         request.caller = caller
         _charge(request)
         request.api_version = wanted_version(request.headers.get("Accept", ""))

@@ -82,6 +82,12 @@ def _place(name: str, below: str) -> str | None:
     return None if name == "__all__" else below + _PLACES.get(name, to_camel(name))
 
 
+def no_token() -> Fault:
+    """Return the fault of a call with a token that opens nothing."""
+    text = _("Send “Authorization: Bearer …” with an access token that has not expired.")
+    return Fault(401, "token", text, WWW_Authenticate='Bearer realm="loket"')
+
+
 def not_found() -> Fault:
     """Return the refusal of whatever does not exist, or exists in another office."""
     return Fault(404, "not_found", _("This does not exist, or not in your office."))

@@ -19,7 +19,7 @@ from webservice.api.idempotency import once
 from webservice.api.inputs import Input
 from webservice.api.listing import ListQuery, listed
 from webservice.api.responses import makes, reads
-from webservice.models import Consent
+from webservice.models import Application, Consent
 from webservice.scopes import Scope
 
 router = Router(tags=["portals"])
@@ -68,6 +68,8 @@ def post_ticket(request: ApiRequest, body: NewTicket) -> HttpResponse:
         url, expires_at = webservice.actions.make_ticket(request.caller, next=body.next, by=request.by)
     except ValidationError as error:
         raise faults.about(error, "next") from None
+    except Application.DoesNotExist:
+        raise faults.no_token() from None
     return answer(request, TicketResource(url=url, expiresAt=expires_at), status=201)
 
 
