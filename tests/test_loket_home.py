@@ -205,10 +205,14 @@ def test_a_colleague_reads_what_he_may_do_and_where(bobs: Client, bob: User, off
     page = bobs.get("/").text
     assert str(Right.VIEW_WAGES.permits) in page
     assert 'href="/teams/"' in page
+    assert "<details>" not in page, "every employer is named already"
     assert f'href="/teams/{Team.objects.get().pk}/"' in page, "he may see teams"
     for number in range(3, 6):
         put(office, f"Team {number}", [bob], [employer(office, number)], Right.VIEW_WAGES)
     assert rows_of(bobs)["Salarisverwerking bij werkgevers"][0][1] == "5 werkgevers"
+    page = bobs.get("/").text
+    assert "Je 5 werkgevers" in page
+    assert ", ".join(str(one) for one in Employer.objects.order_by("sort_name")) in page
 
 
 def test_what_has_no_effect_is_not_promised(bobs: Client, bob: User, office: Provider) -> None:
