@@ -10,6 +10,7 @@ from accounts.models import User
 from teams.catalogue import Level, Right
 from teams.context import first_pages
 from teams.explain import Origin, origins
+from teams.models import Employer
 
 NAMED = 3  # so many employers are named, of more only how many
 
@@ -28,6 +29,12 @@ class Abilities:
 
     title: str
     rows: list[Ability]
+
+    @property
+    def unnamed(self) -> list[Employer]:
+        """Every employer at which one of them counts, by name, where the rows say only how many there are."""
+        found = {employer.pk: employer for row in self.rows for employer in _works_at(row.origin)}
+        return sorted(found.values(), key=lambda one: (one.sort_name, one.pk)) if len(found) > NAMED else []
 
 
 def abilities(user: User) -> list[Abilities]:
@@ -50,10 +57,14 @@ def _group(right: Right) -> str:
 def _where(origin: Origin) -> str:
     if origin.right.level is Level.PROVIDER:
         return _("whole office")
-    off = {employer.pk for employer in origin.off}
-    at = [employer for employer in origin.employers if employer.pk not in off]
+    at = _works_at(origin)
     if len(at) <= NAMED:
         return ", ".join(str(employer) for employer in at)
-    if off:
+    if origin.off:
         return _("%(count)s of %(total)s employers") % {"count": len(at), "total": len(origin.employers)}
     return ngettext("%(count)s employer", "%(count)s employers", len(at)) % {"count": len(at)}
+
+
+def _works_at(origin: Origin) -> list[Employer]:
+    off = {employer.pk for employer in origin.off}
+    return [employer for employer in origin.employers if employer.pk not in off]

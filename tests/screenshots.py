@@ -546,7 +546,7 @@ def main() -> None:
         with_a_deadline(camera)
         from_a_portal(Camera(browser, demo), "webservice-de-vries", said["Wachtwoord"])
         smit.sign_in("c.smit", said["Wachtwoord"])
-        smit.shoot("home-nothing")
+        smit.shoot("home-few")
         supporting(helper, said["Wachtwoord"])
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")  # noqa: T201
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.attention import MANY, Attention
 from accounts.models import LoginMethod, Provider, User
+from audit.models import Event, Verb
 from invitations.models import Invitation
 from outbox.models import Message
 from signin.models import RecoveryCode
@@ -120,6 +122,14 @@ def test_it_says_so_in_english(alices: Client, office: Provider) -> None:
     assert "1 collega heeft geen team en geen rechten" in alices.get("/").text
 
 
+def test_the_export_of_the_list_keeps_to_who_asks_for_attention(alices: Client, office: Provider) -> None:
+    make_user(office, username="niets")
+    response = alices.get(reverse("accounts:export_csv"), {"attention": "without_rights"})
+    (line,) = b"".join(response.streaming_content).decode().splitlines()[1:]  # type: ignore[attr-defined]
+    assert "niets" in line
+    assert "without_rights" in str(Event.objects.get(verb=Verb.EXPORTED).changes)
+
+
 def test_many_are_counted_no_further(alices: Client, office: Provider) -> None:
     people = [
         User(provider=office, login_method=LoginMethod.WEBSITE_SSO, initials="A.", last_name=f"N{n}", email="n@x.nl")
@@ -205,10 +215,22 @@ def test_a_colleague_reads_what_he_may_do_and_where(bobs: Client, bob: User, off
     page = bobs.get("/").text
     assert str(Right.VIEW_WAGES.permits) in page
     assert 'href="/teams/"' in page
+    assert "<details>" not in page, "every employer is named already"
     assert f'href="/teams/{Team.objects.get().pk}/"' in page, "he may see teams"
     for number in range(3, 6):
         put(office, f"Team {number}", [bob], [employer(office, number)], Right.VIEW_WAGES)
     assert rows_of(bobs)["Salarisverwerking bij werkgevers"][0][1] == "5 werkgevers"
+    page = bobs.get("/").text
+    assert "Je 5 werkgevers" in page
+    assert ", ".join(str(one) for one in Employer.objects.order_by("sort_name")) in page
+
+
+def test_a_colleague_reads_it_in_english(bobs: Client, bob: User, office: Provider) -> None:
+    put(office, "Loon", [bob], [employer(office, 1)], Right.VIEW_WAGES)
+    bobs.post("/taal/", {"language": "en"})
+    page = bobs.get("/").text
+    for words in ("This is what you may do", "Payroll at employers", "See what employees earn.", "1 Bakkerij 1"):
+        assert words in page
 
 
 def test_what_has_no_effect_is_not_promised(bobs: Client, bob: User, office: Provider) -> None:
