@@ -56,7 +56,8 @@ if env.str("DATABASE_URL", "", validate=environment.postgresql):
         DATABASES["replica"] = env.dj_db_url("LOKET_REPLICA_DATABASE_URL", conn_health_checks=True)
         _given = DATABASES["replica"].get("OPTIONS", {})
         _only_read = {"options": f"{_given.get('options', '')} -c default_transaction_read_only=on".strip()}
-        _hurry = {**_patience, "connect_timeout": 1}  # a page does not wait long for it: the primary has it too
+        # A page does not wait long for it: the primary has it too.
+        _hurry = {**_patience, **_prepared, "connect_timeout": 1}
         DATABASES["replica"]["OPTIONS"] = {**_hurry, **_given, **_only_read, "pool": _pool | {"timeout": 1}}
         _same = [DATABASES["replica"][part] == DATABASES["default"][part] for part in ("NAME", "HOST", "PORT")]
         if not _same[0] or all(_same):
