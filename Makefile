@@ -10,7 +10,7 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo test test-slow test-all test-cluster test-guards check bench messages screenshots
+.PHONY: demo test test-slow test-all test-cluster test-guards check bench messages screenshots picture
 
 demo: .venv/run.stamp
 	@exec $(RUN)/python manage.py demo
@@ -46,6 +46,9 @@ bench: .venv/dev.stamp
 
 screenshots: .venv/dev.stamp
 	$(RUN)/python -m tests.screenshots
+
+picture: .venv/dev.stamp
+	$(RUN)/python -m tests.picture
 
 messages: .venv/dev.stamp
 	$(RUN)/python manage.py messages
