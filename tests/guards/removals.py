@@ -200,7 +200,7 @@ GUARDS = [
     Guard(
         5, "a new address of whom one has no authority over any more", "accounts/actions.py",
         "if not rights.may(asker, Right.MANAGE_USERS) or not rights.has_authority_over(by, found.user):", "if False:",
-        ("test_accounts_user.py",),
+        ("test_accounts_profile.py", "test_teams_guards.py"),
     ),
     Guard(
         5, "support without a reason", "teams/rights.py",
