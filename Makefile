@@ -10,7 +10,7 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo test test-slow test-all test-cluster check bench messages screenshots
+.PHONY: demo test test-slow test-all test-cluster test-guards check bench messages screenshots picture
 
 demo: .venv/run.stamp
 	@exec $(RUN)/python manage.py demo
@@ -28,6 +28,10 @@ test-cluster: .venv/dev.stamp
 	tests/cluster/install
 	$(RUN)/python -m pytest -s tests/cluster/failover.py
 
+# Takes every guard away once, in a copy of the tree; it takes a while.
+test-guards: .venv/dev.stamp
+	$(RUN)/python -m tests.guards
+
 check: .venv/dev.stamp
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
@@ -42,6 +46,9 @@ bench: .venv/dev.stamp
 
 screenshots: .venv/dev.stamp
 	$(RUN)/python -m tests.screenshots
+
+picture: .venv/dev.stamp
+	$(RUN)/python -m tests.picture
 
 messages: .venv/dev.stamp
 	$(RUN)/python manage.py messages

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.guards.removals import GUARDS
+
 ROOT = Path(__file__).parent.parent
 # Each app imports those before it; those on one line do not know each other.
 ORDER = [
@@ -169,3 +171,13 @@ def test_files_are_short() -> None:
     """Those that are longer are named, so that a file which grows is seen, and one that was split leaves the list."""
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in MODULES.values()}
     assert {name for name, lines in lengths.items() if lines > LONGEST_FILE} == LONGER_FILES
+
+
+def test_every_guard_that_is_taken_away_is_there() -> None:
+    """`make test-guards` takes long; that its list still fits the code is seen at once."""
+    for guard in GUARDS:
+        whole = (ROOT / guard.file).read_text()
+        assert whole.count(guard.text) == 1, guard.name
+        compile(whole.replace(guard.text, guard.instead), guard.file, "exec")  # else every test would notice
+        assert all((ROOT / "tests" / name).exists() for name in guard.tests), guard.name
+    assert len({guard.name for guard in GUARDS}) == len(GUARDS) >= 40

@@ -6,6 +6,7 @@ from io import BytesIO
 from unittest.mock import patch
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
@@ -13,6 +14,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from loket import logs, middleware
+from teams.access import AccessMiddleware
 
 
 @pytest.mark.django_db
@@ -188,3 +190,11 @@ def test_the_choice_of_language_leads_nowhere_else(client: Client, next_url: str
     assert response["Location"] == "/"
     assert "django_language" not in response.cookies
     assert client.get("/taal/").status_code == 405
+
+
+def test_it_opens_no_page_that_does_not_say_who_may(rf: RequestFactory) -> None:
+    def unmarked(request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    with pytest.raises(ImproperlyConfigured, match="unmarked does not say who may open it"):
+        AccessMiddleware(unmarked).process_view(rf.get("/"), unmarked, (), {})

@@ -1,0 +1,488 @@
+"""The guards, by the rules that always hold; 0 is what protects every page, whatever it is about."""
+
+from typing import NamedTuple
+
+
+class Guard(NamedTuple):
+    """What keeps something from happening: the text in `file` that does so, and what stands there without it."""
+
+    rule: int
+    name: str
+    file: str
+    text: str
+    instead: str
+    tests: tuple[str, ...]
+
+
+GUARDS = [
+    # 1. An office sees itself only.
+    Guard(
+        1, "people of another office", "accounts/models.py",
+        'everybody else does not exist for him (design rule 1)."""\n        return self.filter(in_office_of(user))',
+        'everybody else does not exist for him (design rule 1)."""\n        return self',
+        ("test_accounts_user.py",),
+    ),
+    Guard(
+        1, "tenants of another office", "accounts/models.py",
+        'the tenants of the office of `user` (design rule 1)."""\n        return self.filter(in_office_of(user))',
+        'the tenants of the office of `user` (design rule 1)."""\n        return self',
+        ("test_accounts_tenants.py",),
+    ),
+    Guard(
+        1, "teams and employers of another office", "teams/models.py",
+        "return self.filter(in_office_of(user))", "return self",
+        ("test_teams_team.py", "test_teams_employers.py"),
+    ),
+    Guard(
+        1, "an action in another office", "teams/rights.py",
+        "if not by.is_operator and (provider_id is None or by.user is None or by.user.provider_id != provider_id):",
+        "if False:",
+        ("test_teams_guards.py", "test_invitations_actions.py", "test_accounts_tenants.py"),
+    ),
+    Guard(
+        1, "a row that joins two offices", "loket/tenant_keys.py",
+        'FOREIGN KEY ({column}, provider_id)"\n        f" REFERENCES {parent} (id, provider_id)',
+        'FOREIGN KEY ({column})"\n        f" REFERENCES {parent} (id)',
+        ("test_accounts_constraints.py",),
+    ),
+    Guard(
+        1, "the web service of another office", "webservice/api/door.py",
+        "if request.caller.user.provider_id != provider_id:", "if False:",
+        ("test_webservice_door.py",),
+    ),
+    # 3. Each kind has its own door.
+    Guard(
+        3, "one verification for an unknown name", "accounts/passwords.py",
+        "matches = check_password(password, usable or _nobodys_hash())",
+        "matches = usable is not None and check_password(password, usable)",
+        ("test_signin_login.py",),
+    ),
+    Guard(
+        3, "the kind at the login page", "signin/actions.py",
+        'if user.login_method != kind:', "if False:",
+        ("test_signin_login.py", "test_webservice_credentials.py"),
+    ),
+    Guard(
+        3, "tries by username and network", "signin/actions.py",
+        'throttle.charge_both((_NETWORK, throttle.network(by.address)), (bucket, f"{key}:{device}"))', "pass",
+        ("test_signin_login.py",),
+    ),
+    Guard(
+        3, "tries by browser", "signin/actions.py",
+        'if device:\n        throttle.charge(bucket, f"{key}:{device}")', "if device:\n        pass",
+        ("test_signin_login.py",),
+    ),
+    Guard(
+        3, "the nonce of an ID token", "signin/id_tokens.py",
+        'if not hmac.compare_digest(str(claims["nonce"]).encode(), nonce.encode()):', "if False:",
+        ("test_signin_id_tokens.py",),
+    ),
+    Guard(
+        3, "the issuer of an ID token", "signin/id_tokens.py",
+        'if claims["iss"] != issuer.replace("{tenantid}", str(identity.tid)):', "if False:",
+        ("test_signin_id_tokens.py",),
+    ),
+    Guard(
+        3, "the tenant of who arrives from Microsoft", "signin/arrivals.py",
+        "users.filter(external_tid=tid, external_user_id=oid,", "users.filter(external_user_id=oid,",
+        ("test_signin_microsoft.py",),
+    ),
+    Guard(
+        3, "an Azure user by SSO ticket", "webservice/actions.py", "if user.is_azure_user:", "if False:",
+        ("test_webservice_sso.py",),
+    ),
+    # 4. Nothing is effective before acceptance, after blocking, after the end date, without a required factor.
+    Guard(
+        4, "rights that rest", "teams/evaluator.py",
+        "WHERE id = %(user)s AND ({RESTS}) IS NULL{needs}", "WHERE id = %(user)s{needs}",
+        ("test_teams_evaluator.py",),
+    ),
+    Guard(
+        4, "a product that is off", "teams/evaluator.py",
+        "known(codes) & EMPLOYER_RIGHTS if right.works_with(products))", "known(codes) & EMPLOYER_RIGHTS)",
+        ("test_teams_evaluator.py",),
+    ),
+    Guard(
+        4, "who was blocked is kept out", "accounts/models.py",
+        "return self.blocked_at is not None or self.has_ended() or self.office_is_closed",
+        "return self.has_ended() or self.office_is_closed",
+        ("test_webservice_tokens.py",),
+    ),
+    Guard(
+        4, "whose access ended is kept out", "accounts/models.py",
+        "return self.blocked_at is not None or self.has_ended() or self.office_is_closed",
+        "return self.blocked_at is not None or self.office_is_closed",
+        ("test_webservice_tokens.py", "test_signin_login.py"),
+    ),
+    Guard(
+        4, "a closed office is kept out", "accounts/models.py",
+        "return self.blocked_at is not None or self.has_ended() or self.office_is_closed",
+        "return self.blocked_at is not None or self.has_ended()",
+        ("test_support_offices.py",),
+    ),
+    Guard(
+        4, "a duty to enrol", "signin/middleware.py",
+        'if must_enrol(user) and not hasattr(view, "opens_while_enrolling"):', "if False:",
+        ("test_signin_second_step.py", "test_signin_own_factors.py"),
+    ),
+    Guard(
+        4, "a second factor that is not shown", "signin/middleware.py",
+        'is_open = passing.is_passed(request) or hasattr(view, "opens_before_factor")', "is_open = True",
+        ("test_signin_second_step.py",),
+    ),
+    Guard(
+        4, "a second factor before the session", "signin/views/passwords.py",
+        "if user.second_factor_at is not None:\n        passing.begin", "if False:\n        passing.begin",
+        ("test_signin_second_step.py",),
+    ),
+    Guard(
+        4, "a program for who must enrol", "webservice/tokens.py",
+        "return user.may_sign_in and not must_enrol(user)", "return user.may_sign_in",
+        ("test_webservice_tokens.py",),
+    ),
+    # 5. Nobody grows.
+    Guard(
+        5, "the right that a page asks", "teams/access.py",
+        "if isinstance(rule, Right) and rule not in request.rights:", "if False:",
+        ("test_teams_list.py", "test_accounts_list.py"),
+    ),
+    Guard(
+        5, "a page that says nothing", "teams/access.py",
+        "if rule is None:\n            raise", "if rule is None:\n            return None\n            raise",
+        ("test_teams_rights.py", "test_loket_middleware.py"),
+    ),
+    Guard(
+        5, "a page of support", "teams/access.py", 'elif rule == "for_support":', "elif False:",
+        ("test_support_admin.py",),
+    ),
+    Guard(
+        5, "the right that an action asks", "teams/rights.py",
+        "if not by.is_operator and not (by.user and may(by.user, right)):", "if False:",
+        ("test_teams_guards.py",),
+    ),
+    Guard(
+        5, "giving what one does not hold", "teams/rights.py",
+        "if found is None:\n        return\n", "return\n",
+        ("test_teams_guards.py",),
+    ),
+    Guard(
+        5, "giving at an employer what one does not hold there", "teams/rights.py",
+        "return Lacking(Right(rows[0][0]), Employer.objects.filter(pk=rows[0][1]).first()) if rows else None",
+        "return None",
+        ("test_teams_guards.py",),
+    ),
+    Guard(
+        5, "changing one's own rights", "teams/rights.py",
+        "if by.user is not None and by.user.pk in set(user_ids):", "if False:",
+        ("test_teams_guards.py",),
+    ),
+    Guard(
+        5, "changing one's own team", "teams/rights.py",
+        "if by.user is not None and team.members.filter(user=by.user).exists():", "if False:",
+        ("test_teams_guards.py",),
+    ),
+    Guard(
+        5, "authority over oneself", "teams/rights.py",
+        "if by.user.pk == user.pk:\n        raise", "if False:\n        raise",
+        ("test_accounts_user.py", "test_teams_guards.py"),
+    ),
+    Guard(
+        5, "authority over who holds more", "teams/rights.py",
+        "if not manages(by) and not _holds_all_of(by.user, [user.pk]):", "if False:",
+        ("test_teams_guards.py", "test_accounts_user.py"),
+    ),
+    Guard(
+        5, "authority over who holds more at an employer", "teams/rights.py",
+        "return not roads.fetch(\n        f\"SELECT code, employer_id FROM ({theirs})",
+        "return True or not roads.fetch(\n        f\"SELECT code, employer_id FROM ({theirs})",
+        ("test_teams_guards.py",),
+    ),
+    Guard(
+        5, "a new address of whom one has no authority over any more", "accounts/actions.py",
+        "if not rights.may(asker, Right.MANAGE_USERS) or not rights.has_authority_over(by, found.user):", "if False:",
+        ("test_accounts_profile.py", "test_teams_guards.py"),
+    ),
+    Guard(
+        5, "support without a reason", "teams/rights.py",
+        "if helper is None or resting(helper) is not None or not by.reason.strip():",
+        "if helper is None or resting(helper) is not None:",
+        ("test_support_rights.py", "test_support_help.py"),
+    ),
+    # 6. No office without an administrator.
+    Guard(
+        6, "the last administrator", "teams/rights.py", "if None not in ends:", "if False:",
+        ("test_teams_guards.py",),
+    ),
+    Guard(
+        6, "a machine that manages", "teams/rights.py",
+        "if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):", "if False:",
+        ("test_teams_guards.py", "test_teams_rights.py"),
+    ),
+    Guard(
+        6, "two who leave at once", "accounts/actions.py",
+        "return Provider.objects.select_for_update().get(pk=provider_id)",
+        "return Provider.objects.get(pk=provider_id)",
+        ("test_teams_guards.py",),
+    ),
+    # 7. A secret is never at rest readable.
+    Guard(
+        7, "tokens hashed", "loket/sealing.py", "return hashlib.sha256(token.encode()).hexdigest()", "return token",
+        ("test_loket_sealing.py", "test_invitations_secrets.py"),
+    ),
+    Guard(
+        7, "sealed for one context", "loket/sealing.py",
+        "AESGCM(_sealing_key(key)).encrypt(nonce, data, context.encode())\n\n\ndef unseal(",
+        "nonce + data + nonce[:4]\n\n\ndef unseal(",
+        ("test_loket_sealing.py",),
+    ),
+    Guard(
+        7, "session keys hashed", "signin/store.py",
+        "return sealing.token_hash(session_key)[:_COLUMN]", "return session_key[:_COLUMN]",
+        ("test_signin_store.py",),
+    ),
+    Guard(
+        7, "secrets in events", "audit/actions.py", "guard.checked(changes)", "changes",
+        ("test_audit_record.py",),
+    ),
+    Guard(
+        7, "the number of an invitation that ended", "invitations/actions.py",
+        "invitation.state, invitation.sealed_phone = state, None", "invitation.state = state",
+        ("test_invitations_actions.py",),
+    ),
+    # 8. GET changes nothing; a link or code works once, for a limited time.
+    Guard(
+        8, "POST only", "accounts/views/people.py",
+        "@requires(Right.MANAGE_USERS)\n@require_POST\ndef unblock", "@requires(Right.MANAGE_USERS)\ndef unblock",
+        ("test_accounts_user.py",),
+    ),
+    Guard(
+        8, "an invitation works once", "invitations/accepting.py",
+        "close(invitation, Invitation.State.ACCEPTED)", "cancel_all = None",
+        ("test_invitations_account.py",),
+    ),
+    Guard(
+        8, "an invitation expires", "invitations/models.py",
+        "return self.state == self.State.OPEN and timezone.now() < self.expires_at",
+        "return self.state == self.State.OPEN",
+        ("test_invitations_welcome.py",),
+    ),
+    Guard(
+        8, "five tries a code", "invitations/models.py",
+        "self.verified_at is None and self.wrong_tries < TRIES_PER_CODE", "self.verified_at is None",
+        ("test_invitations_code.py",),
+    ),
+    Guard(
+        8, "fifteen tries in all", "invitations/accepting.py",
+        "if invitation.wrong_tries() >= TRIES_IN_ALL:", "if False:",
+        ("test_invitations_code.py",),
+    ),
+    Guard(
+        8, "a code of this browser", "invitations/accepting.py",
+        "return sealing.keyed_hash_matches(browser, row.browser_hash, purpose=_BROWSER)", "return True",
+        ("test_invitations_code.py",),
+    ),
+    Guard(
+        8, "three codes an hour", "invitations/models.py",
+        "if len(sent) >= CODES_AN_HOUR and", "if False and",
+        ("test_invitations_code.py",),
+    ),
+    Guard(
+        8, "a password link works once", "signin/actions.py",
+        "    user.password_resets.all().delete()\n", "",
+        ("test_signin_reset.py",),
+    ),
+    Guard(
+        8, "a code of the app works once", "signin/factors/totp.py", ", code) and step > after:", ", code):",
+        ("test_signin_factors.py",),
+    ),
+    Guard(
+        8, "a recovery code works once", "signin/factors/actions.py",
+        "found[0].used_at = timezone.now()", "pass",
+        ("test_signin_factors.py",),
+    ),
+    Guard(
+        8, "a ticket works once", "webservice/actions.py",
+        "Ticket.objects.filter(pk=ticket.pk).delete()[0]", "True",
+        ("test_webservice_sso.py",),
+    ),
+    Guard(
+        8, "an access token expires", "webservice/tokens.py", "found.is_expired() or", "",
+        ("test_webservice_tokens.py",),
+    ),
+    Guard(
+        8, "a token ends with the sessions", "webservice/tokens.py", " or not found.is_of(found.user)", "",
+        ("test_webservice_tokens.py",),
+    ),
+    Guard(
+        8, "a program that was switched off", "webservice/tokens.py", "found.application.is_usable() and ", "",
+        ("test_webservice_tokens.py",),
+    ),
+    # 9. Every change leaves an event.
+    Guard(
+        9, "an event outside the transaction", "audit/actions.py",
+        "if not transaction.get_connection().in_atomic_block:", "if False:",
+        ("test_audit_record.py",),
+    ),
+    Guard(
+        9, "events stay as they are", "audit/append_only.py",
+        "RAISE EXCEPTION 'the history cannot be changed' USING ERRCODE = 'restrict_violation';", "RETURN NEW;",
+        ("test_audit_append_only.py",),
+    ),
+    Guard(
+        9, "the chain", "audit/chain.py",
+        "verify.hash_of(exported(event), previous, sequence)", "verify.hash_of(exported(event), verify.ZERO, sequence)",
+        ("test_audit_chain.py",),
+    ),
+    Guard(
+        9, "the event of a block", "accounts/actions.py",
+        "    record(Verb.USER_BLOCKED, user, by=by, provider_id=provider.pk)\n", "",
+        ("test_accounts_user.py",),
+    ),
+    Guard(
+        9, "looking along in a read-only transaction", "support/middleware.py",
+        'cursor.execute("SET TRANSACTION READ ONLY")', 'cursor.execute("SELECT 1")',
+        ("test_support_looking.py",),
+    ),
+    Guard(
+        9, "looking along by GET only", "support/middleware.py", "if not (shown and safe):", "if not shown:",
+        ("test_support_looking.py",),
+    ),
+    # 10. No acknowledged message is lost.
+    Guard(
+        10, "a message that was taken is due again", "outbox/actions.py",
+        "message.due = now + GRACE * message.attempts", "message.due = now + GRACE * 10**6",
+        ("test_outbox_sending.py", "test_outbox_worker.py"),
+    ),
+    Guard(
+        10, "one worker for a message", "outbox/actions.py", ".filter(pk=taken.pk, attempts=taken.attempts)",
+        ".filter(pk=taken.pk)", ("test_outbox_sending.py", "test_outbox_worker.py"),
+    ),
+    Guard(
+        10, "a refusal that may pass is tried again", "outbox/actions.py",
+        "if error.permanent or message.attempts >= MAX_ATTEMPTS:", "if True:",
+        ("test_outbox_sending.py",),
+    ),
+    Guard(
+        7, "a body is gone once it cannot be sent", "outbox/actions.py",
+        "message.state, message.error, message.sealed_body = state, error, None",
+        "message.state, message.error = state, error",
+        ("test_outbox_sending.py",),
+    ),
+    # 0. Every page.
+    Guard(
+        0, "forged forms", "loket/settings.py", '    "django.middleware.csrf.CsrfViewMiddleware",\n', "",
+        ("test_signin_logout.py",),
+    ),
+    Guard(
+        0, "pages in caches", "teams/access.py",
+        "add_never_cache_headers(response)  #", "pass  #",
+        ("test_loket_middleware.py",),
+    ),
+    Guard(
+        0, "the policy on scripts", "loket/settings.py", '    "csp.middleware.CSPMiddleware",\n', "",
+        ("test_support_admin.py", "test_webservice_authorize.py"),
+    ),
+    Guard(
+        0, "too large a body", "loket/middleware.py", "or int(length) > _most(request):", ":",
+        ("test_loket_middleware.py",),
+    ),
+    Guard(
+        0, "addresses by proxies that nobody trusts", "loket/middleware.py",
+        "while hops and _is_trusted(address):", "while hops:",
+        ("test_loket_middleware.py",),
+    ),
+    Guard(
+        0, "a page of somebody else after logging in", "signin/visitors.py",
+        'return wanted if ours and wanted.startswith("/") and len(wanted) <= _LONGEST', "return wanted if wanted",
+        ("test_signin_login.py",),
+    ),
+    Guard(
+        0, "a page of somebody else after a ticket", "webservice/actions.py",
+        "        and url_has_allowed_host_and_scheme(path, allowed_hosts=None)\n", "",
+        ("test_webservice_sso.py",),
+    ),
+    Guard(
+        0, "the mailbox outside the demo", "loket/local.py", "if not settings.LOKET_DEMO or forwarded", "if forwarded",
+        ("test_outbox_mailbox.py",),
+    ),
+    Guard(
+        0, "a session keeps its key", "signin/store.py", "        self.delete(old)\n", "",
+        ("test_signin_store.py", "test_signin_own_sessions.py"),
+    ),
+    Guard(
+        0, "a block ends sessions", "accounts/actions.py",
+        "user.blocked_at = timezone.now()\n    user.session_version += 1", "user.blocked_at = timezone.now()",
+        ("test_accounts_user.py", "test_webservice_tokens.py"),
+    ),
+    Guard(
+        0, "a proof of a moment ago", "signin/recent.py",
+        "return type(confirmed_at) is int and 0 <= time.time() - confirmed_at < minutes * 60", "return True",
+        ("test_signin_confirm.py",),
+    ),
+    Guard(
+        0, "a proof with a factor", "signin/recent.py", " and request.session.get(_WITH_FACTOR) is True:", ":",
+        ("test_signin_confirm.py", "test_signin_policies.py", "test_signin_reset_factors.py"),
+    ),
+    Guard(
+        0, "somebody else was first", "accounts/actions.py",
+        "    if user.version != version:\n        raise Stale\n", "",
+        ("test_accounts_user.py",),
+    ),
+    Guard(
+        0, "If-Match", "webservice/api/etags.py", """if header not in ("*", f'"{etag}"'):""", "if False:",
+        ("test_webservice_races.py",),
+    ),
+    Guard(
+        0, "the same request twice", "webservice/api/idempotency.py", "if kept.sealed_answer:", "if False:",
+        ("test_webservice_races.py",),
+    ),
+    Guard(
+        0, "the scope of a program", "webservice/api/door.py",
+        "if self.scope is not None and self.scope not in request.caller.scopes:", "if False:",
+        ("test_webservice_door.py",),
+    ),
+    Guard(
+        0, "the right of who calls", "webservice/api/door.py",
+        "if self.right is not None and not rights.may(request.caller.user, self.right):", "if False:",
+        ("test_webservice_door.py",),
+    ),
+    Guard(
+        0, "calls a second", "webservice/api/door.py", "        _charge(request)\n", "",
+        ("test_webservice_door.py",),
+    ),
+    Guard(
+        0, "PKCE", "loket/settings.py", '"PKCE_REQUIRED": True', '"PKCE_REQUIRED": False',
+        ("test_webservice_authorize.py",),
+    ),
+    Guard(
+        0, "an exact address with TLS", "webservice/forms.py",
+        'safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)', "safe = True",
+        ("test_webservice_clients.py",),
+    ),
+    Guard(
+        0, "reports of nobody", "outbox/views.py",
+        'if not settings.ANYMAIL.get("WEBHOOK_SECRET") or backend', "if backend",
+        ("test_outbox_reports.py",),
+    ),
+    Guard(
+        0, "formulas in a workbook", "loket/sheets.py",
+        'cell.data_type = "s"\n    if str(cell.value).startswith(_FORMULA):', "if False:",
+        ("test_loket_sheets.py",),
+    ),
+    Guard(
+        0, "formulas in CSV", "loket/sheets.py",
+        '''return f"'{text}" if _GUARDED.match(text) else text''', "return text",
+        ("test_loket_sheets.py",),
+    ),
+    Guard(
+        0, "another plan than was looked at", "bulk/applying.py",
+        "if digest is not None and plan.digest != digest and not plan.is_empty:", "if False:",
+        ("test_bulk_refusals.py", "test_bulk_users.py"),
+    ),
+    Guard(
+        0, "a form that brings its own id", "accounts/once.py",
+        "return UUID(signing.loads(text, salt=_salt(user, kind)))",
+        'return UUID(signing.loads(text, salt=_salt(user, kind)) if ":" in text else text)',
+        ("test_accounts_new_webservice.py", "test_accounts_new_azure.py"),
+    ),
+]  # fmt: skip
