@@ -47,7 +47,8 @@ class HistoryForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["label_suffix"] = ""
         super().__init__(*args, **kwargs)
-        self.fields["person"].widget.attrs |= {"type": "search", "placeholder": _("Name, username or email")}
+        self.fields["person"].widget.input_type = "search"
+        self.fields["person"].widget.attrs["placeholder"] = _("Name, username or email")
 
     def values(self) -> dict[str, Any]:
         """Return what may be used; a value that was refused counts as empty."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -519,6 +520,30 @@ def looking_along(camera: Camera) -> None:
     camera.shoot("looking-stopped")
 
 
+def every_page(said: dict[str, str], come: Callable[[], Camera]) -> None:
+    """Go through every page, in its states, as everybody who may see it; `come` gives somebody a browser."""
+    stranger, camera, guest, smit, helper = (come() for _number in range(5))
+    signing_in(stranger)
+    stranger.show("500", "500.html")
+    stranger.show("400", "400.html")
+    stranger.show("throttled", "signin/throttled.html", message="Probeer het over 12 minuten nog eens.")
+    camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])
+    the_office(camera)
+    telling(camera)
+    inviting(camera)
+    teams(camera)
+    importing(camera)
+    several(camera)
+    people(camera)
+    accepting(camera, guest)
+    not_accepting(camera, come())
+    with_a_deadline(camera)
+    from_a_portal(come(), "webservice-de-vries", said["Wachtwoord"])
+    smit.sign_in("c.smit", said["Wachtwoord"])
+    smit.shoot("home-nothing")
+    supporting(helper, said["Wachtwoord"])
+
+
 def main() -> None:
     """Take every picture."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
@@ -527,6 +552,7 @@ def main() -> None:
     for old in Path(FOLDER).glob("*.png"):
         old.unlink()
     with fresh_demo() as (demo, said), chromium() as browser:
+<<<<<<< HEAD
         stranger, camera, guest, smit, helper = (Camera(browser, demo) for _number in range(5))
         signing_in(stranger)
         stranger.show("500", "500.html")
@@ -548,6 +574,9 @@ def main() -> None:
         smit.sign_in("c.smit", said["Wachtwoord"])
         smit.shoot("home-few")
         supporting(helper, said["Wachtwoord"])
+=======
+        every_page(said, lambda: Camera(browser, demo))
+>>>>>>> walk
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")  # noqa: T201
 
 

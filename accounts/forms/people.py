@@ -53,7 +53,8 @@ class ListForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["label_suffix"] = ""
         super().__init__(*args, **kwargs)
-        self.fields["q"].widget.attrs |= {"type": "search", "placeholder": _("Name, username or email")}
+        self.fields["q"].widget.input_type = "search"
+        self.fields["q"].widget.attrs["placeholder"] = _("Name, username or email")
 
     def values(self) -> dict[str, str]:
         """Return what may be used; a value that was refused counts as empty."""
@@ -75,7 +76,8 @@ class OwnDetailsForm(forms.Form):
         super().__init__(*args, **kwargs)
         autocomplete = {"last_name": "family-name", "first_name": "given-name", "phone_number": "tel", "email": "email"}
         for name, bound in self.fields.items():
-            bound.widget.attrs.setdefault("autocomplete", autocomplete.get(name, "off"))
+            if bound.widget.input_type not in ("checkbox", "radio", "hidden"):  # HTML allows it on none of these
+                bound.widget.attrs.setdefault("autocomplete", autocomplete.get(name, "off"))
 
     @property
     def details(self) -> Details:

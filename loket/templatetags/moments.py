@@ -27,7 +27,9 @@ def moment(value: datetime | None) -> SafeString | str:
     else:
         said = formats.date_format(local, "j F" if local.year == today.year else "j F Y")
     exact = formats.date_format(local, "l j F Y H:i:s")
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, said)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="milliseconds"), exact, said
+    )
 
 
 @register.filter

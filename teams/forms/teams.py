@@ -27,7 +27,8 @@ class SearchForm(forms.Form):
     def __init__(self, *args: Any, hint: str, only: str = "", **kwargs: Any) -> None:
         kwargs["label_suffix"] = ""
         super().__init__(*args, **kwargs)
-        self.fields["q"].widget.attrs |= {"type": "search", "placeholder": hint}
+        self.fields["q"].widget.input_type = "search"
+        self.fields["q"].widget.attrs["placeholder"] = hint
         self.fields["only"].label = only
 
     def values(self) -> dict[str, str]:
