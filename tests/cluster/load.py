@@ -49,8 +49,9 @@ class Person:
         self.session.trust_env = False
 
     def get(self, path: str) -> str:
-        """Return a page. Raises NotNow."""
-        return self._ask(lambda: self.session.get(self.url + path, timeout=TIMEOUT, allow_redirects=False)).text
+        """Return a page, without the places where an address may break. Raises NotNow."""
+        response = self._ask(lambda: self.session.get(self.url + path, timeout=TIMEOUT, allow_redirects=False))
+        return response.text.replace("<wbr>", "")
 
     def change(self, path: str, **data: object) -> str:
         """Send a form that changes something; return where the answer leads to. Raises NotNow."""
