@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit import reading
+from audit import labels, reading
 from audit.actions import record
 from audit.actors import Actor
 from audit.models import Event, Verb
@@ -93,7 +93,7 @@ def _events(user: User) -> Iterator[dict[str, Any]]:
         event = row.event
         said = {"at": event.at, "sentence": row.sentence, "origin": event.get_origin_display()}
         if event.target_id == user.pk:
-            said |= {"changes": [change._asdict() for change in row.changes], "reason": event.reason}
+            said |= {"changes": [change._asdict() for change in row.changes], "reason": row.reason}
         if event.actor_id == user.pk:
             said |= {"address": event.address}
         yield said
@@ -117,4 +117,4 @@ def _label(label: str) -> str:
 
 
 def _named(row: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(reading.label(name), value) for name, value in row.items() if value not in (None, "", [])]
+    return [(labels.label(name), value) for name, value in row.items() if value not in (None, "", [])]

@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit import labels
 from audit.actors import Origin
 from audit.models import Verb
 
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 _ALL = [("", _("All"))]
-_KINDS = [
-    ("user", _("User AK")), ("team", _("Team")), ("employer", _("Employer")), ("authorizationset", _("Set")),
-    ("externaltenant", _("Azure AD tenant")), ("provider", _("Office")),
-]  # fmt: skip
 
 
 def _day(label: StrOrPromise) -> forms.DateField:
@@ -38,7 +35,7 @@ class HistoryForm(forms.Form):
     """Every field may be empty."""
 
     person = forms.CharField(label=_("Person"), max_length=100, required=False)
-    kind = forms.ChoiceField(label=_("Subject"), choices=[*_ALL, *_KINDS], required=False)
+    kind = forms.ChoiceField(label=_("Subject"), choices=[*_ALL, *labels.kinds()], required=False)
     verb = forms.ChoiceField(label=_("What"), choices=[*_ALL, *Verb.choices], required=False)
     origin = forms.ChoiceField(label=_("Origin"), choices=[*_ALL, *Origin.choices], required=False)
     since = _day(_("From"))
@@ -80,7 +77,7 @@ class MomentForm(forms.Form):
         """Refuse a moment that is still to come."""
         cleaned = super().clean() or {}
         if not self.errors and self.moment() > timezone.now():
-            self.add_error("day", _("This moment is still to come."))
+            self.add_error("day", _("This moment is still to come. Choose an earlier one."))
         return cleaned
 
     def moment(self) -> datetime:

@@ -11,26 +11,14 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from accounts.listing import searched
-from accounts.models import LoginMethod, Provider, User
-from audit import sentences
+from accounts.models import User
+from audit import labels, sentences
 from audit.models import Event, PersonKey, erased_name
-from teams.catalogue import Right, known, ordered
+from teams.catalogue import known, ordered
 
 _ROWS = 1000
-_LABELS = {
-    "members": gettext_lazy("Members"),
-    "employers": gettext_lazy("Employers"),
-    "rights": gettext_lazy("Rights"),
-    "name": gettext_lazy("Name"),
-    "number": gettext_lazy("Number"),
-    "products": gettext_lazy("Products"),
-    "history": gettext_lazy("History"),
-    "hygiene_mail": gettext_lazy("Monthly mail about tidying up: days without a login, days of a password"),
-    "support_may_look": gettext_lazy("Support of Loket may look along"),
-}
 _FEW = 100  # people
 
 
@@ -48,6 +36,7 @@ class Row(NamedTuple):
     event: Event
     changes: list[Change]
     sentence: str
+    reason: str
 
 
 def of_office(user: User) -> QuerySet[Event]:
@@ -103,9 +92,10 @@ def told(events: Sequence[Event]) -> list[Row]:
 
 
 def _row(event: Event, names: Mapping[str, str]) -> Row:
-    labels = {field: label(field) for field in event.changes}
+    called = {field: _label(field, values) for field, values in event.changes.items()}
     changes = [_change(*change, names) for change in event.changes.items()]
-    return Row(event, changes, sentences.of_event(event, names, labels))
+    said = labels.reason(event.verb, event.reason)
+    return Row(event, changes, sentences.of_event(event, names, called), said)
 
 
 def _members(event: Event) -> Iterator[str]:
@@ -118,34 +108,15 @@ def _change(field: str, values: Sequence[Any], names: Mapping[str, str]) -> Chan
     if field == "members" and all(ids is None or isinstance(ids, list) for ids in values):
         values = [[names.get(id) or erased_name(id) for id in ids or []] for ids in values]
     elif field == "rights":
-        values = [[str(right.label) for right in ordered(known(codes or []))] for codes in values]
-    elif field == "login_method":
-        values = [dict(LoginMethod.choices).get(kind, kind) for kind in values]
+        values = [[right.value for right in ordered(known(codes or []))] for codes in values]
     elif field == "employers":
         values = [list(named.values()) if isinstance(named, dict) else named for named in values]
     old, new = ([*values, None, None])[:2]
-    return Change(label(field), _said(old), _said(new))
+    return Change(_label(field, values), labels.value(field, old), labels.value(field, new))
 
 
-def label(field: str) -> str:
-    """Return what a field is called on the screen."""
-    if field in _LABELS:
-        return str(_LABELS[field])
-    if field in set(Right):
-        return str(Right(field).label)
-    columns = {column.name: column for model in (Provider, User) for column in model._meta.concrete_fields}
-    return str(columns[field].verbose_name) if field in columns else field
-
-
-def _said(value: Any) -> str:
-    words = {"given": _("given"), "member": _("member"), "changed": _("changed"), True: _("yes"), False: _("no")}
-    if value is None or value == "":
-        return ""
-    if isinstance(value, list):
-        return ", ".join(_said(one) for one in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_said(one)}" for name, one in value.items())
-    return words.get(value, str(value)) if isinstance(value, str | bool) else str(value)
+def _label(field: str, values: Sequence[Any]) -> str:
+    return field if labels.is_name(values) else labels.label(field)
 
 
 def table(events: QuerySet[Event]) -> Iterator[list[str]]:
@@ -166,4 +137,4 @@ def _cells(row: Row) -> list[str]:
     changes = "; ".join(f"{change.label}: {change.old} → {change.new}" for change in row.changes)
     moment = date_format(timezone.localtime(event.at), "Y-m-d H:i:s")
     who = [event.actor_name, event.on_behalf_of_name, event.address or "", event.get_origin_display()]
-    return [moment, *who, event.get_verb_display(), event.target_name, changes, event.reason]
+    return [moment, *who, event.get_verb_display(), event.target_name, changes, row.reason]

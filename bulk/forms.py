@@ -71,7 +71,7 @@ class TeamFilesForm(forms.Form):
         if len(files) > 3:
             raise ValidationError(_("Choose three files at most."), code="count")
         if sum(file.size for file in files) > MOST_BYTES:
-            raise ValidationError(_("These files are larger than 5 MB together."), code="size")
+            raise ValidationError(_("These files are larger than 5 MB together. Split them."), code="size")
         return files
 
 

@@ -108,7 +108,7 @@ class _Maker:
         if "id" in values:
             known = Provider.objects.filter(pk=values["id"]).first()
             if known is None:
-                raise ValidationError(_("There is no office with this id."))
+                raise ValidationError(_("There is no office with this id. Check the id."))
             if known.name != name and offices.called(name) is not None:
                 raise ValidationError(_("There is another office with this name."))
         else:

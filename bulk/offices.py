@@ -38,7 +38,7 @@ def called(name: str) -> Provider | None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"office {name}"])
     known = list(Provider.objects.filter(name=name).order_by("pk")[:2])
     if len(known) > 1:
-        raise ValidationError(_("There are several offices with this name."), code="several")
+        raise ValidationError(_("There are several offices with this name. Give the id."), code="several")
     return known[0] if known else None
 
 
@@ -77,7 +77,7 @@ def _founder(by: Actor, known: Provider | None) -> Actor:
     """Return support as who may give anything in the office that is new; in one that is there it may give nothing."""
     rights.require_helper(by, Help.CREATE_OFFICE)
     if known is not None:
-        raise ValidationError(_("There is an office of this name already."), code="taken")
+        raise ValidationError(_("There is an office with this name already. Choose another name."), code="taken")
     return replace(by, founds=True)
 
 

@@ -147,7 +147,7 @@ class Finder:
             elif people:
                 found[wanted.row] = people[0]
             elif key[0] == "id":
-                wanted.refuse("id", _("There is nobody with this id in this office."))
+                wanted.refuse("id", _("There is nobody with this id in this office. Check the id."))
             self._refuse_twice(wanted, f"user {people[0].pk}" if people else f"{key}", key[0])
         self._refuse_taken(batch, found)
         return found

@@ -157,7 +157,7 @@ def _number(cell: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and int(text) < 2**31):
-        raise ValidationError(_("This is no number of an employer."))
+        raise ValidationError(_("This is no number of an employer. Use digits only."))
     return int(text)
 
 

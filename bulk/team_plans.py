@@ -175,7 +175,12 @@ def _team_items(contents: Contents, office: Office) -> list[Item]:
         elif key:
             for number in wanted.values.get("employers", []):
                 if number not in office.employers and number not in new_numbers:
-                    contents.refuse(wanted, "employers", _("There is no employer with this number."), number)
+                    contents.refuse(
+                        wanted,
+                        "employers",
+                        _("There is no employer with this number. Check the number, or add the employer first."),
+                        number,
+                    )
             found[key] = _team_item(wanted, team)
             given |= {key} if "rights" in wanted.values else set()
     for wanted in contents.rights:
@@ -191,9 +196,9 @@ def _team_of(wanted: WantedThing, contents: Contents, office: Office) -> Team | 
     if wanted.values.get("id") is not None:
         team = office.by_id.get(wanted.values["id"])
         if team is None:
-            contents.refuse(wanted, "id", _("There is no team with this id in this office."))
+            contents.refuse(wanted, "id", _("There is no team with this id in this office. Check the id."))
         elif name and name.casefold() != team.name.casefold() and name.casefold() in office.teams:
-            contents.refuse(wanted, "name", _("There is a team with this name already."))
+            contents.refuse(wanted, "name", _("There is a team with this name already. Choose another name."))
         return team
     if not name:
         contents.refuse(wanted, "name", _("Fill in a name."))

@@ -44,8 +44,8 @@ class Office:
         """Replace the names in a row by what they stand for; an unknown one is noted."""
         for column, known_ones, unknown in (
             ("external_tenant", self.tenants, _("This tenant cannot be used: it was removed or is not confirmed.")),
-            ("authorization_set", self.sets, _("There is no set with this name.")),
-            ("signal_set", self.signal_sets, _("There is no set with this name.")),
+            ("authorization_set", self.sets, _("There is no set with this name. Check the name.")),
+            ("signal_set", self.signal_sets, _("There is no set with this name. Check the name.")),
         ):
             if wanted.has(column):
                 found = known_ones.get(str(wanted.values[column]).casefold())
@@ -144,7 +144,9 @@ class Planner:
         item["takes"] = blocked or "lost" in item["effect"]
         can = self._effects.of(step.after)
         if step.after.login_method == LoginMethod.SSO_WEBSERVICE and Right.MANAGE_PROVIDER in can.office:
-            wanted.refuse("individual_rights", _("An SSO/Webservice user cannot manage the office."))
+            wanted.refuse(
+                "individual_rights", _("An SSO/Webservice user cannot manage the office. Leave that right out.")
+            )
         if not self._by.is_operator:
             _check_allowed(step, self._by, self._office, manages=self._manages)
         if wanted.problems:

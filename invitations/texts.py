@@ -30,7 +30,7 @@ _EXAMPLE = "dit-is-een-voorbeeld"  # stands where the token of a real link does
 
 TWO_FACTOR = (
     "Inloggen gaat met two-factor authenticatie. Houd je telefoon bij de hand:"
-    " je richt het in zodra je de uitnodiging hebt geaccepteerd."
+    " je stelt het in zodra je de uitnodiging hebt geaccepteerd."
 )
 
 
@@ -65,7 +65,7 @@ def check(subject: str, body: str) -> None:
     for field, text in (("subject", subject), ("body", body)):
         if unknown := sorted(set(_PLACEHOLDER.findall(text)) - set(PLACEHOLDERS)):
             names = ", ".join("{" + name + "}" for name in unknown)
-            message = _("There is no placeholder %(names)s.") % {"names": names}
+            message = _("There is no placeholder %(names)s. Use one of the list.") % {"names": names}
             faults[field].append(ValidationError(message, code="placeholder"))
     if "{" + LINK + "}" in subject:
         message = _("The link belongs in the text, not in the subject.")

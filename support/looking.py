@@ -34,7 +34,10 @@ def start(person: User, *, session: UUID | None, by: Actor) -> Look:
     helper = rights.require_help(by, Help.LOOK_ALONG, provider.pk)
     person = User.objects.select_related("provider").get(pk=person.pk)
     if not provider.support_may_look:
-        raise ValidationError(_("This office has switched off that support looks along."), code="switched_off")
+        raise ValidationError(
+            _("This office has switched off that support looks along. Ask an administrator of the office."),
+            code="switched_off",
+        )
     if not person.may_sign_in:
         raise ValidationError(_("%(name)s has no access now.") % {"name": person.full_name}, code="no_access")
     for other in Look.objects.begun().filter(helper=helper):

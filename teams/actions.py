@@ -43,7 +43,9 @@ def create_team(provider: Provider, *, name: str, by: Actor) -> Team:
 def _require_free_name(team: Team) -> None:
     others = Team.objects.filter(same_name(team.name), provider=team.provider_id).exclude(pk=team.pk)
     if others.exists():
-        raise ValidationError({"name": ValidationError(_("There is a team with this name already."), code="taken")})
+        raise ValidationError(
+            {"name": ValidationError(_("There is a team with this name already. Choose another name."), code="taken")}
+        )
 
 
 def _locked(team: Team, by: Actor, version: int | None = None) -> Team:

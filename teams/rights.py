@@ -293,7 +293,7 @@ def require_administrator(provider: Provider) -> None:
     """
     users = administrators(provider)
     if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):
-        raise PermissionDenied(_("An SSO/Webservice user cannot manage the office."))
+        raise PermissionDenied(_("An SSO/Webservice user cannot manage the office. Leave that right out."))
     if provider.established_at is None:
         return
     ends = [user.access_until for user in users if _can_be_administrator(user)]

@@ -107,7 +107,7 @@ def test_it_holds_what_is_stored(alices: Client, alice: User, piet: Invited) -> 
     assert [message["kind"] for message in found["messages"]] == ["invitation"]
     assert found["events"][-2]["changes"] == [{"label": "Voorvoegsel", "old": "", "new": "de"}]
     assert found["events"][-2]["reason"] == "Trouw"
-    assert "exporteerde alles wat over P. de Boer is vastgelegd" in found["events"][-1]["sentence"]
+    assert "exporteerde alles wat over P. de Boer is opgeslagen" in found["events"][-1]["sentence"]
     page = alices.get(f"/gebruikers/{user.pk}/alles.html").text
     for part in ("p.deboer@devries.example", "0384567890", "Loon Noord", "Voorvoegsel: – → de", "“Trouw”"):
         assert part in page

@@ -181,3 +181,9 @@ def test_links_lead_to_it(alices: Client, bob: User, office: Provider) -> None:
     assert f"/historie/op/?team={team.pk}" in alices.get(f"/teams/{team.pk}/historie/").text
     assert "/historie/op/" in alices.get("/historie/").text
     assert f"/teams/{team.pk}/historie/" in alices.get(f"/teams/{team.pk}/").text
+
+
+def test_nobody_without_rights_is_said_to_have_worked(alices: Client, pieter: User) -> None:
+    text = asked(alices, THEN + timedelta(days=1))
+    assert "geen rechten" in text
+    assert "werkte" not in text

@@ -336,7 +336,8 @@ def test_every_fault_is_named_at_once_and_nothing_is_written_anywhere(write: Wri
         ("office", 2, "invitation_days"), ("user", 2, "login_method"), ("team", 1, "employers"),
         ("user", 1, "teams"),
     ]  # fmt: skip
-    assert "    [[office.team]] 1, employers: “5”: Er is geen werkgever met dit nummer." in lines
+    says = "Er is geen werkgever met dit nummer. Controleer het nummer, of voeg de werkgever eerst toe."
+    assert f"    [[office.team]] 1, employers: “5”: {says}" in lines
     assert not Provider.objects.exists()
 
 

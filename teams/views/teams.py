@@ -78,7 +78,9 @@ def new_team(request: OfficeRequest) -> HttpResponse:
         except PermissionDenied as error:
             form.add_error("authorization_set", ValidationError(str(error), code="not_held"))
         except Stale:
-            form.add_error("authorization_set", ValidationError(_("This set is gone."), code="gone"))
+            form.add_error(
+                "authorization_set", ValidationError(_("This set is gone. Choose another one."), code="gone")
+            )
         else:
             text = _("Team %(name)s has been made. Now add members, employers and rights.")
             messages.success(request, text % {"name": team.name})

@@ -1,0 +1,173 @@
+"""What the fields of an event, what stands in them and its reason are called on the screen."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from accounts.status import Status, TwoFactor
+from audit.actors import Origin
+from audit.models import Verb
+from notifications.catalogue import SignalType
+from teams.catalogue import Right
+from teams.products import Product
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+# Fields that are no column of an office or a person with a name of its own.
+_FIELDS: Mapping[str, "StrOrPromise"] = {
+    "members": _("Members"),
+    "employers": _("Employers"),
+    "rights": _("Rights"),
+    "name": _("Name"),
+    "number": _("Number"),
+    "products": _("Products"),
+    "history": _("History"),
+    "hygiene_mail": _("Monthly mail about tidying up: days without a login, days of a password"),
+    "support_may_look": _("Support of Loket may look along"),
+    "two_factor_days_since": _("Everybody, days counted from"),
+    "checkpoint_addresses": _("Addresses for checkpoints"),
+    "external_tenant": _("Azure AD tenant"),
+    "tenant_id": _("Azure AD Tenant ID"),
+    "proved_how": _("How it was confirmed"),
+    "accepted_at": _("Accepted"),
+    "blocked": _("Blocked"),
+    "device": _("Device"),
+    "devices": _("Devices"),
+    "session": _("Session"),
+    "subject": _("Subject"),
+    "body": _("Text"),
+    "integration": _("Integration"),
+    "scopes": _("Scopes"),
+    "redirect_uris": _("Redirect URIs"),
+    "post_logout_redirect_uris": _("Redirect URIs after logging out"),
+    "hours": _("Hours that the secret before still works"),
+    "type": _("Signal"),
+    "event_date": _("Date"),
+    "signals": pgettext_lazy("told", "Signals"),
+    "users": _("Users AK"),
+    "teams": _("Teams"),
+    "offices": _("Offices"),
+    "authorization_matrix": _("Authorization matrix"),
+    "employer": _("Employer"),
+    "form": _("Kind of file"),
+    "q": _("Searched for"),
+    "only": _("Incomplete teams only"),
+    "status": _("Status"),
+    "two_factor": _("Two-factor"),
+    "person": _("Person"),
+    "kind": _("Subject"),
+    "verb": _("What"),
+    "origin": _("Origin"),
+    "since": _("From"),
+    "until": _("Up to"),
+    "up_to": _("Up to event"),
+    "before": _("Before"),
+}
+_SIGNAL_PARTS: Mapping[str, "StrOrPromise"] = {"is_on": _("on"), "days": _("days"), "mail": _("mail")}
+_KINDS: Mapping[str, "StrOrPromise"] = {
+    "user": _("User AK"),
+    "team": _("Team"),
+    "employer": _("Employer"),
+    "authorizationset": _("Set"),
+    "externaltenant": _("Azure AD tenant"),
+    "provider": _("Office"),
+}
+_WORDS: Mapping[Any, "StrOrPromise"] = {
+    "given": _("given"),
+    "member": _("member"),
+    "changed": _("changed"),
+    "applied": _("applied"),
+    "made equal": _("made equal"),
+    True: _("yes"),
+    False: _("no"),
+}
+# Fields that hold a code of ours; every other one holds what somebody typed.
+_CODES: Mapping[str, Mapping[Any, Any]] = {
+    "login_method": dict(LoginMethod.choices),
+    "proved_how": dict(ExternalTenant.Proof.choices),
+    "products": dict(Product.choices),
+    "rights": {right.value: right.label for right in Right},
+    "type": {type_.value: type_.label for type_ in SignalType},
+    "status": dict(Status.choices),
+    "two_factor": dict(TwoFactor.choices),
+    "kind": _KINDS,
+    "verb": dict(Verb.choices),
+    "origin": dict(Origin.choices),
+    "employer": {"provider": _("The office itself")},
+    "authorization_matrix": {"provider": _("The office itself")},
+    "only": {"1": _("yes")},
+}
+_DAYS = frozenset({"access_until", "two_factor_from", "two_factor_days_since", "event_date", "since", "until"})
+_MOMENTS = frozenset({"accepted_at", "before"})
+# Why somebody came in or not, which a machine wrote in one word; every other reason is in the words of a person.
+_REASONS: Mapping[str, "StrOrPromise"] = {
+    "sso": _("SSO from a portal"),
+    "blocked": _("the account is blocked"),
+    "closed": _("the office is closed"),
+    "ended": _("the account has no access"),
+    "other_kind": _("this user logs in another way"),
+    "wrong_password": _("wrong password"),
+    "wrong_code": _("wrong code"),
+    "passkey": _("the passkey was not accepted"),
+    "tenant": _("the tenant is not confirmed"),
+    "tenant_removed": _("the tenant was removed"),
+    "other_tenant": _("another tenant"),
+    "other_account": _("another account at Microsoft"),
+    "not_fresh": _("no new login at Microsoft"),
+}
+
+
+def label(field: str) -> str:
+    """Return what a field is called on the screen; one that nobody knows is the name that somebody gave."""
+    type_, dot, part = field.partition(".")
+    if dot and type_ in set(SignalType) and part in _SIGNAL_PARTS:
+        return f"{SignalType(type_).label}, {_SIGNAL_PARTS[part]}"
+    if field in _FIELDS:
+        return str(_FIELDS[field])
+    if field in set(Right):
+        return str(Right(field).label)
+    columns = {column.name: column for model in (Provider, User) for column in model._meta.concrete_fields}
+    return str(columns[field].verbose_name) if field in columns else field
+
+
+def value(field: str, what: Any) -> str:
+    """Return what stands in a field, in words; "" for nothing."""
+    if what is None or what == "":
+        return ""
+    if isinstance(what, list):
+        return ", ".join(value(field, one) for one in what)
+    if isinstance(what, dict):
+        return ", ".join(f"{label(name)}: {value(name, one)}" for name, one in what.items())
+    if field == "form":
+        return str(what).upper()
+    if field in _DAYS:
+        return date_format(date.fromisoformat(what), "j F Y")
+    if field in _MOMENTS:
+        return date_format(timezone.localtime(datetime.fromisoformat(what)), "j F Y H:i")
+    words = _CODES.get(field, {})
+    if isinstance(what, bool) or (isinstance(what, str) and what not in words):
+        words = _WORDS
+    return str(words.get(what, what))
+
+
+def reason(verb: str, what: str) -> str:
+    """Return why something happened: in words, where it was a machine that said so."""
+    known = _REASONS if verb in (Verb.SIGNED_IN, Verb.SIGN_IN_REFUSED) else {}
+    return str(known.get(what, what))
+
+
+def is_name(values: Iterable[Any]) -> bool:
+    """Tell whether a field with these values is the name of a team or set rather than of a field."""
+    return any(one in ("member", "applied", "made equal") for one in values if isinstance(one, str))
+
+
+def kinds() -> list[tuple[str, "StrOrPromise"]]:
+    """Return what an event can be about, as choices."""
+    return list(_KINDS.items())
