@@ -23,8 +23,16 @@ EDGES = {"views", "forms", "admin", "management", "urls", "middleware"}  # what 
 ASKED_BY_ALL = {"teams.rights", "teams.catalogue"}  # whoever changes something asks whether he may
 # They change nothing, and answer a question about the whole office: what happened, who could do what, who is there.
 ANSWERS = {
-    *("audit.answers", "audit.carrying", "audit.past", "audit.reading", "audit.replay", "audit.sentences"),
-    *("accounts.exports", "accounts.hygiene", "accounts.status"),
+    *(
+        "audit.answers",
+        "audit.carrying",
+        "audit.labels",
+        "audit.past",
+        "audit.reading",
+        "audit.replay",
+        "audit.sentences",
+    ),
+    *("accounts.attention", "accounts.exports", "accounts.hygiene", "accounts.status"),
 }
 SUPPORT_OVER_PROGRAMS = {"support.buttons", "support.search", "support.touched"}  # support helps with programs as well
 LONGEST_FUNCTION, USUAL_FUNCTION, LONGEST_FILE = 40, 20, 300

@@ -64,12 +64,12 @@ GUARDS = [
     ),
     Guard(
         3, "tries by username and network", "signin/actions.py",
-        'throttle.charge_both((_NETWORK, throttle.network(by.address)), (bucket, f"{key}:{device}"))', "pass",
+        "throttle.charge_both(_network(by), account)", "pass",
         ("test_signin_login.py",),
     ),
     Guard(
         3, "tries by browser", "signin/actions.py",
-        'if device:\n        throttle.charge(bucket, f"{key}:{device}")', "if device:\n        pass",
+        "if device:\n        throttle.charge(*account)", "if device:\n        pass",
         ("test_signin_login.py",),
     ),
     Guard(
