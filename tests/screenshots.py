@@ -525,6 +525,7 @@ def every_page(said: dict[str, str], come: Callable[[], Camera]) -> None:
     stranger, camera, guest, smit, helper = (come() for _number in range(5))
     signing_in(stranger)
     stranger.show("500", "500.html")
+    stranger.show("503", "503.html")
     stranger.show("400", "400.html")
     stranger.show("throttled", "signin/throttled.html", message="Probeer het over 12 minuten nog eens.")
     camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])
@@ -540,7 +541,7 @@ def every_page(said: dict[str, str], come: Callable[[], Camera]) -> None:
     with_a_deadline(camera)
     from_a_portal(come(), "webservice-de-vries", said["Wachtwoord"])
     smit.sign_in("c.smit", said["Wachtwoord"])
-    smit.shoot("home-nothing")
+    smit.shoot("home-few")
     supporting(helper, said["Wachtwoord"])
 
 
@@ -552,31 +553,7 @@ def main() -> None:
     for old in Path(FOLDER).glob("*.png"):
         old.unlink()
     with fresh_demo() as (demo, said), chromium() as browser:
-<<<<<<< HEAD
-        stranger, camera, guest, smit, helper = (Camera(browser, demo) for _number in range(5))
-        signing_in(stranger)
-        stranger.show("500", "500.html")
-        stranger.show("503", "503.html")
-        stranger.show("400", "400.html")
-        stranger.show("throttled", "signin/throttled.html", message="Probeer het over 12 minuten nog eens.")
-        camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])
-        the_office(camera)
-        telling(camera)
-        inviting(camera)
-        teams(camera)
-        importing(camera)
-        several(camera)
-        people(camera)
-        accepting(camera, guest)
-        not_accepting(camera, Camera(browser, demo))
-        with_a_deadline(camera)
-        from_a_portal(Camera(browser, demo), "webservice-de-vries", said["Wachtwoord"])
-        smit.sign_in("c.smit", said["Wachtwoord"])
-        smit.shoot("home-few")
-        supporting(helper, said["Wachtwoord"])
-=======
         every_page(said, lambda: Camera(browser, demo))
->>>>>>> walk
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")  # noqa: T201
 
 
