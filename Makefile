@@ -18,7 +18,7 @@ demo: .venv/run.stamp
 test: .venv/dev.stamp
 	$(RUN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-slow: .venv/dev.stamp
+test-slow: .venv/dev.stamp node_modules/.stamp
 	$(RUN)/python -m pytest -n 2 --dist loadfile -m slow
 
 test-all: test test-slow
@@ -61,6 +61,10 @@ messages: .venv/dev.stamp
 .venv/run.stamp: requirements.txt | .venv/bin/python
 	$(INSTALL) --no-compile -r requirements.txt
 	@touch $@
+
+# What examines pages, for the slow tests. Nothing of it runs at installing: no browser is fetched.
+node_modules/.stamp: package.json package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is not installed: no page is walked.'; exit 0; }; npm ci --silent && touch $@
 
 # The development requirements hold the others as well.
 .venv/dev.stamp: requirements-dev.txt requirements.txt | .venv/bin/python

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -27,24 +28,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
-PROGRAMS = {"browser": "chromium", "nginx": "nginx"}  # of Debian, by the mark of the tests that need them
+# Of Debian, by the mark of the tests that need them.
+PROGRAMS = {"browser": ["chromium"], "nginx": ["nginx"], "node": ["node", "java"]}
+
+
+def _absent(mark: str) -> str:
+    """Return which programs are not there, "" if all are; what the pages are walked with is one of them."""
+    absent = [program for program in PROGRAMS[mark] if not shutil.which(program, path=_PATH)]
+    if mark == "node" and not (Path(__file__).parent.parent / "node_modules" / ".stamp").exists():
+        absent.append("node_modules")
+    return ", ".join(absent)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out tests whose program is not there, unless LOKET_BROWSER_REQUIRED=1 or LOKET_NGINX_REQUIRED=1."""
-    for mark, program in PROGRAMS.items():
-        if item.get_closest_marker(mark) and not shutil.which(program, path=_PATH):
+    """Leave out tests whose program is not there, unless its LOKET_…_REQUIRED=1."""
+    for mark in PROGRAMS:
+        if item.get_closest_marker(mark) and (absent := _absent(mark)):
             required = f"LOKET_{mark.upper()}_REQUIRED"
             if os.environ.get(required) == "1":
-                pytest.fail(f"{program} is not installed and {required}=1")
-            pytest.skip(f"{program} is not installed")
+                pytest.fail(f"not installed: {absent}, and {required}=1")
+            pytest.skip(f"not installed: {absent}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say it aloud when tests were left out."""
-    for mark, program in PROGRAMS.items():
-        if not shutil.which(program, path=_PATH):
-            text = f"{program} is not installed: no test that needs {mark} was run"
+    for mark in PROGRAMS:
+        if absent := _absent(mark):
+            text = f"{absent} is not installed: no test that needs {mark} was run"
             terminalreporter.section(text.upper(), red=True, bold=True)
 
 
