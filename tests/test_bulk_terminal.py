@@ -82,7 +82,7 @@ def test_importing_people_shows_both_parts(office: Provider, alice: User, tmp_pa
         call_command("import_users", str(path), provider=office.name, apply=True, stdout=StringIO())
         said = shown(end)
     assert "Gepland" in said
-    assert "Toegepast" in said
+    assert "Uitgevoerd" in said
     assert said.count("2/2") >= 2
     with screen() as (end, _stream):
         call_command("import_users", provider=office.name, plan_file=plan, undo=True, apply=True, stdout=StringIO())
@@ -98,7 +98,7 @@ def test_importing_teams_shows_both_parts(office: Provider, alice: User, bob: Us
     with screen() as (end, _stream):
         call_command("import_teams", str(path), **options)
         said = shown(end)
-    assert ("Gepland" in said, "Toegepast" in said, said.count("3/3") >= 2) == (True, True, True)
+    assert ("Gepland" in said, "Uitgevoerd" in said, said.count("3/3") >= 2) == (True, True, True)
     with screen() as (end, _stream):
         call_command("import_teams", undo=True, plan_file=plan, **options)
         assert "Gepland" in shown(end)

@@ -141,7 +141,7 @@ def test_support_closes_and_reopens_with_a_count_a_name_and_a_reason(
     signed = Client()
     signed.post("/inloggen/", {"username": "alice", "password": PASSWORD})
     page = doras.get(f"/admin/hulp/kantoor-sluiten/{office.pk}/").content.decode()
-    for line in ("3 personen", "1 open sessie", "1 token", "1 openstaande uitnodiging", "1 bericht dat wacht"):
+    for line in ("3 gebruikers", "1 open sessie", "1 token", "1 openstaande uitnodiging", "1 bericht dat wacht"):
         assert line in page
     for wrong in ({"office_name": "Kantoor Smit"}, {"reason": " "}, {"office_name": ""}):
         assert press(doras, "kantoor-sluiten", office, **wrong).status_code == 200
