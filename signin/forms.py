@@ -9,13 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import passwords
 from accounts.models import User
+from loket.forms import FocusedForm
 from signin import throttle
 from signin.actions import PASSWORD
 from signin.models import PasswordReset
 from signin.throttle import Throttled
 
 
-class LoginForm(forms.Form):
+class LoginForm(FocusedForm):
     """A username and a password; `signin.actions.prove` says whether they belong together."""
 
     username = forms.CharField(
@@ -39,7 +40,7 @@ class LoginForm(forms.Form):
             field.validators.clear()  # what cannot be a username or password is answered as a wrong one
 
 
-class ForgottenForm(forms.Form):
+class ForgottenForm(FocusedForm):
     """The address of somebody who forgot the password."""
 
     email = forms.EmailField(

@@ -198,7 +198,9 @@ def programs(camera: Camera) -> None:
     camera.go(f"/oauth/authorize/?{urlencode(wanted)}")
     camera.shoot("authorize")
     camera.page.route("https://portaal.example/**", lambda route: route.fulfill(status=204))  # the page stays
-    camera.page.locator("main button.primary").first.click()
+    with camera.page.expect_request("https://portaal.example/**"):
+        camera.page.locator("main button.primary").first.click()
+    camera.page.wait_for_timeout(500)  # until the browser knows that it stays
     camera.go(f"/oauth/authorize/?{urlencode(wanted)}")
     camera.shoot("authorize-onward")
     camera.go("/profiel/koppelingen/")
