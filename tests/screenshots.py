@@ -287,8 +287,8 @@ def teams(camera: Camera) -> None:
         "werkgevers",
         "werkgevers/alle",
         "rechten",
-        "set",
         "historie",
+        "set",  # the last, for it goes on there
     )
     for page in pages:
         camera.go(f"{team}{page}/".replace("//", "/"))
