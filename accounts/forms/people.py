@@ -76,7 +76,11 @@ class OwnDetailsForm(forms.Form):
         super().__init__(*args, **kwargs)
         autocomplete = {"last_name": "family-name", "first_name": "given-name", "phone_number": "tel", "email": "email"}
         for name, bound in self.fields.items():
-            if getattr(bound.widget, "input_type", "") not in ("checkbox", "radio", "hidden"):  # HTML allows it on none of these
+            if getattr(bound.widget, "input_type", "") not in (
+                "checkbox",
+                "radio",
+                "hidden",
+            ):  # HTML allows it on none of these
                 bound.widget.attrs.setdefault("autocomplete", autocomplete.get(name, "off"))
 
     @property
