@@ -87,7 +87,7 @@ class SeveralForm(forms.Form):
         label=_("Team"),
         queryset=Team.objects.none(),
         required=False,
-        empty_label="",
+        empty_label=_("Choose a team"),
         help_text=_("For adding to a team or removing from it."),
     )
     access_until = forms.DateField(

@@ -9,14 +9,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import passwords
 from accounts.models import User
-from loket.forms import FocusedForm
 from signin import throttle
 from signin.actions import PASSWORD
 from signin.models import PasswordReset
 from signin.throttle import Throttled
 
 
-class LoginForm(FocusedForm):
+class LoginForm(forms.Form):
     """A username and a password; `signin.actions.prove` says whether they belong together."""
 
     username = forms.CharField(
@@ -40,7 +39,7 @@ class LoginForm(FocusedForm):
             field.validators.clear()  # what cannot be a username or password is answered as a wrong one
 
 
-class ForgottenForm(FocusedForm):
+class ForgottenForm(forms.Form):
     """The address of somebody who forgot the password."""
 
     email = forms.EmailField(

@@ -166,5 +166,5 @@ class OwnEmailForm(KnownPasswordForm):
         """Refuse the address that counts already."""
         email: str = self.cleaned_data["email"]
         if email == self.user.email:
-            raise ValidationError(_("This is your address already. Fill in another one."), code="same")
+            raise ValidationError(_("This is your address already."), code="same")
         return email

@@ -11,11 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from accounts import passwords
 from accounts.actions import require_free_username
 from invitations.models import Invitation
-from loket.forms import FocusedForm
 from loket.text import refuse_control_characters, refuse_direction_marks
 
 
-class InvitationForm(FocusedForm):
+class InvitationForm(forms.Form):
     """Every form of the invited person names its invitation: another tab may have opened another link since."""
 
     invitation = forms.UUIDField(widget=forms.HiddenInput)
