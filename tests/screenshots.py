@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from loket import database
 from tests.browser import RULES, chromium
+from tests.further_pages import employers, kinds, microsoft, two_factor
 from tests.running import ROOT, Demo, fresh_demo
 
 FOLDER = ROOT / "screenshots"
@@ -89,7 +90,10 @@ class Camera:
         from django.utils import translation
 
         with translation.override("nl"):
-            body = render_to_string(template, context)
+            self.lay_down(name, render_to_string(template, context))
+
+    def lay_down(self, name: str, body: str) -> None:
+        """Take a page that is handed out as a file."""
         self.page.route("**/drawn/", lambda route: route.fulfill(body=body, content_type="text/html"))
         self.go("/drawn/")
         self.shoot(name)
@@ -163,9 +167,11 @@ def the_office(camera: Camera) -> None:
     camera.go("/kantoor/e-mailteksten/")
     camera.send(subject="Welkom {Naam}", body="Zonder link")
     camera.shoot("text-errors")
-    camera.go("/kantoor/e-mailteksten/")
-    camera.page.locator("main [formaction$='proef/']").click()
-    camera.shoot("text-test-sent")
+    for page, name in (("voorbeeld", "text-preview"), ("proef", "text-test-sent")):
+        camera.go("/kantoor/e-mailteksten/")
+        with camera.page.expect_navigation():
+            camera.page.locator(f"main [formaction$='{page}/']").click()
+        camera.shoot(name)
     camera.go("/profiel/wachtwoord/")
     camera.send(current_password="fout", password="kort", password_again="x")
     camera.shoot("password-errors")
@@ -477,6 +483,10 @@ def supporting(camera: Camera, password: str) -> None:
     ):  # fmt: skip
         camera.go(f"/admin/{path}")
         camera.shoot(f"support-{name}")
+        rows = camera.page.locator("#result_list th a")
+        if rows.count():
+            rows.first.click()
+            camera.shoot(f"support-{name}-one")
     camera.go("/admin/accounts/user/?q=berg")
     camera.page.locator("#result_list th a").first.click()
     camera.shoot("support-person")
@@ -504,12 +514,17 @@ def of_offices_and_partners(camera: Camera) -> None:
     camera.shoot("support-new-partner")
     camera.send(name="Loonportaal", redirect_uris="https://portaal.example/terug", reason="Contract getekend")
     camera.shoot("support-program")
+    program = camera.page.url
+    camera.go(program.replace("/admin/webservice/application/", "/admin/hulp/partner/"))
+    camera.shoot("support-partner")
+    camera.go(program)
     camera.page.locator(".object-tools a[href*='/geheim/']").click()
     camera.shoot("support-partner-secret")
     camera.send(reason="Contract getekend")
     camera.shoot("support-partner-secret-made")
-    camera.go("/admin/webservice/application/")
-    camera.shoot("support-programs")
+    for name, path in (("programs", "webservice/application/"), ("queue", "wachtrij/"), ("group", "support/")):
+        camera.go(f"/admin/{path}")
+        camera.shoot(f"support-{name}")
 
 
 def looking_along(camera: Camera) -> None:
@@ -552,6 +567,10 @@ def every_page(said: dict[str, str], come: Callable[[], Camera]) -> None:
     smit.sign_in("c.smit", said["Wachtwoord"])
     smit.shoot("home-few")
     supporting(helper, said["Wachtwoord"])
+    kinds(camera)
+    employers(camera)
+    microsoft(come())
+    two_factor(camera, said["Gebruikersnaam"], said["Wachtwoord"])
 
 
 def main() -> None:

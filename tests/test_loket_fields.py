@@ -19,3 +19,10 @@ def test_other_attributes_stay() -> None:
     assert drawn.startswith('<input type="text" name="name"')
     assert all(part in drawn for part in (" autofocus", ' id="id_name"', " required"))
     assert "spellcheck" not in drawn
+
+
+def test_the_focus_is_the_error_summarys_when_there_are_errors() -> None:
+    assert " autofocus" in Example()["name"].as_field_group()
+    wrong = Example({"name": "x" * 26, "body": "<b>"})["name"].as_field_group()
+    assert "aria-invalid" in wrong
+    assert " autofocus" not in wrong

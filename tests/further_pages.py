@@ -1,0 +1,101 @@
+"""The pages of `make screenshots` beside the way of the others: kinds of users, tenants, employers, two-factor."""
+
+import base64
+import time
+from typing import TYPE_CHECKING
+
+from tests.factors import code_at
+
+if TYPE_CHECKING:
+    from tests.screenshots import Camera
+
+
+def kinds(camera: "Camera") -> None:
+    """Take the pages of users who come in by Microsoft or are a program, and of the tenants."""
+    for path, name in {
+        "gebruikers/nieuw/webservice": "new-webservice",
+        "gebruikers/nieuw/azure": "new-azure",
+        "kantoor/tenants": "tenants",
+        "kantoor/tenants/nieuw": "tenant-new",
+    }.items():
+        camera.go(f"/{path}/")
+        camera.shoot(name)
+    for name, selector in {
+        "tenant-rename": "main tbody a:not([href$='/verwijderen/']):not([href$='/bevestigen/'])",
+        "tenant-remove": "main a[href$='/verwijderen/']",
+    }.items():
+        camera.go("/kantoor/tenants/")
+        camera.go(str(camera.page.locator(selector).first.get_attribute("href")))
+        camera.shoot(name)
+    for last_name, page in (
+        ("Groen", "inlogmethode"), ("Groen", "inlogmethode/azure"), ("Groen", "inlogmethode/website"),
+        ("Berg", "inlogmethode/azure"), ("Exact", "wachtwoord"), ("Berg", "sessies"), ("Berg", "koppelingen"),
+        ("Berg", "vergelijken"), ("Berg", "rechten/waarom"), ("Berg", "rechten/set"),
+    ):  # fmt: skip
+        camera.go(f"{camera.of(last_name)}{page}/")
+        camera.shoot(f"{page.replace('/', '-')}-{last_name.lower()}")
+    everything = camera.page.request.get(f"{camera.demo.url}{camera.of('Berg')}alles.html")
+    camera.lay_down("everything", everything.text())
+
+
+def employers(camera: "Camera") -> None:
+    """Take the pages of one employer, and those on which a team or a set is thrown away."""
+    camera.go("/werkgevers/nieuw/")
+    camera.shoot("employer-new")
+    camera.go("/werkgevers/")
+    employer = str(camera.page.locator("tbody th a").first.get_attribute("href"))
+    for page, name in (("", "employer"), ("teams/", "employer-teams")):
+        camera.go(f"{employer}{page}")
+        camera.shoot(name)
+    for path, name in (("teams", "team"), ("kantoor/sets", "set")):
+        camera.go(f"/{path}/")
+        one = str(camera.page.locator("tbody th a").first.get_attribute("href"))
+        camera.go(one)
+        camera.shoot(f"{name}-first")
+        camera.go(f"{one}verwijderen/")
+        camera.shoot(f"{name}-delete")
+
+
+def two_factor(camera: "Camera", username: str, password: str) -> None:
+    """Add an app to an administrator, use it, and reset somebody else's."""
+    camera.go("/profiel/twee-factor/passkey/")
+    camera.shoot("add-passkey")
+    camera.go("/profiel/twee-factor/app/")
+    camera.shoot("add-app")
+    key = base64.b32decode(camera.page.locator("main code").first.inner_text().replace(" ", ""))
+    camera.send(code="000000")
+    camera.shoot("add-app-error")
+    camera.send(code=code_at(key, time.time()))
+    camera.shoot("recovery-codes")
+    camera.send()
+    camera.shoot("recovery-codes-shown")
+    camera.go("/profiel/twee-factor/")
+    camera.shoot("factors-some")
+    for page in ("naam", "verwijderen"):
+        camera.go("/profiel/twee-factor/")
+        camera.page.locator(f"main a[href$='/{page}/']").first.click()
+        camera.shoot(f"factor-{page}")
+    camera.go(f"{camera.of('Berg')}twee-factor-resetten/")
+    camera.shoot("confirm")
+    camera.send(code=code_at(key, time.time() + 30))  # the code of now has been used
+    camera.shoot("reset-factors")
+    camera.go("/uitloggen/")
+    camera.send()
+    camera.sign_in(username, password)
+    camera.shoot("second-step")
+    camera.send(code="000000")
+    camera.shoot("second-step-error")
+    camera.go("/inloggen/herstelcode/")
+    camera.shoot("recovery")
+
+
+def microsoft(guest: "Camera") -> None:
+    """Come in at the stand-in for Microsoft: somebody who may not, and somebody who may."""
+    guest.go("/inloggen/microsoft/")
+    guest.shoot("standin")
+    guest.page.locator("main section li:last-child a").first.click()
+    guest.shoot("microsoft-refused")
+    guest.go("/inloggen/microsoft/")
+    guest.page.locator("main section li a").first.click()
+    guest.go("/bevestigen/")
+    guest.shoot("confirm-microsoft")
