@@ -193,6 +193,8 @@ def programs(camera: Camera) -> None:
     camera.shoot("integration-secret")
     camera.send()
     camera.shoot("integration-secret-shown")
+    camera.go(f"{page.removeprefix(camera.demo.url)}uitzetten/")
+    camera.shoot("integration-switch-off")
     camera.go(f"{page.removeprefix(camera.demo.url)}verwijderen/")
     camera.shoot("integration-remove")
     camera.go("/kantoor/koppelingen/")

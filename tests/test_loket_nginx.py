@@ -130,10 +130,16 @@ def test_somebody_signs_in_with_secure_cookies_and_his_own_address(site: Site, b
     assert site.manage("shell", "-v0", "-c", ADDRESSES).strip() == "{'127.0.0.1'}"
 
 
-def test_a_style_sheet_comes_through(site: Site, browser: requests.Session) -> None:
+def test_a_style_sheet_comes_through_compressed(site: Site, browser: requests.Session) -> None:
     page = browser.get(f"{site.url}/inloggen/").text
     (sheet,) = re.findall(r'href="(/static/loket[^"]+css)"', page)
-    assert browser.get(site.url + sheet).status_code == 200
+    response = browser.get(site.url + sheet)
+    assert response.status_code == 200
+    assert response.headers["Content-Encoding"] == "gzip"
+
+
+def test_no_page_is_compressed(site: Site, browser: requests.Session) -> None:
+    assert "Content-Encoding" not in browser.get(f"{site.url}/inloggen/").headers
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])

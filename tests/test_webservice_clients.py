@@ -199,8 +199,18 @@ def test_removed_it_is_gone_with_what_people_allowed(alices: Client, bob: User, 
     assert event.target_name == "Portaal"
 
 
-PAGES = ["", "nieuw/", "{pk}/", "{pk}/geheim/", "{pk}/verwijderen/"]
-POSTS = ["{pk}/aanzetten/", "{pk}/uitzetten/"]
+def test_it_says_first_what_switching_off_does(alices: Client, bob: User, program: Application) -> None:
+    token_of(bob, "openid", application=program)
+    page = alices.get(f"{LIST}{program.pk}/uitzetten/").text
+    assert "Portaal uitzetten?" in page
+    assert "1 collega" in page
+    assert not events(Verb.CLIENT_SWITCHED_OFF)
+    program.refresh_from_db()
+    assert program.switched_off_at is None
+
+
+PAGES = ["", "nieuw/", "{pk}/", "{pk}/geheim/", "{pk}/uitzetten/", "{pk}/verwijderen/"]
+POSTS = ["{pk}/aanzetten/"]
 
 
 def test_strangers_find_nothing_and_colleagues_may_not(charlies: Client, bobs: Client, program: Application) -> None:

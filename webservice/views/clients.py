@@ -108,9 +108,13 @@ def switch_on(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.MANAGE_INTEGRATIONS)
-@require_POST
+@_show_and_send
 def switch_off(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Switch a program off."""
+    """Ask whether a program is to be switched off, and do it."""
+    if request.method != "POST":
+        application = _one(request, id)
+        context = {"application": application, "people": application.consents.count()}
+        return render(request, "webservice/switch_off.html", context)
     return _switch(request, id, on=False, done=_("%(name)s is switched off: nothing that it has works now."))
 
 
