@@ -200,10 +200,10 @@ def test_removed_it_is_gone_with_what_people_allowed(alices: Client, bob: User, 
 
 
 def test_it_says_first_what_switching_off_does(alices: Client, bob: User, program: Application) -> None:
-    token_of(bob, "openid", application=program)
+    consents.allow(bob, program, scopes=["openid"], by=actor(bob))
     page = alices.get(f"{LIST}{program.pk}/uitzetten/").text
     assert "Portaal uitzetten?" in page
-    assert "1 collega" in page
+    assert "1 collega heeft het toegestaan" in page
     assert not events(Verb.CLIENT_SWITCHED_OFF)
     program.refresh_from_db()
     assert program.switched_off_at is None
