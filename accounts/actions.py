@@ -58,7 +58,8 @@ def lock_provider(provider_id: UUID | None) -> Provider:
     """
     if provider_id is None:
         raise PermissionDenied(_("Support belongs to no office."))
-    return Provider.objects.select_for_update().get(pk=provider_id)
+    # Not FOR UPDATE: that one waits for whoever adds a row of the office, a token for instance, and he perhaps for us.
+    return Provider.objects.select_for_update(no_key=True).get(pk=provider_id)
 
 
 @transaction.atomic
