@@ -25,6 +25,8 @@ _LONGEST_SOCKET = 103  # bytes that macOS allows; Linux allows four more
 _NOBODY = 65534
 _TRIES, _PAUSE = 20, 0.5  # seconds
 _DEAD = "Z"  # a process that ended and that nobody has reaped
+_SURE = 1.0  # seconds in which a server that was seen is not looked at again
+_seen: dict[Path, float] = {}
 
 
 class CannotStart(Exception):
@@ -66,11 +68,14 @@ def _start_once(data: Path) -> None:
 
 
 def keep_running(data: Path) -> None:
-    """Start the server of `data` if it does not run; cheap enough to call before every connection.
+    """Start the server of `data` if it does not run, and look once a second: before every connection this is called.
 
     Raises CannotStart.
     """
     _start_once(data)
+    if time.monotonic() - _seen.get(data, -_SURE) < _SURE:
+        return
+    _seen[data] = time.monotonic()
     try:
         gone = _process_state(data) == _DEAD
     except (OSError, IndexError, ValueError):
@@ -107,6 +112,7 @@ def start(data: Path) -> None:
 
 def stop(data: Path) -> bool:
     """Stop the server of `data`; return False when it did not run."""
+    _seen.pop(data, None)
     if not (data / "postmaster.pid").exists():
         return False
     stopped = _run("pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop", data=data).returncode == 0

@@ -220,7 +220,7 @@ GUARDS = [
     ),
     Guard(
         6, "two who leave at once", "accounts/actions.py",
-        "return Provider.objects.select_for_update().get(pk=provider_id)",
+        "return Provider.objects.select_for_update(no_key=True).get(pk=provider_id)",
         "return Provider.objects.get(pk=provider_id)",
         ("test_teams_guards.py",),
     ),
