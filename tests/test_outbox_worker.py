@@ -157,12 +157,10 @@ def test_it_does_what_is_due_and_stops(mail_server: MailServer) -> None:
 def test_it_stops_when_it_is_told_to(number: int, tmp_path: Path) -> None:
     environment, folder = own_environment(tmp_path), tmp_path / "postgresql"
     database.start(folder)
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "worker"],
-        cwd=django_settings.BASE_DIR,
-        env=environment,
-        stderr=subprocess.DEVNULL,
-    )
+    said = tmp_path / "said"
+    with said.open("wb") as errors:
+        command = [sys.executable, "-X", "faulthandler", "manage.py", "worker"]
+        process = subprocess.Popen(command, cwd=django_settings.BASE_DIR, env=environment, stderr=errors)
     try:
         host, port = database.socket_dir(folder), database.PORT
         with psycopg.connect(
@@ -171,7 +169,13 @@ def test_it_stops_when_it_is_told_to(number: int, tmp_path: Path) -> None:
             listens = "SELECT 1 FROM pg_stat_activity WHERE query = 'LISTEN outbox'"
             wait_until(lambda: asking.execute(listens).fetchone() is not None)
         os.kill(process.pid, number)
-        assert process.wait(timeout=LONG) == 0
+        wait_until(lambda: process.poll() is not None)
+    except AssertionError:
+        os.kill(process.pid, signal.SIGABRT)  # it says where each of its threads is
+        process.wait()
+        pytest.fail(said.read_text()[-4000:])
+    else:
+        assert process.returncode == 0
     finally:
         process.kill()
         process.wait()

@@ -82,6 +82,12 @@ def test_it_narrows_to_the_scopes_that_are_asked_for(service: User) -> None:
     assert ask(scope="users:read").json()["scope"] == "users:read"
     for scope in ("openid", "alles", "users:read alles"):
         assert ask(scope=scope).json()["error"] == "invalid_scope"
+    assert ask(scope="sso users:read sso").json()["scope"] == "users:read sso"
+
+
+def test_a_wrong_scope_is_no_guess_at_a_password(service: User) -> None:
+    assert {ask(scope="alles").status_code for _number in range(12)} == {400}
+    assert ask().status_code == 200
 
 
 @pytest.mark.parametrize("username", ["a:b", "é+% &=/?#", "müller@x.nl", "🙂🙂🙂", " spatie ", "%2F%"])

@@ -22,7 +22,7 @@ from loket.ids import uuid7
 from signin.visitors import stranger
 from webservice import credentials
 from webservice.models import Application
-from webservice.scopes import API
+from webservice.scopes import API, known
 
 _SECONDS: int = oauth2_settings.ACCESS_TOKEN_EXPIRE_SECONDS
 # Plain SQL, which finds the program on the way: Django's takes three times as long.
@@ -43,11 +43,12 @@ def give(http: HttpRequest) -> dict[str, Any]:
     """
     if http.GET or any(len(http.POST.getlist(name)) > 1 for name in _ONCE):
         raise errors.InvalidRequestError("Send each parameter once, in the body.")
+    scope = _scope(http.POST.get("scope", ""))
     said, by = credentials.of(http), stranger(http, Origin.API)
     user = signin.actions.match(said.name, said.secret, LoginMethod.SSO_WEBSERVICE, device="", by=by)
     if user is None:
         raise errors.InvalidClientError
-    scope, token = _scope(http.POST.get("scope", "")), sealing.new_token()
+    token = sealing.new_token()
     with transaction.atomic():
         signin.actions.settle(said.name, device="", by=by)
         _store(token, user, scope)
@@ -58,10 +59,10 @@ def give(http: HttpRequest) -> dict[str, Any]:
 
 def _scope(asked: str) -> str:
     """Return what the token is for: what was asked for, without that all there is. Raises errors.InvalidScopeError."""
-    wanted = asked.split()
-    if not set(wanted) <= set(API):
+    wanted = set(asked.split())
+    if not wanted <= set(API):
         raise errors.InvalidScopeError
-    return " ".join(wanted or API)
+    return " ".join(known(wanted) or API)
 
 
 def _store(token: str, user: User, scope: str) -> None:
