@@ -1,4 +1,5 @@
-// Marks the rules that the new password meets while it is typed; the server decides. Loaded as a module: no globals.
+// Shows a password on request, and marks the rules that a new one meets while it is typed; the server decides.
+// Loaded as a module: no globals.
 const classes = {
   upper: /\p{Uppercase}/u,
   lower: /\p{Lowercase}/u,
@@ -25,4 +26,18 @@ for (const list of document.querySelectorAll("ul.rules[data-for]")) {
   };
   input.addEventListener("input", show);
   show();
+}
+
+for (const button of document.querySelectorAll("button[data-other][aria-controls]")) {
+  const input = document.getElementById(button.getAttribute("aria-controls"));
+  const word = button.querySelector("span");
+  const toggle = () => {
+    input.type = input.type === "password" ? "text" : "password";
+    input.spellcheck = false; // a browser may send what it checks to its maker
+    [word.textContent, button.dataset.other] = [button.dataset.other, word.textContent];
+  };
+  button.addEventListener("click", toggle);
+  // Sent as a password: a browser remembers what was typed into any other field.
+  input.form.addEventListener("submit", () => input.type === "password" || toggle());
+  button.hidden = false;
 }

@@ -52,8 +52,18 @@ def employers(camera: "Camera") -> None:
         one = str(camera.page.locator("tbody th a").first.get_attribute("href"))
         camera.go(one)
         camera.shoot(f"{name}-first")
+        if name == "team":
+            taken_out(camera)
         camera.go(f"{one}verwijderen/")
         camera.shoot(f"{name}-delete")
+
+
+def taken_out(camera: "Camera") -> None:
+    """Ask for the first member of the team on the page to be taken out, and take the page that asks."""
+    form = camera.page.locator("form[action$='/gebruikers/verwijderen/']")
+    form.locator("input[name=users]").first.check()
+    form.locator("button").click()
+    camera.shoot("team-take-out")
 
 
 def two_factor(camera: "Camera", username: str, password: str) -> None:

@@ -285,3 +285,26 @@ def test_the_screens_say_what_the_seed_says(browser: Browser, office: Office) ->
     admin.fill(initials="S.", last_name="Seed", email="seed@devries.example")
     admin.send("main button:text-is('Uitnodigen')")
     admin.sees("main button:text-is('Uitnodiging versturen')")
+
+
+def test_a_password_is_shown_on_request_and_sent_as_a_password(browser: Browser, office: Office) -> None:
+    person = visitor(browser, office.demo.url)
+    person.open("/inloggen/")
+    person.fill(username=office.username, password=office.password)
+    field, button = person.page.locator("#id_password"), person.page.get_by_role("button", name="wachtwoord")
+    for kind, word in (("text", "Verbergen"), ("password", "Tonen"), ("text", "Verbergen")):
+        button.click()
+        assert (field.get_attribute("type"), button.locator("span").first.inner_text()) == (kind, word)
+        assert field.input_value() == office.password
+    person.examine()
+    person.page.evaluate(
+        "document.querySelector('main form').addEventListener('submit', event => event.preventDefault())"
+    )
+    person.page.locator("main button.primary").click()
+    assert field.get_attribute("type") == "password"
+
+
+def test_without_scripts_nothing_offers_to_show_a_password(browser: Browser, office: Office) -> None:
+    person = visitor(browser, office.demo.url, java_script_enabled=False)
+    person.open("/inloggen/")
+    assert person.page.locator("main button >> visible=true").count() == 1

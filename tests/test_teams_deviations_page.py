@@ -28,7 +28,10 @@ def test_superfluous_rights_are_shown_and_taken(alices: Client, bob: User, offic
     assert context["superfluous"] == [(bob, [Right.VIEW_AUDIT])]
     assert (bob, [Right.VIEW_BILLING]) in context["deviating"]
     before = footprint(office, [bob.pk])
-    alices.post(DROP, {"person": bob.pk})
+    asked = alices.post(DROP, {"person": bob.pk})
+    assert asked.context["question"].names == [Right.VIEW_AUDIT.label]
+    assert Right.VIEW_AUDIT in rights.individual_rights(bob), "it asks first"
+    alices.post(DROP, {"person": bob.pk, "sure": "1"})
     assert rights.individual_rights(bob) == {Right.VIEW_BILLING}
     assert footprint(office, [bob.pk]) == before
     assert alices.get(PAGE).context["superfluous"] == []
@@ -41,11 +44,15 @@ def test_a_group_becomes_a_team(alices: Client, bob: User, eve: User, office: Pr
     ((group, _rights, key, _count),) = alices.get(PAGE).context["groups"]
     assert group.users == [bob, eve]
     before = footprint(office, [bob.pk, eve.pk])
-    alices.post(REPLACE, {"group": key, "name": "Loon en controle"})
+    asked = alices.post(REPLACE, {"group": key, "name": "Loon en controle"})
+    assert asked.context["question"].names == [bob.list_name, eve.list_name]
+    assert asked.context["fields"] == [("name", "Loon en controle"), ("group", key)]
+    assert not Team.objects.filter(name="Loon en controle").exists(), "it asks first"
+    alices.post(REPLACE, {"group": key, "name": "Loon en controle", "sure": "1"})
     assert not rights.individual_rights(bob)
     assert footprint(office, [bob.pk, eve.pk]) == before
     assert Team.objects.filter(name="Loon en controle").count() == 1
-    alices.post(REPLACE, {"group": key, "name": "Nog eens"})
+    alices.post(REPLACE, {"group": key, "name": "Nog eens", "sure": "1"})
     assert not Team.objects.filter(name="Nog eens").exists(), "a group that is no more makes no team"
 
 
@@ -55,7 +62,7 @@ def test_a_team_without_good_name_is_not_made(alices: Client, bob: User, eve: Us
         give(user, Right.VIEW_AUDIT)
     ((_group, _rights, key, _count),) = alices.get(PAGE).context["groups"]
     for name in ("", "x" * 51, "\x00", "bestaat"):
-        response = alices.post(REPLACE, {"group": key, "name": name})
+        response = alices.post(REPLACE, {"group": key, "name": name, "sure": "1"})
         assert response.status_code == 302
         assert list(get_messages(response.wsgi_request))
     assert Team.objects.count() == 1

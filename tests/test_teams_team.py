@@ -78,7 +78,7 @@ def test_it_adds_and_removes_many_at_once(alices: Client, team: Team, office: Pr
     assert team.members.count() == 5
     assert Event.objects.filter(verb=Verb.TEAM_CHANGED).count() == 1
     for _twice in range(2):
-        alices.post(url("remove_users", team), {"users": chosen})
+        alices.post(url("remove_users", team), {"users": chosen, "sure": "1"})
     assert members(team) == {"Bakker"}
 
 
@@ -88,8 +88,20 @@ def test_it_adds_and_removes_employers(alices: Client, team: Team, bakery: Emplo
         alices.post(url("add_employers", team), {"employers": [bakery.pk, mill.pk]})
     assert team.employers.count() == 2
     for _twice in range(2):
-        alices.post(url("remove_employers", team), {"employers": [mill.pk]})
+        alices.post(url("remove_employers", team), {"employers": [mill.pk], "sure": "1"})
     assert team.employers.get().employer == bakery
+
+
+def test_it_asks_before_it_takes_anything_out(alices: Client, team: Team, bob: User, bakery: Employer) -> None:
+    teams.actions.change_members(team, add=[bob], by=actor())
+    teams.actions.change_employers(team, add=[bakery], by=actor())
+    for name, field, one in (("remove_users", "users", bob), ("remove_employers", "employers", bakery)):
+        asked = alices.post(url(name, team), {field: [one.pk]})
+        assert asked.status_code == 200
+        assert asked.context["fields"] == [(field, one.pk)]
+        assert any(one.name in text if isinstance(one, Employer) else one.last_name in text
+                   for text in asked.context["question"].names)  # fmt: skip
+    assert (team.members.count(), team.employers.count()) == (1, 1)
 
 
 def test_nothing_chosen_is_said(alices: Client, team: Team) -> None:
@@ -119,7 +131,7 @@ def test_rows_of_another_office_are_refused(alices: Client, team: Team, charlie:
 def test_nobody_adds_or_removes_himself(alices: Client, alice: User, team: Team) -> None:
     assert code(alices.post(url("add_users", team), {"users": [alice.pk]}), "users") == "invalid_choice"
     teams.actions.change_members(team, add=[alice], by=actor())
-    assert alices.post(url("remove_users", team), {"users": [alice.pk]}).status_code == 403
+    assert alices.post(url("remove_users", team), {"users": [alice.pk], "sure": "1"}).status_code == 403
     assert team.members.count() == 1
 
 
@@ -143,12 +155,12 @@ def test_the_last_administrator_stays_in_the_team(alices: Client, alice: User, t
         lambda: teams.actions.set_individual_rights(alice, [Right.MANAGE_TEAMS, Right.VIEW_TEAMS], by=actor()),
     ):
         change()
-    assert alices.post(url("remove_users", team), {"users": [boss.pk]}).status_code == 403
+    assert alices.post(url("remove_users", team), {"users": [boss.pk], "sure": "1"}).status_code == 403
     assert members(team) == {"Baas"}
     User.objects.filter(pk=alice.pk).update(access_until="2099-01-01")
     IndividualRight.objects.create(provider=office, user=alice, right=Right.MANAGE_PROVIDER)
     version = Team.objects.get().version
-    assert alices.post(url("remove_users", team), {"users": [boss.pk]}).status_code == 302
+    assert alices.post(url("remove_users", team), {"users": [boss.pk], "sure": "1"}).status_code == 302
     assert alices.post(url("delete", team), {"version": version}).context["error"]
     response = alices.post(url("change_rights", team), {"rights": [], "version": version})
     assert code(response, "__all__") == "last_administrator"
@@ -274,5 +286,5 @@ def test_a_team_that_went_meanwhile_is_said(
 
     monkeypatch.setattr(teams.actions, "change_members", gone)
     monkeypatch.setattr(teams.actions, "change_employers", gone)
-    response = alices.post(url(name, team), {field: [bob.pk if field == "users" else bakery.pk]})
+    response = alices.post(url(name, team), {field: [bob.pk if field == "users" else bakery.pk], "sure": "1"})
     assert response.headers["Location"] == reverse("teams:list")

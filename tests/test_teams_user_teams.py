@@ -54,8 +54,16 @@ def test_it_adds_and_takes_out_many_at_once(alices: Client, bob: User, three: li
     for team in three:
         assert reverse("teams:team", args=[team.pk]) in page.text
     for _twice in range(2):
-        alices.post(url("leave_teams", bob), {"teams": [three[0].pk, three[1].pk]})
+        alices.post(url("leave_teams", bob), {"teams": [three[0].pk, three[1].pk], "sure": "1"})
     assert names(bob) == {"Controle"}
+
+
+def test_it_asks_before_it_takes_somebody_out(alices: Client, bob: User, three: list[Team]) -> None:
+    alices.post(url("add_teams", bob), {"teams": [team.pk for team in three]})
+    asked = alices.post(url("leave_teams", bob), {"teams": [three[0].pk]})
+    assert asked.context["question"].names == ["Loon"]
+    assert "uit 1 team halen?" in asked.text
+    assert len(names(bob)) == 3
 
 
 def test_the_tab_is_on_every_page_of_a_person(alices: Client, bob: User) -> None:
@@ -76,7 +84,7 @@ def test_nobody_changes_his_own(alices: Client, alice: User, three: list[Team]) 
     TeamMember.objects.create(provider=alice.provider, user=alice, team=three[0])
     assert alices.get(url("user_teams", alice)).context["is_self"]
     for name, team in (("add_teams", three[1]), ("leave_teams", three[0])):
-        assert alices.post(url(name, alice), {"teams": [team.pk]}).status_code == 403
+        assert alices.post(url(name, alice), {"teams": [team.pk], "sure": "1"}).status_code == 403
     assert names(alice) == {"Loon"}
 
 
@@ -101,7 +109,7 @@ def test_a_team_beyond_ones_own_rights_is_not_among_them(
     refused = bobs.post(url("add_teams", alice), {"teams": [three[0].pk]})
     assert refused.context["form"].errors.as_data()["teams"][0].code == "invalid_choice"
     TeamMember.objects.create(provider=office, user=alice, team=three[0])
-    assert bobs.post(url("leave_teams", alice), {"teams": [three[0].pk]}).status_code == 403
+    assert bobs.post(url("leave_teams", alice), {"teams": [three[0].pk], "sure": "1"}).status_code == 403
 
 
 def test_all_or_nothing(bobs: Client, bob: User, office: Provider, three: list[Team]) -> None:
@@ -130,7 +138,7 @@ def test_the_last_administrator_stays_in_the_team(
     teams.actions.set_team_rights(three[0], [Right.MANAGE_PROVIDER], by=actor())
     teams.actions.change_members(three[0], add=[boss], by=actor())
     User.objects.filter(pk=alice.pk).update(access_until="2099-01-01")
-    answer = alices.post(url("leave_teams", boss), {"teams": [three[0].pk]}, follow=True)
+    answer = alices.post(url("leave_teams", boss), {"teams": [three[0].pk], "sure": "1"}, follow=True)
     assert "Na 1 januari 2099" in answer.text
     assert names(boss) == {"Loon"}
 
@@ -145,7 +153,7 @@ def test_a_team_that_went_meanwhile_is_said(
         raise Stale
 
     monkeypatch.setattr(teams.actions, "change_members", gone)
-    answer = alices.post(url(name, bob), {"teams": [three[0].pk]}, follow=True)
+    answer = alices.post(url(name, bob), {"teams": [three[0].pk], "sure": "1"}, follow=True)
     assert "intussen" in answer.text
 
 

@@ -237,7 +237,7 @@ def change_members(both: Both) -> Iterator[Case]:
     ids: list[object] = [both.team.pk]
     yield both.page("teams:add_users", *ids, users=[str(both.bob.pk)]), ids, {"add": [{"id": str(both.bob.pk)}]}
     remove = {"remove": [{"id": str(both.piet.pk)}]}
-    yield both.page("teams:remove_users", *ids, users=[str(both.piet.pk)]), ids, remove
+    yield both.page("teams:remove_users", *ids, users=[str(both.piet.pk)], sure="1"), ids, remove
 
 
 @compared("PatchEmployersByTeamId")
@@ -247,7 +247,7 @@ def change_employers(both: Both) -> Iterator[Case]:
     form, one = {"employers": [str(employer.pk)]}, [{"id": str(employer.pk)}]
     yield both.page("teams:add_employers", *ids, **form), ids, {"add": one}
     TeamEmployer.objects.create(provider=both.office, team=both.team, employer=employer)
-    yield both.page("teams:remove_employers", *ids, **form), ids, {"remove": one}
+    yield both.page("teams:remove_employers", *ids, **form, sure="1"), ids, {"remove": one}
 
 
 @compared("PatchAuthorizationsByTeamId")

@@ -25,8 +25,9 @@ from teams.access import OfficeRequest, requires
 from teams.changes import team_rights
 from teams.forms.teams import EmployersForm, SearchForm, TeamRightsForm, UsersForm
 from teams.listing import employers_found, gaps
-from teams.models import Employer
+from teams.models import Employer, Team
 from teams.rights import LastAdministrator, Right
+from teams.views.asking import Question, ask, is_sure
 from teams.views.teams import is_member, one
 
 SHOWN = 25
@@ -89,16 +90,44 @@ def team(request: OfficeRequest, id: UUID) -> HttpResponse:
     return render(request, "teams/team.html", context)
 
 
+def _without_members(team: Team, chosen: list[User]) -> Question:
+    values = {"count": len(chosen), "team": team.name}
+    title = ngettext(
+        "Take %(count)s member out of team %(team)s?", "Take %(count)s members out of team %(team)s?", len(chosen)
+    )
+    happens = [
+        _("Whoever is taken out loses at once the rights that only this team gives, and the employers it leads to."),
+        _("Individual rights and other teams stay. You can put somebody back at any time."),
+    ]
+    names = [person.list_name for person in chosen]
+    return Question(title % values, names, happens, _("Take out of the team"), reverse("teams:team", args=[team.pk]))
+
+
+def _without_employers(team: Team, chosen: list[Employer]) -> Question:
+    values = {"count": len(chosen), "team": team.name, "members": team.member_count}  # type: ignore[attr-defined]
+    title = ngettext(
+        "Take %(count)s employer out of team %(team)s?", "Take %(count)s employers out of team %(team)s?", len(chosen)
+    )
+    happens = [
+        _("Members who reach an employer only by this team reach it no more. Members now: %(members)s.") % values,
+        _("The employers themselves stay. You can put one back at any time."),
+    ]
+    names = [f"{employer.name} ({employer.number})" for employer in chosen]
+    return Question(title % values, names, happens, _("Take out of the team"), reverse("teams:team", args=[team.pk]))
+
+
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def remove_users(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Take the chosen people out of the team."""
+    """Take the chosen people out of the team, having asked."""
     team = one(request, id)
     form = UsersForm(request.POST, choosable=User.objects.visible_to(request.user))
     if not form.is_valid():
         messages.error(request, _("Choose at least one of the list."))
         return redirect("teams:team", team.pk)
     chosen = list(form.cleaned_data["users"])
+    if not is_sure(request):
+        return ask(request, _without_members(team, chosen), users=[person.pk for person in chosen])
     try:
         teams.actions.change_members(team, remove=chosen, by=on_page(request, request.user))
     except Stale:
@@ -114,13 +143,15 @@ def remove_users(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def remove_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Take the chosen employers out of the team."""
+    """Take the chosen employers out of the team, having asked."""
     team = one(request, id)
     form = EmployersForm(request.POST, choosable=Employer.objects.visible_to(request.user))
     if not form.is_valid():
         messages.error(request, _("Choose at least one of the list."))
         return redirect("teams:team", team.pk)
     chosen = list(form.cleaned_data["employers"])
+    if not is_sure(request):
+        return ask(request, _without_employers(team, chosen), employers=[employer.pk for employer in chosen])
     try:
         teams.actions.change_employers(team, remove=chosen, by=on_page(request, request.user))
     except Stale:

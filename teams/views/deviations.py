@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -21,6 +22,7 @@ from teams.catalogue import ordered
 from teams.deviations import Group, NotTheSame
 from teams.forms.deviations import PersonForm, TeamOfGroupForm
 from teams.rights import LastAdministrator, Right
+from teams.views.asking import Question, ask, is_sure
 
 _MOST = 200  # people shown in each part
 
@@ -63,14 +65,39 @@ def deviations(request: OfficeRequest) -> HttpResponse:
     return render(request, "teams/deviations.html", context)
 
 
+def _without_superfluous(person: User) -> Question:
+    held = {right for _id, right in explain.superfluous(person.provider_id, person)}
+    happens = [
+        _("A team gives these rights already: nobody can do less. That is checked once more."),
+        _("Whoever leaves the team later loses them with it."),
+    ]
+    title = _("Take the superfluous rights of %(name)s away?") % {"name": person.full_name}
+    names = [str(right.label) for right in ordered(held)]
+    return Question(title, names, happens, _("Take away"), reverse("teams:deviations"))
+
+
+def _as_a_team(group: Group, name: str) -> Question:
+    happens = [
+        _("The team %(name)s is made with the people above, their employers and these rights: %(rights)s.")
+        % {"name": name, "rights": ", ".join(str(right.label) for right in ordered(group.rights))},
+        _("They lose those rights as individual ones. What each can do stays the same; that is checked once more."),
+        _("Whoever leaves the team later loses them with it."),
+    ]
+    title = _("Replace individual rights by team %(name)s?") % {"name": name}
+    names = [user.list_name for user in group.users]
+    return Question(title, names, happens, _("Replace by a team"), reverse("teams:deviations"))
+
+
 @requires(Right.GRANT_RIGHTS)
 @require_POST
 def drop_superfluous(request: OfficeRequest) -> HttpResponse:
-    """Take the superfluous individual rights of one person away."""
+    """Take the superfluous individual rights of one person away, having asked."""
     form = PersonForm(request.POST, user=request.user)
     if not form.is_valid():
         raise Http404
     person: User = form.cleaned_data["person"]
+    if not is_sure(request):
+        return ask(request, _without_superfluous(person), person=[person.pk])
     try:
         count = questions.drop_superfluous([person], by=on_page(request, request.user))
     except (NotTheSame, LastAdministrator):
@@ -84,7 +111,7 @@ def drop_superfluous(request: OfficeRequest) -> HttpResponse:
 @requires(Right.GRANT_RIGHTS)
 @require_POST
 def replace_by_team(request: OfficeRequest) -> HttpResponse:
-    """Make a team of a group of colleagues instead of their individual rights."""
+    """Make a team of a group of colleagues instead of their individual rights, having asked."""
     form = TeamOfGroupForm(request.POST)
     if not form.is_valid():
         messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
@@ -94,6 +121,8 @@ def replace_by_team(request: OfficeRequest) -> HttpResponse:
     try:
         if not found:
             raise NotTheSame
+        if not is_sure(request):
+            return ask(request, _as_a_team(found[0], name), name=[name], group=[form.cleaned_data["group"]])
         questions.replace_by_team(request.user.provider, found[0], name=name, by=on_page(request, request.user))
     except (NotTheSame, LastAdministrator):
         messages.error(request, _("Somebody's rights would have changed, so nothing was done."))

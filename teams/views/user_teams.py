@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 import teams.actions
 from accounts.actions import Stale
-from accounts.models import LoginMethod
+from accounts.models import LoginMethod, User
 from audit.actors import on_page
 from loket.paging import neighbours, page_of
 from teams import rights
@@ -24,6 +24,7 @@ from teams.forms.teams import SearchForm, TeamsForm
 from teams.listing import teams_found, with_counts
 from teams.models import Team
 from teams.rights import LastAdministrator, Right
+from teams.views.asking import Question, ask, is_sure
 from teams.views.people import colleague
 
 
@@ -81,16 +82,29 @@ def add_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
     return render(request, "teams/add_teams.html", context | neighbours(page, q=q))
 
 
+def _without_teams(person: User, chosen: list[Team]) -> Question:
+    values = {"count": len(chosen), "name": person.full_name}
+    title = ngettext("Take %(name)s out of %(count)s team?", "Take %(name)s out of %(count)s teams?", len(chosen))
+    happens = [
+        _("%(name)s loses at once the rights that only these teams give, and the employers they lead to.") % values,
+        _("Individual rights and other teams stay. You can put somebody back at any time."),
+    ]
+    back = reverse("teams:user_teams", args=[person.pk])
+    return Question(title % values, [team.name for team in chosen], happens, _("Take out of the team"), back)
+
+
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def leave_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Take somebody out of the chosen teams."""
+    """Take somebody out of the chosen teams, having asked."""
     person = colleague(request, id)
     form = TeamsForm(request.POST, choosable=Team.objects.visible_to(request.user))
     if not form.is_valid():
         messages.error(request, _("Choose at least one of the list."))
         return redirect("teams:user_teams", person.pk)
     chosen = list(form.cleaned_data["teams"])
+    if not is_sure(request):
+        return ask(request, _without_teams(person, chosen), teams=[team.pk for team in chosen])
     try:
         teams.actions.change_teams(person, remove=chosen, by=on_page(request, request.user))
     except Stale:
