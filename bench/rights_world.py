@@ -50,7 +50,8 @@ def _statements() -> list[str]:
             LATERAL jsonb_populate_record(base.one, jsonb_build_object(
             'id', {key("user", "n")}, 'provider_id', {key("office", office)}, 'username', 'u' || n, 'username_key',
             'u' || n, 'last_name', 'Jansen ' || n, 'sort_name', 'jansen ' || n,
-            'search_text', 'jansen ' || n, 'email', 'u' || n || '@example.nl')) made""",
+            'search_text', 'jansen ' || n, 'email', 'u' || n || '@example.nl',
+            'last_login', now() - n % 500000 * interval '1 minute')) made""",
         f"""INSERT INTO teams_employer (id, provider_id, number, name, products, version, created_at, sort_name)
             SELECT {key("employer", "n")}, {key("office", office)}, n, 'Werkgever ' || n, '{{940, 290, 904}}', 1, now(),
             'werkgever ' || n FROM generate_series(0, {EMPLOYERS - 1}) n""",

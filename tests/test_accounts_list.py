@@ -20,7 +20,7 @@ URL = reverse("accounts:list")
 
 
 def names(client: Client, **query: str) -> list[str]:
-    return [person.last_name for person, _chip in client.get(URL, query).context["rows"]]
+    return [person.last_name for person, *_chips in client.get(URL, query).context["rows"]]
 
 
 def colleagues(office: Provider, *last_names: str, **fields: object) -> None:
@@ -61,7 +61,7 @@ def test_it_pages_both_ways_without_losing_anybody(alices: Client, office: Provi
     seen, pages, query = [], [], f"?sort={sort}"
     while query:
         context = alices.get(URL + query).context
-        pages.append([person.pk for person, _chip in context["rows"]])
+        pages.append([person.pk for person, *_chips in context["rows"]])
         seen += pages[-1]
         query = context["next_url"]
     assert len(seen) == len(set(seen)) == len(whole)
@@ -69,7 +69,7 @@ def test_it_pages_both_ways_without_losing_anybody(alices: Client, office: Provi
     back, query = [], context["previous_url"]
     while query:
         context = alices.get(URL + query).context
-        back.insert(0, [person.pk for person, _chip in context["rows"]])
+        back.insert(0, [person.pk for person, *_chips in context["rows"]])
         query = context["previous_url"]
     assert back == pages[:-1]
 

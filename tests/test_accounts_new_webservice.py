@@ -256,7 +256,7 @@ def test_every_username_goes_round_unchanged(alices: Client, alice: User, userna
         assert user.username == username
         assert f"<bdi>{html.escape(username)}</bdi>" in alices.get(reverse("accounts:user", args=[user.pk])).text
         found = alices.get(reverse("accounts:list"), {"q": username, "sort": "username"})
-        assert user in [person for person, _chip in found.context["rows"]]
+        assert user in [person for person, *_chips in found.context["rows"]]
         assert f"<bdi>{html.escape(username)}</bdi>" in found.text.replace("<wbr>", "")
         edited = PERSON | {"last_name": "Anders", "version": user.version}
         assert alices.post(reverse("accounts:edit", args=[user.pk]), edited).status_code == 302

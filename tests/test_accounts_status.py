@@ -26,7 +26,7 @@ def invited(alice: User) -> User:
 
 def shown(client: Client, person: User) -> tuple[str, str]:
     """Return the status and its detail as the list shows them, having made sure that the page says the same."""
-    row = next(chip for found, chip in client.get(LIST).context["rows"] if found == person)
+    row = next(chip for found, chip, _two_factor in client.get(LIST).context["rows"] if found == person)
     page = client.get(reverse("accounts:user", args=[person.pk]))
     assert page.context["chip"] == row
     assert row.label in page.text
@@ -60,7 +60,7 @@ def test_list_and_page_say_how_far_somebody_is(
     Message.objects.update(**message)
     assert shown(alices, invited)[0] == status
     people = alices.get(LIST, {"status": Status[status].value}).context["rows"]
-    assert [person for person, _chip in people] == [invited]
+    assert [person for person, *_chips in people] == [invited]
 
 
 def test_a_bounce_is_told_on_list_and_page(alices: Client, invited: User) -> None:
@@ -71,7 +71,7 @@ def test_a_bounce_is_told_on_list_and_page(alices: Client, invited: User) -> Non
     assert "550 5.1.1 mailbox unknown" in alices.get(reverse("accounts:user", args=[invited.pk])).text
     asking = alices.get(reverse("home")).context["asking"][0]
     assert (asking.reason, asking.number) == ("undelivered", 1)
-    assert [person for person, _chip in alices.get(LIST, {"attention": asking.reason}).context["rows"]] == [invited]
+    assert [person for person, *_chips in alices.get(LIST, {"attention": asking.reason}).context["rows"]] == [invited]
 
 
 def test_blocked_and_ended_come_before_everything(alices: Client, invited: User) -> None:

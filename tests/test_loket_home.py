@@ -40,7 +40,7 @@ def asked(client: Client) -> dict[str, int]:
 
 
 def listed(client: Client, reason: Attention) -> set[User]:
-    return {person for person, _chip in client.get(LIST, {"attention": reason.value}).context["rows"]}
+    return {person for person, *_chips in client.get(LIST, {"attention": reason.value}).context["rows"]}
 
 
 def invited(alice: User, **changes: Any) -> User:

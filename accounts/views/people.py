@@ -17,7 +17,7 @@ from accounts.exports import Form
 from accounts.forms.people import EditForm, ListForm
 from accounts.listing import MOMENTS, SORTS, matching
 from accounts.models import User
-from accounts.status import Status, chip, with_status
+from accounts.status import Status, chip, two_factor_chip, with_status
 from accounts.views import mails
 from audit.actors import on_page
 from loket.paging import neighbours, page_of, query
@@ -42,7 +42,7 @@ def list_users(request: OfficeRequest) -> HttpResponse:
     may_begin = {Right.MANAGE_USERS, Right.MANAGE_TEAMS} <= request.rights
     context = {
         "form": form if form.is_bound else ListForm(),
-        "rows": [(user, chip(user)) for user in page.rows],
+        "rows": [(user, chip(user), two_factor_chip(user)) for user in page.rows],
         "filtered": any(values.values()),
         "alone": may_begin and [user.pk for user in page.rows] == [request.user.pk] and not any(values.values()),
         "columns": {
@@ -93,6 +93,7 @@ def user(request: OfficeRequest, id: UUID) -> HttpResponse:
     context = {
         "person": person,
         "chip": chip(person),
+        "two_factor": two_factor_chip(person),
         "invitation": invitation,
         "code": code,
         "email_change": getattr(person, "email_change", None),

@@ -1,6 +1,6 @@
 """Moments as people say them, with the exact one in the title."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django import template
 from django.utils import formats, timezone
@@ -17,13 +17,9 @@ def moment(value: datetime | None) -> SafeString | str:
     if value is None:
         return ""
     local, today = timezone.localtime(value), timezone.localdate()
-    clock = formats.date_format(local, "H:i")
-    if local.date() == today:
-        said = _("today %(clock)s") % {"clock": clock}
-    elif local.date() == today - timedelta(days=1):
-        said = _("yesterday %(clock)s") % {"clock": clock}
-    elif local.date() == today + timedelta(days=1):
-        said = _("tomorrow %(clock)s") % {"clock": clock}
+    near = {-1: _("yesterday %(clock)s"), 0: _("today %(clock)s"), 1: _("tomorrow %(clock)s")}
+    if abs(days := (local.date() - today).days) <= 1:
+        said = near[days] % {"clock": formats.date_format(local, "H:i")}
     else:
         said = formats.date_format(local, "j F" if local.year == today.year else "j F Y")
     exact = formats.date_format(local, "l j F Y H:i:s")
