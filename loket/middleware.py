@@ -102,7 +102,7 @@ def body(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         request.encoding = "utf-8"  # as browsers send it; Django answers a form in another one with a fault
         length = str(request.META.get("CONTENT_LENGTH") or "0")
-        if not length.isdecimal() or int(length) > _most(request):
+        if not length.isdecimal() or not _fits(request, int(length)):
             _pass_over(request)
             return render(request, "400.html", status=400)
         return get_response(request)
@@ -110,12 +110,12 @@ def body(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def _most(request: HttpRequest) -> int:
-    """Return how many bytes may come in: a file to import, from somebody who signed in, is larger than any form."""
+def _fits(request: HttpRequest, length: int) -> bool:
+    """Return whether so many bytes may come in: a file to import, from who signed in, is larger than any form."""
+    if length <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        return True
     takes_files = request.path in (reverse("bulk:upload"), reverse("bulk:upload_teams"))
-    if takes_files and SESSION_KEY in request.session:
-        return int(settings.LOKET_IMPORT_MAX_SIZE)
-    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    return takes_files and SESSION_KEY in request.session and length <= settings.LOKET_IMPORT_MAX_SIZE
 
 
 def _pass_over(request: HttpRequest) -> None:

@@ -56,12 +56,12 @@ def prove(
 def match(username: str, password: str, kind: LoginMethod, *, device: str, by: Actor) -> User | None:
     """Return whom `prove` returns, whose success still has to be settled: until then it counts as a try."""
     possible = len(username) <= _LONGEST_USERNAME and "\x00" not in username
-    account = _account(username, device)
+    account, name = _account(username, device), username_key(username) if possible else ""
     if device:
         throttle.charge(*account)
+        user = names.named(name)
     else:
-        throttle.charge_both(_network(by), account)
-    user = names.named(username_key(username) if possible else "")
+        user = names.charged(name, _network(by), account)
     bounded = password if len(password) <= passwords.MAXIMUM else ""
     matches = passwords.verify(bounded, user.password if user else None)
     refusal = _refusal(user, kind, matches)

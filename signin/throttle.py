@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.utils import timezone
@@ -29,7 +29,9 @@ RETURNING full_at
 _CHARGE_ONE = _CHARGE.format(n=1, row="VALUES (%(key1)s, %(now)s + make_interval(secs => %(every1)s))")
 _SECOND = _CHARGE.format(n=2, row="SELECT %(key2)s, %(now)s + make_interval(secs => %(every2)s) FROM first")
 _CHARGE_BOTH = f"""
-WITH first AS ({_CHARGE_ONE}), second AS ({_SECOND}) SELECT (SELECT full_at FROM first), (SELECT full_at FROM second)
+WITH first AS ({_CHARGE_ONE}), second AS ({_SECOND})
+SELECT (SELECT full_at FROM first), (SELECT full_at FROM second), asked.*
+FROM (VALUES (true)) AS always LEFT JOIN ({{asked}}) AS asked ON true
 """  # noqa: S608
 _SETTLE = """
 WITH forgiven AS (DELETE FROM signin_throttle WHERE key = %(key)s)
@@ -71,18 +73,25 @@ class Left(NamedTuple):
 
 def charge(limit: Limit, key: str) -> Left:
     """Spend one try of `key` under `limit`. Raises Throttled, and spends nothing, when none is left."""
-    return _charge(_CHARGE_ONE, (limit, key))
-
-
-def charge_both(first: tuple[Limit, str], second: tuple[Limit, str]) -> None:
-    """Spend one try of each limit and key, as `charge` for the one and then for the other, in one statement."""
-    _charge(_CHARGE_BOTH, first, second)
-
-
-def _charge(statement: str, *limits: tuple[Limit, str]) -> Left:
-    """Spend what `statement` spends and return what is left of the last. Raises Throttled for the first that is out."""
     now = timezone.now()
-    values: dict[str, str | float | datetime] = {"now": now}
+    (full_at,) = _charge(_CHARGE_ONE, now, {}, (limit, key))
+    return Left((now + limit.burst * limit.every - full_at) // limit.every, full_at - now)
+
+
+def charge_both(
+    first: tuple[Limit, str], second: tuple[Limit, str], *, asked: str, values: dict[str, str]
+) -> tuple[Any, ...]:
+    """Spend one try of each limit and key, as `charge` for the one and then for the other, and ask something with it.
+
+    Return the row that the query `asked` finds with `values`, of which there is at most one, else nulls. It is one
+    statement: each costs a door as much again.
+    """
+    return _charge(_CHARGE_BOTH.format(asked=asked), timezone.now(), values, first, second)[2:]
+
+
+def _charge(statement: str, now: datetime, asked: dict[str, str], *limits: tuple[Limit, str]) -> tuple[Any, ...]:
+    """Spend what `statement` spends and return its row. Raises Throttled for the first limit that is out."""
+    values: dict[str, str | float | datetime] = {"now": now, **asked}
     for number, (limit, key) in enumerate(limits, 1):
         values |= {
             f"key{number}": _hashed(limit, key),
@@ -91,11 +100,11 @@ def _charge(statement: str, *limits: tuple[Limit, str]) -> Left:
         }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        spent = cursor.fetchone() or [None]
-    for full_at, (limit, key) in zip(spent, limits, strict=True):
+        row: tuple[Any, ...] = cursor.fetchone() or (None,)
+    for full_at, (limit, key) in zip(row, limits, strict=False):
         if full_at is None:
             raise Throttled(_wait(limit, key, now))
-    return Left((now + limit.burst * limit.every - full_at) // limit.every, full_at - now)
+    return row
 
 
 def _wait(limit: Limit, key: str, now: datetime) -> timedelta:
