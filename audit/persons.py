@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection, models, transaction
 
 from audit import verify
@@ -34,7 +34,7 @@ class Key(NamedTuple):
 
 def is_person(one: models.Model | None) -> bool:
     """Return whether `one` is somebody, and not a team, an office or a stranger."""
-    return isinstance(one, get_user_model()) and one.pk is not None
+    return isinstance(one, AbstractBaseUser) and one.pk is not None
 
 
 def keys_of(people: Iterable[models.Model | None]) -> dict[UUID, Key]:

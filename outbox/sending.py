@@ -86,6 +86,7 @@ def _mail(message: Message, body: Body) -> EmailMultiAlternatives:
         raise SendingError("address refused", permanent=True) from None
     mail = EmailMultiAlternatives(body["subject"], body["text"], sender(body["sender_name"]), [body["to"]])
     mail.attach_alternative(body["html"], "text/html")
+    mail.extra_headers["Content-Language"] = settings.LANGUAGE_CODE
     if settings.EMAIL_BACKEND.startswith("anymail."):
         mail.metadata = {"message": str(message.pk)}  # type: ignore[attr-defined]
     else:  # the same at every attempt, so that a double can be recognised

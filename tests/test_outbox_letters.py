@@ -5,7 +5,7 @@ from outbox.letters import as_html
 
 def test_it_makes_paragraphs_with_links() -> None:
     html = as_html("Beste A.\nB.\n\nhttps://loket.example/x/?a=1&b=2\n")
-    assert html.startswith('<div style="')
+    assert html.startswith('<div lang="nl" style="')
     assert "<p>Beste A.<br>B.</p>" in html
     assert '<a href="https://loket.example/x/?a=1&amp;b=2"' in html
 

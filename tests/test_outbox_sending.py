@@ -62,6 +62,7 @@ def test_it_sends_a_mail_in_both_forms(mail_server: MailServer, settings: Any) -
     assert mail["From"].addresses[0].display_name == "De Vries, Bröt & Co via Loket"
     assert mail["From"].addresses[0].addr_spec == "loket@loket.example"
     assert mail["Message-ID"] == f"<{message.pk}@localhost>"
+    assert mail["Content-Language"] == "nl"
     parts = [part.get_content_type() for part in mail.iter_parts()]
     assert parts == ["text/plain", "text/html"]
     assert "https://loket.example/uitnodiging/geheim/" in mail.get_body(["plain"]).get_content()

@@ -32,8 +32,8 @@ def upload(request: OfficeRequest) -> HttpResponse:
             form.add_error("file", str(error))
         else:
             return redirect("bulk:plan", kept.pk)
-    context = {"form": form, "earlier": pages.earlier(request, about_teams=False)}
-    return render(request, "bulk/upload.html", context)
+    context = {"form": form, "title": _("Import users")} | pages.around_upload(request, about_teams=False)
+    return render(request, "bulk/upload_people.html", context)
 
 
 @requires(Right.MANAGE_USERS)

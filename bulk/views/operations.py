@@ -2,9 +2,7 @@
 
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -26,41 +24,28 @@ def _one(request: OfficeRequest, id: UUID) -> Operation:
 @recently_confirmed
 def plan(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show what would change, and have it done by the worker."""
-    operation = _one(request, id)
-    if request.method == "POST":
-        operations.ask(operation, by=on_page(request, request.user))
-        return redirect("bulk:plan", operation.pk)
-    return pages.show(request, operation)
+    return pages.plan(request, _one(request, id))
 
 
 @requires(Right.MANAGE_USERS)
 @require_POST
 def plan_again(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Plan once more, as the office is now."""
-    operation = _one(request, id)
-    operations.plan_again(operation, by=on_page(request, request.user))
-    return redirect("bulk:plan", operation.pk)
+    return pages.plan_again(request, _one(request, id))
 
 
 @requires(Right.MANAGE_USERS)
 @require_POST
 def forget(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Throw a plan away."""
-    operation = _one(request, id)
-    if not operations.forget(operation):
-        return redirect("bulk:plan", operation.pk)
-    messages.success(request, _("The plan has been thrown away. Nothing was changed by it."))
-    return redirect("bulk:upload" if operation.kind == Operation.Kind.USERS else "accounts:list")
+    return pages.forget(request, _one(request, id))
 
 
 @requires(Right.MANAGE_USERS)
 @require_POST
 def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Plan what turns back what was done; nothing is changed yet."""
-    operation = _one(request, id)
-    if not operations.may_undo(operation):
-        raise Http404
-    return redirect("bulk:plan", operations.keep_undo(operation, by=on_page(request, request.user)).pk)
+    return pages.undo(request, _one(request, id))
 
 
 @requires(Right.MANAGE_USERS)

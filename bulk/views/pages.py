@@ -1,14 +1,16 @@
-"""What the pages of an operation have in common, whether it is about people or about teams."""
+"""The pages of an operation, whether it is about people or about teams: the views say who may come there."""
 
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.exports import CONTENT_TYPES, Form
+from audit.actors import on_page
 from bulk import kept, operations, showing
 from bulk.models import Operation, Page, Progress
 from bulk.plan import Item
@@ -27,7 +29,37 @@ def one(request: OfficeRequest, id: UUID, *, about_teams: bool) -> Operation:
     return get_object_or_404(own.select_related("provider", "user__provider", "undoes"), pk=id)
 
 
-def show(request: OfficeRequest, operation: Operation) -> HttpResponse:
+def plan(request: OfficeRequest, operation: Operation) -> HttpResponse:
+    """Show what would change, and have it done by the worker."""
+    if request.method == "POST":
+        operations.ask(operation, by=on_page(request, request.user))
+        return redirect(links(operation)["plan"])
+    return _show(request, operation)
+
+
+def plan_again(request: OfficeRequest, operation: Operation) -> HttpResponse:
+    """Plan once more, as the office is now."""
+    operations.plan_again(operation, by=on_page(request, request.user))
+    return redirect(links(operation)["plan"])
+
+
+def forget(request: OfficeRequest, operation: Operation) -> HttpResponse:
+    """Throw a plan away, unless it is being done."""
+    there = links(operation)["plan"]
+    if not operations.forget(operation):
+        return redirect(there)
+    messages.success(request, _("The plan has been thrown away. Nothing was changed by it."))
+    return redirect(_start(operation))
+
+
+def undo(request: OfficeRequest, operation: Operation) -> HttpResponse:
+    """Plan what turns back what was done; nothing is changed yet."""
+    if not operations.may_undo(operation):
+        raise Http404
+    return redirect(links(operations.keep_undo(operation, by=on_page(request, request.user)))["plan"])
+
+
+def _show(request: OfficeRequest, operation: Operation) -> HttpResponse:
     """Show the plan of an operation, how far it is while it is being done, or what was done."""
     context = {
         "operation": operation,
@@ -103,6 +135,15 @@ def _list(operation: Operation, what: Page.What, **numbers: int) -> dict[str, An
 def _shown(operation: Operation, item: Item) -> dict[str, Any]:
     title = showing.name(item) if operation.passes_over else showing.title(item)
     return {"title": title, "details": showing.details(item), "takes": bool(item.get("takes"))}
+
+
+def around_upload(request: OfficeRequest, *, about_teams: bool) -> dict[str, Any]:
+    """Return what a page for sending files shows beside its form: where the list is, and what was done lately."""
+    return {
+        "list_url": reverse("teams:list" if about_teams else "accounts:list"),
+        "list_title": _("Teams") if about_teams else _("Users AK"),
+        "earlier": earlier(request, about_teams=about_teams),
+    }
 
 
 def earlier(request: OfficeRequest, *, about_teams: bool) -> list[tuple[Operation, str, str]]:

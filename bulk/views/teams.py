@@ -2,8 +2,7 @@
 
 from uuid import UUID
 
-from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -38,7 +37,7 @@ def upload(request: OfficeRequest) -> HttpResponse:
             form.add_error("file", str(error))
         else:
             return redirect("bulk:teams_plan", kept.pk)
-    context = {"form": form, "earlier": pages.earlier(request, about_teams=True)}
+    context = {"form": form, "title": _("Import teams")} | pages.around_upload(request, about_teams=True)
     return render(request, "bulk/upload_teams.html", context)
 
 
@@ -47,41 +46,28 @@ def upload(request: OfficeRequest) -> HttpResponse:
 @recently_confirmed
 def plan(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show what would change, and have it done by the worker."""
-    operation = _one(request, id)
-    if request.method == "POST":
-        operations.ask(operation, by=on_page(request, request.user))
-        return redirect("bulk:teams_plan", operation.pk)
-    return pages.show(request, operation)
+    return pages.plan(request, _one(request, id))
 
 
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def plan_again(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Plan once more, as the office is now."""
-    operation = _one(request, id)
-    operations.plan_again(operation, by=on_page(request, request.user))
-    return redirect("bulk:teams_plan", operation.pk)
+    return pages.plan_again(request, _one(request, id))
 
 
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def forget(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Throw a plan away."""
-    operation = _one(request, id)
-    if not operations.forget(operation):
-        return redirect("bulk:teams_plan", operation.pk)
-    messages.success(request, _("The plan has been thrown away. Nothing was changed by it."))
-    return redirect("bulk:upload_teams")
+    return pages.forget(request, _one(request, id))
 
 
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Plan what turns back what was done; nothing is changed yet."""
-    operation = _one(request, id)
-    if not operations.may_undo(operation):
-        raise Http404
-    return redirect("bulk:teams_plan", operations.keep_undo(operation, by=on_page(request, request.user)).pk)
+    return pages.undo(request, _one(request, id))
 
 
 @requires(Right.MANAGE_TEAMS)

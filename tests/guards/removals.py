@@ -64,7 +64,7 @@ GUARDS = [
     ),
     Guard(
         3, "tries by username and network", "signin/actions.py",
-        "throttle.charge_both(_network(by), account)", "pass",
+        "names.charged(name, _network(by), account)", "names.named(name)",
         ("test_signin_login.py",),
     ),
     Guard(
@@ -383,7 +383,7 @@ GUARDS = [
         ("test_support_admin.py", "test_webservice_authorize.py"),
     ),
     Guard(
-        0, "too large a body", "loket/middleware.py", "or int(length) > _most(request):", ":",
+        0, "too large a body", "loket/middleware.py", "or not _fits(request, int(length)):", ":",
         ("test_loket_middleware.py",),
     ),
     Guard(
