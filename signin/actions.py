@@ -1,6 +1,8 @@
 """Proving who one is with a password, and choosing a new one."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, Value
@@ -75,8 +77,17 @@ def settle(username: str, *, device: str, by: Actor) -> None:
     """Give back what a success cost, and the tries of the account before it."""
     if device:
         throttle.forgive(*_account(username, device))
-    else:  # the network's try as well: a machine comes often, and from one address
-        throttle.settle(_account(username, device), _network(by))
+    else:
+        settle_and(username, "SELECT", {}, by=by)
+
+
+def settle_and(username: str, statement: str, values: Mapping[str, Any], *, by: Actor) -> int:
+    """Do as `settle` for who comes without a browser, and return how many rows `statement` writes with `values`.
+
+    It is one statement: a machine comes often, each time waits for this, and from one address; so the network gets
+    its try back as well.
+    """
+    return throttle.settle(_account(username, ""), _network(by), also=statement, values=values)
 
 
 def _account(username: str, device: str) -> tuple[Limit, str]:

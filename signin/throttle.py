@@ -6,9 +6,11 @@ not give the try back.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -34,8 +36,10 @@ SELECT (SELECT full_at FROM first), (SELECT full_at FROM second), asked.*
 FROM (VALUES (true)) AS always LEFT JOIN ({{asked}}) AS asked ON true
 """  # noqa: S608
 _SETTLE = """
-WITH forgiven AS (DELETE FROM signin_throttle WHERE key = %(key)s)
-UPDATE signin_throttle SET full_at = full_at - make_interval(secs => %(every)s) WHERE key = %(other)s
+WITH forgiven AS (DELETE FROM signin_throttle WHERE key = %(key)s), given_back AS (
+    UPDATE signin_throttle SET full_at = full_at - make_interval(secs => %(every)s) WHERE key = %(other)s
+)
+{also}
 """
 
 
@@ -79,7 +83,7 @@ def charge(limit: Limit, key: str) -> Left:
 
 
 def charge_both(
-    first: tuple[Limit, str], second: tuple[Limit, str], *, asked: str, values: dict[str, str]
+    first: tuple[Limit, str], second: tuple[Limit, str], *, asked: str, values: Mapping[str, Any]
 ) -> tuple[Any, ...]:
     """Spend one try of each limit and key, as `charge` for the one and then for the other, and ask something with it.
 
@@ -89,9 +93,9 @@ def charge_both(
     return _charge(_CHARGE_BOTH.format(asked=asked), timezone.now(), values, first, second)[2:]
 
 
-def _charge(statement: str, now: datetime, asked: dict[str, str], *limits: tuple[Limit, str]) -> tuple[Any, ...]:
+def _charge(statement: str, now: datetime, asked: Mapping[str, Any], *limits: tuple[Limit, str]) -> tuple[Any, ...]:
     """Spend what `statement` spends and return its row. Raises Throttled for the first limit that is out."""
-    values: dict[str, str | float | datetime] = {"now": now, **asked}
+    values: dict[str, Any] = {**asked, "now": now}
     for number, (limit, key) in enumerate(limits, 1):
         values |= {
             f"key{number}": _hashed(limit, key),
@@ -117,13 +121,26 @@ def forgive(limit: Limit, key: str) -> None:
     Throttle.objects.filter(key=_hashed(limit, key)).delete()
 
 
-def settle(forgiven: tuple[Limit, str], given_back: tuple[Limit, str]) -> None:
-    """Give every try of the first limit and key back, and of the second the one that was spent on a success."""
+def settle(
+    forgiven: tuple[Limit, str],
+    given_back: tuple[Limit, str],
+    *,
+    also: str = "SELECT",
+    values: Mapping[str, Any] = MappingProxyType({}),
+) -> int:
+    """Give every try of the first limit and key back, and of the second the one that was spent on a success.
+
+    Return how many rows the statement `also`, which is run with it and with `values`, writes or finds.
+    """
     (limit, key), (other, other_key) = forgiven, given_back
-    values: dict[str, str | float]
-    values = {"key": _hashed(limit, key), "other": _hashed(other, other_key), "every": other.every.total_seconds()}
+    keys: dict[str, Any] = {
+        "key": _hashed(limit, key),
+        "other": _hashed(other, other_key),
+        "every": other.every.total_seconds(),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_SETTLE, values)
+        cursor.execute(_SETTLE.format(also=also), {**values, **keys})
+        return int(cursor.rowcount)
 
 
 def network(address: str) -> str:
