@@ -247,7 +247,7 @@ def ask_email_change(user: User, email: str, *, by: Actor) -> None:
     """Ask at the new address `email` for confirmation and report it at the present one; until then nothing changes.
 
     For somebody who was accepted; an invited person gets the invitation again. By an administrator with authority over
-    the person, or by the person. A newer request replaces an older one (design section 4, rule 5).
+    the person, or by the person. A newer request replaces an older one (rule 5).
     """
     if by.user is None or by.user.pk != user.pk:
         rights.require(by, Right.MANAGE_USERS)

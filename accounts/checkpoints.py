@@ -12,7 +12,7 @@ import outbox.actions
 from accounts.models import Provider
 from audit import checkpoints
 from audit.models import Checkpoint
-from outbox.letters import as_html
+from outbox.markup import as_html
 
 
 def keep_all() -> int:

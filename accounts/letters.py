@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 import outbox.actions
 from accounts.models import Provider, User
-from outbox.letters import as_html
+from outbox.markup import as_html
 from outbox.models import Message
 
 _NAME = "\ufffc"  # stands for the name in a letter that is made once for many

@@ -69,7 +69,7 @@ class ExternalTenantQuerySet(models.QuerySet["ExternalTenant"]):
     """Questions over many tenants."""
 
     def visible_to(self, user: User) -> Self:
-        """Return the tenants of the office of `user` (design rule 1)."""
+        """Return the tenants of the office of `user` (rule 1)."""
         return self.filter(in_office_of(user))
 
     def proved(self) -> Self:
@@ -126,7 +126,7 @@ class UserQuerySet(models.QuerySet["User"]):
     """Questions over many users."""
 
     def visible_to(self, user: User) -> Self:
-        """Return the users of the office of `user`; everybody else does not exist for him (design rule 1)."""
+        """Return the users of the office of `user`; everybody else does not exist for him (rule 1)."""
         return self.filter(in_office_of(user))
 
 
@@ -368,7 +368,7 @@ class User(AbstractBaseUser):
 
 
 class EmailChange(models.Model):
-    """A new address of somebody who can sign in, until it is confirmed from that address (design section 4, rule 5)."""
+    """A new address of somebody who can sign in, until it is confirmed from that address (rule 5)."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="email_change")
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE)

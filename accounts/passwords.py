@@ -25,7 +25,7 @@ _two_at_a_time = threading.BoundedSemaphore(2)
 
 
 class Argon2id(Argon2PasswordHasher):
-    """Argon2id with 19 MiB, two passes and one lane (design section 4, rule 7)."""
+    """Argon2id with 19 MiB, two passes and one lane (rule 7)."""
 
     time_cost = 2
     memory_cost = 19 * 1024

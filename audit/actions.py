@@ -22,7 +22,7 @@ def record(
     changes: dict[str, list[Any]] | None = None,
     reason: str = "",
 ) -> Event:
-    """Write one event in the transaction of the change (design section 4, rule 9).
+    """Write one event in the transaction of the change (rule 9).
 
     Arguments: `target` is what was changed, its text form is copied; `changes` maps a field to [old, new] and never
     holds a secret; `reason` is in the words of the actor, at most 500 characters, else it is that of `by`.

@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 def of_office(user: User) -> QuerySet[Event]:
-    """Return the history of the office of `user`; nobody sees that of another (design rule 1)."""
+    """Return the history of the office of `user`; nobody sees that of another (rule 1)."""
     return Event.objects.filter(provider_id=user.provider_id)
 
 

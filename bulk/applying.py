@@ -23,12 +23,12 @@ from accounts import many
 from accounts.actions import Details, Stale, lock_provider
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import Actor
-from bulk import users
+from bulk import people_plans
 from bulk.differences import DETAILS
 from bulk.people import Wanted, wanted_in
+from bulk.people_plans import Office
 from bulk.plan import Item, Lines, Plan, Progress, Refused, quiet
 from bulk.reading import MOST_BYTES
-from bulk.users import Office
 from invitations.actions import NotOpen
 from notifications import wishes, written
 from teams.catalogue import Right
@@ -67,7 +67,7 @@ def apply_file(
     try:
         with transaction.atomic():
             provider = lock_provider(provider.pk)
-            plan = users.plan(provider, file, by=by, invite=invite, most=most, progress=planning)
+            plan = people_plans.plan(provider, file, by=by, invite=invite, most=most, progress=planning)
             check(plan, digest)
             if len(plan.faults):
                 return plan, Lines()

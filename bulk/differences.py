@@ -73,7 +73,7 @@ def _name(wanted: Wanted) -> str:
 
 
 def _check_kind(wanted: Wanted, kind: LoginMethod | None) -> None:
-    """Note what is filled in that somebody of this kind does not have (design section 4, rule 2)."""
+    """Note what is filled in that somebody of this kind does not have (rule 2)."""
     if kind == LoginMethod.WEBSITE_SSO:
         for column in ("username", "password"):
             if wanted.has(column):

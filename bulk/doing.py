@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.actions import lock_provider
 from accounts.models import Provider
 from audit.actors import Actor
-from bulk import applying, kept, several, team_plans, team_undoing, undoing, users
+from bulk import applying, kept, people_plans, several, team_plans, team_undoing, undoing
 from bulk.models import Operation
 from bulk.plan import Item, Lines, Plan, Progress, Refused, quiet
 from bulk.team_plans import Files
@@ -39,7 +39,7 @@ def plan(operation: Operation, *, by: Actor, progress: Progress = quiet) -> Plan
     provider, kind = operation.provider, operation.kind
     if kind == Operation.Kind.USERS:
         file, invite = file_of(operation), operation.invite
-        return users.plan(provider, file, by=by, invite=invite, most=MOST_BYTES, progress=progress)
+        return people_plans.plan(provider, file, by=by, invite=invite, most=MOST_BYTES, progress=progress)
     if kind == Operation.Kind.TEAMS:
         return team_plans.plan(provider, _files(operation), by=by)
     if kind == Operation.Kind.SEVERAL:

@@ -19,7 +19,7 @@ import teams.sets
 from accounts.actions import lock_provider
 from accounts.models import ExternalTenant, Provider, User
 from audit.actors import Actor
-from bulk import applying, offices, team_plans, users
+from bulk import applying, offices, people_plans, team_plans
 from bulk.applying import REFUSALS, refused
 from bulk.columns import SECRET
 from bulk.office_files import Declared, Fault
@@ -183,7 +183,7 @@ class _Maker:
         entries = [entry for entry in self._declared.tables["user"] if entry.number not in wrong]
         rows = [self._row(entry.number, entry.values) for entry in entries]
         plan = Plan(self._provider.pk, "users", invite=True)
-        planner = users.Planner(users.Office(self._provider), self._by, plan)
+        planner = people_plans.Planner(people_plans.Office(self._provider), self._by, plan)
         for start in range(0, len(rows), BATCH):
             planner.take(rows[start : start + BATCH])
         if not plan.is_empty:

@@ -7,7 +7,7 @@ from django.utils import timezone, translation
 
 from accounts.models import User
 from audit.actors import Actor
-from bulk import doing, kept, results, running, users
+from bulk import doing, kept, people_plans, results, running
 from bulk.models import Operation, Page, Progress
 from bulk.several import Wish
 
@@ -97,7 +97,7 @@ def result(operation: Operation) -> bytes:
 def faulty_rows(operation: Operation, *, by: Actor) -> bytes:
     """Return a CSV file with the rows that are to be mended."""
     file = doing.file_of(operation)
-    plan = users.plan(operation.provider, file, by=by, invite=operation.invite, most=doing.MOST_BYTES)
+    plan = people_plans.plan(operation.provider, file, by=by, invite=operation.invite, most=doing.MOST_BYTES)
     return b"".join(results.faulty_lines(plan, file, most=doing.MOST_BYTES))
 
 

@@ -20,8 +20,8 @@ from bulk import applying
 from bulk.applying import REFUSALS, refused
 from bulk.differences import changed
 from bulk.people import BATCH, Named, Wanted
+from bulk.people_plans import Office, Planner, Step, supposed
 from bulk.plan import Item, Lines, Plan, Progress, quiet
-from bulk.users import Office, Planner, Step, supposed
 from invitations.models import Invitation
 from teams import rights
 from teams.models import Team

@@ -13,10 +13,10 @@ from audit.actors import Actor
 from bulk import team_files
 from bulk.applying import REFUSALS, check, refused
 from bulk.effects import Effects, difference
+from bulk.people_plans import as_is
 from bulk.plan import Item, Lines, Plan, Progress, quiet
 from bulk.team_doing import do
 from bulk.team_files import Contents, WantedThing
-from bulk.users import as_is
 from teams.catalogue import Right, known
 from teams.models import Employer, Team
 from teams.whatif import Abilities

@@ -11,9 +11,9 @@ from audit.actors import Actor
 from bulk.columns import LABELS
 from bulk.differences import DETAILS, plain
 from bulk.people import BATCH, Named, Wanted
+from bulk.people_plans import Office, Planner, Step, supposed
 from bulk.plan import Item, Plan, Progress, quiet
 from bulk.showing import mail_name
-from bulk.users import Office, Planner, Step, supposed
 from notifications import wishes
 from notifications.written import coded
 from teams.catalogue import known

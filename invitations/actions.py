@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import outbox.actions
-import outbox.letters
+import outbox.markup
 from accounts.actions import Details, Equip, Stale, lock_provider, shown, unusable_password
 from accounts.models import LoginMethod, Provider, User
 from audit.actions import record
@@ -141,7 +141,7 @@ def send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
         to=user.email,
         subject=mail.subject,
         text=mail.body,
-        html=outbox.letters.as_html(mail.body),
+        html=outbox.markup.as_html(mail.body),
         provider_id=user.provider_id,
         user_id=user.pk,
         sender_name=user.office_name,
@@ -280,7 +280,7 @@ def send_test(provider: Provider, *, text: Text, by: Actor) -> None:
         to=by.user.email,
         subject=mail.subject,
         text=mail.body,
-        html=outbox.letters.as_html(mail.body),
+        html=outbox.markup.as_html(mail.body),
         provider_id=provider.pk,
         user_id=by.user.pk,
         sender_name=provider.name,

@@ -24,7 +24,7 @@ class Invitation(models.Model):
     """The one invitation of a person; sending it again gives this row a new token and period.
 
     The token stands only in the mail. The phone number is sealed with a key derived from it, so that neither this
-    table nor the application's own key can give the number away (design section 4, rule 7).
+    table nor the application's own key can give the number away (rule 7).
     """
 
     class State(models.TextChoices):

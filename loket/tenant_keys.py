@@ -1,4 +1,4 @@
-"""For migrations: foreign keys that hold a row and what it points at in one office (design section 4, rule 1)."""
+"""For migrations: foreign keys that hold a row and what it points at in one office (rule 1)."""
 
 from django.db import migrations
 

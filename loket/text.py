@@ -19,7 +19,7 @@ def squeezed(text: str) -> str:
 
 
 def username_key(username: str) -> str:
-    """Return the key on which usernames are unique: NFC, then casefolded (design section 4, rule 2)."""
+    """Return the key on which usernames are unique: NFC, then casefolded (rule 2)."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", username).casefold())
 
 

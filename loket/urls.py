@@ -1,4 +1,4 @@
-"""Every address of the application (design section 6)."""
+"""Every address of the application."""
 
 from django.urls import URLPattern, URLResolver, include, path
 

@@ -12,8 +12,8 @@ class OutboxConfig(AppConfig):
         """Connect."""
         from anymail.signals import tracking
 
+        from outbox import bounces, sending
         from outbox import checks as checks
-        from outbox import reports, sending
 
         sending.require_backend()
-        tracking.connect(reports.received, dispatch_uid="outbox")
+        tracking.connect(bounces.received, dispatch_uid="outbox")

@@ -47,7 +47,7 @@ def prove(
     """Return the user of `kind` whose username and password these are, or None with the refusal recorded.
 
     `device` is what `devices.find` says; `by` is a stranger with his network address. Whatever is wrong, the same
-    statements are run and exactly one password is verified (design section 4, rule 3). Raises Throttled.
+    statements are run and exactly one password is verified (rule 3). Raises Throttled.
     """
     user = match(username, password, kind, device=device, by=by)
     if user is not None:

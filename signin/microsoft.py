@@ -1,6 +1,7 @@
 """Going to Microsoft and coming back: the authorization code flow with PKCE through msal, which is imported when used.
 
-What must survive the journey travels in a cookie that only we can read and that works once.
+What must survive the journey travels in a cookie that only we can read and that works once. Who comes in with what
+Microsoft says is decided in `arrivals.py`.
 """
 
 import base64

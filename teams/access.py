@@ -94,7 +94,7 @@ def shown_along(view: Callable[..., Any]) -> bool | None:
 
 
 class AccessMiddleware:
-    """Refuse what its mark does not allow (default deny, design section 4), and let no cache keep a page."""
+    """Refuse what its mark does not allow (default deny), and let no cache keep a page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -237,7 +237,7 @@ def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> 
     """Make `wanted` the individual rights of `user`.
 
     Raises PermissionDenied when the actor lacks grant_rights, changes himself, or gives or takes what he does not hold
-    (design section 4, rule 5); LastAdministrator when nobody would be left to manage the office (rule 6).
+    (rule 5); LastAdministrator when nobody would be left to manage the office (rule 6).
     """
     provider = begin(user.provider_id, by, Right.GRANT_RIGHTS)
     rights.require_others(by, [user.pk])

@@ -1,4 +1,4 @@
-"""The catalogue of rights: what each is called, permits and needs (domain.md section 3.2, design section 5)."""
+"""The catalogue of rights: what each is called, permits and needs (domain.md section 3.2)."""
 
 from collections.abc import Container, Iterable
 from enum import Enum, StrEnum
@@ -52,7 +52,7 @@ class Right(StrEnum):
         member.products = products
         return member
 
-    # The office's own rights (design section 5); the first brings the others.
+    # The office's own rights; the first brings the others.
     MANAGE_PROVIDER = (
         "manage_provider",
         _("Application management provider"),

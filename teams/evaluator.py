@@ -1,4 +1,4 @@
-"""The one evaluator: who may do what, where, now (design section 5). One query a question, however many teams."""
+"""The one evaluator: who may do what, where, now. One query a question, however many teams."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from teams.resting import REASONS, RESTS
 
 
 class Resting(models.TextChoices):
-    """Why nothing that somebody holds has effect now (design section 4, rule 4)."""
+    """Why nothing that somebody holds has effect now (rule 4)."""
 
     CLOSED = "closed", _("The office has been closed")
     INVITED = "invited", _("The invitation has not been accepted yet")
@@ -174,7 +174,7 @@ def matrix(provider: Provider, employer: Employer | None = None) -> Matrix:
 def held_rights(user: User) -> frozenset[Right]:
     """Return every right that `user` holds by any road, at whatever employer, resting or not.
 
-    manage_provider counts as holding every right, those of payroll included (design section 4, rule 5).
+    manage_provider counts as holding every right, those of payroll included (rule 5).
     """
     rows = roads.roads(roads.in_office(roads.ONE), user=user.pk, provider=user.provider_id)
     held = known(row.code for row in rows)

@@ -1,4 +1,4 @@
-"""Why somebody may do something or not, and who may: answers ready to be put in words (design section 5)."""
+"""Why somebody may do something or not, and who may: answers ready to be put in words."""
 
 from collections import defaultdict
 from collections.abc import Iterable

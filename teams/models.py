@@ -21,7 +21,7 @@ class OfficeQuerySet(models.QuerySet[Row]):
     """Questions over rows that belong to an office."""
 
     def visible_to(self, user: User) -> Self:
-        """Return the rows of the office of `user`; everything else does not exist for him (design rule 1)."""
+        """Return the rows of the office of `user`; everything else does not exist for him (rule 1)."""
         return self.filter(in_office_of(user))
 
 

@@ -39,7 +39,7 @@ SUPPOSED = """(SELECT %s::boolean AS two_factor_managers, %s::date AS two_factor
 def due(office: str = OFFICE) -> str:
     """Return the SQL of the day from which somebody must have a second factor, NULL for never: the strictest rule.
 
-    Only website users have one here (design section 4, rule 2). `office` is OFFICE or SUPPOSED; support has none, and
+    Only website users have one here (rule 2). `office` is OFFICE or SUPPOSED; support has none, and
     for it the user's own rule is the only one.
     """
     others = ", ".join(day for name, day in RULES.items() if name != "by_user")
@@ -47,7 +47,7 @@ def due(office: str = OFFICE) -> str:
     return f"CASE WHEN accounts_user.login_method = 'website_sso' THEN {strictest} END"
 
 
-# Why rights have no effect (design section 4, rule 4), the reason that matters most first. Needs the parameter `today`.
+# Why rights have no effect (rule 4), the reason that matters most first. Needs the parameter `today`.
 REASONS = {
     "closed": """(
         SELECT closed_at FROM accounts_provider closed WHERE closed.id = accounts_user.provider_id

@@ -54,7 +54,7 @@ class Help(models.TextChoices):
 
 
 class LastAdministrator(Exception):
-    """A change would leave the office without an administrator who can sign in (design section 4, rule 6).
+    """A change would leave the office without an administrator who can sign in (rule 6).
 
     `until` is the last day on which there still is one, None when there is none from now on.
     """
@@ -162,7 +162,7 @@ class Lacking(NamedTuple):
 def lacking(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> Lacking | None:
     """Return the first of `given` that the actor does not hold, or not at one of `employers`, None when he holds all.
 
-    Somebody who holds a right at one employer cannot hand it out at another (design section 4, rule 5). A product that
+    Somebody who holds a right at one employer cannot hand it out at another (rule 5). A product that
     is off takes nothing from what he holds.
     """
     wanted = sorted(set(given))
@@ -229,8 +229,8 @@ def require_can_give(by: Actor, given: Iterable[Right], employers: Iterable[UUID
 def require_authority_over(by: Actor, user: User) -> None:
     """Raise PermissionDenied unless the actor is another person of that office and holds every right `user` holds.
 
-    For whoever changes another's address, password, kind, identity or second factor, unblocks him or resends his
-    invitation (design section 4, rule 5).
+    For whoever changes another's address, password, kind, identity or second factor, blocks or unblocks him, or
+    resends his invitation (rule 5).
     """
     if by.is_operator:
         return
@@ -342,7 +342,7 @@ class TwoFactorRules(NamedTuple):
 
 
 def two_factor_rules(user: User) -> TwoFactorRules:
-    """Return the rules that ask `user` for a second factor; only website users have one here (design rule 2)."""
+    """Return the rules that ask `user` for a second factor; only website users have one here (rule 2)."""
     if not user.is_website_user:
         return TwoFactorRules()
     columns = ", ".join(RULES[name] for name in ("by_user", "by_team", "as_manager", "everybody", "after_days"))

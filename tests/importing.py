@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 from accounts.models import Provider, User
 from audit.actors import Actor
-from bulk import applying, users
+from bulk import applying, people_plans
 from bulk.plan import Lines, Plan
 from loket import sheets
 from teams.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
@@ -43,7 +43,7 @@ def file_of(*rows: dict[str, str]) -> BytesIO:
 
 def planned(office: Provider, *rows: dict[str, str], by: Actor | None = None, invite: bool = True) -> Plan:
     """Return what `rows` change."""
-    return users.plan(office, file_of(*rows), by=by or actor(), invite=invite)
+    return people_plans.plan(office, file_of(*rows), by=by or actor(), invite=invite)
 
 
 def applied(office: Provider, *rows: dict[str, str], by: Actor | None = None, **options: Any) -> tuple[Plan, Lines]:

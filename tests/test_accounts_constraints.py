@@ -1,4 +1,4 @@
-"""What the database itself refuses, tried with SQL past every action (design section 4, rules 1 and 2)."""
+"""What the database itself refuses, tried with SQL past every action (rules 1 and 2)."""
 
 from itertools import product
 from uuid import UUID, uuid4

@@ -1,4 +1,4 @@
-"""Writing the audit trail (design section 4, rule 9)."""
+"""Writing the audit trail (rule 9)."""
 
 import pytest
 from django.db import models, transaction

@@ -16,7 +16,7 @@ from accounts.exports import Form
 from accounts.models import Provider, User
 from accounts.status import with_status
 from audit.models import Event
-from bulk import applying, users
+from bulk import applying, people_plans
 from bulk.people import EXAMPLE
 from notifications import wishes
 from notifications.catalogue import SignalType
@@ -157,11 +157,11 @@ def test_an_export_imported_again_is_an_empty_plan(office: Provider, alice: User
     make_user(office, username=None, accepted_at=None, password="!", email="nieuw@devries.example")
     people = with_status(User.objects.filter(provider=office))
     with exports.export(office, people, form=form, filters={}, by=actor()) as file:
-        plan = users.plan(office, file, by=actor(), invite=False)
+        plan = people_plans.plan(office, file, by=actor(), invite=False)
     assert (list(plan.items), list(plan.faults), dict(plan.notices)) == ([], [], {})
     command("export_users", tmp_path / f"mensen.{form}", provider=office.name)
     with (tmp_path / f"mensen.{form}").open("rb") as file:
-        plan = users.plan(office, file, by=actor(), invite=False)
+        plan = people_plans.plan(office, file, by=actor(), invite=False)
     assert (list(plan.items), list(plan.faults), dict(plan.notices)) == ([], [], {})
 
 

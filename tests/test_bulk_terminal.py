@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import Provider, User
-from bulk import terminal, users
+from bulk import people_plans, terminal
 from loket import sheets
 from teams.models import Team
 from tests.importing import SERVICE, file_of, team_of
@@ -116,5 +116,5 @@ def test_what_a_file_with_faults_says_is_the_same_on_a_terminal(office: Provider
 def test_planning_tells_how_far_it_is(office: Provider, alice: User) -> None:
     told: list[int] = []
     file = file_of(*(SERVICE | {"username": f"dienst {number}"} for number in range(3)))
-    users.plan(office, file, by=actor(), invite=False, progress=told.append)
+    people_plans.plan(office, file, by=actor(), invite=False, progress=told.append)
     assert told == [3]

@@ -1,4 +1,4 @@
-"""Ids of another office, in every address and in every field of every form: they do not exist (design rule 1)."""
+"""Ids of another office, in every address and in every field of every form: they do not exist (rule 1)."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Nobody grows, nobody changes himself, an office keeps an administrator: on every road (design rules 5, 6)."""
+"""Nobody grows, nobody changes himself, an office keeps an administrator: on every road (rules 5, 6)."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta

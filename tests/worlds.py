@@ -136,7 +136,7 @@ def fetch(provider: Provider) -> Rows:
 
 
 def rests(rows: Rows, user: UUID) -> bool:
-    """Return whether nothing has effect for somebody (design section 4, rule 4)."""
+    """Return whether nothing has effect for somebody (rule 4)."""
     one = rows.users[user]
     ended = one.access_until is not None and one.access_until < timezone.localdate()
     return one.accepted_at is None or one.blocked_at is not None or ended or lacks_factor(rows, user)
@@ -160,7 +160,7 @@ def lacks_factor(rows: Rows, user: UUID) -> bool:
 
 
 def holds(rows: Rows, user: UUID, right: Right, employer: UUID | None) -> bool:
-    """Return whether somebody holds a right, resting or not and whatever products are on (design section 5)."""
+    """Return whether somebody holds a right, resting or not and whatever products are on."""
     mine = {team for team, member in rows.members if member == user}
     if right.level is Level.PROVIDER:
         if employer is not None:

@@ -44,7 +44,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
     """Questions over many programs."""
 
     def visible_to(self, user: User) -> Self:
-        """Return the programs that the office of `user` registered itself (design rule 1)."""
+        """Return the programs that the office of `user` registered itself (rule 1)."""
         return self.filter(in_office_of(user))
 
     def built_in(self) -> Application:
@@ -197,7 +197,7 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
     """Questions over what people allowed."""
 
     def visible_to(self, user: User) -> Self:
-        """Return what the people of the office of `user` allowed (design rule 1)."""
+        """Return what the people of the office of `user` allowed (rule 1)."""
         return self.filter(in_office_of(user))
 
 

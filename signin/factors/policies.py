@@ -128,7 +128,7 @@ def _first(people: QuerySet[User]) -> list[User]:
 
 
 def require_allowed(provider: Provider, policy: Policy, *, by: Actor) -> None:
-    """Raise Refused when the office would be without an administrator who can sign in (design section 4, rule 6), or
+    """Raise Refused when the office would be without an administrator who can sign in (rule 6), or
     when the actor would get out of a duty of his own that he has not met (rule 5).
 
     A second factor that an administrator still has to enrol does not disqualify him: he signs in and sets it up.

@@ -69,7 +69,7 @@ class EquipmentForm(forms.Form):
     def __init__(self, *args: Any, asker: User, kind: LoginMethod, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         givable = rights.givable(asker)
-        # A machine manages no office (design section 4, rule 6).
+        # A machine manages no office (rule 6).
         never = frozenset({Right.MANAGE_PROVIDER} if kind == LoginMethod.SSO_WEBSERVICE else ())
         if Right.MANAGE_TEAMS in givable:
             self._offer_teams(asker, givable, never)

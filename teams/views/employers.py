@@ -106,7 +106,7 @@ def employer_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
     employer = _one(request, id)
     search = SearchForm(request.GET, hint=_("Name of a team"))
     q = search.values()["q"]
-    # Nobody changes what his own team gives (design section 4, rule 5).
+    # Nobody changes what his own team gives (rule 5).
     others = Team.objects.visible_to(request.user).exclude(members__user=request.user)
     found = teams_found(with_counts(others), q=q).exclude(employers__employer=employer)
     page = page_of(found, cursor=request.GET.get("page", ""))

@@ -18,14 +18,14 @@ GUARDS = [
     # 1. An office sees itself only.
     Guard(
         1, "people of another office", "accounts/models.py",
-        'everybody else does not exist for him (design rule 1)."""\n        return self.filter(in_office_of(user))',
-        'everybody else does not exist for him (design rule 1)."""\n        return self',
+        'everybody else does not exist for him (rule 1)."""\n        return self.filter(in_office_of(user))',
+        'everybody else does not exist for him (rule 1)."""\n        return self',
         ("test_accounts_user.py",),
     ),
     Guard(
         1, "tenants of another office", "accounts/models.py",
-        'the tenants of the office of `user` (design rule 1)."""\n        return self.filter(in_office_of(user))',
-        'the tenants of the office of `user` (design rule 1)."""\n        return self',
+        'the tenants of the office of `user` (rule 1)."""\n        return self.filter(in_office_of(user))',
+        'the tenants of the office of `user` (rule 1)."""\n        return self',
         ("test_accounts_tenants.py",),
     ),
     Guard(
@@ -462,7 +462,7 @@ GUARDS = [
     Guard(
         0, "reports of nobody", "outbox/views.py",
         'if not settings.ANYMAIL.get("WEBHOOK_SECRET") or backend', "if backend",
-        ("test_outbox_reports.py",),
+        ("test_outbox_bounces.py",),
     ),
     Guard(
         0, "formulas in a workbook", "loket/sheets.py",

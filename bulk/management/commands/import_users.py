@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.actions import lock_provider
 from accounts.models import Provider
 from audit.actors import operator
-from bulk import applying, results, terminal, undoing, users
+from bulk import applying, people_plans, results, terminal, undoing
 from bulk.cells import Unreadable
 from bulk.plan import Item, Refused, read_header, read_items
 
@@ -70,7 +70,7 @@ class Command(BaseCommand):
                 )
                 applied = None if len(plan.faults) else done
             else:
-                plan = users.plan(provider, file, by=by, invite=options["invite"], progress=begin(_("Planned")))
+                plan = people_plans.plan(provider, file, by=by, invite=options["invite"], progress=begin(_("Planned")))
         terminal.keep(plan, kept, applied)
         path = Path(file.name)
         if len(plan.faults):

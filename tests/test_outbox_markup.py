@@ -1,6 +1,6 @@
 """The HTML form of a mail."""
 
-from outbox.letters import as_html
+from outbox.markup import as_html
 
 
 def test_it_makes_paragraphs_with_links() -> None:

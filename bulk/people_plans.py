@@ -216,7 +216,7 @@ def _team_ids(office: Office, names: list[str]) -> frozenset[Any]:
 
 
 def _check_allowed(step: Step, by: Actor, office: Office, *, manages: bool) -> None:
-    """Note what this actor may not do: design section 4, rule 5. The actions ask the same once more.
+    """Note what this actor may not do: rule 5. The actions ask the same once more.
 
     Who manages the office may do everything to others there, which was asked once and not for every row.
     """
