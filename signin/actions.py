@@ -1,8 +1,6 @@
 """Proving who one is with a password, and choosing a new one."""
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, Value
@@ -58,12 +56,12 @@ def prove(
 def match(username: str, password: str, kind: LoginMethod, *, device: str, by: Actor) -> User | None:
     """Return whom `prove` returns, whose success still has to be settled: until then it counts as a try."""
     possible = len(username) <= _LONGEST_USERNAME and "\x00" not in username
-    account, name = _account(username, device), username_key(username) if possible else ""
+    account = _account(username, device)
     if device:
         throttle.charge(*account)
-        user = names.named(name)
     else:
-        user = names.charged(name, _network(by), account)
+        throttle.charge_both(_network(by), account)
+    user = names.named(username_key(username) if possible else "")
     bounded = password if len(password) <= passwords.MAXIMUM else ""
     matches = passwords.verify(bounded, user.password if user else None)
     refusal = _refusal(user, kind, matches)
@@ -77,17 +75,8 @@ def settle(username: str, *, device: str, by: Actor) -> None:
     """Give back what a success cost, and the tries of the account before it."""
     if device:
         throttle.forgive(*_account(username, device))
-    else:
-        settle_and(username, "SELECT", {}, by=by)
-
-
-def settle_and(username: str, statement: str, values: Mapping[str, Any], *, by: Actor) -> int:
-    """Do as `settle` for who comes without a browser, and return how many rows `statement` writes with `values`.
-
-    It is one statement: a machine comes often, each time waits for this, and from one address; so the network gets
-    its try back as well.
-    """
-    return throttle.settle(_account(username, ""), _network(by), also=statement, values=values)
+    else:  # the network's try as well: a machine comes often, and from one address
+        throttle.settle(_account(username, device), _network(by))
 
 
 def _account(username: str, device: str) -> tuple[Limit, str]:

@@ -5,8 +5,6 @@ from typing import Any
 from django.db import connection, models
 
 from accounts.models import Provider, User
-from signin import throttle
-from signin.throttle import Limit
 
 
 def _columns(model: type[models.Model]) -> list[str]:
@@ -21,24 +19,16 @@ _OWN = _attributes(User)
 _NAMED = f"""
 SELECT {", ".join(_columns(User) + _columns(Provider))}
 FROM accounts_user LEFT JOIN accounts_provider ON accounts_provider.id = accounts_user.provider_id
-WHERE username_key = %(username)s
+WHERE username_key = %s
 """  # noqa: S608
 
 
 def named(username_key: str) -> User | None:
     """Return the user of any office whose username folds to `username_key`, with his office, or None."""
     with connection.cursor() as cursor:
-        cursor.execute(_NAMED, {"username": username_key})
-        return _user(cursor.fetchone())
-
-
-def charged(username_key: str, first: tuple[Limit, str], second: tuple[Limit, str]) -> User | None:
-    """Spend a try of both limits and return whom `named` returns. Raises Throttled."""
-    return _user(throttle.charge_both(first, second, asked=_NAMED, values={"username": username_key}))
-
-
-def _user(row: tuple[Any, ...] | None) -> User | None:
-    if row is None or row[0] is None:
+        cursor.execute(_NAMED, [username_key])
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    if row is None:
         return None
     user = User.from_db(connection.alias, _OWN, row[: len(_OWN)])
     if user.provider_id is not None:

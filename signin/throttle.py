@@ -6,12 +6,10 @@ not give the try back.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection
 from django.utils import timezone
@@ -31,15 +29,11 @@ RETURNING full_at
 _CHARGE_ONE = _CHARGE.format(n=1, row="VALUES (%(key1)s, %(now)s + make_interval(secs => %(every1)s))")
 _SECOND = _CHARGE.format(n=2, row="SELECT %(key2)s, %(now)s + make_interval(secs => %(every2)s) FROM first")
 _CHARGE_BOTH = f"""
-WITH first AS ({_CHARGE_ONE}), second AS ({_SECOND})
-SELECT (SELECT full_at FROM first), (SELECT full_at FROM second), asked.*
-FROM (VALUES (true)) AS always LEFT JOIN ({{asked}}) AS asked ON true
+WITH first AS ({_CHARGE_ONE}), second AS ({_SECOND}) SELECT (SELECT full_at FROM first), (SELECT full_at FROM second)
 """  # noqa: S608
 _SETTLE = """
-WITH forgiven AS (DELETE FROM signin_throttle WHERE key = %(key)s), given_back AS (
-    UPDATE signin_throttle SET full_at = full_at - make_interval(secs => %(every)s) WHERE key = %(other)s
-)
-{also}
+WITH forgiven AS (DELETE FROM signin_throttle WHERE key = %(key)s)
+UPDATE signin_throttle SET full_at = full_at - make_interval(secs => %(every)s) WHERE key = %(other)s
 """
 
 
@@ -77,25 +71,18 @@ class Left(NamedTuple):
 
 def charge(limit: Limit, key: str) -> Left:
     """Spend one try of `key` under `limit`. Raises Throttled, and spends nothing, when none is left."""
+    return _charge(_CHARGE_ONE, (limit, key))
+
+
+def charge_both(first: tuple[Limit, str], second: tuple[Limit, str]) -> None:
+    """Spend one try of each limit and key, as `charge` for the one and then for the other, in one statement."""
+    _charge(_CHARGE_BOTH, first, second)
+
+
+def _charge(statement: str, *limits: tuple[Limit, str]) -> Left:
+    """Spend what `statement` spends and return what is left of the last. Raises Throttled for the first that is out."""
     now = timezone.now()
-    (full_at,) = _charge(_CHARGE_ONE, now, {}, (limit, key))
-    return Left((now + limit.burst * limit.every - full_at) // limit.every, full_at - now)
-
-
-def charge_both(
-    first: tuple[Limit, str], second: tuple[Limit, str], *, asked: str, values: Mapping[str, Any]
-) -> tuple[Any, ...]:
-    """Spend one try of each limit and key, as `charge` for the one and then for the other, and ask something with it.
-
-    Return the row that the query `asked` finds with `values`, of which there is at most one, else nulls. It is one
-    statement: each costs a door as much again.
-    """
-    return _charge(_CHARGE_BOTH.format(asked=asked), timezone.now(), values, first, second)[2:]
-
-
-def _charge(statement: str, now: datetime, asked: Mapping[str, Any], *limits: tuple[Limit, str]) -> tuple[Any, ...]:
-    """Spend what `statement` spends and return its row. Raises Throttled for the first limit that is out."""
-    values: dict[str, Any] = {**asked, "now": now}
+    values: dict[str, str | float | datetime] = {"now": now}
     for number, (limit, key) in enumerate(limits, 1):
         values |= {
             f"key{number}": _hashed(limit, key),
@@ -104,11 +91,11 @@ def _charge(statement: str, now: datetime, asked: Mapping[str, Any], *limits: tu
         }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        row: tuple[Any, ...] = cursor.fetchone() or (None,)
-    for full_at, (limit, key) in zip(row, limits, strict=False):
+        spent = cursor.fetchone() or [None]
+    for full_at, (limit, key) in zip(spent, limits, strict=True):
         if full_at is None:
             raise Throttled(_wait(limit, key, now))
-    return row
+    return Left((now + limit.burst * limit.every - full_at) // limit.every, full_at - now)
 
 
 def _wait(limit: Limit, key: str, now: datetime) -> timedelta:
@@ -121,26 +108,13 @@ def forgive(limit: Limit, key: str) -> None:
     Throttle.objects.filter(key=_hashed(limit, key)).delete()
 
 
-def settle(
-    forgiven: tuple[Limit, str],
-    given_back: tuple[Limit, str],
-    *,
-    also: str = "SELECT",
-    values: Mapping[str, Any] = MappingProxyType({}),
-) -> int:
-    """Give every try of the first limit and key back, and of the second the one that was spent on a success.
-
-    Return how many rows the statement `also`, which is run with it and with `values`, writes or finds.
-    """
+def settle(forgiven: tuple[Limit, str], given_back: tuple[Limit, str]) -> None:
+    """Give every try of the first limit and key back, and of the second the one that was spent on a success."""
     (limit, key), (other, other_key) = forgiven, given_back
-    keys: dict[str, Any] = {
-        "key": _hashed(limit, key),
-        "other": _hashed(other, other_key),
-        "every": other.every.total_seconds(),
-    }
+    values: dict[str, str | float]
+    values = {"key": _hashed(limit, key), "other": _hashed(other, other_key), "every": other.every.total_seconds()}
     with connection.cursor() as cursor:
-        cursor.execute(_SETTLE.format(also=also), {**values, **keys})
-        return int(cursor.rowcount)
+        cursor.execute(_SETTLE, values)
 
 
 def network(address: str) -> str:

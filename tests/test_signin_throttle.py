@@ -105,37 +105,22 @@ def test_an_ipv6_subscriber_is_one_key(address: str, key: str) -> None:
     assert throttle.network(address) == key
 
 
-def charge_both(first: tuple[Limit, str], second: tuple[Limit, str]) -> None:
-    """Spend both, and see that what is asked with them is answered."""
-    asked = "SELECT %(word)s::text, 2 WHERE %(word)s::text <> ''"
-    assert throttle.charge_both(first, second, asked=asked, values={"word": "x"}) == ("x", 2)
-
-
 @pytest.mark.django_db
 def test_both_are_spent_as_one_after_the_other() -> None:
     both = (Limit("wide", burst=5, every=timedelta(minutes=1)), "n"), (LIMIT, "x")
     with time_machine.travel(NOON, tick=False) as clock:
         for _time in range(3):
-            charge_both(*both)
+            throttle.charge_both(*both)
         for wait in (60, 60):  # the second refuses, and the first is spent
             with pytest.raises(Throttled) as raised:
-                charge_both(*both)
+                throttle.charge_both(*both)
             assert raised.value.wait == timedelta(seconds=wait)
         clock.shift(30)
         throttle.forgive(LIMIT, "x")
         with pytest.raises(Throttled) as raised:  # now the first refuses, and the second is not spent
-            charge_both(*both)
+            throttle.charge_both(*both)
         assert raised.value.wait == timedelta(seconds=30)
         assert tries() == 3
-
-
-@pytest.mark.django_db
-def test_what_is_asked_and_not_found_costs_a_try_as_well() -> None:
-    both = (LIMIT, "n"), (LIMIT, "x")
-    for _time in range(3):
-        assert throttle.charge_both(*both, asked="SELECT 1, 2 WHERE false", values={}) == (None, None)
-    with pytest.raises(Throttled):
-        throttle.charge_both(*both, asked="SELECT 1, 2 WHERE false", values={})
 
 
 @pytest.mark.django_db(transaction=True)
@@ -145,7 +130,7 @@ def test_many_who_spend_both_and_get_them_back_do_not_wait_for_each_other_for_ev
     def one(_: int) -> None:
         try:
             for _time in range(25):
-                charge_both((wide, "n"), (wide, "x"))
+                throttle.charge_both((wide, "n"), (wide, "x"))
                 throttle.settle((wide, "x"), (wide, "n"))
         finally:
             connections.close_all()

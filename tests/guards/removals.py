@@ -64,7 +64,7 @@ GUARDS = [
     ),
     Guard(
         3, "tries by username and network", "signin/actions.py",
-        "names.charged(name, _network(by), account)", "names.named(name)",
+        "throttle.charge_both(_network(by), account)", "pass",
         ("test_signin_login.py",),
     ),
     Guard(
