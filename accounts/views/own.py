@@ -11,9 +11,9 @@ from django.views.decorators.http import require_http_methods
 import accounts.actions
 from accounts.actions import DeadLink, Stale
 from accounts.forms.people import OwnEmailForm, ProfileForm
-from accounts.views import mails
 from audit.actors import on_page
 from loket.middleware import client_address
+from signin import mails
 from signin.recent import not_by_sso
 from signin.throttle import Throttled
 from teams.access import OfficeRequest, not_along, own_account, public, signed_in

@@ -18,11 +18,11 @@ from accounts.forms.people import EditForm, ListForm
 from accounts.listing import MOMENTS, SORTS, matching
 from accounts.models import User
 from accounts.status import Status, chip, two_factor_chip, with_status
-from accounts.views import mails
 from audit.actors import on_page
 from loket.paging import neighbours, page_of, query
 from loket.replica import from_replica
 from outbox.models import Message
+from signin import mails
 from signin.throttle import Throttled
 from teams import rights
 from teams.access import OfficeRequest, not_along, requires

@@ -16,9 +16,9 @@ from accounts import erasing
 from accounts.forms.people import EditForm
 from accounts.models import LoginMethod, User
 from accounts.status import Status
-from accounts.views import mails
 from invitations.actions import NotOpen
 from invitations.forms.office import ResendForm
+from signin import mails
 from teams.rights import Right
 from webservice.api import etags, people
 from webservice.api.door import ApiRequest, needs, require_office
