@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts import passwords
+from accounts.forms.passwords import ChosenPasswordForm
 from accounts.models import User
 from signin import throttle
 from signin.actions import PASSWORD
@@ -56,36 +57,16 @@ class _FormOfUser(forms.Form):
         self.user = user
 
 
-class NewPasswordForm(_FormOfUser):
+class NewPasswordForm(_FormOfUser, ChosenPasswordForm):
     """A new password for `user`, typed twice."""
 
-    password = forms.CharField(
-        label=_("New password"),
-        strip=False,
-        error_messages={"required": _("Choose a new password.")},
-        max_length=passwords.MAXIMUM,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-    password_again = forms.CharField(
-        label=_("New password again"),
-        strip=False,
-        error_messages={"required": _("Type the new password once more.")},
-        max_length=passwords.MAXIMUM,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].label, self.fields["password_again"].label = _("New password"), _("New password again")
 
-    def clean_password(self) -> str:
-        """Raise ValidationError when the password is weak."""
-        password: str = self.cleaned_data["password"]
-        passwords.check(password, about=passwords.own_words(self.user))
-        return password
-
-    def clean_password_again(self) -> str:
-        """Raise ValidationError when it was typed differently."""
-        again: str = self.cleaned_data["password_again"]
-        if again != self.data.get("password"):
-            raise ValidationError(_("This is not the same password. Type it again."), code="mismatch")
-        return again
+    def own_words(self) -> list[str]:
+        """Return what is known of `user`."""
+        return passwords.own_words(self.user)
 
 
 class ResetForm(NewPasswordForm):

@@ -8,9 +8,10 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from accounts import kinds, once
+from accounts import kinds, once, passwords
 from accounts.actions import require_free_username
 from accounts.forms.office import MicrosoftIdField
+from accounts.forms.passwords import ChosenPasswordForm
 from accounts.forms.people import DetailsForm, OwnDetailsForm
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from signin.forms import NewPasswordForm
@@ -90,20 +91,15 @@ class _NewUserForm(DetailsForm, EquipmentForm):
         return self.cleaned_data
 
 
-class WebserviceForm(_NewUserForm, NewPasswordForm):
+class WebserviceForm(_NewUserForm, ChosenPasswordForm):
     """A new user "Alleen via SSO/Webservice"."""
 
     kind = LoginMethod.SSO_WEBSERVICE
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, user=User(), **kwargs)
-        self.fields["password"].label, self.fields["password_again"].label = _("Password"), _("Password again")
-
-    def clean_password(self) -> str:
-        """Raise ValidationError when the password is weak, or looks like what was filled in above it."""
-        for name in ("initials", "first_name", "last_name", "email", "username"):
-            setattr(self.user, name, self.cleaned_data.get(name, ""))
-        return super().clean_password()
+    def own_words(self) -> list[str]:
+        """Return what was filled in above the password."""
+        filled = ("initials", "first_name", "last_name", "email", "username")
+        return passwords.own_words(User(**{name: self.cleaned_data.get(name, "") for name in filled}))
 
 
 class SetPasswordForm(NewPasswordForm):
@@ -116,7 +112,7 @@ class SetPasswordForm(NewPasswordForm):
         super().__init__(*args, user=user, **kwargs)
 
 
-def fill(form: NewPasswordForm, password: str) -> None:
+def fill(form: ChosenPasswordForm, password: str) -> None:
     """Have an unbound form show `password` in both its fields."""
     for name in ("password", "password_again"):
         form.initial[name] = password

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import passwords
 from accounts.actions import require_free_username
+from accounts.forms.passwords import ChosenPasswordForm
 from invitations.models import Invitation
 from loket.text import refuse_control_characters, refuse_direction_marks
 
@@ -62,7 +63,7 @@ class CodeForm(InvitationForm):
         return code
 
 
-class AccountForm(InvitationForm):
+class AccountForm(InvitationForm, ChosenPasswordForm):
     """The username and password that somebody chooses on accepting; neither is changed in any way."""
 
     username = forms.CharField(
@@ -77,20 +78,7 @@ class AccountForm(InvitationForm):
             attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
         ),
     )
-    password = forms.CharField(
-        label=_("Password"),
-        strip=False,
-        error_messages={"required": _("Choose a password.")},
-        max_length=passwords.MAXIMUM,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-    password_again = forms.CharField(
-        label=_("Password again"),
-        strip=False,
-        error_messages={"required": _("Type the password once more.")},
-        max_length=passwords.MAXIMUM,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+    field_order = ("username",)
 
     def clean_username(self) -> str:
         """Raise ValidationError when the username begins or ends with a space, or is taken."""
@@ -100,15 +88,6 @@ class AccountForm(InvitationForm):
         require_free_username(username)
         return username
 
-    def clean_password(self) -> str:
-        """Raise ValidationError when the password is weak."""
-        password: str = self.cleaned_data["password"]
-        passwords.check(password, about=[*passwords.own_words(self.opened.user), self.data.get("username", "")])
-        return password
-
-    def clean_password_again(self) -> str:
-        """Raise ValidationError when it was typed differently."""
-        again: str = self.cleaned_data["password_again"]
-        if again != self.data.get("password"):
-            raise ValidationError(_("This is not the same password. Type it again."), code="mismatch")
-        return again
+    def own_words(self) -> list[str]:
+        """Return what is known of the invited person, and the username beside the password."""
+        return [*passwords.own_words(self.opened.user), self.data.get("username", "")]

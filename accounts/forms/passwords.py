@@ -1,0 +1,43 @@
+"""A new password, typed twice."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts import passwords
+
+
+def _field(label: Any, required: Any) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        strip=False,
+        error_messages={"required": required},
+        max_length=passwords.MAXIMUM,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
+class ChosenPasswordForm(forms.Form):
+    """A password that somebody chooses; a form that is one says in `own_words` what must not be in it."""
+
+    password = _field(_("Password"), _("Choose a password."))
+    password_again = _field(_("Password again"), _("Type the password once more."))
+
+    def own_words(self) -> list[str]:
+        """Return names, address and username of the person whose password it is."""
+        raise NotImplementedError
+
+    def clean_password(self) -> str:
+        """Raise ValidationError when the password is weak."""
+        password: str = self.cleaned_data["password"]
+        passwords.check(password, about=self.own_words())
+        return password
+
+    def clean_password_again(self) -> str:
+        """Raise ValidationError when it was typed differently."""
+        again: str = self.cleaned_data["password_again"]
+        if again != self.data.get("password"):
+            raise ValidationError(_("This is not the same password. Type it again."), code="mismatch")
+        return again
