@@ -20,11 +20,12 @@ that a busy machine slows both; the figures themselves are those of this machine
 
 
 class Verdict(NamedTuple):
-    """What was measured, how much it is, and the most that it may be."""
+    """What was measured, how much it is, the most that it may be, and the page that says why it is more, if it is."""
 
     what: str
     figure: float
     most: float
+    why: str = ""
 
     @property
     def is_kept(self) -> bool:
@@ -58,7 +59,7 @@ def write(
     postgresql: str,
 ) -> None:
     """Write the page: machine and versions, what was asked, the lists of people, and every other figure."""
-    targets = [(one.what, f"{one.figure:,.2f}", f"{one.most:,.2f}", "yes" if one.is_kept else "no") for one in verdicts]
+    targets = [(one.what, f"{one.figure:,.2f}", f"{one.most:,.2f}", _kept(one)) for one in verdicts]
     rows = [(where, *_list_row(name, row)) for where, views in lists.items() for name, row in views.items()]
     others = [(part, what, f"{figure:,.2f}") for part, found in figures.items() for what, figure in found.items()]
     PAGE.write_text(
@@ -72,6 +73,12 @@ def write(
         + "\n## Every other figure\n\nMilliseconds and medians unless it says otherwise.\n\n"
         + _table(("part", "what", "figure"), others)
     )
+
+
+def _kept(verdict: Verdict) -> str:
+    if verdict.is_kept:
+        return "yes"
+    return f"no: [why]({verdict.why})" if verdict.why else "no"
 
 
 def _list_row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
