@@ -1,5 +1,6 @@
 """Fill a new database with offices, users, employers and teams, in SQL: nothing of it is read by Python."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -50,8 +51,7 @@ def _statements() -> list[str]:
             LATERAL jsonb_populate_record(base.one, jsonb_build_object(
             'id', {key("user", "n")}, 'provider_id', {key("office", office)}, 'username', 'u' || n, 'username_key',
             'u' || n, 'last_name', 'Jansen ' || n, 'sort_name', 'jansen ' || n,
-            'search_text', 'jansen ' || n, 'email', 'u' || n || '@example.nl',
-            'last_login', now() - n % 500000 * interval '1 minute')) made""",
+            'search_text', 'jansen ' || n, 'email', 'u' || n || '@example.nl')) made""",
         f"""INSERT INTO teams_employer (id, provider_id, number, name, products, version, created_at, sort_name)
             SELECT {key("employer", "n")}, {key("office", office)}, n, 'Werkgever ' || n, '{{940, 290, 904}}', 1, now(),
             'werkgever ' || n FROM generate_series(0, {EMPLOYERS - 1}) n""",
@@ -84,6 +84,7 @@ def large_office(*, users: int = 200, employers: int = 60, teams: int = 20) -> N
         User(
             provider=office, login_method=LoginMethod.WEBSITE_SSO, username=f"groot {n}", password="x", initials="A.",
             last_name=f"Groot {n}", email="groot@example.nl", accepted_at=timezone.now(),
+            last_login=timezone.now() - timedelta(days=n),
         )
         for n in range(users)
     ]  # fmt: skip

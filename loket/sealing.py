@@ -46,22 +46,22 @@ def _key_id(key: bytes) -> bytes:
 
 
 @cache
-def _sealing_key(key: bytes) -> bytes:
-    return _derive(key, "seal")
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(_derive(key, "seal"))
 
 
 def seal(data: bytes, *, context: str) -> bytes:
     """Return `data` sealed with the newest key and bound to `context`, which is not secret but must be given again."""
     key = _keys()[0]
     nonce = secrets.token_bytes(_NONCE)
-    return _key_id(key) + nonce + AESGCM(_sealing_key(key)).encrypt(nonce, data, context.encode())
+    return _key_id(key) + nonce + _cipher(key).encrypt(nonce, data, context.encode())
 
 
 def unseal(sealed: bytes, *, context: str) -> bytes:
     """Return what was sealed. Raises Unreadable."""
     for key in _keys():
         if hmac.compare_digest(_key_id(key), sealed[:_KEY_ID]):
-            return _open(_sealing_key(key), sealed[_KEY_ID:], context)
+            return _open(_cipher(key), sealed[_KEY_ID:], context)
     raise Unreadable("no key of LOKET_SEALING_KEYS sealed this")
 
 
@@ -72,9 +72,9 @@ def resealed(sealed: bytes, *, context: str) -> bytes | None:
     return None if newest else seal(data, context=context)
 
 
-def _open(key: bytes, sealed: bytes, context: str) -> bytes:
+def _open(cipher: AESGCM, sealed: bytes, context: str) -> bytes:
     try:
-        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], context.encode())
+        return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], context.encode())
     except (InvalidTag, ValueError) as error:
         raise Unreadable("wrong key or context, or damaged") from error
 
@@ -97,7 +97,7 @@ def seal_with_token(data: bytes, *, token: str, context: str) -> bytes:
 
 def unseal_with_token(sealed: bytes, *, token: str, context: str) -> bytes:
     """Return what was sealed with `token`. Raises Unreadable."""
-    return _open(_derive(token.encode(), "token"), sealed, context)
+    return _open(AESGCM(_derive(token.encode(), "token")), sealed, context)
 
 
 def keyed_hash(text: str, *, purpose: str) -> str:
