@@ -50,6 +50,24 @@ GUARDS = [
         "if request.caller.user.provider_id != provider_id:", "if False:",
         ("test_webservice_door.py",),
     ),
+    # 2. A kind is whole.
+    Guard(
+        2, "a kind is whole", "accounts/migrations/0004_proved_tenants.py",
+        "_connector='OR'), name='user_kind_is_whole')",
+        "('id__isnull', False), _connector='OR'), name='user_kind_is_whole')",
+        ("test_accounts_constraints.py",),
+    ),
+    Guard(
+        2, "two-factor is asked of website users only", "accounts/migrations/0001_initial.py",
+        "_connector='OR'), name='user_two_factor_website_only')",
+        "('id__isnull', False), _connector='OR'), name='user_two_factor_website_only')",
+        ("test_accounts_constraints.py",),
+    ),
+    Guard(
+        2, "a username is of one user", "accounts/migrations/0001_initial.py",
+        "max_length=150, null=True, unique=True", "max_length=150, null=True",
+        ("test_accounts_constraints.py",),
+    ),
     # 3. Each kind has its own door.
     Guard(
         3, "one verification for an unknown name", "accounts/passwords.py",
@@ -106,7 +124,7 @@ GUARDS = [
         4, "who was blocked is kept out", "accounts/models.py",
         "return self.blocked_at is not None or self.has_ended() or self.office_is_closed",
         "return self.has_ended() or self.office_is_closed",
-        ("test_webservice_tokens.py",),
+        ("test_invitations_welcome.py", "test_invitations_resend.py", "test_signin_forgotten.py"),
     ),
     Guard(
         4, "whose access ended is kept out", "accounts/models.py",
