@@ -8,12 +8,16 @@ from django.shortcuts import render
 
 
 class Question(NamedTuple):
-    """What is asked: `names` is what it is about, `happens` what will happen, `back` the address when it is not to."""
+    """What is asked: `names` is what it is about, `happens` what will happen.
+
+    `where` and `back` are the name and the address of the page where it began.
+    """
 
     title: str
     names: Iterable[str]
     happens: Iterable[str]
     button: str
+    where: str
     back: str
 
 

@@ -90,6 +90,10 @@ def team(request: OfficeRequest, id: UUID) -> HttpResponse:
     return render(request, "teams/team.html", context)
 
 
+def _page(team: Team) -> str:
+    return reverse("teams:team", args=[team.pk])
+
+
 def _without_members(team: Team, chosen: list[User]) -> Question:
     values = {"count": len(chosen), "team": team.name}
     title = ngettext(
@@ -100,7 +104,7 @@ def _without_members(team: Team, chosen: list[User]) -> Question:
         _("Individual rights and other teams stay. You can put somebody back at any time."),
     ]
     names = [person.list_name for person in chosen]
-    return Question(title % values, names, happens, _("Take out of the team"), reverse("teams:team", args=[team.pk]))
+    return Question(title % values, names, happens, _("Take out of the team"), team.name, _page(team))
 
 
 def _without_employers(team: Team, chosen: list[Employer]) -> Question:
@@ -113,7 +117,7 @@ def _without_employers(team: Team, chosen: list[Employer]) -> Question:
         _("The employers themselves stay. You can put one back at any time."),
     ]
     names = [f"{employer.name} ({employer.number})" for employer in chosen]
-    return Question(title % values, names, happens, _("Take out of the team"), reverse("teams:team", args=[team.pk]))
+    return Question(title % values, names, happens, _("Take out of the team"), team.name, _page(team))
 
 
 @requires(Right.MANAGE_TEAMS)

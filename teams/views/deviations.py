@@ -65,6 +65,10 @@ def deviations(request: OfficeRequest) -> HttpResponse:
     return render(request, "teams/deviations.html", context)
 
 
+def _title() -> str:
+    return _("Superfluous and deviating rights")
+
+
 def _without_superfluous(person: User) -> Question:
     held = {right for _id, right in explain.superfluous(person.provider_id, person)}
     happens = [
@@ -73,7 +77,7 @@ def _without_superfluous(person: User) -> Question:
     ]
     title = _("Take the superfluous rights of %(name)s away?") % {"name": person.full_name}
     names = [str(right.label) for right in ordered(held)]
-    return Question(title, names, happens, _("Take away"), reverse("teams:deviations"))
+    return Question(title, names, happens, _("Take away"), _title(), reverse("teams:deviations"))
 
 
 def _as_a_team(group: Group, name: str) -> Question:
@@ -85,7 +89,7 @@ def _as_a_team(group: Group, name: str) -> Question:
     ]
     title = _("Replace individual rights by team %(name)s?") % {"name": name}
     names = [user.list_name for user in group.users]
-    return Question(title, names, happens, _("Replace by a team"), reverse("teams:deviations"))
+    return Question(title, names, happens, _("Replace by a team"), _title(), reverse("teams:deviations"))
 
 
 @requires(Right.GRANT_RIGHTS)

@@ -90,7 +90,9 @@ def _without_teams(person: User, chosen: list[Team]) -> Question:
         _("Individual rights and other teams stay. You can put somebody back at any time."),
     ]
     back = reverse("teams:user_teams", args=[person.pk])
-    return Question(title % values, [team.name for team in chosen], happens, _("Take out of the team"), back)
+    return Question(
+        title % values, [team.name for team in chosen], happens, _("Take out of the team"), person.list_name, back
+    )
 
 
 @requires(Right.MANAGE_TEAMS)
