@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, TypedDict
-from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -12,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import letters
+from accounts.locks import lock_provider, lock_user
 from accounts.models import EmailChange, Provider, User
 from audit.actions import record
 from audit.actors import Actor, Origin
@@ -49,17 +49,6 @@ class Stale(Exception):
 
 class DeadLink(Exception):
     """The link was used, replaced by a newer one or has expired."""
-
-
-def lock_provider(provider_id: UUID | None) -> Provider:
-    """Return the office with its row locked until the end of the transaction, so that rule 6 can be checked.
-
-    Raises PermissionDenied for the office of support, which has none.
-    """
-    if provider_id is None:
-        raise PermissionDenied(_("Support belongs to no office."))
-    # Not FOR UPDATE: that one waits for whoever adds a row of the office, a token for instance, and he perhaps for us.
-    return Provider.objects.select_for_update(no_key=True).get(pk=provider_id)
 
 
 @transaction.atomic
@@ -292,7 +281,7 @@ def email_change_of(token: str) -> EmailChange:
 def confirm_email_change(token: str, *, address: str, correlation_id: str) -> User:
     """Make the confirmed address count, tell the old one; `address` is the network address. Raises DeadLink."""
     change = email_change_of(token)
-    user = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=change.user_id)
+    user = lock_user(change.user_id)
     if EmailChange.objects.filter(pk=change.pk, token_hash=change.token_hash).delete()[0] == 0:
         raise DeadLink
     old, user.email = user.email, change.email

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 import outbox.actions
 from accounts import letters
-from accounts.actions import lock_provider
+from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from audit.actions import record
 from audit.actors import Actor

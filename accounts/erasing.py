@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.actions import lock_provider
+from accounts.locks import lock_provider, lock_user
 from accounts.models import User
 from audit import chain, persons
 from audit.actions import record
@@ -51,7 +51,7 @@ def erase(user: User, *, by: Actor) -> None:
     rights.require_office(by, user.provider_id)
     provider = lock_provider(user.provider_id)
     rights.require(by, Right.MANAGE_PROVIDER)
-    user = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=user.pk)
+    user = lock_user(user.pk)
     rights.require_authority_over(by, user)
     if why := refusal(user):
         raise ValidationError(why, code="kept")

@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import letters, passwords
-from accounts.actions import Details, Equip, Stale, lock_provider, require_free_username, shown, unusable_password
+from accounts.actions import Details, Equip, Stale, require_free_username, shown, unusable_password
+from accounts.locks import lock_provider, lock_user
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actions import record
 from audit.actors import Actor
@@ -174,7 +175,7 @@ def set_password(user: User, *, password: str, by: Actor, before: str | None = N
     passwords.check(password, about=passwords.own_words(user))
     hashed = passwords.hashed(password)  # before any row is locked: it takes long
     _lock(user.provider, by)
-    user = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=user.pk)
+    user = lock_user(user.pk)
     rights.require_authority_over(by, user)
     if not user.is_webservice_user:
         raise ValidationError(_("The office sets the password of SSO/Webservice users only."), code="kind")

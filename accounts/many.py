@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import kinds, letters, passwords
-from accounts.actions import Details, lock_provider, shown, unusable_password
+from accounts.actions import Details, shown, unusable_password
+from accounts.locks import lock_provider
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actions import record_all
 from audit.actors import Actor

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.actions import lock_provider
+from accounts.locks import lock_provider
 from accounts.models import ExternalTenant, Provider
 from audit.actions import record
 from audit.actors import Actor

@@ -20,7 +20,8 @@ import notifications.sets
 import teams.actions
 import teams.sets
 from accounts import many
-from accounts.actions import Details, Stale, lock_provider
+from accounts.actions import Details, Stale
+from accounts.locks import lock_provider
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import Actor
 from bulk import people_plans

@@ -8,7 +8,7 @@ from io import BytesIO
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts.actions import lock_provider
+from accounts.locks import lock_provider
 from accounts.models import Provider
 from audit.actors import Actor
 from bulk import applying, kept, people_plans, several, team_plans, team_undoing, undoing

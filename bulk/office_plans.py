@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 import accounts.actions
 import accounts.tenants
 import teams.sets
-from accounts.actions import lock_provider
+from accounts.locks import lock_provider
 from accounts.models import ExternalTenant, Provider, User
 from audit.actors import Actor
 from bulk import applying, offices, people_plans, team_plans

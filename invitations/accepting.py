@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 import outbox.actions
 from accounts import passwords
-from accounts.actions import lock_provider, require_free_username
+from accounts.actions import require_free_username
+from accounts.locks import lock_provider
 from accounts.models import User
 from audit.actions import record
 from audit.actors import Actor

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 import outbox.actions
 import outbox.markup
-from accounts.actions import Details, Equip, Stale, lock_provider, shown, unusable_password
+from accounts.actions import Details, Equip, Stale, shown, unusable_password
+from accounts.locks import lock_provider
 from accounts.models import LoginMethod, Provider, User
 from audit.actions import record
 from audit.actors import Actor, scheduled

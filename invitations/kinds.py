@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 import outbox.actions
 from accounts import kinds, letters
-from accounts.actions import lock_provider, unusable_password
+from accounts.actions import unusable_password
+from accounts.locks import lock_provider
 from accounts.models import EmailChange, ExternalTenant, LoginMethod, User
 from audit.actions import record
 from audit.actors import Actor

@@ -1,8 +1,16 @@
 """The application as granian serves it: `granian --interface wsgi loket.wsgi:application`."""
 
+import gc
 import os
+from importlib import import_module
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
 application = get_wsgi_application()
+
+import_module(settings.ROOT_URLCONF)  # else at the first request
+# What was loaded stays: the collector need not look through it again and again in the midst of somebody's request.
+gc.collect()
+gc.freeze()

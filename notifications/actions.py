@@ -9,7 +9,8 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.actions import Stale, lock_provider
+from accounts.actions import Stale
+from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from audit.actions import record, record_all
 from audit.actors import Actor

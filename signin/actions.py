@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts import passwords
 from accounts.actions import Stale
+from accounts.locks import lock_user
 from accounts.models import EmailChange, LoginMethod, User
 from audit.actions import record
 from audit.actors import Actor, scheduled
@@ -180,7 +181,7 @@ def reset_password(reset: PasswordReset, *, password: str, by: Actor) -> User:
 
     Raises NotOpen when the link was used or the person lost access meanwhile, ValidationError for a weak password.
     """
-    user: User = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=reset.user_id)
+    user = lock_user(reset.user_id)
     fresh = PasswordReset.objects.filter(pk=reset.pk).first()
     if fresh is None or fresh.expires_at <= timezone.now() or not (user.is_website_user and user.may_sign_in):
         raise NotOpen
@@ -194,7 +195,7 @@ def change_password(user: User, *, password: str, by: Actor) -> User:
 
     Raises Stale when it was changed meanwhile, ValidationError for a weak password, NotOpen for another kind.
     """
-    fresh: User = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=user.pk)
+    fresh = lock_user(user.pk)
     if not (fresh.is_website_user and fresh.may_sign_in):
         raise NotOpen
     if fresh.password != user.password:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.locks import lock_user
 from accounts.models import LoginMethod, User
 from audit.actions import record
 from audit.actors import Actor, on_page
@@ -129,7 +130,7 @@ def end_all(user: User, *, by: Actor) -> User:
     Raises PermissionDenied as `end_one` does.
     """
     _require_say_over(user, by)
-    locked: User = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=user.pk)
+    locked = lock_user(user.pk)
     locked.session_version += 1
     locked.save(update_fields=["session_version"])
     record(Verb.SESSIONS_ENDED, locked, by=by, provider_id=locked.provider_id)

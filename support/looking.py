@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.actions import lock_provider
+from accounts.locks import lock_provider
 from accounts.models import User
 from audit.actions import record
 from audit.actors import Actor, scheduled

@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
-from accounts.actions import lock_provider
+from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from audit.actors import Actor
 from teams import rights

@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 import teams.actions
-from accounts.actions import lock_provider
+from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from bulk import applying, undoing
 from bulk.plan import Lines, Plan

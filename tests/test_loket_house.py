@@ -37,7 +37,6 @@ ANSWERS = {
 SUPPORT_OVER_PROGRAMS = {"support.buttons", "support.search", "support.touched"}  # support helps with programs as well
 LONGEST_FUNCTION, USUAL_FUNCTION, LONGEST_FILE, LONGER_FILE = 40, 20, 300, 400
 LONGER_FILES = {
-    "accounts/actions.py",
     "accounts/models.py",
     "bulk/applying.py",
     "bulk/office_plans.py",

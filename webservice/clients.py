@@ -10,7 +10,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.actions import Stale, lock_provider
+from accounts.actions import Stale
+from accounts.locks import lock_provider
 from accounts.models import Provider
 from audit.actions import record
 from audit.actors import Actor

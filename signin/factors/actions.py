@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.locks import lock_user
 from accounts.models import User
 from audit.actions import record
 from audit.actors import Actor
@@ -154,7 +155,7 @@ def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: A
 
 def _lock(user: User) -> User:
     """Return `user` as stored, locked, so that two changes of his factors follow each other."""
-    locked: User = User.objects.select_for_update(of=("self",)).select_related("provider").get(pk=user.pk)
+    locked = lock_user(user.pk)
     if not locked.is_website_user:
         raise PermissionDenied(_("Only website users have a second factor here."))
     return locked

@@ -12,7 +12,8 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.actions import Stale, lock_provider
+from accounts.actions import Stale
+from accounts.locks import lock_provider
 from accounts.models import LoginMethod, Provider, User
 from audit.actions import record
 from audit.actors import Actor

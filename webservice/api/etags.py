@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from accounts.actions import lock_provider
+from accounts.locks import lock_provider
 from accounts.models import User
 from teams.models import Team
 from webservice.api import faults

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts.actions import lock_provider
+from accounts.locks import lock_provider
 from accounts.models import Provider
 from audit.actors import operator
 from bulk import applying, people_plans, results, terminal, undoing
