@@ -171,6 +171,8 @@ class User(AbstractBaseUser):
     sort_name = models.CharField(max_length=60, editable=False)
     search_text = models.TextField(editable=False)  # folding may make one character eighteen
 
+    history_key: bytes | None = None  # where a query brought it along, see `audit.persons`
+
     objects = UserManager()
     USERNAME_FIELD = "username_key"
 

@@ -58,8 +58,21 @@ def record_all(
     """Write an event for each of `changed`, a target with its own changes, otherwise as `record`."""
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("an event belongs in the transaction of the change")
+    events = _sealed(verb, list(changed), by, provider_id, reason)
+    storing.store(events)
+    return events
+
+
+def draft(verb: Verb, target: models.Model, *, by: Actor, provider_id: UUID | None) -> Event:
+    """Return an event as `record` writes it, for a statement that makes the change as well: see `storing.after`."""
+    (event,) = _sealed(verb, [(target, {})], by, provider_id, "")
+    return event
+
+
+def _sealed(
+    verb: Verb, rows: list[tuple[models.Model, dict[str, list[Any]]]], by: Actor, provider_id: UUID | None, reason: str
+) -> list[Event]:
     by.require_to_act()
-    rows = list(changed)
     keys = persons.keys_of([by.user, by.on_behalf_of, *(target for target, _changes in rows)])
     events = []
     for target, changes in rows:
@@ -67,7 +80,6 @@ def record_all(
         what = {"changes": guard.checked(changes), "name": str(target)[:200], "reason": (reason or by.reason)[:500]}
         _seal(event, target, by, what, keys)
         events.append(event)
-    storing.store(events)
     return events
 
 

@@ -15,8 +15,14 @@ from audit import verify
 from audit.models import PersonKey
 from loket import sealing
 
-# The oldest of a person comes last, and so counts.
+# The oldest of a person comes last, and so counts. Of who was erased there is one without a key.
 _KEYS = "SELECT id, person_id, sealed_key FROM audit_personkey WHERE person_id = ANY(%s::uuid[]) ORDER BY id DESC"
+
+
+# What a query for people may bring along as `history_key`, so that an event need not ask: an id, and after it the key.
+BROUGHT = "(SELECT uuid_send(id) || sealed_key FROM audit_personkey WHERE person_id = {person} ORDER BY id LIMIT 1)"
+_ID = 16  # bytes
+_Row = tuple[UUID, bytes | memoryview | None]  # the id of a key, and the key itself, sealed
 
 
 class Key(NamedTuple):
@@ -38,20 +44,31 @@ def is_person(one: models.Model | None) -> bool:
 
 
 def keys_of(people: Iterable[models.Model | None]) -> dict[UUID, Key]:
-    """Return a key for each person among `people`, made where there is none yet. One query when all have one.
+    """Return a key for each person among `people`, made where there is none yet. One query, none when all bring one.
 
     Who was erased gets one that is kept nowhere, so that nothing that is said of him can be read any more.
     """
-    ids = {one.pk for one in people if one is not None and is_person(one)}
-    with connection.cursor() as cursor:  # each event asks this: no query of Django's, which costs as much again
-        # Of nobody as well: whether a username exists must not show in what is asked of the database.
-        cursor.execute(_KEYS, [f"{{{','.join(map(str, ids))}}}"])
-        known = {person_id: (id, sealed) for id, person_id, sealed in cursor.fetchall()}
-    made = {id: _made(id) for id in sorted(ids - known.keys())}
-    if made:
-        PersonKey.objects.bulk_create(made.values(), batch_size=1000)
-    kept = known | {id: (row.pk, row.sealed_key) for id, row in made.items()}
+    persons = [one for one in people if one is not None and is_person(one)]
+    kept = {one.pk: row for one in persons if (row := _brought(one))}
+    if asked := {one.pk for one in persons} - kept.keys():
+        kept |= _stored(asked)
+        kept |= {row.person_id: (row.pk, row.sealed_key) for row in _make(asked - kept.keys())}
     return {id: _key(key_id, id, sealed) for id, (key_id, sealed) in kept.items()}
+
+
+def _brought(person: models.Model) -> _Row | None:
+    row: bytes | None = getattr(person, "history_key", None)
+    return (UUID(bytes=row[:_ID]), row[_ID:]) if row else None
+
+
+def _stored(ids: set[UUID]) -> dict[UUID, _Row]:
+    with connection.cursor() as cursor:  # most events ask this: no query of Django's, which costs as much again
+        cursor.execute(_KEYS, [f"{{{','.join(map(str, ids))}}}"])
+        return {person_id: (id, sealed) for id, person_id, sealed in cursor.fetchall()}
+
+
+def _make(ids: set[UUID]) -> list[PersonKey]:
+    return PersonKey.objects.bulk_create([_made(id) for id in sorted(ids)], batch_size=1000) if ids else []
 
 
 def _key(id: UUID, person_id: UUID, sealed: bytes | memoryview | None) -> Key:

@@ -15,6 +15,8 @@ _BATCH = 1000
 _FIELDS = Event._meta.concrete_fields
 _COLUMNS = ", ".join(str(field.column) for field in _FIELDS)
 _ROW = f"({', '.join(['%s'] * len(_FIELDS))})"
+# With the types, which a SELECT does not take from the columns; without their lengths, to which a cast would cut.
+_TYPED = ", ".join(f"%s::{str(field.db_type(connection)).partition('(')[0]}" for field in _FIELDS)
 
 
 def store(events: Sequence[Event]) -> None:
@@ -25,6 +27,11 @@ def store(events: Sequence[Event]) -> None:
             rows = ", ".join([_ROW] * len(batch))
             values = [value for event in batch for value in _values(event)]
             cursor.execute(f"INSERT INTO audit_event ({_COLUMNS}) VALUES {rows}", values)  # noqa: S608
+
+
+def after(part: str, event: Event) -> tuple[str, list[Any]]:
+    """Return the end of a statement and its values: it inserts `event` once `part` of its WITH has given a row."""
+    return f"INSERT INTO audit_event ({_COLUMNS}) SELECT {_TYPED} FROM {part}", _values(event)  # noqa: S608
 
 
 def _values(event: Event) -> list[Any]:

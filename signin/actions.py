@@ -77,7 +77,12 @@ def settle(username: str, *, device: str, by: Actor) -> None:
     if device:
         throttle.forgive(*_account(username, device))
     else:  # the network's try as well: a machine comes often, and from one address
-        throttle.settle(_account(username, device), _network(by))
+        throttle.settle(_account(username, ""), _network(by))
+
+
+def settling(username: str, *, by: Actor) -> tuple[str, list[str | float]]:
+    """Return what does as `settle` for who has no device, within a statement that does more: `throttle.settling`."""
+    return throttle.settling(_account(username, ""), _network(by))
 
 
 def _account(username: str, device: str) -> tuple[Limit, str]:

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import connection, models
 
 from accounts.models import Provider, User
+from audit import persons
 
 
 def _columns(model: type[models.Model]) -> list[str]:
@@ -17,20 +18,21 @@ def _attributes(model: type[models.Model]) -> list[str]:
 
 _OWN = _attributes(User)
 _NAMED = f"""
-SELECT {", ".join(_columns(User) + _columns(Provider))}
+SELECT {", ".join(_columns(User) + _columns(Provider))}, {persons.BROUGHT.format(person="accounts_user.id")}
 FROM accounts_user LEFT JOIN accounts_provider ON accounts_provider.id = accounts_user.provider_id
 WHERE username_key = %s
 """  # noqa: S608
 
 
 def named(username_key: str) -> User | None:
-    """Return the user of any office whose username folds to `username_key`, with his office, or None."""
+    """Return the user of any office whose username folds to `username_key`, with office and key, or None."""
     with connection.cursor() as cursor:
         cursor.execute(_NAMED, [username_key])
         row: tuple[Any, ...] | None = cursor.fetchone()
     if row is None:
         return None
     user = User.from_db(connection.alias, _OWN, row[: len(_OWN)])
+    user.history_key = row[-1]
     if user.provider_id is not None:
-        user.provider = Provider.from_db(connection.alias, _attributes(Provider), row[len(_OWN) :])
+        user.provider = Provider.from_db(connection.alias, _attributes(Provider), row[len(_OWN) : -1])
     return user

@@ -31,9 +31,9 @@ _SECOND = _CHARGE.format(n=2, row="SELECT %(key2)s, %(now)s + make_interval(secs
 _CHARGE_BOTH = f"""
 WITH first AS ({_CHARGE_ONE}), second AS ({_SECOND}) SELECT (SELECT full_at FROM first), (SELECT full_at FROM second)
 """  # noqa: S608
-_SETTLE = """
-WITH forgiven AS (DELETE FROM signin_throttle WHERE key = %(key)s)
-UPDATE signin_throttle SET full_at = full_at - make_interval(secs => %(every)s) WHERE key = %(other)s
+_SETTLING = """
+forgiven AS (DELETE FROM signin_throttle WHERE key = %s),
+given_back AS (UPDATE signin_throttle SET full_at = full_at - make_interval(secs => %s) WHERE key = %s)
 """
 
 
@@ -110,11 +110,15 @@ def forgive(limit: Limit, key: str) -> None:
 
 def settle(forgiven: tuple[Limit, str], given_back: tuple[Limit, str]) -> None:
     """Give every try of the first limit and key back, and of the second the one that was spent on a success."""
-    (limit, key), (other, other_key) = forgiven, given_back
-    values: dict[str, str | float]
-    values = {"key": _hashed(limit, key), "other": _hashed(other, other_key), "every": other.every.total_seconds()}
+    parts, values = settling(forgiven, given_back)
     with connection.cursor() as cursor:
-        cursor.execute(_SETTLE, values)
+        cursor.execute(f"WITH {parts} SELECT", values)
+
+
+def settling(forgiven: tuple[Limit, str], given_back: tuple[Limit, str]) -> tuple[str, list[str | float]]:
+    """Return what does as `settle`, and its values, to stand in the WITH of a statement that does more."""
+    (limit, key), (other, other_key) = forgiven, given_back
+    return _SETTLING, [_hashed(limit, key), other.every.total_seconds(), _hashed(other, other_key)]
 
 
 def network(address: str) -> str:

@@ -47,7 +47,7 @@ MAY = {  # written out: what support may do; a new action is in here on purpose 
     "support.looking.start", "webservice.clients.switch",
 }  # fmt: skip
 BY_ONESELF = {  # asked with the person as the actor, or before anybody is known, and checked by other means
-    "signin.actions.match", "signin.actions.prove", "signin.actions.settle",
+    "signin.actions.match", "signin.actions.prove", "signin.actions.settle", "signin.actions.settling",
     "signin.actions.record_refusal", "signin.actions.reset_password",
     "signin.actions.change_password", "signin.actions.mail_link", "signin.factors.actions.try_recovery_code",
     "signin.arrivals.prove_tenant",

@@ -23,7 +23,7 @@ import accounts.kinds
 from accounts import passwords
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import operator
-from audit.models import Event, Verb
+from audit.models import Event, PersonKey, Verb
 from tests.kinds import GOOD, make_azure, make_service
 from tests.people import PASSWORD, hash_of, make_user
 from tests.webservice import bearing
@@ -171,6 +171,36 @@ def test_a_token_costs_one_verification_and_a_call_none(service: User) -> None:
         for _call in range(3):
             Client().get("/oauth/userinfo/", headers=bearing(token))
         assert verified.call_count == 1
+
+
+def test_a_token_asks_the_database_three_times(service: User) -> None:
+    """The tries, whose they are, and after the password one statement in which everything is written."""
+    ask()
+    with CaptureQueriesContext(connection) as queries:
+        assert ask().status_code == 200
+    tables = [re.findall(r"(?:INTO|FROM|UPDATE) (\w+_\w+)", query["sql"]) for query in queries]
+    assert [sorted(set(one)) for one in tables] == [
+        ["signin_throttle"],
+        ["accounts_user", "audit_personkey"],
+        ["audit_event", "signin_throttle", "webservice_accesstoken", "webservice_application"],
+    ]
+
+
+def test_its_event_is_sealed_with_the_key_of_the_person(service: User) -> None:
+    ask()
+    event, key = Event.objects.get(verb=Verb.SIGNED_IN), PersonKey.objects.get(person_id=service.pk)
+    assert event.key_ids() == {str(key.pk)}
+    assert event.actor_name == service.full_name
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_a_token_does_not_wait_for_the_disk(service: User) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        before = cursor.fetchone()
+        assert ask().status_code == 200
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == before == ("on",)
 
 
 def test_it_is_throttled_like_the_login_page(service: User) -> None:

@@ -6,7 +6,7 @@ Not by the library, which asks the database far more about each, and machines co
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.http import HttpRequest
 from django.utils import timezone
 from oauth2_provider.settings import oauth2_settings
@@ -14,7 +14,8 @@ from oauthlib.oauth2.rfc6749 import errors
 
 import signin.actions
 from accounts.models import LoginMethod, User
-from audit.actions import record
+from audit import storing
+from audit.actions import draft
 from audit.actors import Origin, through_api
 from audit.models import Verb
 from loket import sealing
@@ -25,13 +26,18 @@ from webservice.models import Application
 from webservice.scopes import API, known
 
 _SECONDS: int = oauth2_settings.ACCESS_TOKEN_EXPIRE_SECONDS
-# Plain SQL, which finds the program on the way.
+# All in one statement, for what a token costs beside the password is one journey to the database after another. Nor is
+# the disk waited for: a crash may take a token and its event along, but no change that was made with it, for a change
+# waits until all that was written before it is there as well.
 _STORE = """
-INSERT INTO webservice_accesstoken
-    (id, user_id, provider_id, session_version, token, token_checksum, scope, created, updated, expires, resource,
-     application_id)
-SELECT %s, %s, %s, %s, '', %s, %s, %s, %s, %s, '[]', id
-FROM webservice_application WHERE client_id = 'webservice' AND switched_off_at IS NULL
+WITH given AS (
+    INSERT INTO webservice_accesstoken
+        (id, user_id, provider_id, session_version, token, token_checksum, scope, created, updated, expires, resource,
+         application_id)
+    SELECT %s, %s, %s, %s, '', %s, %s, %s, %s, %s, '[]', id
+    FROM webservice_application WHERE client_id = 'webservice' AND switched_off_at IS NULL
+    RETURNING set_config('synchronous_commit', 'off', true)
+),
 """
 _ONCE = ("grant_type", "scope", "client_id", "client_secret")  # parameters that come at most once
 
@@ -49,11 +55,9 @@ def give(http: HttpRequest) -> dict[str, Any]:
     if user is None:
         raise errors.InvalidClientError
     token = sealing.new_token()
-    with transaction.atomic():
-        signin.actions.settle(said.name, device="", by=by)
-        _store(token, user, scope)
-        _note_sign_in(user)
-        record(Verb.SIGNED_IN, user, by=through_api(http, user), provider_id=user.provider_id)
+    event = draft(Verb.SIGNED_IN, user, by=through_api(http, user), provider_id=user.provider_id)
+    _give(_stored(token, user, scope), signin.actions.settling(said.name, by=by), storing.after("given", event))
+    _note_sign_in(user)
     return {"access_token": token, "expires_in": _SECONDS, "token_type": "Bearer", "scope": scope}
 
 
@@ -65,16 +69,21 @@ def _scope(asked: str) -> str:
     return " ".join(known(wanted) or API)
 
 
-def _store(token: str, user: User, scope: str) -> None:
-    """Store an access token of `user` for the built-in program. Raises errors.InvalidClientError if it is off."""
+def _stored(token: str, user: User, scope: str) -> tuple[str, list[Any]]:
     now = timezone.now()
-    values: list[Any] = [uuid7(), user.pk, user.provider_id, user.session_version, sealing.token_hash(token), scope]
-    values += [now, now, now + timedelta(seconds=_SECONDS)]
+    values = [uuid7(), user.pk, user.provider_id, user.session_version, sealing.token_hash(token), scope]
+    return _STORE, [*values, now, now, now + timedelta(seconds=_SECONDS)]
+
+
+def _give(*parts: tuple[str, list[Any]]) -> None:
+    """Do all `parts` of the statement, or nothing. Raises errors.InvalidClientError if the built-in program is off."""
+    statement = "".join(sql for sql, _values in parts)
+    values = [value for _sql, own in parts for value in own]
     with connection.cursor() as cursor:
-        cursor.execute(_STORE, values)
+        cursor.execute(statement, values)
         if cursor.rowcount == 0:
             Application.objects.built_in()
-            cursor.execute(_STORE, values)
+            cursor.execute(statement, values)
         if cursor.rowcount == 0:
             raise errors.InvalidClientError
 

@@ -237,7 +237,7 @@ GUARDS = [
         ("test_teams_guards.py", "test_teams_rights.py"),
     ),
     Guard(
-        6, "two who leave at once", "accounts/actions.py",
+        6, "two who leave at once", "accounts/locks.py",
         "return Provider.objects.select_for_update(no_key=True).get(pk=provider_id)",
         "return Provider.objects.get(pk=provider_id)",
         ("test_teams_guards.py",),
