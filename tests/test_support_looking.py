@@ -39,7 +39,10 @@ REASON = "Ziet het team niet, zaak 4712"
 LATER = timedelta(minutes=30, seconds=1)
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 # With what they are given here there is nothing to do.
-DO_NOTHING = {"signin.actions.prove", "signin.factors.actions.try_recovery_code", "invitations.accepting.try_code"}
+DO_NOTHING = {
+    "signin.actions.prove", "signin.actions.settling",
+    "signin.factors.actions.try_recovery_code", "invitations.accepting.try_code",
+}  # fmt: skip
 # What is done as oneself, and ends the look.
 ENDS = {"support:stop_looking", "signin:logout"}
 
