@@ -135,9 +135,9 @@ def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -
     without one.
     """
     rights.require_office(by, user.provider_id)
-    lock_provider(user.provider_id)
+    office = lock_provider(user.provider_id)
     rights.require(by, Right.MANAGE_USERS)
-    user = _change(user, details, version, by)
+    user = _change(user, office, details, version, by)
     if email != user.email:
         ask_email_change(user, email, by=by)
     return user
@@ -148,14 +148,13 @@ def edit_profile(user: User, *, details: Details, version: int, by: Actor) -> Us
     """Change what a person may change about himself: name, telephone and place. Raises Stale."""
     if by.user is None or by.user.pk != user.pk or not details.keys() <= OWN_FIELDS:
         raise PermissionDenied(_("You can change these fields on your own profile only."))
-    return _change(user, details, version, by)
+    return _change(user, lock_provider(user.provider_id), details, version, by)
 
 
-def _change(user: User, details: Details, version: int, by: Actor) -> User:
+def _change(user: User, office: Provider, details: Details, version: int, by: Actor) -> User:
     if "email" in details:
         raise ValueError("an address is changed by ask_email_change")
-    provider = lock_provider(user.provider_id)
-    user = User.objects.select_for_update().get(pk=user.pk)
+    user = lock_user(user.pk, actor=by.user, office=office)
     if user.version != version:
         raise Stale
     changes = {
@@ -174,8 +173,8 @@ def _change(user: User, details: Details, version: int, by: Actor) -> User:
     user.version += 1
     user.save()
     if "access_until" in changes:
-        rights.require_administrator(provider)
-    record(Verb.USER_CHANGED, user, by=by, provider_id=provider.pk, changes=changes)
+        rights.require_administrator(office)
+    record(Verb.USER_CHANGED, user, by=by, provider_id=office.pk, changes=changes)
     return user
 
 

@@ -51,13 +51,14 @@ def erase(user: User, *, by: Actor) -> None:
     rights.require_office(by, user.provider_id)
     provider = lock_provider(user.provider_id)
     rights.require(by, Right.MANAGE_PROVIDER)
-    user = lock_user(user.pk)
+    user = lock_user(user.pk, actor=by.user, office=provider)
     rights.require_authority_over(by, user)
     if why := refusal(user):
         raise ValidationError(why, code="kept")
     id = user.pk
     chain.lock(provider.pk)  # an export that has begun has its keys
     persons.forget(id)
+    user.history_key = None  # it is destroyed
     record(Verb.USER_ERASED, user, by=by, provider_id=provider.pk)
     chain.lengthen(provider.pk)
     _delete(user, id)

@@ -175,7 +175,7 @@ def set_password(user: User, *, password: str, by: Actor, before: str | None = N
     passwords.check(password, about=passwords.own_words(user))
     hashed = passwords.hashed(password)  # before any row is locked: it takes long
     _lock(user.provider, by)
-    user = lock_user(user.pk)
+    user = lock_user(user.pk, actor=by.user)
     rights.require_authority_over(by, user)
     if not user.is_webservice_user:
         raise ValidationError(_("The office sets the password of SSO/Webservice users only."), code="kind")

@@ -186,7 +186,7 @@ def reset_password(reset: PasswordReset, *, password: str, by: Actor) -> User:
 
     Raises NotOpen when the link was used or the person lost access meanwhile, ValidationError for a weak password.
     """
-    user = lock_user(reset.user_id)
+    user = lock_user(reset.user_id, actor=by.user)
     fresh = PasswordReset.objects.filter(pk=reset.pk).first()
     if fresh is None or fresh.expires_at <= timezone.now() or not (user.is_website_user and user.may_sign_in):
         raise NotOpen
@@ -200,7 +200,7 @@ def change_password(user: User, *, password: str, by: Actor) -> User:
 
     Raises Stale when it was changed meanwhile, ValidationError for a weak password, NotOpen for another kind.
     """
-    fresh = lock_user(user.pk)
+    fresh = lock_user(user.pk, actor=by.user)
     if not (fresh.is_website_user and fresh.may_sign_in):
         raise NotOpen
     if fresh.password != user.password:

@@ -130,7 +130,7 @@ def end_all(user: User, *, by: Actor) -> User:
     Raises PermissionDenied as `end_one` does.
     """
     _require_say_over(user, by)
-    locked = lock_user(user.pk)
+    locked = lock_user(user.pk, actor=by.user)
     locked.session_version += 1
     locked.save(update_fields=["session_version"])
     record(Verb.SESSIONS_ENDED, locked, by=by, provider_id=locked.provider_id)

@@ -10,6 +10,7 @@ import signin.actions
 from accounts import passwords
 from accounts.actions import require_free_username
 from accounts.kinds import check_username
+from accounts.locks import lock_user
 from accounts.models import LoginMethod, User
 from audit.actions import record
 from audit.actors import Actor
@@ -63,7 +64,7 @@ def end(user: User, *, by: Actor) -> bool:
     Raises PermissionDenied for anybody but the operator, and about somebody of an office.
     """
     _require_operator(by)
-    user = User.objects.select_for_update().get(pk=user.pk)
+    user = lock_user(user.pk, actor=by.user)
     if not user.is_support:
         raise PermissionDenied(_("This is not an account of support."))
     if user.blocked_at is not None:

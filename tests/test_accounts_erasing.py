@@ -103,6 +103,16 @@ def test_what_is_said_of_him_later_cannot_be_read_either(office: Provider, alice
 
 
 @pytest.mark.django_db
+def test_that_he_was_erased_is_not_sealed_with_the_key_that_was_destroyed(alice: User, quirijn: User) -> None:
+    """A copy of the database from before still has that one."""
+    destroyed = PersonKey.objects.get(person_id=quirijn.pk)
+    erasing.erase(quirijn, by=actor(alice))
+    erased = Event.objects.get(verb=Verb.USER_ERASED)
+    assert erased.what["person_id"] == str(quirijn.pk)
+    assert erased.what["key"] != str(destroyed.pk)
+
+
+@pytest.mark.django_db
 def test_others_are_named_as_before(office: Provider, alice: User, quirijn: User) -> None:
     erasing.erase(quirijn, by=actor(alice))
     event = Event.objects.get(verb=Verb.USER_ERASED)

@@ -1,13 +1,14 @@
 """Writing the audit trail (rule 9)."""
 
 import pytest
-from django.db import models, transaction
+from django.db import connection, models, transaction
+from django.test.utils import CaptureQueriesContext
 
 import accounts.actions
 import audit.actions
 from accounts.models import Provider, User
 from audit.actors import Actor, Origin, operator, scheduled
-from audit.models import Event, Verb
+from audit.models import Event, PersonKey, Verb
 from teams.products import Product
 from tests.people import actor
 
@@ -119,3 +120,21 @@ def test_members_of_enumerations_are_their_values(office: Provider, bob: User) -
     changes = {"x": [Origin.PAGE, list(Product)[:1]], "y": (True, {"z": 3})}
     event = audit.actions.record(Verb.USER_CHANGED, bob, by=actor(), provider_id=office.pk, changes=changes)
     assert event.changes == {"x": ["page", [next(iter(Product)).value]], "y": [True, {"z": 3}]}
+
+
+def test_who_is_locked_for_a_change_brings_the_keys_along(alice: User, bob: User) -> None:
+    details = {"place_of_employment": "Genemuiden"}
+    with CaptureQueriesContext(connection) as queries:
+        accounts.actions.edit(bob, details=details, email=bob.email, version=bob.version, by=actor(alice))
+    assert ["FOR UPDATE" in query["sql"] for query in queries if "audit_personkey" in query["sql"]] == [True]
+    event = Event.objects.get(verb=Verb.USER_CHANGED)
+    assert event.key_ids() == {str(key.pk) for key in PersonKey.objects.filter(person_id__in=[alice.pk, bob.pk])}
+    assert (event.actor_name, event.target_name) == ("A. de Vries", "B. Bakker")
+
+
+def test_whoever_has_no_key_yet_gets_one(alice: User, bob: User) -> None:
+    PersonKey.objects.all().delete()
+    details = {"place_of_employment": "Genemuiden"}
+    accounts.actions.edit(bob, details=details, email=bob.email, version=bob.version, by=actor(alice))
+    assert {key.person_id for key in PersonKey.objects.all()} == {alice.pk, bob.pk}
+    assert Event.objects.get(verb=Verb.USER_CHANGED).actor_name == "A. de Vries"

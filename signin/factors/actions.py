@@ -123,7 +123,7 @@ def add_app(user: User, offer: Offer, *, name: str, code: str, by: Actor) -> Aut
 
     A form that is sent twice adds one app. Raises TooManyDevices.
     """
-    user = _lock(user)
+    user = _lock(user, by)
     known = AuthenticatorApp.objects.filter(pk=offer.id, user=user).first()
     if known is not None:
         return known
@@ -144,7 +144,7 @@ def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: A
 
     Raises NotAccepted, TooManyDevices.
     """
-    user = _lock(user)
+    user = _lock(user, by)
     _require_room(user, by)
     passkey = ceremony.made(answer, user)
     passkey.name = name
@@ -153,9 +153,9 @@ def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: A
     return passkey
 
 
-def _lock(user: User) -> User:
+def _lock(user: User, by: Actor) -> User:
     """Return `user` as stored, locked, so that two changes of his factors follow each other."""
-    locked = lock_user(user.pk)
+    locked = lock_user(user.pk, actor=by.user)
     if not locked.is_website_user:
         raise PermissionDenied(_("Only website users have a second factor here."))
     return locked
@@ -181,7 +181,7 @@ def _added(user: User, device: Device, by: Actor) -> None:
 def rename(user: User, id: UUID, *, name: str, by: Actor) -> None:
     """Give one's own device another name. Raises KeyError for an unknown device, PermissionDenied for another's."""
     _require_oneself(user, by)
-    device = own_device(_lock(user), id)
+    device = own_device(_lock(user, by), id)
     old, device.name = device.name, name
     if old != name:
         device.save(update_fields=["name"])
@@ -206,7 +206,7 @@ def remove(user: User, id: UUID, *, by: Actor) -> User:
     two-factor is required.
     """
     _require_oneself(user, by)
-    user = _lock(user)
+    user = _lock(user, by)
     device = own_device(user, id)
     is_last = len(devices_of(user)) == 1
     if is_last and rights.two_factor_rules(user).hold:
@@ -235,7 +235,7 @@ def reset(user: User, *, reason: str, by: Actor) -> bool:
     somebody with more rights.
     """
     rights.require_say_over(by, user, Help.RESET_FACTORS)
-    user = _lock(user)
+    user = _lock(user, by)
     if user.second_factor_at is None:
         return False
     names = [device.name for device in devices_of(user)]
@@ -254,7 +254,7 @@ def make_recovery_codes(user: User, *, by: Actor) -> list[str]:
 
     Raises PermissionDenied for somebody else's, or without a device.
     """
-    user = _lock(user)
+    user = _lock(user, by)
     if by.user is None or by.user.pk != user.pk or user.second_factor_at is None:
         raise PermissionDenied(_("Recovery codes belong to your own second factor. First add a device."))
     codes = recovery.new()
