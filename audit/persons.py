@@ -17,8 +17,6 @@ from loket import sealing
 
 # The oldest of a person comes last, and so counts. Of who was erased there is one without a key.
 _KEYS = "SELECT id, person_id, sealed_key FROM audit_personkey WHERE person_id = ANY(%s::uuid[]) ORDER BY id DESC"
-
-
 # What a query for people may bring along as `history_key`, so that an event need not ask: an id, and after it the key.
 BROUGHT = "(SELECT uuid_send(id) || sealed_key FROM audit_personkey WHERE person_id = {person} ORDER BY id LIMIT 1)"
 _ID = 16  # bytes

@@ -31,6 +31,7 @@ _SECOND = _CHARGE.format(n=2, row="SELECT %(key2)s, %(now)s + make_interval(secs
 _CHARGE_BOTH = f"""
 WITH first AS ({_CHARGE_ONE}), second AS ({_SECOND}) SELECT (SELECT full_at FROM first), (SELECT full_at FROM second)
 """  # noqa: S608
+# Entries of a WITH, see `settling`.
 _SETTLING = """
 forgiven AS (DELETE FROM signin_throttle WHERE key = %s),
 given_back AS (UPDATE signin_throttle SET full_at = full_at - make_interval(secs => %s) WHERE key = %s)

@@ -76,7 +76,7 @@ def _stored(token: str, user: User, scope: str) -> tuple[str, list[Any]]:
 
 
 def _give(*parts: tuple[str, list[Any]]) -> None:
-    """Do all `parts` of the statement, or nothing. Raises errors.InvalidClientError if the built-in program is off."""
+    """Run the statement of these `parts`. Raises errors.InvalidClientError, with no token, if the program is off."""
     statement = "".join(sql for sql, _values in parts)
     values = [value for _sql, own in parts for value in own]
     with connection.cursor() as cursor:
