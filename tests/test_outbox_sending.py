@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 import outbox.actions
@@ -188,6 +189,19 @@ def test_it_stops_a_message_at_which_the_worker_dies(mail_server: MailServer) ->
     send_due()
     assert state(message) == ("failed", MAX_ATTEMPTS)
     assert mail_server.mails == []
+
+
+def test_a_message_whose_worker_died_has_its_turn_again(mail_server: MailServer) -> None:
+    """After five seconds, and after each further time five later."""
+    message = queue_mail()
+    with time_machine.travel(timezone.now() + timedelta(seconds=1), tick=False) as clock:
+        for attempt in range(1, 4):
+            assert outbox.actions.take(Message.Channel.MAIL) == message
+            clock.shift(timedelta(seconds=5 * attempt - 1))
+            assert outbox.actions.take(Message.Channel.MAIL) is None
+            clock.shift(timedelta(seconds=1))
+        send_due()
+    assert state(message) == ("sent", 4)
 
 
 def test_it_leaves_a_message_that_another_worker_took(mail_server: MailServer) -> None:
