@@ -101,6 +101,7 @@ def person_of(world: dict[str, Any], number: int) -> dict[str, Any]:
     return person | {"teams": set(person["teams"]), "individual_rights": own}
 
 
+@pytest.mark.slow
 @LOOSE
 @given(before=WORLD, after=WORLD)
 def test_it_reaches_what_is_declared_and_twice_is_once(

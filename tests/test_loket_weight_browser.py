@@ -10,7 +10,7 @@ from tests.browser import browser as browser
 from tests.browser import office as office
 from tests.test_story_browser import PHONE, sign_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 MOST = 60_000  # bytes over the line, headers included
 MOVING = """() => document.getAnimations().length + [...document.querySelectorAll("*")].filter(element =>
     ["", "::before", "::after"].some(part => {
