@@ -234,6 +234,7 @@ def test_it_generates_from_anything(alices: Client) -> None:
 allowed = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=3, max_size=50)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(username=allowed)
 @example("   ")

@@ -67,6 +67,7 @@ def play(seeds: range, rounds: int) -> tuple[Counter[str], set[Resting | None]]:
     return verbs, rested
 
 
+@pytest.mark.slow
 def test_random_histories_are_told_as_they_were() -> None:
     verbs, rested = play(range(2), 2)
     assert {verb for verb in STEPS if not verbs[verb]} == set()

@@ -132,6 +132,7 @@ def test_it_reaches_what_is_declared_and_twice_is_once(
         transaction.set_rollback(True)
 
 
+@pytest.mark.slow
 @LOOSE
 @given(world=WORLD)
 def test_a_plan_writes_nothing(office: Provider, alice: User, world: dict[str, Any]) -> None:
