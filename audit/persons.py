@@ -48,7 +48,8 @@ def keys_of(people: Iterable[models.Model | None]) -> dict[UUID, Key]:
     """
     persons = [one for one in people if one is not None and is_person(one)]
     kept = {one.pk: row for one in persons if (row := _brought(one))}
-    if asked := {one.pk for one in persons} - kept.keys():
+    asked = {one.pk for one in persons} - kept.keys()
+    if asked or not persons:  # of nobody as well: whether a username exists must not show in what is asked
         kept |= _stored(asked)
         kept |= {row.person_id: (row.pk, row.sealed_key) for row in _make(asked - kept.keys())}
     return {id: _key(key_id, id, sealed) for id, (key_id, sealed) in kept.items()}

@@ -108,6 +108,7 @@ def record_refusal(user: User | None, refusal: str, *, by: Actor) -> None:
     """Record that somebody did not come in; `user` is whose account it was about, `refusal` says why in one word."""
     # A guess at nobody leaves an event as well, of no office: writing nothing would tell by its time who exists.
     target, provider_id = (user, user.provider_id) if user else (User(pk=None), None)
+    target.history_key = None  # asked for at every door, as it is of nobody
     record(Verb.SIGN_IN_REFUSED, target, by=by, provider_id=provider_id, reason=refusal)
 
 

@@ -1,14 +1,18 @@
 """Writing the audit trail (rule 9)."""
 
+import re
+
 import pytest
 from django.db import connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 
 import accounts.actions
 import audit.actions
+import signin.actions
 from accounts.models import Provider, User
 from audit.actors import Actor, Origin, operator, scheduled
 from audit.models import Event, PersonKey, Verb
+from signin import names
 from teams.products import Product
 from tests.people import actor
 
@@ -138,3 +142,17 @@ def test_whoever_has_no_key_yet_gets_one(alice: User, bob: User) -> None:
     accounts.actions.edit(bob, details=details, email=bob.email, version=bob.version, by=actor(alice))
     assert {key.person_id for key in PersonKey.objects.all()} == {alice.pk, bob.pk}
     assert Event.objects.get(verb=Verb.USER_CHANGED).actor_name == "A. de Vries"
+
+
+def test_a_refusal_asks_the_same_of_somebody_and_of_nobody(bob: User) -> None:
+    """Also at a door that found somebody otherwise than by the username, without the key."""
+    stranger = Actor(Origin.PAGE, "", address="192.0.2.7")
+    asked, by_name = [], names.named("bob")
+    assert by_name is not None
+    assert by_name.history_key
+    for user in (None, bob, by_name):
+        with CaptureQueriesContext(connection) as queries:
+            signin.actions.record_refusal(user, "unknown", by=stranger)
+        asked.append([re.split(r'VALUES|WHERE|"s\d', query["sql"])[0] for query in queries])
+    assert asked[0] == asked[1] == asked[2]
+    assert any("audit_personkey" in sql for sql in asked[0])
