@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
@@ -29,6 +30,25 @@ class Origin(models.TextChoices):
     SCHEDULED = "scheduled", _("automatic")
 
 
+class Proof(IntEnum):
+    """How recently the user behind a change proved to be that user, with the second factor where one is due.
+
+    A session begun by an SSO ticket proves nothing until the user confirms (NIST SP 800-63B-4, reauthentication).
+    """
+
+    NONE = 0
+    HALF_HOUR = 1  # asked by changes to what users may do
+    FIVE_MINUTES = 2  # asked by changes to how users sign in
+
+
+class ProofRequired(PermissionDenied):
+    """The actor must re-authenticate first; `proof` says how recently it must have been done."""
+
+    def __init__(self, proof: Proof) -> None:
+        super().__init__(gettext("Confirm that it is you first."))
+        self.proof = proof
+
+
 @dataclass(frozen=True)
 class Actor:
     """Who makes a change: a person through some road, or without `user` the operator or a scheduled job."""
@@ -42,6 +62,7 @@ class Actor:
     on_behalf_of: User | None = None
     only_looks: bool = False  # support that sees pages as `user` does: no change comes of it, see `support.looking`
     founds: bool = False  # support while it sets up a new office, see `bulk.offices`
+    proof: Proof = Proof.NONE
 
     @property
     def is_support(self) -> bool:
@@ -60,6 +81,11 @@ class Actor:
         """Raise PermissionDenied for whoever only looks along."""
         if self.only_looks:
             raise PermissionDenied(gettext("Whoever looks along changes nothing."))
+
+    def require_proof(self, proof: Proof) -> None:
+        """Raise ProofRequired unless the user proved recently enough who they are; the operator need not."""
+        if not self.is_operator and self.proof < proof:
+            raise ProofRequired(proof)
 
 
 def on_page(request: HttpRequest, user: User) -> Actor:
@@ -87,6 +113,7 @@ def _from(request: HttpRequest, user: User, origin: Origin) -> Actor:
         address=client_address(request),
         correlation_id=getattr(request, "correlation_id", ""),
         only_looks=hasattr(request, "looker"),
+        proof=getattr(request, "proof", Proof.NONE),
     )
 
 

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from audit.actors import Actor, Origin
+from audit.actors import Actor, Origin, Proof
 from bulk import doing, kept, showing
 from bulk.cells import Unreadable
 from bulk.models import KEPT, KEPT_DONE, Operation, Page
@@ -51,7 +51,8 @@ def run_one() -> bool:
 
 def _run(operation: Operation) -> None:
     by = Actor(
-        Origin.PAGE, operation.user.full_name, operation.user, operation.address, operation.correlation_id
+        Origin.PAGE, operation.user.full_name, operation.user, operation.address, operation.correlation_id,
+        proof=Proof.FIVE_MINUTES,
     )  # fmt: skip
     act = _plan if operation.state == State.WANTED else _do
     try:

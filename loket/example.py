@@ -24,7 +24,7 @@ import support.actions
 import teams.actions
 from accounts.actions import Details
 from accounts.models import Provider, User
-from audit.actors import Actor, Origin, operator
+from audit.actors import Actor, Origin, Proof, operator
 from invitations.models import Invitation
 from loket import example_signals, example_teams, sealing
 from loket.example_people import ACCEPTED, AZURE, INVITED, SMIT, WEBSERVICE, Person, Status
@@ -140,7 +140,7 @@ def _invite(office: Provider, person: Person, domain: str = "devries.example") -
 
 
 def _self(user: User) -> Actor:
-    return Actor(Origin.PAGE, name=user.full_name, user=user)
+    return Actor(Origin.PAGE, name=user.full_name, user=user, proof=Proof.FIVE_MINUTES)
 
 
 def _let_in(

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from accounts.models import User
-from signin import sessions
+from audit.actors import ProofRequired
+from signin import reauthentication, sessions
 from signin.factors import deadline, must_enrol, passing
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -46,6 +47,8 @@ class SecondFactorMiddleware:
     ) -> HttpResponse | None:
         """Return the redirect, or None for somebody who misses nothing."""
         user = request.user
+        if isinstance(user, User):
+            request.proof = reauthentication.proof_of(request, user)  # type: ignore[attr-defined]  # see OfficeRequest
         if not isinstance(user, User) or not user.is_website_user:
             return None
         if user.second_factor_at is not None:
@@ -56,6 +59,12 @@ class SecondFactorMiddleware:
         request.enrol_by = deadline(user)  # type: ignore[attr-defined] # for the banner on every page
         if user.is_support and getattr(view, "rule", None) == "for_support" and not settings.LOKET_DEMO:
             return _away(request, "signin:factors")  # an account of the demo's database, which must not have one
+        return None
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Ask for the re-authentication that an action required; what was typed is kept meanwhile."""
+        if isinstance(exception, ProofRequired) and isinstance(request.user, User):
+            return reauthentication.ask(request, request.user)
         return None
 
 

@@ -16,7 +16,7 @@ from audit.actions import record
 from audit.actors import Actor, on_page
 from audit.models import Verb
 from loket.middleware import client_address
-from signin import browsers, recent
+from signin import browsers, reauthentication
 from signin.factors import passing
 from signin.factors.passing import Factor
 from signin.models import OpenSession
@@ -37,7 +37,7 @@ def start(request: HttpRequest, user: User, *, factor: Factor | None = None) -> 
     """
     auth.login(request, user)
     passing.settle(request, factor)
-    recent.note(request, with_factor=factor in (Factor.APP, Factor.PASSKEY))
+    reauthentication.note(request, with_factor=factor in (Factor.APP, Factor.PASSKEY))
     _write_down(request, user, factor)
     record(Verb.SIGNED_IN, user, by=on_page(request, user), provider_id=user.provider_id)
 
@@ -50,7 +50,7 @@ def start_by_sso(request: HttpRequest, user: User) -> None:
     """
     request.session.flush()
     auth.login(request, user)
-    request.session[recent.BY_SSO] = True
+    request.session[reauthentication.BY_SSO] = True
     request.session.set_expiry(SSO_SECONDS)
     _write_down(request, user, None)
     record(Verb.SIGNED_IN, user, by=on_page(request, user), provider_id=user.provider_id, reason="sso")
@@ -67,7 +67,7 @@ def _write_down(request: HttpRequest, user: User, factor: Factor | None) -> None
         user=user,
         session_id=key,
         session_version=user.session_version,
-        how=OpenSession.How.SSO if recent.is_by_sso(request) else _how(user, factor),
+        how=OpenSession.How.SSO if reauthentication.is_by_sso(request) else _how(user, factor),
         address=client_address(request) or None,
         browser=browser,
         system=system,

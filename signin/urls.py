@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("wachtwoord-vergeten/nieuw/", passwords.reset, name="reset"),
     path("wachtwoord-vergeten/<str:token>/", passwords.reset_enter, name="reset_enter"),
     path("bevestigen/", confirming.confirm, name="confirm"),
+    path("bevestigen/verder/", confirming.go_on, name="go_on"),
     path("bevestigen/microsoft/", microsoft.confirm, name="confirm_microsoft"),
     path("kantoor/tenants/<uuid:id>/bevestigen/", microsoft.prove_tenant, name="prove_tenant"),
     path("kantoor/twee-factor/", policies.two_factor, name="policies"),

@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 
-from signin.recent import recently_confirmed, recently_confirmed_with_factor
+from audit.actors import Proof
+from signin.reauthentication import reauthenticated
 from teams.access import OfficeRequest
 
 View = Callable[..., HttpResponse]
@@ -15,7 +16,8 @@ View = Callable[..., HttpResponse]
 
 def confirmed(view: View) -> View:
     """Have support show its second factor first; in the demo, where it may have none, its password."""
-    by_factor, by_password = recently_confirmed_with_factor(view), recently_confirmed(view)
+    by_factor = reauthenticated(Proof.FIVE_MINUTES, with_factor=True)(view)
+    by_password = reauthenticated(Proof.FIVE_MINUTES)(view)
 
     @wraps(view)
     def wrapper(request: OfficeRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -15,6 +15,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from audit.actors import Proof
 from teams import rights
 from teams.rights import Right
 
@@ -26,6 +27,7 @@ class OfficeRequest(HttpRequest):
 
     user: User
     rights: frozenset[Right]
+    proof: Proof
     correlation_id: str
 
 

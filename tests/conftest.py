@@ -17,7 +17,7 @@ from accounts.passwords import Argon2id
 from loket import roles
 from teams.rights import Right
 from tests import factors
-from tests.people import make_support, make_user
+from tests.people import make_support, make_user, signed_in
 from tests.servers import mail_server as mail_server
 from tests.servers import sms_gateway as sms_gateway
 
@@ -121,28 +121,22 @@ def charlie(db: None) -> User:
     )
 
 
-def _signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def alices(alice: User) -> Client:
     """The browser of alice, signed in."""
-    return _signed_in(alice)
+    return signed_in(alice)
 
 
 @pytest.fixture
 def bobs(bob: User) -> Client:
     """The browser of bob, signed in."""
-    return _signed_in(bob)
+    return signed_in(bob)
 
 
 @pytest.fixture
 def charlies(charlie: User) -> Client:
     """The browser of charlie, signed in."""
-    return _signed_in(charlie)
+    return signed_in(charlie)
 
 
 @pytest.fixture

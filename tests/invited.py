@@ -11,10 +11,11 @@ from django.urls import reverse
 
 import invitations.actions
 from accounts.models import User
-from audit.actors import Actor, Origin
+from audit.actors import Actor
 from invitations.models import Invitation
 from loket import sealing
 from outbox.models import Message
+from tests.people import actor
 
 NUMBER = "+31612345678"
 DETAILS = {"initials": "P.", "prefix": "de", "last_name": "Boer", "email": "p.deboer@devries.example"}
@@ -22,7 +23,7 @@ DETAILS = {"initials": "P.", "prefix": "de", "last_name": "Boer", "email": "p.de
 
 def by(user: User) -> Actor:
     """Return `user` acting on a page."""
-    return Actor(origin=Origin.PAGE, name=user.full_name, user=user)
+    return actor(user)
 
 
 def body_of(message: Message) -> dict[str, str]:

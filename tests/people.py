@@ -1,14 +1,16 @@
 """People for the tests, made without any action so that an action can be the thing that is tested."""
 
 import json
+import time
 from typing import Any
 
+from django.test import Client
 from django.utils import timezone
 
 from accounts import passwords
 from accounts.models import LoginMethod, Provider, User
 from audit import persons
-from audit.actors import Actor, Origin, operator
+from audit.actors import Actor, Origin, Proof, operator
 from loket import sealing
 from outbox.models import Message
 from teams.models import IndividualRight
@@ -46,8 +48,8 @@ def make_user(provider: Provider, *rights: Right, **fields: Any) -> User:
 
 
 def actor(user: User | None = None) -> Actor:
-    """Return `user` acting on a page, or without one the operator."""
-    return Actor(Origin.PAGE, user.full_name, user) if user else operator("test")
+    """Return `user` acting on a page a moment after signing in, or without one the operator."""
+    return Actor(Origin.PAGE, user.full_name, user, proof=Proof.FIVE_MINUTES) if user else operator("test")
 
 
 def letter(message: Message) -> str:
@@ -61,3 +63,18 @@ def make_support(username: str = "dora", **fields: Any) -> User:
     values: dict[str, Any] = {"initials": "D.", "last_name": "Dekker", "email": f"{username}@loket.example"}
     values |= {"two_factor_required": True, "is_support": True, "username": username}
     return make_user(None, **(values | fields))  # type: ignore[arg-type]
+
+
+def signed_in(user: User, *, seconds_ago: float = 0) -> Client:
+    """Return a browser in which `user` signed in so many seconds ago."""
+    client = Client()
+    client.force_login(user)
+    confirm_now(client, seconds_ago=seconds_ago)
+    return client
+
+
+def confirm_now(client: Client, *, seconds_ago: float = 0) -> None:
+    """Note in the session of `client` that its user confirmed who they are so many seconds ago."""
+    session = client.session
+    session["confirmed_at"] = int(time.time() - seconds_ago)
+    session.save()

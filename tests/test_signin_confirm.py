@@ -12,7 +12,8 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from accounts.models import LoginMethod, Provider, User
-from signin import recent
+from audit.actors import Proof
+from signin import reauthentication
 from tests.people import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +21,7 @@ URL = "/bevestigen/"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@recent.recently_confirmed
+@reauthentication.reauthenticated(Proof.FIVE_MINUTES)
 def dangerous(request: HttpRequest) -> HttpResponse:
     return HttpResponse("done")
 
@@ -28,6 +29,7 @@ def dangerous(request: HttpRequest) -> HttpResponse:
 def open_dangerous(client: Client, method: str = "get") -> HttpResponse:
     request = getattr(RequestFactory(), method)("/gevaarlijk/?a=1")
     request.session = client.session
+    request.user = User.objects.get(pk=client.session["_auth_user_id"])
     return dangerous(request)
 
 

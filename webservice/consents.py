@@ -10,7 +10,7 @@ from accounts.models import User
 from audit.actions import record
 from audit.actors import Actor
 from audit.models import Verb
-from signin import recent
+from signin import reauthentication
 from teams import rights
 from teams.rights import Right
 from webservice.models import AccessToken, Application, Consent, Grant, IDToken, RefreshToken
@@ -23,7 +23,7 @@ def can_consent(request: HttpRequest) -> bool:
     An SSO/Webservice user is for one program as it is, and a session that a portal opened gives nothing that lasts.
     """
     user = request.user
-    return isinstance(user, User) and not user.is_webservice_user and not recent.is_by_sso(request)
+    return isinstance(user, User) and not user.is_webservice_user and not reauthentication.is_by_sso(request)
 
 
 def covers(user: object, application: Application, scopes: Collection[str]) -> bool:

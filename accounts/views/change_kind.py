@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 import invitations.kinds
 from accounts.forms.kinds import ToAzureForm
 from accounts.models import User
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from invitations.forms.office import MobileForm
 from signin import microsoft
-from signin.recent import recently_confirmed
+from signin.reauthentication import reauthenticated
 from teams import rights
 from teams.access import OfficeRequest, requires
 from teams.rights import LastAdministrator, Right
@@ -38,7 +38,7 @@ def kind(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.MANAGE_USERS)
-@recently_confirmed
+@reauthenticated(Proof.FIVE_MINUTES)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def to_azure(request: OfficeRequest, id: UUID) -> HttpResponse:
@@ -70,7 +70,7 @@ def to_azure(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 @requires(Right.MANAGE_USERS)
-@recently_confirmed
+@reauthenticated(Proof.FIVE_MINUTES)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def to_website(request: OfficeRequest, id: UUID) -> HttpResponse:

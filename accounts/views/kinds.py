@@ -16,9 +16,9 @@ from accounts import passwords
 from accounts.actions import Stale
 from accounts.forms.kinds import AzureForm, SetPasswordForm, WebserviceForm, fill
 from accounts.models import LoginMethod, User
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from signin import microsoft
-from signin.recent import recently_confirmed
+from signin.reauthentication import reauthenticated
 from teams import rights
 from teams.access import OfficeRequest, not_along, requires
 from teams.rights import Right
@@ -112,7 +112,7 @@ def _service(request: OfficeRequest, id: UUID) -> User:
 
 @requires(Right.MANAGE_USERS)
 @not_along
-@recently_confirmed
+@reauthenticated(Proof.FIVE_MINUTES)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def set_password(request: OfficeRequest, id: UUID) -> HttpResponse:

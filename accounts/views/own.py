@@ -11,10 +11,10 @@ from django.views.decorators.http import require_http_methods
 import accounts.actions
 from accounts.actions import DeadLink, Stale
 from accounts.forms.people import OwnEmailForm, ProfileForm
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from loket.middleware import client_address
 from signin import mails
-from signin.recent import not_by_sso
+from signin.reauthentication import reauthenticated
 from signin.throttle import Throttled
 from teams.access import OfficeRequest, not_along, own_account, public, signed_in
 from teams.catalogue import ordered
@@ -45,7 +45,7 @@ def profile(request: OfficeRequest) -> HttpResponse:
 @not_along
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@not_by_sso
+@reauthenticated(Proof.FIVE_MINUTES)
 def own_email(request: OfficeRequest) -> HttpResponse:
     """Give another address for one's own account; for those who have a password to prove who they are."""
     if not request.user.is_website_user:

@@ -8,19 +8,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.exports import CONTENT_TYPES, Form
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from bulk import operations, results
 from bulk.cells import Unreadable
 from bulk.forms import UploadForm
 from bulk.views import pages
-from signin.recent import recently_confirmed
+from signin.reauthentication import reauthenticated
 from teams.access import OfficeRequest, requires
 from teams.rights import Right
 
 
 @requires(Right.MANAGE_USERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-@recently_confirmed
+@reauthenticated(Proof.HALF_HOUR)
 def upload(request: OfficeRequest) -> HttpResponse:
     """Take a file of people; nothing is changed yet."""
     form = UploadForm(request.POST or None, request.FILES or None)

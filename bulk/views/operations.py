@@ -6,11 +6,11 @@ from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from bulk import operations
 from bulk.models import Operation
 from bulk.views import pages
-from signin.recent import recently_confirmed
+from signin.reauthentication import reauthenticated
 from teams.access import OfficeRequest, not_along, requires
 from teams.rights import Right
 
@@ -21,7 +21,7 @@ def _one(request: OfficeRequest, id: UUID) -> Operation:
 
 @requires(Right.MANAGE_USERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-@recently_confirmed
+@reauthenticated(Proof.HALF_HOUR)
 def plan(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show what would change, and have it done by the worker."""
     return pages.plan(request, _one(request, id))
@@ -51,7 +51,7 @@ def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @not_along
 @require_safe
-@recently_confirmed
+@reauthenticated(Proof.HALF_HOUR)
 def result(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Send the file that says what was done."""
     return pages.result_of(_one(request, id))
@@ -60,7 +60,7 @@ def result(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @not_along
 @require_safe
-@recently_confirmed
+@reauthenticated(Proof.HALF_HOUR)
 def faulty(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Send the rows that are to be mended."""
     operation = _one(request, id)

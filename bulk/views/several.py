@@ -15,14 +15,14 @@ from django.views.decorators.http import require_http_methods
 from accounts.forms.people import ListForm
 from accounts.listing import matching
 from accounts.models import User
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from bulk import operations
 from bulk.forms import NumbersForm, SeveralForm
 from bulk.several import Act, Wish, why_not_invited
 from bulk.views import pages
 from invitations.drafts import named
 from loket.paging import PAGE, query
-from signin.recent import recently_confirmed
+from signin.reauthentication import reauthenticated
 from teams.access import OfficeRequest, requires
 from teams.rights import Right
 
@@ -47,7 +47,7 @@ def _nobody(request: OfficeRequest) -> HttpResponse:
 
 @requires(Right.MANAGE_USERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-@recently_confirmed
+@reauthenticated(Proof.HALF_HOUR)
 def choose(request: OfficeRequest) -> HttpResponse:
     """Ask what is to be done to those who were chosen, and plan it; nothing is changed yet."""
     people = _chosen(request)
@@ -71,7 +71,7 @@ def _filters(request: OfficeRequest) -> str:
 @requires(Right.MANAGE_USERS)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@recently_confirmed
+@reauthenticated(Proof.HALF_HOUR)
 def numbers(request: OfficeRequest) -> HttpResponse:
     """Ask the mobile numbers again of those whose invitation can be sent again, a page full at most, and plan it."""
     people = _chosen(request).select_related("invitation", "provider")

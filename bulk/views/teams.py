@@ -7,13 +7,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from bulk import operations
 from bulk.cells import Unreadable
 from bulk.forms import TeamFilesForm
 from bulk.models import Operation
 from bulk.views import pages
-from signin.recent import recently_confirmed
+from signin.reauthentication import reauthenticated
 from teams.access import OfficeRequest, not_along, requires
 from teams.rights import Right
 
@@ -24,7 +24,7 @@ def _one(request: OfficeRequest, id: UUID) -> Operation:
 
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
-@recently_confirmed
+@reauthenticated(Proof.HALF_HOUR)
 def upload(request: OfficeRequest) -> HttpResponse:
     """Take a workbook or several files of teams; nothing is changed yet."""
     form = TeamFilesForm(request.POST or None, request.FILES or None)
@@ -43,7 +43,7 @@ def upload(request: OfficeRequest) -> HttpResponse:
 
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
-@recently_confirmed
+@reauthenticated(Proof.HALF_HOUR)
 def plan(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show what would change, and have it done by the worker."""
     return pages.plan(request, _one(request, id))
@@ -73,7 +73,7 @@ def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_TEAMS)
 @not_along
 @require_safe
-@recently_confirmed
+@reauthenticated(Proof.HALF_HOUR)
 def result(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Send the file that says what was done."""
     return pages.result_of(_one(request, id))

@@ -13,6 +13,7 @@ from accounts.models import Provider, User
 from loket.text import refuse_control_characters, refuse_direction_marks
 from signin.factors.policies import Policy
 from signin.factors.totp import Offer
+from signin.forms import KnownPasswordForm
 
 _LONGEST_NAME = 50
 
@@ -46,6 +47,12 @@ class CodeForm(forms.Form):
         if not re.fullmatch("[0-9]{6}", code):
             raise ValidationError(_("The code has six digits, such as 482 913."), code="six_digits")
         return code
+
+
+class PasswordAndCodeForm(CodeForm, KnownPasswordForm):
+    """What confirms in a session that an SSO ticket began: the password and the code of an app."""
+
+    field_order = ["current_password", "code"]
 
 
 class RecoveryForm(forms.Form):

@@ -1,23 +1,25 @@
-"""Proving once more who one is, before something dangerous."""
+"""Confirming who one is before a sensitive page, and going on with the form that was sent before."""
 
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.forms import Form
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import LoginMethod
-from signin import recent, throttle
+from signin import pending_forms, reauthentication, throttle
 from signin.actions import PASSWORD
 from signin.factors import actions
-from signin.factors.forms import CodeForm
+from signin.factors.forms import CodeForm, PasswordAndCodeForm
 from signin.factors.passkeys import script_settings
 from signin.forms import KnownPasswordForm
 from signin.middleware import opens_while_enrolling
-from signin.recent import not_by_sso
 from signin.throttle import Throttled
 from signin.visitors import wanted_page
 from teams.access import OfficeRequest, own_account
@@ -29,9 +31,11 @@ _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
 @opens_while_enrolling
 @_show_and_send
 @never_cache
-@not_by_sso
 def confirm(request: OfficeRequest) -> HttpResponse:
-    """Ask a website user for the current password; send who has a second factor, and an Azure user, to that."""
+    """Ask a website user for the second factor, else for the current password; send an Azure user to Microsoft.
+
+    In a session that an SSO ticket began nothing was proved yet: there the password is asked beside the code.
+    """
     target = wanted_page(request)
     if request.user.login_method == LoginMethod.AZURE_AD:
         return render(request, "signin/confirm_microsoft.html", {"query": urlencode({"next": target})})
@@ -49,18 +53,27 @@ def confirm(request: OfficeRequest) -> HttpResponse:
 
 def _confirm_factor(request: OfficeRequest) -> HttpResponse:
     """Ask for the code of an app."""
-    form, status = CodeForm(request.POST or None), 200
+    asks_password = reauthentication.proves_nothing(request)
+    form: Form
+    if asks_password:
+        form = PasswordAndCodeForm(request.POST or None, user=request.user)
+    else:
+        form = CodeForm(request.POST or None)
+    status = 200
     if form.is_valid():
         try:
             if actions.try_code(request.user, form.cleaned_data["code"]):
+                throttle.forgive(PASSWORD, str(request.user.pk))
                 return confirmed(request, with_factor=True)
             form.add_error("code", ValidationError(_("This is not the code that your app shows now."), code="wrong"))
         except Throttled as error:
             form.add_error("code", ValidationError(str(error), code="throttled"))
-            status = 429
+    if any(form.has_error(name, "throttled") for name in form.fields):
+        status = 429
     page = {
         "form": form,
         "next": wanted_page(request),
+        "asks_password": asks_password,
         "has_app": request.user.authenticator_apps.exists(),
         "has_passkey": actions.has_passkey(request.user),
         "passkey": script_settings(request),
@@ -69,7 +82,29 @@ def _confirm_factor(request: OfficeRequest) -> HttpResponse:
 
 
 def confirmed(request: OfficeRequest, *, with_factor: bool) -> HttpResponse:
-    """Note that the person of this session has just proved who he is, and go on."""
+    """Note that the user of this session has just proved who they are, and go on."""
     request.session.cycle_key()
-    recent.note(request, with_factor=with_factor)
-    return HttpResponseRedirect(wanted_page(request))
+    reauthentication.note(request, with_factor=with_factor)
+    return HttpResponseRedirect(onward(request, wanted_page(request)))
+
+
+def onward(request: OfficeRequest, target: str) -> str:
+    """Return where to go after confirming: to the form that was sent to `target` before, where one is kept."""
+    if pending_forms.find(request, request.user, target) is None:
+        return target
+    return f"{reverse('signin:go_on')}?{urlencode({'next': target})}"
+
+
+@own_account
+@opens_while_enrolling
+@require_safe
+@never_cache
+def go_on(request: OfficeRequest) -> HttpResponse:
+    """Offer to send the kept form after all. Nothing is sent before the button is pressed."""
+    target = wanted_page(request)
+    fields = pending_forms.find(request, request.user, target)
+    if fields is None:
+        messages.warning(request, _("What you filled in was not kept. Fill it in again."))
+        return HttpResponseRedirect(reverse("home"))
+    pairs = [(name, value) for name, values in fields.items() for value in values]
+    return render(request, "signin/go_on.html", {"target": target, "pairs": pairs})

@@ -18,13 +18,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from signin.factors import actions, must_enrol, passing, recovery
 from signin.factors.actions import Device, LastFactor, TooManyDevices
 from signin.factors.forms import AppForm, NameForm
 from signin.factors.passing import Factor
 from signin.middleware import opens_while_enrolling
-from signin.recent import not_by_sso, recently_confirmed
+from signin.reauthentication import reauthenticated
 from signin.visitors import wanted_page
 from teams import rights
 from teams.access import OfficeRequest, own_account
@@ -34,7 +34,7 @@ _NEW = 3600  # seconds after accepting during which enrolling is shown as a step
 
 
 def of_website_user(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Answer 404 to the kinds that have no second factor here, and keep away who came in from a portal."""
+    """Answer 404 to the login methods that have no second factor here."""
 
     @wraps(view)
     def wrapper(request: OfficeRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -42,7 +42,7 @@ def of_website_user(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
             raise Http404
         return view(request, *args, **kwargs)
 
-    return not_by_sso(wrapper)
+    return wrapper
 
 
 def context(request: OfficeRequest, **more: object) -> dict[str, object]:
@@ -84,7 +84,7 @@ def factors(request: OfficeRequest) -> HttpResponse:
 @_show_and_send
 @never_cache
 @of_website_user
-@recently_confirmed
+@reauthenticated(Proof.FIVE_MINUTES)
 def add_app(request: OfficeRequest) -> HttpResponse:
     """Show a new secret as a picture and as text, and ask for the code that the app makes of it."""
     user = request.user
@@ -139,7 +139,7 @@ def rename_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
 @_show_and_send
 @never_cache
 @of_website_user
-@recently_confirmed
+@reauthenticated(Proof.FIVE_MINUTES)
 def remove_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Ask whether a device is to go, and take it away."""
     device = _own_device(request, id)
@@ -168,7 +168,7 @@ def _stay(request: OfficeRequest, user: User) -> None:
 @_show_and_send
 @never_cache
 @of_website_user
-@recently_confirmed
+@reauthenticated(Proof.FIVE_MINUTES)
 def recovery_codes(request: OfficeRequest) -> HttpResponse:
     """Say what recovery codes are for; make ten and show them this once."""
     user = request.user

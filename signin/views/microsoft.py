@@ -16,10 +16,11 @@ from django.views.decorators.http import require_GET, require_safe
 from accounts.models import LoginMethod, User
 from audit.actors import on_page
 from loket.middleware import client_address
-from signin import actions, arrivals, microsoft, recent, sessions, throttle
+from signin import actions, arrivals, microsoft, reauthentication, sessions, throttle
 from signin.microsoft import Arrival, Errand, Purpose
 from signin.refusals import Page, Refused
 from signin.throttle import Throttled
+from signin.views.confirming import onward
 from signin.visitors import stranger, wanted_page
 from teams.access import OfficeRequest, not_along, public, requires, signed_in
 from teams.rights import Right
@@ -125,7 +126,8 @@ def _serve(request: HttpRequest, arrival: Arrival) -> HttpResponse:
     elif arrival.errand.purpose == Purpose.CONFIRM:
         arrivals.confirm(arrival, request.user)
         request.session.cycle_key()
-        recent.note(request, with_factor=True)
+        reauthentication.note(request, with_factor=True)
+        return HttpResponseRedirect(onward(request, arrival.errand.next))  # type: ignore[arg-type]  # somebody confirmed
     elif isinstance(request.user, User):
         tenant = arrivals.prove_tenant(arrival, request.user, by=on_page(request, request.user))
         messages.success(request, _("%(tenant)s has been confirmed.") % {"tenant": tenant.name})

@@ -13,16 +13,16 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.i18n import JavaScriptCatalog
 
 from accounts.models import User
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from loket.middleware import client_address
-from signin import recent, throttle
+from signin import throttle
 from signin.actions import LINK, record_refusal
 from signin.factors import actions, passing
 from signin.factors.actions import TooManyDevices
 from signin.factors.passing import Factor
 from signin.factors.passkeys import Ceremony, NotAccepted, script_settings
 from signin.middleware import opens_before_factor, opens_while_enrolling
-from signin.recent import recently_confirmed
+from signin.reauthentication import reauthenticated
 from signin.throttle import Throttled
 from signin.views.confirming import confirmed
 from signin.views.factors import context, enrolled, of_website_user
@@ -38,7 +38,7 @@ texts = public(opens_before_factor(opens_while_enrolling(JavaScriptCatalog.as_vi
 @require_safe
 @never_cache
 @of_website_user
-@recently_confirmed
+@reauthenticated(Proof.FIVE_MINUTES)
 def add_passkey(request: OfficeRequest) -> HttpResponse:
     """Offer to make a passkey in this browser."""
     page = context(request, passkey=script_settings(request))
@@ -52,7 +52,7 @@ def add_passkey(request: OfficeRequest) -> HttpResponse:
 @of_website_user
 def add_begin(request: OfficeRequest) -> HttpResponse:
     """Give the browser a challenge to make a passkey for."""
-    if not recent.is_recent(request):
+    if request.proof < Proof.FIVE_MINUTES:
         return _refused(_("This took too long. Try again."), 403)
     return JsonResponse(Ceremony.begin_making(request, request.user))
 
@@ -64,7 +64,7 @@ def add_begin(request: OfficeRequest) -> HttpResponse:
 @of_website_user
 def add_complete(request: OfficeRequest) -> HttpResponse:
     """Add the passkey that the browser made."""
-    if not recent.is_recent(request):
+    if request.proof < Proof.FIVE_MINUTES:
         return _refused(_("This took too long. Try again."), 403)
     user, by = request.user, on_page(request, request.user)
     name = _("Passkey of %(date)s") % {"date": date_format(timezone.localtime(), "j F Y")}

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.actions import Stale
 from accounts.models import User
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from loket import sealing
 from loket.middleware import client_address
 from signin import actions, devices, microsoft, sessions, throttle
@@ -24,7 +24,7 @@ from signin.factors.passkeys import script_settings
 from signin.forms import ChangePasswordForm, ForgottenForm, LoginForm, ResetForm
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from signin.models import PasswordReset
-from signin.recent import not_by_sso
+from signin.reauthentication import reauthenticated
 from signin.throttle import Throttled
 from signin.visitors import stranger, wanted_page
 from teams.access import OfficeRequest, as_oneself, own_account, public
@@ -179,7 +179,7 @@ def _back_to_login(request: HttpRequest, user: User) -> HttpResponse:
 @own_account
 @_show_and_send
 @never_cache
-@not_by_sso
+@reauthenticated(Proof.FIVE_MINUTES)
 def password(request: OfficeRequest) -> HttpResponse:
     """Let a website user change the password."""
     if not request.user.is_website_user:

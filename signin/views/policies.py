@@ -10,11 +10,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.actions import Stale
 from accounts.models import User
 from accounts.status import two_factor_share
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from signin.factors import policies
 from signin.factors.forms import PolicyForm
 from signin.factors.policies import Changed, Policy, Refused
-from signin.recent import recently_confirmed
+from signin.reauthentication import reauthenticated
 from teams.access import OfficeRequest, requires
 from teams.rights import Right
 
@@ -34,7 +34,7 @@ def _form_page(request: OfficeRequest, form: PolicyForm) -> HttpResponse:
 @requires(Right.MANAGE_PROVIDER)
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@recently_confirmed
+@reauthenticated(Proof.HALF_HOUR)
 def effect(request: OfficeRequest) -> HttpResponse:
     """Show whom the policy in the address would touch, and make it so once that is confirmed."""
     provider, by = request.user.provider, on_page(request, request.user)

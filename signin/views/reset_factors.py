@@ -10,10 +10,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from signin.factors import actions
 from signin.factors.forms import ResetForm
-from signin.recent import recently_confirmed_with_factor
+from signin.reauthentication import reauthenticated
 from teams import rights
 from teams.access import OfficeRequest, requires
 from teams.rights import Right
@@ -29,7 +29,7 @@ def reset_factors(request: OfficeRequest, id: UUID) -> HttpResponse:
     return _reset(request, person)
 
 
-@recently_confirmed_with_factor
+@reauthenticated(Proof.FIVE_MINUTES, with_factor=True)
 def _reset(request: OfficeRequest, person: User) -> HttpResponse:
     form = ResetForm(request.POST or None)
     if person.second_factor_at is None:

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.translation import gettext as _
 
-from audit.actors import Actor, through_api
+from audit.actors import Actor, Proof, through_api
 from signin import throttle
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from signin.throttle import Limit, Throttled
@@ -41,6 +41,7 @@ class ApiRequest(HttpRequest):
     api_version: str
     limit_headers: dict[str, str]
     by: Actor
+    proof: Proof
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Door:
         _charge(request)
         request.api_version = wanted_version(request.headers.get("Accept", ""))
         self._check(request)
+        request.proof = Proof.HALF_HOUR
         request.by = through_api(request, caller.user)
         return caller
 

@@ -18,7 +18,7 @@ from oauthlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestErro
 
 from accounts.models import User
 from audit.actors import on_page
-from signin import recent
+from signin import reauthentication
 from teams.access import OfficeRequest, public, signed_in
 from webservice import consents
 from webservice.leaving import may_lead_to
@@ -78,7 +78,7 @@ def _answer(request: HttpRequest, asked: Asked) -> HttpResponse:
         with transaction.atomic():
             consents.allow(request.user, asked.application, scopes=asked.scopes, by=by)
             return _back(request, asked)
-    if (minutes := _how_recent(request, asked)) is not None and not recent.is_recent(request, minutes=minutes):
+    if (seconds := _max_age(request, asked)) is not None and not reauthentication.is_within(request, seconds):
         return redirect(f"{reverse('signin:confirm')}?{urlencode({'next': request.get_full_path()})}")
     if "consent" not in asked.prompt and consents.covers(request.user, asked.application, asked.scopes):
         return _back(request, asked)
@@ -128,12 +128,12 @@ def _fault(details: dict[str, Any]) -> str:
     return ""
 
 
-def _how_recent(request: HttpRequest, asked: Asked) -> float | None:
-    """Return at most how many minutes ago the person must have proved who he is, None where the program minds not."""
+def _max_age(request: HttpRequest, asked: Asked) -> int | None:
+    """Return at most how many seconds ago the user must have signed in or confirmed, None where any time will do."""
     if "login" in asked.prompt:
-        return 1
+        return 60
     seconds = request.GET.get("max_age", "")
-    return int(seconds) / 60 if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else None
+    return int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else None
 
 
 def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:

@@ -18,9 +18,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 import webservice.clients
 from accounts.actions import Stale
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from loket import paging
-from signin.recent import recently_confirmed
+from signin.reauthentication import reauthenticated
 from teams.access import OfficeRequest, not_along, requires
 from teams.rights import Right
 from webservice.forms import ClientForm, SecretForm
@@ -80,7 +80,7 @@ def client(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 @requires(Right.MANAGE_INTEGRATIONS)
 @not_along
-@recently_confirmed
+@reauthenticated(Proof.FIVE_MINUTES)
 @_show_and_send
 @never_cache
 def new_secret(request: OfficeRequest, id: UUID) -> HttpResponse:
