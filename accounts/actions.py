@@ -14,7 +14,7 @@ from accounts import letters
 from accounts.locks import lock_provider, lock_user
 from accounts.models import EmailChange, Provider, User
 from audit.actions import record
-from audit.actors import Actor, Origin
+from audit.actors import Actor, Origin, Proof, asks
 from audit.models import Verb
 from loket import sealing
 from loket.text import username_key
@@ -51,6 +51,7 @@ class DeadLink(Exception):
     """The link was used, replaced by a newer one or has expired."""
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -> Provider:
     """Make an office called `name`, still without people; whoever manages it must have two-factor, unless told not.
@@ -65,6 +66,7 @@ def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -
     return provider
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change_provider(
     provider: Provider, *, name: str, invitation_days: int, support_may_look: bool, version: int, by: Actor
@@ -86,6 +88,7 @@ def change_provider(
         record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change_keeping(provider: Provider, *, erase_after_months: int, checkpoint_addresses: str, by: Actor) -> None:
     """Change how long the account of who has left is kept, and where checkpoints of the history go, one a line.
@@ -126,6 +129,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | bool) or value is None else str(value)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -> User:
     """Change the details of a person; another `email` is first asked to be confirmed, see `ask_email_change`.
@@ -143,6 +147,7 @@ def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -
     return user
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def edit_profile(user: User, *, details: Details, version: int, by: Actor) -> User:
     """Change what a person may change about himself: name, telephone and place. Raises Stale."""
@@ -166,6 +171,8 @@ def _change(user: User, office: Provider, details: Details, version: int, by: Ac
         return user
     if changes.keys() - OWN_FIELDS:
         rights.require_authority_over(by, user)
+    if "two_factor_required" in changes:
+        by.require_proof(Proof.FIVE_MINUTES)
     if "access_until" in changes and user.has_ended():
         user.session_version += 1  # a session from before the end does not come back with a later one
     for name in changes:
@@ -178,6 +185,7 @@ def _change(user: User, office: Provider, details: Details, version: int, by: Ac
     return user
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def block(user: User, *, by: Actor) -> bool:
     """Block a person: every session ends at once, rights rest. Return False when he was blocked already.
@@ -200,6 +208,7 @@ def block(user: User, *, by: Actor) -> bool:
     return True
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def unblock(user: User, *, by: Actor) -> bool:
     """Give a blocked person access again, with the same credentials. Return False when he was not blocked.
@@ -219,6 +228,7 @@ def unblock(user: User, *, by: Actor) -> bool:
     return True
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def send_username(user: User, *, by: Actor) -> None:
     """Mail somebody's username to the own address. Raises PermissionDenied, ValidationError without a username."""
@@ -230,6 +240,7 @@ def send_username(user: User, *, by: Actor) -> None:
     record(Verb.USERNAME_SENT, user, by=by, provider_id=user.provider_id)
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def ask_email_change(user: User, email: str, *, by: Actor) -> None:
     """Ask at the new address `email` for confirmation and report it at the present one; until then nothing changes.

@@ -13,12 +13,13 @@ from accounts import letters
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from teams import rights
 from teams.rights import Help
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def close(provider: Provider, *, by: Actor) -> bool:
     """Close an office: nobody of it comes in, nothing goes out; nothing is removed. Return False when it was closed.
@@ -40,6 +41,7 @@ def close(provider: Provider, *, by: Actor) -> bool:
     return True
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def reopen(provider: Provider, *, by: Actor) -> bool:
     """Open an office again, as it was: everybody logs in anew, messages go out. Return False when it was not closed.

@@ -13,7 +13,7 @@ from accounts.locks import lock_provider, lock_user
 from accounts.models import User
 from audit import chain, persons
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from outbox.models import Message
 from teams import rights
@@ -41,6 +41,7 @@ def refusal(user: User) -> str:
     return ""
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def erase(user: User, *, by: Actor) -> None:
     """Delete somebody and everything that says who it was; what is sealed in the history cannot be opened any more.

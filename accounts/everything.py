@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit import labels, reading
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Event, Verb
 from outbox.models import Message
 from teams import rights
@@ -40,6 +40,7 @@ NOT_ABOUT_HIM = frozenset({"accounts.EmailChange.asked_by", "support.Look.helper
 _MESSAGE = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def export(user: User, *, by: Actor) -> dict[str, Any]:
     """Return everything about `user` and leave an event that says so.

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from accounts.models import Provider, User
 from accounts.status import Status, TwoFactor
 from audit.actions import SEARCHED, record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from loket import sheets
 from loket.sheets import joined
@@ -79,6 +79,7 @@ COLUMNS: Columns = {
 }
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def export(provider: Provider, users: QuerySet[User], *, form: Form, filters: dict[str, str], by: Actor) -> IO[bytes]:
     """Return a file with `users` of that office, who come from `with_status`, and leave an event that names `filters`.

@@ -14,7 +14,7 @@ from accounts import hygiene, letters
 from accounts.hygiene import Chore, Measures, measures_of
 from accounts.models import HygieneMail, User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from teams import rights
 from teams.rights import Right
@@ -22,6 +22,7 @@ from teams.rights import Right
 GO = 0.5  # seconds, after which no further mail is begun: so long the worker's other jobs wait
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def ask(user: User, *, measures: Measures, by: Actor) -> None:
     """Have `user` get a mail on the first day of each month on which there is something to tidy up by `measures`.
@@ -39,6 +40,7 @@ def ask(user: User, *, measures: Measures, by: Actor) -> None:
         record(Verb.USER_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def stop(user: User, *, by: Actor) -> bool:
     """Send `user` no such mail any more; return False when he got none. Raises PermissionDenied for another."""

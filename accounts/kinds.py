@@ -16,13 +16,14 @@ from accounts.actions import Details, Equip, Stale, require_free_username, shown
 from accounts.locks import lock_provider, lock_user
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from loket.text import refuse_control_characters
 from teams import rights
 from teams.rights import Right
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create_webservice_user(
     provider: Provider,
@@ -52,6 +53,7 @@ def create_webservice_user(
     return _store_new(user, by, equip)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create_azure_user(
     provider: Provider,
@@ -164,6 +166,7 @@ def set_at(user: User) -> str:
     return user.password_changed_at.isoformat() if user.password_changed_at else ""
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def set_password(user: User, *, password: str, by: Actor, before: str | None = None) -> User:
     """Give a user "Alleen via SSO/Webservice" a new password; everything that the old one opened ends.

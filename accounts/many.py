@@ -14,7 +14,7 @@ from accounts.actions import Details, shown, unusable_password
 from accounts.locks import lock_provider
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actions import record_all
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from loket.text import username_key
 from teams import rights
@@ -38,6 +38,7 @@ class NewWebserviceUser(NamedTuple):
     password: str
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create_azure_users(provider: Provider, people: Sequence[NewAzureUser], *, by: Actor) -> list[User]:
     """Make users "Alleen via Azure AD", all or none. Mails say so. Raises as `kinds.create_azure_user`."""
@@ -61,6 +62,7 @@ def create_azure_users(provider: Provider, people: Sequence[NewAzureUser], *, by
     return users
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create_webservice_users(provider: Provider, people: Sequence[NewWebserviceUser], *, by: Actor) -> list[User]:
     """Make users "Alleen via SSO/Webservice", all or none. Raises as `kinds.create_webservice_user`."""

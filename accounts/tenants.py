@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from accounts.locks import lock_provider
 from accounts.models import ExternalTenant, Provider
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from teams import rights
 from teams.rights import Help, Right
@@ -38,6 +38,7 @@ def _lock_tenant(tenant: ExternalTenant, by: Actor, help: Help | None = None) ->
     )
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def add(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> ExternalTenant:
     """Register the tenant that Microsoft knows as `tenant_id`; users can belong to it once it is proved.
@@ -58,6 +59,7 @@ def add(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> Externa
     return tenant
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def rename(tenant: ExternalTenant, *, name: str, by: Actor) -> ExternalTenant:
     """Give the tenant another name for the people of the office. Raises PermissionDenied without the right."""
@@ -69,6 +71,7 @@ def rename(tenant: ExternalTenant, *, name: str, by: Actor) -> ExternalTenant:
     return tenant
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def remove(tenant: ExternalTenant, *, by: Actor) -> None:
     """Take the tenant from the list.
@@ -89,6 +92,7 @@ def remove(tenant: ExternalTenant, *, by: Actor) -> None:
     tenant.delete()
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def prove(tenant: ExternalTenant, *, by: Actor, how: str, reason: str = "") -> bool:
     """Make the tenant usable: `how` it was proved is one of ExternalTenant.Proof. Return False when it was already.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from accounts.models import User
+
+P, R = ParamSpec("P"), TypeVar("R")
 
 
 class Origin(models.TextChoices):
@@ -86,6 +90,25 @@ class Actor:
         """Raise ProofRequired unless the user proved recently enough who they are; the operator need not."""
         if not self.is_operator and self.proof < proof:
             raise ProofRequired(proof)
+
+
+def asks(proof: Proof) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Have an action ask `proof` of its actor (`by`) before anything else; every action says which.
+
+    FIVE_MINUTES for how users sign in, HALF_HOUR for any other change of the office or of another user, NONE for one's
+    own preferences and for what has a proof of its own, such as a mailed link.
+    """
+
+    def decorate(action: Callable[P, R]) -> Callable[P, R]:
+        @wraps(action)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            cast(Actor, kwargs["by"]).require_proof(proof)
+            return action(*args, **kwargs)
+
+        cast(Any, wrapper).proof = proof
+        return wrapper
+
+    return decorate
 
 
 def on_page(request: HttpRequest, user: User) -> Actor:

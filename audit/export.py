@@ -10,7 +10,7 @@ from django.db import connection, models, transaction
 
 from audit import chain, checkpoints, verify
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Event, Link, PersonKey, Verb
 
 _BATCH = 1000
@@ -62,6 +62,7 @@ def _line(value: dict[str, Any]) -> bytes:
     return verify.canonical(value) + b"\n"
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def begin(office: models.Model, *, by: Actor) -> Export:
     """Record that the history of `office` is exported, and return what is to be exported: that event comes last.

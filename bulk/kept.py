@@ -11,6 +11,7 @@ from bulk.plan import Item, Plan
 from loket import sealing
 
 SHOWN = 100  # on a page
+_SIGN_IN = {"login_method", "email", "invitation", "two_factor_required", "external_tenant", "external_user_id"}
 
 
 class Summary(TypedDict):
@@ -22,9 +23,10 @@ class Summary(TypedDict):
     rows: int
     refusal: str
     error: str
+    signs_in: bool  # whether it changes how users sign in who are there already
 
 
-NOTHING = Summary(totals=[], items=0, faults=0, rows=0, refusal="", error="")
+NOTHING = Summary(totals=[], items=0, faults=0, rows=0, refusal="", error="", signs_in=False)
 
 
 def keep_input(operation: Operation, content: bytes) -> None:
@@ -59,8 +61,14 @@ def summarize(operation: Operation, plan: Plan, *, rows: int) -> None:
         rows=rows,
         refusal=plan.refusal,
         error="",
+        signs_in=any(_changes_sign_in(item) for item in plan.items),
     )
     keep_summary(operation, found)
+
+
+def _changes_sign_in(item: Item) -> bool:
+    """Return whether the item changes how a user signs in who is there already; an item about a team has a `kind`."""
+    return not item["is_new"] and "kind" not in item and bool(_SIGN_IN & item["changes"].keys())
 
 
 def keep_pages(operation: Operation, what: Page.What, values: Iterable[Any]) -> None:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone, translation
 
 from accounts.models import User
-from audit.actors import Actor
+from audit.actors import Actor, Proof
 from bulk import doing, kept, people_plans, results, running
 from bulk.models import Operation, Page, Progress
 from bulk.several import Wish
@@ -76,13 +76,14 @@ def ask(operation: Operation, *, by: Actor) -> None:
     operation = _locked(operation)
     if operation.is_planned:
         summary = kept.summary_of(operation)
+        by.require_proof(Proof.FIVE_MINUTES if summary["signs_in"] else Proof.HALF_HOUR)
         _ask(operation, State.ASKED, by, total=summary["rows"] and summary["rows"] + summary["items"])
 
 
 def _ask(operation: Operation, state: Operation.State, by: Actor, *, total: int) -> None:
     kept.keep_summary(operation, kept.summary_of(operation) | {"error": ""})
     operation.state, operation.asked_at = state, timezone.now()
-    operation.address, operation.correlation_id = by.address, by.correlation_id
+    operation.address, operation.correlation_id, operation.proof = by.address, by.correlation_id, by.proof
     operation.language = translation.get_language() or operation.language
     operation.save()
     values = {"provider": operation.provider, "done": 0, "total": total}

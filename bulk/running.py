@@ -52,7 +52,7 @@ def run_one() -> bool:
 def _run(operation: Operation) -> None:
     by = Actor(
         Origin.PAGE, operation.user.full_name, operation.user, operation.address, operation.correlation_id,
-        proof=Proof.FIVE_MINUTES,
+        proof=Proof(operation.proof),
     )  # fmt: skip
     act = _plan if operation.state == State.WANTED else _do
     try:

@@ -14,7 +14,7 @@ from accounts.actions import require_free_username
 from accounts.locks import lock_provider
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from invitations.actions import NotOpen, close, lock, sent_this_hour
 from invitations.models import CODE_MINUTES, TRIES_IN_ALL, Invitation, InvitationCode
@@ -81,6 +81,7 @@ def _lock_open(invitation: Invitation) -> Invitation:
     return fresh
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def send_code(invitation: Invitation, *, token: str, browser: str, by: Actor, after: str | None = None) -> None:
     """Send a new six-digit code to the sealed number; it works only in the browser that holds `browser`.
@@ -121,6 +122,7 @@ def _queue_code(invitation: Invitation, number: str, browser: str) -> None:
     row.save(force_insert=True)
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def try_code(invitation: Invitation, *, code: str, browser: str, by: Actor) -> bool:
     """Return whether `code` is the last one sent to this browser; a wrong one is counted.
@@ -146,6 +148,7 @@ def try_code(invitation: Invitation, *, code: str, browser: str, by: Actor) -> b
     return False
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def accept(invitation: Invitation, *, browser: str, username: str, password: str, by: Actor) -> User:
     """Give the invited person the username and password he chose; return him, ready to be signed in.

@@ -17,7 +17,7 @@ from accounts.actions import Details, Equip, Stale, shown, unusable_password
 from accounts.locks import lock_provider
 from accounts.models import LoginMethod, Provider, User
 from audit.actions import record
-from audit.actors import Actor, scheduled
+from audit.actors import Actor, Origin, Proof, asks, scheduled
 from audit.models import Verb
 from invitations import texts
 from invitations.models import Invitation, InvitationText
@@ -37,6 +37,7 @@ def _require(by: Actor, right: Right, provider: Provider) -> None:
     rights.require_office(by, provider.pk)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def invite(
     provider: Provider,
@@ -76,6 +77,7 @@ def invite(
     return user
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str | None = None) -> None:
     """Send the invitation again: new link, full period, the old link dead; the address may change.
@@ -95,6 +97,8 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
     if user.is_kept_out:
         message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
         raise ValidationError(message % {"name": user.full_name}, code="no_access")
+    if email != user.email or by.origin != Origin.API:  # a program may give another number, never another address
+        by.require_proof(Proof.FIVE_MINUTES)
     outbox.actions.cancel(invitation.message)
     if email != user.email:
         changes = {"email": [user.email, email]}
@@ -185,6 +189,7 @@ def sent_this_hour(provider_id: UUID, kind: str) -> int:
     return Message.objects.filter(provider_id=provider_id, kind=kind, created_at__gt=since).count()
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def revoke(user: User, *, by: Actor) -> None:
     """Take the invitation back: the link is dead and the number gone. Raises NotOpen when it was accepted."""
@@ -226,6 +231,7 @@ def expire_due() -> int:
     return closed
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def save_text(provider: Provider, *, text: Text, before: Text, by: Actor) -> None:
     """Make `text` the office's own text of the invitation.
@@ -244,6 +250,7 @@ def save_text(provider: Provider, *, text: Text, before: Text, by: Actor) -> Non
     _record_text(provider, before, text, by)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def restore_text(provider: Provider, *, by: Actor) -> bool:
     """Go back to the product's text; return False when the office had none of its own.
@@ -265,6 +272,7 @@ def _record_text(provider: Provider, old: Text, new: Text, by: Actor) -> None:
     record(Verb.TEXT_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def send_test(provider: Provider, *, text: Text, by: Actor) -> None:
     """Mail `text` to whoever asks for it, as an invented person would get it, with a link that opens nothing.

@@ -14,7 +14,7 @@ from accounts.actions import unusable_password
 from accounts.locks import lock_provider
 from accounts.models import EmailChange, ExternalTenant, LoginMethod, User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from invitations.actions import NotOpen, close, lock, require_room_for_sms, send
 from invitations.models import Invitation
@@ -24,6 +24,7 @@ from teams.rights import Right
 _SHOWN = ("login_method", "username", "external_tenant", "external_user_id", "two_factor_required")
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def to_azure(user: User, *, tenant: ExternalTenant, external_user_id: UUID, username: str | None, by: Actor) -> User:
     """Make somebody a user "Alleen via Azure AD", or give who is one another account at Microsoft. A mail says so.
@@ -59,6 +60,7 @@ def to_azure(user: User, *, tenant: ExternalTenant, external_user_id: UUID, user
     return user
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def to_website(user: User, *, mobile_number: str, by: Actor) -> User:
     """Make an Azure user a user "Via website en SSO", who gets an invitation; until it is accepted the rights rest.

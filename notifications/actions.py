@@ -13,7 +13,7 @@ from accounts.actions import Stale
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from audit.actions import record, record_all
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from loket.text import refuse_control_characters, refuse_direction_marks
 from notifications import delivery, sets, wishes
@@ -27,6 +27,7 @@ from teams.models import Employer
 from teams.rights import Right
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def set_office(provider: Provider, wanted: Wishes, *, seen: str, by: Actor) -> None:
     """Make `wanted` what the office wants for everybody who does not deviate; types that are not named stay.
@@ -43,6 +44,7 @@ def set_office(provider: Provider, wanted: Wishes, *, seen: str, by: Actor) -> N
         record(Verb.SIGNALS_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def set_own(user: User, wanted: Owns, *, seen: str, by: Actor) -> None:
     """Make `wanted` that in which `user` deviates from the office, and nothing else. Raises as `set_office`."""
@@ -50,6 +52,7 @@ def set_own(user: User, wanted: Owns, *, seen: str, by: Actor) -> None:
     _deviate(user, wanted, seen, by)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def give_own(users: Sequence[User], wanted: Owns, *, by: Actor) -> None:
     """Have several people of one office, who follow the office in everything so far, deviate in the same way.
@@ -70,6 +73,7 @@ def give_own(users: Sequence[User], wanted: Owns, *, by: Actor) -> None:
     record_all(Verb.SIGNALS_CHANGED, ((user, same) for user in users), by=by, provider_id=provider.pk)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def follow_office(user: User, *, by: Actor) -> bool:
     """Have `user` follow the office in everything; return False when he did already.
@@ -82,6 +86,7 @@ def follow_office(user: User, *, by: Actor) -> bool:
     return bool(before)
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def set_own_mail(user: User, mail: Mapping[SignalType, bool], *, by: Actor) -> None:
     """Have a person choose about himself which types are mailed to him; whether and when he gets them stays.
@@ -110,6 +115,7 @@ def _deviate(user: User, wanted: Owns, seen: str, by: Actor) -> None:
         record(Verb.SIGNALS_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def choose(user: User, *, signal_set: SignalSet | None, by: Actor) -> None:
     """Give somebody who is being made the signals of a set; without one he follows the office, which needs no right.
@@ -120,6 +126,7 @@ def choose(user: User, *, signal_set: SignalSet | None, by: Actor) -> None:
         sets.apply(signal_set, user, by=by)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def raise_signal(
     provider: Provider,
@@ -181,6 +188,7 @@ def _look_at(provider: Provider, day: date) -> None:
     OfficeDay.objects.filter(provider=provider, due_on__gt=day).update(due_on=day)
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def mark_read(notice: Notice, *, by: Actor) -> bool:
     """Note that somebody has read a signal that was shown to him; return False when he had already.
@@ -192,6 +200,7 @@ def mark_read(notice: Notice, *, by: Actor) -> bool:
     return _mark(Notice.objects.filter(pk=notice.pk), by.user, by) == 1
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def mark_all_read(user: User, *, until: UUID, by: Actor) -> int:
     """Note that `user` has read everything that was shown to him up to the notice `until`; return how many that were.

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.actions import Stale
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from notifications import wishes
 from notifications.catalogue import SignalType
@@ -59,6 +59,7 @@ def uses(provider: Provider) -> dict[UUID, list[Use]]:
     return found
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create(provider: Provider, *, name: str, contents: Wishes, by: Actor) -> SignalSet:
     """Make a set; it changes nobody's signals.
@@ -75,6 +76,7 @@ def create(provider: Provider, *, name: str, contents: Wishes, by: Actor) -> Sig
     return made
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change(signal_set: SignalSet, *, name: str, contents: Wishes, version: int, by: Actor) -> None:
     """Change a set; those to whom it was applied keep what they have. Raises as `create`, and Stale."""
@@ -91,6 +93,7 @@ def change(signal_set: SignalSet, *, name: str, contents: Wishes, version: int, 
     record(Verb.SIGNAL_SET_CHANGED, fresh, by=by, provider_id=fresh.provider_id, changes=changes)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def delete(signal_set: SignalSet, *, version: int, by: Actor) -> None:
     """Delete a set; those to whom it was applied keep what they have. Raises Stale, PermissionDenied."""
@@ -114,6 +117,7 @@ def _require_free_name(made: SignalSet) -> None:
         raise ValidationError({"name": ValidationError(message, code="taken")})
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def apply(signal_set: SignalSet, user: User, *, by: Actor) -> None:
     """Copy what is in the set to a user, once; types that are not in it stay as they are.

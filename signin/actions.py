@@ -12,7 +12,7 @@ from accounts.actions import Stale
 from accounts.locks import lock_user
 from accounts.models import EmailChange, LoginMethod, User
 from audit.actions import record
-from audit.actors import Actor, scheduled
+from audit.actors import Actor, Proof, asks, scheduled
 from audit.models import Verb
 from loket import sealing
 from loket.text import username_key
@@ -40,6 +40,7 @@ class NotOpen(Exception):
     """The link was used, has expired, or its person may not sign in any more."""
 
 
+@asks(Proof.NONE)
 def prove(
     username: str, password: str, *, device: str, by: Actor, kind: LoginMethod = LoginMethod.WEBSITE_SSO
 ) -> User | None:
@@ -54,6 +55,7 @@ def prove(
     return user
 
 
+@asks(Proof.NONE)
 def match(username: str, password: str, kind: LoginMethod, *, device: str, by: Actor) -> User | None:
     """Return whom `prove` returns, whose success still has to be settled: until then it counts as a try."""
     possible = len(username) <= _LONGEST_USERNAME and "\x00" not in username
@@ -72,6 +74,7 @@ def match(username: str, password: str, kind: LoginMethod, *, device: str, by: A
     return user
 
 
+@asks(Proof.NONE)
 def settle(username: str, *, device: str, by: Actor) -> None:
     """Give back what a success cost, and the tries of the account before it."""
     if device:
@@ -80,6 +83,7 @@ def settle(username: str, *, device: str, by: Actor) -> None:
         throttle.settle(_account(username, ""), _network(by))
 
 
+@asks(Proof.NONE)
 def settling(username: str, *, by: Actor) -> tuple[str, list[str | float]]:
     """Return what does as `settle` for who has no device, within a statement that does more: `throttle.settling`."""
     return throttle.settling(_account(username, ""), _network(by))
@@ -103,6 +107,7 @@ def _refusal(user: User | None, kind: LoginMethod, matches: bool) -> str:
     return user.refusal or ("" if matches else "wrong_password")
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def record_refusal(user: User | None, refusal: str, *, by: Actor) -> None:
     """Record that somebody did not come in; `user` is whose account it was about, `refusal` says why in one word."""
@@ -170,6 +175,7 @@ def _accounts_with(email: str) -> list[User]:
     return list(users.select_related("provider").order_by("id"))
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def mail_link(user: User, *, by: Actor) -> None:
     """Mail `user`, who can use the login page, a link with which he chooses a password, once and within an hour."""
@@ -181,6 +187,7 @@ def mail_link(user: User, *, by: Actor) -> None:
     record(Verb.PASSWORD_LINK_SENT, user, by=by, provider_id=user.provider_id)
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def reset_password(reset: PasswordReset, *, password: str, by: Actor) -> User:
     """Give the person of a mailed link the password he chose; every session ends and every link is used up.
@@ -195,6 +202,7 @@ def reset_password(reset: PasswordReset, *, password: str, by: Actor) -> User:
     return user
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def change_password(user: User, *, password: str, by: Actor) -> User:
     """Give `user`, who has just proved the current one, a new password; every session ends. Return him as stored.

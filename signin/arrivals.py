@@ -2,7 +2,7 @@
 
 from accounts import tenants
 from accounts.models import ExternalTenant, LoginMethod, User
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from signin.microsoft import Arrival
 from signin.refusals import Page, Refused
 
@@ -32,6 +32,7 @@ def _refusal(user: User | None, tenant_is_proved: bool) -> str:
     return user.refusal
 
 
+@asks(Proof.HALF_HOUR)
 def prove_tenant(arrival: Arrival, user: object, *, by: Actor) -> ExternalTenant:
     """Note that the tenant that `user` left for is really his office's: he came back as somebody of it. Return it.
 

@@ -4,6 +4,7 @@ It is encrypted and bound to its user. Secrets and files are never kept: the for
 """
 
 import json
+import re
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,12 +18,12 @@ from loket import sealing
 
 MAX_BYTES, SECONDS = 256 * 1024, 1800
 _KEY = "pending_form"
-_NEVER_KEPT = ("csrfmiddlewaretoken", "password", "password_again", "current_password", "code", "mobile_number")
+_NEVER_KEPT = re.compile(r"csrfmiddlewaretoken|.*password.*|code|mobile_number|number-.*")
 
 
 def keep(request: HttpRequest, user: User) -> bool:
     """Keep what `user` typed into the form of this POST; return False when it is too large or has a file."""
-    fields = {name: values for name, values in request.POST.lists() if name not in _NEVER_KEPT}
+    fields = {name: values for name, values in request.POST.lists() if not _NEVER_KEPT.fullmatch(name)}
     text = json.dumps({"path": request.get_full_path(), "fields": fields}).encode()
     if request.FILES or len(text) > MAX_BYTES:
         request.session.pop(_KEY, None)

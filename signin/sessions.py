@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.locks import lock_user
 from accounts.models import LoginMethod, User
 from audit.actions import record
-from audit.actors import Actor, on_page
+from audit.actors import Actor, Proof, asks, on_page
 from audit.models import Verb
 from loket.middleware import client_address
 from signin import browsers, reauthentication
@@ -107,6 +107,7 @@ def note_use(request: HttpRequest) -> None:
         OpenSession.objects.filter(pk=found.pk, last_used_at__lt=now).update(last_used_at=now)
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def end_one(user: User, id: UUID, *, by: Actor) -> bool:
     """End one session of `user`, dead at its next request; return False when it had ended already.
@@ -123,6 +124,7 @@ def end_one(user: User, id: UUID, *, by: Actor) -> bool:
     return True
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def end_all(user: User, *, by: Actor) -> User:
     """End every session of `user`, those that were never written down as well; return him as stored.
@@ -145,4 +147,5 @@ def end_others(request: HttpRequest, user: User) -> None:
 
 def _require_say_over(user: User, by: Actor) -> None:
     if by.user is None or by.user.pk != user.pk:
+        by.require_proof(Proof.HALF_HOUR)
         rights.require_say_over(by, user, Help.END_SESSIONS)

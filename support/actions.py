@@ -13,7 +13,7 @@ from accounts.kinds import check_username
 from accounts.locks import lock_user
 from accounts.models import LoginMethod, User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from loket import sealing
 from loket.text import refuse_control_characters, username_key
@@ -24,6 +24,7 @@ def _require_operator(by: Actor) -> None:
         raise PermissionDenied(_("Only the operator makes and ends accounts of support."))
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def create(username: str, *, initials: str, prefix: str, last_name: str, email: str, by: Actor) -> User:
     """Make an account of support and mail the link with which its person chooses a password; nobody knows the first.
@@ -57,6 +58,7 @@ def create(username: str, *, initials: str, prefix: str, last_name: str, email: 
     return user
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def end(user: User, *, by: Actor) -> bool:
     """Close an account of support for good; return False when it was closed already.

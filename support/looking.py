@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.locks import lock_provider
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor, scheduled
+from audit.actors import Actor, Proof, asks, scheduled
 from audit.models import Verb
 from signin.models import OpenSession
 from support import letters
@@ -23,6 +23,7 @@ from teams import rights
 from teams.rights import Help
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def start(person: User, *, session: UUID | None, by: Actor) -> Look:
     """Begin to look along with `person`, in the helper's own `session`; another look of the helper ends.
@@ -53,6 +54,7 @@ def start(person: User, *, session: UUID | None, by: Actor) -> Look:
     return look
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def end(look: Look, *, by: Actor) -> bool:
     """End a look and mail the office's administrators about it; return False when it had ended already.

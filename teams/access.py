@@ -5,7 +5,8 @@ service.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -53,6 +54,18 @@ def own_account(view: View) -> View:
     """Mark a page about one's own account: everybody who signed in may open it, support as well."""
     view.rule = "own_account"  # type: ignore[attr-defined]
     return view
+
+
+def of_website_user(view: View) -> View:
+    """Answer 404 to the login methods that have no password or second factor here; goes inside the access mark."""
+
+    @wraps(view)
+    def wrapper(request: OfficeRequest, *args: Any, **kwargs: Any) -> Any:
+        if not request.user.is_website_user:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return cast(View, wrapper)
 
 
 def for_support(view: View) -> View:

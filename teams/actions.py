@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.actions import Stale
 from accounts.models import Provider, User
 from audit.actions import record, record_all, record_each
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from teams import rights
 from teams.catalogue import EMPLOYER_RIGHTS
@@ -29,6 +29,7 @@ from teams.models import Employer, IndividualRight, Team, TeamEmployer, TeamMemb
 from teams.rights import Right
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create_team(provider: Provider, *, name: str, by: Actor) -> Team:
     """Make an empty team. Raises ValidationError (code "taken") when a team of the office has this name."""
@@ -62,6 +63,7 @@ def _changed(team: Team, by: Actor, what: dict[str, list[Any]]) -> None:
     record(Verb.TEAM_CHANGED, team, by=by, provider_id=team.provider_id, changes=what)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def rename_team(team: Team, *, name: str, version: int, by: Actor) -> None:
     """Give a team another name. Raises Stale, ValidationError (code "taken")."""
@@ -74,6 +76,7 @@ def rename_team(team: Team, *, name: str, version: int, by: Actor) -> None:
     _changed(team, by, {"name": [before, name]})
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def require_two_factor(team: Team, *, required: bool, version: int, by: Actor) -> None:
     """Ask everybody in the team for a second factor, or no longer.
@@ -90,6 +93,7 @@ def require_two_factor(team: Team, *, required: bool, version: int, by: Actor) -
     _changed(team, by, {"two_factor_required": [not required, required]})
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def edit_team(team: Team, *, name: str, two_factor_required: bool, version: int, by: Actor) -> None:
     """Change both at once, or neither. Raises as `rename_team` and `require_two_factor`."""
@@ -97,6 +101,7 @@ def edit_team(team: Team, *, name: str, two_factor_required: bool, version: int,
     require_two_factor(team, required=two_factor_required, version=_locked(team, by).version, by=by)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def delete_team(team: Team, *, version: int, by: Actor) -> None:
     """Delete a team; whoever had rights by it loses them.
@@ -130,6 +135,7 @@ def _require_administrator(provider: Provider, touched: Iterable[Right]) -> None
         rights.require_administrator(provider)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[User] = (), by: Actor) -> None:
     """Put people into a team and take people out; who is there already, or is not there, is left aside.
@@ -162,6 +168,7 @@ def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[Use
         record_each(Verb.TEAMS_CHANGED, users, by=by, provider_id=team.provider_id, changes=what)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequence[Employer] = (), by: Actor) -> None:
     """Bring the members of a team to employers, and to others no longer.
@@ -187,6 +194,7 @@ def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequen
     _changed(team, by, {"employers": [named(removed), named(added)]})
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def set_team_rights(team: Team, wanted: Iterable[Right], *, by: Actor, version: int | None = None) -> None:
     """Make `wanted` the rights that a team gives, in one change; `version` is the one the form was opened with.
@@ -208,6 +216,7 @@ def set_team_rights(team: Team, wanted: Iterable[Right], *, by: Actor, version: 
     _changed(team, by, given_and_taken(before, after))
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team] = (), by: Actor) -> None:
     """Put one person into teams and take him out of others, all of them or none. Raises as `change_members`."""
@@ -218,6 +227,7 @@ def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team]
         change_members(team, remove=[user], by=by)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
     """Make `teams` the teams of one person. Raises as `change_members`."""
@@ -232,6 +242,7 @@ def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
     )
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> None:
     """Make `wanted` the individual rights of `user`.
@@ -253,6 +264,7 @@ def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> 
     record(Verb.RIGHTS_CHANGED, user, by=by, provider_id=provider.pk, changes=given_and_taken(before, after))
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def give_individual_rights(users: Sequence[User], given: Iterable[Right], *, by: Actor) -> None:
     """Give several people of one office the same individual rights; what somebody has already is left aside.
@@ -276,6 +288,7 @@ def give_individual_rights(users: Sequence[User], given: Iterable[Right], *, by:
     record_all(Verb.RIGHTS_CHANGED, changed, by=by, provider_id=provider.pk)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def make_like(user: User, colleague: User, *, by: Actor) -> None:
     """Give `user` the teams and individual rights of `colleague`, and no others. Raises as those two actions."""

@@ -10,7 +10,7 @@ from django.db import models, transaction
 
 import teams.actions
 from accounts.models import Provider, User
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from teams import rights, roads
 from teams.catalogue import EMPLOYER_RIGHTS, OFFICE_RIGHTS, Right, known, ordered
 from teams.changes import begin
@@ -97,6 +97,7 @@ def footprint(provider: Provider, users: Collection[UUID]) -> set[tuple[UUID, UU
     return found
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def drop_superfluous(users: Iterable[User], *, by: Actor) -> int:
     """Take the superfluous individual rights from `users` of one office; return how many.
@@ -120,6 +121,7 @@ def drop_superfluous(users: Iterable[User], *, by: Actor) -> int:
     return taken
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def replace_by_team(provider: Provider, group: Group, *, name: str, by: Actor) -> Team:
     """Make a team that gives `group` its individual rights, and take those away.

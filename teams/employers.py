@@ -11,7 +11,7 @@ import teams.actions
 from accounts.actions import Stale
 from accounts.models import Provider
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from teams.changes import begin
 from teams.models import Employer, Team
@@ -19,6 +19,7 @@ from teams.products import Product
 from teams.rights import Right
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create(provider: Provider, *, number: int, name: str, by: Actor, products: Iterable[Product] = ()) -> Employer:
     """Make an employer; no team brings anybody there yet.
@@ -35,6 +36,7 @@ def create(provider: Provider, *, number: int, name: str, by: Actor, products: I
     return employer
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change(employer: Employer, *, number: int, name: str, products: Iterable[Product], version: int, by: Actor) -> None:
     """Change an employer; a product that goes off takes the effect of the rights that need it, and nobody's right.
@@ -66,6 +68,7 @@ def _require_free_number(employer: Employer) -> None:
         raise ValidationError({"number": ValidationError(message, code="taken")})
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def link(employer: Employer, *, to: Iterable[Team], by: Actor) -> None:
     """Have teams bring their members to an employer, all of them or none. Raises as `change_employers`."""

@@ -12,7 +12,7 @@ from accounts import exports
 from accounts.exports import Columns, Form, Row
 from accounts.models import Provider
 from audit.actions import SEARCHED, record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from teams import rights
 from teams.catalogue import Right, known, ordered
@@ -27,6 +27,7 @@ COLUMNS: Columns = {
 }
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def export(provider: Provider, teams: QuerySet[Team], *, form: Form, filters: dict[str, str], by: Actor) -> IO[bytes]:
     """Return a file with `teams` of that office, and leave an event that names `filters`.

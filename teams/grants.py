@@ -14,7 +14,7 @@ from accounts import exports
 from accounts.exports import Columns, Form, Row
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from teams import rights, roads
 from teams.catalogue import EMPLOYER_RIGHTS, OFFICE_RIGHTS, PROVIDER_RIGHTS, Right, known, ordered
@@ -49,6 +49,7 @@ class Grant(NamedTuple):
     employers: list[int]
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def export(provider: Provider, employer: Employer | None = None, *, form: Form, by: Actor) -> IO[bytes]:
     """Return a file with every right that somebody of the office holds, or holds at `employer`, and leave an event.

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from accounts.models import User
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from teams import actions, rights, sets
 from teams.models import AuthorizationSet, Team
 from teams.rights import Right
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def equip(
     user: User,

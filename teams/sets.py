@@ -13,7 +13,7 @@ import teams.actions
 from accounts.actions import Stale
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from teams import rights
 from teams.catalogue import known
@@ -65,6 +65,7 @@ def uses(provider: Provider) -> dict[UUID, list[Deviation]]:
     return found
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create(provider: Provider, *, name: str, contents: Iterable[Right], by: Actor) -> AuthorizationSet:
     """Make a set; it gives nobody anything.
@@ -82,6 +83,7 @@ def create(provider: Provider, *, name: str, contents: Iterable[Right], by: Acto
     return made
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change(
     authorization_set: AuthorizationSet, *, name: str, contents: Iterable[Right], version: int, by: Actor
@@ -100,6 +102,7 @@ def change(
     record(Verb.SET_CHANGED, fresh, by=by, provider_id=fresh.provider_id, changes=changes)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def delete(authorization_set: AuthorizationSet, *, version: int, by: Actor) -> None:
     """Delete a set; those to whom it was applied keep what they have. Raises Stale, PermissionDenied."""
@@ -130,6 +133,7 @@ class Shown(NamedTuple):
     before: frozenset[str]
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def apply(authorization_set: AuthorizationSet, target: Team | User, *, by: Actor, shown: Shown | None = None) -> None:
     """Copy the rights of the set to a team, or to a user as individual rights; nothing is taken away.
@@ -140,6 +144,7 @@ def apply(authorization_set: AuthorizationSet, target: Team | User, *, by: Actor
     _copy(authorization_set, target, shown, keep=True, by=by)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def make_equal(
     authorization_set: AuthorizationSet, target: Team | User, *, by: Actor, shown: Shown | None = None
@@ -177,6 +182,7 @@ def _copy(
     record(Verb.SET_APPLIED, target, by=by, provider_id=target.provider_id, changes=changes)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def start_team(provider: Provider, *, name: str, authorization_set: AuthorizationSet | None, by: Actor) -> Team:
     """Make a team, with the rights of a set if one is given. Raises as `create_team` and `apply`."""

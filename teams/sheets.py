@@ -13,7 +13,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from loket.sheets import dress_text, xlsx_cell
 from teams import rights
@@ -34,6 +34,7 @@ def marks(matrix: Matrix, user: User, shown: list[Right]) -> list[str]:
     return ["I" if right in individual else "T" if right in held else "" for right in shown]
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def export_matrix(provider: Provider, employer: Employer | None = None, *, by: Actor) -> bytes:
     """Return the matrix of the office, or at `employer`, as an XLSX file, and leave an event.

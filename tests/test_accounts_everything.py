@@ -14,7 +14,7 @@ import teams.actions
 from accounts import everything
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor, Origin
+from audit.actors import Actor, Origin, Proof
 from audit.models import Event, Verb
 from teams.rights import Right
 from tests.factors import give_app
@@ -28,7 +28,7 @@ SHOWN = {
     "accounts.EmailChange.user": "email expires_at asked_by",
     "admin.LogEntry.user": "id action_time content_type object_id object_repr action_flag change_message",
     "bulk.Operation.user": (
-        "id kind state name invite undoes address language correlation_id created_at asked_at done_at expires_at"
+        "id kind state name invite undoes address proof language correlation_id created_at asked_at done_at expires_at"
     ),
     "django_otp_webauthn.WebAuthnCredential.user": (
         "id name confirmed created_at last_used_at credential_type transports backup_eligible backup_state aaguid"
@@ -95,7 +95,7 @@ def test_no_table_is_forgotten() -> None:
 
 def test_it_holds_what_is_stored(alices: Client, alice: User, piet: Invited) -> None:
     user = piet.invitation.user
-    by = Actor(Origin.PAGE, alice.full_name, alice, address="192.0.2.1")
+    by = Actor(Origin.PAGE, alice.full_name, alice, address="192.0.2.1", proof=Proof.FIVE_MINUTES)
     record(Verb.USER_CHANGED, user, by=by, provider_id=user.provider_id, changes={"prefix": ["", "de"]}, reason="Trouw")
     response = alices.get(f"/gebruikers/{user.pk}/alles.json")
     found = json.loads(response.content)
@@ -128,7 +128,7 @@ def test_it_has_no_secrets(alices: Client, piet: Invited, bob: User) -> None:
 
 def test_others_are_no_more_than_names(alices: Client, alice: User, bob: User) -> None:
     eva = make_user(alice.provider, Right.MANAGE_USERS, username="eva", initials="E.", email="eva@devries.example")
-    by = Actor(Origin.PAGE, eva.full_name, eva, address="192.0.2.77")
+    by = Actor(Origin.PAGE, eva.full_name, eva, address="192.0.2.77", proof=Proof.FIVE_MINUTES)
     accounts.actions.ask_email_change(bob, "nieuw@bakker.example", by=by)
     accounts.actions.edit(bob, details={"phone_number": "0381111111"}, email=bob.email, version=bob.version, by=by)
     about_eva = alices.get(f"/gebruikers/{eva.pk}/alles.json").text

@@ -23,7 +23,7 @@ from teams.rights import LastAdministrator, Right
 from tests import history
 from tests.invited import NUMBER, invite, token_of
 from tests.kinds import confirmed, make_azure, make_service, tenant_of
-from tests.people import actor, make_user
+from tests.people import actor, make_user, signed_in
 
 pytestmark = pytest.mark.django_db
 OID = UUID("2b1e9c04-77ad-4c3b-8d10-5e90f2a4c10a")
@@ -182,7 +182,8 @@ def test_never_of_oneself_nor_over_somebody_with_more_rights(
     assert not changed()
 
 
-def test_they_ask_for_a_recent_confirmation(alices: Client, bob: User, tenant: ExternalTenant) -> None:
+def test_they_ask_for_a_recent_confirmation(alice: User, bob: User, tenant: ExternalTenant) -> None:
+    alices = signed_in(alice, seconds_ago=301)
     for response in (to_azure(alices, bob, tenant), to_website(alices, bob)):
         assert response.headers["Location"].startswith(reverse("signin:confirm"))
     assert not changed()

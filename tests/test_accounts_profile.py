@@ -18,7 +18,7 @@ from signin.models import PasswordReset
 from teams.models import IndividualRight
 from teams.rights import Right
 from tests import history
-from tests.people import PASSWORD, actor, letter, make_user
+from tests.people import PASSWORD, actor, confirm_now, letter, make_user
 
 pytestmark = pytest.mark.django_db
 NEW = "nieuw@devries.example"
@@ -115,6 +115,7 @@ def test_a_new_password_or_a_block_ends_the_request(bobs: Client, bob: User, ali
     changed = signin.actions.change_password(bob, password="Regenboog-77", by=actor(bob))
     assert client.post(url).status_code == 404
     bobs.force_login(changed)
+    confirm_now(bobs)
     url = ask(bobs, "Regenboog-77")
     assert client.get(url).status_code == 200
     accounts.actions.block(bob, by=actor(alice))

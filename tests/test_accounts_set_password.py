@@ -16,7 +16,7 @@ from audit.models import Event, Verb
 from teams.models import IndividualRight
 from teams.rights import Right
 from tests.kinds import GOOD, confirmed, make_azure, make_service
-from tests.people import PASSWORD, actor
+from tests.people import PASSWORD, actor, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,8 @@ def test_it_sets_the_password_and_ends_what_was_open(alice: User, service: User)
     assert (event.target_id, event.actor_id, event.changes) == (service.pk, alice.pk, {})
 
 
-def test_it_asks_for_a_recent_confirmation(alices: Client, service: User) -> None:
+def test_it_asks_for_a_recent_confirmation(alice: User, service: User) -> None:
+    alices = signed_in(alice, seconds_ago=301)
     for response in (alices.get(url(service)), send(alices, service)):
         assert response.headers["Location"].startswith(reverse("signin:confirm"))
     assert not changes()

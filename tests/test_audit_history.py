@@ -17,7 +17,7 @@ import audit.actions
 import teams.actions
 from accounts.models import Provider, User
 from audit import verify
-from audit.actors import Actor, Origin, scheduled
+from audit.actors import Actor, Origin, Proof, scheduled
 from audit.models import Event, Verb
 from teams.models import Team
 from tests.people import actor, make_user
@@ -41,7 +41,7 @@ def body(client: Client, name: str) -> bytes:
 
 
 def test_it_says_who_did_what(alices: Client, alice: User, bob: User, team: Team) -> None:
-    by = Actor(Origin.PAGE, alice.full_name, alice, address="192.0.2.9", on_behalf_of=bob)
+    by = Actor(Origin.PAGE, alice.full_name, alice, address="192.0.2.9", on_behalf_of=bob, proof=Proof.FIVE_MINUTES)
     changes = {"prefix": ["", "de"], "manage_users": [None, "given"]}
     audit.actions.record(Verb.USER_CHANGED, bob, by=by, provider_id=bob.provider_id, changes=changes, reason="Trouw")
     text = alices.get("/historie/").text

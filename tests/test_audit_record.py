@@ -10,7 +10,7 @@ import accounts.actions
 import audit.actions
 import signin.actions
 from accounts.models import Provider, User
-from audit.actors import Actor, Origin, operator, scheduled
+from audit.actors import Actor, Origin, Proof, operator, scheduled
 from audit.models import Event, PersonKey, Verb
 from signin import names
 from teams.products import Product
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_it_copies_who_what_and_where(office: Provider, alice: User, bob: User) -> None:
-    by = Actor(Origin.PAGE, alice.full_name, alice, address="192.0.2.7", correlation_id="c-1")
+    by = Actor(Origin.PAGE, alice.full_name, alice, address="192.0.2.7", correlation_id="c-1", proof=Proof.FIVE_MINUTES)
     changes = {"prefix": ["", "de"]}
     audit.actions.record(Verb.USER_CHANGED, bob, by=by, provider_id=office.pk, changes=changes, reason="Huwelijk")
     event = Event.objects.get()
@@ -103,7 +103,7 @@ def test_what_has_no_one_spelling_is_refused(office: Provider, bob: User, value:
 
 
 def test_nothing_of_a_person_is_readable_in_the_table(office: Provider, alice: User, bob: User) -> None:
-    by = Actor(Origin.PAGE, alice.full_name, alice, address="192.0.2.7", on_behalf_of=bob)
+    by = Actor(Origin.PAGE, alice.full_name, alice, address="192.0.2.7", on_behalf_of=bob, proof=Proof.FIVE_MINUTES)
     event = audit.actions.record(
         Verb.USER_CHANGED, bob, by=by, provider_id=office.pk, changes={"prefix": ["", "de"]}, reason="Huwelijk"
     )

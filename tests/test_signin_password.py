@@ -12,7 +12,7 @@ from django.utils import timezone
 import accounts.actions
 from accounts import passwords
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
-from audit.actors import Actor, Origin
+from audit.actors import Actor, Origin, Proof
 from audit.models import Event, Verb
 from loket import sealing
 from outbox.models import Message
@@ -64,7 +64,9 @@ def test_other_kinds_have_no_such_page(office: Provider) -> None:
         assert client.get(URL).status_code == 404
         assert send(client).status_code == 404
         with pytest.raises(actions.NotOpen):
-            actions.change_password(user, password=NEW, by=Actor(origin=Origin.PAGE, name="", user=user))
+            actions.change_password(
+                user, password=NEW, by=Actor(origin=Origin.PAGE, name="", user=user, proof=Proof.FIVE_MINUTES)
+            )
     assert unchanged(service)
 
 
@@ -132,7 +134,9 @@ def test_a_change_in_another_window_wins(alices: Client, alice: User) -> None:
     stale = User.objects.get(pk=alice.pk)
     send(alices)
     with pytest.raises(accounts.actions.Stale):
-        actions.change_password(stale, password="Anders-12345", by=Actor(origin=Origin.PAGE, name="", user=stale))
+        actions.change_password(
+            stale, password="Anders-12345", by=Actor(origin=Origin.PAGE, name="", user=stale, proof=Proof.FIVE_MINUTES)
+        )
     with patch("signin.views.passwords.actions.change_password", side_effect=accounts.actions.Stale):
         assert send(alices, NEW, "Anders-12345")["Location"] == URL
 

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 import invitations.actions
 from accounts.models import ExternalTenant, Provider, User
-from audit.actors import Actor, Origin
+from audit.actors import Actor, Origin, Proof
 from audit.models import Event
 from invitations.models import Invitation
 from outbox.models import Message
@@ -208,7 +208,7 @@ def test_two_of_support_at_once_leave_one_line(alice: User, bob: User) -> None:
 
 
 def test_what_was_asked_by_somebody_who_was_ended_meanwhile_is_refused(doras: Client, dora: User, bob: User) -> None:
-    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON)
+    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON, proof=Proof.FIVE_MINUTES)
     User.objects.filter(pk=dora.pk).update(blocked_at=dora.created_at)
     assert press(doras, "blokkeren", bob)["Location"].startswith("/inloggen/")
     with pytest.raises(PermissionDenied):
@@ -218,7 +218,7 @@ def test_what_was_asked_by_somebody_who_was_ended_meanwhile_is_refused(doras: Cl
 def test_the_reason_stands_with_each_event_of_one_help(dora: User, alice: User) -> None:
     invited = invite(alice)
     factors.give_app(dora)
-    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON)
+    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON, proof=Proof.FIVE_MINUTES)
     invitations.actions.resend(
         invited.invitation.user, mobile_number=NUMBER, email=invited.invitation.user.email, by=by
     )

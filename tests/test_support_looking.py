@@ -17,7 +17,7 @@ import accounts.actions
 import support.actions
 from accounts import closing
 from accounts.models import Provider, User
-from audit.actors import Actor, Origin, operator
+from audit.actors import Actor, Origin, Proof, operator
 from audit.models import Event
 from outbox.models import Message
 from signin.models import OpenSession
@@ -136,7 +136,7 @@ def test_it_asks_why(reason: str, doras: Client, bob: User) -> None:
 def test_nobody_of_support_is_looked_at(doras: Client, dora: User) -> None:
     other = make_support("egbert")
     assert begin(doras, other).status_code == 404
-    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON)
+    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON, proof=Proof.FIVE_MINUTES)
     with pytest.raises(PermissionDenied):
         looking.start(other, session=None, by=by)
 
@@ -185,7 +185,7 @@ def test_an_office_switches_it_off(doras: Client, dora: User, alices: Client, al
     assert event("look_ended").target_id == bob.pk
     assert begin(doras, bob).context["form"].has_error("__all__", "switched_off")
     assert "/meekijken/" not in doras.get(f"/admin/accounts/user/{bob.pk}/").content.decode()
-    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON)
+    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON, proof=Proof.FIVE_MINUTES)
     with pytest.raises(ValidationError):
         looking.start(bob, session=None, by=by)
 
@@ -355,7 +355,7 @@ def test_a_page_that_wants_to_change_something_is_refused_by_the_database(
 
 
 def test_every_action_refuses_whoever_looks_along(alice: User, things: dict[str, Any]) -> None:
-    by = Actor(Origin.PAGE, alice.full_name, alice, only_looks=True)
+    by = Actor(Origin.PAGE, alice.full_name, alice, only_looks=True, proof=Proof.FIVE_MINUTES)
     before, done = snapshot(), set()
     for name, function in actions().items():
         with suppress(Exception):  # which one differs: some find fault with what they are given first
@@ -409,14 +409,14 @@ def test_nobody_else_ends_it(along: Client, alice: User, dora: User) -> None:
     look = Look.objects.get()
     egbert = make_support("egbert")
     factors.give_app(egbert)
-    for by in (actor(alice), actor(dora), Actor(Origin.SUPPORT, "x", egbert, reason=REASON)):
+    for by in (actor(alice), actor(dora), Actor(Origin.SUPPORT, "x", egbert, reason=REASON, proof=Proof.FIVE_MINUTES)):
         with pytest.raises(PermissionDenied):
             looking.end(look, by=by)
 
 
 def test_only_support_with_a_factor_begins(dora: User, alice: User, bob: User, bobs: Client) -> None:
     assert begin(bobs, alice).status_code == 404
-    for by in (actor(alice), actor(dora), Actor(Origin.SUPPORT, "x", alice, reason=REASON)):
+    for by in (actor(alice), actor(dora), Actor(Origin.SUPPORT, "x", alice, reason=REASON, proof=Proof.FIVE_MINUTES)):
         with pytest.raises(PermissionDenied):
             looking.start(bob, session=None, by=by)
     assert not Look.objects.exists()

@@ -18,7 +18,7 @@ import signin.factors.reminders
 from accounts import closing
 from accounts.checkpoints import keep
 from accounts.models import Provider, User
-from audit.actors import Actor, Origin, operator
+from audit.actors import Actor, Origin, Proof, operator
 from audit.models import Event
 from bulk import offices
 from invitations.models import Invitation
@@ -96,13 +96,13 @@ def test_it_asks_for_all_of_it(field: str, doras: Client) -> None:
 
 def test_nobody_else_founds_an_office(alice: User, dora: User, office: Provider) -> None:
     details = {"initials": "A.", "prefix": "", "last_name": "Jansen", "email": "a@x.example"}
-    without_factor = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON)
-    by_page, by_alice = actor(dora), Actor(Origin.SUPPORT, "x", alice, reason=REASON)
+    without_factor = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON, proof=Proof.FIVE_MINUTES)
+    by_page, by_alice = actor(dora), Actor(Origin.SUPPORT, "x", alice, reason=REASON, proof=Proof.FIVE_MINUTES)
     for by in (without_factor, by_page, by_alice, actor(alice)):
         with pytest.raises(PermissionDenied):
             offices.set_up("Nieuw", administrator=details, mobile_number="+31612345678", by=by)  # type: ignore[arg-type]
     factors.give_app(dora)
-    silent = Actor(Origin.SUPPORT, dora.full_name, dora, reason=" ")
+    silent = Actor(Origin.SUPPORT, dora.full_name, dora, reason=" ", proof=Proof.FIVE_MINUTES)
     with pytest.raises(PermissionDenied):
         offices.set_up("Nieuw", administrator=details, mobile_number="+31612345678", by=silent)  # type: ignore[arg-type]
     assert Provider.objects.count() == 1
@@ -167,7 +167,11 @@ def test_support_closes_and_reopens_with_a_count_a_name_and_a_reason(
 
 def test_nobody_else_closes_or_reopens(office: Provider, alice: User, dora: User) -> None:
     for act in (closing.close, closing.reopen):
-        for by in (actor(alice), actor(dora), Actor(Origin.SUPPORT, "x", alice, reason=REASON)):
+        for by in (
+            actor(alice),
+            actor(dora),
+            Actor(Origin.SUPPORT, "x", alice, reason=REASON, proof=Proof.FIVE_MINUTES),
+        ):
             with pytest.raises(PermissionDenied):
                 act(office, by=by)
 

@@ -13,7 +13,7 @@ from django.test import Client
 import webservice.clients
 from accounts.actions import Stale
 from accounts.models import Provider, User
-from audit.actors import Actor, Origin, operator
+from audit.actors import Actor, Origin, Proof, operator
 from audit.models import Event
 from tests import factors
 from tests.people import actor
@@ -153,7 +153,7 @@ def test_what_is_an_office_s_own_it_only_switches(doras: Client, dora: User, own
     for path in (f"partner/{own.pk}/", f"partner/{own.pk}/geheim/"):
         assert doras.get(f"/admin/hulp/{path}").status_code == 404
         assert doras.post(f"/admin/hulp/{path}", NEW).status_code == 404
-    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON)
+    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON, proof=Proof.FIVE_MINUTES)
     for act in (
         lambda: webservice.clients.change(own, details=DETAILS, version=own.version, by=by),
         lambda: webservice.clients.set_secret(own, secret="s", hours=1, version=own.version, by=by),
@@ -170,14 +170,19 @@ def test_the_built_in_one_is_out_of_reach(doras: Client, dora: User) -> None:
     assert f"/{built_in.pk}/" not in doras.get("/admin/webservice/application/").content.decode()
     for path in (f"partner/{built_in.pk}/", f"koppeling-uitzetten/{built_in.pk}/"):
         assert doras.post(f"/admin/hulp/{path}", {"reason": REASON}).status_code == 404
-    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON)
+    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason=REASON, proof=Proof.FIVE_MINUTES)
     with pytest.raises(Stale):
         webservice.clients.switch(built_in, on=False, by=by)
 
 
 def test_nobody_else_touches_a_partner(alice: User, dora: User, partner: Application) -> None:
-    silent = Actor(Origin.SUPPORT, dora.full_name, dora, reason=" ")
-    for by in (actor(alice), actor(dora), silent, Actor(Origin.SUPPORT, "x", alice, reason=REASON)):
+    silent = Actor(Origin.SUPPORT, dora.full_name, dora, reason=" ", proof=Proof.FIVE_MINUTES)
+    for by in (
+        actor(alice),
+        actor(dora),
+        silent,
+        Actor(Origin.SUPPORT, "x", alice, reason=REASON, proof=Proof.FIVE_MINUTES),
+    ):
         for act in (
             lambda by=by: webservice.clients.register(None, details=DETAILS, by=by),
             lambda by=by: webservice.clients.switch(partner, on=False, by=by),

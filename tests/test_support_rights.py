@@ -23,7 +23,7 @@ import webservice
 from accounts.exports import Form
 from accounts.hygiene import Measures
 from accounts.models import EmailChange, ExternalTenant, Provider, User
-from audit.actors import Actor, Origin
+from audit.actors import Actor, Origin, Proof
 from audit.models import Event
 from invitations.texts import STANDARD
 from notifications.catalogue import SignalType
@@ -149,7 +149,7 @@ def test_it_knows_all_actions() -> None:
 @pytest.mark.parametrize("origin", [Origin.SUPPORT, Origin.PAGE])
 def test_support_may_do_what_is_listed_and_nothing_else(origin: Origin, dora: User, things: dict[str, Any]) -> None:
     factors.give_app(dora)
-    by = Actor(origin, dora.full_name, dora, reason="Gevraagd")
+    by = Actor(origin, dora.full_name, dora, reason="Gevraagd", proof=Proof.FIVE_MINUTES)
     before = Event.objects.count()
     left = {name for name in actions() if name not in BY_ONESELF and not (origin == Origin.SUPPORT and name in MAY)}
     outcomes = {name: outcome(actions()[name], things, by) for name in left}
@@ -164,17 +164,29 @@ def test_each_help_asks_for_support_that_is_whole_and_says_why(name: str, dora: 
     if name.startswith("invitations."):
         things |= {"user": things["invitation"].user, "email": things["invitation"].user.email}
     alice = things["colleague"]
-    without = Actor(Origin.SUPPORT, dora.full_name, dora, reason="Gevraagd")
-    refused = [without, Actor(Origin.SUPPORT, "x", alice, reason="Gevraagd"), Actor(Origin.SUPPORT, "x", reason="x")]
+    without = Actor(Origin.SUPPORT, dora.full_name, dora, reason="Gevraagd", proof=Proof.FIVE_MINUTES)
+    refused = [
+        without,
+        Actor(Origin.SUPPORT, "x", alice, reason="Gevraagd", proof=Proof.FIVE_MINUTES),
+        Actor(Origin.SUPPORT, "x", reason="x"),
+    ]
     for by in refused:
         with pytest.raises(PermissionDenied), transaction.atomic():
             call(function, things, by)
     factors.give_app(dora)
     for reason in ("", "  "):
         with pytest.raises((PermissionDenied, ValueError)), transaction.atomic():
-            call(function, things | {"reason": ""}, Actor(Origin.SUPPORT, dora.full_name, dora, reason=reason))
+            call(
+                function,
+                things | {"reason": ""},
+                Actor(Origin.SUPPORT, dora.full_name, dora, reason=reason, proof=Proof.FIVE_MINUTES),
+            )
     other = make_support("egbert")
     if "user" in inspect.signature(inspect.unwrap(function)).parameters:
         with pytest.raises(PermissionDenied), transaction.atomic():
-            call(function, things | {"user": other}, Actor(Origin.SUPPORT, dora.full_name, dora, reason="Gevraagd"))
-    call(function, things, Actor(Origin.SUPPORT, dora.full_name, dora, reason="Gevraagd"))
+            call(
+                function,
+                things | {"user": other},
+                Actor(Origin.SUPPORT, dora.full_name, dora, reason="Gevraagd", proof=Proof.FIVE_MINUTES),
+            )
+    call(function, things, Actor(Origin.SUPPORT, dora.full_name, dora, reason="Gevraagd", proof=Proof.FIVE_MINUTES))

@@ -15,7 +15,7 @@ from django.utils import timezone
 import accounts.actions
 import webservice.actions
 from accounts.models import Provider, User
-from audit.actors import Actor, Origin, operator
+from audit.actors import Actor, Origin, Proof, operator
 from audit.models import Event, Verb
 from signin.models import OpenSession
 from tests.factors import code_now, give_app
@@ -29,7 +29,9 @@ pytestmark = pytest.mark.django_db
 def ticket_for(user: User, next: str = "") -> str:
     """Return the path of a ticket that a portal asked for."""
     caller = Caller(user, Application.objects.built_in(), frozenset({"sso"}))
-    url, _expires = webservice.actions.make_ticket(caller, next=next, by=Actor(Origin.API, user.full_name, user))
+    url, _expires = webservice.actions.make_ticket(
+        caller, next=next, by=Actor(Origin.API, user.full_name, user, proof=Proof.FIVE_MINUTES)
+    )
     assert url.startswith(f"{settings.LOKET_URL}/sso/")
     return url.removeprefix(settings.LOKET_URL)
 

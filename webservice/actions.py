@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from loket import sealing
 from webservice.models import Application, Ticket
@@ -22,6 +22,7 @@ TICKET_SECONDS = 60
 _LONGEST = 1000
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def make_ticket(caller: Caller, *, next: str = "", by: Actor) -> tuple[str, datetime]:
     """Return an address that lets the person of `caller` in, once, and until when it works.

@@ -14,7 +14,7 @@ from accounts.actions import Stale
 from accounts.locks import lock_provider
 from accounts.models import Provider
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from loket import sealing
 from teams import rights
@@ -31,6 +31,7 @@ class Details(TypedDict):
     scopes: Sequence[str]
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def register(provider: Provider | None, *, details: Details, by: Actor) -> Application:
     """Register a program of the office, without one a partner's that serves every office; it has no secret yet.
@@ -51,6 +52,7 @@ def register(provider: Provider | None, *, details: Details, by: Actor) -> Appli
     return application
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def change(application: Application, *, details: Details, version: int, by: Actor) -> Application:
     """Change what is said about a program; `version` is the one the form was opened with.
@@ -69,6 +71,7 @@ def change(application: Application, *, details: Details, version: int, by: Acto
     return application
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def set_secret(application: Application, *, secret: str, hours: int, version: int, by: Actor) -> None:
     """Give a program a new random `secret`; the one before works for `hours` more.
@@ -88,6 +91,7 @@ def set_secret(application: Application, *, secret: str, hours: int, version: in
     _save(application, Verb.CLIENT_SECRET_MADE, by, {"hours": [None, hours]})
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def switch(application: Application, *, on: bool, by: Actor) -> None:
     """Switch a program on or off; off, nothing that it has works. Support does so for an office as well, with a reason.
@@ -100,6 +104,7 @@ def switch(application: Application, *, on: bool, by: Actor) -> None:
         _save(application, Verb.CLIENT_SWITCHED_ON if on else Verb.CLIENT_SWITCHED_OFF, by, {})
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def remove(application: Application, *, by: Actor) -> None:
     """Remove a program with all that people let it do.

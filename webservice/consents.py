@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from signin import reauthentication
 from teams import rights
@@ -34,6 +34,7 @@ def covers(user: object, application: Application, scopes: Collection[str]) -> b
     return allowed.exists()
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def allow(user: User, application: Application, *, scopes: Iterable[str], by: Actor) -> Consent:
     """Let the program act for `user` within `scopes`, beside what he allowed before."""
@@ -49,6 +50,7 @@ def allow(user: User, application: Application, *, scopes: Iterable[str], by: Ac
     return consent
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def cut(user: User, id: UUID, *, by: Actor) -> bool:
     """End one integration of `user`: no token of it works from now on; return False when it had ended already.
@@ -56,6 +58,7 @@ def cut(user: User, id: UUID, *, by: Actor) -> bool:
     Raises PermissionDenied unless it is the actor's own, or he manages users and has authority over this one.
     """
     if by.user is None or by.user.pk != user.pk:
+        by.require_proof(Proof.HALF_HOUR)
         rights.require(by, Right.MANAGE_USERS)
         rights.require_authority_over(by, user)
     consents = Consent.objects.select_for_update(of=("self",)).select_related("application")

@@ -28,6 +28,7 @@ from teams.views.newcomers import equipping, what_next
 @requires(Right.MANAGE_USERS)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@reauthenticated(Proof.HALF_HOUR)
 def new_webservice(request: OfficeRequest) -> HttpResponse:
     """Make a user "Alleen via SSO/Webservice"."""
     form = WebserviceForm(request.POST or None, asker=request.user)
@@ -67,6 +68,7 @@ def new_webservice_password(request: OfficeRequest) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@reauthenticated(Proof.HALF_HOUR)
 def new_azure(request: OfficeRequest) -> HttpResponse:
     """Make a user "Alleen via Azure AD"."""
     form = AzureForm(request.POST or None, asker=request.user, provider=request.user.provider)

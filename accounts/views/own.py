@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -16,7 +16,7 @@ from loket.middleware import client_address
 from signin import mails
 from signin.reauthentication import reauthenticated
 from signin.throttle import Throttled
-from teams.access import OfficeRequest, not_along, own_account, public, signed_in
+from teams.access import OfficeRequest, not_along, of_website_user, own_account, public, signed_in
 from teams.catalogue import ordered
 
 
@@ -45,11 +45,10 @@ def profile(request: OfficeRequest) -> HttpResponse:
 @not_along
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@of_website_user
 @reauthenticated(Proof.FIVE_MINUTES)
 def own_email(request: OfficeRequest) -> HttpResponse:
     """Give another address for one's own account; for those who have a password to prove who they are."""
-    if not request.user.is_website_user:
-        raise Http404
     form = OwnEmailForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]

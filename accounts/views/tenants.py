@@ -13,8 +13,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 import accounts.tenants
 from accounts.forms.office import RenameTenantForm, TenantForm
 from accounts.models import ExternalTenant
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from signin import microsoft
+from signin.reauthentication import reauthenticated
 from teams.access import OfficeRequest, requires
 from teams.rights import Right
 
@@ -29,6 +30,7 @@ def tenants(request: OfficeRequest) -> HttpResponse:
 
 @requires(Right.MANAGE_PROVIDER)
 @require_http_methods(["GET", "HEAD", "POST"])
+@reauthenticated(Proof.FIVE_MINUTES)
 def add_tenant(request: OfficeRequest) -> HttpResponse:
     """Register a tenant."""
     form = TenantForm(request.POST or None)
@@ -52,6 +54,7 @@ def _tenant(request: OfficeRequest, id: UUID) -> ExternalTenant:
 
 @requires(Right.MANAGE_PROVIDER)
 @require_http_methods(["GET", "HEAD", "POST"])
+@reauthenticated(Proof.FIVE_MINUTES)
 def rename_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Give a tenant another name."""
     tenant = _tenant(request, id)
@@ -65,6 +68,7 @@ def rename_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 @requires(Right.MANAGE_PROVIDER)
 @require_http_methods(["GET", "HEAD", "POST"])
+@reauthenticated(Proof.FIVE_MINUTES)
 def remove_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Ask whether a tenant is to be removed, and do it unless users depend on it."""
     tenant = _tenant(request, id)

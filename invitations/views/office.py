@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 import invitations.actions
 from accounts.actions import Details
 from accounts.models import LoginMethod, User
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from invitations import drafts, texts
 from invitations.actions import NotOpen, office_text
 from invitations.drafts import Draft
@@ -26,6 +26,7 @@ from invitations.forms.office import InviteForm, MobileForm, ResendForm, namesak
 from invitations.models import Invitation
 from invitations.texts import Text
 from loket.paging import query
+from signin.reauthentication import reauthenticated
 from teams import rights
 from teams.access import OfficeRequest, requires
 from teams.forms.newcomers import EquipmentForm
@@ -36,6 +37,7 @@ from teams.views.newcomers import equipping, what_next
 @requires(Right.MANAGE_USERS)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@reauthenticated(Proof.HALF_HOUR)
 def new(request: OfficeRequest) -> HttpResponse:
     """Step 1: ask who is invited, into the team of the address if that one is offered; nothing is made yet."""
     standard = office_text(request.user.provider)
@@ -71,6 +73,7 @@ def _preview(request: OfficeRequest, details: Details, text: Text) -> Text:
 @requires(Right.MANAGE_USERS)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@reauthenticated(Proof.HALF_HOUR)
 def mobile(request: OfficeRequest) -> HttpResponse:
     """Step 2: ask the mobile number, make the person and send the invitation."""
     draft = drafts.named(request.POST.get("concept") or request.GET.get("concept", ""))
@@ -139,6 +142,7 @@ def _invited(request: OfficeRequest, id: UUID) -> User:
 @requires(Right.MANAGE_USERS)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@reauthenticated(Proof.FIVE_MINUTES)
 def resend(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Ask the number again, and send the invitation with a new link and the full period."""
     person = _invited(request, id)

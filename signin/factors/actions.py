@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.locks import lock_user
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from loket import sealing
 from signin import throttle
@@ -98,6 +98,7 @@ def _secret_of(app: AuthenticatorApp) -> bytes:
     return sealing.unseal(bytes(app.sealed_secret), context=app.seal_context)
 
 
+@asks(Proof.NONE)
 def try_recovery_code(user: User, code: str, *, by: Actor) -> bool:
     """Return whether `code` is an unused recovery code of `user`, and use it up. Raises Throttled."""
     throttle.charge(_RECOVERY, f"{user.pk}:{throttle.network(by.address)}")
@@ -117,6 +118,7 @@ def _use_recovery_code(user: User, plain: str, by: Actor) -> bool:
     return True
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def add_app(user: User, offer: Offer, *, name: str, code: str, by: Actor) -> AuthenticatorApp | None:
     """Add the app that has the offered secret, as `code` proves; None when the code is wrong.
@@ -138,6 +140,7 @@ def add_app(user: User, offer: Offer, *, name: str, code: str, by: Actor) -> Aut
     return app
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: Actor) -> Passkey:
     """Add the passkey that a browser made for `ceremony` and told of in `answer`.
@@ -177,6 +180,7 @@ def _added(user: User, device: Device, by: Actor) -> None:
     record(Verb.FACTOR_ADDED, user, by=by, provider_id=user.provider_id, changes={"device": [None, device.name]})
 
 
+@asks(Proof.NONE)
 @transaction.atomic
 def rename(user: User, id: UUID, *, name: str, by: Actor) -> None:
     """Give one's own device another name. Raises KeyError for an unknown device, PermissionDenied for another's."""
@@ -198,6 +202,7 @@ def own_device(user: User, id: UUID) -> Device:
     return {device.pk: device for device in devices_of(user)}[id]
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def remove(user: User, id: UUID, *, by: Actor) -> User:
     """Take away one's own device and end every session; with the last one the recovery codes go as well.
@@ -226,6 +231,7 @@ def _end_sessions(user: User, *, without_factor: bool) -> None:
     user.save(update_fields=["session_version", "second_factor_at"])
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def reset(user: User, *, reason: str, by: Actor) -> bool:
     """Take every device and recovery code of somebody away and end his sessions; False when he had none.
@@ -248,6 +254,7 @@ def reset(user: User, *, reason: str, by: Actor) -> bool:
     return True
 
 
+@asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def make_recovery_codes(user: User, *, by: Actor) -> list[str]:
     """Give `user` ten new recovery codes, which is the only time they can be read; the old ones stop working.

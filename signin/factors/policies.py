@@ -16,7 +16,7 @@ from accounts.actions import Stale
 from accounts.locks import lock_provider
 from accounts.models import LoginMethod, Provider, User
 from audit.actions import record
-from audit.actors import Actor
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from outbox.models import Message
 from signin.factors import under, with_duty
@@ -145,6 +145,7 @@ def require_allowed(provider: Provider, policy: Policy, *, by: Actor) -> None:
         raise Refused(_("You must set up two-factor yourself. Do that first, or ask another administrator."))
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change(provider: Provider, policy: Policy, *, version: int, seen: str, by: Actor) -> Policy:
     """Make `policy` what the office asks; return it with the day from which its days count.

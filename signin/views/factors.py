@@ -1,8 +1,5 @@
 """One's own second factors: the list, adding an app, names, removing, recovery codes."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -27,22 +24,10 @@ from signin.middleware import opens_while_enrolling
 from signin.reauthentication import reauthenticated
 from signin.visitors import wanted_page
 from teams import rights
-from teams.access import OfficeRequest, own_account
+from teams.access import OfficeRequest, of_website_user, own_account
 
 _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
 _NEW = 3600  # seconds after accepting during which enrolling is shown as a step of it
-
-
-def of_website_user(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Answer 404 to the login methods that have no second factor here."""
-
-    @wraps(view)
-    def wrapper(request: OfficeRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not request.user.is_website_user:
-            raise Http404
-        return view(request, *args, **kwargs)
-
-    return wrapper
 
 
 def context(request: OfficeRequest, **more: object) -> dict[str, object]:

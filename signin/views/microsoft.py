@@ -14,10 +14,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.models import LoginMethod, User
-from audit.actors import on_page
+from audit.actors import Proof, on_page
 from loket.middleware import client_address
 from signin import actions, arrivals, microsoft, reauthentication, sessions, throttle
 from signin.microsoft import Arrival, Errand, Purpose
+from signin.reauthentication import reauthenticated
 from signin.refusals import Page, Refused
 from signin.throttle import Throttled
 from signin.views.confirming import onward
@@ -55,6 +56,7 @@ def confirm(request: OfficeRequest) -> HttpResponse:
 @not_along
 @require_GET
 @never_cache
+@reauthenticated(Proof.FIVE_MINUTES)
 def prove_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Send an administrator to Microsoft to come back as somebody of the tenant."""
     tenant = get_object_or_404(request.user.provider.tenants, pk=id)

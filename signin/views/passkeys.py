@@ -25,10 +25,10 @@ from signin.middleware import opens_before_factor, opens_while_enrolling
 from signin.reauthentication import reauthenticated
 from signin.throttle import Throttled
 from signin.views.confirming import confirmed
-from signin.views.factors import context, enrolled, of_website_user
+from signin.views.factors import context, enrolled
 from signin.views.second_step import let_in
 from signin.visitors import stranger
-from teams.access import OfficeRequest, own_account, public
+from teams.access import OfficeRequest, of_website_user, own_account, public
 
 texts = public(opens_before_factor(opens_while_enrolling(JavaScriptCatalog.as_view(packages=["django_otp_webauthn"]))))
 

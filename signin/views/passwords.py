@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -27,7 +27,7 @@ from signin.models import PasswordReset
 from signin.reauthentication import reauthenticated
 from signin.throttle import Throttled
 from signin.visitors import stranger, wanted_page
-from teams.access import OfficeRequest, as_oneself, own_account, public
+from teams.access import OfficeRequest, as_oneself, of_website_user, own_account, public
 
 _COOKIE, _SALT = "reset", "signin reset"
 _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
@@ -179,11 +179,10 @@ def _back_to_login(request: HttpRequest, user: User) -> HttpResponse:
 @own_account
 @_show_and_send
 @never_cache
+@of_website_user
 @reauthenticated(Proof.FIVE_MINUTES)
 def password(request: OfficeRequest) -> HttpResponse:
     """Let a website user change the password."""
-    if not request.user.is_website_user:
-        raise Http404
     form = ChangePasswordForm(request.POST or None, user=request.user)
     if form.is_valid():
         by = on_page(request, request.user)

@@ -15,7 +15,7 @@ import teams.sets
 from accounts.actions import Stale
 from accounts.exports import CONTENT_TYPES, Form
 from accounts.forms.people import Versioned
-from audit.actors import on_page
+from audit.actors import ProofRequired, on_page
 from loket.paging import neighbours, page_of, query
 from loket.replica import from_replica
 from teams import exports
@@ -75,6 +75,8 @@ def new_team(request: OfficeRequest) -> HttpResponse:
             )  # fmt: skip
         except ValidationError as error:
             form.add_error(None, error)
+        except ProofRequired:
+            raise
         except PermissionDenied as error:
             form.add_error("authorization_set", ValidationError(str(error), code="not_held"))
         except Stale:

@@ -41,6 +41,7 @@ def clients(request: OfficeRequest) -> HttpResponse:
 
 @requires(Right.MANAGE_INTEGRATIONS)
 @_show_and_send
+@reauthenticated(Proof.FIVE_MINUTES)
 def add_client(request: OfficeRequest) -> HttpResponse:
     """Register a program."""
     form = ClientForm(request.POST or None)
@@ -131,6 +132,7 @@ def _switch(request: OfficeRequest, id: UUID, *, on: bool, done: str) -> HttpRes
 
 @requires(Right.MANAGE_INTEGRATIONS)
 @_show_and_send
+@reauthenticated(Proof.FIVE_MINUTES)
 def remove_client(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Ask whether a program is to be removed, and do it."""
     application = _one(request, id)
