@@ -37,7 +37,8 @@ def start(request: HttpRequest, user: User, *, factor: Factor | None = None) -> 
     """
     auth.login(request, user)
     passing.settle(request, factor)
-    reauthentication.note(request, with_factor=factor in (Factor.APP, Factor.PASSKEY))
+    if not reauthentication.is_by_sso(request) or factor in (None, Factor.PASSKEY):  # else the password is still due
+        reauthentication.note(request, with_factor=factor in (Factor.APP, Factor.PASSKEY))
     _write_down(request, user, factor)
     record(Verb.SIGNED_IN, user, by=on_page(request, user), provider_id=user.provider_id)
 

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -14,12 +15,13 @@ from django.utils import timezone
 
 import accounts.actions
 import webservice.actions
-from accounts.models import Provider, User
+from accounts.models import EmailChange, Provider, User
 from audit.actors import Actor, Origin, Proof, operator
 from audit.models import Event, Verb
 from signin.models import OpenSession
 from tests.factors import code_now, give_app
 from tests.kinds import make_azure, make_service
+from tests.people import PASSWORD
 from webservice.models import Application, Ticket
 from webservice.tokens import Caller
 
@@ -171,47 +173,74 @@ def test_the_session_is_short_and_marked(bob: User) -> None:
         assert client.get("/profiel/").status_code == 302
 
 
-CLOSED = [
-    "/profiel/wachtwoord/", "/profiel/email/", "/profiel/twee-factor/", "/profiel/twee-factor/app/",
-    "/profiel/twee-factor/passkey/", "/profiel/twee-factor/herstelcodes/", "/bevestigen/",
+ASKING = [
+    "/profiel/wachtwoord/", "/profiel/email/", "/profiel/twee-factor/app/", "/profiel/twee-factor/passkey/",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", CLOSED)
-def test_what_one_signs_in_with_is_closed(bob: User, path: str) -> None:
+def from_portal(user: User) -> Client:
     client = Client()
-    open_with(client, ticket_for(bob))
-    page = client.get(path)
-    assert page.status_code == 403
-    assert "portaal" in page.text
-    assert client.post(path, {"current_password": "Zonnebloem-42"}).status_code in (403, 405)
+    open_with(client, ticket_for(user))
+    return client
 
 
-def test_nothing_dangerous_can_be_confirmed(alice: User, bob: User) -> None:
-    client = Client()
-    open_with(client, ticket_for(alice))
+@pytest.mark.parametrize("path", ASKING)
+def test_what_one_signs_in_with_asks_for_the_password_first(bob: User, path: str) -> None:
+    client = from_portal(bob)
+    assert client.get(path)["Location"] == f"/bevestigen/?next={quote(path, safe='')}"
+    assert not client.post("/bevestigen/", {"current_password": "Verkeerd-1"}).has_header("Location")
+    assert client.get(path).status_code == 302
+    assert client.post("/bevestigen/", {"current_password": PASSWORD, "next": path})["Location"] == path
+    assert client.get(path).status_code == 200
+
+
+def test_a_colleague_is_not_changed_without_a_password(alice: User, bob: User) -> None:
+    client = from_portal(alice)
     assert client.get("/gebruikers/").status_code == 200
-    for path in (f"/gebruikers/{bob.pk}/inlogmethode/azure/", f"/gebruikers/{bob.pk}/twee-factor-resetten/"):
-        assert client.get(path).status_code == 403
+    page = client.get(f"/gebruikers/{bob.pk}/bewerken/").context["form"]
+    typed = page.initial | {"version": bob.version, "initials": "B.", "email": "bezorger@evil.example"}
+    response = client.post(f"/gebruikers/{bob.pk}/bewerken/", {name: value or "" for name, value in typed.items()})
+    assert response["Location"].startswith("/bevestigen/?next=")
+    assert not EmailChange.objects.exists()
+    for path in ("blokkeren/", "inlogmethode/azure/", "twee-factor-resetten/"):
+        assert client.post(f"/gebruikers/{bob.pk}/{path}").status_code in (302, 403)
+    assert not Event.objects.filter(target_id=bob.pk).exists()
 
 
-def test_a_second_factor_is_still_to_be_shown_and_makes_it_no_other_session(bob: User) -> None:
+def test_what_was_typed_goes_on_after_the_password(alice: User, bob: User) -> None:
+    client = from_portal(alice)
+    path = f"/gebruikers/{bob.pk}/blokkeren/"
+    asked = client.post(path)["Location"]
+    onward = client.post(asked, {"current_password": PASSWORD, "next": path})["Location"]
+    assert onward.startswith("/bevestigen/verder/")
+    assert f'action="{path}"' in client.get(onward).text
+    assert client.post(path).status_code == 302
+    bob.refresh_from_db()
+    assert bob.blocked_at is not None
+
+
+def test_a_second_factor_is_still_to_be_shown_and_the_password_as_well(bob: User) -> None:
     secret = give_app(bob)
-    client = Client()
-    open_with(client, ticket_for(bob, "/profiel/"))
+    client = from_portal(bob)
     assert client.get("/profiel/")["Location"].startswith("/inloggen/code/")
-    assert client.post("/inloggen/code/", {"code": code_now(secret)}).status_code == 302
+    with time_machine.travel(timezone.now() - timedelta(minutes=1)):
+        assert client.post("/inloggen/code/", {"code": code_now(secret)}).status_code == 302
     assert client.get("/profiel/").status_code == 200
-    assert client.get("/profiel/wachtwoord/").status_code == 403
+    assert client.get("/profiel/wachtwoord/").status_code == 302
+    for typed in ({"code": code_now(secret)}, {"current_password": PASSWORD}):
+        assert client.post("/bevestigen/", typed).status_code == 200
+    assert client.get("/profiel/wachtwoord/").status_code == 302
+    assert client.post("/bevestigen/", {"code": code_now(secret), "current_password": PASSWORD}).status_code == 302
+    assert client.get("/profiel/wachtwoord/").status_code == 200
     assert OpenSession.objects.get().how == OpenSession.How.SSO
 
 
-def test_a_factor_that_is_missing_is_not_set_up_from_a_portal(bob: User) -> None:
+def test_a_factor_that_is_missing_is_set_up_after_the_password(bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(two_factor_required=True)
-    client = Client()
-    open_with(client, ticket_for(User.objects.get(pk=bob.pk)))
+    client = from_portal(User.objects.get(pk=bob.pk))
     assert client.get("/")["Location"].startswith("/profiel/twee-factor/")
-    assert client.get("/profiel/twee-factor/").status_code == 403
+    assert client.get("/profiel/twee-factor/").status_code == 200
+    assert client.get("/profiel/twee-factor/app/")["Location"].startswith("/bevestigen/")
 
 
 def test_it_wants_the_csrf_token(bob: User) -> None:
