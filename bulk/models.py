@@ -8,7 +8,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Provider, User
-from audit.actors import Proof
 from loket.ids import uuid7
 
 KEPT, KEPT_DONE = timedelta(hours=1), timedelta(days=7)
@@ -62,7 +61,7 @@ class Operation(models.Model):
     sealed_summary = models.BinaryField()
     digest = models.CharField(max_length=64)
     address = models.CharField(max_length=45, blank=True)  # from where it was asked, for the events
-    proof = models.PositiveSmallIntegerField(default=Proof.NONE)  # of the user when it was asked, see `audit.actors`
+    proof = models.PositiveSmallIntegerField(default=0, db_default=0)  # `audit.actors.Proof` of who asked
     language = models.CharField(max_length=2, default="nl")  # in which the worker says why it is refused
     correlation_id = models.CharField(max_length=36, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

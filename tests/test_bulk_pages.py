@@ -19,7 +19,7 @@ from bulk.models import Operation
 from teams.rights import Right
 from tests.importing import INVITED, SERVICE, file_of
 from tests.kinds import confirmed
-from tests.people import actor, make_user
+from tests.people import actor, confirm_now, make_user
 
 pytestmark = pytest.mark.django_db
 PLACES = ("plan", "plan_again", "forget", "result", "faulty", "undo")
@@ -124,6 +124,7 @@ def test_only_who_sent_a_file_sees_it(office: Provider, alice: User, bob: User, 
 
 
 def test_it_asks_who_you_are_first(alices: Client) -> None:
+    confirm_now(alices, seconds_ago=1801)
     assert alices.get(reverse("bulk:upload"))["Location"].startswith(reverse("signin:confirm"))
 
 

@@ -28,7 +28,7 @@ from teams.rights import Right
 from tests.importing import team_of
 from tests.invited import NUMBER, invite, token_of
 from tests.kinds import confirmed, make_azure, make_service, tenant_of
-from tests.people import actor, make_user
+from tests.people import actor, confirm_now, make_user
 from tests.test_bulk_pages import send
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +156,7 @@ def test_who_may_and_who_may_not(office: Provider, alice: User, bob: User, charl
 
 
 def test_it_asks_who_you_are_first(alices: Client, bob: User) -> None:
+    confirm_now(alices, seconds_ago=1801)
     assert alices.get(address(bob))["Location"].startswith(reverse("signin:confirm"))
 
 

@@ -17,7 +17,7 @@ from teams.models import Employer, Team
 from teams.rights import Right
 from tests.importing import team_of
 from tests.kinds import confirmed
-from tests.people import actor, make_user
+from tests.people import actor, confirm_now, make_user
 from tests.test_bulk_import_teams import EMPLOYERS, MATRIX, TEAMS
 
 pytestmark = pytest.mark.django_db
@@ -111,6 +111,7 @@ def test_only_who_sent_it_sees_it(office: Provider, alice: User, bob: User, char
 
 
 def test_it_asks_who_you_are_first(alices: Client) -> None:
+    confirm_now(alices, seconds_ago=1801)
     assert alices.get(reverse("bulk:upload_teams"))["Location"].startswith(reverse("signin:confirm"))
 
 

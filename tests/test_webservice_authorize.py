@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import Provider, User
 from audit.actors import operator
 from tests.kinds import confirmed, make_azure, make_service
-from tests.people import PASSWORD
+from tests.people import PASSWORD, signed_in
 from tests.test_webservice_code import BACK, make_program
 from tests.test_webservice_sso import by_sso
 from webservice import clients, consents
@@ -164,9 +164,7 @@ def test_who_must_have_a_factor_sets_it_up_first(office: Provider, bob: User, pr
 
 def test_an_azure_user_can_agree_and_a_service_cannot(office: Provider, program: Application) -> None:
     for user, key in ((make_azure(office), "code"), (make_service(office), "error")):
-        client = Client()
-        client.force_login(user)
-        assert key in told(client.post(_address(asked(program))))
+        assert key in told(signed_in(user).post(_address(asked(program))))
 
 
 def test_a_session_from_a_portal_gives_nothing_that_lasts(bob: User, program: Application) -> None:

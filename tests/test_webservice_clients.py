@@ -26,7 +26,7 @@ from teams.models import IndividualRight
 from teams.rights import Right
 from tests.api import Program
 from tests.kinds import confirmed
-from tests.people import actor
+from tests.people import actor, confirm_now
 from tests.test_notifications_mail import WAITING, looking, until
 from tests.test_teams_guards import together
 from tests.test_webservice_code import BACK, SECRET, make_program
@@ -146,6 +146,7 @@ def _forms(client: Client, url: str) -> list[Any]:
 
 
 def test_a_secret_asks_to_confirm_first(alices: Client, program: Application) -> None:
+    confirm_now(alices, seconds_ago=301)
     assert alices.get(f"{LIST}{program.pk}/geheim/")["Location"].startswith("/bevestigen/")
 
 

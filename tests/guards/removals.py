@@ -433,13 +433,56 @@ GUARDS = [
         ("test_accounts_user.py", "test_webservice_tokens.py"),
     ),
     Guard(
-        0, "a proof of a moment ago", "signin/recent.py",
-        "return type(confirmed_at) is int and 0 <= time.time() - confirmed_at < minutes * 60", "return True",
+        0, "a recent proof", "signin/reauthentication.py",
+        "return type(confirmed_at) is int and 0 <= time.time() - confirmed_at < seconds", "return True",
         ("test_signin_confirm.py",),
     ),
     Guard(
-        0, "a proof with a factor", "signin/recent.py", " and request.session.get(_WITH_FACTOR) is True:", ":",
+        0, "a proof with a factor", "signin/reauthentication.py",
+        "if is_enough and (not with_factor or request.session.get(_WITH_FACTOR) is True):", "if is_enough:",
         ("test_signin_confirm.py", "test_signin_policies.py", "test_signin_reset_factors.py"),
+    ),
+    Guard(
+        0, "the proof of an action", "audit/actors.py",
+        'cast(Actor, kwargs["by"]).require_proof(proof)', "pass",
+        ("test_acts_and_doors.py",),
+    ),
+    Guard(
+        0, "the proof of a session", "signin/reauthentication.py",
+        "    if passing.awaited(request) is not None:\n        return Proof.NONE\n", "",
+        ("test_acts_and_doors.py",),
+    ),
+    Guard(
+        0, "a session of a portal proves nothing", "signin/sessions.py",
+        "    if not reauthentication.is_by_sso(request) or factor in (None, Factor.PASSKEY):", "    if True:",
+        ("test_webservice_sso.py",),
+    ),
+    Guard(
+        0, "the proof of an import", "bulk/running.py", "proof=Proof(operation.proof)", "proof=Proof.FIVE_MINUTES",
+        ("test_acts_and_doors.py",),
+    ),
+    Guard(
+        0, "a plan that changes how users sign in", "bulk/operations.py",
+        'by.require_proof(Proof.FIVE_MINUTES if summary["signs_in"] else Proof.HALF_HOUR)', "pass",
+        ("test_acts_and_doors.py",),
+    ),
+    Guard(
+        0, "the proof for two-factor of a colleague", "accounts/actions.py",
+        '    if "two_factor_required" in changes:\n        by.require_proof(Proof.FIVE_MINUTES)\n', "",
+        ("test_acts_and_doors.py",),
+    ),
+    Guard(
+        0, "the proof for another address of an invitation", "invitations/actions.py",
+        "        by.require_proof(Proof.FIVE_MINUTES)\n    outbox.actions.cancel", "        pass\n    outbox.actions.cancel",
+        ("test_acts_and_doors.py",),
+    ),
+    Guard(
+        0, "the proof for sessions of a colleague", "signin/sessions.py",
+        "        by.require_proof(Proof.HALF_HOUR)\n", "", ("test_acts_and_doors.py",),
+    ),
+    Guard(
+        0, "the proof for integrations of a colleague", "webservice/consents.py",
+        "        by.require_proof(Proof.HALF_HOUR)\n", "", ("test_acts_and_doors.py",),
     ),
     Guard(
         0, "somebody else was first", "accounts/actions.py",
