@@ -473,7 +473,8 @@ GUARDS = [
     ),
     Guard(
         0, "the proof for another address of an invitation", "invitations/actions.py",
-        "        by.require_proof(Proof.FIVE_MINUTES)\n    outbox.actions.cancel", "        pass\n    outbox.actions.cancel",
+        "        by.require_proof(Proof.FIVE_MINUTES)\n    outbox.actions.cancel",
+        "        pass\n    outbox.actions.cancel",
         ("test_acts_and_doors.py",),
     ),
     Guard(
