@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone, translation
 
 from accounts.models import User
-from audit.actors import Actor, Proof
+from audit.actors import Actor, Proof, asks
 from bulk import doing, kept, people_plans, results, running
 from bulk.models import Operation, Page, Progress
 from bulk.several import Wish
@@ -70,13 +70,15 @@ def _locked(operation: Operation) -> Operation:
     return rows.get(pk=operation.pk)
 
 
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def ask(operation: Operation, *, by: Actor) -> None:
     """Have the worker do what the plan says. Asked twice, as by a double click, it is done once."""
     operation = _locked(operation)
     if operation.is_planned:
         summary = kept.summary_of(operation)
-        by.require_proof(Proof.FIVE_MINUTES if summary["signs_in"] else Proof.HALF_HOUR)
+        if summary["signs_in"]:
+            by.require_proof(Proof.FIVE_MINUTES)
         _ask(operation, State.ASKED, by, total=summary["rows"] and summary["rows"] + summary["items"])
 
 

@@ -115,7 +115,9 @@ def outcome(function: Callable[..., Any], things: dict[str, Any], by: Actor) -> 
     """Return the class of what `function` raises when `by` does it, "done" when it raises nothing; it is undone."""
     try:
         with transaction.atomic():
-            call(function, things, by)
+            made = call(function, things, by)
+            if hasattr(made, "close"):
+                made.close()  # an export
             transaction.set_rollback(True)
     except Exception as error:  # which one is what is asked
         return type(error).__name__
