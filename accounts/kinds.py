@@ -44,7 +44,7 @@ def create_webservice_user(
     """
     user = User(provider=provider, login_method=LoginMethod.SSO_WEBSERVICE, username=username, **details)
     check_username(username)
-    passwords.check(password, about=passwords.own_words(user))
+    passwords.check(password, about=passwords.about_user(user))
     hashed = passwords.hashed(password)  # before any row is locked: it takes long
     _lock(provider, by)
     if (made := _made_before(user, user_id)) is not None:
@@ -175,7 +175,7 @@ def set_password(user: User, *, password: str, by: Actor, before: str | None = N
     Raises PermissionDenied without authority over the user, Stale when somebody else set another one since,
     ValidationError for a weak password or another kind ("kind").
     """
-    passwords.check(password, about=passwords.own_words(user))
+    passwords.check(password, about=passwords.about_user(user))
     hashed = passwords.hashed(password)  # before any row is locked: it takes long
     _lock(user.provider, by)
     user = lock_user(user.pk, actor=by.user)

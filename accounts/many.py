@@ -72,7 +72,7 @@ def create_webservice_users(provider: Provider, people: Sequence[NewWebserviceUs
         for one in people
     ]
     for user, one in zip(users, people, strict=True):
-        passwords.check(one.password, about=passwords.own_words(user))
+        passwords.check(one.password, about=passwords.about_user(user))
     hashes = passwords.hashed_all(one.password for one in people)  # before any row is locked: it takes long
     _begin(provider, by)
     for user, hashed in zip(users, hashes, strict=True):

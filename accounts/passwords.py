@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
-from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import guessable
+from accounts.guessable import About
 from accounts.models import User
 from loket.text import fold
 
@@ -72,10 +73,11 @@ def classes(password: str) -> int:
     )
 
 
-def check(password: str, *, about: list[str]) -> None:
-    """Check a new password: 8-255 characters, three of four classes, not common, not like the person's own data.
+def check(password: str, *, about: About) -> None:
+    """Check a new password: 8-255 characters, three of four classes, not common, not made of what is known of its user.
 
-    `about` holds names, address and username. Raises ValidationError with every fault found.
+    Raises ValidationError with every fault found (codes "length", "control_characters", "classes", "common",
+    "personal" and "similar").
     """
     faults = []
     if not MINIMUM <= len(password) <= MAXIMUM:
@@ -85,20 +87,20 @@ def check(password: str, *, about: list[str]) -> None:
     if classes(password) < 3:
         message = _("Use at least three of these four: capital letter, small letter, digit, special character.")
         faults.append(ValidationError(message, code="classes"))
-    try:
-        _common().validate(password)
-    except ValidationError:
+    if guessable.is_common(password):
         faults.append(ValidationError(_("Many people use this password. Choose another one."), code="common"))
-    if _is_like(password, about):
+    elif _is_like(password, about.own):
         message = _("This looks like your name, username or e-mail address. Choose another password.")
         faults.append(ValidationError(message, code="similar"))
+    elif guessed := guessable.explain(password, about):
+        code, parts = guessed
+        message = _(
+            "This password is easy to guess: it is made of %(parts)s. Choose words that have nothing to do with you,"
+            " the office or the date."
+        )
+        faults.append(ValidationError(message, code=code, params={"parts": parts}))
     if faults:
         raise ValidationError(faults)
-
-
-@cache
-def _common() -> CommonPasswordValidator:
-    return CommonPasswordValidator()  # it reads its list each time
 
 
 def is_old(changed_at: datetime | None) -> bool:
@@ -106,9 +108,10 @@ def is_old(changed_at: datetime | None) -> bool:
     return changed_at is None or timezone.now() - changed_at > OLD
 
 
-def own_words(user: User) -> list[str]:
-    """Return what a password of `user` may not look like."""
-    return [user.initials, user.first_name, user.last_name, user.email, user.username or ""]
+def about_user(user: User, *, username: str = "") -> About:
+    """Return what a password of `user` may not be made of; `username` is one that is being chosen."""
+    own = [user.initials, user.first_name, user.last_name, user.email, user.username or "", username]
+    return About(own, "" if user.provider_id is None else user.provider.name)
 
 
 def generated() -> str:
@@ -119,7 +122,7 @@ def generated() -> str:
             return password
 
 
-def _is_like(password: str, about: list[str]) -> bool:
+def _is_like(password: str, about: Iterable[str]) -> bool:
     """Tell whether a name makes up the better part of the password."""
     folded = fold(password)
     words = {fold(word) for text in about for word in [text, *text.replace("@", " ").replace(".", " ").split()]}

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import passwords
-from accounts.models import ExternalTenant, LoginMethod, User
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from bulk.people import Wanted
 from bulk.plan import Item, Plan
 from loket.text import username_key
@@ -33,8 +33,8 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | bool | list) or value is None else str(value)
 
 
-def created(wanted: Wanted, plan: Plan) -> Item:
-    """Return the item that makes somebody; what is missing or does not fit the kind is noted with the row."""
+def created(wanted: Wanted, plan: Plan, provider: Provider) -> Item:
+    """Return the item that makes a new user; what is missing or does not fit the kind is noted with the row."""
     kind = wanted.values.get("login_method")
     if kind is None:
         wanted.refuse("login_method", _("Fill in how this new colleague logs in."))
@@ -49,7 +49,7 @@ def created(wanted: Wanted, plan: Plan) -> Item:
     if kind == LoginMethod.WEBSITE_SSO:
         _check_invitation(wanted, plan, _("A new colleague of this kind is invited. Let invitations go out as well."))
     elif kind is not None:
-        _check_account(wanted, kind)
+        _check_account(wanted, kind, provider)
     if wanted.values.get("blocked"):
         wanted.refuse("blocked", _("Somebody new cannot be blocked. Leave this row out."))
     _check_end(wanted, None)
@@ -94,7 +94,7 @@ def _check_invitation(wanted: Wanted, plan: Plan, without: str) -> None:
         wanted.refuse("mobile_number", _("Fill in the mobile number for the invitation."))
 
 
-def _check_account(wanted: Wanted, kind: LoginMethod) -> None:
+def _check_account(wanted: Wanted, kind: LoginMethod, provider: Provider) -> None:
     if not wanted.has("username"):
         wanted.refuse("username", _("Fill in a username."))
     if kind == LoginMethod.AZURE_AD:
@@ -108,9 +108,9 @@ def _check_account(wanted: Wanted, kind: LoginMethod) -> None:
         wanted.refuse("password", _("Fill in a password."))
     else:
         names = ("initials", "first_name", "last_name", "email", "username")
-        person = User(**{name: wanted.values.get(name) or "" for name in names})
+        person = User(provider=provider, **{name: wanted.values.get(name) or "" for name in names})
         try:
-            passwords.check(wanted.values["password"], about=passwords.own_words(person))
+            passwords.check(wanted.values["password"], about=passwords.about_user(person))
         except ValidationError as error:
             wanted.refuse("password", " ".join(error.messages))
 

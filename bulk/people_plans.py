@@ -130,7 +130,7 @@ class Planner:
     def _step(self, wanted: Wanted, user: User | None) -> Step | None:
         if wanted.problems and user is None:
             return None
-        made = created(wanted, self._plan) if user is None else changed(wanted, user, self._plan)
+        made = created(wanted, self._plan, self._office.provider) if user is None else changed(wanted, user, self._plan)
         if not made["changes"]:
             return None
         before, after = supposed(user, made, self._office)

@@ -158,7 +158,7 @@ def accept(invitation: Invitation, *, browser: str, username: str, password: str
     """
     if not has_proved_phone(invitation, browser=browser):
         raise NotOpen
-    passwords.check(password, about=[*passwords.own_words(invitation.user), username])
+    passwords.check(password, about=passwords.about_user(invitation.user, username=username))
     hashed = passwords.hashed(password)  # before any row is locked: it takes long
     provider = lock_provider(invitation.provider_id)
     invitation = _lock_open(invitation)

@@ -220,7 +220,7 @@ def change_password(user: User, *, password: str, by: Actor) -> User:
 
 
 def _set_password(user: User, password: str, by: Actor) -> None:
-    passwords.check(password, about=passwords.own_words(user))
+    passwords.check(password, about=passwords.about_user(user))
     user.password, user.password_changed_at = passwords.hashed(password), timezone.now()
     user.session_version += 1
     user.save(update_fields=["password", "password_changed_at", "session_version"])

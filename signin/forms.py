@@ -64,9 +64,9 @@ class NewPasswordForm(_FormOfUser, ChosenPasswordForm):
         super().__init__(*args, **kwargs)
         self.fields["password"].label, self.fields["password_again"].label = _("New password"), _("New password again")
 
-    def own_words(self) -> list[str]:
+    def about(self) -> passwords.About:
         """Return what is known of `user`."""
-        return passwords.own_words(self.user)
+        return passwords.about_user(self.user)
 
 
 class ResetForm(NewPasswordForm):

@@ -94,6 +94,7 @@ def test_who_may_manage_users_may_make_one(bobs: Client, bob: User) -> None:
         ("password", "Kort-1", "length"),
         ("password", "alleen kleine letters", "classes"),
         ("password", "Exact Koppeling", "similar"),
+        ("password", "Kantoor-Vries-2026", "personal"),
         ("password", "x" * 256, "max_length"),
         ("password", "Regen\x00boog-17", "null_characters_not_allowed"),
         ("password_again", "", "required"),
@@ -208,7 +209,7 @@ def test_it_generates_a_password_that_is_shown_once(alices: Client) -> None:
     assert "no-store" in response.headers["Cache-Control"]
     assert (form["username"].value(), form["last_name"].value()) == (" “a<b>” ", "Boer")
     assert form["has_access_to_test_years"].value()
-    passwords.check(password, about=[])
+    passwords.check(password, about=passwords.About())
     assert passwords.classes(password) == 4
     assert alices.post(GENERATE, typed).context["generated"] != password
     assert User.objects.count() == 1

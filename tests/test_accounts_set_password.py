@@ -93,6 +93,7 @@ def test_it_needs_the_right_and_authority(bob: User, service: User) -> None:
         ("password", "Kort-1", "length"),
         ("password", "alleenkleineletters", "classes"),
         ("password", "Dienst 1", "similar"),
+        ("password", "Kantoor-Vries-2026", "personal"),
         ("password", "Nul\x00len-1", "null_characters_not_allowed"),
         ("password", "x" * 256, "max_length"),
         ("password_again", "Anders-12", "mismatch"),

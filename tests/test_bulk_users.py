@@ -76,6 +76,12 @@ def test_a_plan_holds_no_secret(office: Provider, alice: User, tmp_path: object)
         assert secret not in kept
 
 
+@pytest.mark.parametrize("password", ["Welkom2026!", "Vries-2026!!", "Koppeling 1 2026"])
+def test_a_password_that_is_easy_to_guess_is_a_fault(office: Provider, alice: User, password: str) -> None:
+    found = faults(planned(office, SERVICE | {"password": password}))
+    assert [column for _row, column, _what in found] == ["Wachtwoord"]
+
+
 def test_applying_twice_changes_nothing(office: Provider, alice: User, bob: User, tenant: object) -> None:
     team_of(office, "Noord", Right.VIEW_TEAMS)
     change = {"id": str(bob.pk), "email": "nieuw@devries.example", "teams": "Noord", "access_until": "2099-01-01"}

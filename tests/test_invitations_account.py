@@ -106,6 +106,7 @@ def test_it_keeps_a_username_as_typed(username: str, invited: Invited) -> None:
     [
         ("", "required"), ("Kort-1", "length"), ("Aa1-" * 64, "max_length"), ("alleenkleineletters", "classes"),
         ("Zonne\x00bloem-42", "null_characters_not_allowed"), ("P.deboer-1", "similar"), ("Password1", "common"),
+        ("Loket2026!", "common"), ("Vries-2026!!", "personal"),
     ],
 )  # fmt: skip
 def test_it_refuses_a_password(password: str, code: str, invited: Invited) -> None:

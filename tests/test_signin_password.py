@@ -104,6 +104,8 @@ def test_it_changes_the_password_and_ends_every_other_session(alices: Client, al
         (PASSWORD, "", "", "password", "required"),
         (PASSWORD, "kort", "kort", "password", "length"),
         (PASSWORD, "alice-A1", "alice-A1", "password", "similar"),
+        (PASSWORD, "Welkom2026!", "Welkom2026!", "password", "common"),
+        (PASSWORD, "Vries-2026!!", "Vries-2026!!", "password", "personal"),
         (PASSWORD, NEW + "\x00", NEW + "\x00", "password", "null_characters_not_allowed"),
         (PASSWORD, "Aa1" * 100_000, NEW, "password", "max_length"),
         (PASSWORD, NEW, "anders", "password_again", "mismatch"),

@@ -160,6 +160,7 @@ def test_another_link_opened_since_is_noticed(alice: User, bob: User) -> None:
         ("Kort-1", None, "password", "length"),
         ("alleenkleineletters", None, "password", "classes"),
         ("Password1", None, "password", "common"),
+        ("Zomer-2026!", None, "password", "common"),
         ("alice-A1", None, "password", "similar"),
         ("Devries-1", None, "password", "similar"),
         (NEW, NEW + "x", "password_again", "mismatch"),

@@ -226,6 +226,8 @@ def test_resending_can_ask_for_two_factor_as_well(calls: Program, alice: User) -
         ({"userName": "dienst\u0000", "password": "Regenboog-17"}, "ssoAccount.userName"),
         ({"userName": "dienst", "password": "zwakzwakzwak"}, "ssoAccount.password"),
         ({"userName": "dienst", "password": "kort"}, "ssoAccount.password"),
+        ({"userName": "dienst", "password": "Welkom2026!"}, "ssoAccount.password"),
+        ({"userName": "dienst", "password": "Vries-2026!!"}, "ssoAccount.password"),
     ],
 )
 def test_it_refuses_a_service_that_cannot_be(

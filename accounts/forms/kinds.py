@@ -96,10 +96,12 @@ class WebserviceForm(_NewUserForm, ChosenPasswordForm):
 
     kind = LoginMethod.SSO_WEBSERVICE
 
-    def own_words(self) -> list[str]:
+    def about(self) -> passwords.About:
         """Return what was filled in above the password."""
         filled = ("initials", "first_name", "last_name", "email", "username")
-        return passwords.own_words(User(**{name: self.cleaned_data.get(name, "") for name in filled}))
+        return passwords.about_user(
+            User(provider=self.asker.provider, **{name: self.cleaned_data.get(name, "") for name in filled})
+        )
 
 
 class SetPasswordForm(NewPasswordForm):

@@ -20,19 +20,19 @@ def _field(label: Any, required: Any) -> forms.CharField:
 
 
 class ChosenPasswordForm(forms.Form):
-    """A password that somebody chooses; a form that is one says in `own_words` what must not be in it."""
+    """A password that somebody chooses; a form that is one says in `about` what it may not be made of."""
 
     password = _field(_("Password"), _("Choose a password."))
     password_again = _field(_("Password again"), _("Type the password once more."))
 
-    def own_words(self) -> list[str]:
-        """Return names, address and username of the person whose password it is."""
+    def about(self) -> passwords.About:
+        """Return what is known of the user whose password it is."""
         raise NotImplementedError
 
     def clean_password(self) -> str:
         """Raise ValidationError when the password is weak."""
         password: str = self.cleaned_data["password"]
-        passwords.check(password, about=self.own_words())
+        passwords.check(password, about=self.about())
         return password
 
     def clean_password_again(self) -> str:

@@ -88,6 +88,6 @@ class AccountForm(InvitationForm, ChosenPasswordForm):
         require_free_username(username)
         return username
 
-    def own_words(self) -> list[str]:
+    def about(self) -> passwords.About:
         """Return what is known of the invited person, and the username beside the password."""
-        return [*passwords.own_words(self.opened.user), self.data.get("username", "")]
+        return passwords.about_user(self.opened.user, username=self.data.get("username", ""))

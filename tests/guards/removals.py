@@ -76,6 +76,11 @@ GUARDS = [
         ("test_signin_login.py",),
     ),
     Guard(
+        0, "passwords that are easy to guess", "accounts/passwords.py",
+        "elif guessed := guessable.explain(password, about):", "elif guessed := None:",
+        ("test_accounts_guessable.py",),
+    ),
+    Guard(
         3, "the kind at the login page", "signin/actions.py",
         'if user.login_method != kind:', "if False:",
         ("test_signin_login.py", "test_webservice_credentials.py"),
