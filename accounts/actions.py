@@ -135,8 +135,8 @@ def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -
     """Change the details of a person; another `email` is first asked to be confirmed, see `ask_email_change`.
 
     `version` is the one the form was opened with. Raises Stale when somebody else was first, PermissionDenied without
-    the right or on oneself for what decides about access, LastAdministrator when an end date would leave the office
-    without one.
+    the right, without authority over the user, or on oneself for what decides about access, LastAdministrator when an
+    end date would leave the office without one.
     """
     rights.require_office(by, user.provider_id)
     office = lock_provider(user.provider_id)
@@ -169,8 +169,9 @@ def _change(user: User, office: Provider, details: Details, version: int, by: Ac
     }
     if not changes:
         return user
-    if changes.keys() - OWN_FIELDS:
-        rights.require_authority_over(by, user)
+    is_own = by.user is not None and by.user.pk == user.pk
+    if not is_own or changes.keys() - OWN_FIELDS:
+        rights.require_authority_over(by, user)  # a name as well: colleagues, mails and approvals go by it
     if "two_factor_required" in changes:
         by.require_proof(Proof.FIVE_MINUTES)
     if "access_until" in changes and user.has_ended():
@@ -231,9 +232,13 @@ def unblock(user: User, *, by: Actor) -> bool:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def send_username(user: User, *, by: Actor) -> None:
-    """Mail somebody's username to the own address. Raises PermissionDenied, ValidationError without a username."""
+    """Mail a username to the address of its user.
+
+    Raises PermissionDenied without the right or without authority over the user, ValidationError without a username.
+    """
     rights.require_office(by, user.provider_id)
     rights.require(by, Right.MANAGE_USERS)
+    rights.require_authority_over(by, user)
     if user.username is None:
         raise ValidationError(_("There is no username yet: it is chosen when the invitation is accepted."))
     letters.username(user)

@@ -228,8 +228,9 @@ def _check_allowed(step: Step, by: Actor, office: Office, *, manages: bool) -> N
             rights.require(by, Right.MANAGE_USERS)
         if changes.keys() & SIGNALS and not manages:
             rights.require(by, Right.MANAGE_SIGNALS)
-        if step.user is not None and not changes.keys() <= OWN_FIELDS | SIGNALS:
-            if by.user is not None and step.user.pk == by.user.pk:
+        is_own = step.user is not None and by.user is not None and step.user.pk == by.user.pk
+        if step.user is not None and not changes.keys() <= (OWN_FIELDS | SIGNALS if is_own else SIGNALS):
+            if is_own:
                 raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
             if not manages:
                 rights.require_authority_over(by, step.user)

@@ -229,8 +229,8 @@ def require_can_give(by: Actor, given: Iterable[Right], employers: Iterable[UUID
 def require_authority_over(by: Actor, user: User) -> None:
     """Raise PermissionDenied unless the actor is another person of that office and holds every right `user` holds.
 
-    For whoever changes another's address, password, kind, identity or second factor, blocks or unblocks him, or
-    resends his invitation (rule 5).
+    Asked by every change of another user's details, address, password, kind, identity or second factor, by blocking and
+    unblocking, and by mailing the username or the invitation again (rule 5).
     """
     if by.is_operator:
         return

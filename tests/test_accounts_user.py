@@ -1,17 +1,21 @@
 """One person: the page, editing, blocking, the username by mail."""
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 import accounts.actions
+from accounts.actions import Details
 from accounts.models import EmailChange, LoginMethod, Provider, User
 from audit.models import Event, Verb
 from outbox.models import Message
+from signin import mails
 from teams.models import IndividualRight
 from teams.rights import LastAdministrator, Right
 from tests.people import actor, make_user
@@ -168,6 +172,48 @@ def test_who_manages_users_does_not_change_somebody_with_more_rights(bobs: Clien
     assert alice.access_until is None
     assert not EmailChange.objects.exists()
     assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"last_name": "Directie"}, {"initials": "Z."}, {"first_name": "Zoë"}, {"phone_number": "0301234567"}]
+)
+def test_who_manages_users_does_not_rename_an_administrator(
+    bobs: Client, bob: User, alice: User, change: dict[str, str]
+) -> None:
+    give(bob, Right.VIEW_USERS, Right.MANAGE_USERS)
+    page = bobs.get(reverse("accounts:user", args=[alice.pk])).text
+    assert reverse("accounts:edit", args=[alice.pk]) not in page
+    assert reverse("accounts:send_username", args=[alice.pk]) not in page
+    assert "heeft rechten die jij niet hebt" in page
+    assert bobs.get(reverse("accounts:edit", args=[alice.pk])).status_code == 403
+    assert bobs.post(reverse("accounts:edit", args=[alice.pk]), edited(alice, **change)).status_code == 403
+    details = cast(Details, change)
+    with pytest.raises(PermissionDenied):
+        accounts.actions.edit(alice, details=details, email=alice.email, version=alice.version, by=actor(bob))
+    assert not Event.objects.exists()
+
+
+def test_who_manages_users_renames_a_colleague_and_nobody_is_kept_from_the_own_profile(
+    bobs: Client, bob: User, office: Provider
+) -> None:
+    give(bob, Right.VIEW_USERS, Right.MANAGE_USERS)
+    colleague = make_user(office, username="collega")
+    assert reverse("accounts:edit", args=[colleague.pk]) in bobs.get(reverse("accounts:user", args=[colleague.pk])).text
+    url = reverse("accounts:edit", args=[colleague.pk])
+    assert bobs.post(url, edited(colleague, last_name="Anders")).status_code == 302
+    accounts.actions.edit_profile(bob, details={"last_name": "Ander"}, version=bob.version, by=actor(bob))
+    assert Event.objects.filter(verb=Verb.USER_CHANGED).count() == 2
+
+
+@pytest.mark.parametrize("name", ["accounts:send_username", "accounts:unblock"])
+def test_who_manages_users_sends_an_administrator_no_mail(bobs: Client, bob: User, alice: User, name: str) -> None:
+    give(bob, Right.VIEW_USERS, Right.MANAGE_USERS)
+    for _press in range(11):  # refused before it is counted
+        assert bobs.post(reverse(name, args=[alice.pk])).status_code == 403
+    with pytest.raises(PermissionDenied):
+        accounts.actions.send_username(alice, by=actor(bob))
+    assert not Message.objects.exists()
+    mails.charge(alice.email)
 
 
 def test_it_blocks_at_once_and_tells_the_colleague(alices: Client, bobs: Client, bob: User) -> None:

@@ -19,7 +19,7 @@ from bulk.people import EXAMPLE
 from bulk.plan import Refused
 from outbox.models import Message
 from teams import rights
-from teams.models import SetApplication
+from teams.models import IndividualRight, SetApplication
 from teams.rights import Right
 from tests.importing import INVITED, SERVICE, applied, azure, faults, file_of, planned, team_of
 from tests.invited import invite
@@ -59,6 +59,21 @@ def test_it_makes_all_three_kinds(office: Provider, alice: User, tenant: object)
     assert set(Event.objects.exclude(verb=Verb.SET_CREATED).values_list("correlation_id", flat=True)) == {
         plan.digest[:36]
     }
+
+
+@pytest.mark.parametrize("change", [{"last_name": "Directie"}, {"phone_number": "030 1234567"}])
+def test_who_manages_users_does_not_rename_an_administrator(
+    office: Provider, alice: User, bob: User, change: dict[str, str]
+) -> None:
+    for right in (Right.VIEW_USERS, Right.MANAGE_USERS):
+        IndividualRight.objects.create(provider=office, user=bob, right=right)
+    plan = planned(office, {"username": "alice"} | change, {"username": "bob"} | change, by=actor(bob))
+    assert [row for row, _column, _what in faults(plan)] == [2]
+    assert [item["row"] for item in plan.items] == [3], "one's own details stay one's own"
+    with pytest.raises(Refused):
+        applying.apply_items(office, planned(office, {"username": "alice"} | change), by=actor(bob))
+    alice.refresh_from_db()
+    assert alice.last_name == "Vries"
 
 
 def test_planning_writes_nothing(office: Provider, alice: User, tenant: object) -> None:

@@ -219,6 +219,21 @@ def test_resending_can_ask_for_two_factor_as_well(calls: Program, alice: User) -
     refused(calls.call("PATCH", path, wrong), "resendInformation.destinationForSecret")
 
 
+def test_who_manages_users_does_not_rename_an_administrator(alice: User, bob: User) -> None:
+    for right in (Right.VIEW_USERS, Right.MANAGE_USERS):
+        IndividualRight.objects.create(provider=bob.provider, user=bob, right=right)
+    person, path = program(bob), f"/providers/users/{alice.pk}"
+    body = PUT | {"contactInformation": {"emailAddress": alice.email}}
+    refused(person.call("PUT", path, body | {"personalDetails": {"initials": "A.", "lastName": "Directie"}}), None, 403)
+    mailed = PUT | {"contactInformation": {"emailAddress": "elders@devries.example"}}
+    for _try in range(11):  # refused before a mail is counted
+        refused(person.call("PUT", path, mailed), None, 403)
+        refused(person.call("PATCH", path, {"action": "Unblock"}), None, 403)
+    alice.refresh_from_db()
+    assert alice.last_name == "Vries"
+    assert not Event.objects.filter(target_id=alice.pk).exists()
+
+
 @pytest.mark.parametrize(
     ("account", "field"),
     [

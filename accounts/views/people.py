@@ -101,8 +101,8 @@ def user(request: OfficeRequest, id: UUID) -> HttpResponse:
         "holds_nothing": rights.holds_nothing(person),
         "two_factor_rules": rights.two_factor_rules(person),
         "has_integrations": person.consents.exists(),
-        "may_edit": manages,
         "may_act": manages and authority,
+        "lacks_authority": manages and not authority,
         "is_self": person.pk == request.user.pk,
         "Status": Status,
         "MessageState": Message.State,
@@ -117,6 +117,7 @@ def edit(request: OfficeRequest, id: UUID) -> HttpResponse:
     person = _one(request, id)
     if person.pk == request.user.pk:
         return redirect("accounts:profile")
+    rights.require_authority_over(on_page(request, request.user), person)
     form = EditForm(request.POST or None, user=person)
     if request.method == "POST" and form.is_valid():
         details = form.details
@@ -171,11 +172,13 @@ def _too_often(request: OfficeRequest, error: Throttled) -> HttpResponse:
 def unblock(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Give one person access again."""
     person = _one(request, id)
+    by = on_page(request, request.user)
+    rights.require_authority_over(by, person)  # before a mail is counted
     try:
         mails.charge(person.email)
     except Throttled as error:
         return _too_often(request, error)
-    accounts.actions.unblock(person, by=on_page(request, request.user))
+    accounts.actions.unblock(person, by=by)
     messages.success(request, _("%(name)s is no longer blocked.") % {"name": person.full_name})
     return redirect("accounts:user", person.pk)
 
@@ -185,9 +188,11 @@ def unblock(request: OfficeRequest, id: UUID) -> HttpResponse:
 def send_username(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Mail one person the username."""
     person = _one(request, id)
+    by = on_page(request, request.user)
+    rights.require_authority_over(by, person)  # before a mail is counted
     try:
         mails.charge(person.email)
-        accounts.actions.send_username(person, by=on_page(request, request.user))
+        accounts.actions.send_username(person, by=by)
     except Throttled as error:
         return _too_often(request, error)
     except ValidationError as error:

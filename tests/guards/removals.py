@@ -221,6 +221,21 @@ GUARDS = [
         ("test_teams_guards.py",),
     ),
     Guard(
+        5, "authority over who is renamed", "accounts/actions.py",
+        "if not is_own or changes.keys() - OWN_FIELDS:", "if changes.keys() - OWN_FIELDS:",
+        ("test_accounts_user.py", "test_bulk_users.py"),
+    ),
+    Guard(
+        5, "authority over who is renamed by a file", "bulk/people_plans.py",
+        "(OWN_FIELDS | SIGNALS if is_own else SIGNALS)", "(OWN_FIELDS | SIGNALS)",
+        ("test_bulk_users.py",),
+    ),
+    Guard(
+        5, "authority over whose username is sent", "accounts/actions.py",
+        "rights.require_authority_over(by, user)\n    if user.username is None:", "if user.username is None:",
+        ("test_accounts_user.py",),
+    ),
+    Guard(
         5, "a new address of whom one has no authority over any more", "accounts/actions.py",
         "if not rights.may(asker, Right.MANAGE_USERS) or not rights.has_authority_over(by, found.user):", "if False:",
         ("test_accounts_profile.py", "test_teams_guards.py"),

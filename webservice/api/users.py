@@ -19,6 +19,7 @@ from accounts.status import Status
 from invitations.actions import NotOpen
 from invitations.forms.office import ResendForm
 from signin import mails
+from teams import rights
 from teams.rights import Right
 from webservice.api import etags, people
 from webservice.api.door import ApiRequest, needs, require_office
@@ -97,6 +98,7 @@ def put_user(request: ApiRequest, user_id: UUID, body: UserChange) -> HttpRespon
     person = people.one(request, user_id)
     etags.require_match(request, str(person.version))
     form = checked(_edit_form(request, person, body))
+    rights.require_authority_over(request.by, person)  # before a mail is counted
     details = form.details
     email = details.pop("email", person.email)
     if email != person.email:
@@ -151,6 +153,7 @@ def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResp
         text = _("Send resendInformation with the action Resend, and only then.")
         raise Fault(400, "resend_information", text, field="resendInformation")
     if body.action == "Unblock":
+        rights.require_authority_over(request.by, person)  # before a mail is counted
         mails.charge(person.email)
     with etags.locked(request, User.objects.visible_to(request.caller.user).select_related("provider"), user_id) as who:
         _DONE[body.action](request, who, body)
