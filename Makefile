@@ -10,7 +10,7 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo test test-slow test-all test-cluster test-guards check bench messages screenshots picture
+.PHONY: demo test test-slow test-all test-cluster test-guards check audit bench messages screenshots picture
 
 demo: .venv/run.stamp
 	@exec $(RUN)/python manage.py demo
@@ -41,6 +41,10 @@ check: .venv/dev.stamp
 	$(DEPLOYED) $(RUN)/python manage.py check --deploy --fail-level WARNING
 	$(RUN)/python manage.py messages --check
 
+# Asks PyPI and npm; AUDIT are arguments of pip-audit, as '--ignore-vuln ID'.
+audit: .venv-audit/.stamp
+	.venv-audit/bin/python -m tests.audit $(AUDIT)
+
 bench: .venv/dev.stamp
 	$(RUN)/python -m bench
 
@@ -60,6 +64,12 @@ messages: .venv/dev.stamp
 # Byte code is made on first import: quicker than compiling everything that is installed.
 .venv/run.stamp: requirements.txt | .venv/bin/python
 	$(INSTALL) --no-compile -r requirements.txt
+	@touch $@
+
+# An environment of its own: what audits needs none of what it audits.
+.venv-audit/.stamp: requirements-audit.txt
+	$(PYTHON) -m venv --clear .venv-audit
+	.venv-audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 # What examines pages, for the slow tests. Nothing of it runs at installing: no browser is fetched.

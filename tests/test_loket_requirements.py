@@ -13,7 +13,7 @@ LINE = re.compile(
 )
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-audit.txt"])
 def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     assert [line for line in lines if not LINE.fullmatch(line)] == []
@@ -27,6 +27,7 @@ def test_what_is_declared_is_pinned() -> None:
     for declared, file in (
         (project["dependencies"], "requirements.txt"),
         (project["optional-dependencies"]["dev"], "requirements-dev.txt"),
+        (project["optional-dependencies"]["audit"], "requirements-audit.txt"),
     ):
         pinned = {
             found["name"]
@@ -38,7 +39,14 @@ def test_what_is_declared_is_pinned() -> None:
 
 
 def test_no_file_names_a_registry() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml", "Makefile", ".ci/run"):
+    for name in (
+        "requirements.txt",
+        "requirements-dev.txt",
+        "requirements-audit.txt",
+        "pyproject.toml",
+        "Makefile",
+        ".ci/run",
+    ):
         text = (ROOT / name).read_text()
         assert not re.search(
             r"index-url|find-links|trusted-host|\[\[?tool\.\w+\.index|(?<!git\+)https?://(?!loket\.example)", text
