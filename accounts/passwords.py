@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import guessable
-from accounts.guessable import About
+from accounts.guessable import About as About
 from accounts.models import User
 from loket.text import fold
 
