@@ -67,8 +67,8 @@ def summarize(operation: Operation, plan: Plan, *, rows: int) -> None:
 
 
 def _changes_sign_in(item: Item) -> bool:
-    """Return whether the item changes how a user signs in who is there already; an item about a team has a `kind`."""
-    return not item["is_new"] and "kind" not in item and bool(_SIGN_IN & item["changes"].keys())
+    """Return whether the item changes how users sign in who are there already."""
+    return not item["is_new"] and bool(_SIGN_IN & item["changes"].keys())
 
 
 def keep_pages(operation: Operation, what: Page.What, values: Iterable[Any]) -> None:

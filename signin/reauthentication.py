@@ -7,6 +7,7 @@ filled in. `signin.middleware` turns the refusal of an action into the page that
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
@@ -51,6 +52,14 @@ def is_within(request: HttpRequest, seconds: float) -> bool:
     """Return whether the user of this session proved who they are within the last `seconds`."""
     confirmed_at = request.session.get(_KEY)
     return type(confirmed_at) is int and 0 <= time.time() - confirmed_at < seconds
+
+
+def evidence(request: HttpRequest) -> tuple[datetime | None, bool]:
+    """Return when the user of this session last proved who they are, and whether with a factor or at Microsoft."""
+    confirmed_at = request.session.get(_KEY)
+    if type(confirmed_at) is not int:
+        return None, False
+    return datetime.fromtimestamp(confirmed_at, UTC), request.session.get(_WITH_FACTOR) is True
 
 
 def proof_of(request: HttpRequest, user: User) -> Proof:

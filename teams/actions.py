@@ -88,6 +88,7 @@ def require_two_factor(team: Team, *, required: bool, version: int, by: Actor) -
         return
     rights.require_outside(by, team)
     rights.require_authority_over_all(by, team.members.values_list("user_id", flat=True))
+    by.require_proof(Proof.FIVE_MINUTES)
     team.two_factor_required = required
     team.save(update_fields=["two_factor_required"])
     _changed(team, by, {"two_factor_required": [not required, required]})

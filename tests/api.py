@@ -46,6 +46,11 @@ class Program:
         return response.json()["content"]
 
 
-def program(user: User, *scopes: str) -> Program:
-    """Return a program with a token for `user`, of every scope of the API unless others are given."""
-    return Program(user, token_of(user, *scopes))
+def program(user: User, *scopes: str, **fields: Any) -> Program:
+    """Return a program with a token for `user`, as `tests.webservice.token_of` makes it."""
+    return Program(user, token_of(user, *scopes, **fields))
+
+
+def machine(user: User, *scopes: str) -> Program:
+    """Return a program that authenticated as `user` by client credentials: nobody signed in."""
+    return program(user, *scopes, authenticated_at=None, with_factor=False)

@@ -108,6 +108,8 @@ def every_action() -> dict[str, Callable[..., Any]]:
 OF_COLLEAGUES = dict.fromkeys(
     ["signin.sessions.end_all", "signin.sessions.end_one", "webservice.consents.cut"], Proof.HALF_HOUR
 )
+# What they ask where a team begins or ends to require two-factor of its members.
+OF_TWO_FACTOR = dict.fromkeys(["teams.actions.edit_team", "teams.actions.require_two_factor"], Proof.FIVE_MINUTES)
 
 
 class Things(dict[str, Any]):
@@ -291,7 +293,7 @@ def test_the_parts_of_actions_are_there() -> None:
 def test_every_act_asks_its_proof_at_every_door(entrance: Entrance, by: Actor, things: dict[str, Any]) -> None:
     assert by.is_operator or by.proof == entrance.proof
     asked = {name for name, function in every_action().items() if outcome_of(function, things, by) == "ProofRequired"}
-    assert asked == {name for name, proof in (ASKED | OF_COLLEAGUES).items() if proof > entrance.proof}
+    assert asked == {name for name, proof in (ASKED | OF_COLLEAGUES | OF_TWO_FACTOR).items() if proof > entrance.proof}
 
 
 def outcome_of(function: Callable[..., Any], things: dict[str, Any], by: Actor) -> str:
@@ -346,6 +348,7 @@ def page() -> str:
     """Return the page of documentation."""
     rows = [(name, proof, proof) for name, proof in ASKED.items()]
     rows += [(f"{name}: of a colleague", proof, proof) for name, proof in OF_COLLEAGUES.items()]
+    rows += [(f"{name}: two-factor", proof, proof) for name, proof in OF_TWO_FACTOR.items()]
     rows += [
         (name, case.asks, case.asks if case.asks_programs is None else case.asks_programs)
         for name, case in CASES.items()

@@ -47,7 +47,7 @@ def test_it_asks_and_says_what_for(bobs: Client, program: Application) -> None:
     page = bobs.get(URL, asked(program, scope="openid users:read"))
     assert page.status_code == 200
     assert "Weten dat jij het bent" in page.text
-    assert "Gebruikers AK, tenants" in page.text
+    assert "Gebruikers AK en hun signalen, tenants" in page.text
     assert "Teams" not in page.text
     assert "no-store" in page["Cache-Control"]
     assert not Grant.objects.exists()

@@ -34,13 +34,14 @@ OPERATIONS = [
     for view in router.path_operations.values()
     for operation in view.operations
 ]
-# What needs no more than a token, each with its reason.
-OPEN = {
-    "GetProviders": "one's own office",
-    "GetOwnAuthorizationsByProviderId": "one's own rights",
-    "GetUser": "oneself",
-    "PutUser": "oneself",
-    "GetOwnIntegrations": "one's own programs",
+# What needs no right, for it is about the user of the token, and the scope whose sentence on the consent page says so.
+OWN = {
+    "GetProviders": Scope.PROFILE,
+    "GetOwnAuthorizationsByProviderId": Scope.ACCOUNT_READ,
+    "GetUser": Scope.PROFILE,
+    "PutUser": Scope.PROFILE_WRITE,
+    "GetOwnIntegrations": Scope.ACCOUNT_READ,
+    "PostSsoTicket": Scope.SSO,
 }
 BODIES: dict[str, Any] = {"PATCH": {"action": "Block"}, "DELETE": None, "GET": None}
 
@@ -54,12 +55,9 @@ def door_of(operation: Any) -> Door:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=[operation.operation_id for operation in OPERATIONS])
 def test_every_operation_says_what_it_needs(operation: Any) -> None:
     asked = door_of(operation)
-    if operation.operation_id in OPEN:
-        assert (asked.scope, asked.right) == (None, None)
-    elif operation.operation_id == "PostSsoTicket":
-        assert (asked.scope, asked.right) == (Scope.SSO, None)
+    if operation.operation_id in OWN:
+        assert (asked.scope, asked.right) == (OWN[operation.operation_id], None)
     else:
-        assert asked.scope is not None
         assert asked.right is not None
         reads = operation.methods == ["GET"]
         assert asked.scope.value.endswith(":read" if reads else ":write")
@@ -151,11 +149,9 @@ def test_a_colleague_without_the_right_is_told_which_link_failed(bob: User, ids:
 def test_a_program_without_the_scope_is_told_which_link_failed(alice: User, ids: dict[str, str]) -> None:
     for operation in OPERATIONS:
         scope = door_of(operation).scope
-        if scope is not None:
-            others = [other for other in (Scope.USERS_READ, Scope.TEAMS_READ, Scope.USERS_WRITE) if other != scope]
-            response = call(program(alice, *others), operation, ids)
-            assert (response.status_code, response.json()["messages"][0]["code"]) == (403, "client_scope")
-            assert scope.value in response.headers["WWW-Authenticate"]
+        response = call(program(alice, *(other for other in Scope if other != scope)), operation, ids)
+        assert (response.status_code, response.json()["messages"][0]["code"]) == (403, "client_scope")
+        assert scope.value in response.headers["WWW-Authenticate"]
 
 
 def test_one_right_and_one_scope_suffice(office: Provider, ids: dict[str, str]) -> None:
@@ -164,8 +160,7 @@ def test_one_right_and_one_scope_suffice(office: Provider, ids: dict[str, str]) 
         asked = door_of(operation)
         rights = [] if asked.right is None else [asked.right]
         user = make_user(office, *rights, username=f"u{number}", email=f"u{number}@x.example")
-        scopes = ["openid"] if asked.scope is None else [asked.scope]
-        response = call(program(user, *scopes), operation, ids)
+        response = call(program(user, asked.scope), operation, ids)
         if response.status_code == 403:
             assert response.json()["messages"][0]["code"] == "reach", operation.operation_id
         else:

@@ -283,7 +283,9 @@ def test_it_resets_a_second_factor_with_a_reason(both: Both) -> None:
         "hasAccessToPayrollingTestData": False,
         "hasMultiFactorAuthentication": False,
     }
-    assert both.program.call("PUT", f"/providers/users/{piet.pk}", body).status_code == 200
+    path = f"/providers/users/{piet.pk}"
+    etag = both.program.get(path).headers["ETag"]
+    assert both.program.call("PUT", path, body, If_Match=etag).status_code == 200
     event = Event.objects.latest("pk")
     assert (event.verb, event.origin, event.target_id) == ("factors_reset", "api", piet.pk)
     assert event.reason

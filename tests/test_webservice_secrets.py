@@ -42,9 +42,10 @@ def exchange(program: Application, **data: str) -> Any:
     return Client().post("/oauth/token/", data, headers=basic(str(program.client_id), SECRET))
 
 
-def tokens(client: Client, program: Application) -> dict[str, Any]:
+def tokens(client: Client, program: Application, **change: str) -> dict[str, Any]:
     """Go the whole road; return the code and the tokens."""
-    agreed = client.post(f"/oauth/authorize/?{urlencode(asked(program, nonce='n-1', code_challenge=CHALLENGE))}")
+    question = asked(program, nonce="n-1", code_challenge=CHALLENGE, **change)
+    agreed = client.post(f"/oauth/authorize/?{urlencode(question)}")
     code = parse_qs(urlsplit(agreed["Location"]).query)["code"][0]
     data = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
     response = exchange(program, **data)

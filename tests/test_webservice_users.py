@@ -306,9 +306,9 @@ def test_it_says_where_each_right_comes_from(calls: Program, office: Provider, b
 
 def test_it_shows_what_the_caller_himself_may(bob: User, office: Provider) -> None:
     IndividualRight.objects.create(provider=office, user=bob, right=Right.VIEW_TEAMS)
-    own = program(bob, "teams:read").content(f"/providers/{office.pk}/authorizations")
+    own = program(bob, "account:read").content(f"/providers/{office.pk}/authorizations")
     assert [right["key"] for right in own["authorizations"]] == ["view_teams"]
-    assert own["scopes"] == ["teams:read"]
+    assert own["scopes"] == ["account:read"]
     assert program(bob).rows("/providers") == [{"id": str(office.pk), "description": office.name}]
 
 

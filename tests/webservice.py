@@ -12,9 +12,13 @@ from webservice.scopes import API
 
 
 def token_of(user: User, *scopes: str, application: Application | None = None, **fields: Any) -> str:
-    """Return an access token of `user`, of every scope of the API unless others are given."""
-    token = sealing.new_token()
-    values = {"expires": timezone.now() + timedelta(hours=1), "scope": " ".join(scopes or API)} | fields
+    """Return an access token of `user`, of every scope of the API unless others are given.
+
+    As if the user signed in with a second factor a moment ago; `authenticated_at=None` is one of client credentials.
+    """
+    token, now = sealing.new_token(), timezone.now()
+    values = {"expires": now + timedelta(hours=1), "scope": " ".join(scopes or API)}
+    values |= {"authenticated_at": now, "with_factor": True} | fields
     row = AccessToken(user=user, application=application or Application.objects.built_in(), **values)
     row._raw_token = token
     row.save()

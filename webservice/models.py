@@ -147,7 +147,25 @@ class OfOnePerson(models.Model):
         return self.session_version == user.session_version
 
 
-class Grant(OfOnePerson, AbstractGrant):  # type: ignore[misc]  # noqa: DJ008
+class FromSignIn(models.Model):
+    """When and how the user of a code or token proved who they are, in the browser session in which it began.
+
+    Codes hand it to their tokens and refresh tokens to the next ones, so that refreshing never makes it newer. Empty
+    for a client that authenticated as itself (client credentials): there was no user.
+    """
+
+    authenticated_at = models.DateTimeField(null=True)
+    with_factor = models.BooleanField(default=False, db_default=False)  # with a second factor, or at Microsoft
+
+    class Meta:
+        abstract = True
+
+    def take_evidence(self, source: FromSignIn) -> None:
+        """Take over when and how the user of `source` proved who they are."""
+        self.authenticated_at, self.with_factor = source.authenticated_at, source.with_factor
+
+
+class Grant(OfOnePerson, FromSignIn, AbstractGrant):  # type: ignore[misc]  # noqa: DJ008
     """An authorization code, good for one minute and one use."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -157,7 +175,7 @@ class Grant(OfOnePerson, AbstractGrant):  # type: ignore[misc]  # noqa: DJ008
         indexes = [models.Index(fields=["expires"], name="grant_by_expiry")]
 
 
-class AccessToken(OfOnePerson, AbstractAccessToken):  # type: ignore[misc]  # noqa: DJ008
+class AccessToken(OfOnePerson, FromSignIn, AbstractAccessToken):  # type: ignore[misc]  # noqa: DJ008
     """What a program shows at every call, known by its SHA-256."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -173,7 +191,7 @@ class AccessToken(OfOnePerson, AbstractAccessToken):  # type: ignore[misc]  # no
         return known(set(self.scope.split()) & set(self.application.scopes))
 
 
-class RefreshToken(OfOnePerson, AbstractRefreshToken):  # type: ignore[misc]  # noqa: DJ008
+class RefreshToken(OfOnePerson, FromSignIn, AbstractRefreshToken):  # type: ignore[misc]  # noqa: DJ008
     """What a program gets its next access token with, once; known by its SHA-256."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -14,15 +14,24 @@ class Scope(TextChoices):
     OPENID = "openid", _("Know that it is you")
     PROFILE = "profile", _("See your name, username and office")
     EMAIL = "email", _("See your email address")
-    USERS_READ = "users:read", _("See users AK, tenants, email texts and sets, as far as you may")
-    USERS_WRITE = "users:write", _("Make, change, invite, block and erase users AK, as far as you may")
+    PROFILE_WRITE = "profile:write", _("See and change your name, telephone number and place of work")
+    ACCOUNT_READ = "account:read", _("See how and when you log in, what you may do here and your integrations")
+    USERS_READ = (
+        "users:read",
+        _("See users AK and their notifications, tenants, email texts and sets, as far as you may"),
+    )
+    USERS_WRITE = (
+        "users:write",
+        _("Make, see, change, invite, block and erase users AK, how they log in included, as far as you may"),
+    )
     TEAMS_READ = "teams:read", _("See teams, employers and rights, as far as you may")
-    TEAMS_WRITE = "teams:write", _("Change teams, employers and rights, as far as you may")
+    TEAMS_WRITE = "teams:write", _("Make, see, change and delete teams, employers and rights, as far as you may")
     AUDIT_READ = "audit:read", _("See the signed checkpoints of the history, as far as you may")
     SSO = "sso", _("Log you in here without a password")
 
 
-API = (Scope.USERS_READ, Scope.USERS_WRITE, Scope.TEAMS_READ, Scope.TEAMS_WRITE, Scope.AUDIT_READ, Scope.SSO)
+# Of /v2, and so of SSO/Webservice users: there is nobody whose identity an ID token would tell.
+API = tuple(scope for scope in Scope if scope != Scope.OPENID)
 
 
 def known(names: Iterable[str]) -> list[Scope]:

@@ -1,13 +1,26 @@
 """Who calls: the person and the program behind an access token, checked anew at every call."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.models import User
+from audit.actors import Proof
 from loket import sealing
 from signin.factors import must_enrol
+from signin.reauthentication import SECONDS
 from webservice.models import AccessToken, Application
+
+
+class Lack(StrEnum):
+    """What a token lacks, as the code of the refusal says it."""
+
+    INTERACTIVE = "proof_interactive"
+    RECENT = "proof_recent_sign_in"
+    FACTOR = "proof_second_factor"
 
 
 @dataclass(frozen=True)
@@ -17,6 +30,24 @@ class Caller:
     user: User
     application: Application
     scopes: frozenset[str]
+    authenticated_at: datetime | None = None  # when the user proved who they are; never, with client credentials
+    with_factor: bool = False  # with a second factor, or at Microsoft
+
+    @property
+    def proof(self) -> Proof:
+        """How recently the user proved who they are. Rights may be changed by every token with the scope for it."""
+        return Proof.HALF_HOUR if self.lacks() else Proof.FIVE_MINUTES
+
+    def lacks(self) -> list[Lack]:
+        """Return what the token lacks to change how users sign in (RFC 9470 calls asking for it step-up)."""
+        if self.authenticated_at is None:
+            return [Lack.INTERACTIVE]
+        age, most = timezone.now() - self.authenticated_at, SECONDS[Proof.FIVE_MINUTES]
+        is_recent = timedelta(0) <= age < timedelta(seconds=most)
+        if self.user.is_azure_user:  # Microsoft asks for the factor, when a confirmation is asked of it
+            return [] if is_recent and self.with_factor else [Lack.RECENT]
+        missing = {Lack.RECENT: not is_recent, Lack.FACTOR: not self.with_factor}
+        return [lack for lack, is_missing in missing.items() if is_missing]
 
 
 def bearer(request: HttpRequest) -> Caller | None:
@@ -28,7 +59,8 @@ def bearer(request: HttpRequest) -> Caller | None:
     found = find(token.strip()) if kind.lower() == "bearer" else None
     if found is None:
         return None
-    return Caller(found.user, found.application, frozenset(found.working_scopes))
+    scopes = frozenset(found.working_scopes)
+    return Caller(found.user, found.application, scopes, found.authenticated_at, found.with_factor)
 
 
 def find(token: str) -> AccessToken | None:

@@ -1,7 +1,7 @@
 """What the library asks us about programs, people and tokens, in the course of one request."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +16,11 @@ import signin.actions
 from accounts.models import LoginMethod, User
 from audit.actors import Origin
 from loket import sealing
-from signin import throttle
+from signin import reauthentication, throttle
 from signin.throttle import Left, Limit
 from signin.visitors import stranger
 from webservice import consents, credentials, identity, tokens
-from webservice.models import Application, Consent, Grant, IDToken, RefreshToken
+from webservice.models import AccessToken, Application, Consent, Grant, IDToken, RefreshToken
 
 CLIENT = Limit("token client", burst=200, every=timedelta(milliseconds=100))  # by program, once it said its secret
 _GUESSES = Limit("token client network", burst=50, every=timedelta(seconds=10))  # by network address, wrong secrets
@@ -35,6 +35,7 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
         self.left: Left | None = None
         self._person: User | None = None
         self._grant: Grant | None = None
+        self._refreshed: RefreshToken | None = None
 
     # Who the program is. All of them have a secret; an SSO/Webservice user is his own program.
 
@@ -96,6 +97,13 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
 
     # Authorization codes.
 
+    def _create_authorization_code(self, request: Any, code: Any, expires: Any = None) -> Grant:
+        """Store the code with when and how the user of this browser session proved who they are."""
+        made: Grant = super()._create_authorization_code(request, code, expires)
+        made.authenticated_at, made.with_factor = reauthentication.evidence(self.http)
+        made.save(update_fields=["authenticated_at", "with_factor"])
+        return made
+
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Return whether the code still opens something for this program and its person."""
         grants = Grant.objects.select_related("user__provider")
@@ -129,7 +137,8 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
         """Return whether the token still opens something; one that was used before ends its whole family."""
         try:
             known = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
-            return bool(known) and _still_may(request.refresh_token_instance, client)
+            self._refreshed = request.refresh_token_instance if known else None
+            return self._refreshed is not None and _still_may(self._refreshed, client)
         except (Application.DoesNotExist, User.DoesNotExist):  # removed at this moment
             return False
 
@@ -152,13 +161,29 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
         super()._save_bearer_token(token, request, *args, **kwargs)
         _note_use(request.client)
 
+    @property
+    def _source(self) -> Grant | RefreshToken | None:
+        """What the tokens of this request come from."""
+        return self._grant or self._refreshed
+
+    def _create_access_token(self, *args: Any, **kwargs: Any) -> AccessToken:
+        """Return the stored token, with the sign-in that its code or refresh token came from."""
+        made: AccessToken = super()._create_access_token(*args, **kwargs)
+        self._hand_on(made)
+        return made
+
     def _create_refresh_token(self, request: Any, *args: Any, **kwargs: Any) -> RefreshToken:
         """Return the stored token; its family is known by the code that the first one came for."""
         made: RefreshToken = super()._create_refresh_token(request, *args, **kwargs)
         if self._grant is not None:
             made.token_family = _family(request.code)
-            made.save(update_fields=["token_family"])
+        self._hand_on(made, "token_family")
         return made
+
+    def _hand_on(self, made: AccessToken | RefreshToken, *others: str) -> None:
+        if self._source is not None:
+            made.take_evidence(self._source)
+            made.save(update_fields=["authenticated_at", "with_factor", *others])
 
     def _check_and_set_request_resource(self, request: Any) -> None:
         """Take no notice of resource indicators (RFC 8707): there is one resource."""
@@ -169,6 +194,13 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
     def get_oidc_claims(self, token: Any, token_handler: Any, request: Any) -> dict[str, Any]:
         """Return what an ID token says of the person."""
         return identity.claims(request.user, request.scopes)
+
+    def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Any) -> tuple[dict[str, Any], datetime]:
+        """Return the claims and until when they hold; auth_time is when the user last confirmed in that session."""
+        claims, expires_at = super().get_id_token_dictionary(token, token_handler, request)
+        if self._source is not None and self._source.authenticated_at is not None:
+            claims["auth_time"] = int(self._source.authenticated_at.timestamp())
+        return claims, expires_at
 
     def finalize_id_token(self, id_token: Any, token: Any, token_handler: Any, request: Any) -> str:
         """Return the signed token, stored as long as the person lets the program act for him."""

@@ -174,8 +174,9 @@ def _require_room(user: User, by: Actor) -> None:
 def _added(user: User, device: Device, by: Actor) -> None:
     if user.second_factor_at is None:
         user.second_factor_at = timezone.now()
-        user.save(update_fields=["second_factor_at"])
         reminders.withdraw(user)
+    user.version += 1
+    user.save(update_fields=["second_factor_at", "version"])
     letters.device_added(user, device.name)
     record(Verb.FACTOR_ADDED, user, by=by, provider_id=user.provider_id, changes={"device": [None, device.name]})
 
@@ -225,10 +226,11 @@ def remove(user: User, id: UUID, *, by: Actor) -> User:
 
 def _end_sessions(user: User, *, without_factor: bool) -> None:
     user.session_version += 1
+    user.version += 1
     if without_factor:
         user.recovery_codes.all().delete()
         user.second_factor_at = None
-    user.save(update_fields=["session_version", "second_factor_at"])
+    user.save(update_fields=["session_version", "second_factor_at", "version"])
 
 
 @asks(Proof.FIVE_MINUTES)

@@ -46,9 +46,9 @@ class ApiRequest(HttpRequest):
 
 @dataclass(frozen=True)
 class Door:
-    """What one operation asks of its caller; None asks nothing beyond a token."""
+    """What one operation asks of its caller; without `right` it is about the user of the token."""
 
-    scope: Scope | None
+    scope: Scope
     right: Right | None
 
     def __call__(self, request: ApiRequest) -> Caller:
@@ -60,12 +60,12 @@ class Door:
         _charge(request)
         request.api_version = wanted_version(request.headers.get("Accept", ""))
         self._check(request)
-        request.proof = Proof.HALF_HOUR
+        request.proof = caller.proof
         request.by = through_api(request, caller.user)
         return caller
 
     def _check(self, request: ApiRequest) -> None:
-        if self.scope is not None and self.scope not in request.caller.scopes:
+        if self.scope not in request.caller.scopes:
             text = _("The client has no scope “%(scope)s”: ask for a token with it.") % {"scope": self.scope.value}
             header = f'Bearer realm="loket", error="insufficient_scope", scope="{self.scope.value}"'
             raise Fault(403, "client_scope", text, WWW_Authenticate=header)
@@ -74,10 +74,9 @@ class Door:
             raise Fault(403, "user_right", text)
 
 
-def needs(scope: Scope | None, right: Right | None) -> dict[str, Any]:
+def needs(scope: Scope, right: Right | None) -> dict[str, Any]:
     """Return what an operation is declared with so that it asks for this scope and right."""
-    asked = [] if scope is None else [scope.value]
-    extra = {"security": [{"token": asked}], "x-right": None if right is None else right.value}
+    extra = {"security": [{"token": [scope.value]}], "x-right": None if right is None else right.value}
     return {"auth": Door(scope, right), "openapi_extra": extra}
 
 

@@ -24,7 +24,12 @@ IF_MATCH = re.compile(r'\*|"[!#-~]{1,100}"')
 
 def of(codes: Iterable[str]) -> str:
     """Return what a number of codes, such as those of rights, is known by, in whatever order they are."""
-    return hashlib.sha256(",".join(sorted(codes)).encode()).hexdigest()[:32]
+    return digest(sorted(codes))
+
+
+def digest(parts: Iterable[str]) -> str:
+    """Return what `parts`, in this order, are known by."""
+    return hashlib.sha256(",".join(parts).encode()).hexdigest()[:32]
 
 
 def require_match(request: ApiRequest, etag: str) -> None:
@@ -34,6 +39,13 @@ def require_match(request: ApiRequest, etag: str) -> None:
         raise Fault(400, "if_match", _("Send the ETag as it was read, in double quotes."), field="If-Match")
     if header not in ("*", f'"{etag}"'):
         raise faults.stale()
+
+
+def require_given(request: ApiRequest) -> None:
+    """Raise Fault (428, RFC 6585) unless `If-Match` names what was read: an old value may just be written back."""
+    if request.headers.get("If-Match", "*") == "*":
+        text = _("This removes something. Send the ETag as it was read in If-Match.")
+        raise Fault(428, "if_match_required", text, field="If-Match")
 
 
 def version(row: User | Team) -> str:

@@ -14,10 +14,12 @@ from ninja.errors import ValidationError as WrongShape
 from pydantic.alias_generators import to_camel
 
 from accounts.actions import Stale
+from audit.actors import ProofRequired
 from invitations.actions import NotOpen
 from signin.throttle import Throttled
 from teams.rights import LastAdministrator
 from webservice.api.envelopes import Message, broken, refusal
+from webservice.tokens import Caller, Lack
 
 Form = TypeVar("Form", bound=BaseForm)
 
@@ -37,6 +39,9 @@ _PLACES = {
     "external_tenant": "tenant.id",
     "external_user_id": "externalUserId",
 }
+
+
+_STEP_UP = 'Bearer realm="loket", error="insufficient_user_authentication", max_age="300"'  # RFC 9470 section 3
 
 
 class Fault(Exception):
@@ -105,6 +110,20 @@ def too_often(wait: float) -> Fault:
     return Fault(429, "too_many_requests", text, Retry_After=str(seconds))
 
 
+def unproved(caller: Caller) -> Fault:
+    """Return the refusal of a change to how a user signs in by a token that does not prove enough."""
+    texts = {
+        Lack.INTERACTIVE: _("Only a user who signed in changes this: use a token of the authorization code grant."),
+        Lack.RECENT: _("The user has to sign in again: this takes a token of a sign-in of at most 5 minutes ago."),
+        Lack.FACTOR: _("The user has to sign in with a second factor."),
+    }
+    lacks = caller.lacks()
+    header = {} if Lack.INTERACTIVE in lacks else {"WWW_Authenticate": _STEP_UP}
+    fault = Fault(403, "proof", "", **header)
+    fault.messages = [broken(lack.value, texts[lack]) for lack in lacks]
+    return fault
+
+
 def _shape(error: dict[str, Any]) -> Message:
     """Return in words what pydantic found; the value itself is not repeated, for it may be a password."""
     kind, place = error["type"], [str(part) for part in error["loc"][1:]]
@@ -144,7 +163,7 @@ def _of(error: Exception) -> Fault:
 
 def answered(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
     """Return the answer to a request that ended in `error`."""
-    fault = _of(error)  # type: ignore[arg-type]
+    fault = unproved(request.caller) if isinstance(error, ProofRequired) else _of(error)  # type: ignore[attr-defined, arg-type]
     response = refusal(request, fault.status, fault.messages)
     for name, value in fault.headers.items():
         response[name] = value

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from accounts.models import User
 from notifications.catalogue import MAX_DAYS
 
 Id = Annotated[UUID, Field(strict=False)]
@@ -92,12 +93,12 @@ class Invite(Input):
 
 
 class UserChange(Input):
-    """The details of a user; `accessUntil` and `hasMultiFactorAuthentication` stay as they are when left out."""
+    """The details of a user. What is left out stays as it is; null empties a text or `accessUntil`."""
 
     personalDetails: Person
     contactInformation: Contact
     hasAccessToPayrollingTestData: bool
-    twoFactorAuthenticationRequired: bool = False
+    twoFactorAuthenticationRequired: bool | None = None
     hasMultiFactorAuthentication: bool | None = None
     accessUntil: Day | None = None
 
@@ -126,11 +127,19 @@ class ConfiguredTenant(Input):
     destinationForSecret: Annotated[str | None, Field(min_length=3, max_length=30)] = None
 
 
+class OwnContact(Input):
+    """How and where the user is reached; the address may be sent back as it was read, and is not changed here."""
+
+    emailAddress: Annotated[str | None, Field(min_length=3, max_length=255)] = None
+    phoneNumber: Annotated[str | None, Field(max_length=15, examples=["0201234567"])] = None
+    placeOfEmployment: Annotated[str | None, Field(max_length=24, examples=["Utrecht"])] = None
+
+
 class OwnChange(Input):
-    """What a user may change about himself."""
+    """What a user may change about themselves. What is left out stays as it is, null empties it."""
 
     personalDetails: Person
-    contactInformation: Contact
+    contactInformation: OwnContact
 
 
 class Rights(Input):
@@ -183,14 +192,22 @@ class NewEmployer(Input):
     products: Annotated[list[Annotated[int, Field(examples=[290])]], Field(max_length=100)] = []
 
 
-def of_person(person: NewPerson, contact: Contact, **others: Any) -> dict[str, Any]:
-    """Return what was sent about a person under the names that forms know."""
+def of_person(
+    person: NewPerson, contact: Contact | OwnContact, *, kept: User | None = None, **others: Any
+) -> dict[str, Any]:
+    """Return what was sent about a person under the names that forms know; what was left out stays as `kept` has it."""
+
+    def optional(sent: Input, field: str, name: str) -> str:
+        if kept is not None and name not in sent.model_fields_set:
+            return str(getattr(kept, field))
+        return getattr(sent, name, None) or ""
+
     return {
         "initials": person.initials,
-        "first_name": (isinstance(person, Person) and person.firstName) or "",
-        "prefix": person.prefix or "",
+        "first_name": optional(person, "first_name", "firstName"),
+        "prefix": optional(person, "prefix", "prefix"),
         "last_name": person.lastName,
         "email": contact.emailAddress,
-        "phone_number": contact.phoneNumber or "",
-        "place_of_employment": contact.placeOfEmployment or "",
+        "phone_number": optional(contact, "phone_number", "phoneNumber"),
+        "place_of_employment": optional(contact, "place_of_employment", "placeOfEmployment"),
     } | others

@@ -9,10 +9,10 @@ from typing_extensions import TypedDict
 
 import accounts.actions
 from accounts.forms.people import ProfileForm
-from accounts.models import Provider, User
+from accounts.models import Provider
 from teams import rights
 from teams.catalogue import ordered
-from webservice.api import etags, people, users
+from webservice.api import etags, people
 from webservice.api.authorizations import RightResource, shown
 from webservice.api.door import ApiRequest, needs, require_office
 from webservice.api.envelopes import Answer, Listed, Reference, answer
@@ -20,8 +20,9 @@ from webservice.api.faults import Fault, checked
 from webservice.api.filters import Field, Kind
 from webservice.api.inputs import OwnChange, of_person
 from webservice.api.listing import ListQuery, listed
-from webservice.api.people import UserResource
+from webservice.api.people import OwnResource
 from webservice.api.responses import changes, reads
+from webservice.scopes import Scope
 
 router = Router(tags=["own"])
 _PROVIDER_FIELDS = {"id": Field("id", Kind.ID), "description": Field("name")}
@@ -38,7 +39,7 @@ class OwnAuthorizations(TypedDict):
     "/providers",
     operation_id="GetProviders",
     response=reads(Listed[Reference], 400),
-    **needs(None, None),
+    **needs(Scope.PROFILE, None),
 )
 def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
     """The office of the user: always exactly one."""
@@ -54,7 +55,7 @@ def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse
     "/providers/{uuid:provider_id}/authorizations",
     operation_id="GetOwnAuthorizationsByProviderId",
     response=reads(Answer[OwnAuthorizations], 404),
-    **needs(None, None),
+    **needs(Scope.ACCOUNT_READ, None),
 )
 def own_authorizations(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """What the user may do at the level of the office, and the client for him."""
@@ -66,29 +67,34 @@ def own_authorizations(request: ApiRequest, provider_id: UUID) -> HttpResponse:
 @router.get(
     "/user",
     operation_id="GetUser",
-    response=reads(Answer[UserResource]),
-    **needs(None, None),
+    response=reads(Answer[OwnResource]),
+    **needs(Scope.PROFILE, None),
 )
 def get_own(request: ApiRequest) -> HttpResponse:
-    """The user himself."""
-    return users.of(request, request.caller.user.pk)
+    """The user of the token, as far as its scopes go: `email`, `profile:write` and `account:read` show more."""
+    return _of(request)
 
 
 @router.put(
     "/user",
     operation_id="PutUser",
-    response=changes(Answer[UserResource]),
-    **needs(None, None),
+    response=changes(Answer[OwnResource]),
+    **needs(Scope.PROFILE_WRITE, None),
 )
 def put_own(request: ApiRequest, body: OwnChange) -> HttpResponse:
-    """Change what a user may change about himself; his e-mail address changes on the profile page only."""
+    """Change what a user may change about themselves; their e-mail address changes on the profile page only."""
     person = people.one(request, request.caller.user.pk)
-    etags.require_match(request, str(person.version))
-    if body.contactInformation.emailAddress != person.email:
+    etags.require_match(request, people.etag(person))
+    if body.contactInformation.emailAddress not in (None, person.email):
         text = _("Your own address is changed on the profile page.")
         raise Fault(400, "own_email", text, field="contactInformation.emailAddress")
-    sent = of_person(body.personalDetails, body.contactInformation, version=person.version)
+    sent = of_person(body.personalDetails, body.contactInformation, kept=person, version=person.version)
     form = checked(ProfileForm(sent, user=person))
-    with etags.locked(request, User.objects.visible_to(person), person.pk) as found:
+    with etags.locked(request, people.visible(request), person.pk, etag=people.etag) as found:
         accounts.actions.edit_profile(found, details=form.details, version=person.version, by=request.by)
-    return users.of(request, person.pk)
+    return _of(request)
+
+
+def _of(request: ApiRequest) -> HttpResponse:
+    user = people.one(request, request.caller.user.pk)
+    return answer(request, people.shown_own(user, request.caller.scopes), etag=people.etag(user))

@@ -1,7 +1,8 @@
 """How a user AK is shown, and on what the list can be filtered and sorted."""
 
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
-from typing import cast
+from typing import Any, NotRequired, cast
 from uuid import UUID
 
 from django.db.models import BooleanField, Case, ExpressionWrapper, Q, QuerySet, Value, When
@@ -9,12 +10,13 @@ from typing_extensions import TypedDict
 
 from accounts.models import LoginMethod, User
 from accounts.status import Status, with_access
-from webservice.api import faults
+from webservice.api import etags, faults
 from webservice.api.door import ApiRequest
 from webservice.api.envelopes import Metadata
 from webservice.api.filters import Field, Kind
 from webservice.api.listing import ListQuery
 from webservice.models import with_integrations
+from webservice.scopes import Scope
 
 # The words of the original for what we know more exactly (domain.md section 6.1).
 ACCESS = {
@@ -104,10 +106,74 @@ class UserResource(TypedDict):
     userCustomSpecifiedRole: str | None
 
 
+class OwnContact(TypedDict):
+    """How and where the user of the token is reached."""
+
+    emailAddress: NotRequired[str]
+    phoneNumber: NotRequired[str | None]
+    placeOfEmployment: NotRequired[str | None]
+
+
+class OwnResource(TypedDict):
+    """The user of the token. What needs a scope that the token lacks is left out: see `_BY_SCOPE`."""
+
+    id: UUID
+    userName: NotRequired[str | None]
+    personalDetails: PersonalDetails
+    contactInformation: OwnContact
+    loginMethod: NotRequired[Metadata]
+    accessStatus: NotRequired[Metadata]
+    azureActiveDirectory: NotRequired[AzureActiveDirectory | None]
+    twoFactorAuthenticationRequired: NotRequired[bool]
+    hasMultiFactorAuthentication: NotRequired[bool]
+    hasAccessToPayrollingTestData: NotRequired[bool]
+    hasIntegrations: NotRequired[bool]
+    accessUntil: NotRequired[date | None]
+    dateTimeCreation: NotRequired[datetime]
+    dateTimeLastLogin: NotRequired[datetime | None]
+    userSpecifiedRole: NotRequired[Metadata | None]
+    userCustomSpecifiedRole: NotRequired[str | None]
+
+
+# Which scope shows a field of one's own; id and name come with every scope that opens the operation.
+_ALWAYS = ("id", "personalDetails")
+_BY_SCOPE = {
+    "userName": Scope.PROFILE,
+    "emailAddress": Scope.EMAIL,
+    "phoneNumber": Scope.PROFILE_WRITE,
+    "placeOfEmployment": Scope.PROFILE_WRITE,
+}  # every other one: account:read
+
+
+def shown_own(user: User, scopes: Collection[str]) -> OwnResource:
+    """Return `user`, who comes from `visible`, as a program with these scopes sees its own user."""
+
+    def told(fields: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in fields.items()
+            if name in _ALWAYS or _BY_SCOPE.get(name, Scope.ACCOUNT_READ) in scopes
+        }
+
+    everything = shown(user)
+    contact = told(everything.pop("contactInformation"))  # type: ignore[misc]
+    return cast(OwnResource, told(everything) | {"contactInformation": contact})
+
+
+def etag(user: User) -> str:
+    """Return what the representation of `user`, who comes from `visible`, is known by: it changes with all it shows.
+
+    The version counts the changes to the user; status, tenant, integrations and last login change without it.
+    """
+    tenant = user.external_tenant.name if user.external_tenant else ""
+    others = (user.status, tenant, user.has_integrations, user.last_login)  # type: ignore[attr-defined]
+    return f"{user.version}-{etags.digest(str(other) for other in others)[:16]}"
+
+
 def visible(request: ApiRequest) -> QuerySet[User]:
     """Return the users of the caller's office with all that `shown` needs."""
     people = with_integrations(with_access(User.objects.visible_to(request.caller.user)))
-    return people.select_related("external_tenant")
+    return people.select_related("provider", "external_tenant")
 
 
 def filterable(people: QuerySet[User], query: ListQuery) -> QuerySet[User]:
@@ -125,7 +191,7 @@ def filterable(people: QuerySet[User], query: ListQuery) -> QuerySet[User]:
 
 def one(request: ApiRequest, id: UUID) -> User:
     """Return the person with that id of the caller's office. Raises Fault (404)."""
-    person = visible(request).select_related("provider", "external_tenant").filter(pk=id).first()
+    person = visible(request).filter(pk=id).first()
     if person is None:
         raise faults.not_found()
     return person

@@ -77,7 +77,7 @@ def post_ticket(request: ApiRequest, body: NewTicket) -> HttpResponse:
     "/users/integrations",
     operation_id="GetOwnIntegrations",
     response=reads(Listed[Integration], 400),
-    **needs(None, None),
+    **needs(Scope.ACCOUNT_READ, None),
 )
 def list_integrations(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
     """The programs that the user of the token let act for him."""

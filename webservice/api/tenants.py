@@ -69,7 +69,7 @@ def get_configured(request: ApiRequest, user_id: UUID) -> HttpResponse:
 
 def _of(request: ApiRequest, user_id: UUID) -> HttpResponse:
     person = people.one(request, user_id)
-    return answer(request, people.shown(person)["azureActiveDirectory"], etag=str(person.version))
+    return answer(request, people.shown(person)["azureActiveDirectory"], etag=people.etag(person))
 
 
 @router.patch(
@@ -80,8 +80,7 @@ def _of(request: ApiRequest, user_id: UUID) -> HttpResponse:
 )
 def patch_configured(request: ApiRequest, user_id: UUID, body: ConfiguredTenant) -> HttpResponse:
     """Have a user AK sign in with Microsoft only; both empty: by website again, for which he is invited."""
-    rows = User.objects.visible_to(request.caller.user).select_related("provider", "external_tenant")
-    with etags.locked(request, rows, user_id) as person:
+    with etags.locked(request, people.visible(request), user_id, etag=people.etag) as person:
         if body.tenant is not None and body.userId is not None:
             _to_azure(request, person, body.tenant.id, body.userId, body.userName)
         elif body.tenant is None and body.userId is None:

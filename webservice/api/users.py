@@ -1,6 +1,7 @@
 """The users AK: list, read, change, and what is done with them."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from accounts import erasing
 from accounts.forms.people import EditForm
 from accounts.models import LoginMethod, User
 from accounts.status import Status
+from audit.actors import Proof
 from invitations.actions import NotOpen
 from invitations.forms.office import ResendForm
 from signin import mails
@@ -84,29 +86,37 @@ def get_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
 def of(request: ApiRequest, user_id: UUID, **options: Any) -> HttpResponse:
     """Return the answer about one person as he is now."""
     person = people.one(request, user_id)
-    return answer(request, shown(person), etag=str(person.version), **options)
+    return answer(request, shown(person), etag=people.etag(person), **options)
+
+
+def _locked(request: ApiRequest, user_id: UUID) -> AbstractContextManager[User]:
+    return etags.locked(request, people.visible(request), user_id, etag=people.etag)
 
 
 @router.put(
     "/providers/users/{uuid:user_id}",
     operation_id="PutUserByUserId",
-    response=changes(Answer[UserResource]),
+    response=changes(Answer[UserResource], 428),
     **needs(Scope.USERS_WRITE, Right.MANAGE_USERS),
 )
 def put_user(request: ApiRequest, user_id: UUID, body: UserChange) -> HttpResponse:
     """Change the details of a user AK. A new e-mail address counts once it has been confirmed from there."""
     person = people.one(request, user_id)
-    etags.require_match(request, str(person.version))
+    etags.require_match(request, people.etag(person))
+    removes_factor = body.hasMultiFactorAuthentication is False and person.second_factor_at is not None
+    if removes_factor:
+        request.by.require_proof(Proof.FIVE_MINUTES)
+        etags.require_given(request)
     form = checked(_edit_form(request, person, body))
     rights.require_authority_over(request.by, person)  # before a mail is counted
     details = form.details
     email = details.pop("email", person.email)
     if email != person.email:
+        request.by.require_proof(Proof.FIVE_MINUTES)  # before it counts as a mail to that address
         mails.charge(person.email, email)
-    with etags.locked(request, people.visible(request).select_related("provider"), user_id) as found:
-        version = person.version
-        accounts.actions.edit(found, details=details, email=email, version=version, by=request.by)
-        if body.hasMultiFactorAuthentication is False:
+    with _locked(request, user_id) as found:
+        accounts.actions.edit(found, details=details, email=email, version=person.version, by=request.by)
+        if removes_factor:
             signin.factors.actions.reset(found, reason=_("through the web service"), by=request.by)
     return of(request, user_id, messages=[_asked(email)] if email != person.email else [])
 
@@ -115,18 +125,20 @@ def _edit_form(request: ApiRequest, person: User, body: UserChange) -> EditForm:
     """Return the form of the page with what was sent. Raises Fault for what the page does not offer."""
     if person.pk == request.caller.user.pk:
         raise Fault(403, "reach", _("Your own details are changed with PUT /v2/user."))
+    required = body.twoFactorAuthenticationRequired
     sent = of_person(
         body.personalDetails,
         body.contactInformation,
+        kept=person,
         has_access_to_test_years=body.hasAccessToPayrollingTestData,
-        two_factor_required=body.twoFactorAuthenticationRequired,
+        two_factor_required=person.two_factor_required if required is None else required,
         access_until=body.accessUntil if "accessUntil" in body.model_fields_set else person.access_until,
         version=person.version,
     )
     if person.accepted_at is None and sent["email"] != person.email:
         text = _("An invited person's address changes when the invitation is sent again: action Resend.")
         raise Fault(400, "invited", text, field="contactInformation.emailAddress")
-    if body.twoFactorAuthenticationRequired and not person.is_website_user:
+    if required and not person.is_website_user:
         text = _("Two-factor authentication can be required of users via website and SSO only.")
         raise Fault(400, "two_factor_required", text, field="twoFactorAuthenticationRequired")
     if body.hasMultiFactorAuthentication and person.second_factor_at is None:
@@ -155,7 +167,7 @@ def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResp
     if body.action == "Unblock":
         rights.require_authority_over(request.by, person)  # before a mail is counted
         mails.charge(person.email)
-    with etags.locked(request, User.objects.visible_to(request.caller.user).select_related("provider"), user_id) as who:
+    with _locked(request, user_id) as who:
         _DONE[body.action](request, who, body)
     return of(request, user_id)
 
@@ -168,7 +180,7 @@ def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResp
 )
 def delete_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
     """Erase a user AK for good who has had no access any more for the term of the office."""
-    with etags.locked(request, User.objects.visible_to(request.caller.user).select_related("provider"), user_id) as who:
+    with _locked(request, user_id) as who:
         erasing.erase(who, by=request.by)
     return HttpResponse(status=204)
 

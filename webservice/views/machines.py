@@ -93,12 +93,16 @@ def introspect(request: HttpRequest) -> HttpResponse:
         "active": True,
         "scope": " ".join(found.working_scopes),
         "client_id": program.client_id,
-        "username": found.user.username,
         "token_type": "Bearer",
         "exp": int(found.expires.timestamp()),
         "iat": int(found.created.timestamp()),
-        "sub": identity.subject(found.user),
     }
+    if found.authenticated_at is not None:
+        told["auth_time"] = int(found.authenticated_at.timestamp())  # RFC 9470 section 6.2
+    if Scope.OPENID in found.working_scopes:
+        told["sub"] = identity.subject(found.user)
+    if Scope.PROFILE in found.working_scopes:
+        told["username"] = found.user.username
     return JsonResponse(told)
 
 
