@@ -20,14 +20,14 @@ from accounts.models import User
 from audit.actors import on_page
 from signin import reauthentication
 from teams.access import OfficeRequest, public, signed_in
-from webservice import consents
-from webservice.leaving import may_lead_to
+from webservice import consents, leaving
 from webservice.models import Application
 from webservice.protocol import Core
 from webservice.scopes import known
 
 _CHALLENGE = re.compile(r"[\w-]{43}", re.ASCII)
 _LONGEST_NONCE = 255
+_NOW = 60  # seconds in which signing in or confirming counts as just done
 
 
 class Asked(NamedTuple):
@@ -78,7 +78,7 @@ def _answer(request: HttpRequest, asked: Asked) -> HttpResponse:
         with transaction.atomic():
             consents.allow(request.user, asked.application, scopes=asked.scopes, by=by)
             return _back(request, asked)
-    if (seconds := _max_age(request, asked)) is not None and not reauthentication.is_within(request, seconds):
+    if (seconds := _max_age(request, asked)) is not None and not _is_recent(request, seconds):
         return redirect(f"{reverse('signin:confirm')}?{urlencode({'next': request.get_full_path()})}")
     if "consent" not in asked.prompt and consents.covers(request.user, asked.application, asked.scopes):
         return _back(request, asked)
@@ -91,7 +91,10 @@ def _answer(request: HttpRequest, asked: Asked) -> HttpResponse:
 def deny(request: OfficeRequest) -> HttpResponse:
     """Send somebody back to the program, which gets nothing."""
     try:
-        return _back(request, _asked(request), error=AccessDeniedError())
+        asked = _asked(request)
+        if not asked.application.serves(request.user):
+            return _refuse(request, _("This program is not for your office."), 404)
+        return _back(request, asked, error=AccessDeniedError())
     except Wrong as wrong:
         return wrong.response
 
@@ -108,15 +111,25 @@ def _asked(request: HttpRequest) -> Asked:
     except FatalClientError as error:
         raise Wrong(_refuse(request, str(error.oauthlib_error.description or ""))) from error
     except OAuthToolkitError as error:
-        raise Wrong(HttpResponseRedirect(_error_address(error.oauthlib_error))) from error
+        raise Wrong(_wrong(request, error.oauthlib_error)) from error
     application = Application.objects.filter(client_id=details["client_id"]).first()
     if application is None:
         raise Wrong(_gone(request))
     if fault := _fault(details):
         refusal = InvalidRequestError(description=fault, state=details["state"])
         refusal.redirect_uri = details["redirect_uri"]
-        raise Wrong(HttpResponseRedirect(_error_address(refusal)))
+        refusal.client_id = details["client_id"]
+        raise Wrong(_wrong(request, refusal))
     return Asked(core, application, [scope.value for scope in known(scopes)], details)
+
+
+def _wrong(request: HttpRequest, error: OAuth2Error) -> HttpResponse:
+    """Return how the program hears of `error`: by a redirect only where that is safe, see `leaving.is_trusted`."""
+    address = _error_address(error)
+    application = Application.objects.filter(client_id=error.client_id or "").first()
+    silent = "none" in request.GET.get("prompt", "").split()
+    trusted = leaving.is_trusted(request, application, address, silent=silent)
+    return leaving.leave(request, address, trusted=trusted, reason=error.error or "error")
 
 
 def _fault(details: dict[str, Any]) -> str:
@@ -129,11 +142,21 @@ def _fault(details: dict[str, Any]) -> str:
 
 
 def _max_age(request: HttpRequest, asked: Asked) -> int | None:
-    """Return at most how many seconds ago the user must have signed in or confirmed, None where any time will do."""
+    """Return at most how many seconds ago the user must have signed in or confirmed, None where any time will do.
+
+    A max_age of 0 means the same as prompt=login (OpenID Connect Core section 3.1.2.1).
+    """
     if "login" in asked.prompt:
-        return 60
+        return _NOW
     seconds = request.GET.get("max_age", "")
-    return int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else None
+    return (int(seconds) or _NOW) if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else None
+
+
+def _is_recent(request: HttpRequest, seconds: int) -> bool:
+    """Return whether the user confirmed so recently; Microsoft may have let its user in without asking anything."""
+    _at, with_factor = reauthentication.evidence(request)
+    asked_at_microsoft = with_factor or not (isinstance(request.user, User) and request.user.is_azure_user)
+    return asked_at_microsoft and reauthentication.is_within(request, seconds)
 
 
 def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
@@ -145,7 +168,9 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
         "host": urlsplit(asked.details["redirect_uri"]).netloc,
         "office_name": request.user.provider.name if isinstance(request.user, User) else "",
     }
-    return may_lead_to(asked.details["redirect_uri"], request, render(request, "webservice/authorize.html", context))
+    return leaving.may_lead_to(
+        asked.details["redirect_uri"], request, render(request, "webservice/authorize.html", context)
+    )
 
 
 def _back(request: HttpRequest, asked: Asked, *, error: OAuth2Error | None = None) -> HttpResponse:

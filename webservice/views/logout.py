@@ -1,6 +1,8 @@
 """Logging out because a program asks for it (OpenID Connect RP-Initiated Logout 1.0)."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -10,8 +12,7 @@ from accounts.models import User
 from signin import sessions
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from teams.access import public
-from webservice import consents, identity
-from webservice.leaving import may_lead_to
+from webservice import consents, identity, leaving
 from webservice.models import Application
 
 
@@ -21,19 +22,29 @@ from webservice.models import Application
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def logout(request: HttpRequest) -> HttpResponse:
-    """Ask whether to log out here as well, do so, and go back to the program if the address is one of its own."""
+    """Ask whether to log out here as well, do so, and go back to the program if the address is one of its own.
+
+    An ID token as a hint does not make the address trusted: whoever registers a program can get one (RFC 9700 section
+    4.11.2), so that strangers see where they would go.
+    """
     application = _application(request)
     address = _address(request, application)
-    if not isinstance(request.user, User):
-        return HttpResponseRedirect(address) if address else redirect("signin:login")
-    if request.method != "POST":
-        context = {"application": application, "office_name": request.user.office_name}
-        page = render(request, "webservice/logout.html", context)
-        return may_lead_to(address, request, page) if address else page
-    if application is not None:
-        consents.end_tokens(request.user, application)
-    sessions.end(request, request.user)
-    return HttpResponseRedirect(address) if address else redirect("signin:login")
+    trusted = leaving.is_trusted(request, application, address)
+    if isinstance(request.user, User):
+        if request.method != "POST":
+            return _ask(request, request.user, application, address if trusted else "")
+        if application is not None:
+            consents.end_tokens(request.user, application)
+        sessions.end(request, request.user)
+    return leaving.leave(request, address, trusted=trusted) if address else redirect("signin:login")
+
+
+def _ask(request: HttpRequest, user: User, application: Application | None, address: str) -> HttpResponse:
+    """Return the page that asks, and names where the user goes on to; another office's program is not named."""
+    known = application if application is not None and application.serves(user) else None
+    context = {"application": known, "host": urlsplit(address).netloc, "office_name": user.office_name}
+    page = render(request, "webservice/logout.html", context)
+    return leaving.may_lead_to(address, request, page) if address else page
 
 
 def _application(request: HttpRequest) -> Application | None:
