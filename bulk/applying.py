@@ -25,11 +25,11 @@ from accounts.locks import lock_provider
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import Actor
 from bulk import people_plans
+from bulk.budget import FOR_COMMANDS, Limits
 from bulk.differences import DETAILS
 from bulk.people import Wanted, wanted_in
 from bulk.people_plans import Office
 from bulk.plan import Item, Lines, Plan, Progress, Refused, quiet
-from bulk.reading import MOST_BYTES
 from invitations.actions import NotOpen
 from notifications import wishes, written
 from teams.catalogue import Right
@@ -55,7 +55,7 @@ def apply_file(
     by: Actor,
     invite: bool,
     digest: str | None = None,
-    most: int = MOST_BYTES,
+    limits: Limits = FOR_COMMANDS,
     planning: Progress = quiet,
     progress: Progress = quiet,
 ) -> tuple[Plan, Lines]:
@@ -68,11 +68,11 @@ def apply_file(
     try:
         with transaction.atomic():
             provider = lock_provider(provider.pk)
-            plan = people_plans.plan(provider, file, by=by, invite=invite, most=most, progress=planning)
+            plan = people_plans.plan(provider, file, by=by, invite=invite, limits=limits, progress=planning)
             check(plan, digest)
             if len(plan.faults):
                 return plan, Lines()
-            return plan, _Applier(provider, by, plan, _again(file, most), progress).run()
+            return plan, _Applier(provider, by, plan, _again(file, limits), progress).run()
     except REFUSALS as error:
         raise refused(error) from error
 
@@ -99,12 +99,12 @@ def apply_items(
         raise refused(error) from error
 
 
-def _again(file: IO[bytes], most: int) -> Rows:
+def _again(file: IO[bytes], limits: Limits) -> Rows:
     """Return what reads the rows of a file once more."""
 
     def read() -> Iterator[list[Wanted]]:
         file.seek(0)
-        return wanted_in(file, most=most)[1]
+        return wanted_in(file, limits=limits)[1]
 
     return read
 

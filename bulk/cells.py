@@ -1,5 +1,7 @@
 """What stands in a cell, and what a file says when it cannot be read."""
 
+from typing import NamedTuple
+
 
 class Unreadable(Exception):
     """The file cannot be read; the text says where and what to do."""
@@ -24,3 +26,10 @@ class Odd(str):
 
 
 Cell = str
+
+
+class Row(NamedTuple):
+    """One row with the number that a spreadsheet program shows in front of it."""
+
+    number: int
+    cells: list[Cell]

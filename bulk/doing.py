@@ -12,11 +12,11 @@ from accounts.locks import lock_provider
 from accounts.models import Provider
 from audit.actors import Actor
 from bulk import applying, kept, people_plans, several, team_plans, team_undoing, undoing
+from bulk.budget import FOR_PAGES
 from bulk.models import Operation
 from bulk.plan import Item, Lines, Plan, Progress, Refused, quiet
-from bulk.team_plans import Files
+from bulk.team_files import Files
 
-MOST_BYTES = 5 * 2**20
 Done = tuple[Plan, Lines | None]  # None: there are faults, and nothing was done
 
 
@@ -39,9 +39,9 @@ def plan(operation: Operation, *, by: Actor, progress: Progress = quiet) -> Plan
     provider, kind = operation.provider, operation.kind
     if kind == Operation.Kind.USERS:
         file, invite = file_of(operation), operation.invite
-        return people_plans.plan(provider, file, by=by, invite=invite, most=MOST_BYTES, progress=progress)
+        return people_plans.plan(provider, file, by=by, invite=invite, limits=FOR_PAGES, progress=progress)
     if kind == Operation.Kind.TEAMS:
-        return team_plans.plan(provider, _files(operation), by=by)
+        return team_plans.plan(provider, _files(operation), by=by, limits=FOR_PAGES)
     if kind == Operation.Kind.SEVERAL:
         return several.plan(provider, several.read(kept.input_of(operation)), by=by, progress=progress)
     undo = team_undoing.plan_undo if operation.is_about_teams else undoing.plan_undo
@@ -60,11 +60,11 @@ def do(operation: Operation, *, by: Actor, planning: Progress, progress: Progres
     if kind == Operation.Kind.USERS:
         made, done = applying.apply_file(
             provider, file_of(operation), by=by, invite=operation.invite, digest=operation.digest,
-            most=MOST_BYTES, planning=planning, progress=progress,
+            limits=FOR_PAGES, planning=planning, progress=progress,
         )  # fmt: skip
         return made, None if len(made.faults) else done
     if kind == Operation.Kind.TEAMS:
-        made, done = team_plans.apply(provider, _files(operation), by=by, digest=operation.digest)
+        made, done = team_plans.apply(provider, _files(operation), by=by, digest=operation.digest, limits=FOR_PAGES)
         return made, None if len(made.faults) else done
     return _do_without_file(operation, by, planning, progress)
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from bulk.doing import MOST_BYTES
+from bulk.budget import FOR_PAGES
 from bulk.several import TEAM_ACTS, Act, Wish
 from invitations.forms.office import mobile_number_field
 from invitations.phones import mobile_number
@@ -36,7 +36,7 @@ class UploadForm(forms.Form):
     def clean_file(self) -> Any:
         """Refuse a file that is too large."""
         file = self.cleaned_data["file"]
-        if file.size > MOST_BYTES:
+        if file.size > FOR_PAGES.size:
             raise ValidationError(_("This file is larger than 5 MB. Split it."), code="size")
         return file
 
@@ -70,7 +70,7 @@ class TeamFilesForm(forms.Form):
         files: list[Any] = self.cleaned_data["file"]
         if len(files) > 3:
             raise ValidationError(_("Choose three files at most."), code="count")
-        if sum(file.size for file in files) > MOST_BYTES:
+        if sum(file.size for file in files) > FOR_PAGES.size:
             raise ValidationError(_("These files are larger than 5 MB together. Split them."), code="size")
         return files
 

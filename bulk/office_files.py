@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 
 from accounts.forms.office import KeepingForm, MicrosoftIdField, OfficeForm
 from bulk import columns
+from bulk.budget import FOR_COMMANDS, Budget
 from bulk.cells import Unreadable
-from bulk.reading import MOST_BYTES
 from loket.sheets import joined
 from loket.text import refuse_control_characters, refuse_direction_marks
 from signin.factors.forms import PolicyForm
@@ -70,8 +70,7 @@ class Declared:
 def read(content: bytes) -> list[Declared]:
     """Return the offices that `content` declares, each with its faults. Raises Unreadable when it is no such file."""
     try:
-        if len(content) > MOST_BYTES:
-            raise Unreadable(_("This file is larger than %(most)s MB. Split it.") % {"most": MOST_BYTES // 2**20})
+        Budget(FOR_COMMANDS).check_size(len(content))
         whole = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1

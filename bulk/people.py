@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
 from bulk import columns
-from bulk.cells import Unreadable
+from bulk.budget import FOR_COMMANDS, Budget, Limits
+from bulk.cells import Row, Unreadable
 from bulk.columns import LABELS, LEFT_ASIDE, SECRET, Problem
-from bulk.reading import MOST_BYTES, Row, rows
+from bulk.reading import rows
 from loket.text import squeezed, username_key
 
 BATCH = 1000
@@ -94,9 +95,9 @@ def head_of(row: Row) -> Head:
     return Head(names, unknown)
 
 
-def wanted_in(file: IO[bytes], *, most: int = MOST_BYTES) -> tuple[Head, Iterator[list[Wanted]]]:
+def wanted_in(file: IO[bytes], *, limits: Limits = FOR_COMMANDS) -> tuple[Head, Iterator[list[Wanted]]]:
     """Return the head of a file and what its rows ask for, some at a time; the example of the template is skipped."""
-    found = rows(file, most=most)
+    found = rows(file, budget=Budget(limits))
     head = head_of(next(found))
     return head, _batches(_read(head, row) for row in found)
 

@@ -13,12 +13,12 @@ import invitations.actions
 from accounts.actions import OWN_FIELDS
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.actors import Actor
+from bulk.budget import FOR_COMMANDS, Limits
 from bulk.columns import LABELS
 from bulk.differences import SIGNALS, changed, created
 from bulk.effects import Effects
 from bulk.people import Finder, Wanted, wanted_in
 from bulk.plan import Fault, Item, Plan, Progress, quiet
-from bulk.reading import MOST_BYTES
 from notifications.models import SignalSet
 from teams import rights
 from teams.catalogue import Right, known
@@ -78,7 +78,7 @@ def plan(
     *,
     by: Actor,
     invite: bool,
-    most: int = MOST_BYTES,
+    limits: Limits = FOR_COMMANDS,
     progress: Progress = quiet,
 ) -> Plan:
     """Return what `file` changes in an office when `by` applies it; `invite` lets invitations go out.
@@ -86,9 +86,9 @@ def plan(
     `progress` is told after each part how many rows it had. Raises Unreadable.
     """
     made = Plan(provider.pk, "users", invite=invite)
-    head, batches = wanted_in(file, most=most)
+    head, batches = wanted_in(file, limits=limits)
     for name in head.unknown:
-        made.notices[_("The column “%(head)s” is not known and is left aside.") % {"head": name}] += 1
+        made.notices[_("The column “%(head)s” is not known and is left aside.") % {"head": name[:60]}] += 1
     planner = Planner(Office(provider), by, made)
     for batch in batches:
         planner.take(batch)

@@ -1,6 +1,6 @@
 """Files of people's spreadsheet programs, row by row as texts: CSV, XLSX and JSONL, whatever wrote them.
 
-Memory is bounded whatever the file: sizes are looked at before anything is parsed, and nothing is read whole.
+Memory and time are bounded whatever the file: see `bulk.budget`. Nothing is read whole.
 """
 
 import csv
@@ -8,71 +8,63 @@ import json
 from collections.abc import Iterator
 from io import TextIOWrapper
 from itertools import chain
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from django.utils.translation import gettext as _
 
 from bulk import encodings, workbooks
-from bulk.cells import Cell, Number, Odd, Unreadable
+from bulk.budget import FOR_COMMANDS, MAX_COLUMNS, Budget, too_wide
+from bulk.cells import Cell, Number, Odd, Row, Unreadable
 from loket.sheets import csv_text, joined
 
-MOST_BYTES = 512 * 2**20
-MOST_COLUMNS, MOST_ROWS = 200, 1_100_000
 _LINE = 2**20  # characters
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-class Row(NamedTuple):
-    """One row with the number that a spreadsheet program shows in front of it."""
-
-    number: int
-    cells: list[Cell]
-
-
-def rows(file: IO[bytes], *, most: int = MOST_BYTES, sheet: str | None = None) -> Iterator[Row]:
+def rows(file: IO[bytes], *, budget: Budget | None = None, sheet: str | None = None) -> Iterator[Row]:
     """Yield the rows of `file` that are not empty, the head first.
 
-    `file` can be read again from its beginning; `most` is how many bytes it may have, `sheet` the name of the sheet of
-    a workbook, without it the first. Raises Unreadable, which says where and what to do.
+    `file` can be read again from its beginning; `budget` is what may be read of it, `sheet` the name of the sheet of a
+    workbook, without it the first. Raises Unreadable, which says where and what to do.
     """
-    _check_size(file, most)
-    start = file.read(8)
-    file.seek(0)
+    budget = budget or Budget(FOR_COMMANDS)
+    start = _start_of(file, budget)
     if start.startswith(_OLD_EXCEL):
         raise Unreadable(_("This is a workbook of an old kind, or one with a password. Save it as XLSX without one."))
-    if workbooks.is_zip(start):
-        found = workbooks.rows(file, most=most, sheet=sheet)
-    else:
-        found = _json_lines(file) if start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{") else _csv(file)
     is_empty = True
-    for number, cells in enumerate(found, start=1):
-        if number > MOST_ROWS:
-            raise Unreadable(_("There are more than %(count)s rows. Split the file.") % {"count": MOST_ROWS})
-        if len(cells) > MOST_COLUMNS:
-            cells = _without_empty_end(cells)
+    for number, cells in budget.timed(_found(file, start, budget, sheet)):
+        while len(cells) > MAX_COLUMNS and not cells[-1]:
+            cells.pop()
         if any(cells):
+            budget.take_row(number, cells)
             is_empty = False
             yield Row(number, cells)
     if is_empty:
         raise Unreadable(_("There is nothing in this file."))
 
 
-def _check_size(file: IO[bytes], most: int) -> None:
+def _found(file: IO[bytes], start: bytes, budget: Budget, sheet: str | None) -> Iterator[Row]:
+    if workbooks.is_zip(start):
+        yield from workbooks.rows(file, budget=budget, sheet=sheet)
+        return
+    is_json = start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
+    found = _json_lines(file) if is_json else _csv(file)
+    for number, cells in enumerate(found, start=1):
+        budget.check_time()
+        budget.take_cells(number, len(cells))
+        yield Row(number, cells)
+
+
+def _start_of(file: IO[bytes], budget: Budget) -> bytes:
+    """Return the first bytes of a file whose size is right, and leave it at its beginning. Raises Unreadable."""
     size = file.seek(0, 2)
     file.seek(0)
     if not size:
         raise Unreadable(_("There is nothing in this file."))
-    if size > most:
-        message = _("This file is larger than %(most)s MB. Split it.")
-        raise Unreadable(message % {"most": most // 2**20})
-
-
-def _without_empty_end(cells: list[Cell]) -> list[Cell]:
-    count = max((number for number, cell in enumerate(cells, start=1) if cell), default=0)
-    if count > MOST_COLUMNS:
-        message = _("There are %(count)s columns, and %(most)s at most can be read. Remove those without use.")
-        raise Unreadable(message % {"count": count, "most": MOST_COLUMNS})
-    return cells[:count]
+    budget.check_size(size)
+    start = file.read(8)
+    file.seek(0)
+    return start
 
 
 def _lines(file: IO[bytes]) -> Iterator[str]:
@@ -104,7 +96,7 @@ def _csv(file: IO[bytes]) -> Iterator[list[Cell]]:
         reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
     try:
         for cells in reader:
-            yield [csv_text(cell) for cell in cells]
+            yield [csv_text(cell) if cell else "" for cell in cells]
     except csv.Error:
         message = _(
             "Line %(number)s: a quotation mark stands where it does not belong, or is missing. Put values that contain"
@@ -131,12 +123,14 @@ def _json_lines(file: IO[bytes]) -> Iterator[list[Cell]]:
             value = None
         if not isinstance(value, dict):
             raise Unreadable(_("Line %(number)s is no JSON object.") % {"number": number})
+        if len(value) > MAX_COLUMNS:
+            raise too_wide(number, len(value))
         if not names:
             names = list(value)
             yield [*names]
         if unknown := [name for name in value if name not in names]:
             message = _("Line %(number)s has “%(name)s”, which the first line has not. Give every line the same names.")
-            raise Unreadable(message % {"number": number, "name": unknown[0]})
+            raise Unreadable(message % {"number": number, "name": unknown[0][:60]})
         yield [_json_cell(value.get(name)) for name in names]
 
 
@@ -151,4 +145,5 @@ def _json_cell(value: Any) -> Cell:
         return joined(value)
     if isinstance(value, int):
         return Number(value)
-    return Odd(str(value)[:50], _("This is no text. Put it between quotation marks."))
+    shown = "[…]" if isinstance(value, list) else "{…}" if isinstance(value, dict) else str(value)[:50]
+    return Odd(shown, _("This is no text. Put it between quotation marks."))

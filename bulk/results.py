@@ -7,6 +7,7 @@ from typing import IO
 from django.utils.translation import gettext as _
 
 from bulk import reading
+from bulk.budget import FOR_COMMANDS, Budget, Limits
 from bulk.columns import LABELS, LEFT_ASIDE
 from bulk.people import EXAMPLE, head_of
 from bulk.plan import Fault, Item, Plan
@@ -33,17 +34,18 @@ def _result(items: Iterable[Item], passed_over: Iterable[Fault]) -> Iterator[lis
         yield [str(fault["row"]), fault["value"], _("not done: %(why)s") % {"why": fault["what"]}, ""]
 
 
-def faulty_lines(plan: Plan, file: IO[bytes], *, most: int = reading.MOST_BYTES) -> Iterator[bytes]:
+def faulty_lines(plan: Plan, file: IO[bytes], *, limits: Limits = FOR_COMMANDS) -> Iterator[bytes]:
     """Yield a CSV file with only the rows of `file` that have a fault, and what is wrong with each behind it."""
-    return sheets.csv_lines(_faulty(plan, file, most))
+    return sheets.csv_lines(faulty_rows(plan, file, limits=limits))
 
 
-def _faulty(plan: Plan, file: IO[bytes], most: int) -> Iterator[list[str]]:
+def faulty_rows(plan: Plan, file: IO[bytes], *, limits: Limits) -> Iterator[list[str]]:
+    """Yield the head of `file` and its rows that have a fault, with what is wrong with each behind it."""
     wrong: dict[int, list[str]] = defaultdict(list)
     for fault in plan.faults:
         wrong[fault["row"]].append(f"{fault['column']}: {fault['what']}" if fault["column"] else fault["what"])
     file.seek(0)
-    rows = reading.rows(file, most=most)
+    rows = reading.rows(file, budget=Budget(limits))
     head = next(rows)
     kept = [number for number, name in enumerate(head_of(head).names) if name != "fault"]
     yield [*(head.cells[number] for number in kept), str(LABELS["fault"])]

@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bulk import columns, workbooks
-from bulk.cells import Odd
+from bulk.budget import FOR_COMMANDS, Budget, Limits
+from bulk.cells import Odd, Row
 from bulk.plan import Fault, Plan
-from bulk.reading import MOST_BYTES, Row, rows
+from bulk.reading import rows
 from loket.sheets import parted
 from loket.text import refuse_control_characters, squeezed
 from teams.catalogue import Right
@@ -29,6 +30,8 @@ LABELS: dict[str, str | Promise] = {
     "team": gettext_lazy("Team"),
     "rights": gettext_lazy("Rights"),
 }
+
+Files = Iterable[tuple[str, IO[bytes]]]
 
 
 @dataclass
@@ -60,10 +63,10 @@ def label(column: str) -> str:
     return str(LABELS.get(column, column))
 
 
-def read(files: Iterable[tuple[str, IO[bytes]]], plan: Plan) -> Contents:
+def read(files: Files, plan: Plan, *, limits: Limits = FOR_COMMANDS) -> Contents:
     """Return what `files`, each with its name, want: a workbook with sheets or several CSV files. Raises Unreadable."""
     found = Contents()
-    for name, sheet, lines in _sheets(files):
+    for name, sheet, lines in _sheets(files, Budget(limits)):
         head = next(lines)
         heads = {number: _head(cell) for number, cell in enumerate(head.cells) if cell.strip()}
         names = set(heads.values())
@@ -80,24 +83,24 @@ def read(files: Iterable[tuple[str, IO[bytes]]], plan: Plan) -> Contents:
         for number, known in heads.items():
             if known is None:
                 notice = _("The column “%(head)s” is not known and is left aside.")
-                plan.notices[notice % {"head": head.cells[number]}] += 1
+                plan.notices[notice % {"head": head.cells[number][:60]}] += 1
     return found
 
 
-def count(files: Iterable[tuple[str, IO[bytes]]]) -> int:
+def count(files: Files) -> int:
     """Return how many rows `files` have below their heads, and leave them at their beginning. Raises Unreadable."""
-    found = sum(sum(1 for _row in lines) - 1 for _name, _sheet, lines in _sheets(files))
+    found = sum(sum(1 for _row in lines) - 1 for _name, _sheet, lines in _sheets(files, Budget(FOR_COMMANDS)))
     for _name, file in files:
         file.seek(0)
     return found
 
 
-def _sheets(files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[tuple[str, str, Iterator[Row]]]:
+def _sheets(files: Files, budget: Budget) -> Iterator[tuple[str, str, Iterator[Row]]]:
     for name, file in files:
         start = file.read(8)
         file.seek(0)
-        for sheet in workbooks.names(file, most=MOST_BYTES) if workbooks.is_zip(start) else [""]:
-            yield name, sheet, rows(file, sheet=sheet or None)
+        for sheet in workbooks.names(file, budget=budget) if workbooks.is_zip(start) else [""]:
+            yield name, sheet, rows(file, budget=budget, sheet=sheet or None)
 
 
 def _head(cell: str) -> str | Right | None:

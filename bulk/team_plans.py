@@ -1,7 +1,6 @@
 """What files of teams would change in an office, done once on trial and taken back: so the plan is exact."""
 
-from collections.abc import Iterable
-from typing import IO, Any
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -12,22 +11,23 @@ from accounts.models import Provider, User
 from audit.actors import Actor
 from bulk import team_files
 from bulk.applying import REFUSALS, check, refused
+from bulk.budget import FOR_COMMANDS, Limits
 from bulk.effects import Effects, difference
 from bulk.people_plans import as_is
 from bulk.plan import Item, Lines, Plan, Progress, quiet
 from bulk.team_doing import do
-from bulk.team_files import Contents, WantedThing
+from bulk.team_files import Contents, Files, WantedThing
 from teams.catalogue import Right, known
 from teams.models import Employer, Team
 from teams.whatif import Abilities
 
-Files = Iterable[tuple[str, IO[bytes]]]
 
-
-def plan(provider: Provider, files: Files, *, by: Actor, progress: Progress = quiet) -> Plan:
+def plan(
+    provider: Provider, files: Files, *, by: Actor, limits: Limits = FOR_COMMANDS, progress: Progress = quiet
+) -> Plan:
     """Return what `files` change when `by` applies them; `progress` is told how far it is. Raises Unreadable."""
     made = Plan(provider.pk, "teams")
-    plan_contents(made, provider, team_files.read(files, made), by, progress)
+    plan_contents(made, provider, team_files.read(files, made, limits=limits), by, progress)
     return made
 
 
@@ -95,6 +95,7 @@ def apply(
     *,
     by: Actor,
     digest: str | None = None,
+    limits: Limits = FOR_COMMANDS,
     planning: Progress = quiet,
     progress: Progress = quiet,
 ) -> tuple[Plan, Lines]:
@@ -102,7 +103,7 @@ def apply(
     try:
         with transaction.atomic():
             provider = lock_provider(provider.pk)
-            made = plan(provider, files, by=by, progress=planning)
+            made = plan(provider, files, by=by, limits=limits, progress=planning)
             check(made, digest)
             if len(made.faults):
                 return made, Lines()

@@ -1,23 +1,22 @@
-"""XLSX files, streamed. The sizes of what is packed in one are checked before anything is unpacked."""
+"""XLSX files, streamed. What is packed in one is measured before anything of it is used."""
 
-import re
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time
 from typing import IO, Any
-from zipfile import ZipFile, ZipInfo
 
 from django.utils.translation import gettext as _
-from openpyxl import load_workbook
+from openpyxl.reader.excel import ExcelReader
+from openpyxl.styles.stylesheet import apply_stylesheet
+from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
 
-from bulk.cells import Cell, Number, Odd, Unreadable
+from bulk.budget import MAX_CELL_CHARACTERS, Budget
+from bulk.cells import Cell, Number, Odd, Row, Unreadable
+from bulk.packed import CheckedZip
 from loket.sheets import xlsx_text
 
-_TIMES = 100  # how much larger unpacked than packed; real sheets are 10 to 30
-_SMALL = 2**20  # no bomb, however well it is packed
-_KEPT_WHOLE = 64 * 2**20  # texts, styles: what the library keeps in memory
-_PARTS = 2000
-_PART = 2**20
-_MERGED = re.compile(rb'<(?:\w+:)?mergeCell [^>]*ref="([A-Z0-9:]{1,30})"')
+warnings.filterwarnings("ignore", module="openpyxl")  # else it warns of each odd date, with what is in the cell
 
 
 def is_zip(start: bytes) -> bool:
@@ -25,77 +24,93 @@ def is_zip(start: bytes) -> bool:
     return start.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
-def rows(file: IO[bytes], *, most: int, sheet: str | None = None) -> Iterator[list[Cell]]:
-    """Yield the rows of a sheet, empty ones too. Raises Unreadable."""
-    try:
-        _check_parts(file, most)
-        book = load_workbook(file, read_only=True, data_only=False, keep_links=False)
-        found = _sheet(book, sheet)
-        _refuse_merged(file, found._worksheet_path)
-        found.reset_dimensions()  # what it says of itself may be anything
-        for row in found.iter_rows():
-            yield [_cell(cell) for cell in row]
-    except Unreadable:
-        raise
-    except Exception as error:  # the library raises whatever it runs into
-        raise Unreadable(_("This workbook is damaged, or is no XLSX file. Save it as XLSX once more.")) from error
+def rows(file: IO[bytes], *, budget: Budget, sheet: str | None = None) -> Iterator[Row]:
+    """Yield the rows of a sheet that is there, as far as each has cells. Raises Unreadable."""
+    with _workbook(file, budget) as book:
+        book.read_strings()
+        book.read_workbook()
+        apply_stylesheet(book.archive, book.wb)
+        with book.archive.open(_path(book, sheet)) as source:
+            parser = _Parser(source, book)
+            for number, found in parser.parse():
+                budget.check_time()
+                yield Row(number, _cells(found))
 
 
-def names(file: IO[bytes], *, most: int) -> list[str]:
+def names(file: IO[bytes], *, budget: Budget) -> list[str]:
     """Return the names of the sheets that can be seen. Raises Unreadable."""
+    with budget.clock(), _workbook(file, budget) as book:
+        book.read_workbook()
+        found = [name for name, _path in _visible(book)]
+    file.seek(0)
+    return found
+
+
+@contextmanager
+def _workbook(file: IO[bytes], budget: Budget) -> Iterator[ExcelReader]:
+    """Give the library's reader of a workbook, of which nothing is read yet but what kinds of parts it has.
+
+    It is not the whole of the library's `load_workbook`, which looks into every sheet, picture and theme as well.
+    """
     try:
-        _check_parts(file, most)
-        book = load_workbook(file, read_only=True, keep_links=False)
-        return [found.title for found in book.worksheets if found.sheet_state == "visible"]
+        with CheckedZip(file, budget) as archive:
+            file.seek(0)
+            book = ExcelReader(file, read_only=True, keep_links=False)
+            book.archive = archive
+            book.read_manifest()
+            yield book
     except Unreadable:
         raise
     except Exception as error:  # the library raises whatever it runs into
         raise Unreadable(_("This workbook is damaged, or is no XLSX file. Save it as XLSX once more.")) from error
-    finally:
-        file.seek(0)
 
 
-def _check_parts(file: IO[bytes], most: int) -> None:
-    """Raise Unreadable when what is packed would be too large. No more than it says of itself is ever unpacked."""
-    with ZipFile(file) as packed:
-        parts = packed.infolist()
-    total, size = sum(part.file_size for part in parts), sum(part.compress_size for part in parts)
-    if len(parts) > _PARTS or total > max(_SMALL, size * _TIMES) or total > 4 * most or any(map(_is_too_large, parts)):
-        raise Unreadable(_("This workbook is far larger inside than it seems. Copy the rows into a new one."))
-    if "xl/workbook.xml" not in {part.filename for part in parts}:
-        raise Unreadable(_("This is no XLSX file. Save it as XLSX or as CSV UTF-8."))
+def _visible(book: ExcelReader) -> list[tuple[str, str]]:
+    """Return the name and the place of each sheet that can be seen."""
+    return [
+        (sheet.name, related.target)
+        for sheet, related in book.parser.find_sheets()
+        if sheet.state == "visible" and "chartsheet" not in related.Type and related.target in book.valid_files
+    ]
 
 
-def _is_too_large(part: ZipInfo) -> bool:
-    return not part.filename.startswith("xl/worksheets/sheet") and part.file_size > _KEPT_WHOLE
+def _path(book: ExcelReader, wanted: str | None) -> str:
+    for name, path in _visible(book):
+        if wanted is None or name == wanted:
+            return path
+    raise Unreadable(_("There is no sheet “%(name)s” in this workbook.") % {"name": wanted or "1"})
 
 
-def _sheet(book: Any, name: str | None) -> Any:
-    seen = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-    for sheet in seen:
-        if name is None or sheet.title == name:
-            return sheet
-    raise Unreadable(_("There is no sheet “%(name)s” in this workbook.") % {"name": name or "1"})
+class _Parser(WorkSheetParser):  # type: ignore[misc] # it has no types
+    """The library's parser of a sheet, which knows no size and pads nothing; a formula is not worked out."""
+
+    def __init__(self, source: IO[bytes], book: ExcelReader) -> None:
+        super().__init__(
+            source,
+            book.shared_strings,
+            epoch=book.wb.epoch,
+            date_formats=book.wb._date_formats,
+            timedelta_formats=book.wb._timedelta_formats,
+        )
+
+    def parse_formula(self, element: Any) -> str:
+        """Return the formula as it stands; that of the cell it is shared with costs much for each."""
+        return f"={element.findtext(FORMULA_TAG) or ''}"
 
 
-def _refuse_merged(file: IO[bytes], path: str) -> None:
-    """Raise Unreadable when cells are merged; they are named behind the rows, which the library does not read."""
-    with ZipFile(file) as packed, packed.open(path) as sheet:
-        rest = b""
-        while part := sheet.read(_PART):
-            if found := _MERGED.search(rest + part):
-                message = _("The cells %(cells)s are merged. Take them apart and give each its own value.")
-                raise Unreadable(message % {"cells": found[1].decode()})
-            rest = part[-200:]
+def _cells(found: list[dict[str, Any]]) -> list[Cell]:
+    cells: list[Cell] = [""] * max((cell["column"] for cell in found), default=0)  # the scan has bounded it
+    for cell in found:
+        cells[cell["column"] - 1] = _cell(cell["value"], cell["data_type"])
+    return cells
 
 
-def _cell(cell: Any) -> Cell:
-    value = cell.value
+def _cell(value: Any, kind: str) -> Cell:
     if value is None:
         return ""
-    if cell.data_type == "f":
+    if kind == "f":
         return Odd(str(value)[:50], _("This is a formula. Copy the cell and paste it as a value."))
-    if cell.data_type == "e":
+    if kind == "e":
         return Odd(str(value)[:50], _("A formula failed here. Fill in the value itself."))
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -105,4 +120,5 @@ def _cell(cell: Any) -> Cell:
         return value.isoformat()
     if isinstance(value, int | float):
         return Number(int(value) if value == int(value) else value) if abs(value) < 1e15 else Number(f"{value:.0f}")
-    return xlsx_text(str(value))
+    text = str(value)
+    return xlsx_text(text) if len(text) <= MAX_CELL_CHARACTERS else text

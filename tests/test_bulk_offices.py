@@ -16,6 +16,7 @@ from accounts import passwords
 from accounts.models import ExternalTenant, Provider, User
 from audit.models import Event, Verb
 from bulk import office_files
+from bulk.budget import FOR_COMMANDS
 from notifications.models import SignalSetting
 from outbox.models import Message
 from teams import rights
@@ -353,7 +354,7 @@ def test_every_fault_is_named_at_once_and_nothing_is_written_anywhere(write: Wri
         (b"format = 1\noffice = [1]\n", "[[office]]"),
         (b"a = " + b"[" * 100_000, "TOML"),
         (b"format = 1\nx = 1979-13-40\n", "TOML"),
-        (b"#" * (office_files.MOST_BYTES + 1), "MB"),
+        (b"#" * (FOR_COMMANDS.size + 1), "MB"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_where(tmp_path: Path, content: bytes, said: str) -> None:

@@ -6,6 +6,7 @@ import resource
 import struct
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -15,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from bulk.cells import Number, Odd, Unreadable
-from bulk.reading import Row, rows
+from bulk.budget import FOR_COMMANDS, Budget
+from bulk.cells import Number, Odd, Row, Unreadable
+from bulk.reading import rows
 from loket import sheets
 from loket.sheets import joined, parted
 
@@ -165,7 +167,7 @@ def test_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
         file.truncate(2 * 2**30)  # nothing of it is on the disk
     with open(tmp_path / "groot.csv", "rb") as file, pytest.raises(Unreadable, match="512 MB"):
         next(rows(file))
-    assert "1 MB" in fault(b"a;b\n" * 400_000, most=2**20)
+    assert "1 MB" in fault(b"a;b\n" * 400_000, budget=Budget(replace(FOR_COMMANDS, size=2**20)))
 
 
 def bomb(lie: int | None = None) -> bytes:

@@ -1,0 +1,108 @@
+"""How much of a file is read before it is refused: counted while reading, before anything is padded or kept."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import thread_time
+from typing import TypeVar
+
+from django.utils.translation import gettext as _
+
+from bulk.cells import Cell, Unreadable
+
+Read = TypeVar("Read")
+MAX_COLUMNS = 256  # an export has some tens
+MAX_CELL_CHARACTERS = 32_767  # what a spreadsheet program keeps in a cell
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may have at most; `seconds` are of processor time spent on reading, without what is done with it."""
+
+    size: int  # bytes
+    unpacked: int  # bytes of a workbook, and characters in its cells: a text that many cells share counts for each
+    sheets: int
+    rows: int  # that are not empty
+    cells: int  # by the reference of the last one in each row
+    elements: int  # of XML about anything but cells and texts: layout, rules, links
+    seconds: float
+
+
+FOR_PAGES = Limits(5 * 2**20, 64 * 2**20, 50, 50_000, 1_000_000, 100_000, 20)
+FOR_COMMANDS = Limits(512 * 2**20, 2 * 2**30, 200, 1_100_000, 100_000_000, 2_000_000, 3600)
+
+
+@dataclass
+class Budget:
+    """What is left of `limits` while the files of one import are read."""
+
+    limits: Limits
+    _rows: int = 0
+    _cells: int = 0
+    _characters: int = 0
+    _spent: float = 0.0
+    _since: float | None = None
+
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        """Count the time in which something is read."""
+        self._since = started = thread_time()
+        try:
+            yield
+        finally:
+            self._spent += thread_time() - started
+            self._since = None
+
+    def timed(self, found: Iterator[Read]) -> Iterator[Read]:
+        """Yield what is found; the clock stands still while it is used."""
+        while True:
+            with self.clock():
+                one = next(found, None)
+            if one is None:
+                return
+            yield one
+
+    def check_time(self) -> None:
+        """Raise Unreadable when reading took too long."""
+        running = 0.0 if self._since is None else thread_time() - self._since
+        if self._spent + running > self.limits.seconds:
+            raise Unreadable(_("Reading this file takes too long. Copy the rows into a new file, or split it."))
+
+    def check_size(self, size: int) -> None:
+        """Raise Unreadable when a file of `size` bytes is too large."""
+        if size > self.limits.size:
+            raise Unreadable(_("This file is larger than %(most)s MB. Split it.") % {"most": self.limits.size // 2**20})
+
+    def take_cells(self, row: int, count: int) -> None:
+        """Count the cells of a row, whose last one has number `count`. Raises Unreadable with the row."""
+        self._cells += count
+        if self._cells > self.limits.cells:
+            message = _(
+                "Row %(row)s is beyond the %(most)s cells that can be read. Remove empty columns, or split the file."
+            )
+            raise Unreadable(message % {"row": row, "most": self.limits.cells})
+
+    def take_row(self, row: int, cells: list[Cell]) -> None:
+        """Count a row that is not empty, and check what is in it. Raises Unreadable with the row."""
+        self._rows += 1
+        if self._rows > self.limits.rows:
+            raise Unreadable(_("There are more than %(count)s rows. Split the file.") % {"count": self.limits.rows})
+        if len(cells) > MAX_COLUMNS:
+            raise too_wide(row, len(cells))
+        longest = max(map(len, cells), default=0)
+        if longest > MAX_CELL_CHARACTERS:
+            message = _("Row %(row)s has a cell with %(count)s characters, and %(most)s fit in one. Shorten it.")
+            raise Unreadable(message % {"row": row, "count": longest, "most": MAX_CELL_CHARACTERS})
+        self._characters += sum(map(len, cells))
+        if self._characters > self.limits.unpacked:
+            message = _("Up to row %(row)s the cells hold far more text than a list does. Split the file.")
+            raise Unreadable(message % {"row": row})
+
+
+def too_wide(row: int, count: int) -> Unreadable:
+    """Return what is said of a row that reaches to column number `count`."""
+    message = _(
+        "Row %(row)s has %(count)s columns, and %(most)s at most can be read. Remove those without use, also empty ones"
+        " that have a layout."
+    )
+    return Unreadable(message % {"row": row, "count": count, "most": MAX_COLUMNS})
