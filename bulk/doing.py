@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.locks import lock_provider
 from accounts.models import Provider
 from audit.actors import Actor
-from bulk import applying, kept, people_plans, several, team_plans, team_undoing, undoing
+from bulk import applying, kept, people_plans, results, several, team_plans, team_undoing, undoing
 from bulk.budget import FOR_PAGES
 from bulk.models import Operation
 from bulk.plan import Item, Lines, Plan, Progress, Refused, quiet
@@ -46,6 +46,12 @@ def plan(operation: Operation, *, by: Actor, progress: Progress = quiet) -> Plan
         return several.plan(provider, several.read(kept.input_of(operation)), by=by, progress=progress)
     undo = team_undoing.plan_undo if operation.is_about_teams else undoing.plan_undo
     return undo(provider, _items_to_undo(operation), by=by)
+
+
+def faulty_rows(operation: Operation, plan: Plan) -> Iterator[list[str]]:
+    """Yield the head of a file of people and its rows that have a fault in its plan; nothing where there is none."""
+    if operation.kind == Operation.Kind.USERS and len(plan.faults):
+        yield from results.faulty_rows(plan, file_of(operation), limits=FOR_PAGES)
 
 
 def _items_to_undo(operation: Operation) -> Iterator[Item]:

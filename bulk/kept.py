@@ -99,13 +99,17 @@ def page_of(operation: Operation, what: Page.What, number: int) -> tuple[list[An
 
 def items_of(operation: Operation) -> Iterator[Item]:
     """Yield everything that an operation does, losses first."""
-    for page in operation.pages.filter(what=Page.What.ITEMS).order_by("number").iterator(chunk_size=20):
-        yield from _values(page)
+    return values_of(operation, Page.What.ITEMS)
 
 
 def faults_of(operation: Operation) -> Iterator[Any]:
     """Yield every fault of an operation."""
-    for page in operation.pages.filter(what=Page.What.FAULTS).order_by("number").iterator(chunk_size=20):
+    return values_of(operation, Page.What.FAULTS)
+
+
+def values_of(operation: Operation, what: Page.What) -> Iterator[Any]:
+    """Yield what is on all pages of a list."""
+    for page in operation.pages.filter(what=what).order_by("number").iterator(chunk_size=20):
         yield from _values(page)
 
 

@@ -49,6 +49,8 @@ class Operation(models.Model):
         ASKED = "asked"
         DONE = "done"
 
+    AT_THE_WORKER = (State.WANTED, State.ASKED)
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -94,7 +96,12 @@ class Operation(models.Model):
     @property
     def is_at_the_worker(self) -> bool:
         """Whether the worker is to plan it or to do it, or is at it."""
-        return self.state in (self.State.WANTED, self.State.ASKED)
+        return self.state in self.AT_THE_WORKER
+
+    @property
+    def is_of_files(self) -> bool:
+        """Whether files were sent in."""
+        return self.kind in (self.Kind.USERS, self.Kind.TEAMS)
 
     @property
     def is_done(self) -> bool:
@@ -122,13 +129,14 @@ class Operation(models.Model):
 
 
 class Page(models.Model):
-    """Some of what an operation does, or of its faults, sealed: as many as a page shows."""
+    """Some of what an operation does, of its faults or of the rows with one, sealed: as many as a page shows."""
 
     class What(models.TextChoices):
         """Of which list."""
 
         ITEMS = "items"
         FAULTS = "faults"
+        ROWS = "rows"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
@@ -150,12 +158,14 @@ class Page(models.Model):
 
 
 class Progress(models.Model):
-    """How far the worker is. Apart, because the operation's own row is locked while it is done."""
+    """How far the worker is, and how it goes about it. Apart: the operation's own row is locked while it is done."""
 
     operation = models.OneToOneField(Operation, on_delete=models.CASCADE, primary_key=True, related_name="progress")
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
+    is_long = models.BooleanField(default=False, db_default=False)  # it took more than a quick turn
+    turns = models.PositiveSmallIntegerField(default=0, db_default=0)  # that were begun
 
     def __str__(self) -> str:
         return f"{self.done}/{self.total}"

@@ -9,38 +9,50 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from audit.actors import Actor, Origin, Proof
-from bulk import doing, kept, showing
+from bulk import doing, kept, showing, turns
 from bulk.cells import Unreadable
 from bulk.models import KEPT, KEPT_DONE, Operation, Page
+from bulk.models import Progress as Waiting
 from bulk.plan import Lines, Plan, Progress, Refused, quiet
+from bulk.turns import Lane, OutOfTime
 
 State = Operation.State
+MAX_TURNS = 3  # that are begun; what kills the worker is not tried for ever
 
 
 def run_due() -> int:
-    """Plan and do what was asked for, one after the other; return how many had their turn. A job of the worker."""
-    turns = 0
+    """Plan and do what was asked for, one after the other; return how many had their turn."""
+    count = 0
     while run_one():
-        turns += 1
-    return turns
+        count += 1
+    return count
 
 
-def run_one() -> bool:
-    """Plan or do the operation whose turn it is; return False when nothing is asked for.
+def is_due(lane: Lane) -> bool:
+    """Return whether something waits in a lane that no other worker is at."""
+    with transaction.atomic():
+        return turns.take(lane) is not None
+
+
+def run_one(lane: Lane | None = None) -> bool:
+    """Plan or do the operation whose turn it is in `lane`, without it in any; return False when nothing is asked for.
 
     Its row stays locked meanwhile, so that no other worker takes it, and a worker that dies leaves nothing behind.
-    What nobody foresaw is noted with the operation, which is not tried again, and raised.
+    What takes longer than its lane allows is undone, and gets a turn among what is long or, coming from there, is
+    refused. What nobody foresaw is noted with the operation, which is not tried again, and raised.
     """
     taken = None
     try:
         with transaction.atomic():
-            rows = Operation.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
-            asked = rows.filter(state__in=[State.WANTED, State.ASKED])
-            taken = asked.select_related("provider", "user__provider", "undoes").order_by("asked_at").first()
+            taken = turns.take(lane)
             if taken is None:
                 return False
-            with translation.override(taken.language):
+            with translation.override(taken.language), turns.within(lane and lane.seconds):
                 _run(taken)
+    except OutOfTime:
+        if taken is None or lane is None:
+            raise
+        _put_aside(taken, lane)
     except Exception:
         if taken is not None:
             with translation.override(taken.language):
@@ -49,12 +61,25 @@ def run_one() -> bool:
     return True
 
 
+def _put_aside(operation: Operation, lane: Lane) -> None:
+    """Have an operation that took too long wait among those that are long, or refuse it."""
+    if lane.is_long:
+        with translation.override(operation.language):
+            refuse(operation, _("This takes too long. Split it, and do one part after the other."))
+    else:
+        Waiting.objects.filter(operation=operation).update(is_long=True, done=0, turns=0)
+
+
 def _run(operation: Operation) -> None:
     by = Actor(
         Origin.PAGE, operation.user.full_name, operation.user, operation.address, operation.correlation_id,
         proof=Proof(operation.proof),
     )  # fmt: skip
     act = _plan if operation.state == State.WANTED else _do
+    if operation.progress.turns >= MAX_TURNS:
+        refuse(operation, _("The worker was stopped %(count)s times while at this. Split it, and try a part of it."
+                            ) % {"count": MAX_TURNS})  # fmt: skip
+        return
     try:
         with transaction.atomic(), _progress(operation) as progress:
             act(operation, by, progress)
@@ -81,6 +106,7 @@ def make_plan(operation: Operation, *, by: Actor, progress: Progress = quiet) ->
     operation.save(update_fields=["sealed_summary", "digest"])
     kept.keep_pages(operation, Page.What.ITEMS, showing.in_order(plan))
     kept.keep_pages(operation, Page.What.FAULTS, plan.faults)
+    kept.keep_pages(operation, Page.What.ROWS, doing.faulty_rows(operation, plan))
 
 
 def _do(operation: Operation, by: Actor, progress: Progress) -> None:
@@ -97,6 +123,7 @@ def _finish(operation: Operation, made: Plan, done: Lines) -> None:
     kept.summarize(operation, made, rows=0)
     kept.keep_pages(operation, Page.What.ITEMS, showing.losses_first(done))
     kept.keep_pages(operation, Page.What.FAULTS, made.faults)
+    kept.keep_pages(operation, Page.What.ROWS, ())
     operation.state, operation.sealed_input = State.DONE, None
     operation.done_at, operation.expires_at = now, now + KEPT_DONE
     operation.save()
@@ -113,5 +140,6 @@ def refuse(operation: Operation, error: str) -> None:
 def _progress(operation: Operation) -> Iterator[Progress]:
     """Give a function that shows how far it is, by a connection of its own: the other one's work is not yet there."""
     with psycopg.connect(**connection.get_connection_params(), autocommit=True) as beside:
+        beside.execute("UPDATE bulk_progress SET turns = turns + 1 WHERE operation_id = %s", [operation.pk])
         sql = "UPDATE bulk_progress SET done = done + %s WHERE operation_id = %s"
         yield lambda rows: beside.execute(sql, [rows, operation.pk])

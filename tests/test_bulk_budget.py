@@ -199,7 +199,7 @@ def test_users_and_teams_have_the_same_limits(office: Provider, alice: User, wha
 
     head = b"Achternaam;naam\n"
     for content in (wide(), nameless_wide(), head + b"x;y\n" + (b";" * 900_000 + b"\n") * 4):
-        with pytest.raises(Unreadable, match="Regel [34] "):
+        with pytest.raises(Unreadable, match=r"Regel [34] "):
             plan(content)
 
 

@@ -25,12 +25,18 @@ pytestmark = pytest.mark.django_db
 PLACES = ("plan", "plan_again", "forget", "result", "faulty", "undo")
 
 
-def send(client: Client, *rows: dict[str, str], content: bytes | None = None, **fields: str) -> Operation:
+def send(
+    client: Client, *rows: dict[str, str], content: bytes | None = None, is_planned: bool = True, **fields: str
+) -> Operation:
+    """Send a file and have the worker plan it."""
     file = SimpleUploadedFile("mensen.csv", file_of(*rows).getvalue() if content is None else content)
     response = client.post(reverse("bulk:upload"), {"file": file, "invite": "on"} | fields)
     assert response.status_code == 302, response.text
     upload = Operation.objects.latest("created_at")
     assert response["Location"] == reverse("bulk:plan", args=[upload.pk])
+    if is_planned:
+        assert running.run_due() == 1
+        upload.refresh_from_db()
     return upload
 
 
@@ -59,7 +65,7 @@ def test_a_file_becomes_a_plan_and_then_people(office: Provider, alice: User) ->
     assert client.post(url).status_code == 302
     assert client.post(url).status_code == 302  # a double click
     assert User.objects.count() == 1
-    assert client.get(url)["Refresh"] == "2"
+    assert client.get(url)["Refresh"] == "1"
     assert running.run_due() == 1
     assert User.objects.count() == 3
     assert client.post(url).status_code == 302  # a second tab
@@ -77,7 +83,7 @@ def test_a_file_becomes_a_plan_and_then_people(office: Provider, alice: User) ->
 def test_what_is_kept_is_sealed(office: Provider, alice: User) -> None:
     upload = send(confirmed(alice), INVITED, SERVICE | {"password": "Geheim-1234x", "username": "x"})
     parts = [upload.sealed_input, upload.sealed_summary, *upload.pages.values_list("sealed_values", flat=True)]
-    assert len(parts) == 4, "a page of people and one of faults"
+    assert len(parts) == 5, "a page of people, one of faults and one of the rows with a fault"
     for part in parts:
         for secret in (b"Boer", b"12345678", b"Geheim"):
             assert secret not in bytes(part)
@@ -103,6 +109,7 @@ def test_what_went_meanwhile_refuses_and_can_be_planned_again(office: Provider, 
     assert "Plan opnieuw" in done(client, upload)
     assert [row.right for row in bob.individual_rights.all()] == ["view_audit"]
     assert client.post(reverse("bulk:plan_again", args=[upload.pk])).status_code == 302
+    assert running.run_due() == 1
     assert "Plan opnieuw" not in page(client, upload)
     assert "Er is niets gewijzigd" not in done(client, upload)
     assert [row.right for row in bob.individual_rights.all()] == ["view_users"]
@@ -157,17 +164,24 @@ def test_it_can_be_thrown_away(office: Provider, alice: User) -> None:
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04" + bytes(50), b"\x00\xff" * 50, b"a;b\n1;2\n"])
 def test_what_cannot_be_read_is_said(office: Provider, alice: User, content: bytes) -> None:
     file = SimpleUploadedFile("mensen.xlsx", content)
-    response = confirmed(alice).post(reverse("bulk:upload"), {"file": file})
-    assert response.status_code == 200
-    assert 'id="errors"' in response.text
-    assert not Operation.objects.exists()
+    client = confirmed(alice)
+    response = client.post(reverse("bulk:upload"), {"file": file}, follow=True)
+    if content:
+        assert running.run_due() == 1
+        shown = page(client, Operation.objects.get())
+        assert "Er is niets gewijzigd" in shown
+        assert "Een ander bestand kiezen" in shown
+        assert "Dit plan uitvoeren" not in shown
+    else:
+        assert 'id="errors"' in response.text
+        assert not Operation.objects.exists()
 
 
 def test_a_file_may_be_larger_than_a_form_from_who_signed_in_only(office: Provider, alice: User) -> None:
     large = file_of(SERVICE).getvalue() + b";;;;;\r\n" * 300_000
     assert len(large) > 2_000_000
     client = confirmed(alice)
-    send(client, content=large)
+    send(client, content=large, is_planned=False)
     for sender, url, size in (
         (Client(), "bulk:upload", 1),
         (client, "accounts:profile", 1),
@@ -181,8 +195,9 @@ def test_a_file_may_be_larger_than_a_form_from_who_signed_in_only(office: Provid
 def test_without_invitations_nobody_is_invited(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     file = SimpleUploadedFile("mensen.csv", file_of(INVITED).getvalue())
-    response = client.post(reverse("bulk:upload"), {"file": file}, follow=True)
-    assert "Laat ook uitnodigingen versturen" in response.text
+    client.post(reverse("bulk:upload"), {"file": file})
+    assert running.run_due() == 1
+    assert "Laat ook uitnodigingen versturen" in page(client, Operation.objects.get())
 
 
 def test_the_template_is_a_workbook(office: Provider, alice: User) -> None:

@@ -31,6 +31,7 @@ def csv(name: str, table: list[list[str]]) -> SimpleUploadedFile:
 def send(client: Client, *files: SimpleUploadedFile) -> Operation:
     response = client.post(reverse("bulk:upload_teams"), {"file": list(files)})
     assert response.status_code == 302, response.text
+    assert running.run_due() == 1
     return Operation.objects.latest("created_at")
 
 
@@ -95,6 +96,7 @@ def test_what_changed_meanwhile_stops_it(office: Provider, alice: User) -> None:
     teams.actions.set_team_rights(team, [Right.VIEW_TEAMS], by=actor())
     assert "Er is niets gewijzigd" in done(client, plan)
     client.post(url(plan, "plan_again"))
+    assert running.run_due() == 1
     done(client, plan)
     assert {row.right for row in team.rights.all()} == {"view_audit", "view_teams"}
 
@@ -117,14 +119,22 @@ def test_it_asks_who_you_are_first(alices: Client) -> None:
 
 @pytest.mark.parametrize(
     "files",
-    [[], [b""], [b"PK\x03\x04" + bytes(50)], [b"Naam\nA"] * 4, [b"x" * 3_000_000] * 2],
+    [[], [b""], [b"Naam\nA"] * 4, [b"x" * 3_000_000] * 2],
 )
-def test_what_cannot_be_read_is_said(office: Provider, alice: User, files: list[bytes]) -> None:
+def test_what_cannot_be_files_of_teams_is_said(office: Provider, alice: User, files: list[bytes]) -> None:
     sent = {"file": [SimpleUploadedFile("t.csv", content) for content in files], "x": ""}
     response = confirmed(alice).post(reverse("bulk:upload_teams"), sent)
     assert response.status_code in (200, 400)
     assert response.status_code == 400 or 'id="errors"' in response.text
     assert not Operation.objects.exists()
+
+
+def test_what_cannot_be_read_is_said_where_the_plan_would_be(office: Provider, alice: User) -> None:
+    client = confirmed(alice)
+    shown = client.get(url(send(client, SimpleUploadedFile("t.csv", b"PK\x03\x04" + bytes(50))))).text
+    assert "beschadigd" in shown
+    assert "Een ander bestand kiezen" in shown
+    assert "Dit plan uitvoeren" not in shown
 
 
 def test_the_list_leads_to_it(alices: Client) -> None:

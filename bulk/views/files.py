@@ -10,10 +10,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.exports import CONTENT_TYPES, Form
 from audit.actors import Proof, on_page
 from bulk import operations, results
-from bulk.cells import Unreadable
 from bulk.forms import UploadForm
 from bulk.views import pages
 from signin.reauthentication import reauthenticated
+from signin.throttle import Throttled
 from teams.access import OfficeRequest, requires
 from teams.rights import Right
 
@@ -22,16 +22,20 @@ from teams.rights import Right
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def upload(request: OfficeRequest) -> HttpResponse:
-    """Take a file of people; nothing is changed yet."""
+    """Take a file of people, which the worker plans; nothing is changed yet."""
     form = UploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         file, invite, by = form.cleaned_data["file"], form.cleaned_data["invite"], on_page(request, request.user)
         try:
             kept = operations.keep_file(request.user, file.read(), name=file.name, invite=invite, by=by)
-        except Unreadable as error:
-            form.add_error("file", str(error))
-        else:
-            return redirect("bulk:plan", kept.pk)
+        except Throttled as error:
+            form.add_error(None, str(error))
+            return pages.not_now(_form(request, form), error)
+        return redirect("bulk:plan", kept.pk)
+    return _form(request, form)
+
+
+def _form(request: OfficeRequest, form: UploadForm) -> HttpResponse:
     context = {"form": form, "title": _("Import users")} | pages.around_upload(request, about_teams=False)
     return render(request, "bulk/upload_people.html", context)
 

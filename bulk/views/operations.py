@@ -6,7 +6,7 @@ from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.actors import Proof, on_page
+from audit.actors import Proof
 from bulk import operations
 from bulk.models import Operation
 from bulk.views import pages
@@ -66,4 +66,4 @@ def faulty(request: OfficeRequest, id: UUID) -> HttpResponse:
     operation = _one(request, id)
     if operation.is_done or operation.kind != Operation.Kind.USERS:
         raise Http404
-    return pages.csv(operations.faulty_rows(operation, by=on_page(request, request.user)), _("faults") + ".csv")
+    return pages.csv(operations.faulty_rows(operation), _("faults") + ".csv")

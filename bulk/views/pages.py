@@ -1,5 +1,8 @@
 """The pages of an operation, whether it is about people or about teams: the views say who may come there."""
 
+import math
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -10,14 +13,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.exports import CONTENT_TYPES, Form
-from audit.actors import on_page
+from audit.actors import Actor, on_page
 from bulk import kept, operations, showing
 from bulk.models import Operation, Page, Progress
 from bulk.plan import Item
 from loket.paging import query
+from signin.throttle import Throttled
 from teams.access import OfficeRequest
 
-_REFRESH = "2"  # seconds after which the page of what is being done asks again
+_REFRESH = "1"  # seconds after which the page of what is being done asks again
 _ACTS = ("plan", "plan_again", "forget", "undo", "result", "faulty")
 Kind = Operation.Kind
 
@@ -32,15 +36,29 @@ def one(request: OfficeRequest, id: UUID, *, about_teams: bool) -> Operation:
 def plan(request: OfficeRequest, operation: Operation) -> HttpResponse:
     """Show what would change, and have it done by the worker."""
     if request.method == "POST":
-        operations.ask(operation, by=on_page(request, request.user))
-        return redirect(links(operation)["plan"])
+        return _asked(request, operation, lambda by: operations.ask(operation, by=by))
     return _show(request, operation)
+
+
+def _asked(request: OfficeRequest, operation: Operation, act: Callable[[Actor], Operation | None]) -> HttpResponse:
+    """Do what is asked on the page of an operation and lead to that of the one it is about, or say why not now."""
+    try:
+        there = act(on_page(request, request.user)) or operation
+    except Throttled as error:
+        return not_now(_show(request, operation, why_not=str(error)), error)
+    return redirect(links(there)["plan"])
+
+
+def not_now(response: HttpResponse, error: Throttled) -> HttpResponse:
+    """Return `response` as one that says there was too much, and after how many seconds it works again."""
+    response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+    response["Retry-After"] = str(max(1, math.ceil(error.wait.total_seconds())))
+    return response
 
 
 def plan_again(request: OfficeRequest, operation: Operation) -> HttpResponse:
     """Plan once more, as the office is now."""
-    operations.plan_again(operation, by=on_page(request, request.user))
-    return redirect(links(operation)["plan"])
+    return _asked(request, operation, lambda by: operations.plan_again(operation, by=by))
 
 
 def forget(request: OfficeRequest, operation: Operation) -> HttpResponse:
@@ -56,15 +74,16 @@ def undo(request: OfficeRequest, operation: Operation) -> HttpResponse:
     """Plan what turns back what was done; nothing is changed yet."""
     if not operations.may_undo(operation):
         raise Http404
-    return redirect(links(operations.keep_undo(operation, by=on_page(request, request.user)))["plan"])
+    return _asked(request, operation, lambda by: operations.keep_undo(operation, by=by))
 
 
-def _show(request: OfficeRequest, operation: Operation) -> HttpResponse:
+def _show(request: OfficeRequest, operation: Operation, *, why_not: str = "") -> HttpResponse:
     """Show the plan of an operation, how far it is while it is being done, or what was done."""
     context = {
         "operation": operation,
         "title": _title(operation),
         "summary": kept.summary_of(operation),
+        "why_not": why_not,
         "links": links(operation),
         "start_url": reverse(_start(operation)),
         "list_url": reverse("teams:list" if operation.is_about_teams else "accounts:list"),
@@ -148,9 +167,7 @@ def around_upload(request: OfficeRequest, *, about_teams: bool) -> dict[str, Any
 
 def earlier(request: OfficeRequest, *, about_teams: bool) -> list[tuple[Operation, str, str]]:
     """Return what this person had done lately, newest first, each with its title and address."""
-    own = Operation.objects.visible_to(request.user).exclude(
-        state__in=[Operation.State.PLANNED, Operation.State.WANTED]
-    )
+    own = Operation.objects.visible_to(request.user).exclude(state=Operation.State.PLANNED)
     rows = [one for one in own.order_by("-asked_at")[:50] if one.is_about_teams is about_teams]
     return [(one, _title(one), links(one)["plan"]) for one in rows[:10]]
 

@@ -1,9 +1,11 @@
 """Pages for doing something to several people at once: what, and for sending invitations again the mobile numbers."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,6 +25,7 @@ from bulk.views import pages
 from invitations.drafts import named
 from loket.paging import PAGE, query
 from signin.reauthentication import reauthenticated
+from signin.throttle import Throttled
 from teams.access import OfficeRequest, requires
 from teams.rights import Right
 
@@ -51,14 +54,19 @@ def _nobody(request: OfficeRequest) -> HttpResponse:
 def choose(request: OfficeRequest) -> HttpResponse:
     """Ask what is to be done to those who were chosen, and plan it; nothing is changed yet."""
     people = _chosen(request)
-    total = people.count()
-    if not total:
+    if not people.exists():
         return _nobody(request)
     form = SeveralForm(request.POST or None, user=request.user, rights=request.rights)
     if request.method == "POST" and form.is_valid():
         if form.cleaned_data["act"] == Act.RESEND:
             return redirect(f"{reverse('bulk:numbers')}?{request.GET.urlencode()}")
-        return _plan(request, form.wish([str(pk) for pk in people.values_list("pk", flat=True)]))
+        wish = form.wish([str(pk) for pk in people.values_list("pk", flat=True)])
+        return _plan(request, form, wish, lambda: _choice(request, form, people))
+    return _choice(request, form, people)
+
+
+def _choice(request: OfficeRequest, form: SeveralForm, people: QuerySet[User]) -> HttpResponse:
+    total = people.count()
     context = {"form": form, "total": total, "filters": _filters(request), "names": list(people[: PAGE + 1])[:PAGE]}
     return render(request, "bulk/several.html", context | {"earlier": pages.earlier(request, about_teams=False)})
 
@@ -80,17 +88,22 @@ def numbers(request: OfficeRequest) -> HttpResponse:
     if not total:
         return _nobody(request)
     form = NumbersForm(request.POST or None, people=askable)
+    context: dict[str, Any] = {"form": form, "total": total, "askable": len(askable), "more": len(found) > PAGE}
     if request.method == "POST" and askable and form.is_valid():
         ids = [str(pk) for pk in people.values_list("pk", flat=True)]
-        return _plan(request, Wish(Act.RESEND, ids, numbers=form.numbers))
-    context: dict[str, Any] = {"form": form, "total": total, "askable": len(askable), "more": len(found) > PAGE}
+        wish = Wish(Act.RESEND, ids, numbers=form.numbers)
+        return _plan(request, form, wish, lambda: render(request, "bulk/numbers.html", context))
     return render(request, "bulk/numbers.html", context)
 
 
-def _plan(request: OfficeRequest, wish: Wish) -> HttpResponse:
+def _plan(request: OfficeRequest, form: Form, wish: Wish, again: Callable[[], HttpResponse]) -> HttpResponse:
+    """Plan what is wished, or show its form `again` with why not now."""
     count = len(wish.ids)
     people = ngettext("%(count)d person", "%(count)d people", count) % {"count": count}
-    kept = operations.keep_wish(
-        request.user, wish, name=f"{Act(wish.act).label}: {people}", by=on_page(request, request.user)
-    )
+    name, by = f"{Act(wish.act).label}: {people}", on_page(request, request.user)
+    try:
+        kept = operations.keep_wish(request.user, wish, name=name, by=by)
+    except Throttled as error:
+        form.add_error(None, str(error))
+        return pages.not_now(again(), error)
     return redirect("bulk:plan", kept.pk)

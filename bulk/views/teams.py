@@ -9,11 +9,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from audit.actors import Proof, on_page
 from bulk import operations
-from bulk.cells import Unreadable
 from bulk.forms import TeamFilesForm
 from bulk.models import Operation
 from bulk.views import pages
 from signin.reauthentication import reauthenticated
+from signin.throttle import Throttled
 from teams.access import OfficeRequest, not_along, requires
 from teams.rights import Right
 
@@ -26,17 +26,21 @@ def _one(request: OfficeRequest, id: UUID) -> Operation:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def upload(request: OfficeRequest) -> HttpResponse:
-    """Take a workbook or several files of teams; nothing is changed yet."""
+    """Take a workbook or several files of teams, which the worker plans; nothing is changed yet."""
     form = TeamFilesForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         files = [(file.name, file.read()) for file in form.cleaned_data["file"]]
         name, by = ", ".join(name for name, _content in files), on_page(request, request.user)
         try:
             kept = operations.keep_team_files(request.user, files, name=name, by=by)
-        except Unreadable as error:
-            form.add_error("file", str(error))
-        else:
-            return redirect("bulk:teams_plan", kept.pk)
+        except Throttled as error:
+            form.add_error(None, str(error))
+            return pages.not_now(_form(request, form), error)
+        return redirect("bulk:teams_plan", kept.pk)
+    return _form(request, form)
+
+
+def _form(request: OfficeRequest, form: TeamFilesForm) -> HttpResponse:
     context = {"form": form, "title": _("Import teams")} | pages.around_upload(request, about_teams=True)
     return render(request, "bulk/upload_teams.html", context)
 

@@ -1,0 +1,52 @@
+"""How much may wait for the worker at once, and how often something may be sent in, by a user and by an office."""
+
+from datetime import timedelta
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from bulk.models import Operation
+from signin import throttle
+from signin.throttle import Limit, Throttled
+
+MAX_WAITING_OF_USER, MAX_WAITING_OF_OFFICE = 3, 10
+SENT_BY_USER = Limit("sent in by a user", burst=20, every=timedelta(seconds=30))
+SENT_BY_OFFICE = Limit("sent in by an office", burst=60, every=timedelta(seconds=10))
+
+
+class TooMany(Throttled):
+    """Too much of this user or office waits for the worker already; the text says what to do."""
+
+    def __init__(self, text: str, wait: timedelta) -> None:
+        super().__init__(wait)
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def charge(user: User) -> None:
+    """Count something that `user` sends in. Raises Throttled. Call it outside a transaction."""
+    throttle.charge_both((SENT_BY_USER, str(user.pk)), (SENT_BY_OFFICE, str(user.provider_id)))
+
+
+def require_room(operation: Operation) -> None:
+    """Raise TooMany when the worker has enough of this user or office, which stays so until the end of the transaction.
+
+    Requests at the same moment are counted one after the other.
+    """
+    with connection.cursor() as cursor:
+        name = f"what waits for the worker of {operation.provider_id}"
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+    waiting = Operation.objects.filter(provider_id=operation.provider_id, state__in=Operation.AT_THE_WORKER)
+    users = list(waiting.exclude(pk=operation.pk).values_list("user_id", flat=True))
+    if users.count(operation.user_id) >= MAX_WAITING_OF_USER:
+        text = _(
+            "%(count)s imports and bulk actions of yours wait or are being done. Try again when one of them is ready:"
+            " the page Import lists them. Nothing of them is lost."
+        )
+        raise TooMany(text % {"count": MAX_WAITING_OF_USER}, timedelta(seconds=10))
+    if len(users) >= MAX_WAITING_OF_OFFICE:
+        text = _("%(count)s imports and bulk actions of your office wait or are being done. Try again in a minute.")
+        raise TooMany(text % {"count": MAX_WAITING_OF_OFFICE}, timedelta(minutes=1))
