@@ -28,6 +28,11 @@ def run_due() -> int:
     return count
 
 
+def waiting_lanes() -> set[bool]:
+    """Return in which lanes something waits or is being done: True is the long one. It costs little to ask often."""
+    return set(Operation.objects.filter(state__in=Operation.AT_THE_WORKER).values_list("progress__is_long", flat=True))
+
+
 def is_due(lane: Lane) -> bool:
     """Return whether something waits in a lane that no other worker is at."""
     with transaction.atomic():

@@ -65,13 +65,13 @@ def send_due() -> int:
 
 
 class Worker:
-    """The threads: senders, one for the periodic jobs, one for those that may take long, one that listens."""
+    """The threads: senders, one for the periodic jobs, one that listens."""
 
-    def __init__(self, jobs: Iterable[Job] = (), long_jobs: Iterable[Job] = ()) -> None:
+    def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self._stop = Event()
         beat = Job(partial(outbox.actions.beat, uuid7()), every=BEAT)
         self._wakes = [Event() for _channel in THREADS]
-        steps: list[Callable[[], None]] = [self._listen, self._runner([beat, *jobs]), self._runner(long_jobs)]
+        steps: list[Callable[[], None]] = [self._listen, self._runner([beat, *jobs])]
         steps += [self._sender(channel, wake) for channel, wake in zip(THREADS, self._wakes, strict=True)]
         self._threads = [Thread(target=self._repeat, args=[step]) for step in steps]
 

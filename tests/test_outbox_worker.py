@@ -141,7 +141,7 @@ def test_it_runs_its_jobs_in_their_time_whatever_one_does() -> None:
 def test_it_leaves_no_thread(mail_server: MailServer) -> None:
     before = threading.active_count()
     with running():
-        assert threading.active_count() == before + len(worker.THREADS) + 3  # one listens, two do jobs
+        assert threading.active_count() == before + len(worker.THREADS) + 2  # one listens, one does jobs
     assert threading.active_count() == before
 
 

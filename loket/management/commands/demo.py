@@ -1,6 +1,5 @@
 """`manage.py demo`: the whole product with an example office, on this machine only."""
 
-import ctypes
 import fcntl
 import os
 import signal
@@ -22,10 +21,9 @@ from django.db import connection
 from accounts import passwords
 from accounts.models import User
 from loket import database, example, keys
+from loket.processes import end_with_parent
 
 _START_SECONDS, _STOP_SECONDS = 60, 8
-_PR_SET_PDEATHSIG = 1
-_prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
 class Command(BaseCommand):
@@ -173,17 +171,11 @@ def _children(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[bytes
                     stderr=output,
                     cwd=settings.BASE_DIR,
                     start_new_session=True,  # Ctrl-C is for this process, which then ends them once
-                    preexec_fn=_end_with_parent,
+                    preexec_fn=end_with_parent,
                 )
         yield children
     finally:
         _end(children)
-
-
-def _end_with_parent() -> None:
-    """Have Linux send SIGTERM to the calling process when its parent dies, were it by kill -9."""
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _end(children: dict[str, subprocess.Popen[bytes]]) -> None:

@@ -18,6 +18,7 @@ import signin.actions
 import signin.factors.reminders
 import support.looking
 import webservice.cleaning
+from bulk.lanes import lanes
 from outbox import sending
 from outbox.worker import Job, Worker, send_due
 
@@ -34,13 +35,12 @@ JOBS = (
     Job(webservice.cleaning.clean, every=3600),
     Job(support.looking.end_over, every=10),
 )
-LONG_JOBS = (Job(bulk.running.run_due, every=0.5),)
 
 
 class Command(BaseCommand):
     """Run until SIGTERM or Ctrl-C."""
 
-    help = "Send the mail and SMS of the outbox and run the periodic jobs, until SIGTERM or Ctrl-C."
+    help = "Send the mail and SMS of the outbox, run imports and the periodic jobs, until SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare what may be asked."""
@@ -53,16 +53,18 @@ class Command(BaseCommand):
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         if options["once"]:
-            for job in (*JOBS, *LONG_JOBS):
+            for job in JOBS:
                 job.function()
+            bulk.running.run_due()
             send_due()
             return
         asked: SimpleQueue[int] = SimpleQueue()  # unlike an Event it may be touched by a signal's handler
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda received, _frame: asked.put(received))
-        worker = Worker(JOBS, LONG_JOBS)
-        worker.start()
-        asked.get()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)  # the second time stops at once, which loses nothing
+        with lanes():  # before there are threads
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda received, _frame: asked.put(received))
+            worker = Worker(JOBS)
+            worker.start()
+            asked.get()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)  # the second time stops at once, which loses nothing
         worker.stop()
