@@ -40,7 +40,7 @@ class CheckedZip(ZipFile):
     """A ZIP file that scans each part before it is opened for the first time. Raises Unreadable."""
 
     def __init__(self, file: IO[bytes], budget: Budget) -> None:
-        super().__init__(WatchedFile(file, budget))  # type: ignore[arg-type] # it reads and seeks only
+        super().__init__(WatchedFile(file, budget))
         self._budget, self._scanned = budget, set[str]()
         self._require_sane_sizes()
 

@@ -52,7 +52,7 @@ def run_one(lane: Lane | None = None) -> bool:
             taken = turns.take(lane)
             if taken is None:
                 return False
-            with translation.override(taken.language), turns.within(lane and lane.seconds):
+            with translation.override(taken.language), turns.within(None if lane is None else lane.seconds):
                 _run(taken)
     except OutOfTime:
         if taken is None or lane is None:

@@ -564,6 +564,65 @@ GUARDS = [
         ("test_loket_sheets.py",),
     ),
     Guard(
+        0, "columns of a workbook", "bulk/packed.py", "if self._widest > MAX_COLUMNS:", "if False:",
+        ("test_bulk_budget.py",),
+    ),
+    Guard(
+        0, "cells by their reference", "bulk/packed.py",
+        "self._budget.take_cells(self._row, self._widest)", "self._budget.take_cells(self._row, 0)",
+        ("test_bulk_budget.py",),
+    ),
+    Guard(
+        0, "cells of a text", "bulk/reading.py", "budget.take_cells(number, len(cells))", "pass",
+        ("test_bulk_budget.py",),
+    ),
+    Guard(
+        0, "rows of a file", "bulk/budget.py", "if self._rows > self.limits.rows:", "if False:",
+        ("test_bulk_budget.py",),
+    ),
+    Guard(
+        0, "time for reading", "bulk/budget.py",
+        "if self._spent + running > self.limits.seconds:", "if False:",
+        ("test_bulk_budget.py",),
+    ),
+    Guard(
+        0, "texts that cells share", "bulk/budget.py", "if self._characters > self.limits.unpacked:", "if False:",
+        ("test_bulk_budget.py",),
+    ),
+    Guard(
+        0, "sheets of a workbook", "bulk/packed.py", "if self._sheets > self._limits.sheets:", "if False:",
+        ("test_bulk_budget.py",),
+    ),
+    Guard(
+        0, "files in the web process", "bulk/operations.py", "if is_small and not operation.is_of_files:",
+        "if is_small:", ("test_bulk_limits.py",),
+    ),
+    Guard(
+        0, "what waits of a user", "bulk/limits.py",
+        "if users.count(operation.user_id) >= MAX_WAITING_OF_USER:", "if False:",
+        ("test_bulk_limits.py",),
+    ),
+    Guard(
+        0, "what waits of an office", "bulk/limits.py", "if len(users) >= MAX_WAITING_OF_OFFICE:", "if False:",
+        ("test_bulk_limits.py",),
+    ),
+    Guard(
+        0, "turns of offices", "bulk/turns.py", "sorted(offices, key=self._turns.__getitem__)", "offices",
+        ("test_bulk_turns.py",),
+    ),
+    Guard(
+        0, "one thing of an office at a time", "bulk/turns.py", "if not _try_lock(office):", "if False:",
+        ("test_bulk_turns.py",),
+    ),
+    Guard(
+        0, "turns that end", "bulk/turns.py", "signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)", "None",
+        ("test_bulk_turns.py",),
+    ),
+    Guard(
+        0, "what kills the worker", "bulk/running.py", "if operation.progress.turns >= MAX_TURNS:", "if False:",
+        ("test_bulk_turns.py",),
+    ),
+    Guard(
         0, "another plan than was looked at", "bulk/applying.py",
         "if digest is not None and plan.digest != digest and not plan.is_empty:", "if False:",
         ("test_bulk_refusals.py", "test_bulk_users.py"),

@@ -56,8 +56,8 @@ class Command(BaseCommand):
             begin = stack.enter_context(terminal.progress(self.stderr, lambda: team_files.count(files)))
             if options["apply"]:
                 digest = read_header(kept, provider.pk, "teams")["digest"] if options["plan_file"] else None
-                parts = {"planning": begin(_("Planned")), "progress": begin(_("Applied"))}
-                plan, done = team_plans.apply(provider, files, by=by, digest=digest, **parts)
+                planning, doing = begin(_("Planned")), begin(_("Applied"))
+                plan, done = team_plans.apply(provider, files, by=by, digest=digest, planning=planning, progress=doing)
                 applied = None if len(plan.faults) else done
             else:
                 plan = team_plans.plan(provider, files, by=by, progress=begin(_("Planned")))
