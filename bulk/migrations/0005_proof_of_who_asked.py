@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bulk', '0003_operations'),
+        ('bulk', '0004_turns'),
     ]
 
     operations = [
