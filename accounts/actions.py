@@ -295,7 +295,8 @@ def email_change_of(token: str) -> EmailChange:
 @transaction.atomic
 def confirm_email_change(token: str, *, address: str, correlation_id: str) -> User:
     """Make the confirmed address count, tell the old one; `address` is the network address. Raises DeadLink."""
-    change = email_change_of(token)
+    lock_provider(email_change_of(token).provider_id)
+    change = email_change_of(token)  # as it is now that nobody gets or loses a right until this is over
     user = lock_user(change.user_id)
     if EmailChange.objects.filter(pk=change.pk, token_hash=change.token_hash).delete()[0] == 0:
         raise DeadLink

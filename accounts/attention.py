@@ -30,6 +30,7 @@ class Attention(models.TextChoices):
 
     UNDELIVERED = "undelivered", gettext_lazy("Invitation not delivered")
     LOCKED = "locked", pgettext_lazy("attention", "Invitation locked")
+    REFUSED = "refused", gettext_lazy("Send again needed")
     EXPIRED = "expired", pgettext_lazy("attention", "Invitation expired")
     EXPIRING = "expiring", gettext_lazy("Invitation expires within 2 days")
     TWO_FACTOR = "two_factor", gettext_lazy("Two-factor required, not set up")
@@ -56,6 +57,13 @@ _WORDS = {
         "bad",
         ngettext_lazy("%(count)s invitation is locked", "%(count)s invitations are locked", "number"),
         gettext_lazy("A wrong code was typed too often. Send the invitation again."),
+    ),
+    Attention.REFUSED: _Words(
+        "bad",
+        ngettext_lazy(
+            "%(count)s invitation could not be accepted", "%(count)s invitations could not be accepted", "number"
+        ),
+        gettext_lazy("The sender has too few rights by now. An administrator must send it again."),
     ),
     Attention.EXPIRED: _Words(
         "bad",
@@ -147,6 +155,7 @@ def asking(users: QuerySet[User], reason: Attention) -> QuerySet[User]:
     conditions = {
         Attention.UNDELIVERED: invited & Q(status=Status.UNDELIVERED),
         Attention.LOCKED: invited & Q(status=Status.LOCKED),
+        Attention.REFUSED: invited & Q(status=Status.REFUSED),
         Attention.EXPIRED: invited & Q(status=Status.EXPIRED),
         Attention.EXPIRING: invited
         & Q(status__in=[Status.OPENED, Status.SENDING, Status.INVITED], invitation__expires_at__lte=now + EXPIRING),

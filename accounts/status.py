@@ -27,6 +27,7 @@ class Status(models.TextChoices):
     REVOKED = "revoked", gettext_lazy("Invitation revoked")
     LOCKED = "locked", gettext_lazy("Invitation locked")
     EXPIRED = "expired", gettext_lazy("Invitation expired")
+    REFUSED = "refused", gettext_lazy("Send again needed")
     UNDELIVERED = "undelivered", gettext_lazy("Not delivered")
     OPENED = "opened", gettext_lazy("Opened")
     SENDING = "sending", gettext_lazy("Being sent")
@@ -85,6 +86,7 @@ def with_access(users: QuerySet[User]) -> QuerySet[User]:
         Status.REVOKED: Q(invitation__state=state.REVOKED),
         Status.LOCKED: Q(invitation__state=state.LOCKED),
         Status.EXPIRED: Q(invitation__state=state.EXPIRED) | Q(invitation__expires_at__lte=now),
+        Status.REFUSED: Q(invitation__refused_at__isnull=False),
         Status.UNDELIVERED: Q(invitation__message__state__in=[Message.State.FAILED, Message.State.BOUNCED]),
         Status.OPENED: Q(invitation__opened_at__isnull=False),
         Status.SENDING: Q(invitation__message__state__in=[Message.State.QUEUED, Message.State.DEFERRED]),
@@ -120,6 +122,7 @@ _LOOKS = {
     Status.REVOKED: ("neutral", "○"),
     Status.LOCKED: ("bad", "✕"),
     Status.EXPIRED: ("neutral", "○"),
+    Status.REFUSED: ("bad", "✕"),
     Status.UNDELIVERED: ("bad", "✕"),
     Status.OPENED: ("attention", "◑"),
     Status.SENDING: ("attention", "◔"),

@@ -38,6 +38,7 @@ class Verb(models.TextChoices):
     EMAIL_CHANGED = "email_changed", _("changed the e-mail address")
     INVITATION_SENT = "invitation_sent", _("sent the invitation")
     INVITATION_OPENED = "invitation_opened", _("opened the invitation")
+    INVITATION_REFUSED = "invitation_refused", _("could not accept the invitation: it must be sent again")
     INVITATION_LOCKED = "invitation_locked", _("locked the invitation after wrong codes")
     INVITATION_ACCEPTED = "invitation_accepted", _("accepted the invitation")
     INVITATION_REVOKED = "invitation_revoked", _("revoked the invitation")

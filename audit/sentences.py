@@ -36,6 +36,9 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.EMAIL_CHANGED: gettext_lazy("%(who)s changed the e-mail address of %(target)s."),
     Verb.INVITATION_SENT: gettext_lazy("%(who)s sent %(target)s an invitation."),
     Verb.INVITATION_OPENED: gettext_lazy("%(target)s opened the invitation."),
+    Verb.INVITATION_REFUSED: gettext_lazy(
+        "%(target)s could not accept the invitation: who sent it may not give what %(target)s holds by now."
+    ),
     Verb.INVITATION_LOCKED: gettext_lazy("The invitation of %(target)s was locked after too many wrong codes."),
     Verb.INVITATION_ACCEPTED: gettext_lazy("%(target)s accepted the invitation."),
     Verb.INVITATION_REVOKED: gettext_lazy("%(who)s revoked the invitation of %(target)s."),

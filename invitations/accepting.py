@@ -1,7 +1,10 @@
 """What the invited person does: having a code sent, proving the phone with it, accepting."""
 
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -16,14 +19,20 @@ from accounts.models import User
 from audit.actions import record
 from audit.actors import Actor, Proof, asks
 from audit.models import Verb
+from invitations import letters
 from invitations.actions import NotOpen, close, lock, sent_this_hour
 from invitations.models import CODE_MINUTES, TRIES_IN_ALL, Invitation, InvitationCode
+from invitations.senders import is_vouched_for
 from loket import sealing
 from teams import rights
 
 _CODE = "invitation code"
 _BROWSER = "invitation browser"
 PROOF_LASTS = timedelta(hours=1)
+
+
+class NotVouchedFor(Exception):
+    """Who sent the invitation last may not give what the invited user holds by now: it must be sent again."""
 
 
 class Paused(Exception):
@@ -75,22 +84,58 @@ def pause(invitation: Invitation) -> timedelta | None:
 
 
 def _lock_open(invitation: Invitation) -> Invitation:
+    """Return the invitation as it is now, locked after its office. Raises NotOpen, and NotVouchedFor."""
+    lock_provider(invitation.provider_id)  # so that nobody gives or loses a right until this is over
     fresh = lock(invitation.user_id)
     if fresh.token_hash != invitation.token_hash or not fresh.admits():
         raise NotOpen
+    if not is_vouched_for(fresh):
+        raise NotVouchedFor
     return fresh
 
 
-@asks(Proof.NONE)
+Step = TypeVar("Step", bound=Callable[..., Any])
+
+
+def asks_for_authority(step: Step) -> Step:
+    """Undo all of a step of accepting that raises NotVouchedFor, and leave an event and a mail to administrators."""
+
+    @wraps(step)
+    def checked(invitation: Invitation, *, by: Actor, **options: Any) -> Any:
+        try:
+            with transaction.atomic():
+                return step(invitation, by=by, **options)
+        except NotVouchedFor:
+            _note_refusal(invitation, by)
+            raise
+
+    return checked  # type: ignore[return-value]
+
+
 @transaction.atomic
+def _note_refusal(invitation: Invitation, by: Actor) -> None:
+    """Record that accepting was refused and tell the administrators, once for each time that it is sent."""
+    provider = lock_provider(invitation.provider_id)
+    fresh = lock(invitation.user_id)
+    if fresh.token_hash != invitation.token_hash or fresh.refused_at is not None:
+        return
+    fresh.refused_at = timezone.now()
+    fresh.save(update_fields=["refused_at"])
+    record(Verb.INVITATION_REFUSED, fresh.user, by=by, provider_id=provider.pk)
+    for administrator in rights.able_administrators(provider):
+        if not administrator.has_ended():
+            letters.refused(administrator, fresh.user)
+
+
+@asks(Proof.NONE)
+@asks_for_authority
 def send_code(invitation: Invitation, *, token: str, browser: str, by: Actor, after: str | None = None) -> None:
     """Send a new six-digit code to the sealed number; it works only in the browser that holds `browser`.
 
     `after` is the id of this browser's last code as the page knew it, "" for none: when there is a newer one the
     button was pressed twice and nothing is sent. Raises Paused after three in an hour or ten in all, or when the office
-    had too many sent; NotOpen when the invitation ended meanwhile.
+    had too many sent; NotOpen when the invitation ended meanwhile; NotVouchedFor.
     """
-    lock_provider(invitation.provider_id)  # else codes asked for at one moment would not count each other
     invitation = _lock_open(invitation)
     last = code_of(invitation, browser=browser)
     if after is not None and last is not None and after != str(last.pk):
@@ -123,12 +168,13 @@ def _queue_code(invitation: Invitation, number: str, browser: str) -> None:
 
 
 @asks(Proof.NONE)
-@transaction.atomic
+@asks_for_authority
 def try_code(invitation: Invitation, *, code: str, browser: str, by: Actor) -> bool:
     """Return whether `code` is the last one sent to this browser; a wrong one is counted.
 
     After five wrong tries the code is dead, after fifteen in all the invitation is locked until it is sent again.
-    A browser without a living code is told False and nothing is counted. Raises NotOpen when the invitation ended.
+    A browser without a living code is told False and nothing is counted. Raises NotOpen when the invitation ended,
+    NotVouchedFor.
     """
     invitation = _lock_open(invitation)
     row = code_of(invitation, browser=browser)
@@ -149,22 +195,21 @@ def try_code(invitation: Invitation, *, code: str, browser: str, by: Actor) -> b
 
 
 @asks(Proof.NONE)
-@transaction.atomic
+@asks_for_authority
 def accept(invitation: Invitation, *, browser: str, username: str, password: str, by: Actor) -> User:
     """Give the invited person the username and password he chose; return him, ready to be signed in.
 
-    Raises NotOpen when the invitation ended meanwhile or this browser did not prove the phone, ValidationError when
-    the username was taken meanwhile (code "taken") or the password is refused.
+    Raises NotOpen when the invitation ended meanwhile or this browser did not prove the phone, NotVouchedFor,
+    ValidationError when the username was taken meanwhile (code "taken") or the password is refused.
     """
     if not has_proved_phone(invitation, browser=browser):
         raise NotOpen
     passwords.check(password, about=passwords.about_user(invitation.user, username=username))
     hashed = passwords.hashed(password)  # before any row is locked: it takes long
-    provider = lock_provider(invitation.provider_id)
     invitation = _lock_open(invitation)
     if not has_proved_phone(invitation, browser=browser):
         raise NotOpen
-    user = invitation.user
+    user, provider = invitation.user, invitation.user.provider
     user.username, user.password = username, hashed
     user.accepted_at = user.password_changed_at = timezone.now()
     user.version += 1

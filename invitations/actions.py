@@ -21,6 +21,7 @@ from audit.actors import Actor, Origin, Proof, asks, scheduled
 from audit.models import Verb
 from invitations import texts
 from invitations.models import Invitation, InvitationText
+from invitations.senders import note_sender
 from invitations.texts import Text
 from loket import sealing
 from outbox.models import Message
@@ -83,8 +84,9 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
     """Send the invitation again: new link, full period, the old link dead; the address may change.
 
     `before` is when it was sent last as the form knew it (ISO 8601): sent again since, as by a double click, nothing
-    is sent. Raises NotOpen when the person came in meanwhile, PermissionDenied without authority over the person,
-    ValidationError when the person is blocked or the office sent too many invitations in an hour.
+    is sent. Support sends it again to the same address only. Raises NotOpen when the person came in meanwhile,
+    PermissionDenied without authority over the person, ValidationError when the person is blocked or the office sent
+    too many invitations in an hour.
     """
     lock_provider(user.provider_id)
     rights.require_say_over(by, user, Help.RESEND)
@@ -101,6 +103,7 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
         by.require_proof(Proof.FIVE_MINUTES)
     outbox.actions.cancel(invitation.message)
     if email != user.email:
+        rights.require_office(by, user.provider_id)  # support lends nobody's authority to another address
         changes = {"email": [user.email, email]}
         user.email = email
         user.version += 1
@@ -133,6 +136,7 @@ def send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
     invitation.email = user.email
     invitation.sent_at, invitation.expires_at = now, now + timedelta(days=user.provider.invitation_days)
     invitation.state, invitation.opened_at = Invitation.State.OPEN, None
+    note_sender(invitation, by)
     invitation.sealed_phone = sealing.seal_with_token(
         mobile_number.encode(), token=token, context=invitation.seal_context
     )

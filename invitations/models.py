@@ -46,6 +46,10 @@ class Invitation(models.Model):
     subject = models.CharField(max_length=512, blank=True)  # empty: the office's own text
     body = models.TextField(max_length=6000, blank=True)
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="+")
+    # On whose authority it is accepted, see `invitations.senders`: None for the operator, and once they are erased.
+    sent_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
+    sent_by_operator = models.BooleanField(null=True)  # None: sent by a release that did not note it
+    refused_at = models.DateTimeField(null=True)  # when accepting was refused since it was sent last
     sent_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     opened_at = models.DateTimeField(null=True)
@@ -61,6 +65,7 @@ class Invitation(models.Model):
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(state="open"), name="invitation_open_until"),
             models.Index(fields=["provider", "sent_at"], name="invitation_sent"),
+            models.Index(fields=["sent_by"], name="invitation_sent_by"),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -180,6 +182,16 @@ def test_an_asker_who_lost_the_right_changes_nothing(bob: User, alice: User, off
     assert client.post(url).status_code == 404
     bob.refresh_from_db()
     assert bob.email == "bob@devries.example"
+
+
+def test_the_office_is_locked_while_the_asker_is_asked(bob: User, alice: User) -> None:
+    accounts.actions.ask_email_change(bob, NEW, by=actor(alice))
+    token = link().rstrip("/").rpartition("/")[2]
+    with CaptureQueriesContext(connection) as queries:
+        accounts.actions.confirm_email_change(token, address="", correlation_id="")
+    asked = [number for number, query in enumerate(queries) if "teams_individualright" in query["sql"]]
+    (locked,) = [number for number, query in enumerate(queries) if "FOR NO KEY UPDATE" in query["sql"]]
+    assert max(asked) > locked
 
 
 def test_a_session_from_before_the_last_day_stays_ended(bobs: Client, bob: User, alice: User) -> None:

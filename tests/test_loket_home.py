@@ -65,16 +65,17 @@ def test_it_says_in_one_line_that_nothing_asks_for_attention(alices: Client, off
 
 def test_invitations_that_went_wrong_or_are_about_to(alices: Client, alice: User) -> None:
     fine = invited(alice, expires_at=NOW() + timedelta(days=3))
-    bounced, locked, gone, late = (invited(alice) for _number in range(4))
+    bounced, locked, refused, gone, late = (invited(alice) for _number in range(5))
     closed = {"sealed_phone": None}
     Message.objects.filter(pk=bounced.invitation.message_id).update(state="bounced", sealed_body=None)
     Invitation.objects.filter(user=locked).update(state="locked", **closed)
+    Invitation.objects.filter(user=refused).update(refused_at=NOW())
     Invitation.objects.filter(user=gone).update(expires_at=NOW() - timedelta(minutes=1))
     Invitation.objects.filter(user=bounced).update(expires_at=NOW() + timedelta(days=3))
     Invitation.objects.filter(user=late).update(expires_at=NOW() + timedelta(hours=47))
-    assert asked(alices) == {"UNDELIVERED": 1, "LOCKED": 1, "EXPIRED": 1, "EXPIRING": 1}
-    found = [listed(alices, reason) for reason in list(Attention)[:4]]
-    assert found == [{bounced}, {locked}, {gone}, {late}]
+    assert asked(alices) == {"UNDELIVERED": 1, "LOCKED": 1, "REFUSED": 1, "EXPIRED": 1, "EXPIRING": 1}
+    found = [listed(alices, reason) for reason in list(Attention)[:5]]
+    assert found == [{bounced}, {locked}, {refused}, {gone}, {late}]
     User.objects.exclude(pk__in=[alice.pk, fine.pk]).update(blocked_at=NOW())
     assert asked(alices) == {}, "who is blocked asks for nothing"
 

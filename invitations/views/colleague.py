@@ -19,7 +19,7 @@ import signin.sessions
 from accounts.models import User
 from audit.actors import Actor, on_page
 from invitations import accepting, visits
-from invitations.accepting import Paused
+from invitations.accepting import NotVouchedFor, Paused
 from invitations.actions import NotOpen
 from invitations.forms.colleague import AccountForm, CodeForm, InvitationForm
 from invitations.models import Invitation
@@ -73,6 +73,9 @@ def with_invitation(page: Page) -> Callable[[HttpRequest], HttpResponse]:
             return page(request, visit)
         except NotOpen:
             return _closed(request, visits.of(request))
+        except NotVouchedFor:
+            context = {"reason": "not_vouched_for", "office_name": visit.invitation.user.office_name}
+            return render(request, "invitations/closed.html", context, status=403)
         except Throttled as error:
             return _too_often(request, error, visit.invitation)
 

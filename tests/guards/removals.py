@@ -251,6 +251,31 @@ GUARDS = [
         "if helper is None or resting(helper) is not None:",
         ("test_support_rights.py", "test_support_help.py"),
     ),
+    Guard(
+        5, "authority asked again at acceptance", "invitations/accepting.py",
+        "if not is_vouched_for(fresh):", "if False:",
+        ("test_invitations_senders.py",),
+    ),
+    Guard(
+        5, "the office locked while an invitation is accepted", "invitations/accepting.py",
+        "lock_provider(invitation.provider_id)  # so that nobody", "pass  # so that nobody",
+        ("test_invitations_senders.py",),
+    ),
+    Guard(
+        5, "support lends no authority", "invitations/senders.py",
+        "if not by.is_support or by.is_operator:", "if True:",
+        ("test_invitations_senders.py",),
+    ),
+    Guard(
+        5, "support sends to no other address", "invitations/actions.py",
+        "rights.require_office(by, user.provider_id)  # support lends", "pass  # support lends",
+        ("test_invitations_senders.py",),
+    ),
+    Guard(
+        5, "the sender may still manage users", "invitations/senders.py",
+        "rights.may(sender, Right.MANAGE_USERS) and ", "",
+        ("test_invitations_senders.py",),
+    ),
     # 6. No office without an administrator.
     Guard(
         6, "the last administrator", "teams/rights.py", "if None not in ends:", "if False:",

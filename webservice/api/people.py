@@ -26,6 +26,7 @@ ACCESS = {
     Status.REVOKED: "InviteCancelled",
     Status.LOCKED: "InviteFailed",
     Status.EXPIRED: "InviteExpired",
+    Status.REFUSED: "InviteFailed",
     Status.UNDELIVERED: "InviteFailed",
     Status.OPENED: "InvitePending",
     Status.SENDING: "InvitePending",
