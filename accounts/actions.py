@@ -224,7 +224,7 @@ def unblock(user: User, *, by: Actor) -> bool:
     user.blocked_at = None
     user.version += 1
     user.save()
-    letters.unblocked(user)
+    letters.unblocked(user, by=by)
     record(Verb.USER_UNBLOCKED, user, by=by, provider_id=user.provider_id)
     return True
 
@@ -241,7 +241,7 @@ def send_username(user: User, *, by: Actor) -> None:
     rights.require_authority_over(by, user)
     if user.username is None:
         raise ValidationError(_("There is no username yet: it is chosen when the invitation is accepted."))
-    letters.username(user)
+    letters.username(user, by=by)
     record(Verb.USERNAME_SENT, user, by=by, provider_id=user.provider_id)
 
 
@@ -269,8 +269,8 @@ def ask_email_change(user: User, email: str, *, by: Actor) -> None:
             "asked_by": by.user,
         },
     )
-    letters.confirm_address(user, email, token=token, expires_at=expires_at)
-    letters.address_asked(user)
+    letters.confirm_address(user, email, token=token, expires_at=expires_at, by=by)
+    letters.address_asked(user, by=by)
     changes = {"email": [user.email, email]}
     record(Verb.EMAIL_CHANGE_ASKED, user, by=by, provider_id=user.provider_id, changes=changes)
 

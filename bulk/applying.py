@@ -32,11 +32,13 @@ from bulk.people_plans import Office
 from bulk.plan import Item, Lines, Plan, Progress, Refused, quiet
 from invitations.actions import NotOpen
 from notifications import wishes, written
+from outbox import limits
+from signin.throttle import Throttled
 from teams.catalogue import Right
 from teams.models import Team
 from teams.rights import LastAdministrator
 
-REFUSALS = (PermissionDenied, ValidationError, LastAdministrator, Stale, NotOpen)
+REFUSALS = (PermissionDenied, ValidationError, LastAdministrator, Stale, NotOpen, Throttled)
 Pairs = Iterator[list[tuple[Item, Wanted | None]]]
 Rows = Callable[[], Iterator[list[Wanted]]]  # reads them once more
 
@@ -118,6 +120,10 @@ class _Applier:
         self._office, self._progress = Office(provider), progress
 
     def run(self) -> Lines:
+        with limits.together():
+            return self._run()
+
+    def _run(self) -> Lines:
         done = Lines()
         self._each("blocked", lambda user, item: self._unblock(user, item))
         for pairs in self._pairs():

@@ -9,10 +9,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-import invitations.actions
 from accounts.actions import OWN_FIELDS
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
-from audit.actors import Actor
+from audit.actors import Actor, Origin
 from bulk.budget import FOR_COMMANDS, Limits
 from bulk.columns import LABELS
 from bulk.differences import SIGNALS, changed, created
@@ -20,6 +19,7 @@ from bulk.effects import Effects
 from bulk.people import Finder, Wanted, wanted_in
 from bulk.plan import Fault, Item, Plan, Progress, quiet
 from notifications.models import SignalSet
+from outbox import limits
 from teams import rights
 from teams.catalogue import Right, known
 from teams.models import AuthorizationSet, Team, TeamEmployer, TeamRight
@@ -165,13 +165,13 @@ class Planner:
                 today = timezone.localdate()
                 last = max((day for day in ends if day and day >= today), default=None)
                 plan.refusal = str(LastAdministrator(last))
-        room = invitations.actions.room_for_sms(provider)
-        if not self._by.is_operator and plan.mails["invitation"] > room:
+        room = limits.room(provider.pk, self._by, "invitation")
+        if self._by.origin != Origin.COMMAND and plan.mails["invitation"] > room:
             message = _(
                 "This file sends %(count)s invitations, and your office can send %(room)s more this hour."
                 " Split the file, or have the rest wait."
             )
-            plan.refusal = message % {"count": plan.mails["invitation"], "room": max(0, room)}
+            plan.refusal = message % {"count": plan.mails["invitation"], "room": room}
 
 
 def as_is(user: User) -> Supposed:

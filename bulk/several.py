@@ -23,6 +23,8 @@ from bulk.people import BATCH, Named, Wanted
 from bulk.people_plans import Office, Planner, Step, supposed
 from bulk.plan import Item, Lines, Plan, Progress, quiet
 from invitations.models import Invitation
+from outbox import limits
+from outbox.limits import TooMany
 from teams import rights
 from teams.models import Team
 
@@ -86,6 +88,7 @@ class _Chooser:
     def __init__(self, provider: Provider, wish: Wish, by: Actor, made: Plan) -> None:
         self._provider, self._wish, self._by, self._plan = provider, wish, by, made
         self._team = team_of(provider, wish)
+        self._refused: dict[str, TooMany] = {}  # of the batch, to whom no mail goes now
 
     def people(self, start: int) -> Iterable[tuple[Named, User]]:
         """Yield those of the batch that begins at `start` who are still there."""
@@ -96,6 +99,8 @@ class _Chooser:
             .prefetch_related("memberships__team", "individual_rights", "signal_settings")
         )
         people = {str(user.pk): user for user in found}
+        if self._wish.act == Act.RESEND:
+            self._refused = limits.refused(user.email for user in people.values())
         for number, id_ in enumerate(ids, start=start + 1):
             if id_ in people:
                 yield Named(number, {}, name=people[id_].list_name), people[id_]
@@ -131,6 +136,8 @@ class _Chooser:
         reason = why_not_invited(user) or _why_without_authority(user, self._by)
         if not reason and str(user.pk) not in self._wish.numbers:
             reason = _("No mobile number was given. A number is kept nowhere, so it must be given again.")
+        if not reason and user.email in self._refused:
+            reason = str(self._refused[user.email])
         if reason:
             wanted.refuse("mobile_number", reason)
             return None
@@ -174,9 +181,10 @@ def do(provider: Provider, made: Plan, wish: Wish, *, by: Actor, progress: Progr
     people = User.objects.select_related("provider", "invitation").in_bulk([UUID(item["id"] or "") for item in items])
     try:
         if wish.act == Act.RESEND:
-            for item in items:
-                _resend(people[UUID(item["id"] or "")], item, wish, by)
-                progress(1)
+            with limits.together():
+                for item in items:
+                    _resend(people[UUID(item["id"] or "")], item, wish, by)
+                    progress(1)
         elif items and (team := team_of(provider, wish)) is not None:
             add, remove = (list(people.values()) if wish.act == act else [] for act in TEAM_ACTS)
             teams.actions.change_members(team, add=add, remove=remove, by=by)

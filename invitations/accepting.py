@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,7 +19,7 @@ from audit.actions import record
 from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from invitations import letters
-from invitations.actions import NotOpen, close, lock, sent_this_hour
+from invitations.actions import NotOpen, close, lock
 from invitations.models import CODE_MINUTES, TRIES_IN_ALL, Invitation, InvitationCode
 from invitations.senders import is_vouched_for
 from loket import sealing
@@ -69,18 +68,6 @@ def has_proved_phone(invitation: Invitation, *, browser: str) -> bool:
     """Return whether this browser typed the right code within the last hour."""
     rows = invitation.codes.filter(verified_at__gt=timezone.now() - PROOF_LASTS)
     return any(_is_of(row, browser) for row in rows)
-
-
-def pause(invitation: Invitation) -> timedelta | None:
-    """Return how long no code is sent: None if one may be sent now, `timedelta.max` if not before the office acts.
-
-    Beside the invitation's own limits an office has LOKET_SMS_PER_HOUR codes in an hour (SMS pumping).
-    """
-    if (wait := invitation.code_pause()) is not None:
-        return wait
-    if sent_this_hour(invitation.provider_id, "code") >= settings.LOKET_SMS_PER_HOUR:
-        return timedelta(hours=1)
-    return None
 
 
 def _lock_open(invitation: Invitation) -> Invitation:
@@ -133,16 +120,16 @@ def send_code(invitation: Invitation, *, token: str, browser: str, by: Actor, af
     """Send a new six-digit code to the sealed number; it works only in the browser that holds `browser`.
 
     `after` is the id of this browser's last code as the page knew it, "" for none: when there is a newer one the
-    button was pressed twice and nothing is sent. Raises Paused after three in an hour or ten in all, or when the office
-    had too many sent; NotOpen when the invitation ended meanwhile; NotVouchedFor.
+    button was pressed twice and nothing is sent. Raises Paused after three in an hour or ten in all, TooMany when too
+    many messages were sent, NotOpen when the invitation ended meanwhile, NotVouchedFor.
     """
     invitation = _lock_open(invitation)
     last = code_of(invitation, browser=browser)
     if after is not None and last is not None and after != str(last.pk):
         return
-    if (wait := pause(invitation)) is not None:
+    if (wait := invitation.code_pause()) is not None:
         raise Paused(wait)
-    _queue_code(invitation, _number(invitation, token), browser)
+    _queue_code(invitation, _number(invitation, token), browser, by)
     if invitation.opened_at is None:
         invitation.opened_at = timezone.now()
         invitation.save(update_fields=["opened_at"])
@@ -150,7 +137,7 @@ def send_code(invitation: Invitation, *, token: str, browser: str, by: Actor, af
     record(Verb.CODE_SENT, invitation.user, by=by, provider_id=invitation.provider_id)
 
 
-def _queue_code(invitation: Invitation, number: str, browser: str) -> None:
+def _queue_code(invitation: Invitation, number: str, browser: str, by: Actor) -> None:
     code, expires_at = f"{secrets.randbelow(10**6):06d}", timezone.now() + timedelta(minutes=CODE_MINUTES)
     message = outbox.actions.queue_sms(
         kind="code",
@@ -160,6 +147,7 @@ def _queue_code(invitation: Invitation, number: str, browser: str) -> None:
         provider_id=invitation.provider_id,
         user_id=invitation.user_id,
         expires_at=expires_at,
+        by=by,
     )
     row = InvitationCode(invitation=invitation, message=message, expires_at=expires_at)
     row.code_hash = sealing.keyed_hash(f"{row.pk}:{code}", purpose=_CODE)

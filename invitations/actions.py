@@ -24,7 +24,6 @@ from invitations.models import Invitation, InvitationText
 from invitations.senders import note_sender
 from invitations.texts import Text
 from loket import sealing
-from outbox.models import Message
 from teams import rights
 from teams.rights import Help, Right
 
@@ -55,7 +54,7 @@ def invite(
     `mobile_number` is E.164 and is kept only sealed, in the invitation. `user_id` names the decision: the same one
     twice, as by a double click, makes one user. `equip` gives teams and rights to who was made, not to who was made
     before; what it raises, nobody was invited. Raises PermissionDenied without the right to manage users,
-    ValidationError when the text is refused or the office sent too many invitations in an hour.
+    ValidationError when the text is refused, TooMany when too many messages were sent.
     """
     _require(by, Right.MANAGE_USERS, provider)
     if text is not None:
@@ -85,8 +84,8 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
 
     `before` is when it was sent last as the form knew it (ISO 8601): sent again since, as by a double click, nothing
     is sent. Support sends it again to the same address only. Raises NotOpen when the person came in meanwhile,
-    PermissionDenied without authority over the person, ValidationError when the person is blocked or the office sent
-    too many invitations in an hour.
+    PermissionDenied without authority over the person, ValidationError when the person is blocked, TooMany when too
+    many messages were sent.
     """
     lock_provider(user.provider_id)
     rights.require_say_over(by, user, Help.RESEND)
@@ -124,13 +123,8 @@ def lock(user_id: UUID) -> Invitation:
 
 
 def send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
-    """Give the invitation, whose row is locked, a new token and put its mail in the outbox.
-
-    Raises ValidationError when the office sent too many in an hour, which does not bind the operator.
-    """
+    """Give the invitation, whose row is locked, a new token and put its mail in the outbox. Raises TooMany."""
     user, now = invitation.user, timezone.now()
-    if not by.is_operator:
-        require_room_for_sms(user.provider)
     token = sealing.new_token()
     invitation.token_hash = sealing.token_hash(token)
     invitation.email = user.email
@@ -155,6 +149,7 @@ def send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
         user_id=user.pk,
         sender_name=user.office_name,
         expires_at=invitation.expires_at,
+        by=by,
     )
     if not invitation._state.adding:
         cancel_codes(invitation)
@@ -174,23 +169,6 @@ def office_text(provider: Provider) -> Text:
     """Return the office's own text, else the product's."""
     own = InvitationText.objects.filter(provider=provider).first()
     return Text(own.subject, own.body) if own else texts.STANDARD
-
-
-def require_room_for_sms(provider: Provider) -> None:
-    """Raise ValidationError when the office sent LOKET_SMS_PER_HOUR invitations in the last hour (SMS pumping)."""
-    if room_for_sms(provider) <= 0:
-        raise ValidationError(_("Your office has sent many invitations this hour. Try again later."), code="cap")
-
-
-def room_for_sms(provider: Provider) -> int:
-    """Return how many more invitations the office can send this hour."""
-    return settings.LOKET_SMS_PER_HOUR - sent_this_hour(provider.pk, "invitation")
-
-
-def sent_this_hour(provider_id: UUID, kind: str) -> int:
-    """Return how many messages of this kind the office queued in the last hour, those sent again included."""
-    since = timezone.now() - timedelta(hours=1)
-    return Message.objects.filter(provider_id=provider_id, kind=kind, created_at__gt=since).count()
 
 
 @asks(Proof.HALF_HOUR)
@@ -298,4 +276,5 @@ def send_test(provider: Provider, *, text: Text, by: Actor) -> None:
         user_id=by.user.pk,
         sender_name=provider.name,
         expires_at=timezone.now() + timedelta(hours=1),
+        by=by,
     )

@@ -16,7 +16,7 @@ from accounts.models import EmailChange, ExternalTenant, LoginMethod, User
 from audit.actions import record
 from audit.actors import Actor, Proof, asks
 from audit.models import Verb
-from invitations.actions import NotOpen, close, lock, require_room_for_sms, send
+from invitations.actions import NotOpen, close, lock, send
 from invitations.models import Invitation
 from teams import rights
 from teams.rights import Right
@@ -55,7 +55,7 @@ def to_azure(user: User, *, tenant: ExternalTenant, external_user_id: UUID, user
     _end_sessions(user)
     kinds.save_unique(user)
     _establish(user)
-    letters.microsoft(user)
+    letters.microsoft(user, by=by)
     record(verb, user, by=by, provider_id=user.provider_id, changes=_changes(before, user))
     return user
 
@@ -67,7 +67,7 @@ def to_website(user: User, *, mobile_number: str, by: Actor) -> User:
 
     `mobile_number` is E.164 and is kept only sealed, in the invitation. Sent twice, one invitation goes out. Raises
     PermissionDenied on oneself or without authority, LastAdministrator when nobody would be left, ValidationError when
-    the person is no Azure user ("kind"), is blocked ("no_access"), or the office sent too many invitations ("cap").
+    the person is no Azure user ("kind") or is blocked ("no_access"), TooMany when too many messages were sent.
     """
     user, invitation = _locked(user, by)
     before = _shown(user)
@@ -78,7 +78,6 @@ def to_website(user: User, *, mobile_number: str, by: Actor) -> User:
     if user.is_kept_out:
         message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
         raise ValidationError(message, code="no_access", params={"name": user.full_name})
-    require_room_for_sms(user.provider)
     user.login_method, user.username, user.accepted_at = LoginMethod.WEBSITE_SSO, None, None
     user.external_tenant = user.external_user_id = None
     EmailChange.objects.filter(user=user).delete()  # an invited person's address changes with the invitation

@@ -258,7 +258,12 @@ SMS_URL = env.str("SMS_URL", "console:", validate=environment.sms_gateway)
 if LOKET_DEMO:
     EMAIL_BACKEND = "outbox.mailbox.EmailBackend"
     SMS_URL = "demo:"
-LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 500, validate=environment.not_negative)
+LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 2000, validate=environment.not_negative)
+# What may be asked for, see outbox.limits.
+LOKET_MESSAGES_TO_ONE_PER_HOUR = env.int("LOKET_MESSAGES_TO_ONE_PER_HOUR", 10, validate=environment.not_negative)
+LOKET_MESSAGES_TO_ONE_PER_DAY = env.int("LOKET_MESSAGES_TO_ONE_PER_DAY", 20, validate=environment.not_negative)
+LOKET_MESSAGES_BY_ONE_PER_HOUR = env.int("LOKET_MESSAGES_BY_ONE_PER_HOUR", 10_000, validate=environment.not_negative)
+LOKET_MESSAGES_PER_HOUR = env.int("LOKET_MESSAGES_PER_HOUR", 20_000, validate=environment.not_negative)
 
 # Sign-in with Microsoft: an app registration in Entra. The demo has a stand-in of its own.
 LOKET_ENTRA_CLIENT_ID = env.str("LOKET_ENTRA_CLIENT_ID", "")

@@ -5,8 +5,11 @@ the message goes out and writes what came of it. A process that dies in between 
 the process is stopped, because its attempts stay counted.
 """
 
+from __future__ import annotations
+
 import json
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -15,8 +18,11 @@ from django.utils import timezone
 
 from loket import sealing
 from loket.logs import correlation_id
-from outbox import sending
+from outbox import limits, sending
 from outbox.models import Body, Heartbeat, Message, Pause
+
+if TYPE_CHECKING:
+    from audit.actors import Actor
 
 WAKE = "outbox"  # the channel on which the worker listens
 PAUSES = (
@@ -44,11 +50,15 @@ def queue_mail(
     user_id: UUID | None,
     sender_name: str,
     expires_at: datetime | None = None,
+    by: Actor | None = None,
 ) -> Message:
-    """Queue a mail in the transaction of the caller; it is not sent after `expires_at`."""
+    """Queue a mail in the transaction of the caller; it is not sent after `expires_at`.
+
+    `by` asks for it, see `limits`. Raises limits.TooMany.
+    """
     values = {"subject": subject, "text": text, "html": html, "sender_name": sender_name}
     mail = written_mail(kind=kind, to=to, provider_id=provider_id, user_id=user_id, expires_at=expires_at, **values)
-    return queue_all([mail])[0]
+    return queue_all([mail], by=by)[0]
 
 
 def written_mail(
@@ -70,11 +80,19 @@ def written_mail(
 
 
 def queue_sms(
-    *, kind: str, to: str, text: str, provider_id: UUID | None, user_id: UUID | None, expires_at: datetime | None = None
+    *,
+    kind: str,
+    to: str,
+    text: str,
+    provider_id: UUID | None,
+    user_id: UUID | None,
+    expires_at: datetime | None = None,
+    by: Actor | None = None,
 ) -> Message:
-    """Queue an SMS to the E.164 number `to` in the transaction of the caller; it is not sent after `expires_at`."""
+    """Queue an SMS to the E.164 number `to`, as `queue_mail` does a mail."""
+    limits.charge([(kind, to, provider_id)], by)
     message = Message(channel=Message.Channel.SMS, kind=kind)
-    return queue_all([_sealed(message, Body(to=to, text=text), provider_id, user_id, expires_at)])[0]
+    return _queue([_sealed(message, Body(to=to, text=text), provider_id, user_id, expires_at)])[0]
 
 
 def _sealed(
@@ -86,8 +104,13 @@ def _sealed(
     return message
 
 
-def queue_all(messages: list[Message]) -> list[Message]:
-    """Queue messages of `written_mail` in the transaction of the caller."""
+def queue_all(messages: list[Message], *, by: Actor | None = None) -> list[Message]:
+    """Queue messages of `written_mail`, as `queue_mail` does one."""
+    limits.charge([(mail.kind, mail.recipient, mail.provider_id) for mail in messages], by)
+    return _queue(messages)
+
+
+def _queue(messages: list[Message]) -> list[Message]:
     Message.objects.bulk_create(messages, batch_size=1000)
     with connection.cursor() as cursor:
         cursor.execute(f"NOTIFY {WAKE}")  # delivered when the transaction commits

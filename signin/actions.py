@@ -155,9 +155,9 @@ def _expand_one() -> bool:
     for user in _accounts_with(email):
         try:
             throttle.charge(_MAILED, str(user.pk))
+            mail_link(user, by=scheduled("password_links"))
         except Throttled:
             continue
-        mail_link(user, by=scheduled("password_links"))
     request.delete()
     return True
 
@@ -178,12 +178,12 @@ def _accounts_with(email: str) -> list[User]:
 @asks(Proof.NONE)
 @transaction.atomic
 def mail_link(user: User, *, by: Actor) -> None:
-    """Mail `user`, who can use the login page, a link with which he chooses a password, once and within an hour."""
+    """Mail `user`, who can use the login page, a link to choose a password, once and within an hour. Raises TooMany."""
     token = sealing.new_token()
     reset = PasswordReset(provider=user.provider, user=user, token_hash=sealing.token_hash(token))
     reset.expires_at = timezone.now() + timedelta(minutes=RESET_MINUTES)
     reset.save(force_insert=True)
-    letters.password_link(reset, token=token, minutes=RESET_MINUTES)
+    letters.password_link(reset, token=token, minutes=RESET_MINUTES, by=by)
     record(Verb.PASSWORD_LINK_SENT, user, by=by, provider_id=user.provider_id)
 
 

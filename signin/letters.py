@@ -7,11 +7,12 @@ from django.utils.translation import gettext as _
 
 from accounts.letters import was_it_you, write
 from accounts.models import User
+from audit.actors import Actor
 from signin.models import PasswordReset
 
 
 @translation.override(settings.LANGUAGE_CODE)
-def password_link(reset: PasswordReset, *, token: str, minutes: int) -> None:
+def password_link(reset: PasswordReset, *, token: str, minutes: int, by: Actor) -> None:
     """Mail the link with which the person of `reset` chooses a new password within some `minutes`."""
     user = reset.user
     lines = [
@@ -23,7 +24,8 @@ def password_link(reset: PasswordReset, *, token: str, minutes: int) -> None:
         _("The link works once, within %(minutes)d minutes.") % {"minutes": minutes},
         _("Did you not ask for this? Then do nothing: your password stays as it is."),
     ]
-    write(user, kind="password_link", subject=_("Choose a new password"), lines=lines, expires_at=reset.expires_at)
+    subject, until = _("Choose a new password"), reset.expires_at
+    write(user, kind="password_link", subject=subject, lines=lines, expires_at=until, by=by)
 
 
 @translation.override(settings.LANGUAGE_CODE)

@@ -6,12 +6,14 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 
 from accounts.models import User
 from audit.actors import ProofRequired
 from signin import reauthentication, sessions
 from signin.factors import deadline, must_enrol, passing
+from signin.throttle import Throttled
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -62,7 +64,14 @@ class SecondFactorMiddleware:
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Ask for the re-authentication that an action required; what was typed is kept meanwhile."""
+        """Ask for the re-authentication that an action required; what was typed is kept meanwhile.
+
+        A page that does not say itself that an action was throttled has it said here.
+        """
+        if isinstance(exception, Throttled):
+            response = render(request, "signin/throttled.html", {"message": str(exception)}, status=429)
+            response["Retry-After"] = str(exception.seconds)
+            return response
         if isinstance(exception, ProofRequired) and isinstance(request.user, User):
             return reauthentication.ask(request, request.user)
         return None

@@ -6,6 +6,7 @@ not give the try back.
 """
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -31,6 +32,14 @@ _SECOND = _CHARGE.format(n=2, row="SELECT %(key2)s, %(now)s + make_interval(secs
 _CHARGE_BOTH = f"""
 WITH first AS ({_CHARGE_ONE}), second AS ({_SECOND}) SELECT (SELECT full_at FROM first), (SELECT full_at FROM second)
 """  # noqa: S608
+# Of many keys at once: their rows are locked in one order, and who is over is known only once all are there.
+_CHARGE_ALL = """
+INSERT INTO signin_throttle AS kept (key, full_at)
+SELECT key, %(now)s + make_interval(secs => spent) FROM unnest(%(keys)s::text[], %(spent)s::float8[]) AS one(key, spent)
+ORDER BY key
+ON CONFLICT (key) DO UPDATE SET full_at = greatest(kept.full_at, %(now)s) + (excluded.full_at - %(now)s)
+RETURNING key, full_at
+"""
 # Entries of a WITH, see `settling`.
 _SETTLING = """
 forgiven AS (DELETE FROM signin_throttle WHERE key = %s),
@@ -54,13 +63,22 @@ class Throttled(Exception):
         super().__init__(wait)
         self.wait = wait
 
+    @property
+    def minutes(self) -> int:
+        """The same in whole minutes, at least one."""
+        return max(1, math.ceil(self.wait / timedelta(minutes=1)))
+
+    @property
+    def seconds(self) -> int:
+        """The same in whole seconds, at least one, for the header Retry-After."""
+        return max(1, math.ceil(self.wait.total_seconds()))
+
     def __str__(self) -> str:
-        minutes = max(1, math.ceil(self.wait / timedelta(minutes=1)))
         return ngettext(
             "Too many tries. Try again in %(minutes)d minute.",
             "Too many tries. Try again in %(minutes)d minutes.",
-            minutes,
-        ) % {"minutes": minutes}
+            self.minutes,
+        ) % {"minutes": self.minutes}
 
 
 class Left(NamedTuple):
@@ -97,6 +115,38 @@ def _charge(statement: str, *limits: tuple[Limit, str]) -> Left:
         if full_at is None:
             raise Throttled(_wait(limit, key, now))
     return Left((now + limit.burst * limit.every - full_at) // limit.every, full_at - now)
+
+
+def charge_all(counts: Mapping[tuple[Limit, str], int]) -> tuple[tuple[Limit, str], timedelta] | None:
+    """Spend of each limit and key so many tries, in one statement; return None when there were enough of all.
+
+    Else return one that is out and how long. Unlike `charge` it is part of the change that the tries are for: call it
+    in its transaction, and have that come to nothing when it is refused.
+    """
+    now, hashed = timezone.now(), {_hashed(*one): one for one in counts}
+    spent = [counts[one] * one[0].every.total_seconds() for one in hashed.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(_CHARGE_ALL, {"now": now, "keys": list(hashed), "spent": spent})
+        rows = cursor.fetchall()
+    over = [(full_at - now - hashed[key][0].burst * hashed[key][0].every, hashed[key]) for key, full_at in rows]
+    wait, refused = max(over, key=lambda one: one[0])
+    return (refused, wait) if wait > timedelta(0) else None
+
+
+def out(limits: Iterable[tuple[Limit, str]]) -> dict[tuple[Limit, str], timedelta]:
+    """Return for which of these limits and keys no try is left, and how long. One query."""
+    now, hashed = timezone.now(), {_hashed(*one): one for one in limits}
+    full = Throttle.objects.filter(key__in=hashed).values_list("key", "full_at")
+    waits = ((hashed[key], full_at + hashed[key][0].every * (1 - hashed[key][0].burst) - now) for key, full_at in full)
+    return {one: wait for one, wait in waits if wait > timedelta(0)}
+
+
+def left(limits: Iterable[tuple[Limit, str]]) -> int:
+    """Return how many tries all of these limits and keys still let through now. One query."""
+    now, hashed = timezone.now(), {_hashed(*one): one[0] for one in limits}
+    full = dict(Throttle.objects.filter(key__in=hashed).values_list("key", "full_at"))
+    waits = ((limit, max(full.get(key, now) - now, timedelta(0))) for key, limit in hashed.items())
+    return max(0, min((limit.burst * limit.every - wait) // limit.every for limit, wait in waits))
 
 
 def _wait(limit: Limit, key: str, now: datetime) -> timedelta:

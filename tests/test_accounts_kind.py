@@ -277,7 +277,7 @@ def test_only_azure_users_go_to_the_website(alice: User, bob: User, office: Prov
     assert codes(to_website(client, azure), "__all__") == ["no_access"]
     accounts.actions.unblock(azure, by=actor())
     settings.LOKET_SMS_PER_HOUR = 0
-    assert codes(to_website(client, azure), "__all__") == ["cap"]
+    assert codes(to_website(client, azure), "__all__") == ["throttled"]
     azure.refresh_from_db()
     assert azure.is_azure_user
 

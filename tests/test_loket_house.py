@@ -20,7 +20,7 @@ ORDER = [
 ]
 RANK = {app: rank for rank, apps in enumerate(ORDER) for app in apps}
 EDGES = {"views", "forms", "admin", "management", "urls", "middleware"}  # what speaks to the world may use any app
-ASKED_BY_ALL = {"teams.rights"}  # whoever changes something asks whether he may
+ASKED_BY_ALL = {"teams.rights", "signin.throttle"}  # a change asks whether it may be made, and how often
 # They change nothing, and answer a question about the whole office: what happened, who could do what, who is there.
 ANSWERS = {
     *(

@@ -16,4 +16,4 @@ def tell(response: HttpResponse, limit: Limit, left: Left) -> None:
 
 def refuse(response: HttpResponse, error: Throttled) -> None:
     """Write into `response`, whose status is 429, after how many seconds the next call is let through."""
-    response["Retry-After"] = str(max(1, math.ceil(error.wait.total_seconds())))
+    response["Retry-After"] = str(error.seconds)

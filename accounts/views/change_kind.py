@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from audit.actors import Proof, on_page
 from invitations.forms.office import MobileForm
 from signin import microsoft
 from signin.reauthentication import reauthenticated
+from signin.throttle import Throttled
 from teams import rights
 from teams.access import OfficeRequest, requires
 from teams.rights import LastAdministrator, Right
@@ -87,7 +88,10 @@ def to_website(request: OfficeRequest, id: UUID) -> HttpResponse:
             form.add_error(None, error)
         except LastAdministrator as error:
             form.add_error(None, str(error))
+        except Throttled as error:
+            form.add_error(None, ValidationError(str(error), code="throttled"))
         else:
             messages.success(request, _("The invitation for %(name)s is on its way.") % {"name": person.full_name})
             return redirect("accounts:user", person.pk)
-    return render(request, "accounts/to_website.html", {"form": form, "person": person})
+    status = 429 if form.has_error(NON_FIELD_ERRORS, "throttled") else 200
+    return render(request, "accounts/to_website.html", {"form": form, "person": person}, status=status)

@@ -13,7 +13,6 @@ from accounts.actions import DeadLink, Stale
 from accounts.forms.people import OwnEmailForm, ProfileForm
 from audit.actors import Proof, on_page
 from loket.middleware import client_address
-from signin import mails
 from signin.reauthentication import reauthenticated
 from signin.throttle import Throttled
 from teams.access import OfficeRequest, not_along, of_website_user, own_account, public, signed_in
@@ -53,11 +52,10 @@ def own_email(request: OfficeRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]
         try:
-            mails.charge(request.user.email, email)
+            accounts.actions.ask_email_change(request.user, email, by=on_page(request, request.user))
         except Throttled as error:
             form.add_error("email", ValidationError(str(error), code="throttled"))
         else:
-            accounts.actions.ask_email_change(request.user, email, by=on_page(request, request.user))
             text = _("We have sent a mail to %(email)s. The new address counts once you have confirmed it there.")
             messages.success(request, text % {"email": email})
             return redirect("accounts:profile")

@@ -22,7 +22,6 @@ from audit.actors import on_page
 from loket.paging import neighbours, page_of, query
 from loket.replica import from_replica
 from outbox.models import Message
-from signin import mails
 from signin.throttle import Throttled
 from teams import rights
 from teams.access import OfficeRequest, not_along, requires
@@ -124,8 +123,6 @@ def edit(request: OfficeRequest, id: UUID) -> HttpResponse:
         email = details.pop("email", person.email)
         by = on_page(request, request.user)
         try:
-            if email != person.email:
-                mails.charge(person.email, email)
             accounts.actions.edit(person, details=details, email=email, version=form.cleaned_data["version"], by=by)
         except Stale:
             form.now_based_on(person)
@@ -163,22 +160,12 @@ def block(request: OfficeRequest, id: UUID) -> HttpResponse:
     return render(request, "accounts/block.html", {"person": person, "error": error})
 
 
-def _too_often(request: OfficeRequest, error: Throttled) -> HttpResponse:
-    return render(request, "signin/throttled.html", {"message": str(error)}, status=429)
-
-
 @requires(Right.MANAGE_USERS)
 @require_POST
 def unblock(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Give one person access again."""
     person = _one(request, id)
-    by = on_page(request, request.user)
-    rights.require_authority_over(by, person)  # before a mail is counted
-    try:
-        mails.charge(person.email)
-    except Throttled as error:
-        return _too_often(request, error)
-    accounts.actions.unblock(person, by=by)
+    accounts.actions.unblock(person, by=on_page(request, request.user))
     messages.success(request, _("%(name)s is no longer blocked.") % {"name": person.full_name})
     return redirect("accounts:user", person.pk)
 
@@ -188,13 +175,8 @@ def unblock(request: OfficeRequest, id: UUID) -> HttpResponse:
 def send_username(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Mail one person the username."""
     person = _one(request, id)
-    by = on_page(request, request.user)
-    rights.require_authority_over(by, person)  # before a mail is counted
     try:
-        mails.charge(person.email)
-        accounts.actions.send_username(person, by=by)
-    except Throttled as error:
-        return _too_often(request, error)
+        accounts.actions.send_username(person, by=on_page(request, request.user))
     except ValidationError as error:
         messages.error(request, error.message)
     else:

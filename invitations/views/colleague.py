@@ -114,7 +114,7 @@ def _charge_address(request: HttpRequest, limit: Limit) -> None:
 def _context(request: HttpRequest, visit: Visit) -> dict[str, object]:
     """Return what the pages say about the invitation."""
     invitation = visit.invitation
-    wait = accepting.pause(invitation)
+    wait = invitation.code_pause()
     last = accepting.code_of(invitation, browser=visit.browser)
     return {
         "invitation": invitation,

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -27,6 +28,7 @@ from invitations.models import Invitation
 from invitations.texts import Text
 from loket.paging import query
 from signin.reauthentication import reauthenticated
+from signin.throttle import Throttled
 from teams import rights
 from teams.access import OfficeRequest, requires
 from teams.forms.newcomers import EquipmentForm
@@ -96,6 +98,8 @@ def mobile(request: OfficeRequest) -> HttpResponse:
             )  # fmt: skip
         except ValidationError as error:
             form.add_error(None, error)
+        except Throttled as error:
+            form.add_error(None, ValidationError(str(error), code="throttled"))
         else:
             drafts.drop(request.session, draft)
             messages.success(request, _on_its_way(person))
@@ -110,7 +114,11 @@ def mobile(request: OfficeRequest) -> HttpResponse:
         "namesakes": namesakes(request.user.provider, person.email),
         "preview": _preview(request, details, text or office_text(request.user.provider)),
     }
-    return render(request, "invitations/mobile.html", context)
+    return render(request, "invitations/mobile.html", context, status=_status(form))
+
+
+def _status(form: Form) -> int:
+    return 429 if form.has_error(NON_FIELD_ERRORS, "throttled") else 200
 
 
 def _nothing_kept(request: OfficeRequest, draft: UUID | None) -> HttpResponse:
@@ -154,6 +162,8 @@ def resend(request: OfficeRequest, id: UUID) -> HttpResponse:
             invitations.actions.resend(person, mobile_number=number, email=email, before=before, by=by)
         except ValidationError as error:
             form.add_error(None, error)
+        except Throttled as error:
+            form.add_error(None, ValidationError(str(error), code="throttled"))
         except NotOpen:
             return _accepted_already(request, person)
         else:
@@ -161,7 +171,7 @@ def resend(request: OfficeRequest, id: UUID) -> HttpResponse:
             return redirect("accounts:user", person.pk)
     if person.accepted_at is not None or person.invitation.state == Invitation.State.ACCEPTED:
         return _accepted_already(request, person)
-    return render(request, "invitations/resend.html", {"form": form, "person": person})
+    return render(request, "invitations/resend.html", {"form": form, "person": person}, status=_status(form))
 
 
 @requires(Right.MANAGE_USERS)

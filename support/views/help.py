@@ -24,6 +24,7 @@ from accounts.models import ExternalTenant, Provider, User
 from audit.actors import Actor, helping
 from invitations.actions import NotOpen
 from signin import sessions
+from signin.throttle import Throttled
 from support.forms import HelpForm
 from support.recent import confirmed
 from support.touched import by_office, by_program
@@ -49,7 +50,7 @@ def help_office(request: OfficeRequest, what: str, id: UUID) -> HttpResponse:
         by = helping(request, request.user, form.cleaned_data["reason"])
         try:
             done = _ACTIONS[help](row, by, form.cleaned_data)
-        except (LastAdministrator, ValidationError) as error:
+        except (LastAdministrator, ValidationError, Throttled) as error:
             form.add_error(None, error if isinstance(error, ValidationError) else str(error))
         except NotOpen:
             form.add_error(None, _("This is no longer possible: the invitation is not open any more."))
