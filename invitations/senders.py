@@ -31,9 +31,22 @@ def is_vouched_for(invitation: Invitation) -> bool:
 
 
 def unvouched(users: Iterable[User]) -> set[UUID]:
-    """Return which of `users`, with their invitations, hold an open one that cannot be accepted as it stands."""
+    """Return which of `users`, who come with their invitation, hold an open one that cannot be accepted as it stands.
+
+    A query for each sender, and more only where a sender does not manage the office.
+    """
     waiting = [user for user in users if user.accepted_at is None and hasattr(user, "invitation")]
-    return {user.pk for user in waiting if user.invitation.is_open() and not is_vouched_for(user.invitation)}
+    known = User.objects.in_bulk({user.invitation.sent_by_id for user in waiting} - {None})
+    managers = {sender.pk for sender in known.values() if rights.may(sender, Right.MANAGE_PROVIDER)}
+    found = set()
+    for user in waiting:
+        invitation = user.invitation
+        if not invitation.is_open() or invitation.sent_by_id in managers:
+            continue
+        invitation.sent_by = known.get(invitation.sent_by_id)
+        if not is_vouched_for(invitation):
+            found.add(user.pk)
+    return found
 
 
 def _has_say(sender: User, user: User) -> bool:

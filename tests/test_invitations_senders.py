@@ -261,3 +261,50 @@ def test_an_action_that_is_refused_says_so(alice: User, mallory: User) -> None:
     with pytest.raises(NotVouchedFor):
         accepting.send_code(invited.invitation, token=invited.token, browser="b", by=actor(user))
     assert not Message.objects.filter(kind="code").exists()
+
+
+def test_pages_say_beforehand_and_afterwards_that_it_must_be_sent_again(
+    office: Provider, alice: User, alices: Client, mallory: User
+) -> None:
+    user = invite(alice).invitation.user
+    resent(user, actor(mallory))
+    pages = [reverse(name, args=[user.pk]) for name in ("teams:rights", "teams:user_teams", "teams:user_set")]
+    pages += [reverse("teams:add_teams", args=[user.pk]), reverse("accounts:user", args=[user.pk])]
+    for page in pages:
+        assert "invitations/_note.html" in [template.name for template in alices.get(page).templates]
+        assert not alices.get(page).context["must_be_sent"], page
+    given = {"rights": [Right.MANAGE_PROVIDER.value], "before": ""}
+    answer = alices.post(pages[0], given, follow=True)
+    link = reverse("invitations:resend", args=[user.pk])
+    assert sum(link in str(message) for message in answer.context["messages"]) == 1
+    for page in pages:
+        assert alices.get(page).context["must_be_sent"], page
+        assert link in alices.get(page).text
+    rows = alices.get(reverse("accounts:list")).context["rows"]
+    assert {person.pk: person.status for person, *_chips in rows}[user.pk] == Status.REFUSED
+
+
+@pytest.mark.parametrize("road", ["members", "rights", "employers"])
+def test_changing_a_team_says_so_of_its_members(
+    office: Provider, alice: User, alices: Client, mallory: User, road: str
+) -> None:
+    people = [invite(alice, email=f"u{number}@devries.example").invitation.user for number in range(4)]
+    for user in people:
+        resent(user, actor(mallory), email=user.email)
+    team = Team.objects.create(provider=office, name="Beheer")
+    if road == "rights":
+        teams.actions.change_members(team, add=people, by=actor(alice))
+        url, data = "teams:change_rights", {"rights": [Right.MANAGE_PROVIDER.value], "version": team.version}
+        data["version"] = Team.objects.get().version
+    elif road == "members":
+        teams.actions.set_team_rights(team, [Right.VIEW_AUDIT], by=actor(alice))
+        url, data = "teams:add_users", {"users": [str(user.pk) for user in people]}
+    else:
+        employer = Employer.objects.create(provider=office, name="Bakker", number=1)
+        teams.actions.set_team_rights(team, [Right.VIEW_ADMINISTRATION], by=actor(alice))
+        teams.actions.change_members(team, add=people, by=actor(alice))
+        url, data = "teams:add_employers", {"employers": [str(employer.pk)]}
+    answer = alices.post(reverse(url, args=[team.pk]), data, follow=True)
+    told = [str(message) for message in answer.context["messages"]]
+    assert sum("/opnieuw-versturen/" in text for text in told) == 3, told
+    assert len(told) == 5

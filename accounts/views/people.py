@@ -19,6 +19,7 @@ from accounts.listing import MOMENTS, SORTS, matching
 from accounts.models import User
 from accounts.status import Status, chip, two_factor_chip, with_status
 from audit.actors import on_page
+from invitations.senders import unvouched
 from loket.paging import neighbours, page_of, query
 from loket.replica import from_replica
 from outbox.models import Message
@@ -39,6 +40,10 @@ def list_users(request: OfficeRequest) -> HttpResponse:
     users = matching(User.objects.visible_to(request.user), **values)
     page = page_of(users, sort=sort or "name", sorts=SORTS, moments=MOMENTS, cursor=request.GET.get("page", ""))
     may_begin = {Right.MANAGE_USERS, Right.MANAGE_TEAMS} <= request.rights
+    refused = unvouched(page.rows)
+    for person in page.rows:
+        if person.pk in refused:
+            person.status = Status.REFUSED  # type: ignore[attr-defined]
     context = {
         "form": form if form.is_bound else ListForm(),
         "rows": [(user, chip(user), two_factor_chip(user)) for user in page.rows],

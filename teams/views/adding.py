@@ -18,6 +18,7 @@ from accounts.listing import searched
 from accounts.models import User
 from accounts.status import with_status
 from audit.actors import on_page
+from invitations.views.notes import warn
 from loket.paging import Page, neighbours, page_of, query
 from teams.access import OfficeRequest, requires
 from teams.forms.teams import CountForm, EmployersForm, SearchForm, UsersForm
@@ -50,6 +51,7 @@ def _matching(found: "QuerySet[Any]", page: "Page[Any]", values: dict[str, str])
 
 def _added(request: OfficeRequest, team: Team, count: int, text: str) -> HttpResponse:
     messages.success(request, text % {"count": count})
+    warn(request, User.objects.filter(memberships__team=team))
     return redirect("teams:team", team.pk)
 
 

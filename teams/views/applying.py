@@ -14,6 +14,7 @@ import teams.sets
 from accounts.actions import Stale
 from accounts.models import User
 from audit.actors import on_page
+from invitations.views.notes import warn
 from teams import rights
 from teams.access import OfficeRequest, requires
 from teams.catalogue import ordered
@@ -80,6 +81,8 @@ def _copy(request: OfficeRequest, target: Team | User, copy: Callable[..., None]
         name = target.name if isinstance(target, Team) else target.full_name
         text = _("The set %(set)s has been applied to %(name)s.")
         messages.success(request, text % {"set": chosen.name, "name": name})
+        mine = {"memberships__team": target} if isinstance(target, Team) else {"pk": target.pk}
+        warn(request, User.objects.filter(**mine))
     return redirect(back, target.pk)
 
 

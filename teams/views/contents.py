@@ -19,6 +19,7 @@ from accounts.listing import searched
 from accounts.models import User
 from accounts.status import Status, chip, with_status
 from audit.actors import on_page
+from invitations.views.notes import warn
 from loket.paging import neighbours, page_of
 from teams import rights
 from teams.access import OfficeRequest, requires
@@ -182,6 +183,7 @@ def change_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
             form.add_error(None, ValidationError(str(error), code="last_administrator"))
         else:
             messages.success(request, _("The rights of team %(name)s have been saved.") % {"name": team.name})
+            warn(request, User.objects.filter(memberships__team=team))
             return redirect("teams:team", team.pk)
     fixed = [right for right in Right if right in held - givable]
     context = {"team": team, "form": form, "fixed": fixed, "is_own": is_member(request, team)}

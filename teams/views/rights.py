@@ -9,7 +9,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 import teams.actions
+from accounts.models import User
 from audit.actors import on_page
+from invitations.views.notes import warn
 from teams import explain, rights
 from teams.access import OfficeRequest, requires
 from teams.catalogue import ordered
@@ -36,6 +38,7 @@ def user_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
                 form.add_error(None, str(error))
             else:
                 messages.success(request, _("The rights of %(name)s have been saved.") % {"name": person.full_name})
+                warn(request, User.objects.filter(pk=person.pk))
                 return redirect("teams:rights", person.pk)
     context = {
         "person": person,

@@ -16,6 +16,7 @@ import teams.actions
 from accounts.actions import Stale
 from accounts.models import LoginMethod, User
 from audit.actors import on_page
+from invitations.views.notes import warn
 from loket.paging import neighbours, page_of
 from teams import rights
 from teams.access import OfficeRequest, requires
@@ -77,6 +78,7 @@ def add_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
                 "%(name)s has been put into %(count)s team.", "%(name)s has been put into %(count)s teams.", len(chosen)
             )
             messages.success(request, text % {"name": person.full_name, "count": len(chosen)})
+            warn(request, User.objects.filter(pk=person.pk))
             return redirect("teams:user_teams", person.pk)
     context = {"person": person, "form": form, "search": search, "rows": page.rows}
     return render(request, "teams/add_teams.html", context | neighbours(page, q=q))

@@ -276,6 +276,21 @@ GUARDS = [
         "rights.may(sender, Right.MANAGE_USERS) and ", "",
         ("test_invitations_senders.py",),
     ),
+    Guard(
+        0, "how many messages go to one address", "outbox/limits.py",
+        "if (refused := throttle.charge_all(counts)) is not None:", "if (refused := None) is not None:",
+        ("test_outbox_limits.py",),
+    ),
+    Guard(
+        0, "messages of a bulk action counted", "outbox/limits.py",
+        "    if kept:\n        _spend(kept)", "    if False:\n        _spend(kept)",
+        ("test_outbox_limits.py",),
+    ),
+    Guard(
+        5, "the office locked while the asker of an address is asked", "accounts/actions.py",
+        "lock_provider(email_change_of(token).provider_id)", "email_change_of(token)",
+        ("test_accounts_profile.py",),
+    ),
     # 6. No office without an administrator.
     Guard(
         6, "the last administrator", "teams/rights.py", "if None not in ends:", "if False:",

@@ -1,0 +1,22 @@
+"""What a page says about the invitation of somebody whose rights it shows or changes."""
+
+from typing import Any
+
+from django import template
+
+from accounts.models import User
+from invitations.senders import unvouched
+
+register = template.Library()
+
+
+@register.inclusion_tag("invitations/_note.html", takes_context=True)
+def invitation_note(context: dict[str, Any], person: User) -> dict[str, Any]:
+    """Say that the invitation of `person` must be sent again, or that giving rights may have that effect."""
+    waits = person.accepted_at is None and hasattr(person, "invitation") and person.invitation.is_open()
+    return {
+        "person": person,
+        "waits": waits,
+        "must_be_sent": waits and bool(unvouched([person])),
+        "may_send": "manage_users" in context["request"].rights,
+    }

@@ -1,0 +1,31 @@
+"""Telling who gave rights which invitations have to be sent again because of it."""
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import User
+from invitations.models import Invitation
+from invitations.senders import unvouched
+
+_NAMED, _MOST = 3, 100
+
+
+def warn(request: HttpRequest, users: QuerySet[User]) -> None:
+    """Say which of `users`, of whom the first hundred are looked at, can no longer accept their invitation."""
+    waiting = users.filter(accepted_at=None, invitation__state=Invitation.State.OPEN)
+    people = list(waiting.select_related("provider", "invitation").order_by("sort_name", "pk").distinct()[:_MOST])
+    found = unvouched(people)
+    for person in [person for person in people if person.pk in found][:_NAMED]:
+        text = _("%(name)s cannot accept the invitation any more: who sent it may not give this.")
+        link = format_html('<a href="{}">{}</a>', reverse("invitations:resend", args=[person.pk]), _("Send again"))
+        messages.warning(request, format_html("{} {}", text % {"name": person.full_name}, link))
+    if (more := len(found) - _NAMED) > 0:
+        text = ngettext(
+            "%(count)s more invitation must be sent again.", "%(count)s more invitations must be sent again.", more
+        )
+        messages.warning(request, text % {"count": more})
