@@ -1,20 +1,17 @@
 """Which invitation a browser has open: a signed cookie, so that the token leaves the address bar.
 
-The token stands in no session, log or page; the cookie goes to the pages of the invitation only.
+The token stands in no session, log or page.
 """
 
 import re
 from dataclasses import dataclass
 
-from django.conf import settings
-from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
 from invitations.models import Invitation
-from loket import sealing
+from loket import cookies, sealing
 
 COOKIE = "invitation"
-PATH = "/uitnodiging/"
 _SALT = "invitations.visit"
 _HOURS = 24  # long enough to come back to it the same day; the link in the mail opens it again
 _TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
@@ -41,21 +38,13 @@ def remember(response: HttpResponse, request: HttpRequest, token: str) -> None:
     """Put the link into the browser's cookie; the browser keeps the secret it may already have."""
     kept = _read(request)
     browser = kept[1] if kept else sealing.new_token()
-    value = signing.dumps([token if _TOKEN.fullmatch(token) else "", browser], salt=_SALT)
-    response.set_cookie(
-        COOKIE,
-        value,
-        max_age=_HOURS * 3600,
-        path=PATH,
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
+    value = f"{token if _TOKEN.fullmatch(token) else ''}.{browser}"
+    cookies.put(response, COOKIE, value, salt=_SALT, max_age=_HOURS * 3600)
 
 
 def forget(response: HttpResponse) -> None:
     """Take the link out of the browser."""
-    response.delete_cookie(COOKIE, path=PATH, samesite="Lax")
+    cookies.remove(response, COOKIE)
 
 
 def of(request: HttpRequest) -> Visit | None:
@@ -68,8 +57,5 @@ def of(request: HttpRequest) -> Visit | None:
 
 
 def _read(request: HttpRequest) -> tuple[str, str] | None:
-    try:
-        token, browser = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=_HOURS * 3600)
-    except signing.BadSignature:
-        return None
-    return token, browser
+    token, _dot, browser = cookies.read(request, COOKIE, salt=_SALT, max_age=_HOURS * 3600).partition(".")
+    return (token, browser) if browser else None

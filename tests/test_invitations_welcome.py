@@ -46,7 +46,7 @@ def test_it_moves_the_token_out_of_the_address(invited: Invited) -> None:
     assert response["Referrer-Policy"] == "no-referrer"
     assert "no-store" in response["Cache-Control"]
     cookie = response.cookies[COOKIE]
-    assert (cookie["path"], cookie["samesite"], cookie["httponly"]) == (WELCOME, "Lax", True)
+    assert (cookie["path"], cookie["samesite"], cookie["httponly"]) == ("/", "Lax", True)
     assert invited.token.encode() not in response.content
 
 

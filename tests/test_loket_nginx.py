@@ -121,7 +121,7 @@ def test_somebody_signs_in_with_secure_cookies_and_his_own_address(site: Site, b
     assert page.status_code == 200
     assert "max-age=31536000" in page.headers["Strict-Transport-Security"]
     assert "nginx/" not in page.headers["Server"]
-    form = {"username": "alice", "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+    form = {"username": "alice", "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["__Host-csrftoken"]}
     headers = {"Referer": f"{site.url}/inloggen/", "Origin": site.url, "X-Forwarded-For": ADDRESS}
     response = browser.post(f"{site.url}/inloggen/", form, headers=headers, allow_redirects=False)
     assert response.status_code == 302

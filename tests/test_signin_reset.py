@@ -52,12 +52,12 @@ def unchanged(user: User) -> bool:
     return passwords.verify(PASSWORD, user.password)
 
 
-def test_the_token_leaves_the_address_for_a_cookie_of_that_page(client: Client, alice: User) -> None:
+def test_the_token_leaves_the_address_for_a_cookie(client: Client, alice: User) -> None:
     _, link = make(alice)
     response = client.get(link)
     assert (response.status_code, response["Location"]) == (302, URL)
     cookie = client.cookies["reset"]
-    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == (URL, True, "Lax")
+    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/", True, "Lax")
     assert client.get(URL).context["person"] == alice
     assert not Session.objects.exists()
 

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.contrib import messages
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from accounts.models import LoginMethod, User
 from audit.actors import Proof, on_page
+from loket import cookies
 from loket.middleware import client_address
 from signin import actions, arrivals, microsoft, reauthentication, sessions, throttle
 from signin.microsoft import Arrival, Errand, Purpose
@@ -71,7 +71,7 @@ def prove_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
 def back(request: HttpRequest) -> HttpResponse:
     """Receive somebody from Microsoft and do what he went there for."""
     _require_configured()
-    kept = request.get_signed_cookie(_COOKIE, default="", salt=_SALT, max_age=microsoft.MINUTES * 60) or ""
+    kept = cookies.read(request, _COOKIE, salt=_SALT, max_age=microsoft.MINUTES * 60)
     answer = {name: request.GET[name] for name in ("code", "state", "error") if name in request.GET}
     try:
         throttle.charge(actions.MICROSOFT, throttle.network(client_address(request)))
@@ -80,7 +80,7 @@ def back(request: HttpRequest) -> HttpResponse:
         return _throttled(request, error)
     except Refused as refusal:
         response = _refused(request, refusal)
-    response.delete_cookie(_COOKIE, path=reverse("signin:microsoft"), samesite="Lax")
+    cookies.remove(response, _COOKIE)
     return response
 
 
@@ -108,16 +108,7 @@ def _leave(request: HttpRequest, errand: Errand) -> HttpResponse:
     except Refused as refusal:
         return _refused(request, refusal)
     response = HttpResponseRedirect(address)
-    response.set_signed_cookie(
-        _COOKIE,
-        kept,
-        salt=_SALT,
-        max_age=microsoft.MINUTES * 60,
-        path=reverse("signin:microsoft"),
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
+    cookies.put(response, _COOKIE, kept, salt=_SALT, max_age=microsoft.MINUTES * 60)
     return response
 
 

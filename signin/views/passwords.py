@@ -2,7 +2,6 @@
 
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
@@ -16,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.actions import Stale
 from accounts.models import User
 from audit.actors import Proof, on_page
-from loket import sealing
+from loket import cookies, sealing
 from loket.middleware import client_address
 from signin import actions, devices, microsoft, sessions, throttle
 from signin.factors import passing
@@ -120,16 +119,8 @@ def forgotten_sent(request: HttpRequest) -> HttpResponse:
 def reset_enter(request: HttpRequest, token: str) -> HttpResponse:
     """Move the token of a mailed link from the address to a cookie for the next page only."""
     response = redirect("signin:reset")
-    response.set_signed_cookie(
-        _COOKIE,
-        token if token.isascii() and token.isprintable() else "",
-        salt=_SALT,
-        max_age=actions.RESET_MINUTES * 60,
-        path=reverse("signin:reset"),
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
+    value = token if token.isascii() and token.isprintable() else ""
+    cookies.put(response, _COOKIE, value, salt=_SALT, max_age=actions.RESET_MINUTES * 60)
     return response
 
 
@@ -158,8 +149,7 @@ def reset(request: HttpRequest) -> HttpResponse:
 
 
 def _opened_reset(request: HttpRequest) -> PasswordReset | None:
-    max_age = actions.RESET_MINUTES * 60
-    token = request.get_signed_cookie(_COOKIE, default="", salt=_SALT, max_age=max_age) or ""
+    token = cookies.read(request, _COOKIE, salt=_SALT, max_age=actions.RESET_MINUTES * 60)
     found = PasswordReset.objects.select_related("user__provider").filter(token_hash=sealing.token_hash(token)).first()
     return found if found is not None and found.is_open() else None
 
@@ -171,7 +161,7 @@ def _reset_closed(request: HttpRequest) -> HttpResponse:
 def _back_to_login(request: HttpRequest, user: User) -> HttpResponse:
     messages.success(request, _("Your password has been changed. Log in with your new password."))
     response = redirect("signin:login")
-    response.delete_cookie(_COOKIE, path=reverse("signin:reset"), samesite="Lax")
+    cookies.remove(response, _COOKIE)
     devices.remember(response, user)  # whoever holds the mailbox is no stranger
     return response
 

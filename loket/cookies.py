@@ -1,0 +1,50 @@
+"""Our own cookies: for this host only, never read by a script.
+
+Under TLS every name begins with `__Host-` (RFC 6265bis, 4.1.3): browsers take such a cookie over TLS only, for one host
+and every path, so that neither another host of the domain nor plain HTTP can plant one.
+"""
+
+from django.conf import settings
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.contrib.messages.storage.session import SessionStorage
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+
+
+class MessagesInCookie(CookieStorage):
+    """Messages for the next page, under a name like that of every other cookie."""
+
+    cookie_name = f"{settings.LOKET_COOKIE_PREFIX}messages"
+
+
+class MessageStorage(FallbackStorage):
+    """Django's storage of messages: a cookie, and the session for what is too long."""
+
+    storage_classes = (MessagesInCookie, SessionStorage)
+
+
+def put(response: HttpResponse, cookie: str, value: str, *, salt: str, max_age: int) -> None:
+    """Sign `value` and put it into the browser for `max_age` seconds."""
+    response.set_cookie(
+        settings.LOKET_COOKIE_PREFIX + cookie,
+        signing.get_cookie_signer(salt=cookie + salt).sign(value),
+        max_age=max_age,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def read(request: HttpRequest, cookie: str, *, salt: str, max_age: int) -> str:
+    """Return the value that was put into the browser at most `max_age` seconds ago, "" without one."""
+    signed = request.COOKIES.get(settings.LOKET_COOKIE_PREFIX + cookie, "")
+    try:
+        return str(signing.get_cookie_signer(salt=cookie + salt).unsign(signed, max_age=max_age))
+    except signing.BadSignature:
+        return ""
+
+
+def remove(response: HttpResponse, cookie: str) -> None:
+    """Take the cookie out of the browser."""
+    response.delete_cookie(settings.LOKET_COOKIE_PREFIX + cookie, samesite="Lax")
