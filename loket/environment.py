@@ -109,6 +109,12 @@ def not_negative(number: int) -> None:
         raise ValidationError("must be 0 or more")
 
 
+def session_minutes(number: int) -> None:
+    """Require minutes from 5 to a day, the longest that NIST SP 800-63B-4 advises at AAL2."""
+    if not 5 <= number <= 24 * 60:
+        raise ValidationError("must be a number of minutes from 5 to 1440")
+
+
 def folder(text: str) -> None:
     """Require a folder that is there, or that can be made."""
     path = Path(text).resolve()

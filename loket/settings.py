@@ -106,7 +106,10 @@ if LOKET_TRUSTED_PROXIES:
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_ENGINE = "signin.store"
-SESSION_COOKIE_AGE = 12 * 3600
+LOKET_SESSION_IDLE_MINUTES = env.int("LOKET_SESSION_IDLE_MINUTES", 120, validate=environment.session_minutes)
+LOKET_SESSION_LIFETIME_MINUTES = env.int("LOKET_SESSION_LIFETIME_MINUTES", 720, validate=environment.session_minutes)
+LOKET_SSO_SESSION_MINUTES = env.int("LOKET_SSO_SESSION_MINUTES", 60, validate=environment.session_minutes)
+SESSION_COOKIE_AGE = 12 * 3600  # of a session in which nobody is signed in; see signin.store for the others
 LOKET_COOKIE_PREFIX = "__Host-" if _https else ""
 SESSION_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}csrftoken"

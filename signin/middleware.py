@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from audit.actors import ProofRequired
-from signin import reauthentication, sessions
+from signin import reauthentication, sessions, signed_out
 from signin.factors import deadline, must_enrol, passing
 from signin.throttle import Throttled
 
@@ -49,6 +49,8 @@ class SecondFactorMiddleware:
     ) -> HttpResponse | None:
         """Return the redirect, or None for somebody who misses nothing."""
         user = request.user
+        if not isinstance(user, User) and getattr(view, "rule", "public") not in ("public", "token"):
+            return signed_out.send_to_login(request)
         if isinstance(user, User):
             request.proof = reauthentication.proof_of(request, user)  # type: ignore[attr-defined]  # see OfficeRequest
         if not isinstance(user, User) or not user.is_website_user:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.contrib.sessions.models import Session
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,7 @@ from django_otp_webauthn.models import AbstractWebAuthnCredential
 
 from accounts.models import Provider, User
 from loket.ids import uuid7
+from signin import expiry
 
 
 class Throttle(models.Model):
@@ -132,6 +134,17 @@ class DutyReminder(models.Model):
         return f"{self.due}: {self.stage}"
 
 
+class OpenSessionQuerySet(models.QuerySet["OpenSession"]):
+    """Questions over many."""
+
+    def alive(self) -> OpenSessionQuerySet:
+        """Return those that have not ended by time, as `OpenSession.life` says of one."""
+        now, by_sso = timezone.now(), Q(how=OpenSession.How.SSO)
+        short, long = (Q(created_at__gt=now - expiry.lifetime(by_sso=is_short)) for is_short in (True, False))
+        in_time = (by_sso & short) | (~by_sso & long)
+        return self.filter(in_time, last_used_at__gt=now - expiry.idle(), session__expire_date__gt=now)
+
+
 class OpenSession(models.Model):
     """What is known of a browser session of somebody who signed in; it goes with the session itself."""
 
@@ -154,9 +167,16 @@ class OpenSession(models.Model):
     address = models.GenericIPAddressField(null=True)
     browser = models.CharField(max_length=20)
     system = models.CharField(max_length=20)
-    created_at = models.DateTimeField(auto_now_add=True)
-    last_used_at = models.DateTimeField(default=timezone.now)  # behind by at most `sessions.COARSE`
+    created_at = models.DateTimeField(auto_now_add=True)  # at sign-in; nothing later in the session moves it
+    last_used_at = models.DateTimeField(default=timezone.now)  # behind by at most `expiry.COARSE`
+
+    objects = OpenSessionQuerySet.as_manager()
 
     def __str__(self) -> str:
         known = gettext("%(browser)s on %(system)s") % {"browser": self.browser, "system": self.system}
         return known if self.browser and self.system else self.browser or self.system or gettext("unknown browser")
+
+    @property
+    def life(self) -> expiry.Life:
+        """Since when it lasts, and until when."""
+        return expiry.Life(self.created_at, self.last_used_at, by_sso=self.how == self.How.SSO)

@@ -19,11 +19,11 @@ from django.urls import reverse
 from accounts.models import User
 from audit.actors import Proof
 from signin import pending_forms
+from signin.expiry import BY_SSO
 from signin.factors import passing
 from teams.access import OfficeRequest
 
 SECONDS = {Proof.HALF_HOUR: 30 * 60, Proof.FIVE_MINUTES: 5 * 60}
-BY_SSO = "by_sso"
 _KEY, _WITH_FACTOR = "confirmed_at", "confirmed_with_factor"
 
 View = TypeVar("View", bound=Callable[..., HttpResponse])
@@ -94,6 +94,6 @@ def reauthenticated(proof: Proof, *, with_factor: bool = False) -> Callable[[Vie
 
 def ask(request: HttpRequest, user: User) -> HttpResponse:
     """Return the redirect to the page that asks, which returns to this address; a POST goes on as it was typed."""
-    kept = request.method == "POST" and pending_forms.keep(request, user)
+    kept = request.method == "POST" and pending_forms.keep(request, user.pk)
     target = request.get_full_path() if kept or request.method != "POST" else pending_forms.form_page(request)
     return HttpResponseRedirect(f"{reverse('signin:confirm')}?{urlencode({'next': target})}")

@@ -1,6 +1,5 @@
 """Opening and closing browser sessions."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from django.contrib import auth
@@ -16,7 +15,7 @@ from audit.actions import record
 from audit.actors import Actor, Proof, asks, on_page
 from audit.models import Verb
 from loket.middleware import client_address
-from signin import browsers, reauthentication
+from signin import browsers, expiry, pending_forms, reauthentication
 from signin.factors import passing
 from signin.factors.passing import Factor
 from signin.models import OpenSession
@@ -24,18 +23,18 @@ from signin.store import stored_key
 from teams import rights
 from teams.rights import Help
 
-COARSE = timedelta(minutes=5)  # between two notes of the last use
-SSO_SECONDS = 3600  # how long a session lasts that a portal opened
-
 
 @transaction.atomic
 def start(request: HttpRequest, user: User, *, factor: Factor | None = None) -> None:
     """Open a browser session for `user` under a new session key, note the moment and record it.
 
     Whoever calls this has made sure that it is really `user`. Of somebody with a second factor `factor` says which one
-    he passed; without it the session opens nothing until he has (see `signin.middleware`).
+    he passed; without it the session opens nothing until he has (see `signin.middleware`). A form that `user` sent too
+    late stays kept.
     """
     auth.login(request, user)
+    request.session.pop(expiry.ENDED, None)
+    pending_forms.forget_others(request, user)
     passing.settle(request, factor)
     if not reauthentication.is_by_sso(request) or factor in (None, Factor.PASSKEY):  # else the password is still due
         reauthentication.note(request, with_factor=factor in (Factor.APP, Factor.PASSKEY))
@@ -51,8 +50,7 @@ def start_by_sso(request: HttpRequest, user: User) -> None:
     """
     request.session.flush()
     auth.login(request, user)
-    request.session[reauthentication.BY_SSO] = True
-    request.session.set_expiry(SSO_SECONDS)
+    request.session[expiry.BY_SSO] = True
     _write_down(request, user, None)
     record(Verb.SIGNED_IN, user, by=on_page(request, user), provider_id=user.provider_id, reason="sso")
 
@@ -61,18 +59,17 @@ def _write_down(request: HttpRequest, user: User, factor: Factor | None) -> None
     if request.session.session_key is None:
         request.session.save()
     browser, system = browsers.in_words(request.headers.get("User-Agent", ""))
-    key = stored_key(request.session.session_key or "")
-    OpenSession.objects.filter(session_id=key).delete()
-    OpenSession.objects.create(
-        provider=user.provider,
-        user=user,
-        session_id=key,
-        session_version=user.session_version,
-        how=OpenSession.How.SSO if reauthentication.is_by_sso(request) else _how(user, factor),
-        address=client_address(request) or None,
-        browser=browser,
-        system=system,
-    )
+    found = {
+        "provider": user.provider,
+        "user": user,
+        "session_version": user.session_version,
+        "how": OpenSession.How.SSO if reauthentication.is_by_sso(request) else _how(user, factor),
+        "address": client_address(request) or None,
+        "browser": browser,
+        "system": system,
+    }
+    # A second factor that is shown later makes it no new session: the moment of sign-in stays.
+    OpenSession.objects.update_or_create(session_id=stored_key(request.session.session_key or ""), defaults=found)
 
 
 def _how(user: User, factor: Factor | None) -> OpenSession.How:
@@ -90,8 +87,8 @@ def end(request: HttpRequest, user: User) -> None:
 
 def open_of(user: User) -> QuerySet[OpenSession]:
     """Return the sessions in which `user` is still signed in, the one used last first."""
-    alive = OpenSession.objects.filter(session_version=user.session_version, session__expire_date__gt=timezone.now())
-    return alive.filter(provider=user.provider, user=user).order_by("-last_used_at", "-pk")
+    rows = OpenSession.objects.alive().filter(provider=user.provider, user=user, session_version=user.session_version)
+    return rows.order_by("-last_used_at", "-pk")
 
 
 def current(request: HttpRequest) -> UUID | None:
@@ -100,11 +97,23 @@ def current(request: HttpRequest) -> UUID | None:
     return found.pk if found else None
 
 
+def left(request: HttpRequest) -> expiry.Left | None:
+    """Return in how many seconds the session of this request ends, None while nobody is signed in."""
+    found: expiry.Left | None = getattr(request.session, "left", None)
+    return found
+
+
+def leave_uncounted(request: HttpRequest) -> None:
+    """Say that this request is not one of the user: a page that loads itself again keeps no session open."""
+    request.session.counts = False  # type: ignore[attr-defined]  # see signin.store
+
+
 def note_use(request: HttpRequest) -> None:
-    """Note that the session of this request is in use, at most once in five minutes."""
+    """Note that the session of this request is in use, at most once a minute."""
     found: OpenSession | None = getattr(request.session, "opened", None)
     now = timezone.now()
-    if found is not None and now - found.last_used_at >= COARSE:
+    counts = getattr(request.session, "counts", True)
+    if counts and found is not None and now - found.last_used_at >= expiry.COARSE:
         OpenSession.objects.filter(pk=found.pk, last_used_at__lt=now).update(last_used_at=now)
 
 

@@ -50,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("profiel/twee-factor/herstelcodes/opslaan/", factors.download_codes, name="download_codes"),
     path("profiel/twee-factor/<uuid:id>/naam/", factors.rename_factor, name="rename_factor"),
     path("profiel/twee-factor/<uuid:id>/verwijderen/", factors.remove_factor, name="remove_factor"),
+    path("uitloggen/wachten/", sessions.stay, name="stay"),
     path("profiel/sessies/", sessions.own_sessions, name="own_sessions"),
     path("profiel/sessies/overige-beeindigen/", sessions.end_other_sessions, name="end_other_sessions"),
     path("profiel/sessies/<uuid:id>/beeindigen/", sessions.end_own_session, name="end_own_session"),

@@ -58,5 +58,6 @@ class Look(models.Model):
         """Return whether nothing has ended it: time, the session it began in, either account, or the office."""
         session, helper = self.session, self.helper
         in_time = self.ended_at is None and timezone.now() < self.until
+        goes_on = session is not None and session.life.ended() is None
         still_in = session is not None and session.session_version == helper.session_version and helper.may_sign_in
-        return in_time and still_in and self.person.may_sign_in and self.person.provider.support_may_look
+        return in_time and goes_on and still_in and self.person.may_sign_in and self.person.provider.support_may_look

@@ -14,7 +14,7 @@ def by_office(provider: Provider) -> list[str]:
     """Return in words what closing the office, or opening it again, touches. Five queries."""
     now = timezone.now()
     people = User.objects.filter(provider=provider).count()
-    sessions = OpenSession.objects.filter(provider=provider, session__expire_date__gt=now).count()
+    sessions = OpenSession.objects.alive().filter(provider=provider).count()
     tokens = AccessToken.objects.filter(provider=provider, expires__gt=now).count()
     invited = Invitation.objects.filter(provider=provider, state=Invitation.State.OPEN, expires_at__gt=now).count()
     waiting = Message.objects.waiting().filter(provider_id=provider.pk).count()

@@ -166,7 +166,6 @@ def test_the_session_is_short_and_marked(bob: User) -> None:
         client = Client()
         open_with(client, ticket_for(bob))
         assert OpenSession.objects.get().how == OpenSession.How.SSO
-        assert client.cookies["sessionid"]["max-age"] == 3600
         clock.shift(3599)
         assert client.get("/profiel/").status_code == 200
         clock.shift(2)

@@ -18,6 +18,7 @@ from bulk import kept, operations, showing
 from bulk.models import Operation, Page, Progress
 from bulk.plan import Item
 from loket.paging import query
+from signin import sessions
 from signin.throttle import Throttled
 from teams.access import OfficeRequest
 
@@ -89,6 +90,7 @@ def _show(request: OfficeRequest, operation: Operation, *, why_not: str = "") ->
         "list_url": reverse("teams:list" if operation.is_about_teams else "accounts:list"),
     }
     if operation.is_at_the_worker:
+        sessions.leave_uncounted(request)
         context["progress"] = Progress.objects.filter(operation=operation).first()
         response = render(request, "bulk/running.html", context)
         response["Refresh"] = _REFRESH  # by the header, which needs no script

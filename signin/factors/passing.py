@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from accounts.models import User
+from signin import pending_forms
 
 MINUTES = 10
 _HALF, _PASSED = "half_signed_in", "second_factor"
@@ -25,7 +26,7 @@ def begin(request: HttpRequest, user: User) -> None:
 
     Nobody is signed in by this. A password that changes, a reset and a block undo it.
     """
-    request.session.flush()
+    pending_forms.flush_session(request, user)
     request.session[_HALF] = [str(user.pk), user.get_session_auth_hash(), int(time.time())]
 
 

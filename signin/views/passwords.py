@@ -17,7 +17,7 @@ from accounts.models import User
 from audit.actors import Proof, on_page
 from loket import cookies, sealing
 from loket.middleware import client_address
-from signin import actions, devices, microsoft, sessions, throttle
+from signin import actions, devices, microsoft, sessions, signed_out, throttle
 from signin.factors import passing
 from signin.factors.passkeys import script_settings
 from signin.forms import ChangePasswordForm, ForgottenForm, LoginForm, ResetForm
@@ -86,7 +86,7 @@ def logout(request: HttpRequest) -> HttpResponse:
         return render(request, "signin/logout.html", {"office_name": request.user.office_name})
     sessions.end(request, request.user)
     messages.success(request, _("You are logged out."))
-    return redirect("signin:login")
+    return signed_out.clear_browser(request, redirect("signin:login"))
 
 
 @public

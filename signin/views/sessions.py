@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -12,8 +12,9 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from audit.actors import on_page
 from signin import sessions
+from signin.middleware import opens_before_factor, opens_while_enrolling
 from teams import rights
-from teams.access import OfficeRequest, own_account, requires
+from teams.access import OfficeRequest, as_oneself, own_account, public, requires
 from teams.rights import Right
 
 _MOST = 100  # shown
@@ -45,6 +46,21 @@ def end_other_sessions(request: OfficeRequest) -> HttpResponse:
     sessions.end_others(request, request.user)
     messages.success(request, _("All your other sessions have been ended."))
     return redirect("signin:own_sessions")
+
+
+@public
+@as_oneself
+@opens_before_factor
+@opens_while_enrolling
+@require_POST
+@never_cache
+def stay(request: HttpRequest) -> HttpResponse:
+    """Count as a request of the user, and say in how many seconds the session ends; for a session that ended 401.
+
+    Public because a script asks: it wants no login page, and the form that it stands beside is still to be sent.
+    """
+    left = sessions.left(request) if isinstance(request.user, User) else None
+    return JsonResponse({"left": left}, status=401 if left is None else 200)
 
 
 @requires(Right.MANAGE_USERS)

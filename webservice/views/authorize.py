@@ -18,7 +18,7 @@ from oauthlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestErro
 
 from accounts.models import User
 from audit.actors import on_page
-from signin import reauthentication
+from signin import reauthentication, signed_out
 from teams.access import OfficeRequest, public, signed_in
 from webservice import consents, leaving
 from webservice.models import Application
@@ -68,6 +68,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
 
 def _answer(request: HttpRequest, asked: Asked) -> HttpResponse:
     if not isinstance(request.user, User):
+        signed_out.explain(request)
         return redirect(f"{reverse('signin:login')}?{urlencode({'next': request.get_full_path()})}")
     if not asked.application.serves(request.user):
         return _refuse(request, _("This program is not for your office."), 404)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from oauthlib.common import add_params_to_uri
 
 from accounts.models import User
-from signin import sessions
+from signin import sessions, signed_out
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from teams.access import public
 from webservice import consents, identity, leaving
@@ -36,6 +36,11 @@ def logout(request: HttpRequest) -> HttpResponse:
         if application is not None:
             consents.end_tokens(request.user, application)
         sessions.end(request, request.user)
+        return signed_out.clear_browser(request, _onward(request, address, trusted=trusted))
+    return _onward(request, address, trusted=trusted)
+
+
+def _onward(request: HttpRequest, address: str, *, trusted: bool) -> HttpResponse:
     return leaving.leave(request, address, trusted=trusted) if address else redirect("signin:login")
 
 

@@ -1,0 +1,84 @@
+"""What a browser is told whose session ended, and what happens to the form that it sent too late."""
+
+from datetime import timedelta
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import SESSION_KEY
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from signin import expiry, pending_forms
+from signin.expiry import Ended
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def send_to_login(request: HttpRequest) -> HttpResponse | None:
+    """Return the redirect to the login page, with words and what was typed; None when no session ended here."""
+    if not explain(request):
+        return None
+    target = request.get_full_path()
+    if request.method != "GET":
+        target = pending_forms.form_page(request)
+        if _keep(request):
+            target = f"{reverse('signin:go_on')}?{urlencode({'next': request.get_full_path()})}"
+            messages.info(request, _("What you filled in is kept: log in, and go on with it."))
+        elif request.method == "POST":
+            messages.warning(request, _("What you filled in could not be kept. Log in, and fill it in again."))
+    return HttpResponseRedirect(f"{reverse('signin:login')}?{urlencode({'next': target})}")
+
+
+def explain(request: HttpRequest) -> bool:
+    """Have the next page say why the session of this browser ended; return False when none did."""
+    reason = _reason(request)
+    if reason is not None:
+        messages.warning(request, _words(reason))
+    return reason is not None
+
+
+def clear_browser(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Have the browser remove what it keeps of us after logging out, such as pages for its Back button.
+
+    Not its cookies: that of the session is gone already, and those of the language and of known browsers
+    (`signin.devices`) belong to the computer. And not when a session ended by time, for what was typed is still there.
+    """
+    if request.is_secure():
+        response["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+def _reason(request: HttpRequest) -> Ended | None:
+    if (ended := request.session.get(expiry.ENDED)) is not None:
+        return Ended(ended[1])
+    is_gone = request.session.is_empty() or SESSION_KEY in request.session
+    return Ended.OTHERWISE if is_gone and settings.SESSION_COOKIE_NAME in request.COOKIES else None
+
+
+def _keep(request: HttpRequest) -> bool:
+    ended = request.session.get(expiry.ENDED)
+    is_form = request.method == "POST" and request.content_type in _FORMS
+    return ended is not None and is_form and pending_forms.keep(request, UUID(ended[0]))
+
+
+def _words(reason: Ended) -> str:
+    if reason is Ended.IDLE:
+        return _("You were logged out after %(time)s without activity.") % {"time": _duration(expiry.idle())}
+    if reason is Ended.LIFETIME:
+        time = _duration(expiry.lifetime(by_sso=False))
+        return _("You were logged out: after logging in you stay logged in for %(time)s at most.") % {"time": time}
+    if reason is Ended.SSO:
+        time = _duration(expiry.lifetime(by_sso=True))
+        return _("You were logged out: coming from a portal you stay logged in for %(time)s at most.") % {"time": time}
+    return _("You were logged out: on another device, by an administrator, or because your access has changed.")
+
+
+def _duration(time: timedelta) -> str:
+    minutes = int(time.total_seconds()) // 60
+    if minutes % 60:
+        return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
+    return ngettext("%(count)d hour", "%(count)d hours", minutes // 60) % {"count": minutes // 60}
