@@ -216,6 +216,9 @@ def test_the_worker_ends_what_nobody_comes_back_to(along: Client, alice: User) -
 ENDINGS: dict[str, Callable[[User, User], object]] = {
     "the support account is closed": lambda dora, _alice: support.actions.end(dora, by=operator("test")),
     "its sessions end": lambda dora, _alice: User.objects.filter(pk=dora.pk).update(session_version=9),
+    "its session is not used": lambda dora, _alice: OpenSession.objects.filter(user=dora).update(
+        last_used_at=datetime.now(UTC) - timedelta(hours=2)
+    ),
     "it logs out": lambda dora, _alice: [session.session.delete() for session in OpenSession.objects.filter(user=dora)],
     "the person is blocked": lambda _dora, alice: User.objects.filter(pk=alice.pk).update(blocked_at=alice.created_at),
     "the office is closed": lambda _dora, alice: closing.close(alice.provider, by=operator("test")),
@@ -314,7 +317,7 @@ def test_every_address_and_method_changes_nothing(doras: Client, alice: User, wo
 
 def is_of_an_office(name: str) -> bool:
     """Return whether an address is not only for support itself, or what it does as itself."""
-    return not name.startswith(("admin:", "support:")) and name not in ENDS | {"language"}
+    return not name.startswith(("admin:", "support:")) and name not in ENDS | {"language", "signin:stay"}
 
 
 @pytest.mark.parametrize(

@@ -594,6 +594,63 @@ GUARDS = [
         ("test_outbox_bounces.py",),
     ),
     Guard(
+        0, "a session without use", "signin/expiry.py",
+        "return Ended.IDLE if now >= self.used_at + idle() else None", "return None",
+        ("test_signin_expiry.py",),
+    ),
+    Guard(
+        0, "the longest session", "signin/expiry.py",
+        "if now >= self.began_at + lifetime(by_sso=self.by_sso):", "if False:",
+        ("test_signin_expiry.py",),
+    ),
+    Guard(
+        0, "a sign-in begins a session", "signin/sessions.py",
+        "OpenSession.objects.update_or_create(session_id=", "from django.utils import timezone\n"
+        "    found |= {'created_at': timezone.now()}\n    OpenSession.objects.update_or_create(session_id=",
+        ("test_signin_expiry.py",),
+    ),
+    Guard(
+        0, "an ended session opens nothing", "signin/store.py",
+        "return {expiry.ENDED: [data[SESSION_KEY], reason]}",
+        "return data | {expiry.ENDED: [data[SESSION_KEY], reason]}",
+        ("test_signin_expiry.py",),
+    ),
+    Guard(
+        0, "ended sessions in the list", "signin/models.py",
+        "return self.filter(in_time, last_used_at__gt=now - expiry.idle(), session__expire_date__gt=now)",
+        "return self.filter(session__expire_date__gt=now)",
+        ("test_signin_expiry.py",),
+    ),
+    Guard(
+        0, "a page that loads itself", "signin/sessions.py", "if counts and found is not None", "if found is not None",
+        ("test_signin_expiry.py",),
+    ),
+    Guard(
+        0, "a form of another user", "signin/pending_forms.py",
+        "if kept and kept[0] != str(user.pk):\n        forget(request)", "if False:\n        forget(request)",
+        ("test_signin_expiry.py",),
+    ),
+    Guard(
+        0, "what a second step carries", "signin/factors/passing.py",
+        "pending_forms.flush_session(request, user)", "request.session.flush()",
+        ("test_signin_expiry.py",),
+    ),
+    Guard(
+        0, "support's session", "support/models.py",
+        "goes_on = session is not None and session.life.ended() is None", "goes_on = True",
+        ("test_support_looking.py",),
+    ),
+    Guard(
+        0, "names of cookies", "loket/settings.py",
+        'LOKET_COOKIE_PREFIX = "__Host-" if _https else ""', 'LOKET_COOKIE_PREFIX = ""',
+        ("test_loket_cookies.py",),
+    ),
+    Guard(
+        0, "the browser after logging out", "signin/signed_out.py",
+        'response["Clear-Site-Data"] = \'"cache", "storage"\'', "pass",
+        ("test_signin_expiry.py",),
+    ),
+    Guard(
         0, "formulas in a workbook", "loket/sheets.py",
         'cell.data_type = "s"\n    if str(cell.value).startswith(_FORMULA):', "if False:",
         ("test_loket_sheets.py",),
