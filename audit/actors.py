@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Origin(models.TextChoices):
