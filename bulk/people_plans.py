@@ -142,7 +142,7 @@ class Planner:
         item["effect"] = self._effects.change(step.before, step.after)
         blocked = item["changes"].get("blocked", [None, None])[1] is True
         item["takes"] = blocked or "lost" in item["effect"]
-        if step.user is not None and step.user.accepted_at is None and "gained" in item["effect"]:
+        if step.user is not None and step.user.accepted_at is None and "waiting" in item["effect"]:
             self._plan.notices[_("Invited, and given more: if who invited them may not give that, invite again.")] += 1
         can = self._effects.of(step.after)
         if step.after.login_method == LoginMethod.SSO_WEBSERVICE and Right.MANAGE_PROVIDER in can.office:

@@ -385,3 +385,22 @@ def test_queries_do_not_grow_with_the_rows(office: Provider, alice: User, tenant
             applied(office, *(azure(start + number) | {"teams": "Noord"} for number in range(size)))
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+def test_a_plan_says_that_rights_of_the_invited_may_ask_for_a_new_invitation(office: Provider, alice: User) -> None:
+    user = invite(alice).invitation.user
+    plan = planned(office, {"id": str(user.pk), "individual_rights": "manage_provider"}, by=actor(alice))
+    assert not faults(plan)
+    assert any("uitgenodigd" in notice.casefold() for notice in plan.notices), plan.notices
+
+
+def test_nobody_is_invited_when_one_address_has_too_many(office: Provider, alice: User, settings: object) -> None:
+    settings.LOKET_MESSAGES_TO_ONE_PER_HOUR = 1
+    invite(alice, email="boer@devries.example")
+    sent = Message.objects.count()
+    rows = [INVITED | {"email": "eerste@devries.example"}, INVITED]
+    with pytest.raises(Refused, match=r"boer@devries\.example"):
+        applied(office, *rows, by=actor(alice))
+    assert Message.objects.count() == sent
+    assert not User.objects.filter(email="eerste@devries.example").exists()
+    assert len(applied(office, rows[0], by=actor(alice))[1]) == 1

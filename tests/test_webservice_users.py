@@ -210,6 +210,16 @@ def test_it_refuses_an_action_that_does_not_fit(body: Any, field: str | None, ca
     refused(calls.call("PATCH", f"/providers/users/{bob.pk}", body), field)
 
 
+def test_sixty_calls_do_not_send_sixty_mails(calls: Program, alice: User) -> None:
+    person = invite(alice).invitation.user
+    information = {"emailAddress": person.email, "destinationForSecret": "0612345678"}
+    path, body = f"/providers/users/{person.pk}", {"action": "Resend", "resendInformation": information}
+    answers = [calls.call("PATCH", path, body) for _time in range(60)]
+    assert [answer.status_code for answer in answers] == [200] * 9 + [429] * 51
+    assert 0 < int(answers[-1]["Retry-After"]) <= 360
+    assert Message.objects.filter(kind="invitation").count() == 10
+
+
 def test_resending_can_ask_for_two_factor_as_well(calls: Program, alice: User) -> None:
     person = invite(alice).invitation.user
     information = {"destinationForSecret": "0612345678", "twoFactorAuthenticationRequired": True}
