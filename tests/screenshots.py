@@ -354,6 +354,7 @@ def importing(camera: Camera) -> None:
         file = {"name": "nieuwe-collegas.csv", "mimeType": "text/csv", "buffer": lines.encode()}
         camera.page.locator("main [name=file]").set_input_files(file)  # type: ignore[arg-type]
         camera.send()
+        camera.page.wait_for_selector("section[aria-labelledby=totals]", timeout=30_000)  # the worker plans it
         camera.shoot(name)
     camera.go("/gebruikers/importeren/")
     camera.send()
@@ -393,6 +394,7 @@ def several(camera: Camera) -> None:
     file = {"name": "rechten.csv", "mimeType": "text/csv", "buffer": lines.encode()}
     camera.page.locator("main [name=file]").set_input_files(file)  # type: ignore[arg-type]
     camera.send()
+    camera.page.wait_for_selector("section[aria-labelledby=totals]", timeout=30_000)
     camera.shoot("import-teams-plan")
 
 
