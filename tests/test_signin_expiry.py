@@ -132,7 +132,7 @@ def test_that_of_a_portal_ends_an_hour_after_its_start(bob: User, clock: Clock) 
     assert is_in(client)
     assert OpenSession.objects.get().how == OpenSession.How.SSO
     clock.shift(SECOND)
-    assert "portaal" in words(client)
+    assert "from a portal" in words(client)
 
 
 def test_support_has_the_same_limits(dora: User, clock: Clock) -> None:
