@@ -137,10 +137,10 @@ def test_a_change_in_another_window_wins(alices: Client, alice: User) -> None:
     send(alices)
     with pytest.raises(accounts.actions.Stale):
         actions.change_password(
-            stale, password="Anders-12345", by=Actor(origin=Origin.PAGE, name="", user=stale, proof=Proof.FIVE_MINUTES)
+            stale, password="Korenbloem-17", by=Actor(origin=Origin.PAGE, name="", user=stale, proof=Proof.FIVE_MINUTES)
         )
     with patch("signin.views.passwords.actions.change_password", side_effect=accounts.actions.Stale):
-        assert send(alices, NEW, "Anders-12345")["Location"] == URL
+        assert send(alices, NEW, "Korenbloem-17")["Location"] == URL
 
 
 def test_it_wants_the_csrf_token_and_a_small_body(alices: Client, alice: User) -> None:

@@ -102,7 +102,7 @@ def test_it_works_once(alice: User) -> None:
     first.get(link)
     second.get(link)
     send(first, reset)
-    response = send(second, reset, "Anders-12345")
+    response = send(second, reset, "Korenbloem-17")
     assert response.status_code == 404
     alice.refresh_from_db()
     assert passwords.verify(NEW, alice.password)
