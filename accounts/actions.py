@@ -1,7 +1,7 @@
 """Changes to offices and their people. Every function takes who does it as `by` and leaves an event."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, TypedDict
 
 from django.contrib.auth.hashers import make_password
@@ -10,13 +10,12 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import letters
+from accounts import email_changes, letters
 from accounts.locks import lock_provider, lock_user
 from accounts.models import EmailChange, Provider, User
 from audit.actions import record
-from audit.actors import Actor, Origin, Proof, asks
+from audit.actors import Actor, Proof, asks
 from audit.models import Verb
-from loket import sealing
 from loket.text import username_key
 from teams import rights
 from teams.rights import Help, Right
@@ -39,16 +38,11 @@ class Details(TypedDict, total=False):
 
 # Gives somebody who was just made what he is to have, in the same transaction.
 Equip = Callable[[User], None]
-EMAIL_CHANGE_HOURS = 48
 OWN_FIELDS = frozenset({"initials", "first_name", "prefix", "last_name", "phone_number", "place_of_employment"})
 
 
 class Stale(Exception):
     """Somebody else changed the person or the office since the form was opened."""
-
-
-class DeadLink(Exception):
-    """The link was used, replaced by a newer one or has expired."""
 
 
 @asks(Proof.HALF_HOUR)
@@ -132,7 +126,7 @@ def _plain(value: Any) -> Any:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -> User:
-    """Change the details of a person; another `email` is first asked to be confirmed, see `ask_email_change`.
+    """Change the details of a person; another `email` is first asked to be confirmed, see `email_changes`.
 
     `version` is the one the form was opened with. Raises Stale when somebody else was first, PermissionDenied without
     the right, without authority over the user, or on oneself for what decides about access, LastAdministrator when an
@@ -143,7 +137,7 @@ def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -
     rights.require(by, Right.MANAGE_USERS)
     user = _change(user, office, details, version, by)
     if email != user.email:
-        ask_email_change(user, email, by=by)
+        email_changes.ask_email_change(user, email, by=by)
     return user
 
 
@@ -243,68 +237,3 @@ def send_username(user: User, *, by: Actor) -> None:
         raise ValidationError(_("There is no username yet: it is chosen when the invitation is accepted."))
     letters.username(user, by=by)
     record(Verb.USERNAME_SENT, user, by=by, provider_id=user.provider_id)
-
-
-@asks(Proof.FIVE_MINUTES)
-@transaction.atomic
-def ask_email_change(user: User, email: str, *, by: Actor) -> None:
-    """Ask at the new address `email` for confirmation and report it at the present one; until then nothing changes.
-
-    For somebody who was accepted; an invited person gets the invitation again. By an administrator with authority over
-    the person, or by the person. A newer request replaces an older one (rule 5).
-    """
-    if by.user is None or by.user.pk != user.pk:
-        rights.require(by, Right.MANAGE_USERS)
-        rights.require_authority_over(by, user)
-    if user.accepted_at is None:
-        raise ValueError("an invited person's address changes by sending the invitation again")
-    token, expires_at = sealing.new_token(), timezone.now() + timedelta(hours=EMAIL_CHANGE_HOURS)
-    EmailChange.objects.update_or_create(
-        user=user,
-        defaults={
-            "provider": user.provider,
-            "email": email,
-            "token_hash": sealing.token_hash(token),
-            "expires_at": expires_at,
-            "asked_by": by.user,
-        },
-    )
-    letters.confirm_address(user, email, token=token, expires_at=expires_at, by=by)
-    letters.address_asked(user, by=by)
-    changes = {"email": [user.email, email]}
-    record(Verb.EMAIL_CHANGE_ASKED, user, by=by, provider_id=user.provider_id, changes=changes)
-
-
-def email_change_of(token: str) -> EmailChange:
-    """Return the request that the link with `token` confirms. Raises DeadLink.
-
-    Whoever asked must still have authority over the person: since then one may have lost rights, the other got some.
-    """
-    requests = EmailChange.objects.select_related("user__provider", "asked_by")
-    found = requests.filter(token_hash=sealing.token_hash(token)).first()
-    if found is None or found.expires_at <= timezone.now() or not found.user.may_sign_in:
-        raise DeadLink
-    asker = found.asked_by
-    if asker is not None and asker.pk != found.user_id:
-        by = Actor(Origin.PAGE, asker.full_name, asker)
-        if not rights.may(asker, Right.MANAGE_USERS) or not rights.has_authority_over(by, found.user):
-            raise DeadLink
-    return found
-
-
-@transaction.atomic
-def confirm_email_change(token: str, *, address: str, correlation_id: str) -> User:
-    """Make the confirmed address count, tell the old one; `address` is the network address. Raises DeadLink."""
-    lock_provider(email_change_of(token).provider_id)
-    change = email_change_of(token)  # as it is now that nobody gets or loses a right until this is over
-    user = lock_user(change.user_id)
-    if EmailChange.objects.filter(pk=change.pk, token_hash=change.token_hash).delete()[0] == 0:
-        raise DeadLink
-    old, user.email = user.email, change.email
-    user.version += 1
-    user.save()
-    user.password_resets.all().delete()  # their links went to the old address
-    letters.address_changed(user, old)
-    by = Actor(Origin.PAGE, user.full_name, user, address, correlation_id)
-    record(Verb.EMAIL_CHANGED, user, by=by, provider_id=user.provider_id, changes={"email": [old, user.email]})
-    return user

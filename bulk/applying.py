@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 import accounts.actions
+import accounts.email_changes
 import invitations.actions
 import invitations.kinds
 import notifications.actions
@@ -289,7 +290,7 @@ class _Applier:
         if user.accepted_at is None:
             invitations.actions.resend(user, mobile_number=number or "", email=email, by=self._by)
         else:
-            accounts.actions.ask_email_change(user, email, by=self._by)
+            accounts.email_changes.ask_email_change(user, email, by=self._by)
 
     def _account(self, user: User, item: Item) -> None:
         changes = item["changes"]

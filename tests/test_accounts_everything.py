@@ -10,6 +10,7 @@ from django.db import models
 from django.test import Client
 
 import accounts.actions
+import accounts.email_changes
 import teams.actions
 from accounts import everything
 from accounts.models import User
@@ -129,7 +130,7 @@ def test_it_has_no_secrets(alices: Client, piet: Invited, bob: User) -> None:
 def test_others_are_no_more_than_names(alices: Client, alice: User, bob: User) -> None:
     eva = make_user(alice.provider, Right.MANAGE_USERS, username="eva", initials="E.", email="eva@devries.example")
     by = Actor(Origin.PAGE, eva.full_name, eva, address="192.0.2.77", proof=Proof.FIVE_MINUTES)
-    accounts.actions.ask_email_change(bob, "nieuw@bakker.example", by=by)
+    accounts.email_changes.ask_email_change(bob, "nieuw@bakker.example", by=by)
     accounts.actions.edit(bob, details={"phone_number": "0381111111"}, email=bob.email, version=bob.version, by=by)
     about_eva = alices.get(f"/gebruikers/{eva.pk}/alles.json").text
     assert "B. Bakker" in about_eva

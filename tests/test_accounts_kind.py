@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 import accounts.actions
+import accounts.email_changes
 import invitations.kinds
 from accounts.models import EmailChange, ExternalTenant, LoginMethod, Provider, User
 from audit.models import Event, Verb
@@ -121,7 +122,7 @@ def test_an_azure_user_gets_another_account(alice: User, office: Provider, tenan
 def test_an_azure_user_is_invited_to_the_website(alice: User, office: Provider, tenant: ExternalTenant) -> None:
     person, theirs, client = make_azure(office, Right.VIEW_USERS, tenant=tenant), Client(), confirmed(alice)
     theirs.force_login(person)
-    accounts.actions.ask_email_change(person, "nieuw@devries.example", by=actor())
+    accounts.email_changes.ask_email_change(person, "nieuw@devries.example", by=actor())
     assert client.get(url(person, "to_website")).status_code == 200
     for _click in range(2):
         assert to_website(client, person).headers["Location"] == url(person, "user")

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 import accounts.actions
+import accounts.email_changes
 import signin.actions
 from accounts.models import EmailChange, LoginMethod, Provider, User
 from audit.models import Event, Verb
@@ -171,7 +172,7 @@ def test_nobody_else_edits_a_profile(alice: User, bob: User) -> None:
 
 def test_an_asker_who_lost_the_right_changes_nothing(bob: User, alice: User, office: Provider, client: Client) -> None:
     manager = make_user(office, Right.VIEW_USERS, Right.MANAGE_USERS, username="manager", last_name="Manager")
-    accounts.actions.ask_email_change(bob, NEW, by=actor(manager))
+    accounts.email_changes.ask_email_change(bob, NEW, by=actor(manager))
     url = link()
     assert client.get(url).status_code == 200
     given = IndividualRight.objects.create(provider=office, user=bob, right=Right.MANAGE_PROVIDER)
@@ -185,10 +186,10 @@ def test_an_asker_who_lost_the_right_changes_nothing(bob: User, alice: User, off
 
 
 def test_the_office_is_locked_while_the_asker_is_asked(bob: User, alice: User) -> None:
-    accounts.actions.ask_email_change(bob, NEW, by=actor(alice))
+    accounts.email_changes.ask_email_change(bob, NEW, by=actor(alice))
     token = link().rstrip("/").rpartition("/")[2]
     with CaptureQueriesContext(connection) as queries:
-        accounts.actions.confirm_email_change(token, address="", correlation_id="")
+        accounts.email_changes.confirm_email_change(token, address="", correlation_id="")
     asked = [number for number, query in enumerate(queries) if "teams_individualright" in query["sql"]]
     (locked,) = [number for number, query in enumerate(queries) if "FOR NO KEY UPDATE" in query["sql"]]
     assert max(asked) > locked

@@ -51,7 +51,7 @@ PARTS = {
 }  # fmt: skip
 
 FIVE_MINUTES = {  # how users sign in
-    "accounts.actions.ask_email_change", "accounts.kinds.set_password", "accounts.tenants.add",
+    "accounts.email_changes.ask_email_change", "accounts.kinds.set_password", "accounts.tenants.add",
     "accounts.tenants.remove", "accounts.tenants.rename", "invitations.kinds.to_azure", "invitations.kinds.to_website",
     "signin.actions.change_password", "signin.factors.actions.add_app", "signin.factors.actions.add_passkey",
     "signin.factors.actions.make_recovery_codes", "signin.factors.actions.remove", "signin.factors.actions.reset",

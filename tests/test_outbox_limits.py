@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 import accounts.actions
+import accounts.email_changes
 import invitations.actions
 import invitations.kinds
 import outbox.actions
@@ -75,7 +76,7 @@ def invited_again(alice: User) -> Callable[[], object]:
 
 def address_asked(alice: User) -> Callable[[], object]:
     user = make_user(alice.provider, username="adres")
-    return lambda: accounts.actions.ask_email_change(user, "bom@elders.example", by=by(alice))
+    return lambda: accounts.email_changes.ask_email_change(user, "bom@elders.example", by=by(alice))
 
 
 def username_sent(alice: User) -> Callable[[], object]:

@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 import accounts.actions
+import accounts.email_changes
 import teams.actions
 from accounts.actions import Details, Stale
 from accounts.models import LoginMethod, Provider, User
@@ -194,7 +195,7 @@ def every_action(who: User, bob: User, office: Provider, other: Employer) -> lis
         lambda: accounts.actions.block(colleague, by=by),
         lambda: accounts.actions.unblock(colleague, by=by),
         lambda: accounts.actions.send_username(colleague, by=by),
-        lambda: accounts.actions.ask_email_change(colleague, "x@example.nl", by=by),
+        lambda: accounts.email_changes.ask_email_change(colleague, "x@example.nl", by=by),
         lambda: accounts.actions.edit(colleague, details=Details(initials="X."), email="y@x.nl", version=1, by=by),
         lambda: accounts.actions.change_provider(
             office, name="X", invitation_days=3, support_may_look=True, version=1, by=by

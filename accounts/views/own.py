@@ -9,7 +9,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 import accounts.actions
-from accounts.actions import DeadLink, Stale
+import accounts.email_changes
+from accounts.actions import Stale
+from accounts.email_changes import DeadLink
 from accounts.forms.people import OwnEmailForm, ProfileForm
 from audit.actors import Proof, on_page
 from loket.middleware import client_address
@@ -52,7 +54,7 @@ def own_email(request: OfficeRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]
         try:
-            accounts.actions.ask_email_change(request.user, email, by=on_page(request, request.user))
+            accounts.email_changes.ask_email_change(request.user, email, by=on_page(request, request.user))
         except Throttled as error:
             form.add_error("email", ValidationError(str(error), code="throttled"))
         else:
@@ -71,11 +73,11 @@ def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
     context = {"token": token}
     try:
         if request.method == "POST":
-            user = accounts.actions.confirm_email_change(
+            user = accounts.email_changes.confirm_email_change(
                 token, address=client_address(request), correlation_id=getattr(request, "correlation_id", "")
             )
             return render(request, "accounts/email_confirmed.html", {"office_name": user.office_name, "user": user})
-        change = accounts.actions.email_change_of(token)
+        change = accounts.email_changes.email_change_of(token)
     except DeadLink:
         return render(request, "accounts/email_link_dead.html", status=404)
     return render(

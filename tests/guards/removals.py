@@ -287,7 +287,7 @@ GUARDS = [
         ("test_outbox_limits.py",),
     ),
     Guard(
-        5, "the office locked while the asker of an address is asked", "accounts/actions.py",
+        5, "the office locked while the asker of an address is asked", "accounts/email_changes.py",
         "lock_provider(email_change_of(token).provider_id)", "email_change_of(token)",
         ("test_accounts_profile.py",),
     ),
