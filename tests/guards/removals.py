@@ -241,7 +241,7 @@ GUARDS = [
         ("test_accounts_user.py",),
     ),
     Guard(
-        5, "a new address of whom one has no authority over any more", "accounts/actions.py",
+        5, "a new address of whom one has no authority over any more", "accounts/email_changes.py",
         "if not rights.may(asker, Right.MANAGE_USERS) or not rights.has_authority_over(by, found.user):", "if False:",
         ("test_accounts_profile.py", "test_teams_guards.py"),
     ),
