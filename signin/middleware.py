@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from audit.actors import ProofRequired
-from signin import reauthentication, sessions, signed_out
+from signin import pending_forms, reauthentication, sessions, signed_out
 from signin.factors import deadline, must_enrol, passing
 from signin.throttle import Throttled
 
@@ -53,6 +53,7 @@ class SecondFactorMiddleware:
             return signed_out.send_to_login(request)
         if isinstance(user, User):
             request.proof = reauthentication.proof_of(request, user)  # type: ignore[attr-defined]  # see OfficeRequest
+            pending_forms.forget_sent(request, user)
         if not isinstance(user, User) or not user.is_website_user:
             return None
         if user.second_factor_at is not None:

@@ -51,6 +51,12 @@ def forget(request: HttpRequest) -> None:
     request.session.pop(_KEY, None)
 
 
+def forget_sent(request: HttpRequest, user: User) -> None:
+    """Keep no longer the form that `user` sends now: it is kept anew where the page asks once more."""
+    if request.method == "POST" and find(request, user, request.get_full_path()) is not None:
+        forget(request)
+
+
 def forget_others(request: HttpRequest, user: User) -> None:
     """Keep no longer what another user than `user` typed in this browser."""
     kept = request.session.get(_KEY)

@@ -216,6 +216,7 @@ def test_what_was_typed_goes_on_after_the_password(alice: User, bob: User) -> No
     assert client.post(path).status_code == 302
     bob.refresh_from_db()
     assert bob.blocked_at is not None
+    assert client.get(onward)["Location"] == "/"
 
 
 def test_a_second_factor_is_still_to_be_shown_and_the_password_as_well(bob: User) -> None:
