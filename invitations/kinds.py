@@ -24,7 +24,7 @@ from teams.rights import Right
 _SHOWN = ("login_method", "username", "external_tenant", "external_user_id", "two_factor_required")
 
 
-@asks(Proof.FIVE_MINUTES)
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def to_azure(user: User, *, tenant: ExternalTenant, external_user_id: UUID, username: str | None, by: Actor) -> User:
     """Make somebody a user "Alleen via Azure AD", or give who is one another account at Microsoft. A mail says so.
@@ -39,6 +39,7 @@ def to_azure(user: User, *, tenant: ExternalTenant, external_user_id: UUID, user
     tenant = kinds.usable_tenant(user.provider, tenant)
     if user.external_tenant_id == tenant.pk and user.external_user_id == external_user_id:
         return user
+    by.require_proof(Proof.FIVE_MINUTES)
     if user.username is None:
         if username is None:
             raise ValidationError(_("Fill in a username."), code="no_username")
@@ -60,7 +61,7 @@ def to_azure(user: User, *, tenant: ExternalTenant, external_user_id: UUID, user
     return user
 
 
-@asks(Proof.FIVE_MINUTES)
+@asks(Proof.HALF_HOUR)
 @transaction.atomic
 def to_website(user: User, *, mobile_number: str, by: Actor) -> User:
     """Make an Azure user a user "Via website en SSO", who gets an invitation; until it is accepted the rights rest.
@@ -73,6 +74,7 @@ def to_website(user: User, *, mobile_number: str, by: Actor) -> User:
     before = _shown(user)
     if user.is_website_user and user.accepted_at is None:
         return user
+    by.require_proof(Proof.FIVE_MINUTES)
     if not user.is_azure_user:
         raise ValidationError(_("This is possible for Azure AD users only."), code="kind")
     if user.is_kept_out:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 import accounts
 import invitations
@@ -37,8 +38,10 @@ from tests import factors
 from tests.invited import DETAILS, NUMBER, invite
 from webservice.models import Application
 
+NO_ACTIONS = (".migrations", ".management", ".views", ".rights", ".forms", ".letters")
 PACKAGES = (accounts, invitations, notifications, outbox, signin, support, teams, webservice)
 QUESTIONS = {"signin.factors.policies.require_allowed"}  # told who asks, and change nothing
+QUEUES = {f"outbox.actions.queue_{what}" for what in ("all", "mail", "sms")}  # told who asks, for the limits
 
 
 def actions(packages: tuple[ModuleType, ...] = PACKAGES) -> dict[str, Callable[..., Any]]:
@@ -46,7 +49,9 @@ def actions(packages: tuple[ModuleType, ...] = PACKAGES) -> dict[str, Callable[.
     found = {}
     for package in packages:
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if any(part in info.name for part in (".migrations", ".management", ".views", ".rights", ".forms")):
+            if any(
+                part in info.name for part in (".migrations", ".management", ".views", ".rights", ".forms", ".letters")
+            ):
                 continue
             module = importlib.import_module(info.name)
             for name, function in inspect.getmembers(module, inspect.isfunction):
@@ -56,7 +61,7 @@ def actions(packages: tuple[ModuleType, ...] = PACKAGES) -> dict[str, Callable[.
                 parameter = inspect.signature(wrapped).parameters.get("by")
                 if parameter is not None and parameter.kind is parameter.KEYWORD_ONLY:
                     found[f"{info.name}.{name}"] = function
-    return {name: function for name, function in found.items() if name not in QUESTIONS}
+    return {name: function for name, function in found.items() if name not in QUESTIONS | QUEUES}
 
 
 @pytest.fixture
@@ -66,7 +71,13 @@ def things(office: Provider, alice: User, bob: User, dora: User) -> dict[str, An
     team = Team.objects.create(provider=office, name="Loon")
     employer = Employer.objects.create(provider=office, number=1, name="Bakker")
     made = AuthorizationSet.objects.create(provider=office, name="Set")
-    tenant = ExternalTenant.objects.create(provider=office, name="T", tenant_id=uuid4())
+    tenant = ExternalTenant.objects.create(
+        provider=office,
+        name="T",
+        tenant_id=uuid4(),
+        proved_at=timezone.now(),
+        proved_how=ExternalTenant.Proof.MICROSOFT,
+    )
     factors.give_app(bob)
     offer = Offer.new()
     calm = SignalSet.objects.create(provider=office, name="Rustig")

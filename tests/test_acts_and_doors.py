@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -12,6 +13,7 @@ from unittest.mock import patch
 import pytest
 from django.contrib.sessions.backends.base import SessionBase
 from django.test import Client, RequestFactory
+from django.utils import timezone
 
 import accounts.actions
 import audit
@@ -34,6 +36,7 @@ from tests.invited import NUMBER
 from tests.people import signed_in
 from tests.webservice import bearing, token_of
 from webservice.api.door import Door
+from webservice.scopes import Scope
 
 pytestmark = pytest.mark.django_db
 PAGE = Path(__file__).parent.parent / "docs" / "acts-and-doors.md"
@@ -43,7 +46,7 @@ PARTS = {
     "audit.actions.draft", "audit.actions.record", "audit.actions.record_all", "audit.actions.record_each",
     "audit.carrying.write_down", "audit.retention.trim", "bulk.applying.apply_file", "bulk.applying.apply_items",
     "bulk.doing.do", "bulk.doing.plan", "bulk.office_plans.run", "bulk.office_plans.run_all", "bulk.offices.set_up",
-    "bulk.operations.faulty_rows", "bulk.operations.keep_file", "bulk.operations.keep_team_files",
+    "bulk.operations.keep_file", "bulk.operations.keep_team_files",
     "bulk.operations.keep_undo", "bulk.operations.keep_wish", "bulk.operations.plan_again", "bulk.people_plans.plan",
     "bulk.running.make_plan", "bulk.several.do", "bulk.several.plan", "bulk.team_exports.export",
     "bulk.team_plans.apply", "bulk.team_plans.plan", "bulk.team_plans.run", "bulk.team_undoing.plan_undo",
@@ -52,7 +55,7 @@ PARTS = {
 
 FIVE_MINUTES = {  # how users sign in
     "accounts.email_changes.ask_email_change", "accounts.kinds.set_password", "accounts.tenants.add",
-    "accounts.tenants.remove", "accounts.tenants.rename", "invitations.kinds.to_azure", "invitations.kinds.to_website",
+    "accounts.tenants.remove", "accounts.tenants.rename",
     "signin.actions.change_password", "signin.factors.actions.add_app", "signin.factors.actions.add_passkey",
     "signin.factors.actions.make_recovery_codes", "signin.factors.actions.remove", "signin.factors.actions.reset",
     "support.actions.create", "support.actions.end", "support.looking.start", "webservice.clients.change",
@@ -68,6 +71,7 @@ HALF_HOUR = {  # what users may do, and the office
     "accounts.many.create_webservice_users", "accounts.tenants.prove", "audit.export.begin",
     "invitations.actions.invite", "invitations.actions.resend", "invitations.actions.restore_text",
     "invitations.actions.revoke", "invitations.actions.save_text", "invitations.actions.send_test",
+    "invitations.kinds.to_azure", "invitations.kinds.to_website",
     "notifications.actions.choose", "notifications.actions.follow_office", "notifications.actions.give_own",
     "notifications.actions.raise_signal", "notifications.actions.set_office", "notifications.actions.set_own",
     "notifications.sets.apply", "notifications.sets.change", "notifications.sets.create", "notifications.sets.delete",
@@ -104,12 +108,17 @@ def every_action() -> dict[str, Callable[..., Any]]:
     return {name: function for name, function in found.items() if name not in PARTS}
 
 
-# What they ask about a colleague; one's own sessions and integrations may be ended at any time.
-OF_COLLEAGUES = dict.fromkeys(
-    ["signin.sessions.end_all", "signin.sessions.end_one", "webservice.consents.cut"], Proof.HALF_HOUR
-)
-# What they ask where a team begins or ends to require two-factor of its members.
-OF_TWO_FACTOR = dict.fromkeys(["teams.actions.edit_team", "teams.actions.require_two_factor"], Proof.FIVE_MINUTES)
+# What these ask about somebody else, and where something changes: one's own sessions and integrations may be ended at
+# any time, and the same once more changes nothing.
+WITHIN = {
+    "signin.sessions.end_all": ("of a colleague", Proof.HALF_HOUR),
+    "signin.sessions.end_one": ("of a colleague", Proof.HALF_HOUR),
+    "webservice.consents.cut": ("of a colleague", Proof.HALF_HOUR),
+    "teams.actions.edit_team": ("two-factor of its members", Proof.FIVE_MINUTES),
+    "teams.actions.require_two_factor": ("of its members", Proof.FIVE_MINUTES),
+    "invitations.kinds.to_azure": ("another login method or account", Proof.FIVE_MINUTES),
+    "invitations.kinds.to_website": ("another login method", Proof.FIVE_MINUTES),
+}
 
 
 class Things(dict[str, Any]):
@@ -213,14 +222,17 @@ def _by_ticket(user: User, *, confirmed: bool = False) -> Actor:
 
 def _by_program(user: User, **fields: Any) -> Actor:
     request = _request(**bearing(token_of(user, **fields)), Accept="application/json;version=2018-01-01")
-    Door(None, None)(request)
+    Door(Scope.USERS_WRITE, None)(request)
     return request.by  # type: ignore[no-any-return]
 
 
 def _by_worker(user: User, proof: Proof) -> Actor:
     """Return the actor that the worker makes of a bulk action which was confirmed with this proof."""
+    request = _request(user=user)
+    request.proof = proof
     operation = _planned(user, Wish(Act.BLOCK, []))
-    operation.proof, operation.state = proof, Operation.State.ASKED
+    operations.ask(operation, by=on_page(request, user))
+    operation.refresh_from_db()
     made: list[Actor] = []
     with patch.object(running, "_do", lambda operation, by, progress: made.append(by)):
         running._run(operation)
@@ -237,37 +249,42 @@ def _support(dora: User) -> Actor:
 
 
 class Entrance(NamedTuple):
-    """A door: which proof comes in by it, what the page says of it, and how its actor is made."""
+    """A door: which proof comes in by it, and how its actor is made."""
 
     proof: Proof
-    heading: str
     actor: Callable[[User, User], Actor]  # of the administrator and of support
 
 
 DOORS = {
-    "page, just signed in": Entrance(Proof.FIVE_MINUTES, "", lambda user, _d: _by_session(user, signed_in(user))),
+    "page, just signed in": Entrance(Proof.FIVE_MINUTES, lambda user, _d: _by_session(user, signed_in(user))),
     "page, ten minutes ago": Entrance(
-        Proof.HALF_HOUR, "", lambda user, _d: _by_session(user, signed_in(user, seconds_ago=600))
+        Proof.HALF_HOUR, lambda user, _d: _by_session(user, signed_in(user, seconds_ago=600))
     ),
-    "page, an hour ago": Entrance(
-        Proof.NONE, "", lambda user, _d: _by_session(user, signed_in(user, seconds_ago=3600))
+    "page, an hour ago": Entrance(Proof.NONE, lambda user, _d: _by_session(user, signed_in(user, seconds_ago=3600))),
+    "page, second factor still due": Entrance(Proof.NONE, lambda user, _d: _half_signed_in(user)),
+    "session of a portal": Entrance(Proof.NONE, lambda user, _d: _by_ticket(user)),
+    "session of a portal, confirmed": Entrance(Proof.FIVE_MINUTES, lambda user, _d: _by_ticket(user, confirmed=True)),
+    "program, just signed in with two-factor": Entrance(Proof.FIVE_MINUTES, lambda user, _d: _by_program(user)),
+    "program, signed in without two-factor": Entrance(
+        Proof.HALF_HOUR, lambda user, _d: _by_program(user, with_factor=False)
     ),
-    "page, second factor still due": Entrance(Proof.NONE, "", lambda user, _d: _half_signed_in(user)),
-    "session of a portal": Entrance(Proof.NONE, "", lambda user, _d: _by_ticket(user)),
-    "session of a portal, confirmed": Entrance(
-        Proof.FIVE_MINUTES, "", lambda user, _d: _by_ticket(user, confirmed=True)
+    "program, signed in ten minutes ago": Entrance(
+        Proof.HALF_HOUR,
+        lambda user, _d: _by_program(user, authenticated_at=timezone.now() - timedelta(minutes=10)),
     ),
-    "webservice token": Entrance(Proof.HALF_HOUR, "", lambda user, _d: _by_program(user)),
+    "webservice token": Entrance(
+        Proof.HALF_HOUR, lambda user, _d: _by_program(user, authenticated_at=None, with_factor=False)
+    ),
     "import or bulk action, confirmed at once": Entrance(
-        Proof.FIVE_MINUTES, "", lambda user, _d: _by_worker(user, Proof.FIVE_MINUTES)
+        Proof.FIVE_MINUTES, lambda user, _d: _by_worker(user, Proof.FIVE_MINUTES)
     ),
     "import or bulk action, confirmed later": Entrance(
-        Proof.HALF_HOUR, "", lambda user, _d: _by_worker(user, Proof.HALF_HOUR)
+        Proof.HALF_HOUR, lambda user, _d: _by_worker(user, Proof.HALF_HOUR)
     ),
-    "command": Entrance(Proof.FIVE_MINUTES, "", lambda _u, _d: operator("test")),
-    "support": Entrance(Proof.FIVE_MINUTES, "", lambda _u, dora: _support(dora)),
-    "impersonation": Entrance(Proof.NONE, "", lambda user, _d: replace(on_page(_request(), user), only_looks=True)),
-    "invitation": Entrance(Proof.NONE, "", lambda _u, _d: stranger(_request())),
+    "command": Entrance(Proof.FIVE_MINUTES, lambda _u, _d: operator("test")),
+    "support": Entrance(Proof.FIVE_MINUTES, lambda _u, dora: _support(dora)),
+    "impersonation": Entrance(Proof.NONE, lambda user, _d: replace(on_page(_request(), user), only_looks=True)),
+    "invitation": Entrance(Proof.NONE, lambda _u, _d: stranger(_request())),
 }
 
 
@@ -293,7 +310,8 @@ def test_the_parts_of_actions_are_there() -> None:
 def test_every_act_asks_its_proof_at_every_door(entrance: Entrance, by: Actor, things: dict[str, Any]) -> None:
     assert by.is_operator or by.proof == entrance.proof
     asked = {name for name, function in every_action().items() if outcome_of(function, things, by) == "ProofRequired"}
-    assert asked == {name for name, proof in (ASKED | OF_COLLEAGUES | OF_TWO_FACTOR).items() if proof > entrance.proof}
+    within = {name: proof for name, (_where, proof) in WITHIN.items()}
+    assert asked == {name for name, proof in (ASKED | within).items() if proof > entrance.proof}
 
 
 def outcome_of(function: Callable[..., Any], things: dict[str, Any], by: Actor) -> str:
@@ -347,8 +365,7 @@ right that the act needs, and where an act is not offered at a door, its right o
 def page() -> str:
     """Return the page of documentation."""
     rows = [(name, proof, proof) for name, proof in ASKED.items()]
-    rows += [(f"{name}: of a colleague", proof, proof) for name, proof in OF_COLLEAGUES.items()]
-    rows += [(f"{name}: two-factor", proof, proof) for name, proof in OF_TWO_FACTOR.items()]
+    rows += [(f"{name}: {where}", proof, proof) for name, (where, proof) in WITHIN.items()]
     rows += [
         (name, case.asks, case.asks if case.asks_programs is None else case.asks_programs)
         for name, case in CASES.items()

@@ -184,7 +184,7 @@ def test_a_page_that_loads_itself_keeps_nothing_open(alice: User, clock: Clock) 
     assert client.post(url).status_code == 302
     clock.shift(timedelta(minutes=20))
     page = client.get(url)
-    assert page["Refresh"] == "2"
+    assert page["Refresh"] == "1"
     assert 'data-seconds="6000 ' in page.text
     clock.shift(timedelta(minutes=100))
     assert not is_in(client)

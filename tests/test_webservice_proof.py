@@ -86,7 +86,6 @@ ACTS: dict[str, Act] = {
     "to website": lambda calls, scene: configure(
         calls, scene.azure, tenant=None, userId=None, destinationForSecret="0612345678"
     ),
-    "resend to a number": lambda calls, scene: resend(calls, scene.invited),
     "resend to an address": lambda calls, scene: resend(calls, scene.invited, emailAddress="elders@x.example"),
     "duty by resending": lambda calls, scene: resend(calls, scene.invited, twoFactorAuthenticationRequired=True),
     "duty by a team": lambda calls, scene: calls.call(
@@ -164,7 +163,7 @@ def test_client_credentials_still_do_the_rest(scene: Scene) -> None:
 
 def test_a_refused_address_counts_as_no_mail(scene: Scene) -> None:
     calls = machine(scene.alice)
-    with patch("signin.mails.charge") as charged:
+    with patch("signin.throttle.charge_all") as charged:
         assert ACTS["address"](calls, scene).status_code == 403
     assert not charged.called
 
@@ -208,10 +207,11 @@ def test_code_token_and_refreshed_token_carry_the_sign_in(alice: User, scene: Sc
         for model in (AccessToken, RefreshToken):
             assert {(row.authenticated_at, row.with_factor) for row in model.objects.all()} == {(at, True)}
         assert claims(renewed)["auth_time"] == int(at.timestamp()), "refreshing is no sign-in"
-        assert resend(Program(alice, renewed["access_token"]), scene.invited).status_code == 200
+        elsewhere = resend(Program(alice, renewed["access_token"]), scene.invited, emailAddress="een@x.example")
+        assert elsewhere.status_code == 200
         clock.shift(60)
         renewed = exchange(portal, grant_type="refresh_token", refresh_token=renewed["refresh_token"]).json()
-        refused = resend(Program(alice, renewed["access_token"]), scene.invited)
+        refused = resend(Program(alice, renewed["access_token"]), scene.invited, emailAddress="twee@x.example")
         assert refused.json()["messages"][0]["code"] == "proof_recent_sign_in"
         said = basic(str(portal.client_id), SECRET)
         looked = Client().post("/oauth/introspect/", {"token": renewed["access_token"]}, headers=said).json()
@@ -220,8 +220,16 @@ def test_code_token_and_refreshed_token_carry_the_sign_in(alice: User, scene: Sc
 
 def test_a_password_alone_is_carried_as_such(alice: User, scene: Scene, portal: Application) -> None:
     found = tokens(browser(alice, with_factor=False), portal, scope="users:write")
-    refused = resend(Program(alice, found["access_token"]), scene.invited)
+    refused = resend(Program(alice, found["access_token"]), scene.invited, emailAddress="een@x.example")
     assert refused.json()["messages"][0]["code"] == "proof_second_factor"
+
+
+def test_client_credentials_resend_to_the_same_address(alice: User, scene: Scene) -> None:
+    sent_at = scene.invited.invitation.sent_at
+    assert resend(machine(alice), scene.invited).status_code == 200
+    assert resend(machine(alice), scene.invited, emailAddress=scene.invited.email).status_code == 200
+    scene.invited.invitation.refresh_from_db()
+    assert scene.invited.invitation.sent_at > sent_at
 
 
 def test_a_code_takes_the_sign_in_of_its_own_browser(alice: User, portal: Application) -> None:
