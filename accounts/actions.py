@@ -218,7 +218,7 @@ def unblock(user: User, *, by: Actor) -> bool:
     user.blocked_at = None
     user.version += 1
     user.save()
-    letters.unblocked(user, by=by)
+    letters.unblocked(user, asker=by)
     record(Verb.USER_UNBLOCKED, user, by=by, provider_id=user.provider_id)
     return True
 
@@ -235,5 +235,5 @@ def send_username(user: User, *, by: Actor) -> None:
     rights.require_authority_over(by, user)
     if user.username is None:
         raise ValidationError(_("There is no username yet: it is chosen when the invitation is accepted."))
-    letters.username(user, by=by)
+    letters.username(user, asker=by)
     record(Verb.USERNAME_SENT, user, by=by, provider_id=user.provider_id)

@@ -46,8 +46,8 @@ def ask_email_change(user: User, email: str, *, by: Actor) -> None:
             "asked_by": by.user,
         },
     )
-    letters.confirm_address(user, email, token=token, expires_at=expires_at, by=by)
-    letters.address_asked(user, by=by)
+    letters.confirm_address(user, email, token=token, expires_at=expires_at, asker=by)
+    letters.address_asked(user, asker=by)
     changes = {"email": [user.email, email]}
     record(Verb.EMAIL_CHANGE_ASKED, user, by=by, provider_id=user.provider_id, changes=changes)
 

@@ -80,7 +80,7 @@ def create_azure_user(
     user.external_tenant, user.external_user_id = usable_tenant(provider, tenant), external_user_id
     user.password = unusable_password()
     _store_new(user, by, equip)
-    letters.microsoft(user, by=by)
+    letters.microsoft(user, asker=by)
     return user
 
 

@@ -25,11 +25,11 @@ def write(
     lines: list[str],
     to: str = "",
     expires_at: datetime | None = None,
-    by: Actor | None = None,
+    asker: Actor | None = None,
 ) -> Message:
     """Queue a mail to `user`, at `to` instead of the own address if given; `lines` become paragraphs.
 
-    The greeting and the office's name around them are added here. `by` asks for it, see `outbox.limits`.
+    The greeting and the office's name around them are added here. `asker` asks for it, see `outbox.limits`.
     """
     text = "\n\n".join([_("Dear %(name)s,") % {"name": user.full_name}, *lines, user.office_name]) + "\n"
     return outbox.actions.queue_mail(
@@ -42,7 +42,7 @@ def write(
         user_id=user.pk,
         sender_name=user.office_name,
         expires_at=expires_at,
-        by=by,
+        asker=asker,
     )
 
 
@@ -66,14 +66,14 @@ def blocked(user: User) -> None:
 
 
 @translation.override(settings.LANGUAGE_CODE)
-def unblocked(user: User, *, by: Actor) -> None:
+def unblocked(user: User, *, asker: Actor) -> None:
     """Tell somebody that the account is open again."""
     lines = [
         _("Your account for Loket of %(office)s is no longer blocked. You log in as you did before.")
         % {"office": user.office_name},
         settings.LOKET_URL + "/",
     ]
-    write(user, kind="unblocked", subject=_("Your account is no longer blocked"), lines=lines, by=by)
+    write(user, kind="unblocked", subject=_("Your account is no longer blocked"), lines=lines, asker=asker)
 
 
 @translation.override(settings.LANGUAGE_CODE)
@@ -100,7 +100,7 @@ def office_reopened(user: User, reason: str) -> None:
 
 
 @translation.override(settings.LANGUAGE_CODE)
-def microsoft(*users: User, by: Actor) -> None:
+def microsoft(*users: User, asker: Actor) -> None:
     """Tell people that they log in with Microsoft from now on; there is no secret in it.
 
     An office's letter is made once: for thousands of people only the name differs.
@@ -123,7 +123,7 @@ def microsoft(*users: User, by: Actor) -> None:
                 sender_name=user.provider.name,
             )
         )
-    outbox.actions.queue_all(mails, by=by)
+    outbox.actions.queue_all(mails, asker=asker)
 
 
 def _about_microsoft(provider: Provider) -> tuple[str, str]:
@@ -144,7 +144,7 @@ def _about_microsoft(provider: Provider) -> tuple[str, str]:
 
 
 @translation.override(settings.LANGUAGE_CODE)
-def username(user: User, *, by: Actor) -> None:
+def username(user: User, *, asker: Actor) -> None:
     """Remind somebody of the username."""
     lines = [
         _("Your username for Loket of %(office)s is:") % {"office": user.office_name},
@@ -153,11 +153,11 @@ def username(user: User, *, by: Actor) -> None:
     if user.is_website_user:  # nobody else chooses a password
         text = _("Forgotten your password? Ask for a new one at %(url)s")
         lines.append(text % {"url": settings.LOKET_URL + reverse("signin:forgotten")})
-    write(user, kind="username", subject=_("Your username"), lines=lines, by=by)
+    write(user, kind="username", subject=_("Your username"), lines=lines, asker=asker)
 
 
 @translation.override(settings.LANGUAGE_CODE)
-def confirm_address(user: User, address: str, *, token: str, expires_at: datetime, by: Actor) -> None:
+def confirm_address(user: User, address: str, *, token: str, expires_at: datetime, asker: Actor) -> None:
     """Ask at the new address whether it is right."""
     lines = [
         _("This address was given for your account for Loket of %(office)s. Is that right? Confirm it here:")
@@ -166,17 +166,17 @@ def confirm_address(user: User, address: str, *, token: str, expires_at: datetim
         _("Was it not you? Then do nothing: without confirmation nothing changes."),
     ]
     subject = _("Confirm your new e-mail address")
-    write(user, kind="confirm_address", subject=subject, lines=lines, to=address, expires_at=expires_at, by=by)
+    write(user, kind="confirm_address", subject=subject, lines=lines, to=address, expires_at=expires_at, asker=asker)
 
 
 @translation.override(settings.LANGUAGE_CODE)
-def address_asked(user: User, *, by: Actor) -> None:
+def address_asked(user: User, *, asker: Actor) -> None:
     """Report at the present address that another one was given."""
     lines = [
         _("Another e-mail address was given for your account for Loket of %(office)s.") % {"office": user.office_name},
         _("It counts once it has been confirmed from that address. Did you not expect this? Tell an administrator."),
     ]
-    write(user, kind="address_asked", subject=_("Another e-mail address was given"), lines=lines, by=by)
+    write(user, kind="address_asked", subject=_("Another e-mail address was given"), lines=lines, asker=asker)
 
 
 @translation.override(settings.LANGUAGE_CODE)

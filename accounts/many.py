@@ -58,7 +58,7 @@ def create_azure_users(provider: Provider, people: Sequence[NewAzureUser], *, by
         for one in people
     ]
     _store(users, by)
-    letters.microsoft(*users, by=by)
+    letters.microsoft(*users, asker=by)
     return users
 
 

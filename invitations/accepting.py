@@ -147,7 +147,7 @@ def _queue_code(invitation: Invitation, number: str, browser: str, by: Actor) ->
         provider_id=invitation.provider_id,
         user_id=invitation.user_id,
         expires_at=expires_at,
-        by=by,
+        asker=by,
     )
     row = InvitationCode(invitation=invitation, message=message, expires_at=expires_at)
     row.code_hash = sealing.keyed_hash(f"{row.pk}:{code}", purpose=_CODE)

@@ -149,7 +149,7 @@ def send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
         user_id=user.pk,
         sender_name=user.office_name,
         expires_at=invitation.expires_at,
-        by=by,
+        asker=by,
     )
     if not invitation._state.adding:
         cancel_codes(invitation)
@@ -276,5 +276,5 @@ def send_test(provider: Provider, *, text: Text, by: Actor) -> None:
         user_id=by.user.pk,
         sender_name=provider.name,
         expires_at=timezone.now() + timedelta(hours=1),
-        by=by,
+        asker=by,
     )

@@ -56,7 +56,7 @@ def to_azure(user: User, *, tenant: ExternalTenant, external_user_id: UUID, user
     _end_sessions(user)
     kinds.save_unique(user)
     _establish(user)
-    letters.microsoft(user, by=by)
+    letters.microsoft(user, asker=by)
     record(verb, user, by=by, provider_id=user.provider_id, changes=_changes(before, user))
     return user
 

@@ -50,15 +50,15 @@ def queue_mail(
     user_id: UUID | None,
     sender_name: str,
     expires_at: datetime | None = None,
-    by: Actor | None = None,
+    asker: Actor | None = None,
 ) -> Message:
     """Queue a mail in the transaction of the caller; it is not sent after `expires_at`.
 
-    `by` asks for it, see `limits`. Raises limits.TooMany.
+    `asker` asks for it, see `limits`. Raises limits.TooMany.
     """
     values = {"subject": subject, "text": text, "html": html, "sender_name": sender_name}
     mail = written_mail(kind=kind, to=to, provider_id=provider_id, user_id=user_id, expires_at=expires_at, **values)
-    return queue_all([mail], by=by)[0]
+    return queue_all([mail], asker=asker)[0]
 
 
 def written_mail(
@@ -87,10 +87,10 @@ def queue_sms(
     provider_id: UUID | None,
     user_id: UUID | None,
     expires_at: datetime | None = None,
-    by: Actor | None = None,
+    asker: Actor | None = None,
 ) -> Message:
     """Queue an SMS to the E.164 number `to`, as `queue_mail` does a mail."""
-    limits.charge([(kind, to, provider_id)], by)
+    limits.charge([(kind, to, provider_id)], asker)
     message = Message(channel=Message.Channel.SMS, kind=kind)
     return _queue([_sealed(message, Body(to=to, text=text), provider_id, user_id, expires_at)])[0]
 
@@ -104,9 +104,9 @@ def _sealed(
     return message
 
 
-def queue_all(messages: list[Message], *, by: Actor | None = None) -> list[Message]:
+def queue_all(messages: list[Message], *, asker: Actor | None = None) -> list[Message]:
     """Queue messages of `written_mail`, as `queue_mail` does one."""
-    limits.charge([(mail.kind, mail.recipient, mail.provider_id) for mail in messages], by)
+    limits.charge([(mail.kind, mail.recipient, mail.provider_id) for mail in messages], asker)
     return _queue(messages)
 
 

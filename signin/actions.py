@@ -183,7 +183,7 @@ def mail_link(user: User, *, by: Actor) -> None:
     reset = PasswordReset(provider=user.provider, user=user, token_hash=sealing.token_hash(token))
     reset.expires_at = timezone.now() + timedelta(minutes=RESET_MINUTES)
     reset.save(force_insert=True)
-    letters.password_link(reset, token=token, minutes=RESET_MINUTES, by=by)
+    letters.password_link(reset, token=token, minutes=RESET_MINUTES, asker=by)
     record(Verb.PASSWORD_LINK_SENT, user, by=by, provider_id=user.provider_id)
 
 

@@ -12,7 +12,7 @@ from signin.models import PasswordReset
 
 
 @translation.override(settings.LANGUAGE_CODE)
-def password_link(reset: PasswordReset, *, token: str, minutes: int, by: Actor) -> None:
+def password_link(reset: PasswordReset, *, token: str, minutes: int, asker: Actor) -> None:
     """Mail the link with which the person of `reset` chooses a new password within some `minutes`."""
     user = reset.user
     lines = [
@@ -25,7 +25,7 @@ def password_link(reset: PasswordReset, *, token: str, minutes: int, by: Actor) 
         _("Did you not ask for this? Then do nothing: your password stays as it is."),
     ]
     subject, until = _("Choose a new password"), reset.expires_at
-    write(user, kind="password_link", subject=subject, lines=lines, expires_at=until, by=by)
+    write(user, kind="password_link", subject=subject, lines=lines, expires_at=until, asker=asker)
 
 
 @translation.override(settings.LANGUAGE_CODE)

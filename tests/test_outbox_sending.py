@@ -13,6 +13,7 @@ from outbox import sending
 from outbox.actions import MAX_ATTEMPTS, PAUSES
 from outbox.models import Message
 from outbox.worker import send_due
+from tests.people import actor
 from tests.servers import MailServer, SmsGateway
 
 pytestmark = pytest.mark.django_db
@@ -30,12 +31,12 @@ def queue_mail(**overrides: Any) -> Message:
         "user_id": None,
         "sender_name": "De Vries, Bröt & Co",
     }
-    return outbox.actions.queue_mail(**values | overrides)
+    return outbox.actions.queue_mail(**{"asker": actor()} | values | overrides)
 
 
 def queue_sms(**overrides: Any) -> Message:
     values: dict[str, Any] = {"kind": "code", "to": NUMBER, "text": "482913 is je code – één", "provider_id": None}
-    return outbox.actions.queue_sms(**values | {"user_id": None} | overrides)
+    return outbox.actions.queue_sms(**{"asker": actor()} | values | {"user_id": None} | overrides)
 
 
 def fresh(message: Message) -> Message:
