@@ -36,7 +36,7 @@ LEFT_OUT = frozenset({
 })  # fmt: skip
 # That somebody asked for another's change of address is in the events; the address is not his. Who looks along is of
 # support, and nobody of an office.
-NOT_ABOUT_HIM = frozenset({"accounts.EmailChange.asked_by", "support.Look.helper"})
+NOT_ABOUT_HIM = frozenset({"accounts.EmailChange.asked_by", "invitations.Invitation.sent_by", "support.Look.helper"})
 _MESSAGE = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 
 

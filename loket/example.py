@@ -6,6 +6,7 @@ Rows are written directly only to make them older than they are, and to say how 
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -25,6 +26,7 @@ import teams.actions
 from accounts.actions import Details
 from accounts.models import Provider, User
 from audit.actors import Actor, Origin, Proof, operator
+from invitations.accepting import NotVouchedFor
 from invitations.models import Invitation
 from loket import example_signals, example_teams, sealing
 from loket.example_people import ACCEPTED, AZURE, INVITED, SMIT, WEBSERVICE, Person, Status
@@ -245,6 +247,18 @@ def _invite_to_status(office: Provider, person: Person, status: Status, unknown:
     elif status == Status.LOCKED:
         _lock(invitation)
         _deliver(user)
+    elif status == Status.REFUSED:
+        _refuse(office, user, person)
+
+
+def _refuse(office: Provider, user: User, person: Person) -> None:
+    """Have a colleague send the invitation, who may not give what the invited user gets after that."""
+    sender = User.objects.get(provider=office, username="s.bakker")
+    invitations.actions.resend(user, mobile_number=person.mobile, email=user.email, by=_self(sender))
+    teams.actions.give_individual_rights([user], [Right.VIEW_AUDIT], by=_BY)
+    with suppress(NotVouchedFor):
+        _ask_for_code(Invitation.objects.get(user=user))
+    _deliver(user)
 
 
 def _leave(user: User, status: Status) -> None:

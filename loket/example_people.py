@@ -19,6 +19,7 @@ class Status(Enum):
     REVOKED = auto()
     BOUNCED = auto()
     FAILED = auto()
+    REFUSED = auto()
     BLOCKED = auto()
     ENDED = auto()
 
@@ -102,6 +103,7 @@ INVITED: list[tuple[Person, Status]] = [
     (Person("Y.", "", "Jansen", first_name="Yvonne"), Status.REVOKED),
     (Person("O.", "", "Koster"), Status.BOUNCED),
     (Person("E.", "", "Maas", "Hilversum", "Eva"), Status.FAILED),
+    (Person("U.", "", "Veenstra", first_name="Ulrike"), Status.REFUSED),
     (Person("V.", "", "Scholten", days=700, seen=40), Status.BLOCKED),
     (Person("Q.", "", "Verhoeven", days=900, seen=33), Status.ENDED),
 ]

@@ -41,7 +41,6 @@ from webservice.models import Application
 NO_ACTIONS = (".migrations", ".management", ".views", ".rights", ".forms", ".letters")
 PACKAGES = (accounts, invitations, notifications, outbox, signin, support, teams, webservice)
 QUESTIONS = {"signin.factors.policies.require_allowed"}  # told who asks, and change nothing
-QUEUES = {f"outbox.actions.queue_{what}" for what in ("all", "mail", "sms")}  # told who asks, for the limits
 
 
 def actions(packages: tuple[ModuleType, ...] = PACKAGES) -> dict[str, Callable[..., Any]]:
@@ -61,7 +60,7 @@ def actions(packages: tuple[ModuleType, ...] = PACKAGES) -> dict[str, Callable[.
                 parameter = inspect.signature(wrapped).parameters.get("by")
                 if parameter is not None and parameter.kind is parameter.KEYWORD_ONLY:
                     found[f"{info.name}.{name}"] = function
-    return {name: function for name, function in found.items() if name not in QUESTIONS | QUEUES}
+    return {name: function for name, function in found.items() if name not in QUESTIONS}
 
 
 @pytest.fixture

@@ -36,7 +36,9 @@ SHOWN = {
         " discoverable"
     ),
     "django_otp_webauthn.WebAuthnUserHandle.user": "",
-    "invitations.Invitation.user": "id state email subject body sent_at expires_at opened_at",
+    "invitations.Invitation.user": (
+        "id state email subject body sent_by sent_by_operator refused_at sent_at expires_at opened_at"
+    ),
     "notifications.Notice.user": "id signal employer shown_at by_mail mailed_on read_at",
     "notifications.SignalSetApplication.user": "id signal_set applied_at",
     "notifications.SignalSetting.user": "id signal_set type is_on days mail",
@@ -54,12 +56,14 @@ SHOWN = {
     "teams.IndividualRight.user": "id right",
     "teams.SetApplication.user": "id authorization_set team applied_at",
     "teams.TeamMember.user": "id team",
-    "webservice.AccessToken.user": "expires scope resource created updated id application",
+    "webservice.AccessToken.user": "expires scope resource created updated authenticated_at with_factor id application",
     "webservice.Consent.user": "id application scopes created_at last_used_at",
-    "webservice.Grant.user": "application expires redirect_uri scope created updated resource id",
+    "webservice.Grant.user": (
+        "application expires redirect_uri scope created updated resource authenticated_at with_factor id"
+    ),
     "webservice.IDToken.user": "expires scope created updated id application",
     "webservice.KeptAnswer.user": "id created_at",
-    "webservice.RefreshToken.user": "application resource created updated revoked id",
+    "webservice.RefreshToken.user": "application resource created updated revoked authenticated_at with_factor id",
     "webservice.Ticket.user": "id application next expires_at",
 }
 ACCOUNT = (

@@ -16,7 +16,7 @@ import invitations.kinds
 import teams.actions
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.status import Status, with_access
-from audit.actors import Actor, Origin
+from audit.actors import Actor, Origin, Proof
 from audit.models import Event, Verb
 from invitations import accepting, senders
 from invitations.accepting import NotVouchedFor
@@ -187,7 +187,7 @@ def test_the_operator_vouches_for_everything(office: Provider, alice: User, mall
 def test_support_lends_no_authority(office: Provider, alice: User, mallory: User) -> None:
     dora = make_support()
     factors.give_app(dora)
-    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason="Belde zelf.")
+    by = Actor(Origin.SUPPORT, dora.full_name, dora, reason="Belde zelf.", proof=Proof.FIVE_MINUTES)
     user = invite(alice).invitation.user
     resent(user, actor(mallory))
     teams.actions.give_individual_rights([user], [Right.MANAGE_PROVIDER], by=actor(alice))

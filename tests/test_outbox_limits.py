@@ -22,7 +22,7 @@ import invitations.kinds
 import outbox.actions
 import signin.actions
 from accounts.models import Provider, User
-from audit.actors import Actor, scheduled
+from audit.actors import scheduled
 from outbox import limits
 from outbox.limits import ASKED, TELLING, TooMany
 from outbox.models import Message
@@ -208,7 +208,7 @@ def test_a_command_of_the_operator_is_not_counted(alice: User) -> None:
     with mock.patch.object(limits, "_spend") as spent:
         accounts.actions.send_username(user, by=actor())
         spent.assert_not_called()
-        accounts.actions.send_username(user, by=Actor("page", "A", alice))
+        accounts.actions.send_username(user, by=by(alice))
         spent.assert_called()
 
 

@@ -6,9 +6,13 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField("progress", "is_long", models.BooleanField(db_default=False, default=False)),
         migrations.AddField("progress", "turns", models.PositiveSmallIntegerField(db_default=0, default=0)),
-        migrations.AlterField(
-            "page",
-            "what",
-            models.CharField(choices=[("items", "Items"), ("faults", "Faults"), ("rows", "Rows")], max_length=6),
+        migrations.SeparateDatabaseAndState(  # choices are no part of the table
+            state_operations=[
+                migrations.AlterField(
+                    "page",
+                    "what",
+                    models.CharField(choices=[("items", "Items"), ("faults", "Faults"), ("rows", "Rows")], max_length=6),
+                )
+            ]
         ),
     ]
