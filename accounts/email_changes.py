@@ -27,8 +27,8 @@ class DeadLink(Exception):
 def ask_email_change(user: User, email: str, *, by: Actor) -> None:
     """Ask at the new address `email` for confirmation and report it at the present one; until then nothing changes.
 
-    For somebody who was accepted; an invited person gets the invitation again. By an administrator with authority over
-    the person, or by the person. A newer request replaces an older one (rule 5).
+    For users who accepted; the invitation of an invited user is sent again instead. Asked by an administrator with
+    authority over the user, or by the user. A newer request replaces an older one (rule 5).
     """
     if by.user is None or by.user.pk != user.pk:
         rights.require(by, Right.MANAGE_USERS)
@@ -55,7 +55,7 @@ def ask_email_change(user: User, email: str, *, by: Actor) -> None:
 def email_change_of(token: str) -> EmailChange:
     """Return the request that the link with `token` confirms. Raises DeadLink.
 
-    Whoever asked must still have authority over the person: since then one may have lost rights, the other got some.
+    The asker must still have authority over the user: since then one may have lost rights, the other gained some.
     """
     requests = EmailChange.objects.select_related("user__provider", "asked_by")
     found = requests.filter(token_hash=sealing.token_hash(token)).first()

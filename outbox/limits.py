@@ -23,7 +23,7 @@ from signin.throttle import Limit, Throttled
 if TYPE_CHECKING:
     from audit.actors import Actor
 
-# Whoever may cause one of these may cause it as often as they like.
+# A user who may cause one of these could otherwise cause it without end.
 ASKED = frozenset({
     "invitation", "invitation_test", "code", "username", "confirm_address", "address_asked", "unblocked", "microsoft",
     "password_link",

@@ -20,7 +20,7 @@ def _field(label: Any, required: Any) -> forms.CharField:
 
 
 class ChosenPasswordForm(forms.Form):
-    """A password that somebody chooses; a form that is one says in `about` what it may not be made of."""
+    """A chosen password; a form that is one says in `about` what it may not be made of."""
 
     password = _field(_("Password"), _("Choose a password."))
     password_again = _field(_("Password again"), _("Type the password once more."))

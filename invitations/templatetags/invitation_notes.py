@@ -1,4 +1,4 @@
-"""What a page says about the invitation of somebody whose rights it shows or changes."""
+"""What a page says about the invitation of a user whose rights it shows or changes."""
 
 from typing import Any
 

@@ -120,7 +120,7 @@ def _serve(request: HttpRequest, arrival: Arrival) -> HttpResponse:
         arrivals.confirm(arrival, request.user)
         request.session.cycle_key()
         reauthentication.note(request, with_factor=True)
-        return HttpResponseRedirect(onward(request, arrival.errand.next))  # type: ignore[arg-type]  # somebody confirmed
+        return HttpResponseRedirect(onward(request, arrival.errand.next))  # type: ignore[arg-type]  # a user confirmed
     elif isinstance(request.user, User):
         tenant = arrivals.prove_tenant(arrival, request.user, by=on_page(request, request.user))
         messages.success(request, _("%(tenant)s has been confirmed.") % {"tenant": tenant.name})
