@@ -1,5 +1,6 @@
 """On whose authority an invitation is accepted: that of who sent it last, as it is at that moment."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -26,42 +27,46 @@ def is_vouched_for(invitation: Invitation) -> bool:
 
     Asked with the office's row locked, so that no right is given between this answer and what follows from it.
     """
-    sender, is_operator = _sender(invitation)
-    return is_operator or (sender is not None and _has_say(sender, invitation.user))
+    return not _unvouched([invitation])
 
 
 def unvouched(users: Iterable[User]) -> set[UUID]:
-    """Return which of `users`, who come with their invitation, hold an open one that cannot be accepted as it stands.
+    """Return which of `users` of one office, who come with their invitation, hold an open one that cannot be accepted.
 
-    A query for each sender, and more only where a sender does not manage the office.
+    Some queries for each sender, however many invitations there are.
     """
-    waiting = [user for user in users if user.accepted_at is None and hasattr(user, "invitation")]
-    known = User.objects.in_bulk({user.invitation.sent_by_id for user in waiting} - {None})
-    managers = {sender.pk for sender in known.values() if rights.may(sender, Right.MANAGE_PROVIDER)}
-    found = set()
-    for user in waiting:
-        invitation = user.invitation
-        if not invitation.is_open() or invitation.sent_by_id in managers:
-            continue
-        invitation.sent_by = known.get(invitation.sent_by_id)
-        if not is_vouched_for(invitation):
-            found.add(user.pk)
+    waiting = (user for user in users if user.accepted_at is None and hasattr(user, "invitation"))
+    return _unvouched([user.invitation for user in waiting if user.invitation.is_open()])
+
+
+def _unvouched(invitations: list[Invitation]) -> set[UUID]:
+    invited = defaultdict[UUID | None, set[UUID]](set)
+    for user_id, sender_id in _senders(invitations).items():
+        invited[sender_id].add(user_id)
+    offices = {one.provider_id for one in invitations}
+    known = User.objects.filter(provider__in=offices).in_bulk([sender_id for sender_id in invited if sender_id])
+    return {user_id for sender_id, ids in invited.items() for user_id in _beyond(known.get(sender_id), ids)}
+
+
+def _beyond(sender: User | None, user_ids: set[UUID]) -> set[UUID]:
+    """Return which of these users of the office the sender could not send their invitation now."""
+    if sender is None or not rights.may(sender, Right.MANAGE_USERS):
+        return user_ids
+    own = user_ids & {sender.pk}
+    return own if rights.may(sender, Right.MANAGE_PROVIDER) else own | rights.beyond(sender, user_ids)
+
+
+def _senders(invitations: list[Invitation]) -> dict[UUID, UUID | None]:
+    """Return by invited user who of the office sent it last; those that the operator sent are left out."""
+    found = {one.user_id: one.sent_by_id for one in invitations if one.sent_by_operator is False}
+    if unknown := [one for one in invitations if one.sent_by_operator is None]:
+        sendings = Event.objects.filter(
+            provider_id__in={one.provider_id for one in unknown},
+            target_id__in=[one.user_id for one in unknown],
+            verb=Verb.INVITATION_SENT,
+        ).exclude(origin=Origin.SUPPORT)
+        last = dict(sendings.order_by("at", "id").values_list("target_id", "actor_id"))
+        senders = {one.user_id: last.get(one.user_id) for one in unknown}
+        by_operator = {user_id for user_id, sender_id in last.items() if sender_id is None}
+        found |= {user_id: sender_id for user_id, sender_id in senders.items() if user_id not in by_operator}
     return found
-
-
-def _has_say(sender: User, user: User) -> bool:
-    by = Actor(Origin.PAGE, sender.full_name, sender)
-    return rights.may(sender, Right.MANAGE_USERS) and rights.has_authority_over(by, user)
-
-
-def _sender(invitation: Invitation) -> tuple[User | None, bool]:
-    """Return who of the office sent it last, and whether it was the operator instead."""
-    if invitation.sent_by_operator is not None:
-        return invitation.sent_by, invitation.sent_by_operator
-    sendings = Event.objects.filter(
-        provider_id=invitation.provider_id, target_id=invitation.user_id, verb=Verb.INVITATION_SENT
-    )
-    last = sendings.exclude(origin=Origin.SUPPORT).order_by("-at", "-id").first()
-    if last is None or last.actor_id is None:
-        return None, last is not None
-    return User.objects.filter(pk=last.actor_id, provider=invitation.provider_id).first(), False

@@ -238,7 +238,7 @@ def require_authority_over(by: Actor, user: User) -> None:
         raise PermissionDenied(_("This person is not of your office."))
     if by.user.pk == user.pk:
         raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
-    if not manages(by) and not _holds_all_of(by.user, [user.pk]):
+    if not manages(by) and beyond(by.user, [user.pk]):
         raise PermissionDenied(
             _("%(name)s holds rights that you do not have. Ask an administrator who has them.")
             % {"name": user.full_name}
@@ -247,25 +247,25 @@ def require_authority_over(by: Actor, user: User) -> None:
 
 def require_authority_over_all(by: Actor, user_ids: Iterable[UUID]) -> None:
     """Raise PermissionDenied unless the actor holds every right that these users of his office hold."""
-    if not manages(by) and not (by.user and _holds_all_of(by.user, user_ids)):
+    if not manages(by) and (by.user is None or beyond(by.user, user_ids)):
         raise PermissionDenied(_("Members hold rights that you do not have. Ask an administrator who has them."))
 
 
-def _holds_all_of(giver: User, user_ids: Iterable[UUID]) -> bool:
-    """Return whether `giver` can use all that these users of his office hold, resting or not, at the same employers."""
-    users = list(user_ids)
+def beyond(giver: User, user_ids: Iterable[UUID]) -> set[UUID]:
+    """Return which of these users of the office hold, resting or not, what `giver` cannot use at the same employers."""
+    users, held = list(user_ids), givable(giver)
     office = roads.in_office(roads.SEVERAL)
-    rows = roads.fetch(f"SELECT DISTINCT code FROM ({office}) road", users=users, provider=giver.provider_id)  # noqa: S608
-    if not known(code for (code,) in rows) <= givable(giver):
-        return False
+    rows = roads.fetch(f"SELECT DISTINCT user_id, code FROM ({office}) road", users=users, provider=giver.provider_id)  # noqa: S608
     theirs, own = roads.at_employers(roads.SEVERAL, codes=True), roads.at_employers(roads.GIVER, codes=True)
-    return not roads.fetch(
-        f"SELECT code, employer_id FROM ({theirs}) theirs EXCEPT SELECT code, employer_id FROM ({own}) own LIMIT 1",  # noqa: S608
+    elsewhere = roads.fetch(
+        f"SELECT DISTINCT user_id FROM ({theirs}) theirs"  # noqa: S608
+        f" WHERE (code, employer_id) NOT IN (SELECT code, employer_id FROM ({own}) own)",
         users=users,
         giver=giver.pk,
         provider=giver.provider_id,
         codes=[right.value for right in EMPLOYER_RIGHTS],
     )
+    return {user_id for user_id, code in rows if not known([code]) <= held} | {user_id for (user_id,) in elsewhere}
 
 
 def has_authority_over(by: Actor, user: User) -> bool:

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 import invitations.actions
 import invitations.kinds
@@ -308,3 +309,24 @@ def test_changing_a_team_says_so_of_its_members(
     told = [str(message) for message in answer.context["messages"]]
     assert sum("/opnieuw-versturen/" in text for text in told) == 3, told
     assert len(told) == 5
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_list_asks_by_sender_and_not_by_invitation(
+    office: Provider,
+    alices: Client,
+    alice: User,
+    mallory: User,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+    noted: bool,
+) -> None:
+    people = [invite(alice, email=f"u{number}@devries.example").invitation.user for number in range(9)]
+    for user in people[:8]:
+        resent(user, actor(mallory), email=user.email)
+    teams.actions.give_individual_rights(people[:2] + people[8:], [Right.MANAGE_PROVIDER], by=actor(alice))
+    if not noted:
+        Invitation.objects.update(sent_by=None, sent_by_operator=None)
+    with django_assert_max_num_queries(14):
+        rows = alices.get(reverse("accounts:list")).context["rows"]
+    refused = {person.pk for person, *_chips in rows if person.status == Status.REFUSED}
+    assert refused == {user.pk for user in people[:2]}
