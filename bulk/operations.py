@@ -86,7 +86,7 @@ def ask(operation: Operation, *, by: Actor) -> None:
     operation = _locked(operation)
     if operation.is_planned:
         summary = kept.summary_of(operation)
-        if summary["signs_in"]:
+        if summary.get("signs_in", True):  # the release before did not note it
             by.require_proof(Proof.FIVE_MINUTES)
         _ask(operation, State.ASKED, by, total=summary["rows"] and summary["rows"] + summary["items"])
 

@@ -1,5 +1,6 @@
 """What files of teams would change in an office, done once on trial and taken back: so the plan is exact."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
-from audit.actors import Actor
+from audit.actors import Actor, Proof
 from bulk import team_files
 from bulk.applying import REFUSALS, check, refused
 from bulk.budget import FOR_COMMANDS, Limits
@@ -56,7 +57,7 @@ def _on_trial(provider: Provider, items: list[Item], by: Actor, progress: Progre
         lock_provider(provider.pk)
         people = _concerned(provider, items)
         before = _abilities(provider, people)
-        do(provider, items, by, progress)
+        do(provider, items, replace(by, proof=Proof.FIVE_MINUTES), progress)  # confirming the plan asks for the proof
         after = _abilities(provider, people)
         transaction.set_rollback(True)
     for item in items:

@@ -1,6 +1,7 @@
 """Importing teams in the browser."""
 
 from io import BytesIO
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -9,7 +10,7 @@ from django.urls import reverse
 
 import teams.actions
 from accounts.models import Provider, User
-from bulk import running
+from bulk import kept, running
 from bulk.models import Operation
 from loket import sheets
 from teams import rights
@@ -17,7 +18,7 @@ from teams.models import Employer, Team
 from teams.rights import Right
 from tests.importing import team_of
 from tests.kinds import confirmed
-from tests.people import actor, confirm_now, make_user
+from tests.people import actor, confirm_now, make_user, signed_in
 from tests.test_bulk_import_teams import EMPLOYERS, MATRIX, TEAMS
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +77,38 @@ def test_a_workbook(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     done(client, send(client, SimpleUploadedFile("t.xlsx", book.getvalue())))
     assert Team.objects.get().two_factor_required
+
+
+def test_a_plan_asks_for_a_recent_proof_when_it_is_confirmed(office: Provider, alice: User) -> None:
+    team = team_of(office, "Noord")
+    client = signed_in(alice, seconds_ago=600)
+    plan = send(client, csv("a.csv", [*TEAMS[:1], ["Noord", "ja", ""]]))
+    assert "Dit plan uitvoeren" in client.get(url(plan)).text
+    assert client.post(url(plan))["Location"].startswith(reverse("signin:confirm"))
+    assert running.run_due() == 0
+    confirm_now(client)
+    done(client, plan)
+    team.refresh_from_db()
+    assert team.two_factor_required
+    confirm_now(client, seconds_ago=3600)
+    client.post(url(plan, "undo"))
+    confirm_now(client)
+    done(client, Operation.objects.latest("created_at"))
+    team.refresh_from_db()
+    assert not team.two_factor_required
+
+
+def test_a_plan_of_the_release_before_asks_for_the_most(office: Provider, alice: User) -> None:
+    client = signed_in(alice, seconds_ago=600)
+    plan = send(client, csv("a.csv", [*TEAMS[:1], ["Noord", "", ""]]))
+    summary: Any = kept.summary_of(plan)
+    del summary["signs_in"]
+    kept.keep_summary(plan, summary)
+    plan.save()
+    assert client.post(url(plan))["Location"].startswith(reverse("signin:confirm"))
+    confirm_now(client)
+    done(client, plan)
+    assert Team.objects.get().name == "Noord"
 
 
 def test_a_fault_stops_everything(office: Provider, alice: User) -> None:
