@@ -12,6 +12,7 @@ from audit.actions import record
 from audit.actors import Actor, Origin, Proof, asks
 from audit.models import Verb
 from loket import sealing
+from outbox import limits
 from teams import rights
 from teams.rights import Right
 
@@ -46,8 +47,9 @@ def ask_email_change(user: User, email: str, *, by: Actor) -> None:
             "asked_by": by.user,
         },
     )
-    letters.confirm_address(user, email, token=token, expires_at=expires_at, asker=by)
-    letters.address_asked(user, asker=by)
+    with limits.together():  # else two that ask for each other's address would wait for each other
+        letters.confirm_address(user, email, token=token, expires_at=expires_at, asker=by)
+        letters.address_asked(user, asker=by)
     changes = {"email": [user.email, email]}
     record(Verb.EMAIL_CHANGE_ASKED, user, by=by, provider_id=user.provider_id, changes=changes)
 

@@ -15,7 +15,7 @@ SENT_BY_USER = Limit("sent in by a user", burst=20, every=timedelta(seconds=30))
 SENT_BY_OFFICE = Limit("sent in by an office", burst=60, every=timedelta(seconds=10))
 
 
-class TooMany(Throttled):
+class TooManyWaiting(Throttled):
     """Too much of this user or office waits for the worker already; the text says what to do."""
 
     def __init__(self, text: str, wait: timedelta) -> None:
@@ -32,7 +32,7 @@ def charge(user: User) -> None:
 
 
 def require_room(operation: Operation) -> None:
-    """Raise TooMany when the worker has enough of this user or office, which stays so until the end of the transaction.
+    """Raise TooManyWaiting when the worker has enough of this user or office: so until the end of the transaction.
 
     Requests at the same moment are counted one after the other.
     """
@@ -46,7 +46,7 @@ def require_room(operation: Operation) -> None:
             "%(count)s imports and bulk actions of yours wait or are being done. Try again when one of them is ready:"
             " the page Import lists them. Nothing of them is lost."
         )
-        raise TooMany(text % {"count": MAX_WAITING_OF_USER}, timedelta(seconds=10))
+        raise TooManyWaiting(text % {"count": MAX_WAITING_OF_USER}, timedelta(seconds=10))
     if len(users) >= MAX_WAITING_OF_OFFICE:
         text = _("%(count)s imports and bulk actions of your office wait or are being done. Try again in a minute.")
-        raise TooMany(text % {"count": MAX_WAITING_OF_OFFICE}, timedelta(minutes=1))
+        raise TooManyWaiting(text % {"count": MAX_WAITING_OF_OFFICE}, timedelta(minutes=1))

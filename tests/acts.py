@@ -48,9 +48,7 @@ def actions(packages: tuple[ModuleType, ...] = PACKAGES) -> dict[str, Callable[.
     found = {}
     for package in packages:
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if any(
-                part in info.name for part in (".migrations", ".management", ".views", ".rights", ".forms", ".letters")
-            ):
+            if any(part in info.name for part in NO_ACTIONS):
                 continue
             module = importlib.import_module(info.name)
             for name, function in inspect.getmembers(module, inspect.isfunction):

@@ -181,6 +181,13 @@ def test_a_set_is_counted_in_one_statement(office: Provider, alice: User) -> Non
     assert limits.room(office.pk, by(alice), "username") in (9000, 9001)  # one may be back
 
 
+def test_both_mails_of_another_address_are_counted_at_once(alice: User, bob: User) -> None:
+    with mock.patch("signin.throttle.charge_all", wraps=charge_all) as charged:
+        accounts.email_changes.ask_email_change(bob, "nieuw@x.example", by=by(alice))
+    assert charged.call_count == 1
+    assert {bob.email, "nieuw@x.example"} <= {key for _limit, key in charged.call_args.args[0]}
+
+
 def test_a_set_that_is_too_many_is_refused_whole_and_names_the_address(alice: User) -> None:
     user = make_user(alice.provider, username="naam")
 

@@ -1,6 +1,5 @@
 """The pages of an operation, whether it is about people or about teams: the views say who may come there."""
 
-import math
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -53,7 +52,7 @@ def _asked(request: OfficeRequest, operation: Operation, act: Callable[[Actor], 
 def not_now(response: HttpResponse, error: Throttled) -> HttpResponse:
     """Return `response` as one that says there was too much, and after how many seconds it works again."""
     response.status_code = HTTPStatus.TOO_MANY_REQUESTS
-    response["Retry-After"] = str(max(1, math.ceil(error.wait.total_seconds())))
+    response["Retry-After"] = str(error.seconds)
     return response
 
 
