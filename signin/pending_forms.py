@@ -1,6 +1,8 @@
 """A form that was sent too late, kept in the session until the user has signed in or confirmed who they are.
 
-It is encrypted and bound to its user. Secrets and files are never kept: the form says that they are to be given again.
+It is encrypted and bound to its user, and by a cookie to the browser that sent it: whoever stole the session's cookie
+must not have its user send a form of theirs. Secrets and files are never kept: the form says that they are to be given
+again.
 """
 
 import json
@@ -10,34 +12,49 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.models import User
-from loket import sealing
+from loket import cookies, sealing
 from signin.expiry import ENDED
 
 MAX_BYTES, SECONDS = 256 * 1024, 1800
-_KEY = "pending_form"
+_KEY = _COOKIE = "pending_form"
+_SALT = "signin pending form"
 _NEVER_KEPT = re.compile(r"csrfmiddlewaretoken|.*password.*|code|mobile_number|number-.*")
 
 
-def keep(request: HttpRequest, user_id: UUID) -> bool:
-    """Keep what this user typed into the form of this POST; return False when it is too large or has a file."""
+def keep(request: HttpRequest, user_id: UUID) -> str:
+    """Keep what this user typed into the form of this POST; return the key for `give`.
+
+    The key is "" when nothing is kept: the form is too large or has a file.
+    """
     fields = {name: values for name, values in request.POST.lists() if not _NEVER_KEPT.fullmatch(name)}
     text = json.dumps({"path": request.get_full_path(), "fields": fields}).encode()
     if request.FILES or len(text) > MAX_BYTES:
         request.session.pop(_KEY, None)
-        return False
-    request.session[_KEY] = [str(user_id), sealing.seal(text, context=_context(user_id)).hex(), int(time.time())]
-    return True
+        return ""
+    key, sealed = sealing.new_token(), sealing.seal(text, context=_context(user_id))
+    request.session[_KEY] = [str(user_id), sealed.hex(), int(time.time()), sealing.token_hash(key)]
+    return key
+
+
+def give(response: HttpResponse, key: str) -> HttpResponse:
+    """Let this browser, and no other with the same session, go on with the form that was kept under `key`."""
+    if key:
+        cookies.put(response, _COOKIE, key, salt=_SALT, max_age=SECONDS)
+    return response
 
 
 def find(request: HttpRequest, user: User, path: str) -> dict[str, list[str]] | None:
-    """Return the fields that `user` sent to `path` within the last half hour, None when there are none."""
+    """Return the fields that `user` sent to `path` from this browser within the last half hour, else None."""
     kept = request.session.get(_KEY)
     if not kept or kept[0] != str(user.pk) or not 0 <= time.time() - kept[2] < SECONDS:
+        return None
+    key = cookies.read(request, _COOKIE, salt=_SALT, max_age=SECONDS)
+    if sealing.token_hash(key) != kept[3]:  # somebody else with the same session sent it
         return None
     try:
         found: dict[str, Any] = json.loads(sealing.unseal(bytes.fromhex(kept[1]), context=_context(user.pk)))

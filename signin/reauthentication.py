@@ -94,6 +94,7 @@ def reauthenticated(proof: Proof, *, with_factor: bool = False) -> Callable[[Vie
 
 def ask(request: HttpRequest, user: User) -> HttpResponse:
     """Return the redirect to the page that asks, which returns to this address; a POST goes on as it was typed."""
-    kept = request.method == "POST" and pending_forms.keep(request, user.pk)
-    target = request.get_full_path() if kept or request.method != "POST" else pending_forms.form_page(request)
-    return HttpResponseRedirect(f"{reverse('signin:confirm')}?{urlencode({'next': target})}")
+    key = pending_forms.keep(request, user.pk) if request.method == "POST" else ""
+    target = request.get_full_path() if key or request.method != "POST" else pending_forms.form_page(request)
+    response = HttpResponseRedirect(f"{reverse('signin:confirm')}?{urlencode({'next': target})}")
+    return pending_forms.give(response, key)

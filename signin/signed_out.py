@@ -22,15 +22,16 @@ def send_to_login(request: HttpRequest) -> HttpResponse | None:
     """Return the redirect to the login page, with words and what was typed; None when no session ended here."""
     if not explain(request):
         return None
-    target = request.get_full_path()
+    target, key = request.get_full_path(), ""
     if request.method != "GET":
-        target = pending_forms.form_page(request)
-        if _keep(request):
+        target, key = pending_forms.form_page(request), _keep(request)
+        if key:
             target = f"{reverse('signin:go_on')}?{urlencode({'next': request.get_full_path()})}"
             messages.info(request, _("What you filled in is kept: log in, and go on with it."))
         elif request.method == "POST":
             messages.warning(request, _("What you filled in could not be kept. Log in, and fill it in again."))
-    return HttpResponseRedirect(f"{reverse('signin:login')}?{urlencode({'next': target})}")
+    response = HttpResponseRedirect(f"{reverse('signin:login')}?{urlencode({'next': target})}")
+    return pending_forms.give(response, key)
 
 
 def explain(request: HttpRequest) -> bool:
@@ -59,10 +60,10 @@ def _reason(request: HttpRequest) -> Ended | None:
     return Ended.OTHERWISE if is_gone and settings.SESSION_COOKIE_NAME in request.COOKIES else None
 
 
-def _keep(request: HttpRequest) -> bool:
+def _keep(request: HttpRequest) -> str:
     ended = request.session.get(expiry.ENDED)
     is_form = request.method == "POST" and request.content_type in _FORMS
-    return ended is not None and is_form and pending_forms.keep(request, UUID(ended[0]))
+    return pending_forms.keep(request, UUID(ended[0])) if ended is not None and is_form else ""
 
 
 def _words(reason: Ended) -> str:
