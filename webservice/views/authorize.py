@@ -28,6 +28,7 @@ from webservice.scopes import known
 _CHALLENGE = re.compile(r"[\w-]{43}", re.ASCII)
 _LONGEST_NONCE = 255
 _NOW = 60  # seconds in which signing in or confirming counts as just done
+_READING = 300  # seconds that the page which asks may lie open before agreeing
 
 
 class Asked(NamedTuple):
@@ -74,13 +75,14 @@ def _answer(request: HttpRequest, asked: Asked) -> HttpResponse:
         return _refuse(request, _("This program is not for your office."), 404)
     if not consents.can_consent(request):
         return _back(request, asked, error=AccessDeniedError())
+    seconds, spare = _max_age(request, asked), _READING if request.method == "POST" else 0
+    if seconds is not None and not _is_recent(request, seconds + spare):
+        return redirect(f"{reverse('signin:confirm')}?{urlencode({'next': request.get_full_path()})}")
     if request.method == "POST":
         by = on_page(request, request.user)
         with transaction.atomic():
             consents.allow(request.user, asked.application, scopes=asked.scopes, by=by)
             return _back(request, asked)
-    if (seconds := _max_age(request, asked)) is not None and not _is_recent(request, seconds):
-        return redirect(f"{reverse('signin:confirm')}?{urlencode({'next': request.get_full_path()})}")
     if "consent" not in asked.prompt and consents.covers(request.user, asked.application, asked.scopes):
         return _back(request, asked)
     return _ask(request, asked)
