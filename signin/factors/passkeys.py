@@ -12,6 +12,7 @@ from django_otp_webauthn.exceptions import OTPWebAuthnApiError
 from webauthn.helpers.exceptions import WebAuthnException
 
 from accounts.models import User
+from signin.expiry import BY_SSO
 from signin.models import Passkey
 from signin.visitors import wanted_page
 
@@ -41,9 +42,13 @@ class Ceremony:
 
     @classmethod
     def begin_showing(cls, request: HttpRequest, user: User | None) -> dict[str, Any]:
-        """Do the same for showing one of `user`; without him anybody's, to be unlocked because no password is asked."""
+        """Do the same for showing one of `user`, without it anybody's.
+
+        It is to be unlocked where no password was asked: without `user`, and in a session that an SSO ticket began.
+        """
         options: dict[str, Any]
-        options, state = _helper(request).authenticate_begin(user=user, require_user_verification=user is None)
+        is_alone = user is None or BY_SSO in request.session
+        options, state = _helper(request).authenticate_begin(user=user, require_user_verification=is_alone)
         _keep(request, "show", user, state)
         return options
 
