@@ -630,6 +630,21 @@ GUARDS = [
         ("test_signin_expiry.py",),
     ),
     Guard(
+        0, "a form of another browser", "signin/pending_forms.py",
+        "if sealing.token_hash(key) != kept[3]:", "if False:",
+        ("test_story_takeover.py",),
+    ),
+    Guard(
+        0, "agreeing long after signing in", "webservice/views/authorize.py",
+        "_READING if request.method == \"POST\" else 0", "10**9 if request.method == \"POST\" else 0",
+        ("test_story_takeover.py",),
+    ),
+    Guard(
+        0, "a key that is not unlocked, without a password", "signin/factors/passkeys.py",
+        "is_alone = user is None or BY_SSO in request.session", "is_alone = user is None",
+        ("test_story_takeover.py",),
+    ),
+    Guard(
         0, "what a second step carries", "signin/factors/passing.py",
         "pending_forms.flush_session(request, user)", "request.session.flush()",
         ("test_signin_expiry.py",),
