@@ -12,9 +12,11 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.actors import Proof
@@ -95,6 +97,11 @@ def reauthenticated(proof: Proof, *, with_factor: bool = False) -> Callable[[Vie
 def ask(request: HttpRequest, user: User) -> HttpResponse:
     """Return the redirect to the page that asks, which returns to this address; a POST goes on as it was typed."""
     key = pending_forms.keep(request, user.pk) if request.method == "POST" else ""
-    target = request.get_full_path() if key or request.method != "POST" else pending_forms.form_page(request)
+    target = request.get_full_path()
+    if request.method == "POST" and not key:
+        target = pending_forms.form_page(request)
+        messages.warning(
+            request, _("Files and very long forms cannot be kept. Confirm that it is you, and send it again.")
+        )
     response = HttpResponseRedirect(f"{reverse('signin:confirm')}?{urlencode({'next': target})}")
     return pending_forms.give(response, key)

@@ -213,10 +213,12 @@ FOR_ANYBODY = {
 }
 ENROLLING = {
     "/uitloggen/",
+    "/uitloggen/wachten/",
     "/inloggen/hulp/",
     "/oauth/logout/",
     "/taal/",
     "/bevestigen/",
+    "/bevestigen/verder/",
     "/profiel/twee-factor/",
     "/profiel/twee-factor/app/",
     "/profiel/twee-factor/passkey/",
@@ -226,6 +228,7 @@ ENROLLING = {
 }
 BEFORE = {
     "/uitloggen/",
+    "/uitloggen/wachten/",
     "/inloggen/hulp/",
     "/oauth/logout/",
     "/taal/",

@@ -1,5 +1,6 @@
 """Confirming who one is before a sensitive page, and going on with the form that was sent before."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -37,21 +38,23 @@ def confirm(request: OfficeRequest) -> HttpResponse:
     In a session that an SSO ticket began nothing was proved yet: there the password is asked beside the code.
     """
     target = wanted_page(request)
+    page = {"next": target, "kept": pending_forms.find(request, request.user, target) is not None}
     if request.user.login_method == LoginMethod.AZURE_AD:
-        return render(request, "signin/confirm_microsoft.html", {"query": urlencode({"next": target})})
+        return render(request, "signin/confirm_microsoft.html", page | {"query": urlencode({"next": target})})
     if not request.user.is_website_user:
         return render(request, "signin/confirm_elsewhere.html")
     if request.user.second_factor_at is not None:
-        return _confirm_factor(request)
+        return _confirm_factor(request, page)
     form = KnownPasswordForm(request.POST or None, user=request.user)
     if form.is_valid():
         throttle.forgive(PASSWORD, str(request.user.pk))
         return confirmed(request, with_factor=False)
     status = 429 if form.has_error("current_password", "throttled") else 200
-    return render(request, "signin/confirm.html", {"form": form, "next": target}, status=status)
+    form.fields["current_password"].widget.attrs["autofocus"] = True
+    return render(request, "signin/confirm.html", page | {"form": form}, status=status)
 
 
-def _confirm_factor(request: OfficeRequest) -> HttpResponse:
+def _confirm_factor(request: OfficeRequest, page: dict[str, Any]) -> HttpResponse:
     """Ask for the code of an app."""
     asks_password = reauthentication.proves_nothing(request)
     form: Form
@@ -70,9 +73,9 @@ def _confirm_factor(request: OfficeRequest) -> HttpResponse:
             form.add_error("code", ValidationError(str(error), code="throttled"))
     if any(form.has_error(name, "throttled") for name in form.fields):
         status = 429
-    page = {
+    next(iter(form.fields.values())).widget.attrs["autofocus"] = True
+    page |= {
         "form": form,
-        "next": wanted_page(request),
         "asks_password": asks_password,
         "has_app": request.user.authenticator_apps.exists(),
         "has_passkey": actions.has_passkey(request.user),
