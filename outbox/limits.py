@@ -135,7 +135,8 @@ _TO_ONE = ("messages to one, an hour", "messages to one, a day")
 
 def _keys(message: Asked) -> Iterator[tuple[Limit, str]]:
     """Yield under which limits a message counts, and of what."""
-    yield from _to(message.to)
+    # Links for a new password count apart: nobody uses up those of another by having something else sent to them.
+    yield from _to(f"{message.kind} {message.to}" if message.kind == "password_link" else message.to)
     if message.by.user is not None:
         yield _limit("messages by one", settings.LOKET_MESSAGES_BY_ONE_PER_HOUR), str(message.by.user.pk)
     if message.provider_id is not None:

@@ -129,6 +129,11 @@ def test_an_address_counts_for_all_roads_and_senders_and_a_day(office: Provider,
         )  # 20 a day come back evenly
 
 
+def test_nobody_keeps_a_new_password_from_another(bob: User, charlie: User) -> None:
+    assert until_refused(lambda: invite(charlie, email=bob.email)) == 10
+    assert until_refused(link_mailed(bob)) == 10
+
+
 def test_a_phone_counts_however_many_invitations_name_it(alice: User) -> None:
     everybody = [invite(alice, email=f"u{number}@elders.example") for number in range(12)]
     assert [one.post("send_code").status_code for one in everybody] == [302] * 10 + [429] * 2
