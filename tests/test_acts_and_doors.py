@@ -34,6 +34,7 @@ from tests.acts import actions, outcome
 from tests.acts import things as things
 from tests.invited import NUMBER
 from tests.people import signed_in
+from tests.test_support_rights import MAY
 from tests.webservice import bearing, token_of
 from webservice.api.door import Door
 from webservice.scopes import Scope
@@ -351,15 +352,22 @@ right that the act needs, and where an act is not offered at a door, its right o
 - **5 min**, **30 min**: the user signed in or confirmed who they are at most so long ago, with the second factor where
   one is due. How users sign in asks 5 minutes; what users may do, and the office, ask 30.
 - **confirm**: an SSO ticket proves nothing; the user gives password and second factor, or a passkey, first.
+- **portal**: a session that an SSO ticket began; **program**: a token of a user who signed in; **webservice token**: one of
+  client credentials.
 - **scope**: the token must hold the scope of the operation; **never**: no token of that kind does it.
 - An import or bulk action runs with the proof that its user gave when confirming the plan.
 - A command is the operator's and asks none. Support asks its own second factor of at most 5 minutes and a reason, for
   the acts in `teams.rights.Help` alone. Impersonation changes nothing. An invitation opens the acts of accepting it
   alone, with the mailed link and the code.
 
-| act | page, import, bulk action | session of a portal | program, for a user | webservice token |
-|---|---|---|---|---|
+| act | page, import, bulk | portal | program | webservice token | command | support | impersonation | invitation |
+|---|---|---|---|---|---|---|---|---|
 """
+
+
+def act(name: str) -> str:
+    """Return the action of a row."""
+    return name.partition(":")[0]
 
 
 def page() -> str:
@@ -371,7 +379,9 @@ def page() -> str:
         for name, case in CASES.items()
     ]
     lines = [
-        f"| {name} | {WORDS[asks]} | {PORTAL[asks]} | {PROGRAM[programs]} | {MACHINE[programs]} |"
+        f"| {name} | {WORDS[asks]} | {PORTAL[asks]} | {PROGRAM[programs]} | {MACHINE[programs]} | operator |"
+        f" {'5 min, a reason' if act(name) in MAY else 'refused'} | refused |"
+        f" {'link and code' if name.startswith('invitations.accepting.') else 'refused'} |"
         for name, asks, programs in sorted(rows)
     ]
     return INTRODUCTION + "\n".join(lines) + "\n"
