@@ -352,8 +352,8 @@ right that the act needs, and where an act is not offered at a door, its right o
 - **5 min**, **30 min**: the user signed in or confirmed who they are at most so long ago, with the second factor where
   one is due. How users sign in asks 5 minutes; what users may do, and the office, ask 30.
 - **confirm**: an SSO ticket proves nothing; the user gives password and second factor, or a passkey, first.
-- **portal**: a session that an SSO ticket began; **program**: a token of a user who signed in; **webservice token**: one of
-  client credentials.
+- **portal**: a session that an SSO ticket began; **program**: a token of a user who signed in; **webservice token**: a
+  token of client credentials.
 - **scope**: the token must hold the scope of the operation; **never**: no token of that kind does it.
 - An import or bulk action runs with the proof that its user gave when confirming the plan.
 - A command is the operator's and asks none. Support asks its own second factor of at most 5 minutes and a reason, for
