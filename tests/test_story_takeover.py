@@ -261,7 +261,7 @@ def by_the_portal(story: Story) -> None:
     code = {"code": factors.code_now(factors.secret_of(story.boss.authenticator_apps.get()))}
     assert inside.post("/bevestigen/", code).status_code == 200
     nothing_without_proof(inside, story)
-    for change in ({}, {"prompt": "none"}, {"scope": "users:write teams:write"}):
+    for change in ({}, {"scope": "users:write teams:write"}, {"scope": "sso"}, {"scope": "sso", "prompt": "none"}):
         question = asked(story.portal, **change)
         inside.get(URL, question)
         inside.post(f"{URL}?{urlencode(question)}")
