@@ -8,7 +8,7 @@ again.
 import json
 import re
 import time
-from typing import Any
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -23,7 +23,15 @@ from signin.expiry import ENDED
 MAX_BYTES, SECONDS = 256 * 1024, 1800
 _KEY = _COOKIE = "pending_form"
 _SALT = "signin pending form"
-_NEVER_KEPT = re.compile(r"csrfmiddlewaretoken|.*password.*|code|mobile_number|number-.*")
+_TOKEN = "csrfmiddlewaretoken"  # noqa: S105  # the name of a field
+_NEVER_KEPT = re.compile(rf"{_TOKEN}|.*password.*|code|mobile_number|number-.*")
+
+
+class Kept(NamedTuple):
+    """What a user typed, by the names of the fields; `lacks_secrets` says that something was typed and not kept."""
+
+    fields: dict[str, list[str]]
+    lacks_secrets: bool
 
 
 def keep(request: HttpRequest, user_id: UUID) -> str:
@@ -32,7 +40,8 @@ def keep(request: HttpRequest, user_id: UUID) -> str:
     The key is "" when nothing is kept: the form is too large or has a file.
     """
     fields = {name: values for name, values in request.POST.lists() if not _NEVER_KEPT.fullmatch(name)}
-    text = json.dumps({"path": request.get_full_path(), "fields": fields}).encode()
+    lacks = any(any(values) for name, values in request.POST.lists() if name not in fields and name != _TOKEN)
+    text = json.dumps({"path": request.get_full_path(), "fields": fields, "lacks_secrets": lacks}).encode()
     if request.FILES or len(text) > MAX_BYTES:
         request.session.pop(_KEY, None)
         return ""
@@ -48,8 +57,8 @@ def give(response: HttpResponse, key: str) -> HttpResponse:
     return response
 
 
-def find(request: HttpRequest, user: User, path: str) -> dict[str, list[str]] | None:
-    """Return the fields that `user` sent to `path` from this browser within the last half hour, else None."""
+def find(request: HttpRequest, user: User, path: str) -> Kept | None:
+    """Return what `user` sent to `path` from this browser within the last half hour, None when there is nothing."""
     kept = request.session.get(_KEY)
     if not kept or kept[0] != str(user.pk) or not 0 <= time.time() - kept[2] < SECONDS:
         return None
@@ -57,10 +66,10 @@ def find(request: HttpRequest, user: User, path: str) -> dict[str, list[str]] | 
     if sealing.token_hash(key) != kept[3]:  # somebody else with the same session sent it
         return None
     try:
-        found: dict[str, Any] = json.loads(sealing.unseal(bytes.fromhex(kept[1]), context=_context(user.pk)))
+        found = json.loads(sealing.unseal(bytes.fromhex(kept[1]), context=_context(user.pk)))
     except sealing.Unreadable:  # its key was rotated away meanwhile
         return None
-    return found["fields"] if found["path"] == path else None
+    return Kept(found["fields"], found.get("lacks_secrets", False)) if found["path"] == path else None
 
 
 def forget(request: HttpRequest) -> None:

@@ -96,12 +96,12 @@ def reauthenticated(proof: Proof, *, with_factor: bool = False) -> Callable[[Vie
 
 def ask(request: HttpRequest, user: User) -> HttpResponse:
     """Return the redirect to the page that asks, which returns to this address; a POST goes on as it was typed."""
-    key = pending_forms.keep(request, user.pk) if request.method == "POST" else ""
-    target = request.get_full_path()
-    if request.method == "POST" and not key:
+    target, key = request.get_full_path(), ""
+    if request.method == "POST" and (key := pending_forms.keep(request, user.pk)):
+        target = f"{reverse('signin:go_on')}?{urlencode({'next': target})}"
+    elif request.method == "POST":
         target = pending_forms.form_page(request)
-        messages.warning(
-            request, _("Files and very long forms cannot be kept. Confirm that it is you, and send it again.")
-        )
+        text = _("Files and very long forms cannot be kept. Confirm that it is you, and send it again.")
+        messages.warning(request, text)
     response = HttpResponseRedirect(f"{reverse('signin:confirm')}?{urlencode({'next': target})}")
     return pending_forms.give(response, key)

@@ -1,6 +1,6 @@
 """Which proof each act asks at each door: every cell of the table is tried, and docs/acts-and-doors.md prints it.
 
-`python -m tests.test_acts_and_doors` writes the page anew.
+`python -m tests.print_acts_and_doors` writes the page anew.
 """
 
 from collections.abc import Callable
@@ -346,7 +346,7 @@ PORTAL = {Proof.NONE: "–", Proof.HALF_HOUR: "confirm, 30 min", Proof.FIVE_MINU
 INTRODUCTION = """# Acts and doors
 
 Which proof each act asks of its actor, at every door by which it can come in. The table is printed by
-`python -m tests.test_acts_and_doors` from the data of the test that tries every cell. The proof comes on top of the
+`python -m tests.print_acts_and_doors` from the data of the test that tries every cell. The proof comes on top of the
 right that the act needs, and where an act is not offered at a door, its right or the door itself refuses it.
 
 - **5 min**, **30 min**: the user signed in or confirmed who they are at most so long ago, with the second factor where
@@ -385,7 +385,3 @@ def page() -> str:
         for name, asks, programs in sorted(rows)
     ]
     return INTRODUCTION + "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page())

@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -47,10 +48,45 @@ def codes(response: Any) -> list[str]:
     return [error.code for error in response.context["form"].errors.as_data()["current_password"]]
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
-def test_the_mark_sends_whoever_did_not_confirm_and_remembers_the_page(alices: Client, method: str) -> None:
-    response = open_dangerous(alices, method)
+def test_the_mark_sends_whoever_did_not_confirm_and_remembers_the_page(alices: Client) -> None:
+    response = open_dangerous(alices)
     assert (response.status_code, response["Location"]) == (302, "/bevestigen/?next=%2Fgevaarlijk%2F%3Fa%3D1")
+
+
+def test_what_was_sent_is_said_to_be_kept(alices: Client, bob: User) -> None:
+    asked = alices.post(f"/gebruikers/{bob.pk}/blokkeren/")["Location"]
+    page = alices.get(asked)
+    assert page.context["kept"] == ({}, False)
+    assert send(alices, next=page.context["next"])["Location"].startswith("/bevestigen/verder/?next=")
+
+
+def test_secrets_are_said_not_to_be_kept(alices: Client) -> None:
+    asked = alices.post("/gebruikers/nieuw/webservice/", {"last_name": "Boer", "password": "Zonnebloem-43"})["Location"]
+    page = alices.get(asked)
+    assert page.context["kept"] == ({"last_name": ["Boer"]}, True)
+    onward = alices.get(send(alices, next=page.context["next"])["Location"])
+    assert onward.context["kept"].lacks_secrets
+    assert "Zonnebloem-43" not in page.text + onward.text
+
+
+def test_a_file_is_said_not_to_be_kept(alices: Client) -> None:
+    form = {"file": SimpleUploadedFile("mensen.csv", b"Voornaam")}
+    response = alices.post("/gebruikers/importeren/", form, headers={"referer": "http://testserver/gebruikers/"})
+    assert response["Location"] == "/bevestigen/?next=%2Fgebruikers%2F"
+    page = alices.get(response["Location"])
+    assert page.context["kept"] is None
+    assert len(list(page.context["messages"])) == 1
+
+
+def test_what_was_kept_too_long_ago_leads_to_no_address_that_only_takes_forms(alice: User, bob: User) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        client = signed_in(alice, seconds_ago=3600)
+        asked = client.get(client.post(f"/gebruikers/{bob.pk}/deblokkeren/")["Location"])
+        clock.shift(timedelta(minutes=31))
+        onward = send(client, next=asked.context["next"])["Location"]
+        page = client.get(onward, follow=True)
+    assert page.redirect_chain == [("/", 302)]
+    assert len(list(page.context["messages"])) == 1
 
 
 def test_a_confirmation_counts_for_five_minutes(alices: Client) -> None:

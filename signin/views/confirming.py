@@ -1,7 +1,7 @@
 """Confirming who one is before a sensitive page, and going on with the form that was sent before."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -38,7 +38,7 @@ def confirm(request: OfficeRequest) -> HttpResponse:
     In a session that an SSO ticket began nothing was proved yet: there the password is asked beside the code.
     """
     target = wanted_page(request)
-    page = {"next": target, "kept": pending_forms.find(request, request.user, target) is not None}
+    page = {"next": target, "kept": _kept(request, target)}
     if request.user.login_method == LoginMethod.AZURE_AD:
         return render(request, "signin/confirm_microsoft.html", page | {"query": urlencode({"next": target})})
     if not request.user.is_website_user:
@@ -50,8 +50,20 @@ def confirm(request: OfficeRequest) -> HttpResponse:
         throttle.forgive(PASSWORD, str(request.user.pk))
         return confirmed(request, with_factor=False)
     status = 429 if form.has_error("current_password", "throttled") else 200
-    form.fields["current_password"].widget.attrs["autofocus"] = True
+    _focus(form)
     return render(request, "signin/confirm.html", page | {"form": form}, status=status)
+
+
+def _focus(form: Form) -> None:
+    """Put the cursor in the first field: there is nothing else to do on the page."""
+    next(iter(form.fields.values())).widget.attrs["autofocus"] = True
+
+
+def _kept(request: OfficeRequest, target: str) -> pending_forms.Kept | None:
+    """Return what is kept until its user has confirmed, None when nothing is."""
+    parts = urlsplit(target)
+    path = parse_qs(parts.query).get("next", [""])[0] if parts.path == reverse("signin:go_on") else ""
+    return pending_forms.find(request, request.user, path)
 
 
 def _confirm_factor(request: OfficeRequest, page: dict[str, Any]) -> HttpResponse:
@@ -73,7 +85,7 @@ def _confirm_factor(request: OfficeRequest, page: dict[str, Any]) -> HttpRespons
             form.add_error("code", ValidationError(str(error), code="throttled"))
     if any(form.has_error(name, "throttled") for name in form.fields):
         status = 429
-    next(iter(form.fields.values())).widget.attrs["autofocus"] = True
+    _focus(form)
     page |= {
         "form": form,
         "asks_password": asks_password,
@@ -88,14 +100,7 @@ def confirmed(request: OfficeRequest, *, with_factor: bool) -> HttpResponse:
     """Note that the user of this session has just proved who they are, and go on."""
     request.session.cycle_key()
     reauthentication.note(request, with_factor=with_factor)
-    return HttpResponseRedirect(onward(request, wanted_page(request)))
-
-
-def onward(request: OfficeRequest, target: str) -> str:
-    """Return where to go after confirming: to the form that was sent to `target` before, where one is kept."""
-    if pending_forms.find(request, request.user, target) is None:
-        return target
-    return f"{reverse('signin:go_on')}?{urlencode({'next': target})}"
+    return HttpResponseRedirect(wanted_page(request))
 
 
 @own_account
@@ -105,9 +110,9 @@ def onward(request: OfficeRequest, target: str) -> str:
 def go_on(request: OfficeRequest) -> HttpResponse:
     """Offer to send the kept form after all. Nothing is sent before the button is pressed."""
     target = wanted_page(request)
-    fields = pending_forms.find(request, request.user, target)
-    if fields is None:
+    kept = pending_forms.find(request, request.user, target)
+    if kept is None:
         messages.warning(request, _("What you filled in was not kept. Fill it in again."))
         return HttpResponseRedirect(reverse("home"))
-    pairs = [(name, value) for name, values in fields.items() for value in values]
-    return render(request, "signin/go_on.html", {"target": target, "pairs": pairs})
+    pairs = [(name, value) for name, values in kept.fields.items() for value in values]
+    return render(request, "signin/go_on.html", {"target": target, "pairs": pairs, "kept": kept})

@@ -21,7 +21,6 @@ from signin.microsoft import Arrival, Errand, Purpose
 from signin.reauthentication import reauthenticated
 from signin.refusals import Page, Refused
 from signin.throttle import Throttled
-from signin.views.confirming import onward
 from signin.visitors import stranger, wanted_page
 from teams.access import OfficeRequest, not_along, public, requires, signed_in
 from teams.rights import Right
@@ -120,7 +119,6 @@ def _serve(request: HttpRequest, arrival: Arrival) -> HttpResponse:
         arrivals.confirm(arrival, request.user)
         request.session.cycle_key()
         reauthentication.note(request, with_factor=True)
-        return HttpResponseRedirect(onward(request, arrival.errand.next))  # type: ignore[arg-type]  # a user confirmed
     elif isinstance(request.user, User):
         tenant = arrivals.prove_tenant(arrival, request.user, by=on_page(request, request.user))
         messages.success(request, _("%(tenant)s has been confirmed.") % {"tenant": tenant.name})

@@ -631,6 +631,11 @@ GUARDS = [
         ("test_signin_expiry.py",),
     ),
     Guard(
+        0, "where a kept form leads", "signin/reauthentication.py",
+        "target = f\"{reverse('signin:go_on')}?{urlencode({'next': target})}\"", "pass",
+        ("test_signin_confirm.py",),
+    ),
+    Guard(
         0, "a form of another user", "signin/pending_forms.py",
         "if kept and kept[0] != str(user.pk):\n        forget(request)", "if False:\n        forget(request)",
         ("test_signin_expiry.py",),
