@@ -137,6 +137,7 @@ def admin_rows(admin: Visitor) -> list[str]:
     return admin.page.locator("tbody th a").all_inner_texts()
 
 
+@pytest.mark.slow
 def test_an_office_invites_a_colleague_who_gets_in(browser: Browser, office: Office) -> None:
     admin, guest = visitor(browser, office.demo.url), visitor(browser, office.demo.url, **PHONE)
     sign_in(admin, office.username, office.password)
