@@ -259,6 +259,8 @@ def _refuse(office: Provider, user: User, person: Person) -> None:
     with suppress(NotVouchedFor):
         _ask_for_code(Invitation.objects.get(user=user))
     _deliver(user)
+    told = Message.objects.filter(provider_id=office.pk, kind="invitation_refused")
+    told.update(state=Message.State.SENT, sealed_body=None, attempts=1, sent_at=timezone.now())
 
 
 def _leave(user: User, status: Status) -> None:
