@@ -3,6 +3,7 @@
 import threading
 import time
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
@@ -158,8 +159,11 @@ def test_it_wants_the_factor_of_a_moment_ago(dora: User, bob: User) -> None:
     session = client.session
     session["confirmed_at"] = int(time.time()) - LAPSE
     session.save()
-    response = press(client, "blokkeren", bob)
-    assert response["Location"].startswith("/bevestigen/?next=%2Fadmin%2Fhulp%2Fblokkeren")
+    question = urlsplit(press(client, "blokkeren", bob)["Location"])
+    assert question.path == "/bevestigen/"
+    onward = urlsplit(parse_qs(question.query)["next"][0])
+    assert onward.path == "/bevestigen/verder/"
+    assert parse_qs(onward.query)["next"] == [f"/admin/hulp/blokkeren/{bob.pk}/"]
     bob.refresh_from_db()
     assert bob.blocked_at is None
 
