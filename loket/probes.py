@@ -10,8 +10,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from loket import health, metrics
+from loket import availability, health, metrics
 from loket.middleware import GetResponse
+
+READY_SECONDS = 0.7  # for the database: the answer takes less than a second in all
 
 
 def probes(get_response: GetResponse) -> GetResponse:
@@ -34,13 +36,17 @@ def probes(get_response: GetResponse) -> GetResponse:
 
 
 def alive(request: HttpRequest) -> HttpResponse:
-    """Say that this process answers; nothing else is looked at, so that a lack of database restarts nobody."""
+    """Say that this process answers; nothing else is looked at, so that a database that is down restarts nothing.
+
+    Granian answers in its place with `healthz/alive.json`, also while every thread is busy (docs/operating.md).
+    """
     return JsonResponse({"alive": True})
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """Say which part of the installation does not do its work; 503 when there is one."""
-    parts = health.parts()
+    """Say which part of the installation does not do its work; 503 when there is one, or no answer in time."""
+    with availability.time_limit(READY_SECONDS):
+        parts = health.parts()
     whole = set(parts.values()) == {health.OK}
     return JsonResponse({"ready": whole, **parts}, status=200 if whole else 503)
 

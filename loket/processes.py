@@ -1,7 +1,8 @@
-"""Processes that belong to another one."""
+"""Processes: how the web server is started, and those that belong to another one."""
 
 import ctypes
 import signal
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
@@ -11,3 +12,18 @@ def end_with_parent() -> None:
     """Have Linux send SIGTERM to the calling process when its parent dies, were it by kill -9."""
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def granian(port: int, *, workers: int = 1) -> list[str]:
+    """Return the arguments for Python that serve on `port` of loopback, as docs/operating.md has them.
+
+    Granian itself answers /healthz, from a file, for every thread may be busy. Only with HTTP/1 does it close
+    connections that send nothing, in 10 seconds.
+    """
+    alive = Path(__file__).parent / "healthz"
+    return [
+        *f"-m granian --interface wsgi --host 127.0.0.1 --port {port}".split(),
+        *f"--workers {workers} --blocking-threads 4 --http 1 --http1-header-read-timeout 10000".split(),
+        *("--static-path-route", "/healthz", "--static-path-mount", str(alive)),
+        *("--static-path-dir-to-file", "alive.json", "--static-path-expires", "0"),
+    ]

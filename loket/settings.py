@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from environs import Env
 
 from loket import environment, keys
+from loket.availability import SLICE_SECONDS, LimitedConnection, PrimaryConnection
 from loket.database import APPLICATION, OWNER, PORT, socket_dir
 from loket.logs import LOGGING as LOGGING
 
@@ -28,8 +29,12 @@ LOKET_METRICS_TOKEN = env.str("LOKET_METRICS_TOKEN", "", validate=environment.to
 LOKET_METRICS_DIR = LOKET_DATA_DIR / "metrics"  # counts of each process, of the web servers that share the folder
 
 DEBUG = False
-# Whoever waits for a database that is away hears so after `timeout`, and `reconnect_timeout` keeps the tries frequent.
-_pool = {"min_size": 1, "max_size": 8, "timeout": 5, "reconnect_timeout": 3}
+# `timeout` is how often loket.postgresql looks whether to wait on; `reconnect_timeout` keeps the tries frequent.
+_pool = {
+    "min_size": 1, "max_size": 8, "timeout": SLICE_SECONDS, "reconnect_timeout": 3,
+    "connection_class": PrimaryConnection,
+}  # fmt: skip
+_replica_pool = _pool | {"connection_class": LimitedConnection}
 # Of a machine that is gone without a word the operating system says so after these seconds (milliseconds the last).
 _patience = {
     "connect_timeout": 3, "tcp_user_timeout": 10000,
@@ -41,7 +46,7 @@ if env.str("DATABASE_URL", "", validate=environment.postgresql):
     SECRET_KEY = env.str("LOKET_SECRET_KEY", validate=environment.secret)
     LOKET_SEALING_KEYS: list[str] = env.list("LOKET_SEALING_KEYS", validate=environment.keys)
     LOKET_CHECKPOINT_KEY = env.str("LOKET_CHECKPOINT_KEY", validate=environment.key)
-    DATABASES = {"default": env.dj_db_url("DATABASE_URL", conn_health_checks=True)}
+    DATABASES = {"default": env.dj_db_url("DATABASE_URL", engine="loket.postgresql", conn_health_checks=True)}
     DATABASES["default"]["OPTIONS"] = {
         **_patience,
         **_prepared,
@@ -53,12 +58,15 @@ if env.str("DATABASE_URL", "", validate=environment.postgresql):
     if _owner and any(_owner[part] != DATABASES["default"][part] for part in ("HOST", "PORT", "NAME")):
         raise ImproperlyConfigured("LOKET_OWNER_DATABASE_URL must name the same database as DATABASE_URL.")
     if env.str("LOKET_REPLICA_DATABASE_URL", "", validate=environment.postgresql):
-        DATABASES["replica"] = env.dj_db_url("LOKET_REPLICA_DATABASE_URL", conn_health_checks=True)
+        DATABASES["replica"] = env.dj_db_url(
+            "LOKET_REPLICA_DATABASE_URL", engine="loket.postgresql", conn_health_checks=True
+        )
+        DATABASES["replica"]["POOL_WAIT_SECONDS"] = 1
         _given = DATABASES["replica"].get("OPTIONS", {})
         _only_read = {"options": f"{_given.get('options', '')} -c default_transaction_read_only=on".strip()}
         # A page does not wait long for it: the primary has it too.
         _hurry = {**_patience, **_prepared, "connect_timeout": 1}
-        DATABASES["replica"]["OPTIONS"] = {**_hurry, **_given, **_only_read, "pool": _pool | {"timeout": 1}}
+        DATABASES["replica"]["OPTIONS"] = {**_hurry, **_given, **_only_read, "pool": _replica_pool}
         _same = [DATABASES["replica"][part] == DATABASES["default"][part] for part in ("NAME", "HOST", "PORT")]
         if not _same[0] or all(_same):
             raise ImproperlyConfigured(
@@ -81,7 +89,8 @@ else:
             "PASSWORD": "",
             "NAME": "loket",
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {**_prepared, "pool": _pool | {"timeout": 10}},
+            "OPTIONS": {**_prepared, "pool": _pool},
+            "POOL_WAIT_SECONDS": 10,
         }
     }
     _owner = {"USER": OWNER, "PASSWORD": ""}

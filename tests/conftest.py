@@ -158,8 +158,8 @@ def without_database(transactional_db: None) -> Iterator[None]:
     connection.close()
     connection.close_pool()
     with patch("loket.database.keep_running"):
-        connection.settings_dict.update(HOST="127.0.0.1", PORT="1")
-        connection.settings_dict["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 2, "timeout": 0.3}}
+        connection.settings_dict.update(HOST="127.0.0.1", PORT="1", POOL_WAIT_SECONDS=0.3)
+        connection.settings_dict["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 2, "timeout": 0.1}}
         yield
         connection.close()
         connection.close_pool()

@@ -1,6 +1,8 @@
 """/healthz, /readyz and /metrics: what machines of the operator ask."""
 
+import json
 import re
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,7 @@ def test_it_answers_whatever_the_host_and_without_tls(settings: Any, client: Cli
 
 def test_alive_asks_the_database_nothing(client: Client) -> None:
     assert client.get("/healthz").json() == {"alive": True}  # without the mark: a query would be refused
+    assert json.loads((Path(health.__file__).parent / "healthz" / "alive.json").read_text()) == {"alive": True}
 
 
 @pytest.mark.django_db
@@ -105,6 +108,22 @@ def test_without_a_database_it_is_alive_and_not_ready(client: Client, without_da
         },
     )
     assert metrics(client) == {"loket_database_up": 0.0}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ready_is_answered_within_a_second_whatever_hangs(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(20)")
+        return health.OK
+
+    monkeypatch.setattr(health, "_migrations", hang)
+    started = time.monotonic()
+    response = client.get("/readyz")
+    assert time.monotonic() - started < 1
+    assert response.status_code == 503
+    assert response.json()["migrations"] == "not known"
+    connection.close()
 
 
 @pytest.mark.django_db

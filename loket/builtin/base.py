@@ -3,10 +3,10 @@
 import subprocess
 from typing import Any
 
-from django.db.backends.postgresql import base
 from django.db.backends.postgresql.client import DatabaseClient as PostgresClient
 
-from loket import database
+from loket import availability, database
+from loket.postgresql import base
 
 
 class DatabaseClient(PostgresClient):
@@ -29,7 +29,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     client_class = DatabaseClient
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return what psycopg connects with, the server being up."""
-        database.keep_running(self.settings_dict["DATA_DIR"])
+        """Return what psycopg connects with, the server being up or being started."""
+        if availability.starts_server():
+            database.keep_running(self.settings_dict["DATA_DIR"])
         params: dict[str, Any] = super().get_connection_params()
         return params

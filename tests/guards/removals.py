@@ -801,4 +801,19 @@ GUARDS = [
         "    if trusted:", "    if True:",
         ("test_webservice_leaving.py",),
     ),
+    Guard(
+        0, "a page that waits for a database that hangs", "loket/availability.py",
+        "return super().gives_up() or is_down()", "return super().gives_up()",
+        ("test_loket_availability.py",),
+    ),
+    Guard(
+        0, "a page that begins while the database is down", "loket/postgresql/base.py",
+        "        if self._is_down():\n            raise", "        if False:\n            raise",
+        ("test_loket_availability.py",),
+    ),
+    Guard(
+        0, "how long readiness takes", "loket/probes.py",
+        "    with availability.time_limit(READY_SECONDS):", "    if True:",
+        ("test_loket_probes.py",),
+    ),
 ]  # fmt: skip

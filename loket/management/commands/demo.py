@@ -21,7 +21,7 @@ from django.db import connection
 from accounts import passwords
 from accounts.models import User
 from loket import database, example, keys
-from loket.processes import end_with_parent
+from loket.processes import end_with_parent, granian
 
 _START_SECONDS, _STOP_SECONDS = 60, 8
 
@@ -155,9 +155,8 @@ def _still(password: str, user: User) -> str:
 @contextmanager
 def _children(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Run web server and worker; end them on the way out."""
-    web = f"-m granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1 --blocking-threads 4"
     commands = {
-        "web server": [*web.split(), "--workers-kill-timeout", "4", "loket.wsgi:application"],
+        "web server": [*granian(port), "--workers-kill-timeout", "4", "loket.wsgi:application"],
         "worker": ["manage.py", "worker"],
     }
     children: dict[str, subprocess.Popen[bytes]] = {}
