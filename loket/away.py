@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from django.db import InterfaceError, OperationalError
 
+from loket.availability import NotConnected
+
 # A server that became a replica, or that stops or starts: Django has no kind of its own for all of them.
 _STATES = {"25006", "57P01", "57P02", "57P03"}
 
@@ -14,6 +16,11 @@ def is_away(error: BaseException | None) -> bool:
         isinstance(one, OperationalError | InterfaceError) or getattr(one, "sqlstate", None) in _STATES
         for one in _causes(error)
     )
+
+
+def never_connected(error: BaseException | None) -> bool:
+    """Return whether there was no connection to the database to begin with: then nothing was saved."""
+    return any(isinstance(one, NotConnected) for one in _causes(error))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Container
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -14,8 +16,9 @@ from django.views.defaults import server_error
 
 from accounts.attention import Attention, counted
 from accounts.models import User
-from loket.away import is_away
+from loket.away import is_away, never_connected
 from notifications.views.inbox import at_home
+from signin import pending_forms
 from signin.factors import actions as factors
 from signin.middleware import opens_before_factor, opens_while_enrolling
 from teams.abilities import abilities
@@ -86,13 +89,30 @@ def language(request: HttpRequest) -> HttpResponse:
 
 
 def fault(request: HttpRequest) -> HttpResponse:
-    """Say that something went wrong, or that it is a matter of waiting; nothing here asks the database anything."""
+    """Say that something went wrong, or that it is a matter of waiting. Nothing here asks the database anything."""
     if not is_away(sys.exception()):
         return server_error(request)
     if request.path.startswith("/v2/"):
         text = _("The database is away for a moment. Try again in a few seconds.")
         response = refusal(request, 503, [broken("unavailable", text)])
     else:
-        response = HttpResponse(render_to_string("503.html"), status=503)
+        response = HttpResponse(render_to_string("503.html", _retry(request)), status=503)
+        response["Cache-Control"] = "no-store"
     response["Retry-After"] = str(RETRY)
     return response
+
+
+def _retry(request: HttpRequest) -> dict[str, Any]:
+    """Return what the page says and sends when the user tries again: for a form its fields, without secrets and files.
+
+    Only a form that Django found to be ours is offered again, never one that another site made up.
+    """
+    page: dict[str, Any] = {"address": request.get_full_path(), "sent": request.method == "POST"}
+    is_ours = getattr(request, "csrf_processing_done", False)
+    if page["sent"] and is_ours and request.content_type in pending_forms.CONTENT_TYPES:
+        fields = pending_forms.typed_fields(request)
+        page["pairs"] = [(name, value) for name, values in fields.items() for value in values]
+        page["left_out"] = bool(request.FILES or request.POST.keys() - fields.keys() - {"csrfmiddlewaretoken"})
+        page["nothing_saved"] = never_connected(sys.exception())
+        page["csrf_token"] = get_token(request)
+    return page

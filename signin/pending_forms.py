@@ -20,6 +20,7 @@ from accounts.models import User
 from loket import cookies, sealing
 from signin.expiry import ENDED
 
+CONTENT_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 MAX_BYTES, SECONDS = 256 * 1024, 1800
 _KEY = _COOKIE = "pending_form"
 _SALT = "signin pending form"
@@ -34,12 +35,17 @@ class Kept(NamedTuple):
     lacks_secrets: bool
 
 
+def typed_fields(request: HttpRequest) -> dict[str, list[str]]:
+    """Return what was typed into the form of this POST, without secrets and files."""
+    return {name: values for name, values in request.POST.lists() if not _NEVER_KEPT.fullmatch(name)}
+
+
 def keep(request: HttpRequest, user_id: UUID) -> str:
     """Keep what this user typed into the form of this POST; return the key for `give`.
 
     The key is "" when nothing is kept: the form is too large or has a file.
     """
-    fields = {name: values for name, values in request.POST.lists() if not _NEVER_KEPT.fullmatch(name)}
+    fields = typed_fields(request)
     lacks = any(any(values) for name, values in request.POST.lists() if name not in fields and name != _TOKEN)
     text = json.dumps({"path": request.get_full_path(), "fields": fields, "lacks_secrets": lacks}).encode()
     if request.FILES or len(text) > MAX_BYTES:

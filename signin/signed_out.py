@@ -15,8 +15,6 @@ from django.utils.translation import ngettext
 from signin import expiry, pending_forms
 from signin.expiry import Ended
 
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-
 
 def send_to_login(request: HttpRequest) -> HttpResponse | None:
     """Return the redirect to the login page, with words and what was typed; None when no session ended here."""
@@ -62,7 +60,7 @@ def _reason(request: HttpRequest) -> Ended | None:
 
 def _keep(request: HttpRequest) -> str:
     ended = request.session.get(expiry.ENDED)
-    is_form = request.method == "POST" and request.content_type in _FORMS
+    is_form = request.method == "POST" and request.content_type in pending_forms.CONTENT_TYPES
     return pending_forms.keep(request, UUID(ended[0])) if ended is not None and is_form else ""
 
 

@@ -2,14 +2,21 @@
 
 import json
 import logging
+import re
+from collections.abc import Callable
+from html import unescape
+from unittest.mock import patch
 
 import psycopg
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DataError, IntegrityError, InternalError, OperationalError, connection
 from django.test import Client
+from django.urls import reverse
 
 from accounts.models import User
 from loket.away import is_away
+from loket.postgresql.base import DatabaseWrapper
 from tests.people import PASSWORD
 
 PAGES = ("/", "/inloggen/", "/gebruikers/", "/uitnodiging/", "/historie/", "/oauth/authorize/")
@@ -89,6 +96,85 @@ def test_a_session_that_cannot_be_saved_is_not_taken_for_one_that_was_ended(brow
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SET default_transaction_read_only = off")
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Have the database be known to be down, or up again."""
+
+    def switch(is_away: bool) -> None:
+        connection.close()
+        monkeypatch.setattr(DatabaseWrapper, "_is_down", lambda _self: is_away)
+
+    return switch
+
+
+def hidden(html: str) -> dict[str, str]:
+    """Return the fields of the form that the page offers to send again."""
+    return dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)">', html))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_typed_can_be_sent_again(alices: Client, bob: User, away: Callable[[bool], None]) -> None:
+    strict, strict.handler.enforce_csrf_checks, strict.raise_request_exception = alices, True, False
+    address = f"/gebruikers/{bob.pk}/bewerken/"
+    form = hidden(strict.get(address).content.decode())
+    away(True)
+    sent = {**form, "initials": "B.", "last_name": 'Bak "ker', "email": bob.email, "version": str(bob.version)}
+    for _time in range(2):  # it may still be away
+        response = strict.post(address, sent)
+        assert (response.status_code, response["Cache-Control"]) == (503, "no-store")
+        page = response.content.decode()
+        assert "Er is niets opgeslagen" in page
+        assert f'<form method="post" action="{address}">' in page
+        assert "je vult ze opnieuw in" not in page
+        sent = {name: unescape(value) for name, value in hidden(page).items()}
+        assert sent["last_name"] == 'Bak "ker'
+    away(False)
+    assert strict.post(address, {**sent, "csrfmiddlewaretoken": "x" * 64}).status_code == 403
+    assert strict.post(address, sent).status_code == 302
+    bob.refresh_from_db()
+    assert bob.last_name == 'Bak "ker'
+
+
+@pytest.mark.django_db(transaction=True)
+def test_secrets_are_asked_again(away: Callable[[bool], None]) -> None:
+    away(True)
+    stranger = Client(raise_request_exception=False)
+    secrets = {"password": PASSWORD, "code": "123456", "mobile_number": "0612345678", "number-1": "0687654321"}
+    page = stranger.post("/inloggen/", {"username": "alice", "next": "/profiel/", **secrets}).content.decode()
+    assert hidden(page).keys() == {"csrfmiddlewaretoken", "username", "next"}
+    assert not [secret for secret in secrets.values() if secret in page]
+    assert "je vult ze opnieuw in" in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_that_may_be_saved_already_says_so(browser: Client, without_database: None) -> None:
+    with patch("loket.views.never_connected", return_value=False):
+        page = browser.post("/profiel/email/", {"email": "new@devries.example"}).content.decode()
+    assert "kan al opgeslagen zijn" in page
+    assert hidden(page)["email"] == "new@devries.example"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_of_another_site_is_not_offered(away: Callable[[bool], None]) -> None:
+    """What fails before Django checks where a form comes from is never shown with a token of ours."""
+    away(True)
+    strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    strict.cookies["sessionid"] = "x" * 32
+    large = SimpleUploadedFile("x.csv", b"x" * 600_000)
+    response = strict.post(reverse("bulk:upload"), {"last_name": "Evil", "file": large})
+    assert response.status_code == 503
+    assert hidden(response.content.decode()) == {}
+    assert "Evil" not in response.content.decode()
+    assert strict.post("/inloggen/", {"username": "evil"}).status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_can_be_asked_again(browser: Client, away: Callable[[bool], None]) -> None:
+    away(True)
+    page = browser.get("/gebruikers/?q=bak&sort=name").content.decode()
+    assert '<a class="button primary" href="/gebruikers/?q=bak&amp;sort=name">' in page
 
 
 def caused(error: Exception, by: Exception) -> Exception:

@@ -812,6 +812,16 @@ GUARDS = [
         ("test_loket_availability.py",),
     ),
     Guard(
+        8, "a form of another site on the page that says try again", "loket/views.py",
+        "page[\"sent\"] and is_ours and", "page[\"sent\"] and",
+        ("test_loket_away.py",),
+    ),
+    Guard(
+        7, "secrets on the page that says try again", "signin/pending_forms.py",
+        "request.POST.lists() if not _NEVER_KEPT.fullmatch(name)}", "request.POST.lists()}",
+        ("test_loket_away.py",),
+    ),
+    Guard(
         0, "how long readiness takes", "loket/probes.py",
         "    with availability.time_limit(READY_SECONDS):", "    if True:",
         ("test_loket_probes.py",),
