@@ -116,12 +116,24 @@ def session_minutes(number: int) -> None:
 
 
 def folder(text: str) -> None:
-    """Require a folder that is there, or that can be made."""
+    """Require a folder, or a place for one; only counts are kept there, and without writing there are none."""
+    if not _existing(text).is_dir():
+        raise ValidationError("must be a folder")
+
+
+def writable_folder(text: str) -> None:
+    """Require a folder that is there, or that can be made, for a database and keys."""
+    path = _existing(text)
+    if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+        raise ValidationError("must be a folder that this process can make and write in")
+
+
+def _existing(text: str) -> Path:
+    """Return the longest part of a path that is there."""
     path = Path(text).resolve()
     while not path.exists():
         path = path.parent
-    if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
-        raise ValidationError("must be a folder that this process can make and write in")
+    return path
 
 
 def _split(text: str) -> SplitResult:

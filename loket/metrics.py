@@ -3,34 +3,23 @@
 What the database knows is asked at each scrape, so that it is right however many web servers and workers there are.
 """
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 from django.db.models import Count
 from django.utils import timezone
-
-from audit.models import Event, Link, Verb, Waiting
-from loket import health
-from loket.ids import first_of
-from outbox.models import Heartbeat, Message
-
-if settings.LOKET_METRICS_TOKEN:  # the library looks at this when it is imported
-    try:
-        settings.LOKET_METRICS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        raise ImproperlyConfigured("LOKET_DATA_DIR must be a folder to write in: LOKET_METRICS_TOKEN is set.") from None
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.LOKET_METRICS_DIR)
-
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from audit.models import Event, Link, Verb, Waiting
+from loket import health, request_counts
+from loket.ids import first_of
+from outbox.models import Heartbeat, Message
 
 LATELY = timedelta(hours=1)
 _requests = Counter("loket_requests", "Requests that were answered.", ["method", "route", "status"])
@@ -38,6 +27,7 @@ _reads = Counter("loket_replica_pages", "Pages that a replica may give, by what 
 _seconds = Histogram("loket_request_seconds", "How long the answers took.")
 
 
+@request_counts.never_in_the_way
 def count(method: str, route: str, status: int, seconds: float) -> None:
     """Count a request that was answered."""
     _requests.labels(method, route, str(status)).inc()
@@ -47,11 +37,13 @@ def count(method: str, route: str, status: int, seconds: float) -> None:
 def scraped(folder: Path) -> bytes:
     """Return every metric as text; the requests are those whose counts lie in `folder`."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
+    if folder.is_dir():
+        MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
     registry.register(_Stored())
     return generate_latest(registry)
 
 
+@request_counts.never_in_the_way
 def count_read(read_from: str) -> None:
     """Count a page that a replica may give, and where it was read."""
     _reads.labels(read_from).inc()
@@ -66,6 +58,9 @@ class _Stored(Collector):
             found = [*_outbox(), *_doors(), *_history()]
         except (OperationalError, InterfaceError):
             found = []
+        yield GaugeMetricFamily(
+            "loket_requests_counted", "Whether this process counts its requests.", value=request_counts.is_on()
+        )
         yield GaugeMetricFamily("loket_database_up", "Whether the database answers.", value=bool(found))
         yield from found
 

@@ -22,7 +22,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
 LOKET_DEMO = env.bool("LOKET_DEMO", False)
-LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", str(BASE_DIR / ".loket"), validate=environment.folder)).resolve()
+_folder = environment.folder if os.environ.get("DATABASE_URL") else environment.writable_folder
+LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", str(BASE_DIR / ".loket"), validate=_folder)).resolve()
 LOKET_URL = env.str("LOKET_URL", "http://localhost:8000", validate=environment.site).rstrip("/")
 LOKET_TRUSTED_PROXIES: list[str] = env.list("LOKET_TRUSTED_PROXIES", [], validate=environment.networks)
 LOKET_METRICS_TOKEN = env.str("LOKET_METRICS_TOKEN", "", validate=environment.token)

@@ -4,12 +4,16 @@ import gc
 import os
 from importlib import import_module
 
+import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from loket import availability
+from loket import availability, request_counts
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
+django.setup()
+if settings.LOKET_METRICS_TOKEN:
+    request_counts.switch_on(settings.LOKET_METRICS_DIR)  # before anything makes a metric
 application = get_wsgi_application()
 
 import_module(settings.ROOT_URLCONF)  # else at the first request

@@ -1,15 +1,18 @@
-"""Requests are counted over every process of the web server."""
+"""Requests are counted over every process of the web server, unless the disk is full: counting never costs a page."""
 
+import os
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
 
-from loket import database
+from loket import database, request_counts
 from tests.running import ROOT, free_port
 from tests.servers import own_environment
 
@@ -65,3 +68,106 @@ def scrape(url: str) -> Counter[str]:
             name, value = line.rsplit(" ", 1)
             found[name] = int(float(value))
     return found
+
+
+COUNT = """
+import sys
+import loket.wsgi
+from loket import metrics, request_counts
+for number in range(int(sys.argv[1])):
+    metrics.count("GET", f"route{number}", 200, 0.1)
+    if number == 0:
+        open(sys.argv[2], "a").close()
+        while int(sys.argv[1]) > 1 and not __import__("os").path.exists(sys.argv[2] + ".go"):
+            pass
+text = metrics.scraped(request_counts.Path(sys.argv[3])).decode()
+print("on" if request_counts.is_on() else "off", text.count("GET"))
+"""
+
+
+def counting(data: Path, number: int, mark: Path) -> subprocess.Popen[str]:
+    """Start a process that counts `number` requests, and waits after the first until a file behind `mark` is there."""
+    environment = own_environment(data) | {"LOKET_METRICS_TOKEN": TOKEN, "DJANGO_SETTINGS_MODULE": "loket.settings"}
+    environment["DATABASE_URL"] = "postgres://loket@127.0.0.1:1/loket"  # what it keeps in the folder is counts only
+    environment |= {
+        "LOKET_SECRET_KEY": "s" * 50,
+        "LOKET_SEALING_KEYS": "QUFB" * 10 + "QUE=",
+        "LOKET_CHECKPOINT_KEY": "QUFB" * 10 + "QUE=",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", COUNT, str(number), str(mark), str(data / "metrics")],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for the first blocks of one process, not for many more."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    size = 2 * request_counts.FIRST_BYTES + 64 * 1024
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("may not mount a file system")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(disk: Path) -> None:
+    subprocess.run(["dd", "if=/dev/zero", f"of={disk / 'full'}", "bs=4k"], capture_output=True)  # until it is full
+
+
+def test_a_disk_that_is_full_at_the_start_costs_no_page(small_disk: Path, tmp_path: Path) -> None:
+    fill(small_disk)
+    process = counting(small_disk, 1, tmp_path / "mark")
+    output, log = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, "off 0\n"), log
+    assert "requests not counted" in log
+    assert not list((small_disk / "metrics").glob("*"))
+
+
+def test_a_disk_that_becomes_full_costs_no_page(small_disk: Path, tmp_path: Path) -> None:
+    """What was counted until the file had to grow is still there."""
+    mark = tmp_path / "mark"
+    process = counting(small_disk, 5000, mark)
+    while process.poll() is None and not mark.exists():
+        time.sleep(0.05)
+    fill(small_disk)
+    mark.with_suffix(".go").touch()
+    output, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+    state, counted = output.split()
+    assert (state, log.count("requests not counted")) == ("off", 1)
+    assert 1000 < int(counted) < 5000
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_read_only_folder_costs_no_page(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    process = counting(tmp_path, 1, tmp_path / "mark")
+    output, log = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, "off 0\n"), log
+
+
+def test_a_read_only_disk_costs_no_page(small_disk: Path, tmp_path: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    process = counting(small_disk, 1, tmp_path / "mark")
+    output, log = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, "off 0\n"), log
+    assert "Read-only file system" in log
+
+
+def test_counting_that_fails_is_switched_off(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(request_counts, "_state", SimpleNamespace(on=True))
+    calls = []
+
+    @request_counts.never_in_the_way
+    def count() -> None:
+        calls.append(1)
+        raise OSError(28, "No space left on device", "/var/lib/loket/metrics")
+
+    count()
+    count()
+    assert (len(calls), request_counts.is_on()) == (1, False)
+    (line,) = [record.msg for record in caplog.records]
+    assert (line["event"], line["reason"]) == ("requests not counted", "No space left on device")
+    assert "/var/lib" not in caplog.text

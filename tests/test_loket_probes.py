@@ -22,6 +22,7 @@ from loket.ids import uuid7
 from outbox.models import Heartbeat, Message
 from outbox.worker import Worker
 from tests.people import actor
+from tests.test_loket_availability import end_sleepers
 from tests.test_outbox_sending import queue_mail
 from tests.test_outbox_worker import wait_until
 
@@ -107,7 +108,7 @@ def test_without_a_database_it_is_alive_and_not_ready(client: Client, without_da
             "outbox": "not known",
         },
     )
-    assert metrics(client) == {"loket_database_up": 0.0}
+    assert metrics(client) == {"loket_requests_counted": 0.0, "loket_database_up": 0.0}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -123,7 +124,7 @@ def test_ready_is_answered_within_a_second_whatever_hangs(client: Client, monkey
     assert time.monotonic() - started < 1
     assert response.status_code == 503
     assert response.json()["migrations"] == "not known"
-    connection.close()
+    end_sleepers()
 
 
 @pytest.mark.django_db

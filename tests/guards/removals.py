@@ -822,6 +822,21 @@ GUARDS = [
         ("test_loket_away.py",),
     ),
     Guard(
+        0, "a count that needs a block of a full disk", "loket/request_counts.py",
+        "            os.posix_fallocate(self._f.fileno(), 0, size)", "            pass",
+        ("test_loket_metrics.py",),
+    ),
+    Guard(
+        0, "the first blocks of the counts on a full disk", "loket/request_counts.py",
+        "os.posix_fallocate(descriptor, 0, max(size, FIRST_BYTES))", "os.truncate(descriptor, FIRST_BYTES)",
+        ("test_loket_metrics.py",),
+    ),
+    Guard(
+        0, "a count that fails", "loket/request_counts.py",
+        "except Exception as error:\n            _switch_off(error)", "except ZeroDivisionError:\n            pass",
+        ("test_loket_metrics.py",),
+    ),
+    Guard(
         0, "how long readiness takes", "loket/probes.py",
         "    with availability.time_limit(READY_SECONDS):", "    if True:",
         ("test_loket_probes.py",),
