@@ -837,6 +837,11 @@ GUARDS = [
         ("test_loket_metrics.py",),
     ),
     Guard(
+        0, "two migrate at once", "loket/management/commands/migrate.py",
+        'while not _ask("pg_try_advisory_lock"):', "while False:",
+        ("test_loket_migrate.py",),
+    ),
+    Guard(
         0, "how long readiness takes", "loket/probes.py",
         "    with availability.time_limit(READY_SECONDS):", "    if True:",
         ("test_loket_probes.py",),

@@ -1,16 +1,23 @@
-"""`manage.py migrate` as the owner of the tables, who then lets the application use them."""
+"""`manage.py migrate` as the owner of the tables, who then lets the application use them; one at a time."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
+from django.db import connection
 
 from loket import roles
 
+_LOCK = 0x6C6F6B65740001  # "loket" and a number: an advisory lock of this database
+_PAUSE = 0.5  # seconds
+
 
 class Command(migrate.Command):
-    """Django's command, in the role that owns the tables."""
+    """Django's command, in the role that owns the tables, once any other that runs is done."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate. Raises CommandError when nothing says who the owner is."""
@@ -18,6 +25,27 @@ class Command(migrate.Command):
             roles.owner()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
-        with roles.as_owner():
+        with roles.as_owner(), self._alone():
             super().handle(*args, **options)
             roles.grant()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock. It is polled: a session that waits for it would hold up CREATE INDEX CONCURRENTLY."""
+        waited = False
+        while not _ask("pg_try_advisory_lock"):
+            if not waited:
+                self.stderr.write("Another migrate runs on this database: waiting for it.")
+            waited = True
+            time.sleep(_PAUSE)
+        try:
+            yield
+        finally:
+            if connection.is_usable():  # else the lock went with the connection
+                _ask("pg_advisory_unlock")
+
+
+def _ask(function: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s)", [_LOCK])
+        return bool(cursor.fetchone()[0])
