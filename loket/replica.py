@@ -17,10 +17,12 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 from django.http import HttpRequest
 
+from loket.availability import time_limit
 from loket.away import is_away
 
 ALIAS = "replica"
 _TRIES, _PAUSE = 10, 0.005  # how often a replica that is behind is asked again, and the seconds between
+_ANSWER, _PAGE = 1.0, 5.0  # seconds that a replica gets to say how far it is, and to give a page
 _REST = 5.0  # seconds in which a replica that is behind or away is left alone
 # Another server than the primary's own replica, or one that followed an older primary, has other numbers.
 _WRITTEN = """
@@ -70,7 +72,8 @@ def from_replica(view: View) -> View:
         if _has_everything():
             mark = _reading.set(True)
             try:
-                response = view(request, *args, **kwargs)
+                with time_limit(_PAGE):
+                    response = view(request, *args, **kwargs)
             except Exception as error:
                 if not is_away(error):
                     raise
@@ -91,10 +94,11 @@ def _has_everything() -> bool:
         return False
     written = _asked(DEFAULT_DB_ALIAS, _WRITTEN)
     try:
-        for _try in range(_TRIES):
-            if _asked(ALIAS, _HAS_IT, written) == (True,):
-                return True
-            time.sleep(_PAUSE)
+        with time_limit(_ANSWER):
+            for _try in range(_TRIES):
+                if _asked(ALIAS, _HAS_IT, written) == (True,):
+                    return True
+                time.sleep(_PAUSE)
     except Error as error:
         _leave_alone("away", error)
     else:

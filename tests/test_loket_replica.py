@@ -245,6 +245,24 @@ def test_nobody_notices_that_the_replica_dies_and_comes_back(site: Site, alice_t
 
 
 @pytest.mark.slow
+def test_a_replica_that_hangs_is_left_alone(site: Site, alice_there: Person) -> None:
+    eventually(lambda: site.comes_from(alice_there, "replica"))
+    parent = int((site.replica.data / "postmaster.pid").read_text().splitlines()[0])
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    processes = [parent, *map(int, children)]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        assert site.comes_from(alice_there, "primary")
+        assert time.monotonic() - started < 3
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+    eventually(lambda: site.comes_from(alice_there, "replica"))
+
+
+@pytest.mark.slow
 def test_it_is_only_read(site: Site) -> None:
     command = (
         "from django.db import connections; from accounts.models import Provider; from loket import replica\n"

@@ -842,6 +842,11 @@ GUARDS = [
         ("test_loket_migrate.py",),
     ),
     Guard(
+        0, "a replica that hangs", "loket/replica.py",
+        "        with time_limit(_ANSWER):", "        if True:",
+        ("test_loket_replica.py",),
+    ),
+    Guard(
         0, "how long readiness takes", "loket/probes.py",
         "    with availability.time_limit(READY_SECONDS):", "    if True:",
         ("test_loket_probes.py",),
