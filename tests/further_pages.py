@@ -2,9 +2,9 @@
 
 import base64
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
-
-from tests.factors import code_at
+from urllib.parse import urlencode
 
 if TYPE_CHECKING:
     from tests.screenshots import Camera
@@ -77,6 +77,8 @@ def taken_out(camera: "Camera") -> None:
 
 def two_factor(camera: "Camera", username: str, password: str) -> None:
     """Add an app to an administrator, use it, and reset somebody else's."""
+    from tests.factors import code_at  # it has models, for which Django must be set up
+
     camera.go("/profiel/twee-factor/passkey/")
     camera.shoot("add-passkey")
     camera.go("/profiel/twee-factor/app/")
@@ -122,3 +124,46 @@ def microsoft(guest: "Camera") -> None:
     guest.page.locator("main section li a").first.click()
     guest.go("/bevestigen/")
     guest.shoot("confirm-microsoft")
+
+
+def ended(camera: "Camera", password: str) -> None:
+    """Send a form too late: the login page says so, and goes on to what was typed."""
+    camera.go("/kantoor/")
+    camera.shoot_dialog("session-warning", seconds="100 9999")
+    camera.shoot_dialog("session-over", seconds="9999 0")
+    camera.go("/kantoor/")
+    with camera.database() as connection:
+        connection.execute(
+            "UPDATE signin_opensession SET last_used_at = now() - %s"
+            " WHERE user_id = (SELECT id FROM accounts_user WHERE username = 'c.smit')",
+            [timedelta(hours=3)],
+        )
+    camera.send()
+    camera.shoot("login-ended")
+    camera.send(username="c.smit", password=password)
+    camera.shoot("go-on-ended")
+
+
+def not_vouched_for(camera: "Camera", guest: "Camera") -> None:
+    """Take an invitation that must be sent again, as the administrator and as the invited user see it."""
+    link = camera.invite("Zonder")
+    with camera.database() as connection:
+        connection.execute(
+            "UPDATE invitations_invitation SET sent_by_id = (SELECT id FROM accounts_user WHERE username = 'h.j.smits')"
+            " WHERE email = 'zonder@devries.example'"
+        )
+    guest.go(link)
+    guest.send()
+    guest.shoot("invitation-refused")
+    for page in ("", "rechten/"):
+        camera.go(f"{camera.of('Zonder')}{page}")
+        camera.shoot(f"{page.strip('/') or 'user'}-refused")
+    camera.go("/")
+    camera.shoot("home-refused")
+
+
+def leaving(guest: "Camera", client_id: str) -> None:
+    """Take where a stranger is not sent on at once to the address of an office's program."""
+    asked = {"client_id": client_id, "redirect_uri": "https://portaal.example/terug", "response_type": "token"}
+    guest.go(f"/oauth/authorize/?{urlencode(asked)}")
+    guest.shoot("leave")

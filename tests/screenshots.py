@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 import django
 import psycopg
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from loket import database
 from tests.browser import RULES, chromium
-from tests.further_pages import employers, kinds, microsoft, two_factor
+from tests.further_pages import employers, ended, kinds, leaving, microsoft, not_vouched_for, two_factor
 from tests.running import ROOT, Demo, fresh_demo
 
 FOLDER = ROOT / "screenshots"
@@ -98,6 +98,27 @@ class Camera:
         with translation.override("nl"):
             self.lay_down(name, render_to_string(template, context))
 
+    def shoot_dialog(self, name: str, *, seconds: str) -> None:
+        """Take the dialog of a session that ends, on the page as it is: so many seconds are left of both its limits."""
+        path = self.page.url
+
+        def hurry(route: Route) -> None:
+            answer = route.fetch()
+            route.fulfill(
+                response=answer, body=re.sub('data-seconds="[^"]*"', f'data-seconds="{seconds}"', answer.text())
+            )
+
+        self.page.route(path, hurry)
+        self.go(path)
+        self.page.wait_for_selector("dialog[open]")
+        self.shoot(name)
+        self.page.unroute(path)
+
+    def database(self) -> "psycopg.Connection[tuple[object, ...]]":
+        return psycopg.connect(
+            host=database.socket_dir(self.demo.folder / "postgresql"), port=database.PORT, user="loket", dbname="loket"
+        )
+
     def lay_down(self, name: str, body: str) -> None:
         """Take a page that is handed out as a file."""
         self.page.route("**/drawn/", lambda route: route.fulfill(body=body, content_type="text/html"))
@@ -125,7 +146,8 @@ def signing_in(camera: Camera) -> None:
     camera.shoot("email-link-dead")
 
 
-def the_office(camera: Camera) -> None:
+def the_office(camera: Camera) -> str:
+    """Take the pages of the office; return the client ID of a program that it registers."""
     pages = {
         "home": "/",
         "list": "/gebruikers/",
@@ -184,10 +206,10 @@ def the_office(camera: Camera) -> None:
     camera.go("/kantoor/")
     camera.send(name="", invitation_days="90")
     camera.shoot("office-errors")
-    programs(camera)
+    return programs(camera)
 
 
-def programs(camera: Camera) -> None:
+def programs(camera: Camera) -> str:
     camera.go("/kantoor/koppelingen/nieuw/")
     camera.send(name="", redirect_uris="http://portaal.example/")
     camera.shoot("integration-errors")
@@ -223,6 +245,7 @@ def programs(camera: Camera) -> None:
     camera.shoot("logout-for-program")
     camera.go("/sso/" + "q" * 43 + "/")
     camera.shoot("sso-dead")
+    return client_id
 
 
 def allow(camera: Camera) -> None:
@@ -241,8 +264,8 @@ def from_a_portal(guest: Camera, name: str, password: str) -> None:
     guest.go(made.json()["content"]["url"])
     guest.shoot("sso")
     guest.send()
-    guest.go("/profiel/twee-factor/")
-    guest.shoot("not-by-sso")
+    guest.go("/bevestigen/")
+    guest.shoot("confirm-elsewhere")
 
 
 def telling(camera: Camera) -> None:
@@ -381,7 +404,7 @@ def several(camera: Camera) -> None:
     camera.page.locator("[name=act][value=two_factor]").check()
     camera.send()
     camera.shoot("several-plan")
-    with _database(camera) as waiting:
+    with camera.database() as waiting:
         waiting.execute("SELECT 1 FROM accounts_provider FOR NO KEY UPDATE")
         camera.send()
         camera.shoot("several-running")
@@ -449,7 +472,7 @@ def not_accepting(camera: Camera, guest: Camera) -> None:
             guest.send(code="111111" if right != "111111" else "222222")
     guest.shoot("invitation-code-dead-and-paused")
     link = camera.invite("Verlopen")
-    with _database(camera) as connection:
+    with camera.database() as connection:
         connection.execute(
             "UPDATE invitations_invitation SET expires_at = now() - %s WHERE state = 'open'", [timedelta(hours=1)]
         )
@@ -459,7 +482,7 @@ def not_accepting(camera: Camera, guest: Camera) -> None:
 
 def with_a_deadline(camera: Camera) -> None:
     """Take what somebody sees who must have two-factor by a day that lies ahead, and what the administrator sees."""
-    with _database(camera) as connection:
+    with camera.database() as connection:
         connection.execute("UPDATE accounts_provider SET two_factor_from = current_date + 9")
     for name, path in {"home": "/", "factors": "/profiel/twee-factor/", "list": "/gebruikers/"}.items():
         camera.go(path)
@@ -468,12 +491,6 @@ def with_a_deadline(camera: Camera) -> None:
     camera.shoot("deadline-user")
     camera.go("/kantoor/twee-factor/gevolgen/?version=1")
     camera.shoot("policies-refused")
-
-
-def _database(camera: Camera) -> "psycopg.Connection[tuple[object, ...]]":
-    return psycopg.connect(
-        host=database.socket_dir(camera.demo.folder / "postgresql"), port=database.PORT, user="loket", dbname="loket"
-    )
 
 
 def _again(guest: Camera) -> str:
@@ -563,7 +580,7 @@ def every_page(said: dict[str, str], come: Callable[[], Camera]) -> None:
     stranger.show("400", "400.html")
     stranger.show("throttled", "signin/throttled.html", message="Probeer het over 12 minuten nog eens.")
     camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])
-    the_office(camera)
+    leaving(come(), the_office(camera))
     telling(camera)
     inviting(camera)
     teams(camera)
@@ -572,10 +589,12 @@ def every_page(said: dict[str, str], come: Callable[[], Camera]) -> None:
     people(camera)
     accepting(camera, guest)
     not_accepting(camera, come())
+    not_vouched_for(camera, come())
     with_a_deadline(camera)
     from_a_portal(come(), "webservice-de-vries", said["Wachtwoord"])
     smit.sign_in("c.smit", said["Wachtwoord"])
     smit.shoot("home-few")
+    ended(smit, said["Wachtwoord"])
     supporting(helper, said["Wachtwoord"])
     kinds(camera)
     employers(camera)
