@@ -1,6 +1,7 @@
 """Checkpoints of the history, signed every hour and mailed to the addresses that an office chose."""
 
 import json
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -12,20 +13,22 @@ import outbox.actions
 from accounts.models import Provider
 from audit import checkpoints
 from audit.models import Checkpoint
+from loket import periodic
 from outbox.markup import as_html
 
 
 def keep_all() -> int:
     """Sign what is due and mail it; return how many were signed. A job of the worker, any number of them may do it."""
-    kept = [keep(office) for office in Provider.objects.order_by("pk").iterator()]
-    return len([one for one in [*kept, checkpoints.keep_if_due(None)] if one])
+    offices: list[UUID | None] = [None, *Provider.objects.order_by("pk").values_list("pk", flat=True)]
+    return len([one for one in periodic.each(keep, offices) if one])
 
 
 @transaction.atomic
-def keep(office: Provider) -> Checkpoint | None:
-    """Sign the checkpoint of one office if it is due, and mail it."""
-    kept = checkpoints.keep_if_due(office.pk)
-    if kept is not None:
+def keep(provider_id: UUID | None) -> Checkpoint | None:
+    """Sign the checkpoint of one office, or of the events of none, if it is due, and mail it."""
+    kept = checkpoints.keep_if_due(provider_id)
+    if kept is not None and provider_id is not None:
+        office = Provider.objects.get(pk=provider_id)
         for address in office.checkpoint_addresses.split():
             _mail(office, kept, address)
     return kept

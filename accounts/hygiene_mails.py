@@ -1,7 +1,7 @@
 """The mail once a month about accounts to tidy up, to whoever manages users and asked for it."""
 
-import time
 from datetime import date, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -16,10 +16,11 @@ from accounts.models import HygieneMail, User
 from audit.actions import record
 from audit.actors import Actor, Proof, asks
 from audit.models import Verb
+from loket import periodic
 from teams import rights
 from teams.rights import Right
 
-GO = 0.5  # seconds, after which no further mail is begun: so long the worker's other jobs wait
+GO = 0.5  # seconds, after which no further mail is begun: so long a worker that is told to stop waits
 
 
 @asks(Proof.NONE)
@@ -69,30 +70,26 @@ def send_due() -> int:
 
     Missed months are one mail; who has nothing to tidy up, or may not any more, gets none.
     """
-    sent, end = 0, time.monotonic() + GO
-    while (told := _next()) is not None:
-        sent += told
-        if time.monotonic() > end:
-            break
-    return sent
+    due = HygieneMail.objects.filter(due_on__lte=timezone.localdate()).order_by("due_on", "user")
+    return periodic.each(_tell, due.values_list("pk", flat=True), seconds=GO).count(True)
 
 
 @transaction.atomic
-def _next() -> bool | None:
-    """Do the month of one person; return whether a mail went, None when there is nobody that no other worker has."""
+def _tell(pk: UUID) -> bool | None:
+    """Do the month of one person; return whether a mail went, None when there was none to send."""
     today = timezone.localdate()
-    due = HygieneMail.objects.filter(due_on__lte=today).select_related("user__provider").order_by("due_on", "user")
+    due = HygieneMail.objects.filter(pk=pk, due_on__lte=today).select_related("user__provider")
     wish = due.select_for_update(skip_locked=True, of=("self",)).first()
     if wish is None:
-        return None
+        return False
     wish.due_on = next_first(today)
     wish.save(update_fields=["due_on"])
     if not rights.may(wish.user, Right.MANAGE_USERS):
-        return False
+        return None
     measures = measures_of(wish)
     counts = hygiene.counts(User.objects.visible_to(wish.user), measures)
     if not any(counts.values()):
-        return False
+        return None
     _write(wish.user, measures, counts)
     return True
 

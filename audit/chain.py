@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from audit import verify
 from audit.models import Checkpoint, Event, Link, Waiting
+from loket import periodic
 
 _BATCH = 1000
 
@@ -26,7 +27,7 @@ class Head(NamedTuple):
 def lengthen_all() -> int:
     """Give every event that waits its place; return how many. A job of the worker, any number of them may do it."""
     offices = Waiting.objects.order_by().values_list("provider_id", flat=True).distinct()
-    return sum(lengthen(provider_id) for provider_id in offices)
+    return sum(periodic.each(lengthen, offices))
 
 
 def lengthen(provider_id: UUID | None) -> int:

@@ -23,6 +23,7 @@ from structlog.contextvars import bound_contextvars
 from bulk import running
 from bulk.turns import LONG_SECONDS, QUICK_SECONDS, Lane
 from loket.ids import uuid7
+from loket.logs import traceback_of
 from loket.processes import end_with_parent
 
 POLL = 0.2  # seconds
@@ -131,8 +132,8 @@ def _safely(act: Callable[[], Result], otherwise: Result) -> Result:
     """Return what `act` does, or after a moment `otherwise` when it fails."""
     try:
         return act()
-    except Exception as error:  # its text may hold personal data, so only its kind is logged
-        log.error("worker fault", error=type(error).__name__)
+    except Exception as error:  # its text may hold personal data
+        log.error("worker fault", error=type(error).__name__, traceback=traceback_of(error))
         with suppress(Exception):
             connection.close()
         time.sleep(_AFTER_FAULT)

@@ -23,7 +23,7 @@ from invitations import texts
 from invitations.models import Invitation, InvitationText
 from invitations.senders import note_sender
 from invitations.texts import Text
-from loket import sealing
+from loket import periodic, sealing
 from teams import rights
 from teams.rights import Help, Right
 
@@ -200,17 +200,22 @@ def cancel_codes(invitation: Invitation) -> None:
 
 def expire_due() -> int:
     """Close every invitation whose period is over; return how many. A periodic job of the worker."""
-    closed = 0
-    with transaction.atomic():
-        due = Invitation.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-            state=Invitation.State.OPEN, expires_at__lte=timezone.now()
-        )
-        for invitation in due.select_related("user", "message")[:500]:
-            close(invitation, Invitation.State.EXPIRED)
-            by = scheduled("expire_invitations")
-            record(Verb.INVITATION_EXPIRED, invitation.user, by=by, provider_id=invitation.provider_id)
-            closed += 1
-    return closed
+    due = Invitation.objects.filter(state=Invitation.State.OPEN, expires_at__lte=timezone.now())
+    batch = due.exclude(pk__in=periodic.resting()).order_by("expires_at").values_list("pk", flat=True)[:500]
+    return sum(periodic.each(_expire, batch))
+
+
+@transaction.atomic
+def _expire(pk: UUID) -> bool:
+    rows = Invitation.objects.select_for_update(skip_locked=True, of=("self",)).select_related("user", "message")
+    due = rows.filter(pk=pk, state=Invitation.State.OPEN, expires_at__lte=timezone.now())
+    invitation = due.first()
+    if invitation is None:
+        return False
+    close(invitation, Invitation.State.EXPIRED)
+    by = scheduled("expire_invitations")
+    record(Verb.INVITATION_EXPIRED, invitation.user, by=by, provider_id=invitation.provider_id)
+    return True
 
 
 @asks(Proof.HALF_HOUR)

@@ -1,4 +1,4 @@
-"""Whether the installation does its work: the database, its migrations, a worker, what lies in the outbox."""
+"""Whether the installation does its work: the database, its migrations, a worker, what lies in the outbox, the jobs."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,6 +10,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Max, Min
 from django.utils import timezone
 
+from loket import periodic
 from outbox.models import Heartbeat, Message
 
 SILENT = timedelta(minutes=2)  # a worker that has not been seen for so long does not run; a long job takes less
@@ -22,6 +23,7 @@ def parts() -> dict[str, str]:
     """Return each part with "ok" or what is wrong with it; without a database nothing is known of the others."""
     checks: dict[str, Callable[[], str]] = {
         "database": _database, "migrations": _migrations, "worker": _worker, "outbox": _outbox,
+        "jobs": _jobs,
     }  # fmt: skip
     found: dict[str, str] = {}
     for name, check in checks.items():
@@ -76,3 +78,7 @@ def _outbox() -> str:
     if due is None or now - due <= LATE:
         return OK
     return f"a message has waited for {int((now - due).total_seconds())} seconds"
+
+
+def _jobs() -> str:
+    return "; ".join(f"{name}: {text}" for name, text in periodic.late().items()) or OK

@@ -1,13 +1,33 @@
 """Structured logs: one JSON object a line, with the correlation id of the request. Addresses of people never enter."""
 
+import traceback
+from pathlib import Path
 from typing import Any
 
 import structlog
+
+_ROOT = f"{Path(__file__).parent.parent}/"
+_FRAMES = 30  # the innermost ones of an error
 
 
 def correlation_id() -> str:
     """Return what the lines of this request or job are known by, or an empty text outside of both."""
     return str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
+
+
+def traceback_of(error: BaseException | None) -> list[str]:
+    """Return where an error was raised, outermost first, then where each of its causes was.
+
+    It has files, lines, functions and kinds of errors; the text of an error may hold a name, an address or a secret.
+    """
+    found: list[str] = []
+    while error is not None:
+        for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]:
+            name = frame.filename.rpartition("site-packages/")[2].removeprefix(_ROOT)
+            found.append(f"{name}:{frame.lineno} {frame.name}")
+        found.append(type(error).__name__)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return found
 
 
 _shared: list[Any] = [

@@ -3,7 +3,7 @@
 What the database knows is asked at each scrape, so that it is right however many web servers and workers there are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -12,14 +12,14 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import Count
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from audit.models import Event, Link, Verb, Waiting
 from loket import health, request_counts
 from loket.ids import first_of
-from outbox.models import Heartbeat, Message
+from outbox.models import FailedItem, Heartbeat, JobState, Message
 
 LATELY = timedelta(hours=1)
 _requests = Counter("loket_requests", "Requests that were answered.", ["method", "route", "status"])
@@ -55,7 +55,7 @@ class _Stored(Collector):
     def collect(self) -> Iterator[Metric]:
         """Give it; without a database only that there is none."""
         try:
-            found = [*_outbox(), *_doors(), *_history()]
+            found = [*_outbox(), *_doors(), *_history(), *_jobs()]
         except (OperationalError, InterfaceError):
             found = []
         yield GaugeMetricFamily(
@@ -94,6 +94,22 @@ def _history() -> Iterator[Metric]:
     yield _age("loket_chain_waiting_seconds", "How long an event has waited for its place.", _made(waiting))
 
 
+def _jobs() -> Iterator[Metric]:
+    now = timezone.now()
+    states = JobState.objects.order_by("name")
+    undone = {state.name: (now - (state.done_at or state.since)).total_seconds() for state in states}
+    yield _numbers("loket_job_undone_seconds", "Since a periodic job was last done to its end.", "job", undone)
+    failures = CounterMetricFamily(
+        "loket_job_failures", "How often a periodic job, or an office or row of it, failed.", labels=["job"]
+    )
+    for state in states:
+        failures.add_metric([state.name], state.failed)
+    yield failures
+    items = dict(FailedItem.objects.values_list("job").order_by().annotate(number=Count("pk")))
+    numbers = dict.fromkeys(undone, 0) | items
+    yield _numbers("loket_job_failing_items", "Offices and rows that failed at their last try.", "job", numbers)
+
+
 def _made(event_id: UUID | None) -> datetime | None:
     """Return when an event was made: its identifier tells (RFC 9562 section 5.7)."""
     return None if event_id is None else datetime.fromtimestamp((event_id.int >> 80) / 1000, tz=UTC)
@@ -104,7 +120,7 @@ def _age(name: str, text: str, since: datetime | None) -> Metric:
     return GaugeMetricFamily(name, text, value=max(0.0, seconds))
 
 
-def _numbers(name: str, text: str, label: str, numbers: dict[str, int]) -> Metric:
+def _numbers(name: str, text: str, label: str, numbers: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(name, text, labels=[label])
     for value, number in numbers.items():
         family.add_metric([str(value)], number)

@@ -4,7 +4,6 @@ What holds on the day counts: whoever a team brings to the employer then, can us
 signal stays open, for those who come or change their wishes later, until nobody's day can still come.
 """
 
-import time
 from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
+from loket import periodic
 from notifications import letters, wishes
 from notifications.catalogue import MAX_DAYS, SignalType
 from notifications.models import Notice, OfficeDay, Signal
@@ -22,7 +22,7 @@ from teams import roads
 from teams.products import Product
 from teams.resting import REACHING
 
-GO = 0.5  # seconds, after which no further office is begun: so long the worker's other jobs wait
+GO = 0.5  # seconds, after which no further office is begun: so long a worker that is told to stop waits
 LATE = timedelta(days=14)  # so long after his day somebody still gets what lies behind him
 _AFTER = [type_ for type_ in SignalType if type_.after]
 
@@ -130,24 +130,16 @@ def run_day() -> int:
 
     A periodic job of the worker, which goes on with the rest the next time. Missed days are caught up at once.
     """
-    done, end = 0, time.monotonic() + GO
-    while _next_office():
-        done += 1
-        if time.monotonic() > end:
-            break
-    return done
+    due = OfficeDay.objects.filter(due_on__lte=timezone.localdate(), provider__closed_at=None)
+    return sum(periodic.each(_do_day, due.order_by("due_on", "provider").values_list("pk", flat=True), seconds=GO))
 
 
 @transaction.atomic
-def _next_office() -> bool:
-    """Do the day of one office, all of it or nothing; return False when there is none that no other worker has."""
+def _do_day(provider_id: UUID) -> bool:
+    """Do the day of one office, all of it or nothing; return False when it was done or another worker is at it."""
     today = timezone.localdate()
-    day = (
-        OfficeDay.objects.select_for_update(skip_locked=True, of=("self",))
-        .filter(due_on__lte=today, provider__closed_at=None)
-        .order_by("due_on", "provider")
-        .first()
-    )
+    rows = OfficeDay.objects.select_for_update(skip_locked=True, of=("self",))
+    day = rows.filter(pk=provider_id, due_on__lte=today, provider__closed_at=None).first()
     if day is None:
         return False
     show(day.provider_id, today=today, since=min(day.due_on, today - LATE))

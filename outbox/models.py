@@ -134,3 +134,34 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.at}"
+
+
+class JobState(models.Model):
+    """When a periodic job was last done to its end, by whichever worker, and how often it failed."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    every = models.FloatField()  # seconds
+    since = models.DateTimeField()  # a worker knows it
+    done_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)  # since it was last done
+    failed = models.PositiveBigIntegerField(default=0)  # ever, its offices and rows included
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FailedItem(models.Model):
+    """An office or row at which a periodic job failed last time, and that is left alone until `retry_at`."""
+
+    job = models.CharField(max_length=200)
+    item = models.CharField(max_length=100)  # an identifier
+    failures = models.PositiveIntegerField()  # one after the other
+    since = models.DateTimeField()
+    retry_at = models.DateTimeField()
+    error = models.CharField(max_length=100)  # the kind of the last one
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "item"], name="failed_item_once")]
+
+    def __str__(self) -> str:
+        return f"{self.job} {self.item}"

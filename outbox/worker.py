@@ -3,9 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
 from threading import Event, Thread
-from typing import NamedTuple
 
 import psycopg
 import structlog
@@ -13,7 +11,10 @@ from django.db import connection
 from structlog.contextvars import bound_contextvars
 
 import outbox.actions
+from loket import periodic
 from loket.ids import uuid7
+from loket.logs import traceback_of
+from loket.periodic import Job, Runner
 from outbox.models import Message
 
 THREADS = (Message.Channel.SMS, Message.Channel.MAIL, Message.Channel.MAIL)  # an SMS never waits behind slow mail
@@ -22,13 +23,6 @@ BEAT = 5.0  # seconds
 _AFTER_FAULT = 1.0  # seconds
 
 log = structlog.get_logger("loket.outbox")
-
-
-class Job(NamedTuple):
-    """Something to do every so many seconds; it must be harmless to do twice at the same time."""
-
-    function: Callable[[], object]
-    every: float
 
 
 def send_one(channel: Message.Channel) -> bool:
@@ -65,13 +59,14 @@ def send_due() -> int:
 
 
 class Worker:
-    """The threads: senders, one for the periodic jobs, one that listens."""
+    """The threads: senders, one for each periodic job, one that listens."""
 
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self._stop = Event()
-        beat = Job(partial(outbox.actions.beat, uuid7()), every=BEAT)
+        self._id = uuid7()
+        self._jobs = [Job(self._beat, BEAT, "heartbeat"), *jobs]
         self._wakes = [Event() for _channel in THREADS]
-        steps: list[Callable[[], None]] = [self._listen, self._runner([beat, *jobs])]
+        steps: list[Callable[[], None]] = [self._listen, *(self._periodic(Runner(job)) for job in self._jobs)]
         steps += [self._sender(channel, wake) for channel, wake in zip(THREADS, self._wakes, strict=True)]
         self._threads = [Thread(target=self._repeat, args=[step]) for step in steps]
 
@@ -96,8 +91,8 @@ class Worker:
         while not self._stop.is_set():
             try:
                 step()
-            except Exception as error:  # its text may hold an address, so only its kind is logged
-                log.error("worker fault", error=type(error).__name__)
+            except Exception as error:  # its text may hold an address
+                log.error("worker fault", error=type(error).__name__, traceback=traceback_of(error))
                 with suppress(Exception):
                     connection.close()
                 self._stop.wait(_AFTER_FAULT)
@@ -111,18 +106,16 @@ class Worker:
 
         return step
 
-    def _runner(self, jobs: Iterable[Job]) -> Callable[[], None]:
-        turns = {job: time.monotonic() for job in jobs}
+    def _beat(self) -> None:
+        outbox.actions.beat(self._id)
+        periodic.register(self._jobs)
 
+    def _periodic(self, runner: Runner) -> Callable[[], None]:
         def step() -> None:
-            now = time.monotonic()
-            for job, planned in turns.items():
-                if planned <= now:
-                    turns[job] = now + job.every
-                    with bound_contextvars(correlation_id=str(uuid7())):
-                        job.function()
+            started = time.monotonic()
+            pause = runner.run()
             connection.close()  # back to the pool, which tests it before the next use: an hour may pass
-            self._stop.wait(max(0.0, min(turns.values(), default=now + 60) - time.monotonic()))
+            self._stop.wait(max(0.0, started + pause - time.monotonic()))
 
         return step
 

@@ -1,6 +1,7 @@
 """Proving who one is with a password, and choosing a new one."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, Value
@@ -14,7 +15,7 @@ from accounts.models import EmailChange, LoginMethod, User
 from audit.actions import record
 from audit.actors import Actor, Proof, asks, scheduled
 from audit.models import Verb
-from loket import sealing
+from loket import periodic, sealing
 from loket.text import username_key
 from signin import letters, names, throttle
 from signin.factors import reminders
@@ -137,15 +138,13 @@ def expand_reset_requests() -> int:
 
     A job of the worker; any number of workers may run it at once.
     """
-    handled = 0
-    while handled < _BATCH and _expand_one():
-        handled += 1
-    return handled
+    waiting = ResetRequest.objects.exclude(pk__in=periodic.resting()).order_by("id").values_list("pk", flat=True)
+    return sum(periodic.each(_expand, waiting[:_BATCH]))
 
 
 @transaction.atomic
-def _expand_one() -> bool:
-    request = ResetRequest.objects.select_for_update(skip_locked=True).order_by("id").first()
+def _expand(pk: UUID) -> bool:
+    request = ResetRequest.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
     if request is None:
         return False
     try:
@@ -233,8 +232,11 @@ def _set_password(user: User, password: str, by: Actor) -> None:
 def clean() -> None:
     """Delete what has no use any more: full counters, old requests and links, expired sessions. An hourly job."""
     now = timezone.now()
-    Throttle.objects.filter(full_at__lt=now).delete()
-    ResetRequest.objects.filter(created_at__lt=now - timedelta(days=1)).delete()
-    PasswordReset.objects.filter(expires_at__lt=now).delete()
-    reminders.clean()
-    SessionStore.clear_expired()
+    steps = {
+        "counters": Throttle.objects.filter(full_at__lt=now).delete,
+        "requests": ResetRequest.objects.filter(created_at__lt=now - timedelta(days=1)).delete,
+        "links": PasswordReset.objects.filter(expires_at__lt=now).delete,
+        "reminders": reminders.clean,
+        "sessions": SessionStore.clear_expired,
+    }
+    periodic.each(lambda name: steps[name](), steps)

@@ -16,6 +16,7 @@ from accounts.models import User
 from audit.actions import record
 from audit.actors import Actor, Proof, asks, scheduled
 from audit.models import Verb
+from loket import periodic
 from signin.models import OpenSession
 from support import letters
 from support.models import Look
@@ -77,5 +78,8 @@ def end(look: Look, *, by: Actor) -> bool:
 
 def end_over() -> int:
     """End the looks that something else ended, such as their time; return how many. A periodic job of the worker."""
-    over = [look for look in Look.objects.begun() if not look.goes_on()]
-    return sum(end(look, by=scheduled("end_looks")) for look in over)
+    return sum(periodic.each(_end_if_over, Look.objects.begun()))
+
+
+def _end_if_over(look: Look) -> bool:
+    return not look.goes_on() and end(look, by=scheduled("end_looks"))

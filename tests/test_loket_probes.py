@@ -64,7 +64,7 @@ def test_ready_when_everything_works(client: Client) -> None:
     response = client.get("/readyz")
     assert (response.status_code, response.json()) == (
         200,
-        {"ready": True, "database": "ok", "migrations": "ok", "worker": "ok", "outbox": "ok"},
+        {"ready": True, "database": "ok", "migrations": "ok", "worker": "ok", "outbox": "ok", "jobs": "ok"},
     )
 
 
@@ -106,6 +106,7 @@ def test_without_a_database_it_is_alive_and_not_ready(client: Client, without_da
             "migrations": "not known",
             "worker": "not known",
             "outbox": "not known",
+            "jobs": "not known",
         },
     )
     assert metrics(client) == {"loket_requests_counted": 0.0, "loket_database_up": 0.0}
@@ -190,5 +191,5 @@ def test_metrics_tell_what_the_database_knows(client: Client, measured: None, al
 
 @pytest.mark.django_db
 def test_metrics_ask_a_fixed_number_of_queries(client: Client, measured: None, django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         metrics(client)

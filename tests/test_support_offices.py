@@ -349,7 +349,7 @@ def test_signals_reminders_and_checkpoints_rest(office: Provider, alice: User) -
     assert str(OfficeDay.objects.get().due_on) == "2020-01-01"
     assert signin.factors.reminders.send_due() == 0
     office.refresh_from_db()
-    keep(office)
+    keep(office.pk)
     send_due()
     assert not Message.objects.filter(kind="checkpoint", state="sent").exists()
     closing.reopen(office, by=operator("test"))

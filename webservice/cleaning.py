@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.utils import timezone
 from oauth2_provider.models import clear_expired
 
+from loket import periodic
 from webservice.models import Ticket
 
 _KEPT = timedelta(days=1)
@@ -15,5 +16,6 @@ def clean() -> None:
 
     Refresh tokens that were used are kept as long as they would have worked: by them a thief is recognised.
     """
-    clear_expired()
-    Ticket.objects.filter(expires_at__lt=timezone.now() - _KEPT).delete()
+    tickets = Ticket.objects.filter(expires_at__lt=timezone.now() - _KEPT)
+    steps = {"tokens": clear_expired, "tickets": tickets.delete}
+    periodic.each(lambda name: steps[name](), steps)

@@ -1,7 +1,7 @@
 """Telling people in time, by mail, from which day they must have a second factor."""
 
-from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -10,6 +10,7 @@ from django.utils import timezone
 
 import outbox.actions
 from accounts.models import Provider, User
+from loket import periodic
 from outbox.models import Message
 from signin.factors import letters, with_duty
 from signin.models import DutyReminder
@@ -17,7 +18,17 @@ from signin.models import DutyReminder
 # How many days before the day somebody is told, and how many there are left at the least: with fewer the next one is
 # all that is sent. A worker that stood still, or a day that was set late, is told of as soon as may be.
 _STAGES = {7: 2, 1: 1}
-_BATCH = 100
+
+
+class Reminder(NamedTuple):
+    """Who is to be told at which stage."""
+
+    provider_id: UUID
+    stage: int
+    user_id: UUID
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.stage}"
 
 
 def send_due() -> int:
@@ -30,27 +41,28 @@ def send_due() -> int:
     offices = Provider.objects.filter(near | Q(two_factor_days__isnull=False), closed_at=None).values_list(
         "pk", flat=True
     )
-    sent = 0
-    for provider_id in list(offices):
-        for stage in _STAGES:
-            waiting = list(_waiting(provider_id, stage).values_list("pk", flat=True))
-            for start in range(0, len(waiting), _BATCH):
-                sent += _send(provider_id, stage, waiting[start : start + _BATCH])
-    return sent
+    waiting = (
+        Reminder(provider_id, stage, pk)
+        for provider_id in list(offices)
+        for stage in _STAGES
+        for pk in list(_waiting(provider_id, stage).values_list("pk", flat=True))
+    )
+    return sum(periodic.each(_send, waiting))
 
 
 @transaction.atomic
-def _send(provider_id: UUID, stage: int, ids: Sequence[UUID]) -> int:
-    """Tell those with these `ids` who still wait; whoever is locked, as by another worker, is left to the next run."""
-    users = _waiting(provider_id, stage).filter(pk__in=ids).select_related("provider").order_by("pk")
-    sent = 0
-    for user in users.select_for_update(skip_locked=True, of=("self",)):
-        due = user.factor_due  # type: ignore[attr-defined]
-        _row, is_new = DutyReminder.objects.get_or_create(provider_id=provider_id, user=user, due=due, stage=stage)
-        if is_new:  # another worker may have done so between reading and locking
-            letters.duty_ahead(user, due)
-            sent += 1
-    return sent
+def _send(reminder: Reminder) -> bool:
+    """Tell a person who still waits; one who is locked, as by another worker, is left to the next run."""
+    provider_id, stage, pk = reminder
+    rows = _waiting(provider_id, stage).filter(pk=pk).select_related("provider")
+    user = rows.select_for_update(skip_locked=True, of=("self",)).first()
+    if user is None:
+        return False
+    due = user.factor_due  # type: ignore[attr-defined]
+    _row, is_new = DutyReminder.objects.get_or_create(provider_id=provider_id, user=user, due=due, stage=stage)
+    if is_new:  # another worker may have done so between reading and locking
+        letters.duty_ahead(user, due)
+    return is_new
 
 
 def _waiting(provider_id: UUID, stage: int) -> QuerySet[User]:

@@ -851,4 +851,41 @@ GUARDS = [
         "    with availability.time_limit(READY_SECONDS):", "    if True:",
         ("test_loket_probes.py",),
     ),
+    # 0. Nothing waits for what is stuck.
+    Guard(
+        0, "jobs that fail by themselves", "loket/periodic.py",
+        "            if is_unreachable(error):\n                raise\n            self.failures += 1",
+        "            raise\n            self.failures += 1",
+        ("test_loket_periodic.py",),
+    ),
+    Guard(
+        0, "offices and rows that fail by themselves", "loket/periodic.py",
+        "if not job or is_unreachable(error):", "if True:",
+        ("test_loket_periodic.py",),
+    ),
+    Guard(
+        0, "an item that failed rests", "loket/periodic.py",
+        "if failed is not None and failed.retry_at > now:", "if False:",
+        ("test_loket_periodic.py",),
+    ),
+    Guard(
+        0, "a batch that is not full of rows that failed", "signin/actions.py",
+        ".exclude(pk__in=periodic.resting())", "",
+        ("test_loket_periodic.py",),
+    ),
+    Guard(
+        0, "a lock that another office holds", "loket/periodic.py",
+        "SET lock_timeout = '{LOCK_SECONDS}s'", "SET lock_timeout = 0",
+        ("test_loket_periodic.py",),
+    ),
+    Guard(
+        7, "tracebacks without values", "loket/logs.py",
+        "        found.append(type(error).__name__)", "        found.append(repr(error))",
+        ("test_loket_periodic.py",),
+    ),
+    Guard(
+        0, "jobs that are late", "loket/health.py",
+        "for name, text in periodic.late().items()) or OK", "for name, text in ()) or OK",
+        ("test_loket_periodic.py",),
+    ),
 ]  # fmt: skip

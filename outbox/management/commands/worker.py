@@ -19,8 +19,9 @@ import signin.factors.reminders
 import support.looking
 import webservice.cleaning
 from bulk.lanes import lanes
+from loket.periodic import Job, Runner
 from outbox import sending
-from outbox.worker import Job, Worker, send_due
+from outbox.worker import Worker, send_due
 
 JOBS = (
     Job(signin.actions.expand_reset_requests, every=0.5),
@@ -47,16 +48,13 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="do what is due now and stop")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Work. Raises CommandError when SMS_URL cannot be used."""
+        """Work. Raises CommandError when SMS_URL cannot be used or, with --once, a job failed."""
         try:
             sending.require_gateway()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         if options["once"]:
-            for job in JOBS:
-                job.function()
-            bulk.running.run_due()
-            send_due()
+            self._once()
             return
         asked: SimpleQueue[int] = SimpleQueue()  # unlike an Event it may be touched by a signal's handler
         with lanes():  # before there are threads
@@ -68,3 +66,12 @@ class Command(BaseCommand):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)  # the second time stops at once, which loses nothing
         worker.stop()
+
+    def _once(self) -> None:
+        runners = [Runner(job) for job in JOBS]
+        for runner in runners:
+            runner.run()
+        bulk.running.run_due()
+        send_due()
+        if failed := [runner.job.label for runner in runners if runner.failures]:
+            raise CommandError(f"Failed, see the log: {', '.join(failed)}.")
