@@ -8,6 +8,7 @@ the process is stopped, because its attempts stay counted.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -99,7 +100,7 @@ def _sealed(
     message: Message, body: Body, provider_id: UUID | None, user_id: UUID | None, expires_at: datetime | None
 ) -> Message:
     message.provider_id, message.user_id, message.expires_at = provider_id, user_id, expires_at
-    message.correlation_id = correlation_id()
+    message.correlation_id, message.urgency = correlation_id(), Message.urgency_of(message.kind)
     message.sealed_body = sealing.seal(json.dumps(body).encode(), context=message.seal_context)
     return message
 
@@ -143,18 +144,27 @@ def go_on(provider_id: UUID) -> None:
 
 
 @transaction.atomic
-def take(channel: Message.Channel) -> Message | None:
-    """Return the message of `channel` whose turn it is with this attempt counted, or None when nothing is due.
+def take(
+    channel: Message.Channel,
+    provider_id: UUID | None,
+    *,
+    urgency: int = Message.Urgency.LATER,
+    avoided: Sequence[str] = (),
+) -> Message | None:
+    """Return the next message of an office with this attempt counted, or None when nothing is due.
 
-    It comes back without a body when its time is over or its attempts are used up: then it is not to be delivered.
+    It is at least so urgent and goes to none of the domains in `avoided`; `outbox.turns` says of which office. It comes
+    back without a body when its time is over or its attempts are used up: then it is not to be delivered.
     """
     now = timezone.now()
+    office = Q(provider_id__isnull=True) if provider_id is None else Q(provider_id=provider_id)
     message = (
         Message.objects.waiting()
         .awake()
+        .outside(avoided)
         .select_for_update(skip_locked=True, no_key=True)
-        .filter(channel=channel, due__lte=now)
-        .order_by("due")
+        .filter(office, channel=channel, due__lte=now, urgency__lte=urgency)
+        .order_by("urgency", "due")
         .first()
     )
     if message is None:

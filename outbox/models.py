@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TypedDict, cast
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -27,12 +29,21 @@ class Body(TypedDict, total=False):
 EVEN_WHEN_CLOSED = ("office_closed", "looked_along")  # kinds of mail that tell of it
 
 
+URGENT = frozenset({"code", "password_link", "confirm_address"})  # a user waits for them at the screen
+LATER = frozenset({"signals", "hygiene", "checkpoint", "factor_duty_ahead"})  # digests, reports and reminders
+
+
 class MessageQuerySet(models.QuerySet["Message"]):
     """Messages, asked for by what is to be done with them."""
 
     def waiting(self) -> MessageQuerySet:
         """Return those that are still to be sent."""
         return self.filter(state__in=[Message.State.QUEUED, Message.State.DEFERRED])
+
+    def outside(self, domains: Sequence[str]) -> MessageQuerySet:
+        """Return those that do not go to an address in one of these domains."""
+        parts = Func(F("recipient"), Value("@"), Value(-1), function="split_part", output_field=models.CharField())
+        return self.alias(domain_key=Lower(parts)).exclude(domain_key__in=domains) if domains else self
 
     def awake(self) -> MessageQuerySet:
         """Return those that do not rest because their office was closed."""
@@ -68,6 +79,13 @@ class Message(models.Model):
         CANCELLED = "cancelled", _("cancelled")
         EXPIRED = "expired", _("expired")
 
+    class Urgency(models.IntegerChoices):
+        """What goes first of what an office has to send; `urgency_of` says it of a kind."""
+
+        URGENT = 0, "urgent"
+        USUAL = 1, "usual"
+        LATER = 2, "later"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider_id = models.UUIDField(null=True)
     user_id = models.UUIDField(null=True)
@@ -84,6 +102,7 @@ class Message(models.Model):
     esp_id = models.CharField(max_length=255, blank=True)  # what the mail provider calls it in its webhooks
     error = models.CharField(max_length=200, blank=True)  # why it failed, without address or content
     correlation_id = models.CharField(max_length=36, default="", db_default="")  # of the request that caused it
+    urgency = models.PositiveSmallIntegerField(choices=Urgency, default=Urgency.USUAL, db_default=1)
 
     objects = MessageQuerySet.as_manager()
 
@@ -99,12 +118,29 @@ class Message(models.Model):
         ]
         indexes = [
             models.Index(fields=["channel", "due"], condition=Q(state__in=["queued", "deferred"]), name="message_due"),
+            models.Index(
+                fields=["channel", "provider_id", "urgency", "due"],
+                condition=Q(state__in=["queued", "deferred"]),
+                name="message_turn",
+            ),
             models.Index(fields=["esp_id"], condition=~Q(esp_id=""), name="message_esp"),
             models.Index(fields=["provider_id", "user_id", "-id"], name="message_of_user"),
         ]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.kind} {self.pk}"
+
+    @classmethod
+    def urgency_of(cls, kind: str) -> Urgency:
+        """Return how urgent messages of a kind are."""
+        if kind in URGENT:
+            return cls.Urgency.URGENT
+        return cls.Urgency.LATER if kind in LATER else cls.Urgency.USUAL
+
+    @property
+    def domain(self) -> str:
+        """What stands behind the @ of a mail's address, "" for an SMS."""
+        return self.recipient.rpartition("@")[2].lower()
 
     @property
     def is_waiting(self) -> bool:

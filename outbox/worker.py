@@ -1,6 +1,7 @@
 """The loop that sends what waits in the outbox and runs the periodic jobs. Any number may run at once."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Event, Thread
@@ -16,8 +17,10 @@ from loket.ids import uuid7
 from loket.logs import traceback_of
 from loket.periodic import Job, Runner
 from outbox.models import Message
+from outbox.turns import ANY, URGENT, Turns
 
-THREADS = (Message.Channel.SMS, Message.Channel.MAIL, Message.Channel.MAIL)  # an SMS never waits behind slow mail
+THREADS = (Message.Channel.SMS, *[Message.Channel.MAIL] * 5)  # an SMS never waits behind slow mail
+URGENT_ONLY = 1  # so many of the threads for mail send only what is urgent, so that it finds one free
 POLL = 0.5  # seconds; covers a wake-up that was lost
 BEAT = 5.0  # seconds
 _AFTER_FAULT = 1.0  # seconds
@@ -25,16 +28,24 @@ _AFTER_FAULT = 1.0  # seconds
 log = structlog.get_logger("loket.outbox")
 
 
-def send_one(channel: Message.Channel) -> bool:
-    """Send the message of `channel` whose turn it is; return False when nothing is due."""
-    message = outbox.actions.take(channel)
+def send_one(turns: Turns, urgency: int = ANY) -> bool:
+    """Send the message whose turn it is, at least so urgent; return False when there is none."""
+    message = turns.take(urgency)
     if message is None:
         return False
-    with bound_contextvars(correlation_id=message.correlation_id):
-        if message.is_waiting:
-            message = outbox.actions.deliver(message)
-        if message is not None:
-            _log(message)
+    delivered: Message | None = message
+    seconds: float | None = None
+    try:
+        with bound_contextvars(correlation_id=message.correlation_id):
+            if message.is_waiting:
+                started = time.monotonic()
+                delivered = outbox.actions.deliver(message)
+                seconds = time.monotonic() - started
+            if delivered is not None:
+                _log(delivered)
+    finally:
+        is_sent = delivered is not None and delivered.state == Message.State.SENT
+        turns.done(message, seconds=seconds, is_sent=is_sent)
     return True
 
 
@@ -53,7 +64,8 @@ def send_due() -> int:
     """Send everything that is due and return how many messages had their turn."""
     turns = 0
     for channel in Message.Channel:
-        while send_one(channel):
+        own = Turns(channel)
+        while send_one(own):
             turns += 1
     return turns
 
@@ -65,9 +77,12 @@ class Worker:
         self._stop = Event()
         self._id = uuid7()
         self._jobs = [Job(self._beat, BEAT, "heartbeat"), *jobs]
-        self._wakes = [Event() for _channel in THREADS]
+        self._wakes: list[Event] = []
         steps: list[Callable[[], None]] = [self._listen, *(self._periodic(Runner(job)) for job in self._jobs)]
-        steps += [self._sender(channel, wake) for channel, wake in zip(THREADS, self._wakes, strict=True)]
+        for channel, senders in Counter(THREADS).items():
+            turns = Turns(channel, senders)
+            urgent = URGENT_ONLY if channel == Message.Channel.MAIL else 0
+            steps += [self._sender(turns, URGENT if number < urgent else ANY) for number in range(senders)]
         self._threads = [Thread(target=self._repeat, args=[step]) for step in steps]
 
     def start(self) -> None:
@@ -98,9 +113,12 @@ class Worker:
                 self._stop.wait(_AFTER_FAULT)
         connection.close()
 
-    def _sender(self, channel: Message.Channel, wake: Event) -> Callable[[], None]:
+    def _sender(self, turns: Turns, urgency: int) -> Callable[[], None]:
+        wake = Event()
+        self._wakes.append(wake)
+
         def step() -> None:
-            if not send_one(channel):
+            if not send_one(turns, urgency):
                 wake.wait(POLL)
                 wake.clear()
 

@@ -37,6 +37,7 @@ class MailServer:
     reply: str = "550 5.1.1 <p.deboer@devries.example>: mailbox p.deboer unknown"
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
+    hangs_for: str = ""  # the domain of recipients for which it holds
     held: int = 0  # mails in its hands
     port: int = 0
 
@@ -56,7 +57,8 @@ class MailServer:
         if self.behaviour == "slow":
             await asyncio.sleep(self.seconds)
         self.held += 1
-        while self.behaviour == "hold":
+        to = envelope.rcpt_tos[0].rpartition("@")[2]
+        while self.behaviour == "hold" or (self.hangs_for and to == self.hangs_for):
             await asyncio.sleep(0.01)
         self.held -= 1
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]

@@ -182,7 +182,7 @@ def test_it_stops_a_message_at_which_the_worker_dies(mail_server: MailServer) ->
     for attempt in range(MAX_ATTEMPTS):
         make_due(message)
         Message.objects.filter(pk=other.pk).update(due=timezone.now() + timedelta(seconds=1))
-        taken = outbox.actions.take(Message.Channel.MAIL)
+        taken = outbox.actions.take(Message.Channel.MAIL, None)
         assert taken is not None
         assert (taken.pk, taken.attempts) == (message.pk, attempt + 1)
         assert taken.due > fresh(other).due, "it stays behind those that wait"
@@ -197,9 +197,9 @@ def test_a_message_whose_worker_died_has_its_turn_again(mail_server: MailServer)
     message = queue_mail()
     with time_machine.travel(timezone.now() + timedelta(seconds=1), tick=False) as clock:
         for attempt in range(1, 4):
-            assert outbox.actions.take(Message.Channel.MAIL) == message
+            assert outbox.actions.take(Message.Channel.MAIL, None) == message
             clock.shift(timedelta(seconds=5 * attempt - 1))
-            assert outbox.actions.take(Message.Channel.MAIL) is None
+            assert outbox.actions.take(Message.Channel.MAIL, None) is None
             clock.shift(timedelta(seconds=1))
         send_due()
     assert state(message) == ("sent", 4)
@@ -207,9 +207,9 @@ def test_a_message_whose_worker_died_has_its_turn_again(mail_server: MailServer)
 
 def test_it_leaves_a_message_that_another_worker_took(mail_server: MailServer) -> None:
     message = queue_mail()
-    first = outbox.actions.take(Message.Channel.MAIL)
+    first = outbox.actions.take(Message.Channel.MAIL, None)
     make_due(message)
-    second = outbox.actions.take(Message.Channel.MAIL)
+    second = outbox.actions.take(Message.Channel.MAIL, None)
     assert first is not None
     assert second is not None
     assert outbox.actions.deliver(first) is None

@@ -888,4 +888,33 @@ GUARDS = [
         "for name, text in periodic.late().items()) or OK", "for name, text in ()) or OK",
         ("test_loket_periodic.py",),
     ),
+    Guard(
+        0, "offices take turns", "outbox/turns.py",
+        "return sorted(offices, key=lambda office: self._last.get(office, 0.0))", "return sorted(offices, key=str)",
+        ("test_outbox_turns.py",),
+    ),
+    Guard(
+        0, "what is urgent goes first", "outbox/actions.py", '.order_by("urgency", "due")', '.order_by("due")',
+        ("test_outbox_turns.py",),
+    ),
+    Guard(
+        0, "half of the senders for an office", "outbox/turns.py",
+        "if self._at_work[office] >= limit:", "if False:",
+        ("test_outbox_turns.py", "test_outbox_worker.py"),
+    ),
+    Guard(
+        0, "domains that hang rest", "outbox/turns.py",
+        "if is_sent or seconds < HANGS:", "if True:",
+        ("test_outbox_turns.py",),
+    ),
+    Guard(
+        0, "domains that hang have one sender", "outbox/turns.py",
+        "if probed or until > now", "if until > now",
+        ("test_outbox_turns.py",),
+    ),
+    Guard(
+        0, "a sender for what is urgent", "outbox/worker.py",
+        "URGENT if number < urgent else ANY", "ANY",
+        ("test_outbox_turns.py",),
+    ),
 ]  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 import accounts.checkpoints
 import accounts.hygiene_mails
@@ -21,7 +22,7 @@ import webservice.cleaning
 from bulk.lanes import lanes
 from loket.periodic import Job, Runner
 from outbox import sending
-from outbox.worker import Worker, send_due
+from outbox.worker import THREADS, Worker, send_due
 
 JOBS = (
     Job(signin.actions.expand_reset_requests, every=0.5),
@@ -36,6 +37,12 @@ JOBS = (
     Job(webservice.cleaning.clean, every=3600),
     Job(support.looking.end_over, every=10),
 )
+
+
+def _widen_pool() -> None:
+    """Let every thread have a connection: those that hang must not take them from the others."""
+    options = connection.settings_dict["OPTIONS"]
+    options["pool"] = options["pool"] | {"max_size": len(THREADS) + len(JOBS) + 2}
 
 
 class Command(BaseCommand):
@@ -60,6 +67,7 @@ class Command(BaseCommand):
         with lanes():  # before there are threads
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda received, _frame: asked.put(received))
+            _widen_pool()
             worker = Worker(JOBS)
             worker.start()
             asked.get()
