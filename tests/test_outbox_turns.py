@@ -85,6 +85,20 @@ def test_a_sender_for_what_is_urgent_leaves_the_rest() -> None:
     assert found.take(turns.URGENT) == link, "one more is for what is urgent"
 
 
+@pytest.mark.django_db
+def test_an_office_has_half_of_the_senders_and_a_domain_as_well(monkeypatch: Any) -> None:
+    monkeypatch.setattr(turns, "FRESH", 0.0)
+    for number in range(4):
+        queue_mail(provider_id=BIG, to=f"a@one{number}.example")
+    found = Turns(MAIL, senders=4)
+    assert next_of(found).provider_id == next_of(found).provider_id == BIG
+    assert found.take() is None
+    for number in range(3):
+        queue_mail(provider_id=UUID(int=10 + number), to="a@same.example")
+    assert next_of(found).domain == next_of(found).domain == "same.example"
+    assert found.take() is None
+
+
 def test_every_kind_is_known() -> None:
     assert (URGENT | LATER) <= (limits.ASKED | limits.TELLING)
     assert queue_urgency("code") == 0 < queue_urgency("invitation") < queue_urgency("signals")
