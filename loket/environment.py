@@ -109,6 +109,12 @@ def not_negative(number: int) -> None:
         raise ValidationError("must be 0 or more")
 
 
+def gateway_seconds(number: int) -> None:
+    """Require seconds from 15, in which a slow SMS gateway answers, to a minute."""
+    if not 15 <= number <= 60:
+        raise ValidationError("must be a number of seconds from 15 to 60")
+
+
 def session_minutes(number: int) -> None:
     """Require minutes from 5 to a day, the longest that NIST SP 800-63B-4 advises at AAL2."""
     if not 5 <= number <= 24 * 60:

@@ -276,6 +276,7 @@ SMS_URL = env.str("SMS_URL", "console:", validate=environment.sms_gateway)
 if LOKET_DEMO:
     EMAIL_BACKEND = "outbox.mailbox.EmailBackend"
     SMS_URL = "demo:"
+LOKET_SMS_TIMEOUT = env.int("LOKET_SMS_TIMEOUT", 15, validate=environment.gateway_seconds)
 LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 2000, validate=environment.not_negative)
 # What may be asked for, see outbox.limits.
 LOKET_MESSAGES_TO_ONE_PER_HOUR = env.int("LOKET_MESSAGES_TO_ONE_PER_HOUR", 10, validate=environment.not_negative)

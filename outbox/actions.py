@@ -3,6 +3,9 @@
 A message is sent in two transactions (`take`, `deliver`): the first counts the attempt, the second holds the row while
 the message goes out and writes what came of it. A process that dies in between loses nothing, and a message that kills
 the process is stopped, because its attempts stay counted.
+
+An SMS has no name by which a telephone recognizes a double, so it is sent at most once unless the gateway is known to
+have refused it: when no answer was seen it is not sent again. Nothing is locked while the gateway takes its time.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from django.utils import timezone
 from loket import sealing
 from loket.logs import correlation_id
 from outbox import limits, sending
-from outbox.models import Body, Heartbeat, Message, Pause
+from outbox.models import Body, Heartbeat, Message, MessageQuerySet, Pause
 
 if TYPE_CHECKING:
     from audit.actors import Actor
@@ -122,10 +125,15 @@ def _queue(messages: list[Message]) -> list[Message]:
 def cancel(message: Message) -> bool:
     """Take a message back that was not sent yet; return whether that was in time.
 
-    It waits for a sending that is under way, and returns False when that one went out.
+    It waits for a mail that is being sent, and returns False when that one went out. An SMS that is being sent may
+    arrive; when the gateway refuses it there is no further attempt.
     """
     locked = Message.objects.select_for_update(no_key=True).get(pk=message.pk)
     if not locked.is_waiting:
+        return False
+    if locked.is_being_sent:
+        locked.expires_at = timezone.now()
+        locked.save(update_fields=["expires_at"])
         return False
     _end(locked, Message.State.CANCELLED)
     return True
@@ -169,38 +177,64 @@ def take(
     )
     if message is None:
         return None
-    if message.expires_at is not None and message.expires_at <= now:
+    if message.is_being_sent:
+        _end(message, Message.State.NO_ANSWER, error="the worker stopped before the answer")
+    elif message.expires_at is not None and message.expires_at <= now:
         _end(message, Message.State.EXPIRED)
     elif message.attempts >= MAX_ATTEMPTS:
         _end(message, Message.State.FAILED, error="the worker stopped at every attempt")
     else:
         message.attempts += 1
         message.due = now + GRACE * message.attempts
-        message.save(update_fields=["attempts", "due"])
+        if message.channel == Message.Channel.SMS:
+            message.state = Message.State.QUEUED  # see `Message.is_being_sent`
+            message.due = now + sending.longest_sms() + GRACE
+        message.save(update_fields=["attempts", "due", "state"])
     return message
 
 
-@transaction.atomic
 def deliver(taken: Message) -> Message | None:
     """Send a message that `take` returned; return it with its new state, or None when it is no longer ours to send."""
-    message = (
-        Message.objects.waiting().select_for_update(no_key=True).filter(pk=taken.pk, attempts=taken.attempts).first()
-    )
-    if message is None:
-        return None
+    if taken.channel == Message.Channel.SMS:
+        outcome = _send(taken)
+        unknown = Q(state=Message.State.NO_ANSWER)  # another worker gave up on this one: now there is an answer
+        with transaction.atomic():
+            message = _lock(Message.objects.waiting() | Message.objects.filter(unknown), taken)
+            return message and _note(message, outcome)
+    with transaction.atomic():
+        message = _lock(Message.objects.waiting(), taken)
+        return message and _note(message, _send(message))
+
+
+def _lock(messages: MessageQuerySet, taken: Message) -> Message | None:
+    return messages.select_for_update(no_key=True).filter(pk=taken.pk, attempts=taken.attempts).first()
+
+
+def _send(message: Message) -> str | sending.SendingError:
     try:
-        message.esp_id = sending.send(message)
+        return sending.send(message)
     except sending.SendingError as error:
-        _put_off(message, error)
+        return error
+
+
+def _note(message: Message, outcome: str | sending.SendingError) -> Message:
+    """Write what came of sending `message`, whose row is locked."""
+    if isinstance(outcome, sending.SendingError):
+        _put_off(message, outcome)
     else:
-        message.sent_at = timezone.now()
+        message.esp_id, message.sent_at = outcome, timezone.now()
         _end(message, Message.State.SENT)
     return message
 
 
 def _put_off(message: Message, error: sending.SendingError) -> None:
-    """Plan the next attempt; there is none after a final refusal, the last attempt or the message's own end."""
-    if error.permanent or message.attempts >= MAX_ATTEMPTS:
+    """Plan the next attempt; there is none when the first may have arrived, after a final refusal, the last attempt or
+    the message's own end.
+    """
+    if error.unanswered:
+        _end(message, Message.State.NO_ANSWER, error=str(error))
+        return
+    if error.permanent or message.attempts >= MAX_ATTEMPTS or message.sealed_body is None:
         _end(message, Message.State.FAILED, error=str(error))
         return
     message.due = timezone.now() + PAUSES[message.attempts - 1]

@@ -75,6 +75,7 @@ class Message(models.Model):
         DEFERRED = "deferred", _("trying again")
         SENT = "sent", _("sent")
         FAILED = "failed", _("failed")
+        NO_ANSWER = "no_answer", _("no answer")  # it may have arrived: the gateway was asked and said nothing
         BOUNCED = "bounced", _("bounced")
         CANCELLED = "cancelled", _("cancelled")
         EXPIRED = "expired", _("expired")
@@ -146,6 +147,11 @@ class Message(models.Model):
     def is_waiting(self) -> bool:
         """Whether it is still to be sent."""
         return self.state in (self.State.QUEUED, self.State.DEFERRED)
+
+    @property
+    def is_being_sent(self) -> bool:
+        """Whether it is an SMS that was handed to the gateway and whose answer was not seen yet."""
+        return self.channel == self.Channel.SMS and self.state == self.State.QUEUED and self.attempts > 0
 
     @property
     def went_wrong(self) -> bool:

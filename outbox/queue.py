@@ -15,13 +15,14 @@ LATELY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Queue:
-    """What waits, how much of it is late and since when; and of the last day what was sent and what went wrong."""
+    """What waits, how much of it is late and since when; and of the last day what was sent and what not."""
 
     waiting: int
     late: int
     oldest: datetime | None
     sent: int
     wrong: int
+    unanswered: int  # SMS that may have arrived
 
     @property
     def worker_is_behind(self) -> bool:
@@ -45,5 +46,8 @@ def state() -> Queue:
     lately = Message.objects.filter(pk__gte=first_of(now - LATELY)).aggregate(
         sent=Count("pk", filter=Q(state=states.SENT)),
         wrong=Count("pk", filter=Q(state__in=[states.FAILED, states.BOUNCED])),
+        unanswered=Count("pk", filter=Q(state=states.NO_ANSWER)),
     )
-    return Queue(waiting["all"], waiting["late"], waiting["oldest"], lately["sent"], lately["wrong"])
+    return Queue(
+        waiting["all"], waiting["late"], waiting["oldest"], lately["sent"], lately["wrong"], lately["unanswered"]
+    )

@@ -1,11 +1,15 @@
 """Sending one message: mail through EMAIL_BACKEND, SMS through the gateway of SMS_URL. Touches no row."""
 
+from __future__ import annotations
+
 import re
 import smtplib
 import sys
+from datetime import timedelta
 from email.headerregistry import Address
 from email.utils import parseaddr
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from anymail.exceptions import AnymailError, AnymailInvalidAddress, AnymailRecipientsRefused
@@ -18,17 +22,23 @@ from django.core.validators import validate_email
 from outbox import mailbox
 from outbox.models import Body, Message
 
-CONNECT_TIMEOUT, READ_TIMEOUT = 4.0, 6.0  # seconds, of the SMS gateway; EMAIL_TIMEOUT is the mail server's
+if TYPE_CHECKING:
+    from outbox.watching import Watch
+
+CONNECT_TIMEOUT = 5.0  # seconds, of the SMS gateway; LOKET_SMS_TIMEOUT is how long it may take to answer
 _LONGEST_REASON = 150  # characters
 _TELLING = re.compile(r"@|://|\d{4}|\S{25}")  # an address, a link, a number or code, a token
 
 
 class SendingError(Exception):
-    """A message did not go out; the text is a short reason without address or content."""
+    """A message did not go out; the text is a short reason without address or content.
 
-    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+    `unanswered`: it may have gone out, because nothing says whether it was taken.
+    """
+
+    def __init__(self, reason: str, *, permanent: bool = False, unanswered: bool = False) -> None:
         super().__init__(reason)
-        self.permanent = permanent
+        self.permanent, self.unanswered = permanent, unanswered
 
 
 def send(message: Message) -> str:
@@ -46,6 +56,11 @@ def send(message: Message) -> str:
         raise
     except Exception as error:  # its text may hold the address or the content
         raise SendingError(type(error).__name__) from None
+
+
+def longest_sms() -> timedelta:
+    """Return how long sending an SMS takes at most: after that nobody will learn what came of it."""
+    return timedelta(seconds=CONNECT_TIMEOUT + settings.LOKET_SMS_TIMEOUT)
 
 
 def require_backend() -> None:
@@ -142,12 +157,33 @@ def _send_by_gateway(message: Message, body: Body) -> None:
     gateway = _gateway(body["to"])
     if gateway is None:
         raise SendingError("SMS_URL or the number is not understood")
-    gateway.socket_connect_timeout = min(gateway.socket_connect_timeout, CONNECT_TIMEOUT)
-    gateway.socket_read_timeout = min(gateway.socket_read_timeout, READ_TIMEOUT)
+    gateway.retry = 0  # `?retry=` of SMS_URL would send again what may have arrived
     if "headers" in gateway.template_kwargs:  # json://, xml:// and form://
         gateway.headers["Idempotency-Key"] = str(message.pk)
-    if not gateway.notify(body=body["text"], body_format="text"):
-        raise SendingError("the gateway did not take it")
+    # At import it takes the place of a class of the library that apprise uses.
+    from outbox.watching import watching
+
+    is_understood = True
+    with watching((CONNECT_TIMEOUT, settings.LOKET_SMS_TIMEOUT)) as watch:
+        try:
+            if gateway.notify(body=body["text"], body_format="text"):
+                return
+        except Exception:  # its text may hold the number or the content
+            is_understood = False
+    raise _failure(watch, is_understood=is_understood)
+
+
+def _failure(watch: Watch, *, is_understood: bool) -> SendingError:
+    """Return why the gateway did not take an SMS, as far as its answers tell."""
+    if watch.unanswered:
+        return SendingError("the gateway did not answer", unanswered=True)
+    if not watch.requests:  # a number that the provider has no form for, or a protocol that cannot be watched
+        return SendingError("the gateway did not take it", permanent=True)
+    if watch.status is None:
+        return SendingError("the gateway cannot be reached")
+    if watch.status < HTTPStatus.BAD_REQUEST and not is_understood:
+        return SendingError("the answer of the gateway is not understood", unanswered=True)
+    return SendingError(f"the gateway refused it ({watch.status})")
 
 
 def _gateway(to: str) -> Any:

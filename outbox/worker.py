@@ -3,8 +3,10 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import Event, Thread
+from functools import partial
+from threading import Event, Semaphore, Thread
 
 import psycopg
 import structlog
@@ -19,8 +21,9 @@ from loket.periodic import Job, Runner
 from outbox.models import Message
 from outbox.turns import ANY, URGENT, Turns
 
-THREADS = (Message.Channel.SMS, *[Message.Channel.MAIL] * 5)  # an SMS never waits behind slow mail
-URGENT_ONLY = 1  # so many of the threads for mail send only what is urgent, so that it finds one free
+MAIL_SENDERS = 5
+URGENT_ONLY = 1  # so many of the senders of mail send only what is urgent, so that it finds one free
+SMS_AT_ONCE = 48  # one thread hands them to so many; an office has half of them: 4 a second while a gateway takes 6 s
 POLL = 0.5  # seconds; covers a wake-up that was lost
 BEAT = 5.0  # seconds
 _AFTER_FAULT = 1.0  # seconds
@@ -33,6 +36,12 @@ def send_one(turns: Turns, urgency: int = ANY) -> bool:
     message = turns.take(urgency)
     if message is None:
         return False
+    _carry(turns, message)
+    return True
+
+
+def _carry(turns: Turns, message: Message) -> None:
+    """Deliver a message that was taken, log what came of it, and give its turn back."""
     delivered: Message | None = message
     seconds: float | None = None
     try:
@@ -46,7 +55,6 @@ def send_one(turns: Turns, urgency: int = ANY) -> bool:
     finally:
         is_sent = delivered is not None and delivered.state == Message.State.SENT
         turns.done(message, seconds=seconds, is_sent=is_sent)
-    return True
 
 
 def _log(message: Message) -> None:
@@ -78,11 +86,11 @@ class Worker:
         self._id = uuid7()
         self._jobs = [Job(self._beat, BEAT, "heartbeat"), *jobs]
         self._wakes: list[Event] = []
+        self._free, self._carriers = Semaphore(SMS_AT_ONCE), ThreadPoolExecutor(SMS_AT_ONCE)
         steps: list[Callable[[], None]] = [self._listen, *(self._periodic(Runner(job)) for job in self._jobs)]
-        for channel, senders in Counter(THREADS).items():
-            turns = Turns(channel, senders)
-            urgent = URGENT_ONLY if channel == Message.Channel.MAIL else 0
-            steps += [self._sender(turns, URGENT if number < urgent else ANY) for number in range(senders)]
+        mails = Turns(Message.Channel.MAIL, MAIL_SENDERS)
+        steps += [self._sender(mails, URGENT if number < URGENT_ONLY else ANY) for number in range(MAIL_SENDERS)]
+        steps.append(self._distributor(Turns(Message.Channel.SMS, SMS_AT_ONCE)))
         self._threads = [Thread(target=self._repeat, args=[step]) for step in steps]
 
     def start(self) -> None:
@@ -96,6 +104,7 @@ class Worker:
         self._wake()
         for thread in self._threads:
             thread.join()
+        self._carriers.shutdown()
 
     def _wake(self) -> None:
         for wake in self._wakes:
@@ -114,8 +123,7 @@ class Worker:
         connection.close()
 
     def _sender(self, turns: Turns, urgency: int) -> Callable[[], None]:
-        wake = Event()
-        self._wakes.append(wake)
+        wake = self._new_wake()
 
         def step() -> None:
             if not send_one(turns, urgency):
@@ -123,6 +131,42 @@ class Worker:
                 wake.clear()
 
         return step
+
+    def _distributor(self, turns: Turns) -> Callable[[], None]:
+        """Return the step that hands each SMS to a free thread, so that a slow gateway holds up no other SMS."""
+        wake = self._new_wake()
+
+        def step() -> None:
+            if not self._free.acquire(timeout=POLL):
+                return
+            message = None
+            try:
+                message = turns.take()
+                if message is not None:
+                    self._carriers.submit(self._carry_sms, turns, message)
+            finally:
+                if message is None:
+                    self._free.release()
+            if message is None:
+                wake.wait(POLL)
+                wake.clear()
+
+        return step
+
+    def _carry_sms(self, turns: Turns, message: Message) -> None:
+        try:
+            _carry(turns, message)
+        except Exception as error:  # its text may hold the number
+            log.error("worker fault", error=type(error).__name__, traceback=traceback_of(error))
+        finally:
+            with suppress(Exception):
+                connection.close()
+            self._free.release()
+
+    def _new_wake(self) -> Event:
+        wake = Event()
+        self._wakes.append(wake)
+        return wake
 
     def _beat(self) -> None:
         outbox.actions.beat(self._id)

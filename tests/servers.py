@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -109,26 +111,43 @@ def mail_server(settings: Any) -> Iterator[MailServer]:
 
 @dataclass
 class SmsGateway:
-    """What the SMS gateway got, and how it is to behave: a status, and seconds to wait first."""
+    """What the SMS gateway got, and how it is to behave: a status, and seconds to wait first.
+
+    One that does not answer takes the SMS and hangs up.
+    """
 
     status: int = 200
     seconds: float = 0.0
+    answers: bool = True
+    at_once: int = 0  # the most it had in its hands
+    held: int = 0
+    lock: Lock = field(default_factory=Lock)
+    asked: list[str] = field(default_factory=list)  # keys of all requests, those included that were refused
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)  # of idempotency
 
     def answer(self, request: Request) -> Response:
         """Answer a request."""
-        time.sleep(self.seconds)
+        self.asked.append(request.headers["Idempotency-Key"])
+        with self.lock:
+            self.held += 1
+        self.at_once = max(self.at_once, self.held)
         if self.status == 200:
             self.bodies.append(request.get_json())
             self.keys.append(request.headers["Idempotency-Key"])
+        time.sleep(self.seconds)
+        with self.lock:
+            self.held -= 1
+        if not self.answers:
+            request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return Response(status=self.status)
 
 
 @pytest.fixture
-def sms_gateway(httpserver: HTTPServer, settings: Any) -> SmsGateway:
+def sms_gateway(settings: Any) -> Iterator[SmsGateway]:
     """An SMS gateway that the application sends through: JSON with `to` and `message`."""
     gateway = SmsGateway()
-    httpserver.expect_request("/sms", method="POST").respond_with_handler(gateway.answer)
-    settings.SMS_URL = f"json://{httpserver.host}:{httpserver.port}/sms?:to={{to}}"
-    return gateway
+    with HTTPServer("127.0.0.1", threaded=True) as server:
+        server.expect_request("/sms", method="POST").respond_with_handler(gateway.answer)
+        settings.SMS_URL = f"json://{server.host}:{server.port}/sms?:to={{to}}"
+        yield gateway

@@ -74,6 +74,22 @@ def test_a_bounce_is_told_on_list_and_page(alices: Client, invited: User) -> Non
     assert [person for person, *_chips in alices.get(LIST, {"attention": asking.reason}).context["rows"]] == [invited]
 
 
+@pytest.mark.parametrize(
+    ("state", "says", "not_that"),
+    [("failed", "The code was not delivered.", "may have arrived"), ("no_answer", "may have arrived", "not delivered")],
+)
+def test_no_answer_of_the_gateway_is_not_called_a_refusal(
+    alices: Client, alice: User, state: str, says: str, not_that: str
+) -> None:
+    invited = invite(alice)
+    invited.post("send_code")
+    Message.objects.filter(kind="code").update(state=state, sealed_body=None)
+    alices.cookies["django_language"] = "en"
+    text = alices.get(reverse("accounts:user", args=[invited.invitation.user_id])).text
+    assert says in text
+    assert not_that not in text
+
+
 def test_blocked_and_ended_come_before_everything(alices: Client, invited: User) -> None:
     User.objects.filter(pk=invited.pk).update(access_until=timezone.localdate() - timedelta(days=1))
     assert shown(alices, invited)[0] == "ENDED"

@@ -1,5 +1,6 @@
 """Sending through a real mail server and a real SMS gateway."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -240,20 +241,97 @@ def test_it_tries_an_sms_again(sms_gateway: SmsGateway) -> None:
     message = queue_sms()
     send_due()
     assert state(message) == ("deferred", 1)
+    assert fresh(message).error == "the gateway refused it (500)"
     sms_gateway.status = 200
     make_due(message)
     send_due()
     assert state(message) == ("sent", 2)
-    assert sms_gateway.keys == [str(message.pk)]
+    assert sms_gateway.asked == [str(message.pk)] * 2
 
 
-def test_it_does_not_wait_for_ever_for_a_slow_gateway(sms_gateway: SmsGateway, monkeypatch: Any) -> None:
-    assert sending.CONNECT_TIMEOUT + sending.READ_TIMEOUT <= 10
-    monkeypatch.setattr(sending, "READ_TIMEOUT", 0.3)
-    sms_gateway.seconds = 1.0
+def test_it_waits_for_a_slow_gateway(sms_gateway: SmsGateway) -> None:
+    sms_gateway.seconds = 6.0
+    message = queue_sms()
+    send_due()
+    assert state(message) == ("sent", 1)
+    assert len(sms_gateway.asked) == 1
+
+
+def does_not_answer(gateway: SmsGateway, settings: Any) -> None:
+    settings.LOKET_SMS_TIMEOUT, gateway.seconds = 0.3, 1.0
+
+
+def hangs_up(gateway: SmsGateway, settings: Any) -> None:
+    gateway.answers = False
+
+
+def is_away_behind_its_proxy(gateway: SmsGateway, settings: Any) -> None:
+    gateway.status = 504
+
+
+@pytest.mark.parametrize("silence", [does_not_answer, hangs_up, is_away_behind_its_proxy])
+def test_what_may_have_arrived_is_not_sent_again(
+    sms_gateway: SmsGateway, settings: Any, silence: Callable[[SmsGateway, Any], None]
+) -> None:
+    silence(sms_gateway, settings)
+    settings.SMS_URL += "&retry=2&wait=0&rto=60"  # the library's own tries
+    message = queue_sms()
+    send_due()
+    assert state(message) == ("no_answer", 1)
+    assert fresh(message).error == "the gateway did not answer"
+    assert not fresh(message).went_wrong
+    make_due(message)
+    assert send_due() == 0
+    assert len(sms_gateway.asked) == 1
+
+
+def test_a_gateway_that_cannot_be_reached_has_not_got_it(sms_gateway: SmsGateway, settings: Any) -> None:
+    there, settings.SMS_URL = settings.SMS_URL, "json://127.0.0.1:1/sms?:to={to}"
     message = queue_sms()
     send_due()
     assert state(message) == ("deferred", 1)
+    assert fresh(message).error == "the gateway cannot be reached"
+    settings.SMS_URL = there
+    make_due(message)
+    send_due()
+    assert state(message) == ("sent", 2)
+
+
+def test_an_sms_whose_worker_died_is_not_sent_again(sms_gateway: SmsGateway) -> None:
+    message = queue_sms()
+    with time_machine.travel(timezone.now() + timedelta(seconds=1), tick=False) as clock:
+        assert outbox.actions.take(Message.Channel.SMS) == message
+        clock.shift(sending.longest_sms())
+        assert outbox.actions.take(Message.Channel.SMS) is None
+        clock.shift(timedelta(seconds=6))
+        send_due()
+    assert state(message) == ("no_answer", 1)
+    assert sms_gateway.asked == []
+
+
+@pytest.mark.parametrize(("status", "ends"), [(200, "sent"), (500, "failed")])
+def test_an_answer_that_comes_late_counts(sms_gateway: SmsGateway, status: int, ends: str) -> None:
+    """Another worker, or one whose clock is ahead, gave up on it."""
+    sms_gateway.status = status
+    message = queue_sms()
+    taken = outbox.actions.take(Message.Channel.SMS)
+    assert taken is not None
+    make_due(message)
+    assert outbox.actions.take(Message.Channel.SMS) is not None
+    assert state(message) == ("no_answer", 1)
+    outbox.actions.deliver(taken)
+    assert state(message) == (ends, 1)
+    assert len(sms_gateway.asked) == 1
+
+
+def test_taking_back_what_is_being_sent_ends_its_attempts(sms_gateway: SmsGateway) -> None:
+    sms_gateway.status = 500
+    message = queue_sms()
+    taken = outbox.actions.take(Message.Channel.SMS)
+    assert taken is not None
+    assert not outbox.actions.cancel(message)
+    outbox.actions.deliver(taken)
+    assert state(message) == ("failed", 1)
 
 
 def test_it_survives_an_address_of_a_gateway_that_is_none(settings: Any) -> None:

@@ -206,4 +206,4 @@ def test_an_sms_has_turns_as_well() -> None:
 
 
 def test_there_is_a_sender_for_what_is_urgent() -> None:
-    assert 0 < worker.URGENT_ONLY < worker.THREADS.count(MAIL)
+    assert 0 < worker.URGENT_ONLY < worker.MAIL_SENDERS

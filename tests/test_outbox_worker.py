@@ -59,7 +59,7 @@ def test_it_sends_an_sms_at_once_however_slow_mail_is(
     mails = [queue_mail() for _number in range(4)]
     with running():
         try:
-            wait_until(lambda: mail_server.held == worker.THREADS.count(Message.Channel.MAIL) // 2)
+            wait_until(lambda: mail_server.held == worker.MAIL_SENDERS // 2)
             sms = queue_sms()
             wait_until(lambda: is_sent(sms))
             assert not any(is_sent(mail) for mail in mails)
@@ -67,6 +67,19 @@ def test_it_sends_an_sms_at_once_however_slow_mail_is(
             mail_server.behaviour = "accept"
         wait_until(lambda: all(is_sent(mail) for mail in mails))
     assert len(mail_server.mails) == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_sends_four_sms_a_second_through_a_gateway_of_five(sms_gateway: SmsGateway) -> None:
+    sms_gateway.seconds = 5.0
+    messages = [queue_sms(to=f"+316123456{number:02}") for number in range(40)]
+    start = time.monotonic()
+    with running():
+        wait_until(lambda: all(is_sent(message) for message in messages))
+        took = time.monotonic() - start
+    assert sms_gateway.at_once == worker.SMS_AT_ONCE
+    assert len(messages) / took >= 3.5
+    assert sorted(sms_gateway.keys) == sorted(str(message.pk) for message in messages)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -141,7 +154,7 @@ def test_it_runs_its_jobs_in_their_time_whatever_one_does() -> None:
 def test_it_leaves_no_thread(mail_server: MailServer) -> None:
     before = threading.active_count()
     with running():
-        assert threading.active_count() == before + len(worker.THREADS) + 2  # one listens, one does jobs
+        assert threading.active_count() == before + worker.MAIL_SENDERS + 3  # SMS, listening, the heartbeat
     assert threading.active_count() == before
 
 

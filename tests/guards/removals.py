@@ -446,8 +446,39 @@ GUARDS = [
     ),
     Guard(
         10, "a refusal that may pass is tried again", "outbox/actions.py",
-        "if error.permanent or message.attempts >= MAX_ATTEMPTS:", "if True:",
+        "if error.permanent or message.attempts >= MAX_ATTEMPTS or message.sealed_body is None:", "if True:",
         ("test_outbox_sending.py",),
+    ),
+    Guard(
+        10, "an SMS that may have arrived is not sent again", "outbox/actions.py", "if error.unanswered:", "if False:",
+        ("test_outbox_sending.py",),
+    ),
+    Guard(
+        10, "an SMS whose worker died is not sent again", "outbox/actions.py",
+        "if message.is_being_sent:\n        _end(", "if False:\n        _end(",
+        ("test_outbox_sending.py",),
+    ),
+    Guard(
+        10, "an SMS that is taken back while it is sent", "outbox/actions.py",
+        "locked.expires_at = timezone.now()", "pass",
+        ("test_outbox_sending.py",),
+    ),
+    Guard(
+        10, "a proxy without an answer", "outbox/watching.py",
+        "self.unanswered |= status in _NO_ANSWER_BEHIND", "pass",
+        ("test_outbox_sending.py",),
+    ),
+    Guard(
+        10, "the timeout of the SMS gateway", "outbox/watching.py", 'options["timeout"] = watch.timeout', "pass",
+        ("test_outbox_sending.py",),
+    ),
+    Guard(
+        10, "the tries of the SMS library", "outbox/sending.py", "gateway.retry = 0", "pass",
+        ("test_outbox_sending.py",),
+    ),
+    Guard(
+        10, "several SMS at once", "outbox/worker.py", "SMS_AT_ONCE = 48", "SMS_AT_ONCE = 2",
+        ("test_outbox_worker.py",),
     ),
     Guard(
         7, "a body is gone once it cannot be sent", "outbox/actions.py",
