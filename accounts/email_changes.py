@@ -11,7 +11,7 @@ from accounts.models import EmailChange, User
 from audit.actions import record
 from audit.actors import Actor, Origin, Proof, asks
 from audit.models import Verb
-from loket import sealing
+from loket import clocks, sealing
 from outbox import limits
 from teams import rights
 from teams.rights import Right
@@ -61,7 +61,11 @@ def email_change_of(token: str) -> EmailChange:
     """
     requests = EmailChange.objects.select_related("user__provider", "asked_by")
     found = requests.filter(token_hash=sealing.token_hash(token)).first()
-    if found is None or found.expires_at <= timezone.now() or not found.user.may_sign_in:
+    if (
+        found is None
+        or not clocks.is_before(found.expires_at, within=timedelta(hours=EMAIL_CHANGE_HOURS))
+        or not found.user.may_sign_in
+    ):
         raise DeadLink
     asker = found.asked_by
     if asker is not None and asker.pk != found.user_id:

@@ -21,6 +21,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from loket import sealing
+from loket.clocks import SKEW
 from loket.logs import correlation_id
 from outbox import limits, sending
 from outbox.models import Body, Heartbeat, Message, MessageQuerySet, Pause
@@ -268,7 +269,18 @@ def bounce(*, message_id: UUID | None, esp_id: str, reason: str) -> bool:
 
 @transaction.atomic
 def beat(worker: UUID) -> None:
-    """Note that this worker is alive; forget those that have not been for a day."""
+    """Note that this worker is alive; forget those that have not been for a day, and what a wrong clock wrote."""
     now = timezone.now()
     Heartbeat.objects.update_or_create(pk=worker, defaults={"at": now})
-    Heartbeat.objects.filter(at__lt=now - FORGOTTEN).delete()
+    Heartbeat.objects.exclude(at__range=(now - FORGOTTEN, now + SKEW)).delete()
+    _set_right(now)
+
+
+def _set_right(now: datetime) -> None:
+    """Have messages sent now that are due later than any pause allows: a clock ran ahead when that was written."""
+    impossible = Q()
+    for attempts, pause in enumerate([timedelta(0), *PAUSES]):
+        impossible |= Q(attempts=attempts, due__gt=now + pause + SKEW)
+    found = Message.objects.waiting().filter(impossible, channel__in=Message.Channel, due__gt=now + SKEW)
+    locked = found.select_for_update(skip_locked=True, no_key=True).values("pk")
+    Message.objects.filter(pk__in=locked).update(due=now)

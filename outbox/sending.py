@@ -157,7 +157,6 @@ def _send_by_gateway(message: Message, body: Body) -> None:
     gateway = _gateway(body["to"])
     if gateway is None:
         raise SendingError("SMS_URL or the number is not understood")
-    gateway.retry = 0  # `?retry=` of SMS_URL would send again what may have arrived
     if "headers" in gateway.template_kwargs:  # json://, xml:// and form://
         gateway.headers["Idempotency-Key"] = str(message.pk)
     # At import it takes the place of a class of the library that apprise uses.

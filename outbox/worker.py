@@ -1,11 +1,9 @@
 """The loop that sends what waits in the outbox and runs the periodic jobs. Any number may run at once."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from threading import Event, Semaphore, Thread
 
 import psycopg

@@ -19,11 +19,10 @@ from loket import periodic, sealing
 from loket.text import username_key
 from signin import letters, names, throttle
 from signin.factors import reminders
-from signin.models import PasswordReset, ResetRequest, Throttle
+from signin.models import RESET_MINUTES, PasswordReset, ResetRequest, Throttle
 from signin.store import SessionStore
 from signin.throttle import Limit, Throttled
 
-RESET_MINUTES = 60
 LINK = Limit("password link", burst=60, every=timedelta(seconds=5))  # opened, by network address
 PASSWORD = Limit("current password", burst=10, every=timedelta(minutes=1))  # by user
 MICROSOFT = Limit("microsoft network", burst=200, every=timedelta(seconds=2))  # by network address, there and back
@@ -195,7 +194,7 @@ def reset_password(reset: PasswordReset, *, password: str, by: Actor) -> User:
     """
     user = lock_user(reset.user_id, actor=by.user)
     fresh = PasswordReset.objects.filter(pk=reset.pk).first()
-    if fresh is None or fresh.expires_at <= timezone.now() or not (user.is_website_user and user.may_sign_in):
+    if fresh is None or not fresh.is_open():
         raise NotOpen
     _set_password(user, password, by)
     return user

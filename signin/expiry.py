@@ -12,6 +12,8 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils import timezone
 
+from loket import clocks
+
 SIGNED_IN_AT, BY_SSO, ENDED = "signed_in_at", "by_sso", "ended"  # in the data of a session
 COARSE = timedelta(minutes=1)  # between two notes of the last use: a session ends at most this much early
 GRACE = timedelta(hours=12)  # an ended session opens nothing, but still says whose form was sent too late
@@ -43,6 +45,8 @@ class Life(NamedTuple):
     def ended(self) -> Ended | None:
         """Return why the session has ended, None while it goes on."""
         now = timezone.now()
+        if clocks.is_ahead(self.began_at) or clocks.is_ahead(self.used_at):
+            return Ended.OTHERWISE
         if now >= self.began_at + lifetime(by_sso=self.by_sso):
             return Ended.SSO if self.by_sso else Ended.LIFETIME
         return Ended.IDLE if now >= self.used_at + idle() else None

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.sessions.models import Session
 from django.db import models
@@ -16,8 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from django_otp_webauthn.models import AbstractWebAuthnCredential
 
 from accounts.models import Provider, User
+from loket import clocks
 from loket.ids import uuid7
 from signin import expiry
+
+RESET_MINUTES = 60
 
 
 class Throttle(models.Model):
@@ -60,7 +63,8 @@ class PasswordReset(models.Model):
 
     def is_open(self, now: datetime | None = None) -> bool:
         """Return whether the link works at `now` (default: this moment) for somebody who may use the login page."""
-        in_time = self.expires_at > (now or timezone.now())
+        now = now or timezone.now()
+        in_time = now < self.expires_at <= now + timedelta(minutes=RESET_MINUTES) + clocks.SKEW
         return in_time and self.user.is_website_user and self.user.may_sign_in
 
 

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.actors import Proof
+from loket.clocks import SKEW
 from signin import pending_forms
 from signin.expiry import BY_SSO
 from signin.factors import passing
@@ -53,7 +54,7 @@ def proves_nothing(request: HttpRequest) -> bool:
 def is_within(request: HttpRequest, seconds: float) -> bool:
     """Return whether the user of this session proved who they are within the last `seconds`."""
     confirmed_at = request.session.get(_KEY)
-    return type(confirmed_at) is int and 0 <= time.time() - confirmed_at < seconds
+    return type(confirmed_at) is int and -SKEW.total_seconds() <= time.time() - confirmed_at < seconds
 
 
 def evidence(request: HttpRequest) -> tuple[datetime | None, bool]:

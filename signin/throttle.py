@@ -17,14 +17,18 @@ from django.utils import timezone
 from django.utils.translation import ngettext
 
 from loket import sealing
+from loket.clocks import SKEW
 from signin.models import Throttle
 
 _PURPOSE = "throttle"
-# full_at is when every try is back; a try moves it `every` ahead and is refused when that is too far from now.
-_CHARGE = """
-INSERT INTO signin_throttle AS kept (key, full_at) {row}
-ON CONFLICT (key) DO UPDATE SET full_at = greatest(kept.full_at, %(now)s) + make_interval(secs => %(every{n})s)
-WHERE greatest(kept.full_at, %(now)s) + make_interval(secs => %(every{n})s) <= %(latest{n})s
+# full_at is when every try is back; a try moves it `every` ahead and is refused when that is too far from now. What
+# lies further ahead than a limit allows and the clocks of two servers differ was written by a clock that was wrong.
+_KEPT = "CASE WHEN kept.full_at > {impossible} THEN %(now)s ELSE greatest(kept.full_at, %(now)s) END"
+_ONE_KEPT = _KEPT.format(impossible="%(impossible{n})s")
+_CHARGE = f"""
+INSERT INTO signin_throttle AS kept (key, full_at) {{row}}
+ON CONFLICT (key) DO UPDATE SET full_at = {_ONE_KEPT} + make_interval(secs => %(every{{n}})s)
+WHERE {_ONE_KEPT} + make_interval(secs => %(every{{n}})s) <= %(latest{{n}})s
 RETURNING full_at
 """
 _CHARGE_ONE = _CHARGE.format(n=1, row="VALUES (%(key1)s, %(now)s + make_interval(secs => %(every1)s))")
@@ -33,13 +37,16 @@ _CHARGE_BOTH = f"""
 WITH first AS ({_CHARGE_ONE}), second AS ({_SECOND}) SELECT (SELECT full_at FROM first), (SELECT full_at FROM second)
 """  # noqa: S608
 # Of many keys at once: their rows are locked in one order, and who is over is known only once all are there.
-_CHARGE_ALL = """
+_IMPOSSIBLE = "(SELECT impossible FROM asked WHERE asked.key = excluded.key)"
+_CHARGE_ALL = f"""
+WITH asked (key, spent, impossible) AS (
+    SELECT * FROM unnest(%(keys)s::text[], %(spent)s::float8[], %(impossible)s::timestamptz[])
+)
 INSERT INTO signin_throttle AS kept (key, full_at)
-SELECT key, %(now)s + make_interval(secs => spent) FROM unnest(%(keys)s::text[], %(spent)s::float8[]) AS one(key, spent)
-ORDER BY key
-ON CONFLICT (key) DO UPDATE SET full_at = greatest(kept.full_at, %(now)s) + (excluded.full_at - %(now)s)
+SELECT key, %(now)s + make_interval(secs => spent) FROM asked ORDER BY key
+ON CONFLICT (key) DO UPDATE SET full_at = {_KEPT.format(impossible=_IMPOSSIBLE)} + (excluded.full_at - %(now)s)
 RETURNING key, full_at
-"""
+"""  # noqa: S608
 # Entries of a WITH, see `settling`.
 _SETTLING = """
 forgiven AS (DELETE FROM signin_throttle WHERE key = %s),
@@ -107,6 +114,7 @@ def _charge(statement: str, *limits: tuple[Limit, str]) -> Left:
             f"key{number}": _hashed(limit, key),
             f"every{number}": limit.every.total_seconds(),
             f"latest{number}": now + limit.burst * limit.every,
+            f"impossible{number}": _impossible(limit, now),
         }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
@@ -126,7 +134,8 @@ def charge_all(counts: Mapping[tuple[Limit, str], int]) -> tuple[tuple[Limit, st
     now, hashed = timezone.now(), {_hashed(*one): one for one in counts}
     spent = [counts[one] * one[0].every.total_seconds() for one in hashed.values()]
     with connection.cursor() as cursor:
-        cursor.execute(_CHARGE_ALL, {"now": now, "keys": list(hashed), "spent": spent})
+        impossible = [_impossible(limit, now) for limit, _key in hashed.values()]
+        cursor.execute(_CHARGE_ALL, {"now": now, "keys": list(hashed), "spent": spent, "impossible": impossible})
         rows = cursor.fetchall()
     over = [(full_at - now - hashed[key][0].burst * hashed[key][0].every, hashed[key]) for key, full_at in rows]
     wait, refused = max(over, key=lambda one: one[0])
@@ -137,7 +146,8 @@ def out(limits: Iterable[tuple[Limit, str]]) -> dict[tuple[Limit, str], timedelt
     """Return for which of these limits and keys no try is left, and how long. One query."""
     now, hashed = timezone.now(), {_hashed(*one): one for one in limits}
     full = Throttle.objects.filter(key__in=hashed).values_list("key", "full_at")
-    waits = ((hashed[key], full_at + hashed[key][0].every * (1 - hashed[key][0].burst) - now) for key, full_at in full)
+    possible = ((hashed[key], full_at) for key, full_at in full if full_at <= _impossible(hashed[key][0], now))
+    waits = ((one, full_at + one[0].every * (1 - one[0].burst) - now) for one, full_at in possible)
     return {one: wait for one, wait in waits if wait > timedelta(0)}
 
 
@@ -145,8 +155,15 @@ def left(limits: Iterable[tuple[Limit, str]]) -> int:
     """Return how many tries all of these limits and keys still let through now. One query."""
     now, hashed = timezone.now(), {_hashed(*one): one[0] for one in limits}
     full = dict(Throttle.objects.filter(key__in=hashed).values_list("key", "full_at"))
-    waits = ((limit, max(full.get(key, now) - now, timedelta(0))) for key, limit in hashed.items())
+    kept = ((limit, full.get(key, now)) for key, limit in hashed.items())
+    waits = (
+        (limit, max(at - now, timedelta(0)) if at <= _impossible(limit, now) else timedelta(0)) for limit, at in kept
+    )
     return max(0, min((limit.burst * limit.every - wait) // limit.every for limit, wait in waits))
+
+
+def _impossible(limit: Limit, now: datetime) -> datetime:
+    return now + limit.burst * limit.every + SKEW
 
 
 def _wait(limit: Limit, key: str, now: datetime) -> timedelta:

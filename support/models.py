@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Provider, User
+from loket import clocks
 from loket.ids import uuid7
 from signin.models import OpenSession
 
@@ -57,7 +58,7 @@ class Look(models.Model):
     def goes_on(self) -> bool:
         """Return whether nothing has ended it: time, the session it began in, either account, or the office."""
         session, helper = self.session, self.helper
-        in_time = self.ended_at is None and timezone.now() < self.until
+        in_time = self.ended_at is None and clocks.is_before(self.until, within=timedelta(minutes=MINUTES))
         goes_on = session is not None and session.life.ended() is None
         still_in = session is not None and session.session_version == helper.session_version and helper.may_sign_in
         return in_time and goes_on and still_in and self.person.may_sign_in and self.person.provider.support_may_look

@@ -23,7 +23,6 @@ import requests
 from django.conf import settings as django_settings
 
 from loket import database
-from outbox.models import Message
 from outbox.worker import MAIL_SENDERS
 from tests.people import PASSWORD
 from tests.servers import own_environment, running_mail_server

@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import Proof
@@ -90,7 +91,7 @@ def test_what_was_kept_too_long_ago_leads_to_no_address_that_only_takes_forms(al
 
 
 def test_a_confirmation_counts_for_five_minutes(alices: Client) -> None:
-    with time_machine.travel(NOW, tick=False) as clock:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
         key = alices.session.session_key
         response = send(alices, next="/profiel/")
         assert (response.status_code, response["Location"]) == (302, "/profiel/")

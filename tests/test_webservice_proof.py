@@ -97,7 +97,7 @@ ACTS: dict[str, Act] = {
 TOKENS: dict[str, tuple[int | None, bool, list[str]]] = {
     "client credentials": (None, False, ["proof_interactive"]),
     "long ago": (300, True, ["proof_recent_sign_in"]),
-    "in the future": (-60, True, ["proof_recent_sign_in"]),
+    "in the future": (-600, True, ["proof_recent_sign_in"]),
     "without factor": (0, False, ["proof_second_factor"]),
     "neither": (3000, False, ["proof_recent_sign_in", "proof_second_factor"]),
 }

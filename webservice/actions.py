@@ -15,10 +15,9 @@ from audit.actions import record
 from audit.actors import Actor, Proof, asks
 from audit.models import Verb
 from loket import sealing
-from webservice.models import Application, Ticket
+from webservice.models import TICKET_SECONDS, Application, Ticket
 from webservice.tokens import Caller
 
-TICKET_SECONDS = 60
 _LONGEST = 1000
 
 

@@ -5,7 +5,7 @@ The columns of the protocol are those of django-oauth-toolkit; ours are the offi
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
@@ -24,11 +24,12 @@ from oauth2_provider.models import (
 )
 
 from accounts.models import Provider, User, in_office_of
-from loket import sealing
+from loket import clocks, sealing
 from loket.ids import uuid7
 from webservice import keys
 from webservice.scopes import API, Scope, known
 
+TICKET_SECONDS = 60
 _BUILT_IN = "webservice"
 
 
@@ -268,7 +269,7 @@ class Ticket(OfOnePerson):
     def is_open(self) -> bool:
         """Return whether the address still works."""
         user, application = self.user, self.application
-        in_time = self.expires_at > timezone.now() and self.is_of(user)
+        in_time = clocks.is_before(self.expires_at, within=timedelta(seconds=TICKET_SECONDS)) and self.is_of(user)
         return in_time and user.may_sign_in and not user.is_azure_user and application.is_usable()
 
 

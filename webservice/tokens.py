@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.actors import Proof
 from loket import sealing
+from loket.clocks import SKEW
 from signin.factors import must_enrol
 from signin.reauthentication import SECONDS
 from webservice.models import AccessToken, Application
@@ -43,7 +44,7 @@ class Caller:
         if self.authenticated_at is None:
             return [Lack.INTERACTIVE]
         age, most = timezone.now() - self.authenticated_at, SECONDS[Proof.FIVE_MINUTES]
-        is_recent = timedelta(0) <= age < timedelta(seconds=most)
+        is_recent = -SKEW <= age < timedelta(seconds=most)
         if self.user.is_azure_user:  # Microsoft asks for the factor, when a confirmation is asked of it
             return [] if is_recent and self.with_factor else [Lack.RECENT]
         missing = {Lack.RECENT: not is_recent, Lack.FACTOR: not self.with_factor}

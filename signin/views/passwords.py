@@ -22,7 +22,7 @@ from signin.factors import passing
 from signin.factors.passkeys import script_settings
 from signin.forms import ChangePasswordForm, ForgottenForm, LoginForm, ResetForm
 from signin.middleware import opens_before_factor, opens_while_enrolling
-from signin.models import PasswordReset
+from signin.models import RESET_MINUTES, PasswordReset
 from signin.reauthentication import reauthenticated
 from signin.throttle import Throttled
 from signin.visitors import stranger, wanted_page
@@ -110,7 +110,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
 @require_safe
 def forgotten_sent(request: HttpRequest) -> HttpResponse:
     """Say what happens next, whether or not anybody has the address."""
-    return render(request, "signin/forgotten_sent.html", {"minutes": actions.RESET_MINUTES})
+    return render(request, "signin/forgotten_sent.html", {"minutes": RESET_MINUTES})
 
 
 @public
@@ -120,7 +120,7 @@ def reset_enter(request: HttpRequest, token: str) -> HttpResponse:
     """Move the token of a mailed link from the address to a cookie for the next page only."""
     response = redirect("signin:reset")
     value = token if token.isascii() and token.isprintable() else ""
-    cookies.put(response, _COOKIE, value, salt=_SALT, max_age=actions.RESET_MINUTES * 60)
+    cookies.put(response, _COOKIE, value, salt=_SALT, max_age=RESET_MINUTES * 60)
     return response
 
 
@@ -149,7 +149,7 @@ def reset(request: HttpRequest) -> HttpResponse:
 
 
 def _opened_reset(request: HttpRequest) -> PasswordReset | None:
-    token = cookies.read(request, _COOKIE, salt=_SALT, max_age=actions.RESET_MINUTES * 60)
+    token = cookies.read(request, _COOKIE, salt=_SALT, max_age=RESET_MINUTES * 60)
     found = PasswordReset.objects.select_related("user__provider").filter(token_hash=sealing.token_hash(token)).first()
     return found if found is not None and found.is_open() else None
 
