@@ -22,7 +22,8 @@ from loket.away import is_away
 from loket.ids import uuid7
 
 log = structlog.get_logger("loket.access")
-_PART, _PARTS = 64 * 1024, 128  # bytes, and how many times: 8 MB
+_PART, _PARTS = 64 * 1024, 128  # bytes, and how many times
+MOST_PASSED_OVER = _PART * _PARTS  # bytes of a body that is refused: 8 MB
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -114,8 +115,12 @@ def _fits(request: HttpRequest, length: int) -> bool:
     """Return whether so many bytes may come in: a file to import, from who signed in, is larger than any form."""
     if length <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         return True
-    takes_files = request.path in (reverse("bulk:upload"), reverse("bulk:upload_teams"))
-    return takes_files and SESSION_KEY in request.session and length <= settings.LOKET_IMPORT_MAX_SIZE
+    return takes_files(request.path) and SESSION_KEY in request.session and length <= settings.LOKET_IMPORT_MAX_SIZE
+
+
+def takes_files(path: str) -> bool:
+    """Return whether a file to import may be sent to this address."""
+    return path in (reverse("bulk:upload"), reverse("bulk:upload_teams"))
 
 
 def _pass_over(request: HttpRequest) -> None:

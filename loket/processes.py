@@ -22,8 +22,9 @@ def granian(port: int, *, workers: int = 1) -> list[str]:
     """
     alive = Path(__file__).parent / "healthz"
     return [
-        *f"-m granian --interface wsgi --host 127.0.0.1 --port {port}".split(),
-        *f"--workers {workers} --blocking-threads 4 --http 1 --http1-header-read-timeout 10000".split(),
+        *f"-m granian --interface rsgi --no-ws --host 127.0.0.1 --port {port}".split(),
+        *f"--workers {workers} --http 1 --http1-header-read-timeout 10000".split(),
         *("--static-path-route", "/healthz", "--static-path-mount", str(alive)),
         *("--static-path-dir-to-file", "alive.json", "--static-path-expires", "0"),
+        "loket.rsgi:application",
     ]

@@ -1,4 +1,4 @@
-"""The application as granian serves it: `granian --interface wsgi loket.wsgi:application`."""
+"""The application by WSGI, for a server that reads bodies by itself; see loket.rsgi for the one that is shipped."""
 
 import gc
 import os

@@ -17,6 +17,7 @@ import requests
 from django.conf import settings as django_settings
 
 from loket import database, sheets
+from loket.processes import granian
 from tests.importing import INVITED, file_of
 from tests.people import PASSWORD
 from tests.running import free_port
@@ -81,8 +82,7 @@ def installation(folder: Path) -> Iterator[tuple[str, dict[str, Process], Path]]
             subprocess.run(
                 [sys.executable, "manage.py", *command], cwd=django_settings.BASE_DIR, env=environment, check=True
             )
-        web = f"-m granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1 --blocking-threads 4"
-        processes["web"] = Process([*web.split(), "loket.wsgi:application"], environment, log)
+        processes["web"] = Process(granian(port), environment, log)
         processes["worker"] = Process(["manage.py", "worker"], environment, log)
         url = f"http://127.0.0.1:{port}"
         wait_for(url)

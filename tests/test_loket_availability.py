@@ -101,7 +101,7 @@ class Site:
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=self.environment, check=True)
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, *granian(self.port), "loket.wsgi:application"],
+                [sys.executable, *granian(self.port)],
                 cwd=ROOT, env=self.environment, stdout=output, stderr=output,
             )  # fmt: skip
         deadline = time.monotonic() + 30

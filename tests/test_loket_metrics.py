@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from loket import database, request_counts
+from loket.processes import granian
 from tests.running import ROOT, free_port
 from tests.servers import own_environment
 
@@ -24,13 +25,12 @@ ASKED = 60
 def test_every_request_of_two_processes_is_counted_once(tmp_path: Path) -> None:
     port, data = free_port(), tmp_path / "data"
     environment = own_environment(data) | {"LOKET_METRICS_TOKEN": TOKEN, "LOKET_URL": f"http://localhost:{port}"}
-    granian = f"-m granian --interface wsgi --host 127.0.0.1 --port {port} --workers 2 --blocking-threads 2"
     process, url, log = None, f"http://127.0.0.1:{port}", tmp_path / "log"
     try:
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, *granian.split(), "loket.wsgi:application"],
+                [sys.executable, *granian(port, workers=2)],
                 cwd=ROOT, env=environment, stdout=output, stderr=output,
             )  # fmt: skip
         wait_until_alive(url)

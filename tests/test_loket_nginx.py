@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from loket import database
+from loket.processes import granian
 from tests.people import PASSWORD
 from tests.running import ROOT, free_port
 from tests.servers import own_environment
@@ -85,11 +86,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     found = Site(tmp_path_factory.mktemp("nginx"))
     found.folder.chmod(0o755)
     certificate_in(found.folder)
-    granian = f"-m granian --interface wsgi --host 127.0.0.1 --port {found.port} --workers 2 --blocking-threads 4"
     try:
         found.manage("migrate", "-v0")
         found.manage("shell", "-v0", "-c", SET_UP)
-        found.start(sys.executable, *granian.split(), "--respawn-failed-workers", "loket.wsgi:application")
+        found.start(sys.executable, *granian(found.port, workers=2), "--respawn-failed-workers")
         wait_until_alive(f"http://127.0.0.1:{found.port}")
         found.start("/usr/sbin/nginx", "-p", str(found.folder), "-c", str(found.configuration()))
         time.sleep(0.5)

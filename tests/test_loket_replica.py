@@ -21,6 +21,7 @@ from django.test import Client
 
 from accounts.models import User
 from loket import database
+from loket.processes import granian
 from tests.cluster.load import Person, Told, invite
 from tests.running import ROOT, free_port
 from tests.test_loket_metrics import TOKEN, scrape, wait_until_alive
@@ -108,10 +109,9 @@ class Site:
             "LOKET_REPLICA_DATABASE_URL": f"postgres://loket_app@{quote(self.replica.socket, safe='')}/loket",
             "LOKET_URL": f"http://localhost:{port}", "LOKET_METRICS_TOKEN": TOKEN, "LOKET_SMS_PER_HOUR": "100000",
         }  # fmt: skip
-        granian = f"-m granian --interface wsgi --host 127.0.0.1 --port {port} --blocking-threads 4"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, *granian.split(), "loket.wsgi:application"],
+                [sys.executable, *granian(port)],
                 cwd=ROOT, env=self.installation.environment, stdout=output, stderr=output,
             )  # fmt: skip
         wait_until_alive(self.url)

@@ -23,6 +23,7 @@ import requests
 from django.conf import settings as django_settings
 
 from loket import database
+from loket.processes import granian
 from outbox.worker import MAIL_SENDERS
 from tests.people import PASSWORD
 from tests.servers import own_environment, running_mail_server
@@ -166,9 +167,8 @@ def test_it_loses_no_invitation_when_processes_are_killed(tmp_path: Path) -> Non
     for mail_server in running_mail_server():
         mail_server.behaviour, mail_server.seconds = "slow", 0.05
         with installation(data, port, mail_server.port) as environment, ThreadPoolExecutor(CLIENTS) as pool:
-            web = f"-m granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1 --blocking-threads 4"
             processes = {
-                "web": Process([*web.split(), "loket.wsgi:application"], environment, log),
+                "web": Process(granian(port), environment, log),
                 "worker": Process(["manage.py", "worker"], environment, log),
             }
             try:

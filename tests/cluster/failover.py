@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 
+from loket.processes import granian
 from tests.cluster.load import Load, Told
 from tests.cluster.nodes import ENTRANCE, PORT, Cluster, eventually
 from tests.people import PASSWORD
@@ -88,9 +89,8 @@ class Site:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run web server and worker, which nobody starts again."""
-        web = f"-m granian --interface wsgi --host 127.0.0.1 --port {self.port} --workers 2 --blocking-threads 4"
         processes = [
-            Process([*web.split(), "loket.wsgi:application"], self.environment, self.log),
+            Process(granian(self.port, workers=2), self.environment, self.log),
             Process(["manage.py", "worker"], self.environment, self.log),
         ]
         try:

@@ -510,6 +510,20 @@ GUARDS = [
         0, "codes and links of a clock that ran ahead", "loket/clocks.py", "<= now + within + SKEW", "",
         ("test_loket_clocks.py",),
     ),
+    Guard(
+        0, "how slow a body may be", "loket/rsgi.py",
+        "asyncio.timeout_at(began + FIRST_SECONDS + received / RATE)", "asyncio.timeout_at(None)",
+        ("test_loket_slow_clients.py",),
+    ),
+    Guard(
+        0, "how many bodies of one address", "loket/rsgi.py",
+        " or self._bodies[address] >= OF_ONE_ADDRESS", "",
+        ("test_loket_slow_clients.py",),
+    ),
+    Guard(
+        0, "a header that passes for another", "loket/rsgi.py", 'if "_" in name:', "if False:",
+        ("test_loket_slow_clients.py",),
+    ),
     # 0. Every page.
     Guard(
         0, "forged forms", "loket/settings.py", '    "django.middleware.csrf.CsrfViewMiddleware",\n', "",

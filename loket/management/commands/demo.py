@@ -156,7 +156,7 @@ def _still(password: str, user: User) -> str:
 def _children(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Run web server and worker; end them on the way out."""
     commands = {
-        "web server": [*granian(port), "--workers-kill-timeout", "4", "loket.wsgi:application"],
+        "web server": [*granian(port), "--workers-kill-timeout", "4"],
         "worker": ["manage.py", "worker"],
     }
     children: dict[str, subprocess.Popen[bytes]] = {}

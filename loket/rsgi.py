@@ -1,0 +1,177 @@
+"""The application as granian serves it: `granian --interface rsgi loket.rsgi:application`.
+
+granian's WSGI reads a body in a thread that works, without a limit on its time: four slow ones stop a process of four
+threads. Here a body is read before a thread is taken, at a least rate (RSGI, Granian's own interface, can do so).
+"""
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
+
+from loket import wsgi
+from loket.middleware import MOST_PASSED_OVER, client_address, takes_files
+
+AT_ONCE = 4  # requests that are worked on
+BODIES, OF_ONE_ADDRESS = 256, 16  # that are read at once
+FIRST_SECONDS, RATE = 10.0, 8 * 1024  # a body may take so long, and a second for each so many bytes that came in
+SENDING_SECONDS = 30.0  # for a client to take a part of an answer that is made while it is sent
+_PROBES = ("/healthz", "/readyz", "/metrics")
+
+Environ = dict[str, Any]
+Headers = list[tuple[str, str]]
+log = structlog.get_logger("loket.access")
+
+
+class _Slow(Exception):
+    """The body comes in too slowly."""
+
+
+class _Gone(Exception):
+    """The client hung up."""
+
+
+class _Busy(Exception):
+    """Too many bodies are being read."""
+
+
+class Application:
+    """A WSGI application behind RSGI, with each body read before a thread is taken."""
+
+    def __init__(self, application: Callable[[Environ, Callable[..., Any]], Iterable[bytes]]) -> None:
+        self._application = application
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="work")
+        self._probes = ThreadPoolExecutor(2, thread_name_prefix="probe")  # they wait for no work
+        self._bodies = Counter[str]()  # being read, by network address
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request."""
+        environ = environ_of(scope)
+        try:
+            await self._take_body(environ, protocol)
+        except (_Gone, ProtocolClosed):
+            return
+        except (_Slow, _Busy) as error:
+            status = 408 if isinstance(error, _Slow) else 503
+            log.warning("slow client", status=status)
+            headers = [("content-type", "text/plain"), ("connection", "close"), ("retry-after", "5")]
+            protocol.response_str(status, headers, "The request came in too slowly. Try again in a moment.")
+            return
+        loop = asyncio.get_running_loop()
+        threads = self._probes if environ["PATH_INFO"] in _PROBES else self._threads
+        await loop.run_in_executor(threads, self._answer, environ, protocol, loop)
+
+    async def _take_body(self, environ: Environ, protocol: Any) -> None:
+        """Read the body into `environ`; of one that is too long nothing is kept, and the application refuses it."""
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if not length:
+            return
+        most = settings.LOKET_IMPORT_MAX_SIZE if takes_files(environ["PATH_INFO"]) else None
+        is_kept = length <= (most or settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        with self._place(client_address(WSGIRequest(environ))):
+            async for part in _paced(protocol, most=length if is_kept else MOST_PASSED_OVER):
+                if is_kept:
+                    environ["wsgi.input"].write(part)
+        if is_kept and environ["wsgi.input"].tell() < length:
+            raise _Gone
+        environ["wsgi.input"].seek(0)
+
+    @contextmanager
+    def _place(self, address: str) -> Iterator[None]:
+        if self._bodies.total() >= BODIES or self._bodies[address] >= OF_ONE_ADDRESS:
+            raise _Busy
+        self._bodies[address] += 1
+        try:
+            yield
+        finally:
+            self._bodies[address] -= 1
+            if not self._bodies[address]:
+                del self._bodies[address]
+
+    def _answer(self, environ: Environ, protocol: Any, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the application answer, in this thread from the beginning to the end: its connection belongs to it."""
+        began: list[tuple[int, Headers]] = []
+
+        def start(status: str, headers: Headers, exc_info: Any = None) -> None:
+            began.append((int(status.split()[0]), headers))
+
+        found = self._application(environ, start)
+        try:
+            status, headers = began[-1]
+            is_whole = any(name.lower() == "content-length" for name, _value in headers)
+            if is_whole or not getattr(found, "streaming", True):
+                protocol.response_bytes(status, headers, b"".join(found))
+                return
+            transport = protocol.response_stream(status, headers)
+            with suppress(ProtocolClosed):
+                for part in found:
+                    asyncio.run_coroutine_threadsafe(_send(transport, part), loop).result()
+        except TimeoutError:
+            log.warning("slow client", status=status)
+        finally:
+            if hasattr(found, "close"):
+                found.close()
+
+
+async def _paced(protocol: Any, *, most: int) -> Any:
+    """Yield the parts of the body, up to `most` bytes. Raises _Slow."""
+    loop, received = asyncio.get_running_loop(), 0
+    began, parts = loop.time(), aiter(protocol)
+    while received < most:
+        try:
+            async with asyncio.timeout_at(began + FIRST_SECONDS + received / RATE):
+                part = await anext(parts)
+        except TimeoutError:
+            raise _Slow from None
+        except StopAsyncIteration:
+            return
+        received += len(part)
+        yield part
+
+
+async def _send(transport: Any, part: bytes) -> None:
+    async with asyncio.timeout(SENDING_SECONDS):
+        await transport.send_bytes(part)
+
+
+def environ_of(scope: Any) -> Environ:
+    """Return the request as WSGI has it (PEP 3333), with an empty body."""
+    server = urlsplit(f"//{scope.server}")
+    environ: Environ = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": server.hostname or "",
+        "SERVER_PORT": str(server.port or ""),
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope.headers.items():
+        if "_" in name:
+            continue  # else it passes for the header with a hyphen, which a proxy sets
+        key = name.upper().replace("-", "_")
+        key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+        separator = "; " if key == "HTTP_COOKIE" else ","
+        environ[key] = f"{environ[key]}{separator}{value}" if key in environ else value
+    return environ
+
+
+application = Application(wsgi.application)
