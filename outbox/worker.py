@@ -22,6 +22,7 @@ from outbox.turns import ANY, URGENT, Turns
 MAIL_SENDERS = 5
 URGENT_ONLY = 1  # so many of the senders of mail send only what is urgent, so that it finds one free
 SMS_AT_ONCE = 48  # one thread hands them to so many; an office has half of them: 4 a second while a gateway takes 6 s
+CONNECTIONS = MAIL_SENDERS + 3  # one to hand out the SMS, two for their answers: an SMS needs none while it is sent
 POLL = 0.5  # seconds; covers a wake-up that was lost
 BEAT = 5.0  # seconds
 _AFTER_FAULT = 1.0  # seconds

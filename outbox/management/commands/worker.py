@@ -22,7 +22,7 @@ import webservice.cleaning
 from bulk.lanes import lanes
 from loket.periodic import Job, Runner
 from outbox import sending
-from outbox.worker import THREADS, Worker, send_due
+from outbox.worker import CONNECTIONS, Worker, send_due
 
 JOBS = (
     Job(signin.actions.expand_reset_requests, every=0.5),
@@ -42,7 +42,7 @@ JOBS = (
 def _widen_pool() -> None:
     """Let every thread have a connection: those that hang must not take them from the others."""
     options = connection.settings_dict["OPTIONS"]
-    options["pool"] = options["pool"] | {"max_size": len(THREADS) + len(JOBS) + 2}
+    options["pool"] = options["pool"] | {"max_size": CONNECTIONS + len(JOBS) + 2}
 
 
 class Command(BaseCommand):
