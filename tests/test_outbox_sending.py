@@ -300,9 +300,9 @@ def test_a_gateway_that_cannot_be_reached_has_not_got_it(sms_gateway: SmsGateway
 def test_an_sms_whose_worker_died_is_not_sent_again(sms_gateway: SmsGateway) -> None:
     message = queue_sms()
     with time_machine.travel(timezone.now() + timedelta(seconds=1), tick=False) as clock:
-        assert outbox.actions.take(Message.Channel.SMS) == message
+        assert outbox.actions.take(Message.Channel.SMS, None) == message
         clock.shift(sending.longest_sms())
-        assert outbox.actions.take(Message.Channel.SMS) is None
+        assert outbox.actions.take(Message.Channel.SMS, None) is None
         clock.shift(timedelta(seconds=6))
         send_due()
     assert state(message) == ("no_answer", 1)
@@ -314,10 +314,10 @@ def test_an_answer_that_comes_late_counts(sms_gateway: SmsGateway, status: int, 
     """Another worker, or one whose clock is ahead, gave up on it."""
     sms_gateway.status = status
     message = queue_sms()
-    taken = outbox.actions.take(Message.Channel.SMS)
+    taken = outbox.actions.take(Message.Channel.SMS, None)
     assert taken is not None
     make_due(message)
-    assert outbox.actions.take(Message.Channel.SMS) is not None
+    assert outbox.actions.take(Message.Channel.SMS, None) is not None
     assert state(message) == ("no_answer", 1)
     outbox.actions.deliver(taken)
     assert state(message) == (ends, 1)
@@ -327,7 +327,7 @@ def test_an_answer_that_comes_late_counts(sms_gateway: SmsGateway, status: int, 
 def test_taking_back_what_is_being_sent_ends_its_attempts(sms_gateway: SmsGateway) -> None:
     sms_gateway.status = 500
     message = queue_sms()
-    taken = outbox.actions.take(Message.Channel.SMS)
+    taken = outbox.actions.take(Message.Channel.SMS, None)
     assert taken is not None
     assert not outbox.actions.cancel(message)
     outbox.actions.deliver(taken)

@@ -473,10 +473,6 @@ GUARDS = [
         ("test_outbox_sending.py",),
     ),
     Guard(
-        10, "the tries of the SMS library", "outbox/sending.py", "gateway.retry = 0", "pass",
-        ("test_outbox_sending.py",),
-    ),
-    Guard(
         10, "several SMS at once", "outbox/worker.py", "SMS_AT_ONCE = 48", "SMS_AT_ONCE = 2",
         ("test_outbox_worker.py",),
     ),
@@ -984,7 +980,7 @@ GUARDS = [
     ),
     Guard(
         0, "a sender for what is urgent", "outbox/worker.py",
-        "URGENT if number < urgent else ANY", "ANY",
+        "URGENT if number < URGENT_ONLY else ANY", "ANY",
         ("test_outbox_turns.py",),
     ),
 ]  # fmt: skip
