@@ -11,11 +11,12 @@ import hmac
 import json
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
-from functools import partial
+from functools import partial, wraps
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 MINUTES = 10  # that the journey may take
 _ONCE = Limit("microsoft state", burst=1, every=timedelta(minutes=MINUTES + 5))
 _SECONDS = 10  # that Microsoft may take for an answer
+_PLACES = BoundedSemaphore(2)  # of the four threads that answer pages: when Microsoft hangs, the others go on
+_WAIT_SECONDS = 1  # for a place
 _CONTEXT = "journey to microsoft"
 _EXPIRED_CODE = frozenset({"invalid_grant"})
 _OUR_FAULT = frozenset({"invalid_client", "unauthorized_client"})
@@ -219,5 +222,20 @@ def _http() -> HttpClient:
 
     session = requests.Session()
     session.trust_env = False  # variables of the environment would replace the certificates that are trusted
-    session.request = partial(session.request, timeout=_SECONDS)  # type: ignore[method-assign]
+    session.request = _limited(partial(session.request, timeout=_SECONDS))  # type: ignore[method-assign]
     return session
+
+
+def _limited(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `ask` with as many calls at once as there are places. Raises TimeoutError when none becomes free."""
+
+    @wraps(ask)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not _PLACES.acquire(timeout=_WAIT_SECONDS):
+            raise TimeoutError("Microsoft has not answered earlier calls yet.")
+        try:
+            return ask(*args, **kwargs)
+        finally:
+            _PLACES.release()
+
+    return call

@@ -1,4 +1,4 @@
-"""A database that does not answer: no page waits for it once that is known, whatever it hangs on."""
+"""A database or Microsoft that does not answer: no page waits for it once that is known, whatever it hangs on."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -94,10 +94,10 @@ def test_a_page_begins_nothing_with_a_database_that_is_down(monkeypatch: pytest.
 class Site:
     """A web server of one process with four threads, and a database that the test stops."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.port, self.data, self.log = free_port(), folder / "data", folder / "log"
         self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = own_environment(self.data) | {"LOKET_URL": f"http://localhost:{self.port}"}
+        self.environment = own_environment(self.data) | {"LOKET_URL": f"http://localhost:{self.port}"} | settings
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=self.environment, check=True)
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
@@ -156,6 +156,7 @@ def test_nothing_waits_for_a_database_that_hangs(site: Site) -> None:
             stuck = [pages.submit(site.ask, "/") for _page in range(12)]
             time.sleep(0.2)
             alive = [site.ask("/healthz") for _time in range(10)]
+            unready = site.ask("/readyz")  # no thread that answers pages is free yet
             first = [page.result() for page in stuck]
             later = [site.ask(path) for path in ("/", "/gebruikers/", "/historie/") for _time in range(5)]
             ready = [site.ask("/readyz") for _time in range(5)]
@@ -167,9 +168,9 @@ def test_nothing_waits_for_a_database_that_hangs(site: Site) -> None:
             time.sleep(0.05)
         recovered = time.monotonic() - gone
     worst = {name: max(seconds for _status, seconds in found) for name, found in
-             {"alive": alive, "first": first, "later": later, "ready": ready}.items()}  # fmt: skip
+             {"alive": alive, "first": first, "later": later, "ready": [unready, *ready]}.items()}  # fmt: skip
     assert {status for status, _seconds in alive} == {200}
-    assert {status for status, _seconds in [*first, *later, *ready]} == {503}
+    assert {status for status, _seconds in [*first, *later, unready, *ready]} == {503}
     assert worst["alive"] < 0.05
     assert worst["first"] < 3
     assert worst["later"] < 1
@@ -191,3 +192,23 @@ def test_a_connection_that_sends_nothing_is_closed(site: Site) -> None:
     with ThreadPoolExecutor() as clients:
         found = list(clients.map(seconds, [b"", b"GET / HTTP/1.1\r\nHo", b"PRI * HT"]))
     assert max(found) < SILENT_SECONDS + 2
+
+
+@pytest.mark.slow
+def test_pages_do_not_wait_for_a_microsoft_that_hangs(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        deaf = stack.enter_context(socket.create_server(("127.0.0.1", 0)))  # connects and says nothing
+        authority = f"https://127.0.0.1:{deaf.getsockname()[1]}/organizations"
+        entra = {"CLIENT_ID": "a", "CLIENT_SECRET": "b", "AUTHORITY": authority}
+        site = Site(tmp_path, **{f"LOKET_ENTRA_{name}": value for name, value in entra.items()})
+        stack.callback(site.stop)
+        clients = stack.enter_context(ThreadPoolExecutor(20))
+        going = [clients.submit(site.ask, "/inloggen/microsoft/?next=/") for _client in range(8)]
+        time.sleep(0.2)
+        pages = [site.ask("/inloggen/") for _time in range(20)]
+        went = [one.result() for one in going]
+    print("pages", max(pages)[1], "sign-ins", sorted(seconds for _status, seconds in went))  # noqa: T201
+    assert {status for status, _seconds in [*pages]} == {200}
+    assert {status for status, _seconds in went} == {502}, "each is told that Microsoft does not answer"
+    assert max(seconds for _status, seconds in pages) < 4
+    assert max(seconds for _status, seconds in went) < 15

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from threading import BoundedSemaphore
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -64,7 +65,7 @@ def test_microsoft_itself_is_called_with_our_own_settings_only(settings: Any) ->
     session = microsoft._http()
     assert session.trust_env is False
     assert session.verify is True
-    assert session.request.keywords == {"timeout": 10}
+    assert session.request.__wrapped__.keywords == {"timeout": 10}
     assert microsoft._credentials() == ("id", "secret")
     assert microsoft._authority() == "https://login.microsoftonline.com/organizations"
 
@@ -204,6 +205,15 @@ def test_microsoft_out_of_reach_when_the_code_is_exchanged(client: Client, entra
     address = answer(entra, leave(client))
     entra.out_of_reach = True
     refused(client, client.get(address), Page.UNREACHABLE, "unreachable")
+
+
+def test_no_more_wait_for_microsoft_than_there_are_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(microsoft, "_PLACES", BoundedSemaphore(1))
+    monkeypatch.setattr(microsoft, "_WAIT_SECONDS", 0.01)
+    ask = microsoft._limited(lambda again: again())  # it holds its place
+    with pytest.raises(TimeoutError, match="earlier"):
+        ask(lambda: ask(int))
+    assert ask(int) == 0, "the place is free again"
 
 
 def test_keys_out_of_reach(client: Client, entra: Forger, dora: User) -> None:

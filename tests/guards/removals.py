@@ -903,6 +903,10 @@ GUARDS = [
         ("test_loket_metrics.py",),
     ),
     Guard(
+        0, "Microsoft that hangs", "signin/microsoft.py", "session.request = _limited(", "session.request = (",
+        ("test_loket_availability.py",),
+    ),
+    Guard(
         0, "two migrate at once", "loket/management/commands/migrate.py",
         'while not _ask("pg_try_advisory_lock"):', "while False:",
         ("test_loket_migrate.py",),
