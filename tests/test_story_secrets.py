@@ -121,7 +121,8 @@ class Someone:
         page = self.get(path)
         hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text)
         known = dict(hidden) | {"csrfmiddlewaretoken": self.session.cookies["csrftoken"]}
-        action = re.search(r'<main.*?<form[^>]* action="([^"]+)"', page.text, re.DOTALL)
+        main = page.text[page.text.index("<main") : page.text.index("</main>")]  # not the warning that a session ends
+        action = re.search(r'<form[^>]* action="([^"]+)"', main)
         url = self.witness.demo.url + action[1] if action else page.url
         response = self.session.post(url, known | values, headers={"Referer": url}, timeout=10)
         assert response.status_code == status, f"{path}: {response.status_code}"
@@ -200,6 +201,7 @@ def send_again_and_revoke(admin: Someone) -> None:
 def what_is_planted_is_found(witness: Witness) -> None:
     """Demand that a secret in a table, a session or a log is found by the road that found none."""
     sql = "CREATE TABLE planted AS SELECT 'Zonnebloem-42é' AS plain, convert_to('Korenbloem!17', 'UTF8') AS raw"
+    sql += " FROM generate_series(1, 3)"  # the log breaks a row where one of its pages ends
     witness.run("psql", "-c", sql)
     packed = base64.urlsafe_b64encode(zlib.compress(b'{"p": "Korenbloem!17"}')).rstrip(b"=").decode()
     row = f"INSERT INTO django_session VALUES ('planted', '.{packed}:1abc:signature', now())"
