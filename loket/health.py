@@ -10,13 +10,13 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from loket import periodic
+from loket import availability, periodic
 from outbox.models import Heartbeat, Message
 
 SILENT = timedelta(minutes=2)  # a worker that has not been seen for so long does not run; a long job takes less
 LATE = timedelta(minutes=5)  # a message that was to go out so long ago: no worker runs, or too few do
 
-OK = "ok"
+OK, UNKNOWN = "ok", "not known"
 
 
 def parts() -> dict[str, str]:
@@ -27,10 +27,13 @@ def parts() -> dict[str, str]:
     }  # fmt: skip
     found: dict[str, str] = {}
     for name, check in checks.items():
+        if availability.is_overdue():
+            found[name] = UNKNOWN
+            continue
         try:
             found[name] = check()
         except Error:
-            found[name] = "does not answer" if name == "database" else "not known"
+            found[name] = "does not answer" if name == "database" else UNKNOWN
     return found
 
 
