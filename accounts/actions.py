@@ -1,4 +1,8 @@
-"""Changes to offices and their people. Every function takes who does it as `by` and leaves an event."""
+"""Actions on offices and users.
+
+Every write goes through an action that takes the actor (`by`), checks permissions and records an audit event in the
+same transaction.
+"""
 
 from collections.abc import Callable
 from datetime import date
@@ -22,7 +26,7 @@ from teams.rights import Help, Right
 
 
 class Details(TypedDict, total=False):
-    """What an office says about a person; the limits are those of the model's fields."""
+    """The details of a user that an office can set; limits as in the model fields."""
 
     initials: str
     first_name: str
@@ -36,21 +40,21 @@ class Details(TypedDict, total=False):
     two_factor_required: bool
 
 
-# Gives somebody who was just made what he is to have, in the same transaction.
+# Callback that assigns initial teams and rights to a new user, in the same transaction.
 Equip = Callable[[User], None]
 OWN_FIELDS = frozenset({"initials", "first_name", "prefix", "last_name", "phone_number", "place_of_employment"})
 
 
 class Stale(Exception):
-    """Somebody else changed the person or the office since the form was opened."""
+    """The object was changed by another user since the form was opened."""
 
 
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -> Provider:
-    """Make an office called `name`, still without people; whoever manages it must have two-factor, unless told not.
+    """Create an office without users. Administrators must use two-factor unless told otherwise.
 
-    Raises PermissionDenied for anybody but the operator.
+    Raises PermissionDenied unless the actor is the operator.
     """
     if not by.is_operator:
         raise PermissionDenied(_("Only the operator makes offices."))
@@ -65,9 +69,9 @@ def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -
 def change_provider(
     provider: Provider, *, name: str, invitation_days: int, support_may_look: bool, version: int, by: Actor
 ) -> None:
-    """Change the office's name, how many days an invitation is valid, and whether support may look along.
+    """Change the office's name, the validity of invitations in days, and whether support may impersonate its users.
 
-    Raises PermissionDenied without the right to manage the office, Stale when somebody else was first.
+    Raises PermissionDenied without the right to manage the office, Stale when the office was changed meanwhile.
     """
     rights.require_office(by, provider.pk)
     provider = lock_provider(provider.pk)
@@ -85,7 +89,7 @@ def change_provider(
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change_keeping(provider: Provider, *, erase_after_months: int, checkpoint_addresses: str, by: Actor) -> None:
-    """Change how long the account of who has left is kept, and where checkpoints of the history go, one a line.
+    """Change the retention period of accounts in months, and the recipients of checkpoints, one address a line.
 
     Raises PermissionDenied without the right to manage the office.
     """
@@ -101,19 +105,18 @@ def change_keeping(provider: Provider, *, erase_after_months: int, checkpoint_ad
 
 
 def require_free_username(username: str, *, user: User | None = None) -> None:
-    """Raise ValidationError when somebody other than `user`, of whatever office, has this username."""
+    """Raise ValidationError when a user of any office, other than `user`, has this username."""
     holder = User.objects.filter(username_key=username_key(username)).first()
     if holder is not None and holder != user:
         raise ValidationError(_("This username is taken. Choose another one."), code="taken")
 
 
 def unusable_password() -> str:
-    """Return what is stored for somebody who has no password."""
     return make_password(None)
 
 
 def shown(user: User) -> dict[str, list[Any]]:
-    """Return the details of a new person as an event shows them."""
+    """Return the details of a new user as changes for an audit event."""
     names = [*Details.__annotations__, "login_method", "username", "external_tenant", "external_user_id"]
     values = {name: getattr(user, name) for name in names}
     return {name: [None, _plain(value)] for name, value in values.items() if value not in ("", None, False)}
@@ -126,11 +129,11 @@ def _plain(value: Any) -> Any:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -> User:
-    """Change the details of a person; another `email` is first asked to be confirmed, see `email_changes`.
+    """Change the details of a user; a different `email` is only requested, see `email_changes`.
 
-    `version` is the one the form was opened with. Raises Stale when somebody else was first, PermissionDenied without
-    the right, without authority over the user, or on oneself for what decides about access, LastAdministrator when an
-    end date would leave the office without one.
+    `version` is the one the form was opened with. Raises Stale when the user was changed meanwhile, PermissionDenied
+    without the right or authority over the user and for access-related fields of oneself, LastAdministrator when an end
+    date would leave the office without an administrator.
     """
     rights.require_office(by, user.provider_id)
     office = lock_provider(user.provider_id)
@@ -144,7 +147,7 @@ def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -
 @asks(Proof.NONE)
 @transaction.atomic
 def edit_profile(user: User, *, details: Details, version: int, by: Actor) -> User:
-    """Change what a person may change about himself: name, telephone and place. Raises Stale."""
+    """Change the fields that users may change on their own profile. Raises Stale."""
     if by.user is None or by.user.pk != user.pk or not details.keys() <= OWN_FIELDS:
         raise PermissionDenied(_("You can change these fields on your own profile only."))
     return _change(user, lock_provider(user.provider_id), details, version, by)
@@ -165,11 +168,11 @@ def _change(user: User, office: Provider, details: Details, version: int, by: Ac
         return user
     is_own = by.user is not None and by.user.pk == user.pk
     if not is_own or changes.keys() - OWN_FIELDS:
-        rights.require_authority_over(by, user)  # a name as well: colleagues, mails and approvals go by it
+        rights.require_authority_over(by, user)  # names too: colleagues, e-mails and approvals rely on them
     if "two_factor_required" in changes:
         by.require_proof(Proof.FIVE_MINUTES)
     if "access_until" in changes and user.has_ended():
-        user.session_version += 1  # a session from before the end does not come back with a later one
+        user.session_version += 1  # else extending access would revive old sessions
     for name in changes:
         setattr(user, name, details[name])  # type: ignore[literal-required]
     user.version += 1
@@ -183,9 +186,9 @@ def _change(user: User, office: Provider, details: Details, version: int, by: Ac
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def block(user: User, *, by: Actor) -> bool:
-    """Block a person: every session ends at once, rights rest. Return False when he was blocked already.
+    """Block a user and end all sessions; rights become inactive. Return False when already blocked.
 
-    Raises PermissionDenied on oneself or without authority, LastAdministrator when nobody would be left.
+    Raises PermissionDenied on oneself or without authority, LastAdministrator when no administrator would be left.
     """
     provider = lock_provider(user.provider_id)
     rights.require_say_over(by, user, Help.BLOCK)
@@ -197,7 +200,7 @@ def block(user: User, *, by: Actor) -> bool:
     user.version += 1
     user.save()
     rights.require_administrator(provider)
-    EmailChange.objects.filter(user=user).delete()  # else it could be confirmed after he was let in again
+    EmailChange.objects.filter(user=user).delete()  # else it could be confirmed after unblocking
     letters.blocked(user)
     record(Verb.USER_BLOCKED, user, by=by, provider_id=provider.pk)
     return True
@@ -206,9 +209,9 @@ def block(user: User, *, by: Actor) -> bool:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def unblock(user: User, *, by: Actor) -> bool:
-    """Give a blocked person access again, with the same credentials. Return False when he was not blocked.
+    """Restore access of a blocked user, with the same credentials. Return False when not blocked.
 
-    Raises PermissionDenied on oneself or over somebody with more rights.
+    Raises PermissionDenied on oneself or on a user with more rights.
     """
     lock_provider(user.provider_id)
     rights.require_say_over(by, user, Help.UNBLOCK)
@@ -226,9 +229,9 @@ def unblock(user: User, *, by: Actor) -> bool:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def send_username(user: User, *, by: Actor) -> None:
-    """Mail a username to the address of its user.
+    """E-mail the username to its user.
 
-    Raises PermissionDenied without the right or without authority over the user, ValidationError without a username.
+    Raises PermissionDenied without the right or authority over the user, ValidationError when there is no username yet.
     """
     rights.require_office(by, user.provider_id)
     rights.require(by, Right.MANAGE_USERS)

@@ -1,4 +1,4 @@
-"""Who of an office asks for attention today, why, and what to do about it. Answers only."""
+"""Alerts of the home page: which users need attention today, why, and what to do about it."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -21,12 +21,12 @@ from accounts.status import Status, TwoFactor, with_access, with_two_factor
 from teams.models import IndividualRight, TeamMember
 
 _MARKS = {"bad": "✕", "attention": "◔", "neutral": "○"}
-MANY = 100  # who are more than this are not counted any further
+MANY = 100  # counting stops here
 EXPIRING, ENDING = timedelta(days=2), timedelta(days=14)
 
 
 class Attention(models.TextChoices):
-    """Why somebody asks for attention, first what keeps people out."""
+    """Why a user needs attention; reasons that keep users out come first."""
 
     UNDELIVERED = "undelivered", gettext_lazy("Invitation not delivered")
     LOCKED = "locked", pgettext_lazy("attention", "Invitation locked")
@@ -40,7 +40,7 @@ class Attention(models.TextChoices):
 
 
 class _Words(NamedTuple):
-    """How it is told: the meaning of its colour, how many there are, and what to do."""
+    """Texts and tone of an alert."""
 
     tone: str
     sentence: Any  # of ngettext_lazy, for which django-stubs has no type that takes values
@@ -109,7 +109,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Asking:
-    """How many ask for attention for one reason; `first` is the day on which it begins to count, None where unknown."""
+    """The number of users with one alert; `first` is the day on which it takes effect, or None if not applicable."""
 
     reason: Attention
     number: int
@@ -117,23 +117,22 @@ class Asking:
 
     @property
     def tone(self) -> str:
-        """The meaning of its colour, as that of a chip."""
+        """Meaning of the color, as for a chip."""
         return _WORDS[self.reason].tone
 
     @property
     def mark(self) -> str:
-        """The sign that stands beside its colour."""
+        """Sign shown beside the color."""
         return _MARKS[self.tone]
 
     @property
     def sentence(self) -> str:
-        """How many there are, in words."""
+        """The number of users, in words."""
         shown = _("%(count)s or more") % {"count": MANY} if self.number >= MANY else str(self.number)
         return str(_WORDS[self.reason].sentence % {"number": self.number, "count": shown})
 
     @property
     def advice(self) -> str:
-        """What to do about it."""
         if self.first is not None and self.first > timezone.localdate():
             return _("From %(date)s it is required; without it rights have no effect.") % {
                 "date": date_format(self.first)
@@ -142,9 +141,9 @@ class Asking:
 
 
 def asking(users: QuerySet[User], reason: Attention) -> QuerySet[User]:
-    """Return those of `users`, who come from `with_access` and `with_two_factor`, who ask for attention for `reason`.
+    """Return unblocked users, whose access has not ended, that need attention for `reason`.
 
-    Who is blocked asks for none, and nobody whose access has ended.
+    `users` come from `with_access` and `with_two_factor`.
     """
     if reason is Attention.DORMANT:
         return found(users, Chore.DORMANT, Measures())
@@ -168,7 +167,7 @@ def asking(users: QuerySet[User], reason: Attention) -> QuerySet[User]:
 
 
 def counted(users: QuerySet[User], reasons: Collection[Attention]) -> list[Asking]:
-    """Return for which of `reasons` some of `users` ask for attention, and how many, up to MANY. One query."""
+    """Return the alerts of `reasons` that apply to any of `users`, counted up to MANY. One query."""
     if not reasons:
         return []
     people: QuerySet[Any] = with_two_factor(with_access(users))

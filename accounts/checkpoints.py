@@ -1,4 +1,4 @@
-"""Checkpoints of the history, signed every hour and mailed to the addresses that an office chose."""
+"""Hourly signed checkpoints of the audit log, e-mailed to the addresses that an office chose."""
 
 import json
 from uuid import UUID

@@ -1,7 +1,7 @@
-"""Closing an office, and opening it again: what nobody of it can do meanwhile follows from `Provider.closed_at`.
+"""Suspend and reactivate an office: no data is deleted.
 
-`User.is_kept_out` says so to every door, and `teams.resting` to every question about rights. Only what cannot ask is
-told here: sessions and tokens end for good, and the messages of the office rest.
+`User.is_kept_out` denies access and `teams.resting` makes rights inactive as long as `Provider.closed_at` is set. The
+actions here end sessions and tokens for good and pause the office's outgoing messages.
 """
 
 from django.db import transaction
@@ -22,9 +22,9 @@ from teams.rights import Help
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def close(provider: Provider, *, by: Actor) -> bool:
-    """Close an office: nobody of it comes in, nothing goes out; nothing is removed. Return False when it was closed.
+    """Suspend an office and e-mail its administrators the reason. Return False when already suspended.
 
-    Its administrators are told why, by mail. Raises PermissionDenied for anybody but the operator and support.
+    Raises PermissionDenied unless the actor is the operator or support.
     """
     provider = lock_provider(provider.pk)
     rights.require_keeper(by, Help.CLOSE_OFFICE, provider.pk)
@@ -44,9 +44,9 @@ def close(provider: Provider, *, by: Actor) -> bool:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def reopen(provider: Provider, *, by: Actor) -> bool:
-    """Open an office again, as it was: everybody logs in anew, messages go out. Return False when it was not closed.
+    """Reactivate an office and e-mail its administrators. Return False when not suspended.
 
-    Its administrators are told, by mail. Raises PermissionDenied as `close` does.
+    Users sign in again; paused messages go out. Raises PermissionDenied as `close` does.
     """
     provider = lock_provider(provider.pk)
     rights.require_keeper(by, Help.REOPEN_OFFICE, provider.pk)

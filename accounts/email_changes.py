@@ -1,4 +1,4 @@
-"""Another email address: asked for, confirmed from the new address and reported to the old one (rule 5)."""
+"""Change of an e-mail address: requested, confirmed from the new address, reported to the old one (rule 5)."""
 
 from datetime import timedelta
 
@@ -26,10 +26,10 @@ class DeadLink(Exception):
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def ask_email_change(user: User, email: str, *, by: Actor) -> None:
-    """Ask at the new address `email` for confirmation and report it at the present one; until then nothing changes.
+    """Request confirmation from the new address `email` and notify the current one; nothing changes until then.
 
-    For users who accepted; the invitation of an invited user is sent again instead. Asked by an administrator with
-    authority over the user, or by the user. A newer request replaces an older one (rule 5).
+    For users who accepted their invitation; for others the invitation is sent again instead. The actor is the user, or
+    an administrator with authority over the user. A newer request replaces an older one (rule 5).
     """
     if by.user is None or by.user.pk != user.pk:
         rights.require(by, Right.MANAGE_USERS)
@@ -47,7 +47,7 @@ def ask_email_change(user: User, email: str, *, by: Actor) -> None:
             "asked_by": by.user,
         },
     )
-    with limits.together():  # else two that ask for each other's address would wait for each other
+    with limits.together():  # else two requests for each other's address would deadlock
         letters.confirm_address(user, email, token=token, expires_at=expires_at, asker=by)
         letters.address_asked(user, asker=by)
     changes = {"email": [user.email, email]}
@@ -57,7 +57,7 @@ def ask_email_change(user: User, email: str, *, by: Actor) -> None:
 def email_change_of(token: str) -> EmailChange:
     """Return the request that the link with `token` confirms. Raises DeadLink.
 
-    The asker must still have authority over the user: since then one may have lost rights, the other gained some.
+    The requester must still have authority over the user: rights may have changed since the request.
     """
     requests = EmailChange.objects.select_related("user__provider", "asked_by")
     found = requests.filter(token_hash=sealing.token_hash(token)).first()
@@ -77,9 +77,9 @@ def email_change_of(token: str) -> EmailChange:
 
 @transaction.atomic
 def confirm_email_change(token: str, *, address: str, correlation_id: str) -> User:
-    """Make the confirmed address count, tell the old one; `address` is the network address. Raises DeadLink."""
+    """Apply the confirmed change and notify the old address; `address` is the network address. Raises DeadLink."""
     lock_provider(email_change_of(token).provider_id)
-    change = email_change_of(token)  # as it is now that nobody gets or loses a right until this is over
+    change = email_change_of(token)  # checked again while the office is locked and rights cannot change
     user = lock_user(change.user_id)
     if EmailChange.objects.filter(pk=change.pk, token_hash=change.token_hash).delete()[0] == 0:
         raise DeadLink

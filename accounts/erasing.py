@@ -1,4 +1,4 @@
-"""Erasing somebody for good (right to be forgotten): the account goes, the history stays and names nobody."""
+"""Erasure of a user (GDPR article 17): the account is deleted, the audit log stays without personal data."""
 
 from datetime import datetime, time, timedelta
 from uuid import UUID
@@ -23,7 +23,7 @@ _DAYS_A_MONTH = 30.4375
 
 
 def gone_since(user: User) -> datetime | None:
-    """Return since when somebody has no access any more, None while that is not so."""
+    """Return when the user's access ended, or None as long as it has not."""
     if user.blocked_at is not None:
         return user.blocked_at
     if user.access_until is not None and user.has_ended():
@@ -32,7 +32,7 @@ def gone_since(user: User) -> datetime | None:
 
 
 def refusal(user: User) -> str:
-    """Return why somebody cannot be erased yet, or ""."""
+    """Return why the user cannot be erased yet, or ""."""
     since, months = gone_since(user), user.provider.erase_after_months
     if since is None:
         return _("Block the account first, or let it end.")
@@ -44,10 +44,10 @@ def refusal(user: User) -> str:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def erase(user: User, *, by: Actor) -> None:
-    """Delete somebody and everything that says who it was; what is sealed in the history cannot be opened any more.
+    """Delete a user with all personal data and destroy the keys that encrypt it in the audit log.
 
     Raises PermissionDenied without the right to manage the office, on oneself or without authority, ValidationError
-    (code "kept") before the term of the office is over, User.DoesNotExist when somebody else was first.
+    (code "kept") before the office's retention period has passed, User.DoesNotExist when already erased.
     """
     rights.require_office(by, user.provider_id)
     provider = lock_provider(user.provider_id)
@@ -57,9 +57,9 @@ def erase(user: User, *, by: Actor) -> None:
     if why := refusal(user):
         raise ValidationError(why, code="kept")
     id = user.pk
-    chain.lock(provider.pk)  # an export that has begun has its keys
+    chain.lock(provider.pk)  # an export that has started has read its keys
     persons.forget(id)
-    user.history_key = None  # it is destroyed
+    user.history_key = None  # the key was destroyed
     record(Verb.USER_ERASED, user, by=by, provider_id=provider.pk)
     chain.lengthen(provider.pk)
     _delete(user, id)

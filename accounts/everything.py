@@ -1,7 +1,7 @@
-"""Everything that is stored about one person, to be handed to whom it is about (right of access, GDPR article 15).
+"""Subject access export: all data stored about a user (right of access, GDPR article 15).
 
-Every table that refers to people is walked, so that a new one is in it by itself. What opens something, or says only
-how something is kept, is left out, and of other people there are no more than names.
+Every table with a reference to users is included, so that a new table needs no change here. Secrets and technical
+columns are left out; other users appear by name only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from outbox.models import Message
 from teams import rights
 from teams.rights import Right
 
-# Secrets, what is derived from them, and versions and hashes that say nothing about anybody.
+# Secrets, values derived from them, and versions and hashes without personal data.
 LEFT_OUT = frozenset({
     "password", "token", "token_hash", "token_checksum", "token_family", "code", "code_hash", "id_token", "jti",
     "sealed_phone", "sealed_secret", "sealed_answer", "key_hash",
@@ -34,8 +34,8 @@ LEFT_OUT = frozenset({
     "code_challenge", "code_challenge_method", "source_refresh_token", "access_token", "username_key", "sort_name",
     "search_text", "provider", "user", "is_support",
 })  # fmt: skip
-# That somebody asked for another's change of address is in the events; the address is not his. Who looks along is of
-# support, and nobody of an office.
+# References to a user that the row is not about: who requested the address change of another user is in the events,
+# and impersonating users belong to support.
 NOT_ABOUT_HIM = frozenset({"accounts.EmailChange.asked_by", "invitations.Invitation.sent_by", "support.Look.helper"})
 _MESSAGE = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 
@@ -43,9 +43,9 @@ _MESSAGE = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def export(user: User, *, by: Actor) -> dict[str, Any]:
-    """Return everything about `user` and leave an event that says so.
+    """Return all data about `user` and record an audit event.
 
-    Raises PermissionDenied without the right to manage the office, on oneself or without authority, as erasing does.
+    Raises PermissionDenied without the right to manage the office, on oneself or without authority, as erasure does.
     """
     rights.require_office(by, user.provider_id)
     rights.require(by, Right.MANAGE_PROVIDER)
@@ -63,8 +63,8 @@ def _tables(user: User) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def references() -> Iterator[tuple[type[models.Model], models.Field[Any, Any]]]:
-    """Yield each table that refers to people, with the column that says who one of its rows is about."""
-    for relation in User._meta.get_fields(include_hidden=True):  # many have no way back from the person
+    """Yield each model that refers to users, with the field that points to the user a row is about."""
+    for relation in User._meta.get_fields(include_hidden=True):  # many relations have no reverse accessor
         if not isinstance(relation, models.ForeignObjectRel):
             continue
         model, field = relation.related_model, relation.field
@@ -73,7 +73,7 @@ def references() -> Iterator[tuple[type[models.Model], models.Field[Any, Any]]]:
 
 
 def shown(model: type[models.Model]) -> list[models.Field[Any, Any]]:
-    """Return the columns of a table that are handed out."""
+    """Return the exported columns of a model."""
     fields = model._meta.concrete_fields
     return [field for field in fields if field.name not in LEFT_OUT and not isinstance(field, models.BinaryField)]
 
@@ -88,7 +88,7 @@ def _messages(user: User) -> list[dict[str, Any]]:
 
 
 def _events(user: User) -> Iterator[dict[str, Any]]:
-    """Yield what was done to him with what changed, and what he did without what it was of others."""
+    """Yield the events of the user, with changes if they are the target and the address if they are the actor."""
     events = reading.about(Event.objects.filter(provider_id=user.provider_id), user.pk).order_by("at", "id")
     for row in reading.told(list(events)):
         event = row.event
@@ -101,12 +101,11 @@ def _events(user: User) -> Iterator[dict[str, Any]]:
 
 
 def as_json(found: dict[str, Any]) -> str:
-    """Return everything as JSON."""
     return json.dumps(found, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
 
 
 def as_html(found: dict[str, Any], user: User) -> str:
-    """Return everything as a page by itself, for people."""
+    """Return the export as a stand-alone HTML page."""
     tables = [(_label(label), rows) for label, rows in found["tables"].items()]
     parts = [(_("Account"), [found["account"]]), *tables, (_("Messages"), found["messages"])]
     named = [(title, [_named(row) for row in rows]) for title, rows in parts if rows]

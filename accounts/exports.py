@@ -1,4 +1,4 @@
-"""The users AK as a file: CSV and XLSX for spreadsheet programs, JSONL for programs."""
+"""Export of users: CSV and XLSX for spreadsheets, JSONL for programs."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -27,16 +27,16 @@ from teams.catalogue import known, ordered
 from teams.evaluator import Resting
 from teams.rights import Right
 
-_IN_MEMORY = 2**20  # bytes of a workbook; a larger one goes to the disk
+_IN_MEMORY = 2**20  # bytes; larger files are written to disk
 _ROWS = 1000  # fetched at a time
 
 
-Columns = dict[str, tuple[str | Promise, int]]  # each with its head and its width in characters
-Row = dict[str, Any]  # the values of the columns, in their order
+Columns = dict[str, tuple[str | Promise, int]]  # heading and width in characters by name
+Row = dict[str, Any]  # values by column name, in column order
 
 
 class Form(StrEnum):
-    """What kind of file."""
+    """Format of an exported file."""
 
     CSV = "csv"
     XLSX = "xlsx"
@@ -51,7 +51,7 @@ def _label(name: str) -> str | Promise:
     return label
 
 
-# The names are those of the model, of `with_status` and of domain.md.
+# Names as in the model, `with_status` and domain.md.
 COLUMNS: Columns = {
     "id": ("Id", 38),
     "login_method": (_label("login_method"), 24),
@@ -82,9 +82,9 @@ COLUMNS: Columns = {
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def export(provider: Provider, users: QuerySet[User], *, form: Form, filters: dict[str, str], by: Actor) -> IO[bytes]:
-    """Return a file with `users` of that office, who come from `with_status`, and leave an event that names `filters`.
+    """Return a file with `users` of the office, who come from `with_status`, and record an event with `filters`.
 
-    The file is at its beginning and goes to the disk when it is large. Raises PermissionDenied without view_users.
+    The file is rewound; large files are on disk. Raises PermissionDenied without view_users.
     """
     rights.require_office(by, provider.pk)
     rights.require(by, Right.VIEW_USERS)
@@ -97,11 +97,11 @@ def export(provider: Provider, users: QuerySet[User], *, form: Form, filters: di
 
 
 def write(rows: Iterable[Row], columns: Columns, *, title: str, form: Form) -> IO[bytes]:
-    """Return a file with `rows`, each with a value for every one of `columns`; `title` is that of a workbook's sheet.
+    """Return a file with `rows`, each with a value for every column; `title` names the sheet of a workbook.
 
-    The file is at its beginning and goes to the disk when it is large.
+    The file is rewound; large files are on disk.
     """
-    file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (whoever sends it closes it)
+    file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (the response closes it)
     if form is Form.JSONL:
         file.writelines(_json_lines(rows))
     elif form is Form.CSV:
@@ -148,7 +148,7 @@ def _table(rows: Iterable[Row], columns: Columns) -> Iterator[list[str]]:
 
 
 def _shown(name: str, value: Any) -> str:
-    """Return a value as a person reads it."""
+    """Return a value as text for a spreadsheet cell."""
     if value is None or value == "":
         return ""
     if name == "login_method":

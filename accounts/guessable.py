@@ -1,4 +1,4 @@
-"""Which passwords are common or made of their context (NIST SP 800-63B-4, 3.1.1.2)."""
+"""Detection of common passwords and of passwords built from their context (NIST SP 800-63B-4, 3.1.1.2)."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,10 +12,10 @@ from django.utils.translation import gettext_noop
 
 from loket.text import fold
 
-FEWEST = 4  # letters that a password must have besides what is easy to guess
+FEWEST = 4  # letters that must be left after removing known words
 _ENDS = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 _YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
-_TRIVIAL = {"and", "van", "der", "den", "het", "the"}  # nothing to point at when they occur
+_TRIVIAL = {"and", "van", "der", "den", "het", "the"}  # too common to be reported
 _OWN, _OFFICE = gettext_noop("your name, username or e-mail address"), gettext_noop("the name of the office")
 _COMMON = gettext_noop("a common word")
 _WORDS = {
@@ -37,7 +37,7 @@ _WORDS = {
         "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
     ],
 }  # fmt: skip
-# Signs that stand for a letter; 1 and ! stand for two of them, so that each is tried.
+# Signs used for a letter. 1 and ! can stand for two, so both are tried.
 _SPELLINGS: tuple[dict[int, str], ...] = tuple(
     {ord(sign): letter for sign, letter in zip("@€04135$7!", letters, strict=False)}
     for letters in ("", "aeoaiessti", "aeoalesstl")
@@ -45,21 +45,22 @@ _SPELLINGS: tuple[dict[int, str], ...] = tuple(
 
 
 class About(NamedTuple):
-    """What is known of the user of a password: `own` are names, username and e-mail address."""
+    """What is known of the password's user: `own` holds names, username and e-mail address."""
 
     own: Sequence[str] = ()
     office: str = ""
 
 
 def is_common(password: str) -> bool:
-    """Return whether many people use this very password, by Django's list of 20,000."""
+    """Return whether the password itself is in Django's list of 20,000 common passwords."""
     return password.lower().strip() in _most_used()
 
 
 def explain(password: str, about: About) -> tuple[str, str] | None:
-    """Return what `password` is made of when little else remains of it, None when it is not easy to guess.
+    """Return what an easily guessed `password` is built from, or None if enough of it is left.
 
-    First "personal" when names of the user or the office are in it, else "common"; then the parts in words.
+    The result is a code, "personal" when it contains names of the user or the office and "common" otherwise, and the
+    parts in words.
     """
     folded = fold(password)
     known = {_OWN: _words(about.own), _OFFICE: _words([about.office])} | _WORDS
@@ -81,9 +82,9 @@ def explain(password: str, about: About) -> tuple[str, str] | None:
 
 
 def _without(folded: str, spelling: dict[int, str], known: dict[str, list[str]]) -> tuple[set[str], int]:
-    """Return which of `known` occur, and how many letters remain without them.
+    """Return which labels of `known` occur, and how many letters are left without them.
 
-    Signs between letters do not count: 'Wel-kom' is a welcome as well.
+    Signs between letters are ignored: 'Wel-kom' counts as 'welkom'.
     """
     spelled = folded.translate(spelling)
     places = [place for place, char in enumerate(spelled) if char.isalnum()]
@@ -117,4 +118,4 @@ def _words(texts: Iterable[str]) -> list[str]:
 
 @cache
 def _most_used() -> frozenset[str]:
-    return frozenset(CommonPasswordValidator().passwords)  # it reads its list each time
+    return frozenset(CommonPasswordValidator().passwords)  # the validator reads its list on every instantiation

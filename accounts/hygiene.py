@@ -1,4 +1,4 @@
-"""Accounts that somebody had better look at: unused, ended, never accepted, or with an old password. Answers only."""
+"""Queries for accounts to review: dormant, ended, never accepted, or with an old password."""
 
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -22,19 +22,18 @@ MOST_DAYS = 3650
 
 
 class Measures(NamedTuple):
-    """After how many days an account counts as unused, and the password of a webservice user as old."""
+    """Number of days after which an account is dormant, and after which a webservice user's password is old."""
 
     days: int = 90
     password_days: int = passwords.OLD.days
 
 
 def measures_of(wish: HygieneMail) -> Measures:
-    """Return by which measures somebody is mailed."""
     return Measures(wish.days, wish.password_days)
 
 
 class Chore(models.TextChoices):
-    """Why somebody had better look at an account, in the order of the page."""
+    """Why an account needs review, in the order of the page."""
 
     DORMANT = "dormant", gettext_lazy("Not logged in for %(days)d days")
     ENDED = "ended", gettext_lazy("End date has passed")
@@ -42,13 +41,13 @@ class Chore(models.TextChoices):
     PASSWORD = "password", gettext_lazy("Password of a webservice user older than %(days)d days")
 
     def called(self, measures: Measures) -> str:
-        """Return what the accounts of this list have in common."""
+        """Return the title of the list for this reason."""
         days = measures.password_days if self is Chore.PASSWORD else measures.days
         return str(self.label) % {"days": days} if "%(days)d" in str(self.label) else str(self.label)
 
 
-# Since when it is so, which is also how each list is sorted; every one has an index. A webservice user has logged in
-# when its program last got a token.
+# Start of the situation, also the sort key of each list; each has an index. The last login of a webservice user is
+# the last time that a token was issued for it.
 SINCE: dict[Chore, Combinable] = {
     Chore.DORMANT: Coalesce("last_login", "accepted_at"),
     Chore.ENDED: F("access_until"),
@@ -58,7 +57,7 @@ SINCE: dict[Chore, Combinable] = {
 
 
 def found(users: QuerySet[User], chore: Chore, measures: Measures) -> QuerySet[User]:
-    """Return those of `users` in the list `chore`, each with `since`, the longest first; who is blocked is settled."""
+    """Return unblocked users that need review for `chore`, annotated with `since`, oldest first."""
     today, now = timezone.localdate(), timezone.now()
     not_ended = Q(access_until=None) | Q(access_until__gte=today)
     conditions = {
@@ -74,12 +73,12 @@ def found(users: QuerySet[User], chore: Chore, measures: Measures) -> QuerySet[U
 
 
 def counts(users: QuerySet[User], measures: Measures) -> dict[Chore, int]:
-    """Return how many of `users` are in each list. Four queries."""
+    """Return the number of users per list. Four queries."""
     return {chore: found(users, chore, measures).count() for chore in Chore}
 
 
 def said_since(user: User, chore: Chore) -> str:
-    """Return since when it is so of `user`, who comes from `found`, as a command shows it."""
+    """Return `since` of a user from `found` as text for a command."""
     since: date = user.since  # type: ignore[attr-defined]
     if chore is Chore.DORMANT and user.last_login is None:
         return _("never logged in")
@@ -89,5 +88,5 @@ def said_since(user: User, chore: Chore) -> str:
 
 
 def address(user: User) -> str:
-    """Return where the page about somebody is, in full."""
+    """Return the absolute URL of the user's page."""
     return settings.LOKET_URL + reverse("accounts:user", args=[user.pk])

@@ -1,4 +1,4 @@
-"""The mail once a month about accounts to tidy up, to whoever manages users and asked for it."""
+"""The monthly e-mail about dormant accounts, for subscribed users who may manage users."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -26,9 +26,9 @@ GO = 0.5  # seconds, after which no further mail is begun: so long a worker that
 @asks(Proof.NONE)
 @transaction.atomic
 def ask(user: User, *, measures: Measures, by: Actor) -> None:
-    """Have `user` get a mail on the first day of each month on which there is something to tidy up by `measures`.
+    """Subscribe `user` to an e-mail on the first day of each month with accounts to review by `measures`.
 
-    Asked for again it only takes the new measures. Raises PermissionDenied for another, or without manage_users.
+    A second call only updates the thresholds. Raises PermissionDenied for another user or without manage_users.
     """
     _require_own(user, by)
     rights.require(by, Right.MANAGE_USERS)
@@ -44,7 +44,7 @@ def ask(user: User, *, measures: Measures, by: Actor) -> None:
 @asks(Proof.NONE)
 @transaction.atomic
 def stop(user: User, *, by: Actor) -> bool:
-    """Send `user` no such mail any more; return False when he got none. Raises PermissionDenied for another."""
+    """Unsubscribe `user`; return False when not subscribed. Raises PermissionDenied for another user."""
     _require_own(user, by)
     wish = HygieneMail.objects.select_for_update().filter(user=user).first()
     if wish is None:
@@ -61,14 +61,14 @@ def _require_own(user: User, by: Actor) -> None:
 
 
 def next_first(day: date) -> date:
-    """Return the first day of the month after that of `day`."""
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 def send_due() -> int:
-    """Mail whoever's month has come; return how many mails. A job of the worker, which goes on the next time.
+    """Send the e-mails that are due and return their number. A periodic job of the worker.
 
-    Missed months are one mail; who has nothing to tidy up, or may not any more, gets none.
+    Stops after `GO` seconds; the next run continues. Missed months result in one e-mail. Users with nothing to review,
+    or without the right, get none.
     """
     due = HygieneMail.objects.filter(due_on__lte=timezone.localdate()).order_by("due_on", "user")
     return periodic.each(_tell, due.values_list("pk", flat=True), seconds=GO).count(True)
@@ -96,7 +96,7 @@ def _tell(pk: UUID) -> bool | None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def _write(user: User, measures: Measures, counts: dict[Chore, int]) -> None:
-    """Queue the mail: how many there are in each list, and nobody's name."""
+    """Queue the e-mail: the number of accounts in each list, without names."""
     found = "\n".join(f"- {chore.called(measures)}: {count}" for chore, count in counts.items() if count)
     lines = [
         _("There are accounts at %(office)s to tidy up:") % {"office": user.office_name},

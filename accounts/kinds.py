@@ -1,7 +1,6 @@
-"""Making people of the two kinds that are not invited, and what belongs to each of them.
+"""Create webservice and Azure users, which are not invited, and set passwords of webservice users.
 
-Every function that changes something takes who does it as `by` and leaves an event. Changing the kind of somebody who
-exists begins or ends an invitation and so stands in `invitations.kinds`.
+Changing the login method of an existing user starts or ends an invitation: see `invitations.kinds`.
 """
 
 from uuid import UUID
@@ -35,17 +34,17 @@ def create_webservice_user(
     user_id: UUID | None = None,
     equip: Equip | None = None,
 ) -> User:
-    """Make a user "Alleen via SSO/Webservice"; the office chooses username and password (seed article).
+    """Create a user "Alleen via SSO/Webservice"; the office chooses username and password (seed article).
 
-    `user_id` names the decision: the same one twice, as by a double click, makes one user. `equip` gives teams and
-    rights to who was made, not to who was made before; what it raises, nobody was made. Raises PermissionDenied
-    without the right to manage users, ValidationError when the password is too weak (several codes), the username is
-    taken ("taken") or `user_id` made somebody else ("used").
+    `user_id` makes the action idempotent: a double click creates one user. `equip` assigns initial access to a user
+    created by this call; when it raises, no user is created. Raises PermissionDenied without the right to manage users,
+    ValidationError for a weak password (several codes), a username in use ("taken"), or a `user_id` that created
+    another user ("used").
     """
     user = User(provider=provider, login_method=LoginMethod.SSO_WEBSERVICE, username=username, **details)
     check_username(username)
     passwords.check(password, about=passwords.about_user(user))
-    hashed = passwords.hashed(password)  # before any row is locked: it takes long
+    hashed = passwords.hashed(password)  # slow, so before locking rows
     _lock(provider, by)
     if (made := _made_before(user, user_id)) is not None:
         return made
@@ -66,11 +65,11 @@ def create_azure_user(
     user_id: UUID | None = None,
     equip: Equip | None = None,
 ) -> User:
-    """Make a user "Alleen via Azure AD": no password, signs in at Microsoft only (seed article). A mail says so.
+    """Create a user "Alleen via Azure AD", who signs in at Microsoft only (seed article), and e-mail them.
 
     `user_id` and `equip` as in `create_webservice_user`. Raises PermissionDenied without the right to manage users,
-    ValidationError when the tenant cannot be used ("tenant"), or username or Microsoft account are taken ("taken",
-    "account_taken").
+    ValidationError when the tenant cannot be used ("tenant"), or the username ("taken") or Microsoft account
+    ("account_taken") is in use.
     """
     check_username(username)
     provider = _lock(provider, by)
@@ -85,7 +84,7 @@ def create_azure_user(
 
 
 def check_username(username: str) -> None:
-    """Raise ValidationError unless `username` has 3 to 50 characters ("length"), none of them a control character.
+    """Raise ValidationError unless `username` has 3 to 50 characters ("length") and no control characters.
 
     Every other character is allowed (seed article).
     """
@@ -102,7 +101,7 @@ def _lock(provider: Provider, by: Actor) -> Provider:
 
 
 def _made_before(user: User, user_id: UUID | None) -> User | None:
-    """Return who was made of the same form before; else give `user` that id."""
+    """Return the user created by an earlier submission of the same form; otherwise assign the id to `user`."""
     if user_id is None:
         return None
     known = User.objects.select_related("provider").filter(pk=user_id).first()
@@ -125,16 +124,17 @@ def _store_new(user: User, by: Actor, equip: Equip | None) -> User:
 
 
 def save_unique(user: User) -> None:
-    """Store `user`. Raises ValidationError when username ("taken") or Microsoft account ("account_taken") are not free.
+    """Store `user`. Raises ValidationError when the username ("taken") or Microsoft account ("account_taken") is in
+    use.
 
-    They are unique over all offices, so that the lock on the office is not enough.
+    Both are unique over all offices, so the lock on the office is not enough.
     """
     _require_free(user)
     try:
         with transaction.atomic():
             user.save()
     except IntegrityError:
-        _require_free(user)  # somebody took it between the two
+        _require_free(user)  # taken between the check and the insert
         raise
 
 
@@ -146,7 +146,7 @@ def _require_free(user: User) -> None:
 
 
 def require_free_account(tenant: ExternalTenant, external_user_id: UUID, *, user: User | None = None) -> None:
-    """Raise ValidationError when somebody other than `user`, of whatever office, has this account at Microsoft."""
+    """Raise ValidationError when a user of any office, other than `user`, has this Microsoft account."""
     holder = User.objects.filter(external_tid=tenant.tenant_id, external_user_id=external_user_id).first()
     if holder is not None and holder != user:
         message = _("There is a user with this account at Microsoft already. Check the User ID.")
@@ -154,7 +154,7 @@ def require_free_account(tenant: ExternalTenant, external_user_id: UUID, *, user
 
 
 def usable_tenant(provider: Provider, tenant: ExternalTenant) -> ExternalTenant:
-    """Return `tenant` as it is now. Raises ValidationError unless it is of that office, and proved."""
+    """Return `tenant` from the database. Raises ValidationError unless it is a confirmed tenant of that office."""
     found = ExternalTenant.objects.proved().filter(pk=tenant.pk, provider=provider).first()
     if found is None:
         raise ValidationError(_("This tenant cannot be used: it was removed or is not confirmed."), code="tenant")
@@ -162,21 +162,21 @@ def usable_tenant(provider: Provider, tenant: ExternalTenant) -> ExternalTenant:
 
 
 def set_at(user: User) -> str:
-    """Return when the password of `user` was set last (ISO 8601), "" when it never was."""
+    """Return when the password of `user` was last set (ISO 8601), or "" if never."""
     return user.password_changed_at.isoformat() if user.password_changed_at else ""
 
 
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def set_password(user: User, *, password: str, by: Actor, before: str | None = None) -> User:
-    """Give a user "Alleen via SSO/Webservice" a new password; everything that the old one opened ends.
+    """Set a new password for a user "Alleen via SSO/Webservice" and end sessions and tokens of the old one.
 
-    `before` is when the password was set last as the form knew it (ISO 8601): the same password sent twice is set once.
-    Raises PermissionDenied without authority over the user, Stale when somebody else set another one since,
-    ValidationError for a weak password or another kind ("kind").
+    `before` is the time of the last change that the form knew (ISO 8601): submitting a password twice sets it once.
+    Raises PermissionDenied without authority over the user, Stale when another password was set meanwhile,
+    ValidationError for a weak password or another login method ("kind").
     """
     passwords.check(password, about=passwords.about_user(user))
-    hashed = passwords.hashed(password)  # before any row is locked: it takes long
+    hashed = passwords.hashed(password)  # slow, so before locking rows
     _lock(user.provider, by)
     user = lock_user(user.pk, actor=by.user)
     rights.require_authority_over(by, user)

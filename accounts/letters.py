@@ -1,4 +1,4 @@
-"""Mails to one person about the account: short, in the office's name, in Dutch. One function a mail."""
+"""E-mails to a user about the account: short, in the office's name, in Dutch. One function per e-mail."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from audit.actors import Actor
 from outbox.markup import as_html
 from outbox.models import Message
 
-_NAME = "\ufffc"  # stands for the name in a letter that is made once for many
+_NAME = "\ufffc"  # placeholder for the name in an e-mail rendered once for many users
 
 
 def write(
@@ -27,9 +27,9 @@ def write(
     expires_at: datetime | None = None,
     asker: Actor | None = None,
 ) -> Message:
-    """Queue a mail to `user`, at `to` instead of the own address if given; `lines` become paragraphs.
+    """Queue an e-mail to `user`, or to the address `to`; each of `lines` becomes a paragraph.
 
-    The greeting and the office's name around them are added here. `asker` asks for it, see `outbox.limits`.
+    Adds the greeting and the office's name. `asker` is the actor charged for it, see `outbox.limits`.
     """
     text = "\n\n".join([_("Dear %(name)s,") % {"name": user.full_name}, *lines, user.office_name]) + "\n"
     return outbox.actions.queue_mail(
@@ -47,7 +47,7 @@ def write(
 
 
 def was_it_you(user: User) -> str:
-    """Return the line about what to do when it was somebody else."""
+    """Return the line that tells what to do about a change that the user did not make."""
     url = {"url": settings.LOKET_URL + reverse("signin:forgotten")}
     if user.is_support:
         return _("Was it not you? Tell whoever runs Loket at once, and choose a new password at %(url)s") % url
@@ -56,7 +56,6 @@ def was_it_you(user: User) -> str:
 
 @translation.override(settings.LANGUAGE_CODE)
 def blocked(user: User) -> None:
-    """Tell somebody that the account was blocked."""
     lines = [
         _("Your account for Loket of %(office)s has been blocked. You can no longer log in.")
         % {"office": user.office_name},
@@ -67,7 +66,6 @@ def blocked(user: User) -> None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def unblocked(user: User, *, asker: Actor) -> None:
-    """Tell somebody that the account is open again."""
     lines = [
         _("Your account for Loket of %(office)s is no longer blocked. You log in as you did before.")
         % {"office": user.office_name},
@@ -78,7 +76,7 @@ def unblocked(user: User, *, asker: Actor) -> None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def office_closed(user: User, reason: str) -> None:
-    """Tell an administrator that the office was closed, and why."""
+    """Tell an administrator that the office was suspended, and why."""
     lines = [
         _("Loket of %(office)s has been closed. Nobody of your office can log in, and no mail or signal goes out.")
         % {"office": user.office_name},
@@ -90,7 +88,7 @@ def office_closed(user: User, reason: str) -> None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def office_reopened(user: User, reason: str) -> None:
-    """Tell an administrator that the office is open again."""
+    """Tell an administrator that the office is active again."""
     lines = [
         _("Loket of %(office)s is open again. Everybody logs in as before.") % {"office": user.office_name},
         _("The reason: %(reason)s") % {"reason": reason},
@@ -101,9 +99,9 @@ def office_reopened(user: User, reason: str) -> None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def microsoft(*users: User, asker: Actor) -> None:
-    """Tell people that they log in with Microsoft from now on; there is no secret in it.
+    """Tell users that they sign in with Microsoft from now on; the e-mail holds no secret.
 
-    An office's letter is made once: for thousands of people only the name differs.
+    The text is rendered once per office: for thousands of users only the name differs.
     """
     made: dict[Provider, tuple[str, str]] = {}
     mails = []
@@ -127,7 +125,7 @@ def microsoft(*users: User, asker: Actor) -> None:
 
 
 def _about_microsoft(provider: Provider) -> tuple[str, str]:
-    """Return the letter as text and as HTML, with a sign where the name comes."""
+    """Return the e-mail as text and as HTML, with `_NAME` in the place of the name."""
     lines = [
         _("Dear %(name)s,") % {"name": _NAME},
         _("You can now log in to Loket of %(office)s with Microsoft, with the account that you use at work.")
@@ -145,12 +143,11 @@ def _about_microsoft(provider: Provider) -> tuple[str, str]:
 
 @translation.override(settings.LANGUAGE_CODE)
 def username(user: User, *, asker: Actor) -> None:
-    """Remind somebody of the username."""
     lines = [
         _("Your username for Loket of %(office)s is:") % {"office": user.office_name},
         user.username or "",
     ]
-    if user.is_website_user:  # nobody else chooses a password
+    if user.is_website_user:  # others do not choose a password
         text = _("Forgotten your password? Ask for a new one at %(url)s")
         lines.append(text % {"url": settings.LOKET_URL + reverse("signin:forgotten")})
     write(user, kind="username", subject=_("Your username"), lines=lines, asker=asker)
@@ -158,7 +155,7 @@ def username(user: User, *, asker: Actor) -> None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def confirm_address(user: User, address: str, *, token: str, expires_at: datetime, asker: Actor) -> None:
-    """Ask at the new address whether it is right."""
+    """Ask the new address for confirmation."""
     lines = [
         _("This address was given for your account for Loket of %(office)s. Is that right? Confirm it here:")
         % {"office": user.office_name},
@@ -171,7 +168,7 @@ def confirm_address(user: User, address: str, *, token: str, expires_at: datetim
 
 @translation.override(settings.LANGUAGE_CODE)
 def address_asked(user: User, *, asker: Actor) -> None:
-    """Report at the present address that another one was given."""
+    """Tell the current address that a different one was requested."""
     lines = [
         _("Another e-mail address was given for your account for Loket of %(office)s.") % {"office": user.office_name},
         _("It counts once it has been confirmed from that address. Did you not expect this? Tell an administrator."),
@@ -181,7 +178,7 @@ def address_asked(user: User, *, asker: Actor) -> None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def address_changed(user: User, old: str) -> None:
-    """Report at the old address that it no longer counts."""
+    """Tell the old address that it is no longer in use."""
     lines = [
         _("The e-mail address of your account for Loket of %(office)s has been changed. This address no longer counts.")
         % {"office": user.office_name},

@@ -1,4 +1,4 @@
-"""The list of gebruikers AK: search, filters and sorting."""
+"""Search, filters and sorting of the user list."""
 
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
@@ -19,7 +19,7 @@ MOMENTS = ("last_login",)
 
 
 def searched(users: QuerySet[User], q: str) -> QuerySet[User]:
-    """Return those of `users` in whom every word of `q` occurs."""
+    """Return users that match every word of `q`."""
     for word in fold(q).split():
         users = users.filter(search_text__contains=word)
     return users
@@ -28,7 +28,7 @@ def searched(users: QuerySet[User], q: str) -> QuerySet[User]:
 def matching(
     users: QuerySet[User], *, q: str, login_method: str, status: str, two_factor: str, attention: str
 ) -> QuerySet[User]:
-    """Return those of `users` with every word of `q`, of that kind, status, two-factor and Attention; '' means any."""
+    """Return users that match the search and every filter; '' matches all."""
     users = searched(with_status(users), q)
     if login_method:
         users = users.filter(login_method=login_method)

@@ -1,4 +1,4 @@
-"""Locking what a change is checked against until the end of the transaction: the office before the person."""
+"""Row locks held until the end of the transaction: the office before the user."""
 
 from uuid import UUID
 
@@ -12,20 +12,20 @@ from audit import persons
 
 
 def lock_provider(provider_id: UUID | None) -> Provider:
-    """Return the office with its row locked until the end of the transaction, so that rule 6 can be checked.
+    """Return the office with its row locked, so that rule 6 can be checked.
 
-    Raises PermissionDenied for the office of support, which has none.
+    Raises PermissionDenied for None, which is the office of support users.
     """
     if provider_id is None:
         raise PermissionDenied(_("Support belongs to no office."))
-    # Not FOR UPDATE: that one waits for whoever adds a row of the office, a token for instance, and he perhaps for us.
+    # Not FOR UPDATE: that waits for transactions that insert a row of the office, such as a token, and could deadlock.
     return Provider.objects.select_for_update(no_key=True).get(pk=provider_id)
 
 
 def lock_user(user_id: UUID, *, actor: User | None = None, office: Provider | None = None) -> User:
-    """Return the person as stored, with his office, which is `office` where that was locked before.
+    """Return the user from the database, locked, with their office (`office` if it was locked before).
 
-    His key and that of `actor` come along, so that the event of what is done to him need not ask for them.
+    Also loads the encryption keys of the user and of `actor`, so that recording the event needs no further query.
     Raises User.DoesNotExist.
     """
     keys = {"history_key": _key("accounts_user.id"), "actor_key": _key("%s", actor.pk if actor else None)}

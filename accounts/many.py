@@ -1,4 +1,4 @@
-"""Making many people at once of the two kinds that are not invited: the rules of `accounts.kinds`, a few queries."""
+"""Bulk creation of webservice and Azure users: the rules of `accounts.kinds` with few queries."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from teams.rights import Right
 
 
 class NewAzureUser(NamedTuple):
-    """Somebody to be made as `kinds.create_azure_user` does."""
+    """Values for one user, as for `kinds.create_azure_user`."""
 
     details: Details
     username: str
@@ -31,7 +31,7 @@ class NewAzureUser(NamedTuple):
 
 
 class NewWebserviceUser(NamedTuple):
-    """Somebody to be made as `kinds.create_webservice_user` does."""
+    """Values for one user, as for `kinds.create_webservice_user`."""
 
     details: Details
     username: str
@@ -41,7 +41,7 @@ class NewWebserviceUser(NamedTuple):
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create_azure_users(provider: Provider, people: Sequence[NewAzureUser], *, by: Actor) -> list[User]:
-    """Make users "Alleen via Azure AD", all or none. Mails say so. Raises as `kinds.create_azure_user`."""
+    """Create users "Alleen via Azure AD", all or none, and e-mail them. Raises as `kinds.create_azure_user`."""
     provider = _begin(provider, by)
     tenants = {one.tenant.pk: one.tenant for one in people}
     usable = {key: kinds.usable_tenant(provider, tenant) for key, tenant in tenants.items()}
@@ -65,7 +65,7 @@ def create_azure_users(provider: Provider, people: Sequence[NewAzureUser], *, by
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create_webservice_users(provider: Provider, people: Sequence[NewWebserviceUser], *, by: Actor) -> list[User]:
-    """Make users "Alleen via SSO/Webservice", all or none. Raises as `kinds.create_webservice_user`."""
+    """Create users "Alleen via SSO/Webservice", all or none. Raises as `kinds.create_webservice_user`."""
     kind, now = LoginMethod.SSO_WEBSERVICE, timezone.now()
     users = [
         User(provider=provider, login_method=kind, username=one.username, password_changed_at=now, **one.details)
@@ -73,7 +73,7 @@ def create_webservice_users(provider: Provider, people: Sequence[NewWebserviceUs
     ]
     for user, one in zip(users, people, strict=True):
         passwords.check(one.password, about=passwords.about_user(user))
-    hashes = passwords.hashed_all(one.password for one in people)  # before any row is locked: it takes long
+    hashes = passwords.hashed_all(one.password for one in people)  # slow, so before locking rows
     _begin(provider, by)
     for user, hashed in zip(users, hashes, strict=True):
         user.password = hashed
@@ -99,14 +99,14 @@ def _store(users: list[User], by: Actor) -> None:
         with transaction.atomic():
             User.objects.bulk_create(users, batch_size=1000)
     except IntegrityError:
-        _require_free(users)  # somebody took one between the two
+        _require_free(users)  # taken between the check and the insert
         raise
     changed = ((user, shown(user)) for user in users)
     record_all(Verb.USER_CREATED, changed, by=by, provider_id=users[0].provider_id if users else None)
 
 
 def _require_free(users: list[User]) -> None:
-    """Raise ValidationError when a username or an account at Microsoft is taken, or occurs twice."""
+    """Raise ValidationError when a username or Microsoft account is in use, or occurs twice."""
     keys = [username_key(user.username or "") for user in users]
     if len(set(keys)) < len(keys) or User.objects.filter(username_key__in=keys).exists():
         raise ValidationError(_("This username is taken. Choose another one."), code="taken")

@@ -1,4 +1,4 @@
-"""Who people are: offices, their Microsoft tenants, and the gebruikers AK in three kinds."""
+"""Offices, their Microsoft tenants, and their users with one of three login methods."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from django.utils.translation import gettext_lazy as _
 from loket.ids import uuid7
 from loket.text import fold, username_key
 
-NEVER = Value(datetime(1, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())  # before every moment, for sorting
+NEVER = Value(datetime(1, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())  # sorts before every other datetime
 _PASSWORD_USABLE = ~Q(password="") & ~Q(password__startswith="!")  # noqa: S106
 
 
 class Provider(models.Model):
-    """An office: the boundary that nobody sees across."""
+    """An office: the tenancy boundary. No user sees data of another office."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=100)
     invitation_days = models.PositiveSmallIntegerField(_("days an invitation is valid"), default=4)
-    # Who must have a second factor; what each of them says stands in teams/resting.py.
+    # Who must use two-factor; teams/resting.py applies these three rules.
     two_factor_managers = models.BooleanField(_("Whoever manages the office"), default=False)
     two_factor_from = models.DateField(_("Everybody, from"), null=True, blank=True)
     two_factor_days = models.PositiveSmallIntegerField(
         _("Everybody, so many days after the first login"), null=True, blank=True
     )
-    two_factor_days_since = models.DateField(null=True, editable=False)  # for who was in already, they count from here
+    two_factor_days_since = models.DateField(null=True, editable=False)  # start for earlier users
     erase_after_months = models.PositiveSmallIntegerField(_("months the account of who has left is kept"), default=24)
-    checkpoint_addresses = models.TextField(blank=True)  # one a line: where signed checkpoints of the history go
-    established_at = models.DateTimeField(null=True, editable=False)  # when its first administrator got in
+    checkpoint_addresses = models.TextField(blank=True)  # one a line; recipients of signed checkpoints of the audit log
+    established_at = models.DateTimeField(null=True, editable=False)  # first sign-in of an administrator
     support_may_look = models.BooleanField(_("Support of Loket may look along"), default=True)  # see support.looking
-    closed_at = models.DateTimeField(null=True, editable=False)  # since when nobody comes in, see accounts.closing
-    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
+    closed_at = models.DateTimeField(null=True, editable=False)  # suspended since, see accounts.closing
+    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -61,19 +61,17 @@ class Provider(models.Model):
 
 
 def in_office_of(user: User) -> Q:
-    """Return the condition that a row is of the office of `user`; support has none, and sees nothing that has none."""
+    """Return the condition that a row belongs to the office of `user`; false for support users, who have no office."""
     return Q(provider_id=user.provider_id, provider_id__isnull=False)
 
 
 class ExternalTenantQuerySet(models.QuerySet["ExternalTenant"]):
-    """Questions over many tenants."""
-
     def visible_to(self, user: User) -> Self:
         """Return the tenants of the office of `user` (rule 1)."""
         return self.filter(in_office_of(user))
 
     def proved(self) -> Self:
-        """Return those that users may belong to."""
+        """Return the confirmed tenants, which users may belong to."""
         return self.filter(proved_at__isnull=False)
 
 
@@ -81,10 +79,10 @@ ExternalTenantManager = models.Manager.from_queryset(ExternalTenantQuerySet)
 
 
 class ExternalTenant(models.Model):
-    """A Microsoft Entra tenant registered for an office; usable once it is proved that the office belongs to it."""
+    """A Microsoft Entra tenant registered by an office; usable once confirmed to belong to that office."""
 
     class Proof(models.TextChoices):
-        """How it was proved: somebody of the office signed in from it, or support looked into it."""
+        """How the tenant was confirmed: a sign-in from it by a user of the office, or a check by support."""
 
         MICROSOFT = "microsoft", _("sign-in with Microsoft")
         SUPPORT = "support", _("support")
@@ -115,16 +113,12 @@ class ExternalTenant(models.Model):
 
 
 class LoginMethod(models.TextChoices):
-    """The three kinds of gebruiker AK, labelled as in the seed article."""
-
     WEBSITE_SSO = "website_sso", _("Via website and SSO")
     SSO_WEBSERVICE = "sso_webservice", _("SSO/Webservice only")
     AZURE_AD = "azure_ad", _("Azure AD only")
 
 
 class UserQuerySet(models.QuerySet["User"]):
-    """Questions over many users."""
-
     def visible_to(self, user: User) -> Self:
         """Return the users of the office of `user`; everybody else does not exist for him (rule 1)."""
         return self.filter(in_office_of(user))
@@ -134,13 +128,13 @@ UserManager = models.Manager.from_queryset(UserQuerySet)
 
 
 class User(AbstractBaseUser):
-    """One person or service account of exactly one office; field limits from domain.md section 2.
+    """A user or service account of exactly one office; field limits from domain.md section 2.
 
-    Support staff are people of none (see `support`), and nobody else is.
+    Support users have no office (see `support`); every other user has one.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # Typed as the code of an office may take it: only support has none, and no office page or action lets support in.
+    # Typed as not null: only support users have no office, and office pages and actions reject them.
     provider: models.ForeignKey[Provider, Provider] = models.ForeignKey(  # type: ignore[misc]
         Provider, on_delete=models.CASCADE, null=True, related_name="users"
     )
@@ -159,19 +153,19 @@ class User(AbstractBaseUser):
     access_until = models.DateField(_("Access until"), null=True, blank=True)
     two_factor_required = models.BooleanField(_("Two-factor required"), default=False)
     external_tenant = models.ForeignKey(ExternalTenant, on_delete=models.PROTECT, null=True, related_name="users")
-    external_tid = models.UUIDField(null=True, editable=False)  # the tenant's own id, held equal by a foreign key
+    external_tid = models.UUIDField(null=True, editable=False)  # copy of the tenant's id, kept equal by a foreign key
     external_user_id = models.UUIDField(_("Azure AD User ID"), null=True)
     accepted_at = models.DateTimeField(null=True, editable=False)
     blocked_at = models.DateTimeField(null=True, editable=False)
     password_changed_at = models.DateTimeField(null=True, editable=False)
-    second_factor_at = models.DateTimeField(null=True, editable=False)  # since when he has one; kept by signin.factors
-    session_version = models.PositiveIntegerField(default=1, editable=False)  # raised to end every session
-    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change of the details
+    second_factor_at = models.DateTimeField(null=True, editable=False)  # null: none; set by signin.factors
+    session_version = models.PositiveIntegerField(default=1, editable=False)  # incremented to end every session
+    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change of the details
     created_at = models.DateTimeField(auto_now_add=True)
     sort_name = models.CharField(max_length=60, editable=False)
-    search_text = models.TextField(editable=False)  # folding may make one character eighteen
+    search_text = models.TextField(editable=False)  # folding can turn one character into eighteen
 
-    history_key: bytes | None = None  # where a query brought it along, see `audit.persons`
+    history_key: bytes | None = None  # set by queries that annotate it, see `audit.persons`
 
     objects = UserManager()
     USERNAME_FIELD = "username_key"
@@ -236,7 +230,7 @@ class User(AbstractBaseUser):
             models.Index("provider", Coalesce("last_login", NEVER), "id", name="user_by_last_login"),
             models.Index(Lower("email"), name="user_by_address"),
             models.Index(fields=["sort_name"], opclasses=["varchar_pattern_ops"], name="user_by_name_anywhere"),
-            # The lists of accounts to tidy up (`accounts.hygiene`).
+            # For the lists of dormant accounts (`accounts.hygiene`).
             models.Index(
                 "provider",
                 Coalesce("last_login", "accepted_at"),
@@ -267,12 +261,12 @@ class User(AbstractBaseUser):
         return self.full_name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store the user with the columns that follow from others."""
+        """Store the user after filling the derived columns."""
         self.derive()
         super().save(*args, **kwargs)
 
     def derive(self) -> None:
-        """Fill the columns for sorting, searching and uniqueness; bulk creation calls it itself."""
+        """Fill the columns for sorting, searching and uniqueness; call it before `bulk_create()`."""
         self.external_tid = self.external_tenant.tenant_id if self.external_tenant else None
         self.username_key = None if self.username is None else username_key(self.username)
         self.sort_name = fold(f"{self.last_name} {self.prefix} {self.initials}")[:60]
@@ -281,67 +275,64 @@ class User(AbstractBaseUser):
 
     @property
     def full_name(self) -> str:
-        """The name as in a sentence: 'P. de Boer'."""
+        """Name as in a sentence: 'P. de Boer'."""
         return " ".join(part for part in (self.initials, self.prefix, self.last_name) if part)
 
     @property
     def list_name(self) -> str:
-        """The name as in a list: 'Boer, P. de'."""
+        """Name as in a list: 'Boer, P. de'."""
         rest = " ".join(part for part in (self.initials, self.prefix) if part)
         return f"{self.last_name}, {rest}"
 
     @property
     def office_name(self) -> str:
-        """What the account is for, in mails and on top of pages: the office, or for support the product."""
+        """Name of the office, or of the product for support users; used in e-mails and page headers."""
         return "Loket" if self.is_support else self.provider.name
 
     @property
     def loket(self) -> str:
-        """The same in a sentence: 'Loket of Kantoor Smit', or for support 'support of Loket'."""
+        """The product in a sentence: 'Loket of Kantoor Smit', or 'support of Loket' for support users."""
         return gettext("support of Loket") if self.is_support else gettext("Loket of %s") % self.provider.name
 
     @property
     def badge(self) -> str:
-        """One or two letters that stand for the person."""
+        """One or two initials shown as an avatar."""
         return (self.initials[:1] + self.last_name[:1]).upper()
 
     @property
     def is_website_user(self) -> bool:
-        """Whether this is the kind that is invited and signs in on the login page."""
         return self.login_method == LoginMethod.WEBSITE_SSO
 
     @property
     def is_webservice_user(self) -> bool:
-        """Whether this is the kind whose username and password the office sets."""
         return self.login_method == LoginMethod.SSO_WEBSERVICE
 
     @property
     def is_azure_user(self) -> bool:
-        """Whether this is the kind that signs in at Microsoft only."""
         return self.login_method == LoginMethod.AZURE_AD
 
     def has_ended(self) -> bool:
-        """Return whether the last day of access lies before today, in the office's time zone."""
+        """Return whether the last day of access is before today, in the office's time zone."""
         return self.access_until is not None and self.access_until < timezone.localdate()
 
     @property
     def office_is_closed(self) -> bool:
-        """Whether the office was closed; support has none."""
+        """Whether the user's office is suspended; false for support users."""
         return not self.is_support and self.provider.closed_at is not None
 
     @property
     def is_kept_out(self) -> bool:
-        """Whether no door opens, that of an invitation included: blocked, ended, or of an office that was closed."""
+        """Whether access is denied, including to an open invitation: blocked, ended, or office suspended."""
         return self.blocked_at is not None or self.has_ended() or self.office_is_closed
 
     @property
     def may_sign_in(self) -> bool:
-        """Whether some door is open at all: accepted, and not kept out."""
+        """Whether the user accepted the invitation and access is not denied."""
         return self.accepted_at is not None and not self.is_kept_out
 
     @property
     def refusal(self) -> str:
-        """Why no door opens, in one word for the audit trail, or ""."""
+        """Code of the reason why sign-in is denied, for the audit trail; "" if it is not."""
         if self.blocked_at is not None:
             return "blocked"
         if self.office_is_closed:
@@ -350,15 +341,14 @@ class User(AbstractBaseUser):
 
     @property
     def has_password(self) -> bool:
-        """Whether a usable password is stored."""
         return is_password_usable(self.password) and bool(self.password)
 
     def get_session_auth_hash(self) -> str:
-        """Return what a session must carry: it changes with the password and when every session is ended."""
+        """Return the hash stored in a session; it changes with the password and when all sessions are ended."""
         return self._session_hash(None)
 
     def get_session_auth_fallback_hash(self) -> Any:
-        """Yield the same for older signing keys."""
+        """Yield the hash for each of the older signing keys."""
         from django.conf import settings
 
         for secret in settings.SECRET_KEY_FALLBACKS:
@@ -370,7 +360,7 @@ class User(AbstractBaseUser):
 
 
 class EmailChange(models.Model):
-    """A new address of somebody who can sign in, until it is confirmed from that address (rule 5)."""
+    """A new e-mail address, pending until it is confirmed from that address (rule 5)."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="email_change")
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE)
@@ -384,7 +374,7 @@ class EmailChange(models.Model):
 
 
 class HygieneMail(models.Model):
-    """That somebody wants a mail each month about accounts to tidy up: by which measures, and from when the next."""
+    """A user's subscription to the monthly e-mail about dormant accounts: thresholds, and when the next one is due."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="hygiene_mail")
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")

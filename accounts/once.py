@@ -1,4 +1,4 @@
-"""The id that a new person will get, issued with the form: the same form sent twice makes one person."""
+"""Signed ids issued with the form for a new user: submitting the form twice creates one user."""
 
 from uuid import UUID
 
@@ -9,12 +9,15 @@ from loket.ids import uuid7
 
 
 def issue(user: User, kind: LoginMethod) -> str:
-    """Return a new id for a form with which `user` makes somebody of that kind, signed: nobody brings his own."""
+    """Return a new signed id for a form with which `user` creates a user of that kind.
+
+    The signature keeps clients from choosing ids.
+    """
     return signing.dumps(uuid7().hex, salt=_salt(user, kind))
 
 
 def read(user: User, kind: LoginMethod, text: str) -> UUID | None:
-    """Return the id that was issued to `user` for that kind as `text`, None where it was not."""
+    """Return the id that was issued to `user` for that kind as `text`, or None when the signature does not match."""
     try:
         return UUID(signing.loads(text, salt=_salt(user, kind)))
     except signing.BadSignature:

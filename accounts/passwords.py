@@ -1,4 +1,4 @@
-"""How passwords are hashed and what a good one is."""
+"""Password hashing and password rules."""
 
 import os
 import secrets
@@ -20,8 +20,8 @@ from accounts.models import User
 from loket.text import fold
 
 MINIMUM, MAXIMUM = 8, 255
-OLD = timedelta(days=180)  # the seed advises to change it regularly: twice a year is often enough to be done
-_UNAMBIGUOUS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"  # nobody confuses 0 and O, or 1, I and l
+OLD = timedelta(days=180)  # the seed article advises regular changes, without a period
+_UNAMBIGUOUS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"  # without 0 and O, or 1, I and l
 _two_at_a_time = threading.BoundedSemaphore(2)
 
 
@@ -39,9 +39,10 @@ def _nobodys_hash() -> str:
 
 
 def verify(password: str, stored: str | None) -> bool:
-    """Return whether `password` belongs to the hash `stored`; without a usable one the same work is done for nothing.
+    """Return whether `password` matches the hash `stored`.
 
-    Exactly one verification is spent, at most two run at a time in a process.
+    Without a usable hash the same work is done, so that timing tells nothing. At most two verifications run at a time
+    in a process.
     """
     usable = stored if stored is not None and stored.startswith("argon2") else None
     with _two_at_a_time:
@@ -50,19 +51,18 @@ def verify(password: str, stored: str | None) -> bool:
 
 
 def hashed_all(passwords: Iterable[str]) -> list[str]:
-    """Return the hash to store for each of `passwords`, made on all cores: for commands, not for pages."""
+    """Return the hash of each of `passwords`, computed on all cores: for commands, not for requests."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         return list(threads.map(make_password, passwords))
 
 
 def hashed(password: str) -> str:
-    """Return the hash to store for `password`."""
     with _two_at_a_time:
         return make_password(password)
 
 
 def classes(password: str) -> int:
-    """Return how many of the four classes occur: capital, small letter, digit, anything else (seed article)."""
+    """Return how many of four character classes occur: capital, small letter, digit, other (seed article)."""
     return sum(
         (
             any(char.isupper() for char in password),
@@ -74,10 +74,10 @@ def classes(password: str) -> int:
 
 
 def check(password: str, *, about: About) -> None:
-    """Check a new password: 8-255 characters, three of four classes, not common, not made of what is known of its user.
+    """Validate a new password: 8-255 characters, three of four classes, not common, not built from the user's data.
 
-    Raises ValidationError with every fault found (codes "length", "control_characters", "classes", "common",
-    "personal" and "similar").
+    Raises ValidationError with every error found (codes "length", "control_characters", "classes", "common", "personal"
+    and "similar").
     """
     faults = []
     if not MINIMUM <= len(password) <= MAXIMUM:
@@ -104,12 +104,12 @@ def check(password: str, *, about: About) -> None:
 
 
 def is_old(changed_at: datetime | None) -> bool:
-    """Return whether a password that was set at `changed_at` had better be changed."""
+    """Return whether a password set at `changed_at` should be replaced."""
     return changed_at is None or timezone.now() - changed_at > OLD
 
 
 def about_user(user: User, *, username: str = "") -> About:
-    """Return what a password of `user` may not be made of; `username` is one that is being chosen."""
+    """Return what a password of `user` must not be built from; `username` is one that is being chosen."""
     own = [user.initials, user.first_name, user.last_name, user.email, user.username or "", username]
     return About(own, "" if user.provider_id is None else user.provider.name)
 
@@ -123,7 +123,7 @@ def generated() -> str:
 
 
 def _is_like(password: str, about: Iterable[str]) -> bool:
-    """Tell whether a name makes up the better part of the password."""
+    """Return whether a name makes up at least half of the password."""
     folded = fold(password)
     words = {fold(word) for text in about for word in [text, *text.replace("@", " ").replace(".", " ").split()]}
     return any(len(word) >= 4 and word in folded and len(word) * 2 >= len(folded) for word in words)

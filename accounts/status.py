@@ -1,4 +1,4 @@
-"""How far somebody is: one word for the list and the page, decided in the database so that it can be filtered on."""
+"""Account status and two-factor status, computed in the database so that lists can filter on them."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +19,7 @@ from signin.factors import with_duty
 
 
 class Status(models.TextChoices):
-    """The status of a gebruiker AK, first what matters most."""
+    """Status of a user; the first that applies counts."""
 
     BLOCKED = "blocked", gettext_lazy("Blocked")
     ENDED = "ended", gettext_lazy("Access ended")
@@ -35,7 +35,7 @@ class Status(models.TextChoices):
 
 
 class TwoFactor(models.TextChoices):
-    """How somebody stands with the second factor; '' for the kinds that have none here."""
+    """Two-factor status of a user; '' for login methods without two-factor here."""
 
     ACTIVE = "active", gettext_lazy("Active")
     MISSING = "missing", gettext_lazy("Required, not set up")
@@ -43,7 +43,7 @@ class TwoFactor(models.TextChoices):
 
 
 def with_two_factor(users: QuerySet[User]) -> QuerySet[User]:
-    """Return `users` with `two_factor`, a TwoFactor."""
+    """Return `users` annotated with `two_factor`, a TwoFactor."""
     is_missing = When(factor_due__isnull=False, then=Value(TwoFactor.MISSING))
     is_active = When(second_factor_at__isnull=False, then=Value(TwoFactor.ACTIVE))
     elsewhere = When(~Q(login_method=LoginMethod.WEBSITE_SSO), then=Value(""))
@@ -54,9 +54,9 @@ def with_two_factor(users: QuerySet[User]) -> QuerySet[User]:
 
 
 def two_factor_share(users: QuerySet[User]) -> dict[str, int]:
-    """Return of the website users among `users` who can sign in: how many there are, have two-factor, must set it up.
+    """Count the website users among `users` who can sign in: all, with two-factor, and those who must set it up.
 
-    Those who must by a day that lies ahead count as well, as in the list.
+    Users for whom it becomes mandatory on a future date are included, as in the list.
     """
     able = users.filter(
         Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
@@ -72,12 +72,12 @@ def two_factor_share(users: QuerySet[User]) -> dict[str, int]:
 
 
 def with_status(users: QuerySet[User]) -> QuerySet[User]:
-    """Return `users` with their invitation and its mail, `status` and `two_factor`."""
+    """Return `users` with their invitation and its message, annotated with `status` and `two_factor`."""
     return with_two_factor(with_access(users).select_related("invitation__message", "external_tenant"))
 
 
 def with_access(users: QuerySet[User]) -> QuerySet[User]:
-    """Return `users` with `status`: the first of Status that holds."""
+    """Return `users` annotated with `status`, the first of Status that applies."""
     now, state = timezone.now(), Invitation.State
     conditions = {
         Status.BLOCKED: Q(blocked_at__isnull=False),
@@ -97,9 +97,9 @@ def with_access(users: QuerySet[User]) -> QuerySet[User]:
 
 @dataclass(frozen=True)
 class Chip:
-    """A state as it is shown: a mark and a word, never colour alone, and the detail under it.
+    """A state as shown: a mark and a label, never color alone, with an optional detail.
 
-    Without a mark it is a word that asks for no attention.
+    Without a mark it is rendered as muted text.
     """
 
     tone: str
@@ -108,7 +108,7 @@ class Chip:
     detail: str = ""
 
     def __str__(self) -> SafeString:
-        """Return the markup: a list shows one in every row, where a template of its own would take as long again."""
+        """Return the HTML: lists render one per row, where including a template would double the time."""
         chip = '<span class="chip {}"><span aria-hidden="true">{}</span> {}</span>'
         word = '<span class="muted">{2}</span>'
         shown = format_html(chip if self.mark else word, self.tone, self.mark, self.label)
@@ -131,14 +131,14 @@ _LOOKS = {
 
 
 def chip(user: User) -> Chip:
-    """Return how the status of `user`, who comes from `with_status`, is shown."""
+    """Return the chip for the status of `user`, who comes from `with_status`."""
     status = Status(user.status)  # type: ignore[attr-defined]
     tone, mark = _LOOKS[status]
     return Chip(tone, mark, str(status.label), _detail(status, user))
 
 
 def two_factor_chip(user: User) -> Chip:
-    """Return how `two_factor` of `user`, who comes from `with_two_factor`, is shown."""
+    """Return the chip for `two_factor` of `user`, who comes from `with_two_factor`."""
     state: str = user.two_factor  # type: ignore[attr-defined]
     if state == TwoFactor.ACTIVE:
         return Chip("good", "●", _("Active"))

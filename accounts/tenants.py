@@ -1,4 +1,4 @@
-"""The Microsoft tenants of an office. Every function takes who does it as `by` and leaves an event."""
+"""Actions on the Microsoft tenants of an office."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ def _lock(provider: Provider, by: Actor) -> Provider:
 
 
 def _lock_tenant(tenant: ExternalTenant, by: Actor, help: Help | None = None) -> ExternalTenant:
-    """Return the tenant with its row and the office's locked; `help` is what support may do with it."""
+    """Return the tenant, locked after its office; `help` is the action that support may take on it."""
     if help and by.is_support:
         provider = lock_provider(tenant.provider_id)
         rights.require_help(by, help, provider.pk)
@@ -41,10 +41,10 @@ def _lock_tenant(tenant: ExternalTenant, by: Actor, help: Help | None = None) ->
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def add(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> ExternalTenant:
-    """Register the tenant that Microsoft knows as `tenant_id`; users can belong to it once it is proved.
+    """Register the tenant with Microsoft's id `tenant_id`; users can belong to it once it is confirmed.
 
-    The same name and id twice, as by a double click, is one tenant. Raises PermissionDenied without the right to
-    manage the office, ValidationError (code "taken") when the office has the tenant under another name.
+    Adding the same name and id twice, as by a double click, returns one tenant. Raises PermissionDenied without the
+    right to manage the office, ValidationError (code "taken") when the office has the tenant under another name.
     """
     provider = _lock(provider, by)
     known = ExternalTenant.objects.filter(provider=provider, tenant_id=tenant_id).first()
@@ -62,7 +62,7 @@ def add(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> Externa
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def rename(tenant: ExternalTenant, *, name: str, by: Actor) -> ExternalTenant:
-    """Give the tenant another name for the people of the office. Raises PermissionDenied without the right."""
+    """Change the office's name for the tenant. Raises PermissionDenied without the right."""
     tenant = _lock_tenant(tenant, by)
     if name != tenant.name:
         old, tenant.name = tenant.name, name
@@ -74,7 +74,7 @@ def rename(tenant: ExternalTenant, *, name: str, by: Actor) -> ExternalTenant:
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def remove(tenant: ExternalTenant, *, by: Actor) -> None:
-    """Take the tenant from the list.
+    """Remove the tenant from the office.
 
     Raises PermissionDenied without the right, ValidationError (code "in_use") while users depend on it, blocked ones
     included.
@@ -95,9 +95,9 @@ def remove(tenant: ExternalTenant, *, by: Actor) -> None:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def prove(tenant: ExternalTenant, *, by: Actor, how: str, reason: str = "") -> bool:
-    """Make the tenant usable: `how` it was proved is one of ExternalTenant.Proof. Return False when it was already.
+    """Confirm the tenant; `how` is a value of ExternalTenant.Proof. Return False when already confirmed.
 
-    A proof by support has a `reason`, and is that of support or of the operator alone. Raises PermissionDenied,
+    A confirmation by support needs a `reason` and an actor who is support or the operator. Raises PermissionDenied,
     ValueError without a reason, ExternalTenant.DoesNotExist when the tenant was removed meanwhile.
     """
     proof = ExternalTenant.Proof(how)

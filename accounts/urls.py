@@ -1,4 +1,4 @@
-"""Addresses of people, of oneself and of the office."""
+"""Routes of users, the own profile and office settings."""
 
 from django.urls import path
 

@@ -1,1 +1,1 @@
-"""Input about offices and their people. The limits are those of the models' fields (domain.md section 2)."""
+"""Forms of accounts."""

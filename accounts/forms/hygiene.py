@@ -1,4 +1,4 @@
-"""By which measures accounts are to be tidied up."""
+"""Form for the thresholds of the account review."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -17,12 +17,12 @@ def _days(label: object) -> forms.IntegerField:
 
 
 class MeasuresForm(forms.Form):
-    """After how many days an account counts as unused and a password as old."""
+    """Days without a sign-in, and days until a password is old."""
 
     days = _days(_("Days without a login"))
     password_days = _days(_("Days that a password is good"))
 
     @property
     def measures(self) -> Measures:
-        """What was filled in, once the form is valid."""
+        """The thresholds of a valid form."""
         return Measures(**self.cleaned_data)

@@ -1,4 +1,4 @@
-"""What an office fills in about the two kinds that are not invited, and about a change of kind."""
+"""Forms for webservice and Azure users, and for changing a login method."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -19,8 +19,8 @@ from teams.forms.newcomers import EquipmentForm
 
 
 def username_field() -> forms.CharField:
-    """Return the field for a username that the office chooses: kept exactly as typed (seed article)."""
-    # Not max_length: its attribute lets a browser cut a pasted username off without a word.
+    """Return a field for a username chosen by the office; it is kept exactly as typed (seed article)."""
+    # Not max_length: with that attribute browsers truncate a pasted username silently.
     return forms.CharField(
         label=_("Username"),
         strip=False,
@@ -32,13 +32,13 @@ def username_field() -> forms.CharField:
 
 
 class _NewUserForm(DetailsForm, EquipmentForm):
-    """What the two kinds have in common. The form carries the id that the new person will get."""
+    """Base form for a new user; the hidden `concept` holds the id that the user will get."""
 
     kind: LoginMethod
     concept = forms.CharField(max_length=200, required=False, widget=forms.HiddenInput)
     username = username_field()
 
-    # The password is checked after everything that it may not look like.
+    # The password comes last: its validation uses the other fields.
     field_order = [
         *OwnDetailsForm.base_fields, "email", "access_until", "has_access_to_test_years", "concept", "username"
     ]  # fmt: skip
@@ -49,7 +49,7 @@ class _NewUserForm(DetailsForm, EquipmentForm):
         super().__init__(*args, asker=asker, kind=self.kind, **kwargs)
 
     def clean_concept(self) -> UUID:
-        """Return the id. Raises ValidationError when it is not of us ("concept") or made somebody else ("used")."""
+        """Return the id. Raises ValidationError when not issued here ("concept") or used for another user ("used")."""
         id = once.read(self.asker, self.kind, self.cleaned_data["concept"])
         if id is None:
             self._renew()
@@ -71,19 +71,19 @@ class _NewUserForm(DetailsForm, EquipmentForm):
         return (made.username, made.email) == typed
 
     def made_before(self) -> User | None:
-        """Return who was made when the same form was sent before, as by a double click."""
+        """Return the user created by an earlier submission of this form, as by a double click."""
         id = self.cleaned_data.get("concept") if self.is_bound else None
         made = User.objects.visible_to(self.asker).filter(pk=id).first() if id else None
         return made if made is not None and self._is_of(made) else None
 
     def clean_username(self) -> str:
-        """Refuse a username that is taken, whoever has it."""
+        """Reject a username in use by a user of any office."""
         username: str = self.cleaned_data["username"]
         require_free_username(username)
         return username
 
     def clean(self) -> dict[str, Any]:
-        """Refuse the second factor, which these kinds do not have: a request that asks for it is not this form's."""
+        """Reject the two-factor requirement, which these login methods do not have and the form does not offer."""
         super().clean()
         if "two_factor_required" in self.data:
             message = _("Two-factor authentication can be required of users via website and SSO only.")
@@ -97,7 +97,6 @@ class WebserviceForm(_NewUserForm, ChosenPasswordForm):
     kind = LoginMethod.SSO_WEBSERVICE
 
     def about(self) -> passwords.About:
-        """Return what was filled in above the password."""
         filled = ("initials", "first_name", "last_name", "email", "username")
         return passwords.about_user(
             User(provider=self.asker.provider, **{name: self.cleaned_data.get(name, "") for name in filled})
@@ -105,7 +104,7 @@ class WebserviceForm(_NewUserForm, ChosenPasswordForm):
 
 
 class SetPasswordForm(NewPasswordForm):
-    """A new password of a user "Alleen via SSO/Webservice"; `before` is when the present one was set."""
+    """A new password for a webservice user; `before` is when the current one was set."""
 
     before = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
 
@@ -115,7 +114,7 @@ class SetPasswordForm(NewPasswordForm):
 
 
 def fill(form: ChosenPasswordForm, password: str) -> None:
-    """Have an unbound form show `password` in both its fields."""
+    """Show `password` in both fields of an unbound form."""
     for name in ("password", "password_again"):
         form.initial[name] = password
         cast(forms.PasswordInput, form.fields[name].widget).render_value = True
@@ -127,7 +126,7 @@ class _TenantChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
 
 class _AccountForm(forms.Form):
-    """An account at Microsoft: a proved tenant of the office, and somebody in it."""
+    """A Microsoft account: a confirmed tenant of the office and a user id in it."""
 
     external_tenant = _TenantChoiceField(
         label=_("Azure AD Tenant ID"),
@@ -152,7 +151,7 @@ class _AccountForm(forms.Form):
             choice.empty_label = None
 
     def clean(self) -> dict[str, Any]:
-        """Refuse an account that somebody else has."""
+        """Reject an account in use by another user."""
         super().clean()
         tenant, external_user_id = (self.cleaned_data.get(name) for name in ("external_tenant", "external_user_id"))
         if tenant and external_user_id:
@@ -170,7 +169,7 @@ class AzureForm(_NewUserForm, _AccountForm):
 
 
 class ToAzureForm(_AccountForm):
-    """The account at Microsoft of somebody who is there already, and a username for who has none."""
+    """The Microsoft account of an existing user, and a username for a user without one."""
 
     username = username_field()
     field_order = ["username"]
@@ -185,7 +184,7 @@ class ToAzureForm(_AccountForm):
             del self.fields["username"]
 
     def clean_username(self) -> str:
-        """Refuse a username that is taken, whoever has it."""
+        """Reject a username in use by a user of any office."""
         username: str = self.cleaned_data["username"]
         require_free_username(username)
         return username

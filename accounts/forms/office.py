@@ -1,4 +1,4 @@
-"""What an office decides about itself, and its Microsoft tenants."""
+"""Forms for the office's settings and its Microsoft tenants."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.forms.people import PLAIN, Versioned
 from accounts.models import ExternalTenant, Provider
 
-# Where every personal Microsoft account lives: whoever has one of those is of no office.
+# The tenant of all personal Microsoft accounts, which belong to no office.
 _PERSONAL = UUID("9188040d-6c67-4c5b-b112-36a304b66dad")
 _WORDS = {"common", "organizations", "organisations", "consumers"}
 _UUID = re.compile(
@@ -21,7 +21,7 @@ _UUID = re.compile(
 
 
 class MicrosoftIdField(forms.CharField):
-    """An id as Microsoft shows it, in any usual spelling of a UUID; the value is that UUID."""
+    """A Microsoft id in any usual spelling of a UUID; the value is that UUID."""
 
     default_error_messages = {
         "invalid": _("This is not an id of Microsoft. It looks like 6f1d7a52-38c4-4f0e-9b57-2a6f0c1f8e11.")
@@ -32,7 +32,6 @@ class MicrosoftIdField(forms.CharField):
         super().__init__(widget=widget, **options)
 
     def clean(self, value: Any) -> Any:
-        """Return the UUID. Raises ValidationError (code "invalid")."""
         text: str = super().clean(value)
         found = _UUID.fullmatch(text)
         if found is None or not UUID(found[2]).int:
@@ -41,8 +40,6 @@ class MicrosoftIdField(forms.CharField):
 
 
 class OfficeForm(Versioned):
-    """What an office decides about itself."""
-
     name = forms.CharField(
         label=_("Name of the office"),
         max_length=100,
@@ -72,7 +69,7 @@ class OfficeForm(Versioned):
 
 
 class KeepingForm(forms.Form):
-    """How long accounts are kept, and where checkpoints of the history go."""
+    """Retention of accounts, and recipients of checkpoints of the audit log."""
 
     erase_after_months = forms.IntegerField(
         label=_("Months the account of who has left is kept"),
@@ -92,7 +89,7 @@ class KeepingForm(forms.Form):
     )
 
     def clean_checkpoint_addresses(self) -> str:
-        """Return the addresses, each on its line. Raises ValidationError for more than five and for what is none."""
+        """Return the addresses, one a line. Raises ValidationError for more than five or an invalid one."""
         addresses = list(dict.fromkeys(self.cleaned_data["checkpoint_addresses"].split()))
         if len(addresses) > 5:
             raise ValidationError(_("Fill in at most five addresses."), code="many")
@@ -102,8 +99,6 @@ class KeepingForm(forms.Form):
 
 
 class RenameTenantForm(forms.Form):
-    """The name of a tenant, for the people of the office."""
-
     name = forms.CharField(
         label=_("Name"),
         max_length=28,
@@ -130,8 +125,6 @@ class _TenantIdField(MicrosoftIdField):
 
 
 class TenantForm(RenameTenantForm):
-    """A tenant that is added."""
-
     tenant_id = _TenantIdField(
         label=ExternalTenant._meta.get_field("tenant_id").verbose_name,
         help_text=_("Your system administrator finds it in the Microsoft Entra admin center › Overview › Tenant ID."),

@@ -1,4 +1,4 @@
-"""A new password, typed twice."""
+"""Base form for a new password, typed twice."""
 
 from typing import Any
 
@@ -20,23 +20,21 @@ def _field(label: Any, required: Any) -> forms.CharField:
 
 
 class ChosenPasswordForm(forms.Form):
-    """A chosen password; a form that is one says in `about` what it may not be made of."""
+    """A new password; subclasses return in `about` what it must not be built from."""
 
     password = _field(_("Password"), _("Choose a password."))
     password_again = _field(_("Password again"), _("Type the password once more."))
 
     def about(self) -> passwords.About:
-        """Return what is known of the user whose password it is."""
+        """Return what is known of the password's user."""
         raise NotImplementedError
 
     def clean_password(self) -> str:
-        """Raise ValidationError when the password is weak."""
         password: str = self.cleaned_data["password"]
         passwords.check(password, about=self.about())
         return password
 
     def clean_password_again(self) -> str:
-        """Raise ValidationError when it was typed differently."""
         again: str = self.cleaned_data["password_again"]
         if again != self.data.get("password"):
             raise ValidationError(_("This is not the same password. Type it again."), code="mismatch")

@@ -1,4 +1,4 @@
-"""What an office says about its people, and they about themselves."""
+"""Forms for the details of users, and for the filters of the user list."""
 
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ _TELEPHONE = RegexValidator(r"^[0-9+() -]*$", _("Use digits, spaces, dashes, bra
 
 
 def field(name: str, **options: Any) -> Any:
-    """Return the form field of the model's field `name`, with its label and limits."""
+    """Return the form field of the User field `name`, with its label and limits."""
     made = cast(Any, User._meta.get_field(name)).formfield(**options)
     if isinstance(made, forms.CharField):
         made.validators = [*made.validators, *PLAIN]
@@ -37,7 +37,7 @@ def field(name: str, **options: Any) -> Any:
 
 
 class ListForm(forms.Form):
-    """Search and filters of the list; every field may be empty."""
+    """Search and filters of the user list; every field may be empty."""
 
     q = forms.CharField(label=_("Search"), max_length=100, required=False)
     login_method = forms.ChoiceField(
@@ -57,13 +57,13 @@ class ListForm(forms.Form):
         self.fields["q"].widget.attrs["placeholder"] = _("Name, username or email")
 
     def values(self) -> dict[str, str]:
-        """Return what may be used; a value that was refused counts as empty."""
+        """Return the valid values; invalid ones count as empty."""
         self.is_valid()
         return {name: self.cleaned_data.get(name, "") for name in self.fields}
 
 
 class OwnDetailsForm(forms.Form):
-    """What a person may change about himself."""
+    """The details that users may change on their own profile."""
 
     initials = field("initials")
     prefix = field("prefix")
@@ -76,18 +76,18 @@ class OwnDetailsForm(forms.Form):
         super().__init__(*args, **kwargs)
         autocomplete = {"last_name": "family-name", "first_name": "given-name", "phone_number": "tel", "email": "email"}
         for name, bound in self.fields.items():
-            # HTML allows it on none of these.
+            # HTML does not allow the attribute on these.
             if getattr(bound.widget, "input_type", "") not in ("checkbox", "radio", "hidden"):
                 bound.widget.attrs.setdefault("autocomplete", autocomplete.get(name, "off"))
 
     @property
     def details(self) -> Details:
-        """What was filled in, once the form is valid."""
+        """The details of a valid form."""
         return cast(Details, {name: self.cleaned_data[name] for name in Details.__annotations__ if name in self.fields})
 
 
 class DetailsForm(OwnDetailsForm):
-    """What an office says about a person, whatever the kind."""
+    """The details that an office sets for any login method."""
 
     email = field("email")
     has_access_to_test_years = field("has_access_to_test_years")
@@ -96,7 +96,7 @@ class DetailsForm(OwnDetailsForm):
     field_order = ["initials", "prefix", "last_name", "first_name", "email"]
 
     def clean_access_until(self) -> Any:
-        """Refuse a day that has passed, unless it was already there."""
+        """Reject a day in the past unless it is the stored one."""
         until = self.cleaned_data["access_until"]
         if until and until < timezone.localdate() and until != self.initial.get("access_until"):
             raise ValidationError(_("This day has passed. To end access at once, block the account."), code="past")
@@ -113,12 +113,12 @@ class WebsiteForm(DetailsForm):
 
 
 class Versioned(forms.Form):
-    """A form about something that another may change meanwhile; `version` is the one it was opened with."""
+    """Base form for optimistic locking; `version` is the one the form was opened with."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
 
     def now_based_on(self, saved: User | Provider | Team | Employer) -> None:
-        """Say what another made of the fields meanwhile, keep what was typed, and let it be sent again."""
+        """Report what was saved meanwhile beside each field, keep the input, and allow saving it again."""
         saved.refresh_from_db()
         data = cast(QueryDict, self.data).copy()
         data["version"] = str(saved.version)
@@ -133,7 +133,7 @@ class Versioned(forms.Form):
 
 
 class EditForm(WebsiteForm, Versioned):
-    """The details of an existing person; which fields there are depends on the kind and on how far he is."""
+    """The details of an existing user; its fields depend on the login method and on acceptance."""
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         values = {name: getattr(user, name) for name in Details.__annotations__}
@@ -148,8 +148,6 @@ class EditForm(WebsiteForm, Versioned):
 
 
 class ProfileForm(OwnDetailsForm, Versioned):
-    """What a person changes on the profile page."""
-
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         initial = {name: getattr(user, name) for name in OwnDetailsForm.base_fields} | {"version": user.version}
         kwargs["initial"] = initial
@@ -157,13 +155,13 @@ class ProfileForm(OwnDetailsForm, Versioned):
 
 
 class OwnEmailForm(KnownPasswordForm):
-    """A new address of one's own, with the password as proof."""
+    """A new e-mail address for the user's own account; needs the current password."""
 
     email = field("email", label=_("New email"))
     field_order = ["email", "current_password"]
 
     def clean_email(self) -> str:
-        """Refuse the address that counts already."""
+        """Reject the current address."""
         email: str = self.cleaned_data["email"]
         if email == self.user.email:
             raise ValidationError(_("This is your address already."), code="same")

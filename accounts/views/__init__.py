@@ -1,1 +1,1 @@
-"""Pages about people, about oneself and about the office."""
+"""Pages of users, the own profile and office settings."""

@@ -1,4 +1,4 @@
-"""Changing how somebody logs in."""
+"""Pages for changing the login method of a user."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from teams.rights import LastAdministrator, Right
 
 
 def _other(request: OfficeRequest, id: UUID) -> User:
-    """Return the person with that id of the same office, whom the signed-in person may act upon: never himself."""
+    """Return the user of the same office, or raise PermissionDenied without authority, which includes oneself."""
     people = User.objects.visible_to(request.user).select_related("provider", "external_tenant")
     person = get_object_or_404(people, pk=id)
     rights.require_authority_over(on_page(request, request.user), person)
@@ -34,7 +34,7 @@ def _other(request: OfficeRequest, id: UUID) -> User:
 @requires(Right.MANAGE_USERS)
 @require_safe
 def kind(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show how somebody logs in, and what that can be changed into."""
+    """Show the login method of a user and the methods it can be changed to."""
     return render(request, "accounts/kind.html", {"person": _other(request, id)})
 
 
@@ -43,7 +43,7 @@ def kind(request: OfficeRequest, id: UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def to_azure(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Have somebody log in with Microsoft only, or with another account there."""
+    """Change a user to Azure AD only, or to another Microsoft account."""
     person = _other(request, id)
     form = ToAzureForm(request.POST or None, person=person)
     if request.method == "POST" and form.is_valid():
@@ -75,7 +75,7 @@ def to_azure(request: OfficeRequest, id: UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def to_website(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Invite an Azure user to log in with a username and password from now on."""
+    """Invite an Azure user to sign in with username and password."""
     person = _other(request, id)
     if not person.is_azure_user and person.accepted_at is not None:
         raise Http404

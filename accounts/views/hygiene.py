@@ -1,4 +1,4 @@
-"""Accounts to tidy up: the four lists, and the mail about them."""
+"""Pages of dormant accounts: the four lists, and the subscription to the e-mail about them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,13 +20,13 @@ from loket.paging import neighbours, page_of
 from teams.access import OfficeRequest, requires
 from teams.rights import Right
 
-_SIZE = 20  # people of each list on a page
+_SIZE = 20  # users of each list on a page
 
 
 @requires(Right.MANAGE_USERS)
 @require_safe
 def hygiene(request: OfficeRequest) -> HttpResponse:
-    """Show who had better be looked at, by measures that whoever looks chooses."""
+    """Show the accounts to review, by thresholds that the user can change."""
     wish = HygieneMail.objects.filter(user=request.user).first()
     standard = measures_of(wish) if wish else Measures()
     form = MeasuresForm(standard._asdict() | {name: value for name, value in request.GET.items() if value})
@@ -44,7 +44,7 @@ def hygiene(request: OfficeRequest) -> HttpResponse:
 
 
 def _lists(request: OfficeRequest, people: QuerySet[User], measures: Measures) -> Iterator[dict[str, Any]]:
-    """Yield each list with its own page; the others stay where they are."""
+    """Yield each list with its own pagination; paging one list keeps the position of the others."""
     cursors = {chore: request.GET.get(chore, "") for chore in Chore}
     for chore, count in counts(people, measures).items():
         page = page_of(
@@ -70,7 +70,7 @@ def _lists(request: OfficeRequest, people: QuerySet[User], measures: Measures) -
 @requires(Right.MANAGE_USERS)
 @require_POST
 def ask_hygiene_mail(request: OfficeRequest) -> HttpResponse:
-    """Have oneself mailed once a month, by the measures that the page shows."""
+    """Subscribe to the monthly e-mail, by the thresholds on the page."""
     form = MeasuresForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Fill in a number from 1 to 3650."))
@@ -83,7 +83,6 @@ def ask_hygiene_mail(request: OfficeRequest) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @require_POST
 def stop_hygiene_mail(request: OfficeRequest) -> HttpResponse:
-    """Get no such mail any more."""
     hygiene_mails.stop(request.user, by=on_page(request, request.user))
     messages.success(request, _("You get no mail about accounts to tidy up any more."))
     return redirect("accounts:hygiene")

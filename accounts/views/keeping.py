@@ -1,4 +1,4 @@
-"""What an office keeps and for how long, and erasing somebody for good."""
+"""Pages for retention, erasure and subject access exports."""
 
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from teams.rights import LastAdministrator, Right
 @requires(Right.MANAGE_PROVIDER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def keeping(request: OfficeRequest) -> HttpResponse:
-    """Show and change how long accounts are kept, and where checkpoints of the history go."""
+    """Show and change the retention of accounts and the recipients of checkpoints."""
     provider = request.user.provider
     initial = {name: getattr(provider, name) for name in KeepingForm.base_fields}
     form = KeepingForm(request.POST or None, initial=initial)
@@ -38,7 +38,7 @@ def keeping(request: OfficeRequest) -> HttpResponse:
 @requires(Right.MANAGE_PROVIDER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def erase(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether somebody is to be erased for good, and do it."""
+    """Confirm and erase a user."""
     person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=id)
     by, name = on_page(request, request.user), person.full_name
     rights.require_authority_over(by, person)
@@ -60,7 +60,7 @@ def erase(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_PROVIDER)
 @require_GET
 def everything_json(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Send everything that is stored about somebody, for programs."""
+    """Send the subject access export as JSON."""
     person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=id)
     found = everything.export(person, by=on_page(request, request.user))
     return _attached(HttpResponse(everything.as_json(found), content_type="application/json"), f"{person.pk}.json")
@@ -69,7 +69,7 @@ def everything_json(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_PROVIDER)
 @require_GET
 def everything_html(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Send the same as a page for people."""
+    """Send the subject access export as HTML."""
     person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=id)
     found = everything.export(person, by=on_page(request, request.user))
     return _attached(HttpResponse(everything.as_html(found, person)), f"{person.pk}.html")

@@ -1,4 +1,4 @@
-"""Making people of the two kinds that are not invited, and setting the passwords of services."""
+"""Pages for creating webservice and Azure users, and for setting passwords of webservice users."""
 
 from uuid import UUID
 
@@ -30,7 +30,7 @@ from teams.views.newcomers import equipping, what_next
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def new_webservice(request: OfficeRequest) -> HttpResponse:
-    """Make a user "Alleen via SSO/Webservice"."""
+    """Create a user "Alleen via SSO/Webservice"."""
     form = WebserviceForm(request.POST or None, asker=request.user)
     person = None
     if request.method == "POST" and form.is_valid():
@@ -57,7 +57,7 @@ def new_webservice(request: OfficeRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def new_webservice_password(request: OfficeRequest) -> HttpResponse:
-    """Show the form of a new user as it was filled in, with a password that is shown here and kept nowhere."""
+    """Show the submitted form again with a generated password, which is not stored."""
     typed: dict[str, object] = {name: request.POST.get(name) for name in WebserviceForm.base_fields}
     typed |= {name: request.POST.getlist(name) for name in ("teams", "rights")}
     form, password = WebserviceForm(initial=typed, asker=request.user), passwords.generated()
@@ -70,7 +70,7 @@ def new_webservice_password(request: OfficeRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def new_azure(request: OfficeRequest) -> HttpResponse:
-    """Make a user "Alleen via Azure AD"."""
+    """Create a user "Alleen via Azure AD"."""
     form = AzureForm(request.POST or None, asker=request.user, provider=request.user.provider)
     person = None
     if request.method == "POST" and form.is_valid():
@@ -105,7 +105,7 @@ def _made(request: OfficeRequest, person: User) -> HttpResponse:
 
 
 def _service(request: OfficeRequest, id: UUID) -> User:
-    """Return the webservice user with that id of the same office, whom the signed-in person may act upon."""
+    """Return the webservice user of the same office; raise PermissionDenied without authority."""
     services = User.objects.visible_to(request.user).filter(login_method=LoginMethod.SSO_WEBSERVICE)
     person = get_object_or_404(services.select_related("provider"), pk=id)
     rights.require_authority_over(on_page(request, request.user), person)
@@ -118,7 +118,6 @@ def _service(request: OfficeRequest, id: UUID) -> User:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def set_password(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Give a webservice user a new password."""
     person = _service(request, id)
     form = SetPasswordForm(request.POST or None, user=person)
     if request.method == "POST" and form.is_valid():
@@ -139,7 +138,7 @@ def set_password(request: OfficeRequest, id: UUID) -> HttpResponse:
 @never_cache
 @require_POST
 def generate_password(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show the form for a new password with one that is shown here and kept nowhere; nothing is set yet."""
+    """Show the form with a generated password; nothing is stored yet."""
     person = _service(request, id)
     form, password = SetPasswordForm(user=person), passwords.generated()
     fill(form, password)

@@ -1,4 +1,4 @@
-"""The office itself."""
+"""Page for the office's settings."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -17,7 +17,7 @@ from teams.rights import Right
 @requires(Right.MANAGE_PROVIDER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def office(request: OfficeRequest) -> HttpResponse:
-    """Show and change what the office decides about itself."""
+    """Show and change the office's settings."""
     provider = request.user.provider
     form = OfficeForm(request.POST or None, provider=provider)
     if request.method == "POST" and form.is_valid():

@@ -1,4 +1,4 @@
-"""Pages about oneself: profile and own address."""
+"""Pages of the own profile and e-mail address."""
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -24,7 +24,7 @@ from teams.catalogue import ordered
 @own_account
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: OfficeRequest) -> HttpResponse:
-    """Show one's own details and rights, and change what one may change."""
+    """Show the user's own details and rights, and change the editable fields."""
     user = request.user
     if user.is_support:
         return redirect("signin:factors")
@@ -49,7 +49,7 @@ def profile(request: OfficeRequest) -> HttpResponse:
 @of_website_user
 @reauthenticated(Proof.FIVE_MINUTES)
 def own_email(request: OfficeRequest) -> HttpResponse:
-    """Give another address for one's own account; for those who have a password to prove who they are."""
+    """Request a change of the own e-mail address; for users with a password to confirm it."""
     form = OwnEmailForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]
@@ -69,7 +69,7 @@ def own_email(request: OfficeRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the new address behind a mailed link, and make it count when the button is pressed."""
+    """Show the new address behind an e-mailed link, and apply the change on POST."""
     context = {"token": token}
     try:
         if request.method == "POST":

@@ -1,4 +1,4 @@
-"""Pages about the people of an office."""
+"""Pages of the users of an office."""
 
 from uuid import UUID
 
@@ -33,7 +33,7 @@ from teams.rights import LastAdministrator, Right
 @from_replica
 @require_safe
 def list_users(request: OfficeRequest) -> HttpResponse:
-    """Show the gebruikers AK, a page at a time."""
+    """Show the users, a page at a time."""
     form = ListForm(request.GET or None)
     values = form.values() if form.is_bound else dict.fromkeys(form.fields, "")
     sort = values.pop("sort")
@@ -63,7 +63,7 @@ def list_users(request: OfficeRequest) -> HttpResponse:
 @not_along
 @require_safe
 def export(request: OfficeRequest, form: Form) -> FileResponse:
-    """Send everybody who matches the filters as a file; the export leaves an event, also when asked for with HEAD."""
+    """Send the users that match the filters as a file; an event is recorded, also for HEAD requests."""
     values = ListForm(request.GET).values()
     del values["sort"]
     users = matching(User.objects.visible_to(request.user), **values)
@@ -74,21 +74,21 @@ def export(request: OfficeRequest, form: Form) -> FileResponse:
 
 
 def _column(name: str, sort: str, values: dict[str, str]) -> dict[str, str]:
-    """Return how the head of a column that sorts is shown: where it leads, and which way it sorts now."""
+    """Return the URL and current direction of a sortable column heading."""
     rising = sort == name
     state = "ascending" if rising else "descending" if sort == f"-{name}" else ""
     return {"url": query(**values, sort=f"-{name}" if rising else name), "state": state}
 
 
 def _one(request: OfficeRequest, id: UUID) -> User:
-    """Return the person with that id of the same office, with the status; anybody else does not exist."""
+    """Return the user of the same office, annotated by `with_status`; raise Http404 otherwise."""
     return get_object_or_404(with_status(User.objects.visible_to(request.user).select_related("provider")), pk=id)
 
 
 @requires(Right.VIEW_USERS)
 @require_safe
 def user(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show one person: details and how far the invitation is."""
+    """Show the details and status of a user."""
     person = _one(request, id)
     authority = rights.has_authority_over(on_page(request, request.user), person)
     manages = Right.MANAGE_USERS in request.rights
@@ -117,7 +117,7 @@ def user(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Change the details of one person; one's own are on the profile page."""
+    """Change the details of another user; own details are on the profile page."""
     person = _one(request, id)
     if person.pk == request.user.pk:
         return redirect("accounts:profile")
@@ -148,7 +148,7 @@ def edit(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def block(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether one person is to be blocked, and do it."""
+    """Confirm and block a user."""
     person = _one(request, id)
     by = on_page(request, request.user)
     rights.require_authority_over(by, person)
@@ -168,7 +168,6 @@ def block(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @require_POST
 def unblock(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Give one person access again."""
     person = _one(request, id)
     accounts.actions.unblock(person, by=on_page(request, request.user))
     messages.success(request, _("%(name)s is no longer blocked.") % {"name": person.full_name})
@@ -178,7 +177,6 @@ def unblock(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @require_POST
 def send_username(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Mail one person the username."""
     person = _one(request, id)
     try:
         accounts.actions.send_username(person, by=on_page(request, request.user))

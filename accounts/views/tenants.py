@@ -1,4 +1,4 @@
-"""The Microsoft tenants of the office."""
+"""Pages of the office's Microsoft tenants."""
 
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from teams.rights import Right
 @requires(Right.MANAGE_PROVIDER)
 @require_safe
 def tenants(request: OfficeRequest) -> HttpResponse:
-    """Show the tenants of the office, how many users depend on each, and which are proved."""
+    """Show the tenants of the office, with the number of users that depend on each and whether it is confirmed."""
     rows = ExternalTenant.objects.visible_to(request.user).annotate(user_count=Count("users")).order_by("name", "id")
     return render(request, "accounts/tenants.html", {"rows": rows, "is_configured": microsoft.is_configured()})
 
@@ -32,7 +32,6 @@ def tenants(request: OfficeRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.FIVE_MINUTES)
 def add_tenant(request: OfficeRequest) -> HttpResponse:
-    """Register a tenant."""
     form = TenantForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         name, tenant_id, by = form.cleaned_data["name"], form.cleaned_data["tenant_id"], on_page(request, request.user)
@@ -56,7 +55,6 @@ def _tenant(request: OfficeRequest, id: UUID) -> ExternalTenant:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.FIVE_MINUTES)
 def rename_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Give a tenant another name."""
     tenant = _tenant(request, id)
     form = RenameTenantForm(request.POST or None, initial={"name": tenant.name})
     if request.method == "POST" and form.is_valid():
@@ -70,7 +68,7 @@ def rename_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.FIVE_MINUTES)
 def remove_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether a tenant is to be removed, and do it unless users depend on it."""
+    """Confirm and remove a tenant, unless users depend on it."""
     tenant = _tenant(request, id)
     error = ""
     if request.method == "POST":

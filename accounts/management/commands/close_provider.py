@@ -1,4 +1,4 @@
-"""`manage.py close_provider`: close an office, or open it again."""
+"""`manage.py close_provider`: suspend or reactivate an office."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,18 +11,16 @@ from bulk.terminal import office
 
 
 class Command(BaseCommand):
-    """Close the office, or given --reopen open it again; a second time changes nothing."""
+    """Suspend an office, or reactivate it with --reopen; repeating the command changes nothing."""
 
     help = "Close an office: nobody of it comes in and nothing goes out, until it is opened again with --reopen."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the office and why."""
         parser.add_argument("name", help="name of the office, or its id where several have the name")
         parser.add_argument("--reason", required=True, help="stands in the office's history and in the mail about it")
         parser.add_argument("--reopen", action="store_true", help="open it again")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError when there is no such office, or more than one."""
         reason = options["reason"].strip()
         if not reason or len(reason) > 500:
             raise CommandError("Give a reason of at most 500 characters.")

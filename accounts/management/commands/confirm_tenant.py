@@ -1,4 +1,4 @@
-"""`manage.py confirm_tenant`: support's road to a usable tenant, for when nobody can sign in from it yet."""
+"""`manage.py confirm_tenant`: confirm a tenant from which no user can sign in yet. For support."""
 
 from typing import Any
 from uuid import UUID
@@ -11,18 +11,16 @@ from audit.actors import operator
 
 
 class Command(BaseCommand):
-    """Confirm a tenant that an office has added, with the reason that the audit trail keeps."""
+    """Confirm a tenant that an office has added; the reason is kept in the audit log."""
 
     help = "Confirm that a Microsoft tenant belongs to an office that has added it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare office, tenant and reason."""
         parser.add_argument("provider_id", type=UUID, help="id of the office")
         parser.add_argument("tenant_id", type=UUID, help="the tenant's id at Microsoft")
         parser.add_argument("--reason", required=True, help="how you know; kept in the audit trail")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError when the office has no such tenant or no reason is given."""
         reason: str = options["reason"].strip()
         if not 0 < len(reason) <= 500:
             raise CommandError("Say in at most 500 characters how you know that the tenant is the office's.")

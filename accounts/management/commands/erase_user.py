@@ -1,4 +1,4 @@
-"""`manage.py erase_user <id>`: erase somebody for good, after the term of the office."""
+"""`manage.py erase_user <id>`: erase a user after the office's retention period."""
 
 from typing import Any
 from uuid import UUID
@@ -13,17 +13,13 @@ from teams.rights import LastAdministrator
 
 
 class Command(BaseCommand):
-    """Erase one person."""
-
     help = "Delete a user and make the history name nobody: it cannot be undone. Asks first, unless --yes is given."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare who, and --yes."""
         parser.add_argument("id", type=UUID, help="the id in the address of the user's page")
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Erase. Raises CommandError when that cannot be."""
         user = User.objects.select_related("provider").filter(pk=options["id"]).first()
         if user is None:
             raise CommandError("Nobody has this id.")

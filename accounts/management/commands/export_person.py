@@ -1,4 +1,4 @@
-"""`manage.py export_person <id> <file>`: everything that is stored about somebody, as JSON or as a page."""
+"""`manage.py export_person <id> <file>`: export all data about a user as JSON or HTML."""
 
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,13 @@ from audit.actors import operator
 
 
 class Command(BaseCommand):
-    """Export one person."""
-
     help = "Write everything that is stored about a user to FILE.json or FILE.html."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare who, and where to."""
         parser.add_argument("id", type=UUID, help="the id in the address of the user's page")
         parser.add_argument("file", type=Path, help="a new file that ends in .json or .html")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Write. Raises CommandError for somebody who does not exist and for a file that does."""
         user, path = User.objects.select_related("provider").filter(pk=options["id"]).first(), options["file"]
         if user is None:
             raise CommandError("Nobody has this id.")

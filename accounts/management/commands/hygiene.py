@@ -1,4 +1,4 @@
-"""`manage.py hygiene`: the accounts of an office that had better be looked at, as the page shows them."""
+"""`manage.py hygiene`: list the accounts of an office that need review, as the page does."""
 
 import json
 from datetime import date
@@ -15,12 +15,11 @@ _ROWS = 1000  # fetched at a time
 
 
 class Command(BaseCommand):
-    """Print the four lists; nothing is changed."""
+    """Print the lists of accounts to review; changes nothing."""
 
     help = "List the accounts of an office that are unused or ended, were never accepted, or have an old password."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the office and the measures."""
         standard = Measures()
         parser.add_argument("--provider", required=True, help="id or name of the office")
         parser.add_argument("--days", type=int, default=standard.days, help="days without a login")
@@ -30,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="answer in JSON lines")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError when there is no such office, or the days are no good."""
+        """Print the lists. Raises CommandError for an unknown office or a number of days out of range."""
         provider = terminal.office(options["provider"])
         measures = Measures(options["days"], options["password_days"])
         if not all(1 <= days <= MOST_DAYS for days in measures):
