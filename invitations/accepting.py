@@ -1,4 +1,4 @@
-"""What the invited person does: having a code sent, proving the phone with it, accepting."""
+"""Acceptance of an invitation: request a code, prove the phone with it, choose credentials."""
 
 import secrets
 from collections.abc import Callable
@@ -31,11 +31,11 @@ PROOF_LASTS = timedelta(hours=1)
 
 
 class NotVouchedFor(Exception):
-    """Who sent the invitation last may not give what the invited user holds by now: it must be sent again."""
+    """The last sender may no longer grant what the invited user holds; the invitation must be sent again."""
 
 
 class Paused(Exception):
-    """No further code is sent for `wait`; `timedelta.max` means: not before the invitation is sent again."""
+    """No code is sent for `wait`; `timedelta.max` means not before the invitation is sent again."""
 
     def __init__(self, wait: timedelta) -> None:
         super().__init__(wait)
@@ -43,7 +43,7 @@ class Paused(Exception):
 
 
 def phone_ending(invitation: Invitation, *, token: str) -> str:
-    """Return the last two digits of the number. Raises sealing.Unreadable unless `token` is that of the invitation."""
+    """Return the last two digits of the number. Raises sealing.Unreadable when `token` is not the invitation's."""
     return _number(invitation, token)[-2:]
 
 
@@ -53,7 +53,7 @@ def _number(invitation: Invitation, token: str) -> str:
 
 
 def code_of(invitation: Invitation, *, browser: str) -> InvitationCode | None:
-    """Return the last code that was sent to this browser, whether it can still be typed or not."""
+    """Return the last code sent to this browser, usable or not."""
     for row in invitation.codes.order_by("-sent_at", "-id"):
         if _is_of(row, browser):
             return row
@@ -65,13 +65,13 @@ def _is_of(row: InvitationCode, browser: str) -> bool:
 
 
 def has_proved_phone(invitation: Invitation, *, browser: str) -> bool:
-    """Return whether this browser typed the right code within the last hour."""
+    """Return whether the right code was entered in this browser within the last hour."""
     rows = invitation.codes.filter(verified_at__gt=timezone.now() - PROOF_LASTS)
     return any(_is_of(row, browser) for row in rows)
 
 
 def _lock_open(invitation: Invitation) -> Invitation:
-    """Return the invitation as it is now, locked after its office. Raises NotOpen, and NotVouchedFor."""
+    """Return the invitation from the database, locked after its office. Raises NotOpen and NotVouchedFor."""
     lock_provider(invitation.provider_id)  # so that nobody gives or loses a right until this is over
     fresh = lock(invitation.user_id)
     if fresh.token_hash != invitation.token_hash or not fresh.admits():
@@ -85,7 +85,7 @@ Step = TypeVar("Step", bound=Callable[..., Any])
 
 
 def asks_for_authority(step: Step) -> Step:
-    """Undo all of a step of accepting that raises NotVouchedFor, and leave an event and a mail to administrators."""
+    """Roll back a step that raises NotVouchedFor, then record the refusal and notify the administrators."""
 
     @wraps(step)
     def checked(invitation: Invitation, *, by: Actor, **options: Any) -> Any:
@@ -101,7 +101,7 @@ def asks_for_authority(step: Step) -> Step:
 
 @transaction.atomic
 def _note_refusal(invitation: Invitation, by: Actor) -> None:
-    """Record that accepting was refused and tell the administrators, once for each time that it is sent."""
+    """Record the refusal and notify the administrators, once each time that the invitation is sent."""
     provider = lock_provider(invitation.provider_id)
     fresh = lock(invitation.user_id)
     if fresh.token_hash != invitation.token_hash or fresh.refused_at is not None:
@@ -117,11 +117,11 @@ def _note_refusal(invitation: Invitation, by: Actor) -> None:
 @asks(Proof.NONE)
 @asks_for_authority
 def send_code(invitation: Invitation, *, token: str, browser: str, by: Actor, after: str | None = None) -> None:
-    """Send a new six-digit code to the sealed number; it works only in the browser that holds `browser`.
+    """Send a new six-digit code to the encrypted number; it works only in the browser that holds `browser`.
 
-    `after` is the id of this browser's last code as the page knew it, "" for none: when there is a newer one the
-    button was pressed twice and nothing is sent. Raises Paused after three in an hour or ten in all, TooMany when too
-    many messages were sent, NotOpen when the invitation ended meanwhile, NotVouchedFor.
+    `after` is the id of this browser's last code as the page knew it, "" for none: with a newer one, as after a double
+    click, nothing is sent. Raises Paused after three codes in an hour or ten in total, TooMany when too many messages
+    were sent, NotOpen when the invitation ended meanwhile, NotVouchedFor.
     """
     invitation = _lock_open(invitation)
     last = code_of(invitation, browser=browser)
@@ -158,11 +158,11 @@ def _queue_code(invitation: Invitation, number: str, browser: str, by: Actor) ->
 @asks(Proof.NONE)
 @asks_for_authority
 def try_code(invitation: Invitation, *, code: str, browser: str, by: Actor) -> bool:
-    """Return whether `code` is the last one sent to this browser; a wrong one is counted.
+    """Return whether `code` is the last one sent to this browser; wrong codes are counted.
 
-    After five wrong tries the code is dead, after fifteen in all the invitation is locked until it is sent again.
-    A browser without a living code is told False and nothing is counted. Raises NotOpen when the invitation ended,
-    NotVouchedFor.
+    After five wrong tries the code is invalid; after fifteen in total the invitation is locked until it is sent again.
+    Without a usable code in this browser the result is False and nothing is counted. Raises NotOpen when the invitation
+    ended, NotVouchedFor.
     """
     invitation = _lock_open(invitation)
     row = code_of(invitation, browser=browser)
@@ -185,15 +185,15 @@ def try_code(invitation: Invitation, *, code: str, browser: str, by: Actor) -> b
 @asks(Proof.NONE)
 @asks_for_authority
 def accept(invitation: Invitation, *, browser: str, username: str, password: str, by: Actor) -> User:
-    """Give the invited person the username and password he chose; return him, ready to be signed in.
+    """Set the chosen username and password and return the user, ready to be signed in.
 
     Raises NotOpen when the invitation ended meanwhile or this browser did not prove the phone, NotVouchedFor,
-    ValidationError when the username was taken meanwhile (code "taken") or the password is refused.
+    ValidationError when the username was taken meanwhile (code "taken") or the password is rejected.
     """
     if not has_proved_phone(invitation, browser=browser):
         raise NotOpen
     passwords.check(password, about=passwords.about_user(invitation.user, username=username))
-    hashed = passwords.hashed(password)  # before any row is locked: it takes long
+    hashed = passwords.hashed(password)  # slow, so before locking rows
     invitation = _lock_open(invitation)
     if not has_proved_phone(invitation, browser=browser):
         raise NotOpen
@@ -216,5 +216,5 @@ def _save_with_free_username(user: User, username: str) -> None:
         with transaction.atomic():
             user.save()
     except IntegrityError:
-        require_free_username(username)  # somebody took it between the two
+        require_free_username(username)  # taken between the check and the update
         raise

@@ -1,4 +1,4 @@
-"""What the office does with invitations: inviting, sending again, revoking, and the text of the mail."""
+"""Actions of the office on invitations: invite, send again, revoke, and edit the text of the e-mail."""
 
 from datetime import timedelta
 from typing import Any
@@ -29,7 +29,7 @@ from teams.rights import Help, Right
 
 
 class NotOpen(Exception):
-    """The invitation was accepted, revoked, sent again, locked or has expired, or there never was one."""
+    """The invitation was accepted, revoked, sent again, locked or has expired, or does not exist."""
 
 
 def _require(by: Actor, right: Right, provider: Provider) -> None:
@@ -49,12 +49,12 @@ def invite(
     user_id: UUID | None = None,
     equip: Equip | None = None,
 ) -> User:
-    """Make a user "Via website en SSO" and send the invitation: one decision (seed article).
+    """Create a user "Via website en SSO" and send the invitation in one transaction (seed article).
 
-    `mobile_number` is E.164 and is kept only sealed, in the invitation. `user_id` names the decision: the same one
-    twice, as by a double click, makes one user. `equip` gives teams and rights to who was made, not to who was made
-    before; what it raises, nobody was invited. Raises PermissionDenied without the right to manage users,
-    ValidationError when the text is refused, TooMany when too many messages were sent.
+    `mobile_number` is E.164 and is stored only encrypted, in the invitation. `user_id` makes the action idempotent: a
+    double click creates one user. `equip` assigns initial access to a user created by this call; when it raises, no
+    user is created. Raises PermissionDenied without the right to manage users, ValidationError for an invalid text,
+    TooMany when too many messages were sent.
     """
     _require(by, Right.MANAGE_USERS, provider)
     if text is not None:
@@ -69,7 +69,7 @@ def invite(
     user.save(force_insert=True)
     record(Verb.USER_CREATED, user, by=by, provider_id=provider.pk, changes=shown(user))
     if equip is not None:
-        equip(user)  # before the mail, which says what the teams and rights ask for
+        equip(user)  # before the e-mail, which mentions two-factor where teams or rights require it
     invitation = Invitation(provider=provider, user=user)
     if text is not None:
         invitation.subject, invitation.body = text.subject, text.body
@@ -80,12 +80,12 @@ def invite(
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str | None = None) -> None:
-    """Send the invitation again: new link, full period, the old link dead; the address may change.
+    """Send the invitation again with a new link and period; the old link is invalid. The address may change.
 
-    `before` is when it was sent last as the form knew it (ISO 8601): sent again since, as by a double click, nothing
-    is sent. Support sends it again to the same address only. Raises NotOpen when the person came in meanwhile,
-    PermissionDenied without authority over the person, ValidationError when the person is blocked, TooMany when too
-    many messages were sent.
+    `before` is when it was last sent as the form knew it (ISO 8601): if it was sent since, as by a double click,
+    nothing is sent. Support can send it to the same address only. Raises NotOpen when the user accepted meanwhile,
+    PermissionDenied without authority over the user, ValidationError when the user is blocked, TooMany when too many
+    messages were sent.
     """
     lock_provider(user.provider_id)
     rights.require_say_over(by, user, Help.RESEND)
@@ -98,7 +98,7 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
     if user.is_kept_out:
         message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
         raise ValidationError(message % {"name": user.full_name}, code="no_access")
-    if email != user.email or by.origin != Origin.API:  # a program may give another number, never another address
+    if email != user.email or by.origin != Origin.API:  # the API can change the number, never the address
         by.require_proof(Proof.FIVE_MINUTES)
     outbox.actions.cancel(invitation.message)
     if email != user.email:
@@ -112,9 +112,9 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
 
 
 def lock(user_id: UUID) -> Invitation:
-    """Return the invitation of a person as it is now, both locked until the end of the transaction.
+    """Return the invitation of a user from the database, both locked until the end of the transaction.
 
-    Whoever needs the office's row as well locks that one first. Raises NotOpen when the person was never invited.
+    Lock the office first where its row is needed as well. Raises NotOpen when the user was never invited.
     """
     rows = Invitation.objects.select_for_update(of=("self", "user")).select_related("user__provider", "message")
     if (invitation := rows.filter(user_id=user_id).first()) is None:
@@ -123,7 +123,7 @@ def lock(user_id: UUID) -> Invitation:
 
 
 def send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
-    """Give the invitation, whose row is locked, a new token and put its mail in the outbox. Raises TooMany."""
+    """Give the invitation, whose row is locked, a new token and queue its e-mail. Raises TooMany."""
     user, now = invitation.user, timezone.now()
     token = sealing.new_token()
     invitation.token_hash = sealing.token_hash(token)
@@ -159,14 +159,14 @@ def send(invitation: Invitation, mobile_number: str, by: Actor) -> None:
 
 
 def text_for(invitation: Invitation) -> Text:
-    """Return the text of this invitation: its own, else the office's, else the product's."""
+    """Return the text of the invitation: its own, else the office's, else the standard text."""
     if invitation.body:
         return Text(invitation.subject, invitation.body)
     return office_text(invitation.provider)
 
 
 def office_text(provider: Provider) -> Text:
-    """Return the office's own text, else the product's."""
+    """Return the office's own text, else the standard text."""
     own = InvitationText.objects.filter(provider=provider).first()
     return Text(own.subject, own.body) if own else texts.STANDARD
 
@@ -174,7 +174,7 @@ def office_text(provider: Provider) -> Text:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def revoke(user: User, *, by: Actor) -> None:
-    """Take the invitation back: the link is dead and the number gone. Raises NotOpen when it was accepted."""
+    """Revoke the invitation: its link is invalid and the phone number deleted. Raises NotOpen when accepted."""
     lock_provider(user.provider_id)
     rights.require_say_over(by, user, Help.REVOKE)
     invitation = lock(user.pk)
@@ -186,14 +186,14 @@ def revoke(user: User, *, by: Actor) -> None:
 
 
 def close(invitation: Invitation, state: Invitation.State) -> None:
-    """End the invitation, whose row is locked: the sealed number goes, and the codes that are still queued with it."""
+    """End the invitation, whose row is locked: delete the phone number and cancel codes that are still queued."""
     cancel_codes(invitation)
     invitation.state, invitation.sealed_phone = state, None
     invitation.save(update_fields=["state", "sealed_phone"])
 
 
 def cancel_codes(invitation: Invitation) -> None:
-    """Take back the codes of this invitation that were not sent yet."""
+    """Cancel the codes of the invitation that were not sent yet."""
     for code in invitation.codes.select_related("message"):
         outbox.actions.cancel(code.message)
 
@@ -221,10 +221,10 @@ def _expire(pk: UUID) -> bool:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def save_text(provider: Provider, *, text: Text, before: Text, by: Actor) -> None:
-    """Make `text` the office's own text of the invitation.
+    """Set the office's own text of the invitation.
 
-    `before` is the text that stood there when the form was opened. Raises Stale when another one stands there now,
-    PermissionDenied without the right to manage the office, ValidationError when a placeholder is wrong.
+    `before` is the text when the form was opened. Raises Stale when the text was changed meanwhile, PermissionDenied
+    without the right to manage the office, ValidationError for a wrong placeholder.
     """
     _require(by, Right.MANAGE_PROVIDER, provider)
     texts.check(text.subject, text.body)
@@ -240,7 +240,7 @@ def save_text(provider: Provider, *, text: Text, before: Text, by: Actor) -> Non
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def restore_text(provider: Provider, *, by: Actor) -> bool:
-    """Go back to the product's text; return False when the office had none of its own.
+    """Restore the standard text; return False when the office had no text of its own.
 
     Raises PermissionDenied without the right to manage the office.
     """
@@ -262,9 +262,9 @@ def _record_text(provider: Provider, old: Text, new: Text, by: Actor) -> None:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def send_test(provider: Provider, *, text: Text, by: Actor) -> None:
-    """Mail `text` to whoever asks for it, as an invented person would get it, with a link that opens nothing.
+    """E-mail `text` to the actor, filled in for an example user, with a link that does not work.
 
-    Raises PermissionDenied without the right to manage the office, ValidationError when a placeholder is wrong.
+    Raises PermissionDenied without the right to manage the office, ValidationError for a wrong placeholder.
     """
     _require(by, Right.MANAGE_PROVIDER, provider)
     texts.check(text.subject, text.body)

@@ -1,7 +1,7 @@
-"""Step 1 of an invitation while step 2 is asked: in the session, under the id that the new person will get.
+"""Step 1 of an invitation, kept in the session during step 2 under the id that the new user will get.
 
-The forms carry that id, so that two tabs hold two drafts, going back keeps what was typed, and sending the same draft
-twice makes one person.
+The forms carry that id, so that two tabs hold two drafts, going back keeps the input, and submitting a draft twice
+creates one user.
 """
 
 from datetime import date
@@ -18,7 +18,7 @@ _KEY, _KEPT = "drafts", 10
 
 
 class Draft(NamedTuple):
-    """Step 1 as it was filled in; `chosen` is what the person is to get, as `EquipmentForm.chosen` has it."""
+    """The input of step 1; `chosen` holds the initial access as in `EquipmentForm.chosen`."""
 
     details: Details
     text: Text | None
@@ -26,7 +26,7 @@ class Draft(NamedTuple):
 
 
 def keep(session: SessionBase, id: UUID | None, draft: Draft) -> UUID:
-    """Keep step 1 under `id`, or under a new one; the ten youngest are kept. Return the id."""
+    """Store step 1 under `id`, or under a new id, and return the id. The ten newest drafts are kept."""
     id = id or uuid7()
     drafts: dict[str, Any] = session.get(_KEY, {})
     drafts.pop(id.hex, None)
@@ -38,7 +38,7 @@ def keep(session: SessionBase, id: UUID | None, draft: Draft) -> UUID:
 
 
 def find(session: SessionBase, id: UUID | None) -> Draft | None:
-    """Return what was kept under `id`, None where there is nothing."""
+    """Return the draft stored under `id`, or None."""
     kept = session.get(_KEY, {}).get(id.hex) if id else None
     if kept is None:
         return None
@@ -49,14 +49,13 @@ def find(session: SessionBase, id: UUID | None) -> Draft | None:
 
 
 def drop(session: SessionBase, id: UUID) -> None:
-    """Forget what was kept under `id`."""
     drafts = session.get(_KEY, {})
     if drafts.pop(id.hex, None) is not None:
         session[_KEY] = drafts
 
 
 def named(text: str) -> UUID | None:
-    """Return the id that a form or an address carries, None where it is none."""
+    """Return `text` as an id, or None when it is invalid."""
     try:
         return UUID(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Changing the kind of somebody who exists: it ends an invitation, or begins one."""
+"""Change the login method of an existing user, which ends or starts an invitation."""
 
 from typing import Any
 from uuid import UUID
@@ -27,11 +27,11 @@ _SHOWN = ("login_method", "username", "external_tenant", "external_user_id", "tw
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def to_azure(user: User, *, tenant: ExternalTenant, external_user_id: UUID, username: str | None, by: Actor) -> User:
-    """Make somebody a user "Alleen via Azure AD", or give who is one another account at Microsoft. A mail says so.
+    """Change a user to "Alleen via Azure AD", or an Azure user to another Microsoft account, and e-mail them.
 
-    The password is destroyed, an open invitation revoked, the required second factor dropped; sessions end. `username`
-    counts for who has none yet. The same account twice is one change. Raises PermissionDenied on oneself or without
-    authority, ValidationError when the tenant cannot be used ("tenant"), username or account are not free ("taken",
+    Deletes the password, revokes an open invitation, drops required two-factor and ends all sessions. `username` is
+    used for a user without one. Repeating the call changes nothing. Raises PermissionDenied on oneself or without
+    authority, ValidationError when the tenant cannot be used ("tenant"), username or account are in use ("taken",
     "account_taken") or there is no username ("no_username").
     """
     user, invitation = _locked(user, by)
@@ -64,11 +64,12 @@ def to_azure(user: User, *, tenant: ExternalTenant, external_user_id: UUID, user
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def to_website(user: User, *, mobile_number: str, by: Actor) -> User:
-    """Make an Azure user a user "Via website en SSO", who gets an invitation; until it is accepted the rights rest.
+    """Change an Azure user to "Via website en SSO" and send an invitation; rights are inactive until it is accepted.
 
-    `mobile_number` is E.164 and is kept only sealed, in the invitation. Sent twice, one invitation goes out. Raises
-    PermissionDenied on oneself or without authority, LastAdministrator when nobody would be left, ValidationError when
-    the person is no Azure user ("kind") or is blocked ("no_access"), TooMany when too many messages were sent.
+    `mobile_number` is E.164 and is stored only encrypted, in the invitation. Repeating the call sends nothing. Raises
+    PermissionDenied on oneself or without authority, LastAdministrator when no administrator would be left,
+    ValidationError when the user is no Azure user ("kind") or is blocked ("no_access"), TooMany when too many messages
+    were sent.
     """
     user, invitation = _locked(user, by)
     before = _shown(user)
@@ -82,7 +83,7 @@ def to_website(user: User, *, mobile_number: str, by: Actor) -> User:
         raise ValidationError(message, code="no_access", params={"name": user.full_name})
     user.login_method, user.username, user.accepted_at = LoginMethod.WEBSITE_SSO, None, None
     user.external_tenant = user.external_user_id = None
-    EmailChange.objects.filter(user=user).delete()  # an invited person's address changes with the invitation
+    EmailChange.objects.filter(user=user).delete()  # the address of an invited user changes with the invitation
     _end_sessions(user)
     user.save()
     rights.require_administrator(user.provider)
@@ -94,7 +95,7 @@ def to_website(user: User, *, mobile_number: str, by: Actor) -> User:
 
 
 def _locked(user: User, by: Actor) -> tuple[User, Invitation | None]:
-    """Return the person and the invitation, if there is one, both locked after the office."""
+    """Return the user and the invitation, if any, both locked after the office."""
     provider = lock_provider(user.provider_id)
     rights.require(by, Right.MANAGE_USERS)
     rights.require_authority_over(by, user)
@@ -112,7 +113,7 @@ def _end_sessions(user: User) -> None:
 
 
 def _establish(user: User) -> None:
-    """Note that the office has had an administrator who can sign in, from which moment it keeps one (rule 6)."""
+    """Store that the office has had an active administrator; from then on it must keep one (rule 6)."""
     provider = user.provider
     if provider.established_at is None and rights.has_administrator(provider):
         provider.established_at = timezone.now()

@@ -1,4 +1,4 @@
-"""Mails to an office's administrators about its invitations, in Dutch as every mail about an account."""
+"""E-mails to administrators about invitations, in Dutch as all e-mails about accounts."""
 
 from django.conf import settings
 from django.urls import reverse
@@ -11,7 +11,7 @@ from accounts.models import User
 
 @translation.override(settings.LANGUAGE_CODE)
 def refused(administrator: User, invited: User) -> None:
-    """Tell an administrator that an invitation could not be accepted, and what to do about it."""
+    """Tell an administrator that acceptance of an invitation was refused, and what to do."""
     lines = [
         _(
             "%(name)s wanted to accept the invitation for Loket of %(office)s. That was refused: who sent the"

@@ -1,4 +1,4 @@
-"""How people come in: the mailed link with its sealed phone number, and the code sent to that phone."""
+"""Invitations: the e-mailed link with the encrypted phone number, and the code sent to that phone."""
 
 from __future__ import annotations
 
@@ -22,15 +22,13 @@ CODES_IN_ALL = 10
 
 
 class Invitation(models.Model):
-    """The one invitation of a person; sending it again gives this row a new token and period.
+    """The only invitation of a user; sending it again gives this row a new token and period.
 
-    The token stands only in the mail. The phone number is sealed with a key derived from it, so that neither this
-    table nor the application's own key can give the number away (rule 7).
+    The token is in the e-mail only. The phone number is encrypted with a key derived from it, so that neither this
+    table nor the application's own key reveals the number (rule 7).
     """
 
     class State(models.TextChoices):
-        """What became of it."""
-
         OPEN = "open", _("open")
         ACCEPTED = "accepted", _("accepted")
         REVOKED = "revoked", _("revoked")
@@ -44,13 +42,13 @@ class Invitation(models.Model):
     token_hash = models.CharField(max_length=64, unique=True)
     sealed_phone = models.BinaryField(null=True)
     email = models.EmailField(max_length=255)
-    subject = models.CharField(max_length=512, blank=True)  # empty: the office's own text
+    subject = models.CharField(max_length=512, blank=True)  # empty: the office's text is used
     body = models.TextField(max_length=6000, blank=True)
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="+")
-    # On whose authority it is accepted, see `invitations.senders`: None for the operator, and once they are erased.
+    # Needs authority at the moment of acceptance, see `invitations.senders`; null: the operator or an erased user.
     sent_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
-    sent_by_operator = models.BooleanField(null=True)  # None: sent by a release that did not note it
-    refused_at = models.DateTimeField(null=True)  # when accepting was refused since it was sent last
+    sent_by_operator = models.BooleanField(null=True)  # null: sent by an older release that did not store it
+    refused_at = models.DateTimeField(null=True)  # acceptance refused since it was last sent
     sent_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     opened_at = models.DateTimeField(null=True)
@@ -74,7 +72,7 @@ class Invitation(models.Model):
 
     @property
     def seal_context(self) -> str:
-        """What the sealed number is bound to: moved to another row, address or period it cannot be read."""
+        """Associated data of the encryption: with another row, address or period decryption fails."""
         return f"invitation:{self.pk}:{self.email}:{self.expires_at.isoformat()}"
 
     def is_open(self) -> bool:
@@ -82,11 +80,11 @@ class Invitation(models.Model):
         return self.state == self.State.OPEN and timezone.now() < self.expires_at
 
     def admits(self) -> bool:
-        """Return whether the link works and the invited person is not kept out meanwhile."""
+        """Return whether the link works and the user is not denied access meanwhile."""
         return self.is_open() and not self.user.is_kept_out
 
     def code_pause(self) -> timedelta | None:
-        """Return how long no further code is sent: None if one may be sent now, `timedelta.max` if never again."""
+        """Return how long to wait for the next code: None if not at all, `timedelta.max` if no more are sent."""
         now = timezone.now()
         sent = list(self.codes.order_by("-sent_at").values_list("sent_at", flat=True))
         if len(sent) >= CODES_IN_ALL:
@@ -97,12 +95,12 @@ class Invitation(models.Model):
         return None
 
     def wrong_tries(self) -> int:
-        """Return how many wrong codes were typed since the invitation was sent."""
+        """Return the number of wrong codes since the invitation was sent."""
         return self.codes.aggregate(sum=models.Sum("wrong_tries"))["sum"] or 0
 
 
 class InvitationCode(models.Model):
-    """One six-digit code: good for ten minutes, five tries and the browser that asked for it."""
+    """A six-digit code: valid for ten minutes, five tries and the browser that requested it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="codes")
@@ -119,7 +117,7 @@ class InvitationCode(models.Model):
 
     @property
     def tries_left(self) -> int:
-        """How often another code may be typed before this one is dead."""
+        """Number of tries left for this code."""
         return max(0, TRIES_PER_CODE - self.wrong_tries)
 
     def is_usable(self) -> bool:
@@ -129,7 +127,7 @@ class InvitationCode(models.Model):
 
 
 class InvitationText(models.Model):
-    """The office's own text of the invitation mail; without a row the product's text is used."""
+    """The office's own text of the invitation e-mail; without a row the standard text is used."""
 
     provider = models.OneToOneField(Provider, on_delete=models.CASCADE, primary_key=True, related_name="+")
     subject = models.CharField(_("Subject"), max_length=512)

@@ -1,4 +1,4 @@
-"""Which mobile numbers an invitation accepts (seed article)."""
+"""Mobile numbers that an invitation accepts (seed article)."""
 
 import re
 import unicodedata
@@ -8,15 +8,15 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from phonenumbers import PhoneNumberType
 
-# What stands in a number as people write it. The library itself would also read one out of the middle of other text.
+# Usual notation of a number. The library alone would also find one in the middle of other text.
 _WRITTEN = re.compile(r"[\s(]*\+?[\d\s()./\-‐‑‒–—−]+")
 
 
 def mobile_number(text: str) -> str:
     """Return the E.164 form of a mobile number.
 
-    Accepted: a valid Dutch mobile number in any usual notation, or an international one with "+", of type mobile, or
-    fixed-or-mobile where a country does not tell them apart. Raises ValidationError that says what is accepted.
+    Accepts a valid Dutch mobile number in any usual notation, or an international one with "+", of type mobile, or
+    fixed-or-mobile where a country does not distinguish them. Raises ValidationError otherwise.
     """
     fault = ValidationError(
         _("Give a Dutch mobile number, such as 06 12345678, or an international one such as +32470123456."),
@@ -24,7 +24,7 @@ def mobile_number(text: str) -> str:
     )
     if len(text) > 40:
         raise fault
-    # A number pasted from a telephone brings invisible marks of direction with it.
+    # Numbers pasted from a phone contain invisible direction marks.
     text = "".join(char for char in text if unicodedata.category(char) != "Cf")
     if not _WRITTEN.fullmatch(text):
         raise fault

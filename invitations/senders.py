@@ -1,4 +1,4 @@
-"""On whose authority an invitation is accepted: that of who sent it last, as it is at that moment."""
+"""Authority behind an invitation: that of its last sender, at the moment of acceptance."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ from teams.rights import Right
 
 
 def note_sender(invitation: Invitation, by: Actor) -> None:
-    """Note that `by` sends the invitation, whose row is locked.
+    """Store `by` as the sender of the invitation, whose row is locked.
 
-    Support that sends it again gives it no authority: it is accepted on that of who of the office sent it last.
+    Support gives it no authority: when support sends it again, the last sender of the office stays the sender.
     """
     invitation.refused_at = None
     if not by.is_support or by.is_operator:
@@ -23,17 +23,17 @@ def note_sender(invitation: Invitation, by: Actor) -> None:
 
 
 def is_vouched_for(invitation: Invitation) -> bool:
-    """Return whether the last sender could send this invitation now, with all that the invited user holds by now.
+    """Return whether the last sender could send this invitation now, given what the invited user holds.
 
-    Asked with the office's row locked, so that no right is given between this answer and what follows from it.
+    Call with the office's row locked, so that rights cannot change before the result is used.
     """
     return not _unvouched([invitation])
 
 
 def unvouched(users: Iterable[User]) -> set[UUID]:
-    """Return which of `users` of one office, who come with their invitation, hold an open one that cannot be accepted.
+    """Return which of `users` of one office, loaded with their invitation, have an open one that cannot be accepted.
 
-    Some queries for each sender, however many invitations there are.
+    Runs a few queries per sender, however many invitations there are.
     """
     waiting = (user for user in users if user.accepted_at is None and hasattr(user, "invitation"))
     return _unvouched([user.invitation for user in waiting if user.invitation.is_open()])
@@ -49,7 +49,7 @@ def _unvouched(invitations: list[Invitation]) -> set[UUID]:
 
 
 def _beyond(sender: User | None, user_ids: set[UUID]) -> set[UUID]:
-    """Return which of these users of the office the sender could not send their invitation now."""
+    """Return the users that the sender could not invite now."""
     if sender is None or not rights.may(sender, Right.MANAGE_USERS):
         return user_ids
     own = user_ids & {sender.pk}
@@ -57,7 +57,7 @@ def _beyond(sender: User | None, user_ids: set[UUID]) -> set[UUID]:
 
 
 def _senders(invitations: list[Invitation]) -> dict[UUID, UUID | None]:
-    """Return by invited user who of the office sent it last; those that the operator sent are left out."""
+    """Return the last sender in the office by invited user; invitations sent by the operator are left out."""
     found = {one.user_id: one.sent_by_id for one in invitations if one.sent_by_operator is False}
     if unknown := [one for one in invitations if one.sent_by_operator is None]:
         sendings = Event.objects.filter(

@@ -1,4 +1,4 @@
-"""The text of the invitation mail: placeholders, checks, rendering (domain.md section 9)."""
+"""Text of the invitation e-mail: placeholders, validation, rendering (domain.md section 9)."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Provider, User
 
 LINK, TWO_FACTOR_TEXT = "UitnodigingLink", "TwoFactorTekst"
-PLACEHOLDERS: dict[str, str | Promise] = {  # with what each stands for
+PLACEHOLDERS: dict[str, str | Promise] = {  # with their meaning
     "GebruikerVoorletters": gettext_lazy("initials of the invited person"),
     "GebruikerVoorvoegsel": gettext_lazy("prefix of the name, such as “de”"),
     "GebruikerAchternaam": gettext_lazy("last name"),
@@ -26,7 +26,7 @@ PLACEHOLDERS: dict[str, str | Promise] = {  # with what each stands for
     TWO_FACTOR_TEXT: gettext_lazy("paragraph about two-factor, only if it is required"),
 }
 _PLACEHOLDER = re.compile(r"\{([^{}\s]*)\}")
-_EXAMPLE = "dit-is-een-voorbeeld"  # stands where the token of a real link does
+_EXAMPLE = "dit-is-een-voorbeeld"  # in the place of the token of a real link
 
 TWO_FACTOR = (
     "Inloggen gaat met two-factor authenticatie. Houd je telefoon bij de hand:"
@@ -36,14 +36,14 @@ TWO_FACTOR = (
 
 @dataclass(frozen=True)
 class Text:
-    """Subject and body, with placeholders or filled in."""
+    """Subject and body, with placeholders or rendered."""
 
     subject: str
     body: str
 
     @property
     def fingerprint(self) -> str:
-        """What tells this text from another one."""
+        """Hash of the text, to detect changes."""
         return hashlib.sha256(f"{self.subject}\n{self.body}".encode()).hexdigest()
 
 
@@ -82,8 +82,8 @@ def check(subject: str, body: str) -> None:
 def fill(text: Text, user: User, *, link: str, expires_at: datetime, with_two_factor: bool) -> Text:
     """Return `text` with every placeholder replaced once; a name that looks like a placeholder stays as it is.
 
-    `with_two_factor`: it is required; where the text has no place for it, the paragraph is put at the end. `user` need
-    not be stored, but has an office. The moment is in Dutch whatever language the sender reads: so is the text.
+    With `with_two_factor` a text without a placeholder for that paragraph gets it at the end. `user` need not be
+    stored, but has an office. The date is always in Dutch, as the text is.
     """
     with translation.override(settings.LANGUAGE_CODE):
         until = formats.date_format(timezone.localtime(expires_at), r"l j F Y \o\m H:i")
@@ -103,7 +103,7 @@ def fill(text: Text, user: User, *, link: str, expires_at: datetime, with_two_fa
 
 
 def example(text: Text, user: User, provider: Provider) -> Text:
-    """Return `text` as `user`, who need not be stored, would get it from `provider`, with a link that opens nothing."""
+    """Return `text` as `user`, who need not be stored, would get it from `provider`, with a link that does not work."""
     user.provider = provider
     link = settings.LOKET_URL + reverse("invitations:enter", args=[_EXAMPLE])
     until = timezone.now() + timedelta(days=provider.invitation_days)
@@ -111,5 +111,5 @@ def example(text: Text, user: User, provider: Provider) -> Text:
 
 
 def somebody() -> User:
-    """Return an invented person, of whom two-factor is required, to show a text with."""
+    """Return an example user, who must use two-factor, for previews."""
     return User(initials="P.", prefix="de", last_name="Boer", two_factor_required=True)

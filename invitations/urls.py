@@ -1,4 +1,4 @@
-"""Addresses of invitations."""
+"""Routes of invitations."""
 
 from django.urls import URLPattern, URLResolver, path
 

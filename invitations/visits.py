@@ -1,6 +1,6 @@
-"""Which invitation a browser has open: a signed cookie, so that the token leaves the address bar.
+"""The signed cookie that holds a browser's invitation link, so that the token leaves the address bar.
 
-The token stands in no session, log or page.
+The token is in no session, log or page.
 """
 
 import re
@@ -13,13 +13,13 @@ from loket import cookies, sealing
 
 COOKIE = "invitation"
 _SALT = "invitations.visit"
-_HOURS = 24  # long enough to come back to it the same day; the link in the mail opens it again
+_HOURS = 24  # enough to continue on the same day; the link in the e-mail works again after that
 _TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Visit:
-    """A browser with the link of an open or ended invitation; `browser` is the secret that only this browser holds."""
+    """An invitation opened in a browser; `browser` is a secret that only this browser holds."""
 
     token: str
     browser: str
@@ -27,7 +27,7 @@ class Visit:
 
 
 def find(token: str) -> Invitation | None:
-    """Return the invitation of this link; one that was revoked is as unknown as one that never was."""
+    """Return the invitation of the link; revoked ones count as unknown."""
     if not _TOKEN.fullmatch(token):
         return None
     rows = Invitation.objects.select_related("user__provider").exclude(state=Invitation.State.REVOKED)
@@ -35,7 +35,7 @@ def find(token: str) -> Invitation | None:
 
 
 def remember(response: HttpResponse, request: HttpRequest, token: str) -> None:
-    """Put the link into the browser's cookie; the browser keeps the secret it may already have."""
+    """Store the link in the cookie; a browser keeps the secret it already has."""
     kept = _read(request)
     browser = kept[1] if kept else sealing.new_token()
     value = f"{token if _TOKEN.fullmatch(token) else ''}.{browser}"
@@ -43,12 +43,12 @@ def remember(response: HttpResponse, request: HttpRequest, token: str) -> None:
 
 
 def forget(response: HttpResponse) -> None:
-    """Take the link out of the browser."""
+    """Delete the cookie."""
     cookies.remove(response, COOKIE)
 
 
 def of(request: HttpRequest) -> Visit | None:
-    """Return the visit of this browser, None when it has no link or an unknown one."""
+    """Return the invitation opened in this browser, or None without a link or with an unknown one."""
     if (kept := _read(request)) is None:
         return None
     token, browser = kept

@@ -1,4 +1,4 @@
-"""What an invited person types."""
+"""Forms of the invited user."""
 
 import re
 from typing import Any
@@ -16,7 +16,7 @@ from loket.text import refuse_control_characters, refuse_direction_marks
 
 
 class InvitationForm(forms.Form):
-    """Every form of the invited person names its invitation: another tab may have opened another link since."""
+    """Base form that names its invitation: another tab may have opened another link since."""
 
     invitation = forms.UUIDField(widget=forms.HiddenInput)
 
@@ -25,7 +25,7 @@ class InvitationForm(forms.Form):
         self.opened = invitation
 
     def clean_invitation(self) -> UUID:
-        """Raise ValidationError (code "other_invitation") when this browser opened another link since."""
+        """Raise ValidationError (code "other_invitation") when another link was opened in this browser since."""
         named: UUID = self.cleaned_data["invitation"]
         if named != self.opened.pk:
             message = _("You have opened another invitation since. Open the link in the mail again.")
@@ -34,12 +34,12 @@ class InvitationForm(forms.Form):
 
     @property
     def names_another(self) -> bool:
-        """Whether the form does not name the invitation that is open in this browser."""
+        """Whether the form names another invitation than the one opened in this browser."""
         return self.is_bound and "invitation" in self.errors
 
 
 class CodeForm(InvitationForm):
-    """The six digits of the SMS; spaces and dashes between them do not matter."""
+    """The six digits of the SMS; spaces and dashes between them are ignored."""
 
     code = forms.CharField(
         label=_("Code"),
@@ -56,7 +56,7 @@ class CodeForm(InvitationForm):
     )
 
     def clean_code(self) -> str:
-        """Return the digits alone. Raises ValidationError (code "six_digits"), which is not counted as a try."""
+        """Return the digits. Raises ValidationError (code "six_digits"), which does not count as a try."""
         code = re.sub(r"[\s.\-–—]", "", self.cleaned_data["code"])
         if not re.fullmatch("[0-9]{6}", code):
             raise ValidationError(_("The code has six digits, such as 482 913."), code="six_digits")
@@ -64,7 +64,7 @@ class CodeForm(InvitationForm):
 
 
 class AccountForm(InvitationForm, ChosenPasswordForm):
-    """The username and password that somebody chooses on accepting; neither is changed in any way."""
+    """The username and password chosen on acceptance; both are kept exactly as typed."""
 
     username = forms.CharField(
         label=_("Username"),
@@ -81,7 +81,7 @@ class AccountForm(InvitationForm, ChosenPasswordForm):
     field_order = ("username",)
 
     def clean_username(self) -> str:
-        """Raise ValidationError when the username begins or ends with a space, or is taken."""
+        """Raise ValidationError for a leading or trailing space, or a username in use."""
         username: str = self.cleaned_data["username"]
         if username != username.strip():
             raise ValidationError(_("Remove the space at the beginning or the end."), code="outer_space")
@@ -89,5 +89,4 @@ class AccountForm(InvitationForm, ChosenPasswordForm):
         return username
 
     def about(self) -> passwords.About:
-        """Return what is known of the invited person, and the username beside the password."""
         return passwords.about_user(self.opened.user, username=self.data.get("username", ""))

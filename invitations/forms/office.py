@@ -1,4 +1,4 @@
-"""Input of the office when it invites."""
+"""Forms of the office for invitations."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def mobile_number_field() -> forms.CharField:
 
 
 class InviteForm(WebsiteForm, EquipmentForm):
-    """Step 1: who is invited, and the text of the mail if it is to differ for this one invitation."""
+    """Step 1: details and initial access, and the text of the e-mail if it differs for this invitation."""
 
     subject = forms.CharField(label=_("Subject"), max_length=512, validators=[refuse_control_characters])
     body = forms.CharField(label=_("Text"), max_length=6000, widget=forms.Textarea)
@@ -42,12 +42,12 @@ class InviteForm(WebsiteForm, EquipmentForm):
         self.fields["email"].help_text = _("We send the invitation here.")
 
     def clean_body(self) -> str:
-        """Return the text with the line ends of every system made one."""
+        """Return the text with normalized line endings."""
         body: str = self.cleaned_data["body"]
         return body.replace("\r\n", "\n").replace("\r", "\n").strip()
 
     def clean(self) -> dict[str, Any]:
-        """Check the placeholders of the text (domain.md section 9)."""
+        """Validate the placeholders of the text (domain.md section 9)."""
         values = super().clean()
         if "subject" in values and "body" in values:
             try:
@@ -58,19 +58,19 @@ class InviteForm(WebsiteForm, EquipmentForm):
 
     @property
     def text(self) -> Text | None:
-        """The text for this invitation, None where it is the office's own."""
+        """The text of this invitation, or None when it equals the office's text."""
         text = Text(self.cleaned_data["subject"], self.cleaned_data["body"])
         return None if text == self.standard else text
 
     @property
     def shows_text(self) -> bool:
-        """Whether the text is shown unfolded: it was changed or refused."""
+        """Whether the text is unfolded: changed or invalid."""
         initial = Text(str(self["subject"].value()), str(self["body"].value()).replace("\r\n", "\n"))
         return bool(self["subject"].errors or self["body"].errors) or initial != self.standard
 
 
 class MobileForm(forms.Form):
-    """Step 2: the number, which never waits anywhere readable."""
+    """Step 2: the number, which is never stored unencrypted."""
 
     mobile_number = mobile_number_field()
 
@@ -80,7 +80,7 @@ class MobileForm(forms.Form):
 
 
 class ResendForm(MobileForm):
-    """The number again, and the address, which may have been wrong."""
+    """The number, and the address, which may have been wrong."""
 
     email = field("email")
     sent = forms.CharField(max_length=40, widget=forms.HiddenInput)
@@ -93,5 +93,5 @@ class ResendForm(MobileForm):
 
 
 def namesakes(provider: Provider, email: str) -> list[User]:
-    """Return who of this office has the same address already, at most five; other offices are nobody's business."""
+    """Return at most five users of this office with the same address; never those of other offices."""
     return list(User.objects.filter(provider=provider, email__iexact=email).order_by("sort_name", "pk")[:5])

@@ -1,4 +1,4 @@
-"""What the office types as the text of its invitations."""
+"""Form for the office's text of the invitation e-mail."""
 
 from typing import Any
 
@@ -11,15 +11,14 @@ from invitations.texts import Text
 
 
 class BodyField(forms.CharField):
-    """A long text; a browser sends its line ends as two characters, which count as one."""
+    """A multi-line text with normalized line endings: browsers send two characters, which count as one."""
 
     def to_python(self, value: Any) -> str:
-        """Return the text with plain line ends."""
         return str(super().to_python(value)).replace("\r\n", "\n").replace("\r", "\n")
 
 
 class TextForm(forms.Form):
-    """Subject and text, and hidden the text that stood there when the form was opened."""
+    """Subject and body, with a hidden fingerprint of the text when the form was opened."""
 
     subject = forms.CharField(label=_("Subject"), max_length=512)
     body = BodyField(
@@ -44,16 +43,16 @@ class TextForm(forms.Form):
 
     @property
     def text(self) -> Text:
-        """The text as it was typed, once the form is valid."""
+        """The text of a valid form."""
         return Text(self.cleaned_data["subject"], self.cleaned_data["body"])
 
     @property
     def is_stale(self) -> bool:
-        """Whether somebody else saved a text since the form was opened."""
+        """Whether the text was changed by another user since the form was opened."""
         return self.is_bound and self.data.get("before") != self.standing.fingerprint
 
     def accept_standing(self) -> None:
-        """Say that another text stands there now, and let the next sending of this form replace that one."""
+        """Report that the text was changed meanwhile, and let the next submission replace it."""
         self.data = dict(self.data.items()) | {"before": self.standing.fingerprint}
         message = _("Somebody else changed the text meanwhile. Compare it with yours; saving again replaces it.")
         self.add_error(None, ValidationError(message, code="stale"))

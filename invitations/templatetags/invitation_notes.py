@@ -1,4 +1,4 @@
-"""What a page says about the invitation of a user whose rights it shows or changes."""
+"""Note about the invitation of a user whose rights a page shows or changes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ register = template.Library()
 
 @register.inclusion_tag("invitations/_note.html", takes_context=True)
 def invitation_note(context: dict[str, Any], person: User) -> dict[str, Any]:
-    """Say that the invitation of `person` must be sent again, or that giving rights may have that effect."""
+    """Tell that the invitation of `person` must be sent again, or that granting rights may cause that."""
     waits = person.accepted_at is None and hasattr(person, "invitation") and person.invitation.is_open()
     return {
         "person": person,

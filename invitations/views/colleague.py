@@ -1,4 +1,4 @@
-"""Pages of the invited person: opening the link, proving the phone, choosing username and password."""
+"""Pages of the invited user: open the link, prove the phone, choose username and password."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,7 +30,7 @@ from signin.factors import must_enrol
 from signin.throttle import Limit, Throttled
 from teams.access import public
 
-# Generous: a whole office may come in behind one network address. What protects one invitation is its own counting.
+# Generous: a whole office may share one network address. Each invitation also has limits of its own.
 UNKNOWN_LINKS = Limit("unknown invitation link", burst=60, every=timedelta(minutes=1))
 CODES_SENT = Limit("invitation code sent", burst=200, every=timedelta(seconds=30))
 CODES_TRIED = Limit("invitation code tried", burst=300, every=timedelta(seconds=20))
@@ -43,7 +43,7 @@ Page = Callable[[HttpRequest, Visit], HttpResponse]
 @never_cache
 @require_safe
 def enter(request: HttpRequest, token: str) -> HttpResponse:
-    """Move the token from the address into the browser's cookie; nothing is changed, however often it is called."""
+    """Move the token from the URL to a cookie; changes nothing, however often it is called."""
     if visits.find(token) is None:
         try:
             throttle.charge(UNKNOWN_LINKS, throttle.network(client_address(request)))
@@ -56,9 +56,9 @@ def enter(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def with_invitation(page: Page) -> Callable[[HttpRequest], HttpResponse]:
-    """Give the page the invitation that is open in this browser, or answer what is the matter with it.
+    """Pass the invitation opened in this browser to the page, or show why it cannot be used.
 
-    A form must name that invitation: with two tabs it may be of another one.
+    A form must name that invitation: another tab may have opened a different one.
     """
 
     @wraps(page)
@@ -83,7 +83,7 @@ def with_invitation(page: Page) -> Callable[[HttpRequest], HttpResponse]:
 
 
 def _closed(request: HttpRequest, visit: Visit | None) -> HttpResponse:
-    """Say why the invitation cannot be used, and what to do."""
+    """Show why the invitation cannot be used, and what to do."""
     if visit is None:
         return render(request, "invitations/closed.html", {"reason": "unknown"}, status=404)
     invitation = visit.invitation
@@ -112,7 +112,7 @@ def _charge_address(request: HttpRequest, limit: Limit) -> None:
 
 
 def _context(request: HttpRequest, visit: Visit) -> dict[str, object]:
-    """Return what the pages say about the invitation."""
+    """Return the template context of the invitation."""
     invitation = visit.invitation
     wait = invitation.code_pause()
     last = accepting.code_of(invitation, browser=visit.browser)
@@ -133,7 +133,7 @@ def _context(request: HttpRequest, visit: Visit) -> dict[str, object]:
 @require_safe
 @with_invitation
 def welcome(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Say who invites whom and that a code will be sent; go on to where this browser was."""
+    """Show the office and announce the code, or redirect to the step that this browser has reached."""
     if accepting.has_proved_phone(visit.invitation, browser=visit.browser):
         return redirect("invitations:account")
     last = accepting.code_of(visit.invitation, browser=visit.browser)
@@ -147,11 +147,11 @@ def welcome(request: HttpRequest, visit: Visit) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @with_invitation
 def send_code(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Send a code; when that has to wait the page that is shown next says until when."""
+    """Send a code; when no code can be sent yet, the next page says until when."""
     if request.method == "POST":
         _charge_address(request, CODES_SENT)
         after = request.POST.get("after")
-        with suppress(Paused):  # the page that follows says so
+        with suppress(Paused):  # the next page shows it
             accepting.send_code(
                 visit.invitation, token=visit.token, browser=visit.browser, by=_by(request, visit), after=after
             )
@@ -163,7 +163,7 @@ def send_code(request: HttpRequest, visit: Visit) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @with_invitation
 def code(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Ask for the code that was sent to this browser."""
+    """Ask for the code sent to this browser."""
     invitation, browser = visit.invitation, visit.browser
     last = accepting.code_of(invitation, browser=browser)
     if accepting.has_proved_phone(invitation, browser=browser) or last is None or not last.is_usable():
@@ -202,7 +202,7 @@ def account(request: HttpRequest, visit: Visit) -> HttpResponse:
     if request.method == "POST":
         throttle.charge(ACCOUNTS_TRIED, str(invitation.pk))
         if form.is_valid() and (user := _accepted(form, visit, _by(request, visit))):
-            request.session.flush()  # nothing of somebody else who was signed in here stays
+            request.session.flush()  # drop the session of another user signed in here
             signin.sessions.start(request, user)
             messages.success(request, _("Welcome, %(name)s. You have an account now.") % {"name": user.full_name})
             response = redirect("home")
@@ -213,7 +213,7 @@ def account(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def _accepted(form: AccountForm, visit: Visit, by: Actor) -> User | None:
-    """Accept with what the form holds; put what was refused meanwhile beside the field and return None."""
+    """Accept with the values of the form; on a validation error add it to the form and return None."""
     username, password = form.cleaned_data["username"], form.cleaned_data["password"]
     try:
         return accepting.accept(visit.invitation, browser=visit.browser, username=username, password=password, by=by)

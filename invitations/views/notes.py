@@ -1,4 +1,4 @@
-"""Telling who gave rights which invitations have to be sent again because of it."""
+"""Warnings that granting rights makes invitations unacceptable until they are sent again."""
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -16,7 +16,7 @@ _NAMED, _MOST = 3, 100
 
 
 def warn(request: HttpRequest, users: QuerySet[User]) -> None:
-    """Say which of `users`, of whom the first hundred are looked at, can no longer accept their invitation."""
+    """Add a warning for each of `users`, up to a hundred, that can no longer accept their invitation."""
     waiting = users.filter(accepted_at=None, invitation__state=Invitation.State.OPEN)
     people = list(waiting.select_related("provider", "invitation").order_by("sort_name", "pk").distinct()[:_MOST])
     found = unvouched(people)

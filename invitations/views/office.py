@@ -1,4 +1,4 @@
-"""The office's side: inviting in two steps, sending again, revoking."""
+"""Pages of the office for invitations: invite in two steps, send again, revoke."""
 
 from datetime import timedelta
 from typing import Any
@@ -41,7 +41,7 @@ from teams.views.newcomers import equipping, what_next
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def new(request: OfficeRequest) -> HttpResponse:
-    """Step 1: ask who is invited, into the team of the address if that one is offered; nothing is made yet."""
+    """Step 1: ask for details and initial access; nothing is created yet. `?team=` preselects a team, if offered."""
     standard = office_text(request.user.provider)
     draft = drafts.named(request.POST.get("concept") or request.GET.get("concept", ""))
     kept = drafts.find(request.session, draft)
@@ -64,7 +64,7 @@ def new(request: OfficeRequest) -> HttpResponse:
 
 
 def _preview(request: OfficeRequest, details: Details, text: Text) -> Text:
-    """Return the mail as it will look, with an example person where none is known yet."""
+    """Return the e-mail as it will look, with example details where none are known yet."""
     example = Details(initials="P.", prefix="de", last_name="Boer", email="p.deboer@example.nl")
     person = User(provider=request.user.provider, **(details or example))
     until = timezone.now() + timedelta(days=request.user.provider.invitation_days)
@@ -77,7 +77,7 @@ def _preview(request: OfficeRequest, details: Details, text: Text) -> Text:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def mobile(request: OfficeRequest) -> HttpResponse:
-    """Step 2: ask the mobile number, make the person and send the invitation."""
+    """Step 2: ask for the mobile number, create the user and send the invitation."""
     draft = drafts.named(request.POST.get("concept") or request.GET.get("concept", ""))
     kept = drafts.find(request.session, draft)
     if kept is None or draft is None:
@@ -122,7 +122,7 @@ def _status(form: Form) -> int:
 
 
 def _nothing_kept(request: OfficeRequest, draft: UUID | None) -> HttpResponse:
-    """Answer the second of two equal submissions, or somebody whose draft is gone."""
+    """Redirect after a duplicate submission, or when the draft is gone."""
     sent = User.objects.visible_to(request.user).filter(pk=draft).first() if draft else None
     if sent is not None:
         messages.success(request, _on_its_way(sent))
@@ -140,7 +140,7 @@ def _on_its_way(person: User) -> str:
 
 
 def _invited(request: OfficeRequest, id: UUID) -> User:
-    """Return the invited person with that id of the same office, whom the signed-in person may act upon."""
+    """Return the invited user of the same office; raise PermissionDenied without authority."""
     people = User.objects.visible_to(request.user).select_related("provider", "invitation__message")
     person = get_object_or_404(people, pk=id, invitation__isnull=False)
     rights.require_authority_over(on_page(request, request.user), person)
@@ -152,7 +152,7 @@ def _invited(request: OfficeRequest, id: UUID) -> User:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.FIVE_MINUTES)
 def resend(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask the number again, and send the invitation with a new link and the full period."""
+    """Ask for the number and send the invitation with a new link and a full period."""
     person = _invited(request, id)
     form = ResendForm(request.POST or None, user=person)
     if request.method == "POST" and form.is_valid():
@@ -177,7 +177,7 @@ def resend(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether the invitation is to be taken back, and do it."""
+    """Confirm and revoke the invitation."""
     person = _invited(request, id)
     if request.method == "POST":
         try:

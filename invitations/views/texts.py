@@ -1,4 +1,4 @@
-"""Pages on which the office edits the text of its invitations."""
+"""Pages for the office's text of the invitation e-mail."""
 
 from typing import Any
 
@@ -21,7 +21,6 @@ from teams.rights import Right
 @requires(Right.MANAGE_PROVIDER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def text(request: OfficeRequest) -> HttpResponse:
-    """Edit and save the office's own text of the invitation."""
     provider = request.user.provider
     form = _form(request)
     if request.method == "POST" and form.is_valid() and not form.is_stale:
@@ -40,14 +39,14 @@ def text(request: OfficeRequest) -> HttpResponse:
 @requires(Right.MANAGE_PROVIDER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def text_preview(request: OfficeRequest) -> HttpResponse:
-    """Show beside the form what the typed text will look like; nothing is saved."""
+    """Preview the submitted text beside the form; nothing is saved."""
     return _page(request, _form(request)) if request.method == "POST" else redirect("invitations:text")
 
 
 @requires(Right.MANAGE_PROVIDER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def text_test(request: OfficeRequest) -> HttpResponse:
-    """Mail the typed text, filled in, to whoever asks for it; nothing is saved."""
+    """Send the submitted text as a test e-mail to the user; nothing is saved."""
     if request.method != "POST":
         return redirect("invitations:text")
     form = _form(request)
@@ -64,7 +63,7 @@ def text_test(request: OfficeRequest) -> HttpResponse:
 @requires(Right.MANAGE_PROVIDER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def text_standard(request: OfficeRequest) -> HttpResponse:
-    """Ask whether the office's own text may go, and go back to the standard text."""
+    """Confirm and restore the standard text."""
     provider = request.user.provider
     if request.method == "POST":
         invitations.actions.restore_text(provider, by=on_page(request, request.user))
@@ -80,7 +79,7 @@ def _form(request: OfficeRequest) -> TextForm:
 
 
 def _page(request: OfficeRequest, form: TextForm, *, status: int = 200, **context: Any) -> HttpResponse:
-    """Show the form with what its text looks like, or where that is faulty, what the standing one looks like."""
+    """Render the form with a preview of its text, or of the saved text when the form is invalid."""
     stale = form.is_stale
     shown = form.text if form.is_bound and form.is_valid() else form.standing
     if stale:
