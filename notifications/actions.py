@@ -1,4 +1,4 @@
-"""Changes: which signals the office and its people want, raising a signal, and marking it as read."""
+"""Actions on notifications: change preferences, raise a notification event, mark as read."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -30,10 +30,10 @@ from teams.rights import Right
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def set_office(provider: Provider, wanted: Wishes, *, seen: str, by: Actor) -> None:
-    """Make `wanted` what the office wants for everybody who does not deviate; types that are not named stay.
+    """Set the office's preferences; types that are not in `wanted` keep theirs.
 
-    `seen` is the stamp of what the page had shown. Raises PermissionDenied without manage_signals, Stale,
-    ValidationError for days outside 0 to 99.
+    `seen` is the fingerprint of the preferences shown on the page. Raises PermissionDenied without manage_signals,
+    Stale, ValidationError for days outside 0 to 99.
     """
     provider = begin(provider.pk, by, Right.MANAGE_SIGNALS)
     before = wishes.office_wishes(provider)
@@ -47,7 +47,7 @@ def set_office(provider: Provider, wanted: Wishes, *, seen: str, by: Actor) -> N
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def set_own(user: User, wanted: Owns, *, seen: str, by: Actor) -> None:
-    """Make `wanted` that in which `user` deviates from the office, and nothing else. Raises as `set_office`."""
+    """Replace the overrides of `user` by `wanted`. Raises as `set_office`."""
     begin(user.provider_id, by, Right.MANAGE_SIGNALS)
     _deviate(user, wanted, seen, by)
 
@@ -55,9 +55,9 @@ def set_own(user: User, wanted: Owns, *, seen: str, by: Actor) -> None:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def give_own(users: Sequence[User], wanted: Owns, *, by: Actor) -> None:
-    """Have several people of one office, who follow the office in everything so far, deviate in the same way.
+    """Set the same overrides for several users of one office who have none yet.
 
-    Raises as `set_office`, and PermissionDenied for another office's user.
+    Raises as `set_office`, and PermissionDenied for a user of another office.
     """
     if not users:
         return
@@ -76,7 +76,7 @@ def give_own(users: Sequence[User], wanted: Owns, *, by: Actor) -> None:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def follow_office(user: User, *, by: Actor) -> bool:
-    """Have `user` follow the office in everything; return False when he did already.
+    """Remove all overrides of `user`; return False when there were none.
 
     Raises PermissionDenied without manage_signals.
     """
@@ -89,9 +89,9 @@ def follow_office(user: User, *, by: Actor) -> bool:
 @asks(Proof.NONE)
 @transaction.atomic
 def set_own_mail(user: User, mail: Mapping[SignalType, bool], *, by: Actor) -> None:
-    """Have a person choose about himself which types are mailed to him; whether and when he gets them stays.
+    """Set which types are e-mailed to the actor; the other preferences stay.
 
-    Raises PermissionDenied for somebody else.
+    Raises PermissionDenied for another user.
     """
     if by.user is None or by.user.pk != user.pk:
         raise PermissionDenied(_("You can change these fields on your own profile only."))
@@ -118,7 +118,7 @@ def _deviate(user: User, wanted: Owns, seen: str, by: Actor) -> None:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def choose(user: User, *, signal_set: SignalSet | None, by: Actor) -> None:
-    """Give somebody who is being made the signals of a set; without one he follows the office, which needs no right.
+    """Apply a set to a user who is being created; without a set, no right is needed and the office is followed.
 
     Raises as `notifications.sets.apply`.
     """
@@ -138,13 +138,13 @@ def raise_signal(
     reference: str = "",
     by: Actor,
 ) -> Signal:
-    """Tell about something at `employer` on `event_date`: to whom it is due now at once, to others on their day.
+    """Raise an event about `employer` on `event_date`: shown at once where due, otherwise on each user's day.
 
-    Arguments: `text` is what there is to say besides the type ("30 jaar"), `reference` whatever tells two signals of
-    one type, employer and day apart, the text if it is left out. A signal that was raised before is that one, as it
-    was. Who gets it, and by mail or not, is decided on the day itself, see `notifications.delivery`.
-    Raises PermissionDenied for another office's employer and without manage_employer_signals there, ValidationError for
-    a text or reference of more than 150 characters or with control characters, ValueError for an unknown type.
+    `text` is shown besides the type ("30 jaar"); `reference` distinguishes events of one type, employer and day, and
+    defaults to the text. Raising an event again returns the existing one. Recipients and e-mail are determined on the
+    day itself, see `notifications.delivery`. Raises PermissionDenied for another office's employer and without
+    manage_employer_signals there, ValidationError for a text or reference of more than 150 characters or with control
+    characters, ValueError for an unknown type.
     """
     rights.require_office(by, provider.pk)
     require_same_office(provider, [employer])
@@ -183,7 +183,7 @@ def _check(value: str) -> None:
 
 
 def _look_at(provider: Provider, day: date) -> None:
-    """Have the worker look at the office from `day` on, at the latest."""
+    """Have the worker process the office on `day` at the latest."""
     OfficeDay.objects.bulk_create([OfficeDay(provider=provider, due_on=day)], ignore_conflicts=True)
     OfficeDay.objects.filter(provider=provider, due_on__gt=day).update(due_on=day)
 
@@ -191,9 +191,9 @@ def _look_at(provider: Provider, day: date) -> None:
 @asks(Proof.NONE)
 @transaction.atomic
 def mark_read(notice: Notice, *, by: Actor) -> bool:
-    """Note that somebody has read a signal that was shown to him; return False when he had already.
+    """Mark a notification of the actor as read; return False when it was already.
 
-    Raises PermissionDenied for what was shown to somebody else.
+    Raises PermissionDenied for another user's notification.
     """
     if by.user is None or by.user.pk != notice.user_id:
         raise PermissionDenied(_("You can mark your own signals only."))
@@ -203,9 +203,9 @@ def mark_read(notice: Notice, *, by: Actor) -> bool:
 @asks(Proof.NONE)
 @transaction.atomic
 def mark_all_read(user: User, *, until: UUID, by: Actor) -> int:
-    """Note that `user` has read everything that was shown to him up to the notice `until`; return how many that were.
+    """Mark the notifications of `user` up to and including `until` as read; return their number.
 
-    What came after the page was made stays unread. Raises PermissionDenied for somebody else.
+    Newer ones, shown after the page was rendered, stay unread. Raises PermissionDenied for another user.
     """
     if by.user is None or by.user.pk != user.pk:
         raise PermissionDenied(_("You can mark your own signals only."))

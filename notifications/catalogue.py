@@ -1,4 +1,4 @@
-"""The catalogue of signals AK: what each is called and says, and when it comes (domain.md section 5)."""
+"""Catalog of notification types: name, description and default day (domain.md section 5)."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -10,10 +10,10 @@ MAX_DAYS = 99
 
 
 class SignalType(StrEnum):
-    """Something that people are told about.
+    """A type of event that users are notified of.
 
-    `label` is its name, `says` what it says in one sentence, `after` whether its days count after the event instead of
-    before it; `days` is how many there are until the office chooses itself. Until then all are on, and none is mailed.
+    `label` is its name, `says` its description in one sentence; `after` tells that its days count after the event
+    instead of before it; `days` is the default until the office chooses. By default all are on, and none is e-mailed.
     """
 
     label: Promise
@@ -28,7 +28,7 @@ class SignalType(StrEnum):
         member.days, member.after = days, after
         return member
 
-    # About the person.
+    # About the employee.
     BIRTHDAY = "birthday", _("Birthday (general)"), _("An employee has a birthday."), 7
     MILESTONE_BIRTHDAY = (
         "milestone_birthday",
@@ -79,7 +79,7 @@ class SignalType(StrEnum):
         14,
     )
 
-    # Papers that must be valid.
+    # Documents that must be valid.
     IDENTITY_EXPIRES = (
         "identity_expires",
         _("Identity document expires"),
@@ -99,7 +99,7 @@ class SignalType(StrEnum):
         60,
     )
 
-    # What has happened, and what somebody asked to be told.
+    # Past events, and reminders set by users.
     SICKNESS = "sickness", _("Sickness reported"), _("An employee has been reported sick."), 0, True
     SICKNESS_MILESTONE = (
         "sickness_milestone",
@@ -112,6 +112,6 @@ class SignalType(StrEnum):
 
 
 def known(codes: Iterable[str]) -> list[SignalType]:
-    """Return the types with these `codes` in the order of the catalogue; one that it no longer has is left out."""
+    """Return the types with these `codes` in catalog order; unknown codes are left out."""
     wanted = set(codes)
     return [type_ for type_ in SignalType if type_ in wanted]

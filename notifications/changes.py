@@ -1,4 +1,4 @@
-"""How settings of signals are stored, and what an event says about it."""
+"""Storage of notification settings, and their changes as shown in an event."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +14,9 @@ from notifications.wishes import Own, Wish
 def replace(
     before: Mapping[SignalType, Wish | Own], wanted: Mapping[SignalType, Wish | Own], **owner: Any
 ) -> dict[str, list[Any]]:
-    """Store `wanted` as the settings of `owner` and return what that changes, as an event shows it.
+    """Store `wanted` as the settings of `owner` and return the changes for the event.
 
-    `owner` are the columns of SignalSetting that say whose they are. Raises ValidationError for days outside 0 to 99.
+    `owner` holds the columns of SignalSetting that identify the owner. Raises ValidationError for days outside 0 to 99.
     """
     owner = {"user": None, "signal_set": None} | owner
     for type_, wish in wanted.items():
@@ -33,7 +33,7 @@ def replace(
 
 
 def changed(before: Mapping[SignalType, Wish | Own], wanted: Mapping[SignalType, Wish | Own]) -> dict[str, list[Any]]:
-    """Return in what `wanted` differs from `before`, as an event shows it."""
+    """Return the differences of `wanted` from `before` as changes for an event."""
     changes: dict[str, list[Any]] = {}
     for type_, wish in wanted.items():
         old = before.get(type_, Own())

@@ -1,7 +1,7 @@
-"""Who is told of which signal, and when: shown on the day that each wants, mailed once a day, by any number of workers.
+"""Daily delivery of notifications: shown on the day each user prefers, e-mailed once a day, by any number of workers.
 
-What holds on the day counts: whoever a team brings to the employer then, can use what he holds, and wants the type. A
-signal stays open, for those who come or change their wishes later, until nobody's day can still come.
+The situation on the day counts: users that reach the employer then, have active rights there and want the type. A
+notification event stays open, for users who join or change their preferences later, until no user's day can still come.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ GO = 0.5  # seconds, after which no further office is begun: so long a worker th
 LATE = timedelta(days=14)  # so long after his day somebody still gets what lies behind him
 _AFTER = [type_ for type_ in SignalType if type_.after]
 
-# Who reaches what is found once, not again for each signal.
+# MATERIALIZED: compute the reachable employers once, not once per event.
 _DUE = f"""
 WITH person AS MATERIALIZED (
     SELECT DISTINCT user_id, employer_id FROM ({REACHING}{{employer}}) reaching
@@ -48,9 +48,9 @@ AND NOT EXISTS (
 
 
 def show(provider_id: UUID, *, today: date, since: date = date.min, signal: Signal | None = None) -> int:
-    """Show the open signals of an office, or the one given, to everybody for whom the day has come; return how often.
+    """Create the notifications of the office's open events, or of `signal` only, for users whose day has come.
 
-    Of days that lie after the event, those before `since` count no longer.
+    Return their number. For types whose days count after the event, days before `since` are skipped.
     """
     rows = _due(provider_id, today, since, signal)
     now = timezone.now()
@@ -91,9 +91,9 @@ def _due(provider_id: UUID, today: date, since: date, signal: Signal | None) -> 
 
 
 def mail(provider_id: UUID, *, today: date) -> int:
-    """Queue one mail to each person of the office who has something to be mailed and got none today; return how many.
+    """Queue an e-mail for each user of the office with notifications to e-mail and none sent today; return the number.
 
-    Whoever cannot see a signal any more, or has read it, gets no mail of it.
+    Notifications that were read, or that the user can no longer see, are left out.
     """
     waiting = Notice.objects.filter(provider=provider_id, by_mail=True, mailed_on=None)
     mailed = Notice.objects.filter(provider=provider_id, mailed_on=today).values("user")
@@ -119,16 +119,17 @@ def mail(provider_id: UUID, *, today: date) -> int:
 
 
 def close(provider_id: UUID, *, today: date) -> None:
-    """Close the signals of an office for which nobody's day can still come."""
+    """Close the notification events of an office that no user can still be due to see."""
     over = ~Q(type__in=_AFTER) & Q(event_date__lte=today)
     over |= Q(type__in=_AFTER, event_date__lte=today - timedelta(days=MAX_DAYS))
     Signal.objects.filter(over, provider=provider_id, closed_on=None).update(closed_on=today)
 
 
 def run_day() -> int:
-    """Do the day of the offices that have not had it, or in which a signal was raised since; return how many.
+    """Process the offices that are due, or where a notification event was raised since; return their number.
 
-    A periodic job of the worker, which goes on with the rest the next time. Missed days are caught up at once.
+    A periodic job of the worker; stops after `GO` seconds and continues in the next run. Missed days are caught up at
+    once.
     """
     due = OfficeDay.objects.filter(due_on__lte=timezone.localdate(), provider__closed_at=None)
     return sum(periodic.each(_do_day, due.order_by("due_on", "provider").values_list("pk", flat=True), seconds=GO))

@@ -1,4 +1,4 @@
-"""Input about signals: a row of fields for each type."""
+"""Forms for notification preferences: a row of fields for each type."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
@@ -21,7 +21,7 @@ _YES_NO = {"y": True, "n": False}
 
 
 class Row(NamedTuple):
-    """The fields of one type."""
+    """The form fields of one type."""
 
     type: SignalType
     is_on: BoundField
@@ -30,10 +30,10 @@ class Row(NamedTuple):
 
 
 class WishesForm(forms.Form):
-    """A row for each type of signal; the fields are called after the type and the column of SignalSetting."""
+    """Base form with a row for each type; field names consist of the type and the column of SignalSetting."""
 
     def row(self, type_: SignalType, **fields: forms.Field) -> None:
-        """Add the fields of one type, each labelled for who does not see the table."""
+        """Add the fields of one type, each with a label for screen readers."""
         names = {"is_on": _("on"), "days": _("days"), "mail": _("mail")}
         for part, field in fields.items():
             label = f"{type_.label}: {names[part]}"
@@ -41,12 +41,11 @@ class WishesForm(forms.Form):
             self.fields[f"{type_}_{part}"] = field
 
     def rows(self) -> Iterator[Row]:
-        """Yield the rows as the page shows them."""
         for type_ in SignalType:
             yield Row(type_, self[f"{type_}_is_on"], self[f"{type_}_days"], self[f"{type_}_mail"])
 
     def given(self, type_: SignalType) -> Own:
-        """Return what was filled in for one type, once the form is valid."""
+        """Return the values of one type of a valid form."""
         return Own(*(self.cleaned_data[f"{type_}_{part}"] for part in Own._fields))
 
 
@@ -80,7 +79,7 @@ def _choice(initial: bool | None, empty: str, yes: str, no: str) -> forms.TypedC
 
 
 class Shared(WishesForm):
-    """Settings that another may change meanwhile; `seen` is the stamp of those the form was opened with."""
+    """Base form for preferences that can change meanwhile; `seen` is their fingerprint when the form was opened."""
 
     seen = forms.CharField(required=False, max_length=4000, widget=forms.HiddenInput)
 
@@ -90,7 +89,7 @@ class Shared(WishesForm):
         super().__init__(*args, **kwargs)
 
     def again(self) -> None:
-        """Say what another changed meanwhile, keep what was typed, and let it be sent again."""
+        """Report what was changed meanwhile, keep the input, and allow saving it again."""
         data = cast(QueryDict, self.data).copy()
         before, now = set(self.cleaned_data["seen"].split(",")), set(self.stamp.split(","))
         data["seen"] = self.stamp
@@ -102,7 +101,7 @@ class Shared(WishesForm):
 
 
 class OfficeSignalsForm(Shared):
-    """What the office wants for everybody who does not deviate (Signaal AK)."""
+    """The office's preferences (Signaal AK)."""
 
     def __init__(self, *args: Any, now: Wishes, **kwargs: Any) -> None:
         super().__init__(*args, now=now, **kwargs)
@@ -110,12 +109,12 @@ class OfficeSignalsForm(Shared):
             self.row(type_, is_on=_checkbox(wish.is_on), days=_days(wish.days), mail=_checkbox(wish.mail))
 
     def wanted(self) -> Wishes:
-        """Return what was chosen, once the form is valid."""
+        """Return the preferences of a valid form."""
         return {type_: Wish(*self.given(type_)) for type_ in SignalType}  # type: ignore[arg-type]
 
 
 class OwnSignalsForm(Shared):
-    """In what one person deviates from the office; what stays empty follows it."""
+    """A user's overrides; empty values follow the office."""
 
     def __init__(self, *args: Any, now: Owns, office: Wishes, **kwargs: Any) -> None:
         super().__init__(*args, now=now, **kwargs)
@@ -131,12 +130,12 @@ class OwnSignalsForm(Shared):
             )
 
     def wanted(self) -> Owns:
-        """Return what was chosen, once the form is valid; only types that deviate."""
+        """Return the overrides of a valid form; only types that deviate."""
         return {type_: own for type_ in SignalType if (own := self.given(type_))}
 
 
 class OwnMailForm(forms.Form):
-    """Which of the types that somebody gets are mailed to him."""
+    """Which of the user's active types are e-mailed."""
 
     def __init__(self, *args: Any, now: Wishes, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -148,12 +147,12 @@ class OwnMailForm(forms.Form):
             self.fields[str(type_)] = field
 
     def wanted(self) -> dict[SignalType, bool]:
-        """Return what was chosen, once the form is valid."""
+        """Return the choices of a valid form."""
         return {type_: self.cleaned_data[str(type_)] for type_ in self.now}
 
 
 class SignalSetForm(WishesForm):
-    """The name and contents of a set; `version` is the one the form was opened with, 0 for a new set."""
+    """Name and contents of a set; `version` is the one the form was opened with, 0 for a new set."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=50, validators=PLAIN)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
@@ -172,13 +171,13 @@ class SignalSetForm(WishesForm):
             )
 
     def wanted(self) -> Wishes:
-        """Return what is to be in the set, once the form is valid."""
+        """Return the contents of the set from a valid form."""
         given = {type_: self.given(type_) for type_ in SignalType}
         return {type_: own.over(wishes.STANDARD[type_]) for type_, own in given.items() if own.is_on is not None}
 
 
 class ChooseSignalSetForm(forms.Form):
-    """Which signal set of the office of `user`."""
+    """A choice from the sets of the office of `user`."""
 
     signal_set = forms.ModelChoiceField(
         label=gettext_lazy("Signal set"), queryset=SignalSet.objects.none(), empty_label=gettext_lazy("Choose a set")
@@ -191,18 +190,18 @@ class ChooseSignalSetForm(forms.Form):
 
 
 class ApplySignalSetForm(ChooseSignalSetForm):
-    """A set to apply, with what the page had shown: the version of the set and the stamp of what the person gets."""
+    """A set to apply, with the version of the set and the fingerprint of the preferences shown on the page."""
 
     version = forms.IntegerField()
     seen = forms.CharField(max_length=4000)
 
     def matches(self, now: Wishes) -> bool:
-        """Return whether what was shown is still so. Only for a valid form."""
+        """Return whether set and preferences are unchanged. Only for a valid form."""
         shown = self.cleaned_data["signal_set"].version == self.cleaned_data["version"]
         return shown and bool(self.cleaned_data["seen"] == wishes.stamp(now))
 
 
 class AllReadForm(forms.Form):
-    """Up to which notice everything was read."""
+    """The newest notification to mark as read."""
 
     until = forms.UUIDField()

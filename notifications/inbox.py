@@ -1,4 +1,4 @@
-"""What somebody was shown, for the pages: the list, how much of it is unread, and who of the office read it first."""
+"""Queries for a user's notifications: the list, the number of unread ones, and the first reader in the office."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,19 +11,19 @@ from loket.paging import Page, page_of
 from notifications.models import Notice
 
 AT_HOME = 5
-MANY = 100  # unread ones are counted up to here
+MANY = 100  # counting unread notifications stops here
 
 
 class Shown(NamedTuple):
-    """A notice with the one by which somebody of the office was the first to read the signal, if anybody did."""
+    """A notification, and the one of the same event that was read first in the office, if any."""
 
     notice: Notice
     first: Notice | None
 
 
 def page(user: User, *, cursor: str, unread: bool) -> Page[Notice]:
-    """Return a page of what `user` was shown, the newest first. Three queries."""
-    notices = Notice.objects.visible_to(user).prefetch_related("signal", "employer")  # joined, each row would count
+    """Return a page of the notifications of `user`, newest first. Three queries."""
+    notices = Notice.objects.visible_to(user).prefetch_related("signal", "employer")  # a join would be checked per row
     sorts = {"shown": F("shown_at")}
     return page_of(
         notices.unread() if unread else notices, cursor=cursor, sort="-shown", sorts=sorts, moments=["shown"]
@@ -31,12 +31,12 @@ def page(user: User, *, cursor: str, unread: bool) -> Page[Notice]:
 
 
 def newest_unread(user: User) -> list[Notice]:
-    """Return the newest that `user` has not read, as many as the home page shows. Three queries."""
+    """Return the newest unread notifications of `user` for the home page. Three queries."""
     return list(_newest(user).prefetch_related("signal", "employer")[:AT_HOME])
 
 
 def last_unread(user: User) -> Notice | None:
-    """Return the newest that `user` has not read, None when everything was read. One query."""
+    """Return the newest unread notification of `user`, or None. One query."""
     return _newest(user).first()
 
 
@@ -45,12 +45,12 @@ def _newest(user: User) -> "QuerySet[Notice]":
 
 
 def unread_count(user: User) -> int:
-    """Return how many `user` has not read, MANY for that many and more. One query."""
+    """Return the number of unread notifications of `user`, at most MANY. One query."""
     return Notice.objects.visible_to(user).unread()[:MANY].count()
 
 
 def with_readers(notices: Sequence[Notice]) -> list[Shown]:
-    """Return notices of one office with who read each signal first. One query."""
+    """Return notifications of one office with the first reader of each event. One query."""
     if not notices:
         return []
     read = Notice.objects.filter(

@@ -1,4 +1,4 @@
-"""The mail about signals: one a person and day at most, in the office's name, in Dutch."""
+"""The daily e-mail about notifications: at most one per user and day, in the office's name, in Dutch."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ from accounts.letters import write
 from accounts.models import User
 from notifications.models import Signal
 
-MOST = 25  # signals that one mail names
+MOST = 25  # events listed in one e-mail
 
 
 @translation.override(settings.LANGUAGE_CODE)
 def signals(user: User, told: Sequence[Signal]) -> None:
-    """Tell somebody of signals that were shown to him; nothing of it is not on the page as well."""
+    """E-mail a user the events that they were notified of; all of it is on the page as well."""
     count = len(told)
     subject = ngettext("%(count)s new signal", "%(count)s new signals", count) % {"count": count}
     intro = ngettext("There is a new signal for you:", "There are new signals for you:", count)

@@ -1,4 +1,4 @@
-"""What people are told about: who wants which signals, sets of them, the signals, and who was shown which."""
+"""Notifications: preferences, sets of preferences, raised notification events, and which users they were shown to."""
 
 from typing import Self
 
@@ -14,21 +14,21 @@ from teams import rights
 from teams.models import Employer, OfficeQuerySet
 from teams.products import Product
 
-TEXT = 150  # characters of what a signal says besides its type
+TEXT = 150  # characters of the text of a notification event
 
 
 def _provider() -> "models.ForeignKey[Provider, Provider]":
-    """Return the column that every table has; no index of its own, because it leads the others."""
+    """Return the foreign key to the office; without an index of its own, because it leads the others."""
     return models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
 
 
 class SignalSet(models.Model):
-    """A named bundle of settings that can be copied to a user (domain.md section 5)."""
+    """A named bundle of preferences that can be copied to a user (domain.md section 5)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _provider()
     name = models.CharField(_("Name"), max_length=50)
-    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
+    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OfficeQuerySet["SignalSet"].as_manager()
@@ -44,9 +44,9 @@ class SignalSet(models.Model):
 
 
 class SignalSetting(models.Model):
-    """What the office, a user or a set says about one type of signal; a part that is None follows the office.
+    """Preference of the office, a user or a set for one type of notification event; a value of None follows the office.
 
-    Without user and set it is the office's own (Signaal AK); only a user may leave parts out.
+    Without user and set it is the office's own (Signaal AK). Only a user's setting may have None.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -79,7 +79,7 @@ class SignalSetting(models.Model):
 
 
 class SignalSetApplication(models.Model):
-    """That a set was applied to a user, and when last; it decides nothing, it shows who deviates."""
+    """When a set was last applied to a user; used only to show who deviates from it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _provider()
@@ -97,7 +97,7 @@ class SignalSetApplication(models.Model):
 
 
 class Signal(models.Model):
-    """Something at an employer that people are told about; who is, is decided on the day (`notifications.delivery`)."""
+    """Something at an employer that users are notified of; `notifications.delivery` determines to whom, daily."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _provider()
@@ -105,9 +105,9 @@ class Signal(models.Model):
     type = models.CharField(max_length=40)
     event_date = models.DateField()
     text = models.CharField(max_length=TEXT, blank=True)
-    reference = models.CharField(max_length=TEXT, blank=True)  # tells signals of one day apart: the same one is one
+    reference = models.CharField(max_length=TEXT, blank=True)  # distinguishes those of one day
     raised_at = models.DateTimeField(auto_now_add=True)
-    closed_on = models.DateField(null=True)  # from then on nobody more gets it
+    closed_on = models.DateField(null=True)  # not shown to further users from this day on
 
     class Meta:
         constraints = [
@@ -125,31 +125,28 @@ class Signal(models.Model):
 
     @property
     def label(self) -> str:
-        """What its type is called; the code of a type that the catalogue no longer has."""
+        """Name of the type, or its code when the catalog no longer has it."""
         return str(SignalType(self.type).label) if self.type in set(SignalType) else self.type
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
-    """Questions over what was shown to people."""
-
     def visible_to(self, user: User) -> Self:
-        """Return what `user` was shown, at the employers that some team brings him to now and that have the product."""
+        """Return the notifications of `user` at employers that they reach now and that have the product."""
         employers = rights.reach(user).filter(products__contains=[Product.SIGNALS])
         return self.filter(provider_id=user.provider_id, user=user, employer__in=employers)
 
     def unread(self) -> Self:
-        """Return those that have no mark yet."""
         return self.filter(read_at=None)
 
 
 class Notice(models.Model):
-    """That a signal was shown to a user, since when, whether by mail too, and when he marked it as read."""
+    """A notification event shown to a user: since when, whether by e-mail too, and when it was marked as read."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _provider()
     signal = models.ForeignKey(Signal, on_delete=models.CASCADE, db_index=False, related_name="notices")
     user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="notices")
-    employer = models.ForeignKey(Employer, on_delete=models.CASCADE, db_index=False, related_name="+")  # of the signal
+    employer = models.ForeignKey(Employer, on_delete=models.CASCADE, db_index=False, related_name="+")  # the event's
     shown_at = models.DateTimeField()
     by_mail = models.BooleanField()  # still to be mailed while `mailed_on` is empty
     mailed_on = models.DateField(null=True)
@@ -175,7 +172,7 @@ class Notice(models.Model):
 
 
 class OfficeDay(models.Model):
-    """From which day on the signals of an office have to be looked at; the row is what workers take turns on."""
+    """The day on which the notification events of an office are processed next; workers lock this row."""
 
     provider = models.OneToOneField(Provider, on_delete=models.CASCADE, primary_key=True, related_name="+")
     due_on = models.DateField()

@@ -1,4 +1,4 @@
-"""Signal sets: bundles of settings that are copied to users (domain.md section 5)."""
+"""Notification sets: bundles of preferences that are copied to users (domain.md section 5)."""
 
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -24,7 +24,7 @@ from teams.rights import Right
 
 
 class Difference(NamedTuple):
-    """What somebody gets of one type now, and what the set says."""
+    """The current preference of a user for one type, and that of the set."""
 
     type: SignalType
     now: Wish
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
 
 
 def difference(signal_set: SignalSet, user: User) -> list[Difference]:
-    """Return what applying the set would change in what `user` gets; types outside the set stay as they are."""
+    """Return what applying the set would change for `user`; types outside the set stay as they are."""
     return _difference(wishes.contents(signal_set), wishes.wishes_of(user))
 
 
@@ -41,14 +41,14 @@ def _difference(contents: Wishes, now: Wishes) -> list[Difference]:
 
 
 class Use(NamedTuple):
-    """To whom a set was applied, and how he deviates from it now."""
+    """A user that a set was applied to, and the current deviations from it."""
 
     application: SignalSetApplication
     difference: list[Difference]
 
 
 def uses(provider: Provider) -> dict[UUID, list[Use]]:
-    """Return for each set of the office to whom it was applied, with how each deviates. Four queries."""
+    """Return for each set of the office the users that it was applied to, with their deviations. Four queries."""
     office = wishes.office_wishes(provider)
     rows = SignalSetApplication.objects.filter(provider=provider).select_related("signal_set", "user")
     found: dict[UUID, list[Use]] = {}
@@ -62,7 +62,7 @@ def uses(provider: Provider) -> dict[UUID, list[Use]]:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create(provider: Provider, *, name: str, contents: Wishes, by: Actor) -> SignalSet:
-    """Make a set; it changes nobody's signals.
+    """Create a set; no user's preferences change.
 
     Raises PermissionDenied without manage_sets, ValidationError (field name, code "taken"; days outside 0 to 99).
     """
@@ -79,7 +79,7 @@ def create(provider: Provider, *, name: str, contents: Wishes, by: Actor) -> Sig
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change(signal_set: SignalSet, *, name: str, contents: Wishes, version: int, by: Actor) -> None:
-    """Change a set; those to whom it was applied keep what they have. Raises as `create`, and Stale."""
+    """Change a set; users it was applied to keep their preferences. Raises as `create`, and Stale."""
     fresh = _locked(signal_set, by, version)
     changes: dict[str, list[Any]] = {} if fresh.name == name else {"name": [fresh.name, name]}
     before = wishes.contents(fresh)
@@ -96,7 +96,7 @@ def change(signal_set: SignalSet, *, name: str, contents: Wishes, version: int, 
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def delete(signal_set: SignalSet, *, version: int, by: Actor) -> None:
-    """Delete a set; those to whom it was applied keep what they have. Raises Stale, PermissionDenied."""
+    """Delete a set; users it was applied to keep their preferences. Raises Stale, PermissionDenied."""
     fresh = _locked(signal_set, by, version)
     record(Verb.SIGNAL_SET_DELETED, fresh, by=by, provider_id=fresh.provider_id)
     fresh.delete()
@@ -120,9 +120,9 @@ def _require_free_name(made: SignalSet) -> None:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def apply(signal_set: SignalSet, user: User, *, by: Actor) -> None:
-    """Copy what is in the set to a user, once; types that are not in it stay as they are.
+    """Copy the set to a user, once; types outside the set stay as they are.
 
-    Raises Stale when the set is gone, PermissionDenied without manage_signals and for another office's user.
+    Raises Stale when the set was deleted, PermissionDenied without manage_signals and for a user of another office.
     """
     if signal_set.provider_id != user.provider_id:
         raise PermissionDenied(_("This is not your office."))

@@ -1,4 +1,4 @@
-"""Addresses of signals."""
+"""Routes of notifications."""
 
 from django.urls import path
 

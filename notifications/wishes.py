@@ -1,4 +1,4 @@
-"""Who wants which signals: the office by default, each person where he deviates from it. Answers only."""
+"""Notification preferences: defaults of the office, and overrides of each user. Queries only."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from notifications.models import SignalSet, SignalSetting
 
 
 class Wish(NamedTuple):
-    """What somebody gets of one type: whether at all, how many days from the event, and whether by mail too."""
+    """Preference for one type: on or off, days from the event, and whether by e-mail too."""
 
     is_on: bool
     days: int
@@ -21,7 +21,7 @@ class Wish(NamedTuple):
 
 
 class Own(NamedTuple):
-    """In what somebody deviates from the office for one type; a part that is None follows it."""
+    """Override of the office's preference for one type; values of None follow the office."""
 
     is_on: bool | None = None
     days: int | None = None
@@ -31,7 +31,7 @@ class Own(NamedTuple):
         return self != (None, None, None)
 
     def over(self, office: Wish) -> Wish:
-        """Return what this makes of the wish of the office."""
+        """Return the preference of the office with this override applied."""
         return Wish(
             office.is_on if self.is_on is None else self.is_on,
             office.days if self.days is None else self.days,
@@ -50,32 +50,32 @@ def read(rows: Iterable[SignalSetting]) -> Owns:
 
 
 def over(owns: Owns, office: Wishes) -> Wishes:
-    """Return the wishes of the office with `owns` in their place."""
+    """Return the preferences of the office with `owns` applied."""
     return {type_: owns.get(type_, Own()).over(wish) for type_, wish in office.items()}
 
 
 def office_wishes(provider: Provider | UUID) -> Wishes:
-    """Return what the office wants for everybody (Signaal AK), for every type. One query."""
+    """Return the office's preferences (Signaal AK), for every type. One query."""
     return over(read(SignalSetting.objects.filter(provider=provider, user=None, signal_set=None)), STANDARD)
 
 
 def own_wishes(user: User) -> Owns:
-    """Return in what `user` deviates from the office, by type. One query."""
+    """Return the overrides of `user`, by type. One query."""
     return read(SignalSetting.objects.filter(provider=user.provider_id, user=user))
 
 
 def wishes_of(user: User) -> Wishes:
-    """Return what `user` gets, for every type. Two queries."""
+    """Return the effective preferences of `user`, for every type. Two queries."""
     return over(own_wishes(user), office_wishes(user.provider))
 
 
 def contents(signal_set: SignalSet) -> Wishes:
-    """Return what is in a set, by type. One query, none where the settings were prefetched."""
+    """Return the preferences in a set, by type. One query, none when the settings are prefetched."""
     return {type_: own.over(STANDARD[type_]) for type_, own in read(signal_set.settings.all()).items()}
 
 
 def stamp(wishes: Mapping[SignalType, Wish | Own]) -> str:
-    """Return `wishes` as one line, by which a page notices that another changed them meanwhile."""
+    """Return `wishes` as one line, to detect that they were changed meanwhile."""
     plain = {None: "", True: "y", False: "n"}
     return ",".join(
         f"{type_}:{plain[wish.is_on]}:{'' if wish.days is None else wish.days}:{plain[wish.mail]}"
@@ -85,7 +85,7 @@ def stamp(wishes: Mapping[SignalType, Wish | Own]) -> str:
 
 
 def words(type_: SignalType, wish: Wish) -> str:
-    """Return a wish as people say it: 'off', or when it comes and how."""
+    """Return a preference in words: 'off', or when and how."""
     if not wish.is_on:
         return _("off")
     if not wish.days:

@@ -1,4 +1,4 @@
-"""Signals of a person as people write them in a file: each type with in what he deviates from the office."""
+"""Notification overrides of a user as text in files: parsing and formatting."""
 
 import re
 from collections.abc import Iterable
@@ -17,12 +17,12 @@ _DAYS = re.compile(r"(\d{1,5})(?: ?(?:dag|dagen|day|days|d))?", re.I)
 
 
 def written(owns: Owns) -> list[str]:
-    """Return each of `owns` in the present language: 'Appraisal: on, 30 days, mail'. What is not said is left out."""
+    """Return each of `owns` in the active language: 'Appraisal: on, 30 days, mail'. Values of None are left out."""
     return [f"{type_.label}: {', '.join(_parts(own))}" for type_, own in owns.items()]
 
 
 def coded(owns: Owns) -> list[str]:
-    """Return `owns` as programs and plans keep them, in the order of the catalogue: 'appraisal: on, 30 days, mail'."""
+    """Return `owns` as text for programs and plans, in catalog order: 'appraisal: on, 30 days, mail'."""
     with translation.override("en"):
         return [f"{type_}: {', '.join(_parts(owns[type_]))}" for type_ in known(owns)]
 
@@ -39,7 +39,9 @@ def _parts(own: Own) -> list[str]:
 
 
 def read(entries: Iterable[str]) -> Owns:
-    """Return what `entries` say, as `written` or `coded` wrote them or a person did. Raises ValidationError."""
+    """Return the overrides in `entries`, as formatted by `written` or `coded` or typed by a user. Raises
+    ValidationError.
+    """
     found: Owns = {}
     for entry in entries:
         name, _colon, rest = entry.partition(":")
@@ -68,7 +70,7 @@ _WORDS = {
 
 
 def _own(text: str, entry: str) -> Own:
-    """Return what stands behind the name of a type; nothing means that it is on."""
+    """Return the override after the name of a type; an empty one means on."""
     said: dict[str, int | bool] = {}
     for part in filter(None, map(str.strip, re.split("[,:]", text))):
         days = _DAYS.fullmatch(part)

@@ -1,1 +1,1 @@
-"""Pages about signals."""
+"""Pages of notifications."""

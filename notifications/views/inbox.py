@@ -1,4 +1,4 @@
-"""One's own signals: the list, and marking them as read."""
+"""Pages of the user's own notifications: the list, and marking them as read."""
 
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from teams.access import OfficeRequest, signed_in
 
 
 def at_home(request: OfficeRequest) -> dict[str, Any]:
-    """Return what the home page shows of signals. At most five queries."""
+    """Return the template context of the home page. At most five queries."""
     newest = questions.newest_unread(request.user)
     return {
         "signals": questions.with_readers(newest),
@@ -35,7 +35,7 @@ def at_home(request: OfficeRequest) -> dict[str, Any]:
 @signed_in
 @require_safe
 def inbox(request: OfficeRequest) -> HttpResponse:
-    """Show the signals that one was shown, a page at a time, or only those one has not read."""
+    """Show the notifications of the user, all or only unread ones, a page at a time."""
     only = "1" if request.GET.get("unread") == "1" else ""
     page = questions.page(request.user, cursor=request.GET.get("page", ""), unread=bool(only))
     unread = questions.unread_count(request.user)
@@ -51,7 +51,7 @@ def inbox(request: OfficeRequest) -> HttpResponse:
 
 
 def _back(request: OfficeRequest) -> HttpResponse:
-    """Return the redirect to the page with the button."""
+    """Redirect to the page with the button."""
     back = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
         back = reverse("notifications:inbox")
@@ -61,7 +61,6 @@ def _back(request: OfficeRequest) -> HttpResponse:
 @signed_in
 @require_POST
 def mark_read(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Mark one signal as read."""
     notice = get_object_or_404(Notice.objects.visible_to(request.user), pk=id)
     notifications.actions.mark_read(notice, by=on_page(request, request.user))
     return _back(request)
@@ -70,7 +69,7 @@ def mark_read(request: OfficeRequest, id: UUID) -> HttpResponse:
 @signed_in
 @require_POST
 def mark_all_read(request: OfficeRequest) -> HttpResponse:
-    """Mark everything as read up to the newest that the page had shown."""
+    """Mark all notifications as read up to the newest one on the page."""
     form = AllReadForm(request.POST)
     if not form.is_valid():
         raise Http404

@@ -1,4 +1,4 @@
-"""Signaal AK: what the office wants for everybody who does not deviate."""
+"""Page for the office's preferences (Signaal AK)."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -18,7 +18,7 @@ from teams.rights import Right
 @requires(Right.MANAGE_SIGNALS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def office(request: OfficeRequest) -> HttpResponse:
-    """Show and change which signals the office wants."""
+    """Show and change the office's preferences."""
     provider = request.user.provider
     form = OfficeSignalsForm(request.POST or None, now=wishes.office_wishes(provider))
     if request.method == "POST" and form.is_valid():

@@ -1,4 +1,4 @@
-"""The signals of one person, and one's own."""
+"""Pages of a user's notification preferences, and of the user's own."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from teams.views.people import colleague
 @requires(Right.VIEW_USERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def user_signals(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show which signals one person gets; who manages signals lets him deviate from the office."""
+    """Show the preferences of a user; users with manage_signals can change them."""
     person = colleague(request, id)
     by = on_page(request, request.user)
     own, office = wishes.own_wishes(person), wishes.office_wishes(person.provider)
@@ -56,7 +56,7 @@ def user_signals(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_SIGNALS)
 @require_POST
 def follow_office(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Have one person follow the office in everything."""
+    """Remove all overrides of a user."""
     person = colleague(request, id)
     notifications.actions.follow_office(person, by=on_page(request, request.user))
     messages.success(request, _("%(name)s follows the signals of the office.") % {"name": person.full_name})
@@ -66,7 +66,7 @@ def follow_office(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_SIGNALS)
 @require_safe
 def user_set(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show what applying a set would change in what one person gets."""
+    """Show what applying a set would change for a user."""
     person = colleague(request, id)
     form = ChooseSignalSetForm(request.GET if "signal_set" in request.GET else None, user=request.user)
     context: dict[str, object] = {"person": person, "form": form}
@@ -86,7 +86,7 @@ def user_set(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_SIGNALS)
 @require_POST
 def apply_set(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Copy a set to one person, when all is still as the page had shown it."""
+    """Apply a set to a user, unless the set or the preferences changed since the page was shown."""
     person = colleague(request, id)
     form = ApplySignalSetForm(request.POST, user=request.user)
     if not form.is_valid():
@@ -107,7 +107,7 @@ def apply_set(request: OfficeRequest, id: UUID) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def own_signals(request: OfficeRequest) -> HttpResponse:
-    """Show which signals one gets oneself, and choose which are mailed."""
+    """Show the user's own preferences, and choose which types are e-mailed."""
     now = wishes.wishes_of(request.user)
     form = OwnMailForm(request.POST if request.method == "POST" else None, now=now)
     if request.method == "POST" and form.is_valid():

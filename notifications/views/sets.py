@@ -1,4 +1,4 @@
-"""Signal sets of the office, with who deviates from them."""
+"""Pages of the office's notification sets and deviations from them."""
 
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from teams.rights import Right
 @requires(Right.MANAGE_SETS)
 @require_safe
 def sets(request: OfficeRequest) -> HttpResponse:
-    """Show the sets, how often each was applied and how many deviate from it by now."""
+    """Show the sets, with the number of users each was applied to and the number who deviate."""
     uses = notifications.sets.uses(request.user.provider)
     found = SignalSet.objects.visible_to(request.user).prefetch_related("settings").order_by("name", "pk")
     rows = [
@@ -36,7 +36,6 @@ def sets(request: OfficeRequest) -> HttpResponse:
 @requires(Right.MANAGE_SETS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_set(request: OfficeRequest) -> HttpResponse:
-    """Make a set."""
     form = SignalSetForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         name, by = form.cleaned_data["name"], on_page(request, request.user)
@@ -57,7 +56,7 @@ def _set(request: OfficeRequest, id: UUID) -> SignalSet:
 @requires(Right.MANAGE_SETS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def one_set(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Change a set, and show to whom it was applied and how each deviates."""
+    """Change a set, and show the users it was applied to with their deviations."""
     found = _set(request, id)
     form = SignalSetForm(request.POST or None, changed=found)
     if request.method == "POST" and form.is_valid():
@@ -83,7 +82,7 @@ def one_set(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_SETS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete_set(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether a set is to be deleted, and do it; nobody's signals change by it."""
+    """Confirm and delete a set; no user's preferences change."""
     found = _set(request, id)
     if request.method == "POST":
         try:

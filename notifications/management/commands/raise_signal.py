@@ -1,4 +1,4 @@
-"""`manage.py raise_signal`: tell about something at an employer, where no payroll program does so."""
+"""`manage.py raise_signal`: raise a notification event about an employer, where no payroll application does."""
 
 from datetime import date
 from typing import Any
@@ -14,12 +14,9 @@ from teams.models import Employer
 
 
 class Command(BaseCommand):
-    """Raise one signal."""
-
     help = "Tell whoever reaches an employer about something on a day, such as a contract that ends."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what the signal says."""
         parser.add_argument("office", help="the office's name")
         parser.add_argument("employer", type=int, help="the employer's number")
         parser.add_argument("type", choices=[type_.value for type_ in SignalType])
@@ -27,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--text", default="", help="what there is to say besides the type, such as a name")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raise it. Raises CommandError when office or employer is not there, or the text is not right."""
+        """Raise the event. Raises CommandError for an unknown office or employer, or an invalid text."""
         offices = Provider.objects.filter(name=options["office"])
         if len(offices) != 1:
             raise CommandError(f"There are {len(offices)} offices called {options['office']}.")
