@@ -1,4 +1,4 @@
-"""Writing the audit trail."""
+"""Recording of audit events."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from audit import guard, persons, storing
 from audit.actors import Actor
 from audit.models import Event, Verb
 
-SEARCHED = "…"  # stands in an event for words that were searched for: they may name somebody
+SEARCHED = "…"  # recorded instead of a search term, which may be a name
 
 
 def record(
@@ -22,12 +22,12 @@ def record(
     changes: dict[str, list[Any]] | None = None,
     reason: str = "",
 ) -> Event:
-    """Write one event in the transaction of the change (rule 9).
+    """Record one event in the transaction of the change (rule 9).
 
-    Arguments: `target` is what was changed, its text form is copied; `changes` maps a field to [old, new] and never
-    holds a secret; `reason` is in the words of the actor, at most 500 characters, else it is that of `by`.
-    Raises TransactionManagementError outside a transaction: no event, no change; PermissionDenied for whoever only
-    looks along, so that no action of his can come to its end.
+    `target` is the changed object, whose text form is copied; `changes` maps a field to [old, new] and never holds a
+    secret; `reason` is the actor's own, at most 500 characters, and defaults to that of `by`. Raises
+    TransactionManagementError outside a transaction, PermissionDenied during impersonation, so that no action can
+    complete.
     """
     (event,) = record_each(verb, [target], by=by, provider_id=provider_id, changes=changes, reason=reason)
     return event
@@ -42,7 +42,7 @@ def record_each(
     changes: dict[str, list[Any]] | None = None,
     reason: str = "",
 ) -> list[Event]:
-    """Write the same event for each of `targets`, otherwise as `record`."""
+    """Record the same event for each of `targets`, otherwise as `record`."""
     same = changes or {}
     return record_all(verb, ((target, same) for target in targets), by=by, provider_id=provider_id, reason=reason)
 
@@ -55,7 +55,7 @@ def record_all(
     provider_id: UUID | None,
     reason: str = "",
 ) -> list[Event]:
-    """Write an event for each of `changed`, a target with its own changes, otherwise as `record`."""
+    """Record an event for each of `changed`, a target with its own changes, otherwise as `record`."""
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("an event belongs in the transaction of the change")
     events = _sealed(verb, list(changed), by, provider_id, reason)
@@ -64,7 +64,7 @@ def record_all(
 
 
 def draft(verb: Verb, target: models.Model, *, by: Actor, provider_id: UUID | None) -> Event:
-    """Return an event as `record` writes it, for a statement that makes the change as well: see `storing.after`."""
+    """Return an unsaved event for a statement that also makes the change: see `storing.after`."""
     (event,) = _sealed(verb, [(target, {})], by, provider_id, "")
     return event
 
@@ -99,13 +99,13 @@ def _event(verb: Verb, target: models.Model, by: Actor, provider_id: UUID | None
 def _seal(
     event: Event, target: models.Model, by: Actor, what: dict[str, Any], keys: Mapping[UUID, persons.Key]
 ) -> None:
-    """Fill the parts of `event`, each sealed for the person it is about."""
+    """Fill the parts of `event`, each encrypted for the user it is about."""
 
     def part(name: str, content: dict[str, Any], person: models.Model | None) -> dict[str, Any]:
         key = keys.get(person.pk) if person is not None and persons.is_person(person) else None
         return key.seal(content, event_id=event.pk, name=name) if key else content
 
-    # The network address of a stranger tells something about the person whose account he tried.
+    # The network address of a failed sign-in is personal data of the user whose account was tried.
     whose = by.user or (target if by.address else None)
     event.who = part("who", {"address": by.address or None, "name": by.name[:200]}, whose)
     event.what = part("what", what, target)

@@ -1,4 +1,4 @@
-"""Who makes a change, from where."""
+"""The actor of a change: who makes it, and through which channel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 
 class Origin(models.TextChoices):
-    """The road by which a change came in (domain.md section 10)."""
+    """Channel of a change (domain.md section 10)."""
 
     PAGE = "page", _("page")
     API = "api", _("web service")
@@ -36,18 +36,18 @@ class Origin(models.TextChoices):
 
 
 class Proof(IntEnum):
-    """How recently the user behind a change proved to be that user, with the second factor where one is due.
+    """How recently the user re-authenticated, with the second factor where one is required.
 
-    A session begun by an SSO ticket proves nothing until the user confirms (NIST SP 800-63B-4, reauthentication).
+    A session started by an SSO ticket has none until the user re-authenticates (NIST SP 800-63B-4, reauthentication).
     """
 
     NONE = 0
-    HALF_HOUR = 1  # asked by changes to what users may do
-    FIVE_MINUTES = 2  # asked by changes to how users sign in
+    HALF_HOUR = 1  # for changes of what users may do
+    FIVE_MINUTES = 2  # for changes of how users sign in
 
 
 class ProofRequired(PermissionDenied):
-    """The actor must re-authenticate first; `proof` says how recently it must have been done."""
+    """The actor must re-authenticate first; `proof` tells how recently."""
 
     def __init__(self, proof: Proof) -> None:
         super().__init__(gettext("Confirm that it is you first."))
@@ -56,48 +56,48 @@ class ProofRequired(PermissionDenied):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who makes a change: a person through some road, or without `user` the operator or a scheduled job."""
+    """Who makes a change: a user through some channel, or without `user` the operator or a scheduled job."""
 
     origin: Origin
     name: str
     user: User | None = None
     address: str = ""
     correlation_id: str = ""
-    reason: str = ""  # why support does it, in its own words; it stands in every event that comes of it
+    reason: str = ""  # given by support; recorded in every resulting event
     on_behalf_of: User | None = None
-    only_looks: bool = False  # support that sees pages as `user` does: no change comes of it, see `support.looking`
-    founds: bool = False  # support while it sets up a new office, see `bulk.offices`
+    only_looks: bool = False  # impersonation, which is read-only, see `support.looking`
+    founds: bool = False  # support setting up a new office, see `bulk.offices`
     proof: Proof = Proof.NONE
 
     @property
     def is_support(self) -> bool:
-        """Whether this is somebody of support who helps an office, and not one who acts for himself."""
+        """Whether a support user acts on an office, as opposed to on their own account."""
         return self.origin == Origin.SUPPORT
 
     @property
     def is_operator(self) -> bool:
-        """Whether this is the operator or a job of the installation itself, who may give anything.
+        """Whether this is the operator or a scheduled job, which may grant anything.
 
-        Support is so in an office that it sets up, where nobody is yet who could give anything.
+        Support counts as such while it sets up an office, which has no user yet who could grant anything.
         """
         return self.founds or (self.user is None and self.origin in (Origin.COMMAND, Origin.SCHEDULED))
 
     def require_to_act(self) -> None:
-        """Raise PermissionDenied for whoever only looks along."""
+        """Raise PermissionDenied during impersonation."""
         if self.only_looks:
             raise PermissionDenied(gettext("Whoever looks along changes nothing."))
 
     def require_proof(self, proof: Proof) -> None:
-        """Raise ProofRequired unless the user proved recently enough who they are; the operator need not."""
+        """Raise ProofRequired unless the user re-authenticated recently enough; the operator need not."""
         if not self.is_operator and self.proof < proof:
             raise ProofRequired(proof)
 
 
 def asks(proof: Proof) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Have an action ask `proof` of its actor (`by`) before anything else; every action says which.
+    """Decorate an action to require re-authentication of its actor (`by`) before anything else; every action has this.
 
-    FIVE_MINUTES for how users sign in, HALF_HOUR for any other change of the office or of another user, NONE for one's
-    own preferences and for what has a proof of its own, such as a mailed link.
+    FIVE_MINUTES for how users sign in, HALF_HOUR for other changes of the office or of another user, NONE for the
+    user's own preferences and for actions with a proof of their own, such as an e-mailed link.
     """
 
     def decorate(action: Callable[P, R]) -> Callable[P, R]:
@@ -113,17 +113,17 @@ def asks(proof: Proof) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def on_page(request: HttpRequest, user: User) -> Actor:
-    """Return `user` acting in the browser; `request` tells from where."""
+    """Return `user` as the actor of a browser request."""
     return _from(request, user, Origin.PAGE)
 
 
 def helping(request: HttpRequest, user: User, reason: str) -> Actor:
-    """Return `user` of support, who helps an office and says why."""
+    """Return the support user `user` as an actor on an office, with the reason."""
     return replace(_from(request, user, Origin.SUPPORT), reason=reason)
 
 
 def through_api(request: HttpRequest, user: User) -> Actor:
-    """Return `user` for whom a program calls the web service; `request` tells from where."""
+    """Return `user` as the actor of an API request."""
     return _from(request, user, Origin.API)
 
 
@@ -142,10 +142,10 @@ def _from(request: HttpRequest, user: User, origin: Origin) -> Actor:
 
 
 def operator(command: str) -> Actor:
-    """Return the operator who runs `manage.py <command>`."""
+    """Return the operator running `manage.py <command>`."""
     return Actor(origin=Origin.COMMAND, name=f"manage.py {command}")
 
 
 def scheduled(job: str) -> Actor:
-    """Return the installation's own periodic `job`."""
+    """Return the actor of the periodic job `job`."""
     return Actor(origin=Origin.SCHEDULED, name=job, correlation_id=correlation_id())

@@ -1,4 +1,4 @@
-"""Who could do what at a moment, as the page shows it."""
+"""Presentation of who could do what at a point in time."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from teams.past import PastEmployer, PastOffice, PastPerson, PastTeam, Standing,
 
 
 class PersonRow(NamedTuple):
-    """One of the people of the office, with what he could do in it and why that rested."""
+    """A user of the office, with their rights, or why these were inactive."""
 
     id: UUID
     person: PastPerson
@@ -23,14 +23,14 @@ class PersonRow(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What gave rights: a team, or None for individual ones."""
+    """What granted rights: a team, or individual rights (None)."""
 
     team: PastTeam | None
     rights: list[Right]
 
 
 class PlaceRow(NamedTuple):
-    """Where somebody had rights: at an employer, or with None at the office; and what gave them."""
+    """Where a user had rights, an employer or (None) the office, and what granted them."""
 
     id: UUID
     employer: PastEmployer | None
@@ -38,7 +38,7 @@ class PlaceRow(NamedTuple):
 
 
 def of_office(office: PastOffice, cursor: str) -> Part[PersonRow]:
-    """Return the people of the office by name, with what they could do."""
+    """Return a page of the office's users by name, with their rights."""
     people = sorted(office.people.values(), key=lambda person: person.sort_key)
     part = part_of(people, cursor=cursor)
     return part.having(_people(office, part.rows))
@@ -60,7 +60,7 @@ def _people(office: PastOffice, people: list[PastPerson]) -> list[PersonRow]:
 
 
 def of_person(office: PastOffice, person: PastPerson, cursor: str) -> dict[str, Any]:
-    """Return what somebody could do, and where, once nothing rested; and why it rested."""
+    """Return the rights of a user and where they applied, regardless of inactivity, and the reason for that."""
     standing = standings(office, [person.id])[person.id]
     part = part_of(list(_places(office, person, standing)), cursor=cursor)
     return {"part": part, "standing": standing, "rights": ordered(standing.office)}
@@ -84,7 +84,7 @@ def _place(id: UUID, employer: PastEmployer | None, sources: list[Source]) -> Pl
 
 
 def of_team(office: PastOffice, team: PastTeam, members: str, employers: str) -> dict[str, Any]:
-    """Return what a team gave, where, and to whom; the last two at these cursors."""
+    """Return the rights of a team, its employers and its members; the lists at these cursors."""
     people = [office.people[id] for id in team.members if id in office.people]
     part = part_of(sorted(people, key=lambda person: person.sort_key), cursor=members)
     places = sorted((office.employers[id] for id in team.employers), key=lambda employer: employer.number)

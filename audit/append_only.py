@@ -1,9 +1,9 @@
-"""For migrations: triggers of the database that refuse every change of what was written down."""
+"""Database triggers for migrations that make tables append-only."""
 
 from django.db import migrations
 
-# Old events leave with their links only, as the owner, in the transaction that says so: see `audit.retention`. The
-# owner could switch the triggers off anyhow; nobody else gets past them, whatever he sets.
+# Old events can be deleted only by the owner, in a transaction that sets the flag: see `audit.retention`. The owner
+# could disable the triggers anyway; no other role gets past them, whatever it sets.
 REFUSE = """
 CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -18,7 +18,7 @@ END $$
 
 
 def append_only(table: str) -> migrations.RunSQL:
-    """Return the operation by which rows of `table` can be added and nothing else."""
+    """Return the migration operation that allows only inserts on `table`."""
     return migrations.RunSQL(
         [
             f"CREATE TRIGGER {table}_stays BEFORE UPDATE OR DELETE ON {table}"

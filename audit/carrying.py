@@ -1,4 +1,4 @@
-"""What is written down of an office when its oldest events are removed, so that its past can be told from there."""
+"""Snapshot of an office recorded when its oldest events are removed, the base for later points in time."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ _Carried = tuple[models.Model, dict[str, list[Any]]]
 
 
 def write_down(office: models.Model, removed: models.QuerySet[Link], *, by: Actor) -> None:
-    """Record an event for each person, team and employer of `office` as the events of `removed` left it."""
+    """Record an event for each user, team and employer of `office`, as the events of `removed` left it."""
     left = PastOffice(office.pk, timezone.now())
     if (trimmed := past.trimmed_last(office.pk)) is not None:
         past.replay_all(left, past.carried_by(trimmed))

@@ -1,7 +1,7 @@
-"""The chain: every event gets a place and a hash, in the order of one sequencer for each office.
+"""The hash chain: every event gets a sequence number and a hash, in the order of one sequencer per office.
 
-Those who write events take no part in it and wait for nobody. An event may be committed after one with a higher id has
-got its place: the order is that in which the sequencer found them, without a gap and without one left out.
+Transactions that record events take no part in it and wait for nothing. An event may be committed after an event with a
+higher id was added: the chain has the order in which the sequencer found them, without gaps or omissions.
 """
 
 from datetime import UTC
@@ -25,13 +25,13 @@ class Head(NamedTuple):
 
 
 def lengthen_all() -> int:
-    """Give every event that waits its place; return how many. A job of the worker, any number of them may do it."""
+    """Add all pending events to their chains; return their number. A job that any number of workers may run."""
     offices = Waiting.objects.order_by().values_list("provider_id", flat=True).distinct()
     return sum(periodic.each(lengthen, offices))
 
 
 def lengthen(provider_id: UUID | None) -> int:
-    """Give the events of an office, or those of none, that wait now their places; return how many."""
+    """Add the pending events of an office, or of no office, to its chain; return their number."""
     made = 0
     while batch := _lengthen_once(provider_id):
         made += batch
@@ -55,25 +55,25 @@ def _lengthen_once(provider_id: UUID | None) -> int:
 
 
 def lock(provider_id: UUID | None) -> None:
-    """Be the only one who touches this chain until the end of the transaction."""
+    """Lock the chain until the end of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"history of {provider_id}"])
 
 
 def head(provider_id: UUID | None) -> Head:
-    """Return the end of a chain as it is stored."""
+    """Return the stored end of a chain."""
     link = Link.objects.filter(provider_id=provider_id).order_by("-sequence").first()
     return Head(link.sequence, link.hash) if link else after(start(provider_id))
 
 
 def start(provider_id: UUID | None) -> Checkpoint | None:
-    """Return the checkpoint that a chain starts after, when older events were removed."""
+    """Return the checkpoint that a chain starts after, if older events were removed."""
     starts = Checkpoint.objects.filter(provider_id=provider_id, kind=Checkpoint.Kind.START)
     return starts.order_by("-sequence").first()
 
 
 def after(start: Checkpoint | None) -> Head:
-    """Return what the first event of a chain that is still there follows on."""
+    """Return what the first remaining event of a chain follows."""
     return Head(start.sequence, start.signed["hash"]) if start else Head(0, verify.ZERO)
 
 

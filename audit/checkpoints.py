@@ -1,4 +1,4 @@
-"""Checkpoints: what is signed of a chain and handed out, so that nobody can write it anew unnoticed."""
+"""Signed checkpoints of a chain, exported so that rewriting the chain is detected."""
 
 import base64
 from datetime import datetime, timedelta
@@ -24,13 +24,13 @@ def _key(text: str) -> Ed25519PrivateKey:
 
 
 def public_pem() -> bytes:
-    """Return the public key with which everybody can check a signature."""
+    """Return the public key that verifies the signatures."""
     public = _key(settings.LOKET_CHECKPOINT_KEY).public_key()
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def signed(provider_id: UUID | None, at: chain.Head, kind: Checkpoint.Kind = Checkpoint.Kind.HEAD) -> dict[str, Any]:
-    """Return a signed checkpoint that says that a chain had this hash at this place."""
+    """Return a signed checkpoint stating the hash of a chain at one position."""
     checkpoint = {
         "at": timezone.now().isoformat(timespec="seconds"),
         "format": verify.FORMAT,
@@ -43,14 +43,14 @@ def signed(provider_id: UUID | None, at: chain.Head, kind: Checkpoint.Kind = Che
 
 
 def of_now(provider_id: UUID | None) -> dict[str, Any]:
-    """Return a signed checkpoint of everything that has happened in an office."""
+    """Return a signed checkpoint of all events of an office so far."""
     chain.lengthen(provider_id)
     return signed(provider_id, chain.head(provider_id))
 
 
 @transaction.atomic
 def keep_if_due(provider_id: UUID | None) -> Checkpoint | None:
-    """Sign and keep a checkpoint, unless the last one is younger than an hour or nothing has happened since."""
+    """Sign and store a checkpoint, unless the last one is younger than an hour or there are no new events."""
     chain.lock(provider_id)
     chain.lengthen(provider_id)
     kept = Checkpoint.objects.filter(provider_id=provider_id, kind=Checkpoint.Kind.HEAD)

@@ -1,4 +1,4 @@
-"""The whole chain of an office as lines that `audit/verify.py` checks."""
+"""Export of an office's whole chain as lines that `audit/verify.py` verifies."""
 
 import base64
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from audit.actors import Actor, Proof, asks
 from audit.models import Event, Link, PersonKey, Verb
 
 _BATCH = 1000
-# The keys that the events of a chain are sealed with, each once, as far as they are still there.
+# The keys that encrypt the events of a chain, each once, unless destroyed.
 _KEYS = """
 SELECT DISTINCT key.id FROM audit_event event
 CROSS JOIN LATERAL (VALUES (event.who), (event.for_whom), (event.what)) part(content)
@@ -26,7 +26,7 @@ WHERE event.provider_id IS NOT DISTINCT FROM %(provider)s
 
 @dataclass(frozen=True)
 class Export:
-    """What is exported: everything up to the event that says so."""
+    """The exported range: all events up to the one that records the export."""
 
     provider_id: UUID | None
     first: chain.Head
@@ -35,7 +35,6 @@ class Export:
     keys: list[PersonKey]
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the lines of the file."""
         office = None if self.provider_id is None else str(self.provider_id)
         head = {"format": verify.FORMAT, "provider_id": office, "start": self.start}
         yield _line(head | {"head": checkpoints.signed(self.provider_id, self.last)})
@@ -65,9 +64,9 @@ def _line(value: dict[str, Any]) -> bytes:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def begin(office: models.Model, *, by: Actor) -> Export:
-    """Record that the history of `office` is exported, and return what is to be exported: that event comes last.
+    """Record the export of the office's audit log and return it; that event is the last one exported.
 
-    Nobody can be erased between that event and the reading of the keys.
+    The lock on the chain prevents an erasure between that event and reading the keys.
     """
     chain.lock(office.pk)
     event = record(Verb.EXPORTED, office, by=by, provider_id=office.pk, changes={"history": [None, "jsonl"]})

@@ -1,4 +1,4 @@
-"""Filters of the history."""
+"""Filters of the audit log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ALL = [("", _("All"))]
 
 
 def _day(label: StrOrPromise) -> forms.DateField:
-    """Return a field for a day of which the day after exists as well, in every time zone."""
+    """Return a date field whose next day is also valid, in every time zone."""
     return forms.DateField(
         label=label,
         required=False,
@@ -32,7 +32,7 @@ def _day(label: StrOrPromise) -> forms.DateField:
 
 
 class HistoryForm(forms.Form):
-    """Every field may be empty."""
+    """Filters of events; every field may be empty."""
 
     person = forms.CharField(label=_("Person"), max_length=100, required=False)
     kind = forms.ChoiceField(label=_("Subject"), choices=[*_ALL, *labels.kinds()], required=False)
@@ -48,7 +48,7 @@ class HistoryForm(forms.Form):
         self.fields["person"].widget.attrs["placeholder"] = _("Name, username or email")
 
     def values(self) -> dict[str, Any]:
-        """Return what may be used; a value that was refused counts as empty."""
+        """Return the valid values; invalid ones count as empty."""
         if not self.is_bound:
             return dict.fromkeys(self.fields, "")
         self.is_valid()
@@ -56,7 +56,7 @@ class HistoryForm(forms.Form):
 
 
 class MomentForm(forms.Form):
-    """A moment, and about whom: one of the people, a team, or else the whole office."""
+    """A point in time, and its subject: a user, a team, or else the whole office."""
 
     day = _day(_("Day"))
     time = forms.TimeField(label=_("Time"), required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"))
@@ -69,19 +69,19 @@ class MomentForm(forms.Form):
 
     @staticmethod
     def now() -> dict[str, str]:
-        """Return what stands in the form when nothing was asked yet."""
+        """Return the initial values."""
         now = timezone.localtime()
         return {"day": now.strftime("%Y-%m-%d"), "time": now.strftime("%H:%M")}
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a moment that is still to come."""
+        """Reject a point in time in the future."""
         cleaned = super().clean() or {}
         if not self.errors and self.moment() > timezone.now():
             self.add_error("day", _("This moment is still to come. Choose an earlier one."))
         return cleaned
 
     def moment(self) -> datetime:
-        """Return the end of the minute that was chosen, or of the day; never later than now when that is in it."""
+        """Return the end of the chosen minute or day, but not later than now if it includes now."""
         now, at = timezone.localtime(), self.cleaned_data.get("time") or time(23, 59)
         day = self.cleaned_data.get("day") or now.date()
         begin = timezone.make_aware(datetime.combine(day, at.replace(second=0, microsecond=0)))
@@ -91,6 +91,6 @@ class MomentForm(forms.Form):
         return begin + timedelta(seconds=59, microseconds=999999)
 
     def subject(self) -> tuple[UUID | None, UUID | None]:
-        """Return the ids of the person and of the team, at most one of which is given."""
+        """Return the ids of user and team, at most one of which is given."""
         user = self.cleaned_data.get("user")
         return user, None if user else self.cleaned_data.get("team")

@@ -1,8 +1,8 @@
-"""What may stand in an event: nothing secret, and nothing that has more than one spelling."""
+"""Redaction of event changes: no secrets, and no values with more than one JSON spelling."""
 
 from typing import Any
 
-# Fields whose content the history never has, whoever passes it; the words are those that say what became of them.
+# Fields whose values are never recorded, whichever action passes them; only these words are kept as they are.
 _SECRET = frozenset(
     {
         "password",
@@ -22,9 +22,9 @@ _WORDS = frozenset({None, "", "changed", "given", "member"})
 
 
 def checked(changes: dict[str, list[Any]] | None) -> dict[str, list[Any]]:
-    """Return `changes` with the content of secret fields replaced by the word "changed".
+    """Return `changes` with values of secret fields replaced by the word "changed".
 
-    Raises TypeError for what is not text, a whole number, yes or no, nothing, or a list or dict of these.
+    Raises TypeError for values other than str, int, bool, None, or lists and dicts of these.
     """
     return {field: _masked(field, _plain(values)) for field, values in (changes or {}).items()}
 

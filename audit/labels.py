@@ -1,4 +1,4 @@
-"""What the fields of an event, what stands in them and its reason are called on the screen."""
+"""Screen labels for the fields, values and reasons of events."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
@@ -20,7 +20,7 @@ from teams.products import Product
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-# Fields that are no column of an office or a person with a name of its own.
+# Fields without a verbose name in Provider or User.
 _FIELDS: Mapping[str, "StrOrPromise"] = {
     "members": _("Members"),
     "employers": _("Employers"),
@@ -88,7 +88,7 @@ _WORDS: Mapping[Any, "StrOrPromise"] = {
     True: _("yes"),
     False: _("no"),
 }
-# Fields that hold a code of ours; every other one holds what somebody typed.
+# Fields that hold codes; all others hold user input.
 _CODES: Mapping[str, Mapping[Any, Any]] = {
     "login_method": dict(LoginMethod.choices),
     "proved_how": dict(ExternalTenant.Proof.choices),
@@ -106,7 +106,7 @@ _CODES: Mapping[str, Mapping[Any, Any]] = {
 }
 _DAYS = frozenset({"access_until", "two_factor_from", "two_factor_days_since", "event_date", "since", "until"})
 _MOMENTS = frozenset({"accepted_at", "before"})
-# Why somebody came in or not, which a machine wrote in one word; every other reason is in the words of a person.
+# Codes of why a sign-in succeeded or failed; every other reason is free text.
 _REASONS: Mapping[str, "StrOrPromise"] = {
     "sso": _("SSO from a portal"),
     "blocked": _("the account is blocked"),
@@ -125,7 +125,7 @@ _REASONS: Mapping[str, "StrOrPromise"] = {
 
 
 def label(field: str) -> str:
-    """Return what a field is called on the screen; one that nobody knows is the name that somebody gave."""
+    """Return the label of a field, or the field itself when it is a name given by a user."""
     type_, dot, part = field.partition(".")
     if dot and type_ in set(SignalType) and part in _SIGNAL_PARTS:
         return f"{SignalType(type_).label}, {_SIGNAL_PARTS[part]}"
@@ -138,7 +138,7 @@ def label(field: str) -> str:
 
 
 def value(field: str, what: Any) -> str:
-    """Return what stands in a field, in words; "" for nothing."""
+    """Return the value of a field in words; "" for none."""
     if what is None or what == "":
         return ""
     if isinstance(what, list):
@@ -158,16 +158,16 @@ def value(field: str, what: Any) -> str:
 
 
 def reason(verb: str, what: str) -> str:
-    """Return why something happened: in words, where it was a machine that said so."""
+    """Return the reason of an event; codes are translated."""
     known = _REASONS if verb in (Verb.SIGNED_IN, Verb.SIGN_IN_REFUSED) else {}
     return str(known.get(what, what))
 
 
 def is_name(values: Iterable[Any]) -> bool:
-    """Tell whether a field with these values is the name of a team or set rather than of a field."""
+    """Return whether a field with these values is the name of a team or set instead of a field."""
     return any(one in ("member", "applied", "made equal") for one in values if isinstance(one, str))
 
 
 def kinds() -> list[tuple[str, "StrOrPromise"]]:
-    """Return what an event can be about, as choices."""
+    """Return the choices for the type of an event's target."""
     return list(_KINDS.items())

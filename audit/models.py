@@ -1,4 +1,4 @@
-"""What happened: one line of the audit trail."""
+"""Models of the audit log: events, the keys that encrypt them, the hash chain and its checkpoints."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from loket.ids import uuid7
 
 
 class Verb(models.TextChoices):
-    """What was done."""
+    """What was done; the values are stored."""
 
     PROVIDER_CREATED = "provider_created", _("created the office")
     PROVIDER_CHANGED = "provider_changed", _("changed the office")
@@ -96,10 +96,8 @@ class Verb(models.TextChoices):
 
 
 class PersonKeyQuerySet(models.QuerySet["PersonKey"]):
-    """Questions over many keys."""
-
     def opened(self, ids: Iterable[str]) -> dict[str, AESGCM]:
-        """Return the keys with these ids that are still there. One query."""
+        """Return the keys with these ids that were not destroyed. One query."""
         return {str(row.pk): row.opened() for row in self.filter(pk__in=set(ids), sealed_key__isnull=False)}
 
 
@@ -108,14 +106,14 @@ def _context(key_id: UUID) -> str:
 
 
 class PersonKey(models.Model):
-    """A key with which the history seals what says who one person is; without any, that person was erased.
+    """A key that encrypts personal data of one user in events; erasing the user destroys it.
 
-    Somebody may have several: two who need the first one at the same moment do not wait for each other.
+    A user can have several: two transactions that need the first one at the same moment do not wait for each other.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     person_id = models.UUIDField(db_index=True)
-    sealed_key = models.BinaryField(null=True)  # null: the person was erased, and gets no key any more
+    sealed_key = models.BinaryField(null=True)  # null: the user was erased, and gets no further key
 
     objects = PersonKeyQuerySet.as_manager()
 
@@ -124,38 +122,38 @@ class PersonKey(models.Model):
 
     @property
     def seal_context(self) -> str:
-        """What the key is bound to: moved to another row it cannot be read."""
+        """Associated data of the encryption: in another row decryption fails."""
         return _context(self.pk)
 
     def opened(self) -> AESGCM:
-        """Return the key itself. Raises sealing.Unreadable, also once it was destroyed."""
+        """Return the key itself. Raises sealing.Unreadable, also when it was destroyed."""
         return AESGCM(self.key())
 
     @classmethod
     def unsealed(cls, id: UUID, sealed: bytes) -> AESGCM:
-        """Return the key of the row with this `id`, which no row needs to be made for: every event asks for one."""
+        """Return the key of the row with this `id` without a model instance: every event needs one."""
         return AESGCM(sealing.unseal(sealed, context=_context(id)))
 
     def key(self) -> bytes:
-        """Return the bytes of the key, 32 of them. Raises sealing.Unreadable, also once it was destroyed."""
+        """Return the 32 bytes of the key. Raises sealing.Unreadable, also when it was destroyed."""
         return sealing.unseal(bytes(self.sealed_key or b""), context=self.seal_context)
 
 
 def erased_name(person_id: object) -> str:
-    """Return what somebody is called who was erased."""
+    """Return the name shown for an erased user."""
     return gettext("deleted user %(code)s") % {"code": str(person_id)[-4:].upper()}
 
 
 def verbs() -> list[tuple[str, Any]]:
-    """Return every verb with its words; as a function, so that a further verb needs no migration."""
+    """Return the choices of `Event.verb`; a function, so that a new verb needs no migration."""
     return Verb.choices
 
 
 class Event(models.Model):
-    """One change: who, when, what, on what, old and new. Names are copied and there are no foreign keys.
+    """One change: who, when, what, on what, old and new values. Names are copied; there are no foreign keys.
 
-    Three parts, `who`, `for_whom` and `what`, say who somebody is. Each is sealed with a key of the person it is about
-    as `audit.verify` says, or readable where it is about nobody. The properties open them.
+    Personal data is in three parts: `who`, `for_whom` and `what`. Each is encrypted with a key of the user it is about,
+    as described in `audit.verify`, or plain when it is about no user. The properties decrypt them.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -172,7 +170,7 @@ class Event(models.Model):
     what = models.JSONField()  # name of the target, changes, reason
     correlation_id = models.CharField(max_length=36, default="")
 
-    keys: Mapping[str, AESGCM] | None = None  # of its people, once `audit.reading` or a property fetched them
+    keys: Mapping[str, AESGCM] | None = None  # by id, once `audit.reading` or a property loaded them
 
     class Meta:
         indexes = [
@@ -186,41 +184,41 @@ class Event(models.Model):
 
     @property
     def actor_name(self) -> str:
-        """Who did it."""
+        """Name of the actor."""
         return str(self._opened("who")["name"])
 
     @property
     def address(self) -> str | None:
-        """From which network address."""
+        """Network address of the actor."""
         return self._opened("who").get("address")
 
     @property
     def on_behalf_of_name(self) -> str:
-        """For whom it was done, or ""."""
+        """Name of the user on whose behalf it was done, or ""."""
         return str(self._opened("for_whom")["name"]) if self.for_whom else ""
 
     @property
     def target_name(self) -> str:
-        """What it was done to."""
+        """Name of the object that was changed."""
         return str(self._opened("what")["name"])
 
     @property
     def changes(self) -> dict[str, list[Any]]:
-        """What became of each field: [old, new]."""
+        """Old and new value by field: [old, new]."""
         return dict(self._opened("what").get("changes", {}))
 
     @property
     def reason(self) -> str:
-        """Why, in the words of the actor, or a word for why somebody was refused."""
+        """Reason given by the actor, or the code of a refused sign-in."""
         return str(self._opened("what").get("reason", ""))
 
     @property
     def is_readable(self) -> bool:
-        """Whether it can still be read what was done; not of who was erased, nor when somebody changed it."""
+        """Whether the changes can be decrypted: not for an erased user or after tampering."""
         return "sealed" not in self.what or "changes" in self._opened("what")
 
     def key_ids(self) -> set[str]:
-        """Return the ids of the keys that its parts are sealed with."""
+        """Return the ids of the keys that encrypt its parts."""
         return {part["key"] for part in (self.who, self.for_whom, self.what) if part and "sealed" in part}
 
     def _opened(self, name: str) -> dict[str, Any]:
@@ -234,12 +232,12 @@ class Event(models.Model):
             return {"name": erased_name(part["person_id"])}
         try:
             return verify.unseal(part["sealed"], key, event_id=str(self.pk), name=name)
-        except (InvalidTag, ValueError):  # somebody changed it in the database: the page says so, and so does a check
+        except (InvalidTag, ValueError):  # changed in the database: pages and verification report it
             return {"name": gettext("not readable")}
 
 
 class Waiting(models.Model):
-    """An event that has no place in the chain yet. The database keeps this table itself, by triggers."""
+    """An event that is not in the chain yet. Database triggers maintain this table."""
 
     event_id = models.UUIDField(primary_key=True)
     provider_id = models.UUIDField(null=True)
@@ -252,7 +250,7 @@ class Waiting(models.Model):
 
 
 class Link(models.Model):
-    """The place of an event in the chain of its office, or in that of the events of no office."""
+    """Position of an event in the chain of its office, or in the chain of events without an office."""
 
     event_id = models.UUIDField(primary_key=True)
     provider_id = models.UUIDField(null=True)
@@ -272,10 +270,10 @@ class Link(models.Model):
 
 
 class Checkpoint(models.Model):
-    """What was signed of a chain: where it was, or, after old events were removed, what it starts after."""
+    """A signed state of a chain: its head, or where it starts after old events were removed."""
 
     class Kind(models.TextChoices):
-        """Which of the two."""
+        """What the checkpoint states."""
 
         HEAD = "head"
         START = "start"
@@ -284,7 +282,7 @@ class Checkpoint(models.Model):
     provider_id = models.UUIDField(null=True)
     kind = models.CharField(max_length=5, choices=Kind)
     sequence = models.BigIntegerField()
-    signed = models.JSONField()  # as it is handed out
+    signed = models.JSONField()  # as exported
 
     class Meta:
         indexes = [models.Index(fields=["provider_id", "kind", "-sequence"], name="audit_checkpoint_newest")]

@@ -1,4 +1,4 @@
-"""An office as it was at a moment, computed from its events alone."""
+"""State of an office at a point in time, rebuilt from its events alone."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +14,7 @@ _ROWS = 2000
 
 
 class NotKept(Exception):
-    """The events up to that moment were removed after their term; they are there from `since`."""
+    """The events of that time were removed after the retention period; they start at `since`."""
 
     def __init__(self, since: datetime) -> None:
         super().__init__(since)
@@ -22,9 +22,9 @@ class NotKept(Exception):
 
 
 def office_at(provider_id: UUID, moment: datetime, *, people: Iterable[UUID] | None = None) -> PastOffice:
-    """Return the office as it was at `moment`; of its people only `people`, if they are given.
+    """Return the office as it was at `moment`, with all users or only `people`.
 
-    Three queries, however much has happened, five when old events were removed. Raises NotKept.
+    Three queries, whatever the number of events; five when old events were removed. Raises NotKept.
     """
     whose = Q() if people is None else ~Q(target_kind="user") | Q(target_id__in=list(people))
     office = PastOffice(provider_id, moment)
@@ -38,23 +38,23 @@ def office_at(provider_id: UUID, moment: datetime, *, people: Iterable[UUID] | N
 
 
 def trimmed_last(provider_id: UUID) -> Event | None:
-    """Return the event that says that old ones were removed, the last one."""
+    """Return the event of the last removal of old events, if any."""
     return Event.objects.filter(provider_id=provider_id, verb=Verb.HISTORY_TRIMMED).order_by("-at", "-id").first()
 
 
 def carried_by(trimmed: Event) -> QuerySet[Event]:
-    """Return what was written down in the place of the events that were removed."""
+    """Return the snapshot recorded in the place of removed events."""
     events = Event.objects.filter(provider_id=trimmed.provider_id, verb=Verb.CARRIED_OVER)
     return events.filter(correlation_id=trimmed.correlation_id)
 
 
 def deciding(events: QuerySet[Event]) -> QuerySet[Event]:
-    """Return those of `events` that decide about rights, each in its own time."""
+    """Return the events that affect rights, except snapshots."""
     return events.filter(verb__in=replay.APPLIED.keys() - {Verb.CARRIED_OVER})
 
 
 def replay_all(office: PastOffice, events: QuerySet[Event]) -> None:
-    """Do to `office` what `events` say, the oldest first. Two queries."""
+    """Apply `events` to `office`, oldest first. Two queries."""
     about = events.filter(target_kind="user").order_by().values("target_id")
     keys = PersonKey.objects.filter(person_id__in=about, sealed_key__isnull=False)
     opened = {str(row.pk): row.opened() for row in keys}

@@ -1,4 +1,4 @@
-"""The keys with which the history seals what says who somebody is, and forgetting somebody for good."""
+"""Keys that encrypt personal data in events, one or more per user, and their destruction on erasure."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from audit import verify
 from audit.models import PersonKey
 from loket import sealing
 
-# The oldest of a person comes last, and so counts. Of who was erased there is one without a key.
+# The oldest key of a user comes last, and so wins in the dict. An erased user has one row without a key.
 _KEYS = "SELECT id, person_id, sealed_key FROM audit_personkey WHERE person_id = ANY(%s::uuid[]) ORDER BY id DESC"
-# What a query for people may bring along as `history_key`, so that an event need not ask: an id, and after it the key.
+# Queries for users can annotate this as `history_key` to save a query per event: the id followed by the encrypted key.
 BROUGHT = "(SELECT uuid_send(id) || sealed_key FROM audit_personkey WHERE person_id = {person} ORDER BY id LIMIT 1)"
 _ID = 16  # bytes
-_Row = tuple[UUID, bytes | memoryview | None]  # the id of a key, and the key itself, sealed
+_Row = tuple[UUID, bytes | memoryview | None]  # the id of a key, and the encrypted key
 
 
 class Key(NamedTuple):
-    """A key to seal with."""
+    """A decrypted key for the parts of events."""
 
     id: str
     person_id: str
     key: AESGCM
 
     def seal(self, part: dict[str, Any], *, event_id: UUID, name: str) -> dict[str, Any]:
-        """Return `part`, the part `name` of an event, as it is stored."""
+        """Return `part`, the part `name` of an event, encrypted and as it is stored."""
         sealed = verify.seal(part, self.key, secrets.token_bytes(12), event_id=str(event_id), name=name)
         return {"key": self.id, "person_id": self.person_id, "sealed": sealed}
 
 
 def is_person(one: models.Model | None) -> bool:
-    """Return whether `one` is somebody, and not a team, an office or a stranger."""
+    """Return whether `one` is a stored user, as opposed to a team, an office or an unknown username."""
     return isinstance(one, AbstractBaseUser) and one.pk is not None
 
 
 def keys_of(people: Iterable[models.Model | None]) -> dict[UUID, Key]:
-    """Return a key for each person among `people`, made where there is none yet. One query, none when all bring one.
+    """Return a key for each user among `people`, creating missing ones. One query, none when all were annotated.
 
-    Who was erased gets one that is kept nowhere, so that nothing that is said of him can be read any more.
+    Erased users get a key that is not stored, so that later events about them cannot be read.
     """
     persons = [one for one in people if one is not None and is_person(one)]
     kept = {one.pk: row for one in persons if (row := _brought(one))}
     asked = {one.pk for one in persons} - kept.keys()
-    if asked or not persons:  # of nobody as well: whether a username exists must not show in what is asked
+    if asked or not persons:  # also without users: queries must not reveal whether a username exists
         kept |= _stored(asked)
         kept |= {row.person_id: (row.pk, row.sealed_key) for row in _make(asked - kept.keys())}
     return {id: _key(key_id, id, sealed) for id, (key_id, sealed) in kept.items()}
@@ -61,7 +61,7 @@ def _brought(person: models.Model) -> _Row | None:
 
 
 def _stored(ids: set[UUID]) -> dict[UUID, _Row]:
-    with connection.cursor() as cursor:  # most events ask this: no query of Django's, which costs as much again
+    with connection.cursor() as cursor:  # runs for most events: the ORM would double the cost
         cursor.execute(_KEYS, [f"{{{','.join(map(str, ids))}}}"])
         return {person_id: (id, sealed) for id, person_id, sealed in cursor.fetchall()}
 
@@ -85,6 +85,6 @@ def _made(person_id: UUID) -> PersonKey:
 
 @transaction.atomic
 def forget(person_id: UUID) -> None:
-    """Destroy every key of a person: what the history said of him cannot be read any more, by nobody."""
+    """Destroy every key of a user: personal data about them in events becomes unreadable for good."""
     PersonKey.objects.filter(person_id=person_id).delete()
     PersonKey.objects.create(person_id=person_id, sealed_key=None)

@@ -1,4 +1,4 @@
-"""The history as people read it: whose, filtered, opened and in words."""
+"""The audit log for readers: filtering events, decrypting them, and describing them in words."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from audit.models import Event, PersonKey, erased_name
 from teams.catalogue import known, ordered
 
 _ROWS = 1000
-_FEW = 100  # people
+_FEW = 100  # users
 
 
 class Change(NamedTuple):
-    """What became of one field, in words."""
+    """The change of one field, in words."""
 
     label: str
     old: str
@@ -40,12 +40,12 @@ class Row(NamedTuple):
 
 
 def of_office(user: User) -> QuerySet[Event]:
-    """Return the history of the office of `user`; nobody sees that of another (rule 1)."""
+    """Return the events of the office of `user`; never those of another office (rule 1)."""
     return Event.objects.filter(provider_id=user.provider_id)
 
 
 def about(events: QuerySet[Event], id: UUID) -> QuerySet[Event]:
-    """Return what was done to somebody or something, and what he did."""
+    """Return the events whose target or actor has this id."""
     return events.filter(Q(target_id=id) | Q(actor_id=id))
 
 
@@ -60,10 +60,10 @@ def matching(
     since: date | None = None,
     until: date | None = None,
 ) -> QuerySet[Event]:
-    """Return those of `events` that match every filter; `person` is searched for among the people of today."""
+    """Return the events that match every filter; `person` is searched for among current users."""
     if person:
         people = searched(User.objects.visible_to(user), person).values_list("pk", flat=True)
-        # Few people are named one by one: for a question within the question the database reads the whole history.
+        # Pass a few users as a list: with a subquery the database scans the whole audit log.
         few = list(people[: _FEW + 1])
         found = few if len(few) <= _FEW else people
         events = events.filter(Q(actor_id__in=found) | Q(target_id__in=found))
@@ -81,7 +81,7 @@ def _midnight(day: date) -> datetime:
 
 
 def told(events: Sequence[Event]) -> list[Row]:
-    """Return events in words. Two queries, however many they are."""
+    """Return events in words. Two queries, whatever their number."""
     keys = PersonKey.objects.opened({key for event in events for key in event.key_ids()})
     for event in events:
         event.keys = keys
@@ -99,7 +99,7 @@ def _row(event: Event, names: Mapping[str, str]) -> Row:
 
 
 def _members(event: Event) -> Iterator[str]:
-    """Yield the ids of the people that a change of a team names."""
+    """Yield the ids of users in the changes of a team."""
     for ids in event.changes.get("members", []) if event.target_kind == "team" else []:
         yield from ids or []
 
@@ -120,7 +120,7 @@ def _label(field: str, values: Sequence[Any]) -> str:
 
 
 def table(events: QuerySet[Event]) -> Iterator[list[str]]:
-    """Yield the rows of a spreadsheet, the head first."""
+    """Yield the rows of a spreadsheet, starting with the headings."""
     what = [_("What"), _("Subject"), _("Changes"), _("Reason")]
     yield [_("When"), _("Who"), _("On behalf of"), _("Network address"), _("Origin"), *what]
     batch: list[Event] = []

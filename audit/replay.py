@@ -1,4 +1,4 @@
-"""What each event did to who may do what: an office is what its events made of it, one after the other."""
+"""Effect of each event on users, teams and rights: an office's past state is the result of its events in order."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -18,7 +18,7 @@ _CODES = frozenset(right.value for right in Right)
 
 
 class _Done(NamedTuple):
-    """What an event says that was done: to which office, to what in it, what became of its fields, and when."""
+    """One event: the office and object it applies to, the new and old values, and when."""
 
     office: PastOffice
     kind: str
@@ -29,21 +29,21 @@ class _Done(NamedTuple):
 
     @property
     def person(self) -> PastPerson:
-        """Whom it was done to; somebody of whom no event says that he was made comes to nothing."""
+        """The user it was done to; changes to a user without a creation event are dropped."""
         return self.office.people.get(self.id) or PastPerson(self.id)
 
     @property
     def team(self) -> PastTeam:
-        """The team that it was done to."""
+        """The team it was done to."""
         return self.office.teams.get(self.id) or PastTeam(self.id)
 
     def exchange(self, held: set[Any], name: str, read: Callable[[str], Any]) -> None:
-        """Take out of `held` what the field `name` had and has no more, and put in what it has now."""
+        """Remove the old values of the field `name` from `held` and add the new ones."""
         held -= {read(one) for one in self.old.get(name) or ()}
         held |= {read(one) for one in self.new.get(name) or ()}
 
     def exchange_rights(self, held: set[str]) -> None:
-        """Do the same with rights, each of which is a field."""
+        """Do the same for rights, each of which is a field of its own."""
         held -= {code for code, value in self.old.items() if code in _CODES and value}
         held |= {code for code, value in self.new.items() if code in _CODES and value}
 
@@ -181,7 +181,7 @@ APPLIED: Mapping[str, Callable[[_Done], None]] = {
 
 
 def apply(office: PastOffice, event: Event) -> None:
-    """Do to `office` what `event` says. Whose events cannot be opened is not known any more, and no longer there."""
+    """Apply `event` to `office`. Users whose events cannot be decrypted are removed from it."""
     id = event.target_id
     if id is None or (id in office.unreadable and event.verb != Verb.USER_ERASED):
         return

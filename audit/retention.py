@@ -1,4 +1,4 @@
-"""Removing the oldest events of an office after their term, as the owner of the tables."""
+"""Removal of an office's oldest events after the retention period, as the owner of the tables."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -15,10 +15,10 @@ from audit.models import Checkpoint, Event, Link, Verb
 
 @transaction.atomic
 def trim(office: models.Model, *, before: datetime, by: Actor) -> int:
-    """Remove the events of `office` up to the first one that is not from `before`; return how many.
+    """Remove the events of `office` up to the first one not from `before`; return their number.
 
-    A signed checkpoint says from where the chain goes on, and an event that it was done; who could do what at that
-    place is written down before it. Only the owner of the tables can do this.
+    A signed checkpoint states where the chain continues, a snapshot of teams and rights at that point is recorded, and
+    an event records the removal. Requires the database role that owns the tables.
     """
     chain.lock(office.pk)
     chain.lengthen(office.pk)

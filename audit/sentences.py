@@ -1,4 +1,4 @@
-"""An event as a sentence: who did what, to whom, with the team, right, set or employer by its name."""
+"""Description of an event as a sentence, with the names of user, team, right, set or employer."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from teams.catalogue import known, ordered
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-# `who` did it, `target` is what it was done to. Verbs that are missing here are told by what they changed, below.
+# `who` is the actor, `target` the object. Verbs that are missing here are described by their changes, below.
 _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.PROVIDER_CREATED: gettext_lazy("%(who)s created the office %(target)s."),
     Verb.PROVIDER_CHANGED: gettext_lazy("%(who)s changed the settings of the office: %(fields)s."),
@@ -89,7 +89,7 @@ _SENTENCES: Mapping[str, "StrOrPromise"] = {
     Verb.HISTORY_TRIMMED: gettext_lazy("%(who)s removed the history from before its term."),
     Verb.CARRIED_OVER: gettext_lazy("%(target)s was carried over from the history that was removed."),
 }
-# The same where somebody did it to himself.
+# For actors whose target is themselves.
 _OWN: Mapping[str, "StrOrPromise"] = {
     Verb.USER_CHANGED: gettext_lazy("%(who)s changed in the own profile: %(fields)s."),
     Verb.EMAIL_CHANGE_ASKED: gettext_lazy("%(who)s asked to change the own e-mail address."),
@@ -103,7 +103,7 @@ _OWN: Mapping[str, "StrOrPromise"] = {
 
 
 def of_event(event: Event, names: Mapping[str, str], label: Mapping[str, str]) -> str:
-    """Return what happened in words; `names` are those of people by their ids, `label` those of the fields."""
+    """Return the event as text; `names` maps ids to names of users, `label` fields to their labels."""
     by_change = _BY_CHANGE.get(Verb(event.verb))
     said = {"who": event.actor_name, "target": event.target_name}
     if event.is_readable and by_change is not None and (sentences := by_change(event, said, names)):

@@ -1,4 +1,4 @@
-"""Storing events: plain SQL, because every change of the product waits for it and Django's takes twice as long."""
+"""Insertion of events in plain SQL: every change waits for it, and the ORM takes twice as long."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _BATCH = 1000
 _FIELDS = Event._meta.concrete_fields
 _COLUMNS = ", ".join(str(field.column) for field in _FIELDS)
 _ROW = f"({', '.join(['%s'] * len(_FIELDS))})"
-# With the types, which a SELECT does not take from the columns; without their lengths, to which a cast would cut.
+# Cast explicitly, because SELECT does not infer the column types; without lengths, to which a cast would truncate.
 _TYPED = ", ".join(f"%s::{str(field.db_type(connection)).partition('(')[0]}" for field in _FIELDS)
 
 
 def store(events: Sequence[Event]) -> None:
-    """Insert `events`, each with the moment of now."""
+    """Insert `events`, each with the current time."""
     with connection.cursor() as cursor:
         for start in range(0, len(events), _BATCH):
             batch = events[start : start + _BATCH]
@@ -30,7 +30,7 @@ def store(events: Sequence[Event]) -> None:
 
 
 def after(part: str, event: Event) -> tuple[str, list[Any]]:
-    """Return the end of a statement and its values: it inserts `event` once `part` of its WITH has given a row."""
+    """Return the end of a statement, and its values, that inserts `event` if `part` of its WITH returns a row."""
     return f"INSERT INTO audit_event ({_COLUMNS}) SELECT {_TYPED} FROM {part}", _values(event)  # noqa: S608
 
 

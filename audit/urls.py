@@ -1,4 +1,4 @@
-"""Addresses of the history."""
+"""Routes of the audit log."""
 
 from django.urls import path
 

@@ -1,23 +1,23 @@
-"""Check an exported history without the application: `python verify.py export.jsonl checkpoint.json public.pem`.
+"""Verify an exported history without the application: `python verify.py export.jsonl checkpoint.json public.pem`.
 
-This file needs Python 3.11 and the package `cryptography`, and nothing else of where it comes from: copy it. Several
-checkpoints may be given, and behind the public key older ones: a checkpoint counts when one of these keys signed it.
-It answers *intact*, or names the first broken place.
+This file needs only Python 3.11 and the package `cryptography`, so it can be copied. Several checkpoints may be given,
+and older public keys after the first: a checkpoint is accepted when one of these keys signed it. The output is
+*intact*, or names the first broken place.
 
-Every line of an export is canonical JSON: keys sorted by code point, no spaces, UTF-8, no escapes but those that JSON
-asks for, whole numbers only. The first line tells of which office it is, has the signed checkpoint of its last line
-and, when older events were removed after their term, the signed one that it starts after. Then come the keys of the
-people who were not erased, sorted, and then a line for each event:
+Every line of an export is canonical JSON: keys sorted by code point, no spaces, UTF-8, only the escapes that JSON
+requires, integers only. The first line holds the office, the signed checkpoint of the last line and, when older events
+were removed after their retention period, the signed checkpoint that the export starts after. Then follow the keys of
+the users who were not erased, sorted, and then a line for each event:
 
     {"event":{…},"hash":…,"previous":…,"sequence":…}
 
-`hash` is the SHA-256 of the same line without it, `previous` the hash of the event before (64 zeros for the first), and
-`sequence` counts from 1. What says who somebody is, is sealed in `who`, `for_whom` and `what` of the event with a key
-of that person: AES-256-GCM, 12 bytes of nonce in front, bound to event and part. Who was erased has no key any more,
-and an event that says so. A checkpoint is signed with Ed25519 over its canonical JSON without `signature`.
+`hash` is the SHA-256 of the same line without it, `previous` the hash of the previous event (64 zeros for the first),
+and `sequence` counts from 1. Personal data in `who`, `for_whom` and `what` of an event is encrypted with a key of that
+user: AES-256-GCM, preceded by a nonce of 12 bytes, bound to event and part. For an erased user there is no key, but an
+event that records the erasure. A checkpoint is signed with Ed25519 over its canonical JSON without `signature`.
 
-Exit code: 0 intact, 1 broken, 2 it cannot be told (wrong arguments, a file that is not there, a checkpoint from before
-the first event).
+Exit code: 0 intact, 1 broken, 2 not verifiable (wrong arguments, a missing file, a checkpoint from before the first
+event).
 """
 
 import base64
@@ -37,7 +37,7 @@ FORMAT = "loket-history-1"
 ZERO = "0" * 64
 PARTS = ("who", "for_whom", "what")
 ERASED = "user_erased"
-_LONGEST = 16 * 1024 * 1024  # characters of a line
+_LONGEST = 16 * 1024 * 1024  # characters per line
 _EVENT = {
     "actor_id", "at", "correlation_id", "for_whom", "id", "on_behalf_of_id", "origin", "provider_id", "target_id",
     "target_kind", "verb", "what", "who",
@@ -46,11 +46,11 @@ _CHECKPOINT = {"at", "format", "hash", "kind", "provider_id", "sequence", "signa
 
 
 class Broken(Exception):
-    """The history is not what it was; the text names the first broken place."""
+    """The history was altered; the message names the first broken place."""
 
 
 class CannotTell(Exception):
-    """Nothing can be said of it; the text tells why."""
+    """The history cannot be verified; the message tells why."""
 
 
 def _refuse(text: str) -> NoReturn:
@@ -62,22 +62,22 @@ _decode = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse).decode
 
 
 def canonical(value: Any) -> bytes:
-    """Return `value` in the only spelling that counts."""
+    """Return `value` as canonical JSON."""
     return _encode(value).encode()
 
 
 def hash_of(event: dict[str, Any], previous: str, sequence: int) -> str:
-    """Return the hash of the line of `event`, in hexadecimal."""
+    """Return the hexadecimal hash of the line of `event`."""
     return hashlib.sha256(canonical({"event": event, "previous": previous, "sequence": sequence})).hexdigest()
 
 
 def seal(part: dict[str, Any], key: AESGCM, nonce: bytes, *, event_id: str, name: str) -> str:
-    """Return `part` sealed with a person's key."""
+    """Return `part` encrypted with a user's key."""
     return base64.b64encode(nonce + key.encrypt(nonce, canonical(part), f"{event_id} {name}".encode())).decode()
 
 
 def unseal(sealed: str, key: AESGCM, *, event_id: str, name: str) -> dict[str, Any]:
-    """Return the part `name` of an event that was sealed. Raises InvalidTag, ValueError."""
+    """Return the decrypted part `name` of an event. Raises InvalidTag, ValueError."""
     data = _bytes(sealed)
     opened: dict[str, Any] = json.loads(key.decrypt(data[:12], data[12:], f"{event_id} {name}".encode()))
     return opened
@@ -91,12 +91,11 @@ def _bytes(text: str) -> bytes:
 
 
 def sign(checkpoint: dict[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
-    """Return `checkpoint` with its signature."""
     return checkpoint | {"signature": base64.b64encode(key.sign(canonical(checkpoint))).decode()}
 
 
 def check_signature(checkpoint: Any, *publics: Ed25519PublicKey) -> dict[str, Any]:
-    """Return `checkpoint`. Raises Broken when it is not whole or signed with the key of none of `publics`."""
+    """Return `checkpoint`. Raises Broken when it is incomplete or not signed by one of `publics`."""
     if not isinstance(checkpoint, dict) or checkpoint.keys() != _CHECKPOINT or checkpoint["format"] != FORMAT:
         raise Broken("a checkpoint is not whole")
     if type(checkpoint["sequence"]) is not int or not isinstance(checkpoint["signature"], str):
@@ -112,7 +111,7 @@ def check_signature(checkpoint: Any, *publics: Ed25519PublicKey) -> dict[str, An
 
 
 def _line(raw: bytes, place: str) -> dict[str, Any]:
-    """Return the object of a line. Raises Broken for every spelling but the canonical one."""
+    """Return the object of a line. Raises Broken unless it is canonical JSON."""
     try:
         value: Any = _decode(raw[:-1].decode())
         if raw[-1:] == b"\n" and isinstance(value, dict) and canonical(value) == raw[:-1]:
@@ -123,7 +122,7 @@ def _line(raw: bytes, place: str) -> dict[str, Any]:
 
 
 class _Verifier:
-    """What is known of a history up to the line that was read last."""
+    """State of the verification after the last line read."""
 
     def __init__(self, head: dict[str, Any], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey) -> None:
         if head.keys() != {"format", "head", "provider_id", "start"} or head["format"] != FORMAT:
@@ -133,7 +132,7 @@ class _Verifier:
         self.expected: dict[int, str] = {}
         self.keys: dict[str, tuple[AESGCM, str]] = {}
         self.unused: set[str] = set()
-        self.missing: dict[str, int] = {}  # people without a key, with the first event that is sealed with it
+        self.missing: dict[str, int] = {}  # users without a key, with their first encrypted event
         self.erased: set[str] = set()
         self.after_keys, self.last_key = False, ""
         if head["start"] is not None:
@@ -157,7 +156,6 @@ class _Verifier:
             raise Broken(f"the history up to {at} is not the one of the checkpoint")
 
     def read(self, line: dict[str, Any], place: str) -> None:
-        """Read the next line. Raises Broken."""
         try:
             if line.keys() == {"event", "hash", "previous", "sequence"}:
                 self._event(line["event"], line)
@@ -211,7 +209,7 @@ class _Verifier:
             raise Broken(f"event {self.sequence}: its key is said to be of somebody else")
 
     def finish(self) -> str:
-        """Return what was found, after the last line. Raises Broken."""
+        """Return the result after the last line. Raises Broken."""
         self.expected.pop(self.sequence, None)
         if self.expected:
             raise Broken(f"the tail is cut off after {self.sequence}: there is a checkpoint of {max(self.expected)}")
@@ -226,7 +224,7 @@ class _Verifier:
 
 
 def verify(lines: Iterable[bytes], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey) -> str:
-    """Return in words that the history is intact. Raises Broken, CannotTell."""
+    """Return the result in words when the history is intact. Raises Broken, CannotTell."""
     numbered = enumerate(lines, 1)
     verifier = _Verifier(_line(next(numbered, (1, b""))[1], "line 1"), checkpoints, *publics)
     for number, raw in numbered:
@@ -236,13 +234,13 @@ def verify(lines: Iterable[bytes], checkpoints: Iterable[dict[str, Any]], *publi
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines of `file`; one that is too long for any event comes in pieces, which are no lines."""
+    """Yield the lines of `file`; a line too long for an event comes in pieces, which are rejected."""
     while line := file.readline(_LONGEST):
         yield line
 
 
 def _public(name: str) -> Ed25519PublicKey | None:
-    """Return the key of a file, or None for a file of something else."""
+    """Return the key in a file, or None when the file holds something else."""
     data = Path(name).read_bytes()
     if not data.lstrip().startswith(b"-----BEGIN"):
         return None
@@ -253,7 +251,7 @@ def _public(name: str) -> Ed25519PublicKey | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Print what is to be said of the files that are named; return the exit code."""
+    """Verify the files named in `arguments`, print the result and return the exit code."""
     if len(arguments) < 3:
         print("usage: python verify.py export.jsonl checkpoint.json [checkpoint.json …] public.pem [older.pem …]")
         return 2

@@ -1,4 +1,4 @@
-"""Pages and files of the history."""
+"""Pages and exports of the audit log."""
 
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, TypeVar
@@ -36,7 +36,7 @@ _IN_MEMORY = 1024 * 1024  # bytes of a workbook
 @from_replica
 @require_safe
 def history(request: OfficeRequest) -> HttpResponse:
-    """Show what happened in the office, newest first."""
+    """Show the events of the office, newest first."""
     return _page(request, reading.of_office(request.user), "audit/history.html", {})
 
 
@@ -44,7 +44,7 @@ def history(request: OfficeRequest) -> HttpResponse:
 @from_replica
 @require_safe
 def user_history(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show what somebody did and what was done to him."""
+    """Show the events with a user as actor or target."""
     person = get_object_or_404(User.objects.visible_to(request.user), pk=id)
     events = reading.about(reading.of_office(request.user), person.pk)
     may_export = Right.MANAGE_PROVIDER in request.rights and person.pk != request.user.pk
@@ -56,7 +56,7 @@ def user_history(request: OfficeRequest, id: UUID) -> HttpResponse:
 @from_replica
 @require_safe
 def team_history(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show what was done to a team."""
+    """Show the events of a team."""
     team = get_object_or_404(Team.objects.visible_to(request.user), pk=id)
     events = reading.about(reading.of_office(request.user), team.pk)
     return _page(request, events, "audit/team_history.html", {"team": team})
@@ -75,11 +75,11 @@ def _page(request: OfficeRequest, events: QuerySet[Event], template: str, contex
 
 
 def _filtered(request: OfficeRequest, form: str) -> QuerySet[Event]:
-    """Return what is exported in that form, after the event that says so."""
+    """Record the export and return its events."""
     values, office = HistoryForm(request.GET or None).values(), request.user.provider
     what = {"history": [None, form]} | {name: [None, str(value)] for name, value in values.items() if value}
     if values["person"]:
-        what["person"] = [None, SEARCHED]  # a name that was typed may be that of somebody who is erased one day
+        what["person"] = [None, SEARCHED]  # the search term may name a user to be erased one day
     with transaction.atomic():
         record(Verb.EXPORTED, office, by=on_page(request, request.user), provider_id=office.pk, changes=what)
     return reading.matching(reading.of_office(request.user), user=request.user, **values)
@@ -89,7 +89,7 @@ def _filtered(request: OfficeRequest, form: str) -> QuerySet[Event]:
 @not_along
 @require_GET
 def export_csv(request: OfficeRequest) -> StreamingHttpResponse:
-    """Send what matches the filters as CSV, piece by piece."""
+    """Stream the events that match the filters as CSV."""
     lines = sheets.csv_lines(reading.table(_filtered(request, "csv")))
     return _attached(StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8"), "historie.csv")
 
@@ -98,7 +98,7 @@ def export_csv(request: OfficeRequest) -> StreamingHttpResponse:
 @not_along
 @require_GET
 def export_xlsx(request: OfficeRequest) -> FileResponse:
-    """Send what matches the filters as a workbook."""
+    """Send the events that match the filters as a workbook."""
     file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (the response closes it)
     sheets.write_xlsx(file, _("History"), reading.table(_filtered(request, "xlsx")), _WIDTHS)
     file.seek(0)
@@ -109,7 +109,7 @@ def export_xlsx(request: OfficeRequest) -> FileResponse:
 @not_along
 @require_GET
 def export_jsonl(request: OfficeRequest) -> StreamingHttpResponse:
-    """Send the whole chain, piece by piece; the event of this export comes last in it."""
+    """Stream the whole chain; the last event is that of the export."""
     export = audit.export.begin(request.user.provider, by=on_page(request, request.user))
     return _attached(StreamingHttpResponse(export.lines(), content_type="application/jsonl"), "historie.jsonl")
 
@@ -118,7 +118,7 @@ def export_jsonl(request: OfficeRequest) -> StreamingHttpResponse:
 @not_along
 @require_safe
 def checkpoint(request: OfficeRequest) -> HttpResponse:
-    """Sign what the chain is now."""
+    """Send a signed checkpoint of the current end of the chain."""
     signed = checkpoints.of_now(request.user.provider_id)
     body = verify.canonical(signed) + b"\n"
     return _attached(HttpResponse(body, content_type="application/json"), "checkpoint.json")
@@ -127,7 +127,7 @@ def checkpoint(request: OfficeRequest) -> HttpResponse:
 @requires(Right.VIEW_AUDIT)
 @require_safe
 def public_key(request: OfficeRequest) -> HttpResponse:
-    """Send the key with which signatures are checked."""
+    """Send the public key that verifies signatures."""
     return _attached(HttpResponse(checkpoints.public_pem(), content_type="application/x-pem-file"), "public.pem")
 
 
@@ -140,7 +140,7 @@ def _attached(response: Response, name: str) -> Response:
 @from_replica
 @require_safe
 def at_moment(request: OfficeRequest) -> HttpResponse:
-    """Show who could do what at a moment: somebody, a team, or everybody of the office."""
+    """Show who could do what at a point in time: a user, a team, or all users of the office."""
     form = MomentForm(request.GET or None)
     if not form.is_bound:
         form = MomentForm(form.now())
@@ -159,7 +159,7 @@ def at_moment(request: OfficeRequest) -> HttpResponse:
 
 
 def _names(request: OfficeRequest, person_id: UUID | None, team_id: UUID | None) -> dict[str, Any]:
-    """Return who or what is asked about as it is today, None for what is gone."""
+    """Return user and team as they are today, or None if they no longer exist."""
     user = request.user
     person = User.objects.visible_to(user).filter(pk=person_id).first() if person_id else None
     team = Team.objects.visible_to(user).filter(pk=team_id).first() if team_id else None

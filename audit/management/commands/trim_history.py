@@ -1,4 +1,4 @@
-"""`manage.py trim_history <office> --before <date>`: remove the oldest events of an office after their term."""
+"""`manage.py trim_history <office> --before <date>`: remove an office's oldest events after the retention period."""
 
 from datetime import datetime, time
 from typing import Any
@@ -16,17 +16,16 @@ from loket import roles
 
 
 class Command(BaseCommand):
-    """Remove the beginning of a history, as the owner of the tables."""
+    """Remove the beginning of an office's audit log, as the owner of the tables."""
 
     help = "Remove the oldest events of an office. A signed checkpoint says from where the history goes on."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare which office, and until when."""
         parser.add_argument("office", type=UUID, help="the id of the office")
         parser.add_argument("--before", type=parse_date, required=True, help="the first day that is kept: 2020-01-31")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Remove. Raises CommandError for an office or a date that does not exist, and without the owner's address."""
+        """Remove the events. Raises CommandError for an unknown office or date, or without the owner's database URL."""
         office = apps.get_model("accounts", "Provider")._default_manager.filter(pk=options["office"]).first()
         if office is None or options["before"] is None:
             raise CommandError("There is no such office, or no such day.")
