@@ -23,7 +23,7 @@ class Shown(NamedTuple):
 
 def page(user: User, *, cursor: str, unread: bool) -> Page[Notice]:
     """Return a page of the notifications of `user`, newest first. Three queries."""
-    notices = Notice.objects.visible_to(user).prefetch_related("signal", "employer")  # a join would be checked per row
+    notices = Notice.objects.visible_to(user).prefetch_related("signal", "employer")  # a join would cost per row
     sorts = {"shown": F("shown_at")}
     return page_of(
         notices.unread() if unread else notices, cursor=cursor, sort="-shown", sorts=sorts, moments=["shown"]
