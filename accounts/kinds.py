@@ -124,8 +124,7 @@ def _store_new(user: User, by: Actor, equip: Equip | None) -> User:
 
 
 def save_unique(user: User) -> None:
-    """Store `user`. Raises ValidationError when the username ("taken") or Microsoft account ("account_taken") is in
-    use.
+    """Store `user`. Raises ValidationError when the username ("taken") or Microsoft account ("account_taken") is used.
 
     Both are unique over all offices, so the lock on the office is not enough.
     """

@@ -34,7 +34,7 @@ class Provider(models.Model):
     two_factor_days = models.PositiveSmallIntegerField(
         _("Everybody, so many days after the first login"), null=True, blank=True
     )
-    two_factor_days_since = models.DateField(null=True, editable=False)  # start for earlier users
+    two_factor_days_since = models.DateField(null=True, editable=False)  # period start for users who signed in before
     erase_after_months = models.PositiveSmallIntegerField(_("months the account of who has left is kept"), default=24)
     checkpoint_addresses = models.TextField(blank=True)  # one a line; recipients of signed checkpoints of the audit log
     established_at = models.DateTimeField(null=True, editable=False)  # first sign-in of an administrator
