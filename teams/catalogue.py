@@ -1,4 +1,4 @@
-"""The catalogue of rights: what each is called, permits and needs (domain.md section 3.2)."""
+"""The catalog of rights: the label, scope and required products of each (domain.md section 3.2)."""
 
 from collections.abc import Container, Iterable
 from enum import Enum, StrEnum
@@ -10,7 +10,7 @@ from teams.products import Product
 
 
 class Level(Enum):
-    """Where a right counts: for the office as a whole, or at each employer that a team brings."""
+    """Whether a right counts for the office as a whole or at each employer of the user's teams."""
 
     PROVIDER = "provider"
     EMPLOYER = "employer"
@@ -25,10 +25,10 @@ _AT_EMPLOYER = (Level.EMPLOYER, False)
 
 
 class Right(StrEnum):
-    """A named permission, on or off.
+    """A named permission that a user either has or does not have.
 
-    `label` is its name, `permits` what it permits in one sentence, `level` where it counts; `ak_only` says that users
-    of an employer never hold it; of `products` any one that is on at the employer suffices, none named: none needed.
+    `permits` describes it in one sentence. Users of an employer never hold a right that is `ak_only`. At an employer
+    the right needs one of `products` to be enabled; if `products` is empty it needs none.
     """
 
     label: Promise
@@ -52,7 +52,7 @@ class Right(StrEnum):
         member.products = products
         return member
 
-    # The office's own rights; the first brings the others.
+    # Rights to administer the office; the first one includes the others.
     MANAGE_PROVIDER = (
         "manage_provider",
         _("Application management provider"),
@@ -94,7 +94,7 @@ class Right(StrEnum):
         _("Confirm at set times that everybody has the right access."),
     )
 
-    # Payroll at the level of the office, never for users of an employer.
+    # Payroll for the whole office, never for users of an employer.
     VIEW_PAY_MODELS = "view_pay_models", _("View pay models"), _("See the pay models that employers take over.")
     MANAGE_PAY_MODELS = (
         "manage_pay_models",
@@ -264,16 +264,16 @@ class Right(StrEnum):
 
     @property
     def is_office_own(self) -> bool:
-        """Whether it is one of the office's own rights, which manage_provider brings."""
+        """Whether the right administers the office and so is included in manage_provider."""
         return self in OFFICE_RIGHTS
 
     @property
     def given_by(self) -> tuple["Right", ...]:
-        """The rights of which any one gives this one."""
+        """The rights each of which is enough to have this one."""
         return (Right.MANAGE_PROVIDER, self) if self in OFFICE_RIGHTS - {Right.MANAGE_PROVIDER} else (self,)
 
     def works_with(self, products: Iterable[int]) -> bool:
-        """Return whether the right has effect at an employer where `products` are on."""
+        """Return whether the right has effect at an employer with `products` enabled."""
         return not self.products or not set(self.products).isdisjoint(products)
 
 
@@ -284,10 +284,10 @@ _CODES = {right.value for right in Right}
 
 
 def known(codes: Iterable[str]) -> frozenset[Right]:
-    """Return the rights with these `codes`; a code that the catalogue no longer has gives nothing."""
+    """Return the rights with these `codes`, ignoring codes that the catalog no longer has."""
     return frozenset(Right(code) for code in codes if code in _CODES)
 
 
 def ordered(rights: Container[str]) -> list[Right]:
-    """Return `rights` in the order of the catalogue."""
+    """Return `rights` in catalog order."""
     return [right for right in Right if right in rights]

@@ -1,4 +1,4 @@
-"""The one evaluator: who may do what, where, now. One query a question, however many teams."""
+"""Effective rights: who may do what, and where, now. Each function runs one query, however many teams there are."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from teams.resting import REASONS, RESTS
 
 
 class Resting(models.TextChoices):
-    """Why nothing that somebody holds has effect now (rule 4)."""
+    """Why all rights of a user are inactive (rule 4)."""
 
     CLOSED = "closed", _("The office has been closed")
     INVITED = "invited", _("The invitation has not been accepted yet")
@@ -26,19 +26,18 @@ class Resting(models.TextChoices):
 
 
 def at_office(codes: Iterable[str]) -> frozenset[Right]:
-    """Return what works at the level of the office of the rights with these `codes`."""
+    """Return the office-level rights among `codes`, with the rights that manage_provider includes."""
     held = known(codes) & PROVIDER_RIGHTS
     return held | OFFICE_RIGHTS if Right.MANAGE_PROVIDER in held else held
 
 
 def at_employer(codes: Iterable[str], products: Iterable[int]) -> frozenset[Right]:
-    """Return what works of the rights with these `codes` at an employer where `products` are on."""
+    """Return the employer-level rights among `codes` that have effect with `products` enabled."""
     return frozenset(right for right in known(codes) & EMPLOYER_RIGHTS if right.works_with(products))
 
 
 def effective_rights(user: User) -> frozenset[Right]:
-    """Return the rights of provider level that `user` can use now: of his teams and his own; manage_provider brings
-    the office's own rights."""
+    """Return the office-level rights that `user` can use now, by team or individually."""
     rows = roads.fetch(
         f"SELECT DISTINCT road.code FROM accounts_user JOIN ({roads.in_office(roads.ONE)}) road ON true"  # noqa: S608
         f" WHERE accounts_user.id = %(user)s AND ({RESTS}) IS NULL",
@@ -49,9 +48,10 @@ def effective_rights(user: User) -> frozenset[Right]:
 
 
 def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
-    """Return the rights of employer level that `user` can use at `employer` now.
+    """Return the employer-level rights that `user` can use at `employer` now.
 
-    Those of the teams that bring him there, and his own if any team does; without those whose product is off there.
+    These are the rights of their teams with that employer and, if there is such a team, their individual rights. Rights
+    whose product is disabled at the employer are left out.
     """
     inner = roads.at_employers(roads.ONE, employer=True)
     rows = roads.fetch(
@@ -66,9 +66,9 @@ def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
 
 
 def may(user: User, right: Right, employer: Employer | None = None) -> bool:
-    """Return whether `user` can use `right` now, at `employer` if it is of employer level.
+    """Return whether `user` can use `right` now.
 
-    A right of employer level needs an employer and one of provider level none: otherwise the answer is False.
+    An employer-level right needs `employer`, an office-level right must have none; otherwise the result is False.
     """
     if (right.level is Level.EMPLOYER) != (employer is not None):
         return False
@@ -94,22 +94,22 @@ def may(user: User, right: Right, employer: Employer | None = None) -> bool:
 
 
 def resting(user: User) -> Resting | None:
-    """Return why the rights of `user` have no effect now, None when they have."""
+    """Return the main reason why the rights of `user` are inactive now, or None if they are active."""
     rows = roads.fetch(f"SELECT {RESTS} FROM accounts_user WHERE id = %(user)s", user=user.pk)  # noqa: S608
     return Resting(rows[0][0]) if rows and rows[0][0] else None
 
 
 def every_resting(user: User) -> list[Resting]:
-    """Return all reasons why the rights of `user` have no effect now."""
+    """Return all reasons why the rights of `user` are inactive now."""
     columns = ", ".join(f"COALESCE({condition}, false)" for condition in REASONS.values())
     rows = roads.fetch(f"SELECT {columns} FROM accounts_user WHERE id = %(user)s", user=user.pk)  # noqa: S608
     return [Resting(reason) for row in rows for reason, holds in zip(REASONS, row, strict=True) if holds]
 
 
 def holders(provider: Provider, right: Right, employer: Employer | None = None) -> dict[UUID, Resting | None]:
-    """Return who of the office holds `right` by any road, and why it rests; whether its product is on is left aside.
+    """Return the users of the office with any grant of `right`, each with the reason why it is inactive.
 
-    Mismatch of `right` and `employer` as in `may`: nobody.
+    Ignores whether the product is enabled. Empty if `right` and `employer` do not match, see `may`.
     """
     if (right.level is Level.EMPLOYER) != (employer is not None):
         return {}
@@ -125,7 +125,7 @@ def holders(provider: Provider, right: Right, employer: Employer | None = None) 
 
 
 def who_has(provider: Provider, right: Right, employer: Employer | None = None) -> "models.QuerySet[User]":
-    """Return the users of the office for whom `may` answers True, by name."""
+    """Return the users of the office for whom `may` is True, sorted by name."""
     if employer is not None and not right.works_with(employer.products):
         return User.objects.none()
     able = [user_id for user_id, rests in holders(provider, right, employer).items() if rests is None]
@@ -134,9 +134,10 @@ def who_has(provider: Provider, right: Right, employer: Employer | None = None) 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Users x rights of one office, at one employer or at the level of the office; only users who hold something.
+    """Users x rights of one office, at office level or at one employer; users without rights are left out.
 
-    `held` has what works once nothing rests, `individual` the part of it that no team gives, `resting` why it rests.
+    `held` has the rights, inactive ones included; `individual` those of them that no team gives; `resting` the reason
+    why the rights of a user are inactive.
     """
 
     users: list[User]
@@ -146,7 +147,7 @@ class Matrix:
 
 
 def matrix(provider: Provider, employer: Employer | None = None) -> Matrix:
-    """Return who of the office holds which rights, at `employer` or at the level of the office. Two queries."""
+    """Return the matrix of the office, at `employer` or at office level. Two queries."""
     at = roads.in_office() if employer is None else roads.at_employers(employer=True)
     rows = roads.fetch(
         f"SELECT held.user_id, held.code, held.individual, rest.reason FROM ("  # noqa: S608
@@ -172,9 +173,9 @@ def matrix(provider: Provider, employer: Employer | None = None) -> Matrix:
 
 
 def held_rights(user: User) -> frozenset[Right]:
-    """Return every right that `user` holds by any road, at whatever employer, resting or not.
+    """Return every right granted to `user`, at any employer, inactive ones included.
 
-    manage_provider counts as holding every right, those of payroll included (rule 5).
+    manage_provider counts as every right, payroll included (rule 5).
     """
     rows = roads.roads(roads.in_office(roads.ONE), user=user.pk, provider=user.provider_id)
     held = known(row.code for row in rows)
@@ -182,7 +183,7 @@ def held_rights(user: User) -> frozenset[Right]:
 
 
 def holds_nothing(user: User) -> bool:
-    """Return whether no right reaches `user` anywhere, also once nothing rests; products are left aside. One query."""
+    """Return whether `user` has no grant at all, inactive ones included. Ignores products. One query."""
     rows = roads.fetch(
         f"SELECT code, false FROM ({roads.in_office(roads.ONE)}) road UNION"  # noqa: S608
         f" SELECT code, true FROM ({roads.at_employers(roads.ONE)}) road",
@@ -193,6 +194,6 @@ def holds_nothing(user: User) -> bool:
 
 
 def reach(user: User) -> "models.QuerySet[Employer]":
-    """Return the employers to which some team brings `user`, by name."""
+    """Return the employers of the teams of `user`, sorted by name."""
     employers = Employer.objects.visible_to(user).filter(teams__team__members__user=user)
     return employers.distinct().order_by("sort_name", "pk")

@@ -1,4 +1,4 @@
-"""Who may do what: employers, teams that join people, employers and rights, sets, and individual rights."""
+"""Employers, teams with their members and rights, authorization sets, and individual rights."""
 
 from typing import Any, Self, TypeVar
 
@@ -18,20 +18,20 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class OfficeQuerySet(models.QuerySet[Row]):
-    """Questions over rows that belong to an office."""
+    """Queryset of rows that belong to an office."""
 
     def visible_to(self, user: User) -> Self:
-        """Return the rows of the office of `user`; everything else does not exist for him (rule 1)."""
+        """Return the rows of the office of `user`; rows of other offices do not exist for them (rule 1)."""
         return self.filter(in_office_of(user))
 
 
 def _provider() -> "models.ForeignKey[Provider, Provider]":
-    """Return the column that every table has; no index of its own, because it leads the others."""
+    """Return the foreign key that every table has. No index of its own: it leads the others."""
     return models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
 
 
 class Employer(models.Model):
-    """A client of the office, with the products that are switched on."""
+    """A client of the office, with its enabled products."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _provider()
@@ -40,7 +40,7 @@ class Employer(models.Model):
     products = ArrayField(
         models.PositiveSmallIntegerField(choices=Product), default=list, blank=True, verbose_name=_("Products")
     )
-    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
+    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
     sort_name = models.CharField(max_length=70, editable=False)
 
@@ -57,19 +57,18 @@ class Employer(models.Model):
         return f"{self.number} {self.name}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store the employer with the column for sorting and searching."""
         self.sort_name = fold(self.name)[:70]
         super().save(*args, **kwargs)
 
 
 class Team(models.Model):
-    """Brings its members to its employers, with its rights (domain.md section 4)."""
+    """Gives its members its rights, at its employers (domain.md section 4)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _provider()
     name = models.CharField(_("Name"), max_length=50)
     two_factor_required = models.BooleanField(_("Two-factor required"), default=False)
-    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change, of members too
+    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change, also of members
     created_at = models.DateTimeField(auto_now_add=True)
     sort_name = models.CharField(max_length=50, editable=False)
 
@@ -86,13 +85,12 @@ class Team(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store the team with the column for sorting and searching."""
         self.sort_name = fold(self.name)[:50]
         super().save(*args, **kwargs)
 
 
 class TeamMember(models.Model):
-    """A user in a team."""
+    """Membership of a user in a team."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _provider()
@@ -108,7 +106,7 @@ class TeamMember(models.Model):
 
 
 class TeamEmployer(models.Model):
-    """An employer to which a team brings its members."""
+    """An employer at which the members of a team have its rights."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _provider()
@@ -124,7 +122,7 @@ class TeamEmployer(models.Model):
 
 
 class TeamRight(models.Model):
-    """A right that a team gives its members; the code of the right is a `teams.catalogue.Right`."""
+    """A right that a team gives its members; `right` is the code of a `teams.catalogue.Right`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _provider()
@@ -140,7 +138,7 @@ class TeamRight(models.Model):
 
 
 class IndividualRight(models.Model):
-    """A right given to one person; the code of the right is a `teams.catalogue.Right`."""
+    """A right granted to one user; `right` is the code of a `teams.catalogue.Right`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _provider()
@@ -162,7 +160,7 @@ class AuthorizationSet(models.Model):
     provider = _provider()
     name = models.CharField(_("Name"), max_length=50)
     codes = ArrayField(models.CharField(max_length=40), default=list)
-    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
+    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OfficeQuerySet["AuthorizationSet"].as_manager()
@@ -178,12 +176,11 @@ class AuthorizationSet(models.Model):
 
     @property
     def rights(self) -> frozenset[Right]:
-        """The rights in the set."""
         return known(self.codes)
 
 
 class SetApplication(models.Model):
-    """That a set was applied to a team or a user, and when last; it decides nothing, it shows who deviates."""
+    """The latest application of a set to a team or a user. It grants nothing; it only serves to report deviations."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _provider()

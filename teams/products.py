@@ -1,11 +1,11 @@
-"""The products (modules) that are switched on for an employer (domain.md section 3.3)."""
+"""The products (modules) that can be enabled for an employer (domain.md section 3.3)."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class Product(models.IntegerChoices):
-    """A product by its number."""
+    """A product, identified by its number."""
 
     LEAVE_SCHEME = 80, _("Leave scheme")
     LEAVE_REGISTRATION = 280, _("Leave registration")

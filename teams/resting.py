@@ -1,6 +1,6 @@
-"""When the rights of a row of accounts_user have no effect, and from which day a second factor is asked, as SQL.
+"""SQL over a row of accounts_user: why its rights are inactive, and from which day a second factor is required.
 
-One text behind every question: the evaluator, whoever asks at the door, the list and the policies all use it.
+The evaluator, the sign-in, the list of users and the policies all use this one definition.
 """
 
 from datetime import date
@@ -9,11 +9,11 @@ from django.conf import settings
 
 from teams import roads
 
-AT_ONCE = date.min  # the day of a rule that has no day: it holds from the beginning
+AT_ONCE = date.min  # the date of a rule that applies at once
 _AT_ONCE = f"date '{AT_ONCE}'"
 _HOLDINGS = roads.in_office("= accounts_user.id").replace("%(provider)s", "accounts_user.provider_id")
 
-# Each rule that asks somebody for a second factor: from which day, NULL for never. `office` has its policies.
+# Per rule, the day from which it requires a second factor; NULL for never. `office` is the row with the policies.
 RULES = {
     "by_user": f"CASE WHEN accounts_user.two_factor_required THEN {_AT_ONCE} END",
     "by_team": f"""CASE WHEN EXISTS (
@@ -24,30 +24,30 @@ RULES = {
         SELECT 1 FROM ({_HOLDINGS}) road WHERE code = 'manage_provider'
     ) THEN {_AT_ONCE} END""",  # noqa: S608
     "everybody": "office.two_factor_from",
-    # A website user signs in for the first time in the moment of accepting. Who did so before the rule was set gets
-    # as many days as a newcomer.
+    # Website users sign in for the first time when they accept the invitation. Users who accepted before the rule was
+    # set get as many days as new users.
     "after_days": f"""CASE WHEN accounts_user.accepted_at IS NOT NULL THEN GREATEST(
         (accounts_user.accepted_at AT TIME ZONE '{settings.TIME_ZONE}')::date, office.two_factor_days_since
     ) + office.two_factor_days END""",
 }
 OFFICE = "accounts_provider office WHERE office.id = accounts_user.provider_id"
-# The policies of parameters instead, in this order.
+# Takes the policies from positional parameters instead, in this order.
 SUPPOSED = """(SELECT %s::boolean AS two_factor_managers, %s::date AS two_factor_from, %s::smallint AS two_factor_days,
     %s::date AS two_factor_days_since) office"""
 
 
 def due(office: str = OFFICE) -> str:
-    """Return the SQL of the day from which somebody must have a second factor, NULL for never: the strictest rule.
+    """Return SQL for the day from which the user must have a second factor: the earliest of all rules, NULL for never.
 
-    Only website users have one here (rule 2). `office` is OFFICE or SUPPOSED; support has none, and
-    for it the user's own rule is the only one.
+    Only website users have a second factor here (rule 2). `office` is OFFICE or SUPPOSED. Support users have no office,
+    so only their own rule applies.
     """
     others = ", ".join(day for name, day in RULES.items() if name != "by_user")
     strictest = f"LEAST({RULES['by_user']}, (SELECT LEAST({others}) FROM {office}))"  # noqa: S608
     return f"CASE WHEN accounts_user.login_method = 'website_sso' THEN {strictest} END"
 
 
-# Why rights have no effect (rule 4), the reason that matters most first. Needs the parameter `today`.
+# Why rights are inactive (rule 4), most important reason first. Needs the parameter `today`.
 REASONS = {
     "closed": """(
         SELECT closed_at FROM accounts_provider closed WHERE closed.id = accounts_user.provider_id
@@ -59,8 +59,8 @@ REASONS = {
 }
 RESTS = "CASE" + "".join(f" WHEN {condition} THEN '{reason}'" for reason, condition in REASONS.items()) + " END"
 
-# Whom a team brings to which employer, and who can act there now; only where the parameter `product` is on. A pair may
-# come more than once. Needs the parameters `provider` and `today`.
+# Pairs of a user and an employer of their teams, for active users and employers with `product` enabled. A pair may
+# occur more than once. Needs the parameters `provider`, `product` and `today`.
 REACHING = f"""
 SELECT m.user_id, e.employer_id
 FROM teams_teammember m{roads.JOIN_EMPLOYER}

@@ -1,6 +1,6 @@
-"""Every rule about who may do what, and who may give it. It answers questions and writes nothing.
+"""Permission checks for actions: who may do what, and who may grant it. Reads only.
 
-What a change must ask stands here once; `held_rights`, `may` and their like are those of the evaluator.
+`held_rights`, `may` and the like are those of the evaluator.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ from teams.resting import RULES
 
 
 class Help(models.TextChoices):
-    """All that support may do in an office, each with a reason; whatever else it tries is refused."""
+    """The actions that support may take in an office, each with a reason. Everything else is refused."""
 
     RESET_FACTORS = "twee-factor-resetten", gettext_lazy("Reset two-factor")
     END_SESSIONS = "sessies-beeindigen", gettext_lazy("End all sessions")
@@ -56,7 +56,7 @@ class Help(models.TextChoices):
 class LastAdministrator(Exception):
     """A change would leave the office without an administrator who can sign in (rule 6).
 
-    `until` is the last day on which there still is one, None when there is none from now on.
+    `until` is the last day on which there is one; None if there would be none from now on.
     """
 
     def __init__(self, until: date | None = None) -> None:
@@ -76,14 +76,14 @@ class LastAdministrator(Exception):
 
 
 def individual_rights(user: User) -> frozenset[Right]:
-    """Return the rights that `user` was given by himself, as they were given. One query."""
+    """Return the rights granted to `user` individually, inactive ones included. One query."""
     return known(user.individual_rights.values_list("right", flat=True))
 
 
 def require(by: Actor, right: Right) -> None:
-    """Raise PermissionDenied unless the actor may use `right`; the operator may.
+    """Raise PermissionDenied unless the actor is the operator or may use `right`.
 
-    An action asks with the office's row locked, so that whoever lost the right a moment ago is refused.
+    Call it with the row of the office locked, so that a right revoked a moment ago no longer counts.
     """
     by.require_to_act()
     if not by.is_operator and not (by.user and may(by.user, right)):
@@ -91,15 +91,15 @@ def require(by: Actor, right: Right) -> None:
 
 
 def require_office(by: Actor, provider_id: UUID | None) -> None:
-    """Raise PermissionDenied unless the actor belongs to that office; the operator belongs to each, support to none."""
+    """Raise PermissionDenied unless the actor belongs to the office. The operator belongs to all, support to none."""
     if not by.is_operator and (provider_id is None or by.user is None or by.user.provider_id != provider_id):
         raise PermissionDenied(_("This is not your office."))
 
 
 def require_helper(by: Actor, help: Help) -> User:
-    """Return who of support helps; raise PermissionDenied unless he may sign in now and says why.
+    """Return the support user who acts. Raise PermissionDenied unless they are active and give a reason.
 
-    Support gets no right by this: an action that does not ask here asks for a right, and support holds none.
+    This grants no right: an action that does not call this requires a right, and support has none.
     """
     helper = User.objects.filter(pk=by.user.pk, is_support=True).first() if by.is_support and by.user else None
     if helper is None or resting(helper) is not None or not by.reason.strip():
@@ -108,7 +108,7 @@ def require_helper(by: Actor, help: Help) -> User:
 
 
 def require_help(by: Actor, help: Help, provider_id: UUID | None) -> User:
-    """Return who helps, as `require_helper` does; raise PermissionDenied as well where it is about no office."""
+    """As `require_helper`; raise PermissionDenied also if the action concerns no office."""
     helper = require_helper(by, help)
     if provider_id is None:
         raise PermissionDenied(_("This is not your office."))
@@ -116,13 +116,13 @@ def require_help(by: Actor, help: Help, provider_id: UUID | None) -> User:
 
 
 def require_keeper(by: Actor, help: Help, provider_id: UUID | None) -> None:
-    """Raise PermissionDenied unless the actor is the operator, or support that helps."""
+    """Raise PermissionDenied unless the actor is the operator or passes `require_help`."""
     if not by.is_operator:
         require_help(by, help, provider_id)
 
 
 def require_say_over(by: Actor, user: User, help: Help) -> None:
-    """Raise PermissionDenied unless the actor manages users and has authority over `user`, or is support that helps."""
+    """Raise PermissionDenied unless the actor manages users and has authority over `user`, or passes `require_help`."""
     if by.is_support:
         require_help(by, help, user.provider_id)
     else:
@@ -131,39 +131,38 @@ def require_say_over(by: Actor, user: User, help: Help) -> None:
 
 
 def require_others(by: Actor, user_ids: Iterable[UUID]) -> None:
-    """Raise PermissionDenied when the actor is one of `user_ids`: nobody changes his own rights (rule 5)."""
+    """Raise PermissionDenied if the actor is one of `user_ids`: users never change their own rights (rule 5)."""
     if by.user is not None and by.user.pk in set(user_ids):
         raise PermissionDenied(_("You cannot change your own rights. Ask another administrator."))
 
 
 def require_outside(by: Actor, team: Team) -> None:
-    """Raise PermissionDenied when the actor is in `team`: changing what it gives would change his own rights."""
+    """Raise PermissionDenied if the actor is a member of `team`: changing it would change their own rights."""
     if by.user is not None and team.members.filter(user=by.user).exists():
         raise PermissionDenied(_("You are in this team yourself. Ask another administrator."))
 
 
 def manages(by: Actor) -> bool:
-    """Return whether the actor counts as holding every right towards others."""
+    """Return whether the actor counts as holding every right when changing the rights of others."""
     return by.is_operator or bool(by.user and may(by.user, Right.MANAGE_PROVIDER))
 
 
 def givable(user: User) -> frozenset[Right]:
-    """Return the rights that `user` can give to others somewhere: those he holds himself, while they have effect."""
+    """Return the rights that `user` can grant to others, at some employer at least: their own active rights."""
     return held_rights(user) if resting(user) is None else frozenset()
 
 
 class Lacking(NamedTuple):
-    """What somebody who gives does not hold himself; without `employer` he holds it nowhere."""
+    """A right that the granting user does not hold at `employer`, or nowhere if `employer` is None."""
 
     right: Right
     employer: Employer | None = None
 
 
 def lacking(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> Lacking | None:
-    """Return the first of `given` that the actor does not hold, or not at one of `employers`, None when he holds all.
+    """Return the first of `given` that the actor does not hold, or not at one of `employers`; None if they hold all.
 
-    Somebody who holds a right at one employer cannot hand it out at another (rule 5). A product that
-    is off takes nothing from what he holds.
+    A right held at one employer cannot be granted at another (rule 5). A disabled product does not matter here.
     """
     wanted = sorted(set(given))
     if not wanted or manages(by):
@@ -189,9 +188,10 @@ def lacking(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -
 
 
 def teams_beyond(user: User, givable: frozenset[Right]) -> set[UUID]:
-    """Return the teams of the office into which `user` puts nobody, because they give what he does not hold there.
+    """Return the teams to which `user` cannot add members, because the teams give rights that `user` does not hold.
 
-    `givable` is what he can give somewhere. What the person has himself who would come in is left aside. One query.
+    `givable` is the result of the function of that name. Individual rights of the new member are not considered. One
+    query.
     """
     if Right.MANAGE_PROVIDER in givable:
         return set()
@@ -210,12 +210,12 @@ def teams_beyond(user: User, givable: frozenset[Right]) -> set[UUID]:
 
 
 def can_give(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> bool:
-    """Return whether the actor holds all of `given` himself, at each of `employers`."""
+    """Return whether the actor holds all of `given`, at each of `employers`."""
     return lacking(by, given, employers) is None
 
 
 def require_can_give(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> None:
-    """Raise PermissionDenied unless the actor holds all of `given` himself, at each of `employers`."""
+    """Raise PermissionDenied unless the actor holds all of `given`, at each of `employers`."""
     found = lacking(by, given, employers)
     if found is None:
         return
@@ -227,10 +227,10 @@ def require_can_give(by: Actor, given: Iterable[Right], employers: Iterable[UUID
 
 
 def require_authority_over(by: Actor, user: User) -> None:
-    """Raise PermissionDenied unless the actor is another person of that office and holds every right `user` holds.
+    """Raise PermissionDenied unless the actor is another user of that office and holds every right `user` holds.
 
-    Asked by every change of another user's details, address, password, kind, identity or second factor, by blocking and
-    unblocking, and by mailing the username or the invitation again (rule 5).
+    Required for changing another user's details, address, password, login method, identity or second factor, for
+    blocking and unblocking, and for sending the username or the invitation again (rule 5).
     """
     if by.is_operator:
         return
@@ -246,13 +246,13 @@ def require_authority_over(by: Actor, user: User) -> None:
 
 
 def require_authority_over_all(by: Actor, user_ids: Iterable[UUID]) -> None:
-    """Raise PermissionDenied unless the actor holds every right that these users of his office hold."""
+    """Raise PermissionDenied unless the actor holds every right that these users of the office hold."""
     if not manages(by) and (by.user is None or beyond(by.user, user_ids)):
         raise PermissionDenied(_("Members hold rights that you do not have. Ask an administrator who has them."))
 
 
 def beyond(giver: User, user_ids: Iterable[UUID]) -> set[UUID]:
-    """Return which of these users of the office hold, resting or not, what `giver` cannot use at the same employers."""
+    """Return the users who hold a right, even an inactive one, that `giver` cannot use at the same employers."""
     users, held = list(user_ids), givable(giver)
     office = roads.in_office(roads.SEVERAL)
     rows = roads.fetch(f"SELECT DISTINCT user_id, code FROM ({office}) road", users=users, provider=giver.provider_id)  # noqa: S608
@@ -269,7 +269,7 @@ def beyond(giver: User, user_ids: Iterable[UUID]) -> set[UUID]:
 
 
 def has_authority_over(by: Actor, user: User) -> bool:
-    """Return whether `require_authority_over` lets the actor pass."""
+    """Return whether `require_authority_over` would pass."""
     try:
         require_authority_over(by, user)
     except PermissionDenied:
@@ -278,18 +278,18 @@ def has_authority_over(by: Actor, user: User) -> bool:
 
 
 def has_administrator(provider: Provider) -> bool:
-    """Return whether somebody keeps manage_provider, by team or himself, who can sign in and has no end date (rule 6).
+    """Return whether a user who can sign in and has no end date holds manage_provider (rule 6).
 
-    A second factor that is still to be enrolled does not disqualify.
+    A second factor that is not enrolled yet does not disqualify.
     """
     return any(user.access_until is None for user in administrators(provider) if _can_be_administrator(user))
 
 
 def require_administrator(provider: Provider) -> None:
-    """Raise LastAdministrator when the office would be without one, PermissionDenied when a machine would be one.
+    """Raise LastAdministrator if the office has no administrator left, PermissionDenied if a machine would be one.
 
-    Called at the end of each change, with the provider's row locked. An office whose first administrator has not yet
-    accepted is exempt from the first.
+    Called at the end of each change, with the row of the office locked. An office whose first administrator has not
+    accepted yet is exempt from LastAdministrator.
     """
     users = administrators(provider)
     if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):
@@ -302,12 +302,12 @@ def require_administrator(provider: Provider) -> None:
 
 
 def administrators(provider: Provider) -> list[User]:
-    """Return everybody who holds manage_provider by some road."""
+    """Return the users with any grant of manage_provider."""
     return list(User.objects.filter(provider=provider, pk__in=holders(provider, Right.MANAGE_PROVIDER)))
 
 
 def able_administrators(provider: Provider) -> list[User]:
-    """Return those administrators who can sign in, whatever their end date."""
+    """Return the administrators who can sign in, regardless of their end date."""
     return [user for user in administrators(provider) if _can_be_administrator(user)]
 
 
@@ -316,25 +316,25 @@ def _can_be_administrator(user: User) -> bool:
 
 
 class TwoFactorRules(NamedTuple):
-    """Which rules ask somebody for a second factor, each from which day: `resting.AT_ONCE` from the beginning."""
+    """The day from which each rule requires a second factor of a user; `resting.AT_ONCE` if it has no day."""
 
     by_user: date | None = None
     by_team: date | None = None
     as_manager: date | None = None
     everybody: date | None = None
     after_days: date | None = None
-    teams: Sequence[str] = ()  # the names of those that ask
-    days: int | None = None  # how many there are after the first sign-in
+    teams: Sequence[str] = ()  # names of the teams that require it
+    days: int | None = None  # the number of days allowed after the first sign-in
 
     @property
     def due(self) -> date | None:
-        """The day from which he must have one, None for never: the strictest rule counts."""
+        """The day from which the user must have one, by the strictest rule; None for never."""
         days = [self.by_user, self.by_team, self.as_manager, self.everybody, self.after_days]
         return min((day for day in days if day is not None), default=None)
 
     @property
     def hold(self) -> bool:
-        """Whether one asks for it now."""
+        """Whether a second factor is required today."""
         return self.due is not None and self.due <= timezone.localdate()
 
     def __bool__(self) -> bool:
@@ -342,7 +342,7 @@ class TwoFactorRules(NamedTuple):
 
 
 def two_factor_rules(user: User) -> TwoFactorRules:
-    """Return the rules that ask `user` for a second factor; only website users have one here (rule 2)."""
+    """Return the rules that require a second factor of `user`; only website users have one here (rule 2)."""
     if not user.is_website_user:
         return TwoFactorRules()
     columns = ", ".join(RULES[name] for name in ("by_user", "by_team", "as_manager", "everybody", "after_days"))

@@ -1,4 +1,4 @@
-"""The roads by which rights reach people, as SQL: one text behind every question about who may do what."""
+"""The SQL that selects granted rights; every check of permissions is built on it."""
 
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from teams.models import TeamMember
 
-# The named parameters are `provider` and, where they narrow the question, `user`, `employer` and `codes`.
+# Named parameters: `provider` and, if the query is narrowed, `user` or `users`, `employer` and `codes`.
 _BY_TEAM = """
 SELECT m.user_id, {employer} AS employer_id, r."right" AS code, m.team_id, false AS individual
 FROM teams_teammember m
@@ -28,9 +28,10 @@ JOIN_EMPLOYER = "\nJOIN teams_teamemployer e ON e.provider_id = m.provider_id AN
 
 
 class Road(NamedTuple):
-    """One way a right reaches a user: a team gives it, or it is his own and at an employer the team brings him there.
+    """One grant of a right to a user: by a team, or individually.
 
-    `team_id` is None only for an individual right at the level of the office.
+    At an employer, `team_id` of an individual grant is the team that gives the user access to that employer. It is None
+    only for an individual grant at the level of the office.
     """
 
     user_id: UUID
@@ -41,15 +42,15 @@ class Road(NamedTuple):
 
 
 def in_office(whose: str = "", *, codes: bool = False) -> str:
-    """Return the SQL of every road, employers left aside; its columns are those of Road.
+    """Return SQL that selects every grant regardless of employers, with the columns of Road.
 
-    `whose` is a condition on the user such as ONE, `codes` narrows to the parameter of that name.
+    `whose` is a condition on the user such as ONE. With `codes`, select only the rights in the parameter of that name.
     """
     return _sql(_BY_TEAM, _INDIVIDUAL, whose, codes, {"employer": "NULL::uuid", "join": "", "e": ""})
 
 
 def at_employers(whose: str = "", *, codes: bool = False, employer: bool = False) -> str:
-    """Return the SQL of every road to an employer, or with `employer` to the one of the parameter of that name."""
+    """Return SQL that selects every grant at an employer; with `employer` only at the one in that parameter."""
     parts = {"employer": "e.employer_id", "join": JOIN_EMPLOYER}
     parts["e"] = " AND e.employer_id = %(employer)s" if employer else ""
     return _sql(_BY_TEAM, _INDIVIDUAL_AT_EMPLOYER, whose, codes, parts)
@@ -67,7 +68,7 @@ def _sql(by_team: str, individual: str, whose: str, codes: bool, parts: dict[str
 
 
 def fetch(sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    """Return the rows of `sql`; `today` is always among the parameters."""
+    """Run `sql` and return its rows; the parameter `today` is always available."""
     with connections[router.db_for_read(TeamMember)].cursor() as cursor:
         cursor.execute(sql, {"today": timezone.localdate(), **parameters})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
@@ -75,5 +76,5 @@ def fetch(sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
 
 
 def roads(sql: str, **parameters: Any) -> list[Road]:
-    """Return the roads that `sql` of `in_office` or `at_employers` finds."""
+    """Run `sql`, built by `in_office` or `at_employers`, and return the grants it selects."""
     return [Road(*row) for row in fetch(sql, **parameters)]
