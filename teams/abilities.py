@@ -1,4 +1,4 @@
-"""What somebody may do himself now, and where, in the groups of the catalogue: for the home page."""
+"""The active rights of a user, and where they count, grouped as in the catalog; for the home page."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,11 +12,11 @@ from teams.context import first_pages
 from teams.explain import Origin, origins
 from teams.models import Employer
 
-NAMED = 3  # so many employers are named, of more only how many
+NAMED = 3  # above this number of employers only the count is shown
 
 
 class Ability(NamedTuple):
-    """A right that has effect now, in words where, and the address of the page here that it opens, '' for none."""
+    """An active right, where it counts in words, and the URL of the page that it opens ('' for none)."""
 
     origin: Origin
     where: str
@@ -25,20 +25,20 @@ class Ability(NamedTuple):
 
 @dataclass(frozen=True)
 class Abilities:
-    """Rights of one group of the catalogue."""
+    """Active rights of one group of the catalog."""
 
     title: str
     rows: list[Ability]
 
     @property
     def unnamed(self) -> list[Employer]:
-        """Every employer at which one of them counts, by name, where the rows say only how many there are."""
+        """The employers where these rights count, sorted by name; empty if the rows name them already."""
         found = {employer.pk: employer for row in self.rows for employer in _works_at(row.origin)}
         return sorted(found.values(), key=lambda one: (one.sort_name, one.pk)) if len(found) > NAMED else []
 
 
 def abilities(user: User) -> list[Abilities]:
-    """Return what `user` can use now, without groups that are empty. Six queries."""
+    """Return the groups of rights that `user` can use now; empty groups are left out. Six queries."""
     pages = first_pages()
     groups: dict[str, list[Ability]] = {}
     for origin in origins(user):

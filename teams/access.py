@@ -1,7 +1,7 @@
-"""Who may open a page: every view says so with a mark, and a view without one does not open.
+"""Access control of pages: decorators that mark a view, and the middleware that enforces the mark.
 
-The marks of a page are `public`, `signed_in`, `own_account`, `for_support` and `requires`; `token` is that of the web
-service.
+A view without a mark does not open. The marks of pages are `public`, `signed_in`, `own_account`, `for_support` and
+`requires`; `token` is the mark of the API.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class OfficeRequest(HttpRequest):
-    """A request of somebody who signed in."""
+    """A request of a user who is signed in."""
 
     user: User
     rights: frozenset[Right]
@@ -33,31 +33,31 @@ class OfficeRequest(HttpRequest):
 
 
 def public(view: View) -> View:
-    """Mark a page that anybody may open."""
+    """Mark a page that is open without signing in."""
     view.rule = "public"  # type: ignore[attr-defined]
     return view
 
 
 def token(view: View) -> View:
-    """Mark an address of the web service, which asks for a token itself and knows no session (webservice.api.door)."""
+    """Mark an API endpoint, which authenticates by token and ignores the session (webservice.api.door)."""
     view.rule = "token"  # type: ignore[attr-defined]
     return view
 
 
 def signed_in(view: View) -> View:
-    """Mark a page that everybody of an office may open who signed in, whatever his rights."""
+    """Mark a page for all signed-in users of an office, regardless of their rights."""
     view.rule = "signed_in"  # type: ignore[attr-defined]
     return view
 
 
 def own_account(view: View) -> View:
-    """Mark a page about one's own account: everybody who signed in may open it, support as well."""
+    """Mark a page about the user's own account, for all signed-in users including support."""
     view.rule = "own_account"  # type: ignore[attr-defined]
     return view
 
 
 def of_website_user(view: View) -> View:
-    """Answer 404 to the login methods that have no password or second factor here; goes inside the access mark."""
+    """Return 404 for login methods without a password or second factor here. Place it below the access mark."""
 
     @wraps(view)
     def wrapper(request: OfficeRequest, *args: Any, **kwargs: Any) -> Any:
@@ -69,13 +69,13 @@ def of_website_user(view: View) -> View:
 
 
 def for_support(view: View) -> View:
-    """Mark a page of support, which for everybody else does not exist."""
+    """Mark a page of support; it is a 404 for other users."""
     view.rule = "for_support"  # type: ignore[attr-defined]
     return view
 
 
 def requires(right: Right) -> Callable[[View], View]:
-    """Mark a page that needs `right`."""
+    """Mark a page that requires `right`."""
 
     def mark(view: View) -> View:
         view.rule = right  # type: ignore[attr-defined]
@@ -85,46 +85,45 @@ def requires(right: Right) -> Callable[[View], View]:
 
 
 def not_along(view: View) -> View:
-    """Mark a page that nobody of support sees who looks along: it shows a secret, or hands a file out."""
+    """Close a page during impersonation, because it shows a secret or returns a file."""
     view.along = False  # type: ignore[attr-defined]
     return view
 
 
 def along(view: View) -> View:
-    """Mark a page about one's own account that support sees of the person with whom it looks along."""
+    """Open a page about the user's own account during impersonation; it shows the account of that user."""
     view.along = True  # type: ignore[attr-defined]
     return view
 
 
 def as_oneself(view: View) -> View:
-    """Mark what support does as itself, also while it looks along."""
+    """Let support use a page as themselves, also during impersonation."""
     view.along = None  # type: ignore[attr-defined]
     return view
 
 
 def shown_along(view: Callable[..., Any]) -> bool | None:
-    """Return whether support that looks along sees this page as the person does; None where it goes on as itself."""
+    """Return whether the page is open during impersonation; None if support uses it as themselves."""
     rule = getattr(view, "rule", None)
     return getattr(view, "along", None if rule == "for_support" else isinstance(rule, Right) or rule == "signed_in")
 
 
 class AccessMiddleware:
-    """Refuse what its mark does not allow (default deny), and let no cache keep a page."""
+    """Deny requests that the mark of the view does not allow (default deny), and forbid caching of pages."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on."""
         response = self.get_response(request)
         if not response.has_header("Cache-Control"):
-            add_never_cache_headers(response)  # also after logging out, on a computer that others use
+            add_never_cache_headers(response)  # also after logging out, on a shared computer
         return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
-        """Return a redirect to the login page for a stranger; raise PermissionDenied for a missing right."""
+        """Redirect anonymous users to the login page; raise PermissionDenied if the user lacks the right."""
         rule = getattr(view, "rule", None)
         if rule is None:
             raise ImproperlyConfigured(f"{view.__module__}.{view.__name__} does not say who may open it")

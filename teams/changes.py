@@ -1,4 +1,4 @@
-"""What every change to who may do what has in common: its beginning, its end, and how its events look."""
+"""Helpers for actions that change permissions: locking, common checks, and the format of their events."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,9 +19,9 @@ from teams.models import Employer, IndividualRight, Team
 
 
 def begin(provider_id: UUID | None, by: Actor, right: Right) -> Provider:
-    """Return the office with its row locked, so that changes of who may do what come one after the other.
+    """Lock the row of the office and return it, so that changes of permissions run one after the other.
 
-    Raises PermissionDenied unless the actor belongs to it and may use `right` at that moment.
+    Raises PermissionDenied unless the actor belongs to the office and may use `right` once it is locked.
     """
     rights.require_office(by, provider_id)
     provider = lock_provider(provider_id)
@@ -30,39 +30,37 @@ def begin(provider_id: UUID | None, by: Actor, right: Right) -> Provider:
 
 
 def require_same_office(provider: Provider, rows: Iterable[User | Employer | Team]) -> None:
-    """Raise PermissionDenied when one of `rows` belongs to another office."""
+    """Raise PermissionDenied if one of `rows` belongs to another office."""
     if any(row.provider_id != provider.pk for row in rows):
         raise PermissionDenied(_("This is not your office."))
 
 
 def team_rights(team: Team) -> frozenset[Right]:
-    """Return the rights that `team` gives."""
     return known(team.rights.values_list("right", flat=True))
 
 
 def employer_ids(team: Team) -> list[UUID]:
-    """Return the ids of the employers to which `team` brings its members."""
     return list(team.employers.values_list("employer_id", flat=True))
 
 
 def own_rights_at_employers(provider: Provider, *, users: Iterable[UUID]) -> frozenset[Right]:
-    """Return the individual rights of `users` that count at an employer as soon as a team brings them there."""
+    """Return the employer-level individual rights of `users`, which count at each employer of their teams."""
     rows = IndividualRight.objects.filter(provider=provider, user__in=list(users)).values_list("right", flat=True)
     return known(rows.distinct()) & EMPLOYER_RIGHTS
 
 
 def given_and_taken(before: Iterable[Right], after: Iterable[Right]) -> dict[str, list[Any]]:
-    """Return the change from one group of rights to another as an event shows it; empty when there is none."""
+    """Return the difference between two sets of rights in the format of an event; empty if they are equal."""
     old, new = set(before), set(after)
     changes: dict[str, list[Any]] = {right.value: [None, "given"] for right in sorted(new - old)}
     return changes | {right.value: ["given", None] for right in sorted(old - new)}
 
 
 def named(employers: Iterable[Employer]) -> dict[str, str]:
-    """Return employers as an event shows them: the id, by which the past is computed, and the name at that moment."""
+    """Return employers in the format of an event: the id, used to compute the past, and the name at that moment."""
     return {str(employer.pk): str(employer) for employer in employers}
 
 
 def same_name(name: str) -> "Lookup[bool]":
-    """Return the condition that a row has this name without regard to case, as the database's own constraint has it."""
+    """Return the condition for a case-insensitive equal name, as in the unique constraints."""
     return Exact(Lower("name"), Lower(Value(name)))

@@ -1,4 +1,4 @@
-"""The menu, in Classic's order, with only what the person may open."""
+"""Context processor for the menu, in the order of Classic, with the pages that the user may open."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from django.utils.translation import pgettext
 from accounts.models import User
 from teams.rights import Right
 
-_Entry = tuple[str, str, str, Right | None]  # group, title, address, what it needs
+_Entry = tuple[str, str, str, Right | None]  # group, title, URL, required right
 
 
 def menu(request: HttpRequest) -> dict[str, Any]:
-    """Return `menu`: groups of {title, entries: [{title, url, current}]}."""
+    """Add `menu`: a list of {title, entries: [{title, url, current}]}."""
     held = getattr(request, "rights", None)
     if held is None:
         return {}
     user = request.user
     pages = _of_support() if isinstance(user, User) and user.is_support else _of_office()
-    # The page belongs to the entry with the longest address it lies under: texts lie under the office.
+    # The current entry is the one with the longest matching prefix: the page of texts is below that of the office.
     above = [url for _group, _title, url, _right in pages if url != "/" and request.path.startswith(url)]
     here = max(above, key=len, default="/" if request.path == "/" else "")
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -31,7 +31,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:
 
 
 def first_pages() -> dict[Right, str]:
-    """Return for each right that opens a page of the menu the address of the first."""
+    """Return the URL of the first page in the menu that each right opens."""
     return {right: url for _group, _title, url, right in reversed(_of_office()) if right is not None}
 
 

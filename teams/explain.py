@@ -1,4 +1,4 @@
-"""Why somebody may do something or not, and who may: answers ready to be put in words."""
+"""The sources of the rights of a user, the holders of a right, and superfluous individual rights."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ from teams.products import Product
 
 @dataclass(frozen=True)
 class Origin:
-    """One right that a user holds, with where it comes from.
+    """One right that a user holds, with its sources.
 
-    `teams` give it; `individual`: he has it himself; `implied`: manage_provider brings it. `superfluous`: taking the
-    individual right away would change nothing. `employers` is where it counts, `off` where its product is off (for a
-    right of employer level).
+    `teams` are the teams that give it; `individual`: granted individually; `implied`: included in manage_provider;
+    `superfluous`: revoking the individual right would change nothing. For an employer-level right, `employers` is where
+    it counts and `off` are those of them where its product is disabled.
     """
 
     right: Right
@@ -35,17 +35,17 @@ class Origin:
 
     @property
     def has_effect(self) -> bool:
-        """Whether the user can use the right now, somewhere."""
+        """Whether the user can use the right now, at some employer at least."""
         return self.rests is None and (self.right.level is Level.PROVIDER or len(self.employers) > len(self.off))
 
     @property
     def works_at(self) -> int:
-        """At how many employers its products allow it."""
+        """The number of employers where its product is enabled."""
         return len(self.employers) - len(self.off)
 
     @property
     def limits(self) -> list[str]:
-        """In words why it has no effect, or not everywhere; one line for each reason."""
+        """The reasons in words why it has no effect, or not everywhere."""
         found = []
         if self.right.level is Level.EMPLOYER and not self.employers:
             found.append(_("no effect: no team with this right brings the person to an employer"))
@@ -62,7 +62,7 @@ class Origin:
 
 
 def origins(user: User) -> list[Origin]:
-    """Return every right that `user` holds by some road, in the catalogue's order. Six queries."""
+    """Return every right granted to `user`, in catalog order. Six queries."""
     rests, extra = resting(user), {right for _user, right in superfluous(user.provider_id, user)}
     teams = {team.pk: team for team in Team.objects.visible_to(user).filter(members__user=user)}
     sources: dict[Right, set[UUID | None]] = defaultdict(set)
@@ -92,7 +92,7 @@ def origins(user: User) -> list[Origin]:
 
 
 def _places(user: User) -> tuple[dict[Right, set[UUID]], dict[UUID, Employer]]:
-    """Return at which employers `user` holds each right, and those employers by name."""
+    """Return the ids of employers at which `user` holds each right, and these employers sorted by name."""
     inner = roads.at_employers(roads.ONE, codes=True)
     places: dict[Right, set[UUID]] = defaultdict(set)
     rows = roads.fetch(
@@ -139,9 +139,9 @@ AND (i."right" = ANY(%(provider_codes)s) AND (
 
 
 def superfluous(provider_id: UUID | None, user: User | None = None) -> list[tuple[UUID, Right]]:
-    """Return the individual rights, of one user or of the whole office, that teams give as well wherever they count.
+    """Return the individual rights, of one user or the whole office, that teams also give wherever they count.
 
-    Taking all of them away at once changes nobody's effective rights. One query.
+    Revoking all of them at once changes no effective rights. One query.
     """
     rows = roads.fetch(
         _SUPERFLUOUS,
@@ -156,24 +156,24 @@ def superfluous(provider_id: UUID | None, user: User | None = None) -> list[tupl
 
 @dataclass(frozen=True)
 class Holder:
-    """Somebody who holds a right, and how."""
+    """A user who holds a right, with its sources."""
 
     user: User
     teams: list[Team]
     individual: bool
     rests: Resting | None
-    off: tuple[Product, ...]  # the products of which one must be on, when none is
+    off: tuple[Product, ...]  # the products of which one is required, if none is enabled
 
     @property
     def has_effect(self) -> bool:
-        """Whether he can use it now."""
+        """Whether the user can use the right now."""
         return self.rests is None and not self.off
 
 
 def who(provider: Provider, right: Right, employer: Employer | None = None) -> list[Holder]:
-    """Return everybody who holds `right`, at `employer` if it is of employer level, by name, and how. Four queries.
+    """Return the users who hold `right`, at `employer` if it is an employer-level right, sorted by name. Four queries.
 
-    A team is named that gives the right; for an individual right at an employer `individual` says it.
+    `Holder.teams` has the teams that give the right, not those that only bring an individual right to an employer.
     """
     rests = holders(provider, right, employer)
     at = roads.in_office(codes=True) if employer is None else roads.at_employers(codes=True, employer=True)

@@ -1,4 +1,4 @@
-"""Teams as a file that can be imported again."""
+"""Export of teams in the format that can be imported again."""
 
 from collections.abc import Iterator
 from typing import IO
@@ -30,9 +30,9 @@ COLUMNS: Columns = {
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def export(provider: Provider, teams: QuerySet[Team], *, form: Form, filters: dict[str, str], by: Actor) -> IO[bytes]:
-    """Return a file with `teams` of that office, and leave an event that names `filters`.
+    """Return a file with `teams` of the office, and record an event with `filters`.
 
-    The file is at its beginning. Raises PermissionDenied without view_teams.
+    The file is positioned at its start. Raises PermissionDenied without view_teams.
     """
     rights.require_office(by, provider.pk)
     rights.require(by, Right.VIEW_TEAMS)
@@ -44,7 +44,7 @@ def export(provider: Provider, teams: QuerySet[Team], *, form: Form, filters: di
 
 
 def values(teams: QuerySet[Team]) -> Iterator[Row]:
-    """Yield what a file says of each of `teams`."""
+    """Yield the row of each of `teams`."""
     for team in teams.prefetch_related("rights", "employers__employer").iterator(1000):
         yield {
             "id": team.pk,

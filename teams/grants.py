@@ -1,4 +1,4 @@
-"""Who has which right, where and by what, as a file: a row for each person, right and road to it."""
+"""Export of granted rights: one row for each user, right and grant."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -35,12 +35,12 @@ COLUMNS: Columns = {
     "without_product": (gettext_lazy("No effect without product at"), 40),
     "rests": (gettext_lazy("Rests"), 24),
 }
-_PEOPLE = 500  # asked about at a time
-_IN_A_CELL = 2500  # numbers of employers: a spreadsheet program keeps 32,767 characters
+_PEOPLE = 500  # per batch of queries
+_IN_A_CELL = 2500  # numbers of employers: a cell of a spreadsheet has at most 32,767 characters
 
 
 class Grant(NamedTuple):
-    """One road by which a right reaches somebody; `by` is the right that was given and brings it."""
+    """One grant of a right to a user; `by` is the granted right that includes it."""
 
     right: Right
     by: Right
@@ -52,9 +52,9 @@ class Grant(NamedTuple):
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def export(provider: Provider, employer: Employer | None = None, *, form: Form, by: Actor) -> IO[bytes]:
-    """Return a file with every right that somebody of the office holds, or holds at `employer`, and leave an event.
+    """Return a file with every right held in the office, or at `employer`, and record an event.
 
-    The file is at its beginning. Raises PermissionDenied without view_users.
+    The file is positioned at its start. Raises PermissionDenied without view_users.
     """
     rights.require_office(by, provider.pk)
     rights.require(by, Right.VIEW_USERS)
@@ -97,7 +97,7 @@ def _rests(people: list[User]) -> dict[UUID, Resting]:
 
 
 def _held(provider: Provider, people: list[User], employer: Employer | None) -> dict[UUID, list[Grant]]:
-    """Return what everybody of `people` holds, in the catalogue's order. Two queries, one with `employer`."""
+    """Return the grants of each of `people`, in catalog order. Two queries, or one with `employer`."""
     held: dict[UUID, list[Grant]] = defaultdict(list)
     names = {"provider": provider.pk, "users": [user.pk for user in people]}
     if employer is None:

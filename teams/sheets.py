@@ -1,4 +1,4 @@
-"""Who may do what as a sheet for a spreadsheet program."""
+"""Export of the authorization matrix as an XLSX file."""
 
 from io import BytesIO
 
@@ -24,12 +24,12 @@ from teams.models import Employer
 
 
 def columns(matrix: Matrix) -> list[Right]:
-    """Return the rights that somebody in the matrix holds, in the catalogue's order."""
+    """Return the rights that any user in the matrix holds, in catalog order."""
     return ordered(frozenset[Right]().union(*matrix.held.values()))
 
 
 def marks(matrix: Matrix, user: User, shown: list[Right]) -> list[str]:
-    """Return for each of `shown` how `user` holds it: "T" by a team, "I" only individually, "" not at all."""
+    """Return how `user` holds each of `shown`: "T" by a team, "I" only individually, "" not at all."""
     held, individual = matrix.held[user.pk], matrix.individual[user.pk]
     return ["I" if right in individual else "T" if right in held else "" for right in shown]
 
@@ -37,7 +37,7 @@ def marks(matrix: Matrix, user: User, shown: list[Right]) -> list[str]:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def export_matrix(provider: Provider, employer: Employer | None = None, *, by: Actor) -> bytes:
-    """Return the matrix of the office, or at `employer`, as an XLSX file, and leave an event.
+    """Return the matrix of the office, or at `employer`, as an XLSX file, and record an event.
 
     Raises PermissionDenied without view_users.
     """
@@ -74,14 +74,14 @@ def _row(user: User, matrix: Matrix, shown: list[Right]) -> list[object]:
 
 
 def _write(sheet: Worksheet, values: list[object]) -> None:
-    """Add a row of texts; none becomes a formula, not even when somebody edits the cell."""
+    """Append a row of texts. None becomes a formula, not even after the cell is edited."""
     number = sheet.max_row + 1 if sheet.max_row > 1 or sheet["A1"].value is not None else 1
     for column, value in enumerate(values or [""], start=1):
         dress_text(sheet.cell(number, column, xlsx_cell(str(value))))
 
 
 def _dress(sheet: Worksheet, head: int, rights_count: int) -> None:
-    """Make the sheet readable and printable: heads stand upright, the first column and the heads stay in view."""
+    """Make the sheet readable and printable: rotated headings, the first column and the headings frozen."""
     for cell in [*sheet[1], *sheet[2], *sheet[head]]:
         cell.font = Font(bold=True)
     for cell in sheet[head][4:]:

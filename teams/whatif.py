@@ -1,4 +1,4 @@
-"""What people would be able to do if their teams and rights were others: the evaluator's own SQL over supposed rows."""
+"""Compute what users could do with other teams and rights: the SQL of the evaluator over hypothetical rows."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from teams.resting import RESTS
 
 
 class Supposed(NamedTuple):
-    """Everything about a person that decides what the person can do."""
+    """Everything about a user that decides their effective rights."""
 
     login_method: str
     accepted_on: date | None
@@ -29,14 +29,14 @@ class Supposed(NamedTuple):
 
 
 class Abilities(NamedTuple):
-    """What somebody can do, at the office and as (right, number of the employer), once nothing rests; why it rests."""
+    """Rights at the office and as (right, number of employer), inactive ones included, and why they are inactive."""
 
     resting: Resting | None
     office: frozenset[Right]
     at_employers: frozenset[tuple[Right, int]]
 
 
-# A name in WITH hides the table of that name from what follows, and so from the evaluator's SQL.
+# A CTE hides the table of the same name from the rest of the statement, and so from the SQL of the evaluator.
 SUPPOSED = """
 WITH accounts_user AS (
     SELECT id, %(provider)s::uuid AS provider_id, login_method, access_until, two_factor_required,
@@ -57,7 +57,7 @@ WITH accounts_user AS (
 
 
 def abilities(provider: Provider, people: Sequence[Supposed]) -> list[Abilities]:
-    """Return what each of `people` of the office would be able to do. Three queries."""
+    """Return what each of `people` of the office could do. Three queries."""
     ids = [UUID(int=number) for number in range(len(people))]
     named = parameters(provider.pk, ids, people)
     rests: dict[UUID, Any]
@@ -80,7 +80,7 @@ def abilities(provider: Provider, people: Sequence[Supposed]) -> list[Abilities]
 
 
 def parameters(provider_id: UUID, ids: Sequence[UUID], people: Sequence[Supposed]) -> dict[str, Any]:
-    """Return the parameters of SUPPOSED; `ids` are those of `people`."""
+    """Return the parameters of SUPPOSED; `ids` has the id of each of `people`."""
     members = [(id, team) for id, one in zip(ids, people, strict=True) for team in one.teams]
     holders = [(id, right.value) for id, one in zip(ids, people, strict=True) for right in one.individual]
     columns = ("login_method", "accepted_on", "blocked", "access_until", "two_factor_required", "has_factor")

@@ -1,4 +1,4 @@
-"""Why?: for one user, right and employer all roads, what blocks each, and the smallest change either way."""
+"""Explain one right of one user: all grants, what blocks them, and the smallest change that gives or removes it."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -16,7 +16,7 @@ from teams.products import Product
 
 
 class Step(Enum):
-    """One thing that somebody can change."""
+    """The kind of a change."""
 
     LEAVE = "leave"
     JOIN = "join"
@@ -30,7 +30,7 @@ class Step(Enum):
 
 
 class Change(NamedTuple):
-    """One step of a smallest change, with what it is about."""
+    """One step of a smallest change, with the objects that it concerns."""
 
     step: Step
     team: Team | None = None
@@ -40,7 +40,6 @@ class Change(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The step in words."""
         if self.rests is not None:
             return {
                 Resting.CLOSED: _("Have support open the office again."),
@@ -69,10 +68,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Way:
-    """One road to the right: a team that gives it, or an individual right with the team that brings him there.
+    """One path to the right: a team that gives it, or an individual right with the team that has the employer.
 
-    `by` is the right that was given: manage_provider brings others. `team` is None for an individual right at the
-    level of the office, or when no team brings him to the employer. `is_open`: nothing of the road itself is missing.
+    `by` is the granted right, as manage_provider includes others. `team` is None for an individual right at office
+    level, or if no team of the user has the employer. `is_open`: no part of the path is missing.
     """
 
     by: Right
@@ -82,7 +81,6 @@ class Way:
 
     @property
     def text(self) -> str:
-        """The road in words."""
         values = {"team": self.team, "right": self.by.label}
         if not self.individual and self.is_open:
             return _("Team %(team)s gives “%(right)s”.") % values
@@ -97,10 +95,11 @@ class Way:
 
 @dataclass(frozen=True)
 class Why:
-    """The answer: `may` now, by which ways, and what blocks all of them.
+    """Whether the user may use the right now, by which paths, and what blocks all of them.
 
-    `take` is the smallest change that takes the right away, empty when he does not have it; `give` the smallest that
-    gives it, empty when he has it, None when nothing can: no team exists, or a machine would manage the office.
+    `take` is the smallest change that removes the right, empty if the user does not have it. `give` is the smallest
+    change that gives it: empty if the user has it, None if it is impossible because there is no team or because a
+    machine would manage the office.
     """
 
     may: bool
@@ -112,7 +111,7 @@ class Why:
 
 
 class _Place(NamedTuple):
-    """A team as seen from the question."""
+    """A team with its relation to the user, the right and the employer."""
 
     team: Team
     has_user: bool
@@ -121,9 +120,9 @@ class _Place(NamedTuple):
 
 
 def why(user: User, right: Right, employer: Employer | None = None) -> Why:
-    """Return why `user` may use `right` or not, at `employer` if it is of employer level. Six queries.
+    """Explain why `user` may or may not use `right`. Six queries.
 
-    Raises ValueError when a right of employer level comes without employer, or one of provider level with one.
+    Raises ValueError unless an employer-level right has `employer` and an office-level right has none.
     """
     if (right.level is Level.EMPLOYER) != (employer is not None):
         raise ValueError("a right of employer level needs an employer, one of provider level none")
@@ -144,7 +143,7 @@ def why(user: User, right: Right, employer: Employer | None = None) -> Why:
 
 
 def _places(user: User, right: Right, employer: Employer | None) -> list[_Place]:
-    """Return the teams of the office, by name."""
+    """Return all teams of the office, sorted by name."""
     there = (
         TeamEmployer.objects.filter(team=OuterRef("pk"), employer=employer) if employer else TeamEmployer.objects.none()
     )
@@ -173,19 +172,19 @@ def _ways(places: list[_Place], own: list[Right], employer: Employer | None) -> 
 
 
 def _cut(places: list[_Place], own: list[Right], employer: Employer | None) -> list[Change]:
-    """Return the fewest steps after which no road is open; where there is a choice, those that touch him only."""
+    """Return the fewest steps after which no path is open, preferring steps that affect only the user."""
     bringing = [place for place in places if place.has_user and place.has_employer]
     giving = [place for place in bringing if place.gives]
     leave = [Change(Step.LEAVE, place.team) for place in giving]
     if employer is not None and own and len(bringing) == len(giving):
-        return leave  # he does not get there any more, so that his individual right has no effect either
+        return leave  # without a team with the employer the individual right has no effect either
     return leave + [Change(Step.TAKE_INDIVIDUAL, right=by) for by in own]
 
 
 def _build(
     user: User, right: Right, places: list[_Place], own: list[Right], employer: Employer | None
 ) -> list[Change] | None:
-    """Return the fewest steps that open a road; where there is a choice, first a team as it is, then his own right."""
+    """Return the fewest steps that open a path, preferring an existing team as it is, then an individual right."""
     machine = user.login_method == LoginMethod.SSO_WEBSERVICE
     if machine and right is Right.MANAGE_PROVIDER:
         return None
@@ -207,6 +206,6 @@ _TOUCHES = {Step.JOIN: 0, Step.GIVE_INDIVIDUAL: 1, Step.ADD_EMPLOYER: 2, Step.GI
 
 
 def _managing(user: User) -> set[object]:
-    """Return the teams that give manage_provider, which a machine cannot join."""
+    """Return the ids of teams that give manage_provider, which a machine cannot join."""
     rows = TeamRight.objects.filter(provider=user.provider_id, right=Right.MANAGE_PROVIDER)
     return set(rows.values_list("team_id", flat=True))
