@@ -1,4 +1,4 @@
-"""Changes to teams, and to the teams and individual rights of people."""
+"""Actions on teams, and on the teams and individual rights of users."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ from teams.rights import Right
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create_team(provider: Provider, *, name: str, by: Actor) -> Team:
-    """Make an empty team. Raises ValidationError (code "taken") when a team of the office has this name."""
+    """Create an empty team. Raises ValidationError (code "taken") if a team of the office has this name."""
     provider = begin(provider.pk, by, Right.MANAGE_TEAMS)
     team = Team(provider=provider, name=name)
     _require_free_name(team)
@@ -50,7 +50,7 @@ def _require_free_name(team: Team) -> None:
 
 
 def _locked(team: Team, by: Actor, version: int | None = None) -> Team:
-    """Return `team` as it is now, its office locked. Raises Stale when it is not `version` any more or gone."""
+    """Lock the office and reload `team`. Raises Stale if it is deleted or no longer at `version`."""
     begin(team.provider_id, by, Right.MANAGE_TEAMS)
     fresh = Team.objects.select_related("provider").filter(pk=team.pk).first()
     if fresh is None or version not in (None, fresh.version):
@@ -66,7 +66,7 @@ def _changed(team: Team, by: Actor, what: dict[str, list[Any]]) -> None:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def rename_team(team: Team, *, name: str, version: int, by: Actor) -> None:
-    """Give a team another name. Raises Stale, ValidationError (code "taken")."""
+    """Rename a team. Raises Stale, ValidationError (code "taken")."""
     team = _locked(team, by, version)
     before, team.name = team.name, name
     if before == name:
@@ -79,9 +79,9 @@ def rename_team(team: Team, *, name: str, version: int, by: Actor) -> None:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def require_two_factor(team: Team, *, required: bool, version: int, by: Actor) -> None:
-    """Ask everybody in the team for a second factor, or no longer.
+    """Set whether the team requires a second factor of its members.
 
-    Raises Stale, PermissionDenied in one's own team or when a member holds what the actor does not (rule 5).
+    Raises Stale, PermissionDenied for the actor's own team or if a member holds a right that the actor lacks (rule 5).
     """
     team = _locked(team, by, version)
     if team.two_factor_required == required:
@@ -97,7 +97,7 @@ def require_two_factor(team: Team, *, required: bool, version: int, by: Actor) -
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def edit_team(team: Team, *, name: str, two_factor_required: bool, version: int, by: Actor) -> None:
-    """Change both at once, or neither. Raises as `rename_team` and `require_two_factor`."""
+    """Update the name and the two-factor requirement together. Raises as `rename_team` and `require_two_factor`."""
     rename_team(team, name=name, version=version, by=by)
     require_two_factor(team, required=two_factor_required, version=_locked(team, by).version, by=by)
 
@@ -105,9 +105,10 @@ def edit_team(team: Team, *, name: str, two_factor_required: bool, version: int,
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def delete_team(team: Team, *, version: int, by: Actor) -> None:
-    """Delete a team; whoever had rights by it loses them.
+    """Delete a team; its members lose the rights that it gives.
 
-    Raises Stale, PermissionDenied in one's own team or when it gives what the actor does not hold, LastAdministrator.
+    Raises Stale, PermissionDenied for the actor's own team or for rights that the actor does not hold,
+    LastAdministrator.
     """
     team = _locked(team, by, version)
     rights.require_outside(by, team)
@@ -125,7 +126,7 @@ def delete_team(team: Team, *, version: int, by: Actor) -> None:
 
 
 def _require_may_change(team: Team, by: Actor, users: Iterable[User]) -> None:
-    """Raise PermissionDenied unless the actor holds what `users` get, or lose, by being in the team."""
+    """Raise PermissionDenied unless the actor holds the rights that `users` get or lose with the membership."""
     places = employer_ids(team)
     brought = own_rights_at_employers(team.provider, users=[user.pk for user in users]) if places else frozenset()
     rights.require_can_give(by, team_rights(team) | brought, places)
@@ -139,10 +140,10 @@ def _require_administrator(provider: Provider, touched: Iterable[Right]) -> None
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[User] = (), by: Actor) -> None:
-    """Put people into a team and take people out; who is there already, or is not there, is left aside.
+    """Add members to a team and remove members; changes that are already the case are ignored.
 
-    Raises Stale when the team is gone, PermissionDenied for oneself, for another office's people and for what the
-    actor does not hold, LastAdministrator.
+    Raises Stale if the team is deleted, PermissionDenied for the actors themselves, for users of another office and for
+    rights that the actor does not hold, LastAdministrator.
     """
     team = _locked(team, by)
     require_same_office(team.provider, [*add, *remove])
@@ -172,10 +173,10 @@ def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[Use
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequence[Employer] = (), by: Actor) -> None:
-    """Bring the members of a team to employers, and to others no longer.
+    """Add employers to a team and remove employers.
 
-    Raises Stale when the team is gone, PermissionDenied in one's own team, for another office's employers and for what
-    the actor does not hold at those employers.
+    Raises Stale if the team is deleted, PermissionDenied for the actor's own team, for employers of another office and
+    for rights that the actor does not hold at those employers.
     """
     team = _locked(team, by)
     require_same_office(team.provider, [*add, *remove])
@@ -198,10 +199,10 @@ def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequen
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def set_team_rights(team: Team, wanted: Iterable[Right], *, by: Actor, version: int | None = None) -> None:
-    """Make `wanted` the rights that a team gives, in one change; `version` is the one the form was opened with.
+    """Replace the rights of a team by `wanted`; `version` is the version that the form was opened with.
 
-    Raises Stale, PermissionDenied in one's own team, for what the actor does not hold and for manage_provider to a
-    machine, LastAdministrator.
+    Raises Stale, PermissionDenied for the actor's own team, for rights that the actor does not hold and for granting
+    manage_provider to a machine, LastAdministrator.
     """
     team = _locked(team, by, version)
     before, after = team_rights(team), frozenset(wanted)
@@ -220,7 +221,7 @@ def set_team_rights(team: Team, wanted: Iterable[Right], *, by: Actor, version: 
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team] = (), by: Actor) -> None:
-    """Put one person into teams and take him out of others, all of them or none. Raises as `change_members`."""
+    """Add a user to teams and remove them from others, all or nothing. Raises as `change_members`."""
     begin(user.provider_id, by, Right.MANAGE_TEAMS)
     for team in add:
         change_members(team, add=[user], by=by)
@@ -231,7 +232,7 @@ def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team]
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
-    """Make `teams` the teams of one person. Raises as `change_members`."""
+    """Replace the teams of a user by `teams`. Raises as `change_members`."""
     begin(user.provider_id, by, Right.MANAGE_TEAMS)
     wanted = {team.pk: team for team in teams}
     present = {member.team_id: member.team for member in user.memberships.select_related("team")}
@@ -246,10 +247,10 @@ def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> None:
-    """Make `wanted` the individual rights of `user`.
+    """Replace the individual rights of `user` by `wanted`.
 
-    Raises PermissionDenied when the actor lacks grant_rights, changes himself, or gives or takes what he does not hold
-    (rule 5); LastAdministrator when nobody would be left to manage the office (rule 6).
+    Raises PermissionDenied without grant_rights, for the actors themselves and for rights that the actor does not hold
+    (rule 5); LastAdministrator if no administrator of the office would be left (rule 6).
     """
     provider = begin(user.provider_id, by, Right.GRANT_RIGHTS)
     rights.require_others(by, [user.pk])
@@ -268,7 +269,7 @@ def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> 
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def give_individual_rights(users: Sequence[User], given: Iterable[Right], *, by: Actor) -> None:
-    """Give several people of one office the same individual rights; what somebody has already is left aside.
+    """Grant the same individual rights to several users of one office; rights that a user already has are ignored.
 
     Raises as `set_individual_rights`.
     """
@@ -292,7 +293,10 @@ def give_individual_rights(users: Sequence[User], given: Iterable[Right], *, by:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def make_like(user: User, colleague: User, *, by: Actor) -> None:
-    """Give `user` the teams and individual rights of `colleague`, and no others. Raises as those two actions."""
+    """Replace the teams and individual rights of `user` by those of `colleague`.
+
+    Raises as `set_teams` and `set_individual_rights`.
+    """
     provider = begin(user.provider_id, by, Right.MANAGE_TEAMS)
     require_same_office(provider, [colleague])
     set_teams(user, [member.team for member in colleague.memberships.select_related("team")], by=by)

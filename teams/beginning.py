@@ -1,4 +1,4 @@
-"""How far an office is that has one administrator and nobody else yet."""
+"""Onboarding progress of an office whose only user is its administrator."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ from teams.models import Team, TeamRight
 
 @dataclass(frozen=True)
 class Beginning:
-    """The first team, None where there is none yet, and whether it gives rights."""
+    """The first team, or None if there is none yet, and whether it gives rights."""
 
     team: Team | None
     gives_rights: bool
 
 
 def beginning(user: User) -> Beginning | None:
-    """Return how far the office of `user` is, None where he is not the only person of it. At most two queries.
+    """Return the progress of the office of `user`, or None if the office has other users. At most two queries.
 
-    Programs are no persons, and a team that manages the office is none for colleagues.
+    SSO/Webservice users do not count as users, nor does a team with manage_provider count as a first team.
     """
     others = User.objects.visible_to(user).exclude(pk=user.pk).exclude(login_method=LoginMethod.SSO_WEBSERVICE)
     if others.exists():

@@ -1,4 +1,4 @@
-"""Individual rights that need not be: superfluous ones, those no team gives, and groups that could be a team."""
+"""Individual rights that deviate from teams, their clean-up, and the comparison of two users."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -21,11 +21,11 @@ Row = TypeVar("Row")
 
 
 class NotTheSame(Exception):
-    """Tidying up would have changed what somebody may do; nothing was changed."""
+    """The clean-up would have changed the rights of a user, so nothing was changed."""
 
 
 def deviating(provider: Provider) -> list[tuple[UUID, Right]]:
-    """Return the individual rights of the office that no team gives wherever they count. Two queries."""
+    """Return the individual rights of the office that are not superfluous. Two queries."""
     extra = set(superfluous(provider.pk))
     rows = IndividualRight.objects.filter(provider=provider).order_by("user__sort_name", "user_id", "right")
     given = [(user_id, right) for user_id, code in rows.values_list("user_id", "right") for right in known([code])]
@@ -33,20 +33,20 @@ def deviating(provider: Provider) -> list[tuple[UUID, Right]]:
 
 
 def without_team(provider: Provider) -> "models.QuerySet[User]":
-    """Return the users of the office who are in no team, by name."""
+    """Return the users of the office without a team, sorted by name."""
     return User.objects.filter(provider=provider, memberships=None).order_by("sort_name", "pk")
 
 
 def employers_without_team(provider: Provider) -> "models.QuerySet[Employer]":
-    """Return the employers to which no team brings anybody, by name."""
+    """Return the employers without a team, sorted by name."""
     return Employer.objects.filter(provider=provider, teams=None).order_by("sort_name", "pk")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Colleagues with the same individual rights, which a team of them with `employers` could give instead.
+    """Users with the same individual rights, which one team with `employers` could give them instead.
 
-    They reach the same employers as far as one of `rights` counts there, so that nobody would get or lose anything.
+    They have the same employers if one of `rights` is an employer-level right, so no user would get or lose a right.
     """
 
     users: list[User]
@@ -55,7 +55,7 @@ class Group:
 
 
 def groups(provider: Provider) -> list[Group]:
-    """Return the groups of at least two colleagues that a new team could replace, the largest first. Four queries."""
+    """Return the groups of at least two users that a new team could replace, largest first. Four queries."""
     own: dict[UUID, set[str]] = defaultdict(set)
     for user_id, code in IndividualRight.objects.filter(provider=provider).values_list("user_id", "right"):
         own[user_id].add(code)
@@ -79,7 +79,7 @@ def groups(provider: Provider) -> list[Group]:
 
 
 def footprint(provider: Provider, users: Collection[UUID]) -> set[tuple[UUID, UUID | None, Right]]:
-    """Return what `users` hold by any road: user, employer (None at the level of the office), right. Two queries."""
+    """Return all rights of `users` as (user, employer or None at office level, right). Two queries."""
     found: set[tuple[UUID, UUID | None, Right]] = set()
     for sql, counting in (
         (roads.in_office(roads.SEVERAL), frozenset(Right) - EMPLOYER_RIGHTS),
@@ -100,9 +100,10 @@ def footprint(provider: Provider, users: Collection[UUID]) -> set[tuple[UUID, UU
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def drop_superfluous(users: Iterable[User], *, by: Actor) -> int:
-    """Take the superfluous individual rights from `users` of one office; return how many.
+    """Revoke the superfluous individual rights of `users` of one office; return the number of revoked rights.
 
-    Raises PermissionDenied as `set_individual_rights`; NotTheSame, and nothing happens, should anybody's rights differ.
+    Raises PermissionDenied as `set_individual_rights`, and NotTheSame if the rights of a user would change; nothing is
+    changed then.
     """
     chosen = {user.pk: user for user in users}
     if not chosen:
@@ -124,10 +125,10 @@ def drop_superfluous(users: Iterable[User], *, by: Actor) -> int:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def replace_by_team(provider: Provider, group: Group, *, name: str, by: Actor) -> Team:
-    """Make a team that gives `group` its individual rights, and take those away.
+    """Create a team that gives `group` its rights, and revoke the individual rights.
 
-    Raises as the actions on teams and individual rights; NotTheSame, and nothing happens, should anybody's rights
-    differ, as when they changed since the group was found.
+    Raises as the actions on teams and individual rights, and NotTheSame if the rights of a user would change, for
+    example because they changed since the group was found; nothing is changed then.
     """
     provider = begin(provider.pk, by, Right.GRANT_RIGHTS)
     keys = [user.pk for user in group.users]
@@ -144,7 +145,7 @@ def replace_by_team(provider: Provider, group: Group, *, name: str, by: Actor) -
 
 
 class Sides(NamedTuple, Generic[Row]):
-    """What only the first has, both have, and only the second has."""
+    """The items that only the first, both, and only the second have."""
 
     first: list[Row]
     both: list[Row]
@@ -163,7 +164,7 @@ def _sides(first: Iterable[Row], second: Iterable[Row]) -> "Sides[Row]":
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two users of an office differ: in teams, individual rights, all rights held, and employers reached."""
+    """The differences between two users of an office in teams, individual rights, all rights, and employers."""
 
     teams: Sides[Team]
     individual: Sides[Right]
@@ -172,12 +173,12 @@ class Comparison:
 
     @property
     def is_equal(self) -> bool:
-        """Whether making one like the other would change nothing."""
+        """Whether copying the access of one user to the other would change nothing."""
         return not (self.teams.first or self.teams.second or self.individual.first or self.individual.second)
 
 
 def compare(user: User, other: User) -> Comparison:
-    """Return how two users of one office differ. Eight queries."""
+    """Compare two users of one office. Eight queries."""
 
     def theirs(one: User) -> "models.QuerySet[Team]":
         return Team.objects.visible_to(one).filter(members__user=one).order_by("sort_name")

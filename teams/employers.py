@@ -1,4 +1,4 @@
-"""Changes to employers."""
+"""Actions on employers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,7 +22,7 @@ from teams.rights import Right
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create(provider: Provider, *, number: int, name: str, by: Actor, products: Iterable[Product] = ()) -> Employer:
-    """Make an employer; no team brings anybody there yet.
+    """Create an employer, without teams.
 
     Raises PermissionDenied without manage_employers, ValidationError (field number, code "taken").
     """
@@ -39,9 +39,9 @@ def create(provider: Provider, *, number: int, name: str, by: Actor, products: I
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change(employer: Employer, *, number: int, name: str, products: Iterable[Product], version: int, by: Actor) -> None:
-    """Change an employer; a product that goes off takes the effect of the rights that need it, and nobody's right.
+    """Update an employer. Disabling a product makes the rights that need it ineffective, but revokes none.
 
-    Raises PermissionDenied without manage_employers, Stale when somebody else was first or the employer is gone,
+    Raises PermissionDenied without manage_employers, Stale if the employer was changed or deleted meanwhile,
     ValidationError (field number, code "taken").
     """
     begin(employer.provider_id, by, Right.MANAGE_EMPLOYERS)
@@ -71,6 +71,6 @@ def _require_free_number(employer: Employer) -> None:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def link(employer: Employer, *, to: Iterable[Team], by: Actor) -> None:
-    """Have teams bring their members to an employer, all of them or none. Raises as `change_employers`."""
+    """Add an employer to teams, to all of them or to none. Raises as `change_employers`."""
     for team in to:
         teams.actions.change_employers(team, add=[employer], by=by)

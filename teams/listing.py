@@ -1,4 +1,4 @@
-"""The lists of teams and employers: search, counts and gaps."""
+"""Querysets for the lists of teams and employers: search, counts and missing parts."""
 
 from django.db.models import CharField, Count, Exists, F, IntegerField, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
@@ -12,7 +12,7 @@ _PARTS: dict[str, type[Model]] = {"member": TeamMember, "employer": TeamEmployer
 
 
 def with_counts(teams: QuerySet[Team]) -> QuerySet[Team]:
-    """Return `teams` with `member_count`, `employer_count` and `right_count`."""
+    """Annotate `teams` with `member_count`, `employer_count` and `right_count`."""
     return teams.annotate(**{f"{name}_count": _counted(model, "team") for name, model in _PARTS.items()})
 
 
@@ -23,7 +23,7 @@ def _counted(model: type[Model], column: str) -> Coalesce:
 
 
 def teams_found(teams: QuerySet[Team], *, q: str, only: str = "") -> QuerySet[Team]:
-    """Return those of `teams` in whose name every word of `q` occurs; with `only`, those with a gap."""
+    """Filter `teams` on names that contain every word of `q`; with `only`, on teams with a missing part."""
     for word in fold(q).split():
         teams = teams.filter(sort_name__contains=word)
     if only:
@@ -35,15 +35,15 @@ def teams_found(teams: QuerySet[Team], *, q: str, only: str = "") -> QuerySet[Te
 
 
 def gaps(team: Team) -> list[str]:
-    """Return what a team, which comes from `with_counts`, has none of and so does not work."""
+    """Return in words which parts a team lacks to have effect. The team must come from `with_counts`."""
     missing = {"member": _("no members"), "employer": _("no employers"), "right": _("no rights")}
     return [text for name, text in missing.items() if not getattr(team, f"{name}_count")]
 
 
 def employers_found(employers: QuerySet[Employer], *, q: str, only: str = "") -> QuerySet[Employer]:
-    """Return those of `employers` in whose name, or at the begin of whose number, every word of `q` occurs.
+    """Filter `employers` on every word of `q`, which must occur in the name or start the number.
 
-    With `only`, those in no team.
+    With `only`, filter on employers without a team.
     """
     words = fold(q).split()
     if words:
@@ -56,5 +56,5 @@ def employers_found(employers: QuerySet[Employer], *, q: str, only: str = "") ->
 
 
 def with_team_count(employers: QuerySet[Employer]) -> QuerySet[Employer]:
-    """Return `employers` with `team_count`."""
+    """Annotate `employers` with `team_count`."""
     return employers.annotate(team_count=_counted(TeamEmployer, "employer"))

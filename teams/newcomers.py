@@ -1,4 +1,4 @@
-"""What somebody gets in the moment he is made; it rests until the invitation is accepted."""
+"""Initial teams and rights of a new user; they are inactive until the invitation is accepted."""
 
 from collections.abc import Iterable
 
@@ -21,10 +21,10 @@ def equip(
     individual: Iterable[Right] = (),
     by: Actor,
 ) -> None:
-    """Give somebody who is being made teams, the rights of a set and further individual rights, all or nothing.
+    """Assign teams, the rights of a set and further individual rights to a new user, all or nothing.
 
-    For the `equip` of what makes a user. Nothing chosen needs no right. Raises as `change_teams`, `apply` and
-    `set_individual_rights`.
+    Used as the `equip` callback of the actions that create a user. Requires no right if nothing is chosen. Raises as
+    `change_teams`, `apply` and `set_individual_rights`.
     """
     if chosen := list(teams):
         actions.change_teams(user, add=chosen, by=by)

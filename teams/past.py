@@ -1,4 +1,4 @@
-"""An office as it was: its rows as they are handed over, and who could do what there by the evaluator's own SQL."""
+"""An office in the past: its rows at a moment, and the rights of its users by the SQL of the evaluator."""
 
 import json
 from collections import defaultdict
@@ -20,7 +20,7 @@ from teams.whatif import SUPPOSED, Supposed, parameters
 
 @dataclass
 class PastPerson:
-    """Somebody as he was, as far as that decides what he could do, and his name."""
+    """The name of a user in the past, and everything that decided their rights."""
 
     id: UUID
     login_method: str = ""
@@ -28,7 +28,7 @@ class PastPerson:
     blocked: bool = False
     access_until: date | None = None
     two_factor_required: bool = False
-    devices: int = 0  # of his second factor
+    devices: int = 0  # number of second factors
     initials: str = ""
     prefix: str = ""
     last_name: str = ""
@@ -36,25 +36,24 @@ class PastPerson:
 
     @property
     def full_name(self) -> str:
-        """The name as in a sentence."""
+        """The name as used in a sentence."""
         return " ".join(part for part in (self.initials, self.prefix, self.last_name) if part)
 
     @property
     def list_name(self) -> str:
-        """The name as in a list."""
+        """The name as used in a list."""
         return ", ".join(
             part for part in (self.last_name, " ".join(filter(None, (self.initials, self.prefix)))) if part
         )
 
     @property
     def sort_key(self) -> tuple[str, UUID]:
-        """What people are sorted by."""
         return fold(f"{self.last_name} {self.prefix} {self.initials}"), self.id
 
 
 @dataclass
 class PastTeam:
-    """A team as it was."""
+    """A team in the past."""
 
     id: UUID
     name: str = ""
@@ -65,13 +64,12 @@ class PastTeam:
 
     @property
     def sort_key(self) -> tuple[str, UUID]:
-        """What teams are sorted by."""
         return fold(self.name), self.id
 
 
 @dataclass
 class PastEmployer:
-    """An employer as it was."""
+    """An employer in the past."""
 
     id: UUID
     number: int = 0
@@ -84,34 +82,34 @@ class PastEmployer:
 
 @dataclass
 class PastOffice:
-    """Everything about an office that decides who could do what there at a moment."""
+    """Everything about an office that decided the rights of its users at a moment."""
 
     id: UUID
     moment: datetime
     people: dict[UUID, PastPerson] = field(default_factory=dict)
     teams: dict[UUID, PastTeam] = field(default_factory=dict)
     employers: dict[UUID, PastEmployer] = field(default_factory=dict)
-    policies: dict[str, Any] = field(default_factory=dict)  # of two-factor, and since when it is closed: as Provider
-    unreadable: set[UUID] = field(default_factory=set)  # who was there, and of whom the events cannot be opened now
+    policies: dict[str, Any] = field(default_factory=dict)  # fields of Provider: two-factor, closed_at
+    unreadable: set[UUID] = field(default_factory=set)  # users whose events can no longer be decrypted
 
     def teams_of(self, person: UUID) -> list[PastTeam]:
-        """Return the teams that somebody was in, by name."""
+        """Return the teams of `person`, sorted by name."""
         return sorted((team for team in self.teams.values() if person in team.members), key=lambda team: team.sort_key)
 
     def reach(self, person: UUID) -> set[UUID]:
-        """Return the employers to which some team brought somebody."""
+        """Return the ids of the employers of the teams of `person`."""
         return {employer for team in self.teams_of(person) for employer in team.employers}
 
 
 class Standing(NamedTuple):
-    """What somebody could do, at the office and at each employer, once nothing rested; and why it rested."""
+    """The rights of a user at the office and at each employer, inactive ones included, and why they were inactive."""
 
     resting: Resting | None
     office: frozenset[Right]
-    at_employers: Mapping[UUID, frozenset[Right]]  # only where there is any
+    at_employers: Mapping[UUID, frozenset[Right]]  # only employers with at least one right
 
 
-# The tables of teams and policies as well, so that nothing of today is asked.
+# CTEs also for the tables of teams and policies, so that nothing is read from the current tables.
 _TABLES = """, accounts_provider AS (
     SELECT %(provider)s::uuid AS id, (policies ->> 'two_factor_managers')::bool AS two_factor_managers,
         (policies ->> 'two_factor_from')::date AS two_factor_from,
@@ -134,7 +132,7 @@ _PAST = SUPPOSED + _TABLES
 
 
 def standings(office: PastOffice, ids: Collection[UUID]) -> dict[UUID, Standing]:
-    """Return what each of these people could do at that moment. Three queries, none of them to a table."""
+    """Return the rights of each of these users at that moment. Three queries, which read no tables."""
     wanted = [id for id in ids if id in office.people]
     named = _named(office, wanted)
     rests: dict[UUID, Any] = dict(roads.fetch(f"{_PAST} SELECT id, {RESTS} FROM accounts_user", **named))  # noqa: S608

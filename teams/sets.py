@@ -1,4 +1,4 @@
-"""Authorization sets AK: bundles of rights that are copied to teams and users (domain.md section 3.4)."""
+"""Authorization sets AK: actions, and the rights that deviate from an applied set (domain.md section 3.4)."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from teams.rights import Right
 
 
 class Difference(NamedTuple):
-    """How the rights of a team, or the individual ones of a user, differ from a set."""
+    """The differences of the rights of a team, or the individual rights of a user, from a set."""
 
     missing: frozenset[Right]
     extra: frozenset[Right]
@@ -33,25 +33,25 @@ class Difference(NamedTuple):
 
 
 def difference(authorization_set: AuthorizationSet, target: Team | User) -> Difference:
-    """Return what applying the set would add, and what making equal would take away as well."""
+    """Return the rights that `apply` would add (missing), and those that `make_equal` would also remove (extra)."""
     now = held(target)
     return Difference(authorization_set.rights - now, now - authorization_set.rights)
 
 
 def held(target: Team | User) -> frozenset[Right]:
-    """Return what applying a set compares: the rights that a team gives, or the individual ones of a user."""
+    """Return the rights that a set is compared with: those of a team, or the individual rights of a user."""
     return team_rights(target) if isinstance(target, Team) else rights.individual_rights(target)
 
 
 class Deviation(NamedTuple):
-    """To whom a set was applied, and how he differs from it now."""
+    """An application of a set to a team or user, with the current differences."""
 
     application: SetApplication
     difference: Difference
 
 
 def uses(provider: Provider) -> dict[UUID, list[Deviation]]:
-    """Return for each set of the office to whom it was applied, with how each deviates. Five queries."""
+    """Return the applications of each set of the office, with the current differences. Five queries."""
     rows = SetApplication.objects.filter(provider=provider).select_related("authorization_set", "team", "user")
     found: dict[UUID, list[Deviation]] = {}
     for row in rows.prefetch_related("team__rights", "user__individual_rights").order_by(
@@ -68,7 +68,7 @@ def uses(provider: Provider) -> dict[UUID, list[Deviation]]:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def create(provider: Provider, *, name: str, contents: Iterable[Right], by: Actor) -> AuthorizationSet:
-    """Make a set; it gives nobody anything.
+    """Create a set; this grants no rights.
 
     Raises PermissionDenied without manage_sets or for rights that the actor does not hold, ValidationError (field
     name, code "taken").
@@ -88,7 +88,7 @@ def create(provider: Provider, *, name: str, contents: Iterable[Right], by: Acto
 def change(
     authorization_set: AuthorizationSet, *, name: str, contents: Iterable[Right], version: int, by: Actor
 ) -> None:
-    """Change a set; those to whom it was applied keep what they have. Raises as `create`, and Stale."""
+    """Update a set; teams and users to which it was applied keep their rights. Raises as `create`, and Stale."""
     fresh = _locked(authorization_set, version, by)
     wanted = frozenset(contents)
     changes: dict[str, list[Any]] = {} if fresh.name == name else {"name": [fresh.name, name]}
@@ -105,7 +105,7 @@ def change(
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def delete(authorization_set: AuthorizationSet, *, version: int, by: Actor) -> None:
-    """Delete a set; those to whom it was applied keep what they have. Raises Stale, PermissionDenied."""
+    """Delete a set; teams and users to which it was applied keep their rights. Raises Stale, PermissionDenied."""
     fresh = _locked(authorization_set, version, by)
     record(Verb.SET_DELETED, fresh, by=by, provider_id=fresh.provider_id, changes=given_and_taken(fresh.rights, []))
     fresh.delete()
@@ -127,7 +127,7 @@ def _require_free_name(made: AuthorizationSet) -> None:
 
 
 class Shown(NamedTuple):
-    """What somebody saw of a set and its target when he decided: its version, and what the target held."""
+    """The version of a set and the rights of the target when the user confirmed the application."""
 
     version: int
     before: frozenset[str]
@@ -136,9 +136,9 @@ class Shown(NamedTuple):
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def apply(authorization_set: AuthorizationSet, target: Team | User, *, by: Actor, shown: Shown | None = None) -> None:
-    """Copy the rights of the set to a team, or to a user as individual rights; nothing is taken away.
+    """Add the rights of the set to a team, or to a user as individual rights.
 
-    Raises Stale when the set is gone or something is no longer as it was `shown`, otherwise as `set_team_rights` and
+    Raises Stale if the set is deleted or differs from what was `shown`, otherwise as `set_team_rights` and
     `set_individual_rights`.
     """
     _copy(authorization_set, target, shown, keep=True, by=by)
@@ -149,7 +149,7 @@ def apply(authorization_set: AuthorizationSet, target: Team | User, *, by: Actor
 def make_equal(
     authorization_set: AuthorizationSet, target: Team | User, *, by: Actor, shown: Shown | None = None
 ) -> None:
-    """Make the rights of the set those of a team, or the individual ones of a user: others go. Raises as `apply`."""
+    """Replace the rights of a team, or the individual rights of a user, by those of the set. Raises as `apply`."""
     _copy(authorization_set, target, shown, keep=False, by=by)
 
 
@@ -185,7 +185,7 @@ def _copy(
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def start_team(provider: Provider, *, name: str, authorization_set: AuthorizationSet | None, by: Actor) -> Team:
-    """Make a team, with the rights of a set if one is given. Raises as `create_team` and `apply`."""
+    """Create a team, with the rights of a set if one is given. Raises as `create_team` and `apply`."""
     team = teams.actions.create_team(provider, name=name, by=by)
     if authorization_set is not None:
         apply(authorization_set, team, by=by)

@@ -1,4 +1,4 @@
-"""Addresses of rights, teams and employers."""
+"""URLs of rights, teams, employers and authorization sets."""
 
 from django.urls import path
 
