@@ -16,7 +16,7 @@ from teams.products import Product
 
 
 class Step(Enum):
-    """The kind of a change."""
+    """The type of a change."""
 
     LEAVE = "leave"
     JOIN = "join"

@@ -1,1 +1,1 @@
-"""Input about who may do what."""
+"""Forms of teams, employers, rights and authorization sets."""

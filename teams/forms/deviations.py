@@ -1,4 +1,4 @@
-"""Input about individual rights that need not be."""
+"""Forms for the clean-up of individual rights."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from accounts.models import User
 
 
 class PersonForm(forms.Form):
-    """Which person of the office of `user`."""
+    """Choice of a user of the office of `user`."""
 
     person = forms.ModelChoiceField(queryset=User.objects.none())
 
@@ -20,7 +20,7 @@ class PersonForm(forms.Form):
 
 
 class TeamOfGroupForm(forms.Form):
-    """The name of a team that is to replace the individual rights of a group, named by `group`."""
+    """Name of a team that replaces individual rights; `group` is the fingerprint of the group of users."""
 
     name = forms.CharField(label=_("Name of the team"), max_length=50, validators=PLAIN)
     group = forms.CharField(max_length=64)

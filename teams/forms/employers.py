@@ -1,4 +1,4 @@
-"""Input about employers."""
+"""Forms of employers."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from teams.products import Product
 
 
 class NewEmployerForm(forms.Form):
-    """An employer that is made."""
+    """Creation of an employer."""
 
     number = forms.IntegerField(
         label=_("Number"),
@@ -40,12 +40,12 @@ class NewEmployerForm(forms.Form):
         self.fields["products"].choices = products  # type: ignore[attr-defined]
 
     def clean_products(self) -> list[Product]:
-        """Return the products in order."""
+        """Return the products, sorted by number."""
         return [Product(number) for number in sorted(set(self.cleaned_data["products"]))]
 
 
 class EmployerForm(NewEmployerForm, Versioned):
-    """An employer that is changed."""
+    """Update of an employer."""
 
     def __init__(self, *args: Any, employer: Employer, **kwargs: Any) -> None:
         kwargs["initial"] = {name: getattr(employer, name) for name in ("number", "name", "products", "version")}

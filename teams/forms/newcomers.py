@@ -1,4 +1,4 @@
-"""What somebody who is being made gets at once; part of the form of each kind."""
+"""Initial access of a new user; part of the form of each login method."""
 
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ NAMES = ("teams", "authorization_set", "rights", "signal_set")
 
 
 def team_text(team: Team, *, name: str = "") -> SafeString:
-    """Return a team, which comes from `with_counts`, as a list shows it; `name` instead of its own, as a link."""
+    """Return the label of a team in a list. The team must come from `with_counts`; `name` can be a link to it."""
     parts = [
         (ngettext("%(count)s right", "%(count)s rights", team.right_count), team.right_count),  # type: ignore[attr-defined]
         (ngettext("%(count)s employer", "%(count)s employers", team.employer_count), team.employer_count),  # type: ignore[attr-defined]
@@ -39,9 +39,9 @@ class _SetField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
 
 class EquipmentForm(forms.Form):
-    """Teams, an authorization set, individual rights and signals: of each only what `asker` may give to `kind`.
+    """Teams, an authorization set, individual rights and notifications that `asker` may give to a user of `kind`.
 
-    Where he may give nothing there is no field, and a request that has it is refused.
+    A field without choices is left out, and a request that contains it anyway is invalid.
     """
 
     teams = forms.ModelMultipleChoiceField(
@@ -69,7 +69,7 @@ class EquipmentForm(forms.Form):
     def __init__(self, *args: Any, asker: User, kind: LoginMethod, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         givable = rights.givable(asker)
-        # A machine manages no office (rule 6).
+        # A machine cannot manage an office (rule 6).
         never = frozenset({Right.MANAGE_PROVIDER} if kind == LoginMethod.SSO_WEBSERVICE else ())
         if Right.MANAGE_TEAMS in givable:
             self._offer_teams(asker, givable, never)
@@ -112,7 +112,7 @@ class EquipmentForm(forms.Form):
             self._leave_out("authorization_set")
 
     def clean(self) -> dict[str, Any]:
-        """Refuse what was not offered at all: a request that asks for it is not this form's."""
+        """Reject values for fields that were left out; such a request does not come from this form."""
         super().clean()
         if any(name in self.data for name in NAMES if name not in self.fields):
             message = _("You cannot give somebody teams, rights or signals. Ask an administrator who may.")
@@ -121,7 +121,7 @@ class EquipmentForm(forms.Form):
 
     @property
     def equipment(self) -> dict[str, Any]:
-        """What was chosen, as `teams.newcomers.equip` takes it, once the form is valid."""
+        """The keyword arguments for `teams.newcomers.equip`. Only for a valid form."""
         return {
             "teams": list(self.cleaned_data.get("teams", [])),
             "authorization_set": self.cleaned_data.get("authorization_set"),
@@ -130,12 +130,12 @@ class EquipmentForm(forms.Form):
 
     @property
     def signals(self) -> SignalSet | None:
-        """The signal set that was chosen, once the form is valid."""
+        """The chosen signal set. Only for a valid form."""
         return self.cleaned_data.get("signal_set")
 
     @property
     def chosen(self) -> dict[str, Any]:
-        """What was chosen in plain values, to fill in such a form again, once the form is valid."""
+        """The choices as plain values, to fill in the form again later. Only for a valid form."""
         given = self.equipment
         plain: dict[str, Any] = {"teams": [str(team.pk) for team in given["teams"]]}
         plain["rights"] = [*map(str, given["individual"])]
@@ -145,5 +145,5 @@ class EquipmentForm(forms.Form):
 
     @property
     def parts(self) -> "list[tuple[forms.BoundField, bool]]":
-        """The fields there are, the preferred one first, and whether each is unfolded: chosen from, or refused."""
+        """The fields, preferred one first, each with whether it is expanded because it has a value or errors."""
         return [(self[name], bool(self[name].value() or self[name].errors)) for name in NAMES if name in self.fields]

@@ -1,4 +1,4 @@
-"""Input of questions about who may do what: which right, which employer, which colleague."""
+"""Forms that choose a right, an employer or a colleague."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from teams.models import Employer
 
 
 class EmployerForm(forms.Form):
-    """Which employer of the office of `user`."""
+    """Choice of an employer of the office of `user`; empty for the office itself."""
 
     employer = forms.ModelChoiceField(
         label=_("Employer"), queryset=Employer.objects.none(), required=False, empty_label=_("The office itself")
@@ -24,7 +24,7 @@ class EmployerForm(forms.Form):
 
 
 class RightForm(EmployerForm):
-    """Which right, and at which employer if it is one of those that count there."""
+    """Choice of a right, and of an employer if it is an employer-level right."""
 
     right = forms.ChoiceField(label=_("Right"))
     field_order = ["right", "employer"]
@@ -37,11 +37,10 @@ class RightForm(EmployerForm):
         ]
 
     def clean_right(self) -> Right:
-        """Return the right."""
         return Right(self.cleaned_data["right"])
 
     def clean(self) -> dict[str, Any]:
-        """Leave the employer aside for a right of the office; add the error "employer_needed" where one is missing."""
+        """Drop the employer for an office-level right; add the error "employer_needed" if one is missing."""
         right = self.cleaned_data.get("right")
         if right is not None and right not in EMPLOYER_RIGHTS:
             self.cleaned_data["employer"] = None
@@ -52,7 +51,7 @@ class RightForm(EmployerForm):
 
 
 class ColleagueForm(forms.Form):
-    """Another user of the office of `person`."""
+    """Choice of another user of the office of `person`."""
 
     colleague = forms.ModelChoiceField(
         label=_("Colleague"), queryset=User.objects.none(), empty_label=_("Choose a colleague")

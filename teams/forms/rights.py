@@ -1,4 +1,4 @@
-"""Input about rights."""
+"""Forms of individual rights."""
 
 from collections.abc import Collection
 from typing import Any
@@ -11,13 +11,13 @@ from teams.rights import Right
 
 
 class RightField(forms.MultipleChoiceField):
-    """A number of rights, each with what it permits."""
+    """Choice of rights, each with a description."""
 
     def __init__(self, *, label: Any) -> None:
         super().__init__(label=label, required=False, widget=forms.CheckboxSelectMultiple)
 
     def offer(self, rights: Collection[Right]) -> None:
-        """Let these be chosen."""
+        """Set the rights that can be chosen."""
         self.choices = [
             (right.value, format_html('<span>{}<span class="detail">{}</span></span>', right.label, right.permits))
             for right in Right
@@ -26,7 +26,7 @@ class RightField(forms.MultipleChoiceField):
 
 
 class RightsForm(forms.Form):
-    """Which rights one person holds by himself; `before` is what the form showed, to notice another's change."""
+    """Individual rights of one user; `before` has the rights that the form showed, to detect concurrent changes."""
 
     rights = RightField(label=_("Individual rights"))
     before = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
@@ -39,11 +39,11 @@ class RightsForm(forms.Form):
         self.fields["rights"].offer(givable)  # type: ignore[attr-defined]
 
     def clean_rights(self) -> frozenset[Right]:
-        """Return the wanted rights: those chosen, and those held that this administrator cannot take away."""
+        """Return the chosen rights and the held ones that the administrator cannot revoke."""
         return frozenset(Right(code) for code in self.cleaned_data["rights"]) | (self.held - self.givable)
 
     def clean_before(self) -> str:
-        """Refuse a form that was opened before somebody else changed the rights."""
+        """Raise ValidationError if the rights changed since the form was opened."""
         before: str = self.cleaned_data["before"]
         if before != ",".join(sorted(self.held)):
             raise forms.ValidationError(

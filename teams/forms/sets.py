@@ -1,4 +1,4 @@
-"""Input about authorization sets."""
+"""Forms of authorization sets."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from teams.sets import Shown
 
 
 class SetForm(forms.Form):
-    """The name and the rights of a set; `version` is the one the form was opened with, 0 for a new set."""
+    """The name and rights of a set; `version` is the version that the form was opened with, 0 for a new set."""
 
     name = forms.CharField(label=_("Name"), max_length=50, validators=PLAIN)
     rights = RightField(label=_("Rights in the set"))
@@ -29,12 +29,12 @@ class SetForm(forms.Form):
         self.fields["rights"].offer(givable)  # type: ignore[attr-defined]
 
     def clean_rights(self) -> frozenset[Right]:
-        """Return the wanted rights: those chosen, and those in the set that this person cannot take away."""
+        """Return the chosen rights and those in the set that the administrator cannot remove."""
         return frozenset(Right(code) for code in self.cleaned_data["rights"]) | self.kept
 
 
 class ChooseSetForm(forms.Form):
-    """Which set of the office of `user`."""
+    """Choice of a set of the office of `user`."""
 
     set = forms.ModelChoiceField(
         label=_("Set"), queryset=AuthorizationSet.objects.none(), empty_label=_("Choose a set")
@@ -47,13 +47,13 @@ class ChooseSetForm(forms.Form):
 
 
 class ApplySetForm(ChooseSetForm):
-    """A set to apply, with what the page had shown: the version of the set and what the person held."""
+    """Application of a set, with what the page showed: the version of the set and the rights of the target."""
 
     version = forms.IntegerField()
     before = forms.CharField(required=False, max_length=2000)
 
     @property
     def shown(self) -> Shown:
-        """What was shown, once the form is valid."""
+        """What the page showed. Only for a valid form."""
         codes = self.cleaned_data["before"].split(",") if self.cleaned_data["before"] else []
         return Shown(self.cleaned_data["version"], frozenset(codes))

@@ -1,4 +1,4 @@
-"""Input about teams: their names, and who and what is in them."""
+"""Forms of teams, their members, employers and rights."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -19,7 +19,7 @@ from teams.rights import Right
 
 
 class SearchForm(forms.Form):
-    """What a list is searched for."""
+    """Search and filter of a list."""
 
     q = forms.CharField(label=gettext_lazy("Search"), max_length=100, required=False)
     only = forms.BooleanField(required=False)
@@ -32,14 +32,14 @@ class SearchForm(forms.Form):
         self.fields["only"].label = only
 
     def values(self) -> dict[str, str]:
-        """Return what may be used, as in the address; a value that was refused counts as empty."""
+        """Return the values as in the query string; invalid ones count as empty."""
         self.is_valid()
         cleaned = getattr(self, "cleaned_data", {})
         return {"q": cleaned.get("q", ""), "only": "1" if cleaned.get("only") else ""}
 
 
 class NewTeamForm(forms.Form):
-    """A team that is made, empty or with the rights of a set."""
+    """Creation of a team, empty or with the rights of a set."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -62,7 +62,7 @@ class NewTeamForm(forms.Form):
 
 
 class TeamForm(Versioned):
-    """The name of a team and whether it asks for two-factor; the latter not in one's own team."""
+    """The name of a team and whether it requires two-factor. The latter is disabled in the user's own team."""
 
     name = NewTeamForm.base_fields["name"]
     two_factor_required = forms.BooleanField(
@@ -81,7 +81,7 @@ class TeamForm(Versioned):
 
 
 def _checkboxes(label: Any) -> Any:
-    """Return a field for several rows of the office; the page shows only those it has room for."""
+    """Return a field to choose several rows of the office; the page shows only one page of them."""
     return forms.ModelMultipleChoiceField(
         label=label,
         queryset=User.objects.none(),
@@ -91,7 +91,7 @@ def _checkboxes(label: Any) -> Any:
 
 
 class ChooseForm(forms.Form):
-    """Several rows; `choosable` are those that may come, `shown` those on this page, with their texts."""
+    """Choice of several rows: `choosable` are the valid ones, `shown` those on this page with their labels."""
 
     def __init__(
         self,
@@ -108,31 +108,31 @@ class ChooseForm(forms.Form):
 
 
 class UsersForm(ChooseForm):
-    """Colleagues for a team, or out of it."""
+    """Users to add to a team or remove from it."""
 
     users = _checkboxes(gettext_lazy("Colleagues"))
 
 
 class EmployersForm(ChooseForm):
-    """Employers for a team, or out of it."""
+    """Employers to add to a team or remove from it."""
 
     employers = _checkboxes(gettext_lazy("Employers"))
 
 
 class CountForm(forms.Form):
-    """How many rows a page said that it would add."""
+    """The number of rows that the page announced to add."""
 
     count = forms.IntegerField(min_value=1, max_value=10**7, widget=forms.HiddenInput)
 
 
 class TeamsForm(ChooseForm):
-    """Teams for an employer."""
+    """Teams to choose for a user or an employer."""
 
     teams = _checkboxes(gettext_lazy("Teams"))
 
 
 class TeamRightsForm(Versioned):
-    """Which rights a team gives; what the administrator does not hold himself stays as it is."""
+    """The rights of a team; rights that the administrator does not hold stay unchanged."""
 
     rights = forms.MultipleChoiceField(
         label=gettext_lazy("Rights of the team"), required=False, widget=forms.CheckboxSelectMultiple
@@ -151,11 +151,11 @@ class TeamRightsForm(Versioned):
         ]
 
     def clean_rights(self) -> frozenset[Right]:
-        """Return the wanted rights: those chosen, and those held that this administrator cannot take away."""
+        """Return the chosen rights and the held ones that the administrator cannot revoke."""
         return frozenset(Right(code) for code in self.cleaned_data["rights"]) | (self.held - self.givable)
 
     def again(self, version: int, now: frozenset[Right]) -> None:
-        """Say what another made of the rights meanwhile, keep what was chosen, and let it be sent again."""
+        """Report a concurrent change, keep the choices and let the form be submitted again for `version`."""
         data = cast(QueryDict, self.data).copy()
         data["version"] = str(version)
         self.data = data

@@ -1,1 +1,1 @@
-"""Pages about who may do what."""
+"""Pages of teams, employers, rights and authorization sets."""

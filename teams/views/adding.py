@@ -1,4 +1,4 @@
-"""Searching who or what is not in a team, and adding those chosen or all that match."""
+"""Search users or employers that are not in a team, and add the chosen or all matching ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +39,7 @@ def _employers(request: OfficeRequest, team: Team, q: str, only: str) -> QuerySe
 
 
 def _matching(found: "QuerySet[Any]", page: "Page[Any]", values: dict[str, str]) -> dict[str, Any]:
-    """Return what `_add_all.html` shows: how many match, and whether they are more than one page shows."""
+    """Return the context of `_add_all.html`: the number of matches, and whether they exceed one page."""
     more = bool(page.previous or page.next)
     return {
         "total": found.count() if more else len(page.rows),
@@ -76,7 +76,7 @@ def _bring(request: OfficeRequest, team: Team, employers: list[Employer]) -> Htt
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_users(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Search colleagues who are not in the team, and put those chosen in it."""
+    """Search users who are not in the team, and add the chosen ones."""
     team = one(request, id)
     search = SearchForm(request.GET, hint=_("Name, username or email"))
     values = {"q": search.values()["q"]}
@@ -95,7 +95,7 @@ def add_users(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Search employers to which the team does not bring its members, and add those chosen."""
+    """Search employers that are not in the team, and add the chosen ones."""
     team = one(request, id)
     search = SearchForm(request.GET, hint=_("Name or number"), only=_("Employers in no team only"))
     values = search.values()
@@ -113,7 +113,7 @@ def add_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_all_users(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether all colleagues that match are to be put in the team, and do it."""
+    """Add all matching users to the team, after confirmation."""
     team, values = one(request, id), {"q": _asked(request)["q"]}
     return _all(request, team, _colleagues(request, team, **values), values, _put)
 
@@ -121,7 +121,7 @@ def add_all_users(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_all_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether the team is to bring its members to all employers that match, and do it."""
+    """Add all matching employers to the team, after confirmation."""
     team, values = one(request, id), _asked(request)
     return _all(request, team, _employers(request, team, **values), values, _bring)
 
@@ -137,7 +137,7 @@ def _all(
     values: dict[str, str],
     add: Callable[[OfficeRequest, Team, list[Any]], HttpResponse],
 ) -> HttpResponse:
-    """Do `add` with all of `found` when they are as many as was said; else say how many, and ask."""
+    """Call `add` with all of `found` if their number is the confirmed one; otherwise ask for confirmation."""
     form = CountForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         rows = list(found)

@@ -1,4 +1,4 @@
-"""Applying an authorization set to one person or one team, with what it does shown first."""
+"""Preview and apply an authorization set to a user or a team."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ from teams.views.teams import is_member, one
 
 
 def _difference(request: OfficeRequest, target: Team | User) -> dict[str, Any]:
-    """Return what a page shows of applying the asked set: what it adds, and what making equal would take away."""
+    """Return the context of a preview: the rights that applying the set adds, and that replacing would remove."""
     form = ChooseSetForm(request.GET if "set" in request.GET else None, user=request.user)
     if not form.is_valid():
         return {"form": form}
@@ -48,7 +48,7 @@ def _difference(request: OfficeRequest, target: Team | User) -> dict[str, Any]:
 @requires(Right.GRANT_RIGHTS)
 @require_safe
 def user_set(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show what applying a set would change in somebody's individual rights."""
+    """Preview applying a set to the individual rights of a user."""
     person = colleague(request, id)
     is_self = person.pk == request.user.pk
     context = _difference(request, person) | {"person": person, "is_self": is_self, "may_apply": not is_self}
@@ -58,7 +58,7 @@ def user_set(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_TEAMS)
 @require_safe
 def team_set(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show what applying a set would change in the rights that a team gives."""
+    """Preview applying a set to the rights of a team."""
     team = one(request, id)
     is_own = is_member(request, team)
     context = _difference(request, team) | {"team": team, "is_own": is_own, "may_apply": not is_own}
@@ -66,7 +66,7 @@ def team_set(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 def _copy(request: OfficeRequest, target: Team | User, copy: Callable[..., None], back: str) -> HttpResponse:
-    """Do `copy` with the set of the form when all is still as the page had shown it."""
+    """Call `copy` with the set of the form, unless something changed since the preview."""
     form = ApplySetForm(request.POST, user=request.user)
     if not form.is_valid():
         raise Http404
@@ -89,14 +89,14 @@ def _copy(request: OfficeRequest, target: Team | User, copy: Callable[..., None]
 @requires(Right.GRANT_RIGHTS)
 @require_POST
 def apply_set(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Add the rights of a set to somebody's individual rights."""
+    """Add the rights of a set to the individual rights of a user."""
     return _copy(request, colleague(request, id), teams.sets.apply, "teams:rights")
 
 
 @requires(Right.GRANT_RIGHTS)
 @require_POST
 def make_equal(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Make somebody's individual rights those of a set."""
+    """Replace the individual rights of a user by those of a set."""
     return _copy(request, colleague(request, id), teams.sets.make_equal, "teams:rights")
 
 
@@ -110,5 +110,5 @@ def apply_set_to_team(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def make_team_equal(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Make the rights of a team those of a set."""
+    """Replace the rights of a team by those of a set."""
     return _copy(request, one(request, id), teams.sets.make_equal, "teams:team")

@@ -1,4 +1,4 @@
-"""Asking once more before something is taken away, and saying what will happen."""
+"""Confirmation page before something is removed, with the consequences."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,9 +8,9 @@ from django.shortcuts import render
 
 
 class Question(NamedTuple):
-    """What is asked: `names` is what it is about, `happens` what will happen.
+    """The texts of a confirmation page: `names` are the objects concerned, `happens` the consequences.
 
-    `where` and `back` are the name and the address of the page where it began.
+    `where` and `back` are the name and the URL of the page where the action started.
     """
 
     title: str
@@ -22,11 +22,11 @@ class Question(NamedTuple):
 
 
 def is_sure(request: HttpRequest) -> bool:
-    """Return whether the form comes from the page that asks."""
+    """Return whether the form was submitted by the confirmation page."""
     return "sure" in request.POST
 
 
 def ask(request: HttpRequest, question: Question, **chosen: Iterable[object]) -> HttpResponse:
-    """Show the page that asks; its form sends `chosen` to the same address again."""
+    """Render the confirmation page; its form posts `chosen` to the same URL again."""
     fields = [(name, value) for name, values in chosen.items() for value in values]
     return render(request, "teams/sure.html", {"question": question, "fields": fields})

@@ -1,4 +1,4 @@
-"""Two colleagues beside each other, and making one like the other."""
+"""Compare two users, and copy the access of one to the other."""
 
 from hashlib import sha256
 from uuid import UUID
@@ -22,7 +22,7 @@ from teams.views.people import colleague
 
 
 def _print_of(comparison: Comparison) -> str:
-    """Return a short text that is another one when the difference in teams or individual rights is."""
+    """Return a fingerprint of the differences in teams and individual rights."""
     parts = [[str(team.pk) for team in side] for side in comparison.teams]
     parts += [[right.value for right in side] for side in comparison.individual]
     shown = "|".join(",".join(sorted(part)) for part in parts)
@@ -32,7 +32,7 @@ def _print_of(comparison: Comparison) -> str:
 @requires(Right.VIEW_USERS)
 @require_safe
 def compare(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show how one person differs from a colleague in teams, rights and employers."""
+    """Show how a user differs from a colleague in teams, rights and employers."""
     person = colleague(request, id)
     form = ColleagueForm(request.GET if "colleague" in request.GET else None, person=person)
     context: dict[str, object] = {"person": person, "form": form}
@@ -57,7 +57,7 @@ def compare(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.GRANT_RIGHTS)
 @require_POST
 def make_like(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Give somebody the teams and individual rights of a colleague, as the page had shown it."""
+    """Copy the teams and individual rights of a colleague, unless they changed since the page was shown."""
     person = colleague(request, id)
     form = ColleagueForm(request.POST, person=person)
     if not form.is_valid():

@@ -1,4 +1,4 @@
-"""One team: its members, its employers and its rights side by side, and changing each."""
+"""The page of one team: its members, employers and rights, and changing each of them."""
 
 from uuid import UUID
 
@@ -35,7 +35,7 @@ SHOWN = 25
 
 
 def user_text(person: User, *, linked: bool) -> SafeString:
-    """Return somebody as a list shows him; the status is said where he has no access."""
+    """Return the label of a user in a list, with the status unless it is "has access"."""
     name = person.list_name
     if linked:
         name = format_html('<a href="{}">{}</a>', reverse("accounts:user", args=[person.pk]), name)
@@ -49,7 +49,7 @@ def employer_text(employer: Employer) -> SafeString:
 
 
 def gone(request: OfficeRequest) -> HttpResponse:
-    """Answer a change of a team that somebody else deleted meanwhile."""
+    """Respond to a change of a team that was deleted meanwhile."""
     messages.error(request, _("Somebody else deleted this team meanwhile."))
     return redirect("teams:list")
 
@@ -57,7 +57,7 @@ def gone(request: OfficeRequest) -> HttpResponse:
 @requires(Right.VIEW_TEAMS)
 @require_safe
 def team(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show one team in three columns; of members and employers a page each."""
+    """Show one team in three columns. Members and employers are paged separately."""
     team = one(request, id)
     form = SearchForm(request.GET, hint=_("Name, email or number"))
     q = form.values()["q"]
@@ -124,7 +124,7 @@ def _without_employers(team: Team, chosen: list[Employer]) -> Question:
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def remove_users(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Take the chosen people out of the team, having asked."""
+    """Remove the chosen users from the team, after confirmation."""
     team = one(request, id)
     form = UsersForm(request.POST, choosable=User.objects.visible_to(request.user))
     if not form.is_valid():
@@ -148,7 +148,7 @@ def remove_users(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def remove_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Take the chosen employers out of the team, having asked."""
+    """Remove the chosen employers from the team, after confirmation."""
     team = one(request, id)
     form = EmployersForm(request.POST, choosable=Employer.objects.visible_to(request.user))
     if not form.is_valid():
@@ -169,7 +169,7 @@ def remove_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def change_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Choose the rights that the team gives its members."""
+    """Edit the rights that the team gives its members."""
     team = one(request, id)
     held, givable = team_rights(team), rights.givable(request.user)
     form = TeamRightsForm(request.POST or None, team=team, held=held, givable=givable)

@@ -1,4 +1,4 @@
-"""Individual rights that need not be, and tidying them up without anybody's rights changing."""
+"""Individual rights that deviate from teams, and their clean-up without a change in effective rights."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -24,11 +24,11 @@ from teams.forms.deviations import PersonForm, TeamOfGroupForm
 from teams.rights import LastAdministrator, Right
 from teams.views.asking import Question, ask, is_sure
 
-_MOST = 200  # people shown in each part
+_MOST = 200  # users or groups shown in each part
 
 
 def _by_person(request: OfficeRequest, pairs: Iterable[tuple[UUID, Right]]) -> list[tuple[User, list[Right]]]:
-    """Return the people of `pairs` by name, each with those rights in the catalogue's order."""
+    """Return the users of `pairs` sorted by name, each with their rights in catalog order."""
     found: dict[UUID, set[Right]] = {}
     for user_id, right in pairs:
         found.setdefault(user_id, set()).add(right)
@@ -45,7 +45,7 @@ def _print_of(group: Group) -> str:
 @from_replica
 @require_safe
 def deviations(request: OfficeRequest) -> HttpResponse:
-    """Show superfluous and deviating individual rights, who is in no team, and groups that could be a team."""
+    """List superfluous and deviating individual rights, users without a team, and groups that could be a team."""
     provider = request.user.provider
     groups = questions.groups(provider)[:_MOST]
     held: dict[UUID, int] = {}
@@ -95,7 +95,7 @@ def _as_a_team(group: Group, name: str) -> Question:
 @requires(Right.GRANT_RIGHTS)
 @require_POST
 def drop_superfluous(request: OfficeRequest) -> HttpResponse:
-    """Take the superfluous individual rights of one person away, having asked."""
+    """Revoke the superfluous individual rights of a user, after confirmation."""
     form = PersonForm(request.POST, user=request.user)
     if not form.is_valid():
         raise Http404
@@ -115,7 +115,7 @@ def drop_superfluous(request: OfficeRequest) -> HttpResponse:
 @requires(Right.GRANT_RIGHTS)
 @require_POST
 def replace_by_team(request: OfficeRequest) -> HttpResponse:
-    """Make a team of a group of colleagues instead of their individual rights, having asked."""
+    """Replace the individual rights of a group of users by a team, after confirmation."""
     form = TeamOfGroupForm(request.POST)
     if not form.is_valid():
         messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))

@@ -1,4 +1,4 @@
-"""Employers: the clients of the office, their products, and the teams that work for them."""
+"""Pages of employers: the clients of the office, their products and their teams."""
 
 from uuid import UUID
 
@@ -30,7 +30,7 @@ SHOWN = 25
 @from_replica
 @require_safe
 def list_employers(request: OfficeRequest) -> HttpResponse:
-    """Show the employers, a page at a time, or only those in no team."""
+    """List the employers, or only those without a team, one page at a time."""
     form = SearchForm(request.GET, hint=_("Name or number"), only=_("Employers in no team only"))
     values = form.values()
     found = employers_found(with_team_count(Employer.objects.visible_to(request.user)), **values)
@@ -47,7 +47,7 @@ def list_employers(request: OfficeRequest) -> HttpResponse:
 @requires(Right.MANAGE_EMPLOYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_employer(request: OfficeRequest) -> HttpResponse:
-    """Make an employer, and go on to its teams."""
+    """Create an employer, and continue to its teams."""
     form = NewEmployerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -68,14 +68,14 @@ def new_employer(request: OfficeRequest) -> HttpResponse:
 
 
 def _one(request: OfficeRequest, id: UUID) -> Employer:
-    """Return the employer with that id of the same office; any other does not exist."""
+    """Return the employer with that id in the office of the user. Raises Http404."""
     return get_object_or_404(with_team_count(Employer.objects.visible_to(request.user)), pk=id)
 
 
 @requires(Right.MANAGE_EMPLOYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def employer(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show and change one employer."""
+    """Show and edit one employer."""
     employer = _one(request, id)
     form = EmployerForm(request.POST or None, employer=employer)
     if request.method == "POST" and form.is_valid():
@@ -102,11 +102,11 @@ def employer(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def employer_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Search teams that do not bring their members to an employer, and link those chosen."""
+    """Search teams without this employer, and add it to the chosen ones."""
     employer = _one(request, id)
     search = SearchForm(request.GET, hint=_("Name of a team"))
     q = search.values()["q"]
-    # Nobody changes what his own team gives (rule 5).
+    # Users never change what their own team gives (rule 5).
     others = Team.objects.visible_to(request.user).exclude(members__user=request.user)
     found = teams_found(with_counts(others), q=q).exclude(employers__employer=employer)
     page = page_of(found, cursor=request.GET.get("page", ""))

@@ -1,4 +1,4 @@
-"""The authorization matrix: users x rights, for whoever must account for it."""
+"""The authorization matrix (users x rights), with its exports."""
 
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import render
@@ -19,7 +19,7 @@ from teams.rights import Right
 @from_replica
 @require_safe
 def matrix(request: OfficeRequest) -> HttpResponse:
-    """Show who holds which rights, at the level of the office or at one employer."""
+    """Show the matrix at office level or at one employer."""
     form = EmployerForm(request.GET, user=request.user)
     context: dict[str, object] = {"form": form, "now": timezone.now()}
     if form.is_valid():
@@ -35,7 +35,7 @@ def matrix(request: OfficeRequest) -> HttpResponse:
 @not_along
 @require_safe
 def matrix_sheet(request: OfficeRequest) -> HttpResponse:
-    """Send the matrix as an XLSX file; the export leaves an event, also when only asked for with HEAD."""
+    """Return the matrix as an XLSX file. The export is recorded, also for a HEAD request."""
     form = EmployerForm(request.GET, user=request.user)
     if not form.is_valid():
         raise Http404
@@ -49,7 +49,7 @@ def matrix_sheet(request: OfficeRequest) -> HttpResponse:
 @not_along
 @require_safe
 def grants_file(request: OfficeRequest, form: Form) -> FileResponse:
-    """Send who has which right, where and by what; the export leaves an event, also when asked for with HEAD."""
+    """Return all granted rights as a file. The export is recorded, also for a HEAD request."""
     asked = EmployerForm(request.GET, user=request.user)
     if not asked.is_valid():
         raise Http404

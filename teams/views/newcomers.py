@@ -1,4 +1,4 @@
-"""What the three ways to add somebody have in common: giving what was chosen, and saying what comes next."""
+"""Shared by the pages that add a user, one per login method: assign the initial access, and say what comes next."""
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.urls import reverse
@@ -15,9 +15,10 @@ from teams.forms.newcomers import EquipmentForm
 
 
 def equipping(form: EquipmentForm, by: Actor) -> Equip:
-    """Return what gives somebody who is made what was chosen in `form`.
+    """Return a callback that assigns the access chosen in `form` to a new user.
 
-    It raises ValidationError where that cannot be given any more, so that nobody is made and the form says why.
+    The callback raises ValidationError if it can no longer be granted; the user is not created then, and the form shows
+    the error.
     """
 
     def equip(person: User) -> None:
@@ -33,7 +34,7 @@ def equipping(form: EquipmentForm, by: Actor) -> Equip:
 
 
 def what_next(person: User) -> SafeString:
-    """Return what is still to be done for somebody who was made a moment ago."""
+    """Return the message with the next steps for a user who was just created."""
     if not rights.holds_nothing(person):
         text = _("What was chosen counts at once.")
         if person.accepted_at is None:

@@ -1,4 +1,4 @@
-"""What the pages below one person have in common."""
+"""Shortcuts for the pages of one user."""
 
 from uuid import UUID
 
@@ -11,12 +11,12 @@ from teams.rights import Right
 
 
 def colleague(request: OfficeRequest, id: UUID) -> User:
-    """Return the user of that id in the office of who asks. Raises Http404."""
+    """Return the user with that id in the office of the signed-in user. Raises Http404."""
     return get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=id)
 
 
 def givable(request: OfficeRequest, person: User) -> frozenset[Right]:
-    """Return the rights that the signed-in person can give to and take from `person`."""
+    """Return the rights that the signed-in user can grant to `person` and revoke."""
     if Right.GRANT_RIGHTS not in request.rights or person.pk == request.user.pk:
         return frozenset()
     kept = {Right.MANAGE_PROVIDER} if person.login_method == LoginMethod.SSO_WEBSERVICE else set()

@@ -1,4 +1,4 @@
-"""The page with the rights of one person."""
+"""The page with the rights of one user."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from teams.views.people import colleague, givable
 @requires(Right.VIEW_USERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def user_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show every right of one person with where it comes from; who may give individual rights changes those."""
+    """Show every right of a user with its sources, and edit the individual ones if the viewer may grant rights."""
     person = colleague(request, id)
     by = on_page(request, request.user)
     held, may_give = rights.individual_rights(person), givable(request, person)

@@ -1,4 +1,4 @@
-"""Authorization sets of the office, with who deviates from them."""
+"""Pages of authorization sets, with the teams and users that deviate from them."""
 
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from teams.rights import Right
 @requires(Right.MANAGE_SETS)
 @require_safe
 def sets(request: OfficeRequest) -> HttpResponse:
-    """Show the sets, how often each was applied and how many deviate from it by now."""
+    """List the sets, with the number of applications and of current deviations."""
     uses = teams.sets.uses(request.user.provider)
     rows = [
         (one, len(uses.get(one.pk, [])), sum(bool(use.difference) for use in uses.get(one.pk, [])))
@@ -35,7 +35,7 @@ def sets(request: OfficeRequest) -> HttpResponse:
 @requires(Right.MANAGE_SETS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_set(request: OfficeRequest) -> HttpResponse:
-    """Make a set."""
+    """Create a set."""
     form = SetForm(request.POST or None, givable=rights.givable(request.user))
     if request.method == "POST" and form.is_valid():
         name, contents, by = form.cleaned_data["name"], form.cleaned_data["rights"], on_page(request, request.user)
@@ -56,7 +56,7 @@ def _set(request: OfficeRequest, id: UUID) -> AuthorizationSet:
 @requires(Right.MANAGE_SETS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def one_set(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Change a set, and show to whom it was applied and how each deviates."""
+    """Edit a set, and show its applications with their current deviations."""
     found = _set(request, id)
     form = SetForm(request.POST or None, givable=rights.givable(request.user), changed=found)
     if request.method == "POST" and form.is_valid():
@@ -84,7 +84,7 @@ def one_set(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_SETS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete_set(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether a set is to be deleted, and do it; nobody loses a right by it."""
+    """Delete a set, after confirmation. No rights are revoked."""
     found = _set(request, id)
     if request.method == "POST":
         try:

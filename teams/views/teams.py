@@ -1,4 +1,4 @@
-"""The list of teams, and making, changing and deleting one."""
+"""List, create, edit and delete teams."""
 
 from uuid import UUID
 
@@ -31,12 +31,12 @@ from teams.rights import LastAdministrator, Right
 @from_replica
 @require_safe
 def list_teams(request: OfficeRequest) -> HttpResponse:
-    """Show the teams, a page at a time, with what each lacks."""
+    """List the teams, one page at a time, with the missing parts of each."""
     form = SearchForm(request.GET, hint=_("Name of a team"), only=_("Incomplete teams only"))
     values = form.values()
     found = teams_found(with_counts(Team.objects.visible_to(request.user)), **values)
     page = page_of(found, cursor=request.GET.get("page", ""))
-    # No team at all, or that of the administrator alone: only then is asked whether anybody else is here.
+    # Query for other users only if there is no team, or only one whose single member is the administrator.
     is_first = not any(values.values()) and [team.member_count for team in page.rows] in ([], [1])  # type: ignore[attr-defined]
     may_begin = {Right.MANAGE_TEAMS, Right.MANAGE_USERS} <= request.rights
     context = {
@@ -54,7 +54,7 @@ def list_teams(request: OfficeRequest) -> HttpResponse:
 @not_along
 @require_safe
 def export(request: OfficeRequest, form: Form) -> FileResponse:
-    """Send the teams that match the filters as a file; the export leaves an event, also when asked for with HEAD."""
+    """Return the teams that match the filters as a file. The export is recorded, also for a HEAD request."""
     values = SearchForm(request.GET, hint="").values()
     found = teams_found(Team.objects.visible_to(request.user), **values)
     by = on_page(request, request.user)
@@ -66,7 +66,7 @@ def export(request: OfficeRequest, form: Form) -> FileResponse:
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_team(request: OfficeRequest) -> HttpResponse:
-    """Make a team, empty or with the rights of a set."""
+    """Create a team, empty or with the rights of a set."""
     form = NewTeamForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         try:
@@ -91,19 +91,19 @@ def new_team(request: OfficeRequest) -> HttpResponse:
 
 
 def one(request: OfficeRequest, id: UUID) -> Team:
-    """Return the team with that id of the same office, with its counts; any other does not exist."""
+    """Return the team with that id in the office of the user, with its counts. Raises Http404."""
     return get_object_or_404(with_counts(Team.objects.visible_to(request.user).select_related("provider")), pk=id)
 
 
 def is_member(request: OfficeRequest, team: Team) -> bool:
-    """Return whether the signed-in person is in the team: then he does not change what it gives (rule 5)."""
+    """Return whether the signed-in user is in the team and so must not change what it gives (rule 5)."""
     return team.members.filter(user=request.user).exists()
 
 
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Change the name of a team, and whether it asks for two-factor."""
+    """Edit the name of a team, and whether it requires two-factor."""
     team = one(request, id)
     form = TeamForm(request.POST or None, team=team, is_own=is_member(request, team))
     if request.method == "POST" and form.is_valid():
@@ -122,7 +122,7 @@ def edit(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether a team is to be deleted, saying who loses what, and do it."""
+    """Delete a team, after a confirmation that says who loses what."""
     team = one(request, id)
     form = Versioned(request.POST or None, initial={"version": team.version})
     error = ""

@@ -1,4 +1,4 @@
-"""The teams of one person, and putting him into others or taking him out."""
+"""The teams of one user: list, add and remove."""
 
 from uuid import UUID
 
@@ -32,7 +32,7 @@ from teams.views.people import colleague
 @requires(Right.VIEW_USERS)
 @require_safe
 def user_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show in which teams one person is."""
+    """List the teams of a user."""
     person = colleague(request, id)
     found = with_counts(Team.objects.visible_to(request.user).filter(members__user=person))
     page = page_of(found, cursor=request.GET.get("page", ""))
@@ -56,7 +56,7 @@ def _linked(team: Team) -> str:
 @requires(Right.MANAGE_TEAMS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Search teams in which somebody is not, of those that give no more than one holds, and put him into some."""
+    """Search teams that the user is not in and the actor can grant, and add the user to the chosen ones."""
     person = colleague(request, id)
     search = SearchForm(request.GET, hint=_("Name of a team"))
     q = search.values()["q"]
@@ -100,7 +100,7 @@ def _without_teams(person: User, chosen: list[Team]) -> Question:
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def leave_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Take somebody out of the chosen teams, having asked."""
+    """Remove a user from the chosen teams, after confirmation."""
     person = colleague(request, id)
     form = TeamsForm(request.POST, choosable=Team.objects.visible_to(request.user))
     if not form.is_valid():

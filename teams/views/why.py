@@ -1,4 +1,4 @@
-"""Why may somebody do something, and who may do it."""
+"""Explain why a user has a right, and list who has a right."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from teams.why import why as explanation
 
 
 def _asked(request: OfficeRequest) -> RightForm:
-    """Return the form, bound once something was asked."""
+    """Return the form, bound if the query string has a right."""
     return RightForm(request.GET if "right" in request.GET else None, user=request.user)
 
 
@@ -24,7 +24,7 @@ def _asked(request: OfficeRequest) -> RightForm:
 @from_replica
 @require_safe
 def why(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show all roads by which one person has a right or could have it, and the smallest change either way."""
+    """Show by which paths a user has a right or could have it, and the smallest change either way."""
     person, form = colleague(request, id), _asked(request)
     context = {"person": person, "form": form}
     if form.is_valid():
@@ -37,7 +37,7 @@ def why(request: OfficeRequest, id: UUID) -> HttpResponse:
 @from_replica
 @require_safe
 def who(request: OfficeRequest) -> HttpResponse:
-    """Show everybody who has a right, and how."""
+    """List the users who have a right, with its sources."""
     form = _asked(request)
     context: dict[str, object] = {"form": form, "may_see_teams": Right.VIEW_TEAMS in request.rights}
     if form.is_valid():
