@@ -1,4 +1,4 @@
-"""How much of a file is read before it is refused: counted while reading, before anything is padded or kept."""
+"""Limits on imported files, enforced while reading, before rows are padded or stored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,20 +11,20 @@ from django.utils.translation import gettext as _
 from bulk.cells import Cell, Unreadable
 
 Read = TypeVar("Read")
-MAX_COLUMNS = 256  # an export has some tens
-MAX_CELL_CHARACTERS = 32_767  # what a spreadsheet program keeps in a cell
+MAX_COLUMNS = 256  # exports have a few dozen
+MAX_CELL_CHARACTERS = 32_767  # maximum of spreadsheet programs
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may have at most; `seconds` are of processor time spent on reading, without what is done with it."""
+    """Maximum size of a file; `seconds` is CPU time spent on reading, excluding what callers do with the rows."""
 
     size: int  # bytes
-    unpacked: int  # bytes of a workbook, and characters in its cells: a text that many cells share counts for each
+    unpacked: int  # bytes of a workbook, and characters in its cells: a shared string counts once for each cell
     sheets: int
-    rows: int  # that are not empty
-    cells: int  # by the reference of the last one in each row
-    elements: int  # of XML about anything but cells and texts: layout, rules, links
+    rows: int  # non-empty
+    cells: int  # from the reference of the last cell in each row
+    elements: int  # XML elements other than cells and texts: layout, rules, links
     seconds: float
 
 
@@ -34,7 +34,7 @@ FOR_COMMANDS = Limits(512 * 2**20, 2 * 2**30, 200, 1_100_000, 100_000_000, 2_000
 
 @dataclass
 class Budget:
-    """What is left of `limits` while the files of one import are read."""
+    """What remains of `limits` while the files of one import are read."""
 
     limits: Limits
     _rows: int = 0
@@ -45,7 +45,7 @@ class Budget:
 
     @contextmanager
     def clock(self) -> Iterator[None]:
-        """Count the time in which something is read."""
+        """Measure the CPU time spent inside the block."""
         self._since = started = thread_time()
         try:
             yield
@@ -54,7 +54,7 @@ class Budget:
             self._since = None
 
     def timed(self, found: Iterator[Read]) -> Iterator[Read]:
-        """Yield what is found; the clock stands still while it is used."""
+        """Yield from `found`; time spent by the consumer is not counted."""
         while True:
             with self.clock():
                 one = next(found, None)
@@ -63,7 +63,7 @@ class Budget:
             yield one
 
     def check_time(self) -> None:
-        """Raise Unreadable when reading took too long."""
+        """Raise Unreadable when reading takes too long."""
         running = 0.0 if self._since is None else thread_time() - self._since
         if self._spent + running > self.limits.seconds:
             raise Unreadable(_("Reading this file takes too long. Copy the rows into a new file, or split it."))
@@ -74,7 +74,7 @@ class Budget:
             raise Unreadable(_("This file is larger than %(most)s MB. Split it.") % {"most": self.limits.size // 2**20})
 
     def take_cells(self, row: int, count: int) -> None:
-        """Count the cells of a row, whose last one has number `count`. Raises Unreadable with the row."""
+        """Count the cells of a row, `count` being the number of its last column. Raises Unreadable."""
         self._cells += count
         if self._cells > self.limits.cells:
             message = _(
@@ -83,7 +83,7 @@ class Budget:
             raise Unreadable(message % {"row": row, "most": self.limits.cells})
 
     def take_row(self, row: int, cells: list[Cell]) -> None:
-        """Count a row that is not empty, and check what is in it. Raises Unreadable with the row."""
+        """Count a non-empty row and check its width and texts. Raises Unreadable."""
         self._rows += 1
         if self._rows > self.limits.rows:
             raise Unreadable(_("There are more than %(count)s rows. Split the file.") % {"count": self.limits.rows})
@@ -100,7 +100,7 @@ class Budget:
 
 
 def too_wide(row: int, count: int) -> Unreadable:
-    """Return what is said of a row that reaches to column number `count`."""
+    """Return the error for a row that extends to column number `count`."""
     message = _(
         "Row %(row)s has %(count)s columns, and %(most)s at most can be read. Remove those without use, also empty ones"
         " that have a layout."

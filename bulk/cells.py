@@ -1,20 +1,20 @@
-"""What stands in a cell, and what a file says when it cannot be read."""
+"""Cells and rows of an imported file, and the error raised when the file cannot be read."""
 
 from typing import NamedTuple
 
 
 class Unreadable(Exception):
-    """The file cannot be read; the text says where and what to do."""
+    """The file cannot be read; the message says where and what to do."""
 
 
 class Number(str):
-    """A cell that the spreadsheet program keeps as a number: leading zeros are gone."""
+    """A cell that the spreadsheet stores as a number, so leading zeros are lost."""
 
     __slots__ = ()
 
 
 class Odd(str):
-    """A cell that cannot be used, as it is shown; `fault` says what to do."""
+    """An unusable cell, as displayed; `fault` says what to do about it."""
 
     __slots__ = ("fault",)
     fault: str
@@ -29,7 +29,7 @@ Cell = str
 
 
 class Row(NamedTuple):
-    """One row with the number that a spreadsheet program shows in front of it."""
+    """A row with its number as a spreadsheet program displays it."""
 
     number: int
     cells: list[Cell]

@@ -1,4 +1,4 @@
-"""The columns of a file of people: their heads in Dutch and English, and what the texts under them mean."""
+"""Columns of a user import: headers in Dutch and English, and parsing of their cells."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from notifications.wishes import Owns
 from notifications.written import read as read_signals
 from teams.catalogue import Right
 
-# What an export cannot hold: these are read from the file when it is applied, and are in no plan.
+# Never exported and never stored in a plan: read from the file again when the plan is applied.
 SECRET = {"mobile_number": gettext_lazy("Mobile number"), "password": gettext_lazy("Password")}
 LABELS: dict[str, str | Promise] = (
     {name: label for name, (label, _width) in EXPORTED.items()}
@@ -53,7 +53,7 @@ _ROUNDED = re.compile(r"\d+(?:[.,]\d+)?E\+?\d+", re.I)
 
 
 class Problem(NamedTuple):
-    """What is wrong in a column: the value as it may be shown, and what to do."""
+    """What is wrong in a column: the value, masked if it is secret, and what to do."""
 
     column: str
     value: str
@@ -62,7 +62,7 @@ class Problem(NamedTuple):
 
 @cache
 def heads() -> dict[str, str]:
-    """Return the name of the column under each head that is understood, squeezed."""
+    """Return column names by recognized header, normalized by `squeezed`."""
     found = {squeezed(head): name for name, heads in _ALSO.items() for head in heads}
     for language in ("en", "nl"):
         with translation.override(language):
@@ -72,7 +72,7 @@ def heads() -> dict[str, str]:
 
 @cache
 def _named(kind: type[LoginMethod] | type[Right]) -> dict[str, Any]:
-    """Return the kinds of user, or the rights, under their code and their names in both languages."""
+    """Return the members of `kind` by code and by label in both languages, normalized by `squeezed`."""
     found: dict[str, Any] = {squeezed(member.value): member for member in kind}
     for language in ("en", "nl"):
         with translation.override(language):
@@ -81,7 +81,7 @@ def _named(kind: type[LoginMethod] | type[Right]) -> dict[str, Any]:
 
 
 def value_of(column: str, cell: Cell) -> Any:
-    """Return what `cell` means in a column. Raises ValidationError that says what to do."""
+    """Parse `cell` for a column. Raises ValidationError that says what to do."""
     if isinstance(cell, Odd):
         raise ValidationError(cell.fault)
     if _ROUNDED.fullmatch(cell) and column in _NEVER_NUMBERS:
@@ -188,5 +188,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 
 def rights_by_name() -> dict[str, Right]:
-    """Return the rights under their codes and their names in both languages, squeezed."""
+    """Return the rights by code and by label in both languages, normalized by `squeezed`."""
     return _named(Right)

@@ -1,4 +1,4 @@
-"""Which encoding a text file has, looked up in all of it without keeping it."""
+"""Detect the encoding of a text file by streaming all of it."""
 
 import codecs
 import re
@@ -10,14 +10,15 @@ from bulk.cells import Unreadable
 
 _PART = 2**16
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_NOT_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # those five stand for nothing in Windows-1252
+_NOT_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # undefined in Windows-1252
 _IN_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
 def encoding_of(file: IO[bytes]) -> str:
-    """Return the encoding of a text and leave `file` at its beginning.
+    """Return the encoding of a text file and rewind it.
 
-    UTF-8 and UTF-16 with or without their mark, else Windows-1252. Raises Unreadable when it changes half way.
+    Detects UTF-8 and UTF-16 with or without a byte order mark, else Windows-1252. Raises Unreadable when the encoding
+    changes halfway.
     """
     start = file.read(1024)
     file.seek(0)
@@ -33,7 +34,7 @@ def encoding_of(file: IO[bytes]) -> str:
 
 
 def _checked(file: IO[bytes], encoding: str) -> str:
-    """Return `encoding` when all of the file is in it. Raises Unreadable with the line where it is not."""
+    """Return `encoding` if it decodes the whole file. Raises Unreadable with the first line that fails."""
     decoder, line = codecs.getincrementaldecoder(encoding)(), 1
     try:
         while part := file.read(_PART):
@@ -53,7 +54,7 @@ def _mixed(line: int) -> Unreadable:
 
 
 def _as_1252(file: IO[bytes], not_utf8: Unreadable) -> str:
-    """Return that the file is in Windows-1252, unless a part of it looks like UTF-8 or nothing at all."""
+    """Return "cp1252", or raise Unreadable if part of the file is UTF-8 or is undefined in Windows-1252."""
     rest, line, seen_utf8 = b"", 1, False
     while part := file.read(_PART):
         text = rest + part

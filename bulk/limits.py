@@ -1,4 +1,4 @@
-"""How much may wait for the worker at once, and how often something may be sent in, by a user and by an office."""
+"""Rate limits for submitted jobs, and limits on how many may be queued at once, per user and per office."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ SENT_BY_OFFICE = Limit("sent in by an office", burst=60, every=timedelta(seconds
 
 
 class TooManyWaiting(Throttled):
-    """Too much of this user or office waits for the worker already; the text says what to do."""
+    """Too many jobs of this user or office are queued already; the message says what to do."""
 
     def __init__(self, text: str, wait: timedelta) -> None:
         super().__init__(wait)
@@ -27,14 +27,14 @@ class TooManyWaiting(Throttled):
 
 
 def charge(user: User) -> None:
-    """Count something that `user` sends in. Raises Throttled. Call it outside a transaction."""
+    """Count a submission by `user` against the rate limits. Raises Throttled. Call this outside a transaction."""
     throttle.charge_both((SENT_BY_USER, str(user.pk)), (SENT_BY_OFFICE, str(user.provider_id)))
 
 
 def require_room(operation: Operation) -> None:
-    """Raise TooManyWaiting when the worker has enough of this user or office: so until the end of the transaction.
+    """Raise TooManyWaiting when the queue of this user or office is full.
 
-    Requests at the same moment are counted one after the other.
+    Holds a lock on the office until the end of the transaction, so that concurrent requests are counted one by one.
     """
     with connection.cursor() as cursor:
         name = f"what waits for the worker of {operation.provider_id}"

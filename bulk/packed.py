@@ -1,4 +1,4 @@
-"""The parts of a workbook, each looked through as a stream before the library that reads workbooks gets it."""
+"""Scan the parts of a workbook as streams before openpyxl reads them."""
 
 import re
 from typing import IO, Any
@@ -12,9 +12,9 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 from bulk.budget import MAX_COLUMNS, Budget, too_wide
 from bulk.cells import Unreadable
 
-_TIMES = 100  # how much larger unpacked than packed; real sheets are 10 to 30
-_SMALL = 2**20  # no bomb, however well it is packed
-_KEPT_WHOLE = 64 * 2**20  # texts, styles: what the library keeps in memory
+_TIMES = 100  # compression ratio; 10 to 30 in real sheets
+_SMALL = 2**20  # bytes; too small to be a ZIP bomb at any ratio
+_KEPT_WHOLE = 64 * 2**20  # bytes of texts and styles, which openpyxl keeps in memory
 _PARTS = 2000
 _CHUNK = 2**16
 _ROW, _CELL, _TEXT, _SHEET = (f"{SHEET_MAIN_NS} {name}" for name in ("row", "c", "si", "sheet"))
@@ -24,20 +24,20 @@ _COLUMN = re.compile("[A-Z]{1,3}")
 
 
 class WatchedFile:
-    """A file of which nothing is read any more when time is up."""
+    """A file that cannot be read after time is up."""
 
     def __init__(self, file: IO[bytes], budget: Budget) -> None:
         self._file, self._budget = file, budget
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1) -> bytes:
-        """Read as the file does. Raises Unreadable."""
+        """Read like the wrapped file. Raises Unreadable."""
         self._budget.check_time()
         return self._file.read(size)
 
 
 class CheckedZip(ZipFile):
-    """A ZIP file that scans each part before it is opened for the first time. Raises Unreadable."""
+    """ZIP file that scans each part before opening it for the first time. Raises Unreadable."""
 
     def __init__(self, file: IO[bytes], budget: Budget) -> None:
         super().__init__(WatchedFile(file, budget))
@@ -45,7 +45,10 @@ class CheckedZip(ZipFile):
         self._require_sane_sizes()
 
     def _require_sane_sizes(self) -> None:
-        """Refuse what would be too large unpacked. No more than a part says of itself is ever unpacked."""
+        """Refuse a workbook that is too large unpacked.
+
+        The declared sizes can be trusted: a part is never unpacked beyond its declared size.
+        """
         parts = self.infolist()
         total, size = sum(part.file_size for part in parts), sum(part.compress_size for part in parts)
         is_bomb = total > max(_SMALL, size * _TIMES) or total > self._budget.limits.unpacked
@@ -55,7 +58,7 @@ class CheckedZip(ZipFile):
             raise Unreadable(_("This is no XLSX file. Save it as XLSX or as CSV UTF-8."))
 
     def open(self, name: Any, mode: Any = "r", pwd: bytes | None = None, *, force_zip64: bool = False) -> IO[bytes]:
-        """Open a part that was looked through. Raises Unreadable."""
+        """Open a part after scanning it. Raises Unreadable."""
         key = name.filename if isinstance(name, ZipInfo) else name
         if key not in self._scanned:
             with super().open(name) as part:
@@ -69,7 +72,7 @@ def _is_too_large(part: ZipInfo) -> bool:
 
 
 class _Scan:
-    """Counts what is in an XML part by the references of its cells; nothing of it is kept."""
+    """Counts the contents of an XML part by cell references, storing nothing."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget, self._limits = budget, budget.limits
@@ -77,7 +80,7 @@ class _Scan:
         self._texts = self._others = self._sheets = 0
 
     def read(self, part: IO[bytes]) -> None:
-        """Look through all of `part`. Raises Unreadable, and ExpatError when it is no XML."""
+        """Scan all of `part`. Raises Unreadable, and ExpatError when it is not XML."""
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.StartElementHandler = self._start
         parser.StartDoctypeDeclHandler = self._refuse_doctype
@@ -119,7 +122,7 @@ class _Scan:
             raise too_wide(self._row, self._widest)
 
     def _count(self, name: str, attributes: dict[str, str]) -> None:
-        """Count what is neither a row nor a cell; each costs the library much more than a cell."""
+        """Count an element other than a row or cell; each costs openpyxl much more than a cell."""
         if name == _MERGED:
             message = _("The cells %(cells)s are merged. Take them apart and give each its own value.")
             raise Unreadable(message % {"cells": attributes.get("ref", "")[:30]})

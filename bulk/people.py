@@ -1,4 +1,4 @@
-"""The rows of a file of people: what each wants, and whom it is about."""
+"""Rows of a user import, and the users that they identify."""
 
 import sqlite3
 import weakref
@@ -36,34 +36,33 @@ EXAMPLE = {
 
 @dataclass
 class Wanted:
-    """What one row asks for: `values` by name of the column, what was wrong left out."""
+    """A row of a user import: parsed `values` by column name, without invalid ones."""
 
     row: int
     values: dict[str, Any]
     problems: list[Problem] = field(default_factory=list)
 
     def has(self, column: str) -> bool:
-        """Return whether the row fills in `column`."""
+        """Return whether the row has a value for `column`."""
         return self.values.get(column) not in (None, "", [])
 
     def is_refused(self, column: str) -> bool:
-        """Return whether something is wrong with `column`."""
+        """Return whether `column` has a problem."""
         return any(problem.column == column for problem in self.problems)
 
     def refuse(self, column: str, what: str) -> None:
-        """Note what is wrong with a column; a secret is not shown."""
+        """Add a problem for a column; secret values are masked."""
         value = self.values.get(column)
         self.problems.append(Problem(column, _as_shown(column, value), what))
 
 
 @dataclass
 class Named(Wanted):
-    """What is asked for somebody who is there already: what is wrong is noted under the name."""
+    """A row about an existing user, whose name is the value shown with each problem."""
 
     name: str = ""
 
     def refuse(self, column: str, what: str) -> None:
-        """Note what is wrong."""
         self.problems.append(Problem(column, self.name, what))
 
 
@@ -75,14 +74,14 @@ def _as_shown(column: str, value: Any) -> str:
 
 @dataclass
 class Head:
-    """The head of a file: the name of each column, "" where it is not understood."""
+    """The header of a file: column names, "" for each header that is not recognized."""
 
     names: list[str]
     unknown: list[str]
 
 
 def head_of(row: Row) -> Head:
-    """Return what the columns are. Raises Unreadable when one is there twice, or none is understood."""
+    """Parse the header. Raises Unreadable when a column occurs twice or no column is recognized."""
     known = columns.heads()
     names = [known.get(squeezed(cell), "") for cell in row.cells]
     for name in set(names) - {""}:
@@ -96,7 +95,7 @@ def head_of(row: Row) -> Head:
 
 
 def wanted_in(file: IO[bytes], *, limits: Limits = FOR_COMMANDS) -> tuple[Head, Iterator[list[Wanted]]]:
-    """Return the head of a file and what its rows ask for, some at a time; the example of the template is skipped."""
+    """Return the header of a file and its rows in batches, without the example row of the template."""
     found = rows(file, budget=Budget(limits))
     head = head_of(next(found))
     return head, _batches(_read(head, row) for row in found)
@@ -126,16 +125,16 @@ def _read(head: Head, row: Row) -> Wanted | None:
 
 
 class Finder:
-    """Finds whom rows are about, for many rows in a few queries."""
+    """Finds the users that rows identify, in a few queries per batch."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        self._seen = sqlite3.connect("")  # on the disk when it is large, and gone with the last of it
+        self._seen = sqlite3.connect("")  # temporary database, on disk when large
         self._seen.execute("CREATE TABLE seen (key BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID")
         weakref.finalize(self, self._seen.close)
 
     def find(self, batch: list[Wanted]) -> dict[int, User]:
-        """Return for each row the person who is there already; what is wrong is noted with the row."""
+        """Return the existing users by row number, and add problems to rows that match no or several users."""
         found: dict[int, User] = {}
         by_key = self._candidates(batch)
         for wanted in batch:
@@ -154,7 +153,7 @@ class Finder:
         return found
 
     def _refuse_taken(self, batch: list[Wanted], found: dict[int, User]) -> None:
-        """Note usernames and accounts at Microsoft that somebody else has, of whatever office or in this file."""
+        """Refuse usernames and Microsoft accounts of other users, in any office or in this file."""
         names = {username_key(row.values["username"]): row for row in batch if row.has("username")}
         accounts = {account(row): row for row in batch if account(row) is not None}
         keys = User.objects.filter(username_key__in=names).values_list("pk", "username_key")
@@ -212,14 +211,17 @@ def _taken(column: str) -> str:
 
 
 def account(wanted: Wanted) -> tuple[Any, Any] | None:
-    """Return the account at Microsoft that a row names in full, whose tenant was looked up."""
+    """Return the tenant ID and object ID of a row that has both, once its tenant is resolved."""
     if wanted.has("external_tenant") and wanted.has("external_user_id"):
         return wanted.values["external_tenant"].tenant_id, wanted.values["external_user_id"]
     return None
 
 
 def identity(wanted: Wanted) -> tuple[str, Any]:
-    """Return by which column a row says whom it is about, and how: id, else username, else account, else address."""
+    """Return the column and value that identify the user of a row.
+
+    The first of these that is present: id, username, Microsoft account, e-mail address.
+    """
     if wanted.has("id"):
         return "id", wanted.values["id"]
     if wanted.has("username"):

@@ -1,6 +1,6 @@
-"""Files of people's spreadsheet programs, row by row as texts: CSV, XLSX and JSONL, whatever wrote them.
+"""Read CSV, XLSX and JSON Lines files from any spreadsheet program, row by row as text.
 
-Memory and time are bounded whatever the file: see `bulk.budget`. Nothing is read whole.
+Files are streamed. Memory and time are bounded by `bulk.budget`.
 """
 
 import csv
@@ -22,10 +22,10 @@ _OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def rows(file: IO[bytes], *, budget: Budget | None = None, sheet: str | None = None) -> Iterator[Row]:
-    """Yield the rows of `file` that are not empty, the head first.
+    """Yield the non-empty rows of `file`, the header first.
 
-    `file` can be read again from its beginning; `budget` is what may be read of it, `sheet` the name of the sheet of a
-    workbook, without it the first. Raises Unreadable, which says where and what to do.
+    `file` must be seekable. `sheet` names a sheet of a workbook and defaults to the first one. Raises Unreadable, which
+    says where and what to do.
     """
     budget = budget or Budget(FOR_COMMANDS)
     start = _start_of(file, budget)
@@ -56,7 +56,7 @@ def _found(file: IO[bytes], start: bytes, budget: Budget, sheet: str | None) -> 
 
 
 def _start_of(file: IO[bytes], budget: Budget) -> bytes:
-    """Return the first bytes of a file whose size is right, and leave it at its beginning. Raises Unreadable."""
+    """Return the first bytes of a file and rewind it. Raises Unreadable when it is empty or too large."""
     size = file.seek(0, 2)
     file.seek(0)
     if not size:
@@ -68,7 +68,7 @@ def _start_of(file: IO[bytes], budget: Budget) -> bytes:
 
 
 def _lines(file: IO[bytes]) -> Iterator[str]:
-    """Yield the lines of a text, each of bounded length."""
+    """Yield the lines of a text file, each of bounded length."""
     text = TextIOWrapper(file, encoding=encodings.encoding_of(file), newline="")
     try:
         number = 0
@@ -82,15 +82,15 @@ def _lines(file: IO[bytes]) -> Iterator[str]:
             yield line
     finally:
         if not file.closed:
-            text.detach()  # else it closes the file
+            text.detach()  # otherwise it closes the file
 
 
 def _csv(file: IO[bytes]) -> Iterator[list[Cell]]:
     lines = _lines(file)
     first = next(lines, "")
-    if first.lower().startswith("sep=") and len(first.strip()) == 5:  # how Excel is told the delimiter
+    if first.lower().startswith("sep=") and len(first.strip()) == 5:  # delimiter declaration for Excel
         delimiter = first.strip()[-1]
-        yield []  # it counts in the row's number
+        yield []  # counts in the row numbers
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
     else:
         reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
@@ -106,13 +106,13 @@ def _csv(file: IO[bytes]) -> Iterator[list[Cell]]:
 
 
 def _delimiter(head: str) -> str:
-    """Return what stands between the columns: the sign that occurs most in the head, outside quotation marks."""
+    """Return the delimiter that occurs most in the header outside quotation marks."""
     outside = "".join(head.split('"')[::2])
     return max(";,\t", key=outside.count)
 
 
 def _json_lines(file: IO[bytes]) -> Iterator[list[Cell]]:
-    """Yield the head, which is the names of the first object, and what each object has under them."""
+    """Yield the keys of the first object as the header, then the values of each object in that order."""
     names: list[str] = []
     for number, line in enumerate(_lines(file), start=1):
         if not line.strip():

@@ -1,4 +1,4 @@
-"""Files that come out of an import: what was done, what has to be mended, and the template to begin with."""
+"""Files that an import produces: the result, the rows with faults, and the template."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ TEMPLATE = [
 
 
 def result_lines(items: Iterable[Item], passed_over: Iterable[Fault] = ()) -> Iterator[bytes]:
-    """Yield a CSV file that says what was done to whom, and why it was not done to those who were passed over."""
+    """Yield a CSV file listing what was done for each user, and why users were skipped."""
     return sheets.csv_lines(_result(items, passed_over))
 
 
@@ -35,12 +35,12 @@ def _result(items: Iterable[Item], passed_over: Iterable[Fault]) -> Iterator[lis
 
 
 def faulty_lines(plan: Plan, file: IO[bytes], *, limits: Limits = FOR_COMMANDS) -> Iterator[bytes]:
-    """Yield a CSV file with only the rows of `file` that have a fault, and what is wrong with each behind it."""
+    """Yield a CSV file with the rows of `file` that have faults, followed by a column with the faults."""
     return sheets.csv_lines(faulty_rows(plan, file, limits=limits))
 
 
 def faulty_rows(plan: Plan, file: IO[bytes], *, limits: Limits) -> Iterator[list[str]]:
-    """Yield the head of `file` and its rows that have a fault, with what is wrong with each behind it."""
+    """Yield the header of `file` and the rows that have faults, with the faults in a last column."""
     wrong: dict[int, list[str]] = defaultdict(list)
     for fault in plan.faults:
         wrong[fault["row"]].append(f"{fault['column']}: {fault['what']}" if fault["column"] else fault["what"])
@@ -56,6 +56,6 @@ def faulty_rows(plan: Plan, file: IO[bytes], *, limits: Limits) -> Iterator[list
 
 
 def write_template(file: IO[bytes]) -> None:
-    """Write a workbook with every column that can be filled in, and an example that importing skips."""
+    """Write a workbook with every column that can be filled in, and an example row that imports skip."""
     heads = [str(LABELS[name]) for name in TEMPLATE if name not in LEFT_ASIDE]
     sheets.write_xlsx(file, _("Users AK"), [heads, [EXAMPLE.get(name, "") for name in TEMPLATE]], [22] * len(heads))

@@ -1,4 +1,4 @@
-"""The teams of an office, with employers and what they give, as files that can be imported again."""
+"""Export the teams of an office, with employers and rights, to files that can be imported again."""
 
 from io import BytesIO
 from itertools import chain
@@ -26,7 +26,10 @@ _EMPLOYERS = {name: (team_files.LABELS[name], 30) for name in ("number", "name",
 
 @transaction.atomic
 def export(provider: Provider, *, form: Form, by: Actor) -> dict[str, IO[bytes]]:
-    """Return the files of an export under their titles, and leave an event: a workbook, or a file for each part."""
+    """Return the exported files by title, and record an audit event.
+
+    XLSX gives one workbook; other formats give one file per part.
+    """
     if form is Form.JSONL:
         made = _lines(provider)
     elif form is Form.CSV:
@@ -49,7 +52,6 @@ def _workbook(tables: dict[str, list[list[str]]]) -> IO[bytes]:
 
 
 def _lines(provider: Provider) -> dict[str, IO[bytes]]:
-    """Return the teams, with what each gives, and the employers."""
     teams = exports.values(Team.objects.filter(provider=provider).order_by("sort_name", "pk"))
     employers = (
         {"number": one.number, "name": one.name, "products": list(map(str, one.products))}
@@ -62,7 +64,7 @@ def _lines(provider: Provider) -> dict[str, IO[bytes]]:
 
 
 def _tables(provider: Provider) -> dict[str, list[list[str]]]:
-    """Return three sheets: teams, employers and the rights of teams."""
+    """Return three sheets: teams, employers and team rights."""
     office, label = Office(provider), team_files.label
     words = {True: _("yes"), False: _("no")}
     shown = sorted(office.teams.values(), key=lambda team: (team.sort_name, team.pk))

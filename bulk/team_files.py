@@ -1,4 +1,4 @@
-"""Files of teams: which sheet or file is about teams, employers or the rights of teams, and what its rows want."""
+"""Files of a team import: tell team, employer and right sheets apart, and parse their rows."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ Files = Iterable[tuple[str, IO[bytes]]]
 
 @dataclass
 class WantedThing:
-    """What a row wants of a team or an employer."""
+    """A row about a team or an employer: parsed `values` by column name."""
 
     row: int
     sheet: str
@@ -45,7 +45,7 @@ class WantedThing:
 
 @dataclass
 class Contents:
-    """Everything that the files of one import want."""
+    """All rows of the files of one import, and their faults."""
 
     teams: list[WantedThing] = field(default_factory=list)
     employers: list[WantedThing] = field(default_factory=list)
@@ -53,18 +53,18 @@ class Contents:
     faults: list[Fault] = field(default_factory=list)
 
     def refuse(self, wanted: WantedThing, column: str, what: str, value: object = None) -> None:
-        """Note what is wrong in a row."""
+        """Add a fault to a row."""
         shown = str(wanted.values.get(column, "") if value is None else value)[:60]
         self.faults.append(Fault(row=wanted.row, column=f"{wanted.sheet}: {label(column)}", value=shown, what=what))
 
 
 def label(column: str) -> str:
-    """Return the head of a column in the present language."""
+    """Return the header of a column in the active language."""
     return str(LABELS.get(column, column))
 
 
 def read(files: Files, plan: Plan, *, limits: Limits = FOR_COMMANDS) -> Contents:
-    """Return what `files`, each with its name, want: a workbook with sheets or several CSV files. Raises Unreadable."""
+    """Return the contents of `files`: a workbook with sheets, or several CSV files. Raises Unreadable."""
     found = Contents()
     for name, sheet, lines in _sheets(files, Budget(limits)):
         head = next(lines)
@@ -88,7 +88,7 @@ def read(files: Files, plan: Plan, *, limits: Limits = FOR_COMMANDS) -> Contents
 
 
 def count(files: Files) -> int:
-    """Return how many rows `files` have below their heads, and leave them at their beginning. Raises Unreadable."""
+    """Return how many rows `files` have below their headers, and rewind them. Raises Unreadable."""
     found = sum(sum(1 for _row in lines) - 1 for _name, _sheet, lines in _sheets(files, Budget(FOR_COMMANDS)))
     for _name, file in files:
         file.seek(0)

@@ -1,4 +1,4 @@
-"""XLSX files, streamed. What is packed in one is measured before anything of it is used."""
+"""Stream XLSX files. Every part is scanned for size before openpyxl reads it."""
 
 import warnings
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ from bulk.cells import Cell, Number, Odd, Row, Unreadable
 from bulk.packed import CheckedZip
 from loket.sheets import xlsx_text
 
-warnings.filterwarnings("ignore", module="openpyxl")  # else it warns of each odd date, with what is in the cell
+warnings.filterwarnings("ignore", module="openpyxl")  # its warnings about dates quote cell values
 
 
 def is_zip(start: bytes) -> bool:
-    """Return whether a file that begins so is a ZIP file, as every workbook is."""
+    """Return whether a file starting with `start` is a ZIP file, as every workbook is."""
     return start.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
 def rows(file: IO[bytes], *, budget: Budget, sheet: str | None = None) -> Iterator[Row]:
-    """Yield the rows of a sheet that is there, as far as each has cells. Raises Unreadable."""
+    """Yield the rows present in a sheet, each up to its last cell. Raises Unreadable."""
     with _workbook(file, budget) as book:
         book.read_strings()
         book.read_workbook()
@@ -38,7 +38,7 @@ def rows(file: IO[bytes], *, budget: Budget, sheet: str | None = None) -> Iterat
 
 
 def names(file: IO[bytes], *, budget: Budget) -> list[str]:
-    """Return the names of the sheets that can be seen. Raises Unreadable."""
+    """Return the names of the visible sheets. Raises Unreadable."""
     with budget.clock(), _workbook(file, budget) as book:
         book.read_workbook()
         found = [name for name, _path in _visible(book)]
@@ -48,9 +48,9 @@ def names(file: IO[bytes], *, budget: Budget) -> list[str]:
 
 @contextmanager
 def _workbook(file: IO[bytes], budget: Budget) -> Iterator[ExcelReader]:
-    """Give the library's reader of a workbook, of which nothing is read yet but what kinds of parts it has.
+    """Open a workbook with openpyxl's reader, having read only the manifest.
 
-    It is not the whole of the library's `load_workbook`, which looks into every sheet, picture and theme as well.
+    openpyxl's `load_workbook` would also read every sheet, image and theme.
     """
     try:
         with CheckedZip(file, budget) as archive:
@@ -61,12 +61,12 @@ def _workbook(file: IO[bytes], budget: Budget) -> Iterator[ExcelReader]:
             yield book
     except Unreadable:
         raise
-    except Exception as error:  # the library raises whatever it runs into
+    except Exception as error:  # openpyxl raises all kinds of errors
         raise Unreadable(_("This workbook is damaged, or is no XLSX file. Save it as XLSX once more.")) from error
 
 
 def _visible(book: ExcelReader) -> list[tuple[str, str]]:
-    """Return the name and the place of each sheet that can be seen."""
+    """Return the name and path of each visible sheet."""
     return [
         (sheet.name, related.target)
         for sheet, related in book.parser.find_sheets()
@@ -81,8 +81,8 @@ def _path(book: ExcelReader, wanted: str | None) -> str:
     raise Unreadable(_("There is no sheet “%(name)s” in this workbook.") % {"name": wanted or "1"})
 
 
-class _Parser(WorkSheetParser):  # type: ignore[misc] # it has no types
-    """The library's parser of a sheet, which knows no size and pads nothing; a formula is not worked out."""
+class _Parser(WorkSheetParser):  # type: ignore[misc] # untyped library
+    """openpyxl's sheet parser without size detection, padding or evaluation of formulas."""
 
     def __init__(self, source: IO[bytes], book: ExcelReader) -> None:
         super().__init__(
@@ -94,12 +94,12 @@ class _Parser(WorkSheetParser):  # type: ignore[misc] # it has no types
         )
 
     def parse_formula(self, element: Any) -> str:
-        """Return the formula as it stands; that of the cell it is shared with costs much for each."""
+        """Return the formula as stored; expanding shared formulas is expensive."""
         return f"={element.findtext(FORMULA_TAG) or ''}"
 
 
 def _cells(found: list[dict[str, Any]]) -> list[Cell]:
-    cells: list[Cell] = [""] * max((cell["column"] for cell in found), default=0)  # the scan has bounded it
+    cells: list[Cell] = [""] * max((cell["column"] for cell in found), default=0)  # bounded by the scan
     for cell in found:
         cells[cell["column"] - 1] = _cell(cell["value"], cell["data_type"])
     return cells
