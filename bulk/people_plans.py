@@ -1,4 +1,4 @@
-"""What a file of people would change in an office: the plan, in which nothing is written."""
+"""Plan an import of users without writing anything."""
 
 from datetime import date
 from typing import IO, Any, NamedTuple
@@ -28,7 +28,7 @@ from teams.whatif import Supposed
 
 
 class Office:
-    """What the rows of a file may name: teams, sets and tenants of one office, and what the teams give."""
+    """The teams, sets and tenants of an office that rows can refer to by name."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
@@ -41,7 +41,7 @@ class Office:
         self.tenants |= {str(tenant.tenant_id): tenant for tenant in tenants}
 
     def resolve(self, wanted: Wanted) -> None:
-        """Replace the names in a row by what they stand for; an unknown one is noted."""
+        """Replace names in a row by the objects they refer to, and add problems for unknown names."""
         for column, known_ones, unknown in (
             ("external_tenant", self.tenants, _("This tenant cannot be used: it was removed or is not confirmed.")),
             ("authorization_set", self.sets, _("There is no set with this name. Check the name.")),
@@ -63,7 +63,7 @@ class Office:
 
 
 class Step(NamedTuple):
-    """One row as it will be done: before and after, for what people can do."""
+    """A row with its planned item, and the user before and after, for computing rights."""
 
     wanted: Wanted
     item: Item
@@ -81,9 +81,9 @@ def plan(
     limits: Limits = FOR_COMMANDS,
     progress: Progress = quiet,
 ) -> Plan:
-    """Return what `file` changes in an office when `by` applies it; `invite` lets invitations go out.
+    """Return the plan of `file` when `by` applies it; `invite` allows invitations to be sent.
 
-    `progress` is told after each part how many rows it had. Raises Unreadable.
+    `progress` is called after each batch with its number of rows. Raises Unreadable.
     """
     made = Plan(provider.pk, "users", invite=invite)
     head, batches = wanted_in(file, limits=limits)
@@ -98,7 +98,7 @@ def plan(
 
 
 class Planner:
-    """Puts what is to happen to people into a plan: with what it means for what they can do, and who refuses it."""
+    """Adds rows to a plan: computes their impact on rights and checks permissions."""
 
     def __init__(self, office: Office, by: Actor, plan: Plan) -> None:
         self._office, self._by, self._plan = office, by, plan
@@ -108,7 +108,7 @@ class Planner:
         self._come = False
 
     def take(self, batch: list[Wanted]) -> None:
-        """Put what these rows do into the plan."""
+        """Plan a batch of rows."""
         for wanted in batch:
             self._office.resolve(wanted)
         people = self._finder.find(batch)
@@ -116,7 +116,7 @@ class Planner:
         self.add(steps, batch)
 
     def add(self, steps: list[Step], rows: list[Wanted]) -> None:
-        """Put steps into the plan, and what is wrong with `rows`."""
+        """Add steps to the plan, and the problems of `rows` as faults."""
         self._effects.learn([one for step in steps for one in (step.before, step.after)])
         for step in steps:
             self._finish_step(step)
@@ -137,7 +137,7 @@ class Planner:
         return Step(wanted, made, user, before, after)
 
     def _finish_step(self, step: Step) -> None:
-        """Note what changes in what the person can do, and refuse what this actor may not give."""
+        """Add the impact on rights to a step, and refuse what this actor may not grant."""
         item, wanted = step.item, step.wanted
         item["effect"] = self._effects.change(step.before, step.after)
         blocked = item["changes"].get("blocked", [None, None])[1] is True
@@ -152,14 +152,14 @@ class Planner:
         if not self._by.is_operator:
             _check_allowed(step, self._by, self._office, manages=self._manages)
         if wanted.problems:
-            return  # nothing happens to this person
+            return  # nothing changes for this user
         if step.user is not None:
             self._gone.add(step.user.pk)
         is_able = step.after.accepted_on is not None and not step.after.blocked and step.after.access_until is None
         self._come = self._come or (is_able and Right.MANAGE_PROVIDER in can.office)
 
     def finish(self) -> None:
-        """Say what refuses the whole plan: no administrator left, more invitations than may go out."""
+        """Refuse the whole plan when it leaves no administrator or exceeds the invitation limit."""
         provider, plan = self._office.provider, self._plan
         if provider.established_at is not None and not self._come:
             ends = [user.access_until for user in rights.able_administrators(provider) if user.pk not in self._gone]
@@ -177,7 +177,7 @@ class Planner:
 
 
 def as_is(user: User) -> Supposed:
-    """Return what decides about somebody's abilities now."""
+    """Return what determines the rights of a user now."""
     return Supposed(
         user.login_method,
         None if user.accepted_at is None else timezone.localdate(user.accepted_at),
@@ -191,7 +191,7 @@ def as_is(user: User) -> Supposed:
 
 
 def supposed(user: User | None, item: Item, office: Office) -> tuple[Supposed | None, Supposed]:
-    """Return what decides about the person's abilities now, None for somebody new, and after the change."""
+    """Return what determines the rights of a user before the change, None for a new user, and after it."""
     before = None if user is None else as_is(user)
     start = before or Supposed("", None, False, None, False, False, frozenset(), frozenset())
     new = {name: change[1] for name, change in item["changes"].items()}
@@ -218,9 +218,9 @@ def _team_ids(office: Office, names: list[str]) -> frozenset[Any]:
 
 
 def _check_allowed(step: Step, by: Actor, office: Office, *, manages: bool) -> None:
-    """Note what this actor may not do: rule 5. The actions ask the same once more.
+    """Refuse what this actor may not do, by rule 5; the actions check the same again.
 
-    Who manages the office may do everything to others there, which was asked once and not for every row.
+    Permission to manage the office allows everything on other users, so it is checked once instead of for every row.
     """
     wanted, changes = step.wanted, step.item["changes"]
     column = next(iter(changes))

@@ -1,4 +1,4 @@
-"""What a file would change: a list of items and faults on the disk, which can be shown, kept, compared and applied."""
+"""Plans: items and faults, spooled to disk, that can be displayed, saved, compared and applied."""
 
 import hashlib
 import json
@@ -13,20 +13,20 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 FORMAT = 1
-_IN_MEMORY = 2**20  # bytes; a larger plan goes to the disk
-Progress = Callable[[int], object]  # is told after each part of the work how many rows it had
+_IN_MEMORY = 2**20  # bytes; larger plans are spooled to disk
+Progress = Callable[[int], object]  # called after each batch with its number of rows
 
 
 def quiet(_count: int) -> None:
-    """Say nothing about progress."""
+    """Ignore progress."""
 
 
 class Refused(Exception):
-    """The plan is not applied; the text says why. Nothing was written."""
+    """The plan is not applied and nothing was written; the message says why."""
 
 
 class Fault(TypedDict):
-    """What is wrong in a row, and what to do; `column` is its head, empty where the whole row is meant."""
+    """What is wrong in a row, and what to do; `column` is its header, or empty for the whole row."""
 
     row: int
     column: str
@@ -35,13 +35,13 @@ class Fault(TypedDict):
 
 
 class Item(TypedDict, total=False):
-    """What happens to one person or thing: `changes` maps a field to [old, new], and holds no secret."""
+    """What changes for one user or object: `changes` maps a field to [old, new], without secrets."""
 
     row: int
-    id: str | None  # of who or what is there already, and after applying of everybody
+    id: str | None  # of an existing user or object, and after applying of every one
     name: str
     is_new: bool
-    kind: str  # of what, where it is no person
+    kind: str  # kind of object, absent for users
     changes: dict[str, list[Any]]
     effect: dict[str, Any]
     takes: bool
@@ -50,7 +50,7 @@ class Item(TypedDict, total=False):
 
 
 class Lines:
-    """JSON values on the disk, in order: as many as there are, in little memory."""
+    """JSON values spooled to a temporary file, so that a large plan takes little memory."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (it lives as long as the plan)
@@ -71,7 +71,7 @@ class Lines:
             yield from map(json.loads, part)
 
     def add(self, values: Iterable[Any]) -> bytes:
-        """Write `values` behind the others; return them as they are kept."""
+        """Append `values`; return the bytes that were written."""
         kept = [json.dumps(value, ensure_ascii=False, sort_keys=True).encode() + b"\n" for value in values]
         self._file.seek(0, 2)
         self._file.write(b"".join(kept))
@@ -80,7 +80,7 @@ class Lines:
 
 
 class Plan:
-    """What happens when a file is applied to an office: `items` in the order of the file, and every fault."""
+    """What applying a file to an office does: `items` in file order, and every fault."""
 
     def __init__(self, provider_id: UUID, what: str, *, invite: bool = False) -> None:
         self.provider_id, self.what, self.invite = provider_id, what, invite
@@ -92,7 +92,7 @@ class Plan:
         self._digest = hashlib.sha256(f"{FORMAT} {what} {provider_id} {invite}".encode())
 
     def add(self, items: list[Item], faults: list[Fault]) -> None:
-        """Put what the next rows of the file do, and what is wrong with them, into the plan."""
+        """Add the items and faults of the next rows of the file."""
         self._digest.update(self.items.add(items))
         self.faults.add(faults)
         for item in items:
@@ -103,16 +103,15 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """What tells this plan from every other: it covers what is touched, as it was and as it will be."""
+        """Hash of all items, with old and new values: the plan is the same while this is."""
         return self._digest.hexdigest()
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
         return not len(self.items)
 
     def header(self) -> dict[str, Any]:
-        """Return what stands in front of a plan that is kept."""
+        """Return the first line of a saved plan."""
         return {
             "format": FORMAT,
             "what": self.what,
@@ -125,7 +124,7 @@ class Plan:
         }
 
     def write(self, file: IO[bytes], *, applied: Iterable[Item] | None = None) -> None:
-        """Write the plan as JSON lines; `applied` are its items with the ids that they got."""
+        """Write the plan as JSON Lines; `applied` are its items with the IDs assigned when they were applied."""
         _write_line(file, self.header() | {"applied": applied is not None})
         for item in self.items if applied is None else applied:
             _write_line(file, item)
@@ -138,7 +137,7 @@ def _write_line(file: IO[bytes], value: Any) -> None:
 
 
 def read_header(path: Path, provider_id: UUID, what: str) -> dict[str, Any]:
-    """Return the first line of a plan that was kept. Raises Refused when it is no plan of this office."""
+    """Return the first line of a saved plan. Raises Refused when it is not a plan for this office."""
     try:
         with path.open("rb") as file:
             header = json.loads(file.readline(2**20))
@@ -151,7 +150,7 @@ def read_header(path: Path, provider_id: UUID, what: str) -> dict[str, Any]:
 
 
 def read_items(path: Path) -> Iterator[Item]:
-    """Yield the items of a plan that was kept."""
+    """Yield the items of a saved plan."""
     with path.open("rb") as file:
         next(file)
         for line in file:
