@@ -1,4 +1,4 @@
-"""Doing what a plan of people says: through the same actions as the pages, in one transaction or not at all."""
+"""Apply a plan of users through the same actions as the pages, in one transaction."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -41,11 +41,11 @@ from teams.rights import LastAdministrator
 
 REFUSALS = (PermissionDenied, ValidationError, LastAdministrator, Stale, NotOpen, Throttled)
 Pairs = Iterator[list[tuple[Item, Wanted | None]]]
-Rows = Callable[[], Iterator[list[Wanted]]]  # reads them once more
+Rows = Callable[[], Iterator[list[Wanted]]]  # reads the rows again
 
 
 def refused(error: Exception) -> Refused:
-    """Return why an action does not do it, in the words of a plan."""
+    """Convert an error raised by an action to Refused."""
     if isinstance(error, ValidationError):
         return Refused(" ".join(error.messages))
     return Refused(str(error) or _("Somebody else changed this meanwhile. Plan again."))
@@ -62,11 +62,10 @@ def apply_file(
     planning: Progress = quiet,
     progress: Progress = quiet,
 ) -> tuple[Plan, Lines]:
-    """Plan what `file` changes and do it; return the plan and its items with the ids that they got.
+    """Plan `file` and apply it; return the plan, and its items with the assigned IDs.
 
-    `digest` is that of the plan that was looked at: when it would be another one now, nothing is done. Nothing is done
-    either when there are faults, which the plan then has. `planning` is told how far planning is, `progress` how far
-    doing it is. Raises Refused.
+    `digest` identifies the plan that was reviewed: a different plan is refused. A plan with faults is returned without
+    applying anything. `planning` and `progress` are called with the rows planned and applied. Raises Refused.
     """
     try:
         with transaction.atomic():
@@ -81,7 +80,7 @@ def apply_file(
 
 
 def check(plan: Plan, digest: str | None) -> None:
-    """Raise Refused when `plan` is another one than `digest` names, or may not be done."""
+    """Raise Refused when the plan differs from the reviewed one with `digest`, or is refused itself."""
     if digest is not None and plan.digest != digest and not plan.is_empty:
         raise Refused(_("The office or the file has changed since this plan was made. Plan again and look at it."))
     if plan.refusal:
@@ -91,9 +90,9 @@ def check(plan: Plan, digest: str | None) -> None:
 def apply_items(
     provider: Provider, plan: Plan, *, by: Actor, rows: list[Wanted] | None = None, progress: Progress = quiet
 ) -> Lines:
-    """Do a plan without a file: about people who are all there already, or made of `rows`.
+    """Apply a plan of existing users, or of users created from `rows`.
 
-    The office is locked. Raises Refused.
+    The caller holds the lock on the office. Raises Refused.
     """
     try:
         with transaction.atomic():
@@ -103,7 +102,7 @@ def apply_items(
 
 
 def _again(file: IO[bytes], limits: Limits) -> Rows:
-    """Return what reads the rows of a file once more."""
+    """Return a function that reads the rows of a file again."""
 
     def read() -> Iterator[list[Wanted]]:
         file.seek(0)
@@ -113,7 +112,7 @@ def _again(file: IO[bytes], limits: Limits) -> Rows:
 
 
 class _Applier:
-    """The order keeps the office managed at every moment: whoever gets in and gets rights goes before who loses."""
+    """Applies grants before revocations, so that the office always has an administrator."""
 
     def __init__(self, provider: Provider, by: Actor, plan: Plan, rows: Rows | None, progress: Progress) -> None:
         self._provider, self._plan, self._rows = provider, plan, rows
@@ -139,7 +138,7 @@ class _Applier:
         return done
 
     def _each(self, column: str, act: Callable[[User, Item], object]) -> None:
-        """Do something to everybody who is there already and in whose item `column` changes."""
+        """Call `act` for every existing user whose item changes `column`."""
         for items in _parts(item for item in self._plan.items if not item["is_new"] and column in item["changes"]):
             people = self._people(items)
             for item in items:
@@ -150,7 +149,7 @@ class _Applier:
         return {str(user.pk): user for user in found.select_related("provider")}
 
     def _pairs(self) -> Pairs:
-        """Yield the items with the rows they came from, read again for what no plan holds."""
+        """Yield items with their rows, read from the file again because plans hold no secrets."""
         if self._rows is None:
             for items in _parts(self._plan.items):
                 yield [(item, None) for item in items]
@@ -194,7 +193,7 @@ class _Applier:
         return self._equip(group, many.create_webservice_users(self._provider, new, by=self._by))
 
     def _invited(self, group: list[tuple[Item, Wanted]]) -> list[User]:
-        """Invite people one by one: what each gets is in place before the mail, which says what it asks for."""
+        """Invite users one by one: access must be assigned before the invitation, which depends on it, is sent."""
         return [
             invitations.actions.invite(
                 self._provider,
@@ -210,7 +209,7 @@ class _Applier:
         self._equip([pair], [user])
 
     def _equip(self, group: list[tuple[Item, Wanted]], people: list[User]) -> list[User]:
-        """Give people who were made just now their teams, rights and signals, alike ones together; return them."""
+        """Assign teams, rights and notification settings to new users, grouping equal assignments; return them."""
         made = [(item, user) for (item, _wanted), user in zip(group, people, strict=True)]
         members: dict[str, list[User]] = defaultdict(list)
         holders: dict[tuple[str, ...], list[User]] = defaultdict(list)
@@ -229,7 +228,7 @@ class _Applier:
         return people
 
     def _deviate(self, made: list[tuple[Item, User]]) -> None:
-        """Give people who were made just now their signals, alike ones together."""
+        """Assign notification settings to new users, grouping equal settings."""
         alike: dict[tuple[str, ...], list[User]] = defaultdict(list)
         for item, user in made:
             if "signal_set" in item["changes"]:
@@ -270,7 +269,7 @@ class _Applier:
             self._give(user, item)
 
     def _details(self, user: User, item: Item, *, ends: bool) -> User:
-        """Change names and the like; an end of access comes later, when everybody has what he gets."""
+        """Change personal details; an end of access is applied later, after all grants."""
         new = {name: change[1] for name, change in item["changes"].items() if name in DETAILS}
         until = new.pop("access_until", None)
         if ends:
@@ -304,7 +303,7 @@ class _Applier:
         )
 
     def _give(self, user: User, item: Item) -> None:
-        """Give what is new and take nothing yet."""
+        """Apply grants only."""
         changes = item["changes"]
         for name in set(_new(changes, "teams")) - set(_old(changes, "teams")):
             teams.actions.change_members(self._team(name), add=[user], by=self._by)
@@ -339,7 +338,7 @@ def _new(changes: dict[str, list[Any]], name: str) -> list[str]:
 
 
 def _parts(items: Any) -> Iterator[list[Item]]:
-    """Yield items, some at a time."""
+    """Split items into batches."""
     part: list[Item] = []
     for item in items:
         part.append(item)

@@ -1,4 +1,4 @@
-"""What one row of a file of people changes: somebody is made, or somebody who is there becomes as it says."""
+"""Compare one row of a user import with the stored user, giving the item of the plan."""
 
 from datetime import date
 from typing import Any
@@ -27,14 +27,14 @@ _ACCOUNT = ("external_tenant", "external_user_id")
 
 
 def plain(value: Any) -> Any:
-    """Return a value as a plan keeps it."""
+    """Convert a value to the form stored in plans."""
     if isinstance(value, ExternalTenant):
         return str(value.tenant_id)
     return value if isinstance(value, str | bool | list) or value is None else str(value)
 
 
 def created(wanted: Wanted, plan: Plan, provider: Provider) -> Item:
-    """Return the item that makes a new user; what is missing or does not fit the kind is noted with the row."""
+    """Return the item that creates a user; missing values and values that do not fit the login method are refused."""
     kind = wanted.values.get("login_method")
     if kind is None:
         wanted.refuse("login_method", _("Fill in how this new colleague logs in."))
@@ -73,7 +73,7 @@ def _name(wanted: Wanted) -> str:
 
 
 def _check_kind(wanted: Wanted, kind: LoginMethod | None) -> None:
-    """Note what is filled in that somebody of this kind does not have (rule 2)."""
+    """Refuse values that do not apply to the login method (rule 2)."""
     if kind == LoginMethod.WEBSITE_SSO:
         for column in ("username", "password"):
             if wanted.has(column):
@@ -122,7 +122,7 @@ def _check_end(wanted: Wanted, present: date | None) -> None:
 
 
 def changed(wanted: Wanted, user: User, plan: Plan) -> Item:
-    """Return the item that makes somebody who is there as the row wants; columns that are left out do not count."""
+    """Return the item that updates an existing user. Omitted columns are left unchanged."""
     changes: dict[str, list[Any]] = {}
     mails: list[str] = []
     for name in DETAILS:
@@ -151,7 +151,7 @@ def changed(wanted: Wanted, user: User, plan: Plan) -> Item:
 
 
 def _keeps(name: str, wanted: Wanted) -> bool:
-    """Return whether an empty cell leaves what is there: what nobody can be without."""
+    """Return whether an empty cell leaves the stored value unchanged because the field is required."""
     return name in ("initials", "last_name") and not wanted.has(name)
 
 
@@ -222,7 +222,7 @@ def _change_rights(wanted: Wanted, user: User, changes: dict[str, list[Any]]) ->
 
 
 def _signals(wanted: Wanted, own: Owns) -> dict[str, list[Any]]:
-    """Return what the row changes in somebody's signals; a set puts its own in their place."""
+    """Return the changes to the notification settings of a user; a set overrides the settings it contains."""
     changes: dict[str, list[Any]] = {}
     new: Owns = wanted.values.get("signals", own)
     if wanted.has("signal_set"):

@@ -1,4 +1,4 @@
-"""Planning and doing an operation, of whatever kind."""
+"""Plan and execute a job of any kind."""
 
 import json
 from base64 import b64decode, b64encode
@@ -17,11 +17,11 @@ from bulk.models import Operation
 from bulk.plan import Item, Lines, Plan, Progress, Refused, quiet
 from bulk.team_files import Files
 
-Done = tuple[Plan, Lines | None]  # None: there are faults, and nothing was done
+Done = tuple[Plan, Lines | None]  # None: the plan has faults and nothing was done
 
 
 def written(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """Return files with their names as they are sealed."""
+    """Serialize files with their names, for encrypted storage."""
     return json.dumps([[name, b64encode(content).decode()] for name, content in files]).encode()
 
 
@@ -30,12 +30,12 @@ def _files(operation: Operation) -> Files:
 
 
 def file_of(operation: Operation) -> BytesIO:
-    """Return the file of people that was sent in."""
+    """Return the uploaded file of a user import."""
     return BytesIO(kept.input_of(operation))
 
 
 def plan(operation: Operation, *, by: Actor, progress: Progress = quiet) -> Plan:
-    """Return what an operation changes as the office is now. Raises Unreadable."""
+    """Return the plan of a job for the current state of the office. Raises Unreadable."""
     provider, kind = operation.provider, operation.kind
     if kind == Operation.Kind.USERS:
         file, invite = file_of(operation), operation.invite
@@ -49,7 +49,7 @@ def plan(operation: Operation, *, by: Actor, progress: Progress = quiet) -> Plan
 
 
 def faulty_rows(operation: Operation, plan: Plan) -> Iterator[list[str]]:
-    """Yield the head of a file of people and its rows that have a fault in its plan; nothing where there is none."""
+    """Yield the header of a user import and its rows with faults; nothing for other jobs."""
     if operation.kind == Operation.Kind.USERS and len(plan.faults):
         yield from results.faulty_rows(plan, file_of(operation), limits=FOR_PAGES)
 
@@ -61,7 +61,7 @@ def _items_to_undo(operation: Operation) -> Iterator[Item]:
 
 
 def do(operation: Operation, *, by: Actor, planning: Progress, progress: Progress) -> Done:
-    """Plan once more and do it, all or nothing. Raises Refused when the plan is another one now."""
+    """Plan the job again and execute it, all or nothing. Raises Refused when the plan has changed."""
     provider, kind = operation.provider, operation.kind
     if kind == Operation.Kind.USERS:
         made, done = applying.apply_file(

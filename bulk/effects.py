@@ -1,4 +1,4 @@
-"""How what people can do changes: before and after, each distinct case asked of the evaluator once."""
+"""Impact of a plan on rights, before and after, computing each distinct case once."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ from accounts.models import Provider
 from teams.catalogue import Right, ordered
 from teams.whatif import Abilities, Supposed, abilities
 
-_KEPT, _NAMED = 500, 10  # cases that are remembered; employers that are named
+_KEPT, _NAMED = 500, 10  # cached cases; listed employers
 
 
 class Effects:
-    """What people of one office can do, remembered for those who are alike."""
+    """Caches the rights of the users of an office; users in the same situation share an entry."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
@@ -21,7 +21,7 @@ class Effects:
         self._changes: dict[tuple[Supposed | None, Supposed], dict[str, Any]] = {}
 
     def learn(self, people: Iterable[Supposed | None]) -> None:
-        """Look up what `people` can do, in a few queries for all."""
+        """Compute the rights of `people` in a few queries."""
         new = list({one for one in people if one is not None and one not in self._known})
         if len(self._known) + len(new) > _KEPT:
             self._known.clear()
@@ -32,13 +32,14 @@ class Effects:
             self._known.update(zip(part, abilities(self._provider, part), strict=True))
 
     def of(self, one: Supposed) -> Abilities:
-        """Return what somebody of whom was learned can do."""
+        """Return the rights of a case passed to `learn`."""
         return self._known[one]
 
     def change(self, before: Supposed | None, after: Supposed) -> dict[str, Any]:
-        """Return how somebody of whom was learned gains and loses, {} when nothing changes.
+        """Return the rights gained and lost between two cases passed to `learn`, {} when nothing changes.
 
-        `before` is None for somebody new. What rests is nothing; `waiting` is what it becomes when it rests no more.
+        `before` is None for a new user. Inactive rights do not count; `waiting` are the new rights that will work once
+        the user is active.
         """
         key = (before, after)
         if key not in self._changes:
@@ -56,7 +57,7 @@ def _all(one: Abilities | None, *, works: bool) -> _Can:
 
 
 def difference(before: Abilities | None, after: Abilities) -> dict[str, Any]:
-    """Return how somebody gains and loses, {} when nothing changes; see `Effects.change`."""
+    """Return the rights gained and lost, {} when nothing changes; see `Effects.change`."""
     old, new = _all(before, works=True), _all(after, works=True)
     held_before, held_after = _all(before, works=False), _all(after, works=False)
     rests = [before and before.resting and before.resting.value, after.resting and after.resting.value]
@@ -69,7 +70,7 @@ def difference(before: Abilities | None, after: Abilities) -> dict[str, Any]:
 
 
 def _grouped(can: _Can) -> list[dict[str, Any]]:
-    """Return rights that count at the same employers together: their codes, how many employers and the first ten."""
+    """Group rights by the set of employers where they apply: right codes, number of employers, first ten employers."""
     places: dict[Right, list[int]] = defaultdict(list)
     for right, number in can:
         places[right] += [] if number is None else [number]

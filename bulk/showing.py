@@ -1,4 +1,4 @@
-"""A plan in words: the same for the terminal and for the page."""
+"""Render a plan as text, for both the terminal and the browser."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -17,7 +17,10 @@ from teams.products import Product
 
 
 def totals(plan: Plan, *, passes_over: bool = False) -> list[str]:
-    """Return how much the plan does: people, mails, faults; with `passes_over` the latter stop nothing."""
+    """Return the totals of the plan: changes, e-mails, faults.
+
+    With `passes_over`, items with faults are skipped instead of blocking the plan.
+    """
     new, changed = plan.counts["new"], plan.counts["changed"]
     lines = [ngettext("%(count)d is changed.", "%(count)d are changed.", changed) % {"count": changed}]
     if not passes_over:
@@ -43,7 +46,6 @@ def totals(plan: Plan, *, passes_over: bool = False) -> list[str]:
 
 
 def mail_name(kind: str) -> str:
-    """Return what a mail is about."""
     names = {
         "invitation": _("invitation"),
         "microsoft": _("log in with Microsoft"),
@@ -56,12 +58,12 @@ def mail_name(kind: str) -> str:
 
 
 def in_order(plan: Plan) -> Iterator[Item]:
-    """Yield the items, first those by which somebody loses something."""
+    """Yield the items of a plan, losses first."""
     return losses_first(plan.items)
 
 
 def losses_first(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield `items`, which can be gone through twice, first those by which somebody loses something."""
+    """Yield `items`, losses first. `items` is iterated twice."""
     for takes in (True, False):
         for item in items:
             if bool(item.get("takes")) is takes:
@@ -69,19 +71,18 @@ def losses_first(items: Iterable[Item]) -> Iterator[Item]:
 
 
 def title(item: Item) -> str:
-    """Return one line about whom or what an item is, and what happens."""
+    """Return a line with the row, name and action of an item."""
     if not item["changes"]:
-        return item["name"]  # somebody for whom a team changes
+        return item["name"]  # user affected by a change to a team
     return _("Row %(row)s: %(name)s, %(what)s") % {"row": item["row"], "name": item["name"], "what": what(item)}
 
 
 def name(item: Item) -> str:
-    """Return the same where no row of a file is meant."""
+    """Return a line with the name and action of an item, for plans without a file."""
     return _("%(name)s, %(what)s") % {"name": item["name"], "what": what(item)} if item["changes"] else item["name"]
 
 
 def what(item: Item) -> str:
-    """Return in a word what happens."""
     if item["is_new"]:
         return _("new")
     if "blocked" in item["changes"]:
@@ -92,7 +93,7 @@ def what(item: Item) -> str:
 
 
 def details(item: Item) -> list[str]:
-    """Return what changes, field by field, and then in what the person can do."""
+    """Return the changed fields, followed by the impact on rights."""
     changes = item["changes"]
     order = [name for name in (*LABELS, *team_files.LABELS) if name in changes and name != "blocked"]
     lines = [_change(name, *changes[name]) for name in dict.fromkeys(order)]
@@ -116,7 +117,6 @@ def _change(name: str, old: Any, new: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a person reads it."""
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     return _("empty") if value in (None, "") else str(value)
@@ -135,7 +135,7 @@ def _product(number: int) -> str:
 
 
 def effect(found: dict[str, Any]) -> list[str]:
-    """Return how what somebody can do changes."""
+    """Return the impact on rights as lines of text."""
     lines = []
     sentences = {
         "gained": _("Gets: %(rights)s"),

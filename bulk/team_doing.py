@@ -1,4 +1,4 @@
-"""Doing what a plan of teams says, through the same actions as the pages."""
+"""Apply a plan of teams through the same actions as the pages."""
 
 import teams.actions
 import teams.employers
@@ -11,7 +11,7 @@ from teams.products import Product
 
 
 def do(provider: Provider, items: list[Item], by: Actor, progress: Progress) -> None:
-    """Do the items: employers, then what teams give, and at the end what they take."""
+    """Apply the items: employers first, then additions to teams, removals last."""
     for item in items:
         if item["kind"] == "employer":
             _do_employer(provider, item, by)
@@ -56,7 +56,7 @@ def _make_team(provider: Provider, item: Item, by: Actor) -> Team:
 
 
 def _fill_team(team: Team, item: Item, numbers: dict[int, Employer], by: Actor, *, keep: bool) -> None:
-    """Give a team its employers and rights; with `keep` nothing is taken from it yet."""
+    """Set the employers and rights of a team; with `keep`, nothing is removed yet."""
     changes = item["changes"]
     if "employers" in changes:
         old, new = (set(part or []) for part in changes["employers"])

@@ -1,4 +1,4 @@
-"""What files of teams would change in an office, done once on trial and taken back: so the plan is exact."""
+"""Plan an import of teams with a dry run: it is applied in a transaction that is rolled back, so the plan is exact."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,14 +26,14 @@ from teams.whatif import Abilities
 def plan(
     provider: Provider, files: Files, *, by: Actor, limits: Limits = FOR_COMMANDS, progress: Progress = quiet
 ) -> Plan:
-    """Return what `files` change when `by` applies them; `progress` is told how far it is. Raises Unreadable."""
+    """Return the plan of `files` when `by` applies them. Raises Unreadable."""
     made = Plan(provider.pk, "teams")
     plan_contents(made, provider, team_files.read(files, made, limits=limits), by, progress)
     return made
 
 
 def plan_contents(made: Plan, provider: Provider, contents: Contents, by: Actor, progress: Progress = quiet) -> None:
-    """Put what `contents` change when `by` applies them into the plan."""
+    """Add the changes in `contents` to the plan when `by` applies them."""
     office = Office(provider)
     items = [*_employer_items(contents, office), *_team_items(contents, office)]
     complete(made, provider, items, contents, by, progress)
@@ -42,7 +42,7 @@ def plan_contents(made: Plan, provider: Provider, contents: Contents, by: Actor,
 def complete(
     made: Plan, provider: Provider, items: list[Item], contents: Contents, by: Actor, progress: Progress
 ) -> None:
-    """Put the items into the plan, and behind them everybody for whom something changes."""
+    """Add the items to the plan, followed by every user whose rights they affect."""
     people: list[Item] = []
     if items and not contents.faults:
         try:
@@ -57,7 +57,7 @@ def _on_trial(provider: Provider, items: list[Item], by: Actor, progress: Progre
         lock_provider(provider.pk)
         people = _concerned(provider, items)
         before = _abilities(provider, people)
-        do(provider, items, replace(by, proof=Proof.FIVE_MINUTES), progress)  # confirming the plan asks for the proof
+        do(provider, items, replace(by, proof=Proof.FIVE_MINUTES), progress)  # confirming requires re-authentication
         after = _abilities(provider, people)
         transaction.set_rollback(True)
     for item in items:
@@ -74,7 +74,7 @@ def _on_trial(provider: Provider, items: list[Item], by: Actor, progress: Progre
 
 
 def _concerned(provider: Provider, items: list[Item]) -> list[User]:
-    """Return the members of the teams that change, or that bring people to an employer that changes."""
+    """Return the members of the teams that change, and of teams at an employer that changes."""
     ids = [UUID(item["id"]) for item in items if item["id"] is not None]
     found = User.objects.filter(provider=provider, memberships__team__in=ids)
     at = User.objects.filter(provider=provider, memberships__team__employers__employer__in=ids)
@@ -100,7 +100,7 @@ def apply(
     planning: Progress = quiet,
     progress: Progress = quiet,
 ) -> tuple[Plan, Lines]:
-    """Plan and do it in one transaction, as `applying.apply_file`. Raises Refused."""
+    """Plan and apply files in one transaction, like `applying.apply_file`. Raises Refused."""
     try:
         with transaction.atomic():
             provider = lock_provider(provider.pk)
@@ -114,7 +114,7 @@ def apply(
 
 
 def run(provider: Provider, made: Plan, *, by: Actor, progress: Progress = quiet) -> Lines:
-    """Do what a plan of teams says; return its items with the ids that they got. The office is locked."""
+    """Apply a plan of teams; return its items with the assigned IDs. The caller holds the lock on the office."""
     done, items = Lines(), list(made.items)
     do(provider, [item for item in items if item["changes"]], by, progress)
     done.add(items)
@@ -122,7 +122,7 @@ def run(provider: Provider, made: Plan, *, by: Actor, progress: Progress = quiet
 
 
 class Office:
-    """The teams and employers that are there, as a plan compares them."""
+    """The existing teams and employers of an office, for comparison."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
@@ -167,7 +167,7 @@ def _employer_items(contents: Contents, office: Office) -> list[Item]:
 
 def _team_items(contents: Contents, office: Office) -> list[Item]:
     found: dict[str, Item] = {}
-    given: set[str] = set()  # the teams whose rights stand in a column beside their names
+    given: set[str] = set()  # teams whose rights are in a column of their own row
     new_numbers = {wanted.values.get("number") for wanted in contents.employers}
     for wanted in contents.teams:
         team = _team_of(wanted, contents, office)
@@ -210,7 +210,7 @@ def _team_of(wanted: WantedThing, contents: Contents, office: Office) -> Team | 
 
 
 def present_of(team: Team | None) -> dict[str, Any]:
-    """Return what a plan compares of a team as it is, or of one that is not there yet; its rights apart."""
+    """Return the compared fields of a team, except its rights; defaults for a team that does not exist yet."""
     if team is None:
         return {"name": None, "two_factor_required": False, "employers": []}
     numbers = sorted(row.employer.number for row in team.employers.all())
@@ -243,7 +243,7 @@ def _held(team: Team | None) -> frozenset[Right]:
 
 
 def takes(changes: dict[str, list[Any]]) -> bool:
-    """Return whether a change takes employers or rights from a team."""
+    """Return whether a change removes employers or rights from a team."""
     return any(set(changes[name][0]) - set(changes[name][1]) for name in ("employers", "rights") if name in changes)
 
 

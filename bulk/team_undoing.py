@@ -1,4 +1,4 @@
-"""Turning an applied plan of teams back."""
+"""Revert an applied plan of teams."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,7 +15,10 @@ from teams.catalogue import known
 
 
 def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor, progress: Progress = quiet) -> Plan:
-    """Return what turns an applied plan of teams back; teams and employers that were made stay, and give nothing."""
+    """Return the plan that reverts an applied plan of teams.
+
+    Created teams and employers are kept, without rights.
+    """
     made, contents, office = Plan(provider.pk, "teams"), Contents(), Office(provider)
     turned = [found for item in items if item["changes"] and (found := _turned(item, office, contents, made))]
     complete(made, provider, turned, contents, by, progress)
@@ -54,7 +57,7 @@ def _turned(item: Item, office: Office, contents: Contents, plan: Plan) -> Item 
 
 
 def _present(item: Item, office: Office) -> dict[str, Any] | None:
-    """Return the team or employer as it is now, None when it is gone."""
+    """Return the current values of a team or employer, None when it was deleted."""
     if item["kind"] == "employer":
         found = [one for one in office.employers.values() if str(one.pk) == item["id"]]
         return {name: getattr(found[0], name) for name in ("name", "products")} if found else None

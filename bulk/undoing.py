@@ -1,4 +1,4 @@
-"""Turning an applied plan of people back: again a plan, which is looked at and applied."""
+"""Revert an applied plan of users with a new plan, which is reviewed and applied as any other."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -24,9 +24,10 @@ _ACCOUNT = ("login_method", "username", "external_tenant", "external_user_id")
 
 
 def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor, progress: Progress = quiet) -> Plan:
-    """Return what restores what people could do before the plan with `items` was applied.
+    """Return the plan that restores the rights that users had before the plan with `items` was applied.
 
-    Who was made is blocked and loses teams and rights; mails stay sent. What somebody changed since is a fault.
+    Created users are blocked and lose their teams and rights. Sent e-mails cannot be recalled. Fields changed since are
+    reported as faults.
     """
     made = Plan(provider.pk, "users")
     planner, office = Planner(Office(provider), by, made), Office(provider)
@@ -79,7 +80,10 @@ def _turned(item: Item, user: User | None, office: Office, plan: Plan) -> tuple[
 
 
 def _wishes(item: Item) -> dict[str, list[Any]]:
-    """Return [old, new] of what is turned back; who could do nothing before, and then came in, is blocked."""
+    """Return [old, new] of each field to revert.
+
+    Also blocks users whom the plan gave access for the first time.
+    """
     changes, block = item["changes"], {"blocked": [True, False]}
     kind = changes.get("login_method", [None, None])[1]
     if item["is_new"]:
