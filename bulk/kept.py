@@ -1,4 +1,4 @@
-"""What is kept of an operation, all of it sealed: what was sent in, the totals, and page by page what it does."""
+"""Encrypted storage of jobs: input, summary, and pages of items and faults."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -10,12 +10,12 @@ from bulk.models import Operation, Page
 from bulk.plan import Item, Plan
 from loket import sealing
 
-SHOWN = 100  # on a page
+SHOWN = 100  # per page
 _SIGN_IN = {"login_method", "email", "invitation", "two_factor_required", "external_tenant", "external_user_id"}
 
 
 class Summary(TypedDict):
-    """What stands above the pages: sentences, how many there are, and why it is or was refused."""
+    """Totals displayed above the pages, numbers of items and faults, and why a job was refused."""
 
     totals: list[str]
     items: int
@@ -23,36 +23,34 @@ class Summary(TypedDict):
     rows: int
     refusal: str
     error: str
-    signs_in: bool  # whether it changes how users sign in who are there already
+    signs_in: bool  # whether it changes how existing users sign in
 
 
 NOTHING = Summary(totals=[], items=0, faults=0, rows=0, refusal="", error="", signs_in=False)
 
 
 def keep_input(operation: Operation, content: bytes) -> None:
-    """Seal what was sent in; the operation is not stored yet."""
+    """Set the encrypted input, without saving the job."""
     operation.sealed_input = sealing.seal(content, context=operation.seal_context("input"))
 
 
 def input_of(operation: Operation) -> bytes:
-    """Return what was sent in."""
     return sealing.unseal(bytes(operation.sealed_input or b""), context=operation.seal_context("input"))
 
 
 def keep_summary(operation: Operation, summary: Summary) -> None:
-    """Seal the totals; the operation is not stored yet."""
+    """Set the encrypted summary, without saving the job."""
     operation.sealed_summary = sealing.seal(json.dumps(summary).encode(), context=operation.seal_context("summary"))
 
 
 def summary_of(operation: Operation) -> Summary:
-    """Return the totals."""
     context = operation.seal_context("summary")
     found: Summary = json.loads(sealing.unseal(bytes(operation.sealed_summary), context=context))
     return found
 
 
 def summarize(operation: Operation, plan: Plan, *, rows: int) -> None:
-    """Seal the totals of `plan`, for which `rows` rows were read, and its digest; the operation is not stored yet."""
+    """Set the summary and digest of `plan`, for which `rows` rows were read, without saving the job."""
     operation.digest = plan.digest
     found = Summary(
         totals=showing.totals(plan, passes_over=operation.passes_over),
@@ -67,12 +65,12 @@ def summarize(operation: Operation, plan: Plan, *, rows: int) -> None:
 
 
 def _changes_sign_in(item: Item) -> bool:
-    """Return whether the item changes how users sign in who are there already."""
+    """Return whether the item changes how an existing user signs in."""
     return not item["is_new"] and bool(_SIGN_IN & item["changes"].keys())
 
 
 def keep_pages(operation: Operation, what: Page.What, values: Iterable[Any]) -> None:
-    """Keep `values` as the pages of a list in place of those that were there; the operation is stored."""
+    """Replace the pages of a list by `values`; the job must be saved already."""
     operation.pages.filter(what=what).delete()
     pages = (_page(operation, what, number, part) for number, part in enumerate(_parts(values), start=1))
     while some := list(islice(pages, 20)):
@@ -92,23 +90,22 @@ def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def page_of(operation: Operation, what: Page.What, number: int) -> tuple[list[Any], bool]:
-    """Return what is on a page, and whether there is one behind it."""
+    """Return the values of a page, and whether there is a next one."""
     found = operation.pages.filter(what=what, number__gte=number).order_by("number")[:2]
     return (_values(found[0]), len(found) > 1) if found else ([], False)
 
 
 def items_of(operation: Operation) -> Iterator[Item]:
-    """Yield everything that an operation does, losses first."""
+    """Yield all items of a job, losses first."""
     return values_of(operation, Page.What.ITEMS)
 
 
 def faults_of(operation: Operation) -> Iterator[Any]:
-    """Yield every fault of an operation."""
     return values_of(operation, Page.What.FAULTS)
 
 
 def values_of(operation: Operation, what: Page.What) -> Iterator[Any]:
-    """Yield what is on all pages of a list."""
+    """Yield the values of all pages of a list."""
     for page in operation.pages.filter(what=what).order_by("number").iterator(chunk_size=20):
         yield from _values(page)
 

@@ -1,7 +1,7 @@
-"""The processes of the worker that plan and do operations: what is small never waits behind what is large.
+"""Worker processes for jobs. Short jobs never wait behind long ones.
 
-One process takes what is done in a second, office after office. What is not done by then is undone and goes to a second
-process, which lives as long as there is something long and leaves its memory to others. Neither holds up mail and SMS.
+One process executes jobs that take up to a second, office by office. Longer ones are rolled back and passed to a second
+process, which exits when no long jobs are left, releasing its memory. Neither blocks e-mail and SMS.
 """
 
 import multiprocessing
@@ -29,7 +29,7 @@ from loket.processes import end_with_parent
 POLL = 0.2  # seconds
 _AFTER_FAULT = 1.0  # seconds
 _STOP = 5.0  # seconds
-_NICENESS = 5  # of what is long: the other processes of the machine go first
+_NICENESS = 5  # of long jobs, so that other processes go first
 Result = TypeVar("Result")
 _forks = multiprocessing.get_context("fork")
 
@@ -38,9 +38,10 @@ log = structlog.get_logger("loket.bulk")
 
 @contextmanager
 def lanes() -> Iterator[None]:
-    """Keep the lanes going in a process beside. Begin before there is any thread, of which a fork has only the locks.
+    """Run the job processes in the background.
 
-    At the end they stop at once: what one of them was at leaves nothing behind, and has its turn later.
+    Start this before any thread, because a fork inherits only their locks. On exit the processes are terminated at
+    once; a job in progress is rolled back and runs again later.
     """
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]
@@ -53,16 +54,16 @@ def lanes() -> Iterator[None]:
 
 
 def _begin() -> None:
-    """Make a fork a process of its own: it ends with its parent, and shares no connection and no identifiers."""
+    """Initialize a forked process: exit with its parent, share no database connections and no random state."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     end_with_parent()
     parent = multiprocessing.parent_process()
-    if parent is None or parent.pid != os.getppid():  # it died before it could be asked for
+    if parent is None or parent.pid != os.getppid():  # it died before the check was set up
         sys.exit(0)
     uuid_utils.reseed_rng()
     for one in connections.all():
-        one.settings_dict["OPTIONS"].pop("pool", None)  # its threads would not be in a fork
+        one.settings_dict["OPTIONS"].pop("pool", None)  # a fork has no pool threads
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
@@ -70,7 +71,7 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 
 def _keep() -> None:
-    """Keep a process for what is quick, whatever kills it."""
+    """Supervise the process for short jobs: restart it whenever it exits."""
     _begin()
     while True:
         child = _forks.Process(target=_work)
@@ -84,7 +85,7 @@ def _keep() -> None:
 
 
 def _work() -> None:
-    """Do what is quick, and see that there is a process for what is long while there is any."""
+    """Execute short jobs, and start a process for long jobs while there are any."""
     _begin()
     quick, long, child = Lane(False, QUICK_SECONDS), Lane(True, LONG_SECONDS), None
     try:
@@ -114,7 +115,7 @@ def _work_long(lane: Lane) -> None:
 
 
 def _stop(child: BaseProcess) -> None:
-    """End a process, at once where it does not do so itself."""
+    """Terminate a process, and kill it if it does not exit in time."""
     if child.pid is not None:
         child.terminate()
         child.join(_STOP)
@@ -123,13 +124,13 @@ def _stop(child: BaseProcess) -> None:
 
 
 def _do_one(lane: Lane) -> bool:
-    """Do what is next in a lane; return False when there is nothing, or the database is away."""
+    """Execute the next job of a lane; return False when there is none or the database is unavailable."""
     with bound_contextvars(correlation_id=str(uuid7())):
         return _safely(lambda: running.run_one(lane), False)
 
 
 def _safely(act: Callable[[], Result], otherwise: Result) -> Result:
-    """Return what `act` does, or after a moment `otherwise` when it fails."""
+    """Return the result of `act`, or `otherwise` after a pause when it fails."""
     try:
         return act()
     except Exception as error:  # its text may hold personal data

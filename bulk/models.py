@@ -1,4 +1,4 @@
-"""What somebody wants done to many at once in the browser: planned, looked at, done by the worker, kept for a week."""
+"""Import jobs: uploads, bulk actions and reverts, planned, reviewed, and executed by the worker."""
 
 from datetime import datetime, timedelta
 from typing import Self
@@ -14,27 +14,24 @@ KEPT, KEPT_DONE = timedelta(hours=1), timedelta(days=7)
 
 
 def in_an_hour() -> datetime:
-    """Return until when something that is planned now is kept."""
+    """Return when a job planned now expires."""
     return timezone.now() + KEPT
 
 
 class OperationQuerySet(models.QuerySet["Operation"]):
-    """Questions over many operations."""
-
     def visible_to(self, user: User) -> Self:
-        """Return those of `user` that are still kept; nobody else sees the numbers and passwords in a file."""
+        """Return the unexpired jobs of `user`. Other users must not see the numbers and passwords in a file."""
         return self.filter(provider_id=user.provider_id, user=user, expires_at__gt=timezone.now())
 
 
 class Operation(models.Model):
-    """A file, a selection or the undoing of one of these: what was sent in is sealed, and gone once it is done.
+    """An uploaded file, a bulk action, or the revert of either.
 
-    While it is planned it is kept for an hour; once it is done what was done is kept for a week, to be undone.
+    The input is encrypted and is deleted once the job is done. Plans expire after an hour; results are kept for a week,
+    so that they can be reverted.
     """
 
     class Kind(models.TextChoices):
-        """What it is about."""
-
         USERS = "users"
         SEVERAL = "several"
         TEAMS = "teams"
@@ -42,7 +39,7 @@ class Operation(models.Model):
         UNDO_TEAMS = "undo_teams"
 
     class State(models.TextChoices):
-        """How far it is; a plan of many rows is `WANTED` and then `ASKED` of the worker."""
+        """Progress of a job; large plans are `WANTED`, and confirmed ones `ASKED`, until the worker is done."""
 
         WANTED = "wanted"
         PLANNED = "planned"
@@ -62,9 +59,9 @@ class Operation(models.Model):
     sealed_input = models.BinaryField(null=True)
     sealed_summary = models.BinaryField()
     digest = models.CharField(max_length=64)
-    address = models.CharField(max_length=45, blank=True)  # from where it was asked, for the events
-    proof = models.PositiveSmallIntegerField(default=0, db_default=0)  # `audit.actors.Proof` of who asked
-    language = models.CharField(max_length=2, default="nl")  # in which the worker says why it is refused
+    address = models.CharField(max_length=45, blank=True)  # client IP address, for audit events
+    proof = models.PositiveSmallIntegerField(default=0, db_default=0)  # `audit.actors.Proof` of the user
+    language = models.CharField(max_length=2, default="nl")  # of messages from the worker
     correlation_id = models.CharField(max_length=36, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     asked_at = models.DateTimeField(null=True)
@@ -90,50 +87,46 @@ class Operation(models.Model):
 
     @property
     def is_planned(self) -> bool:
-        """Whether it waits for somebody to say that it is to be done."""
+        """Whether the plan awaits confirmation."""
         return self.state == self.State.PLANNED
 
     @property
     def is_at_the_worker(self) -> bool:
-        """Whether the worker is to plan it or to do it, or is at it."""
+        """Whether the job waits for the worker or is running."""
         return self.state in self.AT_THE_WORKER
 
     @property
     def is_of_files(self) -> bool:
-        """Whether files were sent in."""
+        """Whether the input is one or more files."""
         return self.kind in (self.Kind.USERS, self.Kind.TEAMS)
 
     @property
     def is_done(self) -> bool:
-        """Whether what it says was done."""
         return self.state == self.State.DONE
 
     @property
     def is_about_teams(self) -> bool:
-        """Whether it changes teams, and people only by them."""
+        """Whether the job changes teams, and users only through them."""
         return self.kind in (self.Kind.TEAMS, self.Kind.UNDO_TEAMS)
 
     @property
     def is_undoing(self) -> bool:
-        """Whether it turns another one back."""
         return self.kind in (self.Kind.UNDO, self.Kind.UNDO_TEAMS)
 
     @property
     def passes_over(self) -> bool:
-        """Whether those for whom it cannot be done are left as they are; elsewhere one fault stops everything."""
+        """Whether users with faults are skipped; in other jobs one fault blocks the whole plan."""
         return self.kind in (self.Kind.SEVERAL, self.Kind.UNDO)
 
     def seal_context(self, part: str) -> str:
-        """Return what a sealed part is bound to."""
+        """Return the encryption context of a part."""
         return f"bulk.Operation {self.pk} {part}"
 
 
 class Page(models.Model):
-    """Some of what an operation does, of its faults or of the rows with one, sealed: as many as a page shows."""
+    """An encrypted page of the items, faults or faulty rows of a job."""
 
     class What(models.TextChoices):
-        """Of which list."""
-
         ITEMS = "items"
         FAULTS = "faults"
         ROWS = "rows"
@@ -153,24 +146,27 @@ class Page(models.Model):
 
     @property
     def seal_context(self) -> str:
-        """What the sealed values are bound to."""
+        """Encryption context of the values."""
         return f"bulk.Page {self.operation_id} {self.what} {self.number}"
 
 
 class Progress(models.Model):
-    """How far the worker is, and how it goes about it. Apart: the operation's own row is locked while it is done."""
+    """Progress of a job at the worker.
+
+    In a table of its own, because the row of the job is locked while it runs.
+    """
 
     operation = models.OneToOneField(Operation, on_delete=models.CASCADE, primary_key=True, related_name="progress")
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
-    is_long = models.BooleanField(default=False, db_default=False)  # it took more than a quick turn
-    turns = models.PositiveSmallIntegerField(default=0, db_default=0)  # that were begun
+    is_long = models.BooleanField(default=False, db_default=False)  # exceeded the time limit for short jobs
+    turns = models.PositiveSmallIntegerField(default=0, db_default=0)  # attempts started
 
     def __str__(self) -> str:
         return f"{self.done}/{self.total}"
 
     @property
     def percent(self) -> int:
-        """How much of the work is done; never all of it, because the end is that it is done."""
+        """Percentage done, at most 99: only a finished job is complete."""
         return min(99, 100 * self.done // self.total) if self.total else 0

@@ -1,4 +1,4 @@
-"""Operations in the browser: planned and kept sealed, asked of the worker, undone, forgotten."""
+"""Actions on jobs: create, plan, execute by the worker, revert, discard."""
 
 from collections.abc import Iterable
 
@@ -13,34 +13,34 @@ from bulk.several import Wish
 from loket import sheets
 
 Kind, State = Operation.Kind, Operation.State
-# A file is planned by the worker, while a page shows how far it is: nothing of it is parsed in the web process. So is a
-# selection or an undoing that is larger than these bytes.
+# Files are planned by the worker while a page shows progress: the web process parses none of them. The same holds for
+# bulk actions and reverts larger than this number of bytes.
 _AT_ONCE = 16 * 1024
-_QUICK = 256 * 1024  # bytes of a file that does not even try a quick turn at the worker
-_AN_ITEM = 128  # bytes that an item which is undone counts for
+_QUICK = 256 * 1024  # bytes; larger files go to the long lane at once
+_AN_ITEM = 128  # bytes counted for each item to revert
 
 
 def keep_file(user: User, content: bytes, *, name: str, invite: bool, by: Actor) -> Operation:
-    """Keep a file of people, sealed, for an hour, and have the worker plan what it would change. Raises Throttled."""
+    """Store an encrypted user import for an hour and have the worker plan it. Raises Throttled."""
     limits.charge(user)
     return _keep(Operation(provider=user.provider, user=user, kind=Kind.USERS, name=name, invite=invite), content, by)
 
 
 def keep_team_files(user: User, files: Iterable[tuple[str, bytes]], *, name: str, by: Actor) -> Operation:
-    """Keep files of teams, sealed, for an hour, and have the worker plan what they would change. Raises Throttled."""
+    """Store an encrypted team import for an hour and have the worker plan it. Raises Throttled."""
     limits.charge(user)
     operation = Operation(provider=user.provider, user=user, kind=Kind.TEAMS, name=name)
     return _keep(operation, doing.written(files), by)
 
 
 def keep_wish(user: User, wish: Wish, *, name: str, by: Actor) -> Operation:
-    """Plan what is to be done to several people and keep both, sealed, for an hour. Raises Throttled."""
+    """Plan a bulk action; store it with its plan, encrypted, for an hour. Raises Throttled."""
     limits.charge(user)
     return _keep(Operation(provider=user.provider, user=user, kind=Kind.SEVERAL, name=name), wish.written(), by)
 
 
 def keep_undo(done: Operation, *, by: Actor) -> Operation:
-    """Plan what turns an operation back that was done. Raises Throttled."""
+    """Plan the revert of a job that was done. Raises Throttled."""
     limits.charge(done.user)
     kind = Kind.UNDO_TEAMS if done.is_about_teams else Kind.UNDO
     return _keep(Operation(provider=done.provider, user=done.user, kind=kind, name=done.name, undoes=done), b"", by)
@@ -58,14 +58,14 @@ def _keep(operation: Operation, content: bytes, by: Actor) -> Operation:
 
 @transaction.atomic
 def plan_again(operation: Operation, *, by: Actor) -> None:
-    """Plan once more, as the office is now. Raises Throttled."""
+    """Plan again for the current state of the office. Raises Throttled."""
     operation = _locked(operation)
     if operation.is_planned:
         _plan(operation, by)
 
 
 def _plan(operation: Operation, by: Actor) -> None:
-    """Plan what is small now, and have the worker plan files and what is large."""
+    """Plan small jobs now; have the worker plan files and large jobs."""
     undone = kept.summary_of(operation.undoes)["items"] * _AN_ITEM if operation.undoes else 0
     is_small = max(len(operation.sealed_input or b""), undone) <= _AT_ONCE
     if is_small and not operation.is_of_files:
@@ -82,7 +82,7 @@ def _locked(operation: Operation) -> Operation:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def ask(operation: Operation, *, by: Actor) -> None:
-    """Have the worker do what the plan says, once however often it is asked, as by a double click. Raises Throttled."""
+    """Have the worker execute the plan, once even after a double click. Raises Throttled."""
     operation = _locked(operation)
     if operation.is_planned:
         summary = kept.summary_of(operation)
@@ -104,17 +104,17 @@ def _ask(operation: Operation, state: Operation.State, by: Actor, *, total: int)
 
 
 def result(operation: Operation) -> bytes:
-    """Return the file that says what was done, and for whom it was not."""
+    """Return a CSV file listing what was done, and which users were skipped."""
     return b"".join(results.result_lines(kept.items_of(operation), kept.faults_of(operation)))
 
 
 def faulty_rows(operation: Operation) -> bytes:
-    """Return a CSV file with the rows that are to be mended, below their head."""
+    """Return a CSV file with the rows that have faults, below their header."""
     return b"".join(sheets.csv_lines(kept.values_of(operation, Page.What.ROWS)))
 
 
 def may_undo(operation: Operation) -> bool:
-    """Return whether an operation that was done can be turned back: not twice, and a mail alone cannot."""
+    """Return whether a job can be reverted: only once, and not if it only sent e-mails."""
     if not operation.is_done or operation.is_undoing or operation.undoings.filter(state=State.DONE).exists():
         return False
     items = kept.page_of(operation, Page.What.ITEMS, 1)[0]
@@ -122,12 +122,12 @@ def may_undo(operation: Operation) -> bool:
 
 
 def forget(operation: Operation) -> bool:
-    """Throw away what is planned; return False when it was asked for meanwhile."""
+    """Delete a planned job; return False when it was queued meanwhile."""
     return Operation.objects.filter(pk=operation.pk, state=State.PLANNED).delete()[0] > 0
 
 
 def sweep() -> int:
-    """Throw away what was kept long enough, unless it waits for the worker. A periodic job of the worker."""
+    """Delete expired jobs, except those the worker needs. A periodic job of the worker."""
     old = Operation.objects.filter(expires_at__lte=timezone.now())
     waits = Operation.AT_THE_WORKER
     return old.exclude(state__in=waits).exclude(undoings__state__in=waits).delete()[0]

@@ -1,4 +1,4 @@
-"""What the worker does with an operation: a long plan is made, or it is done, all of it in one transaction."""
+"""Execution of jobs by the worker: make a long plan, or execute a plan in one transaction."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +17,11 @@ from bulk.plan import Lines, Plan, Progress, Refused, quiet
 from bulk.turns import Lane, OutOfTime
 
 State = Operation.State
-MAX_TURNS = 3  # that are begun; what kills the worker is not tried for ever
+MAX_TURNS = 3  # started; a job that kills the worker is not retried forever
 
 
 def run_due() -> int:
-    """Plan and do what was asked for, one after the other; return how many had their turn."""
+    """Plan and execute all requested jobs, one after the other; return how many."""
     count = 0
     while run_one():
         count += 1
@@ -29,22 +29,22 @@ def run_due() -> int:
 
 
 def waiting_lanes() -> set[bool]:
-    """Return in which lanes something waits or is being done: True is the long one. It costs little to ask often."""
+    """Return which lanes have jobs waiting or running, True being the long one. Cheap enough for polling."""
     return set(Operation.objects.filter(state__in=Operation.AT_THE_WORKER).values_list("progress__is_long", flat=True))
 
 
 def is_due(lane: Lane) -> bool:
-    """Return whether something waits in a lane that no other worker is at."""
+    """Return whether a job in this lane is waiting that no other worker is serving."""
     with transaction.atomic():
         return turns.take(lane) is not None
 
 
 def run_one(lane: Lane | None = None) -> bool:
-    """Plan or do the operation whose turn it is in `lane`, without it in any; return False when nothing is asked for.
+    """Plan or execute the next job in `lane`, or in any lane without it; return False when there is none.
 
-    Its row stays locked meanwhile, so that no other worker takes it, and a worker that dies leaves nothing behind.
-    What takes longer than its lane allows is undone, and gets a turn among what is long or, coming from there, is
-    refused. What nobody foresaw is noted with the operation, which is not tried again, and raised.
+    The row stays locked meanwhile, so that no other worker takes the job and a crash leaves nothing behind. A job that
+    exceeds the time limit is rolled back; it moves to the long lane, or is refused if it came from there. After an
+    unexpected error the job is refused, not retried, and the error is raised.
     """
     taken = None
     try:
@@ -67,7 +67,7 @@ def run_one(lane: Lane | None = None) -> bool:
 
 
 def _put_aside(operation: Operation, lane: Lane) -> None:
-    """Have an operation that took too long wait among those that are long, or refuse it."""
+    """Move a job that took too long to the long lane, or refuse it there."""
     if lane.is_long:
         with translation.override(operation.language):
             refuse(operation, _("This takes too long. Split it, and do one part after the other."))
@@ -99,7 +99,7 @@ def _plan(operation: Operation, by: Actor, progress: Progress) -> None:
 
 
 def make_plan(operation: Operation, *, by: Actor, progress: Progress = quiet) -> None:
-    """Plan an operation, which is stored, as the office is now, and keep the pages of it. Raises Unreadable."""
+    """Plan a saved job for the current state of the office and store its pages. Raises Unreadable."""
     rows: list[int] = []
 
     def count(some: int) -> None:
@@ -123,7 +123,7 @@ def _do(operation: Operation, by: Actor, progress: Progress) -> None:
 
 
 def _finish(operation: Operation, made: Plan, done: Lines) -> None:
-    """Keep what was done, and nothing of what was sent in."""
+    """Store the result and delete the input."""
     now = timezone.now()
     kept.summarize(operation, made, rows=0)
     kept.keep_pages(operation, Page.What.ITEMS, showing.losses_first(done))
@@ -135,7 +135,7 @@ def _finish(operation: Operation, made: Plan, done: Lines) -> None:
 
 
 def refuse(operation: Operation, error: str) -> None:
-    """Note why nothing was done; it can be planned again."""
+    """Store why nothing was done; the job can be planned again."""
     kept.keep_summary(operation, kept.summary_of(operation) | {"error": error})
     operation.state, operation.expires_at = State.PLANNED, timezone.now() + KEPT
     operation.save(update_fields=["state", "expires_at", "sealed_summary"])
@@ -143,7 +143,10 @@ def refuse(operation: Operation, error: str) -> None:
 
 @contextmanager
 def _progress(operation: Operation) -> Iterator[Progress]:
-    """Give a function that shows how far it is, by a connection of its own: the other one's work is not yet there."""
+    """Give a callback that stores progress.
+
+    It uses its own connection, because the transaction of the job is not committed yet.
+    """
     with psycopg.connect(**connection.get_connection_params(), autocommit=True) as beside:
         beside.execute("UPDATE bulk_progress SET turns = turns + 1 WHERE operation_id = %s", [operation.pk])
         sql = "UPDATE bulk_progress SET done = done + %s WHERE operation_id = %s"

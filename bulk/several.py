@@ -1,4 +1,4 @@
-"""The same for several people at once, chosen in the list: planned, and done for those for whom it can be done."""
+"""Bulk actions on selected users: planned, then applied to the users for whom they are possible."""
 
 import json
 from collections.abc import Iterable
@@ -30,8 +30,6 @@ from teams.models import Team
 
 
 class Act(models.TextChoices):
-    """What can be done to several people at once."""
-
     BLOCK = "block", gettext_lazy("Block")
     UNBLOCK = "unblock", gettext_lazy("Unblock")
     JOIN = "join", gettext_lazy("Add to a team")
@@ -46,7 +44,7 @@ TEAM_ACTS = (Act.JOIN, Act.LEAVE)
 
 @dataclass
 class Wish:
-    """What is to be done to whom: `ids` in the order of the list, `numbers` the mobile number of each, in E.164."""
+    """A bulk action on users: `ids` in list order, `numbers` their mobile numbers in E.164 by id."""
 
     act: str
     ids: list[str]
@@ -55,17 +53,17 @@ class Wish:
     numbers: dict[str, str] = field(default_factory=dict)
 
     def written(self) -> bytes:
-        """Return it as it is sealed."""
+        """Serialize for encrypted storage."""
         return json.dumps(asdict(self)).encode()
 
 
 def read(written: bytes) -> Wish:
-    """Return the wish that was written."""
+    """Parse a serialized bulk action."""
     return Wish(**json.loads(written))
 
 
 def plan(provider: Provider, wish: Wish, *, by: Actor, progress: Progress = quiet) -> Plan:
-    """Return what `wish` changes when `by` applies it; for whom it cannot be done is among the faults, with why."""
+    """Return the plan of `wish` when `by` applies it; users for whom it is not possible are among the faults."""
     made = Plan(provider.pk, "several", invite=wish.act == Act.RESEND)
     office = Office(provider)
     planner, chooser = Planner(office, by, made), _Chooser(provider, wish, by, made)
@@ -83,15 +81,15 @@ def plan(provider: Provider, wish: Wish, *, by: Actor, progress: Progress = quie
 
 
 class _Chooser:
-    """Says for one person after another what the wish changes."""
+    """Plans a bulk action user by user."""
 
     def __init__(self, provider: Provider, wish: Wish, by: Actor, made: Plan) -> None:
         self._provider, self._wish, self._by, self._plan = provider, wish, by, made
         self._team = team_of(provider, wish)
-        self._refused: dict[str, TooMany] = {}  # of the batch, to whom no mail goes now
+        self._refused: dict[str, TooMany] = {}  # e-mail addresses in the batch that reached a mail limit
 
     def people(self, start: int) -> Iterable[tuple[Named, User]]:
-        """Yield those of the batch that begins at `start` who are still there."""
+        """Yield the existing users of the batch that begins at `start`."""
         ids = self._wish.ids[start : start + BATCH]
         found = (
             User.objects.filter(provider=self._provider, pk__in=ids)
@@ -108,7 +106,7 @@ class _Chooser:
                 self._plan.notices[_("Somebody who was chosen is not there any more.")] += 1
 
     def item(self, wanted: Named, user: User) -> Item | None:
-        """Return what changes for one person; None where nothing does, or where it cannot be done."""
+        """Return the item of a user, None when nothing changes or the action is not possible."""
         if self._wish.act == Act.RESEND:
             return self._resending(wanted, user)
         if self._wish.team and self._team is None:
@@ -147,7 +145,7 @@ class _Chooser:
 
 
 def team_of(provider: Provider, wish: Wish) -> Team | None:
-    """Return the team that a wish is about, None where there is none or it is gone."""
+    """Return the team of a bulk action, None when it has none or the team was deleted."""
     return Team.objects.filter(provider=provider, pk=UUID(wish.team)).first() if wish.team else None
 
 
@@ -174,7 +172,10 @@ def _why_without_authority(user: User, by: Actor) -> str:
 
 
 def do(provider: Provider, made: Plan, wish: Wish, *, by: Actor, progress: Progress = quiet) -> Lines:
-    """Do what the plan of `wish` says, all of it or nothing; return its items. The office is locked. Raises Refused."""
+    """Apply the plan of `wish`, all or nothing; return its items.
+
+    The caller holds the lock on the office. Raises Refused.
+    """
     if wish.act not in (*TEAM_ACTS, Act.RESEND):
         return applying.apply_items(provider, made, by=by, progress=progress)
     done, items = Lines(), list(made.items)

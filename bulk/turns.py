@@ -1,4 +1,4 @@
-"""Whose turn it is at the worker: offices by turns, one thing of an office at a time, and what is small apart."""
+"""Schedule jobs at the worker: round robin over offices, one job per office at a time, short and long jobs apart."""
 
 import signal
 import time
@@ -15,24 +15,27 @@ from bulk.models import Operation
 
 
 class OutOfTime(KeyboardInterrupt):
-    """A turn took too long. As Ctrl-C it passes everything that handles errors, and psycopg cancels a query for it."""
+    """A job exceeded its time limit.
+
+    Derived from KeyboardInterrupt so that error handlers do not catch it, and psycopg cancels the running query.
+    """
 
 
 @dataclass
 class Lane:
-    """What one process works through: operations that are long or not, each for `seconds` at most."""
+    """A queue of either long or short jobs, processed by one process, with a limit of `seconds` per job."""
 
     is_long: bool
     seconds: float
-    _turns: dict[UUID, float] = field(default_factory=dict)  # when each office had its last one
+    _turns: dict[UUID, float] = field(default_factory=dict)  # when each office was last served
 
     def order(self, offices: list[UUID]) -> list[UUID]:
-        """Return offices, whose turn it has been longest ago first."""
+        """Sort offices, the one served longest ago first."""
         self._turns = {office: self._turns.get(office, 0.0) for office in offices}
         return sorted(offices, key=self._turns.__getitem__)
 
     def note(self, office: UUID) -> None:
-        """Note that an office has its turn."""
+        """Record that an office is served now."""
         self._turns[office] = time.monotonic()
 
 
@@ -40,9 +43,9 @@ QUICK_SECONDS, LONG_SECONDS = 1.0, 1800.0
 
 
 def take(lane: Lane | None) -> Operation | None:
-    """Return the operation whose turn it is, locked until the end of the transaction as is its office; None: nothing.
+    """Return the next job, locked with its office until the end of the transaction, or None.
 
-    Without `lane` it is of any kind. What another worker is at is passed over, and so is everything of that office.
+    Without `lane`, any job. Jobs of an office that another worker is serving are skipped.
     """
     waiting = Operation.objects.filter(state__in=Operation.AT_THE_WORKER)
     if lane is not None:
@@ -71,12 +74,12 @@ def _try_lock(office: UUID) -> bool:
 
 @contextmanager
 def within(seconds: float | None) -> Iterator[None]:
-    """Raise OutOfTime in the block after so many seconds; only in the main thread of a process, and None never."""
+    """Raise OutOfTime in the block after `seconds`, never if None. Only works in the main thread of a process."""
     if seconds is None:
         yield
         return
     before = signal.signal(signal.SIGALRM, _stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)  # once more, should a destructor swallow the first
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)  # repeats in case a destructor swallows the first
     try:
         yield
     finally:
