@@ -1,4 +1,4 @@
-"""What is sent in the browser: files, what is to be done to several people, and their mobile numbers."""
+"""Forms for uploads, bulk actions and mobile numbers."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, cast
@@ -18,8 +18,6 @@ from teams.rights import Right
 
 
 class UploadForm(forms.Form):
-    """A file, and whether invitations go out."""
-
     file = forms.FileField(
         label=_("File"),
         help_text=_("CSV or XLSX, at most 5 MB."),
@@ -34,7 +32,6 @@ class UploadForm(forms.Form):
     )
 
     def clean_file(self) -> Any:
-        """Refuse a file that is too large."""
         file = self.cleaned_data["file"]
         if file.size > FOR_PAGES.size:
             raise ValidationError(_("This file is larger than 5 MB. Split it."), code="size")
@@ -42,21 +39,17 @@ class UploadForm(forms.Form):
 
 
 class _FilesInput(forms.FileInput):
-    """A field for several files."""
-
     allow_multiple_selected = True
 
 
 class _FilesField(forms.FileField):
-    """Several files, as a list."""
-
     def clean(self, data: Any, initial: Any = None) -> list[Any]:
-        """Return the files, each of them checked."""
+        """Return the files as a list, each validated."""
         return [super(_FilesField, self).clean(one, initial) for one in data or [None]]
 
 
 class TeamFilesForm(forms.Form):
-    """A workbook, or a file each of teams, employers and rights."""
+    """A workbook, or separate CSV files of teams, employers and rights."""
 
     file = _FilesField(
         label=_("Files"),
@@ -66,7 +59,7 @@ class TeamFilesForm(forms.Form):
     )
 
     def clean_file(self) -> list[Any]:
-        """Refuse more than there can be, and what is too large."""
+        """Refuse more than three files, or too large ones."""
         files: list[Any] = self.cleaned_data["file"]
         if len(files) > 3:
             raise ValidationError(_("Choose three files at most."), code="count")
@@ -76,7 +69,7 @@ class TeamFilesForm(forms.Form):
 
 
 class SeveralForm(forms.Form):
-    """What is to be done to several people; what has to do with teams only for who manages them."""
+    """A bulk action; team actions are offered only to users who manage teams."""
 
     act = forms.ChoiceField(
         label=_("What is to be done"),
@@ -109,7 +102,7 @@ class SeveralForm(forms.Form):
             del self.fields["team"]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a team or a day that is missing, and a day that has passed."""
+        """Require a team or a future day for the actions that need one."""
         values = self.cleaned_data
         until = values.get("access_until")
         if values.get("act") in TEAM_ACTS and not values.get("team") and not self.has_error("team"):
@@ -123,14 +116,14 @@ class SeveralForm(forms.Form):
         return values
 
     def wish(self, ids: list[str]) -> Wish:
-        """Return what is to be done to the people with these ids."""
+        """Return the bulk action on the users with these ids."""
         act, team, until = (self.cleaned_data.get(name) for name in ("act", "team", "access_until"))
         of_team, of_end = act in TEAM_ACTS and team, act == Act.END and until
         return Wish(str(act), ids, str(team.pk) if of_team and team else "", str(until) if of_end else "")
 
 
 class NumbersForm(forms.Form):
-    """The mobile number of each of `people`; who gets none is not invited again."""
+    """The mobile numbers of `people`; users without a number are not invited again."""
 
     def __init__(self, *args: Any, people: Sequence[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -139,7 +132,7 @@ class NumbersForm(forms.Form):
             field.label, field.help_text, field.required = user.list_name, user.email, False
 
     def clean(self) -> dict[str, Any]:
-        """Refuse what is no mobile number, and a form without any."""
+        """Validate the numbers, and require at least one."""
         for name, text in list(self.cleaned_data.items()):
             try:
                 self.cleaned_data[name] = mobile_number(text) if text else ""
@@ -151,6 +144,6 @@ class NumbersForm(forms.Form):
 
     @property
     def numbers(self) -> dict[str, str]:
-        """The number in E.164 of each person who was given one, by id."""
+        """Mobile numbers in E.164 by user id."""
         found = {name.removeprefix("number-"): number for name, number in self.cleaned_data.items()}
         return {id_: number for id_, number in found.items() if number}

@@ -1,4 +1,4 @@
-"""Addresses of importing, and of doing something to several people at once."""
+"""URLs of imports and bulk actions."""
 
 from django.urls import path
 

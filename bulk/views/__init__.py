@@ -1,1 +1,1 @@
-"""Pages for importing, and for doing something to several people at once."""
+"""Pages of imports and bulk actions."""

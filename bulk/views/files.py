@@ -1,4 +1,4 @@
-"""Pages for importing a file of people: the template to begin with, and sending it."""
+"""Pages for importing users: download the template, upload a file."""
 
 from io import BytesIO
 
@@ -22,7 +22,7 @@ from teams.rights import Right
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def upload(request: OfficeRequest) -> HttpResponse:
-    """Take a file of people, which the worker plans; nothing is changed yet."""
+    """Upload a file of users for planning by the worker; nothing is changed yet."""
     form = UploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         file, invite, by = form.cleaned_data["file"], form.cleaned_data["invite"], on_page(request, request.user)
@@ -43,7 +43,7 @@ def _form(request: OfficeRequest, form: UploadForm) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @require_safe
 def template(request: OfficeRequest) -> FileResponse:
-    """Send the workbook to fill in."""
+    """Download the template workbook."""
     file = BytesIO()
     results.write_template(file)
     file.seek(0)

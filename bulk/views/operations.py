@@ -1,4 +1,4 @@
-"""Pages of an operation on people: look at the plan, have it done, see what was done, turn it back."""
+"""Pages of a job that changes users: review the plan, execute it, see the result, revert it."""
 
 from uuid import UUID
 
@@ -23,28 +23,28 @@ def _one(request: OfficeRequest, id: UUID) -> Operation:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def plan(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show what would change, and have it done by the worker."""
+    """Show the plan, or have the worker execute it."""
     return pages.plan(request, _one(request, id))
 
 
 @requires(Right.MANAGE_USERS)
 @require_POST
 def plan_again(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Plan once more, as the office is now."""
+    """Plan again for the current state of the office."""
     return pages.plan_again(request, _one(request, id))
 
 
 @requires(Right.MANAGE_USERS)
 @require_POST
 def forget(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Throw a plan away."""
+    """Discard a plan."""
     return pages.forget(request, _one(request, id))
 
 
 @requires(Right.MANAGE_USERS)
 @require_POST
 def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Plan what turns back what was done; nothing is changed yet."""
+    """Plan the revert of a job; nothing is changed yet."""
     return pages.undo(request, _one(request, id))
 
 
@@ -53,7 +53,7 @@ def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
 @require_safe
 @reauthenticated(Proof.HALF_HOUR)
 def result(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Send the file that says what was done."""
+    """Download the result as CSV."""
     return pages.result_of(_one(request, id))
 
 
@@ -62,7 +62,7 @@ def result(request: OfficeRequest, id: UUID) -> HttpResponse:
 @require_safe
 @reauthenticated(Proof.HALF_HOUR)
 def faulty(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Send the rows that are to be mended."""
+    """Download the rows with faults as CSV."""
     operation = _one(request, id)
     if operation.is_done or operation.kind != Operation.Kind.USERS:
         raise Http404

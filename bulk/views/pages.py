@@ -1,4 +1,4 @@
-"""The pages of an operation, whether it is about people or about teams: the views say who may come there."""
+"""Pages of a job, shared by users and teams; the calling views check access."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -21,27 +21,27 @@ from signin import sessions
 from signin.throttle import Throttled
 from teams.access import OfficeRequest
 
-_REFRESH = "1"  # seconds after which the page of what is being done asks again
+_REFRESH = "1"  # seconds until the page of a running job reloads
 _ACTS = ("plan", "plan_again", "forget", "undo", "result", "faulty")
 Kind = Operation.Kind
 
 
 def one(request: OfficeRequest, id: UUID, *, about_teams: bool) -> Operation:
-    """Return the operation with that id of this very person."""
+    """Return the job of the signed-in user with this id, or respond with 404."""
     kinds = (Kind.TEAMS, Kind.UNDO_TEAMS) if about_teams else (Kind.USERS, Kind.SEVERAL, Kind.UNDO)
     own = Operation.objects.visible_to(request.user).filter(kind__in=kinds)
     return get_object_or_404(own.select_related("provider", "user__provider", "undoes"), pk=id)
 
 
 def plan(request: OfficeRequest, operation: Operation) -> HttpResponse:
-    """Show what would change, and have it done by the worker."""
+    """Show the plan, or have the worker execute it."""
     if request.method == "POST":
         return _asked(request, operation, lambda by: operations.ask(operation, by=by))
     return _show(request, operation)
 
 
 def _asked(request: OfficeRequest, operation: Operation, act: Callable[[Actor], Operation | None]) -> HttpResponse:
-    """Do what is asked on the page of an operation and lead to that of the one it is about, or say why not now."""
+    """Call `act` and redirect to the job that it returns, or show why it is throttled."""
     try:
         there = act(on_page(request, request.user)) or operation
     except Throttled as error:
@@ -50,19 +50,19 @@ def _asked(request: OfficeRequest, operation: Operation, act: Callable[[Actor], 
 
 
 def not_now(response: HttpResponse, error: Throttled) -> HttpResponse:
-    """Return `response` as one that says there was too much, and after how many seconds it works again."""
+    """Turn `response` into a 429 with a Retry-After header."""
     response.status_code = HTTPStatus.TOO_MANY_REQUESTS
     response["Retry-After"] = str(error.seconds)
     return response
 
 
 def plan_again(request: OfficeRequest, operation: Operation) -> HttpResponse:
-    """Plan once more, as the office is now."""
+    """Plan again for the current state of the office."""
     return _asked(request, operation, lambda by: operations.plan_again(operation, by=by))
 
 
 def forget(request: OfficeRequest, operation: Operation) -> HttpResponse:
-    """Throw a plan away, unless it is being done."""
+    """Discard a plan, unless it is being executed."""
     there = links(operation)["plan"]
     if not operations.forget(operation):
         return redirect(there)
@@ -71,14 +71,14 @@ def forget(request: OfficeRequest, operation: Operation) -> HttpResponse:
 
 
 def undo(request: OfficeRequest, operation: Operation) -> HttpResponse:
-    """Plan what turns back what was done; nothing is changed yet."""
+    """Plan the revert of a job; nothing is changed yet."""
     if not operations.may_undo(operation):
         raise Http404
     return _asked(request, operation, lambda by: operations.keep_undo(operation, by=by))
 
 
 def _show(request: OfficeRequest, operation: Operation, *, why_not: str = "") -> HttpResponse:
-    """Show the plan of an operation, how far it is while it is being done, or what was done."""
+    """Render the plan of a job, its progress while the worker has it, or its result."""
     context = {
         "operation": operation,
         "title": _title(operation),
@@ -92,7 +92,7 @@ def _show(request: OfficeRequest, operation: Operation, *, why_not: str = "") ->
         sessions.leave_uncounted(request)
         context["progress"] = Progress.objects.filter(operation=operation).first()
         response = render(request, "bulk/running.html", context)
-        response["Refresh"] = _REFRESH  # by the header, which needs no script
+        response["Refresh"] = _REFRESH  # a header, so that no script is needed
         return response
     items, faults = _number(request, "page"), _number(request, "faults")
     context |= {
@@ -106,7 +106,7 @@ def _show(request: OfficeRequest, operation: Operation, *, why_not: str = "") ->
 
 
 def links(operation: Operation) -> dict[str, str]:
-    """Return where the pages of an operation are."""
+    """Return the URLs of the pages of a job by name."""
     space = "bulk:teams_" if operation.is_about_teams else "bulk:"
     return {name: reverse(f"{space}{name}", args=[operation.pk]) for name in _ACTS if _has(operation, name)}
 
@@ -132,13 +132,13 @@ def _title(operation: Operation) -> str:
 
 
 def _number(request: OfficeRequest, name: str) -> int:
-    """Return which page of a list is asked for; whatever is no number is the first."""
+    """Return the requested page of a list, 1 if it is not a number."""
     text = request.GET.get(name, "")
     return int(text) if text.isdecimal() and len(text) < 7 else 1
 
 
 def _list(operation: Operation, what: Page.What, **numbers: int) -> dict[str, Any]:
-    """Return a page of a list with where its neighbours are; the other list stays where it is."""
+    """Return a page of a list with links to its neighbors, which leave the other list on its page."""
     name = "page" if what == Page.What.ITEMS else "faults"
     number = numbers[name]
     rows, has_next = kept.page_of(operation, what, number)
@@ -158,7 +158,7 @@ def _shown(operation: Operation, item: Item) -> dict[str, Any]:
 
 
 def around_upload(request: OfficeRequest, *, about_teams: bool) -> dict[str, Any]:
-    """Return what a page for sending files shows beside its form: where the list is, and what was done lately."""
+    """Return the context of an upload page besides its form: link to the list, recent jobs."""
     return {
         "list_url": reverse("teams:list" if about_teams else "accounts:list"),
         "list_title": _("Teams") if about_teams else _("Users AK"),
@@ -167,20 +167,20 @@ def around_upload(request: OfficeRequest, *, about_teams: bool) -> dict[str, Any
 
 
 def earlier(request: OfficeRequest, *, about_teams: bool) -> list[tuple[Operation, str, str]]:
-    """Return what this person had done lately, newest first, each with its title and address."""
+    """Return the recent jobs of the user, newest first, each with title and URL."""
     own = Operation.objects.visible_to(request.user).exclude(state=Operation.State.PLANNED)
     rows = [one for one in own.order_by("-asked_at")[:50] if one.is_about_teams is about_teams]
     return [(one, _title(one), links(one)["plan"]) for one in rows[:10]]
 
 
 def result_of(operation: Operation) -> HttpResponse:
-    """Return the file that says what was done."""
+    """Return the result of a job as CSV."""
     if not operation.is_done:
         raise Http404
     return csv(operations.result(operation), _("result") + ".csv")
 
 
 def csv(content: bytes, name: str) -> HttpResponse:
-    """Return a CSV file to download."""
+    """Return a CSV file as a download."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(content, content_type=CONTENT_TYPES[Form.CSV], headers=headers)

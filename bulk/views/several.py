@@ -1,4 +1,4 @@
-"""Pages for doing something to several people at once: what, and for sending invitations again the mobile numbers."""
+"""Pages for bulk actions: choose the action, and enter mobile numbers for sending invitations again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ from teams.rights import Right
 
 
 def _chosen(request: OfficeRequest) -> QuerySet[User]:
-    """Return whom the address names: those ticked, or with `all` everybody who matches the filters of the list."""
+    """Return the selected users: those ticked, or with `all` every user that matches the filters."""
     people: QuerySet[User] = User.objects.visible_to(request.user)
     if "all" in request.GET:
         values = ListForm(request.GET).values()
@@ -52,7 +52,7 @@ def _nobody(request: OfficeRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def choose(request: OfficeRequest) -> HttpResponse:
-    """Ask what is to be done to those who were chosen, and plan it; nothing is changed yet."""
+    """Choose the bulk action for the selected users, and plan it; nothing is changed yet."""
     people = _chosen(request)
     if not people.exists():
         return _nobody(request)
@@ -72,7 +72,7 @@ def _choice(request: OfficeRequest, form: SeveralForm, people: QuerySet[User]) -
 
 
 def _filters(request: OfficeRequest) -> str:
-    """Return the filters by which everybody was chosen, '' where people were ticked."""
+    """Return the query string of the filters if all matching users are selected, else ''."""
     return query(**ListForm(request.GET).values()) if "all" in request.GET else ""
 
 
@@ -81,7 +81,7 @@ def _filters(request: OfficeRequest) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def numbers(request: OfficeRequest) -> HttpResponse:
-    """Ask the mobile numbers again of those whose invitation can be sent again, a page full at most, and plan it."""
+    """Enter the mobile numbers of users who can be invited again, at most one page full, and plan that."""
     people = _chosen(request).select_related("invitation", "provider")
     found = [user for user in people.filter(accepted_at=None)[: 2 * PAGE] if not why_not_invited(user)]
     total, askable = people.count(), found[:PAGE]
@@ -97,7 +97,7 @@ def numbers(request: OfficeRequest) -> HttpResponse:
 
 
 def _plan(request: OfficeRequest, form: Form, wish: Wish, again: Callable[[], HttpResponse]) -> HttpResponse:
-    """Plan what is wished, or show its form `again` with why not now."""
+    """Plan `wish` and redirect to its plan, or render the form `again` when throttled."""
     count = len(wish.ids)
     people = ngettext("%(count)d person", "%(count)d people", count) % {"count": count}
     name, by = f"{Act(wish.act).label}: {people}", on_page(request, request.user)

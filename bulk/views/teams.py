@@ -1,4 +1,4 @@
-"""Pages for importing teams, employers and the rights of teams: send the files, look at the plan, have it done."""
+"""Pages for importing teams, employers and team rights: upload, review the plan, execute it, revert it."""
 
 from uuid import UUID
 
@@ -26,7 +26,7 @@ def _one(request: OfficeRequest, id: UUID) -> Operation:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def upload(request: OfficeRequest) -> HttpResponse:
-    """Take a workbook or several files of teams, which the worker plans; nothing is changed yet."""
+    """Upload a workbook or several files for planning by the worker; nothing is changed yet."""
     form = TeamFilesForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         files = [(file.name, file.read()) for file in form.cleaned_data["file"]]
@@ -49,28 +49,28 @@ def _form(request: OfficeRequest, form: TeamFilesForm) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated(Proof.HALF_HOUR)
 def plan(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show what would change, and have it done by the worker."""
+    """Show the plan, or have the worker execute it."""
     return pages.plan(request, _one(request, id))
 
 
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def plan_again(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Plan once more, as the office is now."""
+    """Plan again for the current state of the office."""
     return pages.plan_again(request, _one(request, id))
 
 
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def forget(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Throw a plan away."""
+    """Discard a plan."""
     return pages.forget(request, _one(request, id))
 
 
 @requires(Right.MANAGE_TEAMS)
 @require_POST
 def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Plan what turns back what was done; nothing is changed yet."""
+    """Plan the revert of a job; nothing is changed yet."""
     return pages.undo(request, _one(request, id))
 
 
@@ -79,5 +79,5 @@ def undo(request: OfficeRequest, id: UUID) -> HttpResponse:
 @require_safe
 @reauthenticated(Proof.HALF_HOUR)
 def result(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Send the file that says what was done."""
+    """Download the result as CSV."""
     return pages.result_of(_one(request, id))
