@@ -1,4 +1,4 @@
-"""Offices as a TOML file that declares them as they are: applied again it changes nothing."""
+"""Export offices to a TOML file that declares their current state: applying it changes nothing."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -23,7 +23,7 @@ _WHERE_FILLED = (
 
 
 def lines(offices: Iterable[Provider]) -> Iterator[str]:
-    """Yield the lines of a file that declares `offices`, always in the same order."""
+    """Yield the lines of a file that declares `offices`, in a stable order."""
     yield f"format = {FORMAT}\n"
     for office in offices:
         yield from _table("office", _settings(office))
@@ -62,7 +62,7 @@ def _teams(provider: Provider) -> Iterator[str]:
 
 
 def _people(office: Provider) -> QuerySet[User]:
-    """Return the people of an office by name, each with `shared`: whether another one there has the address."""
+    """Return the users of an office by name, annotated with `shared`: whether another user has the same address."""
     address = User.objects.filter(provider=office, email__iexact=OuterRef("email")).exclude(pk=OuterRef("pk"))
     people = User.objects.filter(provider=office).annotate(shared=Exists(address)).order_by("sort_name", "pk")
     return people.prefetch_related("memberships__team", "individual_rights", "signal_settings")
@@ -104,6 +104,6 @@ def _written(value: Any) -> str:
 
 
 def _string(text: str) -> str:
-    """Return a text in quotation marks, with every character escaped that may not stand in them."""
+    """Return a quoted TOML string, escaping quotation marks and unprintable characters."""
     marks = {'"': '\\"', "\\": "\\\\"}
     return '"' + "".join(marks.get(char, char if char.isprintable() else f"\\U{ord(char):08X}") for char in text) + '"'

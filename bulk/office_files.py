@@ -1,6 +1,6 @@
-"""A TOML file of offices: what it may say, and what it wants. Whatever is wrong in it is found at once.
+"""Schema of TOML files that declare offices, reporting all faults at once.
 
-The format is described in docs/offices.md. `FORMAT` changes when a file of before would mean something else.
+The format is described in docs/offices.md. Increase `FORMAT` when an older file would get another meaning.
 """
 
 import tomllib
@@ -33,7 +33,7 @@ USER = (
 
 
 class Fault(TypedDict):
-    """What is wrong, where and what to do: `table` is one of the file's, `number` says which of them in its office."""
+    """What is wrong, where, and what to do: `number` is the position in `table` of the office."""
 
     office: str
     table: str
@@ -45,7 +45,7 @@ class Fault(TypedDict):
 
 @dataclass
 class Entry:
-    """One table of an office: `values` by key, what was wrong left out."""
+    """A table of an office: parsed `values` by key, without invalid ones."""
 
     number: int
     values: dict[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Entry:
 
 @dataclass
 class Declared:
-    """One office as the file wants it."""
+    """An office as declared in the file."""
 
     number: int
     name: str = ""
@@ -62,13 +62,13 @@ class Declared:
     faults: list[Fault] = field(default_factory=list)
 
     def refuse(self, table: str, number: int, key: str, value: object, what: str) -> None:
-        """Note what is wrong."""
+        """Add a fault."""
         shown = "" if value in (None, "", []) else str(value)[:60]
         self.faults.append(Fault(office=self.name, table=table, number=number, key=key, value=shown, what=what))
 
 
 def read(content: bytes) -> list[Declared]:
-    """Return the offices that `content` declares, each with its faults. Raises Unreadable when it is no such file."""
+    """Return the offices declared in `content`, each with its faults. Raises Unreadable when it has another format."""
     try:
         Budget(FOR_COMMANDS).check_size(len(content))
         whole = tomllib.loads(content.decode("utf-8-sig"))
@@ -115,7 +115,7 @@ def _office(number: int, values: dict[str, Any]) -> Declared:
             continue
         for place, entry in enumerate(entries, start=1):
             found.tables[table].append(Entry(place, _values(found, table, place, readers, entry, needed)))
-    for table, key in (("tenant", "tenant_id"), ("set", "name")):  # an import finds the others
+    for table, key in (("tenant", "tenant_id"), ("set", "name")):  # the import reports other duplicates
         _refuse_same(found, table, key)
     return found
 
@@ -132,7 +132,7 @@ def _refuse_same(found: Declared, table: str, key: str) -> None:
 def _values(
     found: Declared, table: str, number: int, readers: dict[str, Any], values: dict[str, Any], needed: list[str]
 ) -> dict[str, Any]:
-    """Return the values of one table as they are meant; what is wrong is noted."""
+    """Return the parsed values of a table; invalid ones are added as faults."""
     meant: dict[str, Any] = {}
     for key, value in values.items():
         try:
@@ -151,7 +151,7 @@ def _values(
 
 
 def _of(kind: type | tuple[type, ...], value: Any, what: str) -> Any:
-    """Return `value`, which must be of that kind; a bool is no number, and a moment is no day."""
+    """Return `value` if it has the type `kind`; a bool is not a number, and a datetime is not a date."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool) or isinstance(value, datetime):
         raise ValidationError(what)
     return value
@@ -182,7 +182,7 @@ def _number(value: Any) -> int:
 
 
 def _bounded(bounds: Field, *, nothing: bool = False) -> Callable[[Any], Any]:
-    """Return a reader of numbers that `bounds` takes; with `nothing` 0 stands for none."""
+    """Return a parser of numbers validated by `bounds`; with `nothing`, 0 means none."""
     return lambda value: None if nothing and _number(value) == 0 else bounds.clean(_number(value))
 
 
@@ -225,7 +225,7 @@ def _uuid(value: Any) -> UUID:
 
 
 def _cell(column: str) -> Callable[[Any], Any]:
-    """Return the reader of a key about a user: what it may be is what the column of a spreadsheet may be."""
+    """Return the parser of a key of a user, which validates like the column of a user import."""
     kind: type = {
         **dict.fromkeys(("teams", "individual_rights", "signals"), list),
         **dict.fromkeys(("has_access_to_test_years", "two_factor_required", "blocked"), bool),

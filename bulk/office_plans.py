@@ -1,7 +1,7 @@
-"""Making offices what a file declares. A plan is the same, done on trial and taken back: so it is exact.
+"""Reconcile offices with a file that declares them. A plan is a dry run that is rolled back, so it is exact.
 
-Each office is done by itself, all of it or nothing. What the file does not name is left alone; a list that it gives is
-whole. Nothing secret is in the file: whoever cannot be made without waits until it is given.
+Each office is reconciled in a transaction of its own. Anything the file does not name is left alone; a list replaces
+the stored one. Secrets are not in the file: users who require one are skipped until it is given.
 """
 
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ _POLICY = ("two_factor_managers", "two_factor_from", "two_factor_days")
 
 
 class Waiting(TypedDict):
-    """Somebody who is not done yet: `key` is what has to be given with --secrets."""
+    """A user who is skipped: `key` is the secret to be given with --secrets."""
 
     number: int
     name: str
@@ -48,27 +48,26 @@ class Waiting(TypedDict):
 
 @dataclass
 class Outcome:
-    """What happens to one office, or happened when nothing is wrong and nothing refuses it."""
+    """The changes to one office; applied only if it has no faults and no refusal."""
 
     name: str
     number: int
     items: list[Item] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
-    unnamed: dict[str, int] = field(default_factory=dict)  # how many of each are in no file, and stay as they are
+    unnamed: dict[str, int] = field(default_factory=dict)  # number of each that is not in the file and left alone
     refusal: str = ""
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
         return not self.items
 
 
 def run(declared: Declared, secrets: Secrets, *, by: Actor, keep: bool) -> Outcome:
-    """Make an office what is declared, in one transaction; without `keep`, or with a fault, all of it is taken back."""
+    """Reconcile an office in one transaction, rolled back without `keep` or with a fault."""
     outcome = Outcome(declared.name, declared.number, faults=list(declared.faults))
     if any((fault["table"], fault["key"]) in (("office", "name"), ("office", "id")) for fault in declared.faults):
-        return outcome  # it is not certain which office is meant
+        return outcome  # the office is ambiguous
     try:
         with transaction.atomic():
             _Maker(declared, secrets, outcome, by).run()
@@ -82,7 +81,7 @@ def run(declared: Declared, secrets: Secrets, *, by: Actor, keep: bool) -> Outco
 
 
 class _Maker:
-    """Does what is declared for one office, in the order in which one thing needs the other."""
+    """Reconciles one office, in order of dependencies."""
 
     def __init__(self, declared: Declared, secrets: Secrets, outcome: Outcome, by: Actor) -> None:
         self._declared, self._secrets, self._outcome, self._by = declared, secrets, outcome, by
@@ -98,7 +97,7 @@ class _Maker:
         self._count_unnamed()
 
     def _note(self, kind: str, number: int, name: str, changes: dict[str, list[Any]], *, is_new: bool) -> None:
-        """Put what changes into the outcome."""
+        """Add an item to the outcome, if there are changes."""
         if changes:
             item = Item(row=number, id=None, name=name, kind=kind, is_new=is_new, changes=changes, takes=False)
             self._outcome.items.append(item)
@@ -197,21 +196,21 @@ class _Maker:
         self._named = len(Finder(self._provider).find(rows))
 
     def _row(self, number: int, values: dict[str, Any]) -> Wanted:
-        """Return what is wanted of one user, with the number and the password that were given apart."""
+        """Return the row of a user, with mobile number and password from the secrets."""
         row = Wanted(number, dict(values))
         if row.has("email"):
             row.values["mobile_number"] = self._secrets.numbers.get(row.values["email"].lower())
         if row.has("username"):
             row.values["password"] = self._secrets.passwords.get(username_key(row.values["username"]))
-        if self._outcome.faults and "teams" in values:  # the teams of the file were not made, and are not at fault
+        if self._outcome.faults and "teams" in values:  # declared teams were not created; do not report them here
             made = {entry.values.get("name", "").casefold() for entry in self._declared.tables["team"]}
             row.values["teams"] = [name for name in values["teams"] if name.casefold() not in made]
         return row
 
     def _problems(self, row: Wanted) -> None:
-        """Say what is wrong with a user, and for what he waits.
+        """Report the problems of a user, missing secrets separately.
 
-        Who is not there and is to be blocked is left out: he cannot get in already.
+        A declared user who is blocked and does not exist yet is skipped, having no access anyway.
         """
         get = row.values.get
         if get("blocked") and row.is_refused("blocked"):
@@ -225,7 +224,7 @@ class _Maker:
 
     def _fault(self, table: str, number: int, key: str, value: str, what: str) -> None:
         known = {(fault["table"], fault["number"], fault["key"]) for fault in self._declared.faults}
-        if (table, number, key) not in known:  # of what could not be read more is said to be missing
+        if (table, number, key) not in known:  # a value that is invalid is reported as missing too
             fault = Fault(office=self._declared.name, table=table, number=number, key=key, value=value, what=what)
             self._outcome.faults.append(fault)
 
@@ -244,7 +243,7 @@ class _Maker:
         self._note("office", self._declared.number, office.name, changes, is_new=False)
 
     def _count_unnamed(self) -> None:
-        """Note how many there are that the file does not name."""
+        """Count the objects that the file does not name."""
         models = {"tenant": ExternalTenant, "set": AuthorizationSet, "employer": Employer, "team": Team, "user": User}
         for table, model in models.items():
             named = self._named if table == "user" else len(self._declared.tables[table])
@@ -263,17 +262,16 @@ def _plain(value: Any) -> Any:
 
 
 class _Keyed(Contents):
-    """What the file wants of teams, in which what is wrong stands under the keys of the file."""
+    """Contents whose faults are reported under the keys of the TOML file."""
 
     def refuse(self, wanted: WantedThing, column: str, what: str, value: object = None) -> None:
-        """Note what is wrong."""
         key = {"team": "name"}.get(column, column)
         shown = str(wanted.values.get(column, "") if value is None else value)[:60]
         self.faults.append({"row": wanted.row, "column": f"{wanted.sheet}.{key}", "value": shown, "what": what})
 
 
 def _contents(declared: Declared) -> Contents:
-    """Return what is wanted of teams and employers as an import of teams has it; the rights of a team are whole."""
+    """Convert declared teams and employers to contents of a team import; the rights of a team are complete."""
     found = _Keyed()
     for entry in declared.tables["employer"]:
         found.employers.append(WantedThing(entry.number, "employer", _sorted(entry.values)))
@@ -292,7 +290,7 @@ def _sorted(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_all(wanted: Iterable[Declared], secrets: Secrets, *, by: Actor, keep: bool) -> list[Outcome]:
-    """Plan every office, and with `keep` do each by itself if nothing is wrong anywhere; return what comes of each."""
+    """Plan every office, and with `keep` reconcile each if no office has faults; return the outcomes."""
     declared = list(wanted)
     planned = [run(one, secrets, by=by, keep=False) for one in declared]
     if not keep or any(outcome.faults for outcome in planned):

@@ -1,4 +1,4 @@
-"""What belongs in no file that is kept, and what somebody cannot be made without: mobile numbers and passwords."""
+"""Secrets kept apart from declared offices: mobile numbers and passwords, required for creating users."""
 
 from typing import IO, NamedTuple
 
@@ -8,14 +8,14 @@ from loket.text import username_key
 
 
 class Secrets(NamedTuple):
-    """Mobile numbers by address, passwords by username."""
+    """Mobile numbers by e-mail address, passwords by username."""
 
     numbers: dict[str, str] = {}
     passwords: dict[str, str] = {}
 
 
 def read(file: IO[bytes]) -> tuple[Secrets, list[Fault]]:
-    """Return the mobile numbers and passwords in a file with columns as importing users has. Raises Unreadable."""
+    """Return the mobile numbers and passwords in a file with columns of a user import. Raises Unreadable."""
     found, faults = Secrets({}, {}), list[Fault]()
     for batch in wanted_in(file)[1]:
         for row in batch:

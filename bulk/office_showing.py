@@ -1,4 +1,4 @@
-"""What happens to offices in words, or for programs."""
+"""Render the outcome of reconciling offices as text or JSON."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from teams.catalogue import known
 
 
 def status(outcome: Outcome, *, done: bool) -> str:
-    """Return one word about an office, for programs."""
+    """Return the status in JSON output."""
     if outcome.faults:
         return "faults"
     if outcome.refusal:
@@ -21,7 +21,7 @@ def status(outcome: Outcome, *, done: bool) -> str:
 
 
 def words(outcome: Outcome, *, done: bool) -> list[str]:
-    """Return what happens to an office: who loses something first, and at the end what is left alone."""
+    """Return the outcome as lines of text, losses first."""
     said = {
         "faults": _("faults"),
         "refused": _("refused: %(why)s") % {"why": outcome.refusal},
@@ -41,7 +41,7 @@ def words(outcome: Outcome, *, done: bool) -> list[str]:
 
 
 def fault_words(fault: Fault) -> str:
-    """Return what is wrong, with the place in the file."""
+    """Return a fault with its place in the file."""
     table = fault["table"]
     name = {"office": "[[office]]", "secrets": "--secrets"}.get(table, f"[[office.{table}]]")
     return f"{name} {fault['number']}, {fault['key']}: “{fault['value']}”: {fault['what']}"
@@ -49,7 +49,7 @@ def fault_words(fault: Fault) -> str:
 
 def _title(item: Item) -> str:
     if "kind" not in item or not item["changes"]:
-        return item["name"]  # somebody for whom a team changes
+        return item["name"]  # user affected by a change to a team
     what = _("new") if item["is_new"] else _("changed")
     table = "[[office]]" if item["kind"] == "office" else f"[[office.{item['kind']}]]"
     return f"{table} {item['row']}: {item['name']}, {what}"
@@ -79,7 +79,7 @@ def _waits(one: Waiting) -> str:
 
 
 def plain(outcome: Outcome, *, done: bool) -> dict[str, Any]:
-    """Return the same for a program."""
+    """Return the outcome for JSON output."""
     return {
         "office": outcome.name,
         "number": outcome.number,

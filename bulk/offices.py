@@ -1,4 +1,4 @@
-"""Setting up an office: its default team and the first administrator."""
+"""Set up an office with its default team and first administrator."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from teams.rights import Help, Right
 
 
 class Office(NamedTuple):
-    """An office that was set up, and whether it and its administrator were made just now."""
+    """The office and administrator, and whether each was created or invited just now."""
 
     provider: Provider
     administrator: User
@@ -30,9 +30,9 @@ class Office(NamedTuple):
 
 
 def called(name: str) -> Provider | None:
-    """Return the office `name`, None when there is none: until the end of the transaction nobody else makes it so.
+    """Return the office `name` or None, locking the name until the end of the transaction.
 
-    Raises ValidationError (code "several") when several have the name.
+    Raises ValidationError (code "several") when several offices have the name.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"office {name}"])
@@ -44,12 +44,12 @@ def called(name: str) -> Provider | None:
 
 @transaction.atomic
 def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: Actor) -> Office:
-    """Make the office `name` with its default team, and invite its first administrator into that team.
+    """Create the office `name` with its default team, and invite its first administrator into that team.
 
-    What is there already stays as it is: an office of that name, its default team, somebody with that address.
-    `mobile_number` is E.164; None is enough when there is nobody to invite. Support sets up new offices only. Raises
-    ValidationError when several offices have the name ("several"), for support when one has it ("taken"), and when the
-    number is missing ("mobile_number"); PermissionDenied for anybody but the operator and support that says why.
+    Idempotent: an existing office, default team or user with that address is kept. `mobile_number` is in E.164, and may
+    be None when no invitation is needed. Support can set up new offices only. Raises ValidationError when several
+    offices have the name ("several"), when support names an existing office ("taken") and when the number is missing
+    ("mobile_number"); PermissionDenied unless `by` is the operator, or support that gave a reason.
     """
     known = called(name)
     if by.is_support:
@@ -74,7 +74,7 @@ def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: 
 
 
 def _founder(by: Actor, known: Provider | None) -> Actor:
-    """Return support as who may give anything in the office that is new; in one that is there it may give nothing."""
+    """Return support as an actor that may grant anything in the new office. Raises ValidationError if it exists."""
     rights.require_helper(by, Help.CREATE_OFFICE)
     if known is not None:
         raise ValidationError(_("There is an office with this name already. Choose another name."), code="taken")
@@ -82,7 +82,7 @@ def _founder(by: Actor, known: Provider | None) -> Actor:
 
 
 def _default_team(provider: Provider, by: Actor) -> Team:
-    """Return the team of the office's administrators; one that exists keeps the rights it was given."""
+    """Return the team of administrators; an existing one keeps its rights."""
     with translation.override(settings.LANGUAGE_CODE):
         name = _("Administration")
     team = Team.objects.filter(provider=provider, name=name).first()
