@@ -1,4 +1,4 @@
-"""What the commands of importing have in common: progress, plans in words, and how they end."""
+"""Shared parts of the import commands: progress, printed plans, exit codes."""
 
 import json
 import os
@@ -33,17 +33,17 @@ from bulk.plan import Item, Plan
 from invitations.drafts import named
 
 DONE, FAULTS, REFUSED, STOPPED = 0, 1, 2, 130  # exit codes
-_EVERY = 10_000  # rows between two plain lines
+_EVERY = 10_000  # rows per line of progress
 
 
-Begin = Callable[[str], plans.Progress]  # begins a part of the work, and returns what is told how far that is
+Begin = Callable[[str], plans.Progress]  # starts a phase and returns its progress callback
 
 
 @contextmanager
 def progress(stream: TextIOBase, total: Callable[[], int]) -> Iterator[Begin]:
-    """Show how far a command is: a bar with rate and remaining time on a terminal, now and then a line elsewhere.
+    """Show progress: a bar with rate and remaining time on a terminal, otherwise a line now and then.
 
-    Each part of the work is about `total` rows, which only a terminal asks for. Raises CommandError on Ctrl-C.
+    Each phase has about `total` rows, which is called on a terminal only. Raises CommandError on Ctrl-C.
     """
     try:
         if not stream.isatty():
@@ -53,7 +53,7 @@ def progress(stream: TextIOBase, total: Callable[[], int]) -> Iterator[Begin]:
         with Progress(*columns, console=Console(stderr=True)) as bars:
             size = total()
             yield lambda title: partial(bars.advance, bars.add_task(title, total=size))
-            for task in bars.task_ids:  # what nothing is changed by was not counted
+            for task in bars.task_ids:  # unchanged rows were not counted
                 bars.update(task, completed=size)
     except KeyboardInterrupt:
         message = _("Stopped. All of it was done, or nothing: plan again to see which.")
@@ -61,7 +61,7 @@ def progress(stream: TextIOBase, total: Callable[[], int]) -> Iterator[Begin]:
 
 
 class _Rate(ProgressColumn):
-    """How many rows a second."""
+    """Rows per second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed or 0:.0f}/s")
@@ -79,7 +79,7 @@ class _Counter:
 
 
 def show(plan: Plan, out: TextIOBase, *, as_json: bool, applied: bool) -> None:
-    """Print a plan: first by whom something is lost, and every fault; or its header and items as JSON lines."""
+    """Print a plan, losses and faults included, or as JSON Lines: header, items, faults."""
     if as_json:
         _show_json(plan, out, applied)
         return
@@ -106,15 +106,15 @@ def _show_json(plan: Plan, out: TextIOBase, applied: bool) -> None:
 
 
 def keep(plan: Plan, path: Path, applied: Iterable[Item] | None) -> None:
-    """Write a plan to its file, and after applying with the ids that were given."""
+    """Save a plan to its file; after applying, with the assigned IDs."""
     if applied is not None and plan.is_empty and path.exists():
-        return  # else the plan that was applied, and can be undone, is lost
+        return  # keep the applied plan, which can be reverted
     with private(path) as out:
         plan.write(out, applied=applied)
 
 
 def end(plan: Plan, out: TextIOBase, *, as_json: bool, done: bool) -> None:
-    """Print a plan and end the command: with 1 for faults, 2 when it is refused."""
+    """Print a plan and exit: with 1 for faults, 2 when it is refused."""
     show(plan, out, as_json=as_json, applied=done)
     if not as_json:
         out.write(_("Done.") if done else _("Nothing was written. Add --apply to do this."))
@@ -124,14 +124,14 @@ def end(plan: Plan, out: TextIOBase, *, as_json: bool, done: bool) -> None:
 
 
 def count(file: IO[bytes]) -> int:
-    """Return how many rows `file` has below its head, and leave it at its beginning. Raises Unreadable."""
+    """Return how many rows `file` has below its header, and rewind it. Raises Unreadable."""
     found = sum(1 for _row in reading.rows(file)) - 1
     file.seek(0)
     return found
 
 
 def office(text: str) -> Provider:
-    """Return the office with that id or name. Raises CommandError when there is none, or several have the name."""
+    """Return the office with this ID or name. Raises CommandError when there is none, or more than one."""
     id = named(text)
     found = list(Provider.objects.filter(pk=id) if id else Provider.objects.filter(name=text)[:2])
     if len(found) != 1:
@@ -141,7 +141,7 @@ def office(text: str) -> Provider:
 
 
 def form_of(path: Path) -> Form:
-    """Return what kind of file an export is to be. Raises CommandError when its name does not say so."""
+    """Return the export format of a file name extension. Raises CommandError when it is unknown."""
     try:
         return Form(path.suffix.lower().lstrip("."))
     except ValueError:
@@ -149,13 +149,13 @@ def form_of(path: Path) -> Form:
 
 
 def copy(made: IO[bytes], path: Path) -> None:
-    """Write what was exported to its file."""
+    """Write an export to its file."""
     with made, private(path) as file:
         shutil.copyfileobj(made, file)
 
 
 def private(path: Path) -> IO[bytes]:
-    """Open a file for writing that nobody else on the machine can read."""
+    """Open a file for writing with permissions for its owner only."""
     with ExitStack() as stack:
         file = stack.enter_context(os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"))
         os.fchmod(file.fileno(), 0o600)

@@ -1,5 +1,3 @@
-"""`manage.py create_provider`: an office, its default team, and the invitation of its first administrator."""
-
 import sys
 from typing import Any
 
@@ -16,19 +14,17 @@ from invitations.phones import mobile_number
 
 
 class Command(BaseCommand):
-    """Set up an office; given again, it changes nothing."""
+    """Create an office and invite its first administrator; idempotent."""
 
     help = "Make an office with its default team and invite its first administrator. Harmless to repeat."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the office and its administrator."""
         parser.add_argument("name", help="name of the office")
         parser.add_argument("--admin-email", required=True, help="where the invitation goes")
         parser.add_argument("--admin-name", required=True, help='as in "A.B. de Vries": initials, prefix, last name')
         parser.add_argument("--admin-phone", help="mobile number for the code; asked when it is not given")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError with everything that is wrong."""
         provider = Provider(name=options["name"])
         office = OfficeForm({"name": provider.name, "invitation_days": 4, "version": 1}, provider=provider)
         person = WebsiteForm(parts_of(options["admin_name"]) | {"email": options["admin_email"]})
@@ -47,7 +43,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{made.administrator} was there already; nothing was sent.")
 
     def _set_up(self, name: str, details: Details, phone: str | None) -> offices.Office:
-        """Set the office up; the number is asked only when it turns out to be needed."""
+        """Set up the office, prompting for the mobile number only when it is needed."""
         by = operator("create_provider")
         number = mobile_number(phone) if phone else None
         try:
@@ -60,7 +56,7 @@ class Command(BaseCommand):
 
 
 def parts_of(name: str) -> dict[str, str]:
-    """Return initials, prefix and last name of a name such as "A.B. van de Vries": prefixes have small letters."""
+    """Split a name such as "A.B. van de Vries" into initials, prefix (the lowercase words) and last name."""
     initials, *words = name.split() or [""]
     count = next((number for number, word in enumerate(words) if not word.islower()), len(words))
     return {"initials": initials, "prefix": " ".join(words[:count]), "last_name": " ".join(words[count:])}

@@ -1,5 +1,3 @@
-"""`manage.py export_matrix`: who has which right, where and by what."""
-
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +10,16 @@ from teams.models import Employer
 
 
 class Command(BaseCommand):
-    """Write every right that somebody of one office holds to a file."""
+    """Export all grants of an office."""
 
     help = "Write who has which right, where and by what, to a CSV, XLSX or JSONL file; its name says which."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare file, office and employer."""
         parser.add_argument("file", type=Path, help="ends with .csv, .xlsx or .jsonl")
         parser.add_argument("--provider", required=True, help="id or name of the office")
         parser.add_argument("--employer", type=int, help="number of an employer: only what is held there")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError when the kind of file or the employer is unknown."""
         provider, path, number = terminal.office(options["provider"]), options["file"], options["employer"]
         form = terminal.form_of(path)
         employer = Employer.objects.filter(provider=provider, number=number).first()

@@ -1,5 +1,3 @@
-"""`manage.py export_teams`: teams, employers and the rights of teams, to be imported again."""
-
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +9,16 @@ from bulk import team_exports, terminal
 
 
 class Command(BaseCommand):
-    """Write the teams of one office to a workbook with three sheets, or to files in a folder."""
+    """Export the teams of an office to a workbook with three sheets, or to files in a directory."""
 
     help = "Write teams, employers and the rights of teams to a workbook (.xlsx), or to CSV or JSONL files in a folder."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare where to and which office."""
         parser.add_argument("path", type=Path, help="ends with .xlsx, or is a folder")
         parser.add_argument("--provider", required=True, help="id or name of the office")
         parser.add_argument("--jsonl", action="store_true", help="in a folder: JSON lines instead of CSV")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError when it is neither a workbook nor a folder."""
         provider, path = terminal.office(options["provider"]), options["path"]
         if path.suffix.lower() != ".xlsx" and not path.is_dir():
             raise CommandError("Name a file that ends with .xlsx, or a folder.", returncode=terminal.FAULTS)

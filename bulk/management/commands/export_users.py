@@ -1,5 +1,3 @@
-"""`manage.py export_users`: the people of an office as a file that can be imported again."""
-
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +11,15 @@ from bulk import terminal
 
 
 class Command(BaseCommand):
-    """Write everybody of one office to a file."""
+    """Export the users of an office."""
 
     help = "Write the people of an office to a CSV, XLSX or JSONL file; its name says which."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare file and office."""
         parser.add_argument("file", type=Path, help="ends with .csv, .xlsx or .jsonl")
         parser.add_argument("--provider", required=True, help="id or name of the office")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError when the name of the file does not say what kind it is."""
         provider, path = terminal.office(options["provider"]), options["file"]
         people, form = with_status(User.objects.filter(provider=provider)), terminal.form_of(path)
         terminal.copy(exports.export(provider, people, form=form, filters={}, by=operator("export_users")), path)

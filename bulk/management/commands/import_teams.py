@@ -1,5 +1,3 @@
-"""`manage.py import_teams`: plan what files of teams, employers and rights change, apply it, or turn it back."""
-
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,12 +16,11 @@ from bulk.plan import Item, Plan, Refused, read_header, read_items
 
 
 class Command(BaseCommand):
-    """Without --apply nothing is written but the plan."""
+    """Import teams: plan, apply or revert. Only the plan is written without --apply."""
 
     help = "Plan what one workbook or several CSV files of teams, employers and rights change; with --apply do it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare files, office and what to do."""
         parser.add_argument("files", nargs="*", type=Path, help="a workbook, or CSV files; not needed with --undo")
         parser.add_argument("--provider", required=True, help="id or name of the office")
         parser.add_argument("--apply", action="store_true", help="do it, in one transaction")
@@ -32,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="answer in JSON lines")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Exits with 1 for faults, 2 when it is refused."""
+        """Exit with 1 for faults, 2 when the plan is refused."""
         provider, files, kept = terminal.office(options["provider"]), options["files"], options["plan_file"]
         if options["undo"] and kept is None:
             raise CommandError("Name the applied plan with --plan-file.", returncode=terminal.FAULTS)

@@ -1,5 +1,3 @@
-"""`manage.py import_users`: plan what a file of people changes, apply it, or turn an applied plan back."""
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
@@ -17,12 +15,11 @@ from bulk.plan import Item, Refused, read_header, read_items
 
 
 class Command(BaseCommand):
-    """Without --apply nothing is written but the plan."""
+    """Import users: plan, apply or revert. Only the plan is written without --apply."""
 
     help = "Plan what a file of people changes in an office; with --apply do it. Exit code 1: faults, 2: refused."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare file, office and what to do."""
         parser.add_argument("file", nargs="?", type=Path, help="CSV, XLSX or JSON lines; not needed with --undo")
         parser.add_argument("--provider", default="", help="id or name of the office")
         parser.add_argument("--template", action="store_true", help="write a workbook to fill in to the file")
@@ -33,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="answer in JSON lines")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Exits with 1 for faults, 2 when it is refused."""
+        """Exit with 1 for faults, 2 when the plan is refused."""
         if options["template"] and options["file"]:
             with options["file"].open("wb") as file:
                 results.write_template(file)

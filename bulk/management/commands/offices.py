@@ -1,5 +1,3 @@
-"""`manage.py offices`: many offices as one file that declares them, applied or exported."""
-
 import hashlib
 import json
 import sys
@@ -23,12 +21,11 @@ from bulk.office_secrets import Secrets
 
 
 class Command(BaseCommand):
-    """Make offices what a file says they are; an export says what they are now."""
+    """Reconcile offices with a file that declares them, or export such a file."""
 
     help = "Make offices what a TOML file declares, or write such a file. Exit code 1: faults, 2: an office is refused."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what to do, and with which file."""
         parser.add_argument("what", choices=["apply", "export"])
         parser.add_argument("file", type=Path, help="the TOML file")
         parser.add_argument("--plan", action="store_true", help="apply: only say what would happen")
@@ -37,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--provider", action="append", help="export: id or name of an office; all without it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Exits with 1 for faults, 2 when an office is refused."""
+        """Exit with 1 for faults, 2 when an office is refused."""
         if options["what"] == "export":
             self._export(options["file"], options["provider"])
             return
