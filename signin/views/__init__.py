@@ -1,1 +1,1 @@
-"""Signing in, with a password and at Microsoft, and confirming it."""
+"""Pages for signing in, re-authentication, sessions and two-factor."""

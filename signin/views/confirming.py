@@ -1,4 +1,4 @@
-"""Confirming who one is before a sensitive page, and going on with the form that was sent before."""
+"""Step-up re-authentication for sensitive pages, and resubmission of the form that required it."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -33,9 +33,9 @@ _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
 @_show_and_send
 @never_cache
 def confirm(request: OfficeRequest) -> HttpResponse:
-    """Ask a website user for the second factor, else for the current password; send an Azure user to Microsoft.
+    """Ask a website user for the second factor or else the current password; send an Azure user to Microsoft.
 
-    In a session that an SSO ticket began nothing was proved yet: there the password is asked beside the code.
+    An SSO ticket does not count as authentication: in such a session the password is required in addition to the code.
     """
     target = wanted_page(request)
     page = {"next": target, "kept": _kept(request, target)}
@@ -55,19 +55,17 @@ def confirm(request: OfficeRequest) -> HttpResponse:
 
 
 def _focus(form: Form) -> None:
-    """Put the cursor in the first field: there is nothing else to do on the page."""
     next(iter(form.fields.values())).widget.attrs["autofocus"] = True
 
 
 def _kept(request: OfficeRequest, target: str) -> pending_forms.Kept | None:
-    """Return what is kept until its user has confirmed, None when nothing is."""
+    """Return the pending form that the user resubmits after re-authentication, or None."""
     parts = urlsplit(target)
     path = parse_qs(parts.query).get("next", [""])[0] if parts.path == reverse("signin:go_on") else ""
     return pending_forms.find(request, request.user, path)
 
 
 def _confirm_factor(request: OfficeRequest, page: dict[str, Any]) -> HttpResponse:
-    """Ask for the code of an app."""
     asks_password = reauthentication.proves_nothing(request)
     form: Form
     if asks_password:
@@ -97,7 +95,7 @@ def _confirm_factor(request: OfficeRequest, page: dict[str, Any]) -> HttpRespons
 
 
 def confirmed(request: OfficeRequest, *, with_factor: bool) -> HttpResponse:
-    """Note that the user of this session has just proved who they are, and go on."""
+    """Record the re-authentication and redirect to the requested page."""
     request.session.cycle_key()
     reauthentication.note(request, with_factor=with_factor)
     return HttpResponseRedirect(wanted_page(request))
@@ -108,7 +106,7 @@ def confirmed(request: OfficeRequest, *, with_factor: bool) -> HttpResponse:
 @require_safe
 @never_cache
 def go_on(request: OfficeRequest) -> HttpResponse:
-    """Offer to send the kept form after all. Nothing is sent before the button is pressed."""
+    """Offer to resubmit the pending form. Nothing is submitted before the user presses the button."""
     target = wanted_page(request)
     kept = pending_forms.find(request, request.user, target)
     if kept is None:

@@ -1,4 +1,4 @@
-"""One's own second factors: the list, adding an app, names, removing, recovery codes."""
+"""Pages for the user's own two-factor devices and recovery codes."""
 
 from urllib.parse import urlencode
 from uuid import UUID
@@ -27,11 +27,11 @@ from teams import rights
 from teams.access import OfficeRequest, of_website_user, own_account
 
 _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
-_NEW = 3600  # seconds after accepting during which enrolling is shown as a step of it
+_NEW = 3600  # seconds after acceptance in which enrollment is shown as its last step
 
 
 def context(request: OfficeRequest, **more: object) -> dict[str, object]:
-    """Return what every page here needs: its frame, where to go afterwards, and the office's name."""
+    """Return the context that all pages of this module share: layout, next page and office name."""
     user, target = request.user, wanted_page(request)
     enrolling = must_enrol(user)
     accepted_at = user.accepted_at or timezone.now()
@@ -52,7 +52,7 @@ def context(request: OfficeRequest, **more: object) -> dict[str, object]:
 @never_cache
 @of_website_user
 def factors(request: OfficeRequest) -> HttpResponse:
-    """Show one's devices and recovery codes, or what to choose from for who has to begin."""
+    """List devices and recovery codes, or the kinds of device to start with."""
     user = request.user
     page = context(
         request,
@@ -71,7 +71,7 @@ def factors(request: OfficeRequest) -> HttpResponse:
 @of_website_user
 @reauthenticated(Proof.FIVE_MINUTES)
 def add_app(request: OfficeRequest) -> HttpResponse:
-    """Show a new secret as a picture and as text, and ask for the code that the app makes of it."""
+    """Show a new secret as QR code and text, and verify the code of the app."""
     user = request.user
     form = AppForm(request.POST or None, user=user)
     if form.is_valid():
@@ -87,7 +87,7 @@ def add_app(request: OfficeRequest) -> HttpResponse:
 
 
 def enrolled(request: OfficeRequest, factor: Factor) -> str:
-    """Note that the person of this session has just shown a new device; return where to go on."""
+    """Record that the user passed the new device in this session; return the address to continue on."""
     if not passing.is_passed(request):
         passing.settle(request, factor)
         request.session.cycle_key()
@@ -110,7 +110,6 @@ def _own_device(request: OfficeRequest, id: UUID) -> Device:
 @never_cache
 @of_website_user
 def rename_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Give a device another name."""
     device = _own_device(request, id)
     form = NameForm(request.POST or None, initial={"name": device.name})
     if form.is_valid():
@@ -126,7 +125,7 @@ def rename_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
 @of_website_user
 @reauthenticated(Proof.FIVE_MINUTES)
 def remove_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether a device is to go, and take it away."""
+    """Confirm and remove a device."""
     device = _own_device(request, id)
     error = ""
     if request.method == "POST":
@@ -143,7 +142,7 @@ def remove_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 
 def _stay(request: OfficeRequest, user: User) -> None:
-    """Keep this session, alone of all, going."""
+    """Keep only this session alive after all sessions were ended."""
     update_session_auth_hash(request, user)
     if user.second_factor_at is None:
         passing.settle(request, None)
@@ -155,7 +154,7 @@ def _stay(request: OfficeRequest, user: User) -> None:
 @of_website_user
 @reauthenticated(Proof.FIVE_MINUTES)
 def recovery_codes(request: OfficeRequest) -> HttpResponse:
-    """Say what recovery codes are for; make ten and show them this once."""
+    """Explain recovery codes; on POST generate ten and show them once."""
     user = request.user
     if user.second_factor_at is None:
         return redirect("signin:factors")
@@ -172,7 +171,7 @@ def recovery_codes(request: OfficeRequest) -> HttpResponse:
 @never_cache
 @of_website_user
 def download_codes(request: OfficeRequest) -> HttpResponse:
-    """Give the codes of the page that shows them as a text file."""
+    """Return the codes that the previous page showed as a text file."""
     codes = recovery.opened(request.POST.get("codes", ""), request.user)
     if codes is None:
         raise PermissionDenied(_("These are not your recovery codes. Make new ones."))

@@ -1,4 +1,4 @@
-"""Help with logging in, for whoever stands before the door or half way through it."""
+"""Help page about logging in, open before and during login."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,5 +13,5 @@ from teams.access import public
 @opens_while_enrolling
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
-    """Say what to do when logging in does not work; the same to everybody."""
+    """Explain what to do when logging in fails; the same for all visitors."""
     return render(request, "signin/help.html")

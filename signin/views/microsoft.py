@@ -1,4 +1,4 @@
-"""Going to Microsoft and coming back, to sign in, to confirm who one is, or to prove whose tenant it is."""
+"""Redirects to Microsoft and the callback: sign-in, re-authentication and confirmation of a tenant."""
 
 from uuid import UUID
 
@@ -33,7 +33,7 @@ log = structlog.get_logger("loket.signin")
 @require_GET
 @never_cache
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Send somebody to Microsoft to sign in."""
+    """Redirect to Microsoft to sign in."""
     target = wanted_page(request)
     if request.user.is_authenticated:
         return HttpResponseRedirect(target)
@@ -45,7 +45,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 def confirm(request: OfficeRequest) -> HttpResponse:
-    """Send an Azure user to Microsoft to type the credentials once more."""
+    """Redirect an Azure user to Microsoft to re-authenticate."""
     if request.user.login_method != LoginMethod.AZURE_AD:
         raise Http404
     return _leave(request, Errand(Purpose.CONFIRM, wanted_page(request), user_id=str(request.user.pk)))
@@ -57,7 +57,7 @@ def confirm(request: OfficeRequest) -> HttpResponse:
 @never_cache
 @reauthenticated(Proof.FIVE_MINUTES)
 def prove_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Send an administrator to Microsoft to come back as somebody of the tenant."""
+    """Redirect an administrator to Microsoft to sign in to the tenant, which confirms it."""
     tenant = get_object_or_404(request.user.provider.tenants, pk=id)
     target = reverse("accounts:tenants")
     errand = Errand(Purpose.PROVE_TENANT, target, user_id=str(request.user.pk), tenant_id=str(tenant.pk))
@@ -68,7 +68,7 @@ def prove_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
 @require_GET
 @never_cache
 def back(request: HttpRequest) -> HttpResponse:
-    """Receive somebody from Microsoft and do what he went there for."""
+    """Handle the callback from Microsoft."""
     _require_configured()
     kept = cookies.read(request, _COOKIE, salt=_SALT, max_age=microsoft.MINUTES * 60)
     answer = {name: request.GET[name] for name in ("code", "state", "error") if name in request.GET}
@@ -87,7 +87,7 @@ def back(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def refused(request: HttpRequest, told: str) -> HttpResponse:
-    """Say why somebody did not get what he went to Microsoft for; the address says it, signed by us."""
+    """Show the error page; the URL holds the error and the correlation ID, signed."""
     try:
         name, correlation_id = signing.loads(told, salt=_SALT)
     except signing.BadSignature:
@@ -97,7 +97,7 @@ def refused(request: HttpRequest, told: str) -> HttpResponse:
 
 
 def _leave(request: HttpRequest, errand: Errand) -> HttpResponse:
-    """Return the redirect to Microsoft, and the cookie with which somebody can come back."""
+    """Return the redirect to Microsoft, with the cookie that the callback needs."""
     _require_configured()
     try:
         throttle.charge(actions.MICROSOFT, throttle.network(client_address(request)))
@@ -112,7 +112,7 @@ def _leave(request: HttpRequest, errand: Errand) -> HttpResponse:
 
 
 def _serve(request: HttpRequest, arrival: Arrival) -> HttpResponse:
-    """Do what somebody went to Microsoft for. Raises Refused."""
+    """Complete the flow for its purpose. Raises Refused."""
     if arrival.errand.purpose == Purpose.SIGN_IN:
         sessions.start(request, arrivals.sign_in(arrival))
     elif arrival.errand.purpose == Purpose.CONFIRM:
@@ -128,7 +128,7 @@ def _serve(request: HttpRequest, arrival: Arrival) -> HttpResponse:
 
 
 def _refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
-    """Write down why somebody was refused, and send him to a page that says what to do, without code and state."""
+    """Record the error and redirect to its page, whose URL has no code and state."""
     by = on_page(request, request.user) if isinstance(request.user, User) else stranger(request)
     actions.record_refusal(refusal.user, refusal.reason, by=by)
     write = log.error if refusal.page == Page.OUR_SECRET else log.warning

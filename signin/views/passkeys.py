@@ -1,4 +1,4 @@
-"""Passkeys: the pages and what their scripts ask, in the words that the library's scripts understand."""
+"""Passkey pages and the JSON endpoints that the library's scripts call."""
 
 import json
 from typing import Any
@@ -40,7 +40,6 @@ texts = public(opens_before_factor(opens_while_enrolling(JavaScriptCatalog.as_vi
 @of_website_user
 @reauthenticated(Proof.FIVE_MINUTES)
 def add_passkey(request: OfficeRequest) -> HttpResponse:
-    """Offer to make a passkey in this browser."""
     page = context(request, passkey=script_settings(request))
     return render(request, "signin/factors/add_passkey.html", page)
 
@@ -51,7 +50,7 @@ def add_passkey(request: OfficeRequest) -> HttpResponse:
 @never_cache
 @of_website_user
 def add_begin(request: OfficeRequest) -> HttpResponse:
-    """Give the browser a challenge to make a passkey for."""
+    """Return the options for the browser to create a passkey."""
     if request.proof < Proof.FIVE_MINUTES:
         return _refused(_("This took too long. Try again."), 403)
     return JsonResponse(Ceremony.begin_making(request, request.user))
@@ -63,7 +62,7 @@ def add_begin(request: OfficeRequest) -> HttpResponse:
 @never_cache
 @of_website_user
 def add_complete(request: OfficeRequest) -> HttpResponse:
-    """Add the passkey that the browser made."""
+    """Add the passkey that the browser created."""
     if request.proof < Proof.FIVE_MINUTES:
         return _refused(_("This took too long. Try again."), 403)
     user, by = request.user, on_page(request, request.user)
@@ -83,7 +82,7 @@ def add_complete(request: OfficeRequest) -> HttpResponse:
 @require_POST
 @never_cache
 def show_begin(request: HttpRequest) -> HttpResponse:
-    """Give the browser a challenge to show a passkey for: of who is half or wholly signed in, else of anybody."""
+    """Return the options to authenticate with a passkey: of the (half) signed-in user, else of any user."""
     try:
         throttle.charge(LINK, throttle.network(client_address(request)))
     except Throttled as error:
@@ -96,7 +95,7 @@ def show_begin(request: HttpRequest) -> HttpResponse:
 @require_POST
 @never_cache
 def show_complete(request: HttpRequest) -> HttpResponse:
-    """Let somebody in with the passkey that was shown, or note that he confirmed with it."""
+    """Sign in with the passkey, or record the re-authentication of a user who is already signed in."""
     user = _expected(request)
     try:
         passkey = Ceremony.take(request, "show", user).shown(_answer(request), user)
@@ -117,12 +116,12 @@ def show_complete(request: HttpRequest) -> HttpResponse:
 
 
 def _expected(request: HttpRequest) -> User | None:
-    """Return whose passkey is asked for, None for anybody's."""
+    """Return the user whose passkey is required, None for any user."""
     return request.user if isinstance(request.user, User) else passing.awaited(request)
 
 
 def _answer(request: HttpRequest) -> Any:
-    """Return what the browser sent. Raises NotAccepted for what is not JSON."""
+    """Return the JSON body. Raises NotAccepted if it is malformed."""
     try:
         return json.loads(request.body)
     except (ValueError, RecursionError) as error:

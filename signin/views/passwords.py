@@ -1,4 +1,4 @@
-"""Signing in with a password, and choosing a new one."""
+"""Login, logout, password reset and password change."""
 
 from urllib.parse import urlencode
 
@@ -36,7 +36,7 @@ _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
 @_show_and_send
 @never_cache
 def login(request: HttpRequest) -> HttpResponse:
-    """Let a website user in with username and password."""
+    """Log a website user in with username and password."""
     target, status = wanted_page(request), 200
     if request.user.is_authenticated:
         return HttpResponseRedirect(target)
@@ -79,7 +79,6 @@ def _let_in(request: HttpRequest, user: User, target: str) -> HttpResponse:
 @_show_and_send
 @never_cache
 def logout(request: HttpRequest) -> HttpResponse:
-    """Ask whether to log out, and do so."""
     if not isinstance(request.user, User):
         return redirect("signin:login")
     if request.method != "POST":
@@ -93,7 +92,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 @_show_and_send
 @never_cache
 def forgotten(request: HttpRequest) -> HttpResponse:
-    """Ask for the address to mail a link for a new password to."""
+    """Ask for an e-mail address and request a password reset."""
     form, status = ForgottenForm(request.POST or None), 200
     if form.is_valid():
         try:
@@ -117,7 +116,7 @@ def forgotten_sent(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def reset_enter(request: HttpRequest, token: str) -> HttpResponse:
-    """Move the token of a mailed link from the address to a cookie for the next page only."""
+    """Move the token of the e-mailed link from the URL to a cookie, and redirect to the form."""
     response = redirect("signin:reset")
     value = token if token.isascii() and token.isprintable() else ""
     cookies.put(response, _COOKIE, value, salt=_SALT, max_age=RESET_MINUTES * 60)
@@ -128,7 +127,7 @@ def reset_enter(request: HttpRequest, token: str) -> HttpResponse:
 @_show_and_send
 @never_cache
 def reset(request: HttpRequest) -> HttpResponse:
-    """Let the holder of a mailed link choose a new password."""
+    """Set a new password with the token in the cookie."""
     try:
         throttle.charge(actions.LINK, throttle.network(client_address(request)))
     except Throttled as error:
@@ -162,7 +161,7 @@ def _back_to_login(request: HttpRequest, user: User) -> HttpResponse:
     messages.success(request, _("Your password has been changed. Log in with your new password."))
     response = redirect("signin:login")
     cookies.remove(response, _COOKIE)
-    devices.remember(response, user)  # whoever holds the mailbox is no stranger
+    devices.remember(response, user)  # the user has proved access to the mailbox
     return response
 
 
@@ -172,7 +171,6 @@ def _back_to_login(request: HttpRequest, user: User) -> HttpResponse:
 @of_website_user
 @reauthenticated(Proof.FIVE_MINUTES)
 def password(request: OfficeRequest) -> HttpResponse:
-    """Let a website user change the password."""
     form = ChangePasswordForm(request.POST or None, user=request.user)
     if form.is_valid():
         by = on_page(request, request.user)

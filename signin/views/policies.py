@@ -1,4 +1,4 @@
-"""What an office asks of its people about second factors: as it is, and what a change would do before it is made."""
+"""Two-factor policy of the office: the form, and the impact of a change before it is saved."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -22,7 +22,7 @@ from teams.rights import Right
 @requires(Right.MANAGE_PROVIDER)
 @require_safe
 def two_factor(request: OfficeRequest) -> HttpResponse:
-    """Show what the office asks, in a form that leads to what a change would do."""
+    """Show the policy form, which leads to the page with the impact."""
     return _form_page(request, PolicyForm(provider=request.user.provider))
 
 
@@ -36,7 +36,7 @@ def _form_page(request: OfficeRequest, form: PolicyForm) -> HttpResponse:
 @never_cache
 @reauthenticated(Proof.HALF_HOUR)
 def effect(request: OfficeRequest) -> HttpResponse:
-    """Show whom the policy in the address would touch, and make it so once that is confirmed."""
+    """Show the impact of the policy in the query string; on POST save it."""
     provider, by = request.user.provider, on_page(request, request.user)
     form = PolicyForm(request.GET, provider=provider)
     if not form.is_valid():

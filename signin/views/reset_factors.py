@@ -1,4 +1,4 @@
-"""Taking away somebody's second factor, for who lost every device."""
+"""Two-factor reset for a colleague who lost all devices."""
 
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from teams.rights import Right
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def reset_factors(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether somebody's second factor is to go, and why; whoever does it has just shown his own."""
+    """Ask for a reason and reset; requires re-authentication with the administrator's own second factor."""
     person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=id)
     rights.require_authority_over(on_page(request, request.user), person)
     return _reset(request, person)

@@ -1,4 +1,4 @@
-"""The second step of logging in: a code, a passkey or a recovery code after the password."""
+"""Second step of logging in: a code, passkey or recovery code after the password."""
 
 from urllib.parse import urlencode
 
@@ -34,7 +34,6 @@ _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
 @_show_and_send
 @never_cache
 def second_step(request: HttpRequest) -> HttpResponse:
-    """Ask for the code of the authenticator app."""
     if (user := passing.awaited(request)) is None:
         return _start_again(request)
     form, status = CodeForm(request.POST or None), 200
@@ -54,7 +53,6 @@ def second_step(request: HttpRequest) -> HttpResponse:
 @_show_and_send
 @never_cache
 def recovery(request: HttpRequest) -> HttpResponse:
-    """Ask for a recovery code instead."""
     if (user := passing.awaited(request)) is None:
         return _start_again(request)
     form, status = RecoveryForm(request.POST or None), 200
@@ -70,7 +68,7 @@ def recovery(request: HttpRequest) -> HttpResponse:
 
 
 def let_in(request: HttpRequest, user: User, factor: Factor) -> HttpResponse:
-    """Open the session of `user`, who passed with `factor`, and go on to the page that was wanted."""
+    """Sign in `user`, who passed `factor`, and redirect to the requested page."""
     target = wanted_page(request)
     sessions.start(request, user, factor=factor)
     response = HttpResponseRedirect(target)
@@ -96,7 +94,7 @@ def _refuse(request: HttpRequest, user: User, form: Form, text: str) -> None:
 
 
 def _start_again(request: HttpRequest) -> HttpResponse:
-    """Send whoever waited too long, or is in already, to the login page, which knows what to do with both."""
+    """Redirect to the login page after a timeout, or if the user is already signed in; it handles both."""
     if not isinstance(request.user, User):
         messages.info(request, _("Log in once more: this took too long, or was finished elsewhere."))
     return redirect(f"{reverse('signin:login')}?{urlencode({'next': wanted_page(request)})}")

@@ -1,4 +1,4 @@
-"""Where somebody is signed in: one's own sessions, and those of a colleague."""
+"""Pages that list and end sessions: the user's own, and those of a colleague."""
 
 from uuid import UUID
 
@@ -17,14 +17,13 @@ from teams import rights
 from teams.access import OfficeRequest, as_oneself, own_account, public, requires
 from teams.rights import Right
 
-_MOST = 100  # shown
+_MOST = 100  # sessions listed
 
 
 @own_account
 @require_safe
 @never_cache
 def own_sessions(request: OfficeRequest) -> HttpResponse:
-    """Show where one is signed in."""
     rows = sessions.open_of(request.user)[:_MOST]
     return render(request, "signin/sessions/own.html", {"rows": rows, "current": sessions.current(request)})
 
@@ -32,7 +31,7 @@ def own_sessions(request: OfficeRequest) -> HttpResponse:
 @own_account
 @require_POST
 def end_own_session(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """End one of one's own sessions; the present one by logging out."""
+    """End one of the user's sessions; the current one through the logout page."""
     if id == sessions.current(request):
         return redirect("signin:logout")
     _end_one(request, request.user, id)
@@ -42,7 +41,6 @@ def end_own_session(request: OfficeRequest, id: UUID) -> HttpResponse:
 @own_account
 @require_POST
 def end_other_sessions(request: OfficeRequest) -> HttpResponse:
-    """End all of one's own sessions but the present one."""
     sessions.end_others(request, request.user)
     messages.success(request, _("All your other sessions have been ended."))
     return redirect("signin:own_sessions")
@@ -55,9 +53,9 @@ def end_other_sessions(request: OfficeRequest) -> HttpResponse:
 @require_POST
 @never_cache
 def stay(request: HttpRequest) -> HttpResponse:
-    """Count as a request of the user, and say in how many seconds the session ends; for a session that ended 401.
+    """Extend the session and return the seconds until it ends; 401 for an ended session.
 
-    Public because a script asks: it wants no login page, and the form that it stands beside is still to be sent.
+    Public because a script calls it, which needs no redirect to the login page: the form on its page is still unsaved.
     """
     left = sessions.left(request) if isinstance(request.user, User) else None
     return JsonResponse({"left": left}, status=401 if left is None else 200)
@@ -67,7 +65,6 @@ def stay(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def sessions_of(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show where a colleague is signed in."""
     person = _one(request, id)
     if person.pk == request.user.pk:
         return redirect("signin:own_sessions")
@@ -79,7 +76,6 @@ def sessions_of(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @require_POST
 def end_session_of(request: OfficeRequest, id: UUID, session: UUID) -> HttpResponse:
-    """End one session of a colleague."""
     person = _one(request, id)
     rights.require_authority_over(on_page(request, request.user), person)
     _end_one(request, person, session)
@@ -89,7 +85,6 @@ def end_session_of(request: OfficeRequest, id: UUID, session: UUID) -> HttpRespo
 @requires(Right.MANAGE_USERS)
 @require_POST
 def end_sessions_of(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """End every session of a colleague."""
     person = _one(request, id)
     rights.require_authority_over(on_page(request, request.user), person)
     sessions.end_all(person, by=on_page(request, request.user))

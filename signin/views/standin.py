@@ -1,4 +1,4 @@
-"""The page of the stand-in for Microsoft: who do you want to be?"""
+"""Sign-in page of the fake Entra: pick a user."""
 
 from uuid import uuid4
 
@@ -21,7 +21,7 @@ _MOST = 50
 @require_GET
 @never_cache
 def choose(request: HttpRequest) -> HttpResponse:
-    """Offer the people of every tenant, somebody unknown and a way back; each is a link back to Loket."""
+    """List the users of each tenant, an unknown user and Cancel; each links back to the callback of Loket."""
     require_demo(request)
     provider = standin.of_demo()
     try:
