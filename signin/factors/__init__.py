@@ -1,4 +1,4 @@
-"""Second factors: something that a website user has beside the password, and who must have one, from which day."""
+"""Second factors of website users: which users need one, and from which day."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -12,15 +12,15 @@ from teams import resting
 
 
 def with_duty(users: QuerySet[User]) -> QuerySet[User]:
-    """Return `users` with `factor_due`: from which day each must have a second factor, None for never.
+    """Annotate `users` with `factor_due`: the day from which each needs a second factor, None for never.
 
-    Every rule is in one place, `teams.resting`; `teams.rights.two_factor_rules` names those that ask one person.
+    All rules are in `teams.resting`; `teams.rights.two_factor_rules` lists the ones that apply to one user.
     """
     return users.annotate(factor_due=_day(resting.due()))
 
 
 def under(policies: Sequence[object]) -> RawSQL:
-    """Return the same day as it would be under other policies of the office, in the order of `resting.SUPPOSED`."""
+    """Return `factor_due` under other policies of the office, given in the order of `resting.SUPPOSED`."""
     return _day(resting.due(resting.SUPPOSED), policies)
 
 
@@ -29,9 +29,9 @@ def _day(sql: str, values: Sequence[object] = ()) -> RawSQL:
 
 
 def _due(user: User) -> date | None:
-    """Return from which day `user` has to set one up, None when he need not or has one.
+    """Return the day from which `user` must set up a second factor, None if not required or already set up.
 
-    Costs nothing for somebody from `with_duty`, such as the person of a session.
+    Needs no query for users from `with_duty`, such as the user of a session.
     """
     if user.second_factor_at is not None or not user.is_website_user:
         return None
@@ -44,12 +44,12 @@ def _due(user: User) -> date | None:
 
 
 def must_enrol(user: User) -> bool:
-    """Return whether some rule asks `user` now for a second factor that he has not set up, so that his rights rest."""
+    """Return whether `user` lacks a second factor that is required now, so that their rights are inactive."""
     due = _due(user)
     return due is not None and due <= timezone.localdate()
 
 
 def deadline(user: User) -> date | None:
-    """Return the day that lies ahead from which `user` must have a second factor that he has not set up yet."""
+    """Return the future day from which `user` needs a second factor that is not set up yet, or None."""
     due = _due(user)
     return due if due is not None and due > timezone.localdate() else None

@@ -1,4 +1,4 @@
-"""Enrolling, using and taking away second factors."""
+"""Actions that add, use and remove second factors."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -28,26 +28,26 @@ from teams.rights import Help
 MOST_DEVICES = 10
 Device = AuthenticatorApp | Passkey
 
-# By user: five at once, then one a minute, soon one in ten minutes, in the end one an hour. It never closes for good,
-# and whoever is kept waiting by a stranger with his password has his passkey and his recovery codes, which count apart.
+# By user: five at once, then one a minute, later one in ten minutes, finally one an hour. It never locks permanently.
+# A user whom an attacker with their password keeps waiting has passkeys and recovery codes, which count separately.
 _CODES = (
     Limit("second factor", burst=5, every=timedelta(minutes=1)),
     Limit("second factor, an hour", burst=10, every=timedelta(minutes=10)),
     Limit("second factor, a day", burst=20, every=timedelta(hours=1)),
 )
-# By user and network address: fifty bits are not guessed, so that no stranger may use up the tries of the owner.
+# By user and network address: 50 bits cannot be guessed, and an attacker must not use up the owner's attempts.
 _RECOVERY = Limit("recovery code", burst=10, every=timedelta(minutes=1))
 
 
 class LastFactor(Exception):
-    """The last device cannot go while two-factor is required."""
+    """The last device cannot be removed while two-factor is required."""
 
     def __str__(self) -> str:
         return _("Two-factor is required for your account. First add another device, then remove this one.")
 
 
 class TooManyDevices(Exception):
-    """Somebody has as many devices as one person may have."""
+    """The user already has MOST_DEVICES devices."""
 
     def __str__(self) -> str:
         return _("You have %(most)d devices already. First remove one that you no longer use.") % {"most": MOST_DEVICES}
@@ -60,19 +60,18 @@ def devices_of(user: User) -> list[Device]:
 
 
 def has_passkey(user: User) -> bool:
-    """Return whether one of the devices of `user` is a passkey."""
     return Passkey.objects.filter(user=user).exists()
 
 
 def codes_left(user: User) -> int:
-    """Return how many recovery codes of `user` still work."""
+    """Return the number of unused recovery codes."""
     return user.recovery_codes.filter(used_at=None).count()
 
 
 def try_code(user: User, code: str) -> AuthenticatorApp | None:
-    """Return the app of `user` that shows `code` now, or None; a code works once (RFC 6238, section 5.2).
+    """Return the app of `user` whose current code this is, or None; a code works once (RFC 6238, section 5.2).
 
-    Raises Throttled. Call it outside a transaction.
+    Raises Throttled. Call this outside a transaction.
     """
     for limit in _CODES:
         throttle.charge(limit, str(user.pk))
@@ -100,7 +99,7 @@ def _secret_of(app: AuthenticatorApp) -> bytes:
 
 @asks(Proof.NONE)
 def try_recovery_code(user: User, code: str, *, by: Actor) -> bool:
-    """Return whether `code` is an unused recovery code of `user`, and use it up. Raises Throttled."""
+    """Mark `code` as used and return True if it is an unused recovery code of `user`. Raises Throttled."""
     throttle.charge(_RECOVERY, f"{user.pk}:{throttle.network(by.address)}")
     return _use_recovery_code(user, recovery.plain(code), by)
 
@@ -121,9 +120,9 @@ def _use_recovery_code(user: User, plain: str, by: Actor) -> bool:
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def add_app(user: User, offer: Offer, *, name: str, code: str, by: Actor) -> AuthenticatorApp | None:
-    """Add the app that has the offered secret, as `code` proves; None when the code is wrong.
+    """Add the authenticator app with the secret of `offer`; return None if `code` is wrong.
 
-    A form that is sent twice adds one app. Raises TooManyDevices.
+    A form that is submitted twice adds one app. Raises TooManyDevices.
     """
     user = _lock(user, by)
     known = AuthenticatorApp.objects.filter(pk=offer.id, user=user).first()
@@ -143,7 +142,7 @@ def add_app(user: User, offer: Offer, *, name: str, code: str, by: Actor) -> Aut
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: Actor) -> Passkey:
-    """Add the passkey that a browser made for `ceremony` and told of in `answer`.
+    """Add the passkey that the browser created; `answer` is its response to `ceremony`.
 
     Raises NotAccepted, TooManyDevices.
     """
@@ -157,7 +156,7 @@ def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: A
 
 
 def _lock(user: User, by: Actor) -> User:
-    """Return `user` as stored, locked, so that two changes of his factors follow each other."""
+    """Lock `user` and return the stored row, so that changes of their factors are serialized."""
     locked = lock_user(user.pk, actor=by.user)
     if not locked.is_website_user:
         raise PermissionDenied(_("Only website users have a second factor here."))
@@ -184,7 +183,7 @@ def _added(user: User, device: Device, by: Actor) -> None:
 @asks(Proof.NONE)
 @transaction.atomic
 def rename(user: User, id: UUID, *, name: str, by: Actor) -> None:
-    """Give one's own device another name. Raises KeyError for an unknown device, PermissionDenied for another's."""
+    """Rename a device. Raises KeyError for an unknown device, PermissionDenied unless `user` is the actor."""
     _require_oneself(user, by)
     device = own_device(_lock(user, by), id)
     old, device.name = device.name, name
@@ -199,17 +198,17 @@ def _require_oneself(user: User, by: Actor) -> None:
 
 
 def own_device(user: User, id: UUID) -> Device:
-    """Return the device of `user` with that id. Raises KeyError."""
+    """Return the device of `user` with this ID. Raises KeyError."""
     return {device.pk: device for device in devices_of(user)}[id]
 
 
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def remove(user: User, id: UUID, *, by: Actor) -> User:
-    """Take away one's own device and end every session; with the last one the recovery codes go as well.
+    """Remove a device and end all sessions; removing the last device also deletes the recovery codes.
 
-    Returns the user as stored. Raises KeyError for an unknown device, PermissionDenied for another's, LastFactor while
-    two-factor is required.
+    Returns the user as stored. Raises KeyError for an unknown device, PermissionDenied unless `user` is the actor,
+    LastFactor for the last device while two-factor is required.
     """
     _require_oneself(user, by)
     user = _lock(user, by)
@@ -236,11 +235,11 @@ def _end_sessions(user: User, *, without_factor: bool) -> None:
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def reset(user: User, *, reason: str, by: Actor) -> bool:
-    """Take every device and recovery code of somebody away and end his sessions; False when he had none.
+    """Delete all devices and recovery codes of `user` and end their sessions; return False if there were none.
 
-    Whether he must have a factor does not change: at the next login he sets one up. The caller has made sure that an
-    administrator proved a moment ago with his own factor who he is. Raises PermissionDenied on oneself or over
-    somebody with more rights.
+    A required factor stays required: the user sets one up at the next login. The caller ensures that an administrator
+    has just re-authenticated with a second factor. Raises PermissionDenied for the actor's own account and for users
+    with more rights.
     """
     rights.require_say_over(by, user, Help.RESET_FACTORS)
     user = _lock(user, by)
@@ -259,9 +258,9 @@ def reset(user: User, *, reason: str, by: Actor) -> bool:
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def make_recovery_codes(user: User, *, by: Actor) -> list[str]:
-    """Give `user` ten new recovery codes, which is the only time they can be read; the old ones stop working.
+    """Replace the recovery codes of `user` by ten new ones and return them; only their hashes are stored.
 
-    Raises PermissionDenied for somebody else's, or without a device.
+    Raises PermissionDenied unless `user` is the actor and has a device.
     """
     user = _lock(user, by)
     if by.user is None or by.user.pk != user.pk or user.second_factor_at is None:

@@ -1,4 +1,4 @@
-"""The library's ceremonies with what is ours: whose passkey it is, and that no attestation is kept."""
+"""WebAuthn helper of django-otp-webauthn, adapted: the passkey's owner, and no attestation."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from signin.models import Passkey
 
 
 class Helper(WebAuthnHelper):  # type: ignore[misc]
-    """What the library asks of an application."""
+    """Hooks that the library calls."""
 
     def get_user_entity(self, user: User) -> PublicKeyCredentialUserEntity:
-        """Return whose passkey it will be: the handle says nothing about the person (WebAuthn, 14.6.1)."""
+        """Return the owner of the new passkey; the user handle reveals nothing about the user (WebAuthn, 14.6.1)."""
         return PublicKeyCredentialUserEntity(id=user.pk.bytes, name=user.username or "", display_name=user.full_name)
 
     def create_credential(self, user: User, *rest: Any) -> Passkey:
-        """Return the passkey, not yet stored, in the office of `user`."""
+        """Return the unsaved passkey, in the office of `user`."""
         passkey: Passkey = super().create_credential(user, *rest)
         passkey.provider = user.provider
         return passkey
 
     def create_attestation(self, *args: Any) -> None:
-        """Keep nothing: we ask for no attestation, so that what comes proves nothing."""
+        """Store nothing: no attestation is requested, so it would prove nothing."""

@@ -1,4 +1,4 @@
-"""What people type about their second factors."""
+"""Forms for second factors and for the office's policy about them."""
 
 import re
 from typing import Any
@@ -30,7 +30,7 @@ def _name(**options: Any) -> forms.CharField:
 
 
 class CodeForm(forms.Form):
-    """The six digits that an authenticator app shows; spaces and dashes between them do not matter."""
+    """Six digits of an authenticator app; spaces, dots and dashes are ignored."""
 
     code = forms.CharField(
         label=_("Code from the app"),
@@ -42,7 +42,7 @@ class CodeForm(forms.Form):
     )
 
     def clean_code(self) -> str:
-        """Return the digits alone. Raises ValidationError (code "six_digits"), which is not counted as a try."""
+        """Return only the digits. Raises ValidationError (code "six_digits"), which does not count as an attempt."""
         code = re.sub(r"[\s.\-–—]", "", self.cleaned_data["code"])
         if not re.fullmatch("[0-9]{6}", code):
             raise ValidationError(_("The code has six digits, such as 482 913."), code="six_digits")
@@ -50,14 +50,12 @@ class CodeForm(forms.Form):
 
 
 class PasswordAndCodeForm(CodeForm, KnownPasswordForm):
-    """What confirms in a session that an SSO ticket began: the password and the code of an app."""
+    """Password and code, for re-authentication in a session that an SSO ticket started."""
 
     field_order = ["current_password", "code"]
 
 
 class RecoveryForm(forms.Form):
-    """A recovery code, as it was written down."""
-
     code = forms.CharField(
         label=_("Recovery code"),
         error_messages={"required": _("Fill in one of your recovery codes.")},
@@ -67,13 +65,11 @@ class RecoveryForm(forms.Form):
 
 
 class NameForm(forms.Form):
-    """Another name for a device."""
-
     name = _name()
 
 
 class AppForm(CodeForm):
-    """A code that proves that an app has the secret which travels sealed in this form."""
+    """Code that proves that the app has the secret, which the form carries encrypted."""
 
     offer = forms.CharField(max_length=300, required=False, widget=forms.HiddenInput)
     name = _name(initial=_("Authenticator app"))
@@ -91,7 +87,7 @@ class AppForm(CodeForm):
         super().__init__(data, initial={"offer": sealed})
 
     def clean(self) -> dict[str, Any]:
-        """Raise ValidationError (code "expired") when the page had been open for too long, or in another account."""
+        """Raise ValidationError (code "expired") if the page was open too long or belongs to another account."""
         if self.has_expired:
             raise ValidationError(
                 _("This page had been open for too long. Scan the new picture and type the code."), code="expired"
@@ -100,7 +96,7 @@ class AppForm(CodeForm):
 
 
 class ResetForm(forms.Form):
-    """Why somebody's two-factor is taken away."""
+    """Reason for an action on another user, such as a reset of two-factor."""
 
     reason = forms.CharField(
         label=_("Reason"),
@@ -113,7 +109,7 @@ class ResetForm(forms.Form):
 
 
 class PolicyForm(Versioned):
-    """What an office asks of everybody who logs in by website."""
+    """Two-factor policy of an office for its website users."""
 
     two_factor_managers = forms.BooleanField(
         label=Provider._meta.get_field("two_factor_managers").verbose_name,
@@ -142,7 +138,7 @@ class PolicyForm(Versioned):
         super().__init__(data, initial={name: getattr(provider, name) for name in names})
 
     def clean_two_factor_from(self) -> Any:
-        """Refuse a day that has passed, unless it was already there."""
+        """Raise ValidationError (code "past") for a day in the past, unless it is the stored one."""
         day = self.cleaned_data["two_factor_from"]
         if day and day < timezone.localdate() and day != self.initial["two_factor_from"]:
             raise ValidationError(_("This day has passed. Choose today or a later day."), code="past")
@@ -150,6 +146,6 @@ class PolicyForm(Versioned):
 
     @property
     def policy(self) -> Policy:
-        """What was filled in, once the form is valid."""
+        """The submitted policy; only for a valid form."""
         values = self.cleaned_data
         return Policy(values["two_factor_managers"], values["two_factor_from"], values["two_factor_days"])

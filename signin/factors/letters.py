@@ -1,4 +1,4 @@
-"""Mails about second factors, in Dutch as every mail about an account."""
+"""E-mails about second factors; in Dutch, as all e-mails about accounts."""
 
 from datetime import date, datetime, time
 
@@ -17,7 +17,6 @@ DUTY_AHEAD = "factor_duty_ahead"
 
 @translation.override(settings.LANGUAGE_CODE)
 def device_added(user: User, name: str) -> None:
-    """Tell somebody that a device was added."""
     lines = [
         _("A device for two-factor was added to your account for %(loket)s: %(device)s.")
         % {"loket": user.loket, "device": name},
@@ -28,7 +27,6 @@ def device_added(user: User, name: str) -> None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def device_removed(user: User, name: str) -> None:
-    """Tell somebody that a device was removed."""
     lines = [
         _("A device for two-factor was removed from your account for %(loket)s: %(device)s.")
         % {"loket": user.loket, "device": name},
@@ -39,7 +37,7 @@ def device_removed(user: User, name: str) -> None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def factors_reset(user: User, *, by_support: bool) -> None:
-    """Tell somebody that an administrator, or support on request, took the devices away."""
+    """Notify the user that an administrator, or support on request, removed all devices and recovery codes."""
     by_whom = (
         _("Support of Loket removed your devices and recovery codes for two-factor for Loket of %(office)s.")
         if by_support
@@ -56,7 +54,6 @@ def factors_reset(user: User, *, by_support: bool) -> None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def recovery_codes_made(user: User) -> None:
-    """Tell somebody that there are new recovery codes."""
     lines = [
         _("New recovery codes were made for your account for %(loket)s. Older ones no longer work.")
         % {"loket": user.loket},
@@ -67,7 +64,6 @@ def recovery_codes_made(user: User) -> None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def recovery_code_used(user: User, *, left: int) -> None:
-    """Tell somebody that a recovery code was used, and how many are left."""
     count = ngettext("%(left)d recovery code is left.", "%(left)d recovery codes are left.", left) % {"left": left}
     lines = [
         _("A recovery code was used to log in to your account for %(loket)s.") % {"loket": user.loket},
@@ -79,7 +75,7 @@ def recovery_code_used(user: User, *, left: int) -> None:
 
 @translation.override(settings.LANGUAGE_CODE)
 def duty_ahead(user: User, due: date) -> None:
-    """Tell somebody from which day a second factor is required; it is not sent once that day has come."""
+    """Announce the day from which a second factor is required; the message expires on that day."""
     day = date_format(due, "l j F Y")
     lines = [
         _("From %(day)s two-factor is required for your account for Loket of %(office)s. You have not set it up yet.")

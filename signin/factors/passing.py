@@ -1,4 +1,4 @@
-"""What a browser session says about the second factor: still to be passed, or passed and how."""
+"""State of the second factor in a browser session: pending, or passed and with which factor."""
 
 import time
 from enum import StrEnum
@@ -14,7 +14,7 @@ _HALF, _PASSED = "half_signed_in", "second_factor"
 
 
 class Factor(StrEnum):
-    """How somebody passed."""
+    """Kinds of second factor that a user can pass."""
 
     APP = "app"
     PASSKEY = "passkey"
@@ -22,16 +22,16 @@ class Factor(StrEnum):
 
 
 def begin(request: HttpRequest, user: User) -> None:
-    """Note that `user` has proved his password and nothing else: for ten minutes he may show a second factor.
+    """Record that `user` entered the right password: for MINUTES they may pass a second factor.
 
-    Nobody is signed in by this. A password that changes, a reset and a block undo it.
+    This signs no one in. A password change, a two-factor reset and a block undo it.
     """
     pending_forms.flush_session(request, user)
     request.session[_HALF] = [str(user.pk), user.get_session_auth_hash(), int(time.time())]
 
 
 def awaited(request: HttpRequest) -> User | None:
-    """Return who has still to show a second factor in this browser: half signed in, or in without it."""
+    """Return the user who still has to pass a second factor here: half signed in, or signed in without it."""
     user = request.user if isinstance(request.user, User) else _half_signed_in(request)
     if user is None or user.second_factor_at is None or not user.is_website_user:
         return None
@@ -50,7 +50,7 @@ def _half_signed_in(request: HttpRequest) -> User | None:
 
 
 def settle(request: HttpRequest, factor: Factor | None) -> None:
-    """Note how the person of this session passed, None for not; he is no longer half signed in."""
+    """Store the factor that the user of this session passed, None for none, and end the half-signed-in state."""
     request.session.pop(_HALF, None)
     request.session.pop(_PASSED, None)
     if factor is not None:
@@ -58,5 +58,5 @@ def settle(request: HttpRequest, factor: Factor | None) -> None:
 
 
 def is_passed(request: HttpRequest) -> bool:
-    """Return whether the person who is signed in here passed a second factor in this session."""
+    """Return whether the user passed a second factor in this session."""
     return _PASSED in request.session

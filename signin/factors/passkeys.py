@@ -1,4 +1,4 @@
-"""Passkeys (WebAuthn): making and showing one are two steps, with a challenge in the session between them."""
+"""Passkeys (WebAuthn): registration and authentication take two steps, with a challenge in the session in between."""
 
 import time
 from dataclasses import dataclass
@@ -17,24 +17,24 @@ from signin.models import Passkey
 from signin.visitors import wanted_page
 
 _LASTS = 600  # seconds
-# What the libraries raise for an answer that no browser gives, such as a number where an object belongs.
+# Raised by the libraries for malformed responses, such as a number instead of an object.
 _MALFORMED = (WebAuthnException, OTPWebAuthnApiError, LookupError, TypeError, ValueError, AttributeError)
 
 
 class NotAccepted(Exception):
-    """The answer of the browser does not belong to the challenge, to this site, or to a passkey that we know."""
+    """The browser's response does not match the challenge, this site, or a known passkey."""
 
 
 @dataclass(frozen=True)
 class Ceremony:
-    """One making or showing of a passkey in this browser; its challenge is used up when it is taken."""
+    """Registration or authentication in progress in this browser; `take` uses up its challenge."""
 
     request: HttpRequest
     state: dict[str, Any]
 
     @classmethod
     def begin_making(cls, request: HttpRequest, user: User) -> dict[str, Any]:
-        """Note a new challenge in the session; return what the browser must know to make a passkey for `user`."""
+        """Store a new challenge in the session; return the options for the browser to create a passkey for `user`."""
         options: dict[str, Any]
         options, state = _helper(request).register_begin(user)
         _keep(request, "make", user, state)
@@ -42,9 +42,10 @@ class Ceremony:
 
     @classmethod
     def begin_showing(cls, request: HttpRequest, user: User | None) -> dict[str, Any]:
-        """Do the same for showing one of `user`, without it anybody's.
+        """Do the same for authentication with a passkey of `user`, or of any user if None.
 
-        It is to be unlocked where no password was asked: without `user`, and in a session that an SSO ticket began.
+        Requires user verification where no password was given: without `user`, and in a session that an SSO ticket
+        started.
         """
         options: dict[str, Any]
         is_alone = user is None or BY_SSO in request.session
@@ -54,15 +55,15 @@ class Ceremony:
 
     @classmethod
     def take(cls, request: HttpRequest, purpose: str, user: User | None) -> "Ceremony":
-        """Return the ceremony that was begun here for this purpose and this user. Raises NotAccepted."""
+        """Return the ceremony that this session started for this purpose and user. Raises NotAccepted."""
         kept = request.session.pop(_key(purpose), None)
-        request.session.save()  # whatever happens next, no challenge works twice
+        request.session.save()  # no challenge works twice, whatever happens next
         if not kept or kept["user"] != _name(user) or not 0 <= time.time() - kept["at"] < _LASTS:
             raise NotAccepted("no ceremony was begun here, or too long ago")
         return cls(request, kept["state"])
 
     def made(self, answer: Any, user: User) -> Passkey:
-        """Return the new passkey of `user`, stored. Raises NotAccepted."""
+        """Verify the response and return the saved passkey of `user`. Raises NotAccepted."""
         try:
             passkey: Passkey = _helper(self.request).register_complete(user, self.state, answer)
         except _MALFORMED as error:
@@ -70,7 +71,7 @@ class Ceremony:
         return passkey
 
     def shown(self, answer: Any, user: User | None) -> Passkey:
-        """Return the passkey that was shown, of `user` if given, with its use noted. Raises NotAccepted."""
+        """Verify the response, record the use and return the passkey, of `user` if given. Raises NotAccepted."""
         try:
             passkey: Passkey = _helper(self.request).authenticate_complete(user, self.state, answer)
         except _MALFORMED as error:
@@ -79,7 +80,7 @@ class Ceremony:
 
 
 def script_settings(request: HttpRequest) -> dict[str, Any]:
-    """Return what the library's scripts read from the page."""
+    """Return the configuration that the library's scripts read from the page."""
     target = urlencode({"next": wanted_page(request)})
     return {
         "csrfToken": get_token(request),
@@ -105,7 +106,7 @@ def _keep(request: HttpRequest, purpose: str, user: User | None, state: dict[str
 
 
 def _helper(request: HttpRequest) -> Any:
-    # The library's helpers ask for the model of passkeys while they are imported, which is this app's.
+    # The library's helpers load the Passkey model of this app at import.
     from signin.factors.ceremony import Helper
 
     return Helper(request)

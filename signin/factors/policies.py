@@ -1,4 +1,4 @@
-"""What an office asks of its people about second factors, and what a change of it would do to whom."""
+"""Two-factor policy of an office, and the impact of a change on its users."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,24 +23,24 @@ from signin.factors import under, with_duty
 from teams import rights
 from teams.rights import LastAdministrator, Right
 
-SHOWN = 100  # people by name; how many there are is always said
-_LONG_AGO = timedelta(days=90)  # since the last sign-in: whoever comes so seldom sees no announcement in time
+SHOWN = 100  # users listed by name; the counts are exact
+_LONG_AGO = timedelta(days=90)  # since the last sign-in: such users may not see an announcement in time
 
 
 class Changed(Exception):
-    """Who is touched is not what the administrator was shown."""
+    """The impact differs from what the administrator confirmed."""
 
     def __str__(self) -> str:
         return _("Who has to set up two-factor has changed meanwhile. Look at it once more and confirm again.")
 
 
 class Refused(Exception):
-    """The office may not have this policy, or not from this administrator; its text says why."""
+    """The policy is not allowed for this office or this administrator; the message says why."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What an office asks, in the order of `resting.SUPPOSED`; the fields are those of Provider."""
+    """Two-factor policy; fields of Provider in the order of `resting.SUPPOSED`."""
 
     two_factor_managers: bool
     two_factor_from: date | None
@@ -49,27 +49,27 @@ class Policy:
 
     @classmethod
     def of(cls, provider: Provider) -> "Policy":
-        """Return what the office asks now."""
+        """Return the current policy of the office."""
         return cls(*(getattr(provider, field.name) for field in fields(cls)))
 
     def begun(self, before: "Policy") -> "Policy":
-        """Return this policy as it follows `before`: days that were not asked before count from today."""
+        """Return this policy with its start date: a changed number of days counts from today."""
         if self.two_factor_days == before.two_factor_days:
             return replace(self, two_factor_days_since=before.two_factor_days_since)
         return replace(self, two_factor_days_since=timezone.localdate() if self.two_factor_days else None)
 
     @property
     def values(self) -> list[Any]:
-        """The values in their order."""
+        """Field values in order."""
         return [getattr(self, field.name) for field in fields(self)]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a policy would change: for whom a second factor is asked that was not, or later, and what follows.
+    """Impact of a policy: users who need a second factor that was not required, or earlier than before.
 
-    Lists have at most SHOWN people, by name, each with `new_due`; the counts are exact. `outside` are those of `asked`
-    who may well miss every announcement. `seen` stands for all of it.
+    Lists have at most SHOWN users, sorted by name, each with `new_due`; the counts are exact. `outside` are the users
+    in `asked` who may miss the announcement. `seen` is a hash of all of it.
     """
 
     asked: Sequence[User]
@@ -82,7 +82,7 @@ class Effect:
 
 
 def effect(provider: Provider, policy: Policy) -> Effect:
-    """Return what `policy` would change at the office."""
+    """Return the impact of `policy` on the office."""
     people, today = _people(provider, policy), timezone.localdate()
     sooner = Q(factor_due=None) | Q(factor_due__gt=Greatest(F("new_due"), Value(today)))
     touched = people.filter(sooner, Q(new_due__isnull=False), second_factor_at=None)
@@ -103,7 +103,7 @@ def effect(provider: Provider, policy: Policy) -> Effect:
 
 
 def _people(provider: Provider, policy: Policy) -> QuerySet[User]:
-    """Return whom the rules are for and who has access or is invited, each with the day now and `new_due`."""
+    """Return website users with access or an invitation, annotated with `factor_due` and `new_due`."""
     people = User.objects.filter(
         Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
         provider=provider,
@@ -114,7 +114,7 @@ def _people(provider: Provider, policy: Policy) -> QuerySet[User]:
 
 
 def _hard_to_reach(people: QuerySet[User]) -> QuerySet[User]:
-    """Return those of `people` who come seldom or whose last mail was lost (`mail_was_lost`)."""
+    """Return those of `people` who rarely sign in or whose last e-mail failed (`mail_was_lost`)."""
     mails = Message.objects.filter(
         provider_id=OuterRef("provider_id"), user_id=OuterRef("pk"), channel=Message.Channel.MAIL
     )
@@ -129,10 +129,10 @@ def _first(people: QuerySet[User]) -> list[User]:
 
 
 def require_allowed(provider: Provider, policy: Policy, *, by: Actor) -> None:
-    """Raise Refused when the office would be without an administrator who can sign in (rule 6), or
-    when the actor would get out of a duty of his own that he has not met (rule 5).
+    """Raise Refused if no administrator could sign in (rule 6), or if it would exempt the actor (rule 5).
 
-    A second factor that an administrator still has to enrol does not disqualify him: he signs in and sets it up.
+    The actor may not lift or delay a requirement that they have not met themselves. An administrator who still has to
+    set up a second factor counts for rule 6: they can sign in and set it up.
     """
     try:
         rights.require_administrator(provider)
@@ -148,11 +148,11 @@ def require_allowed(provider: Provider, policy: Policy, *, by: Actor) -> None:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def change(provider: Provider, policy: Policy, *, version: int, seen: str, by: Actor) -> Policy:
-    """Make `policy` what the office asks; return it with the day from which its days count.
+    """Set the policy of the office; return it with its start date.
 
-    `seen` is that of the Effect which the actor was shown. The same policy twice, as by a double click, is one change.
-    Raises PermissionDenied without the right to manage the office, Stale when somebody else was first, Changed when
-    others are touched now, Refused.
+    `seen` is that of the Effect which the actor confirmed. The same policy twice, as after a double click, is one
+    change. Raises PermissionDenied without the right to manage the office, Stale after a concurrent change, Changed if
+    the impact has changed, Refused.
     """
     rights.require_office(by, provider.pk)
     provider = lock_provider(provider.pk)

@@ -1,4 +1,4 @@
-"""Recovery codes: ten on paper, each good for one sign-in."""
+"""Recovery codes: ten per user, each valid for one sign-in."""
 
 import base64
 import json
@@ -10,13 +10,13 @@ from signin.models import RecoveryCode
 
 HOW_MANY = 10
 _LENGTH = 10  # of 32 characters: 50 bits
-_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz0"  # no 1, i, l and o, which are mistaken for each other
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz0"  # no 1, i, l and o, which are easily confused
 _READ_AS = str.maketrans({"o": "0"})
 _PURPOSE = "recovery code"
 
 
 def new() -> list[str]:
-    """Return ten new codes as they are shown: 'k3fwp-0xz7m'."""
+    """Return ten new codes in display format: 'k3fwp-0xz7m'."""
     return [_shown("".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))) for _ in range(HOW_MANY)]
 
 
@@ -25,27 +25,27 @@ def _shown(plain: str) -> str:
 
 
 def plain(typed: str) -> str:
-    """Return what was typed without what does not matter: capitals, dashes, spaces."""
+    """Return the code without dashes and spaces, in lower case."""
     return "".join(char for char in typed.lower() if char.isalnum()).translate(_READ_AS)
 
 
 def hashed(row: RecoveryCode, code: str) -> str:
-    """Return what is stored of a plain code, bound to its row."""
+    """Return the hash to store for a normalized code, bound to its row."""
     return sealing.keyed_hash(f"{row.pk}:{code}", purpose=_PURPOSE)
 
 
 def matches(row: RecoveryCode, code: str) -> bool:
-    """Return whether the plain `code` is that of the row."""
+    """Return whether the normalized `code` is that of the row."""
     return sealing.keyed_hash_matches(f"{row.pk}:{code}", row.code_hash, purpose=_PURPOSE)
 
 
 def sealed_for(user: User, codes: list[str]) -> str:
-    """Return `codes` as text that only we can read, for the form that downloads them."""
+    """Return the encrypted `codes`, for the form that downloads them."""
     return base64.urlsafe_b64encode(sealing.seal(json.dumps(codes).encode(), context=_context(user))).decode()
 
 
 def opened(sealed: str, user: User) -> list[str] | None:
-    """Return what `sealed_for` made for this user, else None."""
+    """Return the codes from `sealed_for` for this user, or None for anything else."""
     try:
         data = sealing.unseal(base64.urlsafe_b64decode(sealed), context=_context(user))
     except (sealing.Unreadable, ValueError):

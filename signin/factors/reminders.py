@@ -1,4 +1,4 @@
-"""Telling people in time, by mail, from which day they must have a second factor."""
+"""Periodic job: e-mails users before the day from which they need a second factor."""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -15,8 +15,8 @@ from outbox.models import Message
 from signin.factors import letters, with_duty
 from signin.models import DutyReminder
 
-# How many days before the day somebody is told, and how many there are left at the least: with fewer the next one is
-# all that is sent. A worker that stood still, or a day that was set late, is told of as soon as may be.
+# Days before the due day on which a reminder is sent, and the fewest days left to still send it; after that only the
+# next one is sent. After an outage of the worker, or for a due day set late, a reminder goes out as soon as possible.
 _STAGES = {7: 2, 1: 1}
 
 
@@ -32,9 +32,9 @@ class Reminder(NamedTuple):
 
 
 def send_due() -> int:
-    """Mail everybody whose day comes near and who has not set up a second factor, once for each stage of each day.
+    """E-mail users without a second factor before their due day, once per stage; return the number of e-mails.
 
-    Return how many mails. A job of the worker; any number of workers may run it at once.
+    Safe to run in several workers at once.
     """
     today = timezone.localdate()
     near = Q(two_factor_from__gt=today, two_factor_from__lte=today + timedelta(days=max(_STAGES)))
@@ -66,7 +66,7 @@ def _send(reminder: Reminder) -> bool:
 
 
 def _waiting(provider_id: UUID, stage: int) -> QuerySet[User]:
-    """Return who is to be told at that stage and was not: who can sign in, and still can on the day itself."""
+    """Return users to remind at this stage who were not reminded yet and keep access until the due day."""
     today = timezone.localdate()
     told = DutyReminder.objects.filter(user=OuterRef("pk"), due=OuterRef("factor_due"), stage=stage)
     able = User.objects.filter(
@@ -80,12 +80,12 @@ def _waiting(provider_id: UUID, stage: int) -> QuerySet[User]:
 
 
 def withdraw(user: User) -> None:
-    """Take back what was to tell `user`, who has set one up, and has not gone out yet."""
+    """Cancel unsent reminders to `user`, who has set up a second factor."""
     mails = Message.objects.waiting().filter(provider_id=user.provider_id, user_id=user.pk, kind=letters.DUTY_AHEAD)
     for message in mails:
         outbox.actions.cancel(message)
 
 
 def clean() -> None:
-    """Delete what is known of days that have passed: nobody is told of them any more."""
+    """Delete records of reminders for days in the past."""
     DutyReminder.objects.filter(due__lt=timezone.localdate()).delete()
