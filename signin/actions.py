@@ -1,4 +1,4 @@
-"""Proving who one is with a password, and choosing a new one."""
+"""Actions for password sign-in, password reset and password change."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -25,10 +25,10 @@ from signin.throttle import Limit, Throttled
 
 LINK = Limit("password link", burst=60, every=timedelta(seconds=5))  # opened, by network address
 PASSWORD = Limit("current password", burst=10, every=timedelta(minutes=1))  # by user
-MICROSOFT = Limit("microsoft network", burst=200, every=timedelta(seconds=2))  # by network address, there and back
-_ACCOUNT = Limit("sign-in account", burst=10, every=timedelta(minutes=1))  # by username, for browsers that are new
+MICROSOFT = Limit("microsoft network", burst=200, every=timedelta(seconds=2))  # by network address, both ways
+_ACCOUNT = Limit("sign-in account", burst=10, every=timedelta(minutes=1))  # by username, for unknown browsers
 _DEVICE = Limit("sign-in device", burst=10, every=timedelta(minutes=1))  # by username and browser
-_NETWORK = Limit("sign-in network", burst=50, every=timedelta(seconds=10))  # by network address, for the same
+_NETWORK = Limit("sign-in network", burst=50, every=timedelta(seconds=10))  # by network address, for unknown browsers
 _ASKING = Limit("forgotten network", burst=10, every=timedelta(minutes=1))
 _ASKED = Limit("forgotten address", burst=3, every=timedelta(minutes=20))
 _MAILED = Limit("forgotten mail", burst=3, every=timedelta(minutes=20))  # by user
@@ -37,17 +37,17 @@ _BATCH = 50
 
 
 class NotOpen(Exception):
-    """The link was used, has expired, or its person may not sign in any more."""
+    """The link was used or has expired, or the user may not sign in or has no password here."""
 
 
 @asks(Proof.NONE)
 def prove(
     username: str, password: str, *, device: str, by: Actor, kind: LoginMethod = LoginMethod.WEBSITE_SSO
 ) -> User | None:
-    """Return the user of `kind` whose username and password these are, or None with the refusal recorded.
+    """Return the user with login method `kind` and these credentials, or record the failure and return None.
 
-    `device` is what `devices.find` says; `by` is a stranger with his network address. Whatever is wrong, the same
-    statements are run and exactly one password is verified (rule 3). Raises Throttled.
+    `device` is the result of `devices.find`; `by` is an anonymous actor with a network address. Every failure runs
+    the same statements and verifies exactly one password (rule 3). Raises Throttled.
     """
     user = match(username, password, kind, device=device, by=by)
     if user is not None:
@@ -57,7 +57,7 @@ def prove(
 
 @asks(Proof.NONE)
 def match(username: str, password: str, kind: LoginMethod, *, device: str, by: Actor) -> User | None:
-    """Return whom `prove` returns, whose success still has to be settled: until then it counts as a try."""
+    """Do the same as `prove`, but count a success as an attempt until the caller calls `settle`."""
     possible = len(username) <= _LONGEST_USERNAME and "\x00" not in username
     account = _account(username, device)
     if device:
@@ -76,16 +76,16 @@ def match(username: str, password: str, kind: LoginMethod, *, device: str, by: A
 
 @asks(Proof.NONE)
 def settle(username: str, *, device: str, by: Actor) -> None:
-    """Give back what a success cost, and the tries of the account before it."""
+    """Refund the attempt that a success cost, and reset the earlier attempts on the account."""
     if device:
         throttle.forgive(*_account(username, device))
-    else:  # the network's try as well: a machine comes often, and from one address
+    else:  # the network's attempt as well: a machine signs in often, and from one address
         throttle.settle(_account(username, ""), _network(by))
 
 
 @asks(Proof.NONE)
 def settling(username: str, *, by: Actor) -> tuple[str, list[str | float]]:
-    """Return what does as `settle` for who has no device, within a statement that does more: `throttle.settling`."""
+    """Return the SQL of `settle` without a device, for the WITH of a larger statement, and its parameters."""
     return throttle.settling(_account(username, ""), _network(by))
 
 
@@ -99,7 +99,7 @@ def _network(by: Actor) -> tuple[Limit, str]:
 
 
 def _refusal(user: User | None, kind: LoginMethod, matches: bool) -> str:
-    """Return why `user` does not come in, in one word for the audit trail, or ""."""
+    """Return why `user` may not sign in as a code for the audit trail, or ""."""
     if user is None:
         return "unknown"
     if user.login_method != kind:
@@ -110,17 +110,18 @@ def _refusal(user: User | None, kind: LoginMethod, matches: bool) -> str:
 @asks(Proof.NONE)
 @transaction.atomic
 def record_refusal(user: User | None, refusal: str, *, by: Actor) -> None:
-    """Record that somebody did not come in; `user` is whose account it was about, `refusal` says why in one word."""
-    # A guess at nobody leaves an event as well, of no office: writing nothing would tell by its time who exists.
+    """Record a failed sign-in; `user` is the account, if any, and `refusal` the reason as a code."""
+    # An unknown username leaves an event as well, without an office: the response time must not reveal who exists.
     target, provider_id = (user, user.provider_id) if user else (User(pk=None), None)
-    target.history_key = None  # asked for at every door, as it is of nobody
+    target.history_key = None  # looked up for every sign-in, so there is none here
     record(Verb.SIGN_IN_REFUSED, target, by=by, provider_id=provider_id, reason=refusal)
 
 
 def ask_reset(email: str, *, address: str) -> None:
-    """Note that somebody at the network address `address` forgot the password of an account with `email`.
+    """Store a request to reset the password of the accounts with `email`.
 
-    It does the same whether or not there is one: the worker finds out. Raises Throttled for the network address only.
+    Does the same whether or not such an account exists: the worker finds out. Raises Throttled for the network address
+    only.
     """
     throttle.charge(_ASKING, throttle.network(address))
     try:
@@ -133,9 +134,9 @@ def ask_reset(email: str, *, address: str) -> None:
 
 
 def expand_reset_requests() -> int:
-    """Mail links to the accounts of the addresses that were asked for; return how many requests were handled.
+    """E-mail reset links for the stored requests; return the number of requests handled.
 
-    A job of the worker; any number of workers may run it at once.
+    Periodic job; safe to run in several workers at once.
     """
     waiting = ResetRequest.objects.exclude(pk__in=periodic.resting()).order_by("id").values_list("pk", flat=True)
     return sum(periodic.each(_expand, waiting[:_BATCH]))
@@ -149,7 +150,7 @@ def _expand(pk: UUID) -> bool:
     try:
         email = sealing.unseal(bytes(request.sealed_email), context=request.seal_context).decode()
     except sealing.Unreadable:
-        email = ""  # its key was retired meanwhile: nothing can be done with it
+        email = ""  # its key was retired in the meantime
     for user in _accounts_with(email):
         try:
             throttle.charge(_MAILED, str(user.pk))
@@ -161,7 +162,7 @@ def _expand(pk: UUID) -> bool:
 
 
 def _accounts_with(email: str) -> list[User]:
-    """Return everybody with this address who can use the login page, in one order for all workers."""
+    """Return the users with this address who can use the login page, in the same order for all workers."""
     users = User.objects.alias(address=Lower("email")).filter(
         Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
         provider__closed_at=None,
@@ -176,7 +177,7 @@ def _accounts_with(email: str) -> list[User]:
 @asks(Proof.NONE)
 @transaction.atomic
 def mail_link(user: User, *, by: Actor) -> None:
-    """Mail `user`, who can use the login page, a link to choose a password, once and within an hour. Raises TooMany."""
+    """E-mail `user` a single-use link to choose a password, valid for an hour. Raises TooMany."""
     token = sealing.new_token()
     reset = PasswordReset(provider=user.provider, user=user, token_hash=sealing.token_hash(token))
     reset.expires_at = timezone.now() + timedelta(minutes=RESET_MINUTES)
@@ -188,9 +189,9 @@ def mail_link(user: User, *, by: Actor) -> None:
 @asks(Proof.NONE)
 @transaction.atomic
 def reset_password(reset: PasswordReset, *, password: str, by: Actor) -> User:
-    """Give the person of a mailed link the password he chose; every session ends and every link is used up.
+    """Set the password chosen through a reset link, end all sessions and invalidate all reset links.
 
-    Raises NotOpen when the link was used or the person lost access meanwhile, ValidationError for a weak password.
+    Raises NotOpen if the link was used or the user lost access in the meantime, ValidationError for a weak password.
     """
     user = lock_user(reset.user_id, actor=by.user)
     fresh = PasswordReset.objects.filter(pk=reset.pk).first()
@@ -203,9 +204,10 @@ def reset_password(reset: PasswordReset, *, password: str, by: Actor) -> User:
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def change_password(user: User, *, password: str, by: Actor) -> User:
-    """Give `user`, who has just proved the current one, a new password; every session ends. Return him as stored.
+    """Set a new password, end all sessions and return the user as stored.
 
-    Raises Stale when it was changed meanwhile, ValidationError for a weak password, NotOpen for another kind.
+    The caller has verified the current password. Raises Stale if it was changed in the meantime, ValidationError for a
+    weak password, NotOpen for another login method.
     """
     fresh = lock_user(user.pk, actor=by.user)
     if not (fresh.is_website_user and fresh.may_sign_in):
@@ -223,13 +225,13 @@ def _set_password(user: User, password: str, by: Actor) -> None:
     user.session_version += 1
     user.save(update_fields=["password", "password_changed_at", "session_version"])
     user.password_resets.all().delete()
-    EmailChange.objects.filter(user=user).delete()  # whoever knew the old password may have asked for it
+    EmailChange.objects.filter(user=user).delete()  # it may have been requested with the old password
     letters.password_changed(user)
     record(Verb.PASSWORD_CHANGED, user, by=by, provider_id=user.provider_id)
 
 
 def clean() -> None:
-    """Delete what has no use any more: full counters, old requests and links, expired sessions. An hourly job."""
+    """Delete expired counters, requests, links, reminders and sessions. Hourly job."""
     now = timezone.now()
     steps = {
         "counters": Throttle.objects.filter(full_at__lt=now).delete,

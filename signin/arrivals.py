@@ -1,4 +1,4 @@
-"""What somebody who came back from Microsoft gets: each purpose asks its own questions."""
+"""Checks on the user who returns from Microsoft, for each purpose."""
 
 from accounts import tenants
 from accounts.models import ExternalTenant, LoginMethod, User
@@ -8,9 +8,9 @@ from signin.refusals import Page, Refused
 
 
 def sign_in(arrival: Arrival) -> User:
-    """Return the Azure user whom Microsoft vouches for, known by tenant and object, never by address.
+    """Return the Azure user with the tenant and object ID of `arrival`; the e-mail address is never used.
 
-    Raises Refused, on one and the same page whatever is wrong with him.
+    Raises Refused, with the same page for every reason.
     """
     tid, oid = arrival.identity.tid, arrival.identity.oid
     users = User.objects.select_related("provider", "external_tenant")
@@ -24,7 +24,7 @@ def sign_in(arrival: Arrival) -> User:
 
 
 def _refusal(user: User | None, tenant_is_proved: bool) -> str:
-    """Return why `user` does not come in, in one word for the audit trail, or ""."""
+    """Return why `user` may not sign in as a code for the audit trail, or ""."""
     if user is None:
         return "unknown" if tenant_is_proved else "tenant"
     if user.external_tenant is None or user.external_tenant.proved_at is None:
@@ -34,9 +34,9 @@ def _refusal(user: User | None, tenant_is_proved: bool) -> str:
 
 @asks(Proof.HALF_HOUR)
 def prove_tenant(arrival: Arrival, user: object, *, by: Actor) -> ExternalTenant:
-    """Note that the tenant that `user` left for is really his office's: he came back as somebody of it. Return it.
+    """Confirm that the tenant belongs to the office, because `user` signed in at Microsoft in that tenant; return it.
 
-    Raises Refused, and PermissionDenied when he may no longer manage the office.
+    Raises Refused, and PermissionDenied if the user may no longer manage the office.
     """
     person = _same_person(arrival, user)
     tenant = person.provider.tenants.filter(pk=arrival.errand.tenant_id).first()
@@ -52,7 +52,7 @@ def prove_tenant(arrival: Arrival, user: object, *, by: Actor) -> ExternalTenant
 
 
 def confirm(arrival: Arrival, user: object) -> None:
-    """Make sure that the Azure user `user` has just typed his credentials at Microsoft. Raises Refused."""
+    """Check that the Azure user `user` has just entered their credentials at Microsoft. Raises Refused."""
     person = _same_person(arrival, user)
     if (person.external_tid, person.external_user_id) != (arrival.identity.tid, arrival.identity.oid):
         raise Refused(Page.NOT_CONFIRMED, "other_account", person)
@@ -61,7 +61,7 @@ def confirm(arrival: Arrival, user: object) -> None:
 
 
 def _same_person(arrival: Arrival, user: object) -> User:
-    """Return whoever is signed in if it is still the person who left."""
+    """Return the signed-in user. Raises Refused if another user started the flow."""
     if not isinstance(user, User) or str(user.pk) != arrival.errand.user_id:
         raise Refused(Page.START_AGAIN, "other_person")
     return user

@@ -1,4 +1,4 @@
-"""Who a session belongs to."""
+"""Authentication backend that loads the user of a session."""
 
 from uuid import UUID
 
@@ -9,9 +9,9 @@ from signin.factors import with_duty
 
 
 class EffectiveUserBackend(BaseBackend):
-    """Load the person of a session; somebody who was blocked or whose access ended is nobody at once."""
+    """Load the user of a session. A blocked user, or one whose access ended, loses the session at once."""
 
     def get_user(self, user_id: UUID) -> User | None:
-        """Return the person, with the office and whether a second factor is missing, or None."""
+        """Return the user with office and `factor_due`, or None without access."""
         user = with_duty(User.objects.select_related("provider")).filter(pk=user_id).first()
         return user if user is not None and user.may_sign_in else None

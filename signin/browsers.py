@@ -1,8 +1,8 @@
-"""Which browser it is, in words; what it says about itself proves nothing and serves to recognise one's own."""
+"""Name of browser and system from a User-Agent header. It proves nothing; users recognize their sessions by it."""
 
 import re
 
-# Each says that it is some of those below it as well.
+# In this order: each browser also claims to be some of those below it.
 _BROWSERS = {
     "Edge": r"Edg(e|A|iOS)?/",
     "Opera": r"OPR/|Opera",
@@ -24,7 +24,7 @@ _LOOKED_AT = 1000  # characters
 
 
 def in_words(user_agent: str) -> tuple[str, str]:
-    """Return the names of the browser and the system that this User-Agent header speaks of, "" for an unknown one."""
+    """Return the names of browser and system, "" for an unknown one."""
     return _first(_BROWSERS, user_agent[:_LOOKED_AT]), _first(_SYSTEMS, user_agent[:_LOOKED_AT])
 
 

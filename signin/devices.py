@@ -1,6 +1,6 @@
-"""Browsers with which somebody signed in before ("device cookies", OWASP).
+"""Trusted browsers: the user signed in with them before ("device cookies", OWASP).
 
-Such a browser spends tries of its own, so that strangers who guess at the account cannot lock it out.
+A trusted browser has its own attempts, so that guessing from elsewhere cannot lock the user out.
 """
 
 from django.http import HttpRequest, HttpResponse
@@ -14,15 +14,15 @@ _PURPOSE = "signin device"
 
 
 def find(request: HttpRequest, username: str) -> str:
-    """Return the name of this browser if it knows the account called `username`, else ""."""
+    """Return the ID of this browser if it is trusted for the account `username`, else ""."""
     return cookies.read(request, _cookie(username_key(username)), salt=_PURPOSE, max_age=_AGE)
 
 
 def remember(response: HttpResponse, user: User) -> None:
-    """Let the browser know the account of `user`, who has just proved who he is."""
+    """Trust the browser for the account of `user`, who has just authenticated."""
     cookies.put(response, _cookie(user.username_key or ""), sealing.new_token(), salt=_PURPOSE, max_age=_AGE)
 
 
 def _cookie(key: str) -> str:
-    """Return the cookie's name for one account: it says nothing to whoever reads it."""
+    """Return the cookie name for one account; it does not reveal the username."""
     return "device-" + sealing.keyed_hash(key, purpose=_PURPOSE)[:16]

@@ -1,6 +1,6 @@
-"""When the session of a user ends: after a time without requests, and so long after signing in at the latest.
+"""Session expiry: idle timeout and absolute timeout.
 
-The limits are settings of the operator; docs/decisions/session-limits.md has their sources.
+The limits are settings; docs/decisions/session-limits.md has their sources.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ GRACE = timedelta(hours=12)  # an ended session opens nothing, but still says wh
 
 
 class Ended(StrEnum):
-    """Why a session ended."""
-
     IDLE = "idle"
     LIFETIME = "lifetime"
     SSO = "sso"
@@ -29,21 +27,21 @@ class Ended(StrEnum):
 
 
 class Left(NamedTuple):
-    """In how many seconds a session ends without further use, and in any case."""
+    """Seconds until the session ends: without further use, and in any case."""
 
     idle: int
     lifetime: int
 
 
 class Life(NamedTuple):
-    """The session of a user: since when, last used when, and whether a portal began it."""
+    """Start and last use of a session, and whether an SSO ticket started it."""
 
     began_at: datetime
     used_at: datetime
     by_sso: bool
 
     def ended(self) -> Ended | None:
-        """Return why the session has ended, None while it goes on."""
+        """Return why the session has ended, None while it is active."""
         now = timezone.now()
         if clocks.is_ahead(self.began_at) or clocks.is_ahead(self.used_at):
             return Ended.OTHERWISE
@@ -52,7 +50,7 @@ class Life(NamedTuple):
         return Ended.IDLE if now >= self.used_at + idle() else None
 
     def left(self, *, counts: bool) -> Left:
-        """Return what is left after this request; `counts` says whether the request is one of the user."""
+        """Return the time left after this request; `counts` says whether the request counts as activity of the user."""
         now = timezone.now()
         used_at = now if counts and now - self.used_at >= COARSE else self.used_at
         ends_at = self.began_at + lifetime(by_sso=self.by_sso)
@@ -60,11 +58,9 @@ class Life(NamedTuple):
 
 
 def idle() -> timedelta:
-    """Return how long a session goes on without a request of its user."""
     return timedelta(minutes=settings.LOKET_SESSION_IDLE_MINUTES)
 
 
 def lifetime(*, by_sso: bool) -> timedelta:
-    """Return how long a session goes on at most."""
     minutes = settings.LOKET_SSO_SESSION_MINUTES if by_sso else settings.LOKET_SESSION_LIFETIME_MINUTES
     return timedelta(minutes=minutes)

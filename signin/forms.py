@@ -1,4 +1,4 @@
-"""What people type to prove who they are."""
+"""Forms for signing in and for choosing a password."""
 
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from signin.throttle import Throttled
 
 
 class LoginForm(forms.Form):
-    """A username and a password; `signin.actions.prove` says whether they belong together."""
+    """Username and password; `signin.actions.prove` verifies them."""
 
     username = forms.CharField(
         label=_("Username"),
@@ -37,12 +37,10 @@ class LoginForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            field.validators.clear()  # what cannot be a username or password is answered as a wrong one
+            field.validators.clear()  # an impossible value gets the same answer as a wrong one
 
 
 class ForgottenForm(forms.Form):
-    """The address of somebody who forgot the password."""
-
     email = forms.EmailField(
         label=_("Email"),
         max_length=255,
@@ -58,19 +56,19 @@ class _FormOfUser(forms.Form):
 
 
 class NewPasswordForm(_FormOfUser, ChosenPasswordForm):
-    """A new password for `user`, typed twice."""
+    """New password for `user`, typed twice."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password"].label, self.fields["password_again"].label = _("New password"), _("New password again")
 
     def about(self) -> passwords.About:
-        """Return what is known of `user`."""
+        """Return the data of `user` that the password may not contain."""
         return passwords.about_user(self.user)
 
 
 class ResetForm(NewPasswordForm):
-    """A new password through a mailed link; the form names the link it was opened with."""
+    """New password through an e-mailed link; the form carries the ID of that link."""
 
     reset = forms.UUIDField(widget=forms.HiddenInput)
 
@@ -79,7 +77,7 @@ class ResetForm(NewPasswordForm):
         self.opened = reset
 
     def clean_reset(self) -> UUID:
-        """Raise ValidationError when another link was opened in this browser since."""
+        """Raise ValidationError if another link was opened in this browser in the meantime."""
         named: UUID = self.cleaned_data["reset"]
         if named != self.opened.pk:
             message = _("You have opened another link since. Open the link in the mail again and use only that page.")
@@ -88,7 +86,7 @@ class ResetForm(NewPasswordForm):
 
 
 class KnownPasswordForm(_FormOfUser):
-    """Something that a signed-in person only does with the current password."""
+    """Confirmation with the current password."""
 
     current_password = forms.CharField(
         label=_("Current password"),
@@ -99,7 +97,7 @@ class KnownPasswordForm(_FormOfUser):
     )
 
     def clean_current_password(self) -> str:
-        """Raise ValidationError when the current password is wrong, or was guessed at too often."""
+        """Raise ValidationError if the current password is wrong or was tried too often."""
         current: str = self.cleaned_data["current_password"]
         try:
             throttle.charge(PASSWORD, str(self.user.pk))
@@ -111,6 +109,6 @@ class KnownPasswordForm(_FormOfUser):
 
 
 class ChangePasswordForm(NewPasswordForm, KnownPasswordForm):
-    """A new password of somebody who signed in and knows the current one."""
+    """New password together with the current one."""
 
     field_order = ["current_password", "password", "password_again"]

@@ -1,4 +1,4 @@
-"""Checking ID tokens of Microsoft ourselves: msal only reads them.
+"""Validation of Microsoft's ID tokens: msal only decodes them.
 
 Sources: OpenID Connect Core 3.1.3.7, and "Access tokens in the Microsoft identity platform" for the issuers of keys.
 """
@@ -14,35 +14,35 @@ from uuid import UUID
 
 import jwt
 
-LEEWAY = 120  # seconds that our clock and Microsoft's may differ
-_KEEP = 24 * 3600  # seconds after which keys are read again
-_PAUSE = 60  # seconds between two readings because of a key that is not known
+LEEWAY = 120  # seconds by which our clock and Microsoft's may differ
+_KEEP = 24 * 3600  # seconds after which the keys are fetched again
+_PAUSE = 60  # seconds between two fetches because of an unknown key
 _MOST_KEYS = 50
 _REQUIRED = ["aud", "iss", "exp", "nbf", "iat", "nonce", "tid", "oid"]
 _ALGORITHM = "RS256"
 
 
 class Response(Protocol):
-    """What an HTTP client answers: that of requests does, and that of the stand-in."""
+    """HTTP response, of requests or of the fake Entra."""
 
     @property
     def status_code(self) -> int:
-        """The status."""
+        """HTTP status code."""
 
     @property
     def text(self) -> str:
-        """The body."""
+        """Response body."""
 
 
 class HttpClient(Protocol):
-    """The part of a session of requests that is needed here; msal needs more."""
+    """The part of requests.Session that is used here; msal uses more."""
 
     def get(self, url: str, /) -> Response:
         """Fetch `url`."""
 
 
 class InvalidToken(Exception):
-    """The ID token is not to be trusted; `reason` says why in one word for the audit trail."""
+    """The ID token is invalid; `reason` is a code for the audit trail."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -51,7 +51,7 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom Microsoft vouches for: an object in a tenant, and when he last typed his credentials there if it says so."""
+    """Tenant ID and object ID of the user, and the time of the last sign-in at Microsoft if the token has it."""
 
     tid: UUID
     oid: UUID
@@ -59,7 +59,7 @@ class Identity:
 
 
 class Keys:
-    """The public keys and the issuer of one authority, read when they are needed and kept for a day."""
+    """Public keys and issuer of one authority, fetched on demand and cached for a day."""
 
     def __init__(self, authority: str) -> None:
         self.authority = authority
@@ -69,10 +69,10 @@ class Keys:
         self._keys: dict[str, tuple[jwt.PyJWK, str]] = {}
 
     def find(self, kid: object, http: HttpClient) -> tuple[jwt.PyJWK, str]:
-        """Return the key called `kid` and the issuer that may sign with it, in which {tenantid} stands for a tenant.
+        """Return the key `kid` and the issuer that may sign with it; {tenantid} in the issuer stands for the tenant.
 
-        A key that is not known has the keys read again, at most once a minute. Raises InvalidToken, OSError when
-        Microsoft does not answer and ValueError when what it answers cannot be read.
+        An unknown `kid` fetches the keys again, at most once a minute. Raises InvalidToken for an unknown key, OSError
+        if Microsoft does not respond and ValueError if the response is malformed.
         """
         with self._lock:
             age = time.monotonic() - self._read_at
@@ -85,7 +85,7 @@ class Keys:
 
     @property
     def issuer(self) -> str:
-        """The issuer of the authority, once keys were read."""
+        """Issuer of the authority, "" until the keys were fetched."""
         return self._issuer
 
     def _read(self, http: HttpClient) -> None:
@@ -105,7 +105,7 @@ def _json(http: HttpClient, url: str) -> dict[str, Any]:
 
 
 def validated(token: str, *, keys: Keys, http: HttpClient, client_id: str, nonce: str) -> Identity:
-    """Return whom the ID token `token` is about, made for us by the issuer of his own tenant, in answer to `nonce`.
+    """Validate signature, audience, issuer, times and nonce of an ID token; return the user's identity.
 
     Raises InvalidToken, and OSError or ValueError as `Keys.find` does.
     """
@@ -118,7 +118,7 @@ def validated(token: str, *, keys: Keys, http: HttpClient, client_id: str, nonce
     key, key_issuer = keys.find(header.get("kid"), http)
     claims = _signed_claims(token, key, client_id)
     identity = _identity(claims)
-    # Each tenant has an issuer of its own, and a key may be good for one tenant only.
+    # Each tenant has its own issuer, and a key may be valid for one tenant only.
     for issuer in (keys.issuer, key_issuer):
         if claims["iss"] != issuer.replace("{tenantid}", str(identity.tid)):
             raise InvalidToken("issuer")
@@ -128,7 +128,7 @@ def validated(token: str, *, keys: Keys, http: HttpClient, client_id: str, nonce
 
 
 def _signed_claims(token: str, key: jwt.PyJWK, client_id: str) -> dict[str, Any]:
-    """Return the claims of a token that `key` signed for `client_id` and that counts at this moment."""
+    """Return the claims after checking signature, audience and times. Raises InvalidToken."""
     try:
         return jwt.decode(
             token,
@@ -158,7 +158,7 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
 
 
 def _uuid(text: object) -> UUID:
-    """Return the UUID that is written as Microsoft writes it."""
+    """Return the UUID; only the canonical form, which Microsoft uses, is valid."""
     try:
         found = UUID(str(text))
     except ValueError:

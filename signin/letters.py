@@ -1,4 +1,4 @@
-"""Mails about passwords, in Dutch as every mail about an account."""
+"""E-mails about passwords; in Dutch, as all e-mails about accounts."""
 
 from django.conf import settings
 from django.urls import reverse
@@ -13,7 +13,7 @@ from signin.models import PasswordReset
 
 @translation.override(settings.LANGUAGE_CODE)
 def password_link(reset: PasswordReset, *, token: str, minutes: int, asker: Actor) -> None:
-    """Mail the link with which the person of `reset` chooses a new password within some `minutes`."""
+    """E-mail the link to choose a new password; it is valid for `minutes`."""
     user = reset.user
     lines = [
         _("Somebody asked for a new password for your account for %(loket)s. Your username is:")
@@ -30,7 +30,6 @@ def password_link(reset: PasswordReset, *, token: str, minutes: int, asker: Acto
 
 @translation.override(settings.LANGUAGE_CODE)
 def password_changed(user: User) -> None:
-    """Tell somebody that the password was changed."""
     lines = [
         _("The password of your account %(username)s for %(loket)s has been changed.")
         % {"username": user.username, "loket": user.loket},

@@ -1,7 +1,6 @@
-"""Going to Microsoft and coming back: the authorization code flow with PKCE through msal, which is imported when used.
+"""Authorization code flow with PKCE at Microsoft, through msal, which is imported on use.
 
-What must survive the journey travels in a cookie that only we can read and that works once. Who comes in with what
-Microsoft says is decided in `arrivals.py`.
+The state of the flow travels in an encrypted, single-use cookie. `arrivals.py` decides what the result gives access to.
 """
 
 import base64
@@ -33,7 +32,7 @@ from signin.throttle import Limit, Throttled
 if TYPE_CHECKING:
     from msal import ConfidentialClientApplication
 
-MINUTES = 10  # that the journey may take
+MINUTES = 10  # that the flow may take
 _ONCE = Limit("microsoft state", burst=1, every=timedelta(minutes=MINUTES + 5))
 _SECONDS = 10  # that Microsoft may take for an answer
 _PLACES = BoundedSemaphore(2)  # of the four threads that answer pages: when Microsoft hangs, the others go on
@@ -42,13 +41,11 @@ _CONTEXT = "journey to microsoft"
 _EXPIRED_CODE = frozenset({"invalid_grant"})
 _OUR_FAULT = frozenset({"invalid_client", "unauthorized_client"})
 log = structlog.get_logger("loket.signin")
-_http_cache: dict[str, Any] = {}  # what msal read about the authority; no token enters it
+_http_cache: dict[str, Any] = {}  # msal's metadata of the authority; it holds no tokens
 _keys: dict[str, Keys] = {}
 
 
 class Purpose(StrEnum):
-    """What somebody goes to Microsoft for."""
-
     SIGN_IN = "sign_in"
     PROVE_TENANT = "prove_tenant"
     CONFIRM = "confirm"
@@ -56,9 +53,9 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Errand:
-    """What somebody goes to Microsoft for, and where he wants to be afterwards.
+    """Purpose of the flow and the page to continue on.
 
-    `user_id` is the person who is signed in, `tenant_id` the row of the tenant that is to be proved.
+    `user_id` is the user who is signed in, `tenant_id` the primary key of the tenant to confirm.
     """
 
     purpose: Purpose
@@ -69,7 +66,7 @@ class Errand:
 
 @dataclass(frozen=True)
 class Arrival:
-    """Somebody who came back, and whom Microsoft vouches for."""
+    """Result of a completed flow: the identity that Microsoft confirmed."""
 
     errand: Errand
     identity: Identity
@@ -77,20 +74,20 @@ class Arrival:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether he typed his credentials at Microsoft after he left us; Microsoft must say so by `auth_time`."""
+        """Whether the user entered credentials at Microsoft during this flow; requires the claim `auth_time`."""
         auth_time = self.identity.auth_time
         return auth_time is not None and self.left_at - LEEWAY <= auth_time <= time.time() + LEEWAY
 
 
 def is_configured() -> bool:
-    """Return whether this installation can send people to Microsoft; the demo has a stand-in."""
+    """Return whether this installation can sign users in at Microsoft; the demo uses a fake Entra."""
     return settings.LOKET_DEMO or bool(settings.LOKET_ENTRA_CLIENT_ID and settings.LOKET_ENTRA_CLIENT_SECRET)
 
 
 def leave(errand: Errand) -> tuple[str, str]:
-    """Return the address at Microsoft to send somebody to, and what his browser keeps for `arrive`. Raises Refused."""
+    """Return the address at Microsoft to redirect to, and the cookie value for `arrive`. Raises Refused."""
     fresh = errand.purpose == Purpose.CONFIRM
-    # msal would rather have a form posted, with which a browser does not send a SameSite=Lax cookie.
+    # msal warns that it prefers form_post, but a browser sends no SameSite=Lax cookie with that POST.
     warnings.filterwarnings("ignore", "response_mode=", UserWarning)
     flow = _client().initiate_auth_code_flow(
         [],
@@ -100,16 +97,16 @@ def leave(errand: Errand) -> tuple[str, str]:
         response_mode="query",
     )
     address: str = flow.pop("auth_uri")
-    flow.pop("max_age", None)  # freshness is for us to judge
+    flow.pop("max_age", None)  # we check `auth_time` ourselves
     kept = json.dumps({"errand": asdict(errand), "flow": flow, "left_at": int(time.time())})
     return address, base64.urlsafe_b64encode(sealing.seal(kept.encode(), context=_CONTEXT)).decode()
 
 
 def arrive(kept: str, answer: Mapping[str, str]) -> Arrival:
-    """Return whom Microsoft vouches for, given what the browser kept and what Microsoft `answer`ed in the address.
+    """Return the identity, given the cookie value `kept` and Microsoft's response parameters `answer`.
 
-    The caller sees to it that what was kept is not older than MINUTES. Call it outside a transaction: it spends the one
-    time that this works. Raises Refused.
+    The caller checks that the cookie is at most MINUTES old. Call this outside a transaction: a rollback would allow
+    the flow a second time. Raises Refused.
     """
     journey = _opened(kept)
     flow: dict[str, Any] = journey["flow"]
@@ -145,7 +142,7 @@ def _refused_there(answer: Mapping[str, str]) -> Refused:
 
 
 def _id_token(flow: dict[str, Any], answer: dict[str, str]) -> str:
-    """Exchange the code for an ID token, which is still to be validated."""
+    """Exchange the code for an ID token, not yet validated. Raises Refused."""
     from msal.exceptions import MsalError
 
     client = _client()
@@ -154,7 +151,7 @@ def _id_token(flow: dict[str, Any], answer: dict[str, str]) -> str:
     except (OSError, MsalError):
         raise Refused(Page.UNREACHABLE, "unreachable") from None
     except (ValueError, RuntimeError, LookupError, TypeError, AttributeError):
-        # The state was right, so this is about the token: msal found another nonce in it, or could not read it.
+        # The state was valid, so the token is wrong: msal found another nonce in it or could not decode it.
         raise Refused(Page.NOT_TRUSTED, "nonce_or_malformed") from None
     error = result.get("error")
     if error:
@@ -174,7 +171,7 @@ def _id_token(flow: dict[str, Any], answer: dict[str, str]) -> str:
 
 def _identity(token: str, nonce: str) -> Identity:
     keys = _keys.setdefault(_authority(), Keys(_authority()))
-    # msal sends the hash of what it keeps (OpenID Connect Core 15.5.2).
+    # msal sends the hash of the nonce that it keeps (OpenID Connect Core 15.5.2).
     sent = hashlib.sha256(nonce.encode()).hexdigest()
     try:
         return validated(token, keys=keys, http=_http(), client_id=_credentials()[0], nonce=sent)
@@ -185,7 +182,7 @@ def _identity(token: str, nonce: str) -> Identity:
 
 
 def _client() -> "ConfidentialClientApplication":
-    """Return a client for one sign-in: it keeps the tokens of everybody whom it let in. Raises Refused."""
+    """Return a client for one flow only, because it caches the tokens of every user. Raises Refused."""
     import msal
 
     client_id, secret = _credentials()
@@ -194,7 +191,7 @@ def _client() -> "ConfidentialClientApplication":
             client_id,
             client_credential=secret,
             authority=_authority(),
-            instance_discovery=False,  # the operator chose the authority; asking about it goes to the public cloud
+            instance_discovery=False,  # the operator sets the authority; discovery would contact the public cloud
             exclude_scopes=["offline_access"],
             http_client=_http(),
             http_cache=_http_cache,
@@ -208,14 +205,14 @@ def _authority() -> str:
 
 
 def _credentials() -> tuple[str, str]:
-    """Return the client id and secret."""
+    """Return client ID and secret."""
     if settings.LOKET_DEMO:
         return standin.CLIENT_ID, standin.client_secret()
     return settings.LOKET_ENTRA_CLIENT_ID, settings.LOKET_ENTRA_CLIENT_SECRET
 
 
 def _http() -> HttpClient:
-    """Return what speaks with Microsoft: the stand-in itself in the demo."""
+    """Return the HTTP client for Microsoft; in the demo the fake Entra itself."""
     if settings.LOKET_DEMO:
         return standin.of_demo()
     import requests

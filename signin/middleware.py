@@ -1,4 +1,4 @@
-"""The one place that asks for second factors: whoever misses one gets through a few doors only, on every path."""
+"""Middleware that enforces second factors on every view, except on views that are marked here."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -19,27 +19,27 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def opens_before_factor(view: View) -> View:
-    """Mark a page that somebody may open who has a second factor and has not shown it in this session."""
+    """Mark a view as open to users who have not passed their second factor in this session."""
     view.opens_before_factor = True  # type: ignore[attr-defined]
     return view
 
 
 def opens_while_enrolling(view: View) -> View:
-    """Mark a page that somebody may open who must have a second factor and has none."""
+    """Mark a view as open to users who still have to set up the required second factor."""
     view.opens_while_enrolling = True  # type: ignore[attr-defined]
     return view
 
 
 class SecondFactorMiddleware:
-    """Send whoever misses a second factor to where he shows it or sets it up, from every page that is not marked."""
+    """Redirect users without a passed or required second factor to the page for it, unless the view is marked."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on, and note that the session of somebody who is signed in is in use."""
+        """Record the last use of the session after the response."""
         response = self.get_response(request)
-        went_wrong = response.status_code >= 500  # maybe the database is away, and asking once more takes time
+        went_wrong = response.status_code >= 500  # the database may be unavailable, and a query waits for its timeout
         if not went_wrong and request.session.accessed and isinstance(request.user, User):
             sessions.note_use(request)
         return response
@@ -47,7 +47,7 @@ class SecondFactorMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
-        """Return the redirect, or None for somebody who misses nothing."""
+        """Return the redirect, or None if no factor is missing."""
         user = request.user
         if not isinstance(user, User) and getattr(view, "rule", "public") not in ("public", "token"):
             return signed_out.send_to_login(request)
@@ -63,13 +63,13 @@ class SecondFactorMiddleware:
             return _away(request, "signin:factors")
         request.enrol_by = deadline(user)  # type: ignore[attr-defined] # for the banner on every page
         if user.is_support and getattr(view, "rule", None) == "for_support" and not settings.LOKET_DEMO:
-            return _away(request, "signin:factors")  # an account of the demo's database, which must not have one
+            return _away(request, "signin:factors")  # an account of the demo's database may lack a factor
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Ask for the re-authentication that an action required; what was typed is kept meanwhile.
+        """Redirect to re-authentication if an action required it, and keep the submitted form.
 
-        A page that does not say itself that an action was throttled has it said here.
+        Also answers Throttled with 429 for views that do not handle it themselves.
         """
         if isinstance(exception, Throttled):
             response = render(request, "signin/throttled.html", {"message": str(exception)}, status=429)
@@ -81,6 +81,6 @@ class SecondFactorMiddleware:
 
 
 def _away(request: HttpRequest, name: str) -> HttpResponse:
-    """Return the redirect to the page called `name`, which goes on to the page that was asked for."""
+    """Return a redirect to the URL `name` with the requested page in `next`."""
     query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
     return HttpResponseRedirect(f"{reverse(name)}?{query}".rstrip("?"))

@@ -1,6 +1,6 @@
-"""What signing in keeps: counters of tries, links for a new password, second factors and open sessions.
+"""Rate limits, password resets, second factors and user sessions.
 
-`provider` is empty for support alone, which a foreign key of the database holds (see `loket.tenant_keys`).
+`provider` is NULL for support users only; a foreign key enforces it (see `loket.tenant_keys`).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ RESET_MINUTES = 60
 
 
 class Throttle(models.Model):
-    """How many tries somebody spent under one limit, as the moment at which all of them are back (see `throttle`)."""
+    """Attempts used under one rate limit, stored as the time at which all are available again (see `throttle`)."""
 
-    key = models.CharField(max_length=64, primary_key=True)  # a keyed hash: who tried cannot be read
+    key = models.CharField(max_length=64, primary_key=True)  # keyed hash, so that it identifies no one
     full_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
@@ -34,7 +34,7 @@ class Throttle(models.Model):
 
 
 class ResetRequest(models.Model):
-    """An address somebody typed because of a forgotten password, until the worker has looked whose it is."""
+    """E-mail address for which a password reset was requested, until the worker has looked up the users."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     sealed_email = models.BinaryField()
@@ -45,12 +45,12 @@ class ResetRequest(models.Model):
 
     @property
     def seal_context(self) -> str:
-        """What the address is bound to: moved to another row it cannot be read."""
+        """Associated data: the ciphertext cannot be decrypted in another row."""
         return f"reset request:{self.pk}"
 
 
 class PasswordReset(models.Model):
-    """A mailed link with which one person may choose a new password, once."""
+    """Single-use e-mailed link with which a user may choose a new password."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
@@ -69,7 +69,7 @@ class PasswordReset(models.Model):
 
 
 class AuthenticatorApp(models.Model):
-    """An app that shows a code of six digits every thirty seconds (TOTP, RFC 6238); only confirmed ones are kept."""
+    """Authenticator app (TOTP, RFC 6238: six digits every 30 seconds); only confirmed apps are stored."""
 
     kind = _("Authenticator app")
 
@@ -78,7 +78,7 @@ class AuthenticatorApp(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="authenticator_apps")
     name = models.CharField(max_length=50)
     sealed_secret = models.BinaryField()
-    last_step = models.BigIntegerField()  # the time step of the last code that was taken: none works twice
+    last_step = models.BigIntegerField()  # time step of the last accepted code: no code works twice
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
 
@@ -87,12 +87,12 @@ class AuthenticatorApp(models.Model):
 
     @property
     def seal_context(self) -> str:
-        """What the secret is bound to: moved to another row it cannot be read."""
+        """Associated data: the ciphertext cannot be decrypted in another row."""
         return f"authenticator app:{self.pk}"
 
 
 class Passkey(AbstractWebAuthnCredential):  # type: ignore[misc]
-    """A key on a telephone, computer or security key (WebAuthn); the columns of the ceremony are the library's."""
+    """Passkey on a phone, computer or security key (WebAuthn); the library defines the credential fields."""
 
     kind = _("Passkey")
 
@@ -110,7 +110,7 @@ class Passkey(AbstractWebAuthnCredential):  # type: ignore[misc]
 
 
 class RecoveryCode(models.Model):
-    """A code on paper that opens the door once, for who lost every device; only a keyed hash is kept."""
+    """Single-use code for a user who lost every device; only a keyed hash is stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
@@ -123,7 +123,7 @@ class RecoveryCode(models.Model):
 
 
 class DutyReminder(models.Model):
-    """That somebody was told of the day from which a second factor is required, so many days before (`stage`)."""
+    """Record of a reminder sent `stage` days before the user needs a second factor (`due`)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
@@ -139,10 +139,8 @@ class DutyReminder(models.Model):
 
 
 class OpenSessionQuerySet(models.QuerySet["OpenSession"]):
-    """Questions over many."""
-
     def alive(self) -> OpenSessionQuerySet:
-        """Return those that have not ended by time, as `OpenSession.life` says of one."""
+        """Return the sessions that have not expired, by the same rule as `OpenSession.life`."""
         now, by_sso = timezone.now(), Q(how=OpenSession.How.SSO)
         short, long = (Q(created_at__gt=now - expiry.lifetime(by_sso=is_short)) for is_short in (True, False))
         in_time = (by_sso & short) | (~by_sso & long)
@@ -150,10 +148,10 @@ class OpenSessionQuerySet(models.QuerySet["OpenSession"]):
 
 
 class OpenSession(models.Model):
-    """What is known of a browser session of somebody who signed in; it goes with the session itself."""
+    """Metadata of a signed-in browser session; deleted together with the session."""
 
     class How(models.TextChoices):
-        """How somebody proved who he is when the session began."""
+        """How the user authenticated at the start of the session."""
 
         PASSWORD = "password", _("Password")
         APP = "app", _("Password and code from the app")
@@ -166,12 +164,12 @@ class OpenSession(models.Model):
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="open_sessions")
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="opened")  # its key is a hash
-    session_version = models.PositiveIntegerField()  # the user's: with another one the session is dead
+    session_version = models.PositiveIntegerField()  # of the user; after a change the session is invalid
     how = models.CharField(max_length=20, choices=How)
     address = models.GenericIPAddressField(null=True)
     browser = models.CharField(max_length=20)
     system = models.CharField(max_length=20)
-    created_at = models.DateTimeField(auto_now_add=True)  # at sign-in; nothing later in the session moves it
+    created_at = models.DateTimeField(auto_now_add=True)  # time of sign-in; nothing later changes it
     last_used_at = models.DateTimeField(default=timezone.now)  # behind by at most `expiry.COARSE`
 
     objects = OpenSessionQuerySet.as_manager()
@@ -182,5 +180,4 @@ class OpenSession(models.Model):
 
     @property
     def life(self) -> expiry.Life:
-        """Since when it lasts, and until when."""
         return expiry.Life(self.created_at, self.last_used_at, by_sso=self.how == self.How.SSO)

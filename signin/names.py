@@ -1,4 +1,4 @@
-"""Finding who has a username, in plain SQL: every door and every token of a program asks this, and waits for it."""
+"""Lookup of a user by username, in plain SQL because every sign-in and every client-credentials token waits for it."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ WHERE username_key = %s
 
 
 def named(username_key: str) -> User | None:
-    """Return the user of any office whose username folds to `username_key`, with office and key, or None."""
+    """Return the user with this `username_key` in any office, with office and history key, or None."""
     with connection.cursor() as cursor:
         cursor.execute(_NAMED, [username_key])
         row: tuple[Any, ...] | None = cursor.fetchone()

@@ -1,7 +1,7 @@
-"""A form that was sent too late, kept in the session until the user has signed in or confirmed who they are.
+"""A form submitted too late, stored in the session until the user has signed in or re-authenticated.
 
-It is encrypted and bound to its user, and by a cookie to the browser that sent it: whoever stole the session's cookie
-must not have its user send a form of theirs. Secrets and files are never kept: the form says that they are to be given
+It is encrypted and bound to its user, and by a cookie to the browser that sent it: an attacker with a stolen session
+cookie must not make the user send a form of the attacker's. Secrets and files are never stored; the user enters them
 again.
 """
 
@@ -29,7 +29,7 @@ _NEVER_KEPT = re.compile(rf"{_TOKEN}|.*password.*|code|mobile_number|number-.*")
 
 
 class Kept(NamedTuple):
-    """What a user typed, by the names of the fields; `lacks_secrets` says that something was typed and not kept."""
+    """Submitted values by field name; `lacks_secrets` says that a secret was submitted and not stored."""
 
     fields: dict[str, list[str]]
     lacks_secrets: bool
@@ -41,9 +41,9 @@ def typed_fields(request: HttpRequest) -> dict[str, list[str]]:
 
 
 def keep(request: HttpRequest, user_id: UUID) -> str:
-    """Keep what this user typed into the form of this POST; return the key for `give`.
+    """Store the form of this POST for the user; return the key for `give`.
 
-    The key is "" when nothing is kept: the form is too large or has a file.
+    The key is "" if the form is too large or has a file; then nothing is stored.
     """
     fields = typed_fields(request)
     lacks = any(any(values) for name, values in request.POST.lists() if name not in fields and name != _TOKEN)
@@ -57,47 +57,46 @@ def keep(request: HttpRequest, user_id: UUID) -> str:
 
 
 def give(response: HttpResponse, key: str) -> HttpResponse:
-    """Let this browser, and no other with the same session, go on with the form that was kept under `key`."""
+    """Set the cookie that lets this browser, and no other with the same session, read the form."""
     if key:
         cookies.put(response, _COOKIE, key, salt=_SALT, max_age=SECONDS)
     return response
 
 
 def find(request: HttpRequest, user: User, path: str) -> Kept | None:
-    """Return what `user` sent to `path` from this browser within the last half hour, None when there is nothing."""
+    """Return the form that `user` sent to `path` from this browser in the last 30 minutes, or None."""
     kept = request.session.get(_KEY)
     if not kept or kept[0] != str(user.pk) or not 0 <= time.time() - kept[2] < SECONDS:
         return None
     key = cookies.read(request, _COOKIE, salt=_SALT, max_age=SECONDS)
-    if sealing.token_hash(key) != kept[3]:  # somebody else with the same session sent it
+    if sealing.token_hash(key) != kept[3]:  # sent by another browser with the same session
         return None
     try:
         found = json.loads(sealing.unseal(bytes.fromhex(kept[1]), context=_context(user.pk)))
-    except sealing.Unreadable:  # its key was rotated away meanwhile
+    except sealing.Unreadable:  # its key was retired in the meantime
         return None
     return Kept(found["fields"], found.get("lacks_secrets", False)) if found["path"] == path else None
 
 
 def forget(request: HttpRequest) -> None:
-    """Keep nothing any longer."""
     request.session.pop(_KEY, None)
 
 
 def forget_sent(request: HttpRequest, user: User) -> None:
-    """Keep no longer the form that `user` sends now: it is kept anew where the page asks once more."""
+    """Delete the stored form if `user` submits it now; re-authentication stores it again if needed."""
     if request.method == "POST" and find(request, user, request.get_full_path()) is not None:
         forget(request)
 
 
 def forget_others(request: HttpRequest, user: User) -> None:
-    """Keep no longer what another user than `user` typed in this browser."""
+    """Delete the stored form of any other user in this browser."""
     kept = request.session.get(_KEY)
     if kept and kept[0] != str(user.pk):
         forget(request)
 
 
 def flush_session(request: HttpRequest, user: User) -> None:
-    """Begin an empty session in which only what `user` typed is still kept, and whose session ended here."""
+    """Flush the session except for the stored form of `user` and the record of an ended session."""
     forget_others(request, user)
     carried = {name: request.session[name] for name in (_KEY, ENDED) if name in request.session}
     request.session.flush()
@@ -105,7 +104,7 @@ def flush_session(request: HttpRequest, user: User) -> None:
 
 
 def form_page(request: HttpRequest) -> str:
-    """Return the page of ours from which the form of this POST was sent, the home page when that is not known."""
+    """Return the page of this site that sent the form (from Referer), or the home page if unknown."""
     referer = request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(referer, {request.get_host()}, require_https=request.is_secure()):
         return reverse("home")

@@ -1,8 +1,8 @@
-"""Re-authentication: how recently the user of a browser session proved who they are, and asking for it again.
+"""Re-authentication in a browser session: time of the last one, and the redirect that asks for it again.
 
-Pages that change what users may do ask for a proof of at most 30 minutes ago, pages that change how users sign in of at
-most 5 minutes. Actions ask the same of their actor (`Actor.require_proof`); the decorator only asks before a form is
-filled in. `signin.middleware` turns the refusal of an action into the page that asks.
+Pages that change what users may do require one in the last 30 minutes, pages that change how users sign in one in the
+last 5 minutes. Actions enforce this on their actor (`Actor.require_proof`); the decorator asks before the user fills in
+a form. `signin.middleware` redirects when an action raises ProofRequired.
 """
 
 import time
@@ -33,32 +33,32 @@ View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 
 def note(request: HttpRequest, *, with_factor: bool = False) -> None:
-    """Note in the session that the user has just proved who they are; signing in does so as well.
+    """Record in the session that the user has just authenticated; signing in records it too.
 
-    `with_factor` says that it was with an authenticator app, a passkey or at Microsoft, not with a password only.
+    `with_factor` means with an authenticator app, a passkey or at Microsoft, not with a password only.
     """
     request.session[_KEY] = int(time.time())
     request.session[_WITH_FACTOR] = with_factor
 
 
 def is_by_sso(request: HttpRequest) -> bool:
-    """Return whether an SSO ticket began this session, which by itself proves nothing."""
+    """Return whether an SSO ticket started this session, which does not count as authentication by itself."""
     return BY_SSO in request.session
 
 
 def proves_nothing(request: HttpRequest) -> bool:
-    """Return whether an SSO ticket began this session and its user confirmed nothing in it so far."""
+    """Return whether an SSO ticket started this session and its user has not authenticated in it since."""
     return is_by_sso(request) and _KEY not in request.session
 
 
 def is_within(request: HttpRequest, seconds: float) -> bool:
-    """Return whether the user of this session proved who they are within the last `seconds`."""
+    """Return whether the user of this session authenticated within the last `seconds`."""
     confirmed_at = request.session.get(_KEY)
     return type(confirmed_at) is int and -SKEW.total_seconds() <= time.time() - confirmed_at < seconds
 
 
 def evidence(request: HttpRequest) -> tuple[datetime | None, bool]:
-    """Return when the user of this session last proved who they are, and whether with a factor or at Microsoft."""
+    """Return when the user of this session last authenticated, and whether with a second factor or at Microsoft."""
     confirmed_at = request.session.get(_KEY)
     if type(confirmed_at) is not int:
         return None, False
@@ -66,17 +66,17 @@ def evidence(request: HttpRequest) -> tuple[datetime | None, bool]:
 
 
 def proof_of(request: HttpRequest, user: User) -> Proof:
-    """Return the strongest proof that `user` gave in this session; a second factor that exists must be passed too."""
+    """Return the strictest level that the session meets; an enrolled second factor must have been passed too."""
     if passing.awaited(request) is not None:
         return Proof.NONE
     return max((proof for proof, seconds in SECONDS.items() if is_within(request, seconds)), default=Proof.NONE)
 
 
 def reauthenticated(proof: Proof, *, with_factor: bool = False) -> Callable[[View], View]:
-    """Ask for re-authentication before the page opens, unless `proof` was given; goes inside the access mark.
+    """Decorator that requires recent re-authentication; place it below the access decorator.
 
     `with_factor` accepts a second factor or Microsoft only, not a password: a website user without a second factor is
-    told to set one up. What was typed is kept, see `ask`.
+    told to set one up. A submitted form is kept, see `ask`.
     """
 
     def decorate(view: View) -> View:
@@ -96,7 +96,7 @@ def reauthenticated(proof: Proof, *, with_factor: bool = False) -> Callable[[Vie
 
 
 def ask(request: HttpRequest, user: User) -> HttpResponse:
-    """Return the redirect to the page that asks, which returns to this address; a POST goes on as it was typed."""
+    """Return the redirect to re-authentication, which returns to this page or offers to resubmit this POST."""
     target, key = request.get_full_path(), ""
     if request.method == "POST" and (key := pending_forms.keep(request, user.pk)):
         target = f"{reverse('signin:go_on')}?{urlencode({'next': target})}"

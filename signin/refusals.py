@@ -1,4 +1,4 @@
-"""Why somebody does not come back from Microsoft as hoped, and what to tell him."""
+"""Errors of the flow at Microsoft, and the pages that explain them."""
 
 from enum import Enum
 
@@ -9,7 +9,7 @@ from accounts.models import User
 
 
 class Page(Enum):
-    """What somebody is told: an HTTP status, what happened, and what to do."""
+    """HTTP status, title and advice of an error page."""
 
     def __init__(self, status: int, title: Promise, advice: Promise) -> None:
         self.status, self.title, self.advice = status, title, advice
@@ -62,9 +62,9 @@ class Page(Enum):
 
 
 class Refused(Exception):
-    """Somebody does not get what he went to Microsoft for.
+    """The flow at Microsoft failed.
 
-    `reason` is a word for log and audit trail, `user` is the person as far as he is known.
+    `reason` is a code for log and audit trail, `user` the user if known.
     """
 
     def __init__(self, page: Page, reason: str, user: User | None = None) -> None:
@@ -76,5 +76,5 @@ _CLOCK = frozenset({"expired", "not_yet_valid"})
 
 
 def of_token(reason: str) -> Refused:
-    """Return the refusal of an ID token that is invalid for `reason`."""
+    """Return the error for an ID token that is invalid for `reason`."""
     return Refused(Page.CLOCKS if reason in _CLOCK else Page.NOT_TRUSTED, reason)

@@ -1,4 +1,4 @@
-"""Opening and closing browser sessions."""
+"""Actions that start, list and end browser sessions."""
 
 from uuid import UUID
 
@@ -26,11 +26,10 @@ from teams.rights import Help
 
 @transaction.atomic
 def start(request: HttpRequest, user: User, *, factor: Factor | None = None) -> None:
-    """Open a browser session for `user` under a new session key, note the moment and record it.
+    """Sign `user` in under a new session key and record it.
 
-    Whoever calls this has made sure that it is really `user`. Of somebody with a second factor `factor` says which one
-    he passed; without it the session opens nothing until he has (see `signin.middleware`). A form that `user` sent too
-    late stays kept.
+    The caller has authenticated the user. `factor` is the second factor that the user passed; without it a user who has
+    one gets no access until they pass it (see `signin.middleware`). The pending form of `user` is kept.
     """
     auth.login(request, user)
     request.session.pop(expiry.ENDED, None)
@@ -44,9 +43,9 @@ def start(request: HttpRequest, user: User, *, factor: Factor | None = None) -> 
 
 @transaction.atomic
 def start_by_sso(request: HttpRequest, user: User) -> None:
-    """Open a session for `user`, whom a portal vouches for: a short one, from which no credential is changed.
+    """Sign `user` in with an SSO ticket of a portal: a short session that does not count as authentication.
 
-    A second factor that he has is still to be shown; that makes it no other session.
+    An enrolled second factor must still be passed; the session stays an SSO session after that.
     """
     request.session.flush()
     auth.login(request, user)
@@ -68,7 +67,7 @@ def _write_down(request: HttpRequest, user: User, factor: Factor | None) -> None
         "browser": browser,
         "system": system,
     }
-    # A second factor that is shown later makes it no new session: the moment of sign-in stays.
+    # Passing a second factor later does not start a new session: the time of sign-in stays.
     OpenSession.objects.update_or_create(session_id=stored_key(request.session.session_key or ""), defaults=found)
 
 
@@ -80,36 +79,35 @@ def _how(user: User, factor: Factor | None) -> OpenSession.How:
 
 @transaction.atomic
 def end(request: HttpRequest, user: User) -> None:
-    """Close the browser session of `user` and record it."""
     auth.logout(request)
     record(Verb.SIGNED_OUT, user, by=on_page(request, user), provider_id=user.provider_id)
 
 
 def open_of(user: User) -> QuerySet[OpenSession]:
-    """Return the sessions in which `user` is still signed in, the one used last first."""
+    """Return the sessions in which `user` is still signed in, most recently used first."""
     rows = OpenSession.objects.alive().filter(provider=user.provider, user=user, session_version=user.session_version)
     return rows.order_by("-last_used_at", "-pk")
 
 
 def current(request: HttpRequest) -> UUID | None:
-    """Return the id of the session of this request, None for one that was never written down."""
+    """Return the ID of the OpenSession of this request, None if it has none."""
     found: OpenSession | None = getattr(request.session, "opened", None)
     return found.pk if found else None
 
 
 def left(request: HttpRequest) -> expiry.Left | None:
-    """Return in how many seconds the session of this request ends, None while nobody is signed in."""
+    """Return the seconds until the session of this request ends, None if no user is signed in."""
     found: expiry.Left | None = getattr(request.session, "left", None)
     return found
 
 
 def leave_uncounted(request: HttpRequest) -> None:
-    """Say that this request is not one of the user: a page that loads itself again keeps no session open."""
+    """Do not count this request as activity of the user: a page that reloads itself must not extend the session."""
     request.session.counts = False  # type: ignore[attr-defined]  # see signin.store
 
 
 def note_use(request: HttpRequest) -> None:
-    """Note that the session of this request is in use, at most once a minute."""
+    """Update the last use of the session of this request, at most once a minute."""
     found: OpenSession | None = getattr(request.session, "opened", None)
     now = timezone.now()
     counts = getattr(request.session, "counts", True)
@@ -120,9 +118,9 @@ def note_use(request: HttpRequest) -> None:
 @asks(Proof.NONE)
 @transaction.atomic
 def end_one(user: User, id: UUID, *, by: Actor) -> bool:
-    """End one session of `user`, dead at its next request; return False when it had ended already.
+    """End one session of `user`, effective from its next request; return False if it had already ended.
 
-    Raises PermissionDenied unless it is the actor's own, or he manages users and has authority over this one.
+    Raises PermissionDenied unless it is the actor's own, or the actor manages users and has authority over `user`.
     """
     _require_say_over(user, by)
     row = OpenSession.objects.select_for_update().filter(provider=user.provider, user=user, pk=id).first()
@@ -137,7 +135,7 @@ def end_one(user: User, id: UUID, *, by: Actor) -> bool:
 @asks(Proof.NONE)
 @transaction.atomic
 def end_all(user: User, *, by: Actor) -> User:
-    """End every session of `user`, those that were never written down as well; return him as stored.
+    """End all sessions of `user`, including those without an OpenSession; return the user as stored.
 
     Raises PermissionDenied as `end_one` does.
     """
@@ -151,7 +149,7 @@ def end_all(user: User, *, by: Actor) -> User:
 
 @transaction.atomic
 def end_others(request: HttpRequest, user: User) -> None:
-    """End every session of `user` but that of this request."""
+    """End all sessions of `user` except that of this request."""
     auth.update_session_auth_hash(request, end_all(user, by=on_page(request, user)))
 
 

@@ -1,4 +1,4 @@
-"""What a browser is told whose session ended, and what happens to the form that it sent too late."""
+"""Messages about an ended session, and the form that was submitted after its end."""
 
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ from signin.expiry import Ended
 
 
 def send_to_login(request: HttpRequest) -> HttpResponse | None:
-    """Return the redirect to the login page, with words and what was typed; None when no session ended here."""
+    """Return a redirect to the login page with a message, and keep the submitted form; None if no session ended."""
     if not explain(request):
         return None
     target, key = request.get_full_path(), ""
@@ -33,7 +33,7 @@ def send_to_login(request: HttpRequest) -> HttpResponse | None:
 
 
 def explain(request: HttpRequest) -> bool:
-    """Have the next page say why the session of this browser ended; return False when none did."""
+    """Add a message that says why the session of this browser ended; return False if none ended."""
     reason = _reason(request)
     if reason is not None:
         messages.warning(request, _words(reason))
@@ -41,10 +41,10 @@ def explain(request: HttpRequest) -> bool:
 
 
 def clear_browser(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """Have the browser remove what it keeps of us after logging out, such as pages for its Back button.
+    """Make the browser clear its cache and storage after logging out, such as pages behind its Back button.
 
-    Not its cookies: that of the session is gone already, and those of the language and of known browsers
-    (`signin.devices`) belong to the computer. And not when a session ended by time, for what was typed is still there.
+    Not its cookies: the session cookie is already deleted, and those for the language and for trusted browsers
+    (`signin.devices`) belong to the device. Not after a session expired: the page still holds what the user typed.
     """
     if request.is_secure():
         response["Clear-Site-Data"] = '"cache", "storage"'

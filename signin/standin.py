@@ -1,7 +1,7 @@
-"""A stand-in for Microsoft in demo and tests: an identity provider with the shape of Entra, and without passwords.
+"""Fake Entra for demo and tests: an identity provider with the same protocol, without passwords.
 
-msal and our own check speak with it in process, as with an HTTP client; only the page on which somebody chooses who he
-is (`views/standin.py`) has an address. It keeps nothing: what must come back is sealed into the code.
+msal and our own validation call it in process, as an HTTP client; only the page where the visitor picks a user
+(`views/standin.py`) has a URL. It stores nothing: the authorization code holds the encrypted request.
 """
 
 import base64
@@ -27,7 +27,7 @@ from loket import keys, sealing
 from signin import throttle
 from signin.throttle import Limit, Throttled
 
-HOST = "https://login.demo.invalid"  # never asked: the name cannot exist (RFC 6761)
+HOST = "https://login.demo.invalid"  # never contacted: the name cannot exist (RFC 6761)
 AUTHORITY = f"{HOST}/organizations"
 ISSUER = HOST + "/{tenantid}/v2.0"
 CLIENT_ID = "5c6e1d0a-3f43-4a4e-8a0e-0d3b6a1f7c55"
@@ -37,7 +37,7 @@ _CONTEXT = "stand-in code"
 
 
 class NotAllowed(Exception):
-    """What was asked cannot be answered, as the error code of Entra says."""
+    """The request is invalid; `error` and `code` are those of Entra."""
 
     def __init__(self, error: str, code: int) -> None:
         super().__init__(error, code)
@@ -46,7 +46,7 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """An authorization request, of which everything that counts was checked."""
+    """Validated authorization request."""
 
     redirect_uri: str
     state: str
@@ -54,14 +54,14 @@ class Asked:
     challenge: str
 
     def denied(self) -> str:
-        """Return the address that says that the person stopped."""
+        """Return the redirect address for a cancelled sign-in."""
         answer = {"error": "access_denied", "error_subcode": "cancel", "state": self.state}
         return f"{self.redirect_uri}?{urlencode(answer)}"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP response, as far as msal looks at it."""
+    """HTTP response with the attributes that msal reads."""
 
     status_code: int
     content: dict[str, Any]
@@ -69,28 +69,28 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body."""
+        """Response body."""
         return json.dumps(self.content)
 
 
 def client_secret() -> str:
-    """Return the secret with which Loket shows the stand-in that it is Loket."""
+    """Return the client secret of Loket at the fake Entra."""
     return sealing.keyed_hash("client secret", purpose="stand-in")
 
 
 @dataclass
 class StandIn:
-    """An identity provider that signs with `key`."""
+    """Identity provider that signs with `key`."""
 
     key: RSAPrivateKey
 
     @property
     def kid(self) -> str:
-        """The name of its key."""
+        """Key ID of the signing key."""
         return hashlib.sha256(str(self.key.public_key().public_numbers().n).encode()).hexdigest()[:16]
 
     def asked(self, query: dict[str, str]) -> Asked:
-        """Return the authorization request in an address. Raises NotAllowed."""
+        """Validate the query of an authorization request. Raises NotAllowed."""
         if query.get("client_id") != CLIENT_ID:
             raise NotAllowed("unauthorized_client", 700016)
         if query.get("redirect_uri") != _redirect_uri():
@@ -103,13 +103,13 @@ class StandIn:
         return Asked(query["redirect_uri"], *needed)
 
     def chosen(self, asked: Asked, *, tid: UUID, oid: UUID) -> str:
-        """Return the address to go back to as the object `oid` of the tenant `tid`."""
+        """Return the redirect address with a code for the object `oid` of the tenant `tid`."""
         kept = json.dumps({"asked": asdict(asked), "tid": str(tid), "oid": str(oid), "at": int(time.time())})
         code = base64.urlsafe_b64encode(sealing.seal(kept.encode(), context=_CONTEXT)).decode()
         return f"{asked.redirect_uri}?{urlencode({'code': code, 'state': asked.state})}"
 
     def get(self, url: str, **options: Any) -> Answer:
-        """Answer a request for the discovery document or the keys."""
+        """Return the discovery document or the keys."""
         path = urlsplit(url).path
         if path.endswith("/v2.0/.well-known/openid-configuration"):
             return Answer(200, self._about())
@@ -118,7 +118,7 @@ class StandIn:
         return Answer(404, {})
 
     def post(self, url: str, *, data: dict[str, str], **options: Any) -> Answer:
-        """Answer a request for tokens: the code works once, for its client, with its verifier (RFC 7636)."""
+        """Exchange a code for tokens: it works once, for its client, with its verifier (RFC 7636)."""
         try:
             claims = self.claims(self._redeemed(data))
         except NotAllowed as refusal:
@@ -129,10 +129,10 @@ class StandIn:
         return Answer(200, {**tokens, "access_token": sealing.new_token(), "id_token": self.signed(claims)})
 
     def close(self) -> None:
-        """Do nothing: there is no connection."""
+        """Do nothing: there is no connection to close."""
 
     def claims(self, kept: dict[str, Any]) -> dict[str, Any]:
-        """Return what the ID token says."""
+        """Return the claims of the ID token."""
         now = int(time.time())
         return {
             "aud": CLIENT_ID,
@@ -149,7 +149,7 @@ class StandIn:
         }
 
     def signed(self, claims: dict[str, Any]) -> str:
-        """Return the ID token with these claims."""
+        """Return the signed ID token with these claims."""
         return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": self.kid})
 
     def _redeemed(self, data: dict[str, str]) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def _redirect_uri() -> str:
 
 
 def of_demo() -> StandIn:
-    """Return the stand-in of this installation; all its processes sign with one key."""
+    """Return the fake Entra of this installation; all processes share its signing key."""
     return _of_folder(settings.LOKET_DATA_DIR)
 
 

@@ -1,9 +1,10 @@
-"""Sessions in the database under a hash of their key, so that a stolen table opens no session.
+"""Database session store that saves only a hash of each session key, so that a stolen table opens no session.
 
-This is the one place that ends them by time (`signin.expiry`). An ended session opens nothing; until it is cleared it
-says whose it was, so that a form that comes too late can be offered to that user again (`signin.signed_out`).
+This is the one place that expires sessions (`signin.expiry`). An expired session gives no access; until it is deleted
+it tells whose it was, so that a form submitted too late can be offered to that user again (`signin.signed_out`).
 
-The key itself is in the browser's cookie only. There are no asynchronous views, so only the synchronous half is here.
+Only the browser's cookie holds the key itself. There are no asynchronous views, so only the synchronous methods are
+overridden.
 """
 
 import time
@@ -26,23 +27,23 @@ from signin import expiry
 from signin.expiry import Left, Life
 from signin.models import OpenSession
 
-_COLUMN = 40  # characters of the SHA-256 that the table has room for: 160 bits
+_COLUMN = 40  # characters of the SHA-256 that fit in the column: 160 bits
 
 
 def stored_key(session_key: str) -> str:
-    """Return the name under which the table knows the session with this key."""
+    """Return the hash under which the table stores the session with this key."""
     return sealing.token_hash(session_key)[:_COLUMN]
 
 
 class SessionStore(db.SessionStore):
-    """Django's sessions in the database, except for what the table calls them; `opened` is what we know of it."""
+    """Django's database store with hashed keys and expiry; `opened` is the OpenSession of the session."""
 
     opened: OpenSession | None = None
     life: Life | None = None
-    counts = True  # whether this request is one of the user; False for a page that loads itself again
+    counts = True  # whether the request counts as activity; False for a page that reloads itself
 
     def load(self) -> dict[str, Any]:
-        """Return the data; of a session that ended by time only whose it was and why, in a new session."""
+        """Return the session data; for an expired session, only its user and the reason, in a new session."""
         data: dict[str, Any] = super().load()
         if SESSION_KEY not in data:
             return data
@@ -56,19 +57,19 @@ class SessionStore(db.SessionStore):
 
     @property
     def left(self) -> Left | None:
-        """In how many seconds this session ends, None while nobody is signed in."""
+        """Seconds until this session ends, None if no user is signed in."""
         _loaded = self._session  # type: ignore[attr-defined]
         return self.life.left(counts=self.counts) if self.life else None
 
     def get_expiry_date(self, **kwargs: Any) -> datetime:
-        """Return when the row can go: a time after the session of a user ended, however often it is saved."""
+        """Return when the row may be deleted: some time after the session ended, however often it is saved."""
         if SESSION_KEY not in self:
             return timezone.now() + timedelta(seconds=self.get_session_cookie_age())
         lasts = expiry.lifetime(by_sso=expiry.BY_SSO in self) + expiry.GRACE
         return datetime.fromtimestamp(self.get(expiry.SIGNED_IN_AT, time.time()), UTC) + lasts
 
     def get_expiry_age(self, **kwargs: Any) -> int:
-        """Return the same as seconds from now, for the cookie."""
+        """Return `get_expiry_date` in seconds from now, for the cookie."""
         return max(0, round((self.get_expiry_date() - timezone.now()).total_seconds()))
 
     def _get_session_from_db(self) -> AbstractBaseSession | None:
@@ -81,11 +82,10 @@ class SessionStore(db.SessionStore):
         return row
 
     def exists(self, session_key: str) -> bool:
-        """Return whether there is a session with this key."""
         return super().exists(stored_key(session_key))
 
     def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
-        """Return the row for this session with `data` in it, from the first time on with the moment of sign-in."""
+        """Return the row for this session; add the time of sign-in to `data` when it is missing."""
         if SESSION_KEY in data:
             data.setdefault(expiry.SIGNED_IN_AT, int(time.time()))
         row = super().create_model_instance(data)
@@ -93,7 +93,7 @@ class SessionStore(db.SessionStore):
         return row
 
     def save(self, must_create: bool = False) -> None:
-        """Save the data. A database that is away stays that: Django takes it for a session that somebody ended."""
+        """Save the data, and re-raise a database outage, which Django reports as a deleted session."""
         try:
             super().save(must_create=must_create)
         except UpdateError as error:
@@ -102,14 +102,14 @@ class SessionStore(db.SessionStore):
             raise
 
     def delete(self, session_key: str | None = None) -> None:
-        """Delete the session with this key, or without one this session."""
+        """Delete the session with this key, or this session without one."""
         key = session_key or self.session_key
         if key is not None:
             super().delete(stored_key(key))
 
     @transaction.atomic
     def cycle_key(self) -> None:
-        """Go on under a new key. Raises SessionInterrupted when somebody ended this session a moment ago."""
+        """Replace the session key. Raises SessionInterrupted if the session was ended concurrently."""
         data, old = self._session, self.session_key  # type: ignore[attr-defined]
         self.create()
         self._session_cache = data

@@ -1,8 +1,8 @@
-"""Limits on tries, kept in the database: the generic cell rate algorithm (GCRA, ITU-T I.371).
+"""Rate limits stored in the database: the generic cell rate algorithm (GCRA, ITU-T I.371).
 
-A limit lets `burst` tries through at once and gives one back each `every`. A key needs one row and one statement; no
-try is lost or counted twice however many arrive together. Call `charge` outside a transaction: what fails later must
-not give the try back.
+A limit allows `burst` attempts at once and restores one every `every`. A key needs one row and one statement;
+concurrent attempts are counted exactly. Call `charge` outside a transaction: a later rollback must not refund the
+attempt.
 """
 
 import math
@@ -56,7 +56,7 @@ given_back AS (UPDATE signin_throttle SET full_at = full_at - make_interval(secs
 
 @dataclass(frozen=True)
 class Limit:
-    """`burst` tries at once, one regained each `every`; `name` keeps the keys of two limits apart."""
+    """`burst` attempts at once, one restored every `every`; `name` separates the keys of different limits."""
 
     name: str
     burst: int
@@ -64,7 +64,7 @@ class Limit:
 
 
 class Throttled(Exception):
-    """Too many tries; the next one is let through after `wait`."""
+    """Too many attempts; the next one is allowed after `wait`."""
 
     def __init__(self, wait: timedelta) -> None:
         super().__init__(wait)
@@ -72,12 +72,12 @@ class Throttled(Exception):
 
     @property
     def minutes(self) -> int:
-        """The same in whole minutes, at least one."""
+        """`wait` in whole minutes, at least one."""
         return max(1, math.ceil(self.wait / timedelta(minutes=1)))
 
     @property
     def seconds(self) -> int:
-        """The same in whole seconds, at least one, for the header Retry-After."""
+        """`wait` in whole seconds, at least one, for the header Retry-After."""
         return max(1, math.ceil(self.wait.total_seconds()))
 
     def __str__(self) -> str:
@@ -89,24 +89,24 @@ class Throttled(Exception):
 
 
 class Left(NamedTuple):
-    """How many tries are left after one was spent, and when all of them are back."""
+    """Attempts left after one was used, and the time until all are available again."""
 
     tries: int
     full_in: timedelta
 
 
 def charge(limit: Limit, key: str) -> Left:
-    """Spend one try of `key` under `limit`. Raises Throttled, and spends nothing, when none is left."""
+    """Use one attempt of `key` under `limit`. Raises Throttled, and uses none, if none is left."""
     return _charge(_CHARGE_ONE, (limit, key))
 
 
 def charge_both(first: tuple[Limit, str], second: tuple[Limit, str]) -> None:
-    """Spend one try of each limit and key, as `charge` for the one and then for the other, in one statement."""
+    """Do `charge` for the first and then for the second limit and key, in one statement."""
     _charge(_CHARGE_BOTH, first, second)
 
 
 def _charge(statement: str, *limits: tuple[Limit, str]) -> Left:
-    """Spend what `statement` spends and return what is left of the last. Raises Throttled for the first that is out."""
+    """Execute `statement`; return what is left of the last limit. Raises Throttled for the first that is used up."""
     now = timezone.now()
     values: dict[str, str | float | datetime] = {"now": now}
     for number, (limit, key) in enumerate(limits, 1):
@@ -126,10 +126,10 @@ def _charge(statement: str, *limits: tuple[Limit, str]) -> Left:
 
 
 def charge_all(counts: Mapping[tuple[Limit, str], int]) -> tuple[tuple[Limit, str], timedelta] | None:
-    """Spend of each limit and key so many tries, in one statement; return None when there were enough of all.
+    """Use the given number of attempts of each limit and key in one statement; return None if all were available.
 
-    Else return one that is out and how long. Unlike `charge` it is part of the change that the tries are for: call it
-    in its transaction, and have that come to nothing when it is refused.
+    Otherwise return a limit and key that is used up, and its wait. Unlike `charge`, call it in the transaction of the
+    change that the attempts are for, and roll that back on a result other than None.
     """
     now, hashed = timezone.now(), {_hashed(*one): one for one in counts}
     spent = [counts[one] * one[0].every.total_seconds() for one in hashed.values()]
@@ -143,7 +143,7 @@ def charge_all(counts: Mapping[tuple[Limit, str], int]) -> tuple[tuple[Limit, st
 
 
 def out(limits: Iterable[tuple[Limit, str]]) -> dict[tuple[Limit, str], timedelta]:
-    """Return for which of these limits and keys no try is left, and how long. One query."""
+    """Return the limits and keys without an attempt left, each with its wait. One query."""
     now, hashed = timezone.now(), {_hashed(*one): one for one in limits}
     full = Throttle.objects.filter(key__in=hashed).values_list("key", "full_at")
     possible = ((hashed[key], full_at) for key, full_at in full if full_at <= _impossible(hashed[key][0], now))
@@ -152,7 +152,7 @@ def out(limits: Iterable[tuple[Limit, str]]) -> dict[tuple[Limit, str], timedelt
 
 
 def left(limits: Iterable[tuple[Limit, str]]) -> int:
-    """Return how many tries all of these limits and keys still let through now. One query."""
+    """Return how many attempts all of these limits and keys together still allow now. One query."""
     now, hashed = timezone.now(), {_hashed(*one): one[0] for one in limits}
     full = dict(Throttle.objects.filter(key__in=hashed).values_list("key", "full_at"))
     kept = ((limit, full.get(key, now)) for key, limit in hashed.items())
@@ -172,25 +172,25 @@ def _wait(limit: Limit, key: str, now: datetime) -> timedelta:
 
 
 def forgive(limit: Limit, key: str) -> None:
-    """Give every try of `key` under `limit` back."""
+    """Restore all attempts of `key` under `limit`."""
     Throttle.objects.filter(key=_hashed(limit, key)).delete()
 
 
 def settle(forgiven: tuple[Limit, str], given_back: tuple[Limit, str]) -> None:
-    """Give every try of the first limit and key back, and of the second the one that was spent on a success."""
+    """Restore all attempts of the first limit and key, and the one that a success used of the second."""
     parts, values = settling(forgiven, given_back)
     with connection.cursor() as cursor:
         cursor.execute(f"WITH {parts} SELECT", values)
 
 
 def settling(forgiven: tuple[Limit, str], given_back: tuple[Limit, str]) -> tuple[str, list[str | float]]:
-    """Return what does as `settle`, and its values, to stand in the WITH of a statement that does more."""
+    """Return the CTEs of `settle` for the WITH of a larger statement, and their parameters."""
     (limit, key), (other, other_key) = forgiven, given_back
     return _SETTLING, [_hashed(limit, key), other.every.total_seconds(), _hashed(other, other_key)]
 
 
 def network(address: str) -> str:
-    """Return the key of a network address: an IPv6 one by its /64, of which one subscriber has all addresses."""
+    """Return the key of a network address; IPv6 by its /64, because one subscriber has all its addresses."""
     if not address:
         return ""
     parsed = ip_address(address)

@@ -1,4 +1,4 @@
-"""Addresses of signin."""
+"""URLs for signing in, sessions and two-factor."""
 
 from django.urls import URLPattern, URLResolver, path
 
