@@ -1,4 +1,4 @@
-"""Accounts of support staff: people of no office, whom the operator lets in and ends. Each leaves an event."""
+"""Actions on accounts of support staff, which belong to no office; for the operator only."""
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -27,10 +27,10 @@ def _require_operator(by: Actor) -> None:
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def create(username: str, *, initials: str, prefix: str, last_name: str, email: str, by: Actor) -> User:
-    """Make an account of support and mail the link with which its person chooses a password; nobody knows the first.
+    """Create a support user with an unknown random password and e-mail the link to choose one.
 
-    Two-factor is required, in the demo alone it is not. Raises PermissionDenied for anybody but the operator,
-    ValidationError for a username that is taken or a field that is wrong.
+    Two-factor is required, except in the demo. Raises PermissionDenied unless the actor is the operator,
+    ValidationError for a taken username or an invalid field.
     """
     _require_operator(by)
     check_username(username)
@@ -61,9 +61,9 @@ def create(username: str, *, initials: str, prefix: str, last_name: str, email: 
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def end(user: User, *, by: Actor) -> bool:
-    """Close an account of support for good; return False when it was closed already.
+    """Block a support user permanently and end their sessions; return False if they were already blocked.
 
-    Raises PermissionDenied for anybody but the operator, and about somebody of an office.
+    Raises PermissionDenied unless the actor is the operator, and for users of an office.
     """
     _require_operator(by)
     user = lock_user(user.pk, actor=by.user)
@@ -79,9 +79,9 @@ def end(user: User, *, by: Actor) -> bool:
 
 
 def account(username: str) -> User | None:
-    """Return the account of support with this username, None when nobody has it.
+    """Return the support user with this username, or None.
 
-    Raises ValidationError when it is somebody's of an office, or cannot be a username.
+    Raises ValidationError if it is invalid or belongs to a user of an office.
     """
     check_username(username)
     user = User.objects.filter(username_key=username_key(username)).first()

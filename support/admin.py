@@ -1,4 +1,4 @@
-"""What support sees of the offices: read-only, and never anything that is secret."""
+"""Read-only admin pages of the offices' data for support, without secrets."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,10 +33,10 @@ from webservice.models import Application
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A list that is found by `find`, and a page of the columns `shown`; nothing is added, changed or deleted."""
+    """Admin with a list searched by `find` and a page of the columns `shown`; no add, change or delete."""
 
     shown: Sequence[Column] = ()
-    search_fields = ("pk",)  # shows the field; what is searched is up to `find`
+    search_fields = ("pk",)  # shows the search box; `find` does the search
     actions = None
     list_per_page = search.MOST
     show_full_result_count = False
@@ -47,15 +47,14 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     change_form_template = "support/change_form.html"
 
     def find(self, text: str) -> list[UUID]:
-        """Return the ids of the rows that support means by `text`, at most a page."""
+        """Return the IDs of the rows that match `text`, at most a page."""
         raise NotImplementedError
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return True: who comes here is somebody of support, see `support.site`."""
+        """Return True: `support.site` admits support users only."""
         return True
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Return True, as above."""
         return True
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -63,7 +62,7 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: changes are made by the buttons, which call the offices' own actions."""
+        """Return False: the buttons make changes, through the same actions as the offices' pages."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -71,17 +70,16 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Return False: a filter in the address could ask for a hash letter by letter."""
+        """Return False: a filter in the query string could reveal a hash character by character."""
         return False
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Return the rows that `find` knows, at most a page."""
         return queryset.filter(pk__in=self.find(search_term.strip())), False
 
     def get_urls(self) -> list[Any]:
-        """Return the list and the page, for reading only; there are no other addresses."""
+        """Return only the list and detail pages, for GET and HEAD."""
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         rows, row = require_safe(self.changelist_view), require_safe(self.change_view)
         return [
@@ -90,31 +88,29 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         ]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return what the page shows; what is not named is not shown."""
+        """Return the columns of the page; no other fields are shown."""
         return self.shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return the same."""
         return self.shown
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
-        """Show one row, with the buttons that fit its state."""
+        """Show one row, with the buttons for its state."""
         row = self.get_object(request, object_id)
         context = {"title": str(row), "subtitle": None, "buttons": self.buttons(row) if row else []}
         return super().change_view(request, object_id, extra_context=context)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """Show what was found, under the name of what it is."""
         title = str(self.opts.verbose_name_plural)
         context = {"title": title[:1].upper() + title[1:], "buttons": self.list_buttons()}
         return super().changelist_view(request, extra_context=context)
 
     def buttons(self, row: Any) -> list[Button]:
-        """Return what support can do with `row`."""
+        """Return the buttons for `row`."""
         return []
 
     def list_buttons(self) -> list[Button]:
-        """Return what support can do that is about no row yet."""
+        """Return the buttons above the list."""
         return []
 
 
@@ -157,7 +153,7 @@ def _has_secret(application: Application) -> bool:
 
 @admin.register(User, site=site)
 class UserAdmin(ReadOnly):
-    """People of the offices; accounts of support are the operator's business."""
+    """Users of the offices; the operator manages accounts of support."""
 
     search_help_text = _("Username, email, id, or how the name begins: Boer, or P. de Boer")
     _kind = column("login_method", _("Login method"))
@@ -182,23 +178,19 @@ class UserAdmin(ReadOnly):
     )
 
     def find(self, text: str) -> list[UUID]:
-        """Return the ids of people."""
         return search.people(text)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Return the people of all offices with their status."""
+        """Return the users of all offices with their status."""
         people = User.objects.filter(is_support=False).order_by(*self.ordering)
         return with_status(people.select_related("provider"))
 
     def buttons(self, row: User) -> list[Button]:
-        """Return what support can do for a person."""
         return for_person(row)
 
 
 @admin.register(Provider, site=site)
 class ProviderAdmin(ReadOnly):
-    """Offices."""
-
     search_help_text = _("How the name begins, or the id")
     _established = column("established_at", _("First administrator came in"))
     _closed = column("closed_at", _("Closed"))
@@ -215,15 +207,12 @@ class ProviderAdmin(ReadOnly):
     )
 
     def find(self, text: str) -> list[UUID]:
-        """Return the ids of offices."""
         return search.offices(text)
 
     def buttons(self, row: Provider) -> list[Button]:
-        """Return what support can do with an office."""
         return for_office(row)
 
     def list_buttons(self) -> list[Button]:
-        """Return what makes an office."""
         return for_offices()
 
 
@@ -244,17 +233,15 @@ class TenantAdmin(ReadOnly):
     shown = (_ID, *_columns)
 
     def find(self, text: str) -> list[UUID]:
-        """Return the ids of tenants."""
         return search.tenants(text)
 
     def buttons(self, row: ExternalTenant) -> list[Button]:
-        """Return what support can do with a tenant."""
         return for_tenant(row)
 
 
 @admin.register(Application, site=site)
 class ProgramAdmin(ReadOnly):
-    """Programs of offices and of partners, without their secrets."""
+    """OAuth applications of offices and partners, without their secrets."""
 
     search_help_text = _("How the name begins, the client ID, or the office's id")
     _used = column("last_used_at", _("Last use"))
@@ -276,26 +263,23 @@ class ProgramAdmin(ReadOnly):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
-        """Return all but the built-in one, which is nobody's."""
+        """Return all applications except the built-in one."""
         rows: QuerySet[Application] = Application.objects.registered().order_by(*self.ordering)
         return rows
 
     def find(self, text: str) -> list[UUID]:
-        """Return the ids of programs."""
         return search.programs(text)
 
     def buttons(self, row: Application) -> list[Button]:
-        """Return what support can do with a program."""
         return for_program(row)
 
     def list_buttons(self) -> list[Button]:
-        """Return what registers a partner's."""
         return for_programs()
 
 
 @admin.register(Invitation, site=site)
 class InvitationAdmin(ReadOnly):
-    """Invitations; the number in them is sealed, and the link stands in the mail alone."""
+    """Invitations; the mobile number is encrypted, and only the e-mail has the link."""
 
     search_help_text = _("Whose invitation: email, id, or how the name begins")
     _columns = (_EMAIL, related("user", _("User AK")), _OFFICE, _STATE, _SENT, _VALID)
@@ -304,13 +288,12 @@ class InvitationAdmin(ReadOnly):
     shown = (_ID, *_columns, column("opened_at", _("Opened")))
 
     def find(self, text: str) -> list[UUID]:
-        """Return the ids of invitations."""
         return search.invitations(text)
 
 
 @admin.register(Message, site=site)
 class MessageAdmin(ReadOnly):
-    """What became of mails and SMS, without what they say and without the number of an SMS."""
+    """Delivery of e-mails and SMS, without their content and the number of an SMS."""
 
     search_help_text = _("To whom: username, email, id, or how the name begins")
     _columns = (
@@ -327,9 +310,8 @@ class MessageAdmin(ReadOnly):
     shown = (_ID, *_columns, column("due", _("Next try")), _VALID, column("esp_id", _("Id at the mail provider")))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
-        """Return the messages of offices; those to support itself are of none."""
+        """Return the messages of offices; those to support users belong to none."""
         return Message.objects.filter(provider_id__isnull=False).order_by(*self.ordering)
 
     def find(self, text: str) -> list[UUID]:
-        """Return the ids of messages."""
         return search.messages(text)

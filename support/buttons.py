@@ -1,4 +1,4 @@
-"""Which buttons support gets on a page: those that would do something there."""
+"""Buttons of the support admin; a page shows only those that have an effect there."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -13,14 +13,13 @@ from webservice.models import Application
 
 
 class Button(NamedTuple):
-    """What is on it, and the page that asks why."""
+    """Label, and URL of the page that asks for a reason."""
 
     label: str
     url: str
 
 
 def for_person(user: User) -> list[Button]:
-    """Return the buttons on the page of `user`."""
     invitation = Invitation.objects.filter(user=user).first()
     is_invited = invitation is not None and user.accepted_at is None
     wanted = {
@@ -36,22 +35,19 @@ def for_person(user: User) -> list[Button]:
 
 
 def for_tenant(tenant: ExternalTenant) -> list[Button]:
-    """Return the buttons on the page of `tenant`."""
     return [] if tenant.proved_at else [_button(Help.CONFIRM_TENANT, tenant.pk)]
 
 
 def for_office(provider: Provider) -> list[Button]:
-    """Return the buttons on the page of `provider`."""
     return [_button(Help.REOPEN_OFFICE if provider.closed_at else Help.CLOSE_OFFICE, provider.pk)]
 
 
 def for_offices() -> list[Button]:
-    """Return the buttons above the list of offices."""
     return [Button(str(Help.CREATE_OFFICE.label), reverse("support:new_office"))]
 
 
 def for_program(application: Application) -> list[Button]:
-    """Return the buttons on the page of `application`; what else is said about one of an office, it says itself."""
+    """Return the buttons for `application`; an office edits its own applications itself."""
     switch = _button(Help.SWITCH_OFF if application.is_usable() else Help.SWITCH_ON, application.pk)
     if application.provider_id is not None:
         return [switch]
@@ -60,7 +56,6 @@ def for_program(application: Application) -> list[Button]:
 
 
 def for_programs() -> list[Button]:
-    """Return the buttons above the list of programs."""
     return [Button(_("Add a partner"), reverse("support:new_partner"))]
 
 

@@ -1,4 +1,4 @@
-"""What a list or page of support shows of a row: a field under a name in the reader's language."""
+"""Columns of the support admin, with translated labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Column = Callable[[Any], Any]
 
 
 def column(name: str, label: StrOrPromise, *, boolean: bool | None = None) -> Column:
-    """Return the column that shows the field or property `name` of a row, of a choice its label."""
+    """Return a column with the field or property `name`; a choice shows its label."""
 
     def value(row: Model) -> Any:
         display = getattr(row, f"get_{name}_display", None)
@@ -30,7 +30,7 @@ def column(name: str, label: StrOrPromise, *, boolean: bool | None = None) -> Co
 
 
 def related(name: str, label: StrOrPromise) -> Column:
-    """Return the column that shows the row to which the foreign key `name` points, as a link."""
+    """Return a column that links to the object of the foreign key `name`."""
 
     def value(row: Model) -> Any:
         other: Model = getattr(row, name)

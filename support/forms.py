@@ -1,4 +1,4 @@
-"""What support fills in before it helps."""
+"""Forms of the support pages; each asks for a reason."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ _BY_PARTNER = _("For example: asked for by the partner, with the number of the r
 
 
 class HelpForm(ResetForm):
-    """Why, in words that the office reads in its own history.
+    """Reason for a support action, which the office reads in its history.
 
-    For an invitation the number as well, which is sealed with the old link's token, so that nobody can read it back;
-    to close an office its name.
+    Resending an invitation also asks for the mobile number: the stored one is encrypted with the token of the old link
+    and cannot be read. Suspending an office also asks for its name.
     """
 
     mobile_number = mobile_number_field()
@@ -52,7 +52,7 @@ class HelpForm(ResetForm):
         return mobile_number(self.cleaned_data["mobile_number"])
 
     def clean_office_name(self) -> str:
-        """Refuse what is not the name of the office."""
+        """Raise ValidationError (code "other") unless it is the name of the office."""
         name: str = self.cleaned_data["office_name"]
         if name != str(self.row).strip():
             raise ValidationError(_("This is not the name of the office that you are about to close."), code="other")
@@ -60,7 +60,7 @@ class HelpForm(ResetForm):
 
 
 class NewOfficeForm(ResetForm):
-    """A new office, its first administrator, and why it is made."""
+    """New office, its first administrator, and the reason."""
 
     office_name = forms.CharField(
         label=_("Name of the office"),
@@ -87,7 +87,7 @@ class NewOfficeForm(ResetForm):
 
     @property
     def administrator(self) -> Details:
-        """What was filled in about the first administrator, once the form is valid."""
+        """Details of the first administrator; only for a valid form."""
         given = self.cleaned_data
         return Details(
             initials=given["initials"], prefix=given["prefix"], last_name=given["last_name"], email=given["email"]
@@ -95,7 +95,7 @@ class NewOfficeForm(ResetForm):
 
 
 class PartnerForm(ClientForm, ResetForm):
-    """A program of a partner, and why."""
+    """OAuth application of a partner, and the reason."""
 
     field_order = ["name", "redirect_uris", "post_logout_redirect_uris", "scopes", "reason"]
 
@@ -105,7 +105,7 @@ class PartnerForm(ClientForm, ResetForm):
 
 
 class PartnerSecretForm(SecretForm, ResetForm):
-    """A new secret for it, and why."""
+    """New secret for the application of a partner, and the reason."""
 
     field_order = ["hours", "reason"]
 

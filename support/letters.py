@@ -1,4 +1,4 @@
-"""The mail after support looked along."""
+"""E-mail about an ended impersonation."""
 
 from django.conf import settings
 from django.urls import reverse
@@ -12,7 +12,7 @@ from support.models import Look
 
 @translation.override(settings.LANGUAGE_CODE)
 def looked_along(user: User, look: Look) -> None:
-    """Tell an administrator who looked along with whom, when and why."""
+    """Notify an administrator who impersonated whom, when and why."""
     began, ended = timezone.localtime(look.started_at), timezone.localtime(look.ended_at)
     values = {
         "helper": look.helper.full_name,

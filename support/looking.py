@@ -1,7 +1,7 @@
-"""Looking along ("meekijken"): support sees the pages of an office as one of its people does, and changes nothing.
+"""Impersonation ("meekijken"): support sees the pages of an office as one of its users, read-only.
 
-Beginning and end are events of the office, and afterwards its administrators get a mail. Who looks along acts for
-nobody: `audit.actors` marks him, and `audit.actions.record` refuses him, so that no change can come of it.
+Start and end are audit events of the office, and its administrators get an e-mail afterwards. `audit.actors` marks the
+actor of an impersonated request, and `audit.actions.record` rejects that actor, so that no change is possible.
 """
 
 from uuid import UUID
@@ -27,10 +27,10 @@ from teams.rights import Help
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def start(person: User, *, session: UUID | None, by: Actor) -> Look:
-    """Begin to look along with `person`, in the helper's own `session`; another look of the helper ends.
+    """Start to impersonate `person` in the support user's own `session`; end any other impersonation of theirs.
 
-    Raises PermissionDenied for anybody but support that says why, ValidationError when the office switched it off
-    ("switched_off") or the person has no access now ("no_access").
+    Raises PermissionDenied unless the actor is support with a reason, ValidationError if the office does not allow it
+    (code "switched_off") or `person` has no access now ("no_access").
     """
     provider = lock_provider(person.provider_id)
     helper = rights.require_help(by, Help.LOOK_ALONG, provider.pk)
@@ -58,9 +58,9 @@ def start(person: User, *, session: UUID | None, by: Actor) -> Look:
 @asks(Proof.NONE)
 @transaction.atomic
 def end(look: Look, *, by: Actor) -> bool:
-    """End a look and mail the office's administrators about it; return False when it had ended already.
+    """End an impersonation and e-mail the office's administrators; return False if it had already ended.
 
-    Raises PermissionDenied for anybody but its helper, the operator and the installation itself.
+    Raises PermissionDenied unless the actor is its support user, the operator or a periodic job.
     """
     if not by.is_operator and rights.require_help(by, Help.LOOK_ALONG, look.provider_id) != look.helper:
         raise PermissionDenied(_("Somebody else of support looks along here."))

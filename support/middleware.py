@@ -1,4 +1,4 @@
-"""The one place that lets support look along: whose pages it sees, which of them, and that nothing comes of it."""
+"""Middleware for impersonation: it replaces the user, limits the pages and makes the request read-only."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,17 +22,17 @@ KEY = "look"  # in the session
 
 
 class LookingMiddleware:
-    """Show the pages of an office to support that looks along as the person of the look, and refuse all else.
+    """Show the pages of an office to support as the impersonated user, and reject everything else.
 
-    What it does as itself stays open: the pages of support, logging out, the language. A page that is shown runs in a
-    transaction in which the database refuses every change.
+    Pages that support opens as itself still work: the support pages, logout, the language. An impersonated page runs in
+    a read-only database transaction.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on; what was read while looking along is over when it returns."""
+        """End the read-only transaction after the response."""
         with ExitStack() as stack:
             request.reading = stack  # type: ignore[attr-defined]
             return self.get_response(request)
@@ -40,7 +40,7 @@ class LookingMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
-        """Return None to go on, as the person of the look or as support itself, or say what is not possible."""
+        """Return None to continue, as the impersonated user or as support itself, or the response that rejects it."""
         look = _begun(request)
         if look is None:
             return None
@@ -61,7 +61,7 @@ class LookingMiddleware:
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Say so when a page that is shown tried to change something."""
+        """Render the refusal if an impersonated page tried to write to the database."""
         wrote = isinstance(exception, InternalError) and isinstance(exception.__cause__, ReadOnlySqlTransaction)
         if not (wrote and hasattr(request, "looker")):
             return None
@@ -77,7 +77,7 @@ class LookingMiddleware:
 
 
 def _begun(request: HttpRequest) -> Look | None:
-    """Return the look of this session of support, None for everybody who does not look along."""
+    """Return the current impersonation of this support session, or None."""
     if not (isinstance(request.user, User) and request.user.is_support and KEY in request.session):
         return None
     return Look.objects.begun().filter(pk=request.session[KEY], helper=request.user).first()

@@ -1,4 +1,4 @@
-"""What support keeps of its own: that it looks along with somebody of an office."""
+"""Impersonations of users by support."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ MINUTES = 30
 
 
 class LookQuerySet(models.QuerySet["Look"]):
-    """Questions over many."""
-
     def begun(self) -> LookQuerySet:
-        """Return those whose end was not recorded, with all that decides whether they go on."""
+        """Return those without a recorded end, with the relations that `Look.goes_on` reads."""
         return self.filter(ended_at=None).select_related("person__provider", "helper", "session")
 
 
 class Look(models.Model):
-    """That somebody of support sees the pages of an office as one of its people does, from when to when.
+    """Period in which a support user sees the pages of an office as one of its users.
 
-    A key of the database holds that the helper is of support; that nobody of support is looked at follows from the
-    office, which he has none of.
+    A foreign key enforces that `helper` is a support user. `person` cannot be one, because support users belong to no
+    office.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -52,11 +50,11 @@ class Look(models.Model):
 
     @property
     def until(self) -> datetime:
-        """When it ends at the latest."""
+        """Time at which it ends at the latest."""
         return self.started_at + timedelta(minutes=MINUTES)
 
     def goes_on(self) -> bool:
-        """Return whether nothing has ended it: time, the session it began in, either account, or the office."""
+        """Return whether it is still valid: neither time, its session, either account nor the office has ended it."""
         session, helper = self.session, self.helper
         in_time = self.ended_at is None and clocks.is_before(self.until, within=timedelta(minutes=MINUTES))
         goes_on = session is not None and session.life.ended() is None

@@ -1,4 +1,4 @@
-"""Having support show that it is really its person who asks, before anything is done."""
+"""Re-authentication for the support pages."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,7 +15,7 @@ View = Callable[..., HttpResponse]
 
 
 def confirmed(view: View) -> View:
-    """Have support show its second factor first; in the demo, where it may have none, its password."""
+    """Require recent re-authentication with a second factor; in the demo, a password suffices without one."""
     by_factor = reauthenticated(Proof.FIVE_MINUTES, with_factor=True)(view)
     by_password = reauthenticated(Proof.FIVE_MINUTES)(view)
 

@@ -1,4 +1,4 @@
-"""Finding somebody or something in all offices: exact, or by how a name begins, as the indexes have it."""
+"""Search in all offices: exact, or by the beginning of a name, so that indexes apply."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,15 +17,15 @@ MOST = 50
 
 
 def offices(text: str) -> list[UUID]:
-    """Return the ids of offices by id or the beginning of the name; without text the youngest."""
+    """Return the IDs of offices by ID or beginning of the name; without text the newest."""
     rows = Provider.objects.alias(lower=Lower("name"))
     return _found(rows, text, [Q(lower__startswith=text.lower())])
 
 
 def people(text: str) -> list[UUID]:
-    """Return the ids of people by id, username, address or name ('boer', 'Boer, P. de' or 'P. de Boer').
+    """Return the IDs of users by ID, username, e-mail or name ('boer', 'Boer, P. de' or 'P. de Boer').
 
-    A whole username or address comes before what begins with it. Without text the youngest. At most six queries.
+    An exact username or e-mail comes before prefix matches. Without text, the newest. At most six queries.
     """
     rows = User.objects.filter(is_support=False).alias(address=Lower("email"))
     key = username_key(text)
@@ -35,7 +35,7 @@ def people(text: str) -> list[UUID]:
 
 
 def _names(text: str) -> Iterable[str]:
-    """Return how a name that was typed may begin in `sort_name`, which has last name, prefix and initials."""
+    """Return the prefixes of `sort_name` (last name, prefix, initials) that the typed name may stand for."""
     last_name, comma, rest = fold(text).partition(",")
     words = last_name.split()
     if comma:  # Boer, P. de
@@ -48,13 +48,13 @@ def _names(text: str) -> Iterable[str]:
 
 
 def tenants(text: str) -> list[UUID]:
-    """Return the ids of tenants by id, Microsoft's id, or the office's id; without text the youngest."""
+    """Return the IDs of tenants by ID, Microsoft's tenant ID or office ID; without text the newest."""
     id_ = _id(text)
     return _found(ExternalTenant.objects.all(), text, [Q(tenant_id=id_) | Q(provider_id=id_)] if id_ else [])
 
 
 def programs(text: str) -> list[UUID]:
-    """Return the ids of programs by id, client ID, office's id, or how the name begins; without text the youngest."""
+    """Return the IDs of applications by ID, client ID, office ID or name prefix; without text the newest."""
     rows = Application.objects.registered().alias(lower=Lower("name"))
     id_ = _id(text)
     exact = [Q(provider_id=id_)] if id_ else []
@@ -62,12 +62,12 @@ def programs(text: str) -> list[UUID]:
 
 
 def invitations(text: str) -> list[UUID]:
-    """Return the ids of the invitations of people who are found with `text`; without text the youngest."""
+    """Return the IDs of the invitations of users who match `text`; without text the newest."""
     return _found(Invitation.objects.all(), text, [Q(user_id__in=people(text))] if text else [])
 
 
 def messages(text: str) -> list[UUID]:
-    """Return the ids of the messages to people who are found with `text`, the youngest first."""
+    """Return the IDs of the messages to users who match `text`, newest first."""
     rows = Message.objects.filter(provider_id__isnull=False).order_by("-pk")
     if not text:
         return _found(rows, text, [])

@@ -1,4 +1,4 @@
-"""The pages of support under /admin/: Django's admin, read-only, behind our own login and second factor."""
+"""Admin site of support under /admin/: read-only, behind the regular login and second factor."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from teams.access import for_support, public
 
 
 class SupportSite(AdminSite):
-    """An admin that shows and never writes; what it has besides the pages of its models is listed in `get_urls`."""
+    """Read-only admin site; `get_urls` lists its pages besides those of the models."""
 
     site_title = site_header = _("Loket support")
     index_title = _("Search in every office")
@@ -24,15 +24,15 @@ class SupportSite(AdminSite):
     empty_value_display = "–"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Return whether this is somebody of support; who may open which page is decided by `teams.access`."""
+        """Return whether the user is support; `teams.access` decides who may open which page."""
         return isinstance(request.user, User) and request.user.is_support
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Mark every page of the admin as one of support: this is the only place that does."""
+        """Mark every admin page as a support page; nothing else does."""
         return for_support(super().admin_view(view, cacheable))
 
     def get_urls(self) -> list[Any]:
-        """Return the addresses: the admin's own login, logout, passwords, redirects and shortcuts are left out."""
+        """Return the URLs without the admin's own login, logout, password pages, redirects and shortcuts."""
         urls: list[URLPattern | URLResolver] = [
             path("login/", login, name="login"),
             path("", self.admin_view(self.index), name="index"),
@@ -44,12 +44,12 @@ class SupportSite(AdminSite):
         return [*urls, path("<slug:app_label>/", self.admin_view(self.app_index), name="app_list")]
 
     def queue(self, request: HttpRequest) -> HttpResponse:
-        """Show how the outbox fares, and by that whether a worker runs."""
+        """Show the state of the outbox, which tells whether a worker runs."""
         context = {**self.each_context(request), "title": _("Queue and worker"), "queue": queue.state()}
         return render(request, "support/queue.html", context)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Return everything as one group, in the order of registration."""
+        """Return all models as one group, in order of registration."""
         groups = super().get_app_list(request, app_label)
         models = [model for group in groups for model in group["models"]]
         order = [model.__name__ for model in self._registry]
@@ -60,7 +60,7 @@ class SupportSite(AdminSite):
 
 @public
 def login(request: HttpRequest) -> HttpResponse:
-    """Go to the login page of everybody: there is no second one."""
+    """Redirect to the regular login page; support has no separate one."""
     query = request.META.get("QUERY_STRING", "")
     return HttpResponseRedirect(f"{reverse('signin:login')}?{query}".rstrip("?"))
 

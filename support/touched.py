@@ -1,4 +1,4 @@
-"""How much a button touches that is about more than one person: what support sees before it presses it."""
+"""Impact of an action on an office or an application, shown before support confirms it."""
 
 from django.utils import timezone
 from django.utils.translation import ngettext
@@ -11,7 +11,7 @@ from webservice.models import AccessToken, Application
 
 
 def by_office(provider: Provider) -> list[str]:
-    """Return in words what closing the office, or opening it again, touches. Five queries."""
+    """Return the impact of suspending or reactivating the office as lines of text. Five queries."""
     now = timezone.now()
     people = User.objects.filter(provider=provider).count()
     sessions = OpenSession.objects.alive().filter(provider=provider).count()
@@ -28,7 +28,7 @@ def by_office(provider: Provider) -> list[str]:
 
 
 def by_program(application: Application) -> list[str]:
-    """Return in words what switching the program off or on touches. Two queries."""
+    """Return the impact of switching the application off or on as lines of text. Two queries."""
     people = application.consents.count()
     offices = application.consents.values("provider").distinct().count()
     return [

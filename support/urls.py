@@ -1,4 +1,4 @@
-"""Addresses of support: its buttons, and the pages of Django's admin."""
+"""URLs of the support actions and the support admin."""
 
 from django.urls import URLPattern, URLResolver, include, path
 

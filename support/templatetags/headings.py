@@ -1,4 +1,4 @@
-"""What the cells of Django's admin lack."""
+"""Row headings for the tables of Django's admin."""
 
 from django import template
 from django.utils.safestring import SafeString, mark_safe
@@ -8,5 +8,5 @@ register = template.Library()
 
 @register.filter
 def row_heading(cell: SafeString) -> SafeString:
-    """Return a cell that the admin drew; one that heads its row says so."""
+    """Add scope="row" to a heading cell that the admin rendered."""
     return mark_safe(cell.replace("<th ", '<th scope="row" ', 1))  # noqa: S308 the admin has escaped what is in it

@@ -1,1 +1,1 @@
-"""The pages of support besides those of the admin: buttons that ask why, and what they need."""
+"""Support pages besides the admin: actions that ask for a reason."""

@@ -1,4 +1,4 @@
-"""The buttons of support: each asks why, and calls the action that the office's own page calls."""
+"""Support actions: each asks for a reason and calls the same action as the office's own page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +40,7 @@ Row = User | ExternalTenant | Provider | Application
 @never_cache
 @confirmed
 def help_office(request: OfficeRequest, what: str, id: UUID) -> HttpResponse:
-    """Ask why support does `what` with somebody or something, and do it."""
+    """Ask for a reason and run the support action `what` on the object `id`."""
     if what not in _ACTIONS:
         raise Http404
     help = Help(what)

@@ -1,4 +1,4 @@
-"""Beginning and stopping to look along."""
+"""Start and stop impersonation."""
 
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from teams.rights import Help
 @never_cache
 @confirmed
 def look_along(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask why support looks along with somebody, and begin."""
+    """Ask for a reason and start to impersonate a user."""
     person = get_object_or_404(User.objects.filter(is_support=False).select_related("provider"), pk=id)
     form = HelpForm(request.POST or None, help=Help.LOOK_ALONG, row=person)
     if form.is_valid():
@@ -46,7 +46,7 @@ def look_along(request: OfficeRequest, id: UUID) -> HttpResponse:
 @for_support
 @require_POST
 def stop_looking(request: OfficeRequest) -> HttpResponse:
-    """Stop, and go back to the page of the person."""
+    """Stop impersonation and return to the page of the user."""
     key = request.session.pop(KEY, None)
     look = Look.objects.begun().filter(pk=key, helper=request.user).first()
     if look is None:

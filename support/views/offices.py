@@ -1,4 +1,4 @@
-"""Making an office."""
+"""Page that creates an office."""
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -20,7 +20,7 @@ from teams.access import OfficeRequest, for_support
 @never_cache
 @confirmed
 def new_office(request: OfficeRequest) -> HttpResponse:
-    """Make an office and invite its first administrator, as `manage.py create_provider` does."""
+    """Create an office and invite its first administrator, as `manage.py create_provider` does."""
     form = NewOfficeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data

@@ -1,4 +1,4 @@
-"""The programs of partners, which serve every office: the same actions as those of an office's own."""
+"""OAuth applications of partners, which serve all offices; same actions as for those of an office."""
 
 from uuid import UUID
 
@@ -29,7 +29,7 @@ _PAGE = "admin:webservice_application_change"
 @never_cache
 @confirmed
 def new_partner(request: OfficeRequest) -> HttpResponse:
-    """Register a program of a partner; it has no secret yet."""
+    """Register an application of a partner, without a secret."""
     form = PartnerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         by = helping(request, request.user, form.cleaned_data["reason"])
@@ -48,7 +48,6 @@ def new_partner(request: OfficeRequest) -> HttpResponse:
 @never_cache
 @confirmed
 def change_partner(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Change what is said about a partner's program."""
     partner = _one(id)
     form = PartnerForm(request.POST or None, changed=partner)
     if request.method == "POST" and form.is_valid():
@@ -71,7 +70,7 @@ def change_partner(request: OfficeRequest, id: UUID) -> HttpResponse:
 @never_cache
 @confirmed
 def partner_secret(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Make a secret for a partner's program and show it, once."""
+    """Generate a secret for an application of a partner and show it once."""
     partner = _one(id)
     form = PartnerSecretForm(request.POST or None, application=partner)
     if request.method == "POST" and form.is_valid():

@@ -1,4 +1,4 @@
-"""`manage.py create_support`: let somebody of the product's support in, or end that."""
+"""`manage.py create_support`: create or close a support account."""
 
 from typing import Any
 
@@ -14,19 +14,18 @@ _BY = operator("create_support")
 
 
 class Command(BaseCommand):
-    """Make an account of support, whose person chooses a password through a mailed link; given --end, close it."""
+    """Create a support account and e-mail the link to choose a password; with --end, close it."""
 
     help = "Make an account of support and mail the link to choose a password; with --end close it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare username, name and address."""
         parser.add_argument("username", help="3 to 50 characters")
         parser.add_argument("--name", default="", help="initials, prefix and last name: 'P. de Boer'")
         parser.add_argument("--email", default="", help="where the link goes")
         parser.add_argument("--end", action="store_true", help="close the account; its sessions end at once")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it; a second time changes nothing. Raises CommandError for a wrong or taken name."""
+        """Create or close the account; idempotent. Raises CommandError for an invalid or taken username."""
         username: str = options["username"]
         try:
             user = support.actions.account(username)
@@ -52,7 +51,7 @@ def _create(username: str, name: str, email: str) -> str:
 
 
 def _again(user: User) -> str:
-    """Send the link once more to who has not used it."""
+    """Send another link if the account has not been used yet."""
     if user.blocked_at is not None:
         raise CommandError("This account was ended. Choose another username.")
     if user.password_changed_at is not None:
