@@ -1,1 +1,1 @@
-"""OAuth2 and OpenID Connect, the programs of the office, and coming in from a portal."""
+"""OAuth2 and OpenID Connect endpoints, pages for integrations, and sign-in from a portal."""

@@ -1,4 +1,4 @@
-"""The page on which somebody lets a program act for him, and the way back to the program."""
+"""The consent page and the redirect back to the application."""
 
 import re
 from typing import Any, NamedTuple
@@ -27,12 +27,12 @@ from webservice.scopes import known
 
 _CHALLENGE = re.compile(r"[\w-]{43}", re.ASCII)
 _LONGEST_NONCE = 255
-_NOW = 60  # seconds in which signing in or confirming counts as just done
-_READING = 300  # seconds that the page which asks may lie open before agreeing
+_NOW = 60  # seconds in which a sign-in or re-authentication counts as just done
+_READING = 300  # extra seconds that the consent page may stay open
 
 
 class Asked(NamedTuple):
-    """What a program asks for: everything was checked but for the person."""
+    """A validated authorization request. Only the user remains to be checked."""
 
     core: Core
     application: Application
@@ -41,12 +41,12 @@ class Asked(NamedTuple):
 
     @property
     def prompt(self) -> set[str]:
-        """How the program wants the person to be asked."""
+        """The prompt values of OpenID Connect."""
         return set(self.details.get("prompt") or [])
 
 
 class Wrong(Exception):
-    """The program asks in a way that is refused; `response` says so, to the program where it is known."""
+    """The authorization request is rejected; `response` reports it, to the application if it is known."""
 
     def __init__(self, response: HttpResponse) -> None:
         super().__init__()
@@ -57,9 +57,9 @@ class Wrong(Exception):
 @require_http_methods(["GET", "POST"])
 @never_cache
 def authorize(request: HttpRequest) -> HttpResponse:
-    """Ask somebody whether a program may act for him, and send him back to it with a code.
+    """Ask the user for consent and redirect to the application with a code.
 
-    Who allowed the same before is sent back at once, unless the program wants him to be asked.
+    Existing consent skips the page, unless the application requests prompt=consent.
     """
     try:
         return _answer(request, _asked(request))
@@ -92,7 +92,7 @@ def _answer(request: HttpRequest, asked: Asked) -> HttpResponse:
 @require_POST
 @never_cache
 def deny(request: OfficeRequest) -> HttpResponse:
-    """Send somebody back to the program, which gets nothing."""
+    """Redirect back to the application with access_denied."""
     try:
         asked = _asked(request)
         if not asked.application.serves(request.user):
@@ -103,7 +103,7 @@ def deny(request: OfficeRequest) -> HttpResponse:
 
 
 def _asked(request: HttpRequest) -> Asked:
-    """Return what the program asks for. Raises Wrong."""
+    """Validate the authorization request. Raises Wrong."""
     if any(
         "\x00" in value for given in (request.GET, request.POST) for _name, values in given.lists() for value in values
     ):
@@ -127,7 +127,7 @@ def _asked(request: HttpRequest) -> Asked:
 
 
 def _wrong(request: HttpRequest, error: OAuth2Error) -> HttpResponse:
-    """Return how the program hears of `error`: by a redirect only where that is safe, see `leaving.is_trusted`."""
+    """Report `error` to the application, by a redirect only if `leaving.is_trusted` allows it."""
     address = _error_address(error)
     application = Application.objects.filter(client_id=error.client_id or "").first()
     silent = "none" in request.GET.get("prompt", "").split()
@@ -136,7 +136,7 @@ def _wrong(request: HttpRequest, error: OAuth2Error) -> HttpResponse:
 
 
 def _fault(details: dict[str, Any]) -> str:
-    """Return what else is wrong with a request that the library accepts, in the language of programs, or ""."""
+    """Return what else is wrong with a request that the library accepts, in English for clients, or ""."""
     if details.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(details.get("code_challenge") or ""):
         return "A code_challenge of method S256 is required."
     if len(details.get("nonce") or "") > _LONGEST_NONCE:
@@ -145,7 +145,7 @@ def _fault(details: dict[str, Any]) -> str:
 
 
 def _max_age(request: HttpRequest, asked: Asked) -> int | None:
-    """Return at most how many seconds ago the user must have signed in or confirmed, None where any time will do.
+    """Return the maximum age of the sign-in in seconds, None if any age is accepted.
 
     A max_age of 0 means the same as prompt=login (OpenID Connect Core section 3.1.2.1).
     """
@@ -156,7 +156,7 @@ def _max_age(request: HttpRequest, asked: Asked) -> int | None:
 
 
 def _is_recent(request: HttpRequest, seconds: int) -> bool:
-    """Return whether the user confirmed so recently; Microsoft may have let its user in without asking anything."""
+    """Return whether the user authenticated within `seconds`. Microsoft may sign users in without asking anything."""
     _at, with_factor = reauthentication.evidence(request)
     asked_at_microsoft = with_factor or not (isinstance(request.user, User) and request.user.is_azure_user)
     return asked_at_microsoft and reauthentication.is_within(request, seconds)
@@ -177,7 +177,7 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
 
 
 def _back(request: HttpRequest, asked: Asked, *, error: OAuth2Error | None = None) -> HttpResponse:
-    """Return the way back to the program, with a code unless there is an `error`. Raises Wrong when it is gone."""
+    """Return to the application, with a code unless there is an `error`. Raises Wrong if it was deleted."""
     if error is not None:
         error.state, error.redirect_uri = asked.details["state"], asked.details["redirect_uri"]
         address = _error_address(error)
@@ -185,13 +185,13 @@ def _back(request: HttpRequest, asked: Asked, *, error: OAuth2Error | None = Non
         address = _address_with_code(request, asked)
     if request.method == "POST" or "none" in asked.prompt:
         return HttpResponseRedirect(address)
-    # Somebody may have come here by the form of the login page, from which no redirect leads to another host.
+    # The request may come from the login form, whose CSP forbids redirects to other hosts.
     return render(request, "webservice/onward.html", {"address": address, "application": asked.application})
 
 
 @transaction.atomic
 def _address_with_code(request: HttpRequest, asked: Asked) -> str:
-    """Return the address of the program with a code. Raises Wrong when the program has been removed meanwhile."""
+    """Return the redirect URI with a code. Raises Wrong if the application was deleted or disabled meanwhile."""
     kept = Application.objects.select_for_update(no_key=True).filter(pk=asked.application.pk, switched_off_at=None)
     if kept.first() is None:
         raise Wrong(_gone(request))
@@ -211,5 +211,5 @@ def _gone(request: HttpRequest) -> HttpResponse:
 
 
 def _refuse(request: HttpRequest, reason: str, status: int = 400) -> HttpResponse:
-    """Say on a page of ours what is wrong: nobody is sent to an address that is not the program's."""
+    """Render the error on this site: the redirect URI is not verified."""
     return render(request, "webservice/refused.html", {"reason": reason}, status=status)

@@ -1,4 +1,4 @@
-"""The programs of the office."""
+"""Pages for the applications of the office."""
 
 from contextlib import suppress
 from urllib.parse import urljoin
@@ -33,7 +33,6 @@ _STALE = gettext_lazy("Somebody else changed this integration meanwhile. Open it
 @requires(Right.MANAGE_INTEGRATIONS)
 @require_safe
 def clients(request: OfficeRequest) -> HttpResponse:
-    """Show the programs that the office registered."""
     rows = Application.objects.visible_to(request.user)
     page = paging.page_of(rows, cursor=request.GET.get("page", ""), sorts={"name": Lower("name")})
     return render(request, "webservice/clients.html", {"rows": page.rows, **paging.neighbours(page)})
@@ -43,7 +42,6 @@ def clients(request: OfficeRequest) -> HttpResponse:
 @_show_and_send
 @reauthenticated(Proof.FIVE_MINUTES)
 def add_client(request: OfficeRequest) -> HttpResponse:
-    """Register a program."""
     form = ClientForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         by = on_page(request, request.user)
@@ -60,7 +58,7 @@ def add_client(request: OfficeRequest) -> HttpResponse:
 @requires(Right.MANAGE_INTEGRATIONS)
 @_show_and_send
 def client(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show a program and change it."""
+    """Show an application and edit it."""
     application = _one(request, id)
     form = ClientForm(request.POST or None, changed=application)
     if request.method == "POST" and form.is_valid():
@@ -85,7 +83,7 @@ def client(request: OfficeRequest, id: UUID) -> HttpResponse:
 @_show_and_send
 @never_cache
 def new_secret(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Make a secret for a program and show it, once."""
+    """Generate a client secret and show it once."""
     application = _one(request, id)
     form = SecretForm(request.POST or None, application=application)
     if request.method == "POST" and form.is_valid():
@@ -104,14 +102,13 @@ def new_secret(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_INTEGRATIONS)
 @require_POST
 def switch_on(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Switch a program on."""
     return _switch(request, id, on=True, done=_("%(name)s is switched on."))
 
 
 @requires(Right.MANAGE_INTEGRATIONS)
 @_show_and_send
 def switch_off(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether a program is to be switched off, and do it."""
+    """Ask for confirmation and disable an application."""
     if request.method != "POST":
         application = _one(request, id)
         context = {"application": application, "people": application.consents.count()}
@@ -134,10 +131,10 @@ def _switch(request: OfficeRequest, id: UUID, *, on: bool, done: str) -> HttpRes
 @_show_and_send
 @reauthenticated(Proof.FIVE_MINUTES)
 def remove_client(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Ask whether a program is to be removed, and do it."""
+    """Ask for confirmation and delete an application."""
     application = _one(request, id)
     if request.method == "POST":
-        with suppress(Stale):  # somebody else was first, and it is gone as well
+        with suppress(Stale):  # already deleted concurrently
             webservice.clients.remove(application, by=on_page(request, request.user))
         messages.success(request, _("%(name)s has been removed.") % {"name": application})
         return redirect("webservice:clients")

@@ -1,4 +1,4 @@
-"""What programs may do for somebody: one's own integrations, and those of a colleague."""
+"""Integrations of the signed-in user, and of a colleague."""
 
 from uuid import UUID
 
@@ -17,20 +17,19 @@ from teams.rights import Right
 from webservice import consents
 from webservice.models import Consent
 
-_MOST = 100  # shown
+_MOST = 100  # rows shown at most
 
 
 @signed_in
 @require_safe
 def own_integrations(request: OfficeRequest) -> HttpResponse:
-    """Show which programs may act for oneself."""
+    """List the applications that may act on behalf of the signed-in user."""
     return render(request, "webservice/own_integrations.html", {"rows": _of(request.user)})
 
 
 @signed_in
 @require_POST
 def cut_own(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """End one of one's own integrations."""
     _cut(request, request.user, id)
     return redirect("webservice:own_integrations")
 
@@ -38,7 +37,7 @@ def cut_own(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @require_safe
 def integrations_of(request: OfficeRequest, id: UUID) -> HttpResponse:
-    """Show which programs may act for a colleague."""
+    """List the applications that may act on behalf of a colleague."""
     person = _one(request, id)
     if person.pk == request.user.pk:
         return redirect("webservice:own_integrations")
@@ -49,7 +48,6 @@ def integrations_of(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_USERS)
 @require_POST
 def cut_of(request: OfficeRequest, id: UUID, integration: UUID) -> HttpResponse:
-    """End one integration of a colleague."""
     person = _one(request, id)
     rights.require_authority_over(on_page(request, request.user), person)
     _cut(request, person, integration)

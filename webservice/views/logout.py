@@ -1,4 +1,4 @@
-"""Logging out because a program asks for it (OpenID Connect RP-Initiated Logout 1.0)."""
+"""OpenID Connect RP-Initiated Logout 1.0."""
 
 from urllib.parse import urlsplit
 
@@ -22,10 +22,10 @@ from webservice.models import Application
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def logout(request: HttpRequest) -> HttpResponse:
-    """Ask whether to log out here as well, do so, and go back to the program if the address is one of its own.
+    """Ask for confirmation, sign out, and return to the application if it registered the URI.
 
-    An ID token as a hint does not make the address trusted: whoever registers a program can get one (RFC 9700 section
-    4.11.2), so that strangers see where they would go.
+    An ID token hint does not make the URI trusted, because anyone who registers an application can obtain one (RFC 9700
+    section 4.11.2): users without a session see the target first.
     """
     application = _application(request)
     address = _address(request, application)
@@ -45,7 +45,7 @@ def _onward(request: HttpRequest, address: str, *, trusted: bool) -> HttpRespons
 
 
 def _ask(request: HttpRequest, user: User, application: Application | None, address: str) -> HttpResponse:
-    """Return the page that asks, and names where the user goes on to; another office's program is not named."""
+    """Render the confirmation page, which names the target. Applications of other offices are not named."""
     known = application if application is not None and application.serves(user) else None
     context = {"application": known, "host": urlsplit(address).netloc, "office_name": user.office_name}
     page = render(request, "webservice/logout.html", context)
@@ -53,7 +53,7 @@ def _ask(request: HttpRequest, user: User, application: Application | None, addr
 
 
 def _application(request: HttpRequest) -> Application | None:
-    """Return the program that asks, known by an ID token of ours or by its name; None when these contradict."""
+    """Return the requesting application by ID token hint or client ID, None if these contradict."""
     name, hint = request.GET.get("client_id", ""), request.GET.get("id_token_hint", "")
     told = identity.read_id_token(hint) if hint else None
     if told is not None:
@@ -66,7 +66,7 @@ def _application(request: HttpRequest) -> Application | None:
 
 
 def _address(request: HttpRequest, application: Application | None) -> str:
-    """Return where to go afterwards, "" unless the program registered it."""
+    """Return the post-logout redirect URI, "" unless the application registered it."""
     address, state = request.GET.get("post_logout_redirect_uri", ""), request.GET.get("state", "")
     if application is None or not application.post_logout_redirect_uri_allowed(address):
         return ""

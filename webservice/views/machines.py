@@ -1,4 +1,4 @@
-"""Addresses that programs call: tokens given, taken back and looked into, and who the person behind one is."""
+"""OAuth endpoints for clients: token, revocation, introspection and userinfo."""
 
 import json
 from collections.abc import Callable
@@ -19,13 +19,13 @@ from webservice.protocol import Core
 from webservice.scopes import Scope
 from webservice.validator import CLIENT
 
-GRANTS = ("authorization_code", "refresh_token", "client_credentials")  # the library knows more
+GRANTS = ("authorization_code", "refresh_token", "client_credentials")  # the library supports more
 _CHALLENGE = 'Basic realm="Loket", charset="UTF-8"'
 View = Callable[[HttpRequest], HttpResponse]
 
 
 def for_machines(view: View) -> View:
-    """Mark what a program calls: a browser's session means nothing there, no cache keeps it, and limits are told."""
+    """Mark an endpoint for clients: no browser session, no caching, and rate limit headers with a 429."""
 
     @wraps(view)
     def wrapper(request: HttpRequest) -> HttpResponse:
@@ -44,7 +44,7 @@ def for_machines(view: View) -> View:
 @for_machines
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
-    """Give tokens for a code, a refresh token, or the username and password of an SSO/Webservice user."""
+    """Issue tokens for a code, a refresh token, or the credentials of an SSO/Webservice user."""
     grant = request.POST.get("grant_type")
     if grant not in GRANTS:
         return _refused(400, "unsupported_grant_type")
@@ -61,7 +61,7 @@ def _service_token(request: HttpRequest) -> HttpResponse:
 def _token_of_person(request: HttpRequest) -> HttpResponse:
     core = Core(request)
     _address, headers, body, status = core.create_token_response(request)
-    headers.pop("WWW-Authenticate", None)  # it asks for a token, of which there is none yet
+    headers.pop("WWW-Authenticate", None)  # it is a Bearer challenge, which makes no sense before a token exists
     response = HttpResponse(body, status=status, headers=headers)
     if core.validator.left is not None:
         limits.tell(response, CLIENT, core.validator.left)
@@ -71,7 +71,7 @@ def _token_of_person(request: HttpRequest) -> HttpResponse:
 @for_machines
 @require_POST
 def revoke(request: HttpRequest) -> HttpResponse:
-    """Take a token back, for the program that has it (RFC 7009)."""
+    """Revoke a token of the calling application (RFC 7009)."""
     core = Core(request)
     _address, headers, body, status = core.create_revocation_response(request)
     headers.pop("WWW-Authenticate", None)
@@ -81,7 +81,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
 @for_machines
 @require_POST
 def introspect(request: HttpRequest) -> HttpResponse:
-    """Tell a program about a token of its own (RFC 7662); of others there is nothing to be learned."""
+    """Describe a token of the calling application (RFC 7662); all others are reported as inactive."""
     core = Core(request)
     program = core.program(request)
     if program is None:
@@ -109,7 +109,7 @@ def introspect(request: HttpRequest) -> HttpResponse:
 @for_machines
 @require_http_methods(["GET", "HEAD", "POST"])
 def userinfo(request: HttpRequest) -> HttpResponse:
-    """Tell a program who the person is that its token is of (OpenID Connect Core 5.3)."""
+    """Return the claims about the user of the token (OpenID Connect Core 5.3)."""
     caller = tokens.bearer(request)
     if caller is None:
         return _without(401, "invalid_token")

@@ -1,4 +1,4 @@
-"""What a program finds out by itself: our addresses, what we can do, and the keys that check what we sign."""
+"""Discovery documents and public keys for clients."""
 
 from urllib.parse import urljoin
 
@@ -32,7 +32,7 @@ _SECRETS = ["client_secret_basic", "client_secret_post"]
 @opens_while_enrolling
 @require_safe
 def configuration(request: HttpRequest) -> HttpResponse:
-    """Say what OpenID Connect Discovery 1.0 and RFC 8414 ask for, and nothing that is not there."""
+    """Return the metadata of OpenID Connect Discovery 1.0 and RFC 8414, listing only what is supported."""
     told = {
         "issuer": settings.LOKET_URL,
         **{name: urljoin(settings.LOKET_URL, reverse(f"webservice:{view}")) for name, view in _ENDPOINTS.items()},
@@ -62,7 +62,7 @@ def configuration(request: HttpRequest) -> HttpResponse:
 @opens_while_enrolling
 @require_safe
 def jwks(request: HttpRequest) -> HttpResponse:
-    """Give the public keys, those that sign soon and those that signed a moment ago as well."""
+    """Return the public keys, including keys that will sign soon or signed recently."""
     return _for_all(JsonResponse({"keys": [keys.public(key.jwk) for key in SigningKey.objects.published()]}))
 
 

@@ -1,4 +1,4 @@
-"""Coming in from a portal."""
+"""Sign-in from a portal."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -18,7 +18,7 @@ from teams.access import public
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def sso(request: HttpRequest, ticket: str) -> HttpResponse:
-    """Say as whom somebody comes in, and let him in when he presses the button; whoever only looks spends nothing."""
+    """Show which user the ticket signs in, and sign in on POST. A GET or HEAD request does not redeem the ticket."""
     if request.method != "POST":
         found = webservice.actions.find_ticket(ticket)
         other = request.user if found and isinstance(request.user, User) and request.user != found.user else None

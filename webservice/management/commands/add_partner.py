@@ -1,4 +1,4 @@
-"""`manage.py add_partner`: a program of a partner, which the people of every office can let act for them."""
+"""`manage.py add_partner`: register a partner application that users of every office can authorize."""
 
 from typing import Any
 
@@ -14,19 +14,15 @@ from webservice.scopes import Scope
 
 
 class Command(BaseCommand):
-    """Register the program and print what its maker needs."""
-
     help = "Register a partner's program that serves every office, and print its client ID and secret, once."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what may be asked."""
         parser.add_argument("name", help="as people see it when they are asked for permission")
         parser.add_argument("redirect_uri", nargs="+", help="where people are sent back to")
         parser.add_argument("--after-logout", nargs="*", default=[], help="where people may go after logging out")
         parser.add_argument("--scope", action="append", choices=Scope.values, help="default: openid and profile")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it."""
         by, secret = operator("add_partner"), sealing.new_token()
         details = Details(
             name=options["name"],

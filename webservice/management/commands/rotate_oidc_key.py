@@ -1,4 +1,4 @@
-"""`manage.py rotate_oidc_key`: another key that signs ID tokens."""
+"""`manage.py rotate_oidc_key`: create a new ID token signing key."""
 
 from typing import Any
 
@@ -10,14 +10,11 @@ from webservice.models import SigningKey
 
 
 class Command(BaseCommand):
-    """Make a key, which is published at once and signs once every program can know it."""
-
     help = (
         "Make a new key for signing ID tokens. It is published now and signs from an hour on; keep it at that yearly."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what may be asked."""
         parser.add_argument(
             "--now",
             action="store_true",
@@ -25,9 +22,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make the key, and forget those that nobody can need any more."""
+        """Create the key and delete keys that no client can need any more."""
         now = timezone.now()
-        SigningKey.objects.current()  # there is always one that signs meanwhile
+        SigningKey.objects.current()  # ensure that a key signs meanwhile
         key = SigningKey.objects.add(signs_from=now if options["now"] else now + keys.CACHED)
         published = [one.pk for one in SigningKey.objects.published()]
         SigningKey.objects.exclude(pk__in=published).delete()
