@@ -1,4 +1,4 @@
-"""Coming in from a portal: the ticket that a program asks for and the person opens."""
+"""Actions on SSO tickets: sign-in links that an application requests and the user opens."""
 
 from datetime import datetime, timedelta
 from urllib.parse import urljoin
@@ -24,11 +24,11 @@ _LONGEST = 1000
 @asks(Proof.NONE)
 @transaction.atomic
 def make_ticket(caller: Caller, *, next: str = "", by: Actor) -> tuple[str, datetime]:
-    """Return an address that lets the person of `caller` in, once, and until when it works.
+    """Return a single-use sign-in URL for the user of `caller` and when it expires.
 
-    `next` is the page of ours to go to, a path or a whole address, "" for the home page. Raises PermissionDenied for
-    an Azure user, who comes in through Microsoft only, ValidationError ("next") for a page that is not ours, and
-    Application.DoesNotExist for a program that was removed a moment ago.
+    `next` is the internal page to open, a path or an absolute URL; "" is the home page. Raises PermissionDenied for an
+    Azure AD user, who signs in through Microsoft only, ValidationError ("next") for a page outside this site, and
+    Application.DoesNotExist if the application was deleted meanwhile.
     """
     user = caller.user
     _hold(caller.application)
@@ -43,7 +43,7 @@ def make_ticket(caller: Caller, *, next: str = "", by: Actor) -> tuple[str, date
 
 
 def _hold(application: Application) -> None:
-    """Let whoever removes the program wait, but not who makes another ticket: one program serves many offices."""
+    """Block deletion of the application, but not concurrent tickets: one application serves many offices."""
     table = connection.ops.quote_name(Application._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT 1 FROM {table} WHERE id = %s FOR KEY SHARE", [application.pk])  # noqa: S608
@@ -52,7 +52,7 @@ def _hold(application: Application) -> None:
 
 
 def own_page(address: str) -> str:
-    """Return the path of a page of ours, the home page for "". Raises ValidationError ("next") for any other."""
+    """Return the path of an internal page, the home page for "". Raises ValidationError ("next") for other URLs."""
     path = address.removeprefix(settings.LOKET_URL) if address.startswith(f"{settings.LOKET_URL}/") else address
     path = path or reverse("home")
     if (
@@ -66,7 +66,7 @@ def own_page(address: str) -> str:
 
 
 def find_ticket(token: str) -> Ticket | None:
-    """Return the ticket that still lets somebody in, without spending it."""
+    """Return the ticket if it can be redeemed, without redeeming it."""
     tickets = Ticket.objects.select_related("user__provider", "application")
     ticket: Ticket | None = tickets.filter(token_hash=sealing.token_hash(token)).first()
     return ticket if ticket is not None and ticket.is_open() else None
@@ -74,7 +74,7 @@ def find_ticket(token: str) -> Ticket | None:
 
 @transaction.atomic
 def open_ticket(token: str) -> Ticket | None:
-    """Spend a ticket and return it, None when it does not work (any more)."""
+    """Redeem a ticket and return it, None if it is not or no longer valid."""
     ticket = find_ticket(token)
     is_first = ticket is not None and Ticket.objects.filter(pk=ticket.pk).delete()[0]
     return ticket if is_first else None

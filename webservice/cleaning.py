@@ -1,4 +1,4 @@
-"""Forgetting what opens nothing any more."""
+"""Periodic deletion of expired codes, tokens and tickets."""
 
 from datetime import timedelta
 
@@ -12,9 +12,9 @@ _KEPT = timedelta(days=1)
 
 
 def clean() -> None:
-    """Delete codes, tokens and tickets that have ended. An hourly job.
+    """Delete expired codes, tokens and tickets. Runs hourly.
 
-    Refresh tokens that were used are kept as long as they would have worked: by them a thief is recognised.
+    Used refresh tokens are kept until they would have expired, so that reuse by an attacker is detected.
     """
     tickets = Ticket.objects.filter(expires_at__lt=timezone.now() - _KEPT)
     steps = {"tokens": clear_expired, "tickets": tickets.delete}

@@ -1,4 +1,4 @@
-"""The programs of an office, and of partners for all offices. Every function takes who does it as `by`."""
+"""Actions on applications of an office, and on partner applications that serve all offices."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -23,7 +23,7 @@ from webservice.models import AccessToken, Application, Grant, IDToken, RefreshT
 
 
 class Details(TypedDict):
-    """What is said about a program; the addresses are complete ones."""
+    """Editable fields of an application; the URIs are absolute."""
 
     name: str
     redirect_uris: Sequence[str]
@@ -34,10 +34,10 @@ class Details(TypedDict):
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def register(provider: Provider | None, *, details: Details, by: Actor) -> Application:
-    """Register a program of the office, without one a partner's that serves every office; it has no secret yet.
+    """Register an application for `provider`, or a partner application for all offices if None. It has no secret yet.
 
-    The same twice, as by a double click, is one program. Raises PermissionDenied without the right to manage
-    integrations, ValidationError ("taken") when there is another of that name.
+    Repeating the call, as a double click does, returns the same application. Raises PermissionDenied without the right
+    to manage integrations, ValidationError ("taken") if another application has the name.
     """
     _require(provider.pk if provider else None, by)
     application = Application(provider=provider)
@@ -55,10 +55,10 @@ def register(provider: Provider | None, *, details: Details, by: Actor) -> Appli
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def change(application: Application, *, details: Details, version: int, by: Actor) -> Application:
-    """Change what is said about a program; `version` is the one the form was opened with.
+    """Update an application. `version` is the version the form was opened with.
 
-    A scope that goes is gone at once, from tokens that are out as well. Raises PermissionDenied without the right,
-    Stale when somebody else was first, ValidationError ("taken") for the name of another program.
+    Removing a scope takes effect immediately, also for issued tokens. Raises PermissionDenied without the right, Stale
+    on a concurrent change, ValidationError ("taken") if another application has the name.
     """
     application = _lock(application, by)
     if application.version != version:
@@ -74,10 +74,10 @@ def change(application: Application, *, details: Details, version: int, by: Acto
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def set_secret(application: Application, *, secret: str, hours: int, version: int, by: Actor) -> None:
-    """Give a program a new random `secret`; the one before works for `hours` more.
+    """Replace the client secret with a random `secret`; the previous one is accepted for another `hours`.
 
-    The same secret twice, as by a double click, is set once. Raises PermissionDenied without the right, Stale when
-    somebody else was first.
+    Repeating the call with the same secret, as a double click does, has no effect. Raises PermissionDenied without the
+    right, Stale on a concurrent change.
     """
     application = _lock(application, by)
     hashed = sealing.token_hash(secret)
@@ -94,9 +94,10 @@ def set_secret(application: Application, *, secret: str, hours: int, version: in
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def switch(application: Application, *, on: bool, by: Actor) -> None:
-    """Switch a program on or off; off, nothing that it has works. Support does so for an office as well, with a reason.
+    """Enable or disable an application. Disabling invalidates all its tokens.
 
-    Raises PermissionDenied without the right, Stale when somebody removed it meanwhile.
+    Support may do both for an office, with a reason. Raises PermissionDenied without the right, Stale if the
+    application was deleted meanwhile.
     """
     application = _lock(application, by, Help.SWITCH_ON if on else Help.SWITCH_OFF)
     if application.is_usable() != on:
@@ -107,12 +108,12 @@ def switch(application: Application, *, on: bool, by: Actor) -> None:
 @asks(Proof.FIVE_MINUTES)
 @transaction.atomic
 def remove(application: Application, *, by: Actor) -> None:
-    """Remove a program with all that people let it do.
+    """Delete an application with its consents and tokens.
 
-    Raises PermissionDenied without the right, Stale when somebody else was first.
+    Raises PermissionDenied without the right, Stale on a concurrent change.
     """
     _require(application.provider_id, by)
-    # Whoever gives a token locks what was allowed first and the program after it: the other way round both would wait.
+    # Issuing a token locks the consent before the application. The reverse order would deadlock.
     list(application.consents.select_for_update())
     application = _lock(application, by)
     _record(Verb.CLIENT_REMOVED, application, by, {"name": [application.name, None]})
@@ -122,9 +123,10 @@ def remove(application: Application, *, by: Actor) -> None:
 
 
 def _require(provider_id: UUID | None, by: Actor, help: Help | None = None) -> None:
-    """Raise PermissionDenied unless the actor manages the programs of that office.
+    """Raise PermissionDenied unless the actor manages the applications of that office, and lock the office.
 
-    Those of partners are the operator's, and of support that says why; in an office support does what `help` says.
+    Partner applications (None) belong to the operator, and to support with a reason. In an office, support may only do
+    what `help` names.
     """
     if provider_id is None:
         if not by.is_operator:
@@ -141,7 +143,7 @@ def _require(provider_id: UUID | None, by: Actor, help: Help | None = None) -> N
 
 
 def _wait_for_others() -> None:
-    """Wait for whoever changes a partner's program, as by a double click: there is no row of an office to lock."""
+    """Serialize changes to partner applications, as by a double click: there is no office row to lock."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('partners', 0))")
 
@@ -156,7 +158,7 @@ def _lock(application: Application, by: Actor, help: Help | None = None) -> Appl
 
 
 def _fill(application: Application, details: Details) -> dict[str, list[Any]]:
-    """Put `details` into the program, and return what that changed."""
+    """Assign `details` to the application and return the changes."""
     wanted = {
         "name": details["name"],
         "redirect_uris": " ".join(details["redirect_uris"]),

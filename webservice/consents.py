@@ -1,4 +1,4 @@
-"""What people let programs do for them, and how that ends."""
+"""Actions on consents: granting, checking and revoking access of applications."""
 
 from collections.abc import Collection, Iterable
 from uuid import UUID
@@ -18,16 +18,17 @@ from webservice.scopes import known
 
 
 def can_consent(request: HttpRequest) -> bool:
-    """Return whether whoever is signed in can let a program act for him.
+    """Return whether the signed-in user can give consent to an application.
 
-    An SSO/Webservice user is for one program as it is, and a session that a portal opened gives nothing that lasts.
+    SSO/Webservice users cannot: each belongs to a single integration. Neither can sessions started by a portal, which
+    must not create lasting access.
     """
     user = request.user
     return isinstance(user, User) and not user.is_webservice_user and not reauthentication.is_by_sso(request)
 
 
 def covers(user: object, application: Application, scopes: Collection[str]) -> bool:
-    """Return whether `user` let the program do all of this before."""
+    """Return whether `user` has already consented to all `scopes` for `application`."""
     if not isinstance(user, User) or not application.serves(user):
         return False
     allowed = Consent.objects.filter(user=user, application=application, scopes__contains=list(scopes))
@@ -37,7 +38,7 @@ def covers(user: object, application: Application, scopes: Collection[str]) -> b
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def allow(user: User, application: Application, *, scopes: Iterable[str], by: Actor) -> Consent:
-    """Let the program act for `user` within `scopes`, beside what he allowed before."""
+    """Grant `application` the `scopes` on behalf of `user`, in addition to those granted before."""
     consent, _is_new = Consent.objects.select_for_update().get_or_create(
         user=user, application=application, defaults={"provider": user.provider, "scopes": []}
     )
@@ -53,9 +54,10 @@ def allow(user: User, application: Application, *, scopes: Iterable[str], by: Ac
 @asks(Proof.NONE)
 @transaction.atomic
 def cut(user: User, id: UUID, *, by: Actor) -> bool:
-    """End one integration of `user`: no token of it works from now on; return False when it had ended already.
+    """Revoke one consent of `user` and delete its tokens. Return False if it was already revoked.
 
-    Raises PermissionDenied unless it is the actor's own, or he manages users and has authority over this one.
+    Raises PermissionDenied unless the consent is the actor's own, or the actor manages users and has authority over
+    `user`.
     """
     if by.user is None or by.user.pk != user.pk:
         by.require_proof(Proof.HALF_HOUR)
@@ -73,6 +75,6 @@ def cut(user: User, id: UUID, *, by: Actor) -> bool:
 
 
 def end_tokens(user: User, application: Application) -> None:
-    """End every code and token that the program has for `user`."""
+    """Delete all codes and tokens of `application` for `user`."""
     for model in (Grant, RefreshToken, AccessToken, IDToken):
         model.objects.filter(user=user, application=application).delete()

@@ -1,4 +1,4 @@
-"""How a program says who it is: HTTP Basic with both halves form-encoded (RFC 6749 section 2.3.1), or in the body."""
+"""Client credentials in a request: HTTP Basic, both parts form-encoded (RFC 6749 section 2.3.1), or the body."""
 
 import base64
 import binascii
@@ -9,14 +9,14 @@ from django.http import HttpRequest
 
 
 class Credentials(NamedTuple):
-    """A name and a secret as somebody sent them."""
+    """A client ID and secret as sent, not yet verified."""
 
     name: str
     secret: str
 
 
 def of(http: HttpRequest) -> Credentials:
-    """Return what the header says, or without one what the body says; empty where nothing can be read."""
+    """Read the credentials from the Authorization header, or from the body without one. Unreadable values become ""."""
     authorization = http.headers.get("Authorization", "")
     if not authorization:
         return Credentials(http.POST.get("client_id", ""), http.POST.get("client_secret", ""))

@@ -1,4 +1,4 @@
-"""Input about programs."""
+"""Forms for applications and their secrets."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,9 +19,9 @@ HOURS = [(0, _("not any more")), (24, _("24 hours")), (7 * 24, _("7 days")), (30
 
 
 def check_address(address: str) -> None:
-    """Raise ValidationError unless `address` is one that somebody may be sent to with a code: exact, and by TLS.
+    """Raise ValidationError unless `address` is a valid redirect URI: absolute, exact and with TLS.
 
-    Without TLS it may be on the machine of the program's maker only (RFC 8252 section 7.3).
+    Plain http is accepted for loopback addresses only (RFC 8252 section 7.3).
     """
     try:
         parts = urlsplit(address)
@@ -36,7 +36,7 @@ def check_address(address: str) -> None:
 
 
 class AddressesField(forms.CharField):
-    """Addresses, one a line."""
+    """Redirect URIs, one per line."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -44,7 +44,7 @@ class AddressesField(forms.CharField):
         )
 
     def clean(self, value: Any) -> Any:
-        """Return the addresses. Raises ValidationError for the first that is not one."""
+        """Return the URIs as a list. Raises ValidationError at the first invalid one."""
         addresses = list(dict.fromkeys(super().clean(value).split()))
         if len(addresses) > _MOST:
             raise ValidationError(_("Give at most 10 addresses."), code="many")
@@ -54,7 +54,7 @@ class AddressesField(forms.CharField):
 
 
 class ClientForm(forms.Form):
-    """A program; `version` is the one the form was opened with, 0 for a new one."""
+    """Edit an application. `version` is the version the form was opened with, 0 for a new one."""
 
     name = forms.CharField(
         label=_("Name"),
@@ -94,7 +94,6 @@ class ClientForm(forms.Form):
         self.fields["scopes"].choices = scopes  # type: ignore[attr-defined]
 
     def details(self) -> Details:
-        """Return what was filled in."""
         given = self.cleaned_data
         return Details(
             name=given["name"],
@@ -105,7 +104,10 @@ class ClientForm(forms.Form):
 
 
 class SecretForm(forms.Form):
-    """How long the old secret works on; the new one is in the form, sealed, so that sent twice it is made once."""
+    """Choose how long the previous secret stays valid.
+
+    The form carries the new secret, encrypted, so that submitting twice sets one secret.
+    """
 
     hours = forms.TypedChoiceField(
         label=_("The present secret works for"), choices=HOURS, coerce=int, initial=24, widget=forms.RadioSelect
@@ -123,7 +125,7 @@ class SecretForm(forms.Form):
             self.fields["hours"].empty_value = 0  # type: ignore[attr-defined]
 
     def clean_sealed(self) -> str:
-        """Return the new secret."""
+        """Return the decrypted new secret."""
         try:
             return sealing.unseal(bytes.fromhex(self.cleaned_data["sealed"]), context=self._context).decode()
         except (ValueError, sealing.Unreadable) as error:

@@ -1,4 +1,4 @@
-"""What programs are told about a person, in ID tokens and at the userinfo address (OpenID Connect Core 5.1)."""
+"""OpenID Connect claims about a user, in ID tokens and at the userinfo endpoint (OpenID Connect Core 5.1)."""
 
 import json
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from accounts.models import User
 from webservice.models import IDToken, SigningKey
 from webservice.scopes import Scope
 
-_SUBJECTS = UUID("7c2f9a1e-5b0d-4f6e-9f37-0d1c8a4be652")  # never to change: programs know people by what comes of it
+_SUBJECTS = UUID("7c2f9a1e-5b0d-4f6e-9f37-0d1c8a4be652")  # never change: clients identify users by the result
 CLAIMS = (
     "sub", "name", "given_name", "family_name", "preferred_username", "provider_id", "provider_name", "email",
     "email_verified",
@@ -21,12 +21,12 @@ CLAIMS = (
 
 
 def subject(user: User) -> str:
-    """Return the name by which programs know `user`: always the same, and saying nothing of our identifier."""
+    """Return the stable, opaque identifier of `user` for clients."""
     return str(uuid5(_SUBJECTS, str(user.pk)))
 
 
 def claims(user: User, scopes: Collection[str]) -> dict[str, Any]:
-    """Return what a program with these scopes is told."""
+    """Return the claims about `user` that `scopes` allow."""
     told: dict[str, Any] = {"sub": subject(user)}
     if Scope.PROFILE in scopes:
         told |= {
@@ -38,12 +38,12 @@ def claims(user: User, scopes: Collection[str]) -> dict[str, Any]:
             "provider_name": user.provider.name,
         }
     if Scope.EMAIL in scopes:
-        told |= {"email": user.email, "email_verified": user.is_website_user}  # the others never had to answer a mail
+        told |= {"email": user.email, "email_verified": user.is_website_user}  # the others never confirmed an e-mail
     return told
 
 
 def read_id_token(text: str) -> IDToken | None:
-    """Return the row of an ID token that we signed, expired or not, None for any other text."""
+    """Return the record of an ID token signed by this site, expired or not, None for any other text."""
     try:
         unverified = JWS()
         unverified.deserialize(text)

@@ -1,4 +1,4 @@
-"""Sending people on to the address of a program, without being an open redirect for whatever an office registered."""
+"""Redirects to the URIs of applications, without acting as an open redirector for URIs that offices register."""
 
 from urllib.parse import urlsplit
 
@@ -11,12 +11,12 @@ from webservice.models import Application
 
 
 def is_trusted(request: HttpRequest, application: Application | None, address: str, *, silent: bool = False) -> bool:
-    """Return whether a browser may be sent to `address` of `application` without its user seeing where to.
+    """Return whether the browser may be redirected to `address` of `application` without showing the target first.
 
-    RFC 9700 section 4.11.2: only to a redirect URI that is trusted, and, but for silent authentication, only after the
-    user was authenticated. Trusted are the programs that the operator registered, those of the signed-in user's own
-    office, and wherever the browser comes from by itself. A `silent` question (prompt=none, OpenID Connect Core section
-    3.1.2.6) is answered too, as in a frame, unless the browser says that it would show a stranger another page.
+    RFC 9700 section 4.11.2: redirect only to a trusted URI and, except for silent authentication, only after the user
+    was authenticated. Trusted are applications registered by the operator, applications of the signed-in user's office,
+    and the origin the browser came from. A `silent` request (prompt=none, OpenID Connect Core section 3.1.2.6) is
+    answered too, as in a frame, unless the browser reports that it is a top-level navigation.
     """
     if application is not None and application.provider_id is None:
         return True
@@ -36,9 +36,9 @@ def _origin(address: str) -> tuple[str, str]:
 
 
 def leave(request: HttpRequest, address: str, *, trusted: bool, reason: str = "") -> HttpResponse:
-    """Return the redirect to `address`, or where that is not trusted a page that names its host and has a link.
+    """Redirect to `address` if trusted, else render a page that names its host and links to it.
 
-    `reason` is the error code of OAuth when the program asked for something that is refused.
+    `reason` is the OAuth error code if the request was rejected.
     """
     if trusted:
         return HttpResponseRedirect(address)
@@ -47,9 +47,9 @@ def leave(request: HttpRequest, address: str, *, trusted: bool, reason: str = ""
 
 
 def may_lead_to(address: str, request: HttpRequest, page: HttpResponse) -> HttpResponse:
-    """Return `page`, of which the forms may lead to the host of `address`: browsers look at redirects after them too.
+    """Extend the CSP of `page` so that its forms may redirect to the host of `address`; elsewhere only to this site.
 
-    Everywhere else a form leads to ourselves only.
+    Browsers apply form-action to redirects after a submission as well.
     """
     parts = urlsplit(address)
     csp_update({"form-action": [f"{parts.scheme}://{parts.netloc}"]})(lambda _request: page)(request)

@@ -1,6 +1,7 @@
-"""What the web service keeps: programs, what people allowed them, and tokens, of which only hashes are kept.
+"""Models of the OAuth2 and OpenID Connect provider: applications, consents and tokens (stored as hashes only).
 
-The columns of the protocol are those of django-oauth-toolkit; ours are the office, identifiers and what ends a token.
+The protocol columns come from django-oauth-toolkit. Added here: the office, time-ordered identifiers and the session
+version that invalidates a token.
 """
 
 from __future__ import annotations
@@ -34,27 +35,24 @@ _BUILT_IN = "webservice"
 
 
 class HashedField(models.CharField):  # type: ignore[type-arg]
-    """A random code of which the table has the SHA-256 only; it is looked up by what it is, and read as its hash."""
+    """A random code stored as its SHA-256. Look up by the plain code; reading returns the hash."""
 
     def get_prep_value(self, value: Any) -> Any:
-        """Return what the database knows the code by."""
         return value and sealing.token_hash(str(value))
 
 
 class ApplicationQuerySet(models.QuerySet["Application"]):
-    """Questions over many programs."""
-
     def visible_to(self, user: User) -> Self:
-        """Return the programs that the office of `user` registered itself (rule 1)."""
+        """Return the applications registered by the office of `user` (rule 1)."""
         return self.filter(in_office_of(user))
 
     def built_in(self) -> Application:
-        """Return the one program that serves every SSO/Webservice user."""
+        """Return the application shared by all SSO/Webservice users, creating it on first use."""
         values = {"name": "Webservice", "scopes": list(API), "authorization_grant_type": "client-credentials"}
         return self.get_or_create(client_id=_BUILT_IN, defaults=values)[0]
 
     def registered(self) -> Self:
-        """Return those that an office or a partner registered: all but the built-in one."""
+        """Exclude the built-in application: offices and partners register the others."""
         return self.exclude(client_id=_BUILT_IN)
 
 
@@ -62,7 +60,7 @@ ApplicationManager = models.Manager.from_queryset(ApplicationQuerySet)
 
 
 class Application(AbstractApplication):  # type: ignore[misc]
-    """A program that may ask people for access ("koppeling"): of one office, or without one a partner's, for all."""
+    """An OAuth client ("koppeling") of one office. A null `provider` makes it a partner's, open to all offices."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
@@ -75,20 +73,20 @@ class Application(AbstractApplication):  # type: ignore[misc]
     algorithm = models.CharField(max_length=5, default=AbstractApplication.RS256_ALGORITHM, editable=False)
     client_secret = models.CharField(max_length=64, default="", editable=False)  # SHA-256 of 256 random bits
     previous_secret = models.CharField(max_length=64, default="", editable=False)
-    previous_until = models.DateTimeField(null=True, editable=False)  # how long the one before still works
+    previous_until = models.DateTimeField(null=True, editable=False)  # until when the previous secret is accepted
     scopes = ArrayField(models.CharField(max_length=20), verbose_name=_("Scopes"))
     switched_off_at = models.DateTimeField(null=True, editable=False)
-    last_used_at = models.DateTimeField(null=True, editable=False)  # when it got a token last
-    version = models.PositiveIntegerField(default=1, editable=False)  # raised by every change
+    last_used_at = models.DateTimeField(null=True, editable=False)  # when it last obtained a token
+    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
 
-    # What the library has for ways that are not gone here.
+    # Library fields for features that are not used here.
     user = None
     hash_client_secret = None
     skip_authorization = None
     allowed_origins = None
     cimd_expires_at = None
 
-    objects: Any = ApplicationManager()  # of ApplicationQuerySet, which the library's base hides from the checker
+    objects: Any = ApplicationManager()  # mypy loses the type because of the library's base class
 
     class Meta:
         verbose_name, verbose_name_plural = _("integration"), _("integrations")
@@ -98,15 +96,15 @@ class Application(AbstractApplication):  # type: ignore[misc]
         indexes = [models.Index(fields=["provider", "name", "id"], name="application_by_name")]
 
     def is_usable(self, request: object = None) -> bool:
-        """Return whether the program is switched on."""
+        """Return whether the application is enabled (called by the library)."""
         return self.switched_off_at is None
 
     def serves(self, user: User) -> bool:
-        """Return whether the people of the office of `user` may use the program."""
+        """Return whether users in the office of `user` may use the application."""
         return not user.is_support and self.provider_id in (None, user.provider_id)
 
     def has_secret(self, secret: str) -> bool:
-        """Return whether `secret` is the program's, or the one before while that still works."""
+        """Check `secret` against the current secret, and against the previous one during its grace period."""
         hashed = sealing.token_hash(secret)
         if constant_time_compare(hashed, self.client_secret):
             return True
@@ -114,21 +112,21 @@ class Application(AbstractApplication):  # type: ignore[misc]
 
     @property
     def has_old_secret(self) -> bool:
-        """Whether the secret before the present one still works."""
+        """Whether the previous secret is still accepted."""
         return self.previous_until is not None and self.previous_until > timezone.now()
 
     def get_allowed_schemes(self) -> list[str]:
-        """Return the schemes of redirect URIs; plain http was registered for a loopback address only."""
+        """Allow http as well: registration accepts it for loopback addresses only."""
         return ["https", "http"]
 
     @property
     def jwk_key(self) -> JWK:
-        """The key that signs ID tokens now, the same for every program."""
+        """The current ID token signing key, shared by all applications."""
         return SigningKey.objects.current().jwk
 
 
 class OfOnePerson(models.Model):
-    """What one person has, as long as his sessions are of the same version."""
+    """A row that is valid only while the session version of its user is unchanged."""
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
     session_version = models.PositiveIntegerField()
@@ -137,37 +135,36 @@ class OfOnePerson(models.Model):
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store it; what was made for somebody dies with the version of his sessions that it was made under."""
+        """Copy the office and the session version from the user when the row is created."""
         if self._state.adding:
             self.provider_id = self.user.provider_id  # type: ignore[attr-defined]
             self.session_version = self.user.session_version  # type: ignore[attr-defined]
         super().save(*args, **kwargs)
 
     def is_of(self, user: User) -> bool:
-        """Return whether nothing has ended what `user` had when this was made."""
+        """Return whether the sessions of `user` have not been ended since the row was created."""
         return self.session_version == user.session_version
 
 
 class FromSignIn(models.Model):
-    """When and how the user of a code or token proved who they are, in the browser session in which it began.
+    """When and how the user of a code or token authenticated, in the browser session in which the flow started.
 
-    Codes hand it to their tokens and refresh tokens to the next ones, so that refreshing never makes it newer. Empty
-    for a client that authenticated as itself (client credentials): there was no user.
+    Codes pass it to their tokens and refresh tokens to their successors, so refreshing never makes it more recent. Null
+    for client credentials, where no user is present.
     """
 
     authenticated_at = models.DateTimeField(null=True)
-    with_factor = models.BooleanField(default=False, db_default=False)  # with a second factor, or at Microsoft
+    with_factor = models.BooleanField(default=False, db_default=False)  # second factor or Microsoft
 
     class Meta:
         abstract = True
 
     def take_evidence(self, source: FromSignIn) -> None:
-        """Take over when and how the user of `source` proved who they are."""
         self.authenticated_at, self.with_factor = source.authenticated_at, source.with_factor
 
 
 class Grant(OfOnePerson, FromSignIn, AbstractGrant):  # type: ignore[misc]  # noqa: DJ008
-    """An authorization code, good for one minute and one use."""
+    """An authorization code, valid for one minute and a single use."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     code = HashedField(max_length=64, unique=True)
@@ -177,7 +174,7 @@ class Grant(OfOnePerson, FromSignIn, AbstractGrant):  # type: ignore[misc]  # no
 
 
 class AccessToken(OfOnePerson, FromSignIn, AbstractAccessToken):  # type: ignore[misc]  # noqa: DJ008
-    """What a program shows at every call, known by its SHA-256."""
+    """A bearer token, stored as its SHA-256."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -188,12 +185,12 @@ class AccessToken(OfOnePerson, FromSignIn, AbstractAccessToken):  # type: ignore
 
     @property
     def working_scopes(self) -> list[Scope]:
-        """What it is for, as far as the program may still ask for that."""
+        """The token's scopes, limited to those the application may still request."""
         return known(set(self.scope.split()) & set(self.application.scopes))
 
 
 class RefreshToken(OfOnePerson, FromSignIn, AbstractRefreshToken):  # type: ignore[misc]  # noqa: DJ008
-    """What a program gets its next access token with, once; known by its SHA-256."""
+    """A single-use refresh token, stored as its SHA-256."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
 
@@ -202,7 +199,7 @@ class RefreshToken(OfOnePerson, FromSignIn, AbstractRefreshToken):  # type: igno
 
 
 class IDToken(OfOnePerson, AbstractIDToken):  # type: ignore[misc]  # noqa: DJ008
-    """That a program was told who somebody is; what it was told is not kept."""
+    """Record of an issued ID token; its claims are not stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -213,10 +210,8 @@ class IDToken(OfOnePerson, AbstractIDToken):  # type: ignore[misc]  # noqa: DJ00
 
 
 class ConsentQuerySet(models.QuerySet["Consent"]):
-    """Questions over what people allowed."""
-
     def visible_to(self, user: User) -> Self:
-        """Return what the people of the office of `user` allowed (rule 1)."""
+        """Return the consents given by users in the office of `user` (rule 1)."""
         return self.filter(in_office_of(user))
 
 
@@ -224,7 +219,7 @@ ConsentManager = models.Manager.from_queryset(ConsentQuerySet)
 
 
 class Consent(models.Model):
-    """That somebody let a program act for him: without it no token of his is given out."""
+    """Permission for an application to act on behalf of a user; no user token is issued without it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
@@ -244,17 +239,16 @@ class Consent(models.Model):
 
     @property
     def known_scopes(self) -> list[Scope]:
-        """What was allowed."""
         return known(self.scopes)
 
 
 def with_integrations(users: QuerySet[User]) -> QuerySet[User]:
-    """Return `users` with `has_integrations`: whether each let some program act for him."""
+    """Annotate `users` with `has_integrations`: whether each has given consent to any application."""
     return users.annotate(has_integrations=Exists(Consent.objects.filter(user_id=OuterRef("pk"))))
 
 
 class Ticket(OfOnePerson):
-    """An address with which somebody comes in from a portal, once, within a minute; known by its SHA-256."""
+    """A single-use sign-in link from a portal, valid for one minute and stored as its SHA-256."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -267,28 +261,26 @@ class Ticket(OfOnePerson):
         return str(self.pk)
 
     def is_open(self) -> bool:
-        """Return whether the address still works."""
+        """Return whether the ticket can still be redeemed."""
         user, application = self.user, self.application
         in_time = clocks.is_before(self.expires_at, within=timedelta(seconds=TICKET_SECONDS)) and self.is_of(user)
         return in_time and user.may_sign_in and not user.is_azure_user and application.is_usable()
 
 
 class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
-    """Questions over the keys."""
-
     def current(self) -> SigningKey:
-        """Return the key that signs now; the very first one is made here."""
+        """Return the key that signs now, creating the first key if there is none."""
         now = timezone.now()
         key = self.filter(signs_from__lte=now).order_by("-signs_from").first()
         return key or self.add(signs_from=now)
 
     def add(self, *, signs_from: datetime) -> SigningKey:
-        """Make a key that signs from that moment on."""
+        """Create a key that starts signing at `signs_from`."""
         kid, sealed = keys.new()
         return self.create(kid=kid, sealed_pem=sealed, signs_from=signs_from)
 
     def published(self, now: datetime | None = None) -> list[SigningKey]:
-        """Return the keys that somebody may still need to check an ID token with, newest first."""
+        """Return the keys that clients may still need to verify an ID token, newest first."""
         now = now or timezone.now()
         found = list(self.order_by("-signs_from"))
         settled = [key.signs_from for key in found if key.signs_from <= now - keys.ID_TOKEN_LIFE]
@@ -299,7 +291,7 @@ SigningKeyManager = models.Manager.from_queryset(SigningKeyQuerySet)
 
 
 class SigningKey(models.Model):
-    """A key that signs ID tokens, sealed; the newest one whose time has come is used."""
+    """An encrypted key that signs ID tokens. The newest key whose `signs_from` has passed is in use."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kid = models.CharField(max_length=43, unique=True)
@@ -314,22 +306,22 @@ class SigningKey(models.Model):
 
     @property
     def seal_context(self) -> str:
-        """What the key is bound to: under another name it cannot be read."""
+        """The encryption context: the key cannot be decrypted under another `kid`."""
         return keys.context(self.kid)
 
     @property
     def jwk(self) -> JWK:
-        """The key itself. Raises sealing.Unreadable when no sealing key opens it."""
+        """The decrypted key. Raises sealing.Unreadable if no encryption key decrypts it."""
         return keys.opened(self.kid, bytes(self.sealed_pem))
 
 
 class KeptAnswer(models.Model):
-    """The answer to a request with an Idempotency-Key, for 24 hours: the same request again gets it again."""
+    """The response to a request with an Idempotency-Key, replayed for repeated requests during 24 hours."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    key_hash = models.CharField(max_length=64, unique=True)  # of the caller, the address and the key
+    key_hash = models.CharField(max_length=64, unique=True)  # of the caller, the path and the key
     body_hash = models.CharField(max_length=64)
     sealed_answer = models.BinaryField()
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
@@ -339,5 +331,5 @@ class KeptAnswer(models.Model):
 
     @property
     def seal_context(self) -> str:
-        """What the sealed answer is bound to."""
+        """The encryption context of the stored response."""
         return f"webservice answer:{self.pk}"

@@ -1,4 +1,4 @@
-"""The library at work on one request."""
+"""Bridge between one Django request and the OAuth library."""
 
 from django.http import HttpRequest
 from oauth2_provider.oauth2_backends import OAuthLibCore
@@ -11,14 +11,14 @@ from webservice.validator import Validator
 
 
 class Core(OAuthLibCore):  # type: ignore[misc]
-    """What answers one request, with in `validator` what was found out about the program that sends it."""
+    """OAuth library backend for one request; `validator` holds the authenticated client."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.validator = Validator(request)
         self.server = Server(self.validator, **oauth2_settings.server_kwargs)
 
     def program(self, request: HttpRequest) -> Application | None:
-        """Return the program that sends `request`, if it says who it is as it should. Raises Throttled."""
+        """Return the authenticated application that sent `request`, None if authentication fails. Raises Throttled."""
         address, method, body, headers = self._extract_params(request)
         asked = Request(address, method, body, headers)
         return asked.client if self.validator.authenticate_client(asked) else None

@@ -1,4 +1,4 @@
-"""What a program may ask for: the first link of every permission (domain.md 3.1), before the rights of the person."""
+"""OAuth scopes: the first check of every permission (domain.md 3.1), before the rights of the user."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from oauth2_provider.scopes import BaseScopes
 
 
 class Scope(TextChoices):
-    """What a program may do for somebody, in the words of the page that asks him; his own rights still decide."""
+    """What an application may do on behalf of a user, worded for the consent page. The user's own rights apply too."""
 
     OPENID = "openid", _("Know that it is you")
     PROFILE = "profile", _("See your name, username and office")
@@ -30,29 +30,28 @@ class Scope(TextChoices):
     SSO = "sso", _("Log you in here without a password")
 
 
-# Of /v2, and so of SSO/Webservice users: there is nobody whose identity an ID token would tell.
+# Scopes of /v2, and of SSO/Webservice users: no user is present whose identity an ID token could tell.
 API = tuple(scope for scope in Scope if scope != Scope.OPENID)
 
 
 def known(names: Iterable[str]) -> list[Scope]:
-    """Return those of `names` that are scopes, in the order above."""
+    """Return the scopes among `names`, in the order of the enum."""
     wanted = set(names)
     return [scope for scope in Scope if scope in wanted]
 
 
 class Scopes(BaseScopes):  # type: ignore[misc]
-    """What the library asks about scopes."""
+    """Scopes backend for the OAuth library."""
 
     def get_all_scopes(self) -> dict[str, Any]:
-        """Return every scope and what it permits."""
         return dict(Scope.choices)
 
     def get_available_scopes(
         self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any
     ) -> list[str]:
-        """Return what `application` may ask for, without one everything that there is."""
+        """Return the scopes that `application` may request, all scopes without an application."""
         return list(application.scopes) if application else list(Scope)
 
     def get_default_scopes(self, application: Any = None, request: Any = None) -> list[str]:
-        """Return what `application` gets that does not say what it wants: all it may."""
+        """Return all scopes available to `application`, for a request that names none."""
         return self.get_available_scopes(application)

@@ -1,6 +1,6 @@
-"""Tokens for SSO/Webservice users, each of whom is his own program (client credentials, RFC 6749 section 4.4).
+"""Client credentials grant (RFC 6749 section 4.4): an SSO/Webservice user is its own OAuth client.
 
-Not by the library, which asks the database far more about each, and machines come every second.
+Bypasses the library, which needs many more queries per token: machines request tokens every second.
 """
 
 from datetime import timedelta
@@ -26,9 +26,9 @@ from webservice.models import Application
 from webservice.scopes import API, known
 
 _SECONDS: int = oauth2_settings.ACCESS_TOKEN_EXPIRE_SECONDS
-# All in one statement, for what a token costs beside the password is one journey to the database after another. Nor is
-# the disk waited for: a crash may take a token and its event along, but no change that was made with it, for a change
-# waits until all that was written before it is there as well.
+# One statement: apart from the password check, round trips to the database dominate the cost of a token. The commit is
+# asynchronous: a crash may lose a token with its event, but no change made with that token, because the commit of a
+# change waits until everything written before it is on disk as well.
 _STORE = """
 WITH given AS (
     INSERT INTO webservice_accesstoken
@@ -39,11 +39,11 @@ WITH given AS (
     RETURNING set_config('synchronous_commit', 'off', true)
 ),
 """
-_ONCE = ("grant_type", "scope", "client_id", "client_secret")  # parameters that come at most once
+_ONCE = ("grant_type", "scope", "client_id", "client_secret")  # parameters that may occur at most once
 
 
 def give(http: HttpRequest) -> dict[str, Any]:
-    """Return the answer to the SSO/Webservice user whose username and password `http` brings: an access token.
+    """Issue an access token to the SSO/Webservice user whose username and password are in `http`.
 
     Raises an error of `errors`, and Throttled.
     """
@@ -62,7 +62,7 @@ def give(http: HttpRequest) -> dict[str, Any]:
 
 
 def _scope(asked: str) -> str:
-    """Return what the token is for: what was asked for, without that all there is. Raises errors.InvalidScopeError."""
+    """Return the requested scopes, all API scopes if none are named. Raises errors.InvalidScopeError."""
     wanted = set(asked.split())
     if not wanted <= set(API):
         raise errors.InvalidScopeError
@@ -76,7 +76,7 @@ def _stored(token: str, user: User, scope: str) -> tuple[str, list[Any]]:
 
 
 def _give(*parts: tuple[str, list[Any]]) -> None:
-    """Run the statement of these `parts`. Raises errors.InvalidClientError, with no token, if the program is off."""
+    """Execute `parts` as one statement. Raises errors.InvalidClientError if the application is disabled."""
     statement = "".join(sql for sql, _values in parts)
     values = [value for _sql, own in parts for value in own]
     with connection.cursor() as cursor:
@@ -89,7 +89,7 @@ def _give(*parts: tuple[str, list[Any]]) -> None:
 
 
 def _note_sign_in(user: User) -> None:
-    """Note when he came last, at most once a minute: a program may come every second."""
+    """Update last_login, at most once a minute: clients may request tokens every second."""
     now = timezone.now()
     if user.last_login is None or user.last_login < now - timedelta(minutes=1):
         User.objects.filter(pk=user.pk).update(last_login=now)

@@ -1,4 +1,4 @@
-"""Who calls: the person and the program behind an access token, checked anew at every call."""
+"""Authentication by access token. User, application and scopes are checked on every call."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from webservice.models import AccessToken, Application
 
 
 class Lack(StrEnum):
-    """What a token lacks, as the code of the refusal says it."""
+    """What a token lacks for step-up authentication; the values are error codes of the API."""
 
     INTERACTIVE = "proof_interactive"
     RECENT = "proof_recent_sign_in"
@@ -26,21 +26,21 @@ class Lack(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """For whom a program calls, and what it may ask for; what the person may is another question (`teams.rights`)."""
+    """The user an application acts for, and the token's scopes. Rights of the user are checked by `teams.rights`."""
 
     user: User
     application: Application
     scopes: frozenset[str]
-    authenticated_at: datetime | None = None  # when the user proved who they are; never, with client credentials
-    with_factor: bool = False  # with a second factor, or at Microsoft
+    authenticated_at: datetime | None = None  # when the user authenticated; None for client credentials
+    with_factor: bool = False  # with a second factor, or through Microsoft
 
     @property
     def proof(self) -> Proof:
-        """How recently the user proved who they are. Rights may be changed by every token with the scope for it."""
+        """How recently the user authenticated. Any token with the right scope may change permissions."""
         return Proof.HALF_HOUR if self.lacks() else Proof.FIVE_MINUTES
 
     def lacks(self) -> list[Lack]:
-        """Return what the token lacks to change how users sign in (RFC 9470 calls asking for it step-up)."""
+        """Return what the token lacks for changing how users sign in (step-up authentication, RFC 9470)."""
         if self.authenticated_at is None:
             return [Lack.INTERACTIVE]
         age, most = timezone.now() - self.authenticated_at, SECONDS[Proof.FIVE_MINUTES]
@@ -52,9 +52,9 @@ class Caller:
 
 
 def bearer(request: HttpRequest) -> Caller | None:
-    """Return who calls with `Authorization: Bearer …`, None when the token opens nothing, whatever is wrong with it.
+    """Return the caller for the `Authorization: Bearer` header, None if the token is missing or invalid for any reason.
 
-    A token counts in that header only, never in the address or the body (RFC 9700).
+    Tokens in the URL or the body are ignored (RFC 9700).
     """
     kind, _space, token = request.headers.get("Authorization", "").partition(" ")
     found = find(token.strip()) if kind.lower() == "bearer" else None
@@ -65,7 +65,7 @@ def bearer(request: HttpRequest) -> Caller | None:
 
 
 def find(token: str) -> AccessToken | None:
-    """Return the access token that opens something now: one query, two for a website user without second factor."""
+    """Return the access token if it is valid. One query; two for a website user without a second factor."""
     rows = AccessToken.objects.select_related("user__provider", "application")
     found: AccessToken | None = rows.filter(token_checksum=sealing.token_hash(token)).first()
     if found is None or found.is_expired() or not found.is_of(found.user):
@@ -75,5 +75,5 @@ def find(token: str) -> AccessToken | None:
 
 
 def may_call(user: User) -> bool:
-    """Return whether programs may act for `user` at all: he could come in himself, and misses no second factor."""
+    """Return whether tokens of `user` are accepted: the user may sign in and has no pending two-factor enrollment."""
     return user.may_sign_in and not must_enrol(user)

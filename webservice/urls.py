@@ -1,4 +1,4 @@
-"""Addresses of the web service, without REST: for programs in English, for people in Dutch."""
+"""OAuth endpoints in English, pages for users in Dutch."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""What the library asks us about programs, people and tokens, in the course of one request."""
+"""Request validator for the OAuth library: clients, users, codes and tokens."""
 
 import json
 from datetime import datetime, timedelta
@@ -22,12 +22,12 @@ from signin.visitors import stranger
 from webservice import consents, credentials, identity, tokens
 from webservice.models import AccessToken, Application, Consent, Grant, IDToken, RefreshToken
 
-CLIENT = Limit("token client", burst=200, every=timedelta(milliseconds=100))  # by program, once it said its secret
-_GUESSES = Limit("token client network", burst=50, every=timedelta(seconds=10))  # by network address, wrong secrets
+CLIENT = Limit("token client", burst=200, every=timedelta(milliseconds=100))  # per client, once authenticated
+_GUESSES = Limit("token client network", burst=50, every=timedelta(seconds=10))  # per network address, wrong secrets
 
 
 class Validator(OAuth2Validator):  # type: ignore[misc]
-    """Our answers. `left` is what was left of the limit of the program, once it is known."""
+    """Validates one request. `left` is what remains of the client's rate limit, once the client is authenticated."""
 
     def __init__(self, http: HttpRequest) -> None:
         super().__init__()
@@ -37,26 +37,26 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
         self._grant: Grant | None = None
         self._refreshed: RefreshToken | None = None
 
-    # Who the program is. All of them have a secret; an SSO/Webservice user is his own program.
+    # Client authentication. Every client has a secret; an SSO/Webservice user is its own client.
 
     def client_authentication_required(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Return that no program comes in without its secret."""
+        """Require client authentication always."""
         return True
 
     def authenticate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Return that a name alone opens nothing."""
+        """Reject public clients."""
         return False
 
     def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Return whether the program, or the SSO/Webservice user, said the right secret. Raises Throttled."""
+        """Authenticate the application, or the SSO/Webservice user, by its secret. Raises Throttled."""
         said = credentials.of(self.http)
         application = _application(said.name)
-        if application is None and request.grant_type is None:  # he may take back what he was given
+        if application is None and request.grant_type is None:  # an SSO/Webservice user revokes or inspects
             return self._is_person(request, *said)
         return self._is_program(request, application, said.secret)
 
     def is_about(self, user: User) -> bool:
-        """Return whether the program may know of `user`: an SSO/Webservice user of himself only."""
+        """Return whether the client may inspect tokens of `user`. An SSO/Webservice user may inspect only its own."""
         return self._person is None or self._person == user
 
     def _is_person(self, request: Any, username: str, password: str) -> bool:
@@ -77,35 +77,35 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
         return True
 
     def validate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Return whether people may be asked something by the program called `client_id`."""
+        """Return whether the application `client_id` may ask users for consent."""
         request.client = _application(client_id)
         return request.client is not None and request.client.is_usable()
 
     def is_origin_allowed(self, client_id: str, origin: str, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Return that no page of others asks for tokens: a program has a secret, which a page cannot keep."""
+        """Reject cross-origin token requests: browser code cannot keep a secret."""
         return False
 
-    # Who signs in here while a program waits.
+    # Silent authentication (prompt=none).
 
     def validate_silent_login(self, request: Any) -> bool:
-        """Return whether somebody is signed in who can be asked."""
+        """Return whether the signed-in user can give consent."""
         return consents.can_consent(self.http)
 
     def validate_silent_authorization(self, request: Any) -> bool:
-        """Return whether he allowed all of this before."""
+        """Return whether the user has already consented to all requested scopes."""
         return consents.covers(self.http.user, request.client, request.scopes)
 
     # Authorization codes.
 
     def _create_authorization_code(self, request: Any, code: Any, expires: Any = None) -> Grant:
-        """Store the code with when and how the user of this browser session proved who they are."""
+        """Store the code with when and how the user authenticated in this browser session."""
         made: Grant = super()._create_authorization_code(request, code, expires)
         made.authenticated_at, made.with_factor = reauthentication.evidence(self.http)
         made.save(update_fields=["authenticated_at", "with_factor"])
         return made
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Return whether the code still opens something for this program and its person."""
+        """Return whether the code is valid for this application and its user. A replayed code revokes its tokens."""
         grants = Grant.objects.select_related("user__provider")
         grant: Grant | None = grants.filter(code=code, application=client).first()
         if grant is None:
@@ -117,33 +117,32 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
         return True
 
     def get_code_challenge(self, code: str, request: Any) -> str | None:
-        """Return what the verifier of the code must hash to."""
         return (self._grant and self._grant.code_challenge) or None
 
     def get_code_challenge_method(self, code: str, request: Any) -> str | None:
-        """Return how: S256, for no other is taken."""
+        """Return the PKCE method: only S256 is accepted."""
         return (self._grant and self._grant.code_challenge_method) or None
 
     def confirm_redirect_uri(self, client_id: str, code: str, redirect_uri: str, *args: Any, **kwargs: Any) -> bool:
-        """Return whether the code was sent to this address."""
+        """Return whether the code was issued for `redirect_uri`."""
         return bool(self._grant and self._grant.redirect_uri_allowed(redirect_uri))
 
     def invalidate_authorization_code(self, client_id: str, code: str, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the code went in the transaction in which its tokens came."""
+        """Do nothing: the code is deleted in the transaction that creates its tokens."""
 
     # Tokens.
 
     def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Return whether the token still opens something; one that was used before ends its whole family."""
+        """Return whether the token is valid. Reuse of a refresh token revokes its whole family."""
         try:
             known = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
             self._refreshed = request.refresh_token_instance if known else None
             return self._refreshed is not None and _still_may(self._refreshed, client)
-        except (Application.DoesNotExist, User.DoesNotExist):  # removed at this moment
+        except (Application.DoesNotExist, User.DoesNotExist):  # deleted concurrently
             return False
 
     def save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Store the tokens; where somebody was quicker with the same code, what he got ends as well."""
+        """Store the tokens. If the code was redeemed concurrently, also revoke the tokens issued for it."""
         try:
             super().save_bearer_token(token, request, *args, **kwargs)
         except errors.InvalidGrantError:
@@ -152,9 +151,9 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
             raise
 
     def _save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Store the tokens, in the transaction of what allows them and of the event."""
+        """Store the tokens in one transaction with the consent check and the audit event."""
         if self._grant is not None and not Grant.objects.filter(pk=self._grant.pk).delete()[0]:
-            raise errors.InvalidGrantError(request=request)  # somebody was quicker with the same code
+            raise errors.InvalidGrantError(request=request)  # the code was redeemed concurrently
         allowed = Consent.objects.filter(user=request.user, application=request.client)
         if not allowed.update(last_used_at=timezone.now()):
             raise errors.InvalidGrantError(request=request)
@@ -163,17 +162,17 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
 
     @property
     def _source(self) -> Grant | RefreshToken | None:
-        """What the tokens of this request come from."""
+        """The code or refresh token that the tokens of this request derive from."""
         return self._grant or self._refreshed
 
     def _create_access_token(self, *args: Any, **kwargs: Any) -> AccessToken:
-        """Return the stored token, with the sign-in that its code or refresh token came from."""
+        """Store the token with the sign-in evidence of its code or refresh token."""
         made: AccessToken = super()._create_access_token(*args, **kwargs)
         self._hand_on(made)
         return made
 
     def _create_refresh_token(self, request: Any, *args: Any, **kwargs: Any) -> RefreshToken:
-        """Return the stored token; its family is known by the code that the first one came for."""
+        """Store the token. The family is derived from the code that started it."""
         made: RefreshToken = super()._create_refresh_token(request, *args, **kwargs)
         if self._grant is not None:
             made.token_family = _family(request.code)
@@ -186,24 +185,23 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
             made.save(update_fields=["authenticated_at", "with_factor", *others])
 
     def _check_and_set_request_resource(self, request: Any) -> None:
-        """Take no notice of resource indicators (RFC 8707): there is one resource."""
+        """Ignore resource indicators (RFC 8707): there is a single resource."""
         request.resource = []
 
-    # What a program is told about the person.
+    # OpenID Connect.
 
     def get_oidc_claims(self, token: Any, token_handler: Any, request: Any) -> dict[str, Any]:
-        """Return what an ID token says of the person."""
         return identity.claims(request.user, request.scopes)
 
     def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Any) -> tuple[dict[str, Any], datetime]:
-        """Return the claims and until when they hold; auth_time is when the user last confirmed in that session."""
+        """Return the claims and their expiry. auth_time is the user's last authentication in that session."""
         claims, expires_at = super().get_id_token_dictionary(token, token_handler, request)
         if self._source is not None and self._source.authenticated_at is not None:
             claims["auth_time"] = int(self._source.authenticated_at.timestamp())
         return claims, expires_at
 
     def finalize_id_token(self, id_token: Any, token: Any, token_handler: Any, request: Any) -> str:
-        """Return the signed token, stored as long as the person lets the program act for him."""
+        """Return the signed token. Raises InvalidGrantError if consent was revoked meanwhile."""
         with transaction.atomic():
             allowed = Consent.objects.select_for_update().filter(user=request.user, application=request.client)
             if allowed.first() is None:
@@ -216,7 +214,7 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
 
 
 def _application(client_id: str) -> Application | None:
-    """Return the program called `client_id` that people can use; the built-in one has no secret and asks nobody."""
+    """Return the application `client_id`, None for the built-in one, which has no secret and no consent page."""
     if "\x00" in (client_id or ""):
         return None
     known = Application.objects.filter(client_id=client_id, authorization_grant_type="authorization-code")
@@ -225,25 +223,25 @@ def _application(client_id: str) -> Application | None:
 
 
 def _family(code: str) -> UUID:
-    """Return by what the tokens that a code brought are known, from which nobody finds the code."""
+    """Derive the token family from `code`, irreversibly."""
     return UUID(sealing.token_hash(code)[:32])
 
 
 def _end_replayed(code: str, client: Application) -> None:
-    """End what the program got for `code` before: somebody else has it as well (RFC 6749 section 4.1.2)."""
+    """Revoke the tokens issued for `code`: a second use means the code leaked (RFC 6749 section 4.1.2)."""
     family = _family(code)
     if RefreshToken.objects.filter(token_family=family, application=client).exists():
         RefreshToken.revoke_family(family)
 
 
 def _still_may(kept: Any, client: Application) -> bool:
-    """Return whether the person of a code or token may still let this program act for him."""
+    """Return whether the user of a code or token may still authorize this application."""
     user: User = kept.user
     return kept.is_of(user) and client.serves(user) and tokens.may_call(user)
 
 
 def _note_use(application: Application) -> None:
-    """Note when the program got a token last, at most once a minute: many people may use it at the same time."""
+    """Update last_used_at, at most once a minute: many users may use the application at the same time."""
     now = timezone.now()
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(minutes=1))
     Application.objects.filter(stale, pk=application.pk).update(last_used_at=now)
