@@ -1,4 +1,4 @@
-"""REST `/v2`: the user administration for machines, in the conventions of the original's public API.
+"""REST API `/v2`: user administration for integrations, following the conventions of the original's public API.
 
-One module for each resource; `door` says who may call what, `envelopes` how answers look, `faults` how refusals do.
+One module per resource. `door` authorizes calls, `envelopes` defines responses, `faults` defines errors.
 """

@@ -1,4 +1,4 @@
-"""The rights of a user AK: individual ones, and what has effect with where it comes from."""
+"""Rights of a user: individual rights, and effective rights with their origin."""
 
 from uuid import UUID
 
@@ -23,7 +23,7 @@ router = Router(tags=["authorizations"])
 
 
 class RightResource(TypedDict):
-    """A right of the catalogue."""
+    """A right of the catalog."""
 
     key: str
     value: str
@@ -32,13 +32,13 @@ class RightResource(TypedDict):
 
 
 class RightsResource(TypedDict):
-    """A number of rights."""
+    """A list of rights."""
 
     authorizations: list[RightResource]
 
 
 class EffectiveRight(TypedDict):
-    """A right that somebody holds by some road, and what comes of it."""
+    """A right granted to a user, with its paths and its effect."""
 
     authorization: RightResource
     hasEffect: bool
@@ -52,13 +52,12 @@ class EffectiveRight(TypedDict):
 
 
 class EffectiveRights(TypedDict):
-    """Everything that somebody holds."""
+    """All rights granted to a user."""
 
     effectiveAuthorizations: list[EffectiveRight]
 
 
 def shown(right: Right) -> RightResource:
-    """Return a right as the web service shows it."""
     level = {"provider": _("office"), "employer": _("employer")}[right.level.value]
     return RightResource(
         key=right.value,
@@ -69,7 +68,7 @@ def shown(right: Right) -> RightResource:
 
 
 def wanted(keys: list[Key]) -> frozenset[Right]:
-    """Return the rights with these keys. Raises Fault (400) for one that the catalogue does not have."""
+    """Return the rights with these keys. Raises Fault (400) for an unknown key."""
     known = {right.value: right for right in Right}
     for number, key in enumerate(keys):
         if key.key not in known:
@@ -95,7 +94,7 @@ def _etag(person: User) -> str:
     **needs(Scope.TEAMS_READ, Right.VIEW_USERS),
 )
 def get_authorizations(request: ApiRequest, user_id: UUID) -> HttpResponse:
-    """The individual rights of a user AK, beside those of his teams."""
+    """Return the individual rights of a user, in addition to those granted via teams."""
     return _of(request, people.one(request, user_id))
 
 
@@ -106,7 +105,7 @@ def get_authorizations(request: ApiRequest, user_id: UUID) -> HttpResponse:
     **needs(Scope.TEAMS_WRITE, Right.GRANT_RIGHTS),
 )
 def patch_authorizations(request: ApiRequest, user_id: UUID, body: Rights) -> HttpResponse:
-    """Make these the individual rights of a user AK: what is not sent is switched off."""
+    """Replace the individual rights of a user. Rights that are omitted are removed."""
     after = wanted(body.authorizations)
     rows = User.objects.visible_to(request.caller.user).select_related("provider")
     with etags.locked(request, rows, user_id, etag=_etag) as person:
@@ -121,7 +120,7 @@ def patch_authorizations(request: ApiRequest, user_id: UUID, body: Rights) -> Ht
     **needs(Scope.TEAMS_READ, Right.VIEW_USERS),
 )
 def effective(request: ApiRequest, user_id: UUID) -> HttpResponse:
-    """Every right that a user AK holds, by which road, and whether it has effect now."""
+    """List every right granted to a user, via which path, and whether it has effect now."""
     found = explain.origins(people.one(request, user_id))
     return answer(request, EffectiveRights(effectiveAuthorizations=[_shown_origin(origin) for origin in found]))
 

@@ -1,4 +1,4 @@
-"""Signed checkpoints of the history of the office, for who keeps them elsewhere (audit/verify.py reads them)."""
+"""Signed checkpoints of the office's audit log, for storage elsewhere (verified with audit/verify.py)."""
 
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ FIELDS = {"id": Field("id", Kind.ID), "sequence": Field("sequence", Kind.NUMBER)
 
 
 class CheckpointResource(TypedDict):
-    """What was signed of the history up to an event; `signed` is the checkpoint itself, as `verify.py` wants it."""
+    """A signature over the audit log up to an event; `signed` is the checkpoint as `verify.py` reads it."""
 
     id: UUID
     sequence: int
@@ -39,7 +39,7 @@ def _shown(checkpoint: Checkpoint) -> CheckpointResource:
     **needs(Scope.AUDIT_READ, Right.VIEW_AUDIT),
 )
 def list_checkpoints(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
-    """The signed checkpoints of the history of the office, one an hour at most, the newest first."""
+    """List the signed checkpoints of the office's audit log, at most one per hour, newest first."""
     require_office(request, provider_id)
     rows = Checkpoint.objects.filter(provider_id=request.caller.user.provider_id)
     return listed(request, rows, query, fields=FIELDS, order=("-sequence",), shown=_shown)

@@ -1,7 +1,7 @@
-"""Who may call what: token, limit, version, scope of the client, right of the user, in that order.
+"""Authorization of calls: token, rate limit, version, scope of the client and right of the user, in that order.
 
-Each operation names one scope and one right with `needs`. What was refused, and by which link of the chain
-(domain.md section 3.1), stands in the answer.
+Each operation declares one scope and one right with `needs`. A refusal states which check failed (domain.md section
+3.1).
 """
 
 import math
@@ -35,7 +35,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.A)
 
 
 class ApiRequest(HttpRequest):
-    """A request of a client with a token that counts."""
+    """A request with a valid access token."""
 
     caller: Caller
     api_version: str
@@ -46,13 +46,13 @@ class ApiRequest(HttpRequest):
 
 @dataclass(frozen=True)
 class Door:
-    """What one operation asks of its caller; without `right` it is about the user of the token."""
+    """Authorization of one operation. Without `right` the operation concerns the user of the token."""
 
     scope: Scope
     right: Right | None
 
     def __call__(self, request: ApiRequest) -> Caller:
-        """Let the caller pass, or raise Fault."""
+        """Authorize the request. Raises Fault."""
         caller = tokens.bearer(request)
         if caller is None:
             raise faults.no_token()
@@ -75,13 +75,13 @@ class Door:
 
 
 def needs(scope: Scope, right: Right | None) -> dict[str, Any]:
-    """Return what an operation is declared with so that it asks for this scope and right."""
+    """Return the declaration of an operation that requires `scope` and `right`."""
     extra = {"security": [{"token": [scope.value]}], "x-right": None if right is None else right.value}
     return {"auth": Door(scope, right), "openapi_extra": extra}
 
 
 def _charge(request: ApiRequest) -> None:
-    """Count the request for this client and user. Raises Fault when there were too many."""
+    """Count the request for this client and user. Raises Fault (429) above the limit."""
     headers = {"RateLimit-Limit": str(CALLS.burst), "RateLimit-Remaining": "0"}
     try:
         left = throttle.charge(CALLS, f"{request.caller.application.pk}:{request.caller.user.pk}")
@@ -93,7 +93,7 @@ def _charge(request: ApiRequest) -> None:
 
 
 def wanted_version(accept: str) -> str:
-    """Return the newest version on or before the day that `accept` names. Raises Fault (406) where it names none."""
+    """Return the newest version on or before the date in `accept`. Raises Fault (406) without a known version."""
     for part in accept.split(","):
         kind, *parameters = (piece.strip() for piece in part.split(";"))
         if kind.lower() not in (JSON, "application/*", "*/*"):
@@ -118,13 +118,16 @@ def _is_day(text: str) -> bool:
 
 
 def require_office(request: ApiRequest, provider_id: UUID) -> None:
-    """Raise Fault (404) unless the caller belongs to that office: every other one does not exist for him."""
+    """Raise Fault (404) unless the caller belongs to that office: other offices do not exist for the caller."""
     if request.caller.user.provider_id != provider_id:
         raise faults.not_found()
 
 
 def opened(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Return `view` of the web service with the mark that lets it judge tokens itself, whatever the browser says."""
+    """Mark `view` as an API view, which authenticates by token and ignores the browser session.
+
+    Also answers a wrong content type or method with an error of the API, and adds the rate limit headers.
+    """
 
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

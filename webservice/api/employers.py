@@ -31,7 +31,7 @@ FIELDS = {
 
 
 class EmployerResource(TypedDict):
-    """A client of the office, with the products that are switched on."""
+    """A client of the office, with its active products."""
 
     id: UUID
     number: int
@@ -40,13 +40,13 @@ class EmployerResource(TypedDict):
 
 
 class EmployerMetadata(TypedDict):
-    """What the metadata fields of an employer may hold."""
+    """Allowed values of the metadata fields of an employer."""
 
     products: list[Metadata]
 
 
 class EmployerDefaults(TypedDict):
-    """What a new employer holds where nothing is sent."""
+    """Default values of a new employer."""
 
     products: list[Metadata]
 
@@ -56,7 +56,6 @@ def _product(number: int) -> Metadata:
 
 
 def shown_employer(employer: Employer) -> EmployerResource:
-    """Return an employer as the web service shows it."""
     products = [_product(number) for number in employer.products]
     return EmployerResource(id=employer.pk, number=employer.number, description=employer.name, products=products)
 
@@ -68,7 +67,7 @@ def shown_employer(employer: Employer) -> EmployerResource:
     **needs(Scope.TEAMS_READ, Right.MANAGE_EMPLOYERS),
 )
 def list_employers(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
-    """The employers of the office, by name."""
+    """List the employers of the office, by name."""
     require_office(request, provider_id)
     rows = Employer.objects.visible_to(request.caller.user)
     return listed(request, rows, query, fields=FIELDS, order=("sort_name",), shown=shown_employer)
@@ -81,7 +80,7 @@ def list_employers(request: ApiRequest, provider_id: UUID, query: Query[ListQuer
     **needs(Scope.TEAMS_READ, Right.MANAGE_EMPLOYERS),
 )
 def employer_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
-    """What the metadata fields of an employer may hold."""
+    """Return the allowed values of the metadata fields of an employer."""
     require_office(request, provider_id)
     return answer(request, EmployerMetadata(products=[_product(product) for product in Product]))
 
@@ -93,7 +92,7 @@ def employer_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     **needs(Scope.TEAMS_READ, Right.MANAGE_EMPLOYERS),
 )
 def employer_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
-    """What a new employer holds where nothing is sent."""
+    """Return the default values of a new employer."""
     require_office(request, provider_id)
     return answer(request, EmployerDefaults(products=[]))
 
@@ -106,7 +105,7 @@ def employer_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
 )
 @once
 def post_employer(request: ApiRequest, provider_id: UUID, body: NewEmployer) -> HttpResponse:
-    """Make an employer; no team brings anybody there yet."""
+    """Create an employer. It is not assigned to any team yet."""
     require_office(request, provider_id)
     sent: dict[str, Any] = {"number": body.number, "name": body.description, "products": body.products}
     values = checked(NewEmployerForm(sent)).cleaned_data

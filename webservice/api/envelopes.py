@@ -1,4 +1,4 @@
-"""How answers look: the envelopes, metadata fields, and one way to write JSON."""
+"""Response envelopes, metadata values and JSON rendering."""
 
 from collections.abc import Sequence
 from typing import Any, Generic, Literal, TypeVar
@@ -8,13 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-VERSIONS = ("2018-01-01",)  # of the web service, the oldest first
+VERSIONS = ("2018-01-01",)  # oldest first
 JSON = "application/json"
 Content = TypeVar("Content")
 
 
 class Message(TypedDict):
-    """Something that is said about an answer; `field` is the path of what was sent, null where it is about nothing."""
+    """A message about a response. `field` is the path of a field in the request, null if it concerns none."""
 
     code: str
     type: Literal["BrokenBusinessRule", "Information"]
@@ -23,7 +23,7 @@ class Message(TypedDict):
 
 
 class Answer(TypedDict, Generic[Content]):
-    """One thing."""
+    """A single item."""
 
     version: str
     messages: list[Message]
@@ -43,38 +43,36 @@ class Listed(TypedDict, Generic[Content]):
 
 
 class Refusal(TypedDict):
-    """Why something was not done."""
+    """Why a request was rejected."""
 
     version: str
     messages: list[Message]
 
 
 class Metadata(TypedDict):
-    """A value by its key, with what it is called."""
+    """A value with its key and its label."""
 
     key: str
     value: str
 
 
 class Reference(TypedDict):
-    """Something of its own, by its id and name."""
+    """A reference to another resource, with its name."""
 
     id: UUID
     description: str
 
 
 def information(code: str, description: str, field: str | None = None) -> Message:
-    """Return a message that is no refusal."""
     return Message(code=code, type="Information", description=description, field=field)
 
 
 def broken(code: str, description: str, field: str | None = None) -> Message:
-    """Return a message about a rule that was broken."""
     return Message(code=code, type="BrokenBusinessRule", description=description, field=field)
 
 
 def written(request: HttpRequest, envelope: dict[str, Any], status: int = 200) -> HttpResponse:
-    """Return `envelope` as an answer, in the version that was asked for."""
+    """Return `envelope` as JSON, in the requested version."""
     body = {"version": getattr(request, "api_version", VERSIONS[-1])} | envelope
     return HttpResponse(to_json(body, fallback=str), status=status, content_type=JSON)
 
@@ -88,7 +86,7 @@ def answer(
     location: str | None = None,
     messages: Sequence[Message] = (),
 ) -> HttpResponse:
-    """Return the answer about one thing; `etag` is what `If-Match` has to say to change it."""
+    """Return a response with one item; `etag` is the value to send in `If-Match`."""
     response = written(request, {"messages": list(messages), "content": content}, status)
     if etag is not None:
         response["ETag"] = f'"{etag}"'
@@ -98,5 +96,5 @@ def answer(
 
 
 def refusal(request: HttpRequest, status: int, messages: Sequence[Message]) -> HttpResponse:
-    """Return the answer that says why something was not done."""
+    """Return an error response."""
     return written(request, {"messages": list(messages)}, status)

@@ -1,4 +1,4 @@
-"""`ETag` and `If-Match`: a change that says which version it is based on is refused when another is the present one."""
+"""`ETag` and `If-Match`: reject changes that are based on an outdated version."""
 
 import hashlib
 import re
@@ -23,17 +23,17 @@ IF_MATCH = re.compile(r'\*|"[!#-~]{1,100}"')
 
 
 def of(codes: Iterable[str]) -> str:
-    """Return what a number of codes, such as those of rights, is known by, in whatever order they are."""
+    """Return a hash of `codes`, independent of their order."""
     return digest(sorted(codes))
 
 
 def digest(parts: Iterable[str]) -> str:
-    """Return what `parts`, in this order, are known by."""
+    """Return a hash of `parts`, in this order."""
     return hashlib.sha256(",".join(parts).encode()).hexdigest()[:32]
 
 
 def require_match(request: ApiRequest, etag: str) -> None:
-    """Raise Fault (412) unless `If-Match` names `etag`; a request without it is based on what there is now."""
+    """Raise Fault (412) unless `If-Match` names `etag`. Without the header, any version matches."""
     header = request.headers.get("If-Match", "*")
     if not IF_MATCH.fullmatch(header):
         raise Fault(400, "if_match", _("Send the ETag as it was read, in double quotes."), field="If-Match")
@@ -42,14 +42,13 @@ def require_match(request: ApiRequest, etag: str) -> None:
 
 
 def require_given(request: ApiRequest) -> None:
-    """Raise Fault (428, RFC 6585) unless `If-Match` names what was read: an old value may just be written back."""
+    """Raise Fault (428, RFC 6585) unless `If-Match` names a version: the body may repeat an outdated value."""
     if request.headers.get("If-Match", "*") == "*":
         text = _("This removes something. Send the ETag as it was read in If-Match.")
         raise Fault(428, "if_match_required", text, field="If-Match")
 
 
 def version(row: User | Team) -> str:
-    """Return what most things are known by: how often they were changed."""
     return str(row.version)
 
 
@@ -57,10 +56,10 @@ def version(row: User | Team) -> str:
 def locked(
     request: ApiRequest, rows: QuerySet[Row], id: UUID, *, etag: Callable[[Row], str] = version
 ) -> Iterator[Row]:
-    """Give the row with that id as it is now, which nobody else changes until the end, if `If-Match` allows.
+    """Yield the row `id`, locked against concurrent changes until the end, if `If-Match` matches.
 
-    `etag` says what the thing is known by that is changed. Raises Fault: 404 where it does not exist, 412 where another
-    was first. Changes of one office come one by one.
+    `etag` computes the ETag of the row. Raises Fault: 404 if it does not exist, 412 on a concurrent change. Changes
+    within one office are serialized.
     """
     with transaction.atomic():
         if rows.filter(pk=id).exists():

@@ -1,4 +1,4 @@
-"""An example of each thing that is sent, for the document; each is valid, which a test checks."""
+"""Example request bodies for the OpenAPI document. A test checks that each is valid."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Refusals: what each exception of an action or a check becomes."""
+"""Errors of the API, and the conversion of exceptions to errors."""
 
 import math
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from webservice.tokens import Caller, Lack
 
 Form = TypeVar("Form", bound=BaseForm)
 
-# How the fields of forms and actions are called here; every other name is its own in camelCase.
+# Paths of form and action fields in the API; other fields keep their name, in camelCase.
 _PLACES = {
     "initials": "personalDetails.initials",
     "first_name": "personalDetails.firstName",
@@ -45,7 +45,7 @@ _STEP_UP = 'Bearer realm="loket", error="insufficient_user_authentication", max_
 
 
 class Fault(Exception):
-    """A refusal with its status, in the words of the web service; `headers` go along."""
+    """An error response with its status; `headers` are added to the response."""
 
     def __init__(self, status: int, code: str, description: str, *, field: str | None = None, **headers: str) -> None:
         super().__init__(code)
@@ -54,7 +54,7 @@ class Fault(Exception):
 
 
 class Faults(Fault):
-    """Several things wrong with what was sent."""
+    """Several errors in the request, in one response."""
 
     def __init__(self, messages: Iterable[Message]) -> None:
         super().__init__(400, "several", "")
@@ -62,14 +62,14 @@ class Faults(Fault):
 
 
 def checked(form: Form, *, below: str = "") -> Form:
-    """Return `form` when it is valid. Raises Faults that name the fields as the web service does."""
+    """Return `form` if it is valid. Raises Faults with the field paths of the API."""
     if form.is_valid():
         return form
     raise Faults(_of_fields(form.errors.as_data(), below))
 
 
 def about(error: ValidationError, field: str | None = None) -> Faults:
-    """Return the refusal for an error of an action; `field` is what it is about where the error does not say."""
+    """Convert a ValidationError; `field` applies where the error names no field."""
     if hasattr(error, "error_dict"):
         return Faults(_of_fields(error.error_dict, ""))
     return Faults(broken(one.code or "invalid", " ".join(one.messages), field) for one in error.error_list)
@@ -88,30 +88,30 @@ def _place(name: str, below: str) -> str | None:
 
 
 def no_token() -> Fault:
-    """Return the fault of a call with a token that opens nothing."""
+    """Return the error for a missing or invalid token."""
     text = _("Send “Authorization: Bearer …” with an access token that has not expired.")
     return Fault(401, "token", text, WWW_Authenticate='Bearer realm="loket"')
 
 
 def not_found() -> Fault:
-    """Return the refusal of whatever does not exist, or exists in another office."""
+    """Return the error for what does not exist, or belongs to another office."""
     return Fault(404, "not_found", _("This does not exist, or not in your office."))
 
 
 def stale() -> Fault:
-    """Return the refusal of a change to something that another changed meanwhile."""
+    """Return the error for a concurrent change."""
     return Fault(412, "stale", _("This was changed meanwhile. Read it again and repeat your change."), field="If-Match")
 
 
 def too_often(wait: float) -> Fault:
-    """Return the refusal of whoever has to wait that many seconds."""
+    """Return the error for a caller that has to wait `wait` seconds."""
     seconds = max(1, math.ceil(wait))
     text = _("Too many requests. Try again in %(seconds)d seconds.") % {"seconds": seconds}
     return Fault(429, "too_many_requests", text, Retry_After=str(seconds))
 
 
 def unproved(caller: Caller) -> Fault:
-    """Return the refusal of a change to how a user signs in by a token that does not prove enough."""
+    """Return the step-up error: the token does not allow changes to how users sign in."""
     texts = {
         Lack.INTERACTIVE: _("Only a user who signed in changes this: use a token of the authorization code grant."),
         Lack.RECENT: _("The user has to sign in again: this takes a token of a sign-in of at most 5 minutes ago."),
@@ -125,7 +125,7 @@ def unproved(caller: Caller) -> Fault:
 
 
 def _shape(error: dict[str, Any]) -> Message:
-    """Return in words what pydantic found; the value itself is not repeated, for it may be a password."""
+    """Describe an error of pydantic. The value is omitted: it may be a password."""
     kind, place = error["type"], [str(part) for part in error["loc"][1:]]
     known = {
         "missing": _("This field is missing."),
@@ -141,7 +141,7 @@ def _shape(error: dict[str, Any]) -> Message:
 
 
 def _of(error: Exception) -> Fault:
-    """Return what an exception means to who called."""
+    """Convert an exception to an error."""
     if isinstance(error, Fault):
         return error
     if isinstance(error, WrongShape):
@@ -162,7 +162,7 @@ def _of(error: Exception) -> Fault:
 
 
 def answered(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
-    """Return the answer to a request that ended in `error`."""
+    """Return the response for a request that raised `error`."""
     fault = unproved(request.caller) if isinstance(error, ProofRequired) else _of(error)  # type: ignore[attr-defined, arg-type]
     response = refusal(request, fault.status, fault.messages)
     for name, value in fault.headers.items():
@@ -171,7 +171,7 @@ def answered(request: HttpRequest, error: Exception | type[Exception]) -> HttpRe
 
 
 def handle(api: NinjaAPI) -> None:
-    """Have `api` answer every refusal in the words of the web service; a fault of ours stays one."""
+    """Register the handlers of expected exceptions; others remain server errors."""
     expected = (Fault, WrongShape, ValidationError, PermissionDenied, Throttled, LastAdministrator, NotOpen, HttpError)
     for kind in (*expected, Stale, Http404):
         api.add_exception_handler(kind, answered)

@@ -1,7 +1,8 @@
-"""The filter language of lists: `field op value`, joined by `and` and `or`, with parentheses.
+"""The filter language of lists: `field op value`, combined with `and`, `or` and parentheses.
 
-Values are 'text' with a quote doubled inside, a number, `true`, `false` or `null`; moments and days are texts. `and`
-binds stronger than `or`. A filter is refused before it is read when it is long, and where it goes deep: see _MOST.
+Values are 'text' (a quote is doubled), a number, `true`, `false` or `null`; dates and times are texts. `and` binds
+stronger than `or`. Length, parentheses and comparisons are limited before parsing, so that recursion stays shallow: see
+_MOST.
 """
 
 import re
@@ -31,7 +32,7 @@ _OPERATORS = ("eq", "ne", "lk", *_ORDERINGS)
 
 
 class Kind(Enum):
-    """What a field holds, and so which values and operators it takes."""
+    """Type of a field, which determines the allowed values and operators."""
 
     TEXT = "text"
     KEY = "key"
@@ -43,7 +44,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """A field that can be filtered and sorted on: its column or annotation, and what it holds."""
+    """A field for filtering and sorting: its column or annotation, and its type."""
 
     column: str
     kind: Kind = Kind.TEXT
@@ -57,7 +58,7 @@ class _Token:
 
 
 def parsed(text: str, fields: Mapping[str, Field]) -> Q:
-    """Return the condition that `text` says. Raises Fault (400) that points at the place where it goes wrong."""
+    """Parse a filter into a condition. Raises Fault (400) with the position of the first error."""
     if len(text) > _MOST_CHARACTERS or text.count("(") > _MOST_PARENTHESES:
         limit = {"characters": _MOST_CHARACTERS, "parentheses": _MOST_PARENTHESES}
         message = _("A filter has at most %(characters)d characters and %(parentheses)d parentheses.") % limit
@@ -85,7 +86,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _wrong(token: _Token, expected: str) -> Fault:
-    """Return the refusal that names the place, counted from 1, what stands there and what should."""
+    """Return the error for an unexpected token, with its position counted from 1."""
     shown = f"“{token.text[:30]}”" if token.text else _("the end")
     values = {"place": token.at + 1, "found": shown, "expected": expected}
     text = _("At character %(place)d of the filter: %(expected)s was expected, not %(found)s.") % values
@@ -93,7 +94,7 @@ def _wrong(token: _Token, expected: str) -> Fault:
 
 
 class _Reader:
-    """Reads the tokens from left to right; parentheses are few, so that it cannot go deep."""
+    """Recursive descent parser. The number of parentheses is limited, and so is the depth."""
 
     def __init__(self, tokens: list[_Token], fields: Mapping[str, Field], end: int) -> None:
         self.tokens, self.fields, self.end = iter(tokens), fields, _Token("end", "", end)
@@ -101,12 +102,12 @@ class _Reader:
         self.terms = 0
 
     def next(self) -> _Token:
-        """Return the token that comes, and go on."""
+        """Consume and return the next token."""
         token, self.ahead = self.ahead, next(self.tokens, self.end)
         return token
 
     def either(self) -> Q:
-        """Read terms joined by `or`."""
+        """Parse terms joined by `or`."""
         condition = self.both()
         while self.ahead.text == "or":
             self.next()
@@ -114,7 +115,7 @@ class _Reader:
         return condition
 
     def both(self) -> Q:
-        """Read terms joined by `and`."""
+        """Parse terms joined by `and`."""
         condition = self.term()
         while self.ahead.text == "and":
             self.next()
@@ -122,7 +123,7 @@ class _Reader:
         return condition
 
     def term(self) -> Q:
-        """Read a comparison, or something in parentheses."""
+        """Parse a comparison or an expression in parentheses."""
         if self.ahead.kind == "open":
             self.next()
             condition = self.either()
@@ -156,7 +157,7 @@ def _comparison(field: Field, operator: _Token, value: _Token) -> Q:
     if operator.text == "lk":
         return Q(**{f"{field.column}__icontains": wanted})
     if operator.text in _ORDERINGS:
-        # Texts are compared by their characters, whatever the database sorts by.
+        # Compare texts by code point, independent of the collation of the database.
         of_text = field.kind is Kind.TEXT
         column = Collate(F(field.column), "C") if of_text else F(field.column)
         return Q(_ORDERINGS[operator.text](column, Value(wanted)))
@@ -191,7 +192,7 @@ def _flag(token: _Token) -> bool:
 
 
 def _moment(token: _Token) -> datetime:
-    """Return the moment; a day alone is its beginning here, a time without zone is the office's."""
+    """Return the date and time. A date means its midnight; without a zone, the office's time zone applies."""
     text = _quoted(token)
     try:
         day = len(text) == 10

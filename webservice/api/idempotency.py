@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on POST: the same request twice makes one thing, also when both arrive at once."""
+"""`Idempotency-Key` on POST: a repeated request is executed once, also if both arrive at the same time."""
 
 import json
 import re
@@ -24,10 +24,10 @@ _KEPT_HEADERS = ("ETag", "Location")
 
 
 def once(view: View) -> View:
-    """Have a POST with a key that was answered within 24 hours give that answer again, and change nothing.
+    """Replay the response to a POST with the same key during 24 hours, without executing it again.
 
-    Goes under the declaration of the operation. The key is written before the change and in its transaction: a second
-    request waits for the first, and a change that failed leaves no key. Raises Fault (422) for another body.
+    Place it below the declaration of the operation. The key is stored before the change and in its transaction: a
+    second request waits for the first, and a failed change leaves no key. Raises Fault (422) if the body differs.
     """
 
     @wraps(view)
@@ -51,7 +51,7 @@ def once(view: View) -> View:
 
 
 def _kept(request: ApiRequest, key: str) -> KeptAnswer:
-    """Return the row of this key, new and still without an answer, or that of the request before."""
+    """Return the stored row of this key, or a new row without a response."""
     caller = request.caller
     whose = "\n".join([str(caller.application.pk), str(caller.user.pk), request.path, key])
     made = KeptAnswer(

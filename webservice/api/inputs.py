@@ -1,4 +1,4 @@
-"""What is sent: shapes only; what may stand in a field is checked by the forms and actions that the pages use."""
+"""Schemas of request bodies. They check types only; values are checked by the forms and actions of the pages."""
 
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -14,26 +14,26 @@ Day = Annotated[date, Field(strict=False)]
 
 
 class Input(BaseModel):
-    """Something that is sent: nothing beside its fields, and no text where a number belongs."""
+    """Base of request bodies: no unknown fields and no type coercion."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Key(Input):
-    """A metadata value; `value` may be sent back as it was read, and says nothing."""
+    """A metadata value. `value` may be sent back as read, and is ignored."""
 
     key: Annotated[str, Field(min_length=1, max_length=50)]
     value: str | None = None
 
 
 class IdOnly(Input):
-    """Something that exists, by its id."""
+    """A reference by ID."""
 
     id: Id
 
 
 class NewPerson(Input):
-    """How a new person is called."""
+    """The name of a new user."""
 
     initials: Annotated[str, Field(min_length=1, max_length=6, examples=["P."])]
     prefix: Annotated[str | None, Field(max_length=10, examples=["de"])] = None
@@ -41,13 +41,13 @@ class NewPerson(Input):
 
 
 class Person(NewPerson):
-    """How a person is called."""
+    """The name of a user."""
 
     firstName: Annotated[str | None, Field(max_length=28, examples=["Pieter"])] = None
 
 
 class Contact(Input):
-    """How and where a person is reached."""
+    """Contact information of a user."""
 
     emailAddress: Annotated[str, Field(min_length=3, max_length=255, examples=["p.deboer@devries.example"])]
     phoneNumber: Annotated[str | None, Field(max_length=15, examples=["0201234567"])] = None
@@ -62,7 +62,7 @@ class SsoAccount(Input):
 
 
 class AzureAccount(Input):
-    """An account at Microsoft: one of the office's tenants and somebody in it."""
+    """A Microsoft account in a tenant of the office."""
 
     tenant: IdOnly
     externalUserId: Id
@@ -70,7 +70,7 @@ class AzureAccount(Input):
 
 
 class NewUser(Input):
-    """A user who is not invited: SSO/Webservice with `ssoAccount`, Azure AD with `azureActiveDirectory`."""
+    """A user created without an invitation: SSO/Webservice with `ssoAccount`, Azure AD with `azureActiveDirectory`."""
 
     loginMethod: Key
     personalDetails: NewPerson
@@ -82,7 +82,7 @@ class NewUser(Input):
 
 
 class Invite(Input):
-    """A user via website and SSO, who gets an invitation."""
+    """A user via website and SSO, who is invited."""
 
     personalDetails: NewPerson
     contactInformation: Contact
@@ -93,7 +93,7 @@ class Invite(Input):
 
 
 class UserChange(Input):
-    """The details of a user. What is left out stays as it is; null empties a text or `accessUntil`."""
+    """Details of a user. Omitted fields are left unchanged; null clears a text or `accessUntil`."""
 
     personalDetails: Person
     contactInformation: Contact
@@ -104,7 +104,7 @@ class UserChange(Input):
 
 
 class ResendInformation(Input):
-    """Where an invitation goes this time."""
+    """Where to send the invitation this time."""
 
     destinationForSecret: Annotated[str, Field(min_length=3, max_length=30, examples=["0612345678"])]
     emailAddress: Annotated[str | None, Field(min_length=3, max_length=255)] = None
@@ -112,14 +112,14 @@ class ResendInformation(Input):
 
 
 class UserAction(Input):
-    """What is done with a user; `resendInformation` belongs to `Resend`."""
+    """An action on a user. `resendInformation` is for `Resend` only."""
 
     action: Literal["Resend", "Revoke", "Block", "Unblock"]
     resendInformation: ResendInformation | None = None
 
 
 class ConfiguredTenant(Input):
-    """The account at Microsoft of a user; both empty: he is invited again, by website, on `destinationForSecret`."""
+    """The Microsoft account of a user. If both are null, the user is invited again, on `destinationForSecret`."""
 
     tenant: IdOnly | None
     userId: Id | None
@@ -128,7 +128,7 @@ class ConfiguredTenant(Input):
 
 
 class OwnContact(Input):
-    """How and where the user is reached; the address may be sent back as it was read, and is not changed here."""
+    """Contact information of the user. The address may be sent back as read, and cannot be changed here."""
 
     emailAddress: Annotated[str | None, Field(min_length=3, max_length=255)] = None
     phoneNumber: Annotated[str | None, Field(max_length=15, examples=["0201234567"])] = None
@@ -136,20 +136,20 @@ class OwnContact(Input):
 
 
 class OwnChange(Input):
-    """What a user may change about themselves. What is left out stays as it is, null empties it."""
+    """Details that users may change themselves. Omitted fields are left unchanged; null clears a field."""
 
     personalDetails: Person
     contactInformation: OwnContact
 
 
 class Rights(Input):
-    """All rights that are on afterwards: what is not sent is switched off."""
+    """The complete set of rights: rights that are omitted are removed."""
 
     authorizations: Annotated[list[Key], Field(max_length=100)]
 
 
 class SignalChange(Input):
-    """How one type of signal is wanted: a field that is left out stays as it is, null follows the office."""
+    """Settings of one notification type. Omitted fields are left unchanged; null follows the office."""
 
     notificationType: Key
     isEnabled: bool | None = None
@@ -158,34 +158,34 @@ class SignalChange(Input):
 
 
 class SignalChanges(Input):
-    """The types of signals that change; the others stay as they are."""
+    """Notification types to change; the others are left unchanged."""
 
     notificationSettings: Annotated[list[SignalChange], Field(max_length=100)]
 
 
 class NewTeam(Input):
-    """A team that is made, empty or with the rights of a set."""
+    """A new team, empty or with the rights of an authorization set."""
 
     description: Annotated[str, Field(min_length=1, max_length=50, examples=["Loon Noord"])]
     authorizationSet: IdOnly | None = None
 
 
 class TeamChange(Input):
-    """The name of a team, and whether it asks its members for two-factor."""
+    """The name of a team, and whether it requires two-factor authentication of its members."""
 
     description: Annotated[str, Field(min_length=1, max_length=50, examples=["Loon Noord"])]
     twoFactorAuthenticationRequired: bool
 
 
 class Contents(Input):
-    """What is put into a team and what is taken out."""
+    """What to add to a team and what to remove."""
 
     add: Annotated[list[IdOnly], Field(max_length=1000)] = []
     remove: Annotated[list[IdOnly], Field(max_length=1000)] = []
 
 
 class NewEmployer(Input):
-    """An employer that is made."""
+    """A new employer."""
 
     number: Annotated[int, Field(ge=1, le=99_999_999, examples=[1042])]
     description: Annotated[str, Field(min_length=1, max_length=70, examples=["Bakkerij Smit B.V."])]
@@ -195,7 +195,7 @@ class NewEmployer(Input):
 def of_person(
     person: NewPerson, contact: Contact | OwnContact, *, kept: User | None = None, **others: Any
 ) -> dict[str, Any]:
-    """Return what was sent about a person under the names that forms know; what was left out stays as `kept` has it."""
+    """Return personal details as form data. Omitted fields keep the value of `kept`."""
 
     def optional(sent: Input, field: str, name: str) -> str:
         if kept is not None and name not in sent.model_fields_set:

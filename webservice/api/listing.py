@@ -1,4 +1,4 @@
-"""Lists: filter, order and page, as every list of the web service takes them."""
+"""Filtering, ordering and pagination of lists."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
@@ -21,7 +21,7 @@ _MOST_FIELDS = 5
 
 
 class ListQuery(BaseModel):
-    """What a list may be asked."""
+    """Query parameters of a list."""
 
     filter: Annotated[str, Field(description="See *Filters* in the guide.", examples=["userName lk 'jansen'"])] = ""
     orderBy: Annotated[str, Field(description="Fields, comma-separated; `-` in front: downwards.")] = ""
@@ -38,7 +38,7 @@ def listed(
     order: tuple[str, ...],
     shown: Callable[[Row], Any],
 ) -> HttpResponse:
-    """Return the page of `rows` that was asked for; `order` is that of a list without `orderBy`. Two queries."""
+    """Return the requested page of `rows`; `order` applies without `orderBy`. Two queries."""
     if unknown := sorted(set(request.GET) - set(ListQuery.model_fields)):
         raise Fault(400, "query", _("A list has no such parameter."), field=unknown[0][:60])
     if query.filter.strip():
@@ -58,7 +58,7 @@ def listed(
 
 
 def _ordered(text: str, fields: Mapping[str, filters.Field]) -> list[OrderBy]:
-    """Return the order that `text` says. Raises Fault (400) for an unknown field, or too many."""
+    """Parse `orderBy`. Raises Fault (400) for an unknown field or too many fields."""
     names = [name.strip() for name in text.split(",", _MOST_FIELDS)]
     if len(names) > _MOST_FIELDS:
         message = _("Sort on at most %(most)d fields.") % {"most": _MOST_FIELDS}

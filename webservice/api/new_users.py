@@ -1,4 +1,4 @@
-"""New users AK: the two kinds that are made, and the one that is invited."""
+"""Creating users: SSO/Webservice and Azure AD users directly, website users by invitation."""
 
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from webservice.api.people import UserResource
 from webservice.api.responses import makes, reads
 from webservice.scopes import Scope
 
-router = users.router  # one address has one router
+router = users.router  # a path has a single router
 
 
 @router.get(
@@ -34,7 +34,7 @@ router = users.router  # one address has one router
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def user_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
-    """What a new user AK holds where nothing is sent."""
+    """Return the default values of a new user."""
     require_office(request, provider_id)
     method = LoginMethod.SSO_WEBSERVICE
     content = {
@@ -54,7 +54,7 @@ def user_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
 )
 @once
 def post_user(request: ApiRequest, provider_id: UUID, body: NewUser) -> HttpResponse:
-    """Make a user AK who is not invited: `sso_webservice` with `ssoAccount`, `azure_ad` with `azureActiveDirectory`."""
+    """Create a user without invitation. `sso_webservice` takes `ssoAccount`, `azure_ad` `azureActiveDirectory`."""
     require_office(request, provider_id)
     form = checked(DetailsForm(_sent(body)))
     method, sso, azure = body.loginMethod.key, body.ssoAccount, body.azureActiveDirectory
@@ -121,7 +121,7 @@ def _new_azure(request: ApiRequest, form: DetailsForm, account: AzureAccount) ->
 )
 @once
 def post_invite(request: ApiRequest, provider_id: UUID, body: Invite) -> HttpResponse:
-    """Invite somebody via website and SSO; the code goes to `destinationForSecret` once the link is opened."""
+    """Invite a user via website and SSO. The code goes to `destinationForSecret` once the link is opened."""
     require_office(request, provider_id)
     form = checked(WebsiteForm(_sent(body) | {"two_factor_required": body.twoFactorAuthenticationRequired}))
     try:
@@ -139,7 +139,7 @@ def _made(request: ApiRequest, person: User) -> HttpResponse:
 
 
 def _warnings(request: ApiRequest, person: User) -> list[Message]:
-    """Return what is no fault and yet worth saying: others of the office have the same address."""
+    """Return warnings that do not prevent creation: other users of the office have the same address."""
     others = [other.full_name for other in namesakes(request.caller.user.provider, person.email) if other != person]
     if not others:
         return []

@@ -1,4 +1,4 @@
-"""Oneself: the office, one's own details and what one may do."""
+"""The user of the token: office, details and rights."""
 
 from uuid import UUID
 
@@ -29,7 +29,7 @@ _PROVIDER_FIELDS = {"id": Field("id", Kind.ID), "description": Field("name")}
 
 
 class OwnAuthorizations(TypedDict):
-    """The rights of the user, and what the client may ask for."""
+    """The rights of the user and the scopes of the token."""
 
     authorizations: list[RightResource]
     scopes: list[str]
@@ -42,7 +42,7 @@ class OwnAuthorizations(TypedDict):
     **needs(Scope.PROFILE, None),
 )
 def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
-    """The office of the user: always exactly one."""
+    """List the offices of the user: always exactly one."""
     rows = Provider.objects.filter(pk=request.caller.user.provider.pk)
 
     def shown_provider(provider: Provider) -> Reference:
@@ -58,7 +58,7 @@ def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse
     **needs(Scope.ACCOUNT_READ, None),
 )
 def own_authorizations(request: ApiRequest, provider_id: UUID) -> HttpResponse:
-    """What the user may do at the level of the office, and the client for him."""
+    """Return the user's rights in the office, and the scopes of the token."""
     require_office(request, provider_id)
     held = [shown(right) for right in ordered(rights.effective_rights(request.caller.user))]
     return answer(request, OwnAuthorizations(authorizations=held, scopes=sorted(request.caller.scopes)))
@@ -71,7 +71,7 @@ def own_authorizations(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     **needs(Scope.PROFILE, None),
 )
 def get_own(request: ApiRequest) -> HttpResponse:
-    """The user of the token, as far as its scopes go: `email`, `profile:write` and `account:read` show more."""
+    """Return the user of the token, limited by its scopes: `email`, `profile:write` and `account:read` add fields."""
     return _of(request)
 
 
@@ -82,7 +82,7 @@ def get_own(request: ApiRequest) -> HttpResponse:
     **needs(Scope.PROFILE_WRITE, None),
 )
 def put_own(request: ApiRequest, body: OwnChange) -> HttpResponse:
-    """Change what a user may change about themselves; their e-mail address changes on the profile page only."""
+    """Update the user's own details. The e-mail address can be changed on the profile page only."""
     person = people.one(request, request.caller.user.pk)
     etags.require_match(request, people.etag(person))
     if body.contactInformation.emailAddress not in (None, person.email):

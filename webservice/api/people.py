@@ -1,4 +1,4 @@
-"""How a user AK is shown, and on what the list can be filtered and sorted."""
+"""Schemas of users, and the fields that lists of users can be filtered and sorted on."""
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
@@ -18,7 +18,7 @@ from webservice.api.listing import ListQuery
 from webservice.models import with_integrations
 from webservice.scopes import Scope
 
-# The words of the original for what we know more exactly (domain.md section 6.1).
+# The coarser statuses of the original API (domain.md section 6.1).
 ACCESS = {
     Status.BLOCKED: "UserIsBlocked",
     Status.ENDED: "NoAccessToClient",
@@ -55,7 +55,7 @@ FIELDS = {
 
 
 class PersonalDetails(TypedDict):
-    """How a person is called."""
+    """The name of a user."""
 
     initials: str
     firstName: str | None
@@ -64,7 +64,7 @@ class PersonalDetails(TypedDict):
 
 
 class ContactInformation(TypedDict):
-    """How and where a person is reached."""
+    """Contact information of a user."""
 
     emailAddress: str
     phoneNumber: str | None
@@ -80,14 +80,14 @@ class Tenant(TypedDict):
 
 
 class AzureActiveDirectory(TypedDict):
-    """The account at Microsoft."""
+    """A Microsoft account."""
 
     tenant: Tenant
     userId: UUID
 
 
 class UserResource(TypedDict):
-    """A gebruiker AK."""
+    """A user."""
 
     id: UUID
     userName: str | None
@@ -108,7 +108,7 @@ class UserResource(TypedDict):
 
 
 class OwnContact(TypedDict):
-    """How and where the user of the token is reached."""
+    """Contact information of the user of the token."""
 
     emailAddress: NotRequired[str]
     phoneNumber: NotRequired[str | None]
@@ -116,7 +116,7 @@ class OwnContact(TypedDict):
 
 
 class OwnResource(TypedDict):
-    """The user of the token. What needs a scope that the token lacks is left out: see `_BY_SCOPE`."""
+    """The user of the token. Fields that require a scope the token lacks are omitted."""
 
     id: UUID
     userName: NotRequired[str | None]
@@ -136,18 +136,18 @@ class OwnResource(TypedDict):
     userCustomSpecifiedRole: NotRequired[str | None]
 
 
-# Which scope shows a field of one's own; id and name come with every scope that opens the operation.
+# The scope that shows a field of the token's own user. ID and name need no additional scope.
 _ALWAYS = ("id", "personalDetails")
 _BY_SCOPE = {
     "userName": Scope.PROFILE,
     "emailAddress": Scope.EMAIL,
     "phoneNumber": Scope.PROFILE_WRITE,
     "placeOfEmployment": Scope.PROFILE_WRITE,
-}  # every other one: account:read
+}  # all other fields: account:read
 
 
 def shown_own(user: User, scopes: Collection[str]) -> OwnResource:
-    """Return `user`, who comes from `visible`, as a program with these scopes sees its own user."""
+    """Serialize `user`, loaded by `visible`, for a token of that user, limited to `scopes`."""
 
     def told(fields: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -162,9 +162,9 @@ def shown_own(user: User, scopes: Collection[str]) -> OwnResource:
 
 
 def etag(user: User) -> str:
-    """Return what the representation of `user`, who comes from `visible`, is known by: it changes with all it shows.
+    """Return the ETag of `user`, loaded by `visible`. It changes with every field in the representation.
 
-    The version counts the changes to the user; status, tenant, integrations and last login change without it.
+    The version counts changes of the user only: status, tenant, integrations and last login change without it.
     """
     tenant = user.external_tenant.name if user.external_tenant else ""
     others = (user.status, tenant, user.has_integrations, user.last_login)  # type: ignore[attr-defined]
@@ -172,13 +172,13 @@ def etag(user: User) -> str:
 
 
 def visible(request: ApiRequest) -> QuerySet[User]:
-    """Return the users of the caller's office with all that `shown` needs."""
+    """Return the users of the caller's office with the relations that `shown` needs."""
     people = with_integrations(with_access(User.objects.visible_to(request.caller.user)))
     return people.select_related("provider", "external_tenant")
 
 
 def filterable(people: QuerySet[User], query: ListQuery) -> QuerySet[User]:
-    """Return `people` with the columns of FIELDS that follow from others, where `query` names one: they cost time."""
+    """Annotate the computed columns of FIELDS that `query` names; the others are left out because they cost time."""
     asked = query.filter + query.orderBy
     if "accessStatus" in asked:
         keys = {key: [status for status in Status if ACCESS[status] == key] for key in ACCESS.values()}
@@ -191,7 +191,7 @@ def filterable(people: QuerySet[User], query: ListQuery) -> QuerySet[User]:
 
 
 def one(request: ApiRequest, id: UUID) -> User:
-    """Return the person with that id of the caller's office. Raises Fault (404)."""
+    """Return the user `id` of the caller's office. Raises Fault (404)."""
     person = visible(request).filter(pk=id).first()
     if person is None:
         raise faults.not_found()
@@ -199,12 +199,12 @@ def one(request: ApiRequest, id: UUID) -> User:
 
 
 def level() -> Metadata:
-    """Return where tenants are registered: with the office, never with an employer."""
+    """Return the registration level of tenants: always the office, never an employer."""
     return Metadata(key="provider", value="Provider")
 
 
 def shown(user: User) -> UserResource:
-    """Return `user`, who comes from `visible`, as the web service shows him."""
+    """Serialize `user`, loaded by `visible`."""
     tenant, status = user.external_tenant, Status(user.status)  # type: ignore[attr-defined]
     azure = None
     if tenant is not None:
@@ -234,6 +234,6 @@ def shown(user: User) -> UserResource:
         accessUntil=user.access_until,
         dateTimeCreation=user.created_at,
         dateTimeLastLogin=user.last_login,
-        userSpecifiedRole=None,  # not kept here
+        userSpecifiedRole=None,  # not stored
         userCustomSpecifiedRole=None,
     )

@@ -1,4 +1,4 @@
-"""Portals and programs: coming in from a portal, and the programs that a user let act for him."""
+"""SSO tickets for portals, and the integrations of the token's user."""
 
 from datetime import datetime
 from typing import Annotated
@@ -32,20 +32,20 @@ _FIELDS = {
 
 
 class NewTicket(Input):
-    """A way in for the user of the token; `next` is the page to go to, the home page when it is left out."""
+    """A sign-in link for the user of the token. `next` is the page to open, by default the home page."""
 
     next: Annotated[str, Limits(max_length=1000)] = ""
 
 
 class TicketResource(TypedDict):
-    """An address that lets the user in, once, until it expires."""
+    """A single-use sign-in link and when it expires."""
 
     url: str
     expiresAt: datetime
 
 
 class Integration(TypedDict):
-    """A program that the user let act for him."""
+    """An application that may act on behalf of the user."""
 
     id: UUID
     description: str
@@ -63,7 +63,7 @@ class Integration(TypedDict):
 )
 @once
 def post_ticket(request: ApiRequest, body: NewTicket) -> HttpResponse:
-    """Give an address that lets the user of the token in, once and within a minute."""
+    """Create a sign-in link for the user of the token, for one use within a minute."""
     try:
         url, expires_at = webservice.actions.make_ticket(request.caller, next=body.next, by=request.by)
     except ValidationError as error:
@@ -80,7 +80,7 @@ def post_ticket(request: ApiRequest, body: NewTicket) -> HttpResponse:
     **needs(Scope.ACCOUNT_READ, None),
 )
 def list_integrations(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
-    """The programs that the user of the token let act for him."""
+    """List the applications that may act on behalf of the user of the token."""
     user = request.caller.user
     rows = Consent.objects.visible_to(user).filter(user=user).select_related("application")
     return listed(request, rows, query, fields=_FIELDS, order=("application__name",), shown=_shown)

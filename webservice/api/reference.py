@@ -1,4 +1,4 @@
-"""The OpenAPI document, and the page on which people read it."""
+"""The OpenAPI document and the reference page."""
 
 import json
 import re
@@ -43,7 +43,7 @@ Document = dict[str, Any]
 @cache_control(public=True, max_age=300)
 @require_safe
 def document(request: HttpRequest) -> HttpResponse:
-    """Give the OpenAPI document."""
+    """Return the OpenAPI document."""
     return JsonResponse(described())
 
 
@@ -53,7 +53,7 @@ def document(request: HttpRequest) -> HttpResponse:
 @cache_control(public=True, max_age=300)
 @require_safe
 def reference(request: HttpRequest) -> HttpResponse:
-    """Show every operation of the web service."""
+    """Show every operation of the API."""
     return render(request, "webservice/reference.html", {"groups": _groups(described()), "version": VERSIONS[-1]})
 
 
@@ -62,13 +62,13 @@ def reference(request: HttpRequest) -> HttpResponse:
 @opens_while_enrolling
 @csrf_exempt
 def nothing_here(request: HttpRequest) -> HttpResponse:
-    """Say so as the web service does where there is no such address."""
+    """Answer unknown URLs below /v2 with the 404 of the API."""
     return faults.answered(request, faults.not_found())
 
 
 @cache
 def described() -> Document:
-    """Return the OpenAPI document, with what django-ninja does not know; it is in English for everybody."""
+    """Return the OpenAPI document, completed with what django-ninja does not know. Always in English."""
     found: Document = dict(api.get_openapi_schema(path_prefix="v2/"))
     found["info"]["description"] = _ABOUT
     with translation.override("en"):
@@ -93,7 +93,7 @@ def _security() -> Document:
 
 
 def _headers(method: str) -> list[Document]:
-    """Return the headers that every operation of this method takes."""
+    """Return the headers accepted by every operation with this method."""
     if method == "get":
         return []
     name, text, pattern = ("Idempotency-Key", _ONCE, KEY) if method == "post" else ("If-Match", _IF_MATCH, IF_MATCH)
@@ -102,7 +102,7 @@ def _headers(method: str) -> list[Document]:
 
 
 def _groups(found: Document) -> dict[str, list[Document]]:
-    """Return the operations by subject, each with its fields spread out as the page shows them."""
+    """Group the operations by tag, with their fields flattened for the page."""
     groups: dict[str, list[Document]] = {}
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
@@ -128,7 +128,7 @@ def _json(holder: Document) -> Document:
 
 
 def _content(operation: Document, found: Document) -> list[Document]:
-    """Return what is in the envelope of a good answer, without the envelope."""
+    """Return the fields of the successful response, without its envelope."""
     good = next(status for status in operation["responses"] if status < 300)
     rows = _fields(_json(operation["responses"][good]), found)
     inner = [row for row in rows if row["path"].startswith(("content", "_embedded"))]
@@ -136,7 +136,7 @@ def _content(operation: Document, found: Document) -> list[Document]:
 
 
 def _fields(schema: Document, found: Document, above: str = "") -> list[Document]:
-    """Return each field of `schema` and of what is in it: its path, its kind and its limits."""
+    """Flatten `schema` into one entry per field, with its path, type and limits."""
     if "$ref" in schema:
         schema = found["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     for several in ("anyOf", "allOf"):

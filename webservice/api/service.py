@@ -1,4 +1,4 @@
-"""The web service put together: every resource under `/v2`."""
+"""The API with the routers of all resources."""
 
 from ninja import NinjaAPI
 

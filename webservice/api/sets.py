@@ -1,4 +1,4 @@
-"""Authorization sets AK, and the e-mail texts of the office."""
+"""Authorization sets and e-mail templates of the office."""
 
 from uuid import UUID, uuid5
 
@@ -22,11 +22,11 @@ from webservice.scopes import Scope
 
 router = Router(tags=["sets and texts"])
 FIELDS = {"id": Field("id", Kind.ID), "description": Field("name")}
-INVITATION = uuid5(UUID(int=0), "loket.emailtemplate.invitation")  # the one text that an office edits
+INVITATION = uuid5(UUID(int=0), "loket.emailtemplate.invitation")  # the only template that an office can edit
 
 
 class SetResource(TypedDict):
-    """A named bundle of rights."""
+    """A named set of rights."""
 
     id: UUID
     description: str
@@ -34,7 +34,7 @@ class SetResource(TypedDict):
 
 
 class TemplateResource(TypedDict):
-    """The text of a mail; `definedAtLevel` says whose it is now."""
+    """An e-mail template. `definedAtLevel` tells whether it is the office's own or the standard text."""
 
     id: UUID
     type: Metadata
@@ -57,7 +57,7 @@ def _shown(found: AuthorizationSet) -> SetResource:
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def list_sets(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
-    """The authorization sets AK of the office."""
+    """List the authorization sets of the office."""
     require_office(request, provider_id)
     rows = AuthorizationSet.objects.visible_to(request.caller.user)
     return listed(request, rows, query, fields=FIELDS, order=("name",), shown=_shown)
@@ -70,7 +70,7 @@ def list_sets(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def get_set(request: ApiRequest, set_id: UUID) -> HttpResponse:
-    """One authorization set AK."""
+    """Return an authorization set."""
     found = AuthorizationSet.objects.visible_to(request.caller.user).filter(pk=set_id).first()
     if found is None:
         raise faults.not_found()
@@ -78,7 +78,7 @@ def get_set(request: ApiRequest, set_id: UUID) -> HttpResponse:
 
 
 class Templates(TypedDict):
-    """The texts of the office."""
+    """The e-mail templates of the office."""
 
     emailTemplates: list[TemplateResource]
 
@@ -105,7 +105,7 @@ def _template(request: ApiRequest) -> TemplateResource:
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def list_templates(request: ApiRequest, provider_id: UUID) -> HttpResponse:
-    """The e-mail texts that the office can have of its own, as they are now."""
+    """List the e-mail templates that the office can customize, in their present version."""
     require_office(request, provider_id)
     return answer(request, Templates(emailTemplates=[_template(request)]))
 
@@ -117,7 +117,7 @@ def list_templates(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def get_template(request: ApiRequest, provider_id: UUID, email_template_id: UUID) -> HttpResponse:
-    """One e-mail text."""
+    """Return an e-mail template."""
     require_office(request, provider_id)
     if email_template_id != INVITATION:
         raise faults.not_found()

@@ -1,4 +1,4 @@
-"""Signals AK: the sets of the office, and which signals a user gets."""
+"""Notification sets of the office, and notification settings of a user."""
 
 from uuid import UUID
 
@@ -35,7 +35,7 @@ _PARTS = {
 
 
 class SignalResource(TypedDict):
-    """How one type of signal comes; of some types the days count after the event."""
+    """Settings of one notification type. For some types the days count after the event."""
 
     notificationType: Metadata
     isEnabled: bool
@@ -45,7 +45,7 @@ class SignalResource(TypedDict):
 
 
 class SignalSetResource(TypedDict):
-    """A named bundle of signals; types that are not in it stay as they are where it is applied."""
+    """A named set of notification settings. Applying it leaves types outside the set unchanged."""
 
     id: UUID
     description: str
@@ -54,13 +54,13 @@ class SignalSetResource(TypedDict):
 
 
 class UserSignal(SignalResource):
-    """How one type of signal comes to a user; `deviations` are the fields in which he does not follow the office."""
+    """Settings of one notification type for a user; `deviations` are the fields that differ from the office."""
 
     deviations: list[str]
 
 
 class UserSignals(TypedDict):
-    """Every type of signal, as a user gets it."""
+    """All notification settings of a user."""
 
     notificationSettings: list[UserSignal]
 
@@ -96,7 +96,7 @@ def _sets(request: ApiRequest) -> "QuerySet[SignalSet]":
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def list_sets(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
-    """The signal sets of the office."""
+    """List the notification sets of the office."""
     require_office(request, provider_id)
     return listed(request, _sets(request), query, fields=FIELDS, order=("name",), shown=_set)
 
@@ -108,7 +108,7 @@ def list_sets(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def get_set(request: ApiRequest, notification_set_id: UUID) -> HttpResponse:
-    """One signal set."""
+    """Return a notification set."""
     found = _sets(request).filter(pk=notification_set_id).first()
     if found is None:
         raise faults.not_found()
@@ -123,7 +123,7 @@ def get_set(request: ApiRequest, notification_set_id: UUID) -> HttpResponse:
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def get_signals(request: ApiRequest, user_id: UUID) -> HttpResponse:
-    """Which signals a user AK gets: as the office wants them, but for what he deviates in."""
+    """Return the notification settings of a user: those of the office, with the user's deviations."""
     return _of(request, people.one(request, user_id))
 
 
@@ -151,7 +151,7 @@ def _etag(person: User) -> str:
     **needs(Scope.USERS_WRITE, Right.MANAGE_SIGNALS),
 )
 def patch_signals(request: ApiRequest, user_id: UUID, body: SignalChanges) -> HttpResponse:
-    """Change which signals a user AK gets: what is not sent stays, null follows the office again."""
+    """Change notification settings of a user. Omitted fields are left unchanged; null follows the office again."""
     rows = User.objects.visible_to(request.caller.user).select_related("provider")
     with etags.locked(request, rows, user_id, etag=_etag) as person:
         own = wishes.own_wishes(person)
@@ -160,7 +160,7 @@ def patch_signals(request: ApiRequest, user_id: UUID, body: SignalChanges) -> Ht
 
 
 def _changed(own: Owns, body: SignalChanges) -> Owns:
-    """Return `own` with what was sent. Raises Fault (400) for a type that the catalogue does not have."""
+    """Return `own` with the changes applied. Raises Fault (400) for an unknown notification type."""
     found = dict(own)
     for number, sent in enumerate(body.notificationSettings):
         key = sent.notificationType.key

@@ -1,4 +1,4 @@
-"""Who and what is in a team: members, employers and rights."""
+"""Members, employers and rights of a team."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -55,7 +55,7 @@ def _tagged(response: HttpResponse, team: Team) -> HttpResponse:
 
 
 def _changed(request: ApiRequest, id: UUID, rows: "QuerySet[Row]", body: Contents, change: Callable[..., None]) -> Team:
-    """Have `change` put rows into a team and take rows out; return the team as it is then."""
+    """Add rows to a team and remove rows with `change`. Return the team afterwards."""
     add, remove = _found(rows, body.add, "add"), _found(rows, body.remove, "remove")
     with etags.locked(request, visible(request), id) as team:
         change(team, add=add, remove=remove, by=request.by)
@@ -63,7 +63,7 @@ def _changed(request: ApiRequest, id: UUID, rows: "QuerySet[Row]", body: Content
 
 
 def _found(rows: "QuerySet[Row]", wanted: Sequence[IdOnly], name: str) -> list[Row]:
-    """Return the rows with these ids. Raises Fault (400) for one that does not exist in the office."""
+    """Return the rows with these IDs. Raises Fault (400) for an ID that does not exist in the office."""
     found: dict[Any, Row] = rows.in_bulk([one.id for one in wanted])
     for number, one_wanted in enumerate(wanted):
         if one_wanted.id not in found:
@@ -79,7 +79,7 @@ def _found(rows: "QuerySet[Row]", wanted: Sequence[IdOnly], name: str) -> list[R
     **needs(Scope.TEAMS_READ, Right.VIEW_TEAMS),
 )
 def members(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> HttpResponse:
-    """Who is in a team, by name."""
+    """List the members of a team, by name."""
     return _members(request, one(request, team_id), query)
 
 
@@ -90,7 +90,7 @@ def members(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> Http
     **needs(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
 )
 def patch_members(request: ApiRequest, team_id: UUID, body: Contents) -> HttpResponse:
-    """Put people into a team and take people out; who is there already, or is not there, is left aside."""
+    """Add members to a team and remove members. Present members are not added twice; absent ones are ignored."""
     people = User.objects.visible_to(request.caller.user)
     team = _changed(request, team_id, people, body, teams.actions.change_members)
     return _members(request, team, ListQuery())
@@ -103,7 +103,7 @@ def patch_members(request: ApiRequest, team_id: UUID, body: Contents) -> HttpRes
     **needs(Scope.TEAMS_READ, Right.VIEW_TEAMS),
 )
 def employers(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> HttpResponse:
-    """To which employers a team brings its members."""
+    """List the employers that a team gives access to."""
     return _employers(request, one(request, team_id), query)
 
 
@@ -114,7 +114,7 @@ def employers(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> Ht
     **needs(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
 )
 def patch_employers(request: ApiRequest, team_id: UUID, body: Contents) -> HttpResponse:
-    """Bring the members of a team to employers, and to others no longer."""
+    """Add employers to a team and remove employers."""
     rows = Employer.objects.visible_to(request.caller.user)
     team = _changed(request, team_id, rows, body, teams.actions.change_employers)
     return _employers(request, team, ListQuery())
@@ -127,7 +127,7 @@ def patch_employers(request: ApiRequest, team_id: UUID, body: Contents) -> HttpR
     **needs(Scope.TEAMS_READ, Right.VIEW_TEAMS),
 )
 def authorizations(request: ApiRequest, team_id: UUID) -> HttpResponse:
-    """The rights that a team gives."""
+    """Return the rights that a team grants."""
     return _rights(request, one(request, team_id))
 
 
@@ -143,7 +143,7 @@ def _rights(request: ApiRequest, team: Team) -> HttpResponse:
     **needs(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
 )
 def patch_authorizations(request: ApiRequest, team_id: UUID, body: Rights) -> HttpResponse:
-    """Make these the rights that a team gives: what is not sent is switched off."""
+    """Replace the rights that a team grants. Rights that are omitted are removed."""
     after = wanted(body.authorizations)
     with etags.locked(request, visible(request), team_id) as team:
         teams.actions.set_team_rights(team, after, by=request.by, version=team.version)

@@ -1,4 +1,4 @@
-"""Teams: list, make, read, change and delete."""
+"""Teams: list, create, read, edit and delete."""
 
 from uuid import UUID
 
@@ -36,7 +36,7 @@ FIELDS = {
 
 
 class TeamResource(TypedDict):
-    """A team joins users, employers and rights."""
+    """A team combines users, employers and rights."""
 
     id: UUID
     description: str
@@ -47,7 +47,7 @@ class TeamResource(TypedDict):
 
 
 class TeamDefaults(TypedDict):
-    """What a new team holds where nothing is sent."""
+    """Default values of a new team."""
 
     authorizationSet: None
     twoFactorAuthenticationRequired: bool
@@ -70,7 +70,7 @@ def visible(request: ApiRequest) -> "OfficeQuerySet[Team]":
 
 
 def one(request: ApiRequest, id: UUID) -> Team:
-    """Return the team with that id of the caller's office. Raises Fault (404)."""
+    """Return the team `id` of the caller's office. Raises Fault (404)."""
     team = with_counts(visible(request)).filter(pk=id).first()
     if team is None:
         raise faults.not_found()
@@ -89,7 +89,7 @@ def _of(request: ApiRequest, id: UUID, *, status: int = 200, location: str | Non
     **needs(Scope.TEAMS_READ, Right.VIEW_TEAMS),
 )
 def list_teams(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
-    """The teams of the office, by name."""
+    """List the teams of the office, by name."""
     require_office(request, provider_id)
     rows = with_counts(visible(request))
     return listed(request, rows, query, fields=FIELDS, order=("sort_name",), shown=_shown)
@@ -102,7 +102,7 @@ def list_teams(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) 
     **needs(Scope.TEAMS_READ, Right.VIEW_TEAMS),
 )
 def team_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
-    """What a new team holds where nothing is sent."""
+    """Return the default values of a new team."""
     require_office(request, provider_id)
     return answer(request, TeamDefaults(authorizationSet=None, twoFactorAuthenticationRequired=False))
 
@@ -115,7 +115,7 @@ def team_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
 )
 @once
 def post_team(request: ApiRequest, provider_id: UUID, body: NewTeam) -> HttpResponse:
-    """Make a team, empty or with the rights of an authorization set."""
+    """Create a team, empty or with the rights of an authorization set."""
     require_office(request, provider_id)
     user, chosen = request.caller.user, None
     if body.authorizationSet is not None:
@@ -136,7 +136,7 @@ def post_team(request: ApiRequest, provider_id: UUID, body: NewTeam) -> HttpResp
     **needs(Scope.TEAMS_READ, Right.VIEW_TEAMS),
 )
 def get_team(request: ApiRequest, team_id: UUID) -> HttpResponse:
-    """One team."""
+    """Return a team."""
     return _of(request, team_id)
 
 
@@ -147,7 +147,7 @@ def get_team(request: ApiRequest, team_id: UUID) -> HttpResponse:
     **needs(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
 )
 def put_team(request: ApiRequest, team_id: UUID, body: TeamChange) -> HttpResponse:
-    """Change the name of a team, and whether it asks its members for two-factor."""
+    """Update the name of a team, and whether it requires two-factor authentication of its members."""
     with etags.locked(request, visible(request), team_id) as team:
         required = body.twoFactorAuthenticationRequired
         sent = {"name": body.description, "two_factor_required": required, "version": team.version}
@@ -163,7 +163,7 @@ def put_team(request: ApiRequest, team_id: UUID, body: TeamChange) -> HttpRespon
     **needs(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
 )
 def delete_team(request: ApiRequest, team_id: UUID) -> HttpResponse:
-    """Delete a team; whoever had rights by it loses them."""
+    """Delete a team. Its members lose the rights granted through it."""
     with etags.locked(request, visible(request), team_id) as team:
         teams.actions.delete_team(team, version=team.version, by=request.by)
     return HttpResponse(status=204)

@@ -1,4 +1,4 @@
-"""Azure AD tenants of the office, and the account at Microsoft of a user."""
+"""Azure AD tenants of the office, and the Microsoft account of a user."""
 
 from uuid import UUID
 
@@ -27,7 +27,7 @@ FIELDS = {"id": Field("id", Kind.ID), "description": Field("name"), "externalId"
 
 
 class TenantResource(Tenant):
-    """An Azure AD tenant of the office; users can be linked to it once it is proved."""
+    """An Azure AD tenant of the office. Users can be linked to it once it is verified."""
 
     externalId: UUID
     isConfirmed: bool
@@ -50,7 +50,7 @@ def _shown(tenant: ExternalTenant) -> TenantResource:
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def list_tenants(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
-    """The Azure AD tenants of the office."""
+    """List the Azure AD tenants of the office."""
     require_office(request, provider_id)
     rows = ExternalTenant.objects.visible_to(request.caller.user)
     return listed(request, rows, query, fields=FIELDS, order=("name",), shown=_shown)
@@ -63,7 +63,7 @@ def list_tenants(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def get_configured(request: ApiRequest, user_id: UUID) -> HttpResponse:
-    """The account at Microsoft of a user AK, null for the other kinds."""
+    """Return the Microsoft account of a user, null for other login methods."""
     return _of(request, user_id)
 
 
@@ -79,7 +79,7 @@ def _of(request: ApiRequest, user_id: UUID) -> HttpResponse:
     **needs(Scope.USERS_WRITE, Right.MANAGE_USERS),
 )
 def patch_configured(request: ApiRequest, user_id: UUID, body: ConfiguredTenant) -> HttpResponse:
-    """Have a user AK sign in with Microsoft only; both empty: by website again, for which he is invited."""
+    """Switch a user to signing in with Microsoft only. If both are null, invite the user via website and SSO again."""
     with etags.locked(request, people.visible(request), user_id, etag=people.etag) as person:
         if body.tenant is not None and body.userId is not None:
             _to_azure(request, person, body.tenant.id, body.userId, body.userName)

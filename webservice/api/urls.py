@@ -1,4 +1,4 @@
-"""Addresses of REST `/v2`, its document and its reference page."""
+"""URLs of the REST API `/v2`, its OpenAPI document and its reference page."""
 
 from typing import cast
 
@@ -10,7 +10,7 @@ from webservice.api.service import api
 
 
 def _interface() -> list[URLPattern]:
-    """Return the addresses of the interface with the mark of the web service: the one place that gives it."""
+    """Return the URL patterns of the operations, each view marked as an API view here and nowhere else."""
     found = [pattern for pattern in cast(list[URLPattern], api.urls[0]) if pattern.name != "api-root"]
     for pattern in found:
         pattern.callback = opened(pattern.callback)

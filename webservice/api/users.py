@@ -1,4 +1,4 @@
-"""The users AK: list, read, change, and what is done with them."""
+"""Users: list, read, edit, delete, and actions on a user."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -35,7 +35,7 @@ router = Router(tags=["users"])
 
 
 class UserMetadata(TypedDict):
-    """What the metadata fields of a user may hold."""
+    """Allowed values of the metadata fields of a user."""
 
     loginMethod: list[Metadata]
     accessStatus: list[Metadata]
@@ -48,7 +48,7 @@ class UserMetadata(TypedDict):
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def list_users(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
-    """The users AK of the office, by name."""
+    """List the users of the office, by name."""
     require_office(request, provider_id)
     rows = people.filterable(people.visible(request), query)
     return listed(request, rows, query, fields=FIELDS, order=("sort_name",), shown=shown)
@@ -61,7 +61,7 @@ def list_users(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) 
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def user_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
-    """What the metadata fields of a user may hold."""
+    """Return the allowed values of the metadata fields of a user."""
     require_office(request, provider_id)
     content = UserMetadata(
         loginMethod=[Metadata(key=method.value, value=str(method.label)) for method in LoginMethod],
@@ -77,12 +77,12 @@ def user_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     **needs(Scope.USERS_READ, Right.VIEW_USERS),
 )
 def get_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
-    """One user AK."""
+    """Return a user."""
     return of(request, user_id)
 
 
 def of(request: ApiRequest, user_id: UUID, **options: Any) -> HttpResponse:
-    """Return the answer about one person as he is now."""
+    """Return the response for one user, in its present state."""
     person = people.one(request, user_id)
     return answer(request, shown(person), etag=people.etag(person), **options)
 
@@ -98,7 +98,7 @@ def _locked(request: ApiRequest, user_id: UUID) -> AbstractContextManager[User]:
     **needs(Scope.USERS_WRITE, Right.MANAGE_USERS),
 )
 def put_user(request: ApiRequest, user_id: UUID, body: UserChange) -> HttpResponse:
-    """Change the details of a user AK. A new e-mail address counts once it has been confirmed from there."""
+    """Update the details of a user. A new e-mail address takes effect after it has been confirmed."""
     person = people.one(request, user_id)
     etags.require_match(request, people.etag(person))
     removes_factor = body.hasMultiFactorAuthentication is False and person.second_factor_at is not None
@@ -116,7 +116,7 @@ def put_user(request: ApiRequest, user_id: UUID, body: UserChange) -> HttpRespon
 
 
 def _edit_form(request: ApiRequest, person: User, body: UserChange) -> EditForm:
-    """Return the form of the page with what was sent. Raises Fault for what the page does not offer."""
+    """Return the edit form of the page, bound to the request. Raises Fault for changes that the page does not offer."""
     if person.pk == request.caller.user.pk:
         raise Fault(403, "reach", _("Your own details are changed with PUT /v2/user."))
     required = body.twoFactorAuthenticationRequired
@@ -153,8 +153,8 @@ def _asked(email: str) -> Message:
     **needs(Scope.USERS_WRITE, Right.MANAGE_USERS),
 )
 def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResponse:
-    """Send the invitation of a user AK again or take it back, block him or let him in again."""
-    people.one(request, user_id)  # one of another office is 404 whatever the body says
+    """Resend or revoke the invitation of a user, or block or unblock the user."""
+    people.one(request, user_id)  # a user of another office is 404, whatever the body
     if (body.action == "Resend") != (body.resendInformation is not None):
         text = _("Send resendInformation with the action Resend, and only then.")
         raise Fault(400, "resend_information", text, field="resendInformation")
@@ -170,7 +170,7 @@ def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResp
     **needs(Scope.USERS_WRITE, Right.MANAGE_PROVIDER),
 )
 def delete_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
-    """Erase a user AK for good who has had no access any more for the term of the office."""
+    """Permanently erase a user whose access ended at least the retention period of the office ago."""
     with _locked(request, user_id) as who:
         erasing.erase(who, by=request.by)
     return HttpResponse(status=204)
