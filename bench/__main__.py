@@ -31,8 +31,8 @@ MOST_PER_CORE = 1.5  # a core does more than two thirds of what it does alone
 MOST_GROWTH = 1.25  # times, of the median; what the machine itself varies
 MOST_MAY, MOST_LIST, MOST_WHO_AM_I = 5.0, 300.0, 15.0  # milliseconds
 LEAST_TOKENS = 0.8  # of the rate of bare verifications
-_EVENT = "decisions/audit-chain.md"  # what its statements are, and why the first is not kept in memory
-_TOKENS = "decisions/tokens-without-the-library.md"  # why they are fewer, and what was tried
+_EVENT = "adr/0012-audit-chain.md"  # what its statements are, and why the first is not kept in memory
+_TOKENS = "adr/0019-client-credentials.md"  # why they are fewer, and what was tried
 MOST_APART = 1.10  # times, of the medians of two refused doors
 
 

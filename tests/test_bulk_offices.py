@@ -29,7 +29,7 @@ from tests.kinds import make_azure, make_service, tenant_of
 from tests.people import make_user
 
 pytestmark = pytest.mark.django_db
-GUIDE = (Path(__file__).parent.parent / "docs" / "offices.md").read_text()
+GUIDE = (Path(__file__).parent.parent / "docs" / "how-to" / "offices-as-a-file.md").read_text()
 Write = Callable[[str], Path]
 
 

@@ -20,7 +20,7 @@ from tests.people import PASSWORD
 from webservice.api.service import api
 from webservice.models import Ticket
 
-GUIDE = (Path(__file__).parent.parent / "docs" / "webservice.md").read_text()
+GUIDE = (Path(__file__).parent.parent / "docs" / "reference" / "web-service.md").read_text()
 RIGHTS = (Right.VIEW_USERS, Right.VIEW_TEAMS, Right.VIEW_AUDIT, Right.MANAGE_USERS)
 
 

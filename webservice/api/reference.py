@@ -26,7 +26,7 @@ _ABOUT = """The user administration of an office, for programs. Send `Authorizat
 `Accept: application/json;version=2018-01-01` with every call. How another user signs in (second factors, address,
 login method, another address of an invitation) takes a token of a user who signed in with a second factor at most 5
 minutes ago: else 403 with `proof_interactive`, `proof_recent_sign_in` or `proof_second_factor`.
-The guide is `docs/webservice.md`."""
+The guide is `docs/reference/web-service.md`."""
 _IF_MATCH = "The ETag that was read; when it is not the present one nothing is changed and the answer is 412."
 _ONCE = "A name for this request, such as a UUID: the same request again within 24 hours gets the same answer."
 _LIMITS = {
