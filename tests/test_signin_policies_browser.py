@@ -31,7 +31,7 @@ def manage(office: Office, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def founder(browser: Browser, office: Office) -> Visitor:
-    """The first administrator of a new office, invited as the README says; enrols with a passkey, because he must."""
+    """The first administrator of a new office, invited as the guide says; must enroll, and uses a passkey."""
     after = len(office.demo.mailbox())
     manage(office, *first_administrator())
     found = visitor(browser, office.demo.url)
