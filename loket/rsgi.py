@@ -19,8 +19,9 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
-from loket import wsgi
+from loket import availability, wsgi
 from loket.middleware import MOST_PASSED_OVER, client_address, takes_files
+from loket.postgresql import base as postgresql
 
 AT_ONCE = 4  # requests that are worked on
 BODIES, OF_ONE_ADDRESS = 256, 16  # that are read at once
@@ -53,6 +54,10 @@ class Application:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="work")
         self._probes = ThreadPoolExecutor(2, thread_name_prefix="probe")  # they wait for no work
         self._bodies = Counter[str]()  # being read, by network address
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch the database from now on: granian calls this in the process that serves."""
+        availability.watch(postgresql.ping)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""

@@ -8,7 +8,7 @@ import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from loket import availability, request_counts
+from loket import request_counts
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
 django.setup()
@@ -20,6 +20,3 @@ import_module(settings.ROOT_URLCONF)  # else at the first request
 # What was loaded stays: the collector need not look through it again and again in the midst of somebody's request.
 gc.collect()
 gc.freeze()
-
-# Last, for a process that forked while the thread holds a lock would wait for it.
-availability.watch(import_module("loket.postgresql.base").ping)
