@@ -16,10 +16,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from loket.ids import uuid7
+from loket.tenant_keys import CompositeForeignKey, SameOfficeForeignKey
 from loket.text import fold, username_key
 
 NEVER = Value(datetime(1, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())  # sorts before every other datetime
 _PASSWORD_USABLE = ~Q(password="") & ~Q(password__startswith="!")  # noqa: S106
+_EXTERNAL = ("external_tenant", "external_tid", "external_user_id")
+_NO_IDENTITY: dict[str, Any] = dict.fromkeys(_EXTERNAL)
+_IDENTITY: dict[str, Any] = {f"{name}__isnull": False for name in _EXTERNAL}
+_SIGNS_IN: dict[str, Any] = {"username__isnull": False, "accepted_at__isnull": False}
 
 
 class Provider(models.Model):
@@ -187,30 +192,14 @@ class User(AbstractBaseUser):
             ),
             models.CheckConstraint(
                 condition=(
-                    Q(login_method="website_sso", external_tenant=None, external_tid=None, external_user_id=None)
+                    Q(login_method="website_sso", **_NO_IDENTITY)
                     & (
                         Q(accepted_at=None, username=None) & ~_PASSWORD_USABLE
                         | Q(accepted_at__isnull=False, username__isnull=False) & _PASSWORD_USABLE
                     )
                 )
-                | Q(
-                    _PASSWORD_USABLE,
-                    login_method="sso_webservice",
-                    external_tenant=None,
-                    external_tid=None,
-                    external_user_id=None,
-                    username__isnull=False,
-                    accepted_at__isnull=False,
-                )
-                | Q(
-                    ~_PASSWORD_USABLE,
-                    login_method="azure_ad",
-                    external_tenant__isnull=False,
-                    external_tid__isnull=False,
-                    external_user_id__isnull=False,
-                    username__isnull=False,
-                    accepted_at__isnull=False,
-                ),
+                | Q(_PASSWORD_USABLE, login_method="sso_webservice", **_NO_IDENTITY, **_SIGNS_IN)
+                | Q(~_PASSWORD_USABLE, login_method="azure_ad", **_IDENTITY, **_SIGNS_IN),
                 name="user_kind_is_whole",
             ),
             models.CheckConstraint(
@@ -221,6 +210,12 @@ class User(AbstractBaseUser):
                 condition=Q(is_support=False, provider__isnull=False)
                 | Q(is_support=True, provider=None, login_method="website_sso"),
                 name="user_support_without_office",
+            ),
+            SameOfficeForeignKey("external_tenant"),
+            CompositeForeignKey(
+                fields=["external_tenant", "external_tid"],
+                to_fields=["id", "tenant_id"],
+                name="accounts_user_external_tid_same_tenant",
             ),
         ]
         indexes = [
@@ -369,6 +364,9 @@ class EmailChange(models.Model):
     expires_at = models.DateTimeField()
     asked_by = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")  # null: the operator
 
+    class Meta:
+        constraints = [SameOfficeForeignKey("user")]
+
     def __str__(self) -> str:
         return self.email
 
@@ -383,6 +381,7 @@ class HygieneMail(models.Model):
     due_on = models.DateField()
 
     class Meta:
+        constraints = [SameOfficeForeignKey("user")]
         indexes = [models.Index(fields=["due_on", "user"], name="hygiene_mail_due")]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Provider, User
 from loket.ids import uuid7
+from loket.tenant_keys import SameOfficeForeignKey
 
 KEPT, KEPT_DONE = timedelta(hours=1), timedelta(days=7)
 
@@ -77,6 +78,8 @@ class Operation(models.Model):
                 condition=~Q(state="done") | Q(sealed_input=None, done_at__isnull=False),
                 name="operation_done_without_input",
             ),
+            SameOfficeForeignKey("user"),
+            SameOfficeForeignKey("undoes"),
         ]
         indexes = [
             models.Index(fields=["asked_at"], condition=Q(state__in=["wanted", "asked"]), name="operation_asked")
@@ -139,7 +142,10 @@ class Page(models.Model):
     sealed_values = models.BinaryField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["operation", "what", "number"], name="page_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["operation", "what", "number"], name="page_once"),
+            SameOfficeForeignKey("operation"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.what} {self.number}"
@@ -162,6 +168,9 @@ class Progress(models.Model):
     total = models.PositiveIntegerField(default=0)
     is_long = models.BooleanField(default=False, db_default=False)  # exceeded the time limit for short jobs
     turns = models.PositiveSmallIntegerField(default=0, db_default=0)  # attempts started
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("operation")]
 
     def __str__(self) -> str:
         return f"{self.done}/{self.total}"

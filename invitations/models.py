@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Provider, User
 from loket import clocks
 from loket.ids import uuid7
+from loket.tenant_keys import SameOfficeForeignKey
 from outbox.models import Message
 
 CODE_MINUTES = 10
@@ -59,7 +60,9 @@ class Invitation(models.Model):
             models.CheckConstraint(
                 condition=Q(state="open", sealed_phone__isnull=False) | ~Q(state="open") & Q(sealed_phone__isnull=True),
                 name="invitation_phone_while_open",
-            )
+            ),
+            SameOfficeForeignKey("user"),
+            SameOfficeForeignKey("sent_by"),
         ]
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(state="open"), name="invitation_open_until"),

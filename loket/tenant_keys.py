@@ -1,30 +1,113 @@
-"""For migrations: foreign keys that hold a row and what it points at in one office (rule 1)."""
+"""Foreign keys over two columns, by which PostgreSQL refuses a row that joins two offices (rule 1).
 
-from django.db import migrations
+Declared in `Meta.constraints`, so that `makemigrations` writes them. In a table that is in use, put the `AddConstraint`
+in a `SeparateDatabaseAndState` with SQL that adds the key NOT VALID, and validate it in a later migration.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error
+from django.core.exceptions import ValidationError
+from django.db import DEFAULT_DB_ALIAS, models
+from django.db.backends.ddl_references import Columns, Statement, Table
+from django.db.models.constants import LOOKUP_SEP
 
 
-def support_alone(table: str) -> migrations.RunSQL:
-    """Return the operation by which a row of `table` is without an office if and only if its user is of support.
+class CompositeForeignKey(models.BaseConstraint):
+    """Reference `to_fields` of the model that the first of `fields`, a ForeignKey, points at.
 
-    The key of `same_office` says nothing of a row without an office. Checked at commit as well.
+    It stands beside the key of that field and is checked at commit as well. A row with NULL in one of `fields` refers
+    to nothing. `to_fields` need a unique constraint in their model.
     """
-    name = f"{table}_support_alone"
-    return migrations.RunSQL(
-        f"ALTER TABLE {table} ADD COLUMN of_support boolean GENERATED ALWAYS AS (provider_id IS NULL) STORED,"
-        f" ADD CONSTRAINT {name} FOREIGN KEY (user_id, of_support)"
-        " REFERENCES accounts_user (id, is_support) DEFERRABLE INITIALLY DEFERRED",
-        f"ALTER TABLE {table} DROP CONSTRAINT {name}, DROP COLUMN of_support",
-    )
+
+    def __init__(self, *, fields: Sequence[str], to_fields: Sequence[str], name: str, **options: Any) -> None:
+        if len(fields) != len(to_fields) or len(fields) < 2:
+            raise ValueError("A composite foreign key refers with two fields or more to as many.")
+        self.fields, self.to_fields = tuple(fields), tuple(to_fields)
+        super().__init__(name=name, **options)
+
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
+        """Return nothing for the CREATE TABLE: the key is made at the end, when what it refers to is there."""
+        schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
+
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
+        """Return the statement that adds the key."""
+        quote, table = schema_editor.quote_name, model._meta.db_table
+        parent = self._parent(model)._meta
+        return Statement(
+            schema_editor.sql_create_fk,
+            table=Table(table, quote),
+            name=quote(self.name),
+            column=Columns(table, [model._meta.get_field(name).column for name in self.fields], quote),
+            to_table=Table(parent.db_table, quote),
+            to_column=Columns(parent.db_table, [parent.get_field(name).column for name in self.to_fields], quote),
+            deferrable=schema_editor.connection.ops.deferrable_sql(),
+        )
+
+    def remove_sql(self, model: Any, schema_editor: Any) -> Any:
+        """Return the statement that drops the key."""
+        return schema_editor._delete_constraint_sql(schema_editor.sql_delete_fk, model, self.name)
+
+    def validate(
+        self, model: type[models.Model], instance: models.Model, exclude: set[str] | None = None,
+        using: str = DEFAULT_DB_ALIAS,
+    ) -> None:  # fmt: skip
+        """Raise ValidationError unless the row that `instance` refers to exists.
+
+        Not asked where a form has one of the fields not, as in Django's own constraints, nor where the database
+        computes one of them: then the key itself answers.
+        """
+        fields: list[Any] = [model._meta.get_field(name) for name in self.fields]
+        if any(field.generated or field.name in (exclude or ()) for field in fields):
+            return
+        values = [getattr(instance, field.attname) for field in fields]
+        wanted = {f"{name}{LOOKUP_SEP}exact": value for name, value in zip(self.to_fields, values, strict=True)}
+        if None not in values and not self._parent(model)._base_manager.using(using).filter(**wanted).exists():
+            raise ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
+
+    def _check(self, model: Any, connection: Any) -> list[CheckMessage]:
+        """Return what is wrong with the declaration; for Django's system checks."""
+        missing: list[CheckMessage] = model._check_local_fields(self.fields, "constraints")
+        if missing:
+            return missing
+        parent = self._parent(model)
+        if any(set(unique.fields) == set(self.to_fields) for unique in parent._meta.total_unique_constraints):
+            return []
+        to_fields = ", ".join(self.to_fields)
+        text = f"“{self.name}” refers to ({to_fields}), and no unique constraint of {parent.__name__} is over these."
+        return [Error(text, obj=model, id="loket.E001")]
+
+    def _parent(self, model: Any) -> Any:
+        return model._meta.get_field(self.fields[0]).remote_field.model
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        """Return what a migration writes."""
+        path, arguments, options = super().deconstruct()
+        return path, arguments, {"fields": self.fields, "to_fields": self.to_fields} | options
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CompositeForeignKey):
+            return NotImplemented
+        return self.deconstruct() == other.deconstruct()
+
+    def __hash__(self) -> int:
+        return hash((self.fields, self.to_fields, self.name))
+
+    def __repr__(self) -> str:
+        fields, to_fields = ", ".join(self.fields), ", ".join(self.to_fields)
+        return f"<{type(self).__name__}: ({fields}) to ({to_fields}) name={self.name!r}>"
 
 
-def same_office(table: str, column: str, parent: str) -> migrations.RunSQL:
-    """Return the operation by which `column` of `table` may only name a row of `parent` with the same provider_id.
+class SameOfficeForeignKey(CompositeForeignKey):
+    """Let `field` refer to a row of the same office only."""
 
-    `parent` needs a unique constraint on (id, provider_id). Checked at commit, beside Django's own key.
-    """
-    name = f"{table}_{column}_same_office"
-    return migrations.RunSQL(
-        f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({column}, provider_id)"
-        f" REFERENCES {parent} (id, provider_id) DEFERRABLE INITIALLY DEFERRED",
-        f"ALTER TABLE {table} DROP CONSTRAINT {name}",
-    )
+    def __init__(self, field: str, *, name: str = "", **options: Any) -> None:
+        name = name or f"%(app_label)s_%(class)s_{field}_id_same_office"
+        super().__init__(fields=(field, "provider"), to_fields=("id", "provider"), name=name, **options)
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        """Return what a migration writes."""
+        path, _arguments, options = super().deconstruct()
+        del options["fields"], options["to_fields"]
+        return path, (self.fields[0],), options

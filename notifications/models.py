@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Provider, User
 from loket.ids import uuid7
+from loket.tenant_keys import SameOfficeForeignKey
 from notifications.catalogue import MAX_DAYS, SignalType
 from teams import rights
 from teams.models import Employer, OfficeQuerySet
@@ -72,6 +73,8 @@ class SignalSetting(models.Model):
                 | Q(user__isnull=False) & ~Q(is_on=None, days=None, mail=None),
                 name="signal_setting_is_whole",
             ),
+            SameOfficeForeignKey("user"),
+            SameOfficeForeignKey("signal_set"),
         ]
 
     def __str__(self) -> str:
@@ -89,7 +92,9 @@ class SignalSetApplication(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["provider", "signal_set", "user"], name="signal_set_application_once")
+            models.UniqueConstraint(fields=["provider", "signal_set", "user"], name="signal_set_application_once"),
+            SameOfficeForeignKey("signal_set"),
+            SameOfficeForeignKey("user"),
         ]
 
     def __str__(self) -> str:
@@ -115,6 +120,7 @@ class Signal(models.Model):
             models.UniqueConstraint(
                 fields=["provider", "employer", "type", "event_date", "reference"], name="signal_once"
             ),
+            SameOfficeForeignKey("employer"),
         ]
         indexes = [
             models.Index(fields=["provider", "event_date"], condition=Q(closed_on=None), name="signal_open_by_date")
@@ -155,7 +161,12 @@ class Notice(models.Model):
     objects = NoticeQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["provider", "signal", "user"], name="notice_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "signal", "user"], name="notice_once"),
+            SameOfficeForeignKey("signal"),
+            SameOfficeForeignKey("user"),
+            SameOfficeForeignKey("employer"),
+        ]
         indexes = [
             models.Index(fields=["provider", "user", "-shown_at", "-id"], name="notice_of_user"),
             models.Index(

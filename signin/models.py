@@ -18,9 +18,26 @@ from django_otp_webauthn.models import AbstractWebAuthnCredential
 from accounts.models import Provider, User
 from loket import clocks
 from loket.ids import uuid7
+from loket.tenant_keys import CompositeForeignKey, SameOfficeForeignKey
 from signin import expiry
 
 RESET_MINUTES = 60
+
+
+def _of_support() -> models.GeneratedField:
+    """Return the column that says that a row has no office, as it is for support."""
+    without_office = models.ExpressionWrapper(Q(provider__isnull=True), output_field=models.BooleanField())
+    return models.GeneratedField(expression=without_office, output_field=models.BooleanField(), db_persist=True)
+
+
+def _support_alone() -> CompositeForeignKey:
+    """Return the key by which a row is without an office if and only if its user is of support.
+
+    The key of `SameOfficeForeignKey` says nothing of a row without an office.
+    """
+    return CompositeForeignKey(
+        fields=["user", "of_support"], to_fields=["id", "is_support"], name="%(app_label)s_%(class)s_support_alone"
+    )
 
 
 class Throttle(models.Model):
@@ -55,8 +72,12 @@ class PasswordReset(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_resets")
+    of_support = _of_support()
     token_hash = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("user"), _support_alone()]
 
     def __str__(self) -> str:
         return str(self.pk)
@@ -76,11 +97,15 @@ class AuthenticatorApp(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="authenticator_apps")
+    of_support = _of_support()
     name = models.CharField(max_length=50)
     sealed_secret = models.BinaryField()
     last_step = models.BigIntegerField()  # time step of the last accepted code: no code works twice
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("user"), _support_alone()]
 
     def __str__(self) -> str:
         return self.name
@@ -99,11 +124,13 @@ class Passkey(AbstractWebAuthnCredential):  # type: ignore[misc]
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    of_support = _of_support()
 
     objects = models.Manager["Passkey"]()
 
     class Meta:
         verbose_name = _("Passkey")
+        constraints = [SameOfficeForeignKey("user"), _support_alone()]
 
     def __str__(self) -> str:
         return str(self.name)
@@ -115,8 +142,12 @@ class RecoveryCode(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
+    of_support = _of_support()
     code_hash = models.CharField(max_length=64)
     used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("user"), _support_alone()]
 
     def __str__(self) -> str:
         return str(self.pk)
@@ -132,7 +163,10 @@ class DutyReminder(models.Model):
     stage = models.PositiveSmallIntegerField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "due", "stage"], name="duty_reminder_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "due", "stage"], name="duty_reminder_once"),
+            SameOfficeForeignKey("user"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.due}: {self.stage}"
@@ -163,6 +197,7 @@ class OpenSession(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="open_sessions")
+    of_support = _of_support()
     session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="opened")  # its key is a hash
     session_version = models.PositiveIntegerField()  # of the user; after a change the session is invalid
     how = models.CharField(max_length=20, choices=How)
@@ -173,6 +208,9 @@ class OpenSession(models.Model):
     last_used_at = models.DateTimeField(default=timezone.now)  # behind by at most `expiry.COARSE`
 
     objects = OpenSessionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("user"), _support_alone()]
 
     def __str__(self) -> str:
         known = gettext("%(browser)s on %(system)s") % {"browser": self.browser, "system": self.system}

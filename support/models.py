@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils import timezone
 
 from accounts.models import Provider, User
 from loket import clocks
 from loket.ids import uuid7
+from loket.tenant_keys import CompositeForeignKey, SameOfficeForeignKey
 from signin.models import OpenSession
 
 MINUTES = 30
@@ -33,6 +34,9 @@ class Look(models.Model):
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     helper = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    of_support = models.GeneratedField(  # of the helper
+        expression=Value(True), output_field=models.BooleanField(), db_persist=True
+    )
     session = models.ForeignKey(OpenSession, on_delete=models.SET_NULL, null=True, related_name="+")  # the helper's
     reason = models.CharField(max_length=500)
     started_at = models.DateTimeField(default=timezone.now)
@@ -42,7 +46,13 @@ class Look(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["helper"], condition=Q(ended_at=None), name="look_one_at_a_time")
+            models.UniqueConstraint(fields=["helper"], condition=Q(ended_at=None), name="look_one_at_a_time"),
+            SameOfficeForeignKey("person"),
+            CompositeForeignKey(
+                fields=["helper", "of_support"],
+                to_fields=["id", "is_support"],
+                name="%(app_label)s_%(class)s_by_support",
+            ),
         ]
 
     def __str__(self) -> str:

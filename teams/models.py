@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Provider, User, in_office_of
 from loket.ids import uuid7
+from loket.tenant_keys import SameOfficeForeignKey
 from loket.text import fold
 from teams.catalogue import Right, known
 from teams.products import Product
@@ -98,7 +99,11 @@ class TeamMember(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["provider", "user", "team"], name="team_member_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "user", "team"], name="team_member_once"),
+            SameOfficeForeignKey("team"),
+            SameOfficeForeignKey("user"),
+        ]
         indexes = [models.Index(fields=["provider", "team", "user"], name="team_member_by_team")]
 
     def __str__(self) -> str:
@@ -114,7 +119,11 @@ class TeamEmployer(models.Model):
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="teams")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["provider", "employer", "team"], name="team_employer_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "employer", "team"], name="team_employer_once"),
+            SameOfficeForeignKey("team"),
+            SameOfficeForeignKey("employer"),
+        ]
         indexes = [models.Index(fields=["provider", "team", "employer"], name="team_employer_by_team")]
 
     def __str__(self) -> str:
@@ -130,7 +139,10 @@ class TeamRight(models.Model):
     right = models.CharField(max_length=40)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["provider", "team", "right"], name="team_right_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "team", "right"], name="team_right_once"),
+            SameOfficeForeignKey("team"),
+        ]
         indexes = [models.Index(fields=["provider", "right", "team"], name="team_right_by_right")]
 
     def __str__(self) -> str:
@@ -146,7 +158,10 @@ class IndividualRight(models.Model):
     right = models.CharField(max_length=40)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["provider", "user", "right"], name="individual_right_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "user", "right"], name="individual_right_once"),
+            SameOfficeForeignKey("user"),
+        ]
         indexes = [models.Index(fields=["provider", "right", "user"], name="individual_right_by_right")]
 
     def __str__(self) -> str:
@@ -200,6 +215,9 @@ class SetApplication(models.Model):
                 condition=Q(team__isnull=True, user__isnull=False) | Q(team__isnull=False, user__isnull=True),
                 name="set_application_to_one",
             ),
+            SameOfficeForeignKey("authorization_set"),
+            SameOfficeForeignKey("team"),
+            SameOfficeForeignKey("user"),
         ]
 
     def __str__(self) -> str:

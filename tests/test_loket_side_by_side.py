@@ -1,6 +1,9 @@
 """Old and new release side by side on one database, as during an upgrade: migrations under work, then both at once.
 
-The old one is real: its code comes from the history of the repository. Move RELEASE_BEFORE with each release.
+The old one is real: its code comes from the history of the repository. It is the newest release, a tag such as v1.2, in
+the history before the present commit. WHILE NO RELEASE IS TAGGED it is the commit that last changed or removed a
+migration: databases from before it cannot be upgraded, and have never been anybody's. Until something is changed after
+that commit, this compares the code with itself.
 """
 
 import os
@@ -22,7 +25,7 @@ from tests.servers import MailServer, own_environment, running_mail_server
 from tests.test_loket_metrics import wait_until_alive
 
 pytestmark = pytest.mark.slow
-RELEASE_BEFORE = "e7ee231"  # a tag or commit whose code has to run on the tables of this one: where BASELINE was whole
+RELEASES = "v[0-9]*"  # tags
 WORK = 5  # seconds
 SECOND_TEAM = """
 from accounts.models import Provider
@@ -76,15 +79,27 @@ class Release:
                 process.wait()
 
 
+def git(*arguments: str, code: Path = ROOT) -> bytes:
+    """Return what git answers, nothing if it cannot."""
+    command = ["git", "-c", "safe.directory=*", *arguments]
+    return subprocess.run(command, cwd=code, capture_output=True, check=False).stdout
+
+
+def release_before(code: Path = ROOT) -> str:
+    """Return the release whose code has to run on the tables of the present one (see above); "" without a history."""
+    tag = git("describe", "--tags", "--abbrev=0", f"--match={RELEASES}", "HEAD^", code=code)
+    begin = ("log", "-1", "--first-parent", "--diff-filter=MDRT", "--format=%H", "--", "*/migrations/0*.py")
+    return (tag or git(*begin, code=code)).decode().strip()
+
+
 def code_before(folder: Path) -> Path:
     """Return a folder with the code of the release before; without the history leave the test out, unless required."""
-    archive = ["git", "-c", "safe.directory=*", "archive", RELEASE_BEFORE]
-    made = subprocess.run(archive, cwd=ROOT, capture_output=True, check=False)
-    if made.returncode != 0:
-        text = f"the history has no {RELEASE_BEFORE}, the release before: git fetch --unshallow"
+    found = release_before()
+    if not found:
+        text = "the history has no release before, nor the beginning of the migrations: git fetch --unshallow --tags"
         (pytest.fail if os.environ.get("LOKET_HISTORY_REQUIRED") == "1" else pytest.skip)(text)
     folder.mkdir()
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=made.stdout, check=True)
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=git("archive", found), check=True)
     return folder
 
 
@@ -172,3 +187,25 @@ def test_both_releases_do_the_same_work(two: Two) -> None:
     assert new.manage("shell", "-v0", "-c", VERIFIED).strip().startswith("intact")
     for release in (old, new):
         assert '"level": "error"' not in release.log.read_text()
+
+
+def test_the_release_before(tmp_path: Path) -> None:
+    """A commit that adds migrations is none: the one that made the others anew is, and then the newest tag."""
+    path, found = tmp_path / "app" / "migrations" / "0001_initial.py", [release_before(tmp_path)]
+
+    def commit(text: str, name: str = path.name) -> str:
+        path.with_name(name).write_text(text)
+        for command in (["add", "."], ["-c", "user.name=x", "-c", "user.email=x@x.example", "commit", "-qm", text]):
+            git(*command, code=tmp_path)
+        found.append(release_before(tmp_path))
+        return git("rev-parse", "HEAD", code=tmp_path).decode().strip()
+
+    path.parent.mkdir(parents=True)
+    git("init", "-q", code=tmp_path)
+    commit("first")
+    anew = commit("second")
+    commit("more", "0002_more.py")
+    git("tag", "v1.0", code=tmp_path)
+    git("tag", "nightly", code=tmp_path)
+    commit("even more", "0003_even_more.py")
+    assert found == ["", "", anew, anew, "v1.0"]

@@ -63,7 +63,7 @@ def test_who_has_no_office_is_of_support_and_the_other_way_round(
 def copy(row: Any, **columns: object) -> None:
     """Insert a copy of a row with other values in some columns."""
     table = row._meta.db_table
-    names = [field.column for field in row._meta.concrete_fields]
+    names = [field.column for field in row._meta.concrete_fields if not field.generated]
     values = {name: f'"{name}"' for name in names} | dict.fromkeys(columns, "%s")
     run(
         f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {table} WHERE id = %s",

@@ -27,6 +27,7 @@ from oauth2_provider.models import (
 from accounts.models import Provider, User, in_office_of
 from loket import clocks, sealing
 from loket.ids import uuid7
+from loket.tenant_keys import SameOfficeForeignKey
 from webservice import keys
 from webservice.scopes import API, Scope, known
 
@@ -170,6 +171,7 @@ class Grant(OfOnePerson, FromSignIn, AbstractGrant):  # type: ignore[misc]  # no
     code = HashedField(max_length=64, unique=True)
 
     class Meta(AbstractGrant.Meta):  # type: ignore[misc]
+        constraints = [SameOfficeForeignKey("user")]
         indexes = [models.Index(fields=["expires"], name="grant_by_expiry")]
 
 
@@ -181,6 +183,7 @@ class AccessToken(OfOnePerson, FromSignIn, AbstractAccessToken):  # type: ignore
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
 
     class Meta(AbstractAccessToken.Meta):  # type: ignore[misc]
+        constraints = [SameOfficeForeignKey("user")]
         indexes = [models.Index(fields=["expires"], name="access_token_by_expiry")]
 
     @property
@@ -195,7 +198,7 @@ class RefreshToken(OfOnePerson, FromSignIn, AbstractRefreshToken):  # type: igno
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
 
     class Meta(AbstractRefreshToken.Meta):  # type: ignore[misc]
-        pass
+        constraints = [SameOfficeForeignKey("user")]
 
 
 class IDToken(OfOnePerson, AbstractIDToken):  # type: ignore[misc]  # noqa: DJ008
@@ -206,6 +209,7 @@ class IDToken(OfOnePerson, AbstractIDToken):  # type: ignore[misc]  # noqa: DJ00
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
 
     class Meta(AbstractIDToken.Meta):  # type: ignore[misc]
+        constraints = [SameOfficeForeignKey("user")]
         indexes = [models.Index(fields=["expires"], name="id_token_by_expiry")]
 
 
@@ -232,7 +236,10 @@ class Consent(models.Model):
     objects = ConsentManager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "application"], name="consent_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "application"], name="consent_once"),
+            SameOfficeForeignKey("user"),
+        ]
 
     def __str__(self) -> str:
         return str(self.application)
@@ -256,6 +263,9 @@ class Ticket(OfOnePerson):
     token_hash = models.CharField(max_length=64, unique=True)
     next = models.CharField(max_length=1000)
     expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("user")]
 
     def __str__(self) -> str:
         return str(self.pk)
@@ -325,6 +335,9 @@ class KeptAnswer(models.Model):
     body_hash = models.CharField(max_length=64)
     sealed_answer = models.BinaryField()
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("user")]
 
     def __str__(self) -> str:
         return str(self.pk)

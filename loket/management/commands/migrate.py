@@ -5,27 +5,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from loket import roles
 
 _LOCK = 0x6C6F6B65740001  # "loket" and a number: an advisory lock of this database
 _PAUSE = 0.5  # seconds
+_ABANDONED = ("accounts", "0002_same_office")  # applied to every database from before each app had one migration
+_MADE_BEFORE = (
+    "This database was made by migrations from before the first release, which are no longer there: create a new"
+    " database, or stop the built-in one (manage.py database stop) and delete its folder, LOKET_DATA_DIR ({})."
+)
 
 
 class Command(migrate.Command):
     """Django's command, in the role that owns the tables, once any other that runs is done."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate. Raises CommandError when nothing says who the owner is."""
+        """Migrate. Raises CommandError when nothing says who the owner is, or on a database that cannot be upgraded."""
         try:
             roles.owner()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         with roles.as_owner(), self._alone():
+            _refuse_database_from_before()
             super().handle(*args, **options)
             roles.grant()
 
@@ -43,6 +51,11 @@ class Command(migrate.Command):
         finally:
             if connection.is_usable():  # else the lock went with the connection
                 _ask("pg_advisory_unlock")
+
+
+def _refuse_database_from_before() -> None:
+    if _ABANDONED in MigrationRecorder(connection).applied_migrations():
+        raise CommandError(_MADE_BEFORE.format(settings.LOKET_DATA_DIR))
 
 
 def _ask(function: str) -> bool:
