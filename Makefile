@@ -15,6 +15,9 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 demo: .venv/run.stamp
 	@exec $(RUN)/python manage.py demo
 
+# Byte code is kept, whatever the environment says: tests start many processes, each of which would compile it all again.
+test test-slow: export PYTHONDONTWRITEBYTECODE =
+
 test: .venv/dev.stamp
 	$(RUN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 

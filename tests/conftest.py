@@ -1,5 +1,6 @@
 """Fixtures for every test: two offices, three people, and password hashes that cost little."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,20 +12,29 @@ import pytest_django
 from django.db import connection
 from django.test import Client
 from django.utils import timezone, translation
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from accounts.models import Provider, User
 from accounts.passwords import Argon2id
 from loket import roles
 from teams.rights import Right
 from tests import factors
+from tests.cleanup import quick_cleanup
 from tests.people import make_support, make_user, signed_in
 from tests.servers import mail_server as mail_server
 from tests.servers import sms_gateway as sms_gateway
+from tests.template_database import use_template
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files in a browser: they take longest, and at the end one worker would wait for the other."""
     items.sort(key=lambda item: not item.get_closest_marker("browser"))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what stays until the end: modules, models and tests."""
+    gc.collect()
+    gc.freeze()
 
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
@@ -62,9 +72,17 @@ APPEND_ONLY = ("audit_event", "audit_link", "audit_checkpoint")
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """Make the test database as the owner of its tables."""
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+    django_db_blocker: pytest_django.DjangoDbBlocker,
+    django_db_keepdb: bool,
+    django_db_createdb: bool,
+) -> None:
+    """Make the test database as the owner of its tables, from a template unless it is reused."""
     roles.become(roles.owner())
+    if django_db_createdb or not django_db_keepdb:
+        with django_db_blocker.unblock():
+            use_template()
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +101,27 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.Djan
 @pytest.fixture(autouse=True, scope="session")
 def _cheap_hashes() -> None:
     Argon2id.time_cost, Argon2id.memory_cost = 1, 8
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_cleanup() -> Iterator[None]:
+    with quick_cleanup():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _static_files_found_once() -> Iterator[None]:
+    """Look for static files once, not in every test: a test client is an application with middleware of its own."""
+    find, found = WhiteNoiseMiddleware.add_files_from_finders, {}
+
+    def add_files(middleware: WhiteNoiseMiddleware) -> None:
+        if not found:
+            find(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with patch.object(WhiteNoiseMiddleware, "add_files_from_finders", add_files):
+        yield
 
 
 @pytest.fixture(autouse=True)

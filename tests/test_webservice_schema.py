@@ -22,6 +22,7 @@ from tests.invited import invite
 from tests.people import actor
 from webservice.api.sets import INVITATION
 
+pytest_plugins = ["schemathesis.pytest.plugin"]  # left out of other processes in pyproject.toml: it is slow to import
 pytestmark = pytest.mark.django_db
 
 # A rule that no schema can say is a 400, an answer to who may not do it a 403, and a stale If-Match a 412.
