@@ -1,7 +1,7 @@
-"""Whether the database answers, known to the whole process, so that no page waits for one that does not.
+"""Process-wide availability of the database, so that no page waits for a database that does not answer.
 
-A thread of the web server asks once in a while. After `DOWN_SECONDS` without any answer the database is known to be
-down: pages that wait for it give up, and new ones do not begin. Other processes have no such thread, and wait.
+A thread of the web server pings the database. After `DOWN_SECONDS` without an answer the database counts as down:
+pages that wait for it give up, and new ones fail at once. Other processes have no such thread, and wait.
 """
 
 import time
@@ -17,8 +17,8 @@ import structlog
 from psycopg.abc import PQGen
 
 PING_EVERY, PING_LIMIT = 0.5, 1.0  # seconds
-DOWN_SECONDS = 2.0  # a server that starts anew within this time is waited for
-SLICE_SECONDS = 0.1  # how often a thread that waits looks whether it still should
+DOWN_SECONDS = 2.0  # pages wait for a server that restarts within this time
+SLICE_SECONDS = 0.1  # how often a waiting thread checks whether to go on
 
 Result = TypeVar("Result")
 log = structlog.get_logger("loket.availability")
@@ -27,12 +27,12 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))  # i
 
 
 class NotConnected(psycopg.OperationalError):
-    """There is no connection, so the request has changed nothing."""
+    """No connection was made, so the request has changed nothing."""
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Give up on the database after so many seconds in all, with an OperationalError."""
+    """Limit the total time spent on the database; raise OperationalError after `seconds`."""
     mark = _deadline.set(min(_deadline.get(), time.monotonic() + seconds))
     try:
         yield
@@ -41,29 +41,26 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def is_overdue() -> bool:
-    """Return whether the time limit has passed."""
     return time.monotonic() >= _deadline.get()
 
 
 def starts_server() -> bool:
-    """Return whether this thread may start the built-in database: a page does not wait for that, the watch does it."""
+    """Return whether this thread may start the embedded server: the watch does that, pages do not wait for it."""
     return _state.watch is None or _state.watch is current_thread()
 
 
 def is_down() -> bool:
-    """Return whether the database is known not to answer."""
     return _state.watch is not None and time.monotonic() - _state.answered > DOWN_SECONDS
 
 
 class LimitedConnection(psycopg.Connection[Any]):
-    """A connection that keeps to the time limit. One that gave up is closed, for its answer may still come."""
+    """Connection that keeps to the time limit. It closes when it gives up, because its answer may still arrive."""
 
     def wait(self, gen: PQGen[Result], *args: Any, **kwargs: Any) -> Result:
-        """Wait for an answer. Raises OperationalError when it takes too long."""
+        """Wait for an answer. Raises OperationalError after the time limit."""
         return super().wait(self._limited(gen), *args, **kwargs)
 
     def gives_up(self) -> bool:
-        """Return whether to wait no longer."""
         return is_overdue()
 
     def _limited(self, gen: PQGen[Result]) -> PQGen[Result]:
@@ -71,7 +68,7 @@ class LimitedConnection(psycopg.Connection[Any]):
             wanted = next(gen)
             while True:
                 ready = yield wanted
-                if not ready and self.gives_up():  # nothing came within psycopg's interval, 0.1 s
+                if not ready and self.gives_up():  # no data within psycopg's interval, 0.1 s
                     self.pgconn.finish()
                     raise psycopg.OperationalError("The database did not answer in time.")
                 wanted = gen.send(ready)
@@ -81,21 +78,20 @@ class LimitedConnection(psycopg.Connection[Any]):
 
 
 class PrimaryConnection(LimitedConnection):
-    """A connection to the primary: it also gives up when the database is known to be down."""
+    """Connection to the primary, which also gives up when the database is down."""
 
     def wait(self, gen: PQGen[Result], *args: Any, **kwargs: Any) -> Result:
-        """Wait for an answer, and note that there was one."""
+        """Wait for an answer and record its time."""
         found = super().wait(gen, *args, **kwargs)
         _state.answered = time.monotonic()
         return found
 
     def gives_up(self) -> bool:
-        """Return whether to wait no longer."""
         return super().gives_up() or is_down()
 
 
 def watch(ping: Callable[[], None]) -> Callable[[], None]:
-    """Have a thread ask the database something by `ping`; return what ends the thread before the process does."""
+    """Start a thread that calls `ping` repeatedly; return a function that stops it."""
     stop = Event()
     _state.answered = time.monotonic()
     _state.watch = Thread(target=_watch, args=[ping, stop], name="database-watch", daemon=True)
@@ -116,7 +112,7 @@ def _watch(ping: Callable[[], None], stop: Event) -> None:
         try:
             with time_limit(PING_LIMIT):
                 ping()
-        except Exception as raised:  # its text may quote the address of the database, so only its kind is logged
+        except Exception as raised:  # its text may quote the database address, so only its class is logged
             error = raised
         if is_down() != was_down:
             was_down = not was_down

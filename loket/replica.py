@@ -1,8 +1,8 @@
-"""Pages that only read may come from a replica, never from one that lacks what was acknowledged before the page began.
+"""Read-only pages may be served from a replica, but never from one that lags behind the start of the request.
 
-Who somebody is and what he may do was asked of the primary by then. The replica gives the page once it has everything
-that the primary had on its disk at that moment: so the page has what was saved just before, by whomever, and nothing
-that was taken away just before. Whatever keeps the replica from it, the primary gives the page.
+Authentication and permissions have been read from the primary by then. The replica serves the page once it has replayed
+everything that the primary had flushed at that moment, so the page shows every earlier change. If the replica cannot do
+that in time, the primary serves the page.
 """
 
 import time
@@ -21,10 +21,10 @@ from loket.availability import time_limit
 from loket.away import is_away
 
 ALIAS = "replica"
-_TRIES, _PAUSE = 10, 0.005  # how often a replica that is behind is asked again, and the seconds between
-_ANSWER, _PAGE = 1.0, 5.0  # seconds that a replica gets to say how far it is, and to give a page
-_REST = 5.0  # seconds in which a replica that is behind or away is left alone
-# Another server than the primary's own replica, or one that followed an older primary, has other numbers.
+_TRIES, _PAUSE = 10, 0.005  # polls of a replica that is behind, and seconds between them
+_ANSWER, _PAGE = 1.0, 5.0  # seconds for a replica to report its position, and to serve a page
+_REST = 5.0  # seconds without the replica after it was behind or unavailable
+# The numbers differ on a server that is no replica of this primary, or that followed an older primary.
 _WRITTEN = """
     SELECT pg_current_wal_flush_lsn()::text, system_identifier, timeline_id
     FROM pg_control_system(), pg_control_checkpoint()
@@ -41,34 +41,33 @@ _left_alone = SimpleNamespace(until=0.0)  # by this process
 
 
 class Router:
-    """Read from the replica in a page that may come from it; everything else is the primary's."""
+    """Route reads to the replica on pages that allow it, and everything else to the primary."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str:
-        """Return where a model is read."""
         return ALIAS if _reading.get() else DEFAULT_DB_ALIAS
 
     def db_for_write(self, model: Any, **hints: Any) -> str:
-        """Return where a model is written, also one that was read from the replica."""
+        """Return the primary, also for instances read from the replica."""
         return DEFAULT_DB_ALIAS
 
     def allow_relation(self, one: Any, other: Any, **hints: Any) -> bool:
-        """Allow it: both have the same rows."""
+        """Return True: both databases have the same rows."""
         return True
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
-        """Leave the replica to PostgreSQL."""
+        """Return False for the replica, which PostgreSQL keeps up to date."""
         return db == DEFAULT_DB_ALIAS
 
 
 def from_replica(view: View) -> View:
-    """Mark a page that changes nothing, not even an event: a replica may give it, where there is one."""
+    """Decorate a view that writes nothing, not even an audit event: a replica may serve it."""
 
     @wraps(view)
     def either(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        # Whoever reads in a transaction goes on in it: support that looks along.
+        # An open transaction continues on the primary: impersonation by support.
         if ALIAS not in settings.DATABASES or connection.in_atomic_block:
             return view(request, *args, **kwargs)
-        request.read_from = "primary"  # type: ignore[attr-defined]  # for the access line and the metrics
+        request.read_from = "primary"  # type: ignore[attr-defined]  # for the access log and the metrics
         if _has_everything():
             mark = _reading.set(True)
             try:
@@ -89,7 +88,7 @@ def from_replica(view: View) -> View:
 
 
 def _has_everything() -> bool:
-    """Return whether the replica has all that the primary has now; it gets a moment for the last of it."""
+    """Return whether the replica catches up with the current position of the primary in time."""
     if time.monotonic() < _left_alone.until:
         return False
     written = _asked(DEFAULT_DB_ALIAS, _WRITTEN)

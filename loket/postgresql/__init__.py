@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, except that nothing waits for a database that is known to be down."""
+"""Django's PostgreSQL backend, which does not wait for a database that is known to be down."""

@@ -1,4 +1,4 @@
-"""The PostgreSQL backend that asks `loket.availability` whether to wait for a connection."""
+"""PostgreSQL backend that asks `loket.availability` whether to wait for a connection."""
 
 import time
 from typing import Any
@@ -9,11 +9,11 @@ from psycopg_pool import PoolTimeout
 
 from loket import availability
 
-WAIT_SECONDS = 5.0  # for a connection, unless POOL_WAIT_SECONDS of the settings says otherwise
+WAIT_SECONDS = 5.0  # default of the setting POOL_WAIT_SECONDS
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection from the pool, whose own timeout is how often to look whether waiting still makes sense."""
+    """Connection from the pool. The timeout of the pool is the interval at which waiting is reconsidered."""
 
     def connect(self) -> None:
         """Connect. Raises NotConnected at once when the database is known to be down."""
@@ -22,7 +22,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().connect()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Return a connection from the pool. Raises NotConnected when it has none in time."""
+        """Return a connection from the pool. Raises NotConnected when there is none in time."""
         until = time.monotonic() + self.settings_dict.get("POOL_WAIT_SECONDS", WAIT_SECONDS)
         while True:
             try:
@@ -36,8 +36,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def ping() -> None:
-    """Take a connection of the primary from the pool, which tests it, and give it back."""
-    connection.get_connection_params()  # the built-in server is started by this
+    """Take a connection to the primary from the pool, which tests it, and return it."""
+    connection.get_connection_params()  # starts the embedded server
     pool = connection.pool  # type: ignore[attr-defined]
     pool.open()
     pool.putconn(pool.getconn(timeout=availability.PING_LIMIT))
