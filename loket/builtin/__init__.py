@@ -1,1 +1,1 @@
-"""Django's database backend on the built-in PostgreSQL: `ENGINE = "loket.builtin"` with `DATA_DIR`."""
+"""Django database backend on the embedded PostgreSQL: `ENGINE = "loket.builtin"` with `DATA_DIR`."""

@@ -1,4 +1,4 @@
-"""The PostgreSQL backend, which starts its server when it does not run."""
+"""PostgreSQL backend that starts the embedded server when it is not running."""
 
 import subprocess
 from typing import Any
@@ -10,12 +10,12 @@ from loket.postgresql import base
 
 
 class DatabaseClient(PostgresClient):
-    """`manage.py dbshell` with the psql of the wheel."""
+    """Run `manage.py dbshell` with the psql of the wheel."""
 
     executable_name = str(database.binaries() / "psql")
 
     def runshell(self, parameters: Any) -> None:
-        """Start the server and open its shell."""
+        """Start the server, then open its shell."""
         database.start(self.connection.settings_dict["DATA_DIR"])
         try:
             super().runshell(parameters)
@@ -24,12 +24,10 @@ class DatabaseClient(PostgresClient):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection to the built-in server."""
-
     client_class = DatabaseClient
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return what psycopg connects with, the server being up or being started."""
+        """Return the connection parameters, starting the server first if this thread may."""
         if availability.starts_server():
             database.keep_running(self.settings_dict["DATA_DIR"])
         params: dict[str, Any] = super().get_connection_params()

@@ -1,4 +1,4 @@
-"""`manage.py database start|stop|status`: the built-in PostgreSQL."""
+"""`manage.py database start|stop|status`: the embedded PostgreSQL."""
 
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,13 @@ from loket import database
 
 
 class Command(BaseCommand):
-    """Start or stop the built-in PostgreSQL, or tell whether it runs."""
-
     help = "Start or stop the built-in PostgreSQL of LOKET_DATA_DIR, or tell whether it runs."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what may be asked."""
         parser.add_argument("what", choices=["start", "stop", "status"])
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do what was asked and say in one line what came of it."""
         data: Path | None = settings.DATABASES["default"].get("DATA_DIR")
         if data is None:
             raise CommandError("DATABASE_URL names a server of its own: start and stop that one.")

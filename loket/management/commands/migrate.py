@@ -1,4 +1,4 @@
-"""`manage.py migrate` as the owner of the tables, who then lets the application use them; one at a time."""
+"""`manage.py migrate` as the owner of the tables, followed by grants to the application; one run at a time."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from loket import roles
 
-_LOCK = 0x6C6F6B65740001  # "loket" and a number: an advisory lock of this database
+_LOCK = 0x6C6F6B65740001  # "loket" and a number: key of an advisory lock
 _PAUSE = 0.5  # seconds
 _ABANDONED = ("accounts", "0002_same_office")  # applied to every database from before each app had one migration
 _MADE_BEFORE = (
@@ -24,7 +24,7 @@ _MADE_BEFORE = (
 
 
 class Command(migrate.Command):
-    """Django's command, in the role that owns the tables, once any other that runs is done."""
+    """Django's command, run as the owner of the tables after any other run has finished."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate. Raises CommandError when nothing says who the owner is, or on a database that cannot be upgraded."""
@@ -39,7 +39,7 @@ class Command(migrate.Command):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Hold the lock. It is polled: a session that waits for it would hold up CREATE INDEX CONCURRENTLY."""
+        """Hold the advisory lock. It is polled: a waiting session would block CREATE INDEX CONCURRENTLY."""
         waited = False
         while not _ask("pg_try_advisory_lock"):
             if not waited:
@@ -49,7 +49,7 @@ class Command(migrate.Command):
         try:
             yield
         finally:
-            if connection.is_usable():  # else the lock went with the connection
+            if connection.is_usable():  # otherwise the lock was released with the connection
                 _ask("pg_advisory_unlock")
 
 
