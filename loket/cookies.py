@@ -1,7 +1,7 @@
-"""Our own cookies: for this host only, never read by a script.
+"""Signed cookies for this host only, hidden from scripts.
 
-Under TLS every name begins with `__Host-` (RFC 6265bis, 4.1.3): browsers take such a cookie over TLS only, for one host
-and every path, so that neither another host of the domain nor plain HTTP can plant one.
+Under TLS every name begins with `__Host-` (RFC 6265bis, 4.1.3): browsers accept such a cookie over TLS only, for one
+host and every path, so that neither another host of the domain nor plain HTTP can plant one.
 """
 
 from django.conf import settings
@@ -13,19 +13,19 @@ from django.http import HttpRequest, HttpResponse
 
 
 class MessagesInCookie(CookieStorage):
-    """Messages for the next page, under a name like that of every other cookie."""
+    """Message storage in a cookie that has our prefix."""
 
     cookie_name = f"{settings.LOKET_COOKIE_PREFIX}messages"
 
 
 class MessageStorage(FallbackStorage):
-    """Django's storage of messages: a cookie, and the session for what is too long."""
+    """Django's fallback storage: a cookie, and the session for messages that are too long."""
 
     storage_classes = (MessagesInCookie, SessionStorage)
 
 
 def put(response: HttpResponse, cookie: str, value: str, *, salt: str, max_age: int) -> None:
-    """Sign `value` and put it into the browser for `max_age` seconds."""
+    """Set a signed cookie that lasts `max_age` seconds."""
     response.set_cookie(
         settings.LOKET_COOKIE_PREFIX + cookie,
         signing.get_cookie_signer(salt=cookie + salt).sign(value),
@@ -37,7 +37,7 @@ def put(response: HttpResponse, cookie: str, value: str, *, salt: str, max_age: 
 
 
 def read(request: HttpRequest, cookie: str, *, salt: str, max_age: int) -> str:
-    """Return the value that was put into the browser at most `max_age` seconds ago, "" without one."""
+    """Return the value of a cookie signed at most `max_age` seconds ago, or "" without one."""
     signed = request.COOKIES.get(settings.LOKET_COOKIE_PREFIX + cookie, "")
     try:
         return str(signing.get_cookie_signer(salt=cookie + salt).unsign(signed, max_age=max_age))
@@ -46,5 +46,4 @@ def read(request: HttpRequest, cookie: str, *, salt: str, max_age: int) -> str:
 
 
 def remove(response: HttpResponse, cookie: str) -> None:
-    """Take the cookie out of the browser."""
     response.delete_cookie(settings.LOKET_COOKIE_PREFIX + cookie, samesite="Lax")

@@ -1,4 +1,4 @@
-"""Keys of an installation without an operator: demo, development and tests keep them beside their data."""
+"""Generated keys for the demo, development and tests, kept beside their data."""
 
 import base64
 import json
@@ -20,9 +20,9 @@ class Keys:
 
 
 def kept_in(folder: Path) -> Keys:
-    """Return the keys of `folder`, made on first use and readable by the owner only (mode 0600).
+    """Return the keys of `folder`, generated on first use and readable by their owner only (mode 0600).
 
-    Several processes may call this at once: all get the keys of the one that was first.
+    Safe to call from several processes at once: all get the keys that were written first.
     """
     path = folder / "keys.json"
     if not path.exists():
@@ -32,7 +32,7 @@ def kept_in(folder: Path) -> Keys:
 
 
 def demo_password(folder: Path) -> str:
-    """Return the password of the demo's administrators, made on first use and kept like the keys."""
+    """Return the password of the demo administrators, generated on first use and kept like the keys."""
     path = folder / "demo-password"
     if not path.exists():
         syllables = "".join(secrets.choice("bdfghklmnprstvz") + secrets.choice("aeiou") for _syllable in range(6))
@@ -41,7 +41,7 @@ def demo_password(folder: Path) -> str:
 
 
 def signing_key(folder: Path) -> str:
-    """Return the RSA key (PEM) of the demo's stand-in for Microsoft, made on first use and kept like the keys."""
+    """Return the RSA key (PEM) of the fake Entra of the demo, generated on first use and kept like the keys."""
     path = folder / "standin.pem"
     if not path.exists():
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -50,7 +50,7 @@ def signing_key(folder: Path) -> str:
 
 
 def checkpoint_key(folder: Path) -> str:
-    """Return the key that signs checkpoints of the history, made on first use and kept like the others."""
+    """Return the key that signs checkpoints of the audit log, generated on first use and kept like the keys."""
     path = folder / "checkpoint-key"
     if not path.exists():
         _write_once(path, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
@@ -58,13 +58,13 @@ def checkpoint_key(folder: Path) -> str:
 
 
 def _write_once(path: Path, text: str) -> None:
-    """Write a file that only its owner reads (mode 0600), unless another process was first."""
+    """Write a file readable by its owner only (mode 0600), unless another process was first."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     try:
-        os.link(draft, path)  # unlike rename, never replaces what the first process wrote
+        os.link(draft, path)  # unlike rename, this never replaces the file of the first process
     except FileExistsError:
         pass
     finally:

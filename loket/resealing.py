@@ -1,4 +1,4 @@
-"""Everything that is sealed with LOKET_SEALING_KEYS, read or sealed anew with the newest of them."""
+"""Key rotation: check or re-encrypt every value encrypted with LOKET_SEALING_KEYS."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from webservice.models import KeptAnswer, SigningKey
 
 
 class Place(NamedTuple):
-    """A column with something sealed in it, and what each value is bound to."""
+    """A column of encrypted values and the context that binds each value to its row."""
 
     model: type[models.Model]
     column: str
@@ -35,7 +35,7 @@ PLACES = (
 
 
 class Found(NamedTuple):
-    """How many values there are in a place, how many older keys sealed, and how many no key opens."""
+    """Number of values in a column, of values under an older key, and of values that no key decrypts."""
 
     place: Place
     values: int
@@ -44,9 +44,9 @@ class Found(NamedTuple):
 
 
 def look(*, seal: bool) -> Iterator[Found]:
-    """Look through every place; with `seal`, have the newest key seal what an older one did.
+    """Check every encrypted column; with `seal`, re-encrypt values of older keys with the newest one.
 
-    A value that changes meanwhile is left alone: what changes it seals it with the newest key, or removes it.
+    A value that changes meanwhile is skipped: the change encrypts it with the newest key, or removes it.
     """
     for place in PLACES:
         values = older = unreadable = 0

@@ -1,7 +1,7 @@
-"""Secrets at rest: sealed with the application's keys or with a mailed token, hashed where only comparing is needed.
+"""Encryption at rest, with the keys of the application or with an emailed token; hashing where comparing is enough.
 
-Design section 4, rule 7. Sealing is AES-256-GCM; the key that sealed is named in front, so that keys can be rotated:
-the newest of LOKET_SEALING_KEYS seals, every one of them opens.
+Design section 4, rule 7. AES-256-GCM, with the id of the key in front, so that keys can be rotated: the newest of
+LOKET_SEALING_KEYS encrypts, each of them decrypts.
 """
 
 import base64
@@ -20,7 +20,7 @@ _KEY, _NONCE, _KEY_ID = 32, 12, 4  # bytes
 
 
 class Unreadable(Exception):
-    """What was sealed cannot be opened: wrong key or token, another context, or damaged."""
+    """Decryption failed: wrong key or token, another context, or damaged data."""
 
 
 @cache
@@ -51,14 +51,14 @@ def _cipher(key: bytes) -> AESGCM:
 
 
 def seal(data: bytes, *, context: str) -> bytes:
-    """Return `data` sealed with the newest key and bound to `context`, which is not secret but must be given again."""
+    """Encrypt `data` with the newest key, bound to `context`, which is not secret but needed to decrypt."""
     key = _keys()[0]
     nonce = secrets.token_bytes(_NONCE)
     return _key_id(key) + nonce + _cipher(key).encrypt(nonce, data, context.encode())
 
 
 def unseal(sealed: bytes, *, context: str) -> bytes:
-    """Return what was sealed. Raises Unreadable."""
+    """Decrypt the output of `seal`. Raises Unreadable."""
     for key in _keys():
         if hmac.compare_digest(_key_id(key), sealed[:_KEY_ID]):
             return _open(_cipher(key), sealed[_KEY_ID:], context)
@@ -66,7 +66,7 @@ def unseal(sealed: bytes, *, context: str) -> bytes:
 
 
 def resealed(sealed: bytes, *, context: str) -> bytes | None:
-    """Return what was sealed, sealed with the newest key, or None when it is already. Raises Unreadable."""
+    """Return the value encrypted with the newest key, or None if it already is. Raises Unreadable."""
     data = unseal(sealed, context=context)
     newest = hmac.compare_digest(_key_id(_keys()[0]), sealed[:_KEY_ID])
     return None if newest else seal(data, context=context)
@@ -85,28 +85,28 @@ def new_token() -> str:
 
 
 def token_hash(token: str) -> str:
-    """Return the SHA-256 of a token in hexadecimal, under which the database knows it."""
+    """Return the hexadecimal SHA-256 of a token, which the database stores in its place."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def seal_with_token(data: bytes, *, token: str, context: str) -> bytes:
-    """Return `data` sealed with a key that only the holder of `token` can make."""
+    """Encrypt `data` with a key derived from `token`."""
     nonce = secrets.token_bytes(_NONCE)
     return nonce + AESGCM(_derive(token.encode(), "token")).encrypt(nonce, data, context.encode())
 
 
 def unseal_with_token(sealed: bytes, *, token: str, context: str) -> bytes:
-    """Return what was sealed with `token`. Raises Unreadable."""
+    """Decrypt the output of `seal_with_token`. Raises Unreadable."""
     return _open(AESGCM(_derive(token.encode(), "token")), sealed, context)
 
 
 def keyed_hash(text: str, *, purpose: str) -> str:
-    """Return an HMAC of `text` in hexadecimal under the newest key: for codes too short to be merely hashed."""
+    """Return a hexadecimal HMAC of `text` under the newest key, for codes too short for a plain hash."""
     return _keyed_hash(_keys()[0], text, purpose)
 
 
 def keyed_hash_matches(text: str, digest: str, *, purpose: str) -> bool:
-    """Return whether `digest` was made of `text` with any of the keys, in constant time."""
+    """Return whether `digest` is the HMAC of `text` under any of the keys, in constant time."""
     matches = [hmac.compare_digest(_keyed_hash(key, text, purpose), digest) for key in _keys()]
     return any(matches)
 

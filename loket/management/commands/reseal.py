@@ -1,4 +1,4 @@
-"""`manage.py reseal`: have the newest of LOKET_SEALING_KEYS seal everything, so that the others can be dropped."""
+"""`manage.py reseal`: re-encrypt everything with the newest of LOKET_SEALING_KEYS, so that others can be dropped."""
 
 from typing import Any
 
@@ -9,16 +9,15 @@ from signin.models import RecoveryCode
 
 
 class Command(BaseCommand):
-    """Seal everything anew while the product runs, or only look whether everything can be read."""
+    """Re-encrypt everything while the product runs, or only check that everything can be decrypted."""
 
     help = "Have the newest of LOKET_SEALING_KEYS seal what older ones did; --check only looks, after a restore."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare --check."""
         parser.add_argument("--check", action="store_true", help="change nothing; fail when something cannot be read")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError when no key opens something."""
+        """Re-encrypt or check. Raises CommandError when a value cannot be decrypted."""
         unreadable = 0
         for found in resealing.look(seal=not options["check"]):
             name = f"{found.place.model._meta.db_table}.{found.place.column}"
