@@ -1,6 +1,6 @@
-"""What a variable of the environment has to be; the settings name the variable of which this is not true.
+"""Validators for environment variables; the settings add the name of the variable to the error.
 
-No text repeats what was given: it may be a password.
+No message repeats the value: it may be a password.
 """
 
 import base64
@@ -21,7 +21,7 @@ _SECRET, _TOKEN = 50, 32  # characters
 
 
 def postgresql(text: str) -> None:
-    """Require nothing, or the address of a database of PostgreSQL."""
+    """Require an empty text or the URL of a PostgreSQL database."""
     if text:
         url = _split(text)
         if url.scheme not in ("postgres", "postgresql") or not url.username or len(url.path) < 2:
@@ -29,13 +29,13 @@ def postgresql(text: str) -> None:
 
 
 def secret(text: str) -> None:
-    """Require many characters."""
+    """Require a long text."""
     if len(text) < _SECRET:
         raise ValidationError(f"must have at least {_SECRET} random characters")
 
 
 def token(text: str) -> None:
-    """Require nothing, or quite some characters, of those that a header can hold."""
+    """Require an empty text or a long one of characters that a header can hold."""
     if text and (len(text) < _TOKEN or not text.isascii() or not text.isprintable() or " " in text):
         raise ValidationError(f"must have at least {_TOKEN} random characters, letters and digits")
 
@@ -51,7 +51,7 @@ def key(text: str) -> None:
 
 
 def keys(texts: Sequence[str]) -> None:
-    """Require one such key or more."""
+    """Require at least one key."""
     if not texts:
         raise ValidationError("must be one key at least")
     for text in texts:
@@ -68,7 +68,7 @@ def networks(texts: Sequence[str]) -> None:
 
 
 def site(text: str) -> None:
-    """Require where people reach a site: scheme, host and perhaps a port."""
+    """Require the URL of a site: scheme, host and an optional port."""
     url = _split(text)
     bare = not (url.path.strip("/") or url.query or url.fragment or url.username)
     if url.scheme not in ("http", "https") or not url.hostname or not bare:
@@ -76,21 +76,21 @@ def site(text: str) -> None:
 
 
 def authority(text: str) -> None:
-    """Require an address of Microsoft's kind, which msal takes: https, a host and a path."""
+    """Require an authority URL as msal takes it: https, a host and a path."""
     url = _split(text)
     if url.scheme != "https" or not url.hostname or not url.path.strip("/"):
         raise ValidationError("must be https://host/path")
 
 
 def mail_server(text: str) -> None:
-    """Require the address of a mail server."""
+    """Require the URL of a mail server."""
     url = _split(text)
     if url.scheme not in ("smtp", "submission") or not url.hostname:
         raise ValidationError("must be submission:// or smtp:// with a host")
 
 
 def sender(text: str) -> None:
-    """Require a mail address, perhaps with a name."""
+    """Require an email address with an optional name."""
     try:
         validate_email(parseaddr(text)[1])
     except NotAnAddress:
@@ -98,44 +98,44 @@ def sender(text: str) -> None:
 
 
 def sms_gateway(text: str) -> None:
-    """Require an address of apprise with a place for the number, or what prints every SMS."""
+    """Require an apprise URL with a placeholder for the number, or one that prints every SMS."""
     if text not in ("console:", "demo:") and ("://" not in text or "{to}" not in text):
         raise ValidationError("must be an address of apprise in which {to} stands for the number")
 
 
 def not_negative(number: int) -> None:
-    """Require a number from 0."""
+    """Require 0 or more."""
     if number < 0:
         raise ValidationError("must be 0 or more")
 
 
 def gateway_seconds(number: int) -> None:
-    """Require seconds from 15, in which a slow SMS gateway answers, to a minute."""
+    """Require 15 to 60 seconds: a slow SMS gateway answers within 15."""
     if not 15 <= number <= 60:
         raise ValidationError("must be a number of seconds from 15 to 60")
 
 
 def session_minutes(number: int) -> None:
-    """Require minutes from 5 to a day, the longest that NIST SP 800-63B-4 advises at AAL2."""
+    """Require 5 minutes to a day, the longest session that NIST SP 800-63B-4 advises at AAL2."""
     if not 5 <= number <= 24 * 60:
         raise ValidationError("must be a number of minutes from 5 to 1440")
 
 
 def folder(text: str) -> None:
-    """Require a folder, or a place for one; only counts are kept there, and without writing there are none."""
+    """Require a folder or a path where one can be created; it holds metrics only, so it need not be writable."""
     if not _existing(text).is_dir():
         raise ValidationError("must be a folder")
 
 
 def writable_folder(text: str) -> None:
-    """Require a folder that is there, or that can be made, for a database and keys."""
+    """Require a writable folder, or a path where one can be created, for a database and keys."""
     path = _existing(text)
     if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
         raise ValidationError("must be a folder that this process can make and write in")
 
 
 def _existing(text: str) -> Path:
-    """Return the longest part of a path that is there."""
+    """Return the nearest existing parent of a path."""
     path = Path(text).resolve()
     while not path.exists():
         path = path.parent

@@ -1,6 +1,6 @@
-"""Settings, all from the environment; docs/operating.md has the table of variables.
+"""Settings, read from environment variables; docs/operating.md lists them.
 
-Without DATABASE_URL the built-in PostgreSQL is used and the keys live in LOKET_DATA_DIR.
+Without DATABASE_URL the embedded PostgreSQL is used and the keys are stored in LOKET_DATA_DIR.
 """
 
 import os
@@ -27,21 +27,21 @@ LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", str(BASE_DIR / ".loket"), valida
 LOKET_URL = env.str("LOKET_URL", "http://localhost:8000", validate=environment.site).rstrip("/")
 LOKET_TRUSTED_PROXIES: list[str] = env.list("LOKET_TRUSTED_PROXIES", [], validate=environment.networks)
 LOKET_METRICS_TOKEN = env.str("LOKET_METRICS_TOKEN", "", validate=environment.token)
-LOKET_METRICS_DIR = LOKET_DATA_DIR / "metrics"  # counts of each process, of the web servers that share the folder
+LOKET_METRICS_DIR = LOKET_DATA_DIR / "metrics"  # counts of every web server process that shares the folder
 
 DEBUG = False
-# `timeout` is how often loket.postgresql looks whether to wait on; `reconnect_timeout` keeps the tries frequent.
+# `timeout` is the interval at which loket.postgresql reconsiders waiting; `reconnect_timeout` keeps retries frequent.
 _pool = {
     "min_size": 1, "max_size": 8, "timeout": SLICE_SECONDS, "reconnect_timeout": 3,
     "connection_class": PrimaryConnection,
 }  # fmt: skip
 _replica_pool = _pool | {"connection_class": LimitedConnection}
-# Of a machine that is gone without a word the operating system says so after these seconds (milliseconds the last).
+# The operating system detects an unresponsive host after these seconds (tcp_user_timeout in milliseconds).
 _patience = {
     "connect_timeout": 3, "tcp_user_timeout": 10000,
     "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
 }  # fmt: skip
-# Statements that come again and again are planned once a connection.
+# Repeated statements are planned once per connection.
 _prepared = {"server_side_binding": True, "prepare_threshold": 5}
 if env.str("DATABASE_URL", "", validate=environment.postgresql):
     SECRET_KEY = env.str("LOKET_SECRET_KEY", validate=environment.secret)
@@ -65,7 +65,7 @@ if env.str("DATABASE_URL", "", validate=environment.postgresql):
         DATABASES["replica"]["POOL_WAIT_SECONDS"] = 1
         _given = DATABASES["replica"].get("OPTIONS", {})
         _only_read = {"options": f"{_given.get('options', '')} -c default_transaction_read_only=on".strip()}
-        # A page does not wait long for it: the primary has it too.
+        # Pages do not wait long for the replica: the primary can serve them.
         _hurry = {**_patience, **_prepared, "connect_timeout": 1}
         DATABASES["replica"]["OPTIONS"] = {**_hurry, **_given, **_only_read, "pool": _replica_pool}
         _same = [DATABASES["replica"][part] == DATABASES["default"][part] for part in ("NAME", "HOST", "PORT")]
@@ -119,7 +119,7 @@ SESSION_ENGINE = "signin.store"
 LOKET_SESSION_IDLE_MINUTES = env.int("LOKET_SESSION_IDLE_MINUTES", 120, validate=environment.session_minutes)
 LOKET_SESSION_LIFETIME_MINUTES = env.int("LOKET_SESSION_LIFETIME_MINUTES", 720, validate=environment.session_minutes)
 LOKET_SSO_SESSION_MINUTES = env.int("LOKET_SSO_SESSION_MINUTES", 60, validate=environment.session_minutes)
-SESSION_COOKIE_AGE = 12 * 3600  # of a session in which nobody is signed in; see signin.store for the others
+SESSION_COOKIE_AGE = 12 * 3600  # for anonymous sessions; see signin.store for the others
 LOKET_COOKIE_PREFIX = "__Host-" if _https else ""
 SESSION_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}csrftoken"
@@ -128,7 +128,7 @@ MESSAGE_STORAGE = "loket.cookies.MessageStorage"
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
-# form-action allows no other host: a page that leaves for Microsoft does so by redirect of its own.
+# form-action allows no other host: pages that lead to Microsoft do so by a redirect of their own.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -150,7 +150,7 @@ INSTALLED_APPS = [
     "invitations",
     "notifications",
     "support",
-    "django.contrib.admin.apps.SimpleAdminConfig",  # not every `admin.py` of a library: what support sees is chosen
+    "django.contrib.admin.apps.SimpleAdminConfig",  # no autodiscovery: pages for support are registered explicitly
     "oauth2_provider",
     "webservice",
     "bulk",
@@ -200,14 +200,14 @@ TEMPLATES = [
     }
 ]
 
-# Passkeys belong to the host of LOKET_URL: after a move to another host they have to be made again.
+# Passkeys are bound to the host of LOKET_URL: on another host users have to register them again.
 OTP_WEBAUTHN_RP_ID = _url.hostname or "localhost"
 OTP_WEBAUTHN_RP_NAME = "Loket"
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 OTP_WEBAUTHN_CREDENTIAL_MODEL = "signin.Passkey"
-SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E031"]  # an office may try Loket without TLS: browsers refuse passkeys there
+SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E031"]  # Loket can be tried without TLS, where browsers reject passkeys
 
-# The web service: OAuth2 and OpenID Connect as RFC 9700 wants them, and nothing of what came before it.
+# OAuth 2.0 and OpenID Connect as RFC 9700 recommends, without the older flows.
 OAUTH2_PROVIDER_APPLICATION_MODEL = "webservice.Application"
 OAUTH2_PROVIDER_GRANT_MODEL = "webservice.Grant"
 OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "webservice.AccessToken"  # noqa: S105
@@ -245,7 +245,7 @@ LOGIN_REDIRECT_URL = "home"
 PASSWORD_HASHERS = ["accounts.passwords.Argon2id"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
-FILE_UPLOAD_MAX_MEMORY_SIZE = LOKET_IMPORT_MAX_SIZE = 5 * 1024 * 1024 + 64 * 1024  # a file, never on the disk
+FILE_UPLOAD_MAX_MEMORY_SIZE = LOKET_IMPORT_MAX_SIZE = 5 * 1024 * 1024 + 64 * 1024  # a file to import, kept in memory
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 LANGUAGE_CODE = "nl"
@@ -258,7 +258,7 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
-# Mail: EMAIL_URL for SMTP, or LOKET_EMAIL_BACKEND with the ANYMAIL_… variables of the provider.
+# Email: EMAIL_URL for SMTP, or LOKET_EMAIL_BACKEND with the ANYMAIL_… variables of the provider.
 env.str("EMAIL_URL", "", validate=environment.mail_server)
 _email = env.dj_email_url("EMAIL_URL", "smtp://localhost:25")
 EMAIL_BACKEND = env.str("LOKET_EMAIL_BACKEND", _email["EMAIL_BACKEND"])
@@ -271,20 +271,20 @@ ANYMAIL: dict[str, Any] = {
     name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
 }
 ANYMAIL["REQUESTS_TIMEOUT"] = EMAIL_TIMEOUT
-ANYMAIL["IGNORE_UNSUPPORTED_FEATURES"] = True  # a provider without metadata still gives an id of its own
+ANYMAIL["IGNORE_UNSUPPORTED_FEATURES"] = True  # a provider without metadata still returns a message id
 SMS_URL = env.str("SMS_URL", "console:", validate=environment.sms_gateway)
 if LOKET_DEMO:
     EMAIL_BACKEND = "outbox.mailbox.EmailBackend"
     SMS_URL = "demo:"
 LOKET_SMS_TIMEOUT = env.int("LOKET_SMS_TIMEOUT", 15, validate=environment.gateway_seconds)
 LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 2000, validate=environment.not_negative)
-# What may be asked for, see outbox.limits.
+# Limits on messages that users request, see outbox.limits.
 LOKET_MESSAGES_TO_ONE_PER_HOUR = env.int("LOKET_MESSAGES_TO_ONE_PER_HOUR", 10, validate=environment.not_negative)
 LOKET_MESSAGES_TO_ONE_PER_DAY = env.int("LOKET_MESSAGES_TO_ONE_PER_DAY", 20, validate=environment.not_negative)
 LOKET_MESSAGES_BY_ONE_PER_HOUR = env.int("LOKET_MESSAGES_BY_ONE_PER_HOUR", 10_000, validate=environment.not_negative)
 LOKET_MESSAGES_PER_HOUR = env.int("LOKET_MESSAGES_PER_HOUR", 20_000, validate=environment.not_negative)
 
-# Sign-in with Microsoft: an app registration in Entra. The demo has a stand-in of its own.
+# Sign-in with Microsoft: an app registration in Entra. The demo has a fake Entra.
 LOKET_ENTRA_CLIENT_ID = env.str("LOKET_ENTRA_CLIENT_ID", "")
 LOKET_ENTRA_CLIENT_SECRET = env.str("LOKET_ENTRA_CLIENT_SECRET", "")
 if bool(LOKET_ENTRA_CLIENT_ID) != bool(LOKET_ENTRA_CLIENT_SECRET):
