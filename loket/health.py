@@ -1,4 +1,4 @@
-"""Whether the installation does its work: the database, its migrations, a worker, what lies in the outbox, the jobs."""
+"""Health of the installation: database, migrations, worker, outbox and periodic jobs."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -13,14 +13,14 @@ from django.utils import timezone
 from loket import availability, periodic
 from outbox.models import Heartbeat, Message
 
-SILENT = timedelta(minutes=2)  # a worker that has not been seen for so long does not run; a long job takes less
-LATE = timedelta(minutes=5)  # a message that was to go out so long ago: no worker runs, or too few do
+SILENT = timedelta(minutes=2)  # without a heartbeat for this long no worker runs; a long job takes less
+LATE = timedelta(minutes=5)  # a message due for longer means that no worker runs, or too few
 
 OK, UNKNOWN = "ok", "not known"
 
 
 def parts() -> dict[str, str]:
-    """Return each part with "ok" or what is wrong with it; without a database nothing is known of the others."""
+    """Return "ok" or what is wrong for each component; without a database the others are unknown."""
     checks: dict[str, Callable[[], str]] = {
         "database": _database, "migrations": _migrations, "worker": _worker, "outbox": _outbox,
         "jobs": _jobs,
@@ -50,19 +50,19 @@ def _migrations_of_this_release() -> frozenset[tuple[str, str]]:
 
 
 def _migrations() -> str:
-    # More may be applied than this release knows: that of the next one, while both run.
+    # The next release may have applied more while both run side by side.
     missing = len(_migrations_of_this_release() - MigrationRecorder(connection).applied_migrations().keys())
     return f"{missing} not applied" if missing else OK
 
 
 def last_seen() -> datetime | None:
-    """Return when a worker was last seen, or None if none ever was."""
+    """Return the time of the last heartbeat of any worker, or None."""
     seen: datetime | None = Heartbeat.objects.aggregate(last=Max("at"))["last"]
     return seen
 
 
 def oldest_due() -> datetime | None:
-    """Return since when the message is due that has waited longest for its turn, or None when none waits."""
+    """Return the due time of the message that has waited longest, or None when none waits."""
     due: datetime | None = (
         Message.objects.waiting().filter(due__lte=timezone.now()).aggregate(first=Min("due"))["first"]
     )

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with the correlation id of the request. Addresses of people never enter."""
+"""Structured logs: one JSON object per line with the correlation id of the request, never with email addresses."""
 
 import traceback
 from pathlib import Path
@@ -7,18 +7,18 @@ from typing import Any
 import structlog
 
 _ROOT = f"{Path(__file__).parent.parent}/"
-_FRAMES = 30  # the innermost ones of an error
+_FRAMES = 30  # innermost frames of an error
 
 
 def correlation_id() -> str:
-    """Return what the lines of this request or job are known by, or an empty text outside of both."""
+    """Return the correlation id of the current request or job, or an empty text outside both."""
     return str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
 
 
 def traceback_of(error: BaseException | None) -> list[str]:
-    """Return where an error was raised, outermost first, then where each of its causes was.
+    """Return the frames of an error, outermost first, followed by those of its causes.
 
-    It has files, lines, functions and kinds of errors; the text of an error may hold a name, an address or a secret.
+    Files, lines, functions and classes of errors only: the message may hold a name, an address or a secret.
     """
     found: list[str] = []
     while error is not None:
@@ -53,16 +53,16 @@ LOGGING: dict[str, Any] = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    # Django's own request logger writes addresses, which may hold a token; our access line replaces it.
+    # Django's request logger writes URLs, which may hold a token; our access log replaces it.
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.request": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "django.server": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "django.security": {"handlers": [], "level": "CRITICAL", "propagate": False},
-        # These name the number an SMS goes to and the gateway's key; the outbox logs what became of it.
+        # These log the number of an SMS and the key of the gateway; the outbox logs the result.
         "apprise": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "urllib3": {"handlers": [], "level": "CRITICAL", "propagate": False},
-        # This one quotes answers of Microsoft, in which there may be tokens.
+        # Quotes responses of Microsoft, which may hold tokens.
         "msal": {"handlers": [], "level": "CRITICAL", "propagate": False},
         # These quote codes and tokens.
         "oauthlib": {"handlers": [], "level": "CRITICAL", "propagate": False},

@@ -1,6 +1,6 @@
-"""Metrics for Prometheus: requests, counted over every process of a web server, and what the database knows.
+"""Prometheus metrics: requests, counted over every process of a web server, and figures from the database.
 
-What the database knows is asked at each scrape, so that it is right however many web servers and workers there are.
+The figures are queried at each scrape, so they are correct for any number of web servers and workers.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,13 +29,12 @@ _seconds = Histogram("loket_request_seconds", "How long the answers took.")
 
 @request_counts.never_in_the_way
 def count(method: str, route: str, status: int, seconds: float) -> None:
-    """Count a request that was answered."""
     _requests.labels(method, route, str(status)).inc()
     _seconds.observe(seconds)
 
 
 def scraped(folder: Path) -> bytes:
-    """Return every metric as text; the requests are those whose counts lie in `folder`."""
+    """Return all metrics as text, with the request counts found in `folder`."""
     registry = CollectorRegistry()
     if folder.is_dir():
         MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
@@ -45,15 +44,15 @@ def scraped(folder: Path) -> bytes:
 
 @request_counts.never_in_the_way
 def count_read(read_from: str) -> None:
-    """Count a page that a replica may give, and where it was read."""
+    """Count a page that a replica may serve, by the server it was read from."""
     _reads.labels(read_from).inc()
 
 
 class _Stored(Collector):
-    """What the database knows."""
+    """Collect the figures that are queried from the database."""
 
     def collect(self) -> Iterator[Metric]:
-        """Give it; without a database only that there is none."""
+        """Yield the metrics; without a database only that it is down."""
         try:
             found = [*_outbox(), *_doors(), *_history(), *_jobs()]
         except (OperationalError, InterfaceError):
@@ -111,7 +110,7 @@ def _jobs() -> Iterator[Metric]:
 
 
 def _made(event_id: UUID | None) -> datetime | None:
-    """Return when an event was made: its identifier tells (RFC 9562 section 5.7)."""
+    """Return the creation time that an event id holds (RFC 9562 section 5.7)."""
     return None if event_id is None else datetime.fromtimestamp((event_id.int >> 80) / 1000, tz=UTC)
 
 

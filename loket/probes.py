@@ -1,6 +1,6 @@
-"""What machines of the operator ask: whether it is alive, whether it is ready, its metrics.
+"""Probes for the operator: liveness, readiness and metrics.
 
-They are answered before anything else, so that they need no Host, no TLS, no session, and leave no access line.
+They run before all other middleware, so they need no Host, TLS or session, and write no access log.
 """
 
 import hmac
@@ -13,11 +13,11 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from loket import availability, health, metrics
 from loket.middleware import GetResponse
 
-READY_SECONDS = 0.7  # for the database: the answer takes less than a second in all
+READY_SECONDS = 0.7  # for the database, so that the response takes less than a second
 
 
 def probes(get_response: GetResponse) -> GetResponse:
-    """Answer a probe; pass every other request on."""
+    """Answer probes; pass all other requests on."""
     known: dict[str, Callable[[HttpRequest], HttpResponse]] = {
         "/healthz": alive, "/readyz": ready, "/metrics": measured,
     }  # fmt: skip
@@ -36,15 +36,15 @@ def probes(get_response: GetResponse) -> GetResponse:
 
 
 def alive(request: HttpRequest) -> HttpResponse:
-    """Say that this process answers; nothing else is looked at, so that a database that is down restarts nothing.
+    """Report that this process is alive. It checks nothing else: a database that is down must not cause restarts.
 
-    Granian answers in its place with `healthz/alive.json`, also while every thread is busy (docs/operating.md).
+    Granian serves `healthz/alive.json` in its place, even while every thread is busy (docs/operating.md).
     """
     return JsonResponse({"alive": True})
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """Say which part of the installation does not do its work; 503 when there is one, or no answer in time."""
+    """Report the health of each component, with status 503 if one fails or does not answer in time."""
     with availability.time_limit(READY_SECONDS):
         parts = health.parts()
     whole = set(parts.values()) == {health.OK}
@@ -52,7 +52,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 
 def measured(request: HttpRequest) -> HttpResponse:
-    """Give the metrics to who has LOKET_METRICS_TOKEN; without one they do not exist."""
+    """Return the metrics to clients with LOKET_METRICS_TOKEN, or 404 if it is not set."""
     if not settings.LOKET_METRICS_TOKEN:
         return HttpResponse("Not found.", status=404, content_type="text/plain")
     given = request.headers.get("Authorization", "").encode()

@@ -1,8 +1,8 @@
-"""The files in which the processes of a web server count requests, allocated before anything is written to them.
+"""Preallocated files in which the processes of a web server count requests.
 
-`prometheus_client` maps them into memory and leaves them sparse: where the disk is full, writing to such a page kills
-the process with SIGBUS, which no code can catch. Here the file system promises the blocks first (posix_fallocate), and
-where it does not, counting is switched off with a line in the log. Counting never costs a page.
+`prometheus_client` maps sparse files into memory: on a full disk, writing to such a page kills the process with SIGBUS,
+which Python cannot catch. Here the file system allocates the blocks first (posix_fallocate); if it cannot, counting is
+disabled with a line in the log. Counting never makes a page fail.
 """
 
 import os
@@ -16,20 +16,19 @@ import structlog
 from prometheus_client import values
 from prometheus_client.mmap_dict import MmapedDict
 
-FIRST_BYTES = 1 << 18  # of a file: some 1,500 combinations of method, route and status; when it is full it doubles
-_ENTRY = 28  # bytes that the library adds to a name at most
+FIRST_BYTES = 1 << 18  # some 1,500 combinations of method, route and status; a full file doubles
+_ENTRY = 28  # maximum bytes that the library adds to a name
 Arguments = ParamSpec("Arguments")
 log = structlog.get_logger("loket.metrics")
 _state = SimpleNamespace(on=False)  # of this process
 
 
 def is_on() -> bool:
-    """Return whether this process counts."""
     return bool(_state.on)
 
 
 def switch_on(folder: Path) -> None:
-    """Count in `folder` from now on, unless it cannot be written in. Called before the first metric is made."""
+    """Count in `folder` if it is writable. Must run before the first metric is created."""
     files = [folder / f"{kind}_{os.getpid()}.db" for kind in ("counter", "histogram")]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,14 +37,14 @@ def switch_on(folder: Path) -> None:
     except OSError as error:
         _switch_off(error)
         return
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # where the library looks for each new file
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # read by the library for each new file
     values.MmapedDict = _AllocatedDict  # type: ignore[attr-defined]
     values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
     _state.on = True
 
 
 def never_in_the_way(count: Callable[Arguments, None]) -> Callable[Arguments, None]:
-    """Have a function that counts do nothing while counting is off, and switch it off instead of raising anything."""
+    """Decorate a counting function: skip it while counting is off, and disable counting instead of raising errors."""
 
     @wraps(count)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
@@ -65,7 +64,7 @@ def _switch_off(error: Exception) -> None:
 
 
 def _allocate(file: Path) -> None:
-    """Give `file` its first blocks. Raises OSError when there are none, and leaves no empty file."""
+    """Allocate the first blocks of `file`. Raises OSError on a full disk and leaves no empty file."""
     size = file.stat().st_size if file.exists() else 0
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -79,7 +78,7 @@ def _allocate(file: Path) -> None:
 
 
 class _AllocatedDict(MmapedDict):
-    """The library's file, which has its blocks before they are written to."""
+    """The file of the library with its blocks allocated before they are written."""
 
     def __init__(self, filename: str, read_mode: bool = False) -> None:
         if not read_mode:

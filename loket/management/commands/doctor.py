@@ -1,4 +1,4 @@
-"""`manage.py doctor`: which part of the installation does not do its work, and what fails in it."""
+"""`manage.py doctor`: the health of each component, and failing items of periodic jobs."""
 
 from typing import Any
 
@@ -10,12 +10,10 @@ from outbox.models import FailedItem
 
 
 class Command(BaseCommand):
-    """Say what `/readyz` says, and name what fails."""
-
     help = "Say which part of the installation does not do its work; fail when there is one."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError when a part does not do its work."""
+        """Print the report. Raises CommandError when a component is unhealthy."""
         parts = health.parts()
         for name, state in parts.items():
             self.stdout.write(f"{name}: {state}")
@@ -26,6 +24,6 @@ class Command(BaseCommand):
                     f" {failed.since:%Y-%m-%dT%H:%M:%SZ}, again at {failed.retry_at:%Y-%m-%dT%H:%M:%SZ}"
                 )
         except Error:
-            pass  # the lines above say that the database does not answer
+            pass  # reported above: the database does not answer
         if wrong := [name for name, state in parts.items() if state != health.OK]:
             raise CommandError(f"Not right: {', '.join(wrong)}.")
