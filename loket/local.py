@@ -1,4 +1,4 @@
-"""What is for the demo only, and there for whoever sits at the machine."""
+"""Access to the pages of the demo, which are for users of this machine only."""
 
 from ipaddress import ip_address
 
@@ -9,7 +9,7 @@ from loket.middleware import client_address
 
 
 def require_demo(request: HttpRequest) -> None:
-    """Raise Http404 unless this is the demo and the caller sits at this machine, without a proxy in between."""
+    """Raise Http404 unless this is the demo and the request comes from this machine without a proxy."""
     address = client_address(request)
     forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
     if not settings.LOKET_DEMO or forwarded or not address or not ip_address(address).is_loopback:

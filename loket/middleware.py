@@ -1,4 +1,4 @@
-"""What every request gets: a correlation id, one access line, a language, a limit on what it sends."""
+"""Middleware for every request: correlation id, access log, language and a limit on the body."""
 
 import sys
 import time
@@ -22,16 +22,16 @@ from loket.away import is_away
 from loket.ids import uuid7
 
 log = structlog.get_logger("loket.access")
-_PART, _PARTS = 64 * 1024, 128  # bytes, and how many times
-MOST_PASSED_OVER = _PART * _PARTS  # bytes of a body that is refused: 8 MB
+_PART, _PARTS = 64 * 1024, 128  # bytes, and maximum number of reads
+MOST_PASSED_OVER = _PART * _PARTS  # bytes read from a rejected body: 8 MB
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the caller's network address.
+    """Return the network address of the client.
 
-    `X-Forwarded-For` counts only while the hop before it is one of LOKET_TRUSTED_PROXIES.
+    A hop of `X-Forwarded-For` is believed only if the hop that reported it is one of LOKET_TRUSTED_PROXIES.
     """
     address = str(request.META.get("REMOTE_ADDR") or "")
     hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
@@ -55,7 +55,7 @@ def _is_trusted(address: str) -> bool:
 
 
 def request_context(get_response: GetResponse) -> GetResponse:
-    """Give the request a correlation id and write one access line with the route's name, never its address."""
+    """Set a correlation id and write one access log line with the name of the route, never the URL."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         correlation_id = str(uuid7())
@@ -80,7 +80,7 @@ def request_context(get_response: GetResponse) -> GetResponse:
 
 
 def language(get_response: GetResponse) -> GetResponse:
-    """Speak Dutch unless the person chose otherwise; the browser's own language does not decide."""
+    """Activate Dutch unless the user chose another language; the browser language is ignored."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
@@ -95,13 +95,13 @@ def language(get_response: GetResponse) -> GetResponse:
 
 
 def body(get_response: GetResponse) -> GetResponse:
-    """Refuse a body larger than any form, files included, before anything reads it; take every other one for UTF-8.
+    """Reject a body larger than any form, files included, before it is parsed; decode all others as UTF-8.
 
-    Django's own limit leaves files out, and writes them to the disk before it knows who sends them.
+    Django's own limit excludes files, and Django writes those to disk before it knows the sender.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        request.encoding = "utf-8"  # as browsers send it; Django answers a form in another one with a fault
+        request.encoding = "utf-8"  # as browsers send it; other encodings make Django fail with a 500
         length = str(request.META.get("CONTENT_LENGTH") or "0")
         if not length.isdecimal() or not _fits(request, int(length)):
             _pass_over(request)
@@ -112,19 +112,19 @@ def body(get_response: GetResponse) -> GetResponse:
 
 
 def _fits(request: HttpRequest, length: int) -> bool:
-    """Return whether so many bytes may come in: a file to import, from who signed in, is larger than any form."""
+    """Return whether a body of `length` bytes is allowed; signed-in users may upload larger files to import."""
     if length <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         return True
     return takes_files(request.path) and SESSION_KEY in request.session and length <= settings.LOKET_IMPORT_MAX_SIZE
 
 
 def takes_files(path: str) -> bool:
-    """Return whether a file to import may be sent to this address."""
+    """Return whether files to import may be uploaded to this path."""
     return path in (reverse("bulk:upload"), reverse("bulk:upload_teams"))
 
 
 def _pass_over(request: HttpRequest) -> None:
-    """Read on for a while and keep nothing: a browser that is cut off while it sends does not show our answer."""
+    """Read and discard part of the body: a browser that is cut off while sending does not show our response."""
     with suppress(UnreadablePostError):
         for _part in range(_PARTS):
             if not request.read(_PART):
@@ -132,7 +132,7 @@ def _pass_over(request: HttpRequest) -> None:
 
 
 def _log_exception(sender: Any, request: HttpRequest | None = None, **kwargs: Any) -> None:
-    """Log an unexpected fault: where it came from, but no values, which may be secrets."""
+    """Log an unexpected error with its origin but without values, which may be secrets."""
     match = request.resolver_match if request else None
     route, error = match.view_name if match else "none", sys.exception()
     if is_away(error):
@@ -142,7 +142,7 @@ def _log_exception(sender: Any, request: HttpRequest | None = None, **kwargs: An
 
 
 def _where(error: BaseException | None) -> str:
-    """Return the traceback of `error` and of what caused it, the words left out: a database quotes whole rows."""
+    """Return the traceback of `error` and of its causes without messages: databases quote whole rows."""
     parts: list[str] = []
     while error is not None:
         constraint = getattr(getattr(error, "diag", None), "constraint_name", None)

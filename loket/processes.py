@@ -1,4 +1,4 @@
-"""Processes: how the web server is started, and those that belong to another one."""
+"""Processes: how to start the web server, and how to end with the parent."""
 
 import ctypes
 import signal
@@ -9,16 +9,16 @@ _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
 def end_with_parent() -> None:
-    """Have Linux send SIGTERM to the calling process when its parent dies, were it by kill -9."""
+    """Ask Linux to send SIGTERM to this process when its parent dies, even by kill -9."""
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def granian(port: int, *, workers: int = 1) -> list[str]:
-    """Return the arguments for Python that serve on `port` of loopback, as docs/operating.md has them.
+    """Return the Python arguments that serve on `port` of loopback, as in docs/operating.md.
 
-    Granian itself answers /healthz, from a file, for every thread may be busy. Only with HTTP/1 does it close
-    connections that send nothing, in 10 seconds.
+    Granian serves /healthz from a file, because every thread may be busy. Only with HTTP/1 does it close connections
+    that send nothing, after 10 seconds.
     """
     alive = Path(__file__).parent / "healthz"
     return [

@@ -1,7 +1,7 @@
-"""The application as granian serves it: `granian --interface rsgi loket.rsgi:application`.
+"""RSGI entry point for granian: `granian --interface rsgi loket.rsgi:application`.
 
-granian's WSGI reads a body in a thread that works, without a limit on its time: four slow ones stop a process of four
-threads. Here a body is read before a thread is taken, at a least rate (RSGI, Granian's own interface, can do so).
+With WSGI, granian reads bodies in worker threads without a time limit: four slow clients block a process of four
+threads. With RSGI, granian's own interface, a body is read at a minimum rate before a thread is taken.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ from loket import availability, wsgi
 from loket.middleware import MOST_PASSED_OVER, client_address, takes_files
 from loket.postgresql import base as postgresql
 
-AT_ONCE = 4  # requests that are worked on
-BODIES, OF_ONE_ADDRESS = 256, 16  # that are read at once
-FIRST_SECONDS, RATE = 10.0, 8 * 1024  # a body may take so long, and a second for each so many bytes that came in
-SENDING_SECONDS = 30.0  # for a client to take a part of an answer that is made while it is sent
+AT_ONCE = 4  # requests processed at the same time
+BODIES, OF_ONE_ADDRESS = 256, 16  # read at the same time, in all and for one address
+FIRST_SECONDS, RATE = 10.0, 8 * 1024  # time for any body, and one more second per RATE bytes received
+SENDING_SECONDS = 30.0  # for a client to accept one part of a streamed response
 _PROBES = ("/healthz", "/readyz", "/metrics")
 
 Environ = dict[str, Any]
@@ -39,7 +39,7 @@ class _Slow(Exception):
 
 
 class _Gone(Exception):
-    """The client hung up."""
+    """The client disconnected."""
 
 
 class _Busy(Exception):
@@ -47,20 +47,19 @@ class _Busy(Exception):
 
 
 class Application:
-    """A WSGI application behind RSGI, with each body read before a thread is taken."""
+    """WSGI application behind RSGI that reads each body before it takes a thread."""
 
     def __init__(self, application: Callable[[Environ, Callable[..., Any]], Iterable[bytes]]) -> None:
         self._application = application
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="work")
-        self._probes = ThreadPoolExecutor(2, thread_name_prefix="probe")  # they wait for no work
-        self._bodies = Counter[str]()  # being read, by network address
+        self._probes = ThreadPoolExecutor(2, thread_name_prefix="probe")  # probes do not wait for other requests
+        self._bodies = Counter[str]()  # number being read, by network address
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch the database from now on: granian calls this in the process that serves."""
         availability.watch(postgresql.ping)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
-        """Answer one request."""
         environ = environ_of(scope)
         try:
             await self._take_body(environ, protocol)
@@ -77,7 +76,7 @@ class Application:
         await loop.run_in_executor(threads, self._answer, environ, protocol, loop)
 
     async def _take_body(self, environ: Environ, protocol: Any) -> None:
-        """Read the body into `environ`; of one that is too long nothing is kept, and the application refuses it."""
+        """Read the body into `environ`. A body that is too long is discarded, and the application rejects it."""
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if not length:
             return
@@ -104,7 +103,7 @@ class Application:
                 del self._bodies[address]
 
     def _answer(self, environ: Environ, protocol: Any, loop: asyncio.AbstractEventLoop) -> None:
-        """Have the application answer, in this thread from the beginning to the end: its connection belongs to it."""
+        """Run the application and send its response, all in this thread: the database connection is bound to it."""
         began: list[tuple[int, Headers]] = []
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> None:
@@ -129,7 +128,7 @@ class Application:
 
 
 async def _paced(protocol: Any, *, most: int) -> Any:
-    """Yield the parts of the body, up to `most` bytes. Raises _Slow."""
+    """Yield the parts of the body, up to about `most` bytes. Raises _Slow."""
     loop, received = asyncio.get_running_loop(), 0
     began, parts = loop.time(), aiter(protocol)
     while received < most:
@@ -150,7 +149,7 @@ async def _send(transport: Any, part: bytes) -> None:
 
 
 def environ_of(scope: Any) -> Environ:
-    """Return the request as WSGI has it (PEP 3333), with an empty body."""
+    """Return the WSGI environ of a request (PEP 3333), with an empty body."""
     server = urlsplit(f"//{scope.server}")
     environ: Environ = {
         "REQUEST_METHOD": scope.method,
@@ -171,7 +170,7 @@ def environ_of(scope: Any) -> Environ:
     }
     for name, value in scope.headers.items():
         if "_" in name:
-            continue  # else it passes for the header with a hyphen, which a proxy sets
+            continue  # it would pass for the header with a hyphen, which a proxy sets
         key = name.upper().replace("-", "_")
         key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
         separator = "; " if key == "HTTP_COOKIE" else ","

@@ -1,4 +1,4 @@
-"""Every address of the application."""
+"""URL configuration of the project."""
 
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -6,7 +6,7 @@ from loket import views
 
 handler500 = "loket.views.fault"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("webservice.urls")),  # first, for programs call more often than people
+    path("", include("webservice.urls")),  # first: API clients call most often
     path("", include("webservice.api.urls")),
     path("", views.home, name="home"),
     path("taal/", views.language, name="language"),

@@ -1,4 +1,4 @@
-"""Pages that belong to no part: the home page, the choice of language, what is said when something went wrong."""
+"""Home page, language choice and error page."""
 
 import sys
 from collections.abc import Container
@@ -28,14 +28,14 @@ from teams.rights import Right
 from webservice.api.envelopes import broken, refusal
 
 RETRY = 5  # seconds
-FEW_CODES = 3  # recovery codes that still work, at which somebody is told to make new ones
+FEW_CODES = 3  # unused recovery codes at which users are asked to generate new ones
 
 
 @own_account
 @along
 @require_safe
 def home(request: OfficeRequest) -> HttpResponse:
-    """Show where somebody begins: what asks for attention or what he may do, his own to-do, the newest signals."""
+    """Show the home page: alerts or available rights, the user's own tasks and the newest notifications."""
     if request.user.is_support:
         return redirect("admin:index")
     held = request.rights
@@ -53,13 +53,13 @@ def home(request: OfficeRequest) -> HttpResponse:
 
 
 def _reasons(held: Container[Right]) -> list[Attention]:
-    """Return for which reasons attention is asked of who holds these rights: where he can do something."""
+    """Return the reasons for alerts that a user with these rights can act on."""
     equips = Right.MANAGE_TEAMS in held or Right.GRANT_RIGHTS in held
     return [reason for reason in Attention if equips or reason is not Attention.WITHOUT_RIGHTS]
 
 
 def _few_codes(user: User) -> int | None:
-    """Return how many recovery codes somebody with two-factor has left, None where that is enough."""
+    """Return the number of recovery codes left for a user with two-factor, or None if that is enough."""
     left = factors.codes_left(user) if user.second_factor_at is not None else None
     return left if left is not None and left <= FEW_CODES else None
 
@@ -70,7 +70,7 @@ def _few_codes(user: User) -> int | None:
 @opens_while_enrolling
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
-    """Remember the chosen language in a cookie of its own, for a year, and go back to the page."""
+    """Store the chosen language in a cookie for a year and redirect back to the page."""
     back = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
         back = "/"
@@ -89,7 +89,7 @@ def language(request: HttpRequest) -> HttpResponse:
 
 
 def fault(request: HttpRequest) -> HttpResponse:
-    """Say that something went wrong, or that it is a matter of waiting. Nothing here asks the database anything."""
+    """Render the error page, or the page that offers a retry while the database is down. Makes no queries."""
     if not is_away(sys.exception()):
         return server_error(request)
     if request.path.startswith("/v2/"):
@@ -103,9 +103,9 @@ def fault(request: HttpRequest) -> HttpResponse:
 
 
 def _retry(request: HttpRequest) -> dict[str, Any]:
-    """Return what the page says and sends when the user tries again: for a form its fields, without secrets and files.
+    """Return the context of the retry page: for a form its fields, without secrets and files.
 
-    Only a form that Django found to be ours is offered again, never one that another site made up.
+    Only a form that passed the CSRF check is offered again, never one forged by another site.
     """
     page: dict[str, Any] = {"address": request.get_full_path(), "sent": request.method == "POST"}
     is_ours = getattr(request, "csrf_processing_done", False)

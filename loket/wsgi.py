@@ -1,4 +1,4 @@
-"""The application by WSGI, for a server that reads bodies by itself; see loket.rsgi for the one that is shipped."""
+"""WSGI entry point, for a server that reads request bodies itself; see loket.rsgi for the default one."""
 
 import gc
 import os
@@ -13,10 +13,10 @@ from loket import request_counts
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
 django.setup()
 if settings.LOKET_METRICS_TOKEN:
-    request_counts.switch_on(settings.LOKET_METRICS_DIR)  # before anything makes a metric
+    request_counts.switch_on(settings.LOKET_METRICS_DIR)  # before any metric is created
 application = get_wsgi_application()
 
-import_module(settings.ROOT_URLCONF)  # else at the first request
-# What was loaded stays: the collector need not look through it again and again in the midst of somebody's request.
+import_module(settings.ROOT_URLCONF)  # otherwise at the first request
+# Loaded code stays in memory, so exclude it from garbage collection during requests.
 gc.collect()
 gc.freeze()
