@@ -1,4 +1,4 @@
-"""Identifiers: one kind for addresses, API and database."""
+"""Identifiers: the same kind in URLs, API and database."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,5 +12,5 @@ def uuid7() -> UUID:
 
 
 def first_of(moment: datetime) -> UUID:
-    """Return the smallest identifier made at `moment`, so that the primary key tells what is younger."""
+    """Return the smallest version 7 UUID of `moment`, so that rows can be filtered by age on their primary key."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)

@@ -1,6 +1,6 @@
-"""Lists in pages by key instead of by number.
+"""Keyset paging: a page starts at the key of a row instead of at an offset.
 
-A page costs the same however long the list is: it starts at the key of its first row (keyset paging).
+Every page costs the same, however long the list is.
 """
 
 import json
@@ -31,7 +31,7 @@ Other = TypeVar("Other", bound=_HasId)
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
-    """One page of a list, with the cursors of its neighbours; '' where there is none."""
+    """One page of a queryset with the cursors of the pages before and after it; '' where there is none."""
 
     rows: Sequence[Row]
     previous: str
@@ -48,10 +48,10 @@ def page_of(
     days: Collection[str] = (),
     size: int = PAGE,
 ) -> Page[Row]:
-    """Return the page of `rows`, sorted on a key of `sorts` ('-' in front: downwards), that `cursor` points at.
+    """Return the page of `rows` at `cursor`, sorted on a key of `sorts` (descending with a leading '-').
 
-    `moments` are the sorts on a time, `days` those on a day, all others are on text. An unknown sort is the first, a
-    damaged cursor is the first page. One query.
+    `moments` are the sorts on a datetime, `days` those on a date; all others are on text. An unknown sort falls back to
+    the first one, a damaged cursor to the first page. One query.
     """
     downwards, name = sort.startswith("-"), sort.lstrip("-")
     if name not in sorts:
@@ -84,7 +84,7 @@ class _Start:
 
 
 def _beyond(start: _Start, falling: bool) -> Q:
-    """Return the rows after the start; the first half alone is what the index can use."""
+    """Return the filter for rows beyond the cursor; the index can use its first half only."""
     if falling:
         return Q(sort_key__lte=start.key) & (Q(sort_key__lt=start.key) | Q(pk__lt=start.id))
     return Q(sort_key__gte=start.key) & (Q(sort_key__gt=start.key) | Q(pk__gt=start.id))
@@ -104,7 +104,7 @@ def _read(cursor: str, name: str, key_of: Callable[[str], Any]) -> _Start | None
     try:
         sort, plain, id_, backwards = json.loads(signing.b64_decode(cursor.encode()))
         key = key_of(plain)
-        str(plain).encode()  # JSON can spell half a surrogate pair, which no database takes
+        str(plain).encode()  # JSON can hold a lone surrogate, which no database accepts
         start = _Start(key, UUID(hex=id_), bool(backwards))
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
@@ -113,21 +113,21 @@ def _read(cursor: str, name: str, key_of: Callable[[str], Any]) -> _Start | None
 
 @dataclass(frozen=True)
 class Part(Generic[One]):
-    """One page of a list that was computed and not fetched, with the cursors of its neighbours."""
+    """One page of a list in memory with the cursors of the pages before and after it."""
 
     rows: list[One]
     previous: str
     next: str
 
     def having(self, rows: list[Other]) -> "Part[Other]":
-        """Return the same page with other rows, made of these."""
+        """Return the same page with `rows` in place of its own."""
         return Part(rows, self.previous, self.next)
 
 
 def part_of(rows: Sequence[One], *, cursor: str, size: int = PAGE) -> Part[One]:
-    """Return the page of `rows`, each of which has an `id`, that `cursor` points at; a damaged one is the first page.
+    """Return the page of `rows` at `cursor`; a damaged cursor falls back to the first page.
 
-    A cursor is the id of the row that the page follows, or with a '-' comes before.
+    A cursor is the id of the row before the page, or with a leading '-' of the row after it.
     """
     places = {f"{row.id}": number for number, row in enumerate(rows)}
     place, start = places.get(cursor.lstrip("-")), 0
@@ -142,12 +142,12 @@ def part_of(rows: Sequence[One], *, cursor: str, size: int = PAGE) -> Part[One]:
 
 
 def query(**values: str) -> str:
-    """Return '?…' with those of `values` that are not empty."""
+    """Return a query string with the non-empty `values`."""
     return "?" + urlencode({name: value for name, value in values.items() if value})
 
 
 def neighbours(page: Page[Any] | Part[Any], *, cursor: str = "page", **values: str) -> dict[str, str]:
-    """Return what `_pager.html` shows: where the pages before and after `page` are, `cursor` being the parameter."""
+    """Return the context of `_pager.html`: the URLs around `page`; `cursor` names the query parameter."""
     return {
         "previous_url": page.previous and query(**values, **{cursor: page.previous}),
         "next_url": page.next and query(**values, **{cursor: page.next}),

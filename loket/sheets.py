@@ -1,4 +1,4 @@
-"""Text in the cells of spreadsheet files: it comes back as it was, and never becomes a formula."""
+"""Text in cells of spreadsheet files: it survives a round trip and never becomes a formula."""
 
 import csv
 import re
@@ -15,38 +15,38 @@ from openpyxl.utils import get_column_letter
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _GUARDED = re.compile(r"'*[=+\-@\t\r]")
-_SEPARATOR = ";"  # between the names in one cell
-_BOM = "\ufeff"  # by it Excel knows that a CSV file is UTF-8
+_SEPARATOR = ";"  # between names in one cell
+_BOM = "\ufeff"  # tells Excel that a CSV file is UTF-8
 
-# ECMA-376 part 1, 22.9.2.19 (ST_Xstring): what XML does not allow is written _xHHHH_, and so is the underscore of what
-# would be read as such.
+# ECMA-376 part 1, 22.9.2.19 (ST_Xstring): characters that XML does not allow are written as _xHHHH_, and so is the
+# underscore of text that would be read as an escape.
 _NOT_XML = "\x00-\x08\x0b-\x1f\ufffe\uffff"
 _TO_ESCAPE = re.compile(rf"[{_NOT_XML}]|_(?=x[0-9A-Fa-f]{{4}}(?:_|[{_NOT_XML}]))")
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
 def csv_cell(text: str) -> str:
-    """Return `text` for a CSV file: an apostrophe in front keeps a spreadsheet program from calculating it."""
+    """Return `text` for a CSV file, with a leading apostrophe if a spreadsheet program would read it as a formula."""
     return f"'{text}" if _GUARDED.match(text) else text
 
 
 def csv_text(cell: str) -> str:
-    """Return the text that `csv_cell` made `cell` of."""
+    """Return the text from which `csv_cell` made `cell`."""
     return cell[1:] if cell.startswith("'") and _GUARDED.match(cell) else cell
 
 
 def xlsx_cell(text: str) -> str:
-    """Return `text` as it is written in an XLSX file."""
+    """Return `text` as stored in an XLSX file."""
     return _TO_ESCAPE.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
 
 
 def xlsx_text(cell: str) -> str:
-    """Return the text of a cell as it was read from an XLSX file."""
+    """Return the text of a cell as stored in an XLSX file."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), cell)
 
 
 def csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
-    """Yield a CSV file row by row, as Dutch spreadsheet programs expect it: semicolons, UTF-8 with a mark."""
+    """Yield the lines of a CSV file for Dutch spreadsheet programs: semicolons, UTF-8 with a byte order mark."""
     line = StringIO(newline="")
     writer = csv.writer(line, delimiter=";")
     line.write(_BOM)
@@ -58,21 +58,21 @@ def csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
 
 
 def dress_text(cell: Cell) -> None:
-    """Make a cell with text stay text, also when somebody edits it."""
+    """Mark a cell as text, so that it stays text when it is edited."""
     cell.data_type = "s"
     if str(cell.value).startswith(_FORMULA):
         cell.quotePrefix = True
 
 
 def write_xlsx(file: IO[bytes], title: str, rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
-    """Write a workbook of one sheet, the first of `rows` as its head; `widths` of columns in characters."""
+    """Write a workbook of one sheet; the first of `rows` is the header, `widths` are in characters."""
     book = Workbook(write_only=True)
     _add_sheet(book, title, rows, widths)
     book.save(file)
 
 
 def write_sheets(file: IO[bytes], sheets: Mapping[str, Sequence[Sequence[str]]]) -> None:
-    """Write a workbook with a sheet for each of `sheets`, under its title; the first row of each is its head."""
+    """Write a workbook with one sheet per title; the first row of each is the header."""
     book = Workbook(write_only=True)
     for title, rows in sheets.items():
         _add_sheet(book, title, rows, [24] * len(rows[0]))
@@ -94,14 +94,14 @@ def _add_sheet(book: Workbook, title: str, rows: Iterable[Sequence[str]], widths
 
 
 def joined(values: Iterable[str]) -> str:
-    """Return several names as one cell: with semicolons between, in quotation marks where one has a semicolon."""
+    """Join names into one cell with semicolons, quoting a name that holds a semicolon."""
     line = StringIO()
     csv.writer(line, delimiter=_SEPARATOR, lineterminator="").writerow(list(values))
     return line.getvalue().replace(_SEPARATOR, f"{_SEPARATOR} ") if '"' not in line.getvalue() else line.getvalue()
 
 
 def parted(cell: str) -> list[str]:
-    """Return the names in a cell of `joined`. Raises ValueError when quotation marks are not right."""
+    """Split the names in a cell written by `joined`. Raises ValueError on unbalanced quotation marks."""
     try:
         (values,) = list(csv.reader([cell], delimiter=_SEPARATOR, skipinitialspace=True, strict=True)) or [[]]
     except (csv.Error, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The cells of a large table: a loop in the template over thousands of them takes most of the time of its page."""
+"""Cells of a large table: a template loop over thousands of them would dominate the time of the page."""
 
 from collections.abc import Iterable
 
@@ -11,5 +11,5 @@ _CELLS = {"": "<td></td>", "T": "<td>T</td>", "I": '<td><span class="chip attent
 
 @register.filter
 def cells(marks: Iterable[str]) -> SafeString:
-    """Return the cells of a row of the authorization matrix; `marks` are those of `teams.sheets.marks`."""
+    """Return the cells of a row of the authorization matrix; `marks` come from `teams.sheets.marks`."""
     return mark_safe("".join(_CELLS[mark] for mark in marks))  # noqa: S308 only what stands above

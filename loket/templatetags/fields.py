@@ -1,4 +1,4 @@
-"""Fields as a form with errors draws them."""
+"""Form fields as rendered beside an error summary."""
 
 from django import forms, template
 from django.utils.safestring import SafeString
@@ -8,5 +8,5 @@ register = template.Library()
 
 @register.filter
 def unfocused(field: forms.BoundField) -> SafeString:
-    """Return a field that leaves the focus to the error summary: one element on a page may ask for it."""
+    """Render a field without autofocus, which belongs to the error summary."""
     return field.as_widget(attrs={"autofocus": False})

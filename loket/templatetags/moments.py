@@ -1,4 +1,4 @@
-"""Moments as people say them, with the exact one in the title."""
+"""Dates and times in relative form, with the exact value in the title."""
 
 from datetime import date, datetime
 
@@ -41,5 +41,5 @@ def day(value: date) -> SafeString:
 
 @register.filter
 def coming(value: date | None) -> date | None:
-    """Return a day if it lies ahead, else None."""
+    """Return `value` if it is in the future, otherwise None."""
     return value if value is not None and value > timezone.localdate() else None

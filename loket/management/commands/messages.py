@@ -1,4 +1,4 @@
-"""`manage.py messages`: collect what is to be translated, and compile the translations. For development only."""
+"""`manage.py messages`: collect texts to translate and compile the translations. For development only."""
 
 import shutil
 from collections.abc import Iterator
@@ -25,17 +25,16 @@ _NOT_OURS = [".*", "__pycache__", *_NOT_SHOWN]
 
 
 class Command(BaseCommand):
-    """Bring the Dutch catalog up to date, or check that nothing is missing in it."""
+    """Update the Dutch catalog, or check that it is complete."""
 
     help = "Bring locale/nl up to date with code and templates and compile it; --check only tells what is missing."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare --check."""
         parser.add_argument("--check", action="store_true", help="change nothing, fail when something is missing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it. Raises CommandError without GNU gettext, or when the check finds a fault."""
+        """Update or check. Raises CommandError without GNU gettext, or when the check fails."""
         if not shutil.which("xgettext"):
             raise CommandError("GNU gettext is not installed, and without it nothing can be collected.")
         if not options["check"]:
@@ -63,7 +62,7 @@ def _catalog(root: Path) -> Catalog:
 
 
 def _collect(root: Path) -> None:
-    """Put every text of code and templates below `root` in its catalog."""
+    """Update the catalog below `root` from its code and templates."""
     settings.LOCALE_PATHS = [root / "locale"]
     options = {"no_obsolete": True, "no_wrap": True, "add_location": "file"}
     with chdir(root):
@@ -87,7 +86,7 @@ def _untranslated(catalog: Catalog) -> Iterator[str]:
 
 
 def _out_of_date(root: Path, fresh: Catalog) -> Iterator[str]:
-    """Tell what nobody uses any more, and whether the compiled file is that of the texts."""
+    """Yield unused messages, and a line if the compiled file does not match the catalog."""
     kept = _catalog(root)
     used = {(message.id if isinstance(message.id, str) else message.id[0], message.context) for message in fresh}
     for message in kept:
