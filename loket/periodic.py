@@ -1,7 +1,7 @@
-"""Periodic jobs of the worker: each fails by itself, and so does each office or row inside it.
+"""Periodic jobs of the worker. Failures are isolated per job, and per office or row within a job.
 
-What fails is tried again after a back-off of its own, is named in the log, and counted in the database, where `/readyz`
-and the metrics of every process see it.
+A failed job or item is retried with its own back-off, logged, and counted in the database, where `/readyz` and the
+metrics of every process read it.
 """
 
 import math
@@ -24,11 +24,11 @@ from loket.ids import uuid7
 from loket.logs import traceback_of
 from outbox.models import FailedItem, JobState
 
-LOCK_SECONDS = 5  # so long an office or row waits for a lock: it may be held by something that hangs
-JOB_RETRY, JOB_RETRY_MAX = 60.0, 300.0  # seconds; the first is less for a job that runs more often
+LOCK_SECONDS = 5  # maximum wait of an office or row for a lock: its holder may hang
+JOB_RETRY, JOB_RETRY_MAX = 60.0, 300.0  # seconds; the first is shorter for jobs that run more often
 ITEM_RETRY, ITEM_RETRY_MAX = timedelta(seconds=5), timedelta(hours=1)
-NOTED = 5.0  # seconds between two notes that a job was done
-LATE_JOB = timedelta(minutes=2)  # beyond its turn
+NOTED = 5.0  # seconds between two records of success
+LATE_JOB = timedelta(minutes=2)  # beyond its interval
 LATE_ITEM = timedelta(minutes=5)  # since its first failure
 
 Item = TypeVar("Item")
@@ -39,7 +39,7 @@ log = structlog.get_logger("loket.jobs")
 
 
 class Job(NamedTuple):
-    """Something to do every so many seconds; it must be harmless to do twice at the same time."""
+    """A function to call at an interval in seconds. Running it twice at once must be harmless."""
 
     function: Callable[[], object]
     every: float
@@ -47,20 +47,20 @@ class Job(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What log, metrics and `/readyz` call it: where its function is."""
+        """Name in logs, metrics and `/readyz`: by default the dotted path of the function."""
         return (self.name or f"{self.function.__module__}.{self.function.__qualname__}")[:200]
 
 
 @dataclass
 class Runner:
-    """Runs one job of one process, turn after turn."""
+    """Runs one job in one process and keeps its back-off."""
 
     job: Job
-    failures: int = 0  # since it was last done
+    failures: int = 0  # since the last success
     _noted: float = -math.inf
 
     def run(self) -> float:
-        """Run the job and return after how many seconds its next turn is. Raises only when the database is away."""
+        """Run the job; return the seconds until its next run. Raises only if the database is unavailable."""
         label = self.job.label
         token = _current.set(label)
         try:
@@ -88,11 +88,11 @@ class Runner:
 
 
 def each(act: Callable[[Item], Result], items: Iterable[Item], *, seconds: float = math.inf) -> list[Result]:
-    """Return what `act` does for each of `items`; one that fails is left out and holds up no other.
+    """Call `act` for each of `items` and return the results; a failing item is skipped and does not stop the others.
 
-    `act` has transactions of its own, and returns False when it left an item to another worker. Items are told apart by
-    their text, which is logged: identifiers only. After `seconds` no further one is begun. A job calls this once a run,
-    as items that did not come again are forgotten. Outside a job errors are raised.
+    `act` opens its own transactions and returns False if it left the item to another worker. Items are identified by
+    `str()`, which is logged, so it must be an identifier. No item is started after `seconds`. Call this once per run
+    of a job, because failures of items that did not return are forgotten. Outside a job errors are raised.
     """
     job, end = _current.get(), time.monotonic() + seconds
     known = {failed.item: failed for failed in FailedItem.objects.filter(job=job)} if job else {}
@@ -121,7 +121,7 @@ def each(act: Callable[[Item], Result], items: Iterable[Item], *, seconds: float
 
 
 def resting() -> list[str]:
-    """Return the items of this job that failed and whose next try has not come: a batch must not be full of them."""
+    """Return the failed items of the current job that wait for a retry, so that a batch can exclude them."""
     job = _current.get()
     if not job:
         return []
@@ -129,7 +129,7 @@ def resting() -> list[str]:
 
 
 def register(jobs: Iterable[Job]) -> None:
-    """Note from when on these jobs are to be done; forget what was noted of others, as of another release."""
+    """Register `jobs` from now on; forget other jobs, such as those of another release."""
     every = {job.label: job.every for job in jobs}
     now = timezone.now()
     states = [JobState(name=name, every=seconds, since=now) for name, seconds in every.items()]
@@ -139,7 +139,7 @@ def register(jobs: Iterable[Job]) -> None:
 
 
 def late() -> dict[str, str]:
-    """Return what is late by the name of its job, in words; two queries."""
+    """Return a description of each late job by its name. Two queries."""
     now, found = timezone.now(), {}
     for state in JobState.objects.order_by("name"):
         done = state.done_at or state.since
@@ -161,7 +161,7 @@ def _seconds(period: timedelta) -> int:
 
 
 def _described(error: Exception) -> dict[str, object]:
-    """Return what the log says of an error. Its text may hold personal data, so it is left out."""
+    """Return the log fields of an error without its message, which may hold personal data."""
     return {"error": type(error).__name__, "traceback": traceback_of(error)}
 
 
@@ -176,7 +176,7 @@ def _lock_timeout() -> Iterator[None]:
             try:
                 with connection.cursor() as cursor:
                     cursor.execute("RESET lock_timeout")
-            except Exception:  # the connection is of no use any more, and the pool takes none such back
+            except Exception:  # the connection is broken, and the pool must not get it back
                 connection.close()
 
 
