@@ -1,6 +1,6 @@
-"""The example offices of the demo: colleagues in every kind and status, made through the same actions as real ones.
+"""Example offices of the demo: users in every login method and status, created through the regular actions.
 
-Rows are written directly only to make them older than they are, and to say how a mail fared.
+Rows are written directly only to backdate them and to set the delivery state of emails.
 """
 
 import json
@@ -46,10 +46,10 @@ _BROWSER = "example"
 
 
 def ensure(password: str) -> User:
-    """Make both example offices and support unless there are offices; return the administrator of the first.
+    """Create both example offices and a support user unless offices exist; return the first administrator.
 
-    `password` becomes that of the two administrators and of support. Raises User.DoesNotExist in the database of other
-    offices.
+    `password` is set for the two administrators and the support user. Raises User.DoesNotExist in a database with
+    other offices.
     """
     with transaction.atomic():
         if not Provider.objects.exists():
@@ -82,7 +82,7 @@ def _make_de_vries(password: str) -> None:
 
 
 def ensure_webservice(provider: Provider, password: str) -> User:
-    """Return the SSO/Webservice user with which the web service can be tried; he is made where he is not there."""
+    """Return the SSO/Webservice user for trying the web service, creating it if needed."""
     known = User.objects.filter(username_key=WEBSERVICE_USERNAME).first()
     if known is not None:
         return known
@@ -123,7 +123,7 @@ def _make_smit(password: str) -> None:
 
 
 def _make_support(password: str) -> None:
-    """Let somebody of support in, who has chosen the password through the link that was mailed."""
+    """Create a support user who has chosen a password through the emailed link."""
     user = support.actions.create(
         SUPPORT, initials="S.", prefix="", last_name="Hulst", email="s.hulst@loket.example", by=_BY
     )
@@ -133,7 +133,7 @@ def _make_support(password: str) -> None:
 
 
 def _invite(office: Provider, person: Person, domain: str = "devries.example") -> User:
-    """Invite somebody; the hourly limit on invitations is not used up by the example."""
+    """Invite a user, backdated so that the example does not use up the hourly limit on invitations."""
     user = invitations.actions.invite(office, details=person.details(domain), mobile_number=person.mobile, by=_BY)
     sent_at = timezone.now() - timedelta(hours=person.hours_ago)
     Invitation.objects.filter(user=user).update(sent_at=sent_at)
@@ -148,7 +148,7 @@ def _self(user: User) -> Actor:
 def _let_in(
     office: Provider, person: Person, password: str, rights: Iterable[Right] = (), *, domain: str = "devries.example"
 ) -> User:
-    """Play the whole invitation: mail, code, username and password."""
+    """Create a user through the whole invitation: email, code, username and password."""
     user = _invite(office, person, domain)
     teams.actions.set_individual_rights(user, rights, by=_BY)
     _prove_phone(user.invitation)
@@ -163,14 +163,14 @@ def _let_in(
 
 
 def _give_device(user: User) -> None:
-    """Let somebody set up two-factor with an app on a phone that nobody holds."""
+    """Set up two-factor with an authenticator app that does not exist."""
     offer = Offer.new()
     code = f"{hotp(offer.secret, totp.step_now()):06d}"
     signin.factors.actions.add_app(user, offer, name="Telefoon", code=code, by=_self(user))
 
 
 def _age(user: User, *, days: int, seen: int | None = None) -> None:
-    """Make somebody `days` old in the office, last seen `seen` days ago."""
+    """Backdate the creation of a user by `days`, and the last login to `seen` days ago."""
     now = timezone.now()
     began = now - timedelta(days=days, hours=3)
     last_login = None if seen is None else now - timedelta(days=seen, hours=2, minutes=days % 60)
@@ -180,7 +180,7 @@ def _age(user: User, *, days: int, seen: int | None = None) -> None:
 
 
 def _deliver(user: User, state: Message.State = Message.State.SENT) -> None:
-    """Say of every mail and SMS to somebody that it went out, or what went wrong with it."""
+    """Set the delivery state of every email and SMS to a user."""
     error = {Message.State.BOUNCED: "550 5.1.1 mailbox unknown", Message.State.FAILED: "451 4.4.1 no answer"}
     sent_at = user.invitation.sent_at
     Message.objects.filter(user_id=user.pk).update(
@@ -194,13 +194,13 @@ def _deliver(user: User, state: Message.State = Message.State.SENT) -> None:
 
 
 def _body(message: Message) -> dict[str, str]:
-    """Return what the receiver of a message reads."""
+    """Decrypt the body of a message."""
     body: dict[str, str] = json.loads(sealing.unseal(bytes(message.sealed_body or b""), context=message.seal_context))
     return body
 
 
 def _ask_for_code(invitation: Invitation) -> str:
-    """Press the button behind the link of the mail; return the code that is sent."""
+    """Request a code through the link in the email; return the code."""
     found = re.search(r"/uitnodiging/([\w-]+)/", _body(invitation.message)["text"])
     token = found[1] if found else ""
     invitations.accepting.send_code(invitation, token=token, browser=_BROWSER, by=_self(invitation.user))
@@ -213,7 +213,7 @@ def _prove_phone(invitation: Invitation) -> None:
 
 
 def _lock(invitation: Invitation) -> None:
-    """Type wrong codes until the invitation locks."""
+    """Enter wrong codes until the invitation locks."""
     while invitation.state == Invitation.State.OPEN:
         right = _ask_for_code(invitation)
         wrong = "111111" if right != "111111" else "222222"
@@ -223,7 +223,7 @@ def _lock(invitation: Invitation) -> None:
 
 
 def _invite_to_status(office: Provider, person: Person, status: Status, unknown: str) -> None:
-    """Bring somebody to `status`; an open invitation keeps its mail in the outbox, so that it can be accepted."""
+    """Create a user in `status`. An open invitation keeps its email in the outbox, so that it can be accepted."""
     if status in (Status.BLOCKED, Status.ENDED):
         _leave(_let_in(office, person, unknown), status)
         return
@@ -252,7 +252,7 @@ def _invite_to_status(office: Provider, person: Person, status: Status, unknown:
 
 
 def _refuse(office: Provider, user: User, person: Person) -> None:
-    """Have a colleague send the invitation, who may not give what the invited user gets after that."""
+    """Make acceptance fail: the last sender may not grant a right that the invited user gets afterwards."""
     sender = User.objects.get(provider=office, username="s.bakker")
     invitations.actions.resend(user, mobile_number=person.mobile, email=user.email, by=_self(sender))
     teams.actions.give_individual_rights([user], [Right.VIEW_AUDIT], by=_BY)

@@ -1,4 +1,4 @@
-"""Who works at the example offices. Nobody here exists; every address ends in the reserved domain `.example`."""
+"""Users of the example offices. All are fictional; every email address ends in the reserved domain `.example`."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -9,7 +9,7 @@ from teams.rights import Right
 
 
 class Status(Enum):
-    """How far somebody of the example is."""
+    """Status in which an example user is created."""
 
     INVITED = auto()
     OPENED = auto()
@@ -26,9 +26,9 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Person:
-    """A made-up colleague, `days` in the office, last `seen` so many days ago (None: never).
+    """A fictional user: `days` since creation, `seen` in days since the last login (None: never).
 
-    `two_factor` says whether it is required, `device` whether it is there.
+    `two_factor` requires a second factor, `device` sets one up.
     """
 
     initials: str
@@ -44,25 +44,24 @@ class Person:
 
     @property
     def username(self) -> str:
-        """The username that he chose: 'j.vandenberg'."""
+        """Chosen username, such as 'j.vandenberg'."""
         return fold(self.initials.rstrip(".") + "." + self.prefix + self.last_name).replace(" ", "")
 
     @property
     def mobile(self) -> str:
-        """A number that is valid and the same every time."""
+        """A valid mobile number, the same at every call."""
         return f"+316{10_000_000 + sum(ord(char) * 7919 for char in self.last_name) % 8_999_999}"
 
     @property
     def hours_ago(self) -> int:
-        """When the invitation went out: more than an hour ago, less than two days."""
+        """Age of the invitation: more than an hour, less than two days."""
         return 2 + len(self.last_name) * 3
 
     def email(self, domain: str) -> str:
-        """Return the address at the office's domain."""
         return f"{self.username}@{domain}"
 
     def details(self, domain: str) -> Details:
-        """Return what the office says about this person."""
+        """Return the details as an administrator enters them."""
         details = Details(
             initials=self.initials,
             first_name=self.first_name,

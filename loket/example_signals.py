@@ -1,4 +1,4 @@
-"""The signals of the first example office. Nobody here exists."""
+"""Notifications of the first example office. All names are fictional."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from notifications.models import Notice
 from notifications.wishes import Wish
 from teams.models import Employer
 
-# number of the employer, type, days until the event, what it says
+# number of the employer, type, days until the event, text
 SIGNALS = [
     (1011, SignalType.EMPLOYMENT_START, 5, "S. van Loon"),
     (1005, SignalType.SERVICE_ANNIVERSARY, 12, "25 jaar"),
@@ -31,7 +31,7 @@ SET = {
 
 
 def make(office: Provider, *, by: Actor) -> None:
-    """Raise signals for the teams of `office`, make a set and apply it to somebody, who has read some."""
+    """Raise events for the teams of `office`, create a set, and apply it to a user who has read some notifications."""
     for number, type_, days, text in SIGNALS:
         employer = Employer.objects.get(provider=office, number=number)
         event_date = timezone.localdate() + timedelta(days=days)

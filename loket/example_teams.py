@@ -1,4 +1,4 @@
-"""The employers and teams of the first example office. Nobody here exists."""
+"""Employers and teams of the first example office. All are fictional."""
 
 import teams.actions
 import teams.employers
@@ -43,7 +43,7 @@ TEAMS: list[tuple[str, str, list[Right], list[str], list[int]]] = [
 
 
 def make(office: Provider, *, by: Actor) -> None:
-    """Make the employers, sets and teams of `office`, through the actions; three employers stay in no team."""
+    """Create the employers, sets and teams of `office` through the actions; three employers have no team."""
     employers = {
         number: teams.employers.create(office, number=number, name=name, products=products, by=by)
         for number, name, products in EMPLOYERS

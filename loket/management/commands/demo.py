@@ -1,4 +1,4 @@
-"""`manage.py demo`: the whole product with an example office, on this machine only."""
+"""`manage.py demo`: the whole product with example offices, on this machine only."""
 
 import fcntl
 import os
@@ -27,14 +27,14 @@ _START_SECONDS, _STOP_SECONDS = 60, 8
 
 
 class Command(BaseCommand):
-    """Run database, web server and worker until Ctrl-C, with an example office and a mailbox in place of real mail."""
+    """Run database, web server and worker until Ctrl-C, with example offices and a mailbox in place of real mail."""
 
     help = "Run the product with an example office on PORT (default 8000) until Ctrl-C; data stays in LOKET_DATA_DIR."
     requires_system_checks: list[str] = []
     asked_to_stop = False
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Start everything, print how to sign in, and stop everything when asked or when a part dies."""
+        """Start everything, print how to sign in, and stop everything on a signal or when a process dies."""
         port = _free_port()
         if not settings.LOKET_DEMO:
             _restart_as_demo(port)
@@ -69,7 +69,7 @@ def _log() -> Path:
 
 
 def _free_port() -> int:
-    """Return PORT, on which nothing listens yet."""
+    """Return PORT. Raises CommandError when it is taken."""
     text = os.environ.get("PORT") or "8000"
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise CommandError(f"PORT is a number from 1 to 65535, not {text!r}.")
@@ -81,7 +81,7 @@ def _free_port() -> int:
 
 
 def _restart_as_demo(port: int) -> None:
-    """Run this command anew with the settings of the demo, which no other command turns on."""
+    """Run this command again with the settings of the demo, which no other command enables."""
     if os.environ.get("DATABASE_URL"):
         raise CommandError("The demo has a database of its own: unset DATABASE_URL.")
     environment = {
@@ -97,7 +97,7 @@ def _restart_as_demo(port: int) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep a second demo out of the data folder: it would lose its database when the first one stops."""
+    """Lock the data folder: a second demo would lose its database when the first one stops."""
     with open(folder / "demo.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,7 +120,7 @@ def _built_in_database() -> Iterator[None]:
 
 
 def _prepare(port: int) -> list[str]:
-    """Bring the database up to date; return what `_how_to_sign_in` says. No connection and no thread stays behind."""
+    """Migrate the database; return the lines of `_how_to_sign_in`. Leaves no connection and no thread behind."""
     try:
         call_command("migrate", verbosity=0)
         return _how_to_sign_in(port)
@@ -130,7 +130,7 @@ def _prepare(port: int) -> list[str]:
 
 
 def _how_to_sign_in(port: int) -> list[str]:
-    """Make the example office on the first run; return the lines that say where and how to sign in."""
+    """Create the example offices on the first run; return the lines that say where and how to sign in."""
     password = keys.demo_password(settings.LOKET_DATA_DIR)
     administrator = example.ensure(password)
     service = example.ensure_webservice(administrator.provider, password)
@@ -154,7 +154,7 @@ def _still(password: str, user: User) -> str:
 
 @contextmanager
 def _children(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """Run web server and worker; end them on the way out."""
+    """Run web server and worker; stop them at the end of the block."""
     commands = {
         "web server": [*granian(port), "--workers-kill-timeout", "4"],
         "worker": ["manage.py", "worker"],
@@ -169,7 +169,7 @@ def _children(port: int, log: Path) -> Iterator[dict[str, subprocess.Popen[bytes
                     stdout=output,
                     stderr=output,
                     cwd=settings.BASE_DIR,
-                    start_new_session=True,  # Ctrl-C is for this process, which then ends them once
+                    start_new_session=True,  # Ctrl-C reaches this process only, which then stops them
                     preexec_fn=end_with_parent,
                 )
         yield children
