@@ -1,11 +1,11 @@
-"""Putting messages in the outbox, taking them back, and what becomes of them.
+"""Actions on messages: queue, cancel, claim, deliver, and record bounces.
 
-A message is sent in two transactions (`take`, `deliver`): the first counts the attempt, the second holds the row while
-the message goes out and writes what came of it. A process that dies in between loses nothing, and a message that kills
-the process is stopped, because its attempts stay counted.
+A message is sent in two transactions (`take`, `deliver`): the first counts the attempt, the second locks the row while
+the message is sent and records the result. A process that dies in between loses nothing, and a message that kills the
+process stops after its last attempt, because attempts stay counted.
 
-An SMS has no name by which a telephone recognizes a double, so it is sent at most once unless the gateway is known to
-have refused it: when no answer was seen it is not sent again. Nothing is locked while the gateway takes its time.
+Phones cannot detect a duplicate SMS, so an SMS is sent at most once unless the gateway is known to have rejected it:
+without a response it is not sent again. No row is locked while the gateway is busy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from outbox.models import Body, Heartbeat, Message, MessageQuerySet, Pause
 if TYPE_CHECKING:
     from audit.actors import Actor
 
-WAKE = "outbox"  # the channel on which the worker listens
+WAKE = "outbox"  # PostgreSQL channel on which the worker listens
 PAUSES = (
     timedelta(seconds=30),
     timedelta(minutes=2),
@@ -40,8 +40,8 @@ PAUSES = (
     timedelta(hours=12),
 )
 MAX_ATTEMPTS = len(PAUSES) + 1
-FORGOTTEN = timedelta(days=1)  # a worker that has not been seen for so long
-GRACE = timedelta(seconds=5)  # a taken message is due again so much later, times its attempts, if its worker dies
+FORGOTTEN = timedelta(days=1)  # age at which heartbeats are deleted
+GRACE = timedelta(seconds=5)  # times attempts: delay after which a message is due again if its worker dies
 
 
 def queue_mail(
@@ -57,9 +57,9 @@ def queue_mail(
     expires_at: datetime | None = None,
     asker: Actor | None = None,
 ) -> Message:
-    """Queue a mail in the transaction of the caller; it is not sent after `expires_at`.
+    """Queue an email in the transaction of the caller; it is not sent after `expires_at`.
 
-    `asker` asks for it, see `limits`. Raises limits.TooMany.
+    `asker` counts against the limits of `limits`. Raises limits.TooMany.
     """
     values = {"subject": subject, "text": text, "html": html, "sender_name": sender_name}
     mail = written_mail(kind=kind, to=to, provider_id=provider_id, user_id=user_id, expires_at=expires_at, **values)
@@ -78,7 +78,7 @@ def written_mail(
     sender_name: str,
     expires_at: datetime | None = None,
 ) -> Message:
-    """Return a mail, sealed, for `queue_all`."""
+    """Return an unsaved email with an encrypted body, for `queue_all`."""
     body = Body(to=to, subject=subject, text=text, html=html, sender_name=sender_name)
     message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to)
     return _sealed(message, body, provider_id, user_id, expires_at)
@@ -94,7 +94,7 @@ def queue_sms(
     expires_at: datetime | None = None,
     asker: Actor | None = None,
 ) -> Message:
-    """Queue an SMS to the E.164 number `to`, as `queue_mail` does a mail."""
+    """Queue an SMS to the E.164 number `to`; otherwise as `queue_mail`."""
     limits.charge([(kind, to, provider_id)], asker)
     message = Message(channel=Message.Channel.SMS, kind=kind)
     return _queue([_sealed(message, Body(to=to, text=text), provider_id, user_id, expires_at)])[0]
@@ -110,7 +110,7 @@ def _sealed(
 
 
 def queue_all(messages: list[Message], *, asker: Actor | None = None) -> list[Message]:
-    """Queue messages of `written_mail`, as `queue_mail` does one."""
+    """Queue emails built by `written_mail`; otherwise as `queue_mail`."""
     limits.charge([(mail.kind, mail.recipient, mail.provider_id) for mail in messages], asker)
     return _queue(messages)
 
@@ -124,10 +124,10 @@ def _queue(messages: list[Message]) -> list[Message]:
 
 @transaction.atomic
 def cancel(message: Message) -> bool:
-    """Take a message back that was not sent yet; return whether that was in time.
+    """Cancel a message that is still to be sent; return whether that was in time.
 
-    It waits for a mail that is being sent, and returns False when that one went out. An SMS that is being sent may
-    arrive; when the gateway refuses it there is no further attempt.
+    Wait for an email that is being sent, and return False if it was sent. An SMS that is being sent may arrive; if the
+    gateway rejects it there is no further attempt.
     """
     locked = Message.objects.select_for_update(no_key=True).get(pk=message.pk)
     if not locked.is_waiting:
@@ -142,13 +142,13 @@ def cancel(message: Message) -> bool:
 
 @transaction.atomic
 def pause(provider_id: UUID) -> None:
-    """Have the messages of an office rest, those included that are queued from now on."""
+    """Pause all messages of an office, including those queued later."""
     Pause.objects.get_or_create(provider_id=provider_id)
 
 
 @transaction.atomic
 def go_on(provider_id: UUID) -> None:
-    """Have the messages of an office sent again, as far as their time is not over."""
+    """Resume the messages of an office that have not expired."""
     Pause.objects.filter(provider_id=provider_id).delete()
 
 
@@ -160,10 +160,10 @@ def take(
     urgency: int = Message.Urgency.LATER,
     avoided: Sequence[str] = (),
 ) -> Message | None:
-    """Return the next message of an office with this attempt counted, or None when nothing is due.
+    """Claim the next due message of an office and count the attempt; return None when nothing is due.
 
-    It is at least so urgent and goes to none of the domains in `avoided`; `outbox.turns` says of which office. It comes
-    back without a body when its time is over or its attempts are used up: then it is not to be delivered.
+    The message is at least as urgent as `urgency` and not addressed to a domain in `avoided`; `outbox.turns` chooses
+    the office. It has no body when it has expired or its attempts are used up: do not deliver it then.
     """
     now = timezone.now()
     office = Q(provider_id__isnull=True) if provider_id is None else Q(provider_id=provider_id)
@@ -195,10 +195,10 @@ def take(
 
 
 def deliver(taken: Message) -> Message | None:
-    """Send a message that `take` returned; return it with its new state, or None when it is no longer ours to send."""
+    """Send a message returned by `take`; return it with its new state, or None if another worker has claimed it."""
     if taken.channel == Message.Channel.SMS:
         outcome = _send(taken)
-        unknown = Q(state=Message.State.NO_ANSWER)  # another worker gave up on this one: now there is an answer
+        unknown = Q(state=Message.State.NO_ANSWER)  # another worker gave up on it; now the response is known
         with transaction.atomic():
             message = _lock(Message.objects.waiting() | Message.objects.filter(unknown), taken)
             return message and _note(message, outcome)
@@ -219,7 +219,7 @@ def _send(message: Message) -> str | sending.SendingError:
 
 
 def _note(message: Message, outcome: str | sending.SendingError) -> Message:
-    """Write what came of sending `message`, whose row is locked."""
+    """Record the result of sending `message`, whose row is locked."""
     if isinstance(outcome, sending.SendingError):
         _put_off(message, outcome)
     else:
@@ -229,8 +229,8 @@ def _note(message: Message, outcome: str | sending.SendingError) -> Message:
 
 
 def _put_off(message: Message, error: sending.SendingError) -> None:
-    """Plan the next attempt; there is none when the first may have arrived, after a final refusal, the last attempt or
-    the message's own end.
+    """Schedule the next attempt, unless the message may have arrived, was rejected for good, has used its last attempt
+    or expires before.
     """
     if error.unanswered:
         _end(message, Message.State.NO_ANSWER, error=str(error))
@@ -253,9 +253,9 @@ def _end(message: Message, state: Message.State, *, error: str = "") -> None:
 
 @transaction.atomic
 def bounce(*, message_id: UUID | None, esp_id: str, reason: str) -> bool:
-    """Note that a mail that was sent did not arrive, because the mail provider says so; return whether it was known.
+    """Mark a sent email as bounced, as reported by the email provider; return whether the email was found.
 
-    `message_id` is our own name for it, else `esp_id` the provider's. It waits for a sending that is under way.
+    `message_id` is our id; without it, `esp_id` is the id of the provider. Waits for a delivery in progress.
     """
     if message_id is None and not esp_id:
         return False
@@ -269,7 +269,7 @@ def bounce(*, message_id: UUID | None, esp_id: str, reason: str) -> bool:
 
 @transaction.atomic
 def beat(worker: UUID) -> None:
-    """Note that this worker is alive; forget those that have not been for a day, and what a wrong clock wrote."""
+    """Record that this worker is alive; delete heartbeats of a day ago and those of a wrong clock."""
     now = timezone.now()
     Heartbeat.objects.update_or_create(pk=worker, defaults={"at": now})
     Heartbeat.objects.exclude(at__range=(now - FORGOTTEN, now + SKEW)).delete()
@@ -277,7 +277,7 @@ def beat(worker: UUID) -> None:
 
 
 def _set_right(now: datetime) -> None:
-    """Have messages sent now that are due later than any pause allows: a clock ran ahead when that was written."""
+    """Make messages due now whose due time is beyond any retry delay, as written by a clock that ran ahead."""
     impossible = Q()
     for attempts, pause in enumerate([timedelta(0), *PAUSES]):
         impossible |= Q(attempts=attempts, due__gt=now + pause + SKEW)

@@ -1,15 +1,12 @@
-"""What is connected at start: the checks, and the mail provider's reports of delivery."""
+"""App configuration: registers the checks and the handler of delivery reports."""
 
 from django.apps import AppConfig
 
 
 class OutboxConfig(AppConfig):
-    """The outbox."""
-
     name = "outbox"
 
     def ready(self) -> None:
-        """Connect."""
         from anymail.signals import tracking
 
         from outbox import bounces, sending

@@ -1,4 +1,4 @@
-"""What the mail provider tells later about a mail: anymail's `tracking` signal."""
+"""Delivery reports of the email provider, received through anymail's `tracking` signal."""
 
 from typing import Any
 from uuid import UUID
@@ -8,14 +8,14 @@ from anymail.signals import AnymailTrackingEvent, EventType
 
 import outbox.actions
 
-# A complaint is about a mail that did arrive, and a delay is not the end of it.
+# A complaint concerns an email that arrived, and a delay is not final.
 _DID_NOT_ARRIVE = {EventType.BOUNCED, EventType.REJECTED, EventType.FAILED}
 
 log = structlog.get_logger("loket.outbox")
 
 
 def received(sender: Any, event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
-    """Mark the mail that `event` is about as bounced when it says that it did not arrive."""
+    """Mark the email of `event` as bounced if the event says that it did not arrive."""
     if event.event_type not in _DID_NOT_ARRIVE:
         return
     parts = [event.event_type, event.reject_reason, event.mta_response or event.description]

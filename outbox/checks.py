@@ -1,4 +1,4 @@
-"""What must not be on in production (`manage.py check --deploy`)."""
+"""Deployment checks (`manage.py check --deploy`)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 @register(Tags.security, deploy=True)
 def check_delivery(**kwargs: Any) -> list[CheckMessage]:
-    """Return an error for the demo, whose mailbox shows every message, and one for SMS that go to the log."""
+    """Return an error for the demo, whose mailbox shows every message, or for SMS that go to the log."""
     if settings.LOKET_DEMO:
         return [Error("LOKET_DEMO shows every mail and SMS to whoever sits at this machine.", id="outbox.E001")]
     if settings.SMS_URL == "console:":

@@ -1,7 +1,7 @@
-"""How many messages may be asked for: to one recipient, by one sender and of one office, whatever the door.
+"""Limits on requested messages: per recipient, per sender and per office, on every path.
 
-A mail bomb needs one address, and SMS pumping many numbers. What is counted belongs to the transaction of the change:
-nothing is spent when that comes to nothing.
+Email bombing needs one address, SMS pumping many numbers. The counts belong to the transaction of the change: a
+rollback restores them.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from signin.throttle import Limit, Throttled
 if TYPE_CHECKING:
     from audit.actors import Actor
 
-# A user who may cause one of these could otherwise cause it without end.
+# Users could otherwise trigger these without end.
 ASKED = frozenset({
     "invitation", "invitation_test", "code", "username", "confirm_address", "address_asked", "unblocked", "microsoft",
     "password_link",
 })  # fmt: skip
-# These tell what happened, and must not be missed. Each follows from something that is limited itself: by a message
-# of ASKED, by a re-authentication of the recipient, by a job of the worker or by support, which gives a reason.
+# These report an event and must not be suppressed. Each follows from something that is limited itself: a message of
+# ASKED, a re-authentication of the recipient, a job of the worker, or support, which gives a reason.
 TELLING = frozenset({
     "blocked", "address_changed", "password_changed", "factor_added", "factor_removed", "factors_reset",
     "factor_duty_ahead", "recovery_codes_made", "recovery_code_used", "looked_along", "office_closed",
     "office_reopened", "invitation_refused", "signals", "hygiene", "checkpoint",
 })  # fmt: skip
-_WITH_SMS = ("invitation", "code")  # an invitation costs an SMS later
+_WITH_SMS = ("invitation", "code")  # an invitation leads to an SMS later
 
 
 class TooMany(Throttled):
-    """No more messages: to `recipient`, or with "" by this sender or of this office."""
+    """The limit of `recipient` is reached, or with "" that of the sender or the office."""
 
     def __init__(self, wait: timedelta, recipient: str = "") -> None:
         super().__init__(wait)
@@ -62,7 +62,7 @@ class TooMany(Throttled):
 
 
 class Asked(NamedTuple):
-    """A message that is asked for: its kind, its address or number, and of which office it is."""
+    """A requested message: kind, email address or number, office and requester."""
 
     kind: str
     to: str
@@ -74,9 +74,9 @@ _together: ContextVar[list[Asked] | None] = ContextVar("together", default=None)
 
 
 def charge(messages: Iterable[tuple[str, str, UUID | None]], by: Actor | None) -> None:
-    """Count messages, each by kind, recipient and office, that `by` asks for. Raises TooMany.
+    """Count messages, each given as kind, recipient and office, that `by` requests. Raises TooMany.
 
-    Those of TELLING are not counted, nor is what a command of the operator sends.
+    Messages of TELLING are not counted, nor are those sent by a command of the operator.
     """
     asked = [message for message in messages if message[0] in ASKED]
     if asked and by is None:
@@ -92,7 +92,7 @@ def charge(messages: Iterable[tuple[str, str, UUID | None]], by: Actor | None) -
 
 @contextmanager
 def together() -> Iterator[None]:
-    """Count what is asked for in this block as one set at its end, before the transaction around it. Raises TooMany."""
+    """Count the messages of this block at once at its end, inside the surrounding transaction. Raises TooMany."""
     if _together.get() is not None:
         yield
         return
@@ -107,13 +107,13 @@ def together() -> Iterator[None]:
 
 
 def room(provider_id: UUID, by: Actor, kind: str) -> int:
-    """Return how many more messages of `kind` the sender may ask for in this office now."""
+    """Return how many more messages of `kind` the sender can request in this office now."""
     limits = [key for key in _keys(Asked(kind, "", provider_id, by)) if key[0].name not in _TO_ONE]
     return throttle.left(limits)
 
 
 def refused(addresses: Iterable[str]) -> dict[str, TooMany]:
-    """Return to which of these addresses or numbers no message can be asked for now, and until when. One query."""
+    """Return the addresses and numbers that have reached their limit, with the wait. One query."""
     keys = {key: address for address in addresses for key in _to(address)}
     return {keys[key]: TooMany(wait, keys[key]) for key, wait in throttle.out(keys).items()}
 
@@ -134,8 +134,8 @@ _TO_ONE = ("messages to one, an hour", "messages to one, a day")
 
 
 def _keys(message: Asked) -> Iterator[tuple[Limit, str]]:
-    """Yield under which limits a message counts, and of what."""
-    # Links for a new password count apart: nobody uses up those of another by having something else sent to them.
+    """Yield the limits and keys that a message counts against."""
+    # Password links count separately: other messages to a user must not use up the limit on their password links.
     yield from _to(f"{message.kind} {message.to}" if message.kind == "password_link" else message.to)
     if message.by.user is not None:
         yield _limit("messages by one", settings.LOKET_MESSAGES_BY_ONE_PER_HOUR), str(message.by.user.pk)

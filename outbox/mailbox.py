@@ -1,4 +1,4 @@
-"""The demo's mailbox: every mail and SMS that was "sent" is a line of postvak.jsonl in LOKET_DATA_DIR."""
+"""Mailbox of the demo: every email and SMS "sent" is a line of postvak.jsonl in LOKET_DATA_DIR."""
 
 import fcntl
 import json
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 
 class Delivered(TypedDict):
-    """One delivered mail or SMS; `at` is ISO 8601 in UTC."""
+    """One delivered email or SMS; `at` is ISO 8601 in UTC."""
 
     channel: str
     to: str
@@ -26,10 +26,10 @@ class Delivered(TypedDict):
 
 
 class EmailBackend(BaseEmailBackend):
-    """Delivers mail into the mailbox."""
+    """Email backend that delivers to the mailbox."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Deliver each mail; return how many."""
+        """Deliver all emails; return their number."""
         for mail in email_messages:
             html = next((str(part[0]) for part in getattr(mail, "alternatives", []) if part[1] == "text/html"), "")
             _deliver("mail", to=", ".join(mail.recipients()), subject=str(mail.subject), text=str(mail.body), html=html)
@@ -37,12 +37,11 @@ class EmailBackend(BaseEmailBackend):
 
 
 def deliver_sms(*, to: str, text: str) -> None:
-    """Deliver an SMS into the mailbox."""
     _deliver("sms", to=to, subject="", text=text, html="")
 
 
 def delivered() -> list[Delivered]:
-    """Return what the mailbox holds, newest first; a line that a killed process left torn is passed over."""
+    """Return the contents of the mailbox, newest first; skip partial lines left by a killed process."""
     try:
         lines = _path().read_bytes().splitlines()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Mail and SMS: one row a message, written in the transaction of the change that causes it."""
+"""Email and SMS: one row per message, written in the transaction of the change that causes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loket.ids import uuid7
 
 
 class Body(TypedDict, total=False):
-    """What is sealed: everything that is nobody's business, the number of an SMS included."""
+    """Encrypted contents of a message, including the number of an SMS."""
 
     to: str
     subject: str
@@ -26,32 +26,32 @@ class Body(TypedDict, total=False):
     sender_name: str
 
 
-EVEN_WHEN_CLOSED = ("office_closed", "looked_along")  # kinds of mail that tell of it
+EVEN_WHEN_CLOSED = ("office_closed", "looked_along")  # kinds of email that report the suspension or impersonation
 
 
-URGENT = frozenset({"code", "password_link", "confirm_address"})  # a user waits for them at the screen
+URGENT = frozenset({"code", "password_link", "confirm_address"})  # a user is waiting for these
 LATER = frozenset({"signals", "hygiene", "checkpoint", "factor_duty_ahead"})  # digests, reports and reminders
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
-    """Messages, asked for by what is to be done with them."""
+    """Messages, filtered by what is to be done with them."""
 
     def waiting(self) -> MessageQuerySet:
-        """Return those that are still to be sent."""
+        """Filter messages that are still to be sent."""
         return self.filter(state__in=[Message.State.QUEUED, Message.State.DEFERRED])
 
     def outside(self, domains: Sequence[str]) -> MessageQuerySet:
-        """Return those that do not go to an address in one of these domains."""
+        """Exclude messages to addresses in these domains."""
         parts = Func(F("recipient"), Value("@"), Value(-1), function="split_part", output_field=models.CharField())
         return self.alias(domain_key=Lower(parts)).exclude(domain_key__in=domains) if domains else self
 
     def awake(self) -> MessageQuerySet:
-        """Return those that do not rest because their office was closed."""
+        """Exclude messages that are paused because their office is suspended."""
         return self.exclude(~Q(kind__in=EVEN_WHEN_CLOSED), provider_id__in=Pause.objects.values("provider_id"))
 
 
 class Pause(models.Model):
-    """That the messages of one office rest: none is sent until it is opened again."""
+    """An office whose messages are paused until it is reactivated."""
 
     provider_id = models.UUIDField(primary_key=True)
 
@@ -60,28 +60,28 @@ class Pause(models.Model):
 
 
 class Message(models.Model):
-    """One mail or SMS with the true state of its delivery; its sealed body is gone once it cannot be sent any more."""
+    """One email or SMS with its delivery state; the encrypted body is deleted once it can no longer be sent."""
 
     class Channel(models.TextChoices):
-        """How it goes."""
+        """Means of delivery."""
 
         MAIL = "mail", _("mail")
         SMS = "sms", _("SMS")
 
     class State(models.TextChoices):
-        """What became of it."""
+        """Delivery state."""
 
         QUEUED = "queued", _("queued")
         DEFERRED = "deferred", _("trying again")
         SENT = "sent", _("sent")
         FAILED = "failed", _("failed")
-        NO_ANSWER = "no_answer", _("no answer")  # it may have arrived: the gateway was asked and said nothing
+        NO_ANSWER = "no_answer", _("no answer")  # may have arrived: the gateway did not respond
         BOUNCED = "bounced", _("bounced")
         CANCELLED = "cancelled", _("cancelled")
         EXPIRED = "expired", _("expired")
 
     class Urgency(models.IntegerChoices):
-        """What goes first of what an office has to send; `urgency_of` says it of a kind."""
+        """Order in which the messages of an office are sent; `urgency_of` returns it for a kind."""
 
         URGENT = 0, "urgent"
         USUAL = 1, "usual"
@@ -91,8 +91,8 @@ class Message(models.Model):
     provider_id = models.UUIDField(null=True)
     user_id = models.UUIDField(null=True)
     channel = models.CharField(max_length=4, choices=Channel)
-    kind = models.CharField(max_length=40)  # what it says, for support: "invitation", "code"
-    recipient = models.CharField(max_length=255, blank=True)  # a mail's address; the number of an SMS is in the body
+    kind = models.CharField(max_length=40)  # for support: "invitation", "code"
+    recipient = models.CharField(max_length=255, blank=True)  # email address; the number of an SMS is in the body
     sealed_body = models.BinaryField(null=True)
     state = models.CharField(max_length=9, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -100,8 +100,8 @@ class Message(models.Model):
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True)
-    esp_id = models.CharField(max_length=255, blank=True)  # what the mail provider calls it in its webhooks
-    error = models.CharField(max_length=200, blank=True)  # why it failed, without address or content
+    esp_id = models.CharField(max_length=255, blank=True)  # id at the email provider, used in its webhooks
+    error = models.CharField(max_length=200, blank=True)  # reason of failure, without address or content
     correlation_id = models.CharField(max_length=36, default="", db_default="")  # of the request that caused it
     urgency = models.PositiveSmallIntegerField(choices=Urgency, default=Urgency.USUAL, db_default=1)
 
@@ -133,43 +133,42 @@ class Message(models.Model):
 
     @classmethod
     def urgency_of(cls, kind: str) -> Urgency:
-        """Return how urgent messages of a kind are."""
+        """Return the urgency of messages of `kind`."""
         if kind in URGENT:
             return cls.Urgency.URGENT
         return cls.Urgency.LATER if kind in LATER else cls.Urgency.USUAL
 
     @property
     def domain(self) -> str:
-        """What stands behind the @ of a mail's address, "" for an SMS."""
+        """Domain of the email address, or "" for an SMS."""
         return self.recipient.rpartition("@")[2].lower()
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it is still to be sent."""
         return self.state in (self.State.QUEUED, self.State.DEFERRED)
 
     @property
     def is_being_sent(self) -> bool:
-        """Whether it is an SMS that was handed to the gateway and whose answer was not seen yet."""
+        """Whether this is an SMS passed to the gateway, whose response is not known yet."""
         return self.channel == self.Channel.SMS and self.state == self.State.QUEUED and self.attempts > 0
 
     @property
     def went_wrong(self) -> bool:
-        """Whether it will never arrive, as far as anybody knows."""
+        """Whether it is known that the message will not arrive."""
         return self.state in (self.State.FAILED, self.State.BOUNCED)
 
     def body(self) -> Body:
-        """Return what is to be sent. Raises sealing.Unreadable, also once the body is gone."""
+        """Decrypt the body. Raises sealing.Unreadable, also once the body is deleted."""
         return cast(Body, json.loads(sealing.unseal(bytes(self.sealed_body or b""), context=self.seal_context)))
 
     @property
     def seal_context(self) -> str:
-        """What the body is bound to: moved to another row it cannot be read."""
+        """Context that binds the body to this row: it cannot be decrypted in another row."""
         return f"message:{self.pk}"
 
 
 class Heartbeat(models.Model):
-    """When a worker was last seen to do its periodic jobs; a row for each process."""
+    """Last time a worker ran its periodic jobs; one row per process."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     at = models.DateTimeField()
@@ -179,28 +178,28 @@ class Heartbeat(models.Model):
 
 
 class JobState(models.Model):
-    """When a periodic job was last done to its end, by whichever worker, and how often it failed."""
+    """Last success and failures of a periodic job, over all workers."""
 
     name = models.CharField(max_length=200, primary_key=True)
     every = models.FloatField()  # seconds
-    since = models.DateTimeField()  # a worker knows it
+    since = models.DateTimeField()  # when a worker first registered it
     done_at = models.DateTimeField(null=True)
-    failures = models.PositiveIntegerField(default=0)  # since it was last done
-    failed = models.PositiveBigIntegerField(default=0)  # ever, its offices and rows included
+    failures = models.PositiveIntegerField(default=0)  # since the last success
+    failed = models.PositiveBigIntegerField(default=0)  # in total, including offices and rows
 
     def __str__(self) -> str:
         return self.name
 
 
 class FailedItem(models.Model):
-    """An office or row at which a periodic job failed last time, and that is left alone until `retry_at`."""
+    """An office or row at which a periodic job failed, skipped until `retry_at`."""
 
     job = models.CharField(max_length=200)
     item = models.CharField(max_length=100)  # an identifier
-    failures = models.PositiveIntegerField()  # one after the other
+    failures = models.PositiveIntegerField()  # consecutive
     since = models.DateTimeField()
     retry_at = models.DateTimeField()
-    error = models.CharField(max_length=100)  # the kind of the last one
+    error = models.CharField(max_length=100)  # class of the last error
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "item"], name="failed_item_once")]

@@ -1,4 +1,4 @@
-"""How the outbox fares as a whole: what waits, since when, and what went wrong lately."""
+"""Statistics of the outbox: waiting messages and recent failures."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,13 +9,13 @@ from django.utils import timezone
 from loket.ids import first_of
 from outbox.models import Message
 
-LATE = timedelta(minutes=1)  # a worker that runs has had every message in hand long before
+LATE = timedelta(minutes=1)  # a running worker picks up every message well within this time
 LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Queue:
-    """What waits, how much of it is late and since when; and of the last day what was sent and what not."""
+    """Waiting and late messages, and the results of the last day."""
 
     waiting: int
     late: int
@@ -26,12 +26,12 @@ class Queue:
 
     @property
     def worker_is_behind(self) -> bool:
-        """Whether messages lie that should have been taken up: no worker runs, or too few do."""
+        """Whether messages are late, so that no worker runs, or too few."""
         return self.late > 0
 
 
 def state() -> Queue:
-    """Return how the outbox of the whole installation fares now. Two queries."""
+    """Return the statistics of the whole installation. Two queries."""
     now = timezone.now()
     waiting = (
         Message.objects.waiting()

@@ -1,4 +1,4 @@
-"""Sending one message: mail through EMAIL_BACKEND, SMS through the gateway of SMS_URL. Touches no row."""
+"""Sending one message: email through EMAIL_BACKEND, SMS through the gateway of SMS_URL. Writes no row."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from outbox.models import Body, Message
 if TYPE_CHECKING:
     from outbox.watching import Watch
 
-CONNECT_TIMEOUT = 5.0  # seconds, of the SMS gateway; LOKET_SMS_TIMEOUT is how long it may take to answer
+CONNECT_TIMEOUT = 5.0  # seconds, of the SMS gateway; LOKET_SMS_TIMEOUT limits its response
 _LONGEST_REASON = 150  # characters
 _TELLING = re.compile(r"@|://|\d{4}|\S{25}")  # an address, a link, a number or code, a token
 
 
 class SendingError(Exception):
-    """A message did not go out; the text is a short reason without address or content.
+    """A message was not sent; the text is a short reason without address or content.
 
-    `unanswered`: it may have gone out, because nothing says whether it was taken.
+    `unanswered`: the message may have been sent, because there was no response.
     """
 
     def __init__(self, reason: str, *, permanent: bool = False, unanswered: bool = False) -> None:
@@ -42,9 +42,9 @@ class SendingError(Exception):
 
 
 def send(message: Message) -> str:
-    """Send `message` and return what the mail provider calls it, or an empty text.
+    """Send `message` and return its id at the email provider, or an empty text.
 
-    Raises SendingError, `permanent` when the recipient was refused for good; everything else may pass.
+    Raises SendingError, `permanent` when the recipient was rejected for good; other errors may be temporary.
     """
     try:
         body = message.body()
@@ -59,12 +59,12 @@ def send(message: Message) -> str:
 
 
 def longest_sms() -> timedelta:
-    """Return how long sending an SMS takes at most: after that nobody will learn what came of it."""
+    """Return the longest time that sending an SMS takes; after that its result stays unknown."""
     return timedelta(seconds=CONNECT_TIMEOUT + settings.LOKET_SMS_TIMEOUT)
 
 
 def require_backend() -> None:
-    """Raise ImproperlyConfigured unless there is the mail backend and it has what it needs; connects to nothing."""
+    """Raise ImproperlyConfigured unless the email backend exists and is configured; does not connect."""
     try:
         get_connection()
     except (ImportError, AttributeError, ImproperlyConfigured, AnymailError) as error:
@@ -73,13 +73,13 @@ def require_backend() -> None:
 
 
 def require_gateway() -> None:
-    """Raise ImproperlyConfigured unless SMS_URL is one that can be used; connects to nothing."""
+    """Raise ImproperlyConfigured unless SMS_URL can be used; does not connect."""
     if settings.SMS_URL not in ("console:", "demo:") and _gateway("+31612345678") is None:
         raise ImproperlyConfigured("SMS_URL is not an address that apprise understands.")
 
 
 def reason(text: str, *, to: str = "") -> str:
-    """Return `text` of another system without what could be an address, a number, a link or a token."""
+    """Return `text` of another system with everything masked that may be an address, number, link or token."""
     printable = "".join(char if char.isprintable() else " " for char in text)
     name = to.partition("@")[0].lower()
     words = ["…" if _TELLING.search(word) or (name and name in word.lower()) else word for word in printable.split()]
@@ -87,7 +87,7 @@ def reason(text: str, *, to: str = "") -> str:
 
 
 def sender(name: str) -> str:
-    """Return the From of a mail that `name` (an office, or nobody) sends: its name, our address."""
+    """Return the From header with the name of an office, if any, and our own address."""
     display = " ".join("".join(char if char.isprintable() else " " for char in name).split())
     own_address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     return str(Address(f"{display} via Loket" if display else "Loket", addr_spec=own_address))
@@ -104,7 +104,7 @@ def _mail(message: Message, body: Body) -> EmailMultiAlternatives:
     mail.extra_headers["Content-Language"] = settings.LANGUAGE_CODE
     if settings.EMAIL_BACKEND.startswith("anymail."):
         mail.metadata = {"message": str(message.pk)}  # type: ignore[attr-defined]
-    else:  # the same at every attempt, so that a double can be recognised
+    else:  # the same at every attempt, so that duplicates can be recognized
         mail.extra_headers["Message-ID"] = f"<{message.pk}@{urlsplit(settings.LOKET_URL).hostname}>"
     return mail
 
@@ -116,7 +116,7 @@ def _send_mail(mail: EmailMultiAlternatives, to: str) -> str:
         code, reply = next(iter(error.recipients.values()))
         raise _answered(code, reply, to=to, permanent=code >= 500) from None
     except smtplib.SMTPResponseException as error:
-        # A 5xx on the content is final as well (RFC 5321, 4.2.1); one on our own login or address we can repair.
+        # A 5xx on the content is also final (RFC 5321, 4.2.1); one on our own login or address can be fixed.
         permanent = isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
         raise _answered(error.smtp_code, error.smtp_error, to=to, permanent=permanent) from None
     except (AnymailRecipientsRefused, AnymailInvalidAddress):
@@ -129,7 +129,7 @@ def _send_mail(mail: EmailMultiAlternatives, to: str) -> str:
 
 
 def _identifier(mail: EmailMultiAlternatives) -> str:
-    """Return what a provider calls the mail. Raises SendingError when its answer does not say that it took it."""
+    """Return the id at the provider. Raises SendingError when its response does not confirm the email."""
     status = getattr(mail, "anymail_status", None)
     if status is None:
         return ""
@@ -159,7 +159,7 @@ def _send_by_gateway(message: Message, body: Body) -> None:
         raise SendingError("SMS_URL or the number is not understood")
     if "headers" in gateway.template_kwargs:  # json://, xml:// and form://
         gateway.headers["Idempotency-Key"] = str(message.pk)
-    # At import it takes the place of a class of the library that apprise uses.
+    # Importing it replaces a class of requests, the library that apprise uses.
     from outbox.watching import watching
 
     is_understood = True
@@ -173,10 +173,10 @@ def _send_by_gateway(message: Message, body: Body) -> None:
 
 
 def _failure(watch: Watch, *, is_understood: bool) -> SendingError:
-    """Return why the gateway did not take an SMS, as far as its answers tell."""
+    """Return the error for an SMS that the gateway did not accept, as far as its responses tell."""
     if watch.unanswered:
         return SendingError("the gateway did not answer", unanswered=True)
-    if not watch.requests:  # a number that the provider has no form for, or a protocol that cannot be watched
+    if not watch.requests:  # the number was rejected before any request, or the protocol cannot be watched
         return SendingError("the gateway did not take it", permanent=True)
     if watch.status is None:
         return SendingError("the gateway cannot be reached")
@@ -186,6 +186,6 @@ def _failure(watch: Watch, *, is_understood: bool) -> SendingError:
 
 
 def _gateway(to: str) -> Any:
-    from apprise import Apprise  # takes long to import, and only the worker needs it
+    from apprise import Apprise  # slow to import and needed by the worker only
 
     return Apprise.instantiate(settings.SMS_URL.replace("{to}", quote(to, safe="")))

@@ -1,6 +1,6 @@
-"""Whose message is sent next: offices take turns, the urgent messages of each first, and what hangs costs only itself.
+"""Fair queueing: offices take turns, urgent messages go first, and an email server that hangs delays only its domain.
 
-What is known of turns and of servers that hang is of one worker, in memory: another one finds out by itself.
+Turns and hanging servers are kept in memory by each worker; other workers find out for themselves.
 """
 
 import time
@@ -15,12 +15,12 @@ from django.utils import timezone
 import outbox.actions
 from outbox.models import Message
 
-HANGS = 5.0  # seconds, after which a message that was not sent says that the server of its domain hangs
-REST, REST_MAX = 15.0, 60.0  # seconds; how long such a domain is left alone, doubled each time
-FRESH = 0.3  # seconds, after which it is looked anew which offices have something to send
+HANGS = 5.0  # seconds; a failed delivery that took longer means that the server of the domain hangs
+REST, REST_MAX = 15.0, 60.0  # seconds without deliveries to such a domain, doubled each time
+FRESH = 0.3  # seconds after which the list of offices with due messages is queried again
 URGENT, ANY = Message.Urgency.URGENT, Message.Urgency.LATER
 
-# A step from office to office through the index, however many messages each has; NULL ends it.
+# Steps from office to office through the index, however many messages each has; NULL ends the recursion.
 _OFFICES = """
 WITH RECURSIVE office AS (
     (SELECT provider_id FROM outbox_message
@@ -49,24 +49,26 @@ SELECT NULL WHERE EXISTS (
 
 @dataclass
 class Turns:
-    """The turns of one channel at a worker with so many `senders`."""
+    """Queue of one channel in a worker with a number of `senders`."""
 
     channel: Message.Channel
     senders: int = 1
     _lock: Lock = field(default_factory=Lock)
-    _last: dict[UUID | None, float] = field(default_factory=dict)  # when each office had its last turn
-    _offices: dict[int, tuple[float, list[UUID | None]]] = field(default_factory=dict)  # by urgency, and from when
+    _last: dict[UUID | None, float] = field(default_factory=dict)  # time of the last turn of each office
+    _offices: dict[int, tuple[float, list[UUID | None]]] = field(
+        default_factory=dict
+    )  # by urgency, with the time of the query
     _at_work: Counter[UUID | None] = field(default_factory=Counter)  # senders, by office
     _calling: Counter[str] = field(default_factory=Counter)  # senders, by domain
-    _hanging: dict[str, tuple[float, float]] = field(default_factory=dict)  # domains: until when, and how long
+    _hanging: dict[str, tuple[float, float]] = field(default_factory=dict)  # by domain: end and length of the pause
 
     def take(self, urgency: int = ANY) -> Message | None:
-        """Return the message whose turn it is among those at least so urgent, as `outbox.actions.take` does.
+        """Claim the next message of at least this urgency, as `outbox.actions.take` does.
 
-        An office, and a domain of recipients, has half of the senders at most, one more for what is urgent; domains
-        that hang have one together. `done` gives the place back.
+        An office or recipient domain gets half of the senders at most, one more for urgent messages; all hanging
+        domains share one. Call `done` to release the sender.
         """
-        connection.ensure_connection()  # may take long, and the lock is everybody's
+        connection.ensure_connection()  # may be slow, and all senders share the lock
         with self._lock:
             limit = max(1, self.senders // 2) + (urgency == URGENT)
             avoided = self._avoided(limit)
@@ -83,7 +85,7 @@ class Turns:
         return None
 
     def done(self, message: Message, *, seconds: float | None, is_sent: bool) -> None:
-        """Note that a message had its turn, how long its delivery took if it came to one, and what came of it."""
+        """Release the sender of a message; record how long the delivery took, if there was one, and its result."""
         with self._lock:
             self._at_work -= Counter([message.provider_id])
             self._calling -= Counter([message.domain])
@@ -97,7 +99,7 @@ class Turns:
                 self._hanging[message.domain] = (time.monotonic() + pause, pause)
 
     def _next(self, urgency: int) -> list[UUID | None]:
-        """Return the offices that have something to send, whose turn was longest ago first."""
+        """Return the offices with due messages, the one with the oldest turn first."""
         read_at, offices = self._offices.get(urgency, (0.0, []))
         if not offices or time.monotonic() > read_at + FRESH:
             with connection.cursor() as cursor:
@@ -106,12 +108,12 @@ class Turns:
                 )
                 offices = [row[0] for row in cursor.fetchall()]
             self._offices[urgency] = time.monotonic(), offices
-        if len(self._last) > 10_000:  # offices that have sent nothing for long
+        if len(self._last) > 10_000:  # forget offices without due messages
             self._last = {office: self._last[office] for office in offices if office in self._last}
         return sorted(offices, key=lambda office: self._last.get(office, 0.0))
 
     def _avoided(self, limit: int) -> list[str]:
-        """Return the domains to which nothing is sent now."""
+        """Return the domains to avoid for now: busy or hanging."""
         busy = {domain for domain, senders in self._calling.items() if domain and senders >= limit}
         probed = any(self._calling[domain] for domain in self._hanging)
         now = time.monotonic()

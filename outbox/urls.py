@@ -1,4 +1,4 @@
-"""Addresses of outbox."""
+"""URL configuration of the outbox."""
 
 from django.urls import URLPattern, URLResolver, path
 
@@ -8,5 +8,5 @@ app_name = "outbox"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("demo/postvak/", views.mailbox, name="mailbox"),
     path("demo/postvak.json", views.mailbox_json, name="mailbox_json"),
-    path("anymail/<slug:esp>/tracking/", views.report, name="report"),  # the address that anymail's own pages name
+    path("anymail/<slug:esp>/tracking/", views.report, name="report"),  # the path given in anymail's documentation
 ]

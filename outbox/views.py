@@ -1,4 +1,4 @@
-"""Pages of the outbox: the demo's mailbox, and the address to which a mail provider reports."""
+"""Mailbox of the demo, and webhook for delivery reports of email providers."""
 
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from teams.access import public
 @never_cache
 @require_safe
 def mailbox(request: HttpRequest) -> HttpResponse:
-    """Show every mail and SMS of the demo, newest first."""
+    """Show all emails and SMS of the demo, newest first."""
     require_demo(request)
     delivered = [{**entry, "when": datetime.fromisoformat(entry["at"])} for entry in demo_mailbox.delivered()]
     return render(request, "outbox/mailbox.html", {"delivered": delivered})
@@ -29,7 +29,7 @@ def mailbox(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def mailbox_json(request: HttpRequest) -> HttpResponse:
-    """Answer every mail and SMS of the demo, newest first."""
+    """Return all emails and SMS of the demo as JSON, newest first."""
     require_demo(request)
     return JsonResponse(demo_mailbox.delivered(), safe=False)
 
@@ -38,9 +38,9 @@ def mailbox_json(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_http_methods(["POST", "HEAD"])
 def report(request: HttpRequest, esp: str) -> HttpResponse:
-    """Hand a report to anymail, which asks for WEBHOOK_SECRET as basic authentication.
+    """Pass a report to anymail, which requires WEBHOOK_SECRET as basic authentication.
 
-    Only the provider that sends our mail has an address, and only with a secret.
+    The URL exists only for the configured provider, and only if a secret is set.
     """
     backend = f"anymail.backends.{esp}.EmailBackend"
     if not settings.ANYMAIL.get("WEBHOOK_SECRET") or backend != settings.EMAIL_BACKEND:
@@ -48,6 +48,6 @@ def report(request: HttpRequest, esp: str) -> HttpResponse:
     view = resolve(f"/{esp}/tracking/", "anymail.urls").func
     try:
         answer: HttpResponse = view(request)
-    except (ValueError, TypeError, LookupError, AttributeError):  # not what the provider's reports look like
+    except (ValueError, TypeError, LookupError, AttributeError):  # not a valid report of this provider
         return HttpResponseBadRequest()
     return answer

@@ -1,7 +1,7 @@
-"""Observe the HTTP requests of a library that only tells whether it succeeded.
+"""Track the HTTP requests of a library that reports success or failure only.
 
-`apprise` reports a timeout and a refusal alike. `requests` has transport adapters to look at what is sent; the one here
-becomes the default of every session, and does nothing outside `watching`.
+`apprise` reports a timeout like a rejection. `requests` has transport adapters to observe requests; the one below
+becomes the default of every session and does nothing outside `watching`.
 """
 
 from collections.abc import Iterator
@@ -14,21 +14,21 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-# A proxy answers so when the server behind it did not answer: the request may have been carried out.
+# Responses of a proxy whose server did not respond: the request may have been processed.
 _NO_ANSWER_BEHIND = (502, 504)
 
 
 class Watch:
-    """How the requests ended that were made while watching; `timeout` is (connect, read) in seconds."""
+    """Results of the tracked requests; `timeout` is (connect, read) in seconds."""
 
     def __init__(self, timeout: tuple[float, float]) -> None:
         self.timeout = timeout
         self.requests = 0
-        self.unanswered = False  # one may have been carried out, and nothing says whether it was
-        self.status: int | None = None  # of the last answer; None when the server was not reached
+        self.unanswered = False  # a request may have been processed without a response
+        self.status: int | None = None  # of the last response; None if the server was not reached
 
     def note(self, status: int | None) -> None:
-        """Note an answer, or that the server was not reached."""
+        """Record the status of a response, or None if the server was not reached."""
         self.status = status
         self.unanswered |= status in _NO_ANSWER_BEHIND
 
@@ -38,7 +38,7 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 @contextmanager
 def watching(timeout: tuple[float, float]) -> Iterator[Watch]:
-    """Watch the requests of this thread and limit each to `timeout`."""
+    """Track the requests of this thread and limit each to `timeout`."""
     watch = Watch(timeout)
     before = _watch.set(watch)
     try:
@@ -68,7 +68,7 @@ class _WatchedAdapter(HTTPAdapter):
 
 
 def _was_reached(error: Exception) -> bool:
-    """Return whether the request may have left: False only when no connection was made."""
+    """Return whether the request may have been sent: False only if no connection was made."""
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidURL):
         return False
     cause: Any = error.args[0] if error.args else None

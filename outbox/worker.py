@@ -1,4 +1,4 @@
-"""The loop that sends what waits in the outbox and runs the periodic jobs. Any number may run at once."""
+"""The worker, which sends queued messages and runs periodic jobs. Any number of workers can run at once."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -20,10 +20,10 @@ from outbox.models import Message
 from outbox.turns import ANY, URGENT, Turns
 
 MAIL_SENDERS = 5
-URGENT_ONLY = 1  # so many of the senders of mail send only what is urgent, so that it finds one free
-SMS_AT_ONCE = 48  # one thread hands them to so many; an office has half of them: 4 a second while a gateway takes 6 s
-CONNECTIONS = MAIL_SENDERS + 3  # one to hand out the SMS, two for their answers: an SMS needs none while it is sent
-POLL = 0.5  # seconds; covers a wake-up that was lost
+URGENT_ONLY = 1  # email senders reserved for urgent messages
+SMS_AT_ONCE = 48  # threads; an office gets half of them: 4 SMS a second at a gateway that takes 6 s
+CONNECTIONS = MAIL_SENDERS + 3  # one to claim SMS, two for their results: none is needed while an SMS is sent
+POLL = 0.5  # seconds; covers a lost notification
 BEAT = 5.0  # seconds
 _AFTER_FAULT = 1.0  # seconds
 
@@ -31,7 +31,7 @@ log = structlog.get_logger("loket.outbox")
 
 
 def send_one(turns: Turns, urgency: int = ANY) -> bool:
-    """Send the message whose turn it is, at least so urgent; return False when there is none."""
+    """Send the next message of at least `urgency`; return False when there is none."""
     message = turns.take(urgency)
     if message is None:
         return False
@@ -40,7 +40,7 @@ def send_one(turns: Turns, urgency: int = ANY) -> bool:
 
 
 def _carry(turns: Turns, message: Message) -> None:
-    """Deliver a message that was taken, log what came of it, and give its turn back."""
+    """Deliver a claimed message, log the result and release its sender."""
     delivered: Message | None = message
     seconds: float | None = None
     try:
@@ -68,7 +68,7 @@ def _log(message: Message) -> None:
 
 
 def send_due() -> int:
-    """Send everything that is due and return how many messages had their turn."""
+    """Send all due messages and return how many were claimed."""
     turns = 0
     for channel in Message.Channel:
         own = Turns(channel)
@@ -78,7 +78,7 @@ def send_due() -> int:
 
 
 class Worker:
-    """The threads: senders, one for each periodic job, one that listens."""
+    """Threads of a worker: senders, one per periodic job, and one that listens for notifications."""
 
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self._stop = Event()
@@ -93,12 +93,11 @@ class Worker:
         self._threads = [Thread(target=self._repeat, args=[step]) for step in steps]
 
     def start(self) -> None:
-        """Start the threads and return."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Stop and return when the messages that are being sent have gone out: at once when there are none."""
+        """Stop the threads; return once the messages in progress have been sent."""
         self._stop.set()
         self._wake()
         for thread in self._threads:
@@ -110,7 +109,7 @@ class Worker:
             wake.set()
 
     def _repeat(self, step: Callable[[], None]) -> None:
-        """Do `step` until told to stop, whatever happens to the database meanwhile."""
+        """Repeat `step` until stopped, even when the database fails meanwhile."""
         while not self._stop.is_set():
             try:
                 step()
@@ -132,7 +131,7 @@ class Worker:
         return step
 
     def _distributor(self, turns: Turns) -> Callable[[], None]:
-        """Return the step that hands each SMS to a free thread, so that a slow gateway holds up no other SMS."""
+        """Return the step that passes each SMS to a free thread, so that a slow gateway does not block other SMS."""
         wake = self._new_wake()
 
         def step() -> None:
@@ -175,13 +174,13 @@ class Worker:
         def step() -> None:
             started = time.monotonic()
             pause = runner.run()
-            connection.close()  # back to the pool, which tests it before the next use: an hour may pass
+            connection.close()  # return it to the pool, which tests it before the next use: an hour may pass
             self._stop.wait(max(0.0, started + pause - time.monotonic()))
 
         return step
 
     def _listen(self) -> None:
-        # Not from the pool: listening takes a connection for good.
+        # Not from the pool: LISTEN keeps its connection.
         with psycopg.connect(**connection.get_connection_params(), autocommit=True) as listening:
             listening.execute(f"LISTEN {outbox.actions.WAKE}")
             self._wake()

@@ -1,4 +1,4 @@
-"""`manage.py worker`: sends mail and SMS and does what has to be done regularly."""
+"""`manage.py worker`: sends email and SMS, runs imports and periodic jobs."""
 
 import signal
 from queue import SimpleQueue
@@ -40,22 +40,19 @@ JOBS = (
 
 
 def _widen_pool() -> None:
-    """Let every thread have a connection: those that hang must not take them from the others."""
+    """Allow one connection per thread, so that threads that hang do not starve the others."""
     options = connection.settings_dict["OPTIONS"]
     options["pool"] = options["pool"] | {"max_size": CONNECTIONS + len(JOBS) + 2}
 
 
 class Command(BaseCommand):
-    """Run until SIGTERM or Ctrl-C."""
-
     help = "Send the mail and SMS of the outbox, run imports and the periodic jobs, until SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what may be asked."""
         parser.add_argument("--once", action="store_true", help="do what is due now and stop")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Work. Raises CommandError when SMS_URL cannot be used or, with --once, a job failed."""
+        """Run the worker. Raises CommandError when SMS_URL is invalid or, with --once, when a job failed."""
         try:
             sending.require_gateway()
         except ImproperlyConfigured as error:
@@ -63,8 +60,8 @@ class Command(BaseCommand):
         if options["once"]:
             self._once()
             return
-        asked: SimpleQueue[int] = SimpleQueue()  # unlike an Event it may be touched by a signal's handler
-        with lanes():  # before there are threads
+        asked: SimpleQueue[int] = SimpleQueue()  # unlike Event, safe to use in a signal handler
+        with lanes():  # forks, so before any thread starts
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda received, _frame: asked.put(received))
             _widen_pool()
@@ -72,7 +69,7 @@ class Command(BaseCommand):
             worker.start()
             asked.get()
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_DFL)  # the second time stops at once, which loses nothing
+                signal.signal(number, signal.SIG_DFL)  # a second signal stops at once, which loses nothing
         worker.stop()
 
     def _once(self) -> None:
