@@ -1,14 +1,14 @@
-"""Measure the product, say whether it is good enough, and write docs/performance.md.
+"""Run the benchmarks, compare them with their limits, and write docs/performance.md.
 
-The list page beside a bare Django view that runs an equal query and renders an equal table, and Django admin's own
-changelist; the time in which the login page refuses somebody for each reason; who may do what among 1,000,000 users,
-20,000 offices and 200,000 employers; tokens of the web service beside bare verifications of a password; the history;
-importing people beside a bare `bulk_create`.
+The user list is compared with a bare Django view that runs an equal query and renders an equal table, and with Django
+admin's own changelist. Other parts: the time in which the login page rejects users for each reason; permissions among
+1,000,000 users, 20,000 offices and 200,000 employers; access tokens beside bare password verifications; the audit log;
+imports of users beside a bare `bulk_create`.
 
-Each part is measured in a process of its own, on the built-in PostgreSQL in a throw-away folder. Requests of compared
-views alternate, so that a busy machine slows both. No network and no web server are in between: pages are called as
-WSGI applications. The list page goes through every middleware, session, sign-in and rights included, and writes its
-access line; the bare view has neither middleware nor sign-in.
+Each part runs in its own process on the embedded PostgreSQL in a temporary folder. Requests of compared views
+alternate, so that a busy machine slows both. There is no network and no web server: pages are called as WSGI
+applications. The user list passes all middleware, including session, sign-in and permissions, and writes its access
+log; the bare view has neither middleware nor sign-in.
 """
 
 import json
@@ -27,8 +27,8 @@ SIZES = (1_000, 100_000)
 PARTS = ("doors", "rights", "webservice", "tokens", "history", "importing")
 MOST_TIMES_BARE = 2.0
 MOST_TIMES_BULK = 3.0
-MOST_PER_CORE = 1.5  # a core does more than two thirds of what it does alone
-MOST_GROWTH = 1.25  # times, of the median; what the machine itself varies
+MOST_PER_CORE = 1.5  # each core reaches more than two thirds of its speed alone
+MOST_GROWTH = 1.25  # ratio of medians; the variation of the machine itself
 MOST_MAY, MOST_LIST, MOST_WHO_AM_I = 5.0, 300.0, 15.0  # milliseconds
 LEAST_TOKENS = 0.8  # of the rate of bare verifications
 _EVENT = "adr/0012-audit-chain.md"  # what its statements are, and why the first is not kept in memory
@@ -37,7 +37,7 @@ MOST_APART = 1.10  # times, of the medians of two refused doors
 
 
 def measure(size: int, folder: str) -> dict[str, Any]:
-    """Return what `bench.measure` finds with `size` users."""
+    """Return the figures of `bench.measure` with `size` users."""
     environment = environment_in(f"{folder}/{size}")
     subprocess.run([sys.executable, "-m", "bench.people", str(size)], env=environment, check=True)
     done = subprocess.run([sys.executable, "-m", "bench.measure"], env=environment, stdout=subprocess.PIPE, check=True)
@@ -45,19 +45,19 @@ def measure(size: int, folder: str) -> dict[str, Any]:
 
 
 def environment_in(folder: str) -> dict[str, str]:
-    """Return the environment of a process that keeps its data in `folder`."""
+    """Return the environment of a process with its data in `folder`."""
     return {**os.environ, "LOKET_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "bench.settings"}
 
 
 def measure_alone(module: str, folder: str) -> dict[str, Any]:
-    """Return what a module of `bench` finds in a database of its own, in milliseconds unless it says otherwise."""
+    """Return the figures of a module of `bench` in its own database, in milliseconds unless stated otherwise."""
     environment = environment_in(f"{folder}/{module}")
     done = subprocess.run([sys.executable, "-m", module], env=environment, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 
 
 def rights_verdicts(found: dict[str, float]) -> list[Verdict]:
-    """Return what was measured of rights in a database of 1,000,000 users: what, how much, and the most it may be."""
+    """Return the verdicts on permissions in a database of 1,000,000 users."""
     return [
         Verdict("may/bare SQL of the same joins (p50), 1,000,000 users", found["may"] / found["bare"], MOST_TIMES_BARE),
         Verdict("may (p99, ms)", found["may_p99"], MOST_MAY),
@@ -70,7 +70,7 @@ def rights_verdicts(found: dict[str, float]) -> list[Verdict]:
 
 
 def webservice_verdicts(found: dict[str, float]) -> list[Verdict]:
-    """Return what was measured of the web service: what, how much, and the most it may be."""
+    """Return the verdicts on the REST API."""
     return [
         Verdict("REST list of 250/bare JSON (p50)", found["list"] / found["bare"], MOST_TIMES_BARE),
         Verdict("GET /user (p99, ms)", found["user_p99"], MOST_WHO_AM_I),
@@ -78,7 +78,7 @@ def webservice_verdicts(found: dict[str, float]) -> list[Verdict]:
 
 
 def history_verdicts(found: dict[str, float]) -> list[Verdict]:
-    """Return what was measured of the history: what, how much, and the most it may be."""
+    """Return the verdicts on the audit log."""
     return [
         Verdict("changing somebody with its event/without (p50)", 1 + found["event_share"], 1.20, _EVENT),
         Verdict("history of 5,000,000 / 5,000 events (p50)", found["page_many_ms"] / found["page_few_ms"], MOST_GROWTH),
@@ -88,7 +88,7 @@ def history_verdicts(found: dict[str, float]) -> list[Verdict]:
 
 
 def importing_verdicts(found: dict[str, Any]) -> list[Verdict]:
-    """Return what was measured of importing people: what, how much, and the most it may be."""
+    """Return the verdicts on imports of users."""
     sizes = {int(size): times for size, times in found["sizes"].items()}
     small, large = min(sizes), max(sizes)
     a_row = {size: times["imported"] / size for size, times in sizes.items()}
@@ -102,7 +102,7 @@ def importing_verdicts(found: dict[str, Any]) -> list[Verdict]:
 
 
 def list_verdicts(found: dict[str, Any]) -> list[Verdict]:
-    """Return what was measured of the list of people, by the size of the office."""
+    """Return the verdicts on the user list, by size of the office."""
     verdicts = [
         Verdict(f"list/bare, {people} (p50)", views["/gebruikers/"]["p50"] / views["bare"]["p50"], MOST_TIMES_BARE)
         for people, views in found.items()
@@ -112,7 +112,7 @@ def list_verdicts(found: dict[str, Any]) -> list[Verdict]:
 
 
 def main() -> int:
-    """Measure, print whether it is good enough, and write docs/performance.md; return 1 when something is not."""
+    """Run all benchmarks, print the verdicts and write docs/performance.md; return 1 if a limit is exceeded."""
     for name in ("DATABASE_URL", "LOKET_DEMO"):
         os.environ.pop(name, None)
     folder = tempfile.mkdtemp(prefix="loket-bench-")
@@ -144,7 +144,7 @@ def main() -> int:
 
 
 def spread(doors: dict[str, float]) -> float:
-    """Return how many times as long the slowest door takes as the quickest."""
+    """Return the ratio of the slowest rejection to the quickest."""
     return max(doors.values()) / min(doors.values())
 
 
@@ -154,7 +154,7 @@ def bare_of(tokens: dict[str, float]) -> float:
 
 
 def flat(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return every figure by its part, those of the sizes of imports among them."""
+    """Return all figures by part, including those per size of imports."""
     figures: dict[str, dict[str, float]] = {}
     for part, values in found.items():
         figures[part] = {what: value for what, value in values.items() if isinstance(value, float | int)}

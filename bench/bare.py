@@ -1,4 +1,4 @@
-"""The bare views: one query, no middleware, no sign-in, no translation, nothing of the product around."""
+"""Bare views for comparison: one query, no middleware, no sign-in, no translation."""
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import F
@@ -13,14 +13,14 @@ from webservice.models import with_integrations
 
 
 def bare(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Show the first page of people with the query of the list page."""
+    """Show the first page of users with the query of the user list."""
     users = with_status(User.objects.filter(provider_id=provider_id)).annotate(sort_key=F("sort_name"))
     rows = list(users.order_by("sort_key", "pk")[: PAGE + 1])[:PAGE]
     return render(request, "bare.html", {"rows": rows})
 
 
 def dumped(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Dump the first 250 people with the query of the web service, and how many there are."""
+    """Dump the first 250 users with the query of the REST API, and their total."""
     users = with_integrations(with_access(User.objects.filter(provider_id=provider_id))).select_related(
         "external_tenant"
     )
@@ -51,7 +51,7 @@ def dumped(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 
 def own_addresses(get_response):
-    """Let the bare view have an address without adding it to the product."""
+    """Route requests to the bare views, which have no URL in the product."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request.urlconf = "bench.bare"  # type: ignore[attr-defined]
@@ -61,7 +61,7 @@ def own_addresses(get_response):
 
 
 def addresses_of_admin(get_response):
-    """Let Django admin's own changelist have its addresses, for nobody in particular."""
+    """Route requests to Django admin's own changelist, as an anonymous user."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request.urlconf, request.user = "bench.changelist", AnonymousUser()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Django admin's own changelist over the users, as anybody gets it who registers a model: to compare our list with."""
+"""Django admin's own changelist of users, as any registered model gets it, to compare the user list with."""
 
 from typing import Any
 
@@ -12,15 +12,14 @@ from loket.paging import PAGE
 
 
 class Site(admin.AdminSite):
-    """An admin that lets everybody in, so that no sign-in is measured."""
+    """Admin site without sign-in, so that sign-in is not measured."""
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Return True."""
         return True
 
 
 class People(admin.ModelAdmin):
-    """The columns of our list, the rest as Django has it."""
+    """Changelist with the columns of the user list and Django's defaults."""
 
     list_display = ("__str__", "username", "email", "login_method", "two_factor_required", "last_login")
     list_filter = ("login_method",)
@@ -29,15 +28,12 @@ class People(admin.ModelAdmin):
     list_per_page = PAGE
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Return True: the list is that of one office."""
         return True
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Return True."""
         return True
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return True."""
         return True
 
     has_change_permission = has_delete_permission = has_add_permission = has_view_permission
@@ -45,4 +41,7 @@ class People(admin.ModelAdmin):
 
 site = Site(name="admin")
 site.register(User, People)
-urlpatterns = [path("admin/", site.urls), *urls.urlpatterns]  # ours too: the templates around the list name them
+urlpatterns = [
+    path("admin/", site.urls),
+    *urls.urlpatterns,
+]  # with the URLs of the product, which the templates around the list use

@@ -1,4 +1,4 @@
-"""Measure how long the login page takes to refuse each kind of guest; print the medians as JSON."""
+"""Measure how long the login page takes to reject each kind of user; print the medians as JSON."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ _PASSWORD = "Zonnebloem-42"
 
 
 def main() -> None:
-    """Measure, and stop the database."""
+    """Run the benchmark, then stop the database."""
     django.setup()
     from loket import database
 
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def make() -> dict[str, tuple[str, str]]:
-    """Make one person for each refused door; return username and password to try there."""
+    """Create one user for each reason of rejection; return the username and password to try."""
     from accounts import passwords
     from accounts.models import ExternalTenant, LoginMethod, Provider, User
 
@@ -62,7 +62,7 @@ def make() -> dict[str, tuple[str, str]]:
 
 
 def measure(doors: dict[str, tuple[str, str]]) -> dict[str, float]:
-    """Return the median of each door in milliseconds, tried by turns so that a busy machine slows all."""
+    """Return the median per reason in milliseconds, measured alternately so that a busy machine slows all."""
     from signin.models import Throttle
 
     times: dict[str, list[float]] = {door: [] for door in doors}

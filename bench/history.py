@@ -1,5 +1,5 @@
-"""Measure the history; print what was found as JSON: what an event costs an action, the page of an office with few and
-with many events, and the verification of an export of 1,000,000 events in a process of its own.
+"""Measure the audit log and print the figures as JSON: the cost of an event in an action, the page of an office with
+few and with many events, and the verification of an export of 1,000,000 events in its own process.
 """
 
 import base64
@@ -28,7 +28,7 @@ from django.test import Client
 VERIFIED = 1_000_000
 _OFFICE, _NONCE = "01900000-0000-7000-8000-000000000000", secrets.token_bytes(12)
 FEW, MANY = 5_000, int(os.environ.get("BENCH_EVENTS", "5000000"))
-# The filters that many events match, and one that none does.
+# Filters that match many events, and one that matches none.
 _PAGES = {"page": "", "person": "?person=jansen", "verb": "?verb=provider_created", "never": "?verb=text_changed"}
 _COPIES = """
 INSERT INTO audit_event SELECT made.* FROM generate_series(1, %s) n,
@@ -47,7 +47,7 @@ print(code, time.process_time() - started, resource.getrusage(resource.RUSAGE_SE
 
 
 def verification(folder: Path) -> dict[str, float]:
-    """Return the seconds of one core and the MiB that an export takes whose events are sealed for 200 people."""
+    """Return the CPU seconds and MiB for verifying an export whose events are encrypted for 200 users."""
     from audit import checkpoints, verify
 
     names = [str(folder / name) for name in ("export.jsonl", "checkpoint.json", "public.pem")]
@@ -110,7 +110,7 @@ def _event(id: str, who: str, what: str, people: dict[str, AESGCM]) -> dict[str,
 
 
 def cost(times: int = 400) -> dict[str, float]:
-    """Return the medians in milliseconds of changing a person's details, with its event and without, by turns."""
+    """Return the medians in milliseconds of editing a user with and without the event, measured alternately."""
     import accounts.actions
     from tests.people import actor, make_user
 
@@ -135,7 +135,7 @@ def _world() -> Any:
     from audit.actors import operator
     from tests.people import make_user
 
-    # A second factor that is asked for would come between the administrator and the page.
+    # A required second factor would stop the administrator before the page.
     office = accounts.actions.create_provider("Klein", two_factor_managers=False, by=operator("bench"))
     return make_user(office, "manage_provider", username=f"user{secrets.token_hex(3)}")
 
@@ -174,7 +174,7 @@ def _fill(size: int, provider_id: UUID) -> None:
 
 
 def main() -> None:
-    """Measure, and stop the database."""
+    """Run the benchmark, then stop the database."""
     django.setup()
     from loket import database
 

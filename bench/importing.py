@@ -1,11 +1,11 @@
-"""Measure importing Azure users beside a bare `bulk_create` of the same users and events, by turns, so that a busy
-machine slows both; then inviting, and hashing the passwords of webservice users.
+"""Measure importing Azure users beside a bare `bulk_create` of the same users and events, alternately so that a busy
+machine slows both; then inviting users, and hashing the passwords of webservice users.
 
     python -m bench            # sizes that take a minute or two
     python -m bench.importing 2000 100000 1000000
 
-Prints, as JSON, for each size the seconds of both and the memory that the process took at most until then (MiB), the
-seconds in which 1,000 invitations are queued, and how many times as fast as one core all cores hash.
+Prints as JSON, for each size, the seconds of both and the peak memory of the process so far (MiB), then the seconds to
+queue 1,000 invitations, and how many times as fast as one core all cores hash.
 """
 
 import json
@@ -43,7 +43,7 @@ _INVITED = ["login_method", "initials", "last_name", "email", "mobile_number"]
 
 
 def office(name: str) -> tuple[Provider, ExternalTenant]:
-    """Make an office with a tenant."""
+    """Create an office with a tenant."""
     made = Provider.objects.create(name=name)
     tenant = ExternalTenant.objects.create(
         provider=made, name="Groep", tenant_id=UUID(int=made.pk.int), proved_at=timezone.now(), proved_how="microsoft"
@@ -52,14 +52,14 @@ def office(name: str) -> tuple[Provider, ExternalTenant]:
 
 
 def rows(name: str, tenant: ExternalTenant, size: int) -> Iterator[list[str]]:
-    """Yield the rows of a file of people."""
+    """Yield the rows of a file of users."""
     for n in range(1, size + 1):
         oid = str(UUID(int=2**100 + n))
         yield ["azure_ad", "N.", f"Groen {n}", f"g{n}@a.example", f"{name} {n}", str(tenant.tenant_id), oid]
 
 
 def bare(size: int) -> float:
-    """Return how long the same users and their events take without anything of ours around them."""
+    """Return the seconds for the same users and their events without the import around them."""
     provider, tenant = office("bare")
     table, started = rows(f"bare {size}", tenant, size), time.perf_counter()
     with transaction.atomic():
@@ -82,14 +82,14 @@ def _bare_user(provider: Provider, tenant: ExternalTenant, row: list[str]) -> Us
 
 
 def imported(size: int) -> float:
-    """Return how long planning and applying the same people takes, mails included."""
+    """Return the seconds for planning and applying the same users, emails included."""
     provider, tenant = office("ours")
     with _file([_AZURE], rows(f"ours {size}", tenant, size)) as file:
         return _apply(provider, file, size)
 
 
 def invited() -> float:
-    """Return how long it takes to plan and queue as many invitations as a file has rows."""
+    """Return the seconds to plan and queue INVITATIONS invitations from a file."""
     provider, _tenant = office("invitations")
     people = (["website_sso", "N.", f"Groen {n}", f"g{n}@a.example", "06 12345678"] for n in range(1, INVITATIONS + 1))
     with _file([_INVITED], people) as file:
@@ -98,7 +98,7 @@ def invited() -> float:
 
 @contextmanager
 def _file(head: list[list[str]], people: Iterator[list[str]]) -> Iterator[IO[bytes]]:
-    """Yield a file on the disk: nothing of it is in memory."""
+    """Yield a file on disk, so that its contents are not in memory."""
     with TemporaryFile() as file:
         file.writelines(sheets.csv_lines(head))
         file.writelines(line.removeprefix(b"\xef\xbb\xbf") for line in sheets.csv_lines(people))
@@ -116,7 +116,7 @@ def _apply(provider: Provider, file: IO[bytes], size: int) -> float:
 
 
 def hashing() -> float:
-    """Return how many times as fast as one core all cores hash passwords: the best of some turns."""
+    """Return how many times as fast as one core all cores hash passwords, the best of five turns."""
     return max(_hash_by_turns() for _turn in range(5))
 
 
@@ -130,7 +130,7 @@ def _hash_by_turns() -> float:
 
 
 def measure(sizes: list[int]) -> dict[str, Any]:
-    """Return what was measured; of what comes in turns the shortest."""
+    """Return all figures, the shortest of repeated measurements."""
     bare(1_000)
     imported(1_000)
     found: dict[str, Any] = {"sizes": {}}
@@ -143,7 +143,7 @@ def measure(sizes: list[int]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, and stop the database."""
+    """Run the benchmark, then stop the database."""
     try:
         call_command("migrate", verbosity=0)
         print(json.dumps(measure([int(size) for size in sys.argv[1:]] or list(SIZES))))

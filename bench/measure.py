@@ -1,4 +1,4 @@
-"""Measure the lists of people in this process, with the people that are there; print what was found as JSON."""
+"""Measure the user lists with the users in the database; print the figures as JSON."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ WARM_UP, REQUESTS = 50, 400
 
 
 def main() -> None:
-    """Measure, and stop the database."""
+    """Run the benchmark, then stop the database."""
     django.setup()
     from accounts.models import User
     from loket import database
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def views_of(administrator: Any) -> dict[str, Callable[[], bytes]]:
-    """Return our list of the office of `administrator`, the bare view and Django admin's own changelist of the same."""
+    """Return callers of the user list of the office, the bare view and Django admin's changelist."""
     client = Client()
     client.force_login(administrator)
     cookie, office = client.cookies[settings.SESSION_COOKIE_NAME].value, administrator.provider_id
@@ -50,13 +50,13 @@ def views_of(administrator: Any) -> dict[str, Callable[[], bytes]]:
 
 
 def changelist() -> WSGIHandler:
-    """Return Django admin's own changelist, which goes without sign-in and without any middleware as the bare view."""
+    """Return Django admin's own changelist, without sign-in and middleware like the bare view."""
     with override_settings(MIDDLEWARE=["bench.bare.addresses_of_admin"]):
         return WSGIHandler()
 
 
 def caller(application: WSGIHandler, path: str, cookie: str) -> Callable[[], bytes]:
-    """Return a function that asks `application` for a page as a web server would and returns the page."""
+    """Return a function that requests a page from `application` as a web server would."""
 
     def call() -> bytes:
         statuses = []
@@ -74,7 +74,7 @@ def caller(application: WSGIHandler, path: str, cookie: str) -> Callable[[], byt
 def compare(
     views: dict[str, Callable[[], bytes]], *, warm_up: int = WARM_UP, requests: int = REQUESTS
 ) -> dict[str, Any]:
-    """Return pages a second, p50 and p95 in milliseconds and the number of queries of each view, asked by turns."""
+    """Return pages per second, p50 and p95 in milliseconds and queries of each view, called alternately."""
     times: dict[str, list[float]] = {name: [] for name in views}
     for number in range(warm_up + requests):
         for name, call in views.items():
@@ -94,7 +94,7 @@ def compare(
 
 
 def queries(call: Callable[[], bytes]) -> int:
-    """Return how many queries a page takes."""
+    """Return the number of queries of a page."""
     with CaptureQueriesContext(connection) as captured:
         call()
     return len(captured)

@@ -1,4 +1,4 @@
-"""Put an office of a given size into a new database: `python -m bench.people SIZE`."""
+"""Create an office of a given size in a new database: `python -m bench.people SIZE`."""
 
 import random
 import sys
@@ -24,7 +24,7 @@ _BATCH = 5_000
 
 
 def make(size: int) -> None:
-    """Make an office of `size` people, one in seven still invited; `user0` is its administrator."""
+    """Create an office of `size` users, one in seven still invited; `user0` is the administrator."""
     office = Provider.objects.create(name="Groot", established_at=timezone.now())
     hashed = passwords.hashed("Zonnebloem-42")
     for start in range(0, size, _BATCH):

@@ -1,4 +1,4 @@
-"""Writing what was measured into docs/performance.md."""
+"""Write the figures into docs/performance.md."""
 
 import os
 import platform
@@ -20,7 +20,7 @@ that a busy machine slows both; the figures themselves are those of this machine
 
 
 class Verdict(NamedTuple):
-    """What was measured, how much it is, the most that it may be, and the page that says why it is more, if it is."""
+    """Label, figure and limit of a measurement, and the page that explains why the limit is exceeded, if any."""
 
     what: str
     figure: float
@@ -29,12 +29,12 @@ class Verdict(NamedTuple):
 
     @property
     def is_kept(self) -> bool:
-        """Whether it is good enough."""
+        """Whether the figure is within its limit."""
         return self.figure <= self.most
 
 
 def machine(postgresql: str) -> Iterable[tuple[str, str]]:
-    """Yield what the machine and its programs are."""
+    """Yield the properties of the machine and the versions of its software."""
     cpu = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     yield "day", datetime.now(tz=UTC).date().isoformat()
@@ -58,7 +58,7 @@ def write(
     *,
     postgresql: str,
 ) -> None:
-    """Write the page: machine and versions, what was asked, the lists of people, and every other figure."""
+    """Write the page: machine and versions, verdicts, user lists, and all other figures."""
     targets = [(one.what, f"{one.figure:,.2f}", f"{one.most:,.2f}", _kept(one)) for one in verdicts]
     rows = [(where, *_list_row(name, row)) for where, views in lists.items() for name, row in views.items()]
     others = [(part, what, f"{figure:,.2f}") for part, found in figures.items() for what, figure in found.items()]

@@ -1,7 +1,7 @@
-"""Measure who may do what in a database of 1,000,000 users; print what was found as JSON.
+"""Measure permission checks in a database of 1,000,000 users; print the figures as JSON.
 
-`may` is asked by turns with the bare SQL of the same joins on the same connection, for random users, rights and
-employers of random offices; "Who?" and the matrix of an office of 200 people, the answers and the whole pages.
+`may` alternates with bare SQL of the same joins on the same connection, for random users, rights and employers of
+random offices. "Who?" and the matrix are measured in an office of 200 users, as queries and as whole pages.
 """
 
 import json
@@ -57,7 +57,7 @@ AND (EXISTS (
 
 
 def main() -> None:
-    """Fill, measure, and stop the database."""
+    """Fill the database, run the benchmark, then stop the database."""
     django.setup()
     from accounts.models import User
     from bench import rights_world
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def measure_may() -> dict[str, float]:
-    """Return medians and 99th percentiles of `may` and the bare SQL in milliseconds, and how often `may` says yes."""
+    """Return medians and 99th percentiles of `may` and the bare SQL in milliseconds, and the share of True."""
     from accounts.models import User
     from bench.rights_world import EMPLOYERS, OFFICES, USERS
     from teams import rights
@@ -134,7 +134,7 @@ def _by_number(model: Any, prefix: int, numbers: list[int]) -> list[Any]:
 
 
 def measure_lists() -> dict[str, float]:
-    """Return the slowest of 20 answers each of "Who?" and the matrix in the large office, in milliseconds."""
+    """Return the slowest of 20 calls each of "Who?" and the matrix in the large office, in milliseconds."""
     from accounts.models import Provider
     from teams import explain, rights
     from teams.catalogue import Right
@@ -151,7 +151,7 @@ def measure_lists() -> dict[str, float]:
 
 
 def measure_pages() -> dict[str, float]:
-    """Return the slowest of 20 whole pages each of "Who?" and the matrix in the large office, in milliseconds."""
+    """Return the slowest of 20 pages each of "Who?" and the matrix in the large office, in milliseconds."""
     from django.test import Client
 
     from accounts.models import User
@@ -178,7 +178,7 @@ def measure_pages() -> dict[str, float]:
 
 
 def measure_search() -> float:
-    """Return the slowest of 20 answers to each thing that support may type, in milliseconds."""
+    """Return the slowest of 20 searches for each kind of text that support may enter, in milliseconds."""
     from bench.rights_world import USERS
     from support import search
 
@@ -193,7 +193,7 @@ def measure_search() -> float:
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Return the milliseconds that a call takes, and its answer."""
+    """Return the milliseconds that a call takes, and its result."""
     started = time.perf_counter()
     answer = call()
     return (time.perf_counter() - started) * 1000, answer

@@ -1,4 +1,4 @@
-"""Fill a new database with offices, users, employers and teams, in SQL: nothing of it is read by Python."""
+"""Fill a new database with offices, users, employers and teams in SQL, without loading rows into Python."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -14,21 +14,21 @@ _PREFIX = {"office": 1, "user": 2, "employer": 3, "team": 4}
 
 
 def key(kind: str, number: str) -> str:
-    """Return the SQL of the id of the row of that kind with that number; ids grow with time, as real ones do."""
+    """Return SQL for the id of a row by kind and number; ids grow with time, as real ones do."""
     return f"('{_PREFIX[kind]:08x}-0000-7000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid"
 
 
 def fill(data: Path) -> None:
-    """Fill the built-in database in `data`, migrated and empty but for one user, who is copied.
+    """Fill the embedded database in `data`, which is migrated and holds one user to copy.
 
-    Every office has 50 users, 10 employers and 3 teams; a user is in one or two teams, a team has about 6 employers
-    and 12 rights, every tenth user has 2 individual rights. Every second office asks two-factor of who manages it,
-    every third of everybody from some day. Rows of an office lie far apart, as if made over time.
+    Every office has 50 users, 10 employers and 3 teams; a user is in one or two teams, a team has about 6 employers and
+    12 rights, every tenth user has 2 individual rights. Every second office requires two-factor from administrators,
+    every third from all users from some date. Rows of an office are far apart, as if created over time.
     """
     with psycopg.connect(
         host=socket_dir(data), port=PORT, user="postgres", dbname="loket", autocommit=True
     ) as database:
-        # The rows are right by construction: checking each foreign key would take most of the time.
+        # The rows are valid by construction: checking each foreign key would take most of the time.
         database.execute("SET session_replication_role = replica")
         for statement in _statements():
             database.execute(statement)
@@ -75,7 +75,7 @@ def _statements() -> list[str]:
 
 
 def large_office(*, users: int = 200, employers: int = 60, teams: int = 20) -> None:
-    """Make one office of 200 people in many teams with many rights."""
+    """Create one office of 200 users in many teams with many rights."""
     from accounts.models import LoginMethod, Provider, User
     from teams.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
 

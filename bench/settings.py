@@ -1,4 +1,4 @@
-"""The product's settings, with the template of the bare view."""
+"""Settings of the product, plus the template of the bare view."""
 
 from loket.settings import *  # noqa: F403
 from loket.settings import BASE_DIR, TEMPLATES

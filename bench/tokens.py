@@ -1,7 +1,7 @@
-"""Measure how many tokens a second one worker gives for client credentials, beside bare verifications of a password.
+"""Measure access tokens per second of one process for client credentials, beside bare password verifications.
 
-Both are done one after the other, by turns, in one process, so that a busy machine slows both; the rates are printed as
-JSON. A token goes through every middleware, and stores itself, its event and what is left of each limit.
+Both run alternately in one process, so that a busy machine slows both; the rates are printed as JSON. A token request
+passes all middleware and stores the token, its event and the state of each rate limit.
 """
 
 import base64
@@ -24,7 +24,7 @@ _PASSWORD, _BODY = "Zonnebloem-42", b"grant_type=client_credentials"
 
 
 def main() -> None:
-    """Measure, and stop the database."""
+    """Run the benchmark, then stop the database."""
     from loket import database, wsgi
 
     call_command("migrate", verbosity=0)
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def make() -> str:
-    """Make the SSO/Webservice user; return his stored password."""
+    """Create the SSO/Webservice user; return the stored password hash."""
     from accounts import passwords
     from accounts.models import LoginMethod, Provider, User
 
@@ -51,7 +51,7 @@ def make() -> str:
 
 
 def measure(application: WSGIHandler, stored: str) -> dict[str, float]:
-    """Return how many tokens and how many verifications a second."""
+    """Return tokens and verifications per second."""
     from accounts import passwords
 
     asked = _asked()
@@ -81,7 +81,7 @@ def measure(application: WSGIHandler, stored: str) -> dict[str, float]:
 
 
 def _asked() -> dict[str, Any]:
-    """Return what a web server passes on of a request for a token, but for its body."""
+    """Return the WSGI environ of a token request, without its body."""
     coded = base64.b64encode(f"dienst:{_PASSWORD}".encode()).decode()
     requests = RequestFactory(headers={"Host": "localhost", "Authorization": f"Basic {coded}"})
     form = "application/x-www-form-urlencoded"

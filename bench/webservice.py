@@ -1,7 +1,7 @@
-"""Measure the web service beside bare Django: the list of 250 people, and who I am; print what was found as JSON.
+"""Measure the REST API beside bare Django: a list of 250 users, and `GET /user`; print the figures as JSON.
 
-Both are called as WSGI applications, by turns. The web service goes through every middleware, the token, the limit and
-the rights, and writes its access line; the bare view runs an equal query and dumps it as JSON, and does nothing else.
+Both are called alternately as WSGI applications. The API passes all middleware, authentication, rate limit and
+permissions, and writes its access log; the bare view only runs an equal query and dumps it as JSON.
 """
 
 import json
@@ -22,7 +22,7 @@ PEOPLE, WARM_UP, REQUESTS, CALLS = 1_000, 20, 150, 1_000
 
 
 def main() -> None:
-    """Measure, and stop the database."""
+    """Run the benchmark, then stop the database."""
     subprocess.run([sys.executable, "-m", "bench.people", str(PEOPLE)], check=True)
     django.setup()
     from accounts.models import User
@@ -65,7 +65,7 @@ def measure(administrator) -> dict[str, float]:
 
 
 def timed(call: Callable[[], None]) -> float:
-    """Return how long a call took, in milliseconds; the limit on calls does not count here."""
+    """Return the milliseconds that a call takes, without the rate limit."""
     from signin.models import Throttle
 
     Throttle.objects.all().delete()
@@ -75,7 +75,7 @@ def timed(call: Callable[[], None]) -> float:
 
 
 def caller(application: WSGIHandler, path: str, headers: dict[str, str]) -> Callable[[], None]:
-    """Return a function that calls `application` as a web server would, and reads the answer."""
+    """Return a function that calls `application` as a web server would and parses the response."""
 
     def call() -> None:
         statuses = []
