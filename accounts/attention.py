@@ -20,7 +20,7 @@ from accounts.models import User
 from accounts.status import Status, TwoFactor, with_access, with_two_factor
 from teams.models import IndividualRight, TeamMember
 
-_MARKS = {"bad": "✕", "attention": "◔", "neutral": "○"}
+_MARKS = {"danger": "✕", "warning": "◔", "neutral": "○"}
 MANY = 100  # counting stops here
 EXPIRING, ENDING = timedelta(days=2), timedelta(days=14)
 
@@ -49,36 +49,36 @@ class _Words(NamedTuple):
 
 _WORDS = {
     Attention.UNDELIVERED: _Words(
-        "bad",
+        "danger",
         ngettext_lazy("%(count)s invitation was not delivered", "%(count)s invitations were not delivered", "number"),
         gettext_lazy("Check the address and send the invitation again."),
     ),
     Attention.LOCKED: _Words(
-        "bad",
+        "danger",
         ngettext_lazy("%(count)s invitation is locked", "%(count)s invitations are locked", "number"),
         gettext_lazy("A wrong code was typed too often. Send the invitation again."),
     ),
     Attention.REFUSED: _Words(
-        "bad",
+        "danger",
         ngettext_lazy(
             "%(count)s invitation could not be accepted", "%(count)s invitations could not be accepted", "number"
         ),
         gettext_lazy("The sender has too few rights by now. An administrator must send it again."),
     ),
     Attention.EXPIRED: _Words(
-        "bad",
+        "danger",
         ngettext_lazy("%(count)s invitation has expired", "%(count)s invitations have expired", "number"),
         gettext_lazy("The link no longer works. Send the invitation again, or revoke it."),
     ),
     Attention.EXPIRING: _Words(
-        "attention",
+        "warning",
         ngettext_lazy(
             "%(count)s invitation expires within 2 days", "%(count)s invitations expire within 2 days", "number"
         ),
         gettext_lazy("Remind your colleague, or send the invitation again."),
     ),
     Attention.TWO_FACTOR: _Words(
-        "attention",
+        "warning",
         ngettext_lazy(
             "%(count)s colleague must still set up two-factor", "%(count)s colleagues must still set up two-factor",
             "number",
@@ -86,14 +86,14 @@ _WORDS = {
         gettext_lazy("Without two-factor rights have no effect. Ask to set it up."),
     ),
     Attention.WITHOUT_RIGHTS: _Words(
-        "attention",
+        "warning",
         ngettext_lazy(
             "%(count)s colleague has no team and no rights", "%(count)s colleagues have no team and no rights", "number"
         ),
         gettext_lazy("Whoever is in no team can do nothing. Choose a team."),
     ),
     Attention.ENDING: _Words(
-        "attention",
+        "warning",
         ngettext_lazy("%(count)s account ends within 14 days", "%(count)s accounts end within 14 days", "number"),
         gettext_lazy("Extend the end date if somebody stays."),
     ),

@@ -109,7 +109,7 @@ def as_html(found: dict[str, Any], user: User) -> str:
     tables = [(_label(label), rows) for label, rows in found["tables"].items()]
     parts = [(_("Account"), [found["account"]]), *tables, (_("Messages"), found["messages"])]
     named = [(title, [_named(row) for row in rows]) for title, rows in parts if rows]
-    return render_to_string("accounts/everything.html", {"person": user, "found": found, "parts": named})
+    return render_to_string("history/personal_data.html", {"person": user, "found": found, "parts": named})
 
 
 def _label(label: str) -> str:

@@ -116,17 +116,17 @@ class Chip:
 
 
 _LOOKS = {
-    Status.BLOCKED: ("bad", "⊘"),
+    Status.BLOCKED: ("danger", "⊘"),
     Status.ENDED: ("neutral", "○"),
-    Status.ACTIVE: ("good", "●"),
+    Status.ACTIVE: ("success", "●"),
     Status.REVOKED: ("neutral", "○"),
-    Status.LOCKED: ("bad", "✕"),
+    Status.LOCKED: ("danger", "✕"),
     Status.EXPIRED: ("neutral", "○"),
-    Status.REFUSED: ("bad", "✕"),
-    Status.UNDELIVERED: ("bad", "✕"),
-    Status.OPENED: ("attention", "◑"),
-    Status.SENDING: ("attention", "◔"),
-    Status.INVITED: ("attention", "◔"),
+    Status.REFUSED: ("danger", "✕"),
+    Status.UNDELIVERED: ("danger", "✕"),
+    Status.OPENED: ("warning", "◑"),
+    Status.SENDING: ("warning", "◔"),
+    Status.INVITED: ("warning", "◔"),
 }
 
 
@@ -141,11 +141,11 @@ def two_factor_chip(user: User) -> Chip:
     """Return the chip for `two_factor` of `user`, who comes from `with_two_factor`."""
     state: str = user.two_factor  # type: ignore[attr-defined]
     if state == TwoFactor.ACTIVE:
-        return Chip("good", "●", _("Active"))
+        return Chip("success", "●", _("Active"))
     if state == TwoFactor.MISSING:
         due: date = user.factor_due  # type: ignore[attr-defined]
         detail = _("from %(day)s") % {"day": f"{due:%d-%m-%Y}"} if due > timezone.localdate() else _("not set up yet")
-        return Chip("attention", "◔", _("Required"), detail)
+        return Chip("warning", "◔", _("Required"), detail)
     return Chip("", "", _("not required") if state else _("not applicable"))
 
 

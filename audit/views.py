@@ -37,7 +37,7 @@ _IN_MEMORY = 1024 * 1024  # bytes of a workbook
 @require_safe
 def history(request: OfficeRequest) -> HttpResponse:
     """Show the events of the office, newest first."""
-    return _page(request, reading.of_office(request.user), "audit/history.html", {})
+    return _page(request, reading.of_office(request.user), "history/office_history.html", {})
 
 
 @requires(Right.VIEW_AUDIT)
@@ -49,7 +49,7 @@ def user_history(request: OfficeRequest, id: UUID) -> HttpResponse:
     events = reading.about(reading.of_office(request.user), person.pk)
     may_export = Right.MANAGE_PROVIDER in request.rights and person.pk != request.user.pk
     context = {"person": person, "may_export": may_export}
-    return _page(request, events, "audit/user_history.html", context)
+    return _page(request, events, "history/user_history.html", context)
 
 
 @requires(Right.VIEW_AUDIT)
@@ -59,7 +59,7 @@ def team_history(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show the events of a team."""
     team = get_object_or_404(Team.objects.visible_to(request.user), pk=id)
     events = reading.about(reading.of_office(request.user), team.pk)
-    return _page(request, events, "audit/team_history.html", {"team": team})
+    return _page(request, events, "history/team_history.html", {"team": team})
 
 
 def _page(request: OfficeRequest, events: QuerySet[Event], template: str, context: dict[str, Any]) -> HttpResponse:
@@ -155,7 +155,7 @@ def at_moment(request: OfficeRequest) -> HttpResponse:
             context["kept_since"] = fault.since
         else:
             context |= {"office": office} | _answer(request, office, person_id, team_id)
-    return render(request, "audit/at_moment.html", context)
+    return render(request, "history/point_in_time.html", context)
 
 
 def _names(request: OfficeRequest, person_id: UUID | None, team_id: UUID | None) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def query(**values: str) -> str:
 
 
 def neighbours(page: Page[Any] | Part[Any], *, cursor: str = "page", **values: str) -> dict[str, str]:
-    """Return the context of `_pager.html`: the URLs around `page`; `cursor` names the query parameter."""
+    """Return the context of `_pagination.html`: the URLs around `page`; `cursor` names the query parameter."""
     return {
         "previous_url": page.previous and query(**values, **{cursor: page.previous}),
         "next_url": page.next and query(**values, **{cursor: page.next}),

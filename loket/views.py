@@ -49,7 +49,7 @@ def home(request: OfficeRequest) -> HttpResponse:
     }
     if not manages:
         context |= {"abilities": abilities(request.user), "may_see_teams": Right.VIEW_TEAMS in held}
-    return render(request, "home.html", context | at_home(request))
+    return render(request, "users/home.html", context | at_home(request))
 
 
 def _reasons(held: Container[Right]) -> list[Attention]:

@@ -22,7 +22,7 @@ def mailbox(request: HttpRequest) -> HttpResponse:
     """Show all emails and SMS of the demo, newest first."""
     require_demo(request)
     delivered = [{**entry, "when": datetime.fromisoformat(entry["at"])} for entry in demo_mailbox.delivered()]
-    return render(request, "outbox/mailbox.html", {"delivered": delivered})
+    return render(request, "demo/mailbox.html", {"delivered": delivered})
 
 
 @public

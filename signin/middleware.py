@@ -72,7 +72,7 @@ class SecondFactorMiddleware:
         Also answers Throttled with 429 for views that do not handle it themselves.
         """
         if isinstance(exception, Throttled):
-            response = render(request, "signin/throttled.html", {"message": str(exception)}, status=429)
+            response = render(request, "authentication/throttled.html", {"message": str(exception)}, status=429)
             response["Retry-After"] = str(exception.seconds)
             return response
         if isinstance(exception, ProofRequired) and isinstance(request.user, User):

@@ -83,7 +83,7 @@ def reauthenticated(proof: Proof, *, with_factor: bool = False) -> Callable[[Vie
         @wraps(view)
         def wrapper(request: OfficeRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if with_factor and request.user.is_website_user and request.user.second_factor_at is None:
-                return render(request, "signin/factors/needed.html", status=403)
+                return render(request, "authentication/mfa/setup_required.html", status=403)
             is_enough = proof_of(request, request.user) >= proof
             if is_enough and (not with_factor or request.session.get(_WITH_FACTOR) is True):
                 return view(request, *args, **kwargs)

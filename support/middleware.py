@@ -91,4 +91,4 @@ def _only_read(request: HttpRequest) -> None:
 
 
 def _refused(request: HttpRequest) -> HttpResponse:
-    return render(request, "support/only_looking.html", status=403)
+    return render(request, "support/impersonation_readonly.html", status=403)

@@ -275,7 +275,7 @@ def telling(camera: Camera) -> None:
     camera.go("/kantoor/sets/signalen/")
     camera.page.locator("tbody th a").first.click()
     camera.shoot("signal-set")
-    camera.page.locator(".heading a.danger").click()
+    camera.page.locator(".page-header a.danger").click()
     camera.shoot("signal-set-delete")
     for last_name in ("Hendriks", "Berg"):
         camera.go(f"{camera.of(last_name)}signalen/")
@@ -396,7 +396,7 @@ def several(camera: Camera) -> None:
     for box in camera.page.locator("main [name=users]").all():
         box.check()
     camera.shoot("list-ticked")
-    camera.page.locator("#several button").click()
+    camera.page.locator("#selection-form button").click()
     camera.shoot("several")
     camera.send()
     camera.shoot("several-errors")
@@ -567,7 +567,7 @@ def looking_along(camera: Camera) -> None:
     camera.shoot("looking-refused")
     camera.go("/gebruikers/")
     with camera.page.expect_navigation():
-        camera.page.locator(".looking button").click()
+        camera.page.locator(".impersonation-banner button").click()
     camera.shoot("looking-stopped")
 
 
@@ -578,7 +578,7 @@ def every_page(said: dict[str, str], come: Callable[[], Camera]) -> None:
     stranger.show("500", "500.html")
     stranger.show("503", "503.html")
     stranger.show("400", "400.html")
-    stranger.show("throttled", "signin/throttled.html", message="Probeer het over 12 minuten nog eens.")
+    stranger.show("throttled", "authentication/throttled.html", message="Probeer het over 12 minuten nog eens.")
     camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])
     leaving(come(), the_office(camera))
     telling(camera)

@@ -67,9 +67,9 @@ def test_an_office_of_200_people_in_five_minutes(browser: Browser, office: Offic
     said = admin.page.locator("section[aria-labelledby=totals]").inner_text()
     assert f"{PEOPLE} nieuw." in said
     assert f"die uitgaan: {PEOPLE}." in said
-    admin.sees("section[aria-labelledby=people] tbody tr", 100)
+    admin.sees("section[aria-labelledby=plan-items] tbody tr", 100)
     admin.follow("a[rel=next]")
-    admin.sees("section[aria-labelledby=people] tbody tr", 100)
+    admin.sees("section[aria-labelledby=plan-items] tbody tr", 100)
     admin.sees("a[rel=next]", 0)
     assert set(have_it_done(admin)) <= {"Plan van de import", "Wordt uitgevoerd", "Import uitgevoerd"}
     with admin.page.expect_download() as download:
@@ -90,7 +90,7 @@ def test_several_at_once_on_a_telephone_without_scripts(browser: Browser, office
     admin.open("/gebruikers/?q=groen")
     for box in admin.page.locator("main [name=users]").all():
         box.press("Space")
-    press(admin, "#several button")
+    press(admin, "#selection-form button")
     admin.at("/gebruikers/meerdere/")
     admin.page.locator("[name=act][value=two_factor]").press("Space")
     press(admin, "main button.primary")
@@ -99,7 +99,7 @@ def test_several_at_once_on_a_telephone_without_scripts(browser: Browser, office
     admin.sees("main button.primary", 0)
     admin.open("/gebruikers/?q=berg")
     admin.page.locator("main [name=users]").first.press("Space")
-    press(admin, "#several button")
+    press(admin, "#selection-form button")
     admin.page.locator("[name=act][value=block]").press("Space")
     press(admin, "main button.primary")
     plan = admin.page.url

@@ -272,7 +272,7 @@ def test_pages_say_beforehand_and_afterwards_that_it_must_be_sent_again(
     pages = [reverse(name, args=[user.pk]) for name in ("teams:rights", "teams:user_teams", "teams:user_set")]
     pages += [reverse("teams:add_teams", args=[user.pk]), reverse("accounts:user", args=[user.pk])]
     for page in pages:
-        assert "invitations/_note.html" in [template.name for template in alices.get(page).templates]
+        assert "invitations/_pending_notice.html" in [template.name for template in alices.get(page).templates]
         assert not alices.get(page).context["must_be_sent"], page
     given = {"rights": [Right.MANAGE_PROVIDER.value], "before": ""}
     answer = alices.post(pages[0], given, follow=True)

@@ -69,7 +69,7 @@ def test_the_list_is_worked_by_keyboard(admin: Visitor) -> None:
     tab_to(admin, ".menu a[href='/gebruikers/']")
     press(admin, "/gebruikers/")
     tab(admin)
-    assert admin.page.evaluate("document.activeElement.matches('.skip')")
+    assert admin.page.evaluate("document.activeElement.matches('.skip-link')")
     admin.page.keyboard.press("Enter")
     tab(admin)
     assert admin.page.evaluate("document.activeElement.closest('main') !== null")
@@ -79,7 +79,7 @@ def test_the_list_is_worked_by_keyboard(admin: Visitor) -> None:
     tab_to(admin, "tbody input[type=checkbox]")
     admin.page.keyboard.press("Space")
     assert admin.page.locator("tbody input:checked").count() == 1
-    tab_to(admin, "#several button")
+    tab_to(admin, "#selection-form button")
     press(admin, "/gebruikers/meerdere/")
 
 
@@ -99,7 +99,7 @@ def test_a_colleague_is_invited_by_keyboard(admin: Visitor) -> None:
     write(admin, mobile_number="06 12345678")
     tab_to(admin, "main button.primary")
     press(admin, "/gebruikers/")
-    admin.sees(".note.good a[href$='/rechten/']")
+    admin.sees(".note.success a[href$='/rechten/']")
 
 
 def test_no_page_holds_the_keyboard(admin: Visitor) -> None:

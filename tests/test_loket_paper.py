@@ -15,7 +15,7 @@ from tests.browser import office as office
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 MM = 96 / 25.4  # pixels
 PORTRAIT, LANDSCAPE = (210, 297), (297, 210)
-ON_SCREEN = "nav, header.top, .button, .filters, .tabs, .breadcrumb, aside, .pager, .screen-only"
+ON_SCREEN = "nav, header.site-header, .button, .filters, .tabs, .breadcrumb, aside, .pagination, .screen-only"
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ class Walker(Camera):
         """Press the switch of the languages; every page from here on is English."""
         self.go("/inloggen/")
         with self.page.expect_navigation():
-            self.page.locator("form.language button").first.click()
+            self.page.locator("form.language-switch button").first.click()
         self.language = "en"
 
     def shoot(self, name: str) -> None:

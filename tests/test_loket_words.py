@@ -77,7 +77,7 @@ def test_a_sentence_ends_as_the_english_one() -> None:
 
 def visible(text: str) -> Iterator[str]:
     """Yield what a template shows, or says to a screen reader, without asking the translations."""
-    for tag in ("comment", "blocktranslate", "block width", "block bodyclass"):
+    for tag in ("comment", "blocktranslate", "block main_class", "block bodyclass"):
         text = re.sub(rf"{{% {tag}\b.*?{{% end{tag.split()[0]} %}}", "", text, flags=re.DOTALL)
     text = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}|<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r"<(style|script|svg|code)\b.*?</\1>", "", text, flags=re.DOTALL)

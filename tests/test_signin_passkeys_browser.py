@@ -150,9 +150,9 @@ def test_an_app_from_the_mail_to_the_home_page_after_closing_the_browser(
         again.open(f"/profiel/twee-factor/{page}")
     for button in ("naam/", "verwijderen/"):
         again.open("/profiel/twee-factor/")
-        again.follow(f"td.act a[href$='/{button}']")
+        again.follow(f"td.actions a[href$='/{button}']")
     again.send(status=200)
-    again.sees(".note.bad")  # the last one stays while it is required
+    again.sees(".note.danger")  # the last one stays while it is required
 
 
 def test_an_administrator_resets_with_a_factor_of_his_own(browser: Browser, office: Office, guest: Visitor) -> None:

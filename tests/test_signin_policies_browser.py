@@ -53,7 +53,7 @@ def ask(founder: Visitor, **policy: str | bool) -> None:
     founder.at("/kantoor/twee-factor/gevolgen/")
     founder.send("main form[method=post] button.primary")
     founder.at("/kantoor/twee-factor/")
-    founder.sees(".note.good")
+    founder.sees(".note.success")
 
 
 def invite(founder: Visitor, office: Office, last_name: str) -> int:

@@ -38,7 +38,7 @@ def invite(admin: Visitor, office: Office, last_name: str, email: str, number: s
     admin.fill(mobile_number=number)
     admin.send()
     admin.at("/gebruikers/")
-    admin.sees(".note.good a[href$='/rechten/']")
+    admin.sees(".note.success a[href$='/rechten/']")
     return link(office, "uitnodiging", email, after)
 
 
@@ -107,7 +107,7 @@ def change_password(guest: Visitor) -> None:
 
 def manage(admin: Visitor, guest: Visitor, person: str) -> None:
     """Edit somebody, give a right, block and unblock, while the colleague looks on."""
-    admin.sees(".chip.good")
+    admin.sees(".chip.success")
     admin.sees("#invitation-title", 0)
     admin.follow("a[href$='/bewerken/']")
     admin.fill(place_of_employment="Groningen", has_access_to_test_years=True)
@@ -145,12 +145,12 @@ def test_an_office_invites_a_colleague_who_gets_in(browser: Browser, office: Off
     opened = invite(admin, office, "Bakker-Story", "j.debakker@devries.example", "06 - 1234 56 78")
     prove_phone(guest, office, opened, "+31612345678")
     guest.fill(password="zonne")
-    guest.sees(".rules [data-rule=lower].met")
-    guest.sees(".rules .met", 1)
+    guest.sees(".password-rules [data-rule=lower].met")
+    guest.sees(".password-rules .met", 1)
     guest.fill(password=PASSWORD)
-    guest.sees(".rules .met", 6)
+    guest.sees(".password-rules .met", 6)
     choose_account(guest, USERNAME)
-    guest.sees(".note.good")
+    guest.sees(".note.success")
     sign_out(guest)
     guest.open(opened, status=410)
     sign_in(guest, USERNAME, PASSWORD)
@@ -192,7 +192,7 @@ def test_an_office_writes_its_own_mail(browser: Browser, office: Office) -> None
     admin.sees("#id_subject[aria-invalid=true]")
     admin.fill(subject="Kom erbij, {GebruikerVoorletters}")
     admin.send("main [formaction$='/voorbeeld/']")
-    assert "Kom erbij, P." in admin.page.locator(".mail-preview").inner_text()
+    assert "Kom erbij, P." in admin.page.locator(".email-preview").inner_text()
     after = len(office.demo.mailbox())
     admin.send("main [formaction$='/proef/']")
     office.demo.wait_for("mail", "m.vermeer@devries.example", after=after)
@@ -231,7 +231,7 @@ def test_a_colleague_gets_in_without_scripts(browser: Browser, office: Office) -
     opened = invite(admin, office, "Zonder Script", "zonder@devries.example", "+31687654321")
     prove_phone(guest, office, opened, "+31687654321")
     choose_account(guest, "zonder.script")
-    guest.sees(".note.good")
+    guest.sees(".note.success")
 
 
 def tab_to(person: Visitor, selector: str) -> None:
@@ -273,7 +273,7 @@ def test_the_keyboard_is_enough(browser: Browser, office: Office) -> None:
     type_into(admin, mobile_number="0612345678")
     press_enter(admin)
     admin.at("/gebruikers/")
-    admin.sees(".note.good")
+    admin.sees(".note.success")
 
 
 def test_the_screens_say_what_the_seed_says(browser: Browser, office: Office) -> None:

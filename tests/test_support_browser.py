@@ -51,11 +51,11 @@ def test_it_looks_along_and_stops(browser: Browser, office: Office) -> None:
     dora.at("/")
     for path in ("/gebruikers/", "/kantoor/", "/historie/"):
         dora.open(path)
-        dora.sees(".looking")
+        dora.sees(".impersonation-banner")
     dora.open("/profiel/", 403)
-    dora.sees(".looking")
+    dora.sees(".impersonation-banner")
     dora.open("/teams/")
-    dora.send(".looking button")
+    dora.send(".impersonation-banner button")
     dora.at("/admin/accounts/user/{id}/")
     dora.open("/gebruikers/", 403)
 

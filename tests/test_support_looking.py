@@ -81,12 +81,12 @@ def test_it_shows_the_pages_as_the_person_sees_them(along: Client, alice: User, 
     page = along.get("/gebruikers/").content.decode()
     assert "Bakker, B." in page
     assert "Je kijkt mee als A. de Vries van Administratiekantoor De Vries." in page
-    assert 'class="looking"' in page
+    assert 'class="impersonation-banner"' in page
     assert along.get("/").context["user"] == alice
     for path in (f"/gebruikers/{bob.pk}/", "/teams/", "/kantoor/", "/historie/", "/signalen/", "/kantoor/koppelingen/"):
         response = along.get(path)
         assert response.status_code == 200, path
-        assert 'class="looking"' in response.content.decode(), path
+        assert 'class="impersonation-banner"' in response.content.decode(), path
 
 
 def test_it_sees_no_more_than_the_person(doras: Client, bob: User, charlie: User) -> None:
@@ -95,7 +95,7 @@ def test_it_sees_no_more_than_the_person(doras: Client, bob: User, charlie: User
     assert doras.get(f"/gebruikers/{charlie.pk}/").status_code == 403
     assert doras.get("/").status_code == 200
     page = doras.get("/gebruikers/").content.decode()
-    assert 'class="looking"' in page
+    assert 'class="impersonation-banner"' in page
 
 
 def test_another_office_does_not_exist(along: Client, charlie: User) -> None:
@@ -426,7 +426,7 @@ def test_only_support_with_a_factor_begins(dora: User, alice: User, bob: User, b
 
 
 def test_the_banner_is_no_one_else_s(alices: Client) -> None:
-    assert "looking" not in re.findall(r'class="([a-z]+)"', alices.get("/").content.decode())
+    assert "impersonation-banner" not in re.findall(r'class="([a-z-]+)"', alices.get("/").content.decode())
     assert reverse("support:stop_looking") not in alices.get("/").content.decode()
 
 

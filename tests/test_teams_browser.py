@@ -42,7 +42,7 @@ def make_team(admin: Visitor) -> str:
     admin.send()
     admin.at("/teams/{id}/")
     team = admin.page.url
-    admin.sees(".note.attention")
+    admin.sees(".note.warning")
     admin.follow("a[href$='/werkgevers/']:text('Toevoegen')")
     admin.fill(q="kwekerij")
     admin.send("main form[role=search] button")
@@ -51,7 +51,7 @@ def make_team(admin: Visitor) -> str:
     admin.follow("a[href$='/rechten/']")
     tick(admin, *GIVEN)
     admin.send()
-    admin.sees(".three > .card:last-child li", 3)
+    admin.sees(".columns-3 > .card:last-child li", 3)
     return team
 
 
@@ -75,7 +75,7 @@ def invite_into_team(admin: Visitor, office: Office) -> str:
     admin.send()
     admin.fill(mobile_number=NUMBER)
     admin.send()
-    assert "rust tot de uitnodiging is geaccepteerd" in admin.page.locator(".note.good").inner_text()
+    assert "rust tot de uitnodiging is geaccepteerd" in admin.page.locator(".note.success").inner_text()
     return link(office, "uitnodiging", EMAIL, after)
 
 
@@ -100,7 +100,7 @@ def sees_exactly_those(guest: Visitor) -> None:
 def why_names_the_team(admin: Visitor, person: str) -> None:
     admin.open(person)
     admin.follow("nav.tabs a:text-is('Rechten')")
-    admin.follow(".act a[href*='right=view_wages']")
+    admin.follow(".actions a[href*='right=view_wages']")
     said = admin.page.locator("section[aria-labelledby=answer]").inner_text()
     assert "Kwekerij De Story" in said
     assert "Team Team Story geeft “Raadplegen beloningen”." in said
@@ -140,7 +140,7 @@ def test_a_person_is_put_into_teams_and_taken_out(browser: Browser, office: Offi
     admin = visitor(browser, office.demo.url, java_script_enabled=False)
     sign_in(admin, office.username, office.password)
     open_person(admin, "Bouzid")
-    assert "kan nog niets" in admin.page.locator(".note.attention").inner_text()
+    assert "kan nog niets" in admin.page.locator(".note.warning").inner_text()
     admin.follow(".note a:text-is('teams')")
     admin.follow("a:text-is('In teams zetten')")
     tick(admin, "Accountants", "Portaal")
@@ -153,7 +153,7 @@ def test_a_person_is_put_into_teams_and_taken_out(browser: Browser, office: Offi
     admin.at("/gebruikers/{id}/teams/")
     assert "Portaal" not in admin.page.locator("main form").inner_text()
     admin.follow("nav.tabs a:text-is('Gegevens')")
-    admin.sees(".note.attention", 0)
+    admin.sees(".note.warning", 0)
 
 
 def test_a_set_and_everybody_who_matches(browser: Browser, office: Office) -> None:
@@ -165,11 +165,11 @@ def test_a_set_and_everybody_who_matches(browser: Browser, office: Office) -> No
     admin.follow("a[href$='/set/']")
     admin.page.locator("main select").select_option(label="Meekijken")
     admin.send("main .filters button")
-    admin.sees("section[aria-labelledby=apply] li", 4)
-    admin.sees("section[aria-labelledby=equal]", 0)
+    admin.sees("section[aria-labelledby=apply-set] li", 4)
+    admin.sees("section[aria-labelledby=make-equal]", 0)
     admin.send()
     admin.at("/teams/{id}/")
-    admin.sees(".three > .card:last-child li", 4)
+    admin.sees(".columns-3 > .card:last-child li", 4)
     admin.follow("a[href$='/gebruikers/']:text('Toevoegen')")
     admin.fill(q="de")
     admin.send("main form[role=search] button")

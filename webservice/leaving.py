@@ -43,7 +43,7 @@ def leave(request: HttpRequest, address: str, *, trusted: bool, reason: str = ""
     if trusted:
         return HttpResponseRedirect(address)
     page = {"address": address, "host": urlsplit(address).netloc, "reason": reason}
-    return render(request, "webservice/leave.html", page, status=400 if reason else 200)
+    return render(request, "oauth/external_redirect.html", page, status=400 if reason else 200)
 
 
 def may_lead_to(address: str, request: HttpRequest, page: HttpResponse) -> HttpResponse:

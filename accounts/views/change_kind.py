@@ -35,7 +35,7 @@ def _other(request: OfficeRequest, id: UUID) -> User:
 @require_safe
 def kind(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show the login method of a user and the methods it can be changed to."""
-    return render(request, "accounts/kind.html", {"person": _other(request, id)})
+    return render(request, "users/login_method.html", {"person": _other(request, id)})
 
 
 @requires(Right.MANAGE_USERS)
@@ -67,7 +67,7 @@ def to_azure(request: OfficeRequest, id: UUID) -> HttpResponse:
         "is_configured": microsoft.is_configured(),
         "may_add_tenant": Right.MANAGE_PROVIDER in request.rights,
     }
-    return render(request, "accounts/to_azure.html", context)
+    return render(request, "users/change_to_azure.html", context)
 
 
 @requires(Right.MANAGE_USERS)
@@ -94,4 +94,4 @@ def to_website(request: OfficeRequest, id: UUID) -> HttpResponse:
             messages.success(request, _("The invitation for %(name)s is on its way.") % {"name": person.full_name})
             return redirect("accounts:user", person.pk)
     status = 429 if form.has_error(NON_FIELD_ERRORS, "throttled") else 200
-    return render(request, "accounts/to_website.html", {"form": form, "person": person}, status=status)
+    return render(request, "users/change_to_website.html", {"form": form, "person": person}, status=status)

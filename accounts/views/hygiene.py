@@ -40,7 +40,7 @@ def hygiene(request: OfficeRequest) -> HttpResponse:
         "is_other": wish is not None and measures != standard,
         "Chore": Chore,
     }
-    return render(request, "accounts/hygiene.html", context)
+    return render(request, "users/dormant_accounts.html", context)
 
 
 def _lists(request: OfficeRequest, people: QuerySet[User], measures: Measures) -> Iterator[dict[str, Any]]:

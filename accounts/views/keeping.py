@@ -32,7 +32,7 @@ def keeping(request: OfficeRequest) -> HttpResponse:
         accounts.actions.change_keeping(provider, **form.cleaned_data, by=by)
         messages.success(request, _("The history settings have been saved."))
         return redirect("accounts:keeping")
-    return render(request, "accounts/keeping.html", {"form": form})
+    return render(request, "history/retention.html", {"form": form})
 
 
 @requires(Right.MANAGE_PROVIDER)
@@ -54,7 +54,7 @@ def erase(request: OfficeRequest, id: UUID) -> HttpResponse:
             messages.success(request, _("%(name)s has been erased.") % {"name": name})
             return redirect("accounts:list")
     context = {"person": person, "error": error, "alias": erased_name(id)}
-    return render(request, "accounts/erase.html", context)
+    return render(request, "history/erase.html", context)
 
 
 @requires(Right.MANAGE_PROVIDER)

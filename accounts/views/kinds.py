@@ -49,7 +49,7 @@ def new_webservice(request: OfficeRequest) -> HttpResponse:
             form.add_error(None, error)
     if person := person or form.made_before():
         return _made(request, person)
-    return render(request, "accounts/new_webservice.html", {"form": form})
+    return render(request, "users/new_webservice.html", {"form": form})
 
 
 @requires(Right.MANAGE_USERS)
@@ -62,7 +62,7 @@ def new_webservice_password(request: OfficeRequest) -> HttpResponse:
     typed |= {name: request.POST.getlist(name) for name in ("teams", "rights")}
     form, password = WebserviceForm(initial=typed, asker=request.user), passwords.generated()
     fill(form, password)
-    return render(request, "accounts/new_webservice.html", {"form": form, "generated": password})
+    return render(request, "users/new_webservice.html", {"form": form, "generated": password})
 
 
 @requires(Right.MANAGE_USERS)
@@ -95,7 +95,7 @@ def new_azure(request: OfficeRequest) -> HttpResponse:
         "is_configured": microsoft.is_configured(),
         "may_add_tenant": Right.MANAGE_PROVIDER in request.rights,
     }
-    return render(request, "accounts/new_azure.html", context)
+    return render(request, "users/new_azure.html", context)
 
 
 def _made(request: OfficeRequest, person: User) -> HttpResponse:
@@ -130,7 +130,7 @@ def set_password(request: OfficeRequest, id: UUID) -> HttpResponse:
             text = _("The password of %(name)s has been changed. What the old one opened has ended.")
             messages.success(request, text % {"name": person.full_name})
         return redirect("accounts:user", person.pk)
-    return render(request, "accounts/set_password.html", {"form": form, "person": person})
+    return render(request, "users/set_password.html", {"form": form, "person": person})
 
 
 @requires(Right.MANAGE_USERS)
@@ -142,4 +142,4 @@ def generate_password(request: OfficeRequest, id: UUID) -> HttpResponse:
     person = _service(request, id)
     form, password = SetPasswordForm(user=person), passwords.generated()
     fill(form, password)
-    return render(request, "accounts/set_password.html", {"form": form, "person": person, "generated": password})
+    return render(request, "users/set_password.html", {"form": form, "person": person, "generated": password})

@@ -29,4 +29,4 @@ def office(request: OfficeRequest) -> HttpResponse:
         else:
             messages.success(request, _("The office has been saved."))
             return redirect("accounts:office")
-    return render(request, "accounts/office.html", {"form": form})
+    return render(request, "users/office_settings.html", {"form": form})

@@ -39,7 +39,7 @@ def profile(request: OfficeRequest) -> HttpResponse:
             messages.success(request, _("Your details have been saved."))
             return redirect("accounts:profile")
     context = {"form": form, "rights": ordered(request.rights), "email_change": getattr(user, "email_change", None)}
-    return render(request, "accounts/profile.html", context)
+    return render(request, "users/profile.html", context)
 
 
 @signed_in
@@ -62,7 +62,7 @@ def own_email(request: OfficeRequest) -> HttpResponse:
             messages.success(request, text % {"email": email})
             return redirect("accounts:profile")
     status = 429 if any(form.has_error(name, "throttled") for name in form.fields) else 200
-    return render(request, "accounts/own_email.html", {"form": form}, status=status)
+    return render(request, "users/change_email.html", {"form": form}, status=status)
 
 
 @public
@@ -76,12 +76,12 @@ def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
             user = accounts.email_changes.confirm_email_change(
                 token, address=client_address(request), correlation_id=getattr(request, "correlation_id", "")
             )
-            return render(request, "accounts/email_confirmed.html", {"office_name": user.office_name, "user": user})
+            return render(request, "users/email_confirmed.html", {"office_name": user.office_name, "user": user})
         change = accounts.email_changes.email_change_of(token)
     except DeadLink:
-        return render(request, "accounts/email_link_dead.html", status=404)
+        return render(request, "users/email_link_expired.html", status=404)
     return render(
         request,
-        "accounts/confirm_email.html",
+        "users/confirm_email.html",
         context | {"change": change, "office_name": change.user.office_name},
     )

@@ -56,7 +56,7 @@ def list_users(request: OfficeRequest) -> HttpResponse:
         "export_query": query(**values),
         "all_query": query(all="1", **values),
     } | neighbours(page, **values, sort=sort)
-    return render(request, "accounts/list.html", context)
+    return render(request, "users/list.html", context)
 
 
 @requires(Right.VIEW_USERS)
@@ -111,7 +111,7 @@ def user(request: OfficeRequest, id: UUID) -> HttpResponse:
         "Status": Status,
         "MessageState": Message.State,
     }
-    return render(request, "accounts/user.html", context)
+    return render(request, "users/user.html", context)
 
 
 @requires(Right.MANAGE_USERS)
@@ -142,7 +142,7 @@ def edit(request: OfficeRequest, id: UUID) -> HttpResponse:
                 messages.info(request, text % {"email": email})
             return redirect("accounts:user", person.pk)
     status = 429 if form.has_error("email", "throttled") else 200
-    return render(request, "accounts/edit.html", {"form": form, "person": person}, status=status)
+    return render(request, "users/edit.html", {"form": form, "person": person}, status=status)
 
 
 @requires(Right.MANAGE_USERS)
@@ -162,7 +162,7 @@ def block(request: OfficeRequest, id: UUID) -> HttpResponse:
             text = _("%(name)s has been blocked and can no longer log in. All sessions have ended.")
             messages.success(request, text % {"name": person.full_name})
             return redirect("accounts:user", person.pk)
-    return render(request, "accounts/block.html", {"person": person, "error": error})
+    return render(request, "users/block.html", {"person": person, "error": error})
 
 
 @requires(Right.MANAGE_USERS)

@@ -25,7 +25,7 @@ from teams.rights import Right
 def tenants(request: OfficeRequest) -> HttpResponse:
     """Show the tenants of the office, with the number of users that depend on each and whether it is confirmed."""
     rows = ExternalTenant.objects.visible_to(request.user).annotate(user_count=Count("users")).order_by("name", "id")
-    return render(request, "accounts/tenants.html", {"rows": rows, "is_configured": microsoft.is_configured()})
+    return render(request, "users/tenants.html", {"rows": rows, "is_configured": microsoft.is_configured()})
 
 
 @requires(Right.MANAGE_PROVIDER)
@@ -43,7 +43,7 @@ def add_tenant(request: OfficeRequest) -> HttpResponse:
             text = _("%(name)s has been added. Confirm it now: until then no users can be linked to it.")
             messages.success(request, text % {"name": name})
             return redirect("accounts:tenants")
-    return render(request, "accounts/add_tenant.html", {"form": form})
+    return render(request, "users/add_tenant.html", {"form": form})
 
 
 def _tenant(request: OfficeRequest, id: UUID) -> ExternalTenant:
@@ -61,7 +61,7 @@ def rename_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
         tenant = accounts.tenants.rename(tenant, name=form.cleaned_data["name"], by=on_page(request, request.user))
         messages.success(request, _("The tenant is now called %(name)s.") % {"name": tenant.name})
         return redirect("accounts:tenants")
-    return render(request, "accounts/rename_tenant.html", {"form": form, "tenant": tenant})
+    return render(request, "users/rename_tenant.html", {"form": form, "tenant": tenant})
 
 
 @requires(Right.MANAGE_PROVIDER)
@@ -79,4 +79,4 @@ def remove_tenant(request: OfficeRequest, id: UUID) -> HttpResponse:
         else:
             messages.success(request, _("%(name)s has been removed.") % {"name": tenant.name})
             return redirect("accounts:tenants")
-    return render(request, "accounts/remove_tenant.html", {"tenant": tenant, "error": error})
+    return render(request, "users/remove_tenant.html", {"tenant": tenant, "error": error})

@@ -37,7 +37,7 @@ def upload(request: OfficeRequest) -> HttpResponse:
 
 def _form(request: OfficeRequest, form: UploadForm) -> HttpResponse:
     context = {"form": form, "title": _("Import users")} | pages.around_upload(request, about_teams=False)
-    return render(request, "bulk/upload_people.html", context)
+    return render(request, "imports/upload_users.html", context)
 
 
 @requires(Right.MANAGE_USERS)

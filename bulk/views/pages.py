@@ -91,7 +91,7 @@ def _show(request: OfficeRequest, operation: Operation, *, why_not: str = "") ->
     if operation.is_at_the_worker:
         sessions.leave_uncounted(request)
         context["progress"] = Progress.objects.filter(operation=operation).first()
-        response = render(request, "bulk/running.html", context)
+        response = render(request, "imports/progress.html", context)
         response["Refresh"] = _REFRESH  # a header, so that no script is needed
         return response
     items, faults = _number(request, "page"), _number(request, "faults")
@@ -102,7 +102,7 @@ def _show(request: OfficeRequest, operation: Operation, *, why_not: str = "") ->
         "may_undo": operations.may_undo(operation),
         "undone": operation.undoings.filter(state=Operation.State.DONE).first(),
     }
-    return render(request, "bulk/plan.html", context)
+    return render(request, "imports/plan.html", context)
 
 
 def links(operation: Operation) -> dict[str, str]:

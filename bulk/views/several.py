@@ -68,7 +68,7 @@ def choose(request: OfficeRequest) -> HttpResponse:
 def _choice(request: OfficeRequest, form: SeveralForm, people: QuerySet[User]) -> HttpResponse:
     total = people.count()
     context = {"form": form, "total": total, "filters": _filters(request), "names": list(people[: PAGE + 1])[:PAGE]}
-    return render(request, "bulk/several.html", context | {"earlier": pages.earlier(request, about_teams=False)})
+    return render(request, "imports/bulk_action.html", context | {"earlier": pages.earlier(request, about_teams=False)})
 
 
 def _filters(request: OfficeRequest) -> str:
@@ -92,8 +92,8 @@ def numbers(request: OfficeRequest) -> HttpResponse:
     if request.method == "POST" and askable and form.is_valid():
         ids = [str(pk) for pk in people.values_list("pk", flat=True)]
         wish = Wish(Act.RESEND, ids, numbers=form.numbers)
-        return _plan(request, form, wish, lambda: render(request, "bulk/numbers.html", context))
-    return render(request, "bulk/numbers.html", context)
+        return _plan(request, form, wish, lambda: render(request, "imports/mobile_numbers.html", context))
+    return render(request, "imports/mobile_numbers.html", context)
 
 
 def _plan(request: OfficeRequest, form: Form, wish: Wish, again: Callable[[], HttpResponse]) -> HttpResponse:

@@ -42,7 +42,7 @@ def upload(request: OfficeRequest) -> HttpResponse:
 
 def _form(request: OfficeRequest, form: TeamFilesForm) -> HttpResponse:
     context = {"form": form, "title": _("Import teams")} | pages.around_upload(request, about_teams=True)
-    return render(request, "bulk/upload_teams.html", context)
+    return render(request, "imports/upload_teams.html", context)
 
 
 @requires(Right.MANAGE_TEAMS)

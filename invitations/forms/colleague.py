@@ -47,7 +47,7 @@ class CodeForm(InvitationForm):
         max_length=20,
         widget=forms.TextInput(
             attrs={
-                "class": "code",
+                "class": "one-time-code",
                 "autocomplete": "one-time-code",
                 "inputmode": "numeric",
                 "autofocus": True,

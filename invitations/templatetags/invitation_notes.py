@@ -10,7 +10,7 @@ from invitations.senders import unvouched
 register = template.Library()
 
 
-@register.inclusion_tag("invitations/_note.html", takes_context=True)
+@register.inclusion_tag("invitations/_pending_notice.html", takes_context=True)
 def invitation_note(context: dict[str, Any], person: User) -> dict[str, Any]:
     """Tell that the invitation of `person` must be sent again, or that granting rights may cause that."""
     waits = person.accepted_at is None and hasattr(person, "invitation") and person.invitation.is_open()

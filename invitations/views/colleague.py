@@ -68,14 +68,14 @@ def with_invitation(page: Page) -> Callable[[HttpRequest], HttpResponse]:
             return _closed(request, visit)
         if request.method == "POST" and InvitationForm(request.POST, invitation=visit.invitation).names_another:
             context = {"reason": "other", "office_name": visit.invitation.user.office_name}
-            return render(request, "invitations/closed.html", context, status=409)
+            return render(request, "invitations/unavailable.html", context, status=409)
         try:
             return page(request, visit)
         except NotOpen:
             return _closed(request, visits.of(request))
         except NotVouchedFor:
             context = {"reason": "not_vouched_for", "office_name": visit.invitation.user.office_name}
-            return render(request, "invitations/closed.html", context, status=403)
+            return render(request, "invitations/unavailable.html", context, status=403)
         except Throttled as error:
             return _too_often(request, error, visit.invitation)
 
@@ -85,7 +85,7 @@ def with_invitation(page: Page) -> Callable[[HttpRequest], HttpResponse]:
 def _closed(request: HttpRequest, visit: Visit | None) -> HttpResponse:
     """Show why the invitation cannot be used, and what to do."""
     if visit is None:
-        return render(request, "invitations/closed.html", {"reason": "unknown"}, status=404)
+        return render(request, "invitations/unavailable.html", {"reason": "unknown"}, status=404)
     invitation = visit.invitation
     user = invitation.user
     if invitation.state == Invitation.State.ACCEPTED and request.user == user:
@@ -94,13 +94,13 @@ def _closed(request: HttpRequest, visit: Visit | None) -> HttpResponse:
     if invitation.is_open():
         reason = "no_access"
     context = {"reason": reason, "invitation": invitation, "office_name": user.office_name}
-    return render(request, "invitations/closed.html", context, status=410)
+    return render(request, "invitations/unavailable.html", context, status=410)
 
 
 def _too_often(request: HttpRequest, error: Throttled, invitation: Invitation | None = None) -> HttpResponse:
     office_name = invitation.user.office_name if invitation else ""
     context = {"reason": "throttled", "error": error, "office_name": office_name}
-    return render(request, "invitations/closed.html", context, status=429)
+    return render(request, "invitations/unavailable.html", context, status=429)
 
 
 def _by(request: HttpRequest, visit: Visit) -> Actor:

@@ -114,7 +114,7 @@ def mobile(request: OfficeRequest) -> HttpResponse:
         "namesakes": namesakes(request.user.provider, person.email),
         "preview": _preview(request, details, text or office_text(request.user.provider)),
     }
-    return render(request, "invitations/mobile.html", context, status=_status(form))
+    return render(request, "invitations/mobile_number.html", context, status=_status(form))
 
 
 def _status(form: Form) -> int:

@@ -70,7 +70,7 @@ def text_standard(request: OfficeRequest) -> HttpResponse:
         messages.success(request, _("The standard text is used again."))
         return redirect("invitations:text")
     context = {"preview": texts.example(texts.STANDARD, texts.somebody(), provider)}
-    return render(request, "invitations/text_standard.html", context)
+    return render(request, "invitations/reset_email_text.html", context)
 
 
 def _form(request: OfficeRequest) -> TextForm:
@@ -91,4 +91,4 @@ def _page(request: OfficeRequest, form: TextForm, *, status: int = 200, **contex
         "preview": texts.example(shown, texts.somebody(), request.user.provider),
         "placeholders": [("{" + name + "}", meaning) for name, meaning in texts.PLACEHOLDERS.items()],
     }
-    return render(request, "invitations/text.html", context, status=status)
+    return render(request, "invitations/email_text.html", context, status=status)

@@ -6,7 +6,7 @@ from django import template
 from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
-_CELLS = {"": "<td></td>", "T": "<td>T</td>", "I": '<td><span class="chip attention">I</span></td>'}
+_CELLS = {"": "<td></td>", "T": "<td>T</td>", "I": '<td><span class="chip warning">I</span></td>'}
 
 
 @register.filter

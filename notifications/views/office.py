@@ -30,4 +30,4 @@ def office(request: OfficeRequest) -> HttpResponse:
         else:
             messages.success(request, _("The signals of the office have been saved."))
             return redirect("notifications:office")
-    return render(request, "notifications/office.html", {"form": form})
+    return render(request, "notifications/office_preferences.html", {"form": form})

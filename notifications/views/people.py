@@ -50,7 +50,7 @@ def user_signals(request: OfficeRequest, id: UUID) -> HttpResponse:
         "sets": SignalSet.objects.visible_to(request.user).order_by("name", "pk") if may_change else [],
         "reaches": rights.reach(person).exists(),
     }
-    return render(request, "notifications/user.html", context)
+    return render(request, "notifications/user_preferences.html", context)
 
 
 @requires(Right.MANAGE_SIGNALS)
@@ -80,7 +80,7 @@ def user_set(request: OfficeRequest, id: UUID) -> HttpResponse:
                 for one in notifications.sets.difference(chosen, person)
             ],
         }
-    return render(request, "notifications/user_set.html", context)
+    return render(request, "notifications/apply_set_to_user.html", context)
 
 
 @requires(Right.MANAGE_SIGNALS)
@@ -114,4 +114,6 @@ def own_signals(request: OfficeRequest) -> HttpResponse:
         notifications.actions.set_own_mail(request.user, form.wanted(), by=on_page(request, request.user))
         messages.success(request, _("Your choice has been saved."))
         return redirect("notifications:own")
-    return render(request, "notifications/own.html", {"form": form, "off": [t for t in now if not now[t].is_on]})
+    return render(
+        request, "notifications/own_preferences.html", {"form": form, "off": [t for t in now if not now[t].is_on]}
+    )

@@ -37,7 +37,7 @@ class CodeForm(forms.Form):
         error_messages={"required": _("Fill in the code that the app shows.")},
         max_length=20,
         widget=forms.TextInput(
-            attrs={"class": "code", "autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": None}
+            attrs={"class": "one-time-code", "autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": None}
         ),
     )
 

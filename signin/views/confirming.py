@@ -40,9 +40,11 @@ def confirm(request: OfficeRequest) -> HttpResponse:
     target = wanted_page(request)
     page = {"next": target, "kept": _kept(request, target)}
     if request.user.login_method == LoginMethod.AZURE_AD:
-        return render(request, "signin/confirm_microsoft.html", page | {"query": urlencode({"next": target})})
+        return render(
+            request, "authentication/reauthenticate_microsoft.html", page | {"query": urlencode({"next": target})}
+        )
     if not request.user.is_website_user:
-        return render(request, "signin/confirm_elsewhere.html")
+        return render(request, "authentication/reauthenticate_unavailable.html")
     if request.user.second_factor_at is not None:
         return _confirm_factor(request, page)
     form = KnownPasswordForm(request.POST or None, user=request.user)
@@ -51,7 +53,7 @@ def confirm(request: OfficeRequest) -> HttpResponse:
         return confirmed(request, with_factor=False)
     status = 429 if form.has_error("current_password", "throttled") else 200
     _focus(form)
-    return render(request, "signin/confirm.html", page | {"form": form}, status=status)
+    return render(request, "authentication/reauthenticate.html", page | {"form": form}, status=status)
 
 
 def _focus(form: Form) -> None:
@@ -91,7 +93,7 @@ def _confirm_factor(request: OfficeRequest, page: dict[str, Any]) -> HttpRespons
         "has_passkey": actions.has_passkey(request.user),
         "passkey": script_settings(request),
     }
-    return render(request, "signin/factors/confirm.html", page, status=status)
+    return render(request, "authentication/mfa/reauthenticate.html", page, status=status)
 
 
 def confirmed(request: OfficeRequest, *, with_factor: bool) -> HttpResponse:
@@ -113,4 +115,4 @@ def go_on(request: OfficeRequest) -> HttpResponse:
         messages.warning(request, _("What you filled in was not kept. Fill it in again."))
         return HttpResponseRedirect(reverse("home"))
     pairs = [(name, value) for name, values in kept.fields.items() for value in values]
-    return render(request, "signin/go_on.html", {"target": target, "pairs": pairs, "kept": kept})
+    return render(request, "authentication/resume_form.html", {"target": target, "pairs": pairs, "kept": kept})

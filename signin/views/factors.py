@@ -61,7 +61,7 @@ def factors(request: OfficeRequest) -> HttpResponse:
         rules=rights.two_factor_rules(user),
         most=actions.MOST_DEVICES,
     )
-    return render(request, "signin/factors/factors.html", page)
+    return render(request, "authentication/mfa/devices.html", page)
 
 
 @own_account
@@ -83,7 +83,7 @@ def add_app(request: OfficeRequest) -> HttpResponse:
         except TooManyDevices as error:
             form.add_error(None, ValidationError(str(error), code="too_many"))
     page = context(request, form=form, picture=form.offered.picture(user), secret=form.offered.text)
-    return render(request, "signin/factors/add_app.html", page)
+    return render(request, "authentication/mfa/add_authenticator.html", page)
 
 
 def enrolled(request: OfficeRequest, factor: Factor) -> str:
@@ -116,7 +116,7 @@ def rename_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
         actions.rename(request.user, id, name=form.cleaned_data["name"], by=on_page(request, request.user))
         messages.success(request, _("The name has been saved."))
         return redirect("signin:factors")
-    return render(request, "signin/factors/rename.html", context(request, form=form, device=device))
+    return render(request, "authentication/mfa/rename.html", context(request, form=form, device=device))
 
 
 @own_account
@@ -138,7 +138,9 @@ def remove_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
             messages.success(request, _("The device has been removed. You are logged out everywhere else."))
             return redirect("signin:factors")
     is_last = len(actions.devices_of(request.user)) == 1
-    return render(request, "signin/factors/remove.html", context(request, device=device, is_last=is_last, error=error))
+    return render(
+        request, "authentication/mfa/remove.html", context(request, device=device, is_last=is_last, error=error)
+    )
 
 
 def _stay(request: OfficeRequest, user: User) -> None:
@@ -160,10 +162,10 @@ def recovery_codes(request: OfficeRequest) -> HttpResponse:
         return redirect("signin:factors")
     if request.method != "POST":
         left = actions.codes_left(user)
-        return render(request, "signin/factors/recovery_codes.html", context(request, codes_left=left))
+        return render(request, "authentication/mfa/recovery_codes.html", context(request, codes_left=left))
     codes = actions.make_recovery_codes(user, by=on_page(request, user))
     page = context(request, codes=codes, sealed=recovery.sealed_for(user, codes))
-    return render(request, "signin/factors/recovery_codes_shown.html", page)
+    return render(request, "authentication/mfa/recovery_codes_created.html", page)
 
 
 @own_account

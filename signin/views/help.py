@@ -14,4 +14,4 @@ from teams.access import public
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
     """Explain what to do when logging in fails; the same for all visitors."""
-    return render(request, "signin/help.html")
+    return render(request, "authentication/help.html")

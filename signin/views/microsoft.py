@@ -93,7 +93,7 @@ def refused(request: HttpRequest, told: str) -> HttpResponse:
     except signing.BadSignature:
         raise Http404 from None
     context = {"page": Page[name], "correlation_id": correlation_id}
-    return render(request, "signin/microsoft_refused.html", context, status=context["page"].status)
+    return render(request, "authentication/microsoft_error.html", context, status=context["page"].status)
 
 
 def _leave(request: HttpRequest, errand: Errand) -> HttpResponse:
@@ -137,7 +137,7 @@ def _refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
 
 
 def _throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
-    return render(request, "signin/throttled.html", {"message": str(error)}, status=429)
+    return render(request, "authentication/throttled.html", {"message": str(error)}, status=429)
 
 
 def _require_configured() -> None:

@@ -41,7 +41,7 @@ texts = public(opens_before_factor(opens_while_enrolling(JavaScriptCatalog.as_vi
 @reauthenticated(Proof.FIVE_MINUTES)
 def add_passkey(request: OfficeRequest) -> HttpResponse:
     page = context(request, passkey=script_settings(request))
-    return render(request, "signin/factors/add_passkey.html", page)
+    return render(request, "authentication/mfa/add_passkey.html", page)
 
 
 @own_account

@@ -59,7 +59,7 @@ def login(request: HttpRequest) -> HttpResponse:
         "with_microsoft": microsoft.is_configured(),
         "passkey": script_settings(request),
     }
-    return render(request, "signin/login.html", context, status=status)
+    return render(request, "authentication/login.html", context, status=status)
 
 
 def _let_in(request: HttpRequest, user: User, target: str) -> HttpResponse:
@@ -82,7 +82,7 @@ def logout(request: HttpRequest) -> HttpResponse:
     if not isinstance(request.user, User):
         return redirect("signin:login")
     if request.method != "POST":
-        return render(request, "signin/logout.html", {"office_name": request.user.office_name})
+        return render(request, "authentication/logout.html", {"office_name": request.user.office_name})
     sessions.end(request, request.user)
     messages.success(request, _("You are logged out."))
     return signed_out.clear_browser(request, redirect("signin:login"))
@@ -102,14 +102,14 @@ def forgotten(request: HttpRequest) -> HttpResponse:
             status = 429
         else:
             return redirect("signin:forgotten_sent")
-    return render(request, "signin/forgotten.html", {"form": form}, status=status)
+    return render(request, "authentication/password_reset.html", {"form": form}, status=status)
 
 
 @public
 @require_safe
 def forgotten_sent(request: HttpRequest) -> HttpResponse:
     """Say what happens next, whether or not anybody has the address."""
-    return render(request, "signin/forgotten_sent.html", {"minutes": RESET_MINUTES})
+    return render(request, "authentication/password_reset_sent.html", {"minutes": RESET_MINUTES})
 
 
 @public
@@ -131,7 +131,7 @@ def reset(request: HttpRequest) -> HttpResponse:
     try:
         throttle.charge(actions.LINK, throttle.network(client_address(request)))
     except Throttled as error:
-        return render(request, "signin/throttled.html", {"message": str(error)}, status=429)
+        return render(request, "authentication/throttled.html", {"message": str(error)}, status=429)
     opened = _opened_reset(request)
     if opened is None:
         return _reset_closed(request)
@@ -144,7 +144,7 @@ def reset(request: HttpRequest) -> HttpResponse:
             return _reset_closed(request)
         return _back_to_login(request, user)
     context = {"form": form, "person": opened.user, "office_name": opened.user.office_name}
-    return render(request, "signin/reset.html", context)
+    return render(request, "authentication/password_reset_confirm.html", context)
 
 
 def _opened_reset(request: HttpRequest) -> PasswordReset | None:
@@ -154,7 +154,7 @@ def _opened_reset(request: HttpRequest) -> PasswordReset | None:
 
 
 def _reset_closed(request: HttpRequest) -> HttpResponse:
-    return render(request, "signin/reset_closed.html", status=404)
+    return render(request, "authentication/password_reset_link_expired.html", status=404)
 
 
 def _back_to_login(request: HttpRequest, user: User) -> HttpResponse:
@@ -182,4 +182,4 @@ def password(request: OfficeRequest) -> HttpResponse:
         messages.success(request, _("Your password has been changed. You are logged out everywhere else."))
         return redirect("accounts:profile")
     status = 429 if form.has_error("current_password", "throttled") else 200
-    return render(request, "signin/password.html", {"form": form}, status=status)
+    return render(request, "authentication/password_change.html", {"form": form}, status=status)

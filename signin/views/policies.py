@@ -28,7 +28,7 @@ def two_factor(request: OfficeRequest) -> HttpResponse:
 
 def _form_page(request: OfficeRequest, form: PolicyForm) -> HttpResponse:
     share = two_factor_share(User.objects.visible_to(request.user))
-    return render(request, "signin/policies/policies.html", {"form": form, "share": share})
+    return render(request, "authentication/mfa/policy.html", {"form": form, "share": share})
 
 
 @requires(Right.MANAGE_PROVIDER)
@@ -61,4 +61,4 @@ def effect(request: OfficeRequest) -> HttpResponse:
         error = fault
     page = {"policy": policy, "effect": policies.effect(provider, policy), "error": error}
     page["refused"] = isinstance(error, Refused)
-    return render(request, "signin/policies/effect.html", page, status=409 if error else 200)
+    return render(request, "authentication/mfa/policy_impact.html", page, status=409 if error else 200)

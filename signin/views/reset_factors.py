@@ -42,4 +42,4 @@ def _reset(request: OfficeRequest, person: User) -> HttpResponse:
             text = _("Two-factor of %(name)s has been reset. All sessions have ended.")
             messages.success(request, text % {"name": person.full_name})
         return redirect("accounts:user", person.pk)
-    return render(request, "signin/factors/reset.html", {"form": form, "person": person})
+    return render(request, "authentication/mfa/reset.html", {"form": form, "person": person})

@@ -45,7 +45,7 @@ def second_step(request: HttpRequest) -> HttpResponse:
         except Throttled as error:
             form.add_error("code", ValidationError(str(error), code="throttled"))
             status = 429
-    return render(request, "signin/factors/second_step.html", _context(request, user, form), status=status)
+    return render(request, "authentication/mfa/second_step.html", _context(request, user, form), status=status)
 
 
 @public
@@ -64,7 +64,7 @@ def recovery(request: HttpRequest) -> HttpResponse:
         except Throttled as error:
             form.add_error("code", ValidationError(str(error), code="throttled"))
             status = 429
-    return render(request, "signin/factors/recovery.html", _context(request, user, form), status=status)
+    return render(request, "authentication/mfa/recovery_code.html", _context(request, user, form), status=status)
 
 
 def let_in(request: HttpRequest, user: User, factor: Factor) -> HttpResponse:

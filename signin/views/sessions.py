@@ -25,7 +25,7 @@ _MOST = 100  # sessions listed
 @never_cache
 def own_sessions(request: OfficeRequest) -> HttpResponse:
     rows = sessions.open_of(request.user)[:_MOST]
-    return render(request, "signin/sessions/own.html", {"rows": rows, "current": sessions.current(request)})
+    return render(request, "authentication/sessions/own.html", {"rows": rows, "current": sessions.current(request)})
 
 
 @own_account
@@ -70,7 +70,7 @@ def sessions_of(request: OfficeRequest, id: UUID) -> HttpResponse:
         return redirect("signin:own_sessions")
     rights.require_authority_over(on_page(request, request.user), person)
     rows = sessions.open_of(person)[:_MOST]
-    return render(request, "signin/sessions/colleague.html", {"rows": rows, "person": person})
+    return render(request, "authentication/sessions/user.html", {"rows": rows, "person": person})
 
 
 @requires(Right.MANAGE_USERS)

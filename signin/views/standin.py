@@ -27,7 +27,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     try:
         asked = provider.asked(request.GET.dict())
     except NotAllowed as refusal:
-        return render(request, "signin/standin_refused.html", {"refusal": refusal}, status=400)
+        return render(request, "demo/fake_entra_error.html", {"refusal": refusal}, status=400)
     people = User.objects.order_by("sort_name", "pk")
     tenants = ExternalTenant.objects.select_related("provider").prefetch_related(Prefetch("users", people))
     groups = [
@@ -47,4 +47,4 @@ def choose(request: HttpRequest) -> HttpResponse:
         "unknown": provider.chosen(asked, tid=uuid4(), oid=uuid4()),
         "cancel": asked.denied(),
     }
-    return render(request, "signin/standin.html", context)
+    return render(request, "demo/fake_entra.html", context)

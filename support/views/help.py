@@ -62,7 +62,7 @@ def help_office(request: OfficeRequest, what: str, id: UUID) -> HttpResponse:
         context |= {"touched": by_office(row), "what": _OF_OFFICES[help]}
     elif isinstance(row, Application):
         context |= {"touched": by_program(row), "what": _OF_PROGRAMS[help]}
-    return render(request, "support/help.html", context)
+    return render(request, "support/confirm_action.html", context)
 
 
 def _row(help: Help, id: UUID) -> Row:

@@ -40,7 +40,7 @@ def look_along(request: OfficeRequest, id: UUID) -> HttpResponse:
             request.session[KEY] = str(look.pk)
             return redirect("home")
     context = {"form": form, "person": person, "minutes": MINUTES}
-    return render(request, "support/look_along.html", context)
+    return render(request, "support/start_impersonation.html", context)
 
 
 @for_support

@@ -84,8 +84,8 @@ def partner_secret(request: OfficeRequest, id: UUID) -> HttpResponse:
             form.add_error(None, ValidationError(_STALE, code="stale"))
         else:
             context = {"partner": partner, "secret": given["sealed"]}
-            return render(request, "support/partner_secret_made.html", context)
-    return render(request, "support/partner_secret.html", {"form": form, "partner": partner})
+            return render(request, "support/partner_secret_created.html", context)
+    return render(request, "support/new_partner_secret.html", {"form": form, "partner": partner})
 
 
 def _one(id: UUID) -> Application:

@@ -39,7 +39,7 @@ def _employers(request: OfficeRequest, team: Team, q: str, only: str) -> QuerySe
 
 
 def _matching(found: "QuerySet[Any]", page: "Page[Any]", values: dict[str, str]) -> dict[str, Any]:
-    """Return the context of `_add_all.html`: the number of matches, and whether they exceed one page."""
+    """Return the context of `_add_all_matches.html`: the number of matches, and whether they exceed one page."""
     more = bool(page.previous or page.next)
     return {
         "total": found.count() if more else len(page.rows),
@@ -89,7 +89,7 @@ def add_users(request: OfficeRequest, id: UUID) -> HttpResponse:
         return _put(request, team, list(form.cleaned_data["users"]))
     context = {"team": team, "form": form, "search": search, "shown": shown}
     context |= _matching(candidates, page, values) | neighbours(page, **values)
-    return render(request, "teams/add_users.html", context)
+    return render(request, "teams/add_members.html", context)
 
 
 @requires(Right.MANAGE_TEAMS)
@@ -146,4 +146,4 @@ def _all(
         messages.warning(request, _("Their number has changed meanwhile, so nothing has been added yet."))
     context = {"team": team, "total": found.count(), "values": values, "query": query(**values)}
     context |= {"of_users": add is _put, "is_own": add is _bring and is_member(request, team)}
-    return render(request, "teams/add_all.html", context)
+    return render(request, "teams/add_all_matches.html", context)

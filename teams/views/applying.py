@@ -52,7 +52,7 @@ def user_set(request: OfficeRequest, id: UUID) -> HttpResponse:
     person = colleague(request, id)
     is_self = person.pk == request.user.pk
     context = _difference(request, person) | {"person": person, "is_self": is_self, "may_apply": not is_self}
-    return render(request, "teams/user_set.html", context)
+    return render(request, "teams/apply_set_to_user.html", context)
 
 
 @requires(Right.MANAGE_TEAMS)
@@ -62,7 +62,7 @@ def team_set(request: OfficeRequest, id: UUID) -> HttpResponse:
     team = one(request, id)
     is_own = is_member(request, team)
     context = _difference(request, team) | {"team": team, "is_own": is_own, "may_apply": not is_own}
-    return render(request, "teams/team_set.html", context)
+    return render(request, "teams/apply_set_to_team.html", context)
 
 
 def _copy(request: OfficeRequest, target: Team | User, copy: Callable[..., None], back: str) -> HttpResponse:

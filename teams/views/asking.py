@@ -29,4 +29,4 @@ def is_sure(request: HttpRequest) -> bool:
 def ask(request: HttpRequest, question: Question, **chosen: Iterable[object]) -> HttpResponse:
     """Render the confirmation page; its form posts `chosen` to the same URL again."""
     fields = [(name, value) for name, values in chosen.items() for value in values]
-    return render(request, "teams/sure.html", {"question": question, "fields": fields})
+    return render(request, "teams/confirm.html", {"question": question, "fields": fields})

@@ -51,7 +51,7 @@ def compare(request: OfficeRequest, id: UUID) -> HttpResponse:
             "shown": _print_of(found),
             "may_change": {Right.MANAGE_TEAMS, Right.GRANT_RIGHTS} <= request.rights and person.pk != request.user.pk,
         }
-    return render(request, "teams/compare.html", context)
+    return render(request, "teams/compare_users.html", context)
 
 
 @requires(Right.GRANT_RIGHTS)

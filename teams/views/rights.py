@@ -52,4 +52,4 @@ def user_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
         "is_self": person.pk == request.user.pk,
         "manages": Right.MANAGE_PROVIDER in held,
     }
-    return render(request, "teams/rights.html", context)
+    return render(request, "teams/user_rights.html", context)

@@ -30,7 +30,7 @@ def why(request: OfficeRequest, id: UUID) -> HttpResponse:
     if form.is_valid():
         right, employer = form.cleaned_data["right"], form.cleaned_data["employer"]
         context |= {"right": right, "employer": employer, "answer": explanation(person, right, employer)}
-    return render(request, "teams/why.html", context)
+    return render(request, "teams/explain_access.html", context)
 
 
 @requires(Right.VIEW_USERS)
@@ -45,4 +45,4 @@ def who(request: OfficeRequest) -> HttpResponse:
         found = explain.who(request.user.provider, right, employer)
         context |= {"right": right, "employer": employer, "rows": found}
         context["able"] = sum(holder.has_effect for holder in found)
-    return render(request, "teams/who.html", context)
+    return render(request, "teams/who_has_access.html", context)

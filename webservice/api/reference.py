@@ -54,7 +54,7 @@ def document(request: HttpRequest) -> HttpResponse:
 @require_safe
 def reference(request: HttpRequest) -> HttpResponse:
     """Show every operation of the API."""
-    return render(request, "webservice/reference.html", {"groups": _groups(described()), "version": VERSIONS[-1]})
+    return render(request, "api/reference.html", {"groups": _groups(described()), "version": VERSIONS[-1]})
 
 
 @token

@@ -171,9 +171,7 @@ def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
         "host": urlsplit(asked.details["redirect_uri"]).netloc,
         "office_name": request.user.provider.name if isinstance(request.user, User) else "",
     }
-    return leaving.may_lead_to(
-        asked.details["redirect_uri"], request, render(request, "webservice/authorize.html", context)
-    )
+    return leaving.may_lead_to(asked.details["redirect_uri"], request, render(request, "oauth/authorize.html", context))
 
 
 def _back(request: HttpRequest, asked: Asked, *, error: OAuth2Error | None = None) -> HttpResponse:
@@ -186,7 +184,7 @@ def _back(request: HttpRequest, asked: Asked, *, error: OAuth2Error | None = Non
     if request.method == "POST" or "none" in asked.prompt:
         return HttpResponseRedirect(address)
     # The request may come from the login form, whose CSP forbids redirects to other hosts.
-    return render(request, "webservice/onward.html", {"address": address, "application": asked.application})
+    return render(request, "oauth/continue.html", {"address": address, "application": asked.application})
 
 
 @transaction.atomic
@@ -212,4 +210,4 @@ def _gone(request: HttpRequest) -> HttpResponse:
 
 def _refuse(request: HttpRequest, reason: str, status: int = 400) -> HttpResponse:
     """Render the error on this site: the redirect URI is not verified."""
-    return render(request, "webservice/refused.html", {"reason": reason}, status=status)
+    return render(request, "oauth/authorization_error.html", {"reason": reason}, status=status)

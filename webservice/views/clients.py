@@ -35,7 +35,7 @@ _STALE = gettext_lazy("Somebody else changed this integration meanwhile. Open it
 def clients(request: OfficeRequest) -> HttpResponse:
     rows = Application.objects.visible_to(request.user)
     page = paging.page_of(rows, cursor=request.GET.get("page", ""), sorts={"name": Lower("name")})
-    return render(request, "webservice/clients.html", {"rows": page.rows, **paging.neighbours(page)})
+    return render(request, "oauth/applications.html", {"rows": page.rows, **paging.neighbours(page)})
 
 
 @requires(Right.MANAGE_INTEGRATIONS)
@@ -52,7 +52,7 @@ def add_client(request: OfficeRequest) -> HttpResponse:
         else:
             messages.success(request, _("%(name)s has been added. Make a secret for it now.") % {"name": application})
             return redirect("webservice:client", application.pk)
-    return render(request, "webservice/add_client.html", {"form": form})
+    return render(request, "oauth/add_application.html", {"form": form})
 
 
 @requires(Right.MANAGE_INTEGRATIONS)
@@ -74,7 +74,7 @@ def client(request: OfficeRequest, id: UUID) -> HttpResponse:
             return redirect("webservice:client", application.pk)
     discovery = urljoin(settings.LOKET_URL, reverse("webservice:configuration"))
     context = {"form": form, "application": application, "discovery": discovery}
-    return render(request, "webservice/client.html", context)
+    return render(request, "oauth/application.html", context)
 
 
 @requires(Right.MANAGE_INTEGRATIONS)
@@ -95,8 +95,8 @@ def new_secret(request: OfficeRequest, id: UUID) -> HttpResponse:
         except Stale:
             form.add_error(None, ValidationError(_STALE, code="stale"))
         else:
-            return render(request, "webservice/secret.html", {"application": application, "secret": given["sealed"]})
-    return render(request, "webservice/new_secret.html", {"form": form, "application": application})
+            return render(request, "oauth/secret_created.html", {"application": application, "secret": given["sealed"]})
+    return render(request, "oauth/new_secret.html", {"form": form, "application": application})
 
 
 @requires(Right.MANAGE_INTEGRATIONS)
@@ -112,7 +112,7 @@ def switch_off(request: OfficeRequest, id: UUID) -> HttpResponse:
     if request.method != "POST":
         application = _one(request, id)
         context = {"application": application, "people": application.consents.count()}
-        return render(request, "webservice/switch_off.html", context)
+        return render(request, "oauth/switch_off.html", context)
     return _switch(request, id, on=False, done=_("%(name)s is switched off: nothing that it has works now."))
 
 
@@ -139,7 +139,7 @@ def remove_client(request: OfficeRequest, id: UUID) -> HttpResponse:
         messages.success(request, _("%(name)s has been removed.") % {"name": application})
         return redirect("webservice:clients")
     context = {"application": application, "people": application.consents.count()}
-    return render(request, "webservice/remove_client.html", context)
+    return render(request, "oauth/remove_application.html", context)
 
 
 def _one(request: OfficeRequest, id: UUID) -> Application:

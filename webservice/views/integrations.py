@@ -24,7 +24,7 @@ _MOST = 100  # rows shown at most
 @require_safe
 def own_integrations(request: OfficeRequest) -> HttpResponse:
     """List the applications that may act on behalf of the signed-in user."""
-    return render(request, "webservice/own_integrations.html", {"rows": _of(request.user)})
+    return render(request, "oauth/own_integrations.html", {"rows": _of(request.user)})
 
 
 @signed_in
@@ -42,7 +42,7 @@ def integrations_of(request: OfficeRequest, id: UUID) -> HttpResponse:
     if person.pk == request.user.pk:
         return redirect("webservice:own_integrations")
     rights.require_authority_over(on_page(request, request.user), person)
-    return render(request, "webservice/integrations_of.html", {"rows": _of(person), "person": person})
+    return render(request, "oauth/user_integrations.html", {"rows": _of(person), "person": person})
 
 
 @requires(Right.MANAGE_USERS)

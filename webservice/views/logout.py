@@ -48,7 +48,7 @@ def _ask(request: HttpRequest, user: User, application: Application | None, addr
     """Render the confirmation page, which names the target. Applications of other offices are not named."""
     known = application if application is not None and application.serves(user) else None
     context = {"application": known, "host": urlsplit(address).netloc, "office_name": user.office_name}
-    page = render(request, "webservice/logout.html", context)
+    page = render(request, "oauth/logout.html", context)
     return leaving.may_lead_to(address, request, page) if address else page
 
 

@@ -22,9 +22,7 @@ def sso(request: HttpRequest, ticket: str) -> HttpResponse:
     if request.method != "POST":
         found = webservice.actions.find_ticket(ticket)
         other = request.user if found and isinstance(request.user, User) and request.user != found.user else None
-        return (
-            render(request, "webservice/sso.html", {"person": found.user, "other": other}) if found else _dead(request)
-        )
+        return render(request, "oauth/sso.html", {"person": found.user, "other": other}) if found else _dead(request)
     opened = webservice.actions.open_ticket(ticket)
     if opened is None:
         return _dead(request)
@@ -36,4 +34,4 @@ def sso(request: HttpRequest, ticket: str) -> HttpResponse:
 
 
 def _dead(request: HttpRequest) -> HttpResponse:
-    return render(request, "webservice/sso_dead.html", status=404)
+    return render(request, "oauth/sso_link_expired.html", status=404)
