@@ -57,7 +57,7 @@ def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -
     Raises PermissionDenied unless the actor is the operator.
     """
     if not by.is_operator:
-        raise PermissionDenied(_("Only the operator makes offices."))
+        raise PermissionDenied(_("Only the operator can create offices."))
     provider = Provider.objects.create(name=name, two_factor_managers=two_factor_managers)
     changes: dict[str, list[Any]] = {"name": [None, name], "two_factor_managers": [None, two_factor_managers]}
     record(Verb.PROVIDER_CREATED, provider, by=by, provider_id=provider.pk, changes=changes)
@@ -149,7 +149,7 @@ def edit(user: User, *, details: Details, email: str, version: int, by: Actor) -
 def edit_profile(user: User, *, details: Details, version: int, by: Actor) -> User:
     """Change the fields that users may change on their own profile. Raises Stale."""
     if by.user is None or by.user.pk != user.pk or not details.keys() <= OWN_FIELDS:
-        raise PermissionDenied(_("You can change these fields on your own profile only."))
+        raise PermissionDenied(_("You can change these fields only on your own profile."))
     return _change(user, lock_provider(user.provider_id), details, version, by)
 
 
@@ -237,6 +237,6 @@ def send_username(user: User, *, by: Actor) -> None:
     rights.require(by, Right.MANAGE_USERS)
     rights.require_authority_over(by, user)
     if user.username is None:
-        raise ValidationError(_("There is no username yet: it is chosen when the invitation is accepted."))
+        raise ValidationError(_("There is no username yet. It is chosen when the invitation is accepted."))
     letters.username(user, asker=by)
     record(Verb.USERNAME_SENT, user, by=by, provider_id=user.provider_id)

@@ -30,7 +30,7 @@ class Attention(models.TextChoices):
 
     UNDELIVERED = "undelivered", gettext_lazy("Invitation not delivered")
     LOCKED = "locked", pgettext_lazy("attention", "Invitation locked")
-    REFUSED = "refused", gettext_lazy("Send again needed")
+    REFUSED = "refused", gettext_lazy("Needs resending")
     EXPIRED = "expired", pgettext_lazy("attention", "Invitation expired")
     EXPIRING = "expiring", gettext_lazy("Invitation expires within 2 days")
     TWO_FACTOR = "two_factor", gettext_lazy("Two-factor required, not set up")
@@ -51,31 +51,31 @@ _WORDS = {
     Attention.UNDELIVERED: _Words(
         "danger",
         ngettext_lazy("%(count)s invitation was not delivered", "%(count)s invitations were not delivered", "number"),
-        gettext_lazy("Check the address and send the invitation again."),
+        gettext_lazy("Check the address and resend the invitation."),
     ),
     Attention.LOCKED: _Words(
         "danger",
         ngettext_lazy("%(count)s invitation is locked", "%(count)s invitations are locked", "number"),
-        gettext_lazy("A wrong code was typed too often. Send the invitation again."),
+        gettext_lazy("An incorrect code was entered too many times. Resend the invitation."),
     ),
     Attention.REFUSED: _Words(
         "danger",
         ngettext_lazy(
             "%(count)s invitation could not be accepted", "%(count)s invitations could not be accepted", "number"
         ),
-        gettext_lazy("The sender has too few rights by now. An administrator must send it again."),
+        gettext_lazy("The sender no longer has enough rights. An administrator must resend the invitation."),
     ),
     Attention.EXPIRED: _Words(
         "danger",
         ngettext_lazy("%(count)s invitation has expired", "%(count)s invitations have expired", "number"),
-        gettext_lazy("The link no longer works. Send the invitation again, or revoke it."),
+        gettext_lazy("The link no longer works. Resend or revoke the invitation."),
     ),
     Attention.EXPIRING: _Words(
         "warning",
         ngettext_lazy(
             "%(count)s invitation expires within 2 days", "%(count)s invitations expire within 2 days", "number"
         ),
-        gettext_lazy("Remind your colleague, or send the invitation again."),
+        gettext_lazy("Remind your colleague or resend the invitation."),
     ),
     Attention.TWO_FACTOR: _Words(
         "warning",
@@ -83,26 +83,26 @@ _WORDS = {
             "%(count)s colleague must still set up two-factor", "%(count)s colleagues must still set up two-factor",
             "number",
         ),
-        gettext_lazy("Without two-factor rights have no effect. Ask to set it up."),
+        gettext_lazy("Rights are inactive without two-factor. Ask your colleagues to set it up."),
     ),
     Attention.WITHOUT_RIGHTS: _Words(
         "warning",
         ngettext_lazy(
             "%(count)s colleague has no team and no rights", "%(count)s colleagues have no team and no rights", "number"
         ),
-        gettext_lazy("Whoever is in no team can do nothing. Choose a team."),
+        gettext_lazy("Users without a team cannot do anything. Choose a team."),
     ),
     Attention.ENDING: _Words(
         "warning",
         ngettext_lazy("%(count)s account ends within 14 days", "%(count)s accounts end within 14 days", "number"),
-        gettext_lazy("Extend the end date if somebody stays."),
+        gettext_lazy("Extend the end date for colleagues who are staying."),
     ),
     Attention.DORMANT: _Words(
         "neutral",
         ngettext_lazy(
             "%(count)s account was not used for 90 days", "%(count)s accounts were not used for 90 days", "number"
         ),
-        gettext_lazy("Block whoever no longer needs the account."),
+        gettext_lazy("Block accounts that are no longer needed."),
     ),
 }  # fmt: skip
 
@@ -134,9 +134,7 @@ class Asking:
     @property
     def advice(self) -> str:
         if self.first is not None and self.first > timezone.localdate():
-            return _("From %(date)s it is required; without it rights have no effect.") % {
-                "date": date_format(self.first)
-            }
+            return _("Required from %(date)s; without it, rights are inactive.") % {"date": date_format(self.first)}
         return str(_WORDS[self.reason].advice)
 
 

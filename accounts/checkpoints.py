@@ -38,15 +38,15 @@ def keep(provider_id: UUID | None) -> Checkpoint | None:
 def _mail(office: Provider, kept: Checkpoint, address: str) -> None:
     what = {"number": kept.sequence, "office": office.name}
     about = _(
-        "Keep this mail. With it an auditor can check later that nobody changed the history of %(office)s up to event"
-        " %(number)d."
+        "Keep this e-mail. An auditor can use it to verify that no one has changed the history of %(office)s up to"
+        " event %(number)d."
     )
     signed = json.dumps(kept.signed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     text = "\n\n".join([about % what, signed, settings.LOKET_URL + reverse("audit:history"), office.name]) + "\n"
     outbox.actions.queue_mail(
         kind="checkpoint",
         to=address,
-        subject=_("Checkpoint %(number)d of the history") % what,
+        subject=_("History checkpoint %(number)d") % what,
         text=text,
         html=as_html(text),
         provider_id=office.pk,

@@ -35,9 +35,9 @@ def refusal(user: User) -> str:
     """Return why the user cannot be erased yet, or ""."""
     since, months = gone_since(user), user.provider.erase_after_months
     if since is None:
-        return _("Block the account first, or let it end.")
+        return _("Block the account first, or set an end date and let it pass.")
     if timezone.now() < since + timedelta(days=months * _DAYS_A_MONTH):
-        return _("The office keeps the account of who has left for %(months)d months.") % {"months": months}
+        return _("The office keeps the accounts of former users for %(months)d months.") % {"months": months}
     return ""
 
 

@@ -70,11 +70,11 @@ COLUMNS: Columns = {
     "external_user_id": (_label("external_user_id"), 38),
     "teams": (gettext_lazy("Teams"), 40),
     "individual_rights": (gettext_lazy("Individual rights"), 40),
-    "signals": (pgettext_lazy("told", "Signals"), 40),
+    "signals": (pgettext_lazy("told", "Notifications"), 40),
     "blocked": (gettext_lazy("Blocked"), 12),
     "status": (gettext_lazy("Status"), 20),
     "two_factor": (gettext_lazy("Two-factor"), 20),
-    "created_at": (gettext_lazy("Created"), 18),
+    "created_at": (gettext_lazy("Created on"), 18),
     "last_login": (gettext_lazy("Last login"), 18),
 }
 
@@ -91,7 +91,7 @@ def export(provider: Provider, users: QuerySet[User], *, form: Form, filters: di
     used = {name: SEARCHED if name == "q" else value for name, value in filters.items() if value}
     people = users.filter(provider=provider).order_by("sort_name", "pk")
     rows = people.prefetch_related("memberships__team", "individual_rights", "signal_settings").iterator(_ROWS)
-    file = write(map(_values, rows), COLUMNS, title=_("Users AK"), form=form)
+    file = write(map(_values, rows), COLUMNS, title=_("Users"), form=form)
     record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"users": [None, {"form": form, **used}]})
     return file
 

@@ -38,7 +38,7 @@ class Chore(models.TextChoices):
     DORMANT = "dormant", gettext_lazy("Not logged in for %(days)d days")
     ENDED = "ended", gettext_lazy("End date has passed")
     UNACCEPTED = "unaccepted", gettext_lazy("Invitation never accepted")
-    PASSWORD = "password", gettext_lazy("Password of a webservice user older than %(days)d days")
+    PASSWORD = "password", gettext_lazy("SSO/Webservice password older than %(days)d days")
 
     def called(self, measures: Measures) -> str:
         """Return the title of the list for this reason."""

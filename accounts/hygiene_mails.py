@@ -57,7 +57,7 @@ def stop(user: User, *, by: Actor) -> bool:
 
 def _require_own(user: User, by: Actor) -> None:
     if by.user is None or by.user.pk != user.pk:
-        raise PermissionDenied(_("You choose your own mails only."))
+        raise PermissionDenied(_("You can change only your own e-mail preferences."))
 
 
 def next_first(day: date) -> date:
@@ -99,10 +99,10 @@ def _write(user: User, measures: Measures, counts: dict[Chore, int]) -> None:
     """Queue the e-mail: the number of accounts in each list, without names."""
     found = "\n".join(f"- {chore.called(measures)}: {count}" for chore, count in counts.items() if count)
     lines = [
-        _("There are accounts at %(office)s to tidy up:") % {"office": user.office_name},
+        _("%(office)s has dormant accounts to review:") % {"office": user.office_name},
         found,
-        _("You see whom it is about, and what you can do, here: %(url)s")
+        _("See which accounts these are and what you can do: %(url)s")
         % {"url": settings.LOKET_URL + reverse("accounts:hygiene")},
-        _("You get this mail once a month at most. On the same page you stop it."),
+        _("You receive this e-mail at most once a month. You can turn it off on the same page."),
     ]
-    letters.write(user, kind="hygiene", subject=_("Accounts to tidy up"), lines=lines)
+    letters.write(user, kind="hygiene", subject=_("Dormant accounts to review"), lines=lines)

@@ -111,7 +111,7 @@ def _made_before(user: User, user_id: UUID | None) -> User | None:
     same = ("provider_id", "login_method", "username", "email")
     if all(getattr(known, name) == getattr(user, name) for name in same):
         return known
-    raise ValidationError(_("This form was sent before. Open a new one."), code="used")
+    raise ValidationError(_("This form was already submitted. Open a new one."), code="used")
 
 
 def _store_new(user: User, by: Actor, equip: Equip | None) -> User:
@@ -148,7 +148,7 @@ def require_free_account(tenant: ExternalTenant, external_user_id: UUID, *, user
     """Raise ValidationError when a user of any office, other than `user`, has this Microsoft account."""
     holder = User.objects.filter(external_tid=tenant.tenant_id, external_user_id=external_user_id).first()
     if holder is not None and holder != user:
-        message = _("There is a user with this account at Microsoft already. Check the User ID.")
+        message = _("Another user already has this Microsoft account. Check the User ID.")
         raise ValidationError(message, code="account_taken")
 
 
@@ -156,7 +156,7 @@ def usable_tenant(provider: Provider, tenant: ExternalTenant) -> ExternalTenant:
     """Return `tenant` from the database. Raises ValidationError unless it is a confirmed tenant of that office."""
     found = ExternalTenant.objects.proved().filter(pk=tenant.pk, provider=provider).first()
     if found is None:
-        raise ValidationError(_("This tenant cannot be used: it was removed or is not confirmed."), code="tenant")
+        raise ValidationError(_("This tenant cannot be used: it has been removed or is not confirmed."), code="tenant")
     return found
 
 
@@ -180,7 +180,7 @@ def set_password(user: User, *, password: str, by: Actor, before: str | None = N
     user = lock_user(user.pk, actor=by.user)
     rights.require_authority_over(by, user)
     if not user.is_webservice_user:
-        raise ValidationError(_("The office sets the password of SSO/Webservice users only."), code="kind")
+        raise ValidationError(_("The office can set passwords only for SSO/Webservice users."), code="kind")
     if before is not None and before != set_at(user):
         if passwords.verify(password, user.password):
             return user

@@ -50,16 +50,19 @@ def was_it_you(user: User) -> str:
     """Return the line that tells what to do about a change that the user did not make."""
     url = {"url": settings.LOKET_URL + reverse("signin:forgotten")}
     if user.is_support:
-        return _("Was it not you? Tell whoever runs Loket at once, and choose a new password at %(url)s") % url
-    return _("Was it not you? Tell an administrator of your office at once, and choose a new password at %(url)s") % url
+        return _("If this was not you, tell your Loket operator immediately and choose a new password: %(url)s") % url
+    return (
+        _("If this was not you, tell an administrator of your office immediately and choose a new password: %(url)s")
+        % url
+    )
 
 
 @translation.override(settings.LANGUAGE_CODE)
 def blocked(user: User) -> None:
     lines = [
-        _("Your account for Loket of %(office)s has been blocked. You can no longer log in.")
+        _("Your Loket account at %(office)s has been blocked. You can no longer log in.")
         % {"office": user.office_name},
-        _("Do you think this is a mistake? Then ask an administrator of your office."),
+        _("If you think this is a mistake, contact an administrator of your office."),
     ]
     write(user, kind="blocked", subject=_("Your account has been blocked"), lines=lines)
 
@@ -67,7 +70,7 @@ def blocked(user: User) -> None:
 @translation.override(settings.LANGUAGE_CODE)
 def unblocked(user: User, *, asker: Actor) -> None:
     lines = [
-        _("Your account for Loket of %(office)s is no longer blocked. You log in as you did before.")
+        _("Your Loket account at %(office)s is no longer blocked. You can log in as before.")
         % {"office": user.office_name},
         settings.LOKET_URL + "/",
     ]
@@ -78,23 +81,26 @@ def unblocked(user: User, *, asker: Actor) -> None:
 def office_closed(user: User, reason: str) -> None:
     """Tell an administrator that the office was suspended, and why."""
     lines = [
-        _("Loket of %(office)s has been closed. Nobody of your office can log in, and no mail or signal goes out.")
+        _(
+            "Loket for %(office)s has been suspended. No one at your office can log in, and no e-mails or"
+            " notifications are sent."
+        )
         % {"office": user.office_name},
-        _("The reason: %(reason)s") % {"reason": reason},
-        _("Nothing was removed. Do you think this is a mistake? Then ask support of Loket to open it again."),
+        _("Reason: %(reason)s") % {"reason": reason},
+        _("No data has been deleted. If you think this is a mistake, ask Loket support to reactivate your office."),
     ]
-    write(user, kind="office_closed", subject=_("Your office has been closed"), lines=lines)
+    write(user, kind="office_closed", subject=_("Your office has been suspended"), lines=lines)
 
 
 @translation.override(settings.LANGUAGE_CODE)
 def office_reopened(user: User, reason: str) -> None:
     """Tell an administrator that the office is active again."""
     lines = [
-        _("Loket of %(office)s is open again. Everybody logs in as before.") % {"office": user.office_name},
-        _("The reason: %(reason)s") % {"reason": reason},
+        _("Loket for %(office)s has been reactivated. Everyone can log in as before.") % {"office": user.office_name},
+        _("Reason: %(reason)s") % {"reason": reason},
         settings.LOKET_URL + "/",
     ]
-    write(user, kind="office_reopened", subject=_("Your office is open again"), lines=lines)
+    write(user, kind="office_reopened", subject=_("Your office has been reactivated"), lines=lines)
 
 
 @translation.override(settings.LANGUAGE_CODE)
@@ -113,7 +119,7 @@ def microsoft(*users: User, asker: Actor) -> None:
             outbox.actions.written_mail(
                 kind="microsoft",
                 to=user.email,
-                subject=_("You log in to Loket with Microsoft"),
+                subject=_("You now log in to Loket with Microsoft"),
                 text=text.replace(_NAME, user.full_name),
                 html=html.replace(_NAME, escape(user.full_name)),
                 provider_id=user.provider_id,
@@ -128,11 +134,11 @@ def _about_microsoft(provider: Provider) -> tuple[str, str]:
     """Return the e-mail as text and as HTML, with `_NAME` in the place of the name."""
     lines = [
         _("Dear %(name)s,") % {"name": _NAME},
-        _("You can now log in to Loket of %(office)s with Microsoft, with the account that you use at work.")
+        _("You can now log in to Loket for %(office)s with Microsoft, using your work account.")
         % {"office": provider.name},
         _(
-            "Choose “Log in with Microsoft” on this page. You need no password of Loket;"
-            " one that you had works no more."
+            "Choose “Log in with Microsoft” on this page. You do not need a Loket password; if you had one, it no"
+            " longer works."
         ),
         settings.LOKET_URL + reverse("signin:login"),
         provider.name,
@@ -144,11 +150,11 @@ def _about_microsoft(provider: Provider) -> tuple[str, str]:
 @translation.override(settings.LANGUAGE_CODE)
 def username(user: User, *, asker: Actor) -> None:
     lines = [
-        _("Your username for Loket of %(office)s is:") % {"office": user.office_name},
+        _("Your username for Loket at %(office)s is:") % {"office": user.office_name},
         user.username or "",
     ]
     if user.is_website_user:  # others do not choose a password
-        text = _("Forgotten your password? Ask for a new one at %(url)s")
+        text = _("Forgot your password? Request a new one: %(url)s")
         lines.append(text % {"url": settings.LOKET_URL + reverse("signin:forgotten")})
     write(user, kind="username", subject=_("Your username"), lines=lines, asker=asker)
 
@@ -157,10 +163,10 @@ def username(user: User, *, asker: Actor) -> None:
 def confirm_address(user: User, address: str, *, token: str, expires_at: datetime, asker: Actor) -> None:
     """Ask the new address for confirmation."""
     lines = [
-        _("This address was given for your account for Loket of %(office)s. Is that right? Confirm it here:")
+        _("This e-mail address was entered for your Loket account at %(office)s. If that is correct, confirm it here:")
         % {"office": user.office_name},
         settings.LOKET_URL + reverse("accounts:confirm_email", args=[token]),
-        _("Was it not you? Then do nothing: without confirmation nothing changes."),
+        _("If this was not you, you can ignore this e-mail: nothing changes without confirmation."),
     ]
     subject = _("Confirm your new e-mail address")
     write(user, kind="confirm_address", subject=subject, lines=lines, to=address, expires_at=expires_at, asker=asker)
@@ -170,18 +176,22 @@ def confirm_address(user: User, address: str, *, token: str, expires_at: datetim
 def address_asked(user: User, *, asker: Actor) -> None:
     """Tell the current address that a different one was requested."""
     lines = [
-        _("Another e-mail address was given for your account for Loket of %(office)s.") % {"office": user.office_name},
-        _("It counts once it has been confirmed from that address. Did you not expect this? Tell an administrator."),
+        _("A different e-mail address was entered for your Loket account at %(office)s.")
+        % {"office": user.office_name},
+        _(
+            "It takes effect once it has been confirmed from that address. If you did not expect this, tell an"
+            " administrator of your office."
+        ),
     ]
-    write(user, kind="address_asked", subject=_("Another e-mail address was given"), lines=lines, asker=asker)
+    write(user, kind="address_asked", subject=_("A different e-mail address was entered"), lines=lines, asker=asker)
 
 
 @translation.override(settings.LANGUAGE_CODE)
 def address_changed(user: User, old: str) -> None:
     """Tell the old address that it is no longer in use."""
     lines = [
-        _("The e-mail address of your account for Loket of %(office)s has been changed. This address no longer counts.")
+        _("The e-mail address of your Loket account at %(office)s has been changed. This address is no longer used.")
         % {"office": user.office_name},
-        _("Did you not expect this? Tell an administrator of your office at once."),
+        _("If you did not expect this, tell an administrator of your office immediately."),
     ]
     write(user, kind="address_changed", subject=_("Your e-mail address has been changed"), lines=lines, to=old)

@@ -17,7 +17,7 @@ def lock_provider(provider_id: UUID | None) -> Provider:
     Raises PermissionDenied for None, which is the office of support users.
     """
     if provider_id is None:
-        raise PermissionDenied(_("Support belongs to no office."))
+        raise PermissionDenied(_("Support staff do not belong to an office."))
     # Not FOR UPDATE: that waits for transactions that insert a row of the office, such as a token, and could deadlock.
     return Provider.objects.select_for_update(no_key=True).get(pk=provider_id)
 

@@ -114,5 +114,5 @@ def _require_free(users: list[User]) -> None:
     ids = [external_user_id for _tid, external_user_id in accounts]
     found = User.objects.filter(external_user_id__in=ids).values_list("external_tid", "external_user_id")
     if len(accounts) < sum(user.is_azure_user for user in users) or accounts & set(found):
-        message = _("There is a user with this account at Microsoft already. Check the User ID.")
+        message = _("Another user already has this Microsoft account. Check the User ID.")
         raise ValidationError(message, code="account_taken")

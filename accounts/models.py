@@ -32,18 +32,20 @@ class Provider(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=100)
-    invitation_days = models.PositiveSmallIntegerField(_("days an invitation is valid"), default=4)
+    invitation_days = models.PositiveSmallIntegerField(_("invitation validity in days"), default=4)
     # Who must use two-factor; teams/resting.py applies these three rules.
-    two_factor_managers = models.BooleanField(_("Whoever manages the office"), default=False)
-    two_factor_from = models.DateField(_("Everybody, from"), null=True, blank=True)
+    two_factor_managers = models.BooleanField(_("Administrators of the office"), default=False)
+    two_factor_from = models.DateField(_("Everyone, from"), null=True, blank=True)
     two_factor_days = models.PositiveSmallIntegerField(
-        _("Everybody, so many days after the first login"), null=True, blank=True
+        _("Everyone, this many days after their first login"), null=True, blank=True
     )
     two_factor_days_since = models.DateField(null=True, editable=False)  # period start for users who signed in before
-    erase_after_months = models.PositiveSmallIntegerField(_("months the account of who has left is kept"), default=24)
+    erase_after_months = models.PositiveSmallIntegerField(_("months to keep former users' accounts"), default=24)
     checkpoint_addresses = models.TextField(blank=True)  # one a line; recipients of signed checkpoints of the audit log
     established_at = models.DateTimeField(null=True, editable=False)  # first sign-in of an administrator
-    support_may_look = models.BooleanField(_("Support of Loket may look along"), default=True)  # see support.looking
+    support_may_look = models.BooleanField(
+        _("Loket support may impersonate users (read-only)"), default=True
+    )  # see support.looking
     closed_at = models.DateTimeField(null=True, editable=False)  # suspended since, see accounts.closing
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
@@ -89,7 +91,7 @@ class ExternalTenant(models.Model):
     class Proof(models.TextChoices):
         """How the tenant was confirmed: a sign-in from it by a user of the office, or a check by support."""
 
-        MICROSOFT = "microsoft", _("sign-in with Microsoft")
+        MICROSOFT = "microsoft", _("Microsoft login")
         SUPPORT = "support", _("support")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -151,7 +153,7 @@ class User(AbstractBaseUser):
     first_name = models.CharField(_("First name"), max_length=28, blank=True)
     prefix = models.CharField(_("Prefix"), max_length=10, blank=True)
     last_name = models.CharField(_("Last name"), max_length=25)
-    email = models.EmailField(_("Email"), max_length=255)
+    email = models.EmailField(_("E-mail address"), max_length=255)
     phone_number = models.CharField(_("Phone number"), max_length=15, blank=True)
     place_of_employment = models.CharField(_("Place of employment"), max_length=24, blank=True)
     has_access_to_test_years = models.BooleanField(_("Access to test years"), default=False)
@@ -176,7 +178,7 @@ class User(AbstractBaseUser):
     USERNAME_FIELD = "username_key"
 
     class Meta:
-        verbose_name, verbose_name_plural = _("user AK"), _("users AK")
+        verbose_name, verbose_name_plural = _("user"), _("users")
         constraints = [
             models.UniqueConstraint(fields=["id", "provider"], name="user_id_provider"),
             models.UniqueConstraint(fields=["id", "is_support"], name="user_id_is_support"),
@@ -287,7 +289,7 @@ class User(AbstractBaseUser):
     @property
     def loket(self) -> str:
         """The product in a sentence: 'Loket of Kantoor Smit', or 'support of Loket' for support users."""
-        return gettext("support of Loket") if self.is_support else gettext("Loket of %s") % self.provider.name
+        return gettext("the Loket support team") if self.is_support else gettext("Loket at %s") % self.provider.name
 
     @property
     def badge(self) -> str:

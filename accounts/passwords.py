@@ -85,18 +85,18 @@ def check(password: str, *, about: About) -> None:
     if "\x00" in password:
         faults.append(ValidationError(_("Remove the invisible control characters."), code="control_characters"))
     if classes(password) < 3:
-        message = _("Use at least three of these four: capital letter, small letter, digit, special character.")
+        message = _("Use at least three of these four: uppercase letter, lowercase letter, digit, special character.")
         faults.append(ValidationError(message, code="classes"))
     if guessable.is_common(password):
-        faults.append(ValidationError(_("Many people use this password. Choose another one."), code="common"))
+        faults.append(ValidationError(_("This password is too common. Choose another one."), code="common"))
     elif _is_like(password, about.own):
-        message = _("This looks like your name, username or e-mail address. Choose another password.")
+        message = _("This is too similar to your name, username or e-mail address. Choose another password.")
         faults.append(ValidationError(message, code="similar"))
     elif guessed := guessable.explain(password, about):
         code, parts = guessed
         message = _(
-            "This password is easy to guess: it is made of %(parts)s. Choose words that have nothing to do with you,"
-            " the office or the date."
+            "This password is easy to guess: it consists of %(parts)s. Choose words unrelated to you, the office or"
+            " the date."
         )
         faults.append(ValidationError(message, code=code, params={"parts": parts}))
     if faults:

@@ -27,10 +27,10 @@ class Status(models.TextChoices):
     REVOKED = "revoked", gettext_lazy("Invitation revoked")
     LOCKED = "locked", gettext_lazy("Invitation locked")
     EXPIRED = "expired", gettext_lazy("Invitation expired")
-    REFUSED = "refused", gettext_lazy("Send again needed")
+    REFUSED = "refused", gettext_lazy("Needs resending")
     UNDELIVERED = "undelivered", gettext_lazy("Not delivered")
     OPENED = "opened", gettext_lazy("Opened")
-    SENDING = "sending", gettext_lazy("Being sent")
+    SENDING = "sending", gettext_lazy("Sending")
     INVITED = "invited", gettext_lazy("Invited")
 
 
@@ -155,9 +155,9 @@ def _detail(status: Status, user: User) -> str:
     if status == Status.UNDELIVERED:
         return user.invitation.message.error
     if status == Status.LOCKED:
-        return _("too many wrong codes")
+        return _("too many incorrect codes")
     if status == Status.SENDING and user.invitation.message.state == Message.State.DEFERRED:
-        return _("the mail server asks to wait")
+        return _("the mail server is asking us to wait")
     if status in (Status.OPENED, Status.INVITED):
         return _("expires in %(time)s") % {"time": timeuntil(user.invitation.expires_at, depth=1)}
     return ""

@@ -51,7 +51,7 @@ def add(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> Externa
     if known is not None:
         if known.name == name:
             return known
-        message = _("This tenant is in the list already, as “%(name)s”.")
+        message = _("This tenant is already in the list, as “%(name)s”.")
         raise ValidationError(message, code="taken", params={"name": known.name})
     tenant = ExternalTenant.objects.create(provider=provider, name=name, tenant_id=tenant_id)
     changes = {"name": [None, name], "tenant_id": [None, str(tenant_id)]}
@@ -82,8 +82,8 @@ def remove(tenant: ExternalTenant, *, by: Actor) -> None:
     tenant = _lock_tenant(tenant, by)
     if count := tenant.users.count():
         message = ngettext(
-            "%(count)d user still logs in through this tenant. First change the login method of that user.",
-            "%(count)d users still log in through this tenant. First change the login method of those users.",
+            "%(count)d user still logs in through this tenant. Change that user's login method first.",
+            "%(count)d users still log in through this tenant. Change those users' login method first.",
             count,
         )
         raise ValidationError(message, code="in_use", params={"count": count})
@@ -103,11 +103,11 @@ def prove(tenant: ExternalTenant, *, by: Actor, how: str, reason: str = "") -> b
     proof = ExternalTenant.Proof(how)
     if proof == ExternalTenant.Proof.SUPPORT:
         if not (by.is_operator or by.is_support):
-            raise PermissionDenied(_("Only support can confirm a tenant without a login at Microsoft."))
+            raise PermissionDenied(_("Only support can confirm a tenant without a Microsoft login."))
         if not (reason or by.reason).strip():
             raise ValueError("support says why")
     elif by.is_support:
-        raise PermissionDenied(_("Support does not log in at Microsoft for an office."))
+        raise PermissionDenied(_("Support cannot log in with Microsoft on behalf of an office."))
     tenant = _lock_tenant(tenant, by, Help.CONFIRM_TENANT)
     if tenant.proved_at is not None:
         return False

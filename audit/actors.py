@@ -50,7 +50,7 @@ class ProofRequired(PermissionDenied):
     """The actor must re-authenticate first; `proof` tells how recently."""
 
     def __init__(self, proof: Proof) -> None:
-        super().__init__(gettext("Confirm that it is you first."))
+        super().__init__(gettext("First confirm it is you."))
         self.proof = proof
 
 
@@ -85,7 +85,7 @@ class Actor:
     def require_to_act(self) -> None:
         """Raise PermissionDenied during impersonation."""
         if self.only_looks:
-            raise PermissionDenied(gettext("Whoever looks along changes nothing."))
+            raise PermissionDenied(gettext("Impersonation is read-only."))
 
     def require_proof(self, proof: Proof) -> None:
         """Raise ProofRequired unless the user re-authenticated recently enough; the operator need not."""

@@ -34,18 +34,18 @@ def _day(label: StrOrPromise) -> forms.DateField:
 class HistoryForm(forms.Form):
     """Filters of events; every field may be empty."""
 
-    person = forms.CharField(label=_("Person"), max_length=100, required=False)
+    person = forms.CharField(label=_("Involved user"), max_length=100, required=False)
     kind = forms.ChoiceField(label=_("Subject"), choices=[*_ALL, *labels.kinds()], required=False)
-    verb = forms.ChoiceField(label=_("What"), choices=[*_ALL, *Verb.choices], required=False)
+    verb = forms.ChoiceField(label=_("Event"), choices=[*_ALL, *Verb.choices], required=False)
     origin = forms.ChoiceField(label=_("Origin"), choices=[*_ALL, *Origin.choices], required=False)
-    since = _day(_("From"))
-    until = _day(_("Up to"))
+    since = _day(_("From date"))
+    until = _day(_("To date"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["label_suffix"] = ""
         super().__init__(*args, **kwargs)
         self.fields["person"].widget.input_type = "search"
-        self.fields["person"].widget.attrs["placeholder"] = _("Name, username or email")
+        self.fields["person"].widget.attrs["placeholder"] = _("Name, username or e-mail")
 
     def values(self) -> dict[str, Any]:
         """Return the valid values; invalid ones count as empty."""
@@ -77,7 +77,7 @@ class MomentForm(forms.Form):
         """Reject a point in time in the future."""
         cleaned = super().clean() or {}
         if not self.errors and self.moment() > timezone.now():
-            self.add_error("day", _("This moment is still to come. Choose an earlier one."))
+            self.add_error("day", _("This moment is in the future. Choose an earlier one."))
         return cleaned
 
     def moment(self) -> datetime:

@@ -121,7 +121,7 @@ def _label(field: str, values: Sequence[Any]) -> str:
 
 def table(events: QuerySet[Event]) -> Iterator[list[str]]:
     """Yield the rows of a spreadsheet, starting with the headings."""
-    what = [_("What"), _("Subject"), _("Changes"), _("Reason")]
+    what = [_("Event"), _("Subject"), _("Changes"), _("Reason")]
     yield [_("When"), _("Who"), _("On behalf of"), _("Network address"), _("Origin"), *what]
     batch: list[Event] = []
     for event in events.order_by("-at", "-id").iterator(_ROWS):

@@ -48,7 +48,7 @@ def refused(error: Exception) -> Refused:
     """Convert an error raised by an action to Refused."""
     if isinstance(error, ValidationError):
         return Refused(" ".join(error.messages))
-    return Refused(str(error) or _("Somebody else changed this meanwhile. Plan again."))
+    return Refused(str(error) or _("Another user changed this in the meantime. Create the plan again."))
 
 
 def apply_file(
@@ -82,7 +82,9 @@ def apply_file(
 def check(plan: Plan, digest: str | None) -> None:
     """Raise Refused when the plan differs from the reviewed one with `digest`, or is refused itself."""
     if digest is not None and plan.digest != digest and not plan.is_empty:
-        raise Refused(_("The office or the file has changed since this plan was made. Plan again and look at it."))
+        raise Refused(
+            _("The office or the file has changed since this plan was created. Create the plan again and review it.")
+        )
     if plan.refusal:
         raise Refused(plan.refusal)
 

@@ -66,20 +66,21 @@ class Budget:
         """Raise Unreadable when reading takes too long."""
         running = 0.0 if self._since is None else thread_time() - self._since
         if self._spent + running > self.limits.seconds:
-            raise Unreadable(_("Reading this file takes too long. Copy the rows into a new file, or split it."))
+            raise Unreadable(_("Reading this file takes too long. Copy the rows to a new file, or split it."))
 
     def check_size(self, size: int) -> None:
         """Raise Unreadable when a file of `size` bytes is too large."""
         if size > self.limits.size:
-            raise Unreadable(_("This file is larger than %(most)s MB. Split it.") % {"most": self.limits.size // 2**20})
+            raise Unreadable(
+                _("This file is larger than %(most)s MB. Split it into smaller files.")
+                % {"most": self.limits.size // 2**20}
+            )
 
     def take_cells(self, row: int, count: int) -> None:
         """Count the cells of a row, `count` being the number of its last column. Raises Unreadable."""
         self._cells += count
         if self._cells > self.limits.cells:
-            message = _(
-                "Row %(row)s is beyond the %(most)s cells that can be read. Remove empty columns, or split the file."
-            )
+            message = _("Row %(row)s is beyond the limit of %(most)s cells. Remove empty columns, or split the file.")
             raise Unreadable(message % {"row": row, "most": self.limits.cells})
 
     def take_row(self, row: int, cells: list[Cell]) -> None:
@@ -91,18 +92,18 @@ class Budget:
             raise too_wide(row, len(cells))
         longest = max(map(len, cells), default=0)
         if longest > MAX_CELL_CHARACTERS:
-            message = _("Row %(row)s has a cell with %(count)s characters, and %(most)s fit in one. Shorten it.")
+            message = _("Row %(row)s has a cell with %(count)s characters; the maximum is %(most)s. Shorten it.")
             raise Unreadable(message % {"row": row, "count": longest, "most": MAX_CELL_CHARACTERS})
         self._characters += sum(map(len, cells))
         if self._characters > self.limits.unpacked:
-            message = _("Up to row %(row)s the cells hold far more text than a list does. Split the file.")
+            message = _("Up to row %(row)s, the cells contain far more text than expected in a list. Split the file.")
             raise Unreadable(message % {"row": row})
 
 
 def too_wide(row: int, count: int) -> Unreadable:
     """Return the error for a row that extends to column number `count`."""
     message = _(
-        "Row %(row)s has %(count)s columns, and %(most)s at most can be read. Remove those without use, also empty ones"
-        " that have a layout."
+        "Row %(row)s has %(count)s columns; the maximum is %(most)s. Remove unused columns, including empty formatted"
+        " ones."
     )
     return Unreadable(message % {"row": row, "count": count, "most": MAX_COLUMNS})

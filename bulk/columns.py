@@ -31,10 +31,10 @@ SECRET = {"mobile_number": gettext_lazy("Mobile number"), "password": gettext_la
 LABELS: dict[str, str | Promise] = (
     {name: label for name, (label, _width) in EXPORTED.items()}
     | SECRET
-    | {"authorization_set": gettext_lazy("Authorization set AK"), "signal_set": gettext_lazy("Signal set")}
+    | {"authorization_set": gettext_lazy("User authorization set"), "signal_set": gettext_lazy("Notification set")}
 )
 LEFT_ASIDE = frozenset({"status", "two_factor", "created_at", "last_login", "fault"})
-LABELS["fault"] = gettext_lazy("fault")
+LABELS["fault"] = gettext_lazy("error")
 _ALSO = {
     "email": ["e-mail", "e-mailadres", "mail"],
     "mobile_number": ["mobiel", "mobiele telefoon", "mobile", "mobile phone"],
@@ -86,11 +86,14 @@ def value_of(column: str, cell: Cell) -> Any:
         raise ValidationError(cell.fault)
     if _ROUNDED.fullmatch(cell) and column in _NEVER_NUMBERS:
         raise ValidationError(
-            _("A spreadsheet program has rounded this number. Make the column text and type the value again.")
+            _("Your spreadsheet program rounded this number. Format the column as text and enter the value again.")
         )
     if isinstance(cell, Number) and column in _NEVER_NUMBERS:
         raise ValidationError(
-            _("This is kept as a number, so that zeros in front are lost. Make the column text and type it again.")
+            _(
+                "This value is stored as a number, so leading zeros are lost. Format the column as text and enter it"
+                " again."
+            )
         )
     return _READERS[column](cell)
 
@@ -101,7 +104,7 @@ _NEVER_NUMBERS = frozenset({"username", "password", "phone_number"})
 def _yes_or_no(cell: str) -> bool:
     word = squeezed(cell)
     if word not in _YES | _NO or (cell.strip() and not word):
-        raise ValidationError(_("Fill in yes or no."))
+        raise ValidationError(_("Enter yes or no."))
     return word in _YES
 
 
@@ -116,8 +119,10 @@ def _day(cell: str) -> date | None:
     except ValueError:
         pass
     if cell.strip().isdecimal() and len(cell.strip()) == 5:
-        raise ValidationError(_("This is a date as a number. Make the column a date, or write 2030-12-31."))
-    raise ValidationError(_("This is no date. Write it as 2030-12-31 or 31-12-2030."))
+        raise ValidationError(
+            _("This date is stored as a number. Format the column as a date, or use the format 2030-12-31.")
+        )
+    raise ValidationError(_("This is not a valid date. Use the format 2030-12-31 or 31-12-2030."))
 
 
 def _kind(cell: str) -> LoginMethod | None:
@@ -126,7 +131,7 @@ def _kind(cell: str) -> LoginMethod | None:
     found: LoginMethod | None = _named(LoginMethod).get(squeezed(cell))
     if found is None:
         names = ", ".join(f"“{kind.label}”" for kind in LoginMethod)
-        raise ValidationError(_("This is no login method. Use one of these: %(names)s.") % {"names": names})
+        raise ValidationError(_("This is not a valid login method. Use one of these: %(names)s.") % {"names": names})
     return found
 
 
@@ -134,14 +139,19 @@ def _several(cell: str) -> list[str]:
     try:
         return parted(cell)
     except ValueError:
-        raise ValidationError(_("Put semicolons between names, and quotation marks around one that has any.")) from None
+        raise ValidationError(
+            _(
+                "Separate names with semicolons. Put a name that contains a semicolon or quotation mark between"
+                " quotation marks."
+            )
+        ) from None
 
 
 def _rights(cell: str) -> list[Right]:
     names = _named(Right)
     unknown = [name for name in _several(cell) if squeezed(name) not in names]
     if unknown:
-        raise ValidationError(_("There is no right “%(name)s”.") % {"name": unknown[0]})
+        raise ValidationError(_("Right “%(name)s” does not exist.") % {"name": unknown[0]})
     return [names[squeezed(name)] for name in _several(cell)]
 
 
@@ -154,7 +164,7 @@ def _id(cell: str) -> Any:
         return None
     found = named(cell.strip())
     if found is None:
-        raise ValidationError(_("This is no id of Loket. Leave the cell empty for somebody new."))
+        raise ValidationError(_("This is not a valid Loket ID. Leave the cell empty for a new user."))
     return found
 
 

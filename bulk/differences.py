@@ -37,21 +37,23 @@ def created(wanted: Wanted, plan: Plan, provider: Provider) -> Item:
     """Return the item that creates a user; missing values and values that do not fit the login method are refused."""
     kind = wanted.values.get("login_method")
     if kind is None:
-        wanted.refuse("login_method", _("Fill in how this new colleague logs in."))
+        wanted.refuse("login_method", _("Enter the login method of this new user."))
     for column, message in (
-        ("initials", _("Fill in the initials.")),
-        ("last_name", _("Fill in the last name.")),
-        ("email", _("Fill in the email address.")),
+        ("initials", _("Enter the initials.")),
+        ("last_name", _("Enter the last name.")),
+        ("email", _("Enter the e-mail address.")),
     ):
         if not wanted.has(column):
             wanted.refuse(column, message)
     _check_kind(wanted, kind)
     if kind == LoginMethod.WEBSITE_SSO:
-        _check_invitation(wanted, plan, _("A new colleague of this kind is invited. Let invitations go out as well."))
+        _check_invitation(
+            wanted, plan, _("New users with this login method are invited. Allow invitations to be sent.")
+        )
     elif kind is not None:
         _check_account(wanted, kind, provider)
     if wanted.values.get("blocked"):
-        wanted.refuse("blocked", _("Somebody new cannot be blocked. Leave this row out."))
+        wanted.refuse("blocked", _("A new user cannot be blocked. Remove this row."))
     _check_end(wanted, None)
     columns = [*DETAILS, "login_method", "username", "email", *_ACCOUNT, "teams", "individual_rights"]
     values = {name: wanted.values[name] for name in columns if wanted.has(name)}
@@ -77,9 +79,9 @@ def _check_kind(wanted: Wanted, kind: LoginMethod | None) -> None:
     if kind == LoginMethod.WEBSITE_SSO:
         for column in ("username", "password"):
             if wanted.has(column):
-                wanted.refuse(column, _("The person chooses this when accepting the invitation. Leave it empty."))
+                wanted.refuse(column, _("Users choose this when they accept the invitation. Leave it empty."))
     if kind not in (None, LoginMethod.WEBSITE_SSO) and wanted.values.get("two_factor_required"):
-        message = _("Two-factor authentication can be required of users via website and SSO only.")
+        message = _("Two-factor authentication can only be required for users via website and SSO.")
         wanted.refuse("two_factor_required", message)
     if kind not in (None, LoginMethod.AZURE_AD):
         for column in _ACCOUNT:
@@ -91,21 +93,21 @@ def _check_invitation(wanted: Wanted, plan: Plan, without: str) -> None:
     if not plan.invite:
         wanted.refuse("login_method", without)
     elif not wanted.has("mobile_number"):
-        wanted.refuse("mobile_number", _("Fill in the mobile number for the invitation."))
+        wanted.refuse("mobile_number", _("Enter the mobile number for the invitation."))
 
 
 def _check_account(wanted: Wanted, kind: LoginMethod, provider: Provider) -> None:
     if not wanted.has("username"):
-        wanted.refuse("username", _("Fill in a username."))
+        wanted.refuse("username", _("Enter a username."))
     if kind == LoginMethod.AZURE_AD:
         for column, message in (
             ("external_tenant", _("Choose a tenant.")),
-            ("external_user_id", _("Fill in the Object ID of the person.")),
+            ("external_user_id", _("Enter the user's Object ID.")),
         ):
             if not wanted.has(column):
                 wanted.refuse(column, message)
     elif not wanted.has("password"):
-        wanted.refuse("password", _("Fill in a password."))
+        wanted.refuse("password", _("Enter a password."))
     else:
         names = ("initials", "first_name", "last_name", "email", "username")
         person = User(provider=provider, **{name: wanted.values.get(name) or "" for name in names})
@@ -118,7 +120,7 @@ def _check_account(wanted: Wanted, kind: LoginMethod, provider: Provider) -> Non
 def _check_end(wanted: Wanted, present: date | None) -> None:
     until = wanted.values.get("access_until")
     if until is not None and until < timezone.localdate() and until != present:
-        wanted.refuse("access_until", _("This day has passed. To end access at once, block the account."))
+        wanted.refuse("access_until", _("This date is in the past. To end access now, block the account."))
 
 
 def changed(wanted: Wanted, user: User, plan: Plan) -> Item:
@@ -132,7 +134,7 @@ def changed(wanted: Wanted, user: User, plan: Plan) -> Item:
     kind = wanted.values.get("login_method") or LoginMethod(user.login_method)
     if kind != LoginMethod.WEBSITE_SSO and wanted.values.get("two_factor_required"):
         wanted.refuse(
-            "two_factor_required", _("Two-factor authentication can be required of users via website and SSO only.")
+            "two_factor_required", _("Two-factor authentication can only be required for users via website and SSO.")
         )
     if kind != LoginMethod.AZURE_AD:
         for column in _ACCOUNT:
@@ -146,7 +148,7 @@ def changed(wanted: Wanted, user: User, plan: Plan) -> Item:
     _change_rights(wanted, user, changes)
     changes |= _signals(wanted, wishes.read(user.signal_settings.all()))
     if wanted.has("password"):
-        plan.notices[_("Passwords of users who are there already are left aside.")] += 1
+        plan.notices[_("Passwords of existing users are ignored.")] += 1
     return Item(row=wanted.row, id=str(user.pk), name=user.list_name, is_new=False, changes=changes, mails=mails)
 
 
@@ -161,15 +163,15 @@ def _change_kind(
     has_name = user.username is not None
     is_other = wanted.has("username") and username_key(wanted.values["username"]) != user.username_key
     if has_name and is_other and not wanted.is_refused("username"):
-        wanted.refuse("username", _("A username does not change. Fill in the present one, or leave it empty."))
+        wanted.refuse("username", _("A username cannot be changed. Enter the current one, or leave it empty."))
     account = (wanted.values.get("external_tenant"), wanted.values.get("external_user_id"))
     if kind == LoginMethod.AZURE_AD:
         present = (user.external_tenant, user.external_user_id)
         new = tuple(value or old for value, old in zip(account, present, strict=True))
         if not user.is_azure_user and not has_name and not wanted.has("username"):
-            wanted.refuse("username", _("Fill in a username."))
+            wanted.refuse("username", _("Enter a username."))
         if None in new:
-            wanted.refuse("external_user_id", _("Fill in the tenant and the Object ID of the person."))
+            wanted.refuse("external_user_id", _("Enter the tenant and the user's Object ID."))
         elif new != present:
             changes["external_tenant"] = [plain(present[0]), plain(new[0])]
             changes["external_user_id"] = [plain(present[1]), plain(new[1])]
@@ -177,7 +179,7 @@ def _change_kind(
             if not has_name and wanted.has("username"):
                 changes["username"] = [None, wanted.values["username"]]
     elif wanted.has("username") and not has_name:
-        wanted.refuse("username", _("The person chooses this when accepting the invitation. Leave it empty."))
+        wanted.refuse("username", _("Users choose this when they accept the invitation. Leave it empty."))
     if kind == user.login_method:
         return
     changes["login_method"] = [user.login_method, kind.value]
@@ -185,10 +187,12 @@ def _change_kind(
         changes |= {"username": [user.username, None], "external_tenant": [plain(user.external_tenant), None]}
         changes["external_user_id"] = [plain(user.external_user_id), None]
     if kind == LoginMethod.WEBSITE_SSO and user.is_azure_user:
-        _check_invitation(wanted, plan, _("Who changes to this kind is invited. Let invitations go out as well."))
+        _check_invitation(
+            wanted, plan, _("Users who change to this login method are invited. Allow invitations to be sent.")
+        )
         mails.append("invitation")
     elif kind != LoginMethod.AZURE_AD:
-        wanted.refuse("login_method", _("This login method cannot become the other one. Make a new user."))
+        wanted.refuse("login_method", _("The current login method cannot be changed to this one. Create a new user."))
 
 
 def _change_email(wanted: Wanted, user: User, changes: dict[str, list[Any]], mails: list[str], plan: Plan) -> None:
@@ -196,10 +200,12 @@ def _change_email(wanted: Wanted, user: User, changes: dict[str, list[Any]], mai
         return
     pending = getattr(user, "email_change", None)
     if user.accepted_at is None or "login_method" in changes:
-        _check_invitation(wanted, plan, _("Another address needs the invitation again. Let invitations go out."))
+        _check_invitation(
+            wanted, plan, _("A different address requires a new invitation. Allow invitations to be sent.")
+        )
         mails.append("invitation")
     elif pending is not None and pending.email == wanted.values["email"] and pending.expires_at > timezone.now():
-        plan.notices[_("New e-mail addresses that still wait for confirmation are left aside.")] += 1
+        plan.notices[_("New e-mail addresses that await confirmation are ignored.")] += 1
         return
     else:
         mails += ["confirm_address", "address_asked"]

@@ -83,7 +83,7 @@ def _do_without_file(operation: Operation, by: Actor, planning: Progress, progre
         if len(made.faults) and not operation.passes_over:
             return made, None
         if len(made.faults) and made.is_empty:
-            raise Refused(_("It can be done for nobody any more. Plan again to see why."))
+            raise Refused(_("This is no longer possible for any of these users. Create the plan again to see why."))
         return made, _doer(operation, provider, made, by, progress)()
 
 

@@ -49,7 +49,7 @@ def _checked(file: IO[bytes], encoding: str) -> str:
 
 
 def _mixed(line: int) -> Unreadable:
-    message = _("The encoding of the text changes at line %(line)s. Save the file once more as CSV UTF-8.")
+    message = _("The text encoding changes at line %(line)s. Save the file again as CSV UTF-8.")
     return Unreadable(message % {"line": line})
 
 

@@ -21,20 +21,20 @@ class UploadForm(forms.Form):
     file = forms.FileField(
         label=_("File"),
         help_text=_("CSV or XLSX, at most 5 MB."),
-        error_messages={"required": _("Choose a file."), "empty": _("There is nothing in this file.")},
+        error_messages={"required": _("Choose a file."), "empty": _("This file is empty.")},
         widget=forms.FileInput(attrs={"accept": ".csv,.xlsx,.jsonl,.txt"}),
     )
     invite = forms.BooleanField(
         label=_("Send invitations"),
         required=False,
         initial=True,
-        help_text=_("New colleagues via website and SSO get a mail as soon as you apply the plan."),
+        help_text=_("New users via website and SSO receive an e-mail as soon as you apply the plan."),
     )
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
         if file.size > FOR_PAGES.size:
-            raise ValidationError(_("This file is larger than 5 MB. Split it."), code="size")
+            raise ValidationError(_("This file is larger than 5 MB. Split it into smaller files."), code="size")
         return file
 
 
@@ -54,7 +54,7 @@ class TeamFilesForm(forms.Form):
     file = _FilesField(
         label=_("Files"),
         help_text=_("One XLSX, or up to three CSV files; at most 5 MB together."),
-        error_messages={"required": _("Choose a file."), "empty": _("There is nothing in this file.")},
+        error_messages={"required": _("Choose a file."), "empty": _("This file is empty.")},
         widget=_FilesInput(attrs={"accept": ".csv,.xlsx,.txt"}),
     )
 
@@ -62,9 +62,9 @@ class TeamFilesForm(forms.Form):
         """Refuse more than three files, or too large ones."""
         files: list[Any] = self.cleaned_data["file"]
         if len(files) > 3:
-            raise ValidationError(_("Choose three files at most."), code="count")
+            raise ValidationError(_("Choose at most three files."), code="count")
         if sum(file.size for file in files) > FOR_PAGES.size:
-            raise ValidationError(_("These files are larger than 5 MB together. Split them."), code="size")
+            raise ValidationError(_("Together these files are larger than 5 MB. Split them."), code="size")
         return files
 
 
@@ -72,22 +72,22 @@ class SeveralForm(forms.Form):
     """A bulk action; team actions are offered only to users who manage teams."""
 
     act = forms.ChoiceField(
-        label=_("What is to be done"),
+        label=_("Action"),
         widget=forms.RadioSelect,
-        error_messages={"required": _("Choose what is to be done.")},
+        error_messages={"required": _("Choose an action.")},
     )
     team = forms.ModelChoiceField(
         label=_("Team"),
         queryset=Team.objects.none(),
         required=False,
         empty_label=_("Choose a team"),
-        help_text=_("For adding to a team or removing from it."),
+        help_text=_("For adding to or removing from a team."),
     )
     access_until = forms.DateField(
         label=_("Access until"),
         required=False,
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        help_text=_("For setting an end date: the last day on which they have access."),
+        help_text=_("For setting an end date: the last day the users have access."),
     )
 
     def __init__(self, *args: Any, user: User, rights: Collection[Right], **kwargs: Any) -> None:
@@ -109,9 +109,9 @@ class SeveralForm(forms.Form):
             self.add_error("team", ValidationError(_("Choose a team."), code="required"))
         if values.get("act") == Act.END and not self.has_error("access_until"):
             if until is None:
-                self.add_error("access_until", ValidationError(_("Fill in the last day of access."), code="required"))
+                self.add_error("access_until", ValidationError(_("Enter the last day of access."), code="required"))
             elif until < timezone.localdate():
-                message = _("This day has passed. To end access at once, block the account.")
+                message = _("This date is in the past. To end access now, block the account.")
                 self.add_error("access_until", ValidationError(message, code="past"))
         return values
 
@@ -139,7 +139,7 @@ class NumbersForm(forms.Form):
             except ValidationError as error:
                 self.add_error(name, error)
         if not self.errors and not any(self.cleaned_data.values()):
-            raise ValidationError(_("Fill in at least one mobile number."), code="required")
+            raise ValidationError(_("Enter at least one mobile number."), code="required")
         return self.cleaned_data
 
     @property

@@ -43,10 +43,10 @@ def require_room(operation: Operation) -> None:
     users = list(waiting.exclude(pk=operation.pk).values_list("user_id", flat=True))
     if users.count(operation.user_id) >= MAX_WAITING_OF_USER:
         text = _(
-            "%(count)s imports and bulk actions of yours wait or are being done. Try again when one of them is ready:"
-            " the page Import lists them. Nothing of them is lost."
+            "You have %(count)s imports and bulk actions waiting or running. Nothing is lost. Try again when one has"
+            " finished; see the Import page."
         )
         raise TooManyWaiting(text % {"count": MAX_WAITING_OF_USER}, timedelta(seconds=10))
     if len(users) >= MAX_WAITING_OF_OFFICE:
-        text = _("%(count)s imports and bulk actions of your office wait or are being done. Try again in a minute.")
+        text = _("Your office has %(count)s imports and bulk actions waiting or running. Try again in a minute.")
         raise TooManyWaiting(text % {"count": MAX_WAITING_OF_OFFICE}, timedelta(minutes=1))

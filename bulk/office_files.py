@@ -74,16 +74,16 @@ def read(content: bytes) -> list[Declared]:
         whole = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise Unreadable(_("Line %(number)s is not UTF-8. Save the file as UTF-8.") % {"number": line}) from None
+        raise Unreadable(_("Line %(number)s is not valid UTF-8. Save the file as UTF-8.") % {"number": line}) from None
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise Unreadable(_("This is no TOML: %(why)s.") % {"why": error}) from None
+        raise Unreadable(_("This is not valid TOML: %(why)s.") % {"why": error}) from None
     if whole.get("format") != FORMAT:
-        raise Unreadable(_("Put “format = 1” on top: it says in which format the file is."))
+        raise Unreadable(_("Put “format = 1” at the top to declare the file format."))
     if unknown := sorted(whole.keys() - {"format", "office"}):
-        raise Unreadable(_("There is no “%(name)s” in this format.") % {"name": unknown[0]})
+        raise Unreadable(_("“%(name)s” does not exist in this format.") % {"name": unknown[0]})
     offices = whole.get("office", [])
     if not _are_tables(offices):
-        raise Unreadable(_("Begin each office with [[office]]."))
+        raise Unreadable(_("Start each office with [[office]]."))
     found = [_office(number, values) for number, values in enumerate(offices, start=1)]
     _refuse_twice(found)
     return found
@@ -98,7 +98,7 @@ def _refuse_twice(offices: Iterable[Declared]) -> None:
     for one in offices:
         key = str(one.values.get("id", one.name))
         if one.name and key in seen:
-            one.refuse("office", one.number, "name", one.name, _("This is in the file twice. Keep one of them."))
+            one.refuse("office", one.number, "name", one.name, _("This is in the file twice. Keep one."))
         seen.add(key)
 
 
@@ -110,7 +110,7 @@ def _office(number: int, values: dict[str, Any]) -> Declared:
     for table, (readers, needed) in TABLES.items():
         entries = values.get(table, [])
         if not _are_tables(entries):
-            what = _("Begin each with [[office.%(table)s]].") % {"table": table}
+            what = _("Start each one with [[office.%(table)s]].") % {"table": table}
             found.refuse("office", number, table, "", what)
             continue
         for place, entry in enumerate(entries, start=1):
@@ -125,7 +125,7 @@ def _refuse_same(found: Declared, table: str, key: str) -> None:
     for entry in found.tables[table]:
         value = str(entry.values.get(key, "")).casefold()
         if value and value in seen:
-            found.refuse(table, entry.number, key, value, _("This is in the file twice. Keep one of them."))
+            found.refuse(table, entry.number, key, value, _("This is in the file twice. Keep one."))
         seen.add(value)
 
 
@@ -137,16 +137,16 @@ def _values(
     for key, value in values.items():
         try:
             if key in columns.SECRET:
-                raise ValidationError(_("No secret belongs in this file. Give it with --secrets."))
+                raise ValidationError(_("This file must not contain secrets. Use --secrets."))
             if key not in readers:
-                raise ValidationError(_("This key is not known."))
+                raise ValidationError(_("Unknown key."))
             meant[key] = readers[key](value)
         except ValidationError as error:
             shown = "…" if key in columns.SECRET else value
             found.refuse(table, number, key, shown, " ".join(error.messages))
     for key in needed:
         if key not in values or meant.get(key) == "":
-            found.refuse(table, number, key, "", _("Fill this in."))
+            found.refuse(table, number, key, "", _("This is required."))
     return meant
 
 
@@ -159,7 +159,7 @@ def _of(kind: type | tuple[type, ...], value: Any, what: str) -> Any:
 
 def _text(most: int) -> Callable[[Any], str]:
     def read_text(value: Any) -> str:
-        text: str = _of(str, value, _("This is no text. Put it between quotation marks.")).strip()
+        text: str = _of(str, value, _("This is not a string. Put it between quotation marks.")).strip()
         refuse_control_characters(text)
         refuse_direction_marks(text)
         if len(text) > most:
@@ -177,7 +177,7 @@ def _flag(value: Any) -> bool:
 def _number(value: Any) -> int:
     number: int = _of(int, value, _("Write a number, without quotation marks."))
     if not 0 <= number < 2**31:
-        raise ValidationError(_("This number is too large, or less than nothing."))
+        raise ValidationError(_("This number is too large or negative."))
     return number
 
 
@@ -189,7 +189,7 @@ def _bounded(bounds: Field, *, nothing: bool = False) -> Callable[[Any], Any]:
 def _day(value: Any) -> date | None:
     if value == "":
         return None
-    day: date = _of(date, value, _('Write a day as 2030-12-31, without quotation marks, or "" for none.'))
+    day: date = _of(date, value, _('Write a date as 2030-12-31, without quotation marks, or "" for none.'))
     return day
 
 
@@ -198,9 +198,9 @@ def _list(of: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
 
 
 def _right(value: Any) -> Right:
-    found = known([_of(str, value, _("This is no text. Put it between quotation marks."))])
+    found = known([_of(str, value, _("This is not a string. Put it between quotation marks."))])
     if not found:
-        raise ValidationError(_("There is no right “%(name)s”.") % {"name": value})
+        raise ValidationError(_("Right “%(name)s” does not exist.") % {"name": value})
     return next(iter(found))
 
 
@@ -208,7 +208,7 @@ def _product(value: Any) -> int:
     try:
         return int(Product[value.upper()])
     except (KeyError, AttributeError):
-        raise ValidationError(_("There is no product “%(name)s”.") % {"name": value}) from None
+        raise ValidationError(_("Product “%(name)s” does not exist.") % {"name": value}) from None
 
 
 def _addresses(value: Any) -> str:
@@ -220,7 +220,7 @@ def _addresses(value: Any) -> str:
 
 
 def _uuid(value: Any) -> UUID:
-    found: UUID = MicrosoftIdField().clean(_of(str, value, _("This is no text. Put it between quotation marks.")))
+    found: UUID = MicrosoftIdField().clean(_of(str, value, _("This is not a string. Put it between quotation marks.")))
     return found
 
 
@@ -239,7 +239,7 @@ def _cell(column: str) -> Callable[[Any], Any]:
             return _day(value)
         if kind is list:
             return columns.value_of(column, joined(_list(_text(100))(value)) if value != [] else "")
-        text = _of(str, value, _("This is no text. Put it between quotation marks."))
+        text = _of(str, value, _("This is not a string. Put it between quotation marks."))
         return columns.value_of(column, text)
 
     return read_cell

@@ -107,9 +107,9 @@ class _Maker:
         if "id" in values:
             known = Provider.objects.filter(pk=values["id"]).first()
             if known is None:
-                raise ValidationError(_("There is no office with this id. Check the id."))
+                raise ValidationError(_("No office has this ID. Check the ID."))
             if known.name != name and offices.called(name) is not None:
-                raise ValidationError(_("There is another office with this name."))
+                raise ValidationError(_("Another office already has this name."))
         else:
             known = offices.called(name)
         if known is not None:

@@ -23,11 +23,11 @@ def status(outcome: Outcome, *, done: bool) -> str:
 def words(outcome: Outcome, *, done: bool) -> list[str]:
     """Return the outcome as lines of text, losses first."""
     said = {
-        "faults": _("faults"),
+        "faults": _("errors"),
         "refused": _("refused: %(why)s") % {"why": outcome.refusal},
-        "unchanged": _("nothing to do"),
+        "unchanged": _("no changes"),
         "done": _("done"),
-        "planned": _("to be done"),
+        "planned": _("pending"),
     }
     lines = [f"{outcome.name or '[[office]] ' + str(outcome.number)}: {said[status(outcome, done=done)]}"]
     for item in sorted(outcome.items, key=lambda item: not item.get("takes")):
@@ -36,7 +36,7 @@ def words(outcome: Outcome, *, done: bool) -> list[str]:
     lines += [f"    {_waits(one)}" for one in outcome.waiting]
     if outcome.unnamed:
         counts = ", ".join(f"{table} {count}" for table, count in outcome.unnamed.items())
-        lines.append("    " + _("Not in the file, and left as they are: %(counts)s") % {"counts": counts})
+        lines.append("    " + _("Not in the file and left unchanged: %(counts)s") % {"counts": counts})
     return lines
 
 
@@ -72,8 +72,8 @@ def _change(key: str, old: Any, new: Any) -> str:
 
 def _waits(one: Waiting) -> str:
     waits = {
-        "mobile_number": _("waits for a mobile number, to be given with --secrets"),
-        "password": _("waits for a password, to be given with --secrets"),
+        "mobile_number": _("awaits a mobile number; provide it with --secrets"),
+        "password": _("awaits a password; provide it with --secrets"),
     }
     return f"[[office.user]] {one['number']}: {one['name']}, {waits[one['key']]}"
 

@@ -38,7 +38,7 @@ def called(name: str) -> Provider | None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"office {name}"])
     known = list(Provider.objects.filter(name=name).order_by("pk")[:2])
     if len(known) > 1:
-        raise ValidationError(_("There are several offices with this name. Give the id."), code="several")
+        raise ValidationError(_("Several offices have this name. Use the ID."), code="several")
     return known[0] if known else None
 
 
@@ -64,7 +64,7 @@ def set_up(name: str, *, administrator: Details, mobile_number: str | None, by: 
 
     if (invited := user is None) or user is None:
         if mobile_number is None:
-            raise ValidationError(_("Fill in the mobile number."), code="mobile_number")
+            raise ValidationError(_("Enter the mobile number."), code="mobile_number")
         user = invitations.actions.invite(
             provider, details=administrator, mobile_number=mobile_number, by=by, equip=into_team
         )
@@ -77,7 +77,7 @@ def _founder(by: Actor, known: Provider | None) -> Actor:
     """Return support as an actor that may grant anything in the new office. Raises ValidationError if it exists."""
     rights.require_helper(by, Help.CREATE_OFFICE)
     if known is not None:
-        raise ValidationError(_("There is an office with this name already. Choose another name."), code="taken")
+        raise ValidationError(_("An office with this name already exists. Choose another name."), code="taken")
     return replace(by, founds=True)
 
 

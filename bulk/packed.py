@@ -53,9 +53,11 @@ class CheckedZip(ZipFile):
         total, size = sum(part.file_size for part in parts), sum(part.compress_size for part in parts)
         is_bomb = total > max(_SMALL, size * _TIMES) or total > self._budget.limits.unpacked
         if len(parts) > _PARTS or is_bomb or any(map(_is_too_large, parts)):
-            raise Unreadable(_("This workbook is far larger inside than it seems. Copy the rows into a new one."))
+            raise Unreadable(
+                _("This workbook expands to far more data than its size suggests. Copy the rows to a new one.")
+            )
         if "xl/workbook.xml" not in {part.filename for part in parts}:
-            raise Unreadable(_("This is no XLSX file. Save it as XLSX or as CSV UTF-8."))
+            raise Unreadable(_("This is not an XLSX file. Save it as XLSX or as CSV UTF-8."))
 
     def open(self, name: Any, mode: Any = "r", pwd: bytes | None = None, *, force_zip64: bool = False) -> IO[bytes]:
         """Open a part after scanning it. Raises Unreadable."""
@@ -91,7 +93,7 @@ class _Scan:
         self._end_row()
 
     def _refuse_doctype(self, *_args: Any) -> None:
-        raise Unreadable(_("This workbook is damaged, or is no XLSX file. Save it as XLSX once more."))
+        raise Unreadable(_("This workbook is damaged or is not an XLSX file. Save it again as XLSX."))
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == _CELL:
@@ -124,7 +126,7 @@ class _Scan:
     def _count(self, name: str, attributes: dict[str, str]) -> None:
         """Count an element other than a row or cell; each costs openpyxl much more than a cell."""
         if name == _MERGED:
-            message = _("The cells %(cells)s are merged. Take them apart and give each its own value.")
+            message = _("The cells %(cells)s are merged. Unmerge them and give each its own value.")
             raise Unreadable(message % {"cells": attributes.get("ref", "")[:30]})
         if name == _TEXT:
             self._texts += 1
@@ -133,7 +135,7 @@ class _Scan:
         else:
             self._others += 1
         if self._sheets > self._limits.sheets:
-            message = _("This workbook has more than %(most)s sheets. Copy those you need into a new one.")
+            message = _("This workbook has more than %(most)s sheets. Copy the ones you need to a new workbook.")
             raise Unreadable(message % {"most": self._limits.sheets})
         if self._texts > self._limits.cells or self._others > self._limits.elements:
-            raise Unreadable(_("This workbook holds far more than a list does. Copy the rows into a new one."))
+            raise Unreadable(_("This workbook contains far more data than a list. Copy the rows to a new one."))

@@ -86,9 +86,9 @@ def head_of(row: Row) -> Head:
     names = [known.get(squeezed(cell), "") for cell in row.cells]
     for name in set(names) - {""}:
         if names.count(name) > 1:
-            raise Unreadable(_("There are two columns “%(head)s”. Keep one.") % {"head": LABELS[name]})
+            raise Unreadable(_("The column “%(head)s” appears twice. Keep one.") % {"head": LABELS[name]})
     if not any(names):
-        message = _("Row %(number)s has no head that is known. Put names such as Voorletters and Achternaam above.")
+        message = _("Row %(number)s has no known column headings. Add headings such as Voorletters and Achternaam.")
         raise Unreadable(message % {"number": row.number})
     unknown = [cell for cell, name in zip(row.cells, names, strict=True) if cell.strip() and not name]
     return Head(names, unknown)
@@ -141,13 +141,13 @@ class Finder:
             key = identity(wanted)
             people = by_key.get(key, [])
             if len(people) > 1:
-                wanted.refuse(key[0], _("Several colleagues have this. Add the column Id, or the username."))
+                wanted.refuse(key[0], _("Several users match. Add the column Id, or the username."))
             elif people and people[0].provider_id != self._provider.pk:
                 wanted.refuse(key[0], _taken(key[0]))
             elif people:
                 found[wanted.row] = people[0]
             elif key[0] == "id":
-                wanted.refuse("id", _("There is nobody with this id in this office. Check the id."))
+                wanted.refuse("id", _("No user in this office has this ID. Check the ID."))
             self._refuse_twice(wanted, f"user {people[0].pk}" if people else f"{key}", key[0])
         self._refuse_taken(batch, found)
         return found
@@ -174,7 +174,7 @@ class Finder:
         added = self._seen.execute("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", [short, wanted.row])
         if not added.rowcount:
             ((first,),) = self._seen.execute("SELECT number FROM seen WHERE key = ?", [short])
-            message = _("Row %(row)s is about the same person. Keep one of them.") % {"row": first}
+            message = _("Row %(row)s is about the same user. Keep one.") % {"row": first}
             wanted.refuse(column, message)
 
     def _candidates(self, batch: list[Wanted]) -> dict[tuple[str, Any], list[User]]:
@@ -207,7 +207,7 @@ class Finder:
 def _taken(column: str) -> str:
     if column == "username":
         return _("This username is taken. Choose another one.")
-    return _("There is a user with this account at Microsoft already. Check the User ID.")
+    return _("Another user already has this Microsoft account. Check the User ID.")
 
 
 def account(wanted: Wanted) -> tuple[Any, Any] | None:

@@ -43,9 +43,13 @@ class Office:
     def resolve(self, wanted: Wanted) -> None:
         """Replace names in a row by the objects they refer to, and add problems for unknown names."""
         for column, known_ones, unknown in (
-            ("external_tenant", self.tenants, _("This tenant cannot be used: it was removed or is not confirmed.")),
-            ("authorization_set", self.sets, _("There is no set with this name. Check the name.")),
-            ("signal_set", self.signal_sets, _("There is no set with this name. Check the name.")),
+            (
+                "external_tenant",
+                self.tenants,
+                _("This tenant cannot be used: it has been removed or is not confirmed."),
+            ),
+            ("authorization_set", self.sets, _("No set has this name. Check the name.")),
+            ("signal_set", self.signal_sets, _("No set has this name. Check the name.")),
         ):
             if wanted.has(column):
                 found = known_ones.get(str(wanted.values[column]).casefold())
@@ -56,7 +60,7 @@ class Office:
             names = wanted.values["teams"]
             for name in names:
                 if name.casefold() not in self.teams:
-                    wanted.refuse("teams", _("There is no team “%(name)s”. Make it first.") % {"name": name})
+                    wanted.refuse("teams", _("Team “%(name)s” does not exist. Create it first.") % {"name": name})
             wanted.values["teams"] = sorted(
                 {self.teams[name.casefold()].name for name in names if name.casefold() in self.teams}
             )
@@ -88,7 +92,7 @@ def plan(
     made = Plan(provider.pk, "users", invite=invite)
     head, batches = wanted_in(file, limits=limits)
     for name in head.unknown:
-        made.notices[_("The column “%(head)s” is not known and is left aside.") % {"head": name[:60]}] += 1
+        made.notices[_("Unknown column “%(head)s” is ignored.") % {"head": name[:60]}] += 1
     planner = Planner(Office(provider), by, made)
     for batch in batches:
         planner.take(batch)
@@ -143,11 +147,14 @@ class Planner:
         blocked = item["changes"].get("blocked", [None, None])[1] is True
         item["takes"] = blocked or "lost" in item["effect"]
         if step.user is not None and step.user.accepted_at is None and "waiting" in item["effect"]:
-            self._plan.notices[_("Invited, and given more: if who invited them may not give that, invite again.")] += 1
+            self._plan.notices[
+                _("Invited user gets more rights. If the sender may not grant these, resend the invitation.")
+            ] += 1
         can = self._effects.of(step.after)
         if step.after.login_method == LoginMethod.SSO_WEBSERVICE and Right.MANAGE_PROVIDER in can.office:
             wanted.refuse(
-                "individual_rights", _("An SSO/Webservice user cannot manage the office. Leave that right out.")
+                "individual_rights",
+                _("An SSO/Webservice user cannot have the office administration right. Remove that right."),
             )
         if not self._by.is_operator:
             _check_allowed(step, self._by, self._office, manages=self._manages)
@@ -170,8 +177,8 @@ class Planner:
         room = limits.room(provider.pk, self._by, "invitation")
         if self._by.origin != Origin.COMMAND and plan.mails["invitation"] > room:
             message = _(
-                "This file sends %(count)s invitations, and your office can send %(room)s more this hour."
-                " Split the file, or have the rest wait."
+                "This file sends %(count)s invitations, but your office can send only %(room)s more this hour. Split"
+                " the file or postpone the rest."
             )
             plan.refusal = message % {"count": plan.mails["invitation"], "room": room}
 

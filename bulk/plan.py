@@ -145,7 +145,7 @@ def read_header(path: Path, provider_id: UUID, what: str) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         fits, header = False, {}
     if not fits:
-        raise Refused(_("%(path)s is no plan for this office.") % {"path": path})
+        raise Refused(_("%(path)s is not a plan for this office.") % {"path": path})
     return dict(header)
 
 

@@ -30,7 +30,7 @@ def rows(file: IO[bytes], *, budget: Budget | None = None, sheet: str | None = N
     budget = budget or Budget(FOR_COMMANDS)
     start = _start_of(file, budget)
     if start.startswith(_OLD_EXCEL):
-        raise Unreadable(_("This is a workbook of an old kind, or one with a password. Save it as XLSX without one."))
+        raise Unreadable(_("This workbook has an old format or a password. Save it as XLSX without a password."))
     is_empty = True
     for number, cells in budget.timed(_found(file, start, budget, sheet)):
         while len(cells) > MAX_COLUMNS and not cells[-1]:
@@ -40,7 +40,7 @@ def rows(file: IO[bytes], *, budget: Budget | None = None, sheet: str | None = N
             is_empty = False
             yield Row(number, cells)
     if is_empty:
-        raise Unreadable(_("There is nothing in this file."))
+        raise Unreadable(_("This file is empty."))
 
 
 def _found(file: IO[bytes], start: bytes, budget: Budget, sheet: str | None) -> Iterator[Row]:
@@ -60,7 +60,7 @@ def _start_of(file: IO[bytes], budget: Budget) -> bytes:
     size = file.seek(0, 2)
     file.seek(0)
     if not size:
-        raise Unreadable(_("There is nothing in this file."))
+        raise Unreadable(_("This file is empty."))
     budget.check_size(size)
     start = file.read(8)
     file.seek(0)
@@ -75,9 +75,9 @@ def _lines(file: IO[bytes]) -> Iterator[str]:
         while line := text.readline(_LINE):
             number += 1
             if len(line) >= _LINE:
-                raise Unreadable(_("Line %(number)s does not end. Is this a CSV file?") % {"number": number})
+                raise Unreadable(_("Line %(number)s has no end. Is this a CSV file?") % {"number": number})
             if "\x00" in line:
-                message = _("Line %(number)s holds bytes that are no text. Is this a CSV file?")
+                message = _("Line %(number)s contains bytes that are not text. Is this a CSV file?")
                 raise Unreadable(message % {"number": number})
             yield line
     finally:
@@ -99,8 +99,8 @@ def _csv(file: IO[bytes]) -> Iterator[list[Cell]]:
             yield [csv_text(cell) if cell else "" for cell in cells]
     except csv.Error:
         message = _(
-            "Line %(number)s: a quotation mark stands where it does not belong, or is missing. Put values that contain"
-            " one between quotation marks and double it."
+            "Line %(number)s: a quotation mark is misplaced or missing. Put values that contain one between quotation"
+            " marks, and double it."
         )
         raise Unreadable(message % {"number": reader.line_num}) from None
 
@@ -122,14 +122,16 @@ def _json_lines(file: IO[bytes]) -> Iterator[list[Cell]]:
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            raise Unreadable(_("Line %(number)s is no JSON object.") % {"number": number})
+            raise Unreadable(_("Line %(number)s is not a JSON object.") % {"number": number})
         if len(value) > MAX_COLUMNS:
             raise too_wide(number, len(value))
         if not names:
             names = list(value)
             yield [*names]
         if unknown := [name for name in value if name not in names]:
-            message = _("Line %(number)s has “%(name)s”, which the first line has not. Give every line the same names.")
+            message = _(
+                "Line %(number)s has “%(name)s”, which the first line does not have. Use the same names on each line."
+            )
             raise Unreadable(message % {"number": number, "name": unknown[0][:60]})
         yield [_json_cell(value.get(name)) for name in names]
 
@@ -146,4 +148,4 @@ def _json_cell(value: Any) -> Cell:
     if isinstance(value, int):
         return Number(value)
     shown = "[…]" if isinstance(value, list) else "{…}" if isinstance(value, dict) else str(value)[:50]
-    return Odd(shown, _("This is no text. Put it between quotation marks."))
+    return Odd(shown, _("This is not a string. Put it between quotation marks."))

@@ -27,11 +27,11 @@ def result_lines(items: Iterable[Item], passed_over: Iterable[Fault] = ()) -> It
 
 
 def _result(items: Iterable[Item], passed_over: Iterable[Fault]) -> Iterator[list[str]]:
-    yield [_("Row"), _("Name"), _("Done"), "Id"]
+    yield [_("Row"), _("Name"), _("Applied?"), "Id"]
     for item in items:
-        yield [str(item["row"]), item["name"], _("made") if item["is_new"] else _("changed"), item["id"] or ""]
+        yield [str(item["row"]), item["name"], _("created") if item["is_new"] else _("changed"), item["id"] or ""]
     for fault in passed_over:
-        yield [str(fault["row"]), fault["value"], _("not done: %(why)s") % {"why": fault["what"]}, ""]
+        yield [str(fault["row"]), fault["value"], _("not applied: %(why)s") % {"why": fault["what"]}, ""]
 
 
 def faulty_lines(plan: Plan, file: IO[bytes], *, limits: Limits = FOR_COMMANDS) -> Iterator[bytes]:
@@ -58,4 +58,4 @@ def faulty_rows(plan: Plan, file: IO[bytes], *, limits: Limits) -> Iterator[list
 def write_template(file: IO[bytes]) -> None:
     """Write a workbook with every column that can be filled in, and an example row that imports skip."""
     heads = [str(LABELS[name]) for name in TEMPLATE if name not in LEFT_ASIDE]
-    sheets.write_xlsx(file, _("Users AK"), [heads, [EXAMPLE.get(name, "") for name in TEMPLATE]], [22] * len(heads))
+    sheets.write_xlsx(file, _("Users"), [heads, [EXAMPLE.get(name, "") for name in TEMPLATE]], [22] * len(heads))

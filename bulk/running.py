@@ -61,7 +61,7 @@ def run_one(lane: Lane | None = None) -> bool:
     except Exception:
         if taken is not None:
             with translation.override(taken.language):
-                refuse(taken, _("Something went wrong on our side. It has been noted."))
+                refuse(taken, _("Something went wrong on our side. It has been logged."))
         raise
     return True
 
@@ -70,7 +70,7 @@ def _put_aside(operation: Operation, lane: Lane) -> None:
     """Move a job that took too long to the long lane, or refuse it there."""
     if lane.is_long:
         with translation.override(operation.language):
-            refuse(operation, _("This takes too long. Split it, and do one part after the other."))
+            refuse(operation, _("This takes too long. Split it and run the parts one after another."))
     else:
         Waiting.objects.filter(operation=operation).update(is_long=True, done=0, turns=0)
 
@@ -82,7 +82,7 @@ def _run(operation: Operation) -> None:
     )  # fmt: skip
     act = _plan if operation.state == State.WANTED else _do
     if operation.progress.turns >= MAX_TURNS:
-        refuse(operation, _("The worker was stopped %(count)s times while at this. Split it, and try a part of it."
+        refuse(operation, _("The worker stopped %(count)s times while processing this. Split it and try one part."
                             ) % {"count": MAX_TURNS})  # fmt: skip
         return
     try:
@@ -117,7 +117,7 @@ def make_plan(operation: Operation, *, by: Actor, progress: Progress = quiet) ->
 def _do(operation: Operation, by: Actor, progress: Progress) -> None:
     made, done = doing.do(operation, by=by, planning=progress, progress=progress)
     if done is None:
-        refuse(operation, _("The plan has faults now. Plan again and look at it."))
+        refuse(operation, _("The plan now has errors. Create the plan again and review it."))
     else:
         _finish(operation, made, done)
 

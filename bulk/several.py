@@ -32,11 +32,11 @@ from teams.models import Team
 class Act(models.TextChoices):
     BLOCK = "block", gettext_lazy("Block")
     UNBLOCK = "unblock", gettext_lazy("Unblock")
-    JOIN = "join", gettext_lazy("Add to a team")
-    LEAVE = "leave", gettext_lazy("Remove from a team")
+    JOIN = "join", gettext_lazy("Add to team")
+    LEAVE = "leave", gettext_lazy("Remove from team")
     TWO_FACTOR = "two_factor", gettext_lazy("Require two-factor")
-    END = "end", gettext_lazy("Set an end date")
-    RESEND = "resend", gettext_lazy("Send the invitation again")
+    END = "end", gettext_lazy("Set end date")
+    RESEND = "resend", gettext_lazy("Resend invitation")
 
 
 TEAM_ACTS = (Act.JOIN, Act.LEAVE)
@@ -103,19 +103,19 @@ class _Chooser:
             if id_ in people:
                 yield Named(number, {}, name=people[id_].list_name), people[id_]
             else:
-                self._plan.notices[_("Somebody who was chosen is not there any more.")] += 1
+                self._plan.notices[_("A selected user no longer exists.")] += 1
 
     def item(self, wanted: Named, user: User) -> Item | None:
         """Return the item of a user, None when nothing changes or the action is not possible."""
         if self._wish.act == Act.RESEND:
             return self._resending(wanted, user)
         if self._wish.team and self._team is None:
-            wanted.refuse("teams", _("This team is not there any more."))
+            wanted.refuse("teams", _("This team no longer exists."))
             return None
         wanted.values = self._values(user)
         made = changed(wanted, user, self._plan)
         if not made["changes"] and not wanted.problems:
-            self._plan.notices[_("This is so already; nothing changes there.")] += 1
+            self._plan.notices[_("No change: this is already the case.")] += 1
         return None if wanted.problems or not made["changes"] else made
 
     def _values(self, user: User) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class _Chooser:
     def _resending(self, wanted: Named, user: User) -> Item | None:
         reason = why_not_invited(user) or _why_without_authority(user, self._by)
         if not reason and str(user.pk) not in self._wish.numbers:
-            reason = _("No mobile number was given. A number is kept nowhere, so it must be given again.")
+            reason = _("No mobile number was entered. Numbers are not stored, so enter it again.")
         if not reason and user.email in self._refused:
             reason = str(self._refused[user.email])
         if reason:
@@ -152,14 +152,14 @@ def team_of(provider: Provider, wish: Wish) -> Team | None:
 def why_not_invited(user: User) -> str:
     """Return why the invitation of `user` cannot be sent again, '' when it can."""
     if not user.is_website_user:
-        return _("Only users via website and SSO are invited.")
+        return _("Only users via website and SSO can be invited.")
     if user.accepted_at is not None:
-        return _("The invitation was accepted already.")
+        return _("The invitation has already been accepted.")
     if user.blocked_at is not None or user.has_ended():
-        message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
+        message = _("%(name)s is blocked, or the last day of access has passed. Change that first.")
         return message % {"name": user.full_name}
     if not hasattr(user, "invitation") or user.invitation.state == Invitation.State.ACCEPTED:
-        return _("There is no invitation to send again.")
+        return _("There is no invitation to resend.")
     return ""
 
 

@@ -22,22 +22,22 @@ def totals(plan: Plan, *, passes_over: bool = False) -> list[str]:
     With `passes_over`, items with faults are skipped instead of blocking the plan.
     """
     new, changed = plan.counts["new"], plan.counts["changed"]
-    lines = [ngettext("%(count)d is changed.", "%(count)d are changed.", changed) % {"count": changed}]
+    lines = [ngettext("%(count)d changed.", "%(count)d changed.", changed) % {"count": changed}]
     if not passes_over:
-        lines.insert(0, ngettext("%(count)d is made.", "%(count)d are made.", new) % {"count": new})
+        lines.insert(0, ngettext("%(count)d created.", "%(count)d created.", new) % {"count": new})
     if plan.counts["takes"]:
         text = ngettext("%(count)d loses access or rights.", "%(count)d lose access or rights.", plan.counts["takes"])
         lines.append(text % {"count": plan.counts["takes"]})
     for kind, count in sorted(plan.mails.items()):
-        lines.append(_("Mails “%(kind)s” that go out: %(count)s.") % {"kind": mail_name(kind), "count": count})
+        lines.append(_("E-mails of type “%(kind)s” to be sent: %(count)s.") % {"kind": mail_name(kind), "count": count})
     for notice, count in plan.notices.items():
         lines.append(notice if count == 1 else f"{notice} ({count}×)")
     if len(plan.faults) and passes_over:
-        text = ngettext("%(count)d stays as is: it cannot be done there.",
-                        "%(count)d stay as they are: it cannot be done there.", len(plan.faults))  # fmt: skip
+        text = ngettext("%(count)d skipped: not possible.",
+                        "%(count)d skipped: not possible.", len(plan.faults))  # fmt: skip
         lines.append(text % {"count": len(plan.faults)})
     elif len(plan.faults):
-        text = ngettext("%(count)d fault: nothing can be applied.", "%(count)d faults: nothing can be applied.",
+        text = ngettext("%(count)d error: nothing can be applied.", "%(count)d errors: nothing can be applied.",
                         len(plan.faults))  # fmt: skip
         lines.append(text % {"count": len(plan.faults)})
     if plan.refusal:
@@ -48,11 +48,11 @@ def totals(plan: Plan, *, passes_over: bool = False) -> list[str]:
 def mail_name(kind: str) -> str:
     names = {
         "invitation": _("invitation"),
-        "microsoft": _("log in with Microsoft"),
+        "microsoft": _("Microsoft login enabled"),
         "blocked": _("account blocked"),
         "unblocked": _("account no longer blocked"),
-        "confirm_address": _("confirm the new address"),
-        "address_asked": _("another address was given"),
+        "confirm_address": _("confirm new address"),
+        "address_asked": _("different address entered"),
     }
     return names.get(kind, kind)
 
@@ -88,7 +88,7 @@ def what(item: Item) -> str:
     if "blocked" in item["changes"]:
         return _("blocked") if item["changes"]["blocked"][1] else _("no longer blocked")
     if "invitation" in item["changes"]:
-        return _("invited again")
+        return _("invitation resent")
     return _("changed")
 
 
@@ -138,9 +138,9 @@ def effect(found: dict[str, Any]) -> list[str]:
     """Return the impact on rights as lines of text."""
     lines = []
     sentences = {
-        "gained": _("Gets: %(rights)s"),
+        "gained": _("Gains: %(rights)s"),
         "lost": _("Loses: %(rights)s"),
-        "waiting": _("Gets later: %(rights)s"),
+        "waiting": _("Gains later: %(rights)s"),
     }
     for part, sentence in sentences.items():
         for group in found.get(part, []):
@@ -148,7 +148,7 @@ def effect(found: dict[str, Any]) -> list[str]:
             lines.append(sentence % {"rights": names + _places(group)})
     rests = found.get("rests", [None, None])[1]
     if rests:
-        lines.append(_("Rests now: %(why)s.") % {"why": Resting(rests).label})
+        lines.append(_("Currently inactive: %(why)s.") % {"why": Resting(rests).label})
     return lines
 
 

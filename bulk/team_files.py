@@ -77,12 +77,12 @@ def read(files: Files, plan: Plan, *, limits: Limits = FOR_COMMANDS) -> Contents
         elif "name" in names:
             _things(found.teams, found, heads, lines, sheet or name)
         else:
-            plan.notices[_("“%(name)s” is not about teams, employers or rights and is left aside.")
+            plan.notices[_("“%(name)s” is not about teams, employers or rights and is ignored.")
                          % {"name": sheet or name}] += 1  # fmt: skip
             continue
         for number, known in heads.items():
             if known is None:
-                notice = _("The column “%(head)s” is not known and is left aside.")
+                notice = _("Unknown column “%(head)s” is ignored.")
                 plan.notices[notice % {"head": head.cells[number][:60]}] += 1
     return found
 
@@ -130,7 +130,7 @@ def _read_cell(wanted: WantedThing, found: Contents, name: str, cell: str) -> No
             raise ValidationError(cell.fault)
         wanted.values[name] = _READERS[name](cell)
     except (ValidationError, ValueError) as error:
-        text = " ".join(error.messages) if isinstance(error, ValidationError) else _("This cannot be read.")
+        text = " ".join(error.messages) if isinstance(error, ValidationError) else _("This file cannot be read.")
         found.refuse(wanted, name, text, cell)
 
 
@@ -160,7 +160,7 @@ def _number(cell: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and int(text) < 2**31):
-        raise ValidationError(_("This is no number of an employer. Use digits only."))
+        raise ValidationError(_("This is not a valid employer number. Use digits only."))
     return int(text)
 
 
@@ -177,7 +177,7 @@ def _products(cell: str) -> list[int]:
     for part in parted(cell):
         product = known.get(squeezed(part))
         if product is None:
-            raise ValidationError(_("There is no product “%(name)s”.") % {"name": part})
+            raise ValidationError(_("Product “%(name)s” does not exist.") % {"name": part})
         found.append(int(product))
     return sorted(set(found))
 

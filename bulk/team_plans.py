@@ -138,11 +138,11 @@ def _employer_items(contents: Contents, office: Office) -> list[Item]:
     for wanted in contents.employers:
         number = wanted.values.get("number")
         if number is None:
-            contents.refuse(wanted, "number", _("Fill in the number of the employer."))
+            contents.refuse(wanted, "number", _("Enter the employer number."))
         elif number in seen:
-            contents.refuse(wanted, "number", _("This is in the file twice. Keep one of them."))
+            contents.refuse(wanted, "number", _("This is in the file twice. Keep one."))
         elif number not in office.employers and not wanted.values.get("name"):
-            contents.refuse(wanted, "name", _("Fill in a name."))
+            contents.refuse(wanted, "name", _("Enter a name."))
         elif len(wanted.values.get("name", "")) > 70:
             contents.refuse(wanted, "name", _("Use at most %(count)d characters.") % {"count": 70})
         else:
@@ -173,21 +173,21 @@ def _team_items(contents: Contents, office: Office) -> list[Item]:
         team = _team_of(wanted, contents, office)
         key = (team.name if team else wanted.values.get("name", "")).casefold()
         if key in found:
-            contents.refuse(wanted, "name", _("This is in the file twice. Keep one of them."))
+            contents.refuse(wanted, "name", _("This is in the file twice. Keep one."))
         elif key:
             for number in wanted.values.get("employers", []):
                 if number not in office.employers and number not in new_numbers:
                     contents.refuse(
                         wanted,
                         "employers",
-                        _("There is no employer with this number. Check the number, or add the employer first."),
+                        _("No employer has this number. Check the number, or add the employer first."),
                         number,
                     )
             found[key] = _team_item(wanted, team)
             given |= {key} if "rights" in wanted.values else set()
     for wanted in contents.rights:
         if wanted.values["team"].casefold() in given:
-            contents.refuse(wanted, "team", _("This is in the file twice. Keep one of them."))
+            contents.refuse(wanted, "team", _("This is in the file twice. Keep one."))
         else:
             _add_rights(wanted, contents, office, found)
     return [item for item in found.values() if item["changes"]]
@@ -198,12 +198,12 @@ def _team_of(wanted: WantedThing, contents: Contents, office: Office) -> Team | 
     if wanted.values.get("id") is not None:
         team = office.by_id.get(wanted.values["id"])
         if team is None:
-            contents.refuse(wanted, "id", _("There is no team with this id in this office. Check the id."))
+            contents.refuse(wanted, "id", _("No team in this office has this ID. Check the ID."))
         elif name and name.casefold() != team.name.casefold() and name.casefold() in office.teams:
-            contents.refuse(wanted, "name", _("There is a team with this name already. Choose another name."))
+            contents.refuse(wanted, "name", _("A team with this name already exists. Choose another name."))
         return team
     if not name:
-        contents.refuse(wanted, "name", _("Fill in a name."))
+        contents.refuse(wanted, "name", _("Enter a name."))
     elif len(name) > 50:
         contents.refuse(wanted, "name", _("Use at most %(count)d characters.") % {"count": 50})
     return office.teams.get(name.casefold())
@@ -252,13 +252,13 @@ def _add_rights(wanted: WantedThing, contents: Contents, office: Office, found: 
     team, item = office.teams.get(key), found.get(key)
     if team is None and item is None:
         contents.refuse(
-            wanted, "team", _("There is no team “%(name)s”. Make it first.") % {"name": wanted.values["team"]}
+            wanted, "team", _("Team “%(name)s” does not exist. Create it first.") % {"name": wanted.values["team"]}
         )
         return
     if item is None:
         item = found[key] = _team_item(WantedThing(wanted.row, wanted.sheet), team)
     if "rights" in item["changes"]:
-        contents.refuse(wanted, "team", _("This is in the file twice. Keep one of them."))
+        contents.refuse(wanted, "team", _("This is in the file twice. Keep one."))
         return
     held, marks = _held(team), wanted.values["marks"]
     new = held - marks.keys() | {right for right, marked in marks.items() if marked}

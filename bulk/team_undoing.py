@@ -29,10 +29,10 @@ def _turned(item: Item, office: Office, contents: Contents, plan: Plan) -> Item 
     wanted = WantedThing(item["row"], item["name"])
     present = _present(item, office)
     if present is None:
-        contents.refuse(wanted, "id", _("%(name)s is not there any more.") % {"name": item["name"]})
+        contents.refuse(wanted, "id", _("%(name)s no longer exists.") % {"name": item["name"]})
         return None
     if item["is_new"]:
-        plan.notices[_("Teams and employers that were made stay; they give nothing any more.")] += 1
+        plan.notices[_("Created teams and employers remain, but no longer grant anything.")] += 1
     changes: dict[str, list[Any]] = {}
     for name, (old, new) in item["changes"].items():
         if item["is_new"] and name not in ("employers", "rights"):
@@ -41,7 +41,7 @@ def _turned(item: Item, office: Office, contents: Contents, plan: Plan) -> Item 
         if present[name] == new:
             changes[name] = [new, before]
         elif present[name] != before:
-            text = _("%(what)s of %(name)s was changed since. Undo this by hand.")
+            text = _("%(what)s of %(name)s has been changed since. Undo this manually.")
             contents.refuse(wanted, name, text % {"what": team_files.label(name), "name": item["name"]})
     if not changes:
         return None

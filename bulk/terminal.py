@@ -56,7 +56,7 @@ def progress(stream: TextIOBase, total: Callable[[], int]) -> Iterator[Begin]:
             for task in bars.task_ids:  # unchanged rows were not counted
                 bars.update(task, completed=size)
     except KeyboardInterrupt:
-        message = _("Stopped. All of it was done, or nothing: plan again to see which.")
+        message = _("Interrupted. Either everything or nothing was applied; create the plan again to see which.")
         raise CommandError(message, returncode=STOPPED) from None
 
 
@@ -117,7 +117,7 @@ def end(plan: Plan, out: TextIOBase, *, as_json: bool, done: bool) -> None:
     """Print a plan and exit: with 1 for faults, 2 when it is refused."""
     show(plan, out, as_json=as_json, applied=done)
     if not as_json:
-        out.write(_("Done.") if done else _("Nothing was written. Add --apply to do this."))
+        out.write(_("Done.") if done else _("Nothing has been written. Add --apply to apply this plan."))
     code = FAULTS if len(plan.faults) else REFUSED if plan.refusal else DONE
     if code:
         sys.exit(code)

@@ -53,10 +53,10 @@ def plan_undo(provider: Provider, items: Iterable[Item], *, by: Actor, progress:
 def _turned(item: Item, user: User | None, office: Office, plan: Plan) -> tuple[Wanted, Step | None]:
     wanted = Named(item["row"], {}, name=item["name"])
     if user is None:
-        wanted.refuse("id", _("%(name)s is not there any more.") % {"name": item["name"]})
+        wanted.refuse("id", _("%(name)s no longer exists.") % {"name": item["name"]})
         return wanted, None
     for mail in item.get("mails", []):
-        plan.notices[_("Mails that were sent stay sent (%(kind)s).") % {"kind": mail_name(mail)}] += 1
+        plan.notices[_("E-mails already sent cannot be undone (%(kind)s).") % {"kind": mail_name(mail)}] += 1
     wishes = _wishes(item)
     changes = {}
     for name, (old, new) in wishes.items():
@@ -64,11 +64,11 @@ def _turned(item: Item, user: User | None, office: Office, plan: Plan) -> tuple[
         if name == "teams":
             for team in old:
                 if team.casefold() not in office.teams:
-                    wanted.refuse("teams", _("There is no team “%(name)s”. Make it first.") % {"name": team})
+                    wanted.refuse("teams", _("Team “%(name)s” does not exist. Create it first.") % {"name": team})
         if present == new:
             changes[name] = [new, old]
         elif present != old:
-            wanted.refuse(name, _("%(what)s of %(name)s was changed since. Undo this by hand.")
+            wanted.refuse(name, _("%(what)s of %(name)s has been changed since. Undo this manually.")
                           % {"what": LABELS[name], "name": user.full_name})  # fmt: skip
     if not changes or wanted.problems:
         return wanted, None

@@ -62,7 +62,7 @@ def _workbook(file: IO[bytes], budget: Budget) -> Iterator[ExcelReader]:
     except Unreadable:
         raise
     except Exception as error:  # openpyxl raises all kinds of errors
-        raise Unreadable(_("This workbook is damaged, or is no XLSX file. Save it as XLSX once more.")) from error
+        raise Unreadable(_("This workbook is damaged or is not an XLSX file. Save it again as XLSX.")) from error
 
 
 def _visible(book: ExcelReader) -> list[tuple[str, str]]:
@@ -78,7 +78,7 @@ def _path(book: ExcelReader, wanted: str | None) -> str:
     for name, path in _visible(book):
         if wanted is None or name == wanted:
             return path
-    raise Unreadable(_("There is no sheet “%(name)s” in this workbook.") % {"name": wanted or "1"})
+    raise Unreadable(_("This workbook has no sheet “%(name)s”.") % {"name": wanted or "1"})
 
 
 class _Parser(WorkSheetParser):  # type: ignore[misc] # untyped library
@@ -111,7 +111,7 @@ def _cell(value: Any, kind: str) -> Cell:
     if kind == "f":
         return Odd(str(value)[:50], _("This is a formula. Copy the cell and paste it as a value."))
     if kind == "e":
-        return Odd(str(value)[:50], _("A formula failed here. Fill in the value itself."))
+        return Odd(str(value)[:50], _("This formula has an error. Enter the value itself."))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):

@@ -142,7 +142,7 @@ def _queue_code(invitation: Invitation, number: str, browser: str, by: Actor) ->
     message = outbox.actions.queue_sms(
         kind="code",
         to=number,
-        text=_("%(code)s is your code for Loket of %(office)s. It is valid for 10 minutes.")
+        text=_("%(code)s is your code for Loket at %(office)s. It is valid for 10 minutes.")
         % {"code": code, "office": invitation.user.office_name},
         provider_id=invitation.provider_id,
         user_id=invitation.user_id,

@@ -96,7 +96,7 @@ def resend(user: User, *, mobile_number: str, email: str, by: Actor, before: str
     if before is not None and before != invitation.sent_at.isoformat():
         return
     if user.is_kept_out:
-        message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
+        message = _("%(name)s is blocked, or the last day of access has passed. Change that first.")
         raise ValidationError(message % {"name": user.full_name}, code="no_access")
     if email != user.email or by.origin != Origin.API:  # the API can change the number, never the address
         by.require_proof(Proof.FIVE_MINUTES)

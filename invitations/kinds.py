@@ -42,7 +42,7 @@ def to_azure(user: User, *, tenant: ExternalTenant, external_user_id: UUID, user
     by.require_proof(Proof.FIVE_MINUTES)
     if user.username is None:
         if username is None:
-            raise ValidationError(_("Fill in a username."), code="no_username")
+            raise ValidationError(_("Enter a username."), code="no_username")
         kinds.check_username(username)
         user.username = username
     verb = Verb.USER_CHANGED if user.is_azure_user else Verb.KIND_CHANGED
@@ -77,9 +77,9 @@ def to_website(user: User, *, mobile_number: str, by: Actor) -> User:
         return user
     by.require_proof(Proof.FIVE_MINUTES)
     if not user.is_azure_user:
-        raise ValidationError(_("This is possible for Azure AD users only."), code="kind")
+        raise ValidationError(_("This is possible only for Azure AD users."), code="kind")
     if user.is_kept_out:
-        message = _("%(name)s is blocked, or the last day of access is over. Change that first.")
+        message = _("%(name)s is blocked, or the last day of access has passed. Change that first.")
         raise ValidationError(message, code="no_access", params={"name": user.full_name})
     user.login_method, user.username, user.accepted_at = LoginMethod.WEBSITE_SSO, None, None
     user.external_tenant = user.external_user_id = None

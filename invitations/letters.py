@@ -14,11 +14,11 @@ def refused(administrator: User, invited: User) -> None:
     """Tell an administrator that acceptance of an invitation was refused, and what to do."""
     lines = [
         _(
-            "%(name)s wanted to accept the invitation for Loket of %(office)s. That was refused: who sent the"
-            " invitation last does not have, or no longer has, every right that %(name)s holds by now."
+            "%(name)s tried to accept the invitation for Loket at %(office)s. This was denied: the last sender of the"
+            " invitation does not have, or no longer has, all rights that %(name)s now has."
         )
         % {"name": invited.full_name, "office": invited.office_name},
-        _("Check that the address and the mobile number are right, and send the invitation again yourself:"),
+        _("Check that the address and the mobile number are correct, and resend the invitation yourself:"),
         settings.LOKET_URL + reverse("accounts:user", args=[invited.pk]),
     ]
-    write(administrator, kind="invitation_refused", subject=_("An invitation must be sent again"), lines=lines)
+    write(administrator, kind="invitation_refused", subject=_("An invitation must be resent"), lines=lines)

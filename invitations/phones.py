@@ -19,7 +19,7 @@ def mobile_number(text: str) -> str:
     fixed-or-mobile where a country does not distinguish them. Raises ValidationError otherwise.
     """
     fault = ValidationError(
-        _("Give a Dutch mobile number, such as 06 12345678, or an international one such as +32470123456."),
+        _("Enter a Dutch mobile number, such as 06 12345678, or an international one such as +32470123456."),
         code="mobile_number",
     )
     if len(text) > 40:

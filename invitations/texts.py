@@ -17,13 +17,13 @@ from accounts.models import Provider, User
 
 LINK, TWO_FACTOR_TEXT = "UitnodigingLink", "TwoFactorTekst"
 PLACEHOLDERS: dict[str, str | Promise] = {  # with their meaning
-    "GebruikerVoorletters": gettext_lazy("initials of the invited person"),
-    "GebruikerVoorvoegsel": gettext_lazy("prefix of the name, such as “de”"),
+    "GebruikerVoorletters": gettext_lazy("initials of the invited user"),
+    "GebruikerVoorvoegsel": gettext_lazy("last name prefix, such as “de”"),
     "GebruikerAchternaam": gettext_lazy("last name"),
     "ProviderNaam": gettext_lazy("name of your office"),
-    LINK: gettext_lazy("the link; it cannot be left out"),
-    "GeldigTot": gettext_lazy("day and time until which the link is valid"),
-    TWO_FACTOR_TEXT: gettext_lazy("paragraph about two-factor, only if it is required"),
+    LINK: gettext_lazy("the link (required)"),
+    "GeldigTot": gettext_lazy("date and time until which the link is valid"),
+    TWO_FACTOR_TEXT: gettext_lazy("paragraph about two-factor, included only if required"),
 }
 _PLACEHOLDER = re.compile(r"\{([^{}\s]*)\}")
 _EXAMPLE = "dit-is-een-voorbeeld"  # in the place of the token of a real link
@@ -65,15 +65,15 @@ def check(subject: str, body: str) -> None:
     for field, text in (("subject", subject), ("body", body)):
         if unknown := sorted(set(_PLACEHOLDER.findall(text)) - set(PLACEHOLDERS)):
             names = ", ".join("{" + name + "}" for name in unknown)
-            message = _("There is no placeholder %(names)s. Use one of the list.") % {"names": names}
+            message = _("Unknown placeholder %(names)s. Use one from the list.") % {"names": names}
             faults[field].append(ValidationError(message, code="placeholder"))
     if "{" + LINK + "}" in subject:
-        message = _("The link belongs in the text, not in the subject.")
+        message = _("The link belongs in the text, not the subject.")
         faults["subject"].append(ValidationError(message, code="link_in_subject"))
     if len(subject.splitlines()) > 1:
-        faults["subject"].append(ValidationError(_("The subject is one line."), code="one_line"))
+        faults["subject"].append(ValidationError(_("The subject must be a single line."), code="one_line"))
     if "{" + LINK + "}" not in body:
-        message = _("Put {UitnodigingLink} in the text. Without the link nobody can accept the invitation.")
+        message = _("Put {UitnodigingLink} in the text. Without the link, no one can accept the invitation.")
         faults["body"].append(ValidationError(message, code="no_link"))
     if any(faults.values()):
         raise ValidationError({field: found for field, found in faults.items() if found})

@@ -40,4 +40,4 @@ _INVISIBLE = set(
 def refuse_direction_marks(text: str) -> None:
     """Raise ValidationError when `text` has a zero-width character or one that changes the writing direction."""
     if _INVISIBLE & set(text):
-        raise ValidationError(_("Remove the invisible marks."), code="direction")
+        raise ValidationError(_("Remove the invisible characters."), code="direction")

@@ -93,7 +93,7 @@ def fault(request: HttpRequest) -> HttpResponse:
     if not is_away(sys.exception()):
         return server_error(request)
     if request.path.startswith("/v2/"):
-        text = _("The database is away for a moment. Try again in a few seconds.")
+        text = _("The database is temporarily unavailable. Try again in a few seconds.")
         response = refusal(request, 503, [broken("unavailable", text)])
     else:
         response = HttpResponse(render_to_string("503.html", _retry(request)), status=503)

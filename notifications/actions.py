@@ -94,7 +94,7 @@ def set_own_mail(user: User, mail: Mapping[SignalType, bool], *, by: Actor) -> N
     Raises PermissionDenied for another user.
     """
     if by.user is None or by.user.pk != user.pk:
-        raise PermissionDenied(_("You can change these fields on your own profile only."))
+        raise PermissionDenied(_("You can change these fields only on your own profile."))
     lock_provider(user.provider_id)
     own, now = wishes.own_wishes(user), wishes.wishes_of(user)
     changed = {
@@ -196,7 +196,7 @@ def mark_read(notice: Notice, *, by: Actor) -> bool:
     Raises PermissionDenied for another user's notification.
     """
     if by.user is None or by.user.pk != notice.user_id:
-        raise PermissionDenied(_("You can mark your own signals only."))
+        raise PermissionDenied(_("You can mark only your own notifications."))
     return _mark(Notice.objects.filter(pk=notice.pk), by.user, by) == 1
 
 
@@ -208,7 +208,7 @@ def mark_all_read(user: User, *, until: UUID, by: Actor) -> int:
     Newer ones, shown after the page was rendered, stay unread. Raises PermissionDenied for another user.
     """
     if by.user is None or by.user.pk != user.pk:
-        raise PermissionDenied(_("You can mark your own signals only."))
+        raise PermissionDenied(_("You can mark only your own notifications."))
     shown = Notice.objects.visible_to(user)
     last = shown.filter(pk=until).first()
     return _mark(shown.filter(shown_at__lte=last.shown_at), user, by) if last else 0

@@ -32,50 +32,50 @@ class SignalType(StrEnum):
     BIRTHDAY = "birthday", _("Birthday (general)"), _("An employee has a birthday."), 7
     MILESTONE_BIRTHDAY = (
         "milestone_birthday",
-        _("Birthday at 50, 55 and 59 to 65"),
+        _("Birthday (50, 55 and 59 to 65)"),
         _("An employee reaches one of these ages."),
         14,
     )
     STATE_PENSION_AGE = (
         "state_pension_age",
         _("State pension age"),
-        _("An employee reaches the age of the state pension."),
+        _("An employee reaches state pension age."),
         90,
     )
     WEDDING_ANNIVERSARY = (
         "wedding_anniversary",
         _("Wedding anniversary"),
-        _("An employee has been married for a round number of years."),
+        _("An employee reaches a milestone in years of marriage."),
         14,
     )
 
     # About the employment.
-    EMPLOYMENT_START = "employment_start", _("Start of employment"), _("An employee begins."), 7
-    PROBATION_END = "probation_end", _("End of probation"), _("The probation of an employee ends."), 14
+    EMPLOYMENT_START = "employment_start", _("Start of employment"), _("An employee starts."), 7
+    PROBATION_END = "probation_end", _("End of probation"), _("An employee's probation ends."), 14
     FIXED_TERM_END = (
         "fixed_term_end",
-        _("End of temporary contract"),
-        _("A contract for a fixed period ends; the employee must hear a month before whether it is extended."),
+        _("End of fixed-term contract"),
+        _("A fixed-term contract ends. The employee must be told a month in advance whether it will be extended."),
         60,
     )
     EMPLOYMENT_END = "employment_end", _("End of employment"), _("An employee leaves."), 30
     SERVICE_ANNIVERSARY = (
         "service_anniversary",
         _("Service anniversary"),
-        _("An employee has been employed for a round number of years."),
+        _("An employee reaches a milestone in years of service."),
         30,
     )
-    APPRAISAL = "appraisal", _("Appraisal"), _("An appraisal interview is due."), 14
+    APPRAISAL = "appraisal", _("Performance review"), _("A performance review is due."), 14
     CERTIFICATE_EXPIRES = (
         "certificate_expires",
         _("Training or certificate expires"),
-        _("A training or certificate of an employee has to be renewed."),
+        _("An employee's training or certificate must be renewed."),
         60,
     )
     GARNISHMENT_END = (
         "garnishment_end",
         _("End of wage garnishment"),
-        _("A garnishment of an employee's wage ends."),
+        _("An employee's wage garnishment ends."),
         14,
     )
 
@@ -83,32 +83,32 @@ class SignalType(StrEnum):
     IDENTITY_EXPIRES = (
         "identity_expires",
         _("Identity document expires"),
-        _("The identity document of an employee is no longer valid."),
+        _("An employee's identity document is no longer valid."),
         60,
     )
     RESIDENCE_EXPIRES = (
         "residence_expires",
         _("Residence permit expires"),
-        _("The residence permit of an employee is no longer valid."),
+        _("An employee's residence permit is no longer valid."),
         90,
     )
     LICENCE_EXPIRES = (
         "licence_expires",
-        _("Driving licence expires"),
-        _("The driving licence of an employee is no longer valid."),
+        _("Driver's license expires"),
+        _("An employee's driver's license is no longer valid."),
         60,
     )
 
     # Past events, and reminders set by users.
-    SICKNESS = "sickness", _("Sickness reported"), _("An employee has been reported sick."), 0, True
+    SICKNESS = "sickness", _("Sick leave reported"), _("An employee has reported sick."), 0, True
     SICKNESS_MILESTONE = (
         "sickness_milestone",
-        _("Milestone of the Gatekeeper Act"),
-        _("A step in the recovery of a sick employee must be ready."),
+        _("Gatekeeper Act milestone"),
+        _("A reintegration step for a sick employee is due."),
         14,
     )
-    DOCUMENT_ADDED = "document_added", _("Document added"), _("A document was added to a file."), 0, True
-    OWN = "own", _("Own signal"), _("A day comes for which somebody asked a signal, in the own words."), 0
+    DOCUMENT_ADDED = "document_added", _("Document added"), _("A document has been added to a file."), 0, True
+    OWN = "own", _("Custom notification"), _("A date for which a user set a notification, in their own words."), 0
 
 
 def known(codes: Iterable[str]) -> list[SignalType]:

@@ -21,7 +21,7 @@ def replace(
     owner = {"user": None, "signal_set": None} | owner
     for type_, wish in wanted.items():
         if wish.days is not None and not 0 <= wish.days <= MAX_DAYS:
-            raise ValidationError(_("Give a number of days from 0 to 99."), code="days")
+            raise ValidationError(_("Enter a number of days from 0 to 99."), code="days")
         old = before.get(type_, Own())
         if old == wish:
             continue

@@ -60,7 +60,7 @@ def _days(initial: int | None, *, required: bool = True, hint: int | None = None
         required=required,
         initial=initial,
         error_messages=dict.fromkeys(
-            ("required", "invalid", "min_value", "max_value"), _("Give a number of days from 0 to 99.")
+            ("required", "invalid", "min_value", "max_value"), _("Enter a number of days from 0 to 99.")
         ),
     )
     if hint is not None:
@@ -96,7 +96,7 @@ class Shared(WishesForm):
         self.data = data
         changed = {piece.partition(":")[0] for piece in before ^ now}
         names = ", ".join(str(type_.label) for type_ in SignalType if type_ in changed)
-        text = _("Somebody else changed this meanwhile: %(names)s. Check it and save again.")
+        text = _("Another user changed this in the meantime: %(names)s. Check it and save again.")
         self.add_error(None, ValidationError(text, code="stale", params={"names": names or "–"}))
 
 
@@ -120,13 +120,13 @@ class OwnSignalsForm(Shared):
         super().__init__(*args, now=now, **kwargs)
         for type_, wish in office.items():
             own = now.get(type_, Own())
-            on = _("As the office: on") if wish.is_on else _("As the office: off")
-            mail = _("As the office: mail") if wish.mail else _("As the office: no mail")
+            on = _("Office default: on") if wish.is_on else _("Office default: off")
+            mail = _("Office default: e-mail") if wish.mail else _("Office default: no e-mail")
             self.row(
                 type_,
                 is_on=_choice(own.is_on, on, _("On"), _("Off")),
                 days=_days(own.days, required=False, hint=wish.days),
-                mail=_choice(own.mail, mail, _("Mail"), _("No mail")),
+                mail=_choice(own.mail, mail, _("E-mail"), _("No e-mail")),
             )
 
     def wanted(self) -> Owns:
@@ -180,7 +180,9 @@ class ChooseSignalSetForm(forms.Form):
     """A choice from the sets of the office of `user`."""
 
     signal_set = forms.ModelChoiceField(
-        label=gettext_lazy("Signal set"), queryset=SignalSet.objects.none(), empty_label=gettext_lazy("Choose a set")
+        label=gettext_lazy("Notification set"),
+        queryset=SignalSet.objects.none(),
+        empty_label=gettext_lazy("Choose a set"),
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

@@ -20,13 +20,13 @@ MOST = 25  # events listed in one e-mail
 def signals(user: User, told: Sequence[Signal]) -> None:
     """E-mail a user the events that they were notified of; all of it is on the page as well."""
     count = len(told)
-    subject = ngettext("%(count)s new signal", "%(count)s new signals", count) % {"count": count}
-    intro = ngettext("There is a new signal for you:", "There are new signals for you:", count)
+    subject = ngettext("%(count)s new notification", "%(count)s new notifications", count) % {"count": count}
+    intro = ngettext("You have a new notification:", "You have new notifications:", count)
     lines = [_line(signal) for signal in sorted(told, key=lambda one: one.event_date)[:MOST]]
     if count > MOST:
         lines.append(_("and %(count)s more") % {"count": count - MOST})
-    where = _("You find them here: %(url)s") % {"url": settings.LOKET_URL + reverse("notifications:inbox")}
-    choice = _("Which signals are mailed to you, you choose yourself on your profile.")
+    where = _("View them here: %(url)s") % {"url": settings.LOKET_URL + reverse("notifications:inbox")}
+    choice = _("You choose on your profile which notifications you receive by e-mail.")
     write(user, kind="signals", subject=subject, lines=[intro, "\n".join(lines), where, choice])
 
 

@@ -113,7 +113,7 @@ def _locked(signal_set: SignalSet, by: Actor, version: int) -> SignalSet:
 def _require_free_name(made: SignalSet) -> None:
     others = SignalSet.objects.filter(same_name(made.name), provider=made.provider_id).exclude(pk=made.pk)
     if others.exists():
-        message = _("There is a set with this name already. Choose another name.")
+        message = _("A set with this name already exists. Choose another name.")
         raise ValidationError({"name": ValidationError(message, code="taken")})
 
 

@@ -94,4 +94,4 @@ def words(type_: SignalType, wish: Wish) -> str:
         when = ngettext("%(count)s day after", "%(count)s days after", wish.days) % {"count": wish.days}
     else:
         when = ngettext("%(count)s day before", "%(count)s days before", wish.days) % {"count": wish.days}
-    return _("%(when)s, by mail too") % {"when": when} if wish.mail else when
+    return _("%(when)s, also by e-mail") % {"when": when} if wish.mail else when

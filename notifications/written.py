@@ -47,9 +47,9 @@ def read(entries: Iterable[str]) -> Owns:
         name, _colon, rest = entry.partition(":")
         type_ = _names().get(squeezed(name))
         if type_ is None:
-            raise ValidationError(_("There is no signal “%(name)s”.") % {"name": name.strip()})
+            raise ValidationError(_("Notification “%(name)s” does not exist.") % {"name": name.strip()})
         if type_ in found:
-            raise ValidationError(_("The signal “%(name)s” is there twice.") % {"name": type_.label})
+            raise ValidationError(_("The notification “%(name)s” appears twice.") % {"name": type_.label})
         found[type_] = _own(rest, entry)
     return {type_: found[type_] for type_ in known(found)}
 
@@ -76,9 +76,9 @@ def _own(text: str, entry: str) -> Own:
         days = _DAYS.fullmatch(part)
         name, value = ("days", int(days[1])) if days else _WORDS.get(squeezed(part), ("", False))
         if not name or name in said:
-            message = _("“%(entry)s” is not clear. Write for example “Appraisal: on, 30 days, mail”.")
+            message = _("“%(entry)s” is not clear. Write, for example, “Performance review: on, 30 days, mail”.")
             raise ValidationError(message % {"entry": entry.strip()})
         said[name] = value
     if said.get("days", 0) > MAX_DAYS:
-        raise ValidationError(_("Give a number of days from 0 to 99."))
+        raise ValidationError(_("Enter a number of days from 0 to 99."))
     return Own(**said) if said else Own(is_on=True)  # type: ignore[arg-type]

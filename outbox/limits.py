@@ -48,14 +48,16 @@ class TooMany(Throttled):
     def __str__(self) -> str:
         if self.recipient:
             text = ngettext(
-                "Many messages were sent to %(recipient)s. Nothing has been sent. Try again in %(minutes)d minute.",
-                "Many messages were sent to %(recipient)s. Nothing has been sent. Try again in %(minutes)d minutes.",
+                "Many messages have been sent to %(recipient)s. Nothing has been sent now. Try again in %(minutes)d"
+                " minute.",
+                "Many messages have been sent to %(recipient)s. Nothing has been sent now. Try again in %(minutes)d"
+                " minutes.",
                 self.minutes,
             )
         else:
             text = ngettext(
-                "Your office has sent many messages. Nothing has been sent. Try again in %(minutes)d minute.",
-                "Your office has sent many messages. Nothing has been sent. Try again in %(minutes)d minutes.",
+                "Your office has sent many messages. Nothing has been sent now. Try again in %(minutes)d minute.",
+                "Your office has sent many messages. Nothing has been sent now. Try again in %(minutes)d minutes.",
                 self.minutes,
             )
         return text % {"recipient": self.recipient, "minutes": self.minutes}

@@ -72,12 +72,12 @@ class Message(models.Model):
         """Delivery state."""
 
         QUEUED = "queued", _("queued")
-        DEFERRED = "deferred", _("trying again")
+        DEFERRED = "deferred", _("retrying")
         SENT = "sent", _("sent")
         FAILED = "failed", _("failed")
         NO_ANSWER = "no_answer", _("no answer")  # may have arrived: the gateway did not respond
         BOUNCED = "bounced", _("bounced")
-        CANCELLED = "cancelled", _("cancelled")
+        CANCELLED = "cancelled", _("canceled")
         EXPIRED = "expired", _("expired")
 
     class Urgency(models.IntegerChoices):

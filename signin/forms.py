@@ -22,7 +22,7 @@ class LoginForm(forms.Form):
     username = forms.CharField(
         label=_("Username"),
         strip=False,
-        error_messages={"required": _("Fill in your username.")},
+        error_messages={"required": _("Enter your username.")},
         widget=forms.TextInput(
             attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
         ),
@@ -30,7 +30,7 @@ class LoginForm(forms.Form):
     password = forms.CharField(
         label=_("Password"),
         strip=False,
-        error_messages={"required": _("Fill in your password.")},
+        error_messages={"required": _("Enter your password.")},
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
@@ -42,9 +42,9 @@ class LoginForm(forms.Form):
 
 class ForgottenForm(forms.Form):
     email = forms.EmailField(
-        label=_("Email"),
+        label=_("E-mail address"),
         max_length=255,
-        error_messages={"required": _("Fill in your email address.")},
+        error_messages={"required": _("Enter your e-mail address.")},
         widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True}),
     )
 
@@ -60,7 +60,10 @@ class NewPasswordForm(_FormOfUser, ChosenPasswordForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password"].label, self.fields["password_again"].label = _("New password"), _("New password again")
+        self.fields["password"].label, self.fields["password_again"].label = (
+            _("New password"),
+            _("Confirm new password"),
+        )
 
     def about(self) -> passwords.About:
         """Return the data of `user` that the password may not contain."""
@@ -80,7 +83,7 @@ class ResetForm(NewPasswordForm):
         """Raise ValidationError if another link was opened in this browser in the meantime."""
         named: UUID = self.cleaned_data["reset"]
         if named != self.opened.pk:
-            message = _("You have opened another link since. Open the link in the mail again and use only that page.")
+            message = _("You have since opened another link. Open the link in the e-mail again and use only that page.")
             raise ValidationError(message, code="other_link")
         return named
 
@@ -91,7 +94,7 @@ class KnownPasswordForm(_FormOfUser):
     current_password = forms.CharField(
         label=_("Current password"),
         strip=False,
-        error_messages={"required": _("Fill in your current password.")},
+        error_messages={"required": _("Enter your current password.")},
         max_length=passwords.MAXIMUM,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )

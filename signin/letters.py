@@ -16,13 +16,12 @@ def password_link(reset: PasswordReset, *, token: str, minutes: int, asker: Acto
     """E-mail the link to choose a new password; it is valid for `minutes`."""
     user = reset.user
     lines = [
-        _("Somebody asked for a new password for your account for %(loket)s. Your username is:")
-        % {"loket": user.loket},
+        _("A new password was requested for your account for %(loket)s. Your username is:") % {"loket": user.loket},
         user.username or "",
-        _("Choose a new password through this link:"),
+        _("Choose a new password using this link:"),
         settings.LOKET_URL + reverse("signin:reset_enter", args=[token]),
-        _("The link works once, within %(minutes)d minutes.") % {"minutes": minutes},
-        _("Did you not ask for this? Then do nothing: your password stays as it is."),
+        _("The link works once and is valid for %(minutes)d minutes.") % {"minutes": minutes},
+        _("If you did not request this, you can ignore this e-mail: your password stays the same."),
     ]
     subject, until = _("Choose a new password"), reset.expires_at
     write(user, kind="password_link", subject=subject, lines=lines, expires_at=until, asker=asker)

@@ -102,7 +102,7 @@ def ask(request: HttpRequest, user: User) -> HttpResponse:
         target = f"{reverse('signin:go_on')}?{urlencode({'next': target})}"
     elif request.method == "POST":
         target = pending_forms.form_page(request)
-        text = _("Files and very long forms cannot be kept. Confirm that it is you, and send it again.")
+        text = _("Files and very long forms cannot be kept. Confirm it is you, and submit the form again.")
         messages.warning(request, text)
     response = HttpResponseRedirect(f"{reverse('signin:confirm')}?{urlencode({'next': target})}")
     return pending_forms.give(response, key)

@@ -17,47 +17,56 @@ class Page(Enum):
     ASK_OFFICE = (
         403,
         _("You cannot log in with this Microsoft account"),
-        _("Ask an administrator of your office for access. Or choose another Microsoft account."),
+        _("Ask an administrator of your office for access, or choose a different Microsoft account."),
     )
     CANCELLED = (
         400,
-        _("You stopped at Microsoft"),
-        _("Nothing has happened. You can log in whenever you like."),
+        _("You canceled at Microsoft"),
+        _("Nothing has changed. You can log in at any time."),
     )
     START_AGAIN = (
         400,
         _("Start again"),
-        _("This sign-in took too long, was used already, or began in another browser. Start again from here."),
+        _("The login took too long, was already used, or started in another browser. Start again here."),
     )
     UNREACHABLE = (
         502,
-        _("Signing in at Microsoft does not work at the moment"),
-        _("Try again in a few minutes. Does it last? Then tell an administrator of your office."),
+        _("Microsoft login is unavailable at the moment"),
+        _("Try again in a few minutes. If the problem persists, tell an administrator of your office."),
     )
     CLOCKS = (
         502,
-        _("The clocks do not agree"),
-        _("Microsoft's answer bears a time that cannot be right. Try again. Does it last? Then tell an administrator."),
+        _("The clocks are out of sync"),
+        _(
+            "The response from Microsoft contains an invalid time. Try again. If the problem persists, tell an"
+            " administrator of your office."
+        ),
     )
     OUR_SECRET = (
         502,
-        _("Signing in with Microsoft is out of order"),
-        _("Microsoft no longer accepts our own credentials. Tell an administrator, who can have them renewed."),
+        _("Microsoft login is out of order"),
+        _(
+            "Microsoft no longer accepts Loket's own credentials. Tell an administrator of your office, who can have"
+            " them renewed."
+        ),
     )
     NOT_TRUSTED = (
         400,
-        _("We do not trust this answer"),
-        _("What came back from Microsoft cannot be verified. Start again. Does it last? Then tell an administrator."),
+        _("We cannot trust this response"),
+        _(
+            "The response from Microsoft cannot be verified. Start again. If the problem persists, tell an"
+            " administrator of your office."
+        ),
     )
     OTHER_TENANT = (
         400,
-        _("That was another tenant"),
-        _("The tenant has not been confirmed: the Microsoft account that you chose does not belong to it."),
+        _("That was a different tenant"),
+        _("The tenant has not been confirmed: the Microsoft account you chose does not belong to it."),
     )
     NOT_CONFIRMED = (
         400,
-        _("This does not confirm that it is you"),
-        _("Log in at Microsoft anew, with the account that you use here, and type your password there."),
+        _("This does not confirm it is you"),
+        _("Log in with Microsoft again, using the account that you use here, and enter your password there."),
     )
 
 

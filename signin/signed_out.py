@@ -25,9 +25,9 @@ def send_to_login(request: HttpRequest) -> HttpResponse | None:
         target, key = pending_forms.form_page(request), _keep(request)
         if key:
             target = f"{reverse('signin:go_on')}?{urlencode({'next': request.get_full_path()})}"
-            messages.info(request, _("What you filled in is kept: log in, and go on with it."))
+            messages.info(request, _("Your entries have been kept. Log in to continue."))
         elif request.method == "POST":
-            messages.warning(request, _("What you filled in could not be kept. Log in, and fill it in again."))
+            messages.warning(request, _("Your entries could not be kept. Log in and enter them again."))
     response = HttpResponseRedirect(f"{reverse('signin:login')}?{urlencode({'next': target})}")
     return pending_forms.give(response, key)
 
@@ -69,11 +69,11 @@ def _words(reason: Ended) -> str:
         return _("You were logged out after %(time)s without activity.") % {"time": _duration(expiry.idle())}
     if reason is Ended.LIFETIME:
         time = _duration(expiry.lifetime(by_sso=False))
-        return _("You were logged out: after logging in you stay logged in for %(time)s at most.") % {"time": time}
+        return _("You were logged out: a login is valid for at most %(time)s.") % {"time": time}
     if reason is Ended.SSO:
         time = _duration(expiry.lifetime(by_sso=True))
-        return _("You were logged out: coming from a portal you stay logged in for %(time)s at most.") % {"time": time}
-    return _("You were logged out: on another device, by an administrator, or because your access has changed.")
+        return _("You were logged out: a login from a portal is valid for at most %(time)s.") % {"time": time}
+    return _("You were logged out: on another device, by an administrator, or because your access changed.")
 
 
 def _duration(time: timedelta) -> str:

@@ -82,8 +82,8 @@ class Throttled(Exception):
 
     def __str__(self) -> str:
         return ngettext(
-            "Too many tries. Try again in %(minutes)d minute.",
-            "Too many tries. Try again in %(minutes)d minutes.",
+            "Too many attempts. Try again in %(minutes)d minute.",
+            "Too many attempts. Try again in %(minutes)d minutes.",
             self.minutes,
         ) % {"minutes": self.minutes}
 

@@ -21,7 +21,7 @@ from loket.text import refuse_control_characters, username_key
 
 def _require_operator(by: Actor) -> None:
     if not by.is_operator:
-        raise PermissionDenied(_("Only the operator makes and ends accounts of support."))
+        raise PermissionDenied(_("Only the operator can create and end support accounts."))
 
 
 @asks(Proof.FIVE_MINUTES)
@@ -68,7 +68,7 @@ def end(user: User, *, by: Actor) -> bool:
     _require_operator(by)
     user = lock_user(user.pk, actor=by.user)
     if not user.is_support:
-        raise PermissionDenied(_("This is not an account of support."))
+        raise PermissionDenied(_("This is not a support account."))
     if user.blocked_at is not None:
         return False
     user.blocked_at = timezone.now()

@@ -117,9 +117,9 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 _ID = column("id", "id")
 _OFFICE = related("provider", _("Office"))
 _NAME = column("name", _("Name"))
-_EMAIL = column("email", _("Email"))
+_EMAIL = column("email", _("E-mail address"))
 _STATE = column("state", _("Status"))
-_CREATED = column("created_at", _("Made"))
+_CREATED = column("created_at", _("Created"))
 _SENT = column("sent_at", _("Sent"))
 _VALID = column("expires_at", _("Valid until"))
 
@@ -130,10 +130,10 @@ def _status(user: User) -> str:
     return f"{shown.label} ({shown.detail})" if shown.detail else shown.label
 
 
-@admin.display(description=_("Mail and SMS"))
+@admin.display(description=_("E-mail and SMS"))
 def _messages(user: User) -> str:
     address = reverse("admin:outbox_message_changelist")
-    return format_html('<a href="{}?q={}">{}</a>', address, user.pk, _("What was sent, and how it fared"))
+    return format_html('<a href="{}?q={}">{}</a>', address, user.pk, _("Sent messages and their delivery"))
 
 
 @admin.display(description=_("Has an administrator"), boolean=True)
@@ -155,7 +155,7 @@ def _has_secret(application: Application) -> bool:
 class UserAdmin(ReadOnly):
     """Users of the offices; the operator manages accounts of support."""
 
-    search_help_text = _("Username, email, id, or how the name begins: Boer, or P. de Boer")
+    search_help_text = _("Username, e-mail, ID, or start of the name: Boer, or P. de Boer")
     _kind = column("login_method", _("Login method"))
     list_display = (column("list_name", _("Name")), column("username", _("Username")), _EMAIL, _OFFICE, _kind, _status)
     shown = (
@@ -167,7 +167,7 @@ class UserAdmin(ReadOnly):
         _kind,
         _status,
         _messages,
-        column("accepted_at", _("Came in")),
+        column("accepted_at", _("Joined")),
         column("blocked_at", _("Blocked")),
         column("access_until", _("Access until")),
         column("two_factor_required", _("Two-factor required"), boolean=True),
@@ -191,9 +191,9 @@ class UserAdmin(ReadOnly):
 
 @admin.register(Provider, site=site)
 class ProviderAdmin(ReadOnly):
-    search_help_text = _("How the name begins, or the id")
-    _established = column("established_at", _("First administrator came in"))
-    _closed = column("closed_at", _("Closed"))
+    search_help_text = _("Start of the name, or the ID")
+    _established = column("established_at", _("First administrator joined"))
+    _closed = column("closed_at", _("Suspended"))
     list_display = (_NAME, _CREATED, _established, _closed)
     shown = (
         _ID,
@@ -201,9 +201,9 @@ class ProviderAdmin(ReadOnly):
         _CREATED,
         _established,
         _closed,
-        column("invitation_days", _("Days an invitation is valid")),
+        column("invitation_days", _("Invitation validity in days")),
         _has_administrator,
-        column("support_may_look", _("Support may look along"), boolean=True),
+        column("support_may_look", _("Impersonation allowed"), boolean=True),
     )
 
     def find(self, text: str) -> list[UUID]:
@@ -220,7 +220,7 @@ class ProviderAdmin(ReadOnly):
 class TenantAdmin(ReadOnly):
     """Microsoft tenants of the offices."""
 
-    search_help_text = _("The tenant's id at Microsoft, or the office's id")
+    search_help_text = _("Microsoft tenant ID or office ID")
     _columns = (
         _NAME,
         column("tenant_id", _("Azure AD Tenant ID")),
@@ -243,9 +243,9 @@ class TenantAdmin(ReadOnly):
 class ProgramAdmin(ReadOnly):
     """OAuth applications of offices and partners, without their secrets."""
 
-    search_help_text = _("How the name begins, the client ID, or the office's id")
-    _used = column("last_used_at", _("Last use"))
-    _off = column("switched_off_at", _("Switched off"))
+    search_help_text = _("Start of the name, client ID or office ID")
+    _used = column("last_used_at", _("Last used"))
+    _off = column("switched_off_at", _("Turned off"))
     list_display = (_NAME, _whose, _used, _off)
     list_select_related = ("provider",)
     shown = (
@@ -255,9 +255,9 @@ class ProgramAdmin(ReadOnly):
         column("client_id", _("Client ID")),
         column("scopes", _("Scopes")),
         column("redirect_uris", _("Redirect URIs")),
-        column("post_logout_redirect_uris", _("Redirect URIs after logging out")),
+        column("post_logout_redirect_uris", _("Redirect URIs after logout")),
         _has_secret,
-        column("previous_until", _("The secret before works until")),
+        column("previous_until", _("Previous secret works until")),
         _used,
         _off,
     )
@@ -281,8 +281,8 @@ class ProgramAdmin(ReadOnly):
 class InvitationAdmin(ReadOnly):
     """Invitations; the mobile number is encrypted, and only the e-mail has the link."""
 
-    search_help_text = _("Whose invitation: email, id, or how the name begins")
-    _columns = (_EMAIL, related("user", _("User AK")), _OFFICE, _STATE, _SENT, _VALID)
+    search_help_text = _("Invited user: e-mail, ID or start of the name")
+    _columns = (_EMAIL, related("user", _("User")), _OFFICE, _STATE, _SENT, _VALID)
     list_display = _columns
     list_select_related = ("user", "provider")
     shown = (_ID, *_columns, column("opened_at", _("Opened")))
@@ -295,19 +295,19 @@ class InvitationAdmin(ReadOnly):
 class MessageAdmin(ReadOnly):
     """Delivery of e-mails and SMS, without their content and the number of an SMS."""
 
-    search_help_text = _("To whom: username, email, id, or how the name begins")
+    search_help_text = _("Recipient: username, e-mail, ID or start of the name")
     _columns = (
-        column("kind", _("Kind")),
-        column("channel", _("Way")),
-        column("recipient", _("To")),
+        column("kind", _("Type")),
+        column("channel", _("Channel")),
+        column("recipient", _("Recipient")),
         _STATE,
         _CREATED,
         _SENT,
-        column("attempts", _("Tries")),
-        column("error", _("What went wrong")),
+        column("attempts", _("Attempts")),
+        column("error", _("Failure reason")),
     )
     list_display = _columns
-    shown = (_ID, *_columns, column("due", _("Next try")), _VALID, column("esp_id", _("Id at the mail provider")))
+    shown = (_ID, *_columns, column("due", _("Next attempt")), _VALID, column("esp_id", _("ID at the mail provider")))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         """Return the messages of offices; those to support users belong to none."""

@@ -56,7 +56,7 @@ def for_program(application: Application) -> list[Button]:
 
 
 def for_programs() -> list[Button]:
-    return [Button(_("Add a partner"), reverse("support:new_partner"))]
+    return [Button(_("Add partner"), reverse("support:new_partner"))]
 
 
 def _button(help: Help, id: UUID) -> Button:

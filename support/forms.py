@@ -16,8 +16,8 @@ from signin.factors.forms import ResetForm
 from teams.rights import Help
 from webservice.forms import ClientForm, SecretForm
 
-_BY_OFFICE = _("For example: asked for by the office, with the number of the request.")
-_BY_PARTNER = _("For example: asked for by the partner, with the number of the request.")
+_BY_OFFICE = _("For example: requested by the office, with the request number.")
+_BY_PARTNER = _("For example: requested by the partner, with the request number.")
 
 
 class HelpForm(ResetForm):
@@ -29,10 +29,10 @@ class HelpForm(ResetForm):
 
     mobile_number = mobile_number_field()
     office_name = forms.CharField(
-        label=_("Name of the office"),
+        label=_("Office name"),
         max_length=100,
-        help_text=_("Type it, so that no other office is closed by mistake."),
-        error_messages={"required": _("Fill in the name of the office.")},
+        help_text=_("Enter it to make sure you do not suspend the wrong office."),
+        error_messages={"required": _("Enter the name of the office.")},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     field_order = ["office_name", "mobile_number", "reason"]
@@ -55,7 +55,7 @@ class HelpForm(ResetForm):
         """Raise ValidationError (code "other") unless it is the name of the office."""
         name: str = self.cleaned_data["office_name"]
         if name != str(self.row).strip():
-            raise ValidationError(_("This is not the name of the office that you are about to close."), code="other")
+            raise ValidationError(_("This is not the name of the office you are about to suspend."), code="other")
         return name
 
 
@@ -63,15 +63,15 @@ class NewOfficeForm(ResetForm):
     """New office, its first administrator, and the reason."""
 
     office_name = forms.CharField(
-        label=_("Name of the office"),
+        label=_("Office name"),
         max_length=100,
         validators=PLAIN,
-        error_messages={"required": _("Fill in the name of the office.")},
+        error_messages={"required": _("Enter the name of the office.")},
     )
     initials = field("initials")
     prefix = field("prefix")
     last_name = field("last_name")
-    email = field("email", help_text=_("We send the invitation here."))
+    email = field("email", help_text=_("We send the invitation to this address."))
     mobile_number = mobile_number_field()
     field_order = ["office_name", "initials", "prefix", "last_name", "email", "mobile_number", "reason"]
 

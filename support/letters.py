@@ -23,12 +23,14 @@ def looked_along(user: User, look: Look) -> None:
     }
     lines = [
         _(
-            "%(helper)s of support of Loket saw the pages of your office as %(name)s sees them, on %(day)s from"
+            "%(helper)s of Loket support viewed the pages of your office as %(name)s sees them, on %(day)s from"
             " %(began)s to %(ended)s. Nothing could be changed."
         )
         % values,
-        _("The reason: %(reason)s") % {"reason": look.reason},
-        _("It stands in the history of your office: %(url)s") % {"url": settings.LOKET_URL + reverse("audit:history")},
-        _("Do you not want this? Switch it off: %(url)s") % {"url": settings.LOKET_URL + reverse("accounts:office")},
+        _("Reason: %(reason)s") % {"reason": look.reason},
+        _("This is recorded in the history of your office: %(url)s")
+        % {"url": settings.LOKET_URL + reverse("audit:history")},
+        _("If you do not want this, turn off impersonation: %(url)s")
+        % {"url": settings.LOKET_URL + reverse("accounts:office")},
     ]
-    write(user, kind="looked_along", subject=_("Support of Loket looked along"), lines=lines)
+    write(user, kind="looked_along", subject=_("Loket support used impersonation"), lines=lines)

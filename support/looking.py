@@ -37,11 +37,11 @@ def start(person: User, *, session: UUID | None, by: Actor) -> Look:
     person = User.objects.select_related("provider").get(pk=person.pk)
     if not provider.support_may_look:
         raise ValidationError(
-            _("This office has switched off that support looks along. Ask an administrator of the office."),
+            _("This office has turned off impersonation by support. Ask an administrator of the office."),
             code="switched_off",
         )
     if not person.may_sign_in:
-        raise ValidationError(_("%(name)s has no access now.") % {"name": person.full_name}, code="no_access")
+        raise ValidationError(_("%(name)s currently has no access.") % {"name": person.full_name}, code="no_access")
     for other in Look.objects.begun().filter(helper=helper):
         end(other, by=by)
     look = Look.objects.create(
@@ -63,7 +63,7 @@ def end(look: Look, *, by: Actor) -> bool:
     Raises PermissionDenied unless the actor is its support user, the operator or a periodic job.
     """
     if not by.is_operator and rights.require_help(by, Help.LOOK_ALONG, look.provider_id) != look.helper:
-        raise PermissionDenied(_("Somebody else of support looks along here."))
+        raise PermissionDenied(_("Another support agent is already impersonating a user here."))
     rows = Look.objects.select_for_update(of=("self",)).select_related("provider", "person", "helper")
     look = rows.get(pk=look.pk)
     if look.ended_at is not None:

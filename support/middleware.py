@@ -72,7 +72,7 @@ class LookingMiddleware:
     def _over(self, request: HttpRequest, look: Look) -> HttpResponse:
         del request.session[KEY]
         looking.end(look, by=scheduled("end_looks"))
-        messages.info(request, _("Looking along has ended."))
+        messages.info(request, _("Impersonation has ended."))
         return redirect("admin:index")
 
 

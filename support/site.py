@@ -18,7 +18,7 @@ class SupportSite(AdminSite):
     """Read-only admin site; `get_urls` lists its pages besides those of the models."""
 
     site_title = site_header = _("Loket support")
-    index_title = _("Search in every office")
+    index_title = _("Search all offices")
     index_template = "support/index.html"
     site_url = None
     empty_value_display = "–"
@@ -54,7 +54,7 @@ class SupportSite(AdminSite):
         models = [model for group in groups for model in group["models"]]
         order = [model.__name__ for model in self._registry]
         models.sort(key=lambda model: order.index(model["object_name"]))
-        home = {"name": _("Offices and people"), "app_label": "support", "app_url": reverse("admin:index")}
+        home = {"name": _("Offices and users"), "app_label": "support", "app_url": reverse("admin:index")}
         return [{**home, "has_module_perms": True, "models": models}] if models else []
 
 

@@ -19,11 +19,11 @@ def by_office(provider: Provider) -> list[str]:
     invited = Invitation.objects.filter(provider=provider, state=Invitation.State.OPEN, expires_at__gt=now).count()
     waiting = Message.objects.waiting().filter(provider_id=provider.pk).count()
     return [
-        ngettext("%(count)d person", "%(count)d people", people) % {"count": people},
+        ngettext("%(count)d user", "%(count)d users", people) % {"count": people},
         ngettext("%(count)d open session", "%(count)d open sessions", sessions) % {"count": sessions},
-        ngettext("%(count)d token of a program", "%(count)d tokens of programs", tokens) % {"count": tokens},
+        ngettext("%(count)d integration token", "%(count)d integration tokens", tokens) % {"count": tokens},
         ngettext("%(count)d open invitation", "%(count)d open invitations", invited) % {"count": invited},
-        ngettext("%(count)d message that waits", "%(count)d messages that wait", waiting) % {"count": waiting},
+        ngettext("%(count)d waiting message", "%(count)d waiting messages", waiting) % {"count": waiting},
     ]
 
 
@@ -32,6 +32,6 @@ def by_program(application: Application) -> list[str]:
     people = application.consents.count()
     offices = application.consents.values("provider").distinct().count()
     return [
-        ngettext("%(count)d person who let it act", "%(count)d people who let it act", people) % {"count": people},
+        ngettext("%(count)d user who allowed it", "%(count)d users who allowed it", people) % {"count": people},
         ngettext("%(count)d office", "%(count)d offices", offices) % {"count": offices},
     ]

@@ -50,7 +50,7 @@ def abilities(user: User) -> list[Abilities]:
 
 def _group(right: Right) -> str:
     if right.is_office_own:
-        return _("In this office")
+        return _("At this office")
     return _("Payroll for the whole office") if right.level is Level.PROVIDER else _("Payroll at employers")
 
 

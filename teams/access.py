@@ -145,4 +145,6 @@ class AccessMiddleware:
 
 def _require_page_of_support(rule: str) -> None:
     if rule not in ("own_account", "for_support"):
-        raise PermissionDenied(_("This is a page of an office, and you are of none. You work in the support pages."))
+        raise PermissionDenied(
+            _("This page belongs to an office, and you do not belong to one. Use the support pages.")
+        )

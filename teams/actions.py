@@ -45,7 +45,7 @@ def _require_free_name(team: Team) -> None:
     others = Team.objects.filter(same_name(team.name), provider=team.provider_id).exclude(pk=team.pk)
     if others.exists():
         raise ValidationError(
-            {"name": ValidationError(_("There is a team with this name already. Choose another name."), code="taken")}
+            {"name": ValidationError(_("A team with this name already exists. Choose another name."), code="taken")}
         )
 
 

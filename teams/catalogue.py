@@ -55,107 +55,107 @@ class Right(StrEnum):
     # Rights to administer the office; the first one includes the others.
     MANAGE_PROVIDER = (
         "manage_provider",
-        _("Application management provider"),
-        _("All other rights, and the office's settings, e-mail texts and policies."),
+        _("Office administration"),
+        _("All other rights, plus the office's settings, e-mail texts and policies."),
     )
-    VIEW_USERS = "view_users", _("View users AK"), _("See the colleagues of the office, with their status and details.")
-    MANAGE_USERS = "manage_users", _("Manage users AK"), _("Invite, edit, block and unblock colleagues.")
-    VIEW_TEAMS = "view_teams", _("View teams"), _("See teams, their members and rights.")
-    MANAGE_TEAMS = "manage_teams", _("Manage teams"), _("Make teams and change who is in them.")
+    VIEW_USERS = "view_users", _("View users"), _("View the users of the office, with their status and details.")
+    MANAGE_USERS = "manage_users", _("Manage users"), _("Invite, edit, block and unblock users.")
+    VIEW_TEAMS = "view_teams", _("View teams"), _("View teams, their members and rights.")
+    MANAGE_TEAMS = "manage_teams", _("Manage teams"), _("Create teams and manage their members.")
     GRANT_RIGHTS = (
         "grant_rights",
         _("Grant individual rights"),
-        _("Give a colleague individual rights, beside those of the teams."),
+        _("Grant users individual rights in addition to those of their teams."),
     )
     MANAGE_SETS = (
         "manage_sets",
         _("Manage sets"),
-        _("Make and change authorization sets and signal sets of the office."),
+        _("Create and change the authorization sets and notification sets of the office."),
     )
     MANAGE_EMPLOYERS = (
         "manage_employers",
         _("Manage employers"),
-        _("Add employers and switch their products on and off."),
+        _("Add employers and turn their products on and off."),
     )
     MANAGE_SIGNALS = (
         "manage_signals",
-        _("Manage signals AK"),
-        _("Choose which signals the office and its people get."),
+        _("Manage office notifications"),
+        _("Choose which notifications the office and its users receive."),
     )
     MANAGE_INTEGRATIONS = (
         "manage_integrations",
         _("Manage integrations"),
-        _("Register and switch off programs that use the web service."),
+        _("Register and turn off integrations that use the web service."),
     )
     VIEW_AUDIT = "view_audit", _("View history"), _("See who changed what, and when.")
     REVIEW_ACCESS = (
         "review_access",
         _("Review access"),
-        _("Confirm at set times that everybody has the right access."),
+        _("Confirm periodically that all users have the right access."),
     )
 
     # Payroll for the whole office, never for users of an employer.
-    VIEW_PAY_MODELS = "view_pay_models", _("View pay models"), _("See the pay models that employers take over.")
+    VIEW_PAY_MODELS = "view_pay_models", _("View pay models"), _("View the pay models that employers use.")
     MANAGE_PAY_MODELS = (
         "manage_pay_models",
         _("Manage pay models"),
-        _("Change the pay models that employers take over."),
+        _("Change the pay models that employers use."),
     )
     RUN_PAYROLL_COLLECTIVELY = (
         "run_payroll_collectively",
         _("Collective payroll"),
-        _("Run the payroll of many employers at once."),
+        _("Run the payroll of several employers at once."),
     )
     FILE_TAX_COLLECTIVELY = (
         "file_tax_collectively",
-        _("Collective payroll tax return"),
-        _("File the payroll tax returns of many employers at once."),
+        _("Collective payroll tax returns"),
+        _("File the payroll tax returns of several employers at once."),
     )
     FILE_PENSION_COLLECTIVELY = (
         "file_pension_collectively",
-        _("Collective pension return"),
-        _("File the pension returns of many employers at once."),
+        _("Collective pension returns"),
+        _("File the pension returns of several employers at once."),
     )
     MANAGE_AUTOMATION = (
         "manage_automation",
         _("Manage automatic processes"),
-        _("Plan and stop processes that run by themselves for the office."),
+        _("Schedule and stop automatic processes of the office."),
     )
     MANAGE_EMAIL_TEXTS = (
         "manage_email_texts",
-        _("Manage e-mail texts and identities"),
-        _("Change the texts and senders of the e-mails about payroll."),
+        _("Manage e-mail texts and sender identities"),
+        _("Change the texts and senders of payroll e-mails."),
     )
     MANAGE_ANNOUNCEMENTS = (
         "manage_announcements",
-        _("Manage announcements provider"),
-        _("Read and settle announcements at the level of the office."),
+        _("Manage office announcements"),
+        _("Read and handle office-level announcements."),
     )
-    VIEW_BILLING = "view_billing", _("View billing"), _("See what the office is billed for.")
+    VIEW_BILLING = "view_billing", _("View billing"), _("View the charges billed to the office.")
 
     # At each employer, never for users of that employer.
     MANAGE_EMPLOYER_USERS = (
         "manage_employer_users",
-        _("Manage users WG"),
-        _("Invite and change the users that work at the employer."),
+        _("Manage employer users"),
+        _("Invite and change the users of the employer."),
         _AT_EMPLOYER_AK,
     )
     VIEW_ADMINISTRATION = (
         "view_administration",
-        _("View administration"),
-        _("See how a payroll administration is set up and processed automatically."),
+        _("View payroll administration"),
+        _("View the setup and automatic processing of a payroll administration."),
         _AT_EMPLOYER_AK,
     )
     MANAGE_ADMINISTRATION = (
         "manage_administration",
-        _("Manage administration"),
+        _("Manage payroll administration"),
         _("Set up a payroll administration and its automatic processing."),
         _AT_EMPLOYER_AK,
     )
     CREATE_PENSION_RETURN = (
         "create_pension_return",
         _("Create pension return"),
-        _("Create and confirm a pension return."),
+        _("Create and confirm pension returns."),
         _AT_EMPLOYER_AK,
         _PENSION,
     )
@@ -163,61 +163,66 @@ class Right(StrEnum):
     # At each employer, also for users of that employer.
     MANAGE_EMPLOYER = (
         "manage_employer",
-        _("Application management employer"),
-        _("Change the employer's own settings and delete notes written by others."),
+        _("Employer administration"),
+        _("Change the employer's settings and delete notes written by others."),
         _AT_EMPLOYER,
     )
     VIEW_EMPLOYER = (
         "view_employer",
-        _("View application management employer"),
-        _("See the employer's own settings."),
+        _("View employer administration"),
+        _("View the employer's settings."),
         _AT_EMPLOYER,
     )
     VIEW_EMPLOYMENTS = (
         "view_employments",
         _("View employments"),
-        _("See employees and their employments."),
+        _("View employees and their employments."),
         _AT_EMPLOYER,
     )
     MANAGE_EMPLOYMENTS = (
         "manage_employments",
         _("Manage employments"),
-        _("Change employments: notice period, temporary contracts, postal address."),
+        _("Change employments: notice period, fixed-term contracts, postal address."),
         _AT_EMPLOYER,
     )
     MANAGE_CONCEPT_EMPLOYEES = (
         "manage_concept_employees",
-        _("Manage concept employees"),
-        _("Prepare employees who are not in service yet."),
+        _("Manage draft employees"),
+        _("Prepare employees who have not started yet."),
         _AT_EMPLOYER,
     )
-    MANAGE_BSN = "manage_bsn", _("Manage and view BSN"), _("See and change the citizen service number."), _AT_EMPLOYER
-    VIEW_WAGES = "view_wages", _("View wages"), _("See what employees earn."), _AT_EMPLOYER
+    MANAGE_BSN = "manage_bsn", _("View and manage BSN"), _("View and change the citizen service number."), _AT_EMPLOYER
+    VIEW_WAGES = "view_wages", _("View wages"), _("View what employees earn."), _AT_EMPLOYER
     MANAGE_WAGES = "manage_wages", _("Manage wages"), _("Change what employees earn."), _AT_EMPLOYER
-    VIEW_HRM = "view_hrm", _("View HRM data"), _("See data for human resources."), _AT_EMPLOYER
+    VIEW_HRM = "view_hrm", _("View HRM data"), _("View HR data."), _AT_EMPLOYER
     VIEW_FIXED_DATA = (
         "view_fixed_data",
         _("View fixed payroll data"),
-        _("See the data that stay the same in every payroll run."),
+        _("View the data that stays the same in every payroll run."),
         _AT_EMPLOYER,
     )
     MANAGE_FIXED_DATA = (
         "manage_fixed_data",
         _("Manage fixed payroll data"),
-        _("Change the data that stay the same in every payroll run."),
+        _("Change the data that stays the same in every payroll run."),
         _AT_EMPLOYER,
     )
     MANAGE_VARIABLE_DATA = (
         "manage_variable_data",
         _("Manage variable data"),
-        _("Enter hours, allowances and other data of one period."),
+        _("Enter hours, allowances and other data for a period."),
         _AT_EMPLOYER,
     )
-    VIEW_TAX_RETURNS = "view_tax_returns", _("View payroll tax return"), _("See payroll tax returns."), _AT_EMPLOYER
+    VIEW_TAX_RETURNS = (
+        "view_tax_returns",
+        _("View payroll tax returns"),
+        _("View payroll tax returns of the employer."),
+        _AT_EMPLOYER,
+    )
     VIEW_PAYROLL_OUTPUT = (
         "view_payroll_output",
         _("View payroll output"),
-        _("See payslips and other results of a payroll run."),
+        _("View payslips and other output of a payroll run."),
         _AT_EMPLOYER,
     )
     EXPORT_JOURNAL = (
@@ -229,27 +234,27 @@ class Right(StrEnum):
     )
     MANAGE_EMPLOYER_SIGNALS = (
         "manage_employer_signals",
-        _("Manage signals"),
-        _("See and settle the open actions and signals of the employer."),
+        _("Manage notifications"),
+        _("View and handle open actions and notifications of the employer."),
         _AT_EMPLOYER,
         (Product.SIGNALS,),
     )
     HANDLE_LEAVE = (
         "handle_leave",
         _("Handle leave requests"),
-        _("Approve or refuse the leave that employees ask for."),
+        _("Approve or deny leave requests of employees."),
         _AT_EMPLOYER,
         _LEAVE,
     )
     VIEW_EMPLOYER_FILE = (
-        "view_employer_file", _("View employer file"), _("Read the file of the employer."), _AT_EMPLOYER, _DOSSIER,
+        "view_employer_file", _("View employer file"), _("View the file of the employer."), _AT_EMPLOYER, _DOSSIER,
     )  # fmt: skip
     MANAGE_EMPLOYER_FILE = (
         "manage_employer_file", _("Manage employer file"), _("Change the file of the employer."), _AT_EMPLOYER,
         _DOSSIER,
     )  # fmt: skip
     VIEW_EMPLOYEE_FILE = (
-        "view_employee_file", _("View employee file"), _("Read the files of employees."), _AT_EMPLOYER, _DOSSIER,
+        "view_employee_file", _("View employee file"), _("View the files of employees."), _AT_EMPLOYER, _DOSSIER,
     )  # fmt: skip
     MANAGE_EMPLOYEE_FILE = (
         "manage_employee_file", _("Manage employee file"), _("Change the files of employees."), _AT_EMPLOYER, _DOSSIER,
@@ -257,7 +262,7 @@ class Right(StrEnum):
     GENERATE_DOCUMENTS = (
         "generate_documents",
         _("Dossier: generate documents"),
-        _("Make documents for a file from templates."),
+        _("Generate documents for a file from templates."),
         _AT_EMPLOYER,
         (Product.QWOATER_DOCUMENTS,),
     )

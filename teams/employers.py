@@ -64,7 +64,7 @@ def change(employer: Employer, *, number: int, name: str, products: Iterable[Pro
 def _require_free_number(employer: Employer) -> None:
     others = Employer.objects.filter(provider=employer.provider_id, number=employer.number).exclude(pk=employer.pk)
     if others.exists():
-        message = _("There is an employer with this number already. Choose another number.")
+        message = _("An employer with this number already exists. Choose another number.")
         raise ValidationError({"number": ValidationError(message, code="taken")})
 
 

@@ -18,10 +18,10 @@ from teams.resting import REASONS, RESTS
 class Resting(models.TextChoices):
     """Why all rights of a user are inactive (rule 4)."""
 
-    CLOSED = "closed", _("The office has been closed")
+    CLOSED = "closed", _("The office has been suspended")
     INVITED = "invited", _("The invitation has not been accepted yet")
     BLOCKED = "blocked", _("Blocked")
-    ENDED = "ended", _("The last day of access is over")
+    ENDED = "ended", _("The last day of access has passed")
     TWO_FACTOR = "two_factor", _("Two-factor has not been set up yet")
 
 

@@ -48,16 +48,16 @@ class Origin:
         """The reasons in words why it has no effect, or not everywhere."""
         found = []
         if self.right.level is Level.EMPLOYER and not self.employers:
-            found.append(_("no effect: no team with this right brings the person to an employer"))
+            found.append(_("no effect: no team with this right gives the user access to an employer"))
         products = ", ".join(str(product.value) for product in self.right.products)
         if len(self.off) > 2:
             values = {"count": len(self.off), "product": products}
-            found.append(_("no effect at %(count)s employers: without product %(product)s") % values)
+            found.append(_("no effect at %(count)s employers: product %(product)s is off") % values)
         else:
-            line = _("no effect at employer %(employer)s: without product %(product)s")
+            line = _("no effect at employer %(employer)s: product %(product)s is off")
             found += [line % {"employer": employer, "product": products} for employer in self.off]
         if self.rests is not None:
-            found.append(_("rests: %(reason)s") % {"reason": self.rests.label})
+            found.append(_("inactive: %(reason)s") % {"reason": self.rests.label})
         return found
 
 

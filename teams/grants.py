@@ -24,16 +24,16 @@ from teams.resting import RESTS
 
 COLUMNS: Columns = {
     "name": (gettext_lazy("Name"), 30),
-    "email": (gettext_lazy("Email"), 34),
+    "email": (gettext_lazy("E-mail address"), 34),
     "login_method": (gettext_lazy("Login method"), 24),
     "right": (gettext_lazy("Right"), 40),
-    "by": (gettext_lazy("Given by the right"), 40),
+    "by": (gettext_lazy("Granted via the right"), 40),
     "individual": (gettext_lazy("Individual right"), 16),
     "team": (gettext_lazy("Team"), 30),
     "at_office": (gettext_lazy("At the office"), 14),
     "employers": (gettext_lazy("At employers"), 60),
-    "without_product": (gettext_lazy("No effect without product at"), 40),
-    "rests": (gettext_lazy("Rests"), 24),
+    "without_product": (gettext_lazy("No effect (product off) at"), 40),
+    "rests": (gettext_lazy("Inactive"), 24),
 }
 _PEOPLE = 500  # per batch of queries
 _IN_A_CELL = 2500  # numbers of employers: a cell of a spreadsheet has at most 32,767 characters

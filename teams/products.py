@@ -9,11 +9,11 @@ class Product(models.IntegerChoices):
 
     LEAVE_SCHEME = 80, _("Leave scheme")
     LEAVE_REGISTRATION = 280, _("Leave registration")
-    SIGNALS = 290, _("Signals")
+    SIGNALS = 290, _("Notifications")
     EMPLOYEE_PORTAL = 500, _("Employee portal")
     LEAVE_CARD_ESS = 510, _("Leave card in ESS")
     PENSION_RETURN = 784, _("Pension return")
-    LEAVE_REQUESTS_ESS = 787, _("Leave requests through ESS")
+    LEAVE_REQUESTS_ESS = 787, _("Leave requests via ESS")
     PERSONNEL_FILE_ESS = 790, _("Personnel file in ESS")
     PENSION_RETURN_APG = 802, _("Pension return APG")
     QWOATER_LITE = 904, _("Dossier Qwoater Lite")

@@ -41,16 +41,16 @@ class Help(models.TextChoices):
     END_SESSIONS = "sessies-beeindigen", gettext_lazy("End all sessions")
     BLOCK = "blokkeren", gettext_lazy("Block")
     UNBLOCK = "deblokkeren", gettext_lazy("Unblock")
-    RESEND = "opnieuw-versturen", gettext_lazy("Send the invitation again")
+    RESEND = "opnieuw-versturen", gettext_lazy("Resend invitation")
     REVOKE = "intrekken", gettext_lazy("Revoke the invitation")
     CONFIRM_TENANT = "tenant-bevestigen", gettext_lazy("Confirm the tenant")
-    LOOK_ALONG = "meekijken", gettext_lazy("Look along")
-    SWITCH_OFF = "koppeling-uitzetten", gettext_lazy("Switch the integration off")
-    SWITCH_ON = "koppeling-aanzetten", gettext_lazy("Switch the integration on")
-    PARTNERS = "partner", gettext_lazy("Change the partner's program")
-    CREATE_OFFICE = "kantoor-maken", gettext_lazy("Make an office")
-    CLOSE_OFFICE = "kantoor-sluiten", gettext_lazy("Close the office")
-    REOPEN_OFFICE = "kantoor-heropenen", gettext_lazy("Open the office again")
+    LOOK_ALONG = "meekijken", gettext_lazy("Impersonate")
+    SWITCH_OFF = "koppeling-uitzetten", gettext_lazy("Turn off the integration")
+    SWITCH_ON = "koppeling-aanzetten", gettext_lazy("Turn on the integration")
+    PARTNERS = "partner", gettext_lazy("Change the partner's integration")
+    CREATE_OFFICE = "kantoor-maken", gettext_lazy("Create office")
+    CLOSE_OFFICE = "kantoor-sluiten", gettext_lazy("Suspend the office")
+    REOPEN_OFFICE = "kantoor-heropenen", gettext_lazy("Reactivate the office")
 
 
 class LastAdministrator(Exception):
@@ -66,12 +66,12 @@ class LastAdministrator(Exception):
     def __str__(self) -> str:
         if self.until is not None:
             return _(
-                "After %(date)s nobody would be left to manage this office. First give another colleague, who has"
-                " accepted the invitation and has no end date, the right Application management provider."
+                "After %(date)s, no user would be able to administer this office. First grant the right Office"
+                " administration to another user who has accepted the invitation and has no end date."
             ) % {"date": date_format(self.until)}
         return _(
-            "Nobody would be left to manage this office. First give another colleague, who has accepted the"
-            " invitation and has no end date, the right Application management provider."
+            "No user would be able to administer this office. First grant the right Office administration to another"
+            " user who has accepted the invitation and has no end date."
         )
 
 
@@ -103,7 +103,7 @@ def require_helper(by: Actor, help: Help) -> User:
     """
     helper = User.objects.filter(pk=by.user.pk, is_support=True).first() if by.is_support and by.user else None
     if helper is None or resting(helper) is not None or not by.reason.strip():
-        raise PermissionDenied(_("Only support does this, with a reason: %(help)s.") % {"help": help.label})
+        raise PermissionDenied(_("Only support can do this, with a reason: %(help)s.") % {"help": help.label})
     return helper
 
 
@@ -139,7 +139,7 @@ def require_others(by: Actor, user_ids: Iterable[UUID]) -> None:
 def require_outside(by: Actor, team: Team) -> None:
     """Raise PermissionDenied if the actor is a member of `team`: changing it would change their own rights."""
     if by.user is not None and team.members.filter(user=by.user).exists():
-        raise PermissionDenied(_("You are in this team yourself. Ask another administrator."))
+        raise PermissionDenied(_("You are a member of this team. Ask another administrator."))
 
 
 def manages(by: Actor) -> bool:
@@ -220,9 +220,11 @@ def require_can_give(by: Actor, given: Iterable[Right], employers: Iterable[UUID
     if found is None:
         return
     if found.employer is None:
-        message = _("You can only give or take rights that you hold yourself: you do not hold “%(right)s”.")
+        message = _("You can grant or revoke only rights that you have yourself: you do not have “%(right)s”.")
         raise PermissionDenied(message % {"right": found.right.label})
-    message = _("You can only give or take rights that you hold yourself: you do not hold “%(right)s” at %(employer)s.")
+    message = _(
+        "You can grant or revoke only rights that you have yourself: you do not have “%(right)s” at %(employer)s."
+    )
     raise PermissionDenied(message % {"right": found.right.label, "employer": found.employer})
 
 
@@ -235,20 +237,19 @@ def require_authority_over(by: Actor, user: User) -> None:
     if by.is_operator:
         return
     if by.user is None or by.user.is_support or by.user.provider_id != user.provider_id:
-        raise PermissionDenied(_("This person is not of your office."))
+        raise PermissionDenied(_("This user does not belong to your office."))
     if by.user.pk == user.pk:
         raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
     if not manages(by) and beyond(by.user, [user.pk]):
         raise PermissionDenied(
-            _("%(name)s holds rights that you do not have. Ask an administrator who has them.")
-            % {"name": user.full_name}
+            _("%(name)s has rights that you do not have. Ask an administrator who has them.") % {"name": user.full_name}
         )
 
 
 def require_authority_over_all(by: Actor, user_ids: Iterable[UUID]) -> None:
     """Raise PermissionDenied unless the actor holds every right that these users of the office hold."""
     if not manages(by) and (by.user is None or beyond(by.user, user_ids)):
-        raise PermissionDenied(_("Members hold rights that you do not have. Ask an administrator who has them."))
+        raise PermissionDenied(_("Members have rights that you do not have. Ask an administrator who has them."))
 
 
 def beyond(giver: User, user_ids: Iterable[UUID]) -> set[UUID]:
@@ -293,7 +294,9 @@ def require_administrator(provider: Provider) -> None:
     """
     users = administrators(provider)
     if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):
-        raise PermissionDenied(_("An SSO/Webservice user cannot manage the office. Leave that right out."))
+        raise PermissionDenied(
+            _("An SSO/Webservice user cannot have the office administration right. Remove that right.")
+        )
     if provider.established_at is None:
         return
     ends = [user.access_until for user in users if _can_be_administrator(user)]

@@ -122,7 +122,7 @@ def _locked(authorization_set: AuthorizationSet, version: int, by: Actor) -> Aut
 def _require_free_name(made: AuthorizationSet) -> None:
     others = AuthorizationSet.objects.filter(same_name(made.name), provider=made.provider_id).exclude(pk=made.pk)
     if others.exists():
-        message = _("There is a set with this name already. Choose another name.")
+        message = _("A set with this name already exists. Choose another name.")
         raise ValidationError({"name": ValidationError(message, code="taken")})
 
 

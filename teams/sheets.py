@@ -56,9 +56,9 @@ def _workbook(provider: Provider, employer: Employer | None, matrix: Matrix) -> 
     _write(sheet, [provider.name])
     _write(sheet, [_("Authorization matrix"), str(employer) if employer is not None else _("The office itself")])
     _write(sheet, [_("Date"), date_format(timezone.localtime(), "j F Y H:i")])
-    _write(sheet, [_("T = by a team, I = individual only")])
+    _write(sheet, [_("T = via a team, I = individual only")])
     _write(sheet, [])
-    _write(sheet, [_("Name"), _("Email"), _("Login method"), _("Rests"), *(right.label for right in shown)])
+    _write(sheet, [_("Name"), _("E-mail address"), _("Login method"), _("Inactive"), *(right.label for right in shown)])
     for user in matrix.users:
         _write(sheet, _row(user, matrix, shown))
     _dress(sheet, 6, len(shown))

@@ -42,11 +42,11 @@ class Change(NamedTuple):
     def text(self) -> str:
         if self.rests is not None:
             return {
-                Resting.CLOSED: _("Have support open the office again."),
-                Resting.INVITED: _("Have the invitation accepted."),
-                Resting.BLOCKED: _("Unblock the person."),
-                Resting.ENDED: _("Take away the end date, or set a later one."),
-                Resting.TWO_FACTOR: _("Have two-factor set up by the person."),
+                Resting.CLOSED: _("Ask support to reactivate the office."),
+                Resting.INVITED: _("Ask the user to accept the invitation."),
+                Resting.BLOCKED: _("Unblock the user."),
+                Resting.ENDED: _("Remove the end date, or set a later one."),
+                Resting.TWO_FACTOR: _("Ask the user to set up two-factor."),
             }[self.rests]
         values = {
             "team": self.team,
@@ -54,14 +54,14 @@ class Change(NamedTuple):
             "product": self.product and f"{self.product.value} {self.product.label}",
         }
         return {
-            Step.LEAVE: _("Take the person out of team %(team)s."),
-            Step.JOIN: _("Put the person into team %(team)s."),
-            Step.TAKE_INDIVIDUAL: _("Take away the individual right “%(right)s”."),
-            Step.GIVE_INDIVIDUAL: _("Give the individual right “%(right)s”."),
-            Step.GIVE_TEAM: _("Give team %(team)s the right “%(right)s”."),
+            Step.LEAVE: _("Remove the user from team %(team)s."),
+            Step.JOIN: _("Add the user to team %(team)s."),
+            Step.TAKE_INDIVIDUAL: _("Revoke the individual right “%(right)s”."),
+            Step.GIVE_INDIVIDUAL: _("Grant the individual right “%(right)s”."),
+            Step.GIVE_TEAM: _("Grant team %(team)s the right “%(right)s”."),
             Step.ADD_EMPLOYER: _("Add the employer to team %(team)s."),
-            Step.REMOVE_EMPLOYER: _("Take the employer out of team %(team)s."),
-            Step.SWITCH_ON: _("Switch product %(product)s on for the employer."),
+            Step.REMOVE_EMPLOYER: _("Remove the employer from team %(team)s."),
+            Step.SWITCH_ON: _("Turn on product %(product)s for the employer."),
             Step.END_REST: "",
         }[self.step] % values
 
@@ -83,13 +83,13 @@ class Way:
     def text(self) -> str:
         values = {"team": self.team, "right": self.by.label}
         if not self.individual and self.is_open:
-            return _("Team %(team)s gives “%(right)s”.") % values
+            return _("Team %(team)s grants “%(right)s”.") % values
         if not self.individual:
-            return _("Team %(team)s gives “%(right)s”, but does not have this employer.") % values
+            return _("Team %(team)s grants “%(right)s”, but does not include this employer.") % values
         if not self.is_open:
-            return _("Individual right “%(right)s”, but no team brings the person to this employer.") % values
+            return _("Individual right “%(right)s”, but no team gives the user access to this employer.") % values
         if self.team is not None:
-            return _("Individual right “%(right)s”; team %(team)s brings the person to this employer.") % values
+            return _("Individual right “%(right)s”; team %(team)s gives the user access to this employer.") % values
         return _("Individual right “%(right)s”.") % values
 
 

@@ -67,8 +67,8 @@ def test_the_message_names_what_is_wrong() -> None:
     with translation.override("en"), pytest.raises(ValidationError) as raised:
         passwords.check("Smit-Welkom-2026", about=passwords.about_user(USER))
     assert raised.value.messages == [
-        "This password is easy to guess: it is made of the name of the office, a common word and a year. Choose words"
-        " that have nothing to do with you, the office or the date."
+        "This password is easy to guess: it consists of the name of the office, a common word and a year. Choose"
+        " words unrelated to you, the office or the date."
     ]
 
 

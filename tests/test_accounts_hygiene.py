@@ -262,7 +262,7 @@ def test_the_command_refuses_what_it_cannot_use(office: Provider, arguments: lis
 def test_what_the_lists_are_called_in_english(office: Provider) -> None:
     with translation.override("en"):
         assert Chore.DORMANT.called(Measures(30, 60)) == "Not logged in for 30 days"
-        assert Chore.PASSWORD.called(Measures(30, 60)) == "Password of a webservice user older than 60 days"
+        assert Chore.PASSWORD.called(Measures(30, 60)) == "SSO/Webservice password older than 60 days"
 
 
 def test_a_large_list_is_found_by_its_index(office: Provider) -> None:

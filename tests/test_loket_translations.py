@@ -23,7 +23,10 @@ def test_the_compiled_file_is_that_of_the_texts(settings: LazySettings) -> None:
 
 def test_it_is_the_one_that_is_shown() -> None:
     assert gettext("Username") == "Gebruikersnaam"
-    one, many = "Too many tries. Try again in %(minutes)d minute.", "Too many tries. Try again in %(minutes)d minutes."
+    one, many = (
+        "Too many attempts. Try again in %(minutes)d minute.",
+        "Too many attempts. Try again in %(minutes)d minutes.",
+    )
     assert ngettext(one, many, 1) % {"minutes": 1} != ngettext(one, many, 2) % {"minutes": 1}
 
 

@@ -405,7 +405,7 @@ def test_support_goes_on_as_itself_in_its_own_pages(along: Client, bob: User) ->
     assert bob.blocked_at is not None
     assert event("user_blocked").origin == "support"
     along.post("/taal/", {"language": "en", "next": "/"})
-    assert "You look along as" in along.get("/").content.decode()
+    assert "You are impersonating" in along.get("/").content.decode()
 
 
 def test_nobody_else_ends_it(along: Client, alice: User, dora: User) -> None:

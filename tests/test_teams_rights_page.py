@@ -47,9 +47,9 @@ def test_every_right_has_its_origin(alices: Client, bob: User, office: Provider)
     assert not found[Right.VIEW_HRM].superfluous
     page = response.content.decode()
     assert f'href="{reverse("teams:team", args=[team.pk])}"' in page
-    assert gettext("individual: superfluous") in page
-    assert gettext("exception: no team gives this") in page
-    off = gettext("no effect at employer %(employer)s: without product %(product)s")
+    assert gettext("individual: redundant") in page
+    assert gettext("exception: no team grants this") in page
+    off = gettext("no effect at employer %(employer)s: product %(product)s is off")
     assert off % {"employer": places[1], "product": "940"} in page
     asked = f"{reverse('teams:why', args=[bob.pk])}?right=view_wages&amp;employer={places[0].pk}"
     assert asked in page
@@ -58,7 +58,7 @@ def test_every_right_has_its_origin(alices: Client, bob: User, office: Provider)
 def test_resting_rights_say_why(alices: Client, office: Provider) -> None:
     eve = make_user(office, Right.VIEW_AUDIT, username="eve", blocked_at=timezone.now())
     page = alices.get(url(eve)).content.decode()
-    assert gettext("rests: %(reason)s") % {"reason": gettext("Blocked")} in page
+    assert gettext("inactive: %(reason)s") % {"reason": gettext("Blocked")} in page
 
 
 def test_it_takes_the_same_queries_however_many_teams(

@@ -32,8 +32,10 @@ def test_why_names_the_team_and_the_smallest_change(
     response = alices.get(why(bob), {"right": "view_wages", "employer": bakery.pk})
     assert response.context["answer"].may
     page = response.content.decode()
-    assert gettext("Team %(team)s gives “%(right)s”.") % {"team": "Loon Noord", "right": Right.VIEW_WAGES.label} in page
-    assert gettext("Take the person out of team %(team)s.") % {"team": "Loon Noord"} in page
+    assert (
+        gettext("Team %(team)s grants “%(right)s”.") % {"team": "Loon Noord", "right": Right.VIEW_WAGES.label} in page
+    )
+    assert gettext("Remove the user from team %(team)s.") % {"team": "Loon Noord"} in page
 
 
 def test_why_not_names_the_product_that_is_off(alices: Client, bob: User, office: Provider, bakery: Employer) -> None:

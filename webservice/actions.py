@@ -33,7 +33,7 @@ def make_ticket(caller: Caller, *, next: str = "", by: Actor) -> tuple[str, date
     user = caller.user
     _hold(caller.application)
     if user.is_azure_user:
-        raise PermissionDenied(_("A user of Azure AD comes in through Microsoft only."))
+        raise PermissionDenied(_("Azure AD users can log in only with Microsoft."))
     token = sealing.new_token()
     ticket = Ticket(user=user, application=caller.application, token_hash=sealing.token_hash(token))
     ticket.next, ticket.expires_at = own_page(next), timezone.now() + timedelta(seconds=TICKET_SECONDS)
@@ -62,7 +62,7 @@ def own_page(address: str) -> str:
         and len(path) <= _LONGEST
     ):
         return path
-    raise ValidationError(_("This is not an address of ours."), code="next")
+    raise ValidationError(_("This is not a Loket address."), code="next")
 
 
 def find_ticket(token: str) -> Ticket | None:

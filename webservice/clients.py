@@ -46,7 +46,7 @@ def register(provider: Provider | None, *, details: Details, by: Actor) -> Appli
     if known is not None and not _fill(known, details):
         return known  # type: ignore[no-any-return]
     if known is not None:
-        raise ValidationError(_("There is an integration with this name already. Choose another name."), code="taken")
+        raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
     application.save()
     record(Verb.CLIENT_ADDED, application, by=by, provider_id=application.provider_id, changes=changes)
     return application
@@ -65,7 +65,7 @@ def change(application: Application, *, details: Details, version: int, by: Acto
         raise Stale
     namesakes = Application.objects.filter(provider=application.provider_id, name=details["name"])
     if namesakes.exclude(pk=application.pk).exists():
-        raise ValidationError(_("There is an integration with this name already. Choose another name."), code="taken")
+        raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
     if changes := _fill(application, details):
         _save(application, Verb.CLIENT_CHANGED, by, changes)
     return application

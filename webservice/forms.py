@@ -15,7 +15,7 @@ from webservice.scopes import Scope
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _MOST, _LONGEST = 10, 250
-HOURS = [(0, _("not any more")), (24, _("24 hours")), (7 * 24, _("7 days")), (30 * 24, _("30 days"))]
+HOURS = [(0, _("no longer")), (24, _("24 hours")), (7 * 24, _("7 days")), (30 * 24, _("30 days"))]
 
 
 def check_address(address: str) -> None:
@@ -31,7 +31,7 @@ def check_address(address: str) -> None:
     plain = address.isascii() and address.isprintable() and not set(address) & set(' "<>\\^`{|}*#')
     safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
     if not (plain and safe and host and "@" not in parts.netloc and len(address) <= _LONGEST):
-        message = _("This is not a complete address that begins with https://: %(address)s")
+        message = _("This is not a complete address starting with https://: %(address)s")
         raise ValidationError(message, code="address", params={"address": address[:_LONGEST]})
 
 
@@ -47,7 +47,7 @@ class AddressesField(forms.CharField):
         """Return the URIs as a list. Raises ValidationError at the first invalid one."""
         addresses = list(dict.fromkeys(super().clean(value).split()))
         if len(addresses) > _MOST:
-            raise ValidationError(_("Give at most 10 addresses."), code="many")
+            raise ValidationError(_("Enter at most 10 addresses."), code="many")
         for address in addresses:
             check_address(address)
         return addresses
@@ -60,21 +60,21 @@ class ClientForm(forms.Form):
         label=_("Name"),
         max_length=50,
         validators=PLAIN,
-        help_text=_("People see it when the program asks for their permission."),
-        error_messages={"required": _("Fill in a name.")},
+        help_text=_("Users see this name when the integration asks for their permission."),
+        error_messages={"required": _("Enter a name.")},
     )
     redirect_uris = AddressesField(
         label=_("Redirect URIs"),
-        help_text=_("Where people are sent back to, one address a line, exactly as the program uses it."),
-        error_messages={"required": _("Fill in at least one address.")},
+        help_text=_("Where users are redirected, one address per line, exactly as the integration uses it."),
+        error_messages={"required": _("Enter at least one address.")},
     )
     post_logout_redirect_uris = AddressesField(
-        label=_("Redirect URIs after logging out"), required=False, help_text=_("One address a line.")
+        label=_("Redirect URIs after logout"), required=False, help_text=_("One address per line.")
     )
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("At most this; every person has to agree, and his own rights still decide."),
+        help_text=_("The maximum scope: all users must agree themselves, and their own rights still apply."),
         error_messages={"required": _("Choose at least one scope.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
@@ -110,7 +110,7 @@ class SecretForm(forms.Form):
     """
 
     hours = forms.TypedChoiceField(
-        label=_("The present secret works for"), choices=HOURS, coerce=int, initial=24, widget=forms.RadioSelect
+        label=_("The current secret keeps working for"), choices=HOURS, coerce=int, initial=24, widget=forms.RadioSelect
     )
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
     sealed = forms.CharField(widget=forms.HiddenInput, max_length=500)
@@ -129,4 +129,4 @@ class SecretForm(forms.Form):
         try:
             return sealing.unseal(bytes.fromhex(self.cleaned_data["sealed"]), context=self._context).decode()
         except (ValueError, sealing.Unreadable) as error:
-            raise ValidationError(_("Open this page again."), code="sealed") from error
+            raise ValidationError(_("Reopen this page."), code="sealed") from error

@@ -11,22 +11,28 @@ from oauth2_provider.scopes import BaseScopes
 class Scope(TextChoices):
     """What an application may do on behalf of a user, worded for the consent page. The user's own rights apply too."""
 
-    OPENID = "openid", _("Know that it is you")
-    PROFILE = "profile", _("See your name, username and office")
-    EMAIL = "email", _("See your email address")
-    PROFILE_WRITE = "profile:write", _("See and change your name, telephone number and place of work")
-    ACCOUNT_READ = "account:read", _("See how and when you log in, what you may do here and your integrations")
+    OPENID = "openid", _("Verify your identity")
+    PROFILE = "profile", _("View your name, username and office")
+    EMAIL = "email", _("View your e-mail address")
+    PROFILE_WRITE = "profile:write", _("View and change your name, phone number and place of work")
+    ACCOUNT_READ = "account:read", _("View how and when you log in, your rights here and your integrations")
     USERS_READ = (
         "users:read",
-        _("See users AK and their notifications, tenants, email texts and sets, as far as you may"),
+        _("View users and their notifications, tenants, e-mail texts and sets, as far as your rights allow"),
     )
     USERS_WRITE = (
         "users:write",
-        _("Make, see, change, invite, block and erase users AK, how they log in included, as far as you may"),
+        _(
+            "Create, view, change, invite, block and erase users, including their login methods, as far as your"
+            " rights allow"
+        ),
     )
-    TEAMS_READ = "teams:read", _("See teams, employers and rights, as far as you may")
-    TEAMS_WRITE = "teams:write", _("Make, see, change and delete teams, employers and rights, as far as you may")
-    AUDIT_READ = "audit:read", _("See the signed checkpoints of the history, as far as you may")
+    TEAMS_READ = "teams:read", _("View teams, employers and rights, as far as your rights allow")
+    TEAMS_WRITE = (
+        "teams:write",
+        _("Create, view, change and delete teams, employers and rights, as far as your rights allow"),
+    )
+    AUDIT_READ = "audit:read", _("View the signed checkpoints of the history, as far as your rights allow")
     SSO = "sso", _("Log you in here without a password")
 
 

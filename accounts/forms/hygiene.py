@@ -12,7 +12,7 @@ def _days(label: object) -> forms.IntegerField:
         min_value=1,
         max_value=MOST_DAYS,
         widget=forms.NumberInput(attrs={"class": "short"}),
-        error_messages={"required": _("Fill in a number from 1 to 3650.")},
+        error_messages={"required": _("Enter a number from 1 to 3650.")},
     )
 
 
@@ -20,7 +20,7 @@ class MeasuresForm(forms.Form):
     """Days without a sign-in, and days until a password is old."""
 
     days = _days(_("Days without a login"))
-    password_days = _days(_("Days that a password is good"))
+    password_days = _days(_("Maximum password age in days"))
 
     @property
     def measures(self) -> Measures:

@@ -25,8 +25,8 @@ def username_field() -> forms.CharField:
         label=_("Username"),
         strip=False,
         validators=[kinds.check_username],
-        error_messages={"required": _("Fill in a username.")},
-        help_text=_("3 to 50 characters. Every character counts, spaces too; capitals and small letters are equal."),
+        error_messages={"required": _("Enter a username.")},
+        help_text=_("3 to 50 characters. All characters count, including spaces. Not case-sensitive."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
 
@@ -53,11 +53,11 @@ class _NewUserForm(DetailsForm, EquipmentForm):
         id = once.read(self.asker, self.kind, self.cleaned_data["concept"])
         if id is None:
             self._renew()
-            raise ValidationError(_("This form was open too long. Check it and send it again."), code="concept")
+            raise ValidationError(_("This form was open too long. Check it and submit it again."), code="concept")
         made = User.objects.visible_to(self.asker).filter(pk=id).first()
         if made is not None and not self._is_of(made):
             self._renew()
-            message = _("With this form %(name)s was made already. Send it again to make somebody else as well.")
+            message = _("This form was already used to add %(name)s. Submit it again to add another user.")
             raise ValidationError(message, code="used", params={"name": made.full_name})
         return id
 
@@ -86,7 +86,7 @@ class _NewUserForm(DetailsForm, EquipmentForm):
         """Reject the two-factor requirement, which these login methods do not have and the form does not offer."""
         super().clean()
         if "two_factor_required" in self.data:
-            message = _("Two-factor authentication can be required of users via website and SSO only.")
+            message = _("Two-factor authentication can only be required for users via website and SSO.")
             self.add_error(None, ValidationError(message, code="two_factor_required"))
         return self.cleaned_data
 
@@ -131,15 +131,17 @@ class _AccountForm(forms.Form):
     external_tenant = _TenantChoiceField(
         label=_("Azure AD Tenant ID"),
         queryset=ExternalTenant.objects.none(),
-        help_text=_("Your system administrator finds it in the Microsoft Entra admin center › Overview › Tenant ID."),
+        help_text=_(
+            "Your system administrator can find it in the Microsoft Entra admin center › Overview › Tenant ID."
+        ),
         error_messages={"required": _("Choose a tenant.")},
     )
     external_user_id = MicrosoftIdField(
         label=_("Azure AD User ID"),
         help_text=_(
-            "Your system administrator finds it in the Microsoft Entra admin center › Users › the person › Object ID."
+            "Your system administrator can find it in the Microsoft Entra admin center › Users › the user › Object ID."
         ),
-        error_messages={"required": _("Fill in the Object ID of the person.")},
+        error_messages={"required": _("Enter the user's Object ID.")},
     )
 
     def __init__(self, *args: Any, provider: Provider, person: User | None = None, **kwargs: Any) -> None:

@@ -24,7 +24,7 @@ class MicrosoftIdField(forms.CharField):
     """A Microsoft id in any usual spelling of a UUID; the value is that UUID."""
 
     default_error_messages = {
-        "invalid": _("This is not an id of Microsoft. It looks like 6f1d7a52-38c4-4f0e-9b57-2a6f0c1f8e11.")
+        "invalid": _("This is not a valid Microsoft ID. Example: 6f1d7a52-38c4-4f0e-9b57-2a6f0c1f8e11.")
     }
 
     def __init__(self, **options: Any) -> None:
@@ -41,23 +41,23 @@ class MicrosoftIdField(forms.CharField):
 
 class OfficeForm(Versioned):
     name = forms.CharField(
-        label=_("Name of the office"),
+        label=_("Office name"),
         max_length=100,
         validators=PLAIN,
-        error_messages={"required": _("Fill in the name of the office.")},
+        error_messages={"required": _("Enter the name of the office.")},
     )
     invitation_days = forms.IntegerField(
-        label=_("Days an invitation is valid"),
+        label=_("Invitation validity in days"),
         min_value=1,
         max_value=30,
-        error_messages={"required": _("Fill in a number from 1 to 30.")},
+        error_messages={"required": _("Enter a number from 1 to 30.")},
     )
     support_may_look = forms.BooleanField(
         label=Provider._meta.get_field("support_may_look").verbose_name,
         required=False,
         help_text=_(
-            "To help you, support sees pages as one of you sees them and changes nothing, for 30 minutes at most. Each"
-            " time stands in the history, and you get a mail."
+            "To help you, support can view pages as one of your users sees them, read-only, for at most 30 minutes."
+            " Each session is recorded in the history and you are notified by e-mail."
         ),
     )
 
@@ -72,18 +72,19 @@ class KeepingForm(forms.Form):
     """Retention of accounts, and recipients of checkpoints of the audit log."""
 
     erase_after_months = forms.IntegerField(
-        label=_("Months the account of who has left is kept"),
+        label=_("Months to keep former users' accounts"),
         min_value=0,
         max_value=120,
-        help_text=_("After that an administrator can erase it for good."),
-        error_messages={"required": _("Fill in a number from 0 to 120.")},
+        help_text=_("After that, an administrator can permanently erase the account."),
+        error_messages={"required": _("Enter a number from 0 to 120.")},
     )
     checkpoint_addresses = forms.CharField(
-        label=_("Addresses for checkpoints"),
+        label=_("Checkpoint recipients"),
         required=False,
         max_length=1300,
         help_text=_(
-            "One email address a line, at most five. Each gets a signed checkpoint of the history, at most one an hour."
+            "One e-mail address per line, at most five. Each receives a signed checkpoint of the history, at most"
+            " once an hour."
         ),
         widget=forms.Textarea({"rows": 5}),
     )
@@ -92,7 +93,7 @@ class KeepingForm(forms.Form):
         """Return the addresses, one a line. Raises ValidationError for more than five or an invalid one."""
         addresses = list(dict.fromkeys(self.cleaned_data["checkpoint_addresses"].split()))
         if len(addresses) > 5:
-            raise ValidationError(_("Fill in at most five addresses."), code="many")
+            raise ValidationError(_("Enter at most five addresses."), code="many")
         for address in addresses:
             validate_email(address)
         return "\n".join(addresses)
@@ -103,8 +104,8 @@ class RenameTenantForm(forms.Form):
         label=_("Name"),
         max_length=28,
         validators=PLAIN,
-        help_text=_("Your own name for it, such as the name of the company. At most 28 characters."),
-        error_messages={"required": _("Fill in a name.")},
+        help_text=_("A name of your choice, such as the company name. At most 28 characters."),
+        error_messages={"required": _("Enter a name.")},
     )
 
 
@@ -112,13 +113,13 @@ class _TenantIdField(MicrosoftIdField):
     def clean(self, value: Any) -> Any:
         if str(value or "").strip().lower() in _WORDS:
             raise ValidationError(
-                _("This word stands for many tenants at once. Fill in the id of the tenant of your office."),
+                _("This value stands for many tenants. Enter the tenant ID of your office."),
                 code="word",
             )
         tenant_id = super().clean(value)
         if tenant_id == _PERSONAL:
             raise ValidationError(
-                _("This is the tenant of everybody's personal Microsoft accounts. Fill in that of your office."),
+                _("This tenant is for personal Microsoft accounts. Enter the tenant ID of your office."),
                 code="personal",
             )
         return tenant_id
@@ -127,6 +128,8 @@ class _TenantIdField(MicrosoftIdField):
 class TenantForm(RenameTenantForm):
     tenant_id = _TenantIdField(
         label=ExternalTenant._meta.get_field("tenant_id").verbose_name,
-        help_text=_("Your system administrator finds it in the Microsoft Entra admin center › Overview › Tenant ID."),
-        error_messages={"required": _("Fill in the tenant ID.")},
+        help_text=_(
+            "Your system administrator can find it in the Microsoft Entra admin center › Overview › Tenant ID."
+        ),
+        error_messages={"required": _("Enter the tenant ID.")},
     )

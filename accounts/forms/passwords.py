@@ -23,7 +23,7 @@ class ChosenPasswordForm(forms.Form):
     """A new password; subclasses return in `about` what it must not be built from."""
 
     password = _field(_("Password"), _("Choose a password."))
-    password_again = _field(_("Password again"), _("Type the password once more."))
+    password_again = _field(_("Confirm password"), _("Enter the password again."))
 
     def about(self) -> passwords.About:
         """Return what is known of the password's user."""
@@ -37,5 +37,5 @@ class ChosenPasswordForm(forms.Form):
     def clean_password_again(self) -> str:
         again: str = self.cleaned_data["password_again"]
         if again != self.data.get("password"):
-            raise ValidationError(_("This is not the same password. Type it again."), code="mismatch")
+            raise ValidationError(_("The passwords do not match. Enter the password again."), code="mismatch")
         return again

@@ -19,11 +19,11 @@ from teams.models import Employer, Team
 
 PLAIN = [refuse_control_characters, refuse_direction_marks]
 _MISSING = {
-    "initials": _("Fill in the initials."),
-    "last_name": _("Fill in the last name."),
-    "email": _("Fill in the email address."),
+    "initials": _("Enter the initials."),
+    "last_name": _("Enter the last name."),
+    "email": _("Enter the e-mail address."),
 }
-_TELEPHONE = RegexValidator(r"^[0-9+() -]*$", _("Use digits, spaces, dashes, brackets and a plus sign only."))
+_TELEPHONE = RegexValidator(r"^[0-9+() -]*$", _("Use only digits, spaces, hyphens, parentheses and a plus sign."))
 
 
 def field(name: str, **options: Any) -> Any:
@@ -46,7 +46,7 @@ class ListForm(forms.Form):
     status = forms.ChoiceField(label=_("Status"), choices=[("", _("All")), *Status.choices], required=False)
     two_factor = forms.ChoiceField(label=_("Two-factor"), choices=[("", _("All")), *TwoFactor.choices], required=False)
     attention = forms.ChoiceField(
-        label=_("Asks for attention"), choices=[("", _("All")), *Attention.choices], required=False
+        label=_("Attention needed"), choices=[("", _("All")), *Attention.choices], required=False
     )
     sort = forms.CharField(max_length=20, required=False, widget=forms.HiddenInput)
 
@@ -54,7 +54,7 @@ class ListForm(forms.Form):
         kwargs["label_suffix"] = ""
         super().__init__(*args, **kwargs)
         self.fields["q"].widget.input_type = "search"
-        self.fields["q"].widget.attrs["placeholder"] = _("Name, username or email")
+        self.fields["q"].widget.attrs["placeholder"] = _("Name, username or e-mail")
 
     def values(self) -> dict[str, str]:
         """Return the valid values; invalid ones count as empty."""
@@ -99,7 +99,7 @@ class DetailsForm(OwnDetailsForm):
         """Reject a day in the past unless it is the stored one."""
         until = self.cleaned_data["access_until"]
         if until and until < timezone.localdate() and until != self.initial.get("access_until"):
-            raise ValidationError(_("This day has passed. To end access at once, block the account."), code="past")
+            raise ValidationError(_("This date is in the past. To end access now, block the account."), code="past")
         return until
 
 
@@ -108,7 +108,7 @@ class WebsiteForm(DetailsForm):
 
     two_factor_required = field(
         "two_factor_required",
-        help_text=_("The mail explains it. Setting it up is part of accepting the invitation."),
+        help_text=_("The e-mail explains it. Setup is part of accepting the invitation."),
     )
 
 
@@ -123,13 +123,13 @@ class Versioned(forms.Form):
         data = cast(QueryDict, self.data).copy()
         data["version"] = str(saved.version)
         self.data = data
-        self.add_error(None, ValidationError(_("Somebody else changed this meanwhile. Check it and save again.")))
+        self.add_error(None, ValidationError(_("Another user changed this in the meantime. Check it and save again.")))
         for name in sorted(self.cleaned_data.keys() - {"version"}):
             value = getattr(saved, name)
             if value != self.cleaned_data.get(name):
                 plain = ", ".join(map(str, value)) if isinstance(value, list) else value
                 shown = _("yes") if value is True else _("no") if value is False else plain or _("empty")
-                self.add_error(name, ValidationError(_("Now saved: %(value)s."), params={"value": shown}))
+                self.add_error(name, ValidationError(_("Currently saved: %(value)s."), params={"value": shown}))
 
 
 class EditForm(WebsiteForm, Versioned):
@@ -144,7 +144,9 @@ class EditForm(WebsiteForm, Versioned):
         if user.accepted_at is None:
             del self.fields["email"]
         else:
-            self.fields["email"].help_text = _("A new address counts once it has been confirmed from that address.")
+            self.fields["email"].help_text = _(
+                "A new address takes effect once it has been confirmed from that address."
+            )
 
 
 class ProfileForm(OwnDetailsForm, Versioned):
@@ -157,12 +159,12 @@ class ProfileForm(OwnDetailsForm, Versioned):
 class OwnEmailForm(KnownPasswordForm):
     """A new e-mail address for the user's own account; needs the current password."""
 
-    email = field("email", label=_("New email"))
+    email = field("email", label=_("New e-mail"))
     field_order = ["email", "current_password"]
 
     def clean_email(self) -> str:
         """Reject the current address."""
         email: str = self.cleaned_data["email"]
         if email == self.user.email:
-            raise ValidationError(_("This is your address already."), code="same")
+            raise ValidationError(_("This is already your address."), code="same")
         return email

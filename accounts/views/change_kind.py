@@ -59,7 +59,7 @@ def to_azure(request: OfficeRequest, id: UUID) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("%(name)s logs in with Microsoft from now on.") % {"name": person.full_name})
+            messages.success(request, _("%(name)s now logs in with Microsoft.") % {"name": person.full_name})
             return redirect("accounts:user", person.pk)
     context = {
         "form": form,

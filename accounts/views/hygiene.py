@@ -73,10 +73,12 @@ def ask_hygiene_mail(request: OfficeRequest) -> HttpResponse:
     """Subscribe to the monthly e-mail, by the thresholds on the page."""
     form = MeasuresForm(request.POST)
     if not form.is_valid():
-        messages.error(request, _("Fill in a number from 1 to 3650."))
+        messages.error(request, _("Enter a number from 1 to 3650."))
         return redirect("accounts:hygiene")
     hygiene_mails.ask(request.user, measures=form.measures, by=on_page(request, request.user))
-    messages.success(request, _("From now on you get a mail on the first day of a month with something to tidy up."))
+    messages.success(
+        request, _("You will now receive an e-mail on the first day of each month when there are accounts to review.")
+    )
     return redirect("accounts:hygiene")
 
 
@@ -84,5 +86,5 @@ def ask_hygiene_mail(request: OfficeRequest) -> HttpResponse:
 @require_POST
 def stop_hygiene_mail(request: OfficeRequest) -> HttpResponse:
     hygiene_mails.stop(request.user, by=on_page(request, request.user))
-    messages.success(request, _("You get no mail about accounts to tidy up any more."))
+    messages.success(request, _("You will no longer receive e-mails about dormant accounts."))
     return redirect("accounts:hygiene")

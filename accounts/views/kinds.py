@@ -125,9 +125,11 @@ def set_password(request: OfficeRequest, id: UUID) -> HttpResponse:
         try:
             accounts.kinds.set_password(person, password=values["password"], before=values["before"], by=by)
         except Stale:
-            messages.warning(request, _("Somebody else has set a new password meanwhile. Yours was not saved."))
+            messages.warning(request, _("Another user set a new password in the meantime. Yours was not saved."))
         else:
-            text = _("The password of %(name)s has been changed. What the old one opened has ended.")
+            text = _(
+                "The password of %(name)s has been changed. All sessions and tokens of the old password have ended."
+            )
             messages.success(request, text % {"name": person.full_name})
         return redirect("accounts:user", person.pk)
     return render(request, "users/set_password.html", {"form": form, "person": person})

@@ -27,6 +27,6 @@ def office(request: OfficeRequest) -> HttpResponse:
         except Stale:
             form.now_based_on(provider)
         else:
-            messages.success(request, _("The office has been saved."))
+            messages.success(request, _("The office settings have been saved."))
             return redirect("accounts:office")
     return render(request, "users/office_settings.html", {"form": form})

@@ -58,7 +58,7 @@ def own_email(request: OfficeRequest) -> HttpResponse:
         except Throttled as error:
             form.add_error("email", ValidationError(str(error), code="throttled"))
         else:
-            text = _("We have sent a mail to %(email)s. The new address counts once you have confirmed it there.")
+            text = _("We sent an e-mail to %(email)s. The new address takes effect once you confirm it there.")
             messages.success(request, text % {"email": email})
             return redirect("accounts:profile")
     status = 429 if any(form.has_error(name, "throttled") for name in form.fields) else 200

@@ -138,7 +138,7 @@ def edit(request: OfficeRequest, id: UUID) -> HttpResponse:
         else:
             messages.success(request, _("The details of %(name)s have been saved.") % {"name": person.full_name})
             if email != person.email:
-                text = _("We have sent a mail to %(email)s. The new address counts once it has been confirmed there.")
+                text = _("We sent an e-mail to %(email)s. The new address takes effect once it is confirmed there.")
                 messages.info(request, text % {"email": email})
             return redirect("accounts:user", person.pk)
     status = 429 if form.has_error("email", "throttled") else 200

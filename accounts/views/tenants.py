@@ -40,7 +40,7 @@ def add_tenant(request: OfficeRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error("tenant_id", error)
         else:
-            text = _("%(name)s has been added. Confirm it now: until then no users can be linked to it.")
+            text = _("%(name)s has been added. Confirm it now: until then, you cannot link users to it.")
             messages.success(request, text % {"name": name})
             return redirect("accounts:tenants")
     return render(request, "users/add_tenant.html", {"form": form})

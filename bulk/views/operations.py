@@ -66,4 +66,4 @@ def faulty(request: OfficeRequest, id: UUID) -> HttpResponse:
     operation = _one(request, id)
     if operation.is_done or operation.kind != Operation.Kind.USERS:
         raise Http404
-    return pages.csv(operations.faulty_rows(operation), _("faults") + ".csv")
+    return pages.csv(operations.faulty_rows(operation), _("errors") + ".csv")

@@ -66,7 +66,7 @@ def forget(request: OfficeRequest, operation: Operation) -> HttpResponse:
     there = links(operation)["plan"]
     if not operations.forget(operation):
         return redirect(there)
-    messages.success(request, _("The plan has been thrown away. Nothing was changed by it."))
+    messages.success(request, _("The plan has been discarded. Nothing was changed."))
     return redirect(_start(operation))
 
 
@@ -123,12 +123,12 @@ def _start(operation: Operation) -> str:
 
 def _title(operation: Operation) -> str:
     if operation.is_at_the_worker:
-        return _("Being done") if operation.state == Operation.State.ASKED else _("The plan is being made")
+        return _("In progress") if operation.state == Operation.State.ASKED else _("Preparing the plan")
     if operation.is_undoing:
-        return _("Undone") if operation.is_done else _("Plan of undoing")
+        return _("Undone") if operation.is_done else _("Undo plan")
     if operation.kind == Kind.SEVERAL:
-        return _("Done for several people") if operation.is_done else _("Plan for several people")
-    return _("Import applied") if operation.is_done else _("Plan of the import")
+        return _("Bulk action applied") if operation.is_done else _("Bulk action plan")
+    return _("Import applied") if operation.is_done else _("Import plan")
 
 
 def _number(request: OfficeRequest, name: str) -> int:
@@ -161,7 +161,7 @@ def around_upload(request: OfficeRequest, *, about_teams: bool) -> dict[str, Any
     """Return the context of an upload page besides its form: link to the list, recent jobs."""
     return {
         "list_url": reverse("teams:list" if about_teams else "accounts:list"),
-        "list_title": _("Teams") if about_teams else _("Users AK"),
+        "list_title": _("Teams") if about_teams else _("Users"),
         "earlier": earlier(request, about_teams=about_teams),
     }
 

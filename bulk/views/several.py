@@ -44,7 +44,7 @@ def _chosen(request: OfficeRequest) -> QuerySet[User]:
 
 
 def _nobody(request: OfficeRequest) -> HttpResponse:
-    messages.warning(request, _("Nobody was chosen. Tick the people in the list first."))
+    messages.warning(request, _("No users selected. Select users in the list first."))
     return redirect("accounts:list")
 
 
@@ -99,7 +99,7 @@ def numbers(request: OfficeRequest) -> HttpResponse:
 def _plan(request: OfficeRequest, form: Form, wish: Wish, again: Callable[[], HttpResponse]) -> HttpResponse:
     """Plan `wish` and redirect to its plan, or render the form `again` when throttled."""
     count = len(wish.ids)
-    people = ngettext("%(count)d person", "%(count)d people", count) % {"count": count}
+    people = ngettext("%(count)d user", "%(count)d users", count) % {"count": count}
     name, by = f"{Act(wish.act).label}: {people}", on_page(request, request.user)
     try:
         kept = operations.keep_wish(request.user, wish, name=name, by=by)

@@ -28,7 +28,7 @@ class InvitationForm(forms.Form):
         """Raise ValidationError (code "other_invitation") when another link was opened in this browser since."""
         named: UUID = self.cleaned_data["invitation"]
         if named != self.opened.pk:
-            message = _("You have opened another invitation since. Open the link in the mail again.")
+            message = _("You have since opened another invitation. Open the link in the e-mail again.")
             raise ValidationError(message, code="other_invitation")
         return named
 
@@ -43,7 +43,7 @@ class CodeForm(InvitationForm):
 
     code = forms.CharField(
         label=_("Code"),
-        error_messages={"required": _("Fill in the code from the SMS.")},
+        error_messages={"required": _("Enter the code from the SMS.")},
         max_length=20,
         widget=forms.TextInput(
             attrs={
@@ -59,7 +59,7 @@ class CodeForm(InvitationForm):
         """Return the digits. Raises ValidationError (code "six_digits"), which does not count as a try."""
         code = re.sub(r"[\s.\-–—]", "", self.cleaned_data["code"])
         if not re.fullmatch("[0-9]{6}", code):
-            raise ValidationError(_("The code has six digits, such as 482 913."), code="six_digits")
+            raise ValidationError(_("The code has six digits, for example 482 913."), code="six_digits")
         return code
 
 
@@ -73,7 +73,7 @@ class AccountForm(InvitationForm, ChosenPasswordForm):
         min_length=3,
         max_length=50,
         validators=[refuse_control_characters, refuse_direction_marks],
-        help_text=_("3 to 50 characters. Capitals and small letters make no difference when you log in."),
+        help_text=_("3 to 50 characters. Not case-sensitive when you log in."),
         widget=forms.TextInput(
             attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
         ),
@@ -84,7 +84,7 @@ class AccountForm(InvitationForm, ChosenPasswordForm):
         """Raise ValidationError for a leading or trailing space, or a username in use."""
         username: str = self.cleaned_data["username"]
         if username != username.strip():
-            raise ValidationError(_("Remove the space at the beginning or the end."), code="outer_space")
+            raise ValidationError(_("Remove the space at the beginning or end."), code="outer_space")
         require_free_username(username)
         return username
 

@@ -19,11 +19,11 @@ def mobile_number_field() -> forms.CharField:
     """Return the field for the number that the code is sent to (seed article)."""
     return forms.CharField(
         label=_("Mobile number"),
-        error_messages={"required": _("Fill in the mobile number.")},
+        error_messages={"required": _("Enter the mobile number.")},
         max_length=30,
         help_text=_(
-            "A Dutch mobile number, or an international one such as +32470123456."
-            " It is used for this invitation only and is not stored with the user."
+            "A Dutch mobile number, or an international one such as +32470123456. It is used only for this invitation"
+            " and is not stored with the user."
         ),
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off", "inputmode": "tel"}),
     )
@@ -39,7 +39,7 @@ class InviteForm(WebsiteForm, EquipmentForm):
         kwargs["initial"] = {"subject": standard.subject, "body": standard.body} | kwargs.get("initial", {})
         super().__init__(*args, kind=LoginMethod.WEBSITE_SSO, **kwargs)
         self.standard = standard
-        self.fields["email"].help_text = _("We send the invitation here.")
+        self.fields["email"].help_text = _("We send the invitation to this address.")
 
     def clean_body(self) -> str:
         """Return the text with normalized line endings."""

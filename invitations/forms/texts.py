@@ -54,5 +54,5 @@ class TextForm(forms.Form):
     def accept_standing(self) -> None:
         """Report that the text was changed meanwhile, and let the next submission replace it."""
         self.data = dict(self.data.items()) | {"before": self.standing.fingerprint}
-        message = _("Somebody else changed the text meanwhile. Compare it with yours; saving again replaces it.")
+        message = _("Another user changed the text in the meantime. Compare it with yours; saving again replaces it.")
         self.add_error(None, ValidationError(message, code="stale"))

@@ -182,8 +182,8 @@ def code(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 def _wrong_code(left: int) -> str:
     text = ngettext(
-        "This is not the code. You can try it %(left)d more time.",
-        "This is not the code. You can try it %(left)d more times.",
+        "This code is incorrect. You have %(left)d more attempt.",
+        "This code is incorrect. You have %(left)d more attempts.",
         left,
     )
     return text % {"left": left}
@@ -204,7 +204,7 @@ def account(request: HttpRequest, visit: Visit) -> HttpResponse:
         if form.is_valid() and (user := _accepted(form, visit, _by(request, visit))):
             request.session.flush()  # drop the session of another user signed in here
             signin.sessions.start(request, user)
-            messages.success(request, _("Welcome, %(name)s. You have an account now.") % {"name": user.full_name})
+            messages.success(request, _("Welcome, %(name)s. Your account is ready.") % {"name": user.full_name})
             response = redirect("home")
             visits.forget(response)
             devices.remember(response, user)

@@ -21,11 +21,9 @@ def warn(request: HttpRequest, users: QuerySet[User]) -> None:
     people = list(waiting.select_related("provider", "invitation").order_by("sort_name", "pk").distinct()[:_MOST])
     found = unvouched(people)
     for person in [person for person in people if person.pk in found][:_NAMED]:
-        text = _("%(name)s cannot accept the invitation any more: who sent it may not give this.")
-        link = format_html('<a href="{}">{}</a>', reverse("invitations:resend", args=[person.pk]), _("Send again"))
+        text = _("%(name)s can no longer accept the invitation: the sender may not grant these rights.")
+        link = format_html('<a href="{}">{}</a>', reverse("invitations:resend", args=[person.pk]), _("Resend"))
         messages.warning(request, format_html("{} {}", text % {"name": person.full_name}, link))
     if (more := len(found) - _NAMED) > 0:
-        text = ngettext(
-            "%(count)s more invitation must be sent again.", "%(count)s more invitations must be sent again.", more
-        )
+        text = ngettext("%(count)s more invitation must be resent.", "%(count)s more invitations must be resent.", more)
         messages.warning(request, text % {"count": more})

@@ -86,7 +86,7 @@ def mobile(request: OfficeRequest) -> HttpResponse:
     given = EquipmentForm(chosen, asker=request.user, kind=LoginMethod.WEBSITE_SSO) if chosen else None
     back = reverse("invitations:new") + query(concept=str(draft))
     if given and not given.is_valid():
-        messages.warning(request, _("Something that you chose cannot be given any more. Look at it and go on."))
+        messages.warning(request, _("Something you chose can no longer be granted. Review your choices and continue."))
         return redirect(back)
     form = MobileForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -127,7 +127,7 @@ def _nothing_kept(request: OfficeRequest, draft: UUID | None) -> HttpResponse:
     if sent is not None:
         messages.success(request, _on_its_way(sent))
         return redirect("accounts:list")
-    messages.warning(request, _("This form was open too long. Nothing has been sent. Fill it in again."))
+    messages.warning(request, _("This form was open too long. Nothing has been sent. Enter it again."))
     return redirect("invitations:new")
 
 
@@ -192,8 +192,8 @@ def revoke(request: OfficeRequest, id: UUID) -> HttpResponse:
 def _accepted_already(request: OfficeRequest, person: User) -> HttpResponse:
     person.invitation.refresh_from_db()
     if person.invitation.state == Invitation.State.ACCEPTED:
-        text = _("%(name)s has accepted the invitation meanwhile. To stop the access, block the account.")
+        text = _("%(name)s has accepted the invitation in the meantime. To end access, block the account.")
         messages.warning(request, text % {"name": person.full_name})
     else:
-        messages.warning(request, _("The invitation was revoked already."))
+        messages.warning(request, _("The invitation had already been revoked."))
     return redirect("accounts:user", person.pk)

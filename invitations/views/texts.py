@@ -31,7 +31,7 @@ def text(request: OfficeRequest) -> HttpResponse:
         except Stale:
             form.standing = invitations.actions.office_text(provider)
         else:
-            messages.success(request, _("The text has been saved. New invitations get it."))
+            messages.success(request, _("The text has been saved. It is used for new invitations."))
             return redirect("invitations:text")
     return _page(request, form)
 
@@ -67,7 +67,7 @@ def text_standard(request: OfficeRequest) -> HttpResponse:
     provider = request.user.provider
     if request.method == "POST":
         invitations.actions.restore_text(provider, by=on_page(request, request.user))
-        messages.success(request, _("The standard text is used again."))
+        messages.success(request, _("The default text is now used again."))
         return redirect("invitations:text")
     context = {"preview": texts.example(texts.STANDARD, texts.somebody(), provider)}
     return render(request, "invitations/reset_email_text.html", context)

@@ -75,6 +75,8 @@ def mark_all_read(request: OfficeRequest) -> HttpResponse:
         raise Http404
     by = on_page(request, request.user)
     count = notifications.actions.mark_all_read(request.user, until=form.cleaned_data["until"], by=by)
-    text = ngettext("%(count)s signal has been marked as read.", "%(count)s signals have been marked as read.", count)
-    messages.success(request, text % {"count": count} if count else _("There was nothing left to mark as read."))
+    text = ngettext(
+        "%(count)s notification has been marked as read.", "%(count)s notifications have been marked as read.", count
+    )
+    messages.success(request, text % {"count": count} if count else _("There was nothing to mark as read."))
     return _back(request)

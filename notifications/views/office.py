@@ -28,6 +28,6 @@ def office(request: OfficeRequest) -> HttpResponse:
         except Stale:
             form.again()
         else:
-            messages.success(request, _("The signals of the office have been saved."))
+            messages.success(request, _("The office notifications have been saved."))
             return redirect("notifications:office")
     return render(request, "notifications/office_preferences.html", {"form": form})

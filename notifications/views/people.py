@@ -37,7 +37,9 @@ def user_signals(request: OfficeRequest, id: UUID) -> HttpResponse:
             except Stale:
                 form.again()
             else:
-                messages.success(request, _("The signals of %(name)s have been saved.") % {"name": person.full_name})
+                messages.success(
+                    request, _("The notifications of %(name)s have been saved.") % {"name": person.full_name}
+                )
                 return redirect("notifications:user", person.pk)
     now = wishes.over(own, office)
     may_change = Right.MANAGE_SIGNALS in request.rights
@@ -59,7 +61,7 @@ def follow_office(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Remove all overrides of a user."""
     person = colleague(request, id)
     notifications.actions.follow_office(person, by=on_page(request, request.user))
-    messages.success(request, _("%(name)s follows the signals of the office.") % {"name": person.full_name})
+    messages.success(request, _("%(name)s now follows the office notifications.") % {"name": person.full_name})
     return redirect("notifications:user", person.pk)
 
 
@@ -97,7 +99,9 @@ def apply_set(request: OfficeRequest, id: UUID) -> HttpResponse:
             raise Stale
         notifications.sets.apply(chosen, person, by=on_page(request, request.user))
     except Stale:
-        messages.error(request, _("Something changed meanwhile, so nothing was done. Look at the difference again."))
+        messages.error(
+            request, _("Something changed in the meantime, so nothing was done. Review the differences again.")
+        )
     else:
         values = {"set": chosen.name, "name": person.full_name}
         messages.success(request, _("The set %(set)s has been applied to %(name)s.") % values)
@@ -112,7 +116,7 @@ def own_signals(request: OfficeRequest) -> HttpResponse:
     form = OwnMailForm(request.POST if request.method == "POST" else None, now=now)
     if request.method == "POST" and form.is_valid():
         notifications.actions.set_own_mail(request.user, form.wanted(), by=on_page(request, request.user))
-        messages.success(request, _("Your choice has been saved."))
+        messages.success(request, _("Your preferences have been saved."))
         return redirect("notifications:own")
     return render(
         request, "notifications/own_preferences.html", {"form": form, "off": [t for t in now if not now[t].is_on]}

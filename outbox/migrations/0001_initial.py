@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=40)),
                 ('recipient', models.CharField(blank=True, max_length=255)),
                 ('sealed_body', models.BinaryField(null=True)),
-                ('state', models.CharField(choices=[('queued', 'queued'), ('deferred', 'trying again'), ('sent', 'sent'), ('failed', 'failed'), ('no_answer', 'no answer'), ('bounced', 'bounced'), ('cancelled', 'cancelled'), ('expired', 'expired')], default='queued', max_length=9)),
+                ('state', models.CharField(choices=[('queued', 'queued'), ('deferred', "retrying"), ('sent', 'sent'), ('failed', 'failed'), ('no_answer', 'no answer'), ('bounced', 'bounced'), ('cancelled', "canceled"), ('expired', 'expired')], default='queued', max_length=9)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('due', models.DateTimeField(default=django.utils.timezone.now)),
                 ('expires_at', models.DateTimeField(null=True)),

@@ -43,14 +43,14 @@ class LastFactor(Exception):
     """The last device cannot be removed while two-factor is required."""
 
     def __str__(self) -> str:
-        return _("Two-factor is required for your account. First add another device, then remove this one.")
+        return _("Two-factor is required for your account. Add another device before you remove this one.")
 
 
 class TooManyDevices(Exception):
     """The user already has MOST_DEVICES devices."""
 
     def __str__(self) -> str:
-        return _("You have %(most)d devices already. First remove one that you no longer use.") % {"most": MOST_DEVICES}
+        return _("You already have %(most)d devices. First remove one that you no longer use.") % {"most": MOST_DEVICES}
 
 
 def devices_of(user: User) -> list[Device]:
@@ -159,13 +159,13 @@ def _lock(user: User, by: Actor) -> User:
     """Lock `user` and return the stored row, so that changes of their factors are serialized."""
     locked = lock_user(user.pk, actor=by.user)
     if not locked.is_website_user:
-        raise PermissionDenied(_("Only website users have a second factor here."))
+        raise PermissionDenied(_("Only users via website and SSO can have a second factor here."))
     return locked
 
 
 def _require_room(user: User, by: Actor) -> None:
     if by.user is None or by.user.pk != user.pk:
-        raise PermissionDenied(_("Nobody can set up two-factor for somebody else."))
+        raise PermissionDenied(_("You cannot set up two-factor for another user."))
     if len(devices_of(user)) >= MOST_DEVICES:
         raise TooManyDevices
 
@@ -194,7 +194,7 @@ def rename(user: User, id: UUID, *, name: str, by: Actor) -> None:
 
 def _require_oneself(user: User, by: Actor) -> None:
     if by.user is None or by.user.pk != user.pk:
-        raise PermissionDenied(_("You can change your own devices only."))
+        raise PermissionDenied(_("You can change only your own devices."))
 
 
 def own_device(user: User, id: UUID) -> Device:
@@ -264,7 +264,7 @@ def make_recovery_codes(user: User, *, by: Actor) -> list[str]:
     """
     user = _lock(user, by)
     if by.user is None or by.user.pk != user.pk or user.second_factor_at is None:
-        raise PermissionDenied(_("Recovery codes belong to your own second factor. First add a device."))
+        raise PermissionDenied(_("Recovery codes belong to your own second factor. Add a device first."))
     codes = recovery.new()
     user.recovery_codes.all().delete()
     RecoveryCode.objects.bulk_create(_rows(user, codes))

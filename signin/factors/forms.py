@@ -20,7 +20,7 @@ _LONGEST_NAME = 50
 
 def _name(**options: Any) -> forms.CharField:
     return forms.CharField(
-        label=_("Name of the device"),
+        label=_("Device name"),
         max_length=_LONGEST_NAME,
         error_messages={"required": _("Give the device a name.")},
         validators=[refuse_control_characters, refuse_direction_marks],
@@ -34,7 +34,7 @@ class CodeForm(forms.Form):
 
     code = forms.CharField(
         label=_("Code from the app"),
-        error_messages={"required": _("Fill in the code that the app shows.")},
+        error_messages={"required": _("Enter the code shown in the app.")},
         max_length=20,
         widget=forms.TextInput(
             attrs={"class": "one-time-code", "autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": None}
@@ -45,7 +45,7 @@ class CodeForm(forms.Form):
         """Return only the digits. Raises ValidationError (code "six_digits"), which does not count as an attempt."""
         code = re.sub(r"[\s.\-–—]", "", self.cleaned_data["code"])
         if not re.fullmatch("[0-9]{6}", code):
-            raise ValidationError(_("The code has six digits, such as 482 913."), code="six_digits")
+            raise ValidationError(_("The code has six digits, for example 482 913."), code="six_digits")
         return code
 
 
@@ -58,7 +58,7 @@ class PasswordAndCodeForm(CodeForm, KnownPasswordForm):
 class RecoveryForm(forms.Form):
     code = forms.CharField(
         label=_("Recovery code"),
-        error_messages={"required": _("Fill in one of your recovery codes.")},
+        error_messages={"required": _("Enter one of your recovery codes.")},
         max_length=40,
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
@@ -90,7 +90,7 @@ class AppForm(CodeForm):
         """Raise ValidationError (code "expired") if the page was open too long or belongs to another account."""
         if self.has_expired:
             raise ValidationError(
-                _("This page had been open for too long. Scan the new picture and type the code."), code="expired"
+                _("This page was open too long. Scan the new QR code and enter the code."), code="expired"
             )
         return self.cleaned_data
 
@@ -101,9 +101,9 @@ class ResetForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=500,
-        error_messages={"required": _("Say why, for who looks back later.")},
+        error_messages={"required": _("Enter a reason, for future reference.")},
         validators=[refuse_control_characters, refuse_direction_marks],
-        help_text=_("For example: telephone lost, asked for at the desk."),
+        help_text=_("For example: lost phone, requested in person at the desk."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -114,12 +114,12 @@ class PolicyForm(Versioned):
     two_factor_managers = forms.BooleanField(
         label=Provider._meta.get_field("two_factor_managers").verbose_name,
         required=False,
-        help_text=_("Whoever has the right Application management provider, at once and always."),
+        help_text=_("Users with the right Office administration: immediately and always."),
     )
     two_factor_from = forms.DateField(
         label=Provider._meta.get_field("two_factor_from").verbose_name,
         required=False,
-        help_text=_("From that day on, also of everybody who comes later. Empty: not asked."),
+        help_text=_("From that day on, including users who join later. Leave empty if not required."),
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
     two_factor_days = forms.IntegerField(
@@ -128,7 +128,8 @@ class PolicyForm(Versioned):
         min_value=1,
         max_value=90,
         help_text=_(
-            "From 1 to 90. Who is in already gets as many days from the day that you set this. Empty: not asked."
+            "From 1 to 90. Existing users get the same number of days from the day you set this. Leave empty if not"
+            " required."
         ),
         widget=forms.NumberInput(attrs={"class": "short"}),
     )
@@ -141,7 +142,7 @@ class PolicyForm(Versioned):
         """Raise ValidationError (code "past") for a day in the past, unless it is the stored one."""
         day = self.cleaned_data["two_factor_from"]
         if day and day < timezone.localdate() and day != self.initial["two_factor_from"]:
-            raise ValidationError(_("This day has passed. Choose today or a later day."), code="past")
+            raise ValidationError(_("This date is in the past. Choose today or a later date."), code="past")
         return day
 
     @property

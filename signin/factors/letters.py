@@ -18,53 +18,58 @@ DUTY_AHEAD = "factor_duty_ahead"
 @translation.override(settings.LANGUAGE_CODE)
 def device_added(user: User, name: str) -> None:
     lines = [
-        _("A device for two-factor was added to your account for %(loket)s: %(device)s.")
+        _("A two-factor device was added to your account for %(loket)s: %(device)s.")
         % {"loket": user.loket, "device": name},
         was_it_you(user),
     ]
-    write(user, kind="factor_added", subject=_("A device for two-factor was added"), lines=lines)
+    write(user, kind="factor_added", subject=_("A two-factor device was added"), lines=lines)
 
 
 @translation.override(settings.LANGUAGE_CODE)
 def device_removed(user: User, name: str) -> None:
     lines = [
-        _("A device for two-factor was removed from your account for %(loket)s: %(device)s.")
+        _("A two-factor device was removed from your account for %(loket)s: %(device)s.")
         % {"loket": user.loket, "device": name},
         was_it_you(user),
     ]
-    write(user, kind="factor_removed", subject=_("A device for two-factor was removed"), lines=lines)
+    write(user, kind="factor_removed", subject=_("A two-factor device was removed"), lines=lines)
 
 
 @translation.override(settings.LANGUAGE_CODE)
 def factors_reset(user: User, *, by_support: bool) -> None:
     """Notify the user that an administrator, or support on request, removed all devices and recovery codes."""
     by_whom = (
-        _("Support of Loket removed your devices and recovery codes for two-factor for Loket of %(office)s.")
+        _("Loket support removed your two-factor devices and recovery codes for Loket at %(office)s.")
         if by_support
-        else _("An administrator removed your devices and recovery codes for two-factor for Loket of %(office)s.")
+        else _("An administrator removed your two-factor devices and recovery codes for Loket at %(office)s.")
     )
     lines = [
         by_whom % {"office": user.office_name},
-        _("You are logged out everywhere. Log in with your password; if two-factor is required you set it up again."),
+        _(
+            "You have been logged out everywhere. Log in with your password. If two-factor is required, you set it up"
+            " again."
+        ),
         settings.LOKET_URL + reverse("signin:login"),
-        _("Did you not ask for this? Tell an administrator of your office at once."),
+        _("If you did not request this, tell an administrator of your office immediately."),
     ]
-    write(user, kind="factors_reset", subject=_("Your two-factor was reset"), lines=lines)
+    write(user, kind="factors_reset", subject=_("Your two-factor has been reset"), lines=lines)
 
 
 @translation.override(settings.LANGUAGE_CODE)
 def recovery_codes_made(user: User) -> None:
     lines = [
-        _("New recovery codes were made for your account for %(loket)s. Older ones no longer work.")
+        _("New recovery codes were created for your account for %(loket)s. Older codes no longer work.")
         % {"loket": user.loket},
         was_it_you(user),
     ]
-    write(user, kind="recovery_codes_made", subject=_("New recovery codes were made"), lines=lines)
+    write(user, kind="recovery_codes_made", subject=_("New recovery codes were created"), lines=lines)
 
 
 @translation.override(settings.LANGUAGE_CODE)
 def recovery_code_used(user: User, *, left: int) -> None:
-    count = ngettext("%(left)d recovery code is left.", "%(left)d recovery codes are left.", left) % {"left": left}
+    count = ngettext("You have %(left)d recovery code left.", "You have %(left)d recovery codes left.", left) % {
+        "left": left
+    }
     lines = [
         _("A recovery code was used to log in to your account for %(loket)s.") % {"loket": user.loket},
         count,
@@ -78,11 +83,11 @@ def duty_ahead(user: User, due: date) -> None:
     """Announce the day from which a second factor is required; the message expires on that day."""
     day = date_format(due, "l j F Y")
     lines = [
-        _("From %(day)s two-factor is required for your account for Loket of %(office)s. You have not set it up yet.")
+        _("From %(day)s, two-factor is required for your Loket account at %(office)s. You have not set it up yet.")
         % {"day": day, "office": user.provider.name},
         _("It takes a minute, with an app on your phone or a passkey:"),
         settings.LOKET_URL + reverse("signin:factors"),
-        _("Without it you are asked to at your next login from that day on; until then your rights have no effect."),
+        _("Otherwise you must set it up the next time you log in; until then, your rights are inactive."),
     ]
     subject = _("Set up two-factor before %(day)s") % {"day": date_format(due, "j F")}
     expires_at = timezone.make_aware(datetime.combine(due, time.min))

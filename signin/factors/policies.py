@@ -31,7 +31,7 @@ class Changed(Exception):
     """The impact differs from what the administrator confirmed."""
 
     def __str__(self) -> str:
-        return _("Who has to set up two-factor has changed meanwhile. Look at it once more and confirm again.")
+        return _("The users who must set up two-factor have changed in the meantime. Review them and confirm again.")
 
 
 class Refused(Exception):
@@ -142,7 +142,7 @@ def require_allowed(provider: Provider, policy: Policy, *, by: Actor) -> None:
         return
     own = _people(provider, policy).filter(pk=by.user.pk, second_factor_at=None)
     if own.filter(Q(factor_due__isnull=False), Q(new_due=None) | Q(new_due__gt=F("factor_due"))).exists():
-        raise Refused(_("You must set up two-factor yourself. Do that first, or ask another administrator."))
+        raise Refused(_("You would have to set up two-factor yourself. Do that first, or ask another administrator."))
 
 
 @asks(Proof.HALF_HOUR)

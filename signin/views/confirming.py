@@ -80,7 +80,9 @@ def _confirm_factor(request: OfficeRequest, page: dict[str, Any]) -> HttpRespons
             if actions.try_code(request.user, form.cleaned_data["code"]):
                 throttle.forgive(PASSWORD, str(request.user.pk))
                 return confirmed(request, with_factor=True)
-            form.add_error("code", ValidationError(_("This is not the code that your app shows now."), code="wrong"))
+            form.add_error(
+                "code", ValidationError(_("This is not the code that your app currently shows."), code="wrong")
+            )
         except Throttled as error:
             form.add_error("code", ValidationError(str(error), code="throttled"))
     if any(form.has_error(name, "throttled") for name in form.fields):
@@ -112,7 +114,7 @@ def go_on(request: OfficeRequest) -> HttpResponse:
     target = wanted_page(request)
     kept = pending_forms.find(request, request.user, target)
     if kept is None:
-        messages.warning(request, _("What you filled in was not kept. Fill it in again."))
+        messages.warning(request, _("Your entries were not kept. Enter them again."))
         return HttpResponseRedirect(reverse("home"))
     pairs = [(name, value) for name, values in kept.fields.items() for value in values]
     return render(request, "authentication/resume_form.html", {"target": target, "pairs": pairs, "kept": kept})

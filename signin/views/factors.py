@@ -79,7 +79,9 @@ def add_app(request: OfficeRequest) -> HttpResponse:
         try:
             if actions.add_app(user, form.offered, name=name, code=code, by=on_page(request, user)):
                 return HttpResponseRedirect(enrolled(request, Factor.APP))
-            form.add_error("code", ValidationError(_("This is not the code that your app shows now."), code="wrong"))
+            form.add_error(
+                "code", ValidationError(_("This is not the code that your app currently shows."), code="wrong")
+            )
         except TooManyDevices as error:
             form.add_error(None, ValidationError(str(error), code="too_many"))
     page = context(request, form=form, picture=form.offered.picture(user), secret=form.offered.text)
@@ -135,7 +137,7 @@ def remove_factor(request: OfficeRequest, id: UUID) -> HttpResponse:
             error = str(fault)
         else:
             _stay(request, user)
-            messages.success(request, _("The device has been removed. You are logged out everywhere else."))
+            messages.success(request, _("The device has been removed. You have been logged out everywhere else."))
             return redirect("signin:factors")
     is_last = len(actions.devices_of(request.user)) == 1
     return render(
@@ -176,7 +178,7 @@ def download_codes(request: OfficeRequest) -> HttpResponse:
     """Return the codes that the previous page showed as a text file."""
     codes = recovery.opened(request.POST.get("codes", ""), request.user)
     if codes is None:
-        raise PermissionDenied(_("These are not your recovery codes. Make new ones."))
+        raise PermissionDenied(_("These are not your recovery codes. Create new ones."))
     heading = _("Recovery codes for %(loket)s, username %(username)s. Each works once.") % {
         "loket": request.user.loket,
         "username": request.user.username,

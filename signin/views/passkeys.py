@@ -101,11 +101,11 @@ def show_complete(request: HttpRequest) -> HttpResponse:
         passkey = Ceremony.take(request, "show", user).shown(_answer(request), user)
     except NotAccepted:
         record_refusal(user, "passkey", by=stranger(request))
-        return _refused(_("This passkey does not work here. Choose another way."))
+        return _refused(_("This passkey does not work here. Choose another method."))
     owner = User.objects.select_related("provider").get(pk=passkey.user_id)
     if not (owner.is_website_user and owner.may_sign_in):
         record_refusal(owner, owner.refusal or "ended", by=stranger(request))
-        return _refused(_("This passkey does not work here. Choose another way."))
+        return _refused(_("This passkey does not work here. Choose another method."))
     if isinstance(request.user, User) and passing.awaited(request) is None:
         response = confirmed(request, with_factor=True)  # type: ignore[arg-type]
     else:

@@ -51,7 +51,7 @@ def login(request: HttpRequest) -> HttpResponse:
         else:
             if user is not None:
                 return _let_in(request, user, target)
-            form.add_error(None, ValidationError(_("Username and password do not match."), code="refused"))
+            form.add_error(None, ValidationError(_("The username and password do not match."), code="refused"))
     context = {
         "form": form,
         "next": target,
@@ -84,7 +84,7 @@ def logout(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "authentication/logout.html", {"office_name": request.user.office_name})
     sessions.end(request, request.user)
-    messages.success(request, _("You are logged out."))
+    messages.success(request, _("You have been logged out."))
     return signed_out.clear_browser(request, redirect("signin:login"))
 
 
@@ -179,7 +179,7 @@ def password(request: OfficeRequest) -> HttpResponse:
         except (Stale, actions.NotOpen):
             return redirect("signin:password")
         update_session_auth_hash(request, user)
-        messages.success(request, _("Your password has been changed. You are logged out everywhere else."))
+        messages.success(request, _("Your password has been changed. You have been logged out everywhere else."))
         return redirect("accounts:profile")
     status = 429 if form.has_error("current_password", "throttled") else 200
     return render(request, "authentication/password_change.html", {"form": form}, status=status)

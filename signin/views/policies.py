@@ -43,7 +43,7 @@ def effect(request: OfficeRequest) -> HttpResponse:
         return _form_page(request, form)
     policy = form.policy.begun(Policy.of(provider))
     if policy == Policy.of(provider):
-        messages.info(request, _("This is what the office asks."))
+        messages.info(request, _("The office already requires this."))
         return redirect("signin:policies")
     error: Exception | None = None
     try:
@@ -52,7 +52,7 @@ def effect(request: OfficeRequest) -> HttpResponse:
         else:
             version, seen = form.cleaned_data["version"], request.POST.get("seen", "")
             policies.change(provider, policy, version=version, seen=seen, by=by)
-            messages.success(request, _("The office has been saved."))
+            messages.success(request, _("The office settings have been saved."))
             return redirect("signin:policies")
     except Stale:
         form.now_based_on(provider)

@@ -33,13 +33,13 @@ def reset_factors(request: OfficeRequest, id: UUID) -> HttpResponse:
 def _reset(request: OfficeRequest, person: User) -> HttpResponse:
     form = ResetForm(request.POST or None)
     if person.second_factor_at is None:
-        text = _("%(name)s has no second factor: there is nothing to reset.")
+        text = _("%(name)s has no second factor, so there is nothing to reset.")
         messages.info(request, text % {"name": person.full_name})
         return redirect("accounts:user", person.pk)
     if form.is_valid():
         by = on_page(request, request.user)
         if actions.reset(person, reason=form.cleaned_data["reason"], by=by):
-            text = _("Two-factor of %(name)s has been reset. All sessions have ended.")
+            text = _("The two-factor of %(name)s has been reset. All sessions have ended.")
             messages.success(request, text % {"name": person.full_name})
         return redirect("accounts:user", person.pk)
     return render(request, "authentication/mfa/reset.html", {"form": form, "person": person})

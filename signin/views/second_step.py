@@ -41,7 +41,7 @@ def second_step(request: HttpRequest) -> HttpResponse:
         try:
             if actions.try_code(user, form.cleaned_data["code"]):
                 return let_in(request, user, Factor.APP)
-            _refuse(request, user, form, _("This is not the code that your app shows now."))
+            _refuse(request, user, form, _("This is not the code that your app currently shows."))
         except Throttled as error:
             form.add_error("code", ValidationError(str(error), code="throttled"))
             status = 429
@@ -60,7 +60,7 @@ def recovery(request: HttpRequest) -> HttpResponse:
         try:
             if actions.try_recovery_code(user, form.cleaned_data["code"], by=on_page(request, user)):
                 return _recovered(request, user)
-            _refuse(request, user, form, _("This is not one of your recovery codes that still work."))
+            _refuse(request, user, form, _("This is not one of your unused recovery codes."))
         except Throttled as error:
             form.add_error("code", ValidationError(str(error), code="throttled"))
             status = 429
@@ -80,8 +80,8 @@ def _recovered(request: HttpRequest, user: User) -> HttpResponse:
     response = let_in(request, user, Factor.RECOVERY_CODE)
     left = actions.codes_left(user)
     text = ngettext(
-        "You used a recovery code; %(left)d is left. Have you lost a device? Remove it under Profile, Two-factor.",
-        "You used a recovery code; %(left)d are left. Have you lost a device? Remove it under Profile, Two-factor.",
+        "You used a recovery code; you have %(left)d left. If you lost a device, remove it under Profile, Two-factor.",
+        "You used a recovery code; you have %(left)d left. If you lost a device, remove it under Profile, Two-factor.",
         left,
     )
     messages.warning(request, text % {"left": left})
@@ -96,7 +96,7 @@ def _refuse(request: HttpRequest, user: User, form: Form, text: str) -> None:
 def _start_again(request: HttpRequest) -> HttpResponse:
     """Redirect to the login page after a timeout, or if the user is already signed in; it handles both."""
     if not isinstance(request.user, User):
-        messages.info(request, _("Log in once more: this took too long, or was finished elsewhere."))
+        messages.info(request, _("Log in again: this took too long or was completed elsewhere."))
     return redirect(f"{reverse('signin:login')}?{urlencode({'next': wanted_page(request)})}")
 
 

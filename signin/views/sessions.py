@@ -88,7 +88,7 @@ def end_sessions_of(request: OfficeRequest, id: UUID) -> HttpResponse:
     person = _one(request, id)
     rights.require_authority_over(on_page(request, request.user), person)
     sessions.end_all(person, by=on_page(request, request.user))
-    messages.success(request, _("%(name)s is logged out everywhere.") % {"name": person.full_name})
+    messages.success(request, _("%(name)s has been logged out everywhere.") % {"name": person.full_name})
     return redirect("signin:sessions_of", person.pk)
 
 
@@ -101,4 +101,4 @@ def _end_one(request: OfficeRequest, person: User, id: UUID) -> None:
     if sessions.end_one(person, id, by=on_page(request, request.user)):
         messages.success(request, _("The session has been ended."))
     else:
-        messages.info(request, _("That session had ended already."))
+        messages.info(request, _("That session had already ended."))

@@ -53,7 +53,7 @@ def help_office(request: OfficeRequest, what: str, id: UUID) -> HttpResponse:
         except (LastAdministrator, ValidationError, Throttled) as error:
             form.add_error(None, error if isinstance(error, ValidationError) else str(error))
         except NotOpen:
-            form.add_error(None, _("This is no longer possible: the invitation is not open any more."))
+            form.add_error(None, _("This is no longer possible: the invitation is no longer open."))
         else:
             _tell(request, help, row, done=done)
             return redirect(back)
@@ -90,9 +90,11 @@ def _tell(request: OfficeRequest, help: Help, row: Row, *, done: bool) -> None:
     if done and not values["office"]:
         messages.success(request, _("%(help)s: done for %(name)s.") % values)
     elif done:
-        messages.success(request, _("%(help)s: done for %(name)s. It stands in the history of %(office)s.") % values)
+        messages.success(
+            request, _("%(help)s: done for %(name)s. This is recorded in the history of %(office)s.") % values
+        )
     else:
-        messages.info(request, _("%(help)s: nothing to do for %(name)s; it was so already.") % values)
+        messages.info(request, _("%(help)s: no change for %(name)s; this was already the case.") % values)
 
 
 def _end_sessions(person: User, by: Actor) -> bool:
@@ -119,17 +121,17 @@ def _revoke(person: User, by: Actor) -> bool:
 
 _OF_OFFICES = {
     Help.CLOSE_OFFICE: gettext_lazy(
-        "Nobody of it can log in any more; sessions and tokens end; invitations, mails and signals rest. Nothing is"
-        " removed. Its administrators get a mail with your reason."
+        "No users of the office can log in; sessions and tokens end; invitations, e-mails and notifications are"
+        " paused. No data is deleted. The office administrators receive an e-mail with your reason."
     ),
     Help.REOPEN_OFFICE: gettext_lazy(
-        "Everybody can log in as before; invitations, mails and signals go on, as far as their time is not over. Its"
-        " administrators get a mail with your reason."
+        "All users can log in as before; invitations, e-mails and notifications resume unless they have expired. The"
+        " office administrators receive an e-mail with your reason."
     ),
 }
 _OF_PROGRAMS = {
-    Help.SWITCH_OFF: gettext_lazy("Nothing that the program has works any more, until it is switched on again."),
-    Help.SWITCH_ON: gettext_lazy("The program works again, for those who let it act and in whom nothing ended that."),
+    Help.SWITCH_OFF: gettext_lazy("The integration has no access until it is turned on again."),
+    Help.SWITCH_ON: gettext_lazy("The integration has access again for users who allowed it and did not revoke that."),
 }
 _ACTIONS: dict[Help, Callable[[Any, Actor, dict[str, Any]], bool]] = {
     Help.RESET_FACTORS: lambda row, by, _data: signin.factors.actions.reset(row, reason=by.reason, by=by),

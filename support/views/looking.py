@@ -50,8 +50,10 @@ def stop_looking(request: OfficeRequest) -> HttpResponse:
     key = request.session.pop(KEY, None)
     look = Look.objects.begun().filter(pk=key, helper=request.user).first()
     if look is None:
-        messages.info(request, _("Looking along has ended."))
+        messages.info(request, _("Impersonation has ended."))
         return redirect("admin:index")
     looking.end(look, by=helping(request, request.user, look.reason))
-    messages.success(request, _("Looking along has ended. The administrators of the office get a mail about it."))
+    messages.success(
+        request, _("Impersonation has ended. The administrators of the office receive an e-mail about it.")
+    )
     return redirect("admin:accounts_user_change", look.person_id)

@@ -32,7 +32,7 @@ def new_office(request: OfficeRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error("office_name" if error.code == "taken" else None, error)
         else:
-            told = _("%(office)s has been made. An invitation is on its way to %(email)s.")
+            told = _("%(office)s has been created. An invitation is on its way to %(email)s.")
             messages.success(request, told % {"office": made.provider, "email": made.administrator.email})
             return redirect("admin:accounts_provider_change", made.provider.pk)
     return render(request, "support/new_office.html", {"form": form})

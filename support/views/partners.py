@@ -20,7 +20,7 @@ from teams.access import OfficeRequest, for_support
 from webservice.models import Application
 
 _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
-_STALE = gettext_lazy("Somebody else changed this integration meanwhile. Open it again.")
+_STALE = gettext_lazy("Another user changed this integration in the meantime. Open it again.")
 _PAGE = "admin:webservice_application_change"
 
 
@@ -38,7 +38,7 @@ def new_partner(request: OfficeRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error("name", error)
         else:
-            messages.success(request, _("%(name)s has been added. Make a secret for it now.") % {"name": partner})
+            messages.success(request, _("%(name)s has been added. Now create its secret.") % {"name": partner})
             return redirect(_PAGE, partner.pk)
     return render(request, "support/partner.html", {"form": form})
 

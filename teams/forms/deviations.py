@@ -22,5 +22,5 @@ class PersonForm(forms.Form):
 class TeamOfGroupForm(forms.Form):
     """Name of a team that replaces individual rights; `group` is the fingerprint of the group of users."""
 
-    name = forms.CharField(label=_("Name of the team"), max_length=50, validators=PLAIN)
+    name = forms.CharField(label=_("Team name"), max_length=50, validators=PLAIN)
     group = forms.CharField(max_length=64)

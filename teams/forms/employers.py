@@ -17,20 +17,20 @@ class NewEmployerForm(forms.Form):
         label=_("Number"),
         min_value=1,
         max_value=99_999_999,
-        error_messages={"required": _("Fill in the number of the employer.")},
+        error_messages={"required": _("Enter the employer number.")},
     )
     name = forms.CharField(
         label=_("Name"),
         max_length=70,
         validators=PLAIN,
-        error_messages={"required": _("Fill in the name of the employer.")},
+        error_messages={"required": _("Enter the name of the employer.")},
     )
     products = forms.TypedMultipleChoiceField(
         label=_("Products"),
         coerce=int,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("A right that needs a product has effect only where the product is on."),
+        help_text=_("A right that requires a product has effect only where that product is on."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -54,16 +54,16 @@ class EquipmentForm(forms.Form):
         blank=True,
         empty_label=_("No set"),
         widget=forms.RadioSelect,
-        help_text=_("Its rights become individual rights."),
+        help_text=_("The rights of the set become individual rights."),
     )
     rights = RightField(label=_("Individual rights"))
     signal_set = forms.ModelChoiceField(
-        label=pgettext_lazy("told", "Signals"),
+        label=pgettext_lazy("told", "Notifications"),
         queryset=SignalSet.objects.none(),
         required=False,
-        empty_label=_("The signals of the office"),
+        empty_label=_("The office notifications"),
         widget=forms.RadioSelect,
-        help_text=_("A set changes what is in it; everything else follows the office."),
+        help_text=_("The set overrides only the notifications it contains; all others follow the office."),
     )
 
     def __init__(self, *args: Any, asker: User, kind: LoginMethod, **kwargs: Any) -> None:
@@ -100,7 +100,7 @@ class EquipmentForm(forms.Form):
         field.queryset = teams
         field.widget.choices = [(team.pk, team_text(team)) for team in found[:SHOWN]]
         if len(found) > SHOWN:
-            field.help_text = _("Not every team fits here. Choose the others afterwards, on the page of the user.")
+            field.help_text = _("Not all teams fit here. You can add the others later, on the user's page.")
 
     def _offer_rights(self, asker: User, givable: frozenset[Right]) -> None:
         cast(RightField, self.fields["rights"]).offer(givable)
@@ -115,7 +115,7 @@ class EquipmentForm(forms.Form):
         """Reject values for fields that were left out; such a request does not come from this form."""
         super().clean()
         if any(name in self.data for name in NAMES if name not in self.fields):
-            message = _("You cannot give somebody teams, rights or signals. Ask an administrator who may.")
+            message = _("You cannot assign teams, rights or notifications. Ask an administrator who can.")
             self.add_error(None, ValidationError(message, code="not_offered"))
         return self.cleaned_data
 

@@ -45,7 +45,7 @@ class RightForm(EmployerForm):
         if right is not None and right not in EMPLOYER_RIGHTS:
             self.cleaned_data["employer"] = None
         elif right is not None and "employer" in self.cleaned_data and self.cleaned_data["employer"] is None:
-            message = _("Choose an employer: this right counts at each employer apart.")
+            message = _("Choose an employer: this right applies per employer.")
             self.add_error("employer", forms.ValidationError(message, code="employer_needed"))
         return self.cleaned_data
 

@@ -47,6 +47,6 @@ class RightsForm(forms.Form):
         before: str = self.cleaned_data["before"]
         if before != ",".join(sorted(self.held)):
             raise forms.ValidationError(
-                _("Somebody else changed these rights meanwhile. Check them and save again."), code="stale"
+                _("Another user changed these rights in the meantime. Check them and save again."), code="stale"
             )
         return before

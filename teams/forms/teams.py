@@ -45,14 +45,14 @@ class NewTeamForm(forms.Form):
         label=gettext_lazy("Name"),
         max_length=50,
         validators=PLAIN,
-        error_messages={"required": gettext_lazy("Fill in the name of the team.")},
+        error_messages={"required": gettext_lazy("Enter the name of the team.")},
     )
     authorization_set = forms.ModelChoiceField(
-        label=gettext_lazy("Start from authorization set"),
+        label=gettext_lazy("Start from an authorization set"),
         queryset=AuthorizationSet.objects.none(),
         required=False,
         empty_label=gettext_lazy("No set"),
-        help_text=gettext_lazy("The team gets the rights of the set. You can change them afterwards."),
+        help_text=gettext_lazy("The team gets the rights of the set. You can change them later."),
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
@@ -69,8 +69,8 @@ class TeamForm(Versioned):
         label=gettext_lazy("Two-factor required"),
         required=False,
         help_text=gettext_lazy(
-            "Whoever logs in by website and has not set it up is asked to at the next login. Until then the rights"
-            " have no effect."
+            "Members who log in via the website without two-factor must set it up at their next login. Until then,"
+            " their rights are inactive."
         ),
     )
 
@@ -159,6 +159,8 @@ class TeamRightsForm(Versioned):
         data = cast(QueryDict, self.data).copy()
         data["version"] = str(version)
         self.data = data
-        self.add_error(None, ValidationError(_("Somebody else changed this meanwhile. Check it and save again.")))
+        self.add_error(None, ValidationError(_("Another user changed this in the meantime. Check it and save again.")))
         names = ", ".join(str(right.label) for right in Right if right in now)
-        self.add_error("rights", ValidationError(_("Now saved: %(value)s."), params={"value": names or _("empty")}))
+        self.add_error(
+            "rights", ValidationError(_("Currently saved: %(value)s."), params={"value": names or _("empty")})
+        )

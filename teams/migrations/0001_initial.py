@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=loket.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('number', models.PositiveIntegerField(verbose_name='Number')),
                 ('name', models.CharField(max_length=70, verbose_name='Name')),
-                ('products', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(choices=[(80, 'Leave scheme'), (280, 'Leave registration'), (290, 'Signals'), (500, 'Employee portal'), (510, 'Leave card in ESS'), (784, 'Pension return'), (787, 'Leave requests through ESS'), (790, 'Personnel file in ESS'), (802, 'Pension return APG'), (904, 'Dossier Qwoater Lite'), (909, 'Document generation Qwoater'), (920, 'Pension return UPA'), (940, 'Journal entries'), (970, 'Qwoater extended')]), blank=True, default=list, size=None, verbose_name='Products')),
+                ('products', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(choices=[(80, 'Leave scheme'), (280, 'Leave registration'), (290, "Notifications"), (500, 'Employee portal'), (510, 'Leave card in ESS'), (784, 'Pension return'), (787, "Leave requests via ESS"), (790, 'Personnel file in ESS'), (802, 'Pension return APG'), (904, 'Dossier Qwoater Lite'), (909, 'Document generation Qwoater'), (920, 'Pension return UPA'), (940, 'Journal entries'), (970, 'Qwoater extended')]), blank=True, default=list, size=None, verbose_name='Products')),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('sort_name', models.CharField(editable=False, max_length=70)),

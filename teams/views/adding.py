@@ -78,7 +78,7 @@ def _bring(request: OfficeRequest, team: Team, employers: list[Employer]) -> Htt
 def add_users(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Search users who are not in the team, and add the chosen ones."""
     team = one(request, id)
-    search = SearchForm(request.GET, hint=_("Name, username or email"))
+    search = SearchForm(request.GET, hint=_("Name, username or e-mail"))
     values = {"q": search.values()["q"]}
     others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
     candidates = with_status(_colleagues(request, team, **values))
@@ -97,7 +97,7 @@ def add_users(request: OfficeRequest, id: UUID) -> HttpResponse:
 def add_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Search employers that are not in the team, and add the chosen ones."""
     team = one(request, id)
-    search = SearchForm(request.GET, hint=_("Name or number"), only=_("Employers in no team only"))
+    search = SearchForm(request.GET, hint=_("Name or number"), only=_("Only employers without a team"))
     values = search.values()
     candidates = _employers(request, team, **values)
     page = page_of(candidates, cursor=request.GET.get("page", ""))
@@ -143,7 +143,7 @@ def _all(
         rows = list(found)
         if len(rows) == form.cleaned_data["count"]:
             return add(request, team, rows)
-        messages.warning(request, _("Their number has changed meanwhile, so nothing has been added yet."))
+        messages.warning(request, _("The number has changed in the meantime, so nothing has been added yet."))
     context = {"team": team, "total": found.count(), "values": values, "query": query(**values)}
     context |= {"of_users": add is _put, "is_own": add is _bring and is_member(request, team)}
     return render(request, "teams/add_all_matches.html", context)

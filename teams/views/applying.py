@@ -74,7 +74,9 @@ def _copy(request: OfficeRequest, target: Team | User, copy: Callable[..., None]
     try:
         copy(chosen, target, by=on_page(request, request.user), shown=form.shown)
     except Stale:
-        messages.error(request, _("Something changed meanwhile, so nothing was done. Look at the difference again."))
+        messages.error(
+            request, _("Something changed in the meantime, so nothing was done. Review the differences again.")
+        )
     except LastAdministrator as error:
         messages.error(request, str(error))
     else:

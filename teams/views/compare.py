@@ -68,11 +68,13 @@ def make_like(request: OfficeRequest, id: UUID) -> HttpResponse:
             raise Stale
         teams.actions.make_like(person, other, by=on_page(request, request.user))
     except Stale:
-        messages.error(request, _("Something changed meanwhile, so nothing was done. Look at the difference again."))
+        messages.error(
+            request, _("Something changed in the meantime, so nothing was done. Review the differences again.")
+        )
         return redirect("teams:compare", person.pk)
     except LastAdministrator as error:
         messages.error(request, str(error))
         return redirect("teams:compare", person.pk)
     values = {"name": person.full_name, "other": other.full_name}
-    messages.success(request, _("%(name)s now has the teams and individual rights of %(other)s.") % values)
+    messages.success(request, _("%(name)s now has the same teams and individual rights as %(other)s.") % values)
     return redirect("teams:rights", person.pk)

@@ -50,7 +50,7 @@ def employer_text(employer: Employer) -> SafeString:
 
 def gone(request: OfficeRequest) -> HttpResponse:
     """Respond to a change of a team that was deleted meanwhile."""
-    messages.error(request, _("Somebody else deleted this team meanwhile."))
+    messages.error(request, _("Another user deleted this team in the meantime."))
     return redirect("teams:list")
 
 
@@ -59,7 +59,7 @@ def gone(request: OfficeRequest) -> HttpResponse:
 def team(request: OfficeRequest, id: UUID) -> HttpResponse:
     """Show one team in three columns. Members and employers are paged separately."""
     team = one(request, id)
-    form = SearchForm(request.GET, hint=_("Name, email or number"))
+    form = SearchForm(request.GET, hint=_("Name, e-mail or number"))
     q = form.values()["q"]
     people = with_status(User.objects.visible_to(request.user).filter(memberships__team=team))
     employers = Employer.objects.visible_to(request.user).filter(teams__team=team)
@@ -98,27 +98,28 @@ def _page(team: Team) -> str:
 def _without_members(team: Team, chosen: list[User]) -> Question:
     values = {"count": len(chosen), "team": team.name}
     title = ngettext(
-        "Take %(count)s member out of team %(team)s?", "Take %(count)s members out of team %(team)s?", len(chosen)
+        "Remove %(count)s member from team %(team)s?", "Remove %(count)s members from team %(team)s?", len(chosen)
     )
     happens = [
-        _("Whoever is taken out loses at once the rights that only this team gives, and the employers it leads to."),
-        _("Individual rights and other teams stay. You can put somebody back at any time."),
+        _("Removed members immediately lose the rights that only this team grants, and access to its employers."),
+        _("Individual rights and other teams remain. You can add members again at any time."),
     ]
     names = [person.list_name for person in chosen]
-    return Question(title % values, names, happens, _("Take out of the team"), team.name, _page(team))
+    return Question(title % values, names, happens, _("Remove from the team"), team.name, _page(team))
 
 
 def _without_employers(team: Team, chosen: list[Employer]) -> Question:
     values = {"count": len(chosen), "team": team.name, "members": team.member_count}  # type: ignore[attr-defined]
     title = ngettext(
-        "Take %(count)s employer out of team %(team)s?", "Take %(count)s employers out of team %(team)s?", len(chosen)
+        "Remove %(count)s employer from team %(team)s?", "Remove %(count)s employers from team %(team)s?", len(chosen)
     )
     happens = [
-        _("Members who reach an employer only by this team reach it no more. Members now: %(members)s.") % values,
-        _("The employers themselves stay. You can put one back at any time."),
+        _("Members lose access to employers that they can reach only via this team. Current members: %(members)s.")
+        % values,
+        _("The employers themselves remain. You can add them again at any time."),
     ]
     names = [f"{employer.name} ({employer.number})" for employer in chosen]
-    return Question(title % values, names, happens, _("Take out of the team"), team.name, _page(team))
+    return Question(title % values, names, happens, _("Remove from the team"), team.name, _page(team))
 
 
 @requires(Right.MANAGE_TEAMS)
@@ -128,7 +129,7 @@ def remove_users(request: OfficeRequest, id: UUID) -> HttpResponse:
     team = one(request, id)
     form = UsersForm(request.POST, choosable=User.objects.visible_to(request.user))
     if not form.is_valid():
-        messages.error(request, _("Choose at least one of the list."))
+        messages.error(request, _("Choose at least one from the list."))
         return redirect("teams:team", team.pk)
     chosen = list(form.cleaned_data["users"])
     if not is_sure(request):
@@ -140,7 +141,7 @@ def remove_users(request: OfficeRequest, id: UUID) -> HttpResponse:
     except LastAdministrator as error:
         messages.error(request, str(error))
     else:
-        text = ngettext("%(count)s member has been taken out.", "%(count)s members have been taken out.", len(chosen))
+        text = ngettext("%(count)s member has been removed.", "%(count)s members have been removed.", len(chosen))
         messages.success(request, text % {"count": len(chosen)})
     return redirect("teams:team", team.pk)
 
@@ -152,7 +153,7 @@ def remove_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
     team = one(request, id)
     form = EmployersForm(request.POST, choosable=Employer.objects.visible_to(request.user))
     if not form.is_valid():
-        messages.error(request, _("Choose at least one of the list."))
+        messages.error(request, _("Choose at least one from the list."))
         return redirect("teams:team", team.pk)
     chosen = list(form.cleaned_data["employers"])
     if not is_sure(request):
@@ -161,7 +162,7 @@ def remove_employers(request: OfficeRequest, id: UUID) -> HttpResponse:
         teams.actions.change_employers(team, remove=chosen, by=on_page(request, request.user))
     except Stale:
         return gone(request)
-    text = ngettext("%(count)s employer has been taken out.", "%(count)s employers have been taken out.", len(chosen))
+    text = ngettext("%(count)s employer has been removed.", "%(count)s employers have been removed.", len(chosen))
     messages.success(request, text % {"count": len(chosen)})
     return redirect("teams:team", team.pk)
 

@@ -66,30 +66,30 @@ def deviations(request: OfficeRequest) -> HttpResponse:
 
 
 def _title() -> str:
-    return _("Superfluous and deviating rights")
+    return _("Redundant and deviating rights")
 
 
 def _without_superfluous(person: User) -> Question:
     held = {right for _id, right in explain.superfluous(person.provider_id, person)}
     happens = [
-        _("A team gives these rights already: nobody can do less. That is checked once more."),
-        _("Whoever leaves the team later loses them with it."),
+        _("A team already grants these rights: no user loses access. This is checked again."),
+        _("Users who later leave the team lose them too."),
     ]
-    title = _("Take the superfluous rights of %(name)s away?") % {"name": person.full_name}
+    title = _("Revoke redundant rights of %(name)s?") % {"name": person.full_name}
     names = [str(right.label) for right in ordered(held)]
-    return Question(title, names, happens, _("Take away"), _title(), reverse("teams:deviations"))
+    return Question(title, names, happens, _("Revoke rights"), _title(), reverse("teams:deviations"))
 
 
 def _as_a_team(group: Group, name: str) -> Question:
     happens = [
-        _("The team %(name)s is made with the people above, their employers and these rights: %(rights)s.")
+        _("Team %(name)s is created with the users above, their employers and these rights: %(rights)s.")
         % {"name": name, "rights": ", ".join(str(right.label) for right in ordered(group.rights))},
-        _("They lose those rights as individual ones. What each can do stays the same; that is checked once more."),
-        _("Whoever leaves the team later loses them with it."),
+        _("These rights are revoked as individual rights. Each user's access stays the same; this is checked again."),
+        _("Users who later leave the team lose them too."),
     ]
-    title = _("Replace individual rights by team %(name)s?") % {"name": name}
+    title = _("Replace individual rights with team %(name)s?") % {"name": name}
     names = [user.list_name for user in group.users]
-    return Question(title, names, happens, _("Replace by a team"), _title(), reverse("teams:deviations"))
+    return Question(title, names, happens, _("Replace with a team"), _title(), reverse("teams:deviations"))
 
 
 @requires(Right.GRANT_RIGHTS)
@@ -105,10 +105,10 @@ def drop_superfluous(request: OfficeRequest) -> HttpResponse:
     try:
         count = questions.drop_superfluous([person], by=on_page(request, request.user))
     except (NotTheSame, LastAdministrator):
-        messages.error(request, _("Somebody's rights would have changed, so nothing was done."))
+        messages.error(request, _("A user's rights would have changed, so nothing was done."))
     else:
         values = {"count": count, "name": person.full_name}
-        messages.success(request, _("Superfluous rights of %(name)s taken away: %(count)s.") % values)
+        messages.success(request, _("Redundant rights of %(name)s revoked: %(count)s.") % values)
     return redirect("teams:deviations")
 
 
@@ -129,9 +129,9 @@ def replace_by_team(request: OfficeRequest) -> HttpResponse:
             return ask(request, _as_a_team(found[0], name), name=[name], group=[form.cleaned_data["group"]])
         questions.replace_by_team(request.user.provider, found[0], name=name, by=on_page(request, request.user))
     except (NotTheSame, LastAdministrator):
-        messages.error(request, _("Somebody's rights would have changed, so nothing was done."))
+        messages.error(request, _("A user's rights would have changed, so nothing was done."))
     except ValidationError as error:
         messages.error(request, error.messages[0])
     else:
-        messages.success(request, _("Team %(name)s now gives what were individual rights.") % {"name": name})
+        messages.success(request, _("Team %(name)s now grants the former individual rights.") % {"name": name})
     return redirect("teams:deviations")

@@ -31,7 +31,7 @@ SHOWN = 25
 @require_safe
 def list_employers(request: OfficeRequest) -> HttpResponse:
     """List the employers, or only those without a team, one page at a time."""
-    form = SearchForm(request.GET, hint=_("Name or number"), only=_("Employers in no team only"))
+    form = SearchForm(request.GET, hint=_("Name or number"), only=_("Only employers without a team"))
     values = form.values()
     found = employers_found(with_team_count(Employer.objects.visible_to(request.user)), **values)
     page = page_of(found, cursor=request.GET.get("page", ""))
@@ -61,7 +61,7 @@ def new_employer(request: OfficeRequest) -> HttpResponse:
             if Right.MANAGE_TEAMS in request.rights:
                 return redirect("teams:employer_teams", made.pk)
             messages.info(
-                request, _("Ask somebody who manages teams to link it to a team: until then nobody reaches it.")
+                request, _("Ask a user who manages teams to link it to a team: until then, no user has access to it.")
             )
             return redirect("teams:employers")
     return render(request, "teams/new_employer.html", {"form": form, "may_link": Right.MANAGE_TEAMS in request.rights})
@@ -117,7 +117,7 @@ def employer_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
         try:
             teams.employers.link(employer, to=chosen, by=on_page(request, request.user))
         except Stale:
-            form.add_error("teams", ValidationError(_("Somebody else deleted a team meanwhile."), code="stale"))
+            form.add_error("teams", ValidationError(_("Another user deleted a team in the meantime."), code="stale"))
         else:
             text = ngettext("Linked to %(count)s team.", "Linked to %(count)s teams.", len(chosen))
             messages.success(request, text % {"count": len(chosen)})

@@ -28,7 +28,7 @@ def equipping(form: EquipmentForm, by: Actor) -> Equip:
         except PermissionDenied as error:
             raise ValidationError(str(error), code="not_held") from error
         except Stale as error:
-            raise ValidationError(_("A team or set that you chose is gone."), code="gone") from error
+            raise ValidationError(_("A team or set that you chose no longer exists."), code="gone") from error
 
     return equip
 
@@ -36,17 +36,15 @@ def equipping(form: EquipmentForm, by: Actor) -> Equip:
 def what_next(person: User) -> SafeString:
     """Return the message with the next steps for a user who was just created."""
     if not rights.holds_nothing(person):
-        text = _("What was chosen counts at once.")
+        text = _("Your choices take effect immediately.")
         if person.accepted_at is None:
-            text = _("What was chosen rests until the invitation is accepted.")
+            text = _("Your choices take effect once the invitation is accepted.")
         return format_html("{}", text)
-    text = _(
-        "Make sure that you link the right {teams}, {rights} and {signals} directly: until then {name} can do nothing."
-    )
+    text = _("Be sure to assign the right {teams}, {rights} and {signals}: until then, {name} cannot do anything.")
     pages = {
         "teams": (_("teams"), "teams:user_teams"),
         "rights": (_("rights"), "teams:rights"),
-        "signals": (_("signals"), "notifications:user"),
+        "signals": (_("notifications"), "notifications:user"),
     }
     links = {
         name: format_html('<a href="{}">{}</a>', reverse(page, args=[person.pk]), word)

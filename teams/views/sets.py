@@ -67,7 +67,7 @@ def one_set(request: OfficeRequest, id: UUID) -> HttpResponse:
                 by=on_page(request, request.user),
             )  # fmt: skip
         except Stale:
-            form.add_error(None, ValidationError(_("Somebody else changed this set meanwhile."), code="stale"))
+            form.add_error(None, ValidationError(_("Another user changed this set in the meantime."), code="stale"))
         except ValidationError as error:
             form.add_error(None, error)
         else:
@@ -90,7 +90,7 @@ def delete_set(request: OfficeRequest, id: UUID) -> HttpResponse:
         try:
             teams.sets.delete(found, version=found.version, by=on_page(request, request.user))
         except Stale:
-            messages.error(request, _("Somebody else changed this set meanwhile."))
+            messages.error(request, _("Another user changed this set in the meantime."))
             return redirect("teams:sets")
         messages.success(request, _("The set %(name)s has been deleted.") % {"name": found.name})
         return redirect("teams:sets")

@@ -81,10 +81,10 @@ def new_team(request: OfficeRequest) -> HttpResponse:
             form.add_error("authorization_set", ValidationError(str(error), code="not_held"))
         except Stale:
             form.add_error(
-                "authorization_set", ValidationError(_("This set is gone. Choose another one."), code="gone")
+                "authorization_set", ValidationError(_("This set no longer exists. Choose another one."), code="gone")
             )
         else:
-            text = _("Team %(name)s has been made. Now add members, employers and rights.")
+            text = _("Team %(name)s has been created. Now add members, employers and rights.")
             messages.success(request, text % {"name": team.name})
             return redirect("teams:team", team.pk)
     return render(request, "teams/new.html", {"form": form})
@@ -130,7 +130,7 @@ def delete(request: OfficeRequest, id: UUID) -> HttpResponse:
         try:
             teams.actions.delete_team(team, version=form.cleaned_data["version"], by=on_page(request, request.user))
         except Stale:
-            error = _("Somebody else changed this team meanwhile. Check what is below and decide again.")
+            error = _("Another user changed this team in the meantime. Check the details below and decide again.")
             form = Versioned(initial={"version": team.version})
         except LastAdministrator as fault:
             error = str(fault)

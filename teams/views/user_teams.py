@@ -72,10 +72,10 @@ def add_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
         try:
             teams.actions.change_teams(person, add=chosen, by=on_page(request, request.user))
         except Stale:
-            form.add_error("teams", ValidationError(_("Somebody else deleted a team meanwhile."), code="stale"))
+            form.add_error("teams", ValidationError(_("Another user deleted a team in the meantime."), code="stale"))
         else:
             text = ngettext(
-                "%(name)s has been put into %(count)s team.", "%(name)s has been put into %(count)s teams.", len(chosen)
+                "%(name)s has been added to %(count)s team.", "%(name)s has been added to %(count)s teams.", len(chosen)
             )
             messages.success(request, text % {"name": person.full_name, "count": len(chosen)})
             warn(request, User.objects.filter(pk=person.pk))
@@ -86,14 +86,14 @@ def add_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
 
 def _without_teams(person: User, chosen: list[Team]) -> Question:
     values = {"count": len(chosen), "name": person.full_name}
-    title = ngettext("Take %(name)s out of %(count)s team?", "Take %(name)s out of %(count)s teams?", len(chosen))
+    title = ngettext("Remove %(name)s from %(count)s team?", "Remove %(name)s from %(count)s teams?", len(chosen))
     happens = [
-        _("%(name)s loses at once the rights that only these teams give, and the employers they lead to.") % values,
-        _("Individual rights and other teams stay. You can put somebody back at any time."),
+        _("%(name)s immediately loses the rights that only these teams grant, and access to their employers.") % values,
+        _("Individual rights and other teams remain. You can add members again at any time."),
     ]
     back = reverse("teams:user_teams", args=[person.pk])
     return Question(
-        title % values, [team.name for team in chosen], happens, _("Take out of the team"), person.list_name, back
+        title % values, [team.name for team in chosen], happens, _("Remove from the team"), person.list_name, back
     )
 
 
@@ -104,7 +104,7 @@ def leave_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
     person = colleague(request, id)
     form = TeamsForm(request.POST, choosable=Team.objects.visible_to(request.user))
     if not form.is_valid():
-        messages.error(request, _("Choose at least one of the list."))
+        messages.error(request, _("Choose at least one from the list."))
         return redirect("teams:user_teams", person.pk)
     chosen = list(form.cleaned_data["teams"])
     if not is_sure(request):
@@ -112,12 +112,12 @@ def leave_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
     try:
         teams.actions.change_teams(person, remove=chosen, by=on_page(request, request.user))
     except Stale:
-        messages.error(request, _("Somebody else deleted a team meanwhile."))
+        messages.error(request, _("Another user deleted a team in the meantime."))
     except LastAdministrator as error:
         messages.error(request, str(error))
     else:
         text = ngettext(
-            "%(name)s has been taken out of %(count)s team.", "%(name)s has been taken out of %(count)s teams.",
+            "%(name)s has been removed from %(count)s team.", "%(name)s has been removed from %(count)s teams.",
             len(chosen),
         )  # fmt: skip
         messages.success(request, text % {"name": person.full_name, "count": len(chosen)})

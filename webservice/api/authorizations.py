@@ -72,7 +72,7 @@ def wanted(keys: list[Key]) -> frozenset[Right]:
     known = {right.value: right for right in Right}
     for number, key in enumerate(keys):
         if key.key not in known:
-            text = _("There is no right “%(key)s”.") % {"key": key.key}
+            text = _("Right “%(key)s” does not exist.") % {"key": key.key}
             raise Fault(400, "authorization", text, field=f"authorizations.{number}.key")
     return frozenset(known[key.key] for key in keys)
 

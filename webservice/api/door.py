@@ -66,7 +66,9 @@ class Door:
 
     def _check(self, request: ApiRequest) -> None:
         if self.scope not in request.caller.scopes:
-            text = _("The client has no scope “%(scope)s”: ask for a token with it.") % {"scope": self.scope.value}
+            text = _("The client does not have the scope “%(scope)s”: request a token with this scope.") % {
+                "scope": self.scope.value
+            }
             header = f'Bearer realm="loket", error="insufficient_scope", scope="{self.scope.value}"'
             raise Fault(403, "client_scope", text, WWW_Authenticate=header)
         if self.right is not None and not rights.may(request.caller.user, self.right):
@@ -136,7 +138,7 @@ def opened(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return faults.answered(request, fault)
         response = view(request, *args, **kwargs)
         if isinstance(response, HttpResponseNotAllowed):
-            fault = Fault(405, "method", _("This method is not known here."), Allow=response["Allow"])
+            fault = Fault(405, "method", _("This method is not allowed here."), Allow=response["Allow"])
             return faults.answered(request, fault)
         for name, value in getattr(request, "limit_headers", {}).items():
             response[name] = value

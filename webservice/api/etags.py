@@ -36,7 +36,7 @@ def require_match(request: ApiRequest, etag: str) -> None:
     """Raise Fault (412) unless `If-Match` names `etag`. Without the header, any version matches."""
     header = request.headers.get("If-Match", "*")
     if not IF_MATCH.fullmatch(header):
-        raise Fault(400, "if_match", _("Send the ETag as it was read, in double quotes."), field="If-Match")
+        raise Fault(400, "if_match", _("Send the ETag as received, in double quotes."), field="If-Match")
     if header not in ("*", f'"{etag}"'):
         raise faults.stale()
 
@@ -44,7 +44,7 @@ def require_match(request: ApiRequest, etag: str) -> None:
 def require_given(request: ApiRequest) -> None:
     """Raise Fault (428, RFC 6585) unless `If-Match` names a version: the body may repeat an outdated value."""
     if request.headers.get("If-Match", "*") == "*":
-        text = _("This removes something. Send the ETag as it was read in If-Match.")
+        text = _("This request removes data. Send the ETag as received in If-Match.")
         raise Fault(428, "if_match_required", text, field="If-Match")
 
 

@@ -100,7 +100,12 @@ def not_found() -> Fault:
 
 def stale() -> Fault:
     """Return the error for a concurrent change."""
-    return Fault(412, "stale", _("This was changed meanwhile. Read it again and repeat your change."), field="If-Match")
+    return Fault(
+        412,
+        "stale",
+        _("This has been changed in the meantime. Read it again and repeat your change."),
+        field="If-Match",
+    )
 
 
 def too_often(wait: float) -> Fault:
@@ -113,9 +118,9 @@ def too_often(wait: float) -> Fault:
 def unproved(caller: Caller) -> Fault:
     """Return the step-up error: the token does not allow changes to how users sign in."""
     texts = {
-        Lack.INTERACTIVE: _("Only a user who signed in changes this: use a token of the authorization code grant."),
-        Lack.RECENT: _("The user has to sign in again: this takes a token of a sign-in of at most 5 minutes ago."),
-        Lack.FACTOR: _("The user has to sign in with a second factor."),
+        Lack.INTERACTIVE: _("This change requires a logged-in user: use a token from the authorization code grant."),
+        Lack.RECENT: _("The user must log in again: this requires a token from a login at most 5 minutes ago."),
+        Lack.FACTOR: _("The user must log in with a second factor."),
     }
     lacks = caller.lacks()
     header = {} if Lack.INTERACTIVE in lacks else {"WWW_Authenticate": _STEP_UP}
@@ -128,11 +133,11 @@ def _shape(error: dict[str, Any]) -> Message:
     """Describe an error of pydantic. The value is omitted: it may be a password."""
     kind, place = error["type"], [str(part) for part in error["loc"][1:]]
     known = {
-        "missing": _("This field is missing."),
-        "extra_forbidden": _("There is no such field."),
-        "string_type": _("This is a text."),
-        "bool_type": _("This is true or false."),
-        "int_type": _("This is a whole number."),
+        "missing": _("This field is required."),
+        "extra_forbidden": _("This field does not exist."),
+        "string_type": _("This must be a string."),
+        "bool_type": _("This must be true or false."),
+        "int_type": _("This must be an integer."),
         "string_too_long": _("This is too long."),
         "string_too_short": _("This is too short."),
     }
@@ -155,9 +160,9 @@ def _of(error: Exception) -> Fault:
     if isinstance(error, LastAdministrator):
         return Fault(400, "last_administrator", str(error))
     if isinstance(error, NotOpen):
-        return Fault(400, "not_open", _("There is no invitation that is open: it was accepted or revoked."))
+        return Fault(400, "not_open", _("There is no open invitation: it was accepted or revoked."))
     if isinstance(error, HttpError):
-        return Fault(error.status_code, "unreadable", _("The body is no JSON."))
+        return Fault(error.status_code, "unreadable", _("The body is not valid JSON."))
     return stale() if isinstance(error, Stale) else not_found()
 
 

@@ -61,7 +61,7 @@ def parsed(text: str, fields: Mapping[str, Field]) -> Q:
     """Parse a filter into a condition. Raises Fault (400) with the position of the first error."""
     if len(text) > _MOST_CHARACTERS or text.count("(") > _MOST_PARENTHESES:
         limit = {"characters": _MOST_CHARACTERS, "parentheses": _MOST_PARENTHESES}
-        message = _("A filter has at most %(characters)d characters and %(parentheses)d parentheses.") % limit
+        message = _("A filter can have at most %(characters)d characters and %(parentheses)d parentheses.") % limit
         raise Fault(400, "filter", message, field="filter")
     reader = _Reader(_tokens(text), fields, len(text))
     condition = reader.either()
@@ -132,7 +132,7 @@ class _Reader:
             return condition
         self.terms += 1
         if self.terms > _MOST_TERMS:
-            message = _("A filter has at most %(terms)d comparisons.") % {"terms": _MOST_TERMS}
+            message = _("A filter can have at most %(terms)d comparisons.") % {"terms": _MOST_TERMS}
             raise Fault(400, "filter", message, field="filter")
         name, operator, value = self.next(), self.next(), self.next()
         if name.kind != "word" or name.text not in self.fields:
@@ -168,7 +168,7 @@ def _comparison(field: Field, operator: _Token, value: _Token) -> Q:
 def _quoted(token: _Token) -> str:
     text = token.text[1:-1].replace("''", "'")
     if token.kind != "text" or "\x00" in text:
-        raise _wrong(token, _("a text in single quotes"))
+        raise _wrong(token, _("a string in single quotes"))
     return text
 
 
@@ -181,7 +181,7 @@ def _id(token: _Token) -> UUID:
 
 def _number(token: _Token) -> int:
     if token.kind != "number":
-        raise _wrong(token, _("a whole number"))
+        raise _wrong(token, _("an integer"))
     return int(token.text)
 
 

@@ -36,7 +36,7 @@ def once(view: View) -> View:
         if key is None:
             return view(request, *args, **kwargs)
         if not KEY.fullmatch(key):
-            text = _("A key has 1 to 255 letters, digits and signs, and no spaces.")
+            text = _("A key consists of 1 to 255 letters, digits and symbols, without spaces.")
             raise Fault(400, "idempotency_key", text, field="Idempotency-Key")
         KeptAnswer.objects.filter(created_at__lte=timezone.now() - KEPT).delete()
         with transaction.atomic():
@@ -71,7 +71,7 @@ def _kept(request: ApiRequest, key: str) -> KeptAnswer:
 
 def _again(request: ApiRequest, kept: KeptAnswer) -> HttpResponse:
     if not sealing.keyed_hash_matches(request.body.decode(errors="replace"), kept.body_hash, purpose="webservice body"):
-        text = _("This key was used for another request. Take a new key for every new request.")
+        text = _("This key was used for another request. Use a new key for every new request.")
         raise Fault(422, "idempotency_key", text, field="Idempotency-Key")
     answer = json.loads(sealing.unseal(bytes(kept.sealed_answer), context=kept.seal_context))
     return HttpResponse(answer["body"], status=answer["status"], headers=answer["headers"])

@@ -40,7 +40,7 @@ def listed(
 ) -> HttpResponse:
     """Return the requested page of `rows`; `order` applies without `orderBy`. Two queries."""
     if unknown := sorted(set(request.GET) - set(ListQuery.model_fields)):
-        raise Fault(400, "query", _("A list has no such parameter."), field=unknown[0][:60])
+        raise Fault(400, "query", _("Unknown list parameter."), field=unknown[0][:60])
     if query.filter.strip():
         rows = rows.filter(filters.parsed(query.filter, fields))
     total, start = rows.count(), (query.pageNumber - 1) * query.pageSize
@@ -61,14 +61,14 @@ def _ordered(text: str, fields: Mapping[str, filters.Field]) -> list[OrderBy]:
     """Parse `orderBy`. Raises Fault (400) for an unknown field or too many fields."""
     names = [name.strip() for name in text.split(",", _MOST_FIELDS)]
     if len(names) > _MOST_FIELDS:
-        message = _("Sort on at most %(most)d fields.") % {"most": _MOST_FIELDS}
+        message = _("Sort by at most %(most)d fields.") % {"most": _MOST_FIELDS}
         raise Fault(400, "order_by", message, field="orderBy")
     found = []
     for name in names:
         field = fields.get(name.removeprefix("-"))
         if field is None:
             values = {"name": name[:60], "names": ", ".join(fields)}
-            message = _("“%(name)s” is none of the fields %(names)s.") % values
+            message = _("“%(name)s” is not one of the fields %(names)s.") % values
             raise Fault(400, "order_by", message, field="orderBy")
         key = Lower(field.column) if field.kind is Kind.TEXT else F(field.column)
         found.append(OrderBy(key, descending=name.startswith("-"), nulls_last=True))

@@ -96,7 +96,7 @@ def _new_webservice(request: ApiRequest, form: DetailsForm, account: SsoAccount)
 def _new_azure(request: ApiRequest, form: DetailsForm, account: AzureAccount) -> User:
     tenant = ExternalTenant.objects.visible_to(request.caller.user).filter(pk=account.tenant.id).first()
     if tenant is None:
-        text = _("There is no such tenant in your office.")
+        text = _("This tenant does not exist in your office.")
         raise Fault(400, "tenant", text, field="azureActiveDirectory.tenant.id")
     try:
         return accounts.kinds.create_azure_user(
@@ -143,5 +143,5 @@ def _warnings(request: ApiRequest, person: User) -> list[Message]:
     others = [other.full_name for other in namesakes(request.caller.user.provider, person.email) if other != person]
     if not others:
         return []
-    text = _("This address is that of %(names)s as well.") % {"names": ", ".join(others)}
+    text = _("This address is also used by %(names)s.") % {"names": ", ".join(others)}
     return [information("same_email", text, "contactInformation.emailAddress")]

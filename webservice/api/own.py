@@ -86,7 +86,7 @@ def put_own(request: ApiRequest, body: OwnChange) -> HttpResponse:
     person = people.one(request, request.caller.user.pk)
     etags.require_match(request, people.etag(person))
     if body.contactInformation.emailAddress not in (None, person.email):
-        text = _("Your own address is changed on the profile page.")
+        text = _("Change your own address on the profile page.")
         raise Fault(400, "own_email", text, field="contactInformation.emailAddress")
     sent = of_person(body.personalDetails, body.contactInformation, kept=person, version=person.version)
     form = checked(ProfileForm(sent, user=person))

@@ -89,7 +89,7 @@ def _template(request: ApiRequest) -> TemplateResource:
     level = Metadata(key="provider", value=_("office")) if is_own else Metadata(key="loket", value="Loket")
     return TemplateResource(
         id=INVITATION,
-        type=Metadata(key="invitation", value=_("Invitation of a user AK")),
+        type=Metadata(key="invitation", value=_("User invitation")),
         subject=text.subject,
         body=text.body,
         definedAtLevel=level,

@@ -165,7 +165,7 @@ def _changed(own: Owns, body: SignalChanges) -> Owns:
     for number, sent in enumerate(body.notificationSettings):
         key = sent.notificationType.key
         if key not in set(SignalType):
-            text = _("There is no signal “%(key)s”.") % {"key": key}
+            text = _("Notification “%(key)s” does not exist.") % {"key": key}
             raise Fault(400, "signal", text, field=f"notificationSettings.{number}.notificationType.key")
         type_ = SignalType(key)
         parts = {part: getattr(sent, name) for part, name in _PARTS.items() if name in sent.model_fields_set}

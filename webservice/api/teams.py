@@ -121,7 +121,7 @@ def post_team(request: ApiRequest, provider_id: UUID, body: NewTeam) -> HttpResp
     if body.authorizationSet is not None:
         chosen = AuthorizationSet.objects.visible_to(user).filter(pk=body.authorizationSet.id).first()
         if chosen is None:
-            text = _("There is no such set in your office.")
+            text = _("This set does not exist in your office.")
             raise Fault(400, "authorization_set", text, field="authorizationSet.id")
     form = checked(NewTeamForm({"name": body.description}, user=user))
     name = form.cleaned_data["name"]

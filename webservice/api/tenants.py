@@ -86,14 +86,14 @@ def patch_configured(request: ApiRequest, user_id: UUID, body: ConfiguredTenant)
         elif body.tenant is None and body.userId is None:
             _to_website(request, person, body.destinationForSecret or "")
         else:
-            raise Fault(400, "half", _("Send tenant and userId both, or both empty."), field="tenant")
+            raise Fault(400, "half", _("Send both tenant and userId, or leave both empty."), field="tenant")
     return _of(request, user_id)
 
 
 def _to_azure(request: ApiRequest, person: User, tenant_id: UUID, user_id: UUID, username: str | None) -> None:
     tenant = ExternalTenant.objects.visible_to(request.caller.user).filter(pk=tenant_id).first()
     if tenant is None:
-        raise Fault(400, "tenant", _("There is no such tenant in your office."), field="tenant.id")
+        raise Fault(400, "tenant", _("This tenant does not exist in your office."), field="tenant.id")
     try:
         invitations.kinds.to_azure(person, tenant=tenant, external_user_id=user_id, username=username, by=request.by)
     except ValidationError as error:

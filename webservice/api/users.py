@@ -111,14 +111,14 @@ def put_user(request: ApiRequest, user_id: UUID, body: UserChange) -> HttpRespon
     with _locked(request, user_id) as found:
         accounts.actions.edit(found, details=details, email=email, version=person.version, by=request.by)
         if removes_factor:
-            signin.factors.actions.reset(found, reason=_("through the web service"), by=request.by)
+            signin.factors.actions.reset(found, reason=_("via the web service"), by=request.by)
     return of(request, user_id, messages=[_asked(email)] if email != person.email else [])
 
 
 def _edit_form(request: ApiRequest, person: User, body: UserChange) -> EditForm:
     """Return the edit form of the page, bound to the request. Raises Fault for changes that the page does not offer."""
     if person.pk == request.caller.user.pk:
-        raise Fault(403, "reach", _("Your own details are changed with PUT /v2/user."))
+        raise Fault(403, "reach", _("Change your own details with PUT /v2/user."))
     required = body.twoFactorAuthenticationRequired
     sent = of_person(
         body.personalDetails,
@@ -130,19 +130,19 @@ def _edit_form(request: ApiRequest, person: User, body: UserChange) -> EditForm:
         version=person.version,
     )
     if person.accepted_at is None and sent["email"] != person.email:
-        text = _("An invited person's address changes when the invitation is sent again: action Resend.")
+        text = _("The address of an invited user changes when you resend the invitation: action Resend.")
         raise Fault(400, "invited", text, field="contactInformation.emailAddress")
     if required and not person.is_website_user:
-        text = _("Two-factor authentication can be required of users via website and SSO only.")
+        text = _("Two-factor authentication can only be required for users via website and SSO.")
         raise Fault(400, "two_factor_required", text, field="twoFactorAuthenticationRequired")
     if body.hasMultiFactorAuthentication and person.second_factor_at is None:
-        text = _("A second factor is set up by the person; it can be taken away only.")
+        text = _("Users set up two-factor themselves; it can only be removed here.")
         raise Fault(400, "two_factor", text, field="hasMultiFactorAuthentication")
     return EditForm(sent, user=person)
 
 
 def _asked(email: str) -> Message:
-    text = _("We have sent a mail to %(email)s. The new address counts once it has been confirmed there.")
+    text = _("We sent an e-mail to %(email)s. The new address takes effect once it is confirmed there.")
     return information("email_asked", text % {"email": email}, "contactInformation.emailAddress")
 
 
@@ -156,7 +156,7 @@ def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResp
     """Resend or revoke the invitation of a user, or block or unblock the user."""
     people.one(request, user_id)  # a user of another office is 404, whatever the body
     if (body.action == "Resend") != (body.resendInformation is not None):
-        text = _("Send resendInformation with the action Resend, and only then.")
+        text = _("Send resendInformation with the action Resend only.")
         raise Fault(400, "resend_information", text, field="resendInformation")
     with _locked(request, user_id) as who:
         _DONE[body.action](request, who, body)

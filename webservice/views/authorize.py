@@ -72,7 +72,7 @@ def _answer(request: HttpRequest, asked: Asked) -> HttpResponse:
         signed_out.explain(request)
         return redirect(f"{reverse('signin:login')}?{urlencode({'next': request.get_full_path()})}")
     if not asked.application.serves(request.user):
-        return _refuse(request, _("This program is not for your office."), 404)
+        return _refuse(request, _("This integration is not available for your office."), 404)
     if not consents.can_consent(request):
         return _back(request, asked, error=AccessDeniedError())
     seconds, spare = _max_age(request, asked), _READING if request.method == "POST" else 0
@@ -96,7 +96,7 @@ def deny(request: OfficeRequest) -> HttpResponse:
     try:
         asked = _asked(request)
         if not asked.application.serves(request.user):
-            return _refuse(request, _("This program is not for your office."), 404)
+            return _refuse(request, _("This integration is not available for your office."), 404)
         return _back(request, asked, error=AccessDeniedError())
     except Wrong as wrong:
         return wrong.response
@@ -107,7 +107,7 @@ def _asked(request: HttpRequest) -> Asked:
     if any(
         "\x00" in value for given in (request.GET, request.POST) for _name, values in given.lists() for value in values
     ):
-        raise Wrong(_refuse(request, _("The address has characters that do not belong there.")))
+        raise Wrong(_refuse(request, _("The address contains invalid characters.")))
     core = Core(request)
     try:
         scopes, details = core.validate_authorization_request(request)
@@ -205,7 +205,7 @@ def _error_address(error: OAuth2Error) -> str:
 
 
 def _gone(request: HttpRequest) -> HttpResponse:
-    return _refuse(request, _("This program cannot be used any more."), 404)
+    return _refuse(request, _("This integration can no longer be used."), 404)
 
 
 def _refuse(request: HttpRequest, reason: str, status: int = 400) -> HttpResponse:

@@ -27,7 +27,7 @@ from webservice.forms import ClientForm, SecretForm
 from webservice.models import Application
 
 _show_and_send = require_http_methods(["GET", "HEAD", "POST"])
-_STALE = gettext_lazy("Somebody else changed this integration meanwhile. Open it again.")
+_STALE = gettext_lazy("Another user changed this integration in the meantime. Open it again.")
 
 
 @requires(Right.MANAGE_INTEGRATIONS)
@@ -50,7 +50,7 @@ def add_client(request: OfficeRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error("name", error)
         else:
-            messages.success(request, _("%(name)s has been added. Make a secret for it now.") % {"name": application})
+            messages.success(request, _("%(name)s has been added. Now create its secret.") % {"name": application})
             return redirect("webservice:client", application.pk)
     return render(request, "oauth/add_application.html", {"form": form})
 
@@ -102,7 +102,7 @@ def new_secret(request: OfficeRequest, id: UUID) -> HttpResponse:
 @requires(Right.MANAGE_INTEGRATIONS)
 @require_POST
 def switch_on(request: OfficeRequest, id: UUID) -> HttpResponse:
-    return _switch(request, id, on=True, done=_("%(name)s is switched on."))
+    return _switch(request, id, on=True, done=_("%(name)s has been turned on."))
 
 
 @requires(Right.MANAGE_INTEGRATIONS)
@@ -113,7 +113,7 @@ def switch_off(request: OfficeRequest, id: UUID) -> HttpResponse:
         application = _one(request, id)
         context = {"application": application, "people": application.consents.count()}
         return render(request, "oauth/switch_off.html", context)
-    return _switch(request, id, on=False, done=_("%(name)s is switched off: nothing that it has works now."))
+    return _switch(request, id, on=False, done=_("%(name)s has been turned off and no longer has access."))
 
 
 def _switch(request: OfficeRequest, id: UUID, *, on: bool, done: str) -> HttpResponse:

@@ -66,6 +66,6 @@ def _of(person: User) -> QuerySet[Consent]:
 
 def _cut(request: OfficeRequest, person: User, id: UUID) -> None:
     if consents.cut(person, id, by=on_page(request, request.user)):
-        messages.success(request, _("The integration has been ended."))
+        messages.success(request, _("The access of the integration has been ended."))
     else:
-        messages.info(request, _("That integration had ended already."))
+        messages.info(request, _("The access of that integration had already ended."))

@@ -13,12 +13,16 @@ from bulk.terminal import office
 class Command(BaseCommand):
     """Suspend an office, or reactivate it with --reopen; repeating the command changes nothing."""
 
-    help = "Close an office: nobody of it comes in and nothing goes out, until it is opened again with --reopen."
+    help = (
+        "Suspend an office: sign-in and outgoing mail stop until it is reactivated with --reopen; no data is deleted."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="name of the office, or its id where several have the name")
-        parser.add_argument("--reason", required=True, help="stands in the office's history and in the mail about it")
-        parser.add_argument("--reopen", action="store_true", help="open it again")
+        parser.add_argument("name", help="office name, or its ID if several offices share the name")
+        parser.add_argument(
+            "--reason", required=True, help="recorded in the office's history and sent to its administrators"
+        )
+        parser.add_argument("--reopen", action="store_true", help="reactivate the office")
 
     def handle(self, *args: Any, **options: Any) -> None:
         reason = options["reason"].strip()

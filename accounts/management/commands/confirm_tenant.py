@@ -13,12 +13,12 @@ from audit.actors import operator
 class Command(BaseCommand):
     """Confirm a tenant that an office has added; the reason is kept in the audit log."""
 
-    help = "Confirm that a Microsoft tenant belongs to an office that has added it."
+    help = "Confirm that a Microsoft tenant belongs to the office that added it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("provider_id", type=UUID, help="id of the office")
-        parser.add_argument("tenant_id", type=UUID, help="the tenant's id at Microsoft")
-        parser.add_argument("--reason", required=True, help="how you know; kept in the audit trail")
+        parser.add_argument("provider_id", type=UUID, help="office ID")
+        parser.add_argument("tenant_id", type=UUID, help="Microsoft tenant ID")
+        parser.add_argument("--reason", required=True, help="how this was verified; recorded in the audit trail")
 
     def handle(self, *args: Any, **options: Any) -> None:
         reason: str = options["reason"].strip()

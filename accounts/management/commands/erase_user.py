@@ -13,11 +13,11 @@ from teams.rights import LastAdministrator
 
 
 class Command(BaseCommand):
-    help = "Delete a user and make the history name nobody: it cannot be undone. Asks first, unless --yes is given."
+    help = "Permanently erase a user and anonymize them in the history. Asks for confirmation unless --yes is given."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("id", type=UUID, help="the id in the address of the user's page")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("id", type=UUID, help="user ID, from the URL of the user's page")
+        parser.add_argument("--yes", action="store_true", help="skip the confirmation prompt")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.select_related("provider").filter(pk=options["id"]).first()

@@ -12,11 +12,11 @@ from audit.actors import operator
 
 
 class Command(BaseCommand):
-    help = "Write everything that is stored about a user to FILE.json or FILE.html."
+    help = "Export all personal data of a user to FILE.json or FILE.html."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("id", type=UUID, help="the id in the address of the user's page")
-        parser.add_argument("file", type=Path, help="a new file that ends in .json or .html")
+        parser.add_argument("id", type=UUID, help="user ID, from the URL of the user's page")
+        parser.add_argument("file", type=Path, help="new file with the extension .json or .html")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user, path = User.objects.select_related("provider").filter(pk=options["id"]).first(), options["file"]

@@ -17,16 +17,16 @@ _ROWS = 1000  # fetched at a time
 class Command(BaseCommand):
     """Print the lists of accounts to review; changes nothing."""
 
-    help = "List the accounts of an office that are unused or ended, were never accepted, or have an old password."
+    help = "List dormant accounts of an office: unused, ended, never accepted, or with an old password."
 
     def add_arguments(self, parser: CommandParser) -> None:
         standard = Measures()
-        parser.add_argument("--provider", required=True, help="id or name of the office")
+        parser.add_argument("--provider", required=True, help="office ID or name")
         parser.add_argument("--days", type=int, default=standard.days, help="days without a login")
         parser.add_argument(
-            "--password-days", type=int, default=standard.password_days, help="days that a password is good"
+            "--password-days", type=int, default=standard.password_days, help="maximum password age in days"
         )
-        parser.add_argument("--json", action="store_true", help="answer in JSON lines")
+        parser.add_argument("--json", action="store_true", help="output JSON lines")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the lists. Raises CommandError for an unknown office or a number of days out of range."""

@@ -18,11 +18,11 @@ from loket import roles
 class Command(BaseCommand):
     """Remove the beginning of an office's audit log, as the owner of the tables."""
 
-    help = "Remove the oldest events of an office. A signed checkpoint says from where the history goes on."
+    help = "Remove the oldest events of an office. A signed checkpoint records where the remaining history starts."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("office", type=UUID, help="the id of the office")
-        parser.add_argument("--before", type=parse_date, required=True, help="the first day that is kept: 2020-01-31")
+        parser.add_argument("office", type=UUID, help="office ID")
+        parser.add_argument("--before", type=parse_date, required=True, help="first day to keep, such as 2020-01-31")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Remove the events. Raises CommandError for an unknown office or date, or without the owner's database URL."""

@@ -16,13 +16,15 @@ from invitations.phones import mobile_number
 class Command(BaseCommand):
     """Create an office and invite its first administrator; idempotent."""
 
-    help = "Make an office with its default team and invite its first administrator. Harmless to repeat."
+    help = "Create an office with its default team and invite its first administrator. Idempotent."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="name of the office")
-        parser.add_argument("--admin-email", required=True, help="where the invitation goes")
-        parser.add_argument("--admin-name", required=True, help='as in "A.B. de Vries": initials, prefix, last name')
-        parser.add_argument("--admin-phone", help="mobile number for the code; asked when it is not given")
+        parser.add_argument("name", help="office name")
+        parser.add_argument("--admin-email", required=True, help="e-mail address for the invitation")
+        parser.add_argument(
+            "--admin-name", required=True, help='initials, prefix and last name, such as "A.B. de Vries"'
+        )
+        parser.add_argument("--admin-phone", help="mobile number for the code; prompted for if omitted")
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider = Provider(name=options["name"])

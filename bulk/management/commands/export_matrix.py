@@ -12,12 +12,14 @@ from teams.models import Employer
 class Command(BaseCommand):
     """Export all grants of an office."""
 
-    help = "Write who has which right, where and by what, to a CSV, XLSX or JSONL file; its name says which."
+    help = (
+        "Export all grants (user, right, place and path) to a file; its extension sets the format: CSV, XLSX or JSONL."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="ends with .csv, .xlsx or .jsonl")
-        parser.add_argument("--provider", required=True, help="id or name of the office")
-        parser.add_argument("--employer", type=int, help="number of an employer: only what is held there")
+        parser.add_argument("file", type=Path, help="file with the extension .csv, .xlsx or .jsonl")
+        parser.add_argument("--provider", required=True, help="office ID or name")
+        parser.add_argument("--employer", type=int, help="employer number: export only grants at this employer")
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider, path, number = terminal.office(options["provider"]), options["file"], options["employer"]

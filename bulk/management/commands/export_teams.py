@@ -11,12 +11,12 @@ from bulk import team_exports, terminal
 class Command(BaseCommand):
     """Export the teams of an office to a workbook with three sheets, or to files in a directory."""
 
-    help = "Write teams, employers and the rights of teams to a workbook (.xlsx), or to CSV or JSONL files in a folder."
+    help = "Export teams, employers and team rights to a workbook (.xlsx), or to CSV or JSONL files in a folder."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("path", type=Path, help="ends with .xlsx, or is a folder")
-        parser.add_argument("--provider", required=True, help="id or name of the office")
-        parser.add_argument("--jsonl", action="store_true", help="in a folder: JSON lines instead of CSV")
+        parser.add_argument("path", type=Path, help="file with the extension .xlsx, or a folder")
+        parser.add_argument("--provider", required=True, help="office ID or name")
+        parser.add_argument("--jsonl", action="store_true", help="write JSON lines instead of CSV to the folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider, path = terminal.office(options["provider"]), options["path"]

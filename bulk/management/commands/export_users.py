@@ -13,11 +13,11 @@ from bulk import terminal
 class Command(BaseCommand):
     """Export the users of an office."""
 
-    help = "Write the people of an office to a CSV, XLSX or JSONL file; its name says which."
+    help = "Export the users of an office to a file; its extension sets the format: CSV, XLSX or JSONL."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="ends with .csv, .xlsx or .jsonl")
-        parser.add_argument("--provider", required=True, help="id or name of the office")
+        parser.add_argument("file", type=Path, help="file with the extension .csv, .xlsx or .jsonl")
+        parser.add_argument("--provider", required=True, help="office ID or name")
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider, path = terminal.office(options["provider"]), options["file"]

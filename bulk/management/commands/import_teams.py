@@ -18,15 +18,15 @@ from bulk.plan import Item, Plan, Refused, read_header, read_items
 class Command(BaseCommand):
     """Import teams: plan, apply or revert. Only the plan is written without --apply."""
 
-    help = "Plan what one workbook or several CSV files of teams, employers and rights change; with --apply do it."
+    help = "Plan an import of teams, employers and rights from a workbook or CSV files; apply it with --apply."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("files", nargs="*", type=Path, help="a workbook, or CSV files; not needed with --undo")
-        parser.add_argument("--provider", required=True, help="id or name of the office")
-        parser.add_argument("--apply", action="store_true", help="do it, in one transaction")
-        parser.add_argument("--plan-file", type=Path, help="where the plan is kept; --apply does only that plan")
-        parser.add_argument("--undo", action="store_true", help="turn the applied plan of --plan-file back")
-        parser.add_argument("--json", action="store_true", help="answer in JSON lines")
+        parser.add_argument("files", nargs="*", type=Path, help="workbook or CSV files; omit with --undo")
+        parser.add_argument("--provider", required=True, help="office ID or name")
+        parser.add_argument("--apply", action="store_true", help="apply the plan in one transaction")
+        parser.add_argument("--plan-file", type=Path, help="file to store the plan in; --apply applies only that plan")
+        parser.add_argument("--undo", action="store_true", help="undo the applied plan in --plan-file")
+        parser.add_argument("--json", action="store_true", help="output JSON lines")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit with 1 for faults, 2 when the plan is refused."""
@@ -64,7 +64,7 @@ class Command(BaseCommand):
     def _undo(self, provider: Provider, options: dict[str, Any]) -> tuple[Plan, bool]:
         by, kept = operator("import_teams --undo"), options["plan_file"]
         if not read_header(kept, provider.pk, "teams").get("applied"):
-            raise Refused(_("This plan was not applied."))
+            raise Refused(_("This plan has not been applied."))
         with (
             terminal.progress(self.stderr, lambda: sum(1 for _item in read_items(kept))) as begin,
             transaction.atomic(),

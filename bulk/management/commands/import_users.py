@@ -17,17 +17,17 @@ from bulk.plan import Item, Refused, read_header, read_items
 class Command(BaseCommand):
     """Import users: plan, apply or revert. Only the plan is written without --apply."""
 
-    help = "Plan what a file of people changes in an office; with --apply do it. Exit code 1: faults, 2: refused."
+    help = "Plan an import of users into an office; apply it with --apply. Exit code 1: errors, 2: denied."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", nargs="?", type=Path, help="CSV, XLSX or JSON lines; not needed with --undo")
-        parser.add_argument("--provider", default="", help="id or name of the office")
-        parser.add_argument("--template", action="store_true", help="write a workbook to fill in to the file")
-        parser.add_argument("--apply", action="store_true", help="do it, in one transaction")
-        parser.add_argument("--plan-file", type=Path, help="where the plan is kept; --apply does only that plan")
-        parser.add_argument("--invite", action="store_true", help="let invitations go out")
-        parser.add_argument("--undo", action="store_true", help="turn the applied plan of --plan-file back")
-        parser.add_argument("--json", action="store_true", help="answer in JSON lines")
+        parser.add_argument("file", nargs="?", type=Path, help="CSV, XLSX or JSON lines file; omit with --undo")
+        parser.add_argument("--provider", default="", help="office ID or name")
+        parser.add_argument("--template", action="store_true", help="write an empty template workbook to the file")
+        parser.add_argument("--apply", action="store_true", help="apply the plan in one transaction")
+        parser.add_argument("--plan-file", type=Path, help="file to store the plan in; --apply applies only that plan")
+        parser.add_argument("--invite", action="store_true", help="allow invitations to be sent")
+        parser.add_argument("--undo", action="store_true", help="undo the applied plan in --plan-file")
+        parser.add_argument("--json", action="store_true", help="output JSON lines")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit with 1 for faults, 2 when the plan is refused."""
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         by = operator("import_users --undo")
         try:
             if not read_header(kept, provider.pk, "users").get("applied"):
-                raise Refused(_("This plan was not applied."))
+                raise Refused(_("This plan has not been applied."))
             with (
                 terminal.progress(self.stderr, lambda: sum(1 for _item in read_items(kept))) as begin,
                 transaction.atomic(),

@@ -23,15 +23,15 @@ from bulk.office_secrets import Secrets
 class Command(BaseCommand):
     """Reconcile offices with a file that declares them, or export such a file."""
 
-    help = "Make offices what a TOML file declares, or write such a file. Exit code 1: faults, 2: an office is refused."
+    help = "Apply a TOML file that declares offices, or export one. Exit code 1: errors, 2: an office was denied."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=["apply", "export"])
-        parser.add_argument("file", type=Path, help="the TOML file")
-        parser.add_argument("--plan", action="store_true", help="apply: only say what would happen")
-        parser.add_argument("--secrets", type=Path, help="apply: a file with mobile numbers and passwords")
-        parser.add_argument("--json", action="store_true", help="apply: answer in JSON lines, one an office")
-        parser.add_argument("--provider", action="append", help="export: id or name of an office; all without it")
+        parser.add_argument("file", type=Path, help="TOML file")
+        parser.add_argument("--plan", action="store_true", help="apply: dry run, show the changes only")
+        parser.add_argument("--secrets", type=Path, help="apply: file with mobile numbers and passwords")
+        parser.add_argument("--json", action="store_true", help="apply: output JSON lines, one per office")
+        parser.add_argument("--provider", action="append", help="export: office ID or name; all offices if omitted")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit with 1 for faults, 2 when an office is refused."""
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         for outcome in outcomes:
             for line in office_showing.words(outcome, done=done):
                 self.stdout.write(line)
-        self.stdout.write(_("What the file says has been done.") if done else _("Nothing was written."))
+        self.stdout.write(_("The file has been applied.") if done else _("Nothing has been written."))
 
     def _export(self, path: Path, names: list[str] | None) -> None:
         chosen = [terminal.office(name) for name in names] if names else list(Provider.objects.order_by("name", "pk"))

@@ -10,7 +10,7 @@ from loket import database
 
 
 class Command(BaseCommand):
-    help = "Start or stop the built-in PostgreSQL of LOKET_DATA_DIR, or tell whether it runs."
+    help = "Start or stop the embedded PostgreSQL in LOKET_DATA_DIR, or show its status."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

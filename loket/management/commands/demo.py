@@ -29,7 +29,7 @@ _START_SECONDS, _STOP_SECONDS = 60, 8
 class Command(BaseCommand):
     """Run database, web server and worker until Ctrl-C, with example offices and a mailbox in place of real mail."""
 
-    help = "Run the product with an example office on PORT (default 8000) until Ctrl-C; data stays in LOKET_DATA_DIR."
+    help = "Run a demo with an example office on PORT (default 8000) until Ctrl-C; data is kept in LOKET_DATA_DIR."
     requires_system_checks: list[str] = []
     asked_to_stop = False
 

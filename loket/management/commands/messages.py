@@ -27,11 +27,11 @@ _NOT_OURS = [".*", "__pycache__", *_NOT_SHOWN]
 class Command(BaseCommand):
     """Update the Dutch catalog, or check that it is complete."""
 
-    help = "Bring locale/nl up to date with code and templates and compile it; --check only tells what is missing."
+    help = "Update locale/nl from the code and templates and compile it; --check only reports what is missing."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="change nothing, fail when something is missing")
+        parser.add_argument("--check", action="store_true", help="make no changes; fail if something is missing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Update or check. Raises CommandError without GNU gettext, or when the check fails."""

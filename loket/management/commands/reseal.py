@@ -11,10 +11,10 @@ from signin.models import RecoveryCode
 class Command(BaseCommand):
     """Re-encrypt everything while the product runs, or only check that everything can be decrypted."""
 
-    help = "Have the newest of LOKET_SEALING_KEYS seal what older ones did; --check only looks, after a restore."
+    help = "Re-encrypt data with the newest of LOKET_SEALING_KEYS; --check only verifies, for use after a restore."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="change nothing; fail when something cannot be read")
+        parser.add_argument("--check", action="store_true", help="make no changes; fail if a value cannot be decrypted")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Re-encrypt or check. Raises CommandError when a value cannot be decrypted."""

@@ -14,14 +14,14 @@ from teams.models import Employer
 
 
 class Command(BaseCommand):
-    help = "Tell whoever reaches an employer about something on a day, such as a contract that ends."
+    help = "Notify users with access to an employer about an event on a date, such as the end of a contract."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("office", help="the office's name")
-        parser.add_argument("employer", type=int, help="the employer's number")
+        parser.add_argument("office", help="office name")
+        parser.add_argument("employer", type=int, help="employer number")
         parser.add_argument("type", choices=[type_.value for type_ in SignalType])
-        parser.add_argument("event_date", type=date.fromisoformat, help="the day of the event: 2027-03-31")
-        parser.add_argument("--text", default="", help="what there is to say besides the type, such as a name")
+        parser.add_argument("event_date", type=date.fromisoformat, help="event date, such as 2027-03-31")
+        parser.add_argument("--text", default="", help="text shown after the notification type, such as a name")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raise the event. Raises CommandError for an unknown office or employer, or an invalid text."""

@@ -46,10 +46,10 @@ def _widen_pool() -> None:
 
 
 class Command(BaseCommand):
-    help = "Send the mail and SMS of the outbox, run imports and the periodic jobs, until SIGTERM or Ctrl-C."
+    help = "Send queued mail and SMS, and run imports and periodic jobs, until SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="do what is due now and stop")
+        parser.add_argument("--once", action="store_true", help="process what is due now, then exit")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the worker. Raises CommandError when SMS_URL is invalid or, with --once, when a job failed."""

@@ -16,13 +16,13 @@ _BY = operator("create_support")
 class Command(BaseCommand):
     """Create a support account and e-mail the link to choose a password; with --end, close it."""
 
-    help = "Make an account of support and mail the link to choose a password; with --end close it."
+    help = "Create a support account and mail a link to choose a password; --end ends the account."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username", help="3 to 50 characters")
-        parser.add_argument("--name", default="", help="initials, prefix and last name: 'P. de Boer'")
-        parser.add_argument("--email", default="", help="where the link goes")
-        parser.add_argument("--end", action="store_true", help="close the account; its sessions end at once")
+        parser.add_argument("--name", default="", help="initials, prefix and last name, such as 'P. de Boer'")
+        parser.add_argument("--email", default="", help="e-mail address for the link")
+        parser.add_argument("--end", action="store_true", help="end the account and its sessions immediately")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Create or close the account; idempotent. Raises CommandError for an invalid or taken username."""

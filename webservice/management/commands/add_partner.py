@@ -14,12 +14,12 @@ from webservice.scopes import Scope
 
 
 class Command(BaseCommand):
-    help = "Register a partner's program that serves every office, and print its client ID and secret, once."
+    help = "Register a partner integration for all offices, and print its client ID and secret once."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="as people see it when they are asked for permission")
-        parser.add_argument("redirect_uri", nargs="+", help="where people are sent back to")
-        parser.add_argument("--after-logout", nargs="*", default=[], help="where people may go after logging out")
+        parser.add_argument("name", help="name shown to users when asked for permission")
+        parser.add_argument("redirect_uri", nargs="+", help="redirect URI")
+        parser.add_argument("--after-logout", nargs="*", default=[], help="post-logout redirect URI")
         parser.add_argument("--scope", action="append", choices=Scope.values, help="default: openid and profile")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -10,15 +10,13 @@ from webservice.models import SigningKey
 
 
 class Command(BaseCommand):
-    help = (
-        "Make a new key for signing ID tokens. It is published now and signs from an hour on; keep it at that yearly."
-    )
+    help = "Create a new signing key for ID tokens: published now, used after one hour. Rotate yearly."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--now",
             action="store_true",
-            help="sign with it at once: programs that keep our keys may refuse for an hour",
+            help="sign with it immediately: clients that cache our keys may reject tokens for an hour",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
