@@ -107,8 +107,7 @@ def edit_team(team: Team, *, name: str, two_factor_required: bool, version: int,
 def delete_team(team: Team, *, version: int, by: Actor) -> None:
     """Delete a team; its members lose the rights that it gives.
 
-    Raises Stale, PermissionDenied for the actor's own team or for rights that the actor does not hold,
-    LastAdministrator.
+    Raises Stale, LastAdministrator, PermissionDenied for the actor's own team or rights that the actor does not hold.
     """
     team = _locked(team, by, version)
     rights.require_outside(by, team)
@@ -269,10 +268,7 @@ def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> 
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def give_individual_rights(users: Sequence[User], given: Iterable[Right], *, by: Actor) -> None:
-    """Grant the same individual rights to several users of one office; rights that a user already has are ignored.
-
-    Raises as `set_individual_rights`.
-    """
+    """Grant several users the individual rights they lack. Raises as `set_individual_rights`."""
     if not users:
         return
     provider, wanted = begin(users[0].provider_id, by, Right.GRANT_RIGHTS), frozenset(given)
@@ -293,10 +289,7 @@ def give_individual_rights(users: Sequence[User], given: Iterable[Right], *, by:
 @asks(Proof.HALF_HOUR)
 @transaction.atomic
 def make_like(user: User, colleague: User, *, by: Actor) -> None:
-    """Replace the teams and individual rights of `user` by those of `colleague`.
-
-    Raises as `set_teams` and `set_individual_rights`.
-    """
+    """Give `user` the teams and individual rights of `colleague`. Raises as `set_teams`, `set_individual_rights`."""
     provider = begin(user.provider_id, by, Right.MANAGE_TEAMS)
     require_same_office(provider, [colleague])
     set_teams(user, [member.team for member in colleague.memberships.select_related("team")], by=by)

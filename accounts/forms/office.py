@@ -104,7 +104,7 @@ class RenameTenantForm(forms.Form):
         label=_("Name"),
         max_length=28,
         validators=PLAIN,
-        help_text=_("A name of your choice, such as the company name. At most 28 characters."),
+        help_text=_("A name of your choice, such as the name of the organization. At most 28 characters."),
         error_messages={"required": _("Enter a name.")},
     )
 

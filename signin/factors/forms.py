@@ -103,7 +103,7 @@ class ResetForm(forms.Form):
         max_length=500,
         error_messages={"required": _("Enter a reason, for future reference.")},
         validators=[refuse_control_characters, refuse_direction_marks],
-        help_text=_("For example: lost phone, requested in person at the desk."),
+        help_text=_("For example: lost phone, requested at the desk."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
