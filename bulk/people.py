@@ -129,7 +129,8 @@ class Finder:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        self._seen = sqlite3.connect("")  # temporary database, on disk when large
+        # A temporary database, on disk when large; the thread that collects this object closes it.
+        self._seen = sqlite3.connect("", check_same_thread=False)
         self._seen.execute("CREATE TABLE seen (key BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID")
         weakref.finalize(self, self._seen.close)
 
