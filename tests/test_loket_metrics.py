@@ -117,6 +117,7 @@ def fill(disk: Path) -> None:
     subprocess.run(["dd", "if=/dev/zero", f"of={disk / 'full'}", "bs=4k"], capture_output=True)  # until it is full
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_at_the_start_costs_no_page(small_disk: Path, tmp_path: Path) -> None:
     fill(small_disk)
     process = counting(small_disk, 1, tmp_path / "mark")
@@ -126,6 +127,7 @@ def test_a_disk_that_is_full_at_the_start_costs_no_page(small_disk: Path, tmp_pa
     assert not list((small_disk / "metrics").glob("*"))
 
 
+@pytest.mark.slow
 def test_a_disk_that_becomes_full_costs_no_page(small_disk: Path, tmp_path: Path) -> None:
     """What was counted until the file had to grow is still there."""
     mark = tmp_path / "mark"
@@ -141,6 +143,7 @@ def test_a_disk_that_becomes_full_costs_no_page(small_disk: Path, tmp_path: Path
     assert 1000 < int(counted) < 5000
 
 
+@pytest.mark.slow
 def test_a_read_only_folder_costs_no_page(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o500)
@@ -149,6 +152,7 @@ def test_a_read_only_folder_costs_no_page(tmp_path: Path) -> None:
     assert (process.returncode, output) == (0, "off 0\n"), log
 
 
+@pytest.mark.slow
 def test_a_read_only_disk_costs_no_page(small_disk: Path, tmp_path: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     process = counting(small_disk, 1, tmp_path / "mark")

@@ -249,6 +249,7 @@ def test_it_tries_an_sms_again(sms_gateway: SmsGateway) -> None:
     assert sms_gateway.asked == [str(message.pk)] * 2
 
 
+@pytest.mark.slow
 def test_it_waits_for_a_slow_gateway(sms_gateway: SmsGateway) -> None:
     sms_gateway.seconds = 6.0
     message = queue_sms()

@@ -69,6 +69,7 @@ def test_it_sends_an_sms_at_once_however_slow_mail_is(
     assert len(mail_server.mails) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_it_sends_four_sms_a_second_through_a_gateway_of_five(sms_gateway: SmsGateway) -> None:
     sms_gateway.seconds = 5.0
