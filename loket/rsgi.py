@@ -25,6 +25,7 @@ from loket.postgresql import base as postgresql
 
 AT_ONCE = 4  # requests processed at the same time
 BODIES, OF_ONE_ADDRESS = 256, 16  # read at the same time, in all and for one address
+FILE_WEIGHT = 8  # bodies of forms that a file to import counts for: it is ten times as large, and kept in memory
 FIRST_SECONDS, RATE = 10.0, 8 * 1024  # time for any body, and one more second per RATE bytes received
 SENDING_SECONDS = 30.0  # for a client to accept one part of a streamed response
 _PROBES = ("/healthz", "/readyz", "/metrics")
@@ -34,16 +35,29 @@ Headers = list[tuple[str, str]]
 log = structlog.get_logger("loket.access")
 
 
-class _Slow(Exception):
+class _Refused(Exception):
+    """The body is not read; the client is told so in Dutch and English, as no page is rendered yet."""
+
+    status: int
+    text: str
+
+
+class _Slow(_Refused):
     """The body comes in too slowly."""
+
+    status = 408
+    text = "Het versturen duurde te lang. Probeer het opnieuw. / Sending took too long. Try again.\n"
 
 
 class _Gone(Exception):
     """The client disconnected."""
 
 
-class _Busy(Exception):
+class _Busy(_Refused):
     """Too many bodies are being read."""
+
+    status = 503
+    text = "Het is te druk. Probeer het over 5 seconden opnieuw. / Too busy. Try again in 5 seconds.\n"
 
 
 class Application:
@@ -65,11 +79,10 @@ class Application:
             await self._take_body(environ, protocol)
         except (_Gone, ProtocolClosed):
             return
-        except (_Slow, _Busy) as error:
-            status = 408 if isinstance(error, _Slow) else 503
-            log.warning("slow client", status=status)
-            headers = [("content-type", "text/plain"), ("connection", "close"), ("retry-after", "5")]
-            protocol.response_str(status, headers, "The request came in too slowly. Try again in a moment.")
+        except _Refused as error:
+            log.warning("slow client", status=error.status)
+            headers = [("content-type", "text/plain; charset=utf-8"), ("connection", "close"), ("retry-after", "5")]
+            protocol.response_str(error.status, headers, error.text)
             return
         loop = asyncio.get_running_loop()
         threads = self._probes if environ["PATH_INFO"] in _PROBES else self._threads
@@ -82,7 +95,8 @@ class Application:
             return
         most = settings.LOKET_IMPORT_MAX_SIZE if takes_files(environ["PATH_INFO"]) else None
         is_kept = length <= (most or settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-        with self._place(client_address(WSGIRequest(environ))):
+        weight = FILE_WEIGHT if is_kept and length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE else 1
+        with self._place(client_address(WSGIRequest(environ)), weight):
             async for part in _paced(protocol, most=length if is_kept else MOST_PASSED_OVER):
                 if is_kept:
                     environ["wsgi.input"].write(part)
@@ -91,14 +105,14 @@ class Application:
         environ["wsgi.input"].seek(0)
 
     @contextmanager
-    def _place(self, address: str) -> Iterator[None]:
-        if self._bodies.total() >= BODIES or self._bodies[address] >= OF_ONE_ADDRESS:
+    def _place(self, address: str, weight: int) -> Iterator[None]:
+        if self._bodies.total() + weight > BODIES or self._bodies[address] + weight > OF_ONE_ADDRESS:
             raise _Busy
-        self._bodies[address] += 1
+        self._bodies[address] += weight
         try:
             yield
         finally:
-            self._bodies[address] -= 1
+            self._bodies[address] -= weight
             if not self._bodies[address]:
                 del self._bodies[address]
 

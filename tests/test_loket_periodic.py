@@ -79,6 +79,7 @@ def test_a_job_that_hangs_holds_up_none_behind_it() -> None:
     hangs = Job(lambda: wait_until(lambda: runs["behind"] >= 5), every=300, name="hangs")
     with running(hangs, Job(lambda: runs.update(["behind"]), 0.1, "behind")):
         wait_until(lambda: runs["behind"] >= 5, 10)
+    assert runs["behind"] >= 5
 
 
 @pytest.mark.django_db

@@ -217,14 +217,15 @@ class Slow(Protocol):
         self.status = status
 
 
-async def send_slowly(number: int) -> list[int | None]:
+async def send_slowly(number: int, path: str = "/gebruikers/", length: int = 9) -> list[int | None]:
     """Send so many forms at once without a body; return how each was answered."""
     application, scope, clients = (
         rsgi.Application(lambda environ, start: []),
         Scope(),
         [Slow() for _one in range(number)],
     )
-    scope.headers = SimpleNamespace(items=lambda: [("content-length", "9")])  # type: ignore[assignment]
+    scope.path = path
+    scope.headers = SimpleNamespace(items=lambda: [("content-length", str(length))])  # type: ignore[assignment]
     await asyncio.gather(*(application.__rsgi__(scope, client) for client in clients))
     return [client.status for client in clients]
 
@@ -237,6 +238,14 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
 def test_one_address_has_so_many_bodies_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rsgi, "OF_ONE_ADDRESS", 2)
     assert asyncio.run(send_slowly(3)) == [None, None, 503], "the first two hung up"
+
+
+def test_files_of_one_address_fill_no_memory() -> None:
+    """A file to import is read before it is known who sends it."""
+    form, most = len("a=b"), rsgi.OF_ONE_ADDRESS // rsgi.FILE_WEIGHT
+    upload, size = "/gebruikers/importeren/", django_settings.LOKET_IMPORT_MAX_SIZE
+    assert asyncio.run(send_slowly(most + 1, upload, size)) == [None] * most + [503]
+    assert asyncio.run(send_slowly(most + 1, upload, form)) == [None] * (most + 1)
 
 
 def test_a_client_that_takes_no_part_holds_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,6 +140,6 @@ class Migration(migrations.Migration):
             },
         ),
         # Every try at a door and every call of a program writes here and waits: not for the disk, nor for a replica.
-        # What a crash of the database forgets is how often somebody tried.
+        # A crash of the database loses only counts of attempts.
         migrations.RunSQL("ALTER TABLE signin_throttle SET UNLOGGED", "ALTER TABLE signin_throttle SET LOGGED"),
     ]

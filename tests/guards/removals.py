@@ -531,7 +531,12 @@ GUARDS = [
     ),
     Guard(
         0, "how many bodies of one address", "loket/rsgi.py",
-        " or self._bodies[address] >= OF_ONE_ADDRESS", "",
+        " or self._bodies[address] + weight > OF_ONE_ADDRESS", "",
+        ("test_loket_slow_clients.py",),
+    ),
+    Guard(
+        0, "memory for files of strangers", "loket/rsgi.py",
+        "weight = FILE_WEIGHT if is_kept and", "weight = 1 if is_kept and",
         ("test_loket_slow_clients.py",),
     ),
     Guard(
