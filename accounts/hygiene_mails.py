@@ -20,7 +20,7 @@ from loket import periodic
 from teams import rights
 from teams.rights import Right
 
-GO = 0.5  # seconds, after which no further mail is begun: so long a worker that is told to stop waits
+GO = 0.5  # seconds, after which no further e-mail is started, so that a worker stops soon
 
 
 @asks(Proof.NONE)
@@ -76,7 +76,7 @@ def send_due() -> int:
 
 @transaction.atomic
 def _tell(pk: UUID) -> bool | None:
-    """Do the month of one person; return whether a mail went, None when there was none to send."""
+    """Process a subscription; return True if an e-mail was queued, None if not, False if another worker has it."""
     today = timezone.localdate()
     due = HygieneMail.objects.filter(pk=pk, due_on__lte=today).select_related("user__provider")
     wish = due.select_for_update(skip_locked=True, of=("self",)).first()

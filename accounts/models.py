@@ -127,7 +127,7 @@ class LoginMethod(models.TextChoices):
 
 class UserQuerySet(models.QuerySet["User"]):
     def visible_to(self, user: User) -> Self:
-        """Return the users of the office of `user`; everybody else does not exist for him (rule 1)."""
+        """Return the users of the office of `user`; other users do not exist for them (rule 1)."""
         return self.filter(in_office_of(user))
 
 

@@ -206,7 +206,7 @@ class _Verifier:
         except (InvalidTag, ValueError):
             raise Broken(f"event {self.sequence} cannot be opened: its key was changed") from None
         if person_id != part["person_id"]:
-            raise Broken(f"event {self.sequence}: its key is said to be of somebody else")
+            raise Broken(f"event {self.sequence}: its key is attributed to another user")
 
     def finish(self) -> str:
         """Return the result after the last line. Raises Broken."""

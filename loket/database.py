@@ -172,7 +172,7 @@ def _make_socket_dir(data: Path) -> None:
         return
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), _NOBODY):
-        raise CannotStart(f"{folder} belongs to somebody else: remove it or choose a shorter LOKET_DATA_DIR.")
+        raise CannotStart(f"{folder} belongs to another user: remove it or choose a shorter LOKET_DATA_DIR.")
     if os.geteuid() == 0:
         os.chown(folder, _NOBODY, _NOBODY)
 

@@ -22,8 +22,8 @@ from teams import roads
 from teams.products import Product
 from teams.resting import REACHING
 
-GO = 0.5  # seconds, after which no further office is begun: so long a worker that is told to stop waits
-LATE = timedelta(days=14)  # so long after his day somebody still gets what lies behind him
+GO = 0.5  # seconds, after which no further office is started, so that a worker stops soon
+LATE = timedelta(days=14)  # how long after their day users still get notifications of past events
 _AFTER = [type_ for type_ in SignalType if type_.after]
 
 # MATERIALIZED: compute the reachable employers once, not once per event.

@@ -83,7 +83,7 @@ class PasswordReset(models.Model):
         return str(self.pk)
 
     def is_open(self, now: datetime | None = None) -> bool:
-        """Return whether the link works at `now` (default: this moment) for somebody who may use the login page."""
+        """Return whether the link works at `now` (default: this moment) for a user who may use the login page."""
         now = now or timezone.now()
         in_time = now < self.expires_at <= now + timedelta(minutes=RESET_MINUTES) + clocks.SKEW
         return in_time and self.user.is_website_user and self.user.may_sign_in

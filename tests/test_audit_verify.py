@@ -158,7 +158,7 @@ def test_a_key_that_is_kept_back_is_missed(export: list[bytes]) -> None:
 
 def test_a_key_of_somebody_else_is_found(export: list[bytes], alice: User) -> None:
     other = json.loads(export[1]) | {"person_id": str(PersonKey.objects.exclude(person_id=alice.pk)[0].person_id)}
-    assert "somebody else" in check([export[0], verify.canonical(other) + b"\n", *export[2:]])
+    assert "another user" in check([export[0], verify.canonical(other) + b"\n", *export[2:]])
 
 
 def test_a_start_that_was_not_signed_as_one_is_refused(export: list[bytes], office: Provider) -> None:

@@ -18,8 +18,8 @@ GUARDS = [
     # 1. An office sees itself only.
     Guard(
         1, "people of another office", "accounts/models.py",
-        'everybody else does not exist for him (rule 1)."""\n        return self.filter(in_office_of(user))',
-        'everybody else does not exist for him (rule 1)."""\n        return self',
+        'other users do not exist for them (rule 1)."""\n        return self.filter(in_office_of(user))',
+        'other users do not exist for them (rule 1)."""\n        return self',
         ("test_accounts_user.py",),
     ),
     Guard(
