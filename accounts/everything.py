@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, transaction
+from django.template.defaultfilters import yesno
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -106,9 +107,9 @@ def as_json(found: dict[str, Any]) -> str:
 
 def as_html(found: dict[str, Any], user: User) -> str:
     """Return the export as a stand-alone HTML page."""
-    tables = [(_label(label), rows) for label, rows in found["tables"].items()]
-    parts = [(_("Account"), [found["account"]]), *tables, (_("Messages"), found["messages"])]
-    named = [(title, [_named(row) for row in rows]) for title, rows in parts if rows]
+    tables = [(_label(label), True, rows) for label, rows in found["tables"].items()]
+    parts = [(_("Account"), False, [found["account"]]), *tables, (_("Messages"), False, found["messages"])]
+    named = [(title, is_code, [_named(row) for row in rows]) for title, is_code, rows in parts if rows]
     return render_to_string("history/personal_data.html", {"person": user, "found": found, "parts": named})
 
 
@@ -116,5 +117,22 @@ def _label(label: str) -> str:
     return label.partition(".")[2]
 
 
-def _named(row: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(labels.label(name), value) for name, value in row.items() if value not in (None, "", [])]
+class _Entry(NamedTuple):
+    """A field and its value; what has no translation is English, and a screen reader must know."""
+
+    label: str
+    value: Any
+    has_english_label: bool
+    has_english_value: bool
+
+
+def _named(row: dict[str, Any]) -> list[_Entry]:
+    """Return the fields of `row` that are set."""
+    return [_entry(name, value) for name, value in row.items() if value not in (None, "", [])]
+
+
+def _entry(name: str, value: Any) -> _Entry:
+    label = labels.label(name)
+    is_english = label.replace(" ", "_") == name
+    is_code = is_english and isinstance(value, str) and " " not in value
+    return _Entry(label, yesno(value) if isinstance(value, bool) else value, is_english, is_code)

@@ -1,6 +1,7 @@
 """Everything that is stored about one person, and nothing about others."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import models
 from django.test import Client
+from django.utils import translation
 
 import accounts.actions
 import accounts.email_changes
@@ -15,7 +17,7 @@ import teams.actions
 from accounts import everything
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor, Origin, Proof
+from audit.actors import Actor, Origin, Proof, operator
 from audit.models import Event, Verb
 from teams.rights import Right
 from tests.factors import give_app
@@ -185,3 +187,15 @@ def test_the_command_writes_a_file_for_its_owner_alone(bob: User, tmp_path: Path
             call_command("export_person", str(bob.pk), str(path))
     with pytest.raises(CommandError, match="Nobody"):
         call_command("export_person", "00000000-0000-0000-0000-000000000000", str(tmp_path / "x.json"))
+
+
+def test_the_page_says_which_words_are_english(alice: User) -> None:
+    """A name of the code has no translation; in a Dutch page a screen reader would read it as Dutch."""
+    found = everything.export(alice, by=operator("export_person"))
+    found["tables"] = {"signin.OpenSession": [{"how": "password", "address": "127.0.0.1", "is_on": True}]}
+    with translation.override("nl"):
+        page = everything.as_html(found, alice)
+    assert '<h2 lang="en">OpenSession</h2>' in page
+    assert re.search(r'<dt lang="en">how</dt>\s*<dd lang="en">password</dd>', page)
+    assert re.search(r"<dt>Gebruikersnaam</dt>\s*<dd>alice</dd>", page)
+    assert re.search(r'<dt lang="en">is_on</dt>\s*<dd>ja</dd>', page)
