@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -82,6 +82,13 @@ class Demo:
         raise TimeoutError(f"no {channel} came within {seconds} seconds")
 
 
+def send_signal(processes: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to those of `processes` that have not ended since they were listed."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+
 @contextmanager
 def demo(folder: Path, port: int) -> Iterator[Demo]:
     """Start a demo in `folder` and kill what is left of it at the end."""
@@ -89,8 +96,7 @@ def demo(folder: Path, port: int) -> Iterator[Demo]:
     try:
         yield running
     finally:
-        for pid in running.family():
-            os.kill(pid, signal.SIGKILL)
+        send_signal(running.family(), signal.SIGKILL)
         running.process.communicate()
 
 

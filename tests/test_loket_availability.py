@@ -1,6 +1,5 @@
 """A database or Microsoft that does not answer: no page waits for it once that is known, whatever it hangs on."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -17,7 +16,7 @@ from django.db import OperationalError, connection
 
 from loket import availability, database
 from loket.processes import granian
-from tests.running import ROOT, free_port
+from tests.running import ROOT, free_port, send_signal
 from tests.servers import own_environment
 
 SILENT_SECONDS = 10
@@ -128,12 +127,10 @@ class Site:
         return [parent, *map(int, children)]
 
     def hang(self) -> None:
-        for pid in self.postgresql():
-            os.kill(pid, signal.SIGSTOP)
+        send_signal(self.postgresql(), signal.SIGSTOP)
 
     def go_on(self) -> None:
-        for pid in self.postgresql():
-            os.kill(pid, signal.SIGCONT)
+        send_signal(self.postgresql(), signal.SIGCONT)
 
     def stop(self) -> None:
         self.process.terminate()

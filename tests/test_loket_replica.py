@@ -23,7 +23,7 @@ from accounts.models import User
 from loket import database
 from loket.processes import granian
 from tests.cluster.load import Person, Told, invite
-from tests.running import ROOT, free_port
+from tests.running import ROOT, free_port, send_signal
 from tests.test_loket_metrics import TOKEN, scrape, wait_until_alive
 from tests.test_loket_restore import Installation
 from tests.test_loket_rotation import new_key
@@ -250,15 +250,13 @@ def test_a_replica_that_hangs_is_left_alone(site: Site, alice_there: Person) -> 
     parent = int((site.replica.data / "postmaster.pid").read_text().splitlines()[0])
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     processes = [parent, *map(int, children)]
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
+    send_signal(processes, signal.SIGSTOP)
     try:
         started = time.monotonic()
         assert site.comes_from(alice_there, "primary")
         assert time.monotonic() - started < 3
     finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)
+        send_signal(processes, signal.SIGCONT)
     eventually(lambda: site.comes_from(alice_there, "replica"))
 
 
