@@ -13,7 +13,7 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 .PHONY: demo test test-slow test-all test-cluster test-guards check audit bench messages screenshots picture
 
 demo: .venv/run.stamp
-	@exec $(RUN)/python manage.py demo
+	@exec env -u DATABASE_URL $(RUN)/python manage.py demo
 
 # Byte code is kept, whatever the environment says: tests start many processes, each of which would compile it all again.
 test test-slow: export PYTHONDONTWRITEBYTECODE =
@@ -33,12 +33,13 @@ test-cluster: .venv/dev.stamp
 
 # Takes every guard away once, in a copy of the tree; it takes a while.
 test-guards: .venv/dev.stamp
-	$(RUN)/python -m tests.guards
+	$(RUN)/python -m tests.mutations
 
 check: .venv/dev.stamp
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy .
+	$(RUN)/lint-imports --no-cache --no-logo
 	find templates -name '*.html' | xargs $(RUN)/djade --check
 	$(RUN)/python manage.py makemigrations --check --dry-run
 	$(DEPLOYED) $(RUN)/python manage.py check --deploy --fail-level WARNING
@@ -46,16 +47,16 @@ check: .venv/dev.stamp
 
 # Asks PyPI and npm; AUDIT are arguments of pip-audit, as '--ignore-vuln ID'.
 audit: .venv-audit/.stamp
-	.venv-audit/bin/python -m tests.audit $(AUDIT)
+	.venv-audit/bin/python -m tests.tools.dependency_audit $(AUDIT)
 
 bench: .venv/dev.stamp
 	$(RUN)/python -m bench
 
 screenshots: .venv/dev.stamp
-	$(RUN)/python -m tests.screenshots
+	$(RUN)/python -m tests.tools.screenshots
 
 picture: .venv/dev.stamp
-	$(RUN)/python -m tests.picture
+	$(RUN)/python -m tests.tools.readme_picture
 
 messages: .venv/dev.stamp
 	$(RUN)/python manage.py messages

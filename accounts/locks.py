@@ -4,11 +4,12 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
-from audit import persons
+from audit import encryption_keys
 
 
 def lock_provider(provider_id: UUID | None) -> Provider:
@@ -28,15 +29,17 @@ def lock_user(user_id: UUID, *, actor: User | None = None, office: Provider | No
     Also loads the encryption keys of the user and of `actor`, so that recording the event needs no further query.
     Raises User.DoesNotExist.
     """
-    keys = {"history_key": _key("accounts_user.id"), "actor_key": _key("%s", actor.pk if actor else None)}
-    users = User.objects.select_for_update(of=("self",)).annotate(**keys)
-    user: User = (users if office else users.select_related("provider")).get(pk=user_id)
+    own_key = {"history_key": _key_subquery("accounts_user.id")}
+    users: QuerySet[User] = User.objects.select_for_update(of=("self",)).annotate(**own_key)
+    if office is None:
+        users = users.select_related("provider")
+    user = users.annotate(actor_key=_key_subquery("%s", actor.pk if actor else None)).get(pk=user_id)
     if office is not None:
         user.provider = office
     if actor is not None:
-        actor.history_key = user.actor_key  # type: ignore[attr-defined]
+        actor.history_key = user.actor_key
     return user
 
 
-def _key(person: str, *values: UUID | None) -> RawSQL:
-    return RawSQL(persons.BROUGHT.format(person=person), values, output_field=models.BinaryField())  # noqa: S611
+def _key_subquery(person: str, *values: UUID | None) -> RawSQL:
+    return RawSQL(encryption_keys.KEY_SUBQUERY.format(person=person), values, output_field=models.BinaryField())  # noqa: S611

@@ -15,11 +15,12 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from loket.ids import uuid7
-from loket.tenant_keys import CompositeForeignKey, SameOfficeForeignKey
-from loket.text import fold, username_key
+from core.composite_keys import CompositeForeignKey, SameOfficeForeignKey
+from core.ids import uuid7
+from core.text import compute_username_key, normalize_for_search
 
-NEVER = Value(datetime(1, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())  # sorts before every other datetime
+# Sorts before every other datetime.
+MIN_DATETIME = Value(datetime(1, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())
 _PASSWORD_USABLE = ~Q(password="") & ~Q(password__startswith="!")  # noqa: S106
 _EXTERNAL = ("external_tenant", "external_tid", "external_user_id")
 _NO_IDENTITY: dict[str, Any] = dict.fromkeys(_EXTERNAL)
@@ -33,7 +34,7 @@ class Provider(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=100)
     invitation_days = models.PositiveSmallIntegerField(_("invitation validity in days"), default=4)
-    # Who must use two-factor; teams/resting.py applies these three rules.
+    # Who must use two-factor; permissions/inactive.py applies these three rules.
     two_factor_managers = models.BooleanField(_("Administrators of the office"), default=False)
     two_factor_from = models.DateField(_("Everyone, from"), null=True, blank=True)
     two_factor_days = models.PositiveSmallIntegerField(
@@ -43,10 +44,9 @@ class Provider(models.Model):
     erase_after_months = models.PositiveSmallIntegerField(_("months to keep former users' accounts"), default=24)
     checkpoint_addresses = models.TextField(blank=True)  # one a line; recipients of signed checkpoints of the audit log
     established_at = models.DateTimeField(null=True, editable=False)  # first sign-in of an administrator
-    support_may_look = models.BooleanField(
-        _("Loket support may impersonate users (read-only)"), default=True
-    )  # see support.looking
-    closed_at = models.DateTimeField(null=True, editable=False)  # suspended since, see accounts.closing
+    # See `support.impersonation`.
+    support_may_look = models.BooleanField(_("Loket support may impersonate users (read-only)"), default=True)
+    closed_at = models.DateTimeField(null=True, editable=False)  # suspended since, see users.suspension
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -67,7 +67,7 @@ class Provider(models.Model):
         return self.name
 
 
-def in_office_of(user: User) -> Q:
+def build_office_filter(user: User) -> Q:
     """Return the condition that a row belongs to the office of `user`; false for support users, who have no office."""
     return Q(provider_id=user.provider_id, provider_id__isnull=False)
 
@@ -75,11 +75,11 @@ def in_office_of(user: User) -> Q:
 class ExternalTenantQuerySet(models.QuerySet["ExternalTenant"]):
     def visible_to(self, user: User) -> Self:
         """Return the tenants of the office of `user` (rule 1)."""
-        return self.filter(in_office_of(user))
+        return self.filter(build_office_filter(user))
 
     def proved(self) -> Self:
         """Return the confirmed tenants, which users may belong to."""
-        return self.filter(proved_at__isnull=False)
+        return self.filter(confirmed_at__isnull=False)
 
 
 ExternalTenantManager = models.Manager.from_queryset(ExternalTenantQuerySet)
@@ -88,7 +88,7 @@ ExternalTenantManager = models.Manager.from_queryset(ExternalTenantQuerySet)
 class ExternalTenant(models.Model):
     """A Microsoft Entra tenant registered by an office; usable once confirmed to belong to that office."""
 
-    class Proof(models.TextChoices):
+    class ConfirmationMethod(models.TextChoices):
         """How the tenant was confirmed: a sign-in from it by a user of the office, or a check by support."""
 
         MICROSOFT = "microsoft", _("Microsoft login")
@@ -98,8 +98,8 @@ class ExternalTenant(models.Model):
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="tenants")
     name = models.CharField(_("Name"), max_length=28)
     tenant_id = models.UUIDField(_("Azure AD Tenant ID"))
-    proved_at = models.DateTimeField(null=True, editable=False)
-    proved_how = models.CharField(max_length=10, choices=Proof, blank=True, editable=False)
+    confirmed_at = models.DateTimeField(null=True, editable=False)
+    confirmation_method = models.CharField(max_length=10, choices=ConfirmationMethod, blank=True, editable=False)
 
     objects = ExternalTenantManager()
 
@@ -110,7 +110,8 @@ class ExternalTenant(models.Model):
             models.UniqueConstraint(fields=["id", "tenant_id"], name="tenant_id_tenant_id"),
             models.UniqueConstraint(fields=["provider", "tenant_id"], name="tenant_once_per_provider"),
             models.CheckConstraint(
-                condition=Q(proved_at=None, proved_how="") | Q(proved_at__isnull=False) & ~Q(proved_how=""),
+                condition=Q(confirmed_at=None, confirmation_method="")
+                | Q(confirmed_at__isnull=False) & ~Q(confirmation_method=""),
                 name="tenant_proved_somehow",
             ),
         ]
@@ -128,7 +129,7 @@ class LoginMethod(models.TextChoices):
 class UserQuerySet(models.QuerySet["User"]):
     def visible_to(self, user: User) -> Self:
         """Return the users of the office of `user`; other users do not exist for them (rule 1)."""
-        return self.filter(in_office_of(user))
+        return self.filter(build_office_filter(user))
 
 
 UserManager = models.Manager.from_queryset(UserQuerySet)
@@ -141,10 +142,8 @@ class User(AbstractBaseUser):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # Typed as not null: only support users have no office, and office pages and actions reject them.
-    provider: models.ForeignKey[Provider, Provider] = models.ForeignKey(  # type: ignore[misc]
-        Provider, on_delete=models.CASCADE, null=True, related_name="users"
-    )
+    # Null for support users only: `office` is for code that they never reach.
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="users")
     is_support = models.BooleanField(default=False, editable=False)
     login_method = models.CharField(_("Login method"), max_length=20, choices=LoginMethod)
     username = models.CharField(_("Username"), max_length=50, null=True)
@@ -165,14 +164,14 @@ class User(AbstractBaseUser):
     accepted_at = models.DateTimeField(null=True, editable=False)
     blocked_at = models.DateTimeField(null=True, editable=False)
     password_changed_at = models.DateTimeField(null=True, editable=False)
-    second_factor_at = models.DateTimeField(null=True, editable=False)  # null: none; set by signin.factors
+    second_factor_at = models.DateTimeField(null=True, editable=False)  # null: none; set by authentication.mfa
     session_version = models.PositiveIntegerField(default=1, editable=False)  # incremented to end every session
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change of the details
     created_at = models.DateTimeField(auto_now_add=True)
     sort_name = models.CharField(max_length=60, editable=False)
     search_text = models.TextField(editable=False)  # folding can turn one character into eighteen
 
-    history_key: bytes | None = None  # set by queries that annotate it, see `audit.persons`
+    history_key: bytes | None = None  # set by queries that annotate it, see `audit.encryption_keys`
 
     objects = UserManager()
     USERNAME_FIELD = "username_key"
@@ -224,10 +223,10 @@ class User(AbstractBaseUser):
             models.Index(fields=["provider", "sort_name", "id"], name="user_by_name"),
             models.Index("provider", Lower("email"), "id", name="user_by_email"),
             models.Index("provider", Coalesce("username_key", Value("")), "id", name="user_by_username"),
-            models.Index("provider", Coalesce("last_login", NEVER), "id", name="user_by_last_login"),
+            models.Index("provider", Coalesce("last_login", MIN_DATETIME), "id", name="user_by_last_login"),
             models.Index(Lower("email"), name="user_by_address"),
             models.Index(fields=["sort_name"], opclasses=["varchar_pattern_ops"], name="user_by_name_anywhere"),
-            # For the lists of dormant accounts (`accounts.hygiene`).
+            # For the lists of dormant accounts (`users.dormant_accounts`).
             models.Index(
                 "provider",
                 Coalesce("last_login", "accepted_at"),
@@ -247,7 +246,7 @@ class User(AbstractBaseUser):
             ),
             models.Index(
                 "provider",
-                Coalesce("password_changed_at", NEVER),
+                Coalesce("password_changed_at", MIN_DATETIME),
                 "id",
                 condition=Q(login_method="sso_webservice", blocked_at=None),
                 name="user_by_password_age",
@@ -259,16 +258,23 @@ class User(AbstractBaseUser):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store the user after filling the derived columns."""
-        self.derive()
+        self.set_derived_fields()
         super().save(*args, **kwargs)
 
-    def derive(self) -> None:
+    def set_derived_fields(self) -> None:
         """Fill the columns for sorting, searching and uniqueness; call it before `bulk_create()`."""
         self.external_tid = self.external_tenant.tenant_id if self.external_tenant else None
-        self.username_key = None if self.username is None else username_key(self.username)
-        self.sort_name = fold(f"{self.last_name} {self.prefix} {self.initials}")[:60]
+        self.username_key = None if self.username is None else compute_username_key(self.username)
+        self.sort_name = normalize_for_search(f"{self.last_name} {self.prefix} {self.initials}")[:60]
         words = [self.initials, self.first_name, self.prefix, self.last_name, self.username or "", self.email]
-        self.search_text = fold(" ".join(words))
+        self.search_text = normalize_for_search(" ".join(words))
+
+    @property
+    def office(self) -> Provider:
+        """The office of a user who has one. Raises Provider.DoesNotExist for support users."""
+        if self.provider is None:
+            raise Provider.DoesNotExist
+        return self.provider
 
     @property
     def full_name(self) -> str:
@@ -284,15 +290,15 @@ class User(AbstractBaseUser):
     @property
     def office_name(self) -> str:
         """Name of the office, or of the product for support users; used in e-mails and page headers."""
-        return "Loket" if self.is_support else self.provider.name
+        return "Loket" if self.is_support else self.office.name
 
     @property
-    def loket(self) -> str:
+    def product_name_in_sentence(self) -> str:
         """The product in a sentence: 'Loket of Kantoor Smit', or 'support of Loket' for support users."""
-        return gettext("the Loket support team") if self.is_support else gettext("Loket at %s") % self.provider.name
+        return gettext("the Loket support team") if self.is_support else gettext("Loket at %s") % self.office.name
 
     @property
-    def badge(self) -> str:
+    def monogram(self) -> str:
         """One or two initials shown as an avatar."""
         return (self.initials[:1] + self.last_name[:1]).upper()
 
@@ -313,26 +319,26 @@ class User(AbstractBaseUser):
         return self.access_until is not None and self.access_until < timezone.localdate()
 
     @property
-    def office_is_closed(self) -> bool:
+    def office_is_suspended(self) -> bool:
         """Whether the user's office is suspended; false for support users."""
-        return not self.is_support and self.provider.closed_at is not None
+        return not self.is_support and self.office.closed_at is not None
 
     @property
-    def is_kept_out(self) -> bool:
+    def is_denied_access(self) -> bool:
         """Whether access is denied, including to an open invitation: blocked, ended, or office suspended."""
-        return self.blocked_at is not None or self.has_ended() or self.office_is_closed
+        return self.blocked_at is not None or self.has_ended() or self.office_is_suspended
 
     @property
     def may_sign_in(self) -> bool:
         """Whether the user accepted the invitation and access is not denied."""
-        return self.accepted_at is not None and not self.is_kept_out
+        return self.accepted_at is not None and not self.is_denied_access
 
     @property
-    def refusal(self) -> str:
+    def denial_reason(self) -> str:
         """Code of the reason why sign-in is denied, for the audit trail; "" if it is not."""
         if self.blocked_at is not None:
             return "blocked"
-        if self.office_is_closed:
+        if self.office_is_suspended:
             return "closed"
         return "" if self.may_sign_in else "ended"
 
@@ -373,7 +379,7 @@ class EmailChange(models.Model):
         return self.email
 
 
-class HygieneMail(models.Model):
+class AccountReviewSubscription(models.Model):
     """A user's subscription to the monthly e-mail about dormant accounts: thresholds, and when the next one is due."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="hygiene_mail")

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.db import models, transaction
 
-from audit import guard, persons, storing
+from audit import encryption_keys, insert, redaction
 from audit.actors import Actor
+from audit.changes import Changes
 from audit.models import Event, Verb
 
-SEARCHED = "…"  # recorded instead of a search term, which may be a name
+SEARCH_TERM_MASK = "…"  # recorded instead of a search term, which may be a name
 
 
 def record(
@@ -19,7 +20,7 @@ def record(
     *,
     by: Actor,
     provider_id: UUID | None,
-    changes: dict[str, list[Any]] | None = None,
+    changes: Changes | None = None,
     reason: str = "",
 ) -> Event:
     """Record one event in the transaction of the change (rule 9).
@@ -29,17 +30,17 @@ def record(
     TransactionManagementError outside a transaction, PermissionDenied during impersonation, so that no action can
     complete.
     """
-    (event,) = record_each(verb, [target], by=by, provider_id=provider_id, changes=changes, reason=reason)
+    (event,) = record_for_each(verb, [target], by=by, provider_id=provider_id, changes=changes, reason=reason)
     return event
 
 
-def record_each(
+def record_for_each(
     verb: Verb,
     targets: Iterable[models.Model],
     *,
     by: Actor,
     provider_id: UUID | None,
-    changes: dict[str, list[Any]] | None = None,
+    changes: Changes | None = None,
     reason: str = "",
 ) -> list[Event]:
     """Record the same event for each of `targets`, otherwise as `record`."""
@@ -49,7 +50,7 @@ def record_each(
 
 def record_all(
     verb: Verb,
-    changed: Iterable[tuple[models.Model, dict[str, list[Any]]]],
+    changed: Iterable[tuple[models.Model, Changes]],
     *,
     by: Actor,
     provider_id: UUID | None,
@@ -58,32 +59,36 @@ def record_all(
     """Record an event for each of `changed`, a target with its own changes, otherwise as `record`."""
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("an event belongs in the transaction of the change")
-    events = _sealed(verb, list(changed), by, provider_id, reason)
-    storing.store(events)
+    events = _build_events(verb, list(changed), by, provider_id, reason)
+    insert.insert_events(events)
     return events
 
 
-def draft(verb: Verb, target: models.Model, *, by: Actor, provider_id: UUID | None) -> Event:
-    """Return an unsaved event for a statement that also makes the change: see `storing.after`."""
-    (event,) = _sealed(verb, [(target, {})], by, provider_id, "")
+def draft_event(verb: Verb, target: models.Model, *, by: Actor, provider_id: UUID | None) -> Event:
+    """Return an unsaved event for a statement that also makes the change: see `insert.build_insert_after`."""
+    (event,) = _build_events(verb, [(target, {})], by, provider_id, "")
     return event
 
 
-def _sealed(
-    verb: Verb, rows: list[tuple[models.Model, dict[str, list[Any]]]], by: Actor, provider_id: UUID | None, reason: str
+def _build_events(
+    verb: Verb, rows: list[tuple[models.Model, Changes]], by: Actor, provider_id: UUID | None, reason: str
 ) -> list[Event]:
-    by.require_to_act()
-    keys = persons.keys_of([by.user, by.on_behalf_of, *(target for target, _changes in rows)])
+    by.require_not_impersonating()
+    keys = encryption_keys.get_or_create_keys([by.user, by.on_behalf_of, *(target for target, _changes in rows)])
     events = []
     for target, changes in rows:
-        event = _event(verb, target, by, provider_id)
-        what = {"changes": guard.checked(changes), "name": str(target)[:200], "reason": (reason or by.reason)[:500]}
-        _seal(event, target, by, what, keys)
+        event = _build_event(verb, target, by, provider_id)
+        what = {
+            "changes": redaction.redact_changes(changes),
+            "name": str(target)[:200],
+            "reason": (reason or by.reason)[:500],
+        }
+        _encrypt_parts(event, target, by, what, keys)
         events.append(event)
     return events
 
 
-def _event(verb: Verb, target: models.Model, by: Actor, provider_id: UUID | None) -> Event:
+def _build_event(verb: Verb, target: models.Model, by: Actor, provider_id: UUID | None) -> Event:
     return Event(
         provider_id=provider_id,
         actor_id=by.user.pk if by.user else None,
@@ -96,14 +101,18 @@ def _event(verb: Verb, target: models.Model, by: Actor, provider_id: UUID | None
     )
 
 
-def _seal(
-    event: Event, target: models.Model, by: Actor, what: dict[str, Any], keys: Mapping[UUID, persons.Key]
+def _encrypt_parts(
+    event: Event,
+    target: models.Model,
+    by: Actor,
+    what: dict[str, Any],
+    keys: Mapping[UUID, encryption_keys.EventEncryptionKey],
 ) -> None:
     """Fill the parts of `event`, each encrypted for the user it is about."""
 
     def part(name: str, content: dict[str, Any], person: models.Model | None) -> dict[str, Any]:
-        key = keys.get(person.pk) if person is not None and persons.is_person(person) else None
-        return key.seal(content, event_id=event.pk, name=name) if key else content
+        key = keys.get(person.pk) if person is not None and encryption_keys.is_user(person) else None
+        return key.encrypt_part(content, event_id=event.pk, name=name) if key else content
 
     # The network address of a failed sign-in is personal data of the user whose account was tried.
     whose = by.user or (target if by.address else None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -13,7 +12,8 @@ from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from loket.logs import correlation_id
+from core.access import ReauthenticationLevel
+from core.logs import get_correlation_id
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -24,7 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Origin(models.TextChoices):
+class EventOrigin(models.TextChoices):
     """Channel of a change (domain.md section 10)."""
 
     PAGE = "page", _("page")
@@ -35,21 +35,10 @@ class Origin(models.TextChoices):
     SCHEDULED = "scheduled", _("automatic")
 
 
-class Proof(IntEnum):
-    """How recently the user re-authenticated, with the second factor where one is required.
-
-    A session started by an SSO ticket has none until the user re-authenticates (NIST SP 800-63B-4, reauthentication).
-    """
-
-    NONE = 0
-    HALF_HOUR = 1  # for changes of what users may do
-    FIVE_MINUTES = 2  # for changes of how users sign in
-
-
-class ProofRequired(PermissionDenied):
+class ReauthenticationRequired(PermissionDenied):
     """The actor must re-authenticate first; `proof` tells how recently."""
 
-    def __init__(self, proof: Proof) -> None:
+    def __init__(self, proof: ReauthenticationLevel) -> None:
         super().__init__(gettext("First confirm it is you."))
         self.proof = proof
 
@@ -58,21 +47,21 @@ class ProofRequired(PermissionDenied):
 class Actor:
     """Who makes a change: a user through some channel, or without `user` the operator or a scheduled job."""
 
-    origin: Origin
+    origin: EventOrigin
     name: str
     user: User | None = None
     address: str = ""
     correlation_id: str = ""
     reason: str = ""  # given by support; recorded in every resulting event
     on_behalf_of: User | None = None
-    only_looks: bool = False  # impersonation, which is read-only, see `support.looking`
-    founds: bool = False  # support setting up a new office, see `bulk.offices`
-    proof: Proof = Proof.NONE
+    is_impersonating: bool = False  # impersonation, which is read-only, see `support.impersonation`
+    is_office_setup: bool = False  # support setting up a new office, see `users.office_setup`
+    proof: ReauthenticationLevel = ReauthenticationLevel.NONE
 
     @property
     def is_support(self) -> bool:
         """Whether a support user acts on an office, as opposed to on their own account."""
-        return self.origin == Origin.SUPPORT
+        return self.origin == EventOrigin.SUPPORT
 
     @property
     def is_operator(self) -> bool:
@@ -80,20 +69,22 @@ class Actor:
 
         Support counts as such while it sets up an office, which has no user yet who could grant anything.
         """
-        return self.founds or (self.user is None and self.origin in (Origin.COMMAND, Origin.SCHEDULED))
+        return self.is_office_setup or (
+            self.user is None and self.origin in (EventOrigin.COMMAND, EventOrigin.SCHEDULED)
+        )
 
-    def require_to_act(self) -> None:
+    def require_not_impersonating(self) -> None:
         """Raise PermissionDenied during impersonation."""
-        if self.only_looks:
+        if self.is_impersonating:
             raise PermissionDenied(gettext("Impersonation is read-only."))
 
-    def require_proof(self, proof: Proof) -> None:
-        """Raise ProofRequired unless the user re-authenticated recently enough; the operator need not."""
+    def require_reauthentication(self, proof: ReauthenticationLevel) -> None:
+        """Raise ReauthenticationRequired unless the user re-authenticated recently enough; the operator need not."""
         if not self.is_operator and self.proof < proof:
-            raise ProofRequired(proof)
+            raise ReauthenticationRequired(proof)
 
 
-def asks(proof: Proof) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def requires_reauthentication(proof: ReauthenticationLevel) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate an action to require re-authentication of its actor (`by`) before anything else; every action has this.
 
     FIVE_MINUTES for how users sign in, HALF_HOUR for other changes of the office or of another user, NONE for the
@@ -103,7 +94,7 @@ def asks(proof: Proof) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(action: Callable[P, R]) -> Callable[P, R]:
         @wraps(action)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-            cast(Actor, kwargs["by"]).require_proof(proof)
+            cast(Actor, kwargs["by"]).require_reauthentication(proof)
             return action(*args, **kwargs)
 
         cast(Any, wrapper).proof = proof
@@ -112,40 +103,40 @@ def asks(proof: Proof) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
-def on_page(request: HttpRequest, user: User) -> Actor:
+def build_page_actor(request: HttpRequest, user: User) -> Actor:
     """Return `user` as the actor of a browser request."""
-    return _from(request, user, Origin.PAGE)
+    return _build_request_actor(request, user, EventOrigin.PAGE)
 
 
-def helping(request: HttpRequest, user: User, reason: str) -> Actor:
+def build_support_actor(request: HttpRequest, user: User, reason: str) -> Actor:
     """Return the support user `user` as an actor on an office, with the reason."""
-    return replace(_from(request, user, Origin.SUPPORT), reason=reason)
+    return replace(_build_request_actor(request, user, EventOrigin.SUPPORT), reason=reason)
 
 
-def through_api(request: HttpRequest, user: User) -> Actor:
+def build_api_actor(request: HttpRequest, user: User) -> Actor:
     """Return `user` as the actor of an API request."""
-    return _from(request, user, Origin.API)
+    return _build_request_actor(request, user, EventOrigin.API)
 
 
-def _from(request: HttpRequest, user: User, origin: Origin) -> Actor:
-    from loket.middleware import client_address
+def _build_request_actor(request: HttpRequest, user: User, origin: EventOrigin) -> Actor:
+    from core.middleware import get_client_address
 
     return Actor(
         origin=origin,
         name=user.full_name,
         user=user,
-        address=client_address(request),
+        address=get_client_address(request),
         correlation_id=getattr(request, "correlation_id", ""),
-        only_looks=hasattr(request, "looker"),
-        proof=getattr(request, "proof", Proof.NONE),
+        is_impersonating=hasattr(request, "impersonator"),
+        proof=getattr(request, "proof", ReauthenticationLevel.NONE),
     )
 
 
-def operator(command: str) -> Actor:
+def build_operator(command: str) -> Actor:
     """Return the operator running `manage.py <command>`."""
-    return Actor(origin=Origin.COMMAND, name=f"manage.py {command}")
+    return Actor(origin=EventOrigin.COMMAND, name=f"manage.py {command}")
 
 
-def scheduled(job: str) -> Actor:
+def build_job_actor(job: str) -> Actor:
     """Return the actor of the periodic job `job`."""
-    return Actor(origin=Origin.SCHEDULED, name=job, correlation_id=correlation_id())
+    return Actor(origin=EventOrigin.SCHEDULED, name=job, correlation_id=get_correlation_id())

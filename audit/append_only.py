@@ -2,12 +2,12 @@
 
 from django.db import migrations
 
-# Old events can be deleted only by the owner, in a transaction that sets the flag: see `audit.retention`. The owner
+# Old events can be deleted only by the owner, in a transaction that sets the flag: see `history.retention`. The owner
 # could disable the triggers anyway; no other role gets past them, whatever it sets.
-REFUSE = """
+REFUSE_FUNCTION_SQL = """
 CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' AND TG_TABLE_NAME IN ('audit_event', 'audit_link')
+    IF TG_OP = 'DELETE' AND TG_TABLE_NAME IN ('audit_event', 'audit_chainlink')
         AND current_setting('loket.removes_history', true) = 'yes'
         AND current_user::regrole = (SELECT relowner FROM pg_class WHERE oid = TG_RELID) THEN
         RETURN OLD;

@@ -11,84 +11,86 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from audit import verify
-from audit.models import Checkpoint, Event, Link, Waiting
-from loket import periodic
+from audit.models import ChainLink, Checkpoint, Event, PendingEvent
+from core import periodic_jobs
 
-_BATCH = 1000
+_BATCH_SIZE = 1000
 
 
-class Head(NamedTuple):
+class ChainHead(NamedTuple):
     """The end of a chain."""
 
     sequence: int
     hash: str
 
 
-def lengthen_all() -> int:
+def append_all_pending() -> int:
     """Add all pending events to their chains; return their number. A job that any number of workers may run."""
-    offices = Waiting.objects.order_by().values_list("provider_id", flat=True).distinct()
-    return sum(periodic.each(lengthen, offices))
+    offices = PendingEvent.objects.order_by().values_list("provider_id", flat=True).distinct()
+    return sum(periodic_jobs.process_items(append_pending, offices))
 
 
-def lengthen(provider_id: UUID | None) -> int:
+def append_pending(provider_id: UUID | None) -> int:
     """Add the pending events of an office, or of no office, to its chain; return their number."""
     made = 0
-    while batch := _lengthen_once(provider_id):
+    while batch := _append_batch(provider_id):
         made += batch
-        if batch < _BATCH:
+        if batch < _BATCH_SIZE:
             break
     return made
 
 
 @transaction.atomic
-def _lengthen_once(provider_id: UUID | None) -> int:
-    lock(provider_id)
-    waiting = Waiting.objects.filter(provider_id=provider_id).order_by("event_id").values_list("event_id", flat=True)
-    events = Event.objects.in_bulk(waiting[:_BATCH])
-    links, (sequence, previous) = [], head(provider_id)
+def _append_batch(provider_id: UUID | None) -> int:
+    lock_chain(provider_id)
+    waiting = (
+        PendingEvent.objects.filter(provider_id=provider_id).order_by("event_id").values_list("event_id", flat=True)
+    )
+    events = Event.objects.in_bulk(waiting[:_BATCH_SIZE])
+    links, (sequence, previous) = [], get_chain_head(provider_id)
     for event in sorted(events.values(), key=lambda event: event.pk):
         sequence += 1
-        previous = verify.hash_of(exported(event), previous, sequence)
-        links.append(Link(event_id=event.pk, provider_id=provider_id, sequence=sequence, hash=previous))
-    Link.objects.bulk_create(links)
+        previous = verify.hash_event(serialize_event(event), previous, sequence)
+        links.append(ChainLink(event_id=event.pk, provider_id=provider_id, sequence=sequence, hash=previous))
+    ChainLink.objects.bulk_create(links)
     return len(links)
 
 
-def lock(provider_id: UUID | None) -> None:
+def lock_chain(provider_id: UUID | None) -> None:
     """Lock the chain until the end of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"history of {provider_id}"])
 
 
-def head(provider_id: UUID | None) -> Head:
+def get_chain_head(provider_id: UUID | None) -> ChainHead:
     """Return the stored end of a chain."""
-    link = Link.objects.filter(provider_id=provider_id).order_by("-sequence").first()
-    return Head(link.sequence, link.hash) if link else after(start(provider_id))
+    link = ChainLink.objects.filter(provider_id=provider_id).order_by("-sequence").first()
+    return ChainHead(link.sequence, link.hash) if link else get_head_at_start(get_start_checkpoint(provider_id))
 
 
-def start(provider_id: UUID | None) -> Checkpoint | None:
+def get_start_checkpoint(provider_id: UUID | None) -> Checkpoint | None:
     """Return the checkpoint that a chain starts after, if older events were removed."""
-    starts = Checkpoint.objects.filter(provider_id=provider_id, kind=Checkpoint.Kind.START)
+    starts = Checkpoint.objects.filter(provider_id=provider_id, kind=Checkpoint.CheckpointType.START)
     return starts.order_by("-sequence").first()
 
 
-def after(start: Checkpoint | None) -> Head:
+def get_head_at_start(start: Checkpoint | None) -> ChainHead:
     """Return what the first remaining event of a chain follows."""
-    return Head(start.sequence, start.signed["hash"]) if start else Head(0, verify.ZERO)
+    return ChainHead(start.sequence, start.signed["hash"]) if start else ChainHead(0, verify.ZERO_HASH)
 
 
-def exported(event: Event) -> dict[str, Any]:
+def serialize_event(event: Event) -> dict[str, Any]:
     """Return an event as it is hashed and exported."""
     return {
-        "actor_id": _text(event.actor_id),
+        "actor_id": _uuid_to_text(event.actor_id),
         "at": event.at.astimezone(UTC).isoformat(timespec="microseconds"),
         "correlation_id": event.correlation_id,
         "for_whom": event.for_whom,
         "id": str(event.pk),
-        "on_behalf_of_id": _text(event.on_behalf_of_id),
+        "on_behalf_of_id": _uuid_to_text(event.on_behalf_of_id),
         "origin": event.origin,
-        "provider_id": _text(event.provider_id),
-        "target_id": _text(event.target_id),
+        "provider_id": _uuid_to_text(event.provider_id),
+        "target_id": _uuid_to_text(event.target_id),
         "target_kind": event.target_kind,
         "verb": event.verb,
         "what": event.what,
@@ -96,5 +98,5 @@ def exported(event: Event) -> dict[str, Any]:
     }
 
 
-def _text(id: UUID | None) -> str | None:
-    return None if id is None else str(id)
+def _uuid_to_text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

@@ -15,55 +15,57 @@ from django.utils import timezone
 from audit import chain, verify
 from audit.models import Checkpoint
 
-EVERY = timedelta(hours=1)
+CHECKPOINT_INTERVAL = timedelta(hours=1)
 
 
 @cache
-def _key(text: str) -> Ed25519PrivateKey:
+def _load_signing_key(text: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(text))
 
 
-def public_pem() -> bytes:
+def get_public_key_pem() -> bytes:
     """Return the public key that verifies the signatures."""
-    public = _key(settings.LOKET_CHECKPOINT_KEY).public_key()
+    public = _load_signing_key(settings.LOKET_CHECKPOINT_KEY).public_key()
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def signed(provider_id: UUID | None, at: chain.Head, kind: Checkpoint.Kind = Checkpoint.Kind.HEAD) -> dict[str, Any]:
+def sign_head(
+    provider_id: UUID | None, at: chain.ChainHead, kind: Checkpoint.CheckpointType = Checkpoint.CheckpointType.HEAD
+) -> dict[str, Any]:
     """Return a signed checkpoint stating the hash of a chain at one position."""
     checkpoint = {
         "at": timezone.now().isoformat(timespec="seconds"),
-        "format": verify.FORMAT,
+        "format": verify.EXPORT_FORMAT,
         "hash": at.hash,
         "kind": kind.value,
         "provider_id": None if provider_id is None else str(provider_id),
         "sequence": at.sequence,
     }
-    return verify.sign(checkpoint, _key(settings.LOKET_CHECKPOINT_KEY))
+    return verify.sign_checkpoint(checkpoint, _load_signing_key(settings.LOKET_CHECKPOINT_KEY))
 
 
-def of_now(provider_id: UUID | None) -> dict[str, Any]:
+def sign_current_head(provider_id: UUID | None) -> dict[str, Any]:
     """Return a signed checkpoint of all events of an office so far."""
-    chain.lengthen(provider_id)
-    return signed(provider_id, chain.head(provider_id))
+    chain.append_pending(provider_id)
+    return sign_head(provider_id, chain.get_chain_head(provider_id))
 
 
 @transaction.atomic
-def keep_if_due(provider_id: UUID | None) -> Checkpoint | None:
+def save_checkpoint_if_due(provider_id: UUID | None) -> Checkpoint | None:
     """Sign and store a checkpoint, unless the last one is younger than an hour or there are no new events."""
-    chain.lock(provider_id)
-    chain.lengthen(provider_id)
-    kept = Checkpoint.objects.filter(provider_id=provider_id, kind=Checkpoint.Kind.HEAD)
-    last, head = kept.order_by("-sequence", "-id").first(), chain.head(provider_id)
+    chain.lock_chain(provider_id)
+    chain.append_pending(provider_id)
+    kept = Checkpoint.objects.filter(provider_id=provider_id, kind=Checkpoint.CheckpointType.HEAD)
+    last, head = kept.order_by("-sequence", "-id").first(), chain.get_chain_head(provider_id)
     if last is not None:
-        young = datetime.fromisoformat(last.signed["at"]) > timezone.now() - EVERY
+        young = datetime.fromisoformat(last.signed["at"]) > timezone.now() - CHECKPOINT_INTERVAL
         if young or last.sequence == head.sequence:
             return None
     if head.sequence == 0:
         return None
     return Checkpoint.objects.create(
         provider_id=provider_id,
-        kind=Checkpoint.Kind.HEAD,
+        kind=Checkpoint.CheckpointType.HEAD,
         sequence=head.sequence,
-        signed=signed(provider_id, head),
+        signed=sign_head(provider_id, head),
     )

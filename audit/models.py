@@ -11,9 +11,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audit import verify
-from audit.actors import Origin
-from loket import sealing
-from loket.ids import uuid7
+from audit.actors import EventOrigin
+from audit.changes import Changes
+from core import encryption
+from core.ids import uuid7
 
 
 class Verb(models.TextChoices):
@@ -21,20 +22,20 @@ class Verb(models.TextChoices):
 
     PROVIDER_CREATED = "provider_created", _("created the office")
     PROVIDER_CHANGED = "provider_changed", _("changed the office")
-    PROVIDER_CLOSED = "provider_closed", _("suspended the office")
-    PROVIDER_REOPENED = "provider_reopened", _("reactivated the office")
+    PROVIDER_SUSPENDED = "provider_closed", _("suspended the office")
+    PROVIDER_REACTIVATED = "provider_reopened", _("reactivated the office")
     TENANT_ADDED = "tenant_added", _("added the Azure AD tenant")
     TENANT_RENAMED = "tenant_renamed", _("renamed the Azure AD tenant")
-    TENANT_PROVED = "tenant_proved", _("confirmed the Azure AD tenant")
+    TENANT_CONFIRMED = "tenant_proved", _("confirmed the Azure AD tenant")
     TENANT_REMOVED = "tenant_removed", _("removed the Azure AD tenant")
     TEXT_CHANGED = "text_changed", _("changed an e-mail text")
     USER_CREATED = "user_created", _("created")
     USER_CHANGED = "user_changed", _("changed")
     USER_BLOCKED = "user_blocked", _("blocked")
     USER_UNBLOCKED = "user_unblocked", _("unblocked")
-    KIND_CHANGED = "kind_changed", _("changed the login method")
+    LOGIN_METHOD_CHANGED = "kind_changed", _("changed the login method")
     USERNAME_SENT = "username_sent", _("sent the username")
-    EMAIL_CHANGE_ASKED = "email_change_asked", _("requested an e-mail address change")
+    EMAIL_CHANGE_REQUESTED = "email_change_asked", _("requested an e-mail address change")
     EMAIL_CHANGED = "email_changed", _("changed the e-mail address")
     INVITATION_SENT = "invitation_sent", _("sent the invitation")
     INVITATION_OPENED = "invitation_opened", _("opened the invitation")
@@ -44,8 +45,8 @@ class Verb(models.TextChoices):
     INVITATION_REVOKED = "invitation_revoked", _("revoked the invitation")
     INVITATION_EXPIRED = "invitation_expired", _("let the invitation expire")
     CODE_SENT = "code_sent", _("requested a code")
-    PHONE_PROVED = "phone_proved", _("entered the correct code")
-    CODE_REFUSED = "code_refused", _("entered an incorrect code")
+    PHONE_VERIFIED = "phone_proved", _("entered the correct code")
+    CODE_REJECTED = "code_refused", _("entered an incorrect code")
     RIGHTS_CHANGED = "rights_changed", _("changed the rights")
     TEAMS_CHANGED = "teams_changed", _("changed the teams")
     TEAM_CREATED = "team_created", _("created the team")
@@ -57,18 +58,18 @@ class Verb(models.TextChoices):
     SET_CHANGED = "set_changed", _("changed the authorization set")
     SET_DELETED = "set_deleted", _("deleted the authorization set")
     SET_APPLIED = "set_applied", _("applied an authorization set")
-    SIGNALS_CHANGED = "signals_changed", _("changed the notifications")
-    SIGNAL_SET_CREATED = "signal_set_created", _("created the notification set")
-    SIGNAL_SET_CHANGED = "signal_set_changed", _("changed the notification set")
-    SIGNAL_SET_DELETED = "signal_set_deleted", _("deleted the notification set")
-    SIGNAL_SET_APPLIED = "signal_set_applied", _("applied a notification set")
-    SIGNAL_RAISED = "signal_raised", _("raised a notification")
-    SIGNALS_READ = "signals_read", _("marked notifications as read")
+    NOTIFICATIONS_CHANGED = "signals_changed", _("changed the notifications")
+    NOTIFICATION_SET_CREATED = "signal_set_created", _("created the notification set")
+    NOTIFICATION_SET_CHANGED = "signal_set_changed", _("changed the notification set")
+    NOTIFICATION_SET_DELETED = "signal_set_deleted", _("deleted the notification set")
+    NOTIFICATION_SET_APPLIED = "signal_set_applied", _("applied a notification set")
+    NOTIFICATION_RAISED = "signal_raised", _("raised a notification")
+    NOTIFICATIONS_READ = "signals_read", _("marked notifications as read")
     EXPORTED = "exported", _("exported")
     SIGNED_IN = "signed_in", _("logged in")
     SIGNED_OUT = "signed_out", _("logged out")
-    LOOK_STARTED = "look_started", _("was impersonated (read-only)")
-    LOOK_ENDED = "look_ended", _("is no longer impersonated")
+    IMPERSONATION_STARTED = "look_started", _("was impersonated (read-only)")
+    IMPERSONATION_ENDED = "look_ended", _("is no longer impersonated")
     SIGN_IN_REFUSED = "sign_in_refused", _("was denied login")
     PASSWORD_CHANGED = "password_changed", _("changed the password")
     PASSWORD_LINK_SENT = "password_link_sent", _("requested a password reset link")
@@ -89,23 +90,23 @@ class Verb(models.TextChoices):
     CONSENT_GIVEN = "consent_given", _("allowed an integration")
     CONSENT_ENDED = "consent_ended", _("revoked access of an integration")
     TICKET_MADE = "ticket_made", _("requested an SSO ticket")
-    USER_ERASED = verify.ERASED, _("erased")
+    USER_ERASED = verify.ERASED_VERB, _("erased")
     PERSON_EXPORTED = "person_exported", _("exported personal data")
     HISTORY_TRIMMED = "history_trimmed", _("removed old history")
-    CARRIED_OVER = "carried_over", _("carried forward from the removed history")
+    SNAPSHOT_RECORDED = "carried_over", _("carried forward from the removed history")
 
 
-class PersonKeyQuerySet(models.QuerySet["PersonKey"]):
-    def opened(self, ids: Iterable[str]) -> dict[str, AESGCM]:
+class UserEncryptionKeyQuerySet(models.QuerySet["UserEncryptionKey"]):
+    def load_ciphers(self, ids: Iterable[str]) -> dict[str, AESGCM]:
         """Return the keys with these ids that were not destroyed. One query."""
-        return {str(row.pk): row.opened() for row in self.filter(pk__in=set(ids), sealed_key__isnull=False)}
+        return {str(row.pk): row.decrypt_key() for row in self.filter(pk__in=set(ids), encrypted_key__isnull=False)}
 
 
-def _context(key_id: UUID) -> str:
+def _build_encryption_context(key_id: UUID) -> str:
     return f"person:{key_id}"
 
 
-class PersonKey(models.Model):
+class UserEncryptionKey(models.Model):
     """A key that encrypts personal data of one user in events; erasing the user destroys it.
 
     A user can have several: two transactions that need the first one at the same moment do not wait for each other.
@@ -113,38 +114,38 @@ class PersonKey(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     person_id = models.UUIDField(db_index=True)
-    sealed_key = models.BinaryField(null=True)  # null: the user was erased, and gets no further key
+    encrypted_key = models.BinaryField(null=True)  # null: the user was erased, and gets no further key
 
-    objects = PersonKeyQuerySet.as_manager()
+    objects = UserEncryptionKeyQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.person_id} {self.pk}"
 
     @property
-    def seal_context(self) -> str:
+    def encryption_context(self) -> str:
         """Associated data of the encryption: in another row decryption fails."""
-        return _context(self.pk)
+        return _build_encryption_context(self.pk)
 
-    def opened(self) -> AESGCM:
-        """Return the key itself. Raises sealing.Unreadable, also when it was destroyed."""
-        return AESGCM(self.key())
+    def decrypt_key(self) -> AESGCM:
+        """Return the key itself. Raises encryption.DecryptionError, also when it was destroyed."""
+        return AESGCM(self.decrypt_key_bytes())
 
     @classmethod
-    def unsealed(cls, id: UUID, sealed: bytes) -> AESGCM:
-        """Return the key of the row with this `id` without a model instance: every event needs one."""
-        return AESGCM(sealing.unseal(sealed, context=_context(id)))
+    def decrypt_stored_key(cls, key_id: UUID, encrypted_key: bytes) -> AESGCM:
+        """Return the key of the row `key_id` without a model instance: every event needs one."""
+        return AESGCM(encryption.decrypt(encrypted_key, context=_build_encryption_context(key_id)))
 
-    def key(self) -> bytes:
-        """Return the 32 bytes of the key. Raises sealing.Unreadable, also when it was destroyed."""
-        return sealing.unseal(bytes(self.sealed_key or b""), context=self.seal_context)
+    def decrypt_key_bytes(self) -> bytes:
+        """Return the 32 bytes of the key. Raises encryption.DecryptionError, also when it was destroyed."""
+        return encryption.decrypt(bytes(self.encrypted_key or b""), context=self.encryption_context)
 
 
-def erased_name(person_id: object) -> str:
+def build_erased_name(person_id: object) -> str:
     """Return the name shown for an erased user."""
     return gettext("deleted user %(code)s") % {"code": str(person_id)[-4:].upper()}
 
 
-def verbs() -> list[tuple[str, Any]]:
+def get_verb_choices() -> list[tuple[str, Any]]:
     """Return the choices of `Event.verb`; a function, so that a new verb needs no migration."""
     return Verb.choices
 
@@ -163,14 +164,14 @@ class Event(models.Model):
     who = models.JSONField()  # name, address
     on_behalf_of_id = models.UUIDField(null=True)
     for_whom = models.JSONField(null=True)  # name
-    origin = models.CharField(max_length=10, choices=Origin)
-    verb = models.CharField(max_length=30, choices=verbs)
+    origin = models.CharField(max_length=10, choices=EventOrigin)
+    verb = models.CharField(max_length=30, choices=get_verb_choices)
     target_kind = models.CharField(max_length=30)
     target_id = models.UUIDField(null=True)
     what = models.JSONField()  # name of the target, changes, reason
     correlation_id = models.CharField(max_length=36, default="")
 
-    keys: Mapping[str, AESGCM] | None = None  # by id, once `audit.reading` or a property loaded them
+    keys: Mapping[str, AESGCM] | None = None  # by id, once `history.presenters.event_rows` or a property loaded them
 
     class Meta:
         indexes = [
@@ -185,58 +186,58 @@ class Event(models.Model):
     @property
     def actor_name(self) -> str:
         """Name of the actor."""
-        return str(self._opened("who")["name"])
+        return str(self._decrypt_part("who")["name"])
 
     @property
     def address(self) -> str | None:
         """Network address of the actor."""
-        return self._opened("who").get("address")
+        return self._decrypt_part("who").get("address")
 
     @property
     def on_behalf_of_name(self) -> str:
         """Name of the user on whose behalf it was done, or ""."""
-        return str(self._opened("for_whom")["name"]) if self.for_whom else ""
+        return str(self._decrypt_part("for_whom")["name"]) if self.for_whom else ""
 
     @property
     def target_name(self) -> str:
         """Name of the object that was changed."""
-        return str(self._opened("what")["name"])
+        return str(self._decrypt_part("what")["name"])
 
     @property
-    def changes(self) -> dict[str, list[Any]]:
+    def changes(self) -> Changes:
         """Old and new value by field: [old, new]."""
-        return dict(self._opened("what").get("changes", {}))
+        return dict(self._decrypt_part("what").get("changes", {}))
 
     @property
     def reason(self) -> str:
         """Reason given by the actor, or the code of a refused sign-in."""
-        return str(self._opened("what").get("reason", ""))
+        return str(self._decrypt_part("what").get("reason", ""))
 
     @property
     def is_readable(self) -> bool:
         """Whether the changes can be decrypted: not for an erased user or after tampering."""
-        return "sealed" not in self.what or "changes" in self._opened("what")
+        return "sealed" not in self.what or "changes" in self._decrypt_part("what")
 
     def key_ids(self) -> set[str]:
         """Return the ids of the keys that encrypt its parts."""
         return {part["key"] for part in (self.who, self.for_whom, self.what) if part and "sealed" in part}
 
-    def _opened(self, name: str) -> dict[str, Any]:
+    def _decrypt_part(self, name: str) -> dict[str, Any]:
         part: dict[str, Any] = getattr(self, name)
         if "sealed" not in part:
             return part
         if self.keys is None:
-            self.keys = PersonKey.objects.opened(self.key_ids())
+            self.keys = UserEncryptionKey.objects.load_ciphers(self.key_ids())
         key = self.keys.get(part["key"])
         if key is None:
-            return {"name": erased_name(part["person_id"])}
+            return {"name": build_erased_name(part["person_id"])}
         try:
-            return verify.unseal(part["sealed"], key, event_id=str(self.pk), name=name)
+            return verify.decrypt_part(part["sealed"], key, event_id=str(self.pk), name=name)
         except (InvalidTag, ValueError):  # changed in the database: pages and verification report it
             return {"name": gettext("not readable")}
 
 
-class Waiting(models.Model):
+class PendingEvent(models.Model):
     """An event that is not in the chain yet. Database triggers maintain this table."""
 
     event_id = models.UUIDField(primary_key=True)
@@ -249,7 +250,7 @@ class Waiting(models.Model):
         return str(self.event_id)
 
 
-class Link(models.Model):
+class ChainLink(models.Model):
     """Position of an event in the chain of its office, or in the chain of events without an office."""
 
     event_id = models.UUIDField(primary_key=True)
@@ -272,7 +273,7 @@ class Link(models.Model):
 class Checkpoint(models.Model):
     """A signed state of a chain: its head, or where it starts after old events were removed."""
 
-    class Kind(models.TextChoices):
+    class CheckpointType(models.TextChoices):
         """What the checkpoint states."""
 
         HEAD = "head"
@@ -280,7 +281,7 @@ class Checkpoint(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider_id = models.UUIDField(null=True)
-    kind = models.CharField(max_length=5, choices=Kind)
+    kind = models.CharField(max_length=5, choices=CheckpointType)
     sequence = models.BigIntegerField()
     signed = models.JSONField()  # as exported
 

@@ -33,102 +33,110 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-FORMAT = "loket-history-1"
-ZERO = "0" * 64
-PARTS = ("who", "for_whom", "what")
-ERASED = "user_erased"
-_LONGEST = 16 * 1024 * 1024  # characters per line
-_EVENT = {
+EXPORT_FORMAT = "loket-history-1"
+ZERO_HASH = "0" * 64
+ENCRYPTED_PARTS = ("who", "for_whom", "what")
+ERASED_VERB = "user_erased"
+_MAX_LINE_CHARS = 16 * 1024 * 1024  # characters per line
+_EVENT_FIELDS = {
     "actor_id", "at", "correlation_id", "for_whom", "id", "on_behalf_of_id", "origin", "provider_id", "target_id",
     "target_kind", "verb", "what", "who",
 }  # fmt: skip
-_CHECKPOINT = {"at", "format", "hash", "kind", "provider_id", "sequence", "signature"}
+_CHECKPOINT_FIELDS = {"at", "format", "hash", "kind", "provider_id", "sequence", "signature"}
 
 
-class Broken(Exception):
+class HistoryBroken(Exception):
     """The history was altered; the message names the first broken place."""
 
 
-class CannotTell(Exception):
+class CannotVerify(Exception):
     """The history cannot be verified; the message tells why."""
 
 
-def _refuse(text: str) -> NoReturn:
+def _reject_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a whole number")
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
-_decode = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse).decode
+_decode = json.JSONDecoder(parse_float=_reject_number, parse_constant=_reject_number).decode
 
 
-def canonical(value: Any) -> bytes:
+def encode_canonical_json(value: Any) -> bytes:
     """Return `value` as canonical JSON."""
     return _encode(value).encode()
 
 
-def hash_of(event: dict[str, Any], previous: str, sequence: int) -> str:
+def hash_event(event: dict[str, Any], previous: str, sequence: int) -> str:
     """Return the hexadecimal hash of the line of `event`."""
-    return hashlib.sha256(canonical({"event": event, "previous": previous, "sequence": sequence})).hexdigest()
+    return hashlib.sha256(
+        encode_canonical_json({"event": event, "previous": previous, "sequence": sequence})
+    ).hexdigest()
 
 
-def seal(part: dict[str, Any], key: AESGCM, nonce: bytes, *, event_id: str, name: str) -> str:
+def encrypt_part(part: dict[str, Any], key: AESGCM, nonce: bytes, *, event_id: str, name: str) -> str:
     """Return `part` encrypted with a user's key."""
-    return base64.b64encode(nonce + key.encrypt(nonce, canonical(part), f"{event_id} {name}".encode())).decode()
+    return base64.b64encode(
+        nonce + key.encrypt(nonce, encode_canonical_json(part), f"{event_id} {name}".encode())
+    ).decode()
 
 
-def unseal(sealed: str, key: AESGCM, *, event_id: str, name: str) -> dict[str, Any]:
+def decrypt_part(sealed: str, key: AESGCM, *, event_id: str, name: str) -> dict[str, Any]:
     """Return the decrypted part `name` of an event. Raises InvalidTag, ValueError."""
-    data = _bytes(sealed)
-    opened: dict[str, Any] = json.loads(key.decrypt(data[:12], data[12:], f"{event_id} {name}".encode()))
-    return opened
+    data = _decode_base64(sealed)
+    part: dict[str, Any] = json.loads(key.decrypt(data[:12], data[12:], f"{event_id} {name}".encode()))
+    return part
 
 
-def _bytes(text: str) -> bytes:
+def _decode_base64(text: str) -> bytes:
     data = base64.b64decode(text, validate=True)
     if base64.b64encode(data).decode() != text:
         raise ValueError("another spelling of the same base64")
     return data
 
 
-def sign(checkpoint: dict[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
-    return checkpoint | {"signature": base64.b64encode(key.sign(canonical(checkpoint))).decode()}
+def sign_checkpoint(checkpoint: dict[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
+    return checkpoint | {"signature": base64.b64encode(key.sign(encode_canonical_json(checkpoint))).decode()}
 
 
 def check_signature(checkpoint: Any, *publics: Ed25519PublicKey) -> dict[str, Any]:
-    """Return `checkpoint`. Raises Broken when it is incomplete or not signed by one of `publics`."""
-    if not isinstance(checkpoint, dict) or checkpoint.keys() != _CHECKPOINT or checkpoint["format"] != FORMAT:
-        raise Broken("a checkpoint is not whole")
+    """Return `checkpoint`. Raises HistoryBroken when it is incomplete or not signed by one of `publics`."""
+    if (
+        not isinstance(checkpoint, dict)
+        or checkpoint.keys() != _CHECKPOINT_FIELDS
+        or checkpoint["format"] != EXPORT_FORMAT
+    ):
+        raise HistoryBroken("a checkpoint is not whole")
     if type(checkpoint["sequence"]) is not int or not isinstance(checkpoint["signature"], str):
-        raise Broken("a checkpoint is not one")
+        raise HistoryBroken("a checkpoint is not one")
     signed = {name: value for name, value in checkpoint.items() if name != "signature"}
     for public in publics:
         try:
-            public.verify(_bytes(checkpoint["signature"]), canonical(signed))
+            public.verify(_decode_base64(checkpoint["signature"]), encode_canonical_json(signed))
         except (InvalidSignature, ValueError):
             continue
         return checkpoint
-    raise Broken(f"the signature of the checkpoint of {checkpoint['sequence']} is wrong")
+    raise HistoryBroken(f"the signature of the checkpoint of {checkpoint['sequence']} is wrong")
 
 
-def _line(raw: bytes, place: str) -> dict[str, Any]:
-    """Return the object of a line. Raises Broken unless it is canonical JSON."""
+def _parse_line(raw: bytes, place: str) -> dict[str, Any]:
+    """Return the object of a line. Raises HistoryBroken unless it is canonical JSON."""
     try:
         value: Any = _decode(raw[:-1].decode())
-        if raw[-1:] == b"\n" and isinstance(value, dict) and canonical(value) == raw[:-1]:
+        if raw[-1:] == b"\n" and isinstance(value, dict) and encode_canonical_json(value) == raw[:-1]:
             return value
     except (ValueError, RecursionError):
         pass
-    raise Broken(f"{place} is not canonical JSON")
+    raise HistoryBroken(f"{place} is not canonical JSON")
 
 
 class _Verifier:
     """State of the verification after the last line read."""
 
     def __init__(self, head: dict[str, Any], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey) -> None:
-        if head.keys() != {"format", "head", "provider_id", "start"} or head["format"] != FORMAT:
-            raise Broken("the first line is not that of an exported history")
+        if head.keys() != {"format", "head", "provider_id", "start"} or head["format"] != EXPORT_FORMAT:
+            raise HistoryBroken("the first line is not that of an exported history")
         self.provider_id = head["provider_id"]
-        self.sequence, self.previous = 0, ZERO
+        self.sequence, self.previous = 0, ZERO_HASH
         self.expected: dict[int, str] = {}
         self.keys: dict[str, tuple[AESGCM, str]] = {}
         self.unused: set[str] = set()
@@ -143,17 +151,17 @@ class _Verifier:
 
     def _start(self, start: dict[str, Any]) -> None:
         if start["kind"] != "start" or start["provider_id"] != self.provider_id:
-            raise Broken("the history starts after a checkpoint that is not one to start after")
+            raise HistoryBroken("the history starts after a checkpoint that is not one to start after")
         self.sequence, self.previous = start["sequence"], start["hash"]
 
     def _expect(self, checkpoint: dict[str, Any]) -> None:
         at, wanted = checkpoint["sequence"], checkpoint["hash"]
         if checkpoint["provider_id"] != self.provider_id:
-            raise Broken(f"the checkpoint of {at} is of another office")
+            raise HistoryBroken(f"the checkpoint of {at} is of another office")
         if at < self.sequence:
-            raise CannotTell(f"the checkpoint of {at} is from before the first event, {self.sequence + 1}")
+            raise CannotVerify(f"the checkpoint of {at} is from before the first event, {self.sequence + 1}")
         if (at == self.sequence and wanted != self.previous) or self.expected.setdefault(at, wanted) != wanted:
-            raise Broken(f"the history up to {at} is not the one of the checkpoint")
+            raise HistoryBroken(f"the history up to {at} is not the one of the checkpoint")
 
     def read(self, line: dict[str, Any], place: str) -> None:
         try:
@@ -162,37 +170,37 @@ class _Verifier:
             elif line.keys() == {"id", "key", "person_id"}:
                 self._key(line["id"], line, place)
             else:
-                raise Broken(f"{place} is neither an event nor a key")
+                raise HistoryBroken(f"{place} is neither an event nor a key")
         except (KeyError, TypeError, AttributeError):
-            raise Broken(f"{place} does not have what an event or a key has") from None
+            raise HistoryBroken(f"{place} does not have what an event or a key has") from None
 
     def _key(self, key_id: str, line: dict[str, Any], place: str) -> None:
         if self.after_keys or key_id <= self.last_key:
-            raise Broken(f"{place}: the keys are not in their order")
+            raise HistoryBroken(f"{place}: the keys are not in their order")
         try:
-            self.keys[key_id] = AESGCM(_bytes(line["key"])), line["person_id"]
+            self.keys[key_id] = AESGCM(_decode_base64(line["key"])), line["person_id"]
         except ValueError:
-            raise Broken(f"{place} is not a key") from None
+            raise HistoryBroken(f"{place} is not a key") from None
         self.unused.add(key_id)
         self.last_key = key_id
 
     def _event(self, event: dict[str, Any], line: dict[str, Any]) -> None:
         number = self.sequence + 1
         if type(line["sequence"]) is not int or line["sequence"] != number:
-            raise Broken(f"event {number} is missing: {line['sequence']} is in its place")
+            raise HistoryBroken(f"event {number} is missing: {line['sequence']} is in its place")
         if line["previous"] != self.previous:
-            raise Broken(f"event {number} does not follow on the one before it")
-        if line["hash"] != hash_of(event, self.previous, number):
-            raise Broken(f"event {number} was changed")
+            raise HistoryBroken(f"event {number} does not follow on the one before it")
+        if line["hash"] != hash_event(event, self.previous, number):
+            raise HistoryBroken(f"event {number} was changed")
         if self.expected.pop(number, line["hash"]) != line["hash"]:
-            raise Broken(f"the history up to {number} is not the one of the checkpoint")
-        if event.keys() != _EVENT or event["provider_id"] != self.provider_id:
-            raise Broken(f"event {number} is not an event of this office")
+            raise HistoryBroken(f"the history up to {number} is not the one of the checkpoint")
+        if event.keys() != _EVENT_FIELDS or event["provider_id"] != self.provider_id:
+            raise HistoryBroken(f"event {number} is not an event of this office")
         self.sequence, self.previous, self.after_keys = number, line["hash"], True
-        for name in PARTS:
+        for name in ENCRYPTED_PARTS:
             if event[name] is not None and "sealed" in event[name]:
                 self._open(event[name], event["id"], name)
-        if event["verb"] == ERASED:
+        if event["verb"] == ERASED_VERB:
             self.erased.add(event["target_id"])
 
     def _open(self, part: dict[str, Any], event_id: str, name: str) -> None:
@@ -202,51 +210,53 @@ class _Verifier:
             return
         self.unused.discard(part["key"])
         try:
-            unseal(part["sealed"], key, event_id=event_id, name=name)
+            decrypt_part(part["sealed"], key, event_id=event_id, name=name)
         except (InvalidTag, ValueError):
-            raise Broken(f"event {self.sequence} cannot be opened: its key was changed") from None
+            raise HistoryBroken(f"event {self.sequence} cannot be opened: its key was changed") from None
         if person_id != part["person_id"]:
-            raise Broken(f"event {self.sequence}: its key is attributed to another user")
+            raise HistoryBroken(f"event {self.sequence}: its key is attributed to another user")
 
     def finish(self) -> str:
-        """Return the result after the last line. Raises Broken."""
+        """Return the result after the last line. Raises HistoryBroken."""
         self.expected.pop(self.sequence, None)
         if self.expected:
-            raise Broken(f"the tail is cut off after {self.sequence}: there is a checkpoint of {max(self.expected)}")
+            raise HistoryBroken(
+                f"the tail is cut off after {self.sequence}: there is a checkpoint of {max(self.expected)}"
+            )
         if self.sequence != self.end:
-            raise Broken(f"the last event is {self.sequence}, but the first line says {self.end}")
+            raise HistoryBroken(f"the last event is {self.sequence}, but the first line says {self.end}")
         if self.unused:
-            raise Broken(f"the key {min(self.unused)} is of no event")
+            raise HistoryBroken(f"the key {min(self.unused)} is of no event")
         for person_id, number in self.missing.items():
             if person_id not in self.erased:
-                raise Broken(f"event {number}: its key is missing, and no event says that its person was erased")
+                raise HistoryBroken(f"event {number}: its key is missing, and no event says that its person was erased")
         return f"intact: events up to {self.sequence}, {len(self.missing)} people erased, head {self.previous}"
 
 
-def verify(lines: Iterable[bytes], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey) -> str:
-    """Return the result in words when the history is intact. Raises Broken, CannotTell."""
+def verify_history(lines: Iterable[bytes], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey) -> str:
+    """Return the result in words when the history is intact. Raises HistoryBroken, CannotVerify."""
     numbered = enumerate(lines, 1)
-    verifier = _Verifier(_line(next(numbered, (1, b""))[1], "line 1"), checkpoints, *publics)
+    verifier = _Verifier(_parse_line(next(numbered, (1, b""))[1], "line 1"), checkpoints, *publics)
     for number, raw in numbered:
         place = f"line {number} (after event {verifier.sequence})"
-        verifier.read(_line(raw, place), place)
+        verifier.read(_parse_line(raw, place), place)
     return verifier.finish()
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def _read_lines(file: BinaryIO) -> Iterator[bytes]:
     """Yield the lines of `file`; a line too long for an event comes in pieces, which are rejected."""
-    while line := file.readline(_LONGEST):
+    while line := file.readline(_MAX_LINE_CHARS):
         yield line
 
 
-def _public(name: str) -> Ed25519PublicKey | None:
+def _load_public_key(name: str) -> Ed25519PublicKey | None:
     """Return the key in a file, or None when the file holds something else."""
     data = Path(name).read_bytes()
     if not data.lstrip().startswith(b"-----BEGIN"):
         return None
     public = load_pem_public_key(data)
     if not isinstance(public, Ed25519PublicKey):
-        raise CannotTell(f"{name} is not an Ed25519 key")
+        raise CannotVerify(f"{name} is not an Ed25519 key")
     return public
 
 
@@ -256,18 +266,18 @@ def main(arguments: list[str]) -> int:
         print("usage: python verify.py export.jsonl checkpoint.json [checkpoint.json …] public.pem [older.pem …]")
         return 2
     try:
-        keys = {name: _public(name) for name in arguments[1:]}
+        keys = {name: _load_public_key(name) for name in arguments[1:]}
         publics = [key for key in keys.values() if key is not None]
         if not publics or len(publics) == len(keys):
-            raise CannotTell("a checkpoint and a public key are needed")
+            raise CannotVerify("a checkpoint and a public key are needed")
         others = [name for name, key in keys.items() if key is None]
-        checkpoints = [_line(Path(name).read_bytes().strip() + b"\n", name) for name in others]
+        checkpoints = [_parse_line(Path(name).read_bytes().strip() + b"\n", name) for name in others]
         with open(arguments[0], "rb") as file:
-            print(verify(_lines(file), checkpoints, *publics))
-    except Broken as broken:
+            print(verify_history(_read_lines(file), checkpoints, *publics))
+    except HistoryBroken as broken:
         print(f"BROKEN: {broken}")
         return 1
-    except (CannotTell, OSError, ValueError) as error:
+    except (CannotVerify, OSError, ValueError) as error:
         print(f"cannot tell: {error}")
         return 2
     return 0

@@ -23,92 +23,107 @@ from typing import Any
 from bench import report
 from bench.report import Verdict
 
-SIZES = (1_000, 100_000)
-PARTS = ("doors", "rights", "webservice", "tokens", "history", "importing")
-MOST_TIMES_BARE = 2.0
-MOST_TIMES_BULK = 3.0
-MOST_PER_CORE = 1.5  # each core reaches more than two thirds of its speed alone
-MOST_GROWTH = 1.25  # ratio of medians; the variation of the machine itself
-MOST_MAY, MOST_LIST, MOST_WHO_AM_I = 5.0, 300.0, 15.0  # milliseconds
-LEAST_TOKENS = 0.8  # of the rate of bare verifications
-_EVENT = "adr/0012-audit-chain.md"  # what its statements are, and why the first is not kept in memory
-_TOKENS = "adr/0019-client-credentials.md"  # why they are fewer, and what was tried
-MOST_APART = 1.10  # times, of the medians of two refused doors
+OFFICE_SIZES = (1_000, 100_000)
+BENCH_MODULES = ("login_refusals", "permissions", "rest_api", "tokens", "history", "import_jobs")
+MAX_RATIO_TO_BARE = 2.0
+MAX_RATIO_TO_BULK_CREATE = 3.0
+MAX_CORES_PER_SPEEDUP = 1.5  # each core reaches more than two thirds of its speed alone
+MAX_GROWTH = 1.25  # ratio of medians; the variation of the machine itself
+MAX_CHECK_MS, MAX_LIST_MS, MAX_OWN_USER_MS = 5.0, 300.0, 15.0  # milliseconds
+MIN_TOKEN_RATIO = 0.8  # of the rate of bare verifications
+_AUDIT_CHAIN_DOC = "adr/0012-audit-chain.md"  # what its statements are, and why the first is not kept in memory
+_TOKENS_DOC = "adr/0019-client-credentials.md"  # why they are fewer, and what was tried
+MAX_REFUSAL_RATIO = 1.10  # times, of the medians of two refused doors
 
 
-def measure(size: int, folder: str) -> dict[str, Any]:
-    """Return the figures of `bench.measure` with `size` users."""
-    environment = environment_in(f"{folder}/{size}")
-    subprocess.run([sys.executable, "-m", "bench.people", str(size)], env=environment, check=True)
-    done = subprocess.run([sys.executable, "-m", "bench.measure"], env=environment, stdout=subprocess.PIPE, check=True)
+def measure_user_list(size: int, folder: str) -> dict[str, Any]:
+    """Return the figures of `bench.user_list` with `size` users."""
+    environment = build_environment(f"{folder}/{size}")
+    subprocess.run([sys.executable, "-m", "bench.office_data", str(size)], env=environment, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.user_list"], env=environment, stdout=subprocess.PIPE, check=True
+    )
     return json.loads(done.stdout)
 
 
-def environment_in(folder: str) -> dict[str, str]:
+def build_environment(folder: str) -> dict[str, str]:
     """Return the environment of a process with its data in `folder`."""
     return {**os.environ, "LOKET_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "bench.settings"}
 
 
-def measure_alone(module: str, folder: str) -> dict[str, Any]:
+def run_module(module: str, folder: str) -> dict[str, Any]:
     """Return the figures of a module of `bench` in its own database, in milliseconds unless stated otherwise."""
-    environment = environment_in(f"{folder}/{module}")
+    environment = build_environment(f"{folder}/{module}")
     done = subprocess.run([sys.executable, "-m", module], env=environment, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 
 
-def rights_verdicts(found: dict[str, float]) -> list[Verdict]:
+def build_permission_verdicts(found: dict[str, float]) -> list[Verdict]:
     """Return the verdicts on permissions in a database of 1,000,000 users."""
     return [
-        Verdict("may/bare SQL of the same joins (p50), 1,000,000 users", found["may"] / found["bare"], MOST_TIMES_BARE),
-        Verdict("may (p99, ms)", found["may_p99"], MOST_MAY),
-        Verdict("Who? in an office of 200 (slowest, ms)", max(found["who"], found["who_office"]), MOST_LIST),
-        Verdict("matrix of an office of 200 (slowest, ms)", max(found["matrix"], found["matrix_office"]), MOST_LIST),
-        Verdict("page of Who? (slowest, ms)", max(found["who_page"], found["who_office_page"]), MOST_LIST),
-        Verdict("page of the matrix (slowest, ms)", max(found["matrix_page"], found["matrix_office_page"]), MOST_LIST),
-        Verdict("search by support among 1,000,000 users (slowest, ms)", found["search"], MOST_LIST),
+        Verdict(
+            "may/bare SQL of the same joins (p50), 1,000,000 users", found["may"] / found["bare"], MAX_RATIO_TO_BARE
+        ),
+        Verdict("may (p99, ms)", found["may_p99"], MAX_CHECK_MS),
+        Verdict("Who? in an office of 200 (slowest, ms)", max(found["who"], found["who_office"]), MAX_LIST_MS),
+        Verdict("matrix of an office of 200 (slowest, ms)", max(found["matrix"], found["matrix_office"]), MAX_LIST_MS),
+        Verdict("page of Who? (slowest, ms)", max(found["who_page"], found["who_office_page"]), MAX_LIST_MS),
+        Verdict(
+            "page of the matrix (slowest, ms)", max(found["matrix_page"], found["matrix_office_page"]), MAX_LIST_MS
+        ),
+        Verdict("search by support among 1,000,000 users (slowest, ms)", found["search"], MAX_LIST_MS),
     ]
 
 
-def webservice_verdicts(found: dict[str, float]) -> list[Verdict]:
+def build_api_verdicts(found: dict[str, float]) -> list[Verdict]:
     """Return the verdicts on the REST API."""
     return [
-        Verdict("REST list of 250/bare JSON (p50)", found["list"] / found["bare"], MOST_TIMES_BARE),
-        Verdict("GET /user (p99, ms)", found["user_p99"], MOST_WHO_AM_I),
+        Verdict("REST list of 250/bare JSON (p50)", found["list"] / found["bare"], MAX_RATIO_TO_BARE),
+        Verdict("GET /user (p99, ms)", found["user_p99"], MAX_OWN_USER_MS),
     ]
 
 
-def history_verdicts(found: dict[str, float]) -> list[Verdict]:
+def build_history_verdicts(found: dict[str, float]) -> list[Verdict]:
     """Return the verdicts on the audit log."""
     return [
-        Verdict("changing somebody with its event/without (p50)", 1 + found["event_share"], 1.20, _EVENT),
-        Verdict("history of 5,000,000 / 5,000 events (p50)", found["page_many_ms"] / found["page_few_ms"], MOST_GROWTH),
+        Verdict("changing a user with its event/without (p50)", 1 + found["event_share"], 1.20, _AUDIT_CHAIN_DOC),
+        Verdict("history of 5,000,000 / 5,000 events (p50)", found["page_many_ms"] / found["page_few_ms"], MAX_GROWTH),
         Verdict("verifying 1,000,000 events (s of one core)", found["verify_seconds"], 60.0),
         Verdict("verifying 1,000,000 events (MiB)", found["verify_mib"], 200.0),
     ]
 
 
-def importing_verdicts(found: dict[str, Any]) -> list[Verdict]:
+def build_import_verdicts(found: dict[str, Any]) -> list[Verdict]:
     """Return the verdicts on imports of users."""
     sizes = {int(size): times for size, times in found["sizes"].items()}
     small, large = min(sizes), max(sizes)
     a_row = {size: times["imported"] / size for size, times in sizes.items()}
     return [
-        Verdict(f"import of {large:,}/bulk_create", sizes[large]["imported"] / sizes[large]["bare"], MOST_TIMES_BULK),
-        Verdict(f"a row of an import of {large:,}/{small:,}", a_row[large] / a_row[small], MOST_GROWTH),
+        Verdict(
+            f"import of {large:,}/bulk_create",
+            sizes[large]["imported"] / sizes[large]["bare"],
+            MAX_RATIO_TO_BULK_CREATE,
+        ),
+        Verdict(f"a row of an import of {large:,}/{small:,}", a_row[large] / a_row[small], MAX_GROWTH),
         Verdict(f"memory of importing {large:,} (MiB)", sizes[large]["MiB"], 300.0),
         Verdict("1,000 invitations (s)", found["invitations"], 10.0),
-        Verdict("cores/times as fast as one core all of them hash", found["cores"] / found["hashing"], MOST_PER_CORE),
+        Verdict(
+            "cores/times as fast as one core all of them hash", found["cores"] / found["hashing"], MAX_CORES_PER_SPEEDUP
+        ),
     ]
 
 
-def list_verdicts(found: dict[str, Any]) -> list[Verdict]:
+def build_list_verdicts(found: dict[str, Any]) -> list[Verdict]:
     """Return the verdicts on the user list, by size of the office."""
     verdicts = [
-        Verdict(f"list/bare, {people} (p50)", views["/gebruikers/"]["p50"] / views["bare"]["p50"], MOST_TIMES_BARE)
+        Verdict(f"list/bare, {people} (p50)", views["/gebruikers/"]["p50"] / views["bare"]["p50"], MAX_RATIO_TO_BARE)
         for people, views in found.items()
     ]
-    small, large = (found[f"{size:,} people"]["/gebruikers/"]["p50"] for size in SIZES)
-    return [*verdicts, Verdict(f"list of {SIZES[1]:,}/{SIZES[0]:,} people (p50)", large / small, MOST_GROWTH)]
+    small, large = (found[f"{size:,} people"]["/gebruikers/"]["p50"] for size in OFFICE_SIZES)
+    return [
+        *verdicts,
+        Verdict(f"list of {OFFICE_SIZES[1]:,}/{OFFICE_SIZES[0]:,} people (p50)", large / small, MAX_GROWTH),
+    ]
 
 
 def main() -> int:
@@ -117,43 +132,47 @@ def main() -> int:
         os.environ.pop(name, None)
     folder = tempfile.mkdtemp(prefix="loket-bench-")
     try:
-        lists = {f"{size:,} people": measure(size, folder) for size in SIZES}
-        found = {part: measure_alone(f"bench.{part}", folder) for part in PARTS}
+        lists = {f"{size:,} people": measure_user_list(size, folder) for size in OFFICE_SIZES}
+        found = {part: run_module(f"bench.{part}", folder) for part in BENCH_MODULES}
     finally:
         shutil.rmtree(Path(folder))
     peaks = {people: {"peak (MiB)": views.pop("peak")} for people, views in lists.items()}
-    everybody = found["rights"].pop("lists")
+    everybody = found["permissions"].pop("lists")
     lists["200 people of 1,000,000"] = {name: everybody[name] for name in ("/gebruikers/", "bare", "admin")}
-    postgresql = found["rights"].pop("postgresql")
+    postgresql = found["permissions"].pop("postgresql")
     verdicts = [
-        *list_verdicts(lists),
-        Verdict("slowest/quickest refused door (p50 of 200)", spread(found["doors"]), MOST_APART),
-        *rights_verdicts(found["rights"]),
-        *webservice_verdicts(found["webservice"]),
-        *history_verdicts(found["history"]),
-        *importing_verdicts(found["importing"]),
-        Verdict("bare verifications/tokens (1/0.8)", bare_of(found["tokens"]), 1 / LEAST_TOKENS, _TOKENS),
+        *build_list_verdicts(lists),
+        Verdict(
+            "slowest/quickest refused door (p50 of 200)", compute_spread(found["login_refusals"]), MAX_REFUSAL_RATIO
+        ),
+        *build_permission_verdicts(found["permissions"]),
+        *build_api_verdicts(found["rest_api"]),
+        *build_history_verdicts(found["history"]),
+        *build_import_verdicts(found["import_jobs"]),
+        Verdict(
+            "bare verifications/tokens (1/0.8)", compute_token_ratio(found["tokens"]), 1 / MIN_TOKEN_RATIO, _TOKENS_DOC
+        ),
     ]
     lists["all of 1,000,000"] = {"admin": everybody["everybody"]}
-    report.write(verdicts, lists, peaks | flat(found), postgresql=postgresql)
+    report.write_report(verdicts, lists, peaks | flatten_figures(found), postgresql=postgresql)
     for verdict in verdicts:
         word = "PASS" if verdict.is_kept else "FAIL"
         print(f"{word}  {verdict.what}: {verdict.figure:.2f}, at most {verdict.most:.2f}")
-    print(f"Every figure: {report.PAGE}")
+    print(f"Every figure: {report.REPORT_PATH}")
     return int(not all(verdict.is_kept for verdict in verdicts))
 
 
-def spread(doors: dict[str, float]) -> float:
+def compute_spread(doors: dict[str, float]) -> float:
     """Return the ratio of the slowest rejection to the quickest."""
     return max(doors.values()) / min(doors.values())
 
 
-def bare_of(tokens: dict[str, float]) -> float:
+def compute_token_ratio(tokens: dict[str, float]) -> float:
     """Return how many passwords are verified in the time of one token."""
     return tokens["verifications"] / tokens["tokens"]
 
 
-def flat(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
+def flatten_figures(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Return all figures by part, including those per size of imports."""
     figures: dict[str, dict[str, float]] = {}
     for part, values in found.items():

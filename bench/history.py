@@ -1,5 +1,7 @@
-"""Measure the audit log and print the figures as JSON: the cost of an event in an action, the page of an office with
-few and with many events, and the verification of an export of 1,000,000 events in its own process.
+"""Measure the audit log and print the figures as JSON.
+
+Measured are the cost of an event in an action, the page of an office with few and with many events, and the
+verification of an export of 1,000,000 events in its own process.
 """
 
 import base64
@@ -25,18 +27,23 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-VERIFIED = 1_000_000
-_OFFICE, _NONCE = "01900000-0000-7000-8000-000000000000", secrets.token_bytes(12)
-FEW, MANY = 5_000, int(os.environ.get("BENCH_EVENTS", "5000000"))
+VERIFIED_EVENTS = 1_000_000
+_OFFICE_ID, _NONCE = "01900000-0000-7000-8000-000000000000", secrets.token_bytes(12)
+FEW_EVENTS, MANY_EVENTS = 5_000, int(os.environ.get("BENCH_EVENTS", "5000000"))
 # Filters that match many events, and one that matches none.
-_PAGES = {"page": "", "person": "?person=jansen", "verb": "?verb=provider_created", "never": "?verb=text_changed"}
-_COPIES = """
+_PAGE_QUERIES = {
+    "page": "",
+    "person": "?person=jansen",
+    "verb": "?verb=provider_created",
+    "never": "?verb=text_changed",
+}
+_COPY_EVENTS_SQL = """
 INSERT INTO audit_event SELECT made.* FROM generate_series(1, %s) n,
     (SELECT one FROM audit_event one WHERE verb = 'provider_created' LIMIT 1) base,
     LATERAL jsonb_populate_record(base.one, jsonb_build_object('id', gen_random_uuid(), 'provider_id', %s::text,
         'at', now() - n * interval '1 second')) made
 """
-_VERIFY = """
+_VERIFY_SCRIPT = """
 import resource, sys, time
 sys.path.insert(0, sys.argv[1])
 import verify
@@ -46,21 +53,21 @@ print(code, time.process_time() - started, resource.getrusage(resource.RUSAGE_SE
 """
 
 
-def verification(folder: Path) -> dict[str, float]:
+def measure_verification(folder: Path) -> dict[str, float]:
     """Return the CPU seconds and MiB for verifying an export whose events are encrypted for 200 users."""
     from audit import checkpoints, verify
 
     names = [str(folder / name) for name in ("export.jsonl", "checkpoint.json", "public.pem")]
     raw = {str(UUID(int=number)): secrets.token_bytes(32) for number in range(1, 201)}
-    lines = list(_keys(raw))
-    signed = _events(folder / "events", {id: AESGCM(key) for id, key in raw.items()})
-    head = {"format": verify.FORMAT, "head": signed, "provider_id": _OFFICE, "start": None}
+    lines = list(_iter_key_lines(raw))
+    signed = _write_events(folder / "events", {person_id: AESGCM(key) for person_id, key in raw.items()})
+    head = {"format": verify.EXPORT_FORMAT, "head": signed, "provider_id": _OFFICE_ID, "start": None}
     with open(names[0], "wb") as file, (folder / "events").open("rb") as events:
-        file.write(verify.canonical(head) + b"\n" + b"".join(lines))
+        file.write(verify.encode_canonical_json(head) + b"\n" + b"".join(lines))
         shutil.copyfileobj(events, file)
-    Path(names[1]).write_bytes(verify.canonical(signed))
-    Path(names[2]).write_bytes(checkpoints.public_pem())
-    command = [sys.executable, "-c", _VERIFY, str(settings.BASE_DIR / "audit"), *names]
+    Path(names[1]).write_bytes(verify.encode_canonical_json(signed))
+    Path(names[2]).write_bytes(checkpoints.get_public_key_pem())
+    command = [sys.executable, "-c", _VERIFY_SCRIPT, str(settings.BASE_DIR / "audit"), *names]
     said, numbers = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()
     code, seconds, peak = numbers.split()
     if code != "0":
@@ -68,30 +75,33 @@ def verification(folder: Path) -> dict[str, float]:
     return {"verify_seconds": float(seconds), "verify_mib": float(peak)}
 
 
-def _keys(raw: dict[str, bytes]) -> Iterator[bytes]:
+def _iter_key_lines(raw: dict[str, bytes]) -> Iterator[bytes]:
     from audit import verify
 
-    for id, key in sorted(raw.items()):
-        yield verify.canonical({"id": id, "key": base64.b64encode(key).decode(), "person_id": id}) + b"\n"
+    for key_id, key in sorted(raw.items()):
+        yield (
+            verify.encode_canonical_json({"id": key_id, "key": base64.b64encode(key).decode(), "person_id": key_id})
+            + b"\n"
+        )
 
 
-def _events(path: Path, people: dict[str, AESGCM]) -> dict[str, Any]:
+def _write_events(path: Path, people: dict[str, AESGCM]) -> dict[str, Any]:
     """Write the lines of the events; return the signed checkpoint of the last one."""
     from audit import chain, checkpoints, verify
 
-    ids, previous = sorted(people), verify.ZERO
+    ids, previous = sorted(people), verify.ZERO_HASH
     with path.open("wb") as file:
-        for sequence in range(1, VERIFIED + 1):
+        for sequence in range(1, VERIFIED_EVENTS + 1):
             who, what = ids[sequence % 200], ids[sequence * 7 % 200]
-            event = _event(str(UUID(int=10**9 + sequence)), who, what, people)
-            digest = verify.hash_of(event, previous, sequence)
+            event = _build_event(str(UUID(int=10**9 + sequence)), who, what, people)
+            digest = verify.hash_event(event, previous, sequence)
             line = {"event": event, "hash": digest, "previous": previous, "sequence": sequence}
-            file.write(verify.canonical(line) + b"\n")
+            file.write(verify.encode_canonical_json(line) + b"\n")
             previous = digest
-    return checkpoints.signed(UUID(_OFFICE), chain.Head(VERIFIED, previous))
+    return checkpoints.sign_head(UUID(_OFFICE_ID), chain.ChainHead(VERIFIED_EVENTS, previous))
 
 
-def _event(id: str, who: str, what: str, people: dict[str, AESGCM]) -> dict[str, Any]:
+def _build_event(event_id: str, who: str, what: str, people: dict[str, AESGCM]) -> dict[str, Any]:
     from audit import verify
 
     parts = {
@@ -99,94 +109,98 @@ def _event(id: str, who: str, what: str, people: dict[str, AESGCM]) -> dict[str,
         "what": (what, {"changes": {"prefix": ["", "de"]}, "name": "B. Bakker", "reason": ""}),
     }
     sealed = {
-        name: {"key": one, "person_id": one, "sealed": verify.seal(part, people[one], _NONCE, event_id=id, name=name)}
+        name: {
+            "key": one,
+            "person_id": one,
+            "sealed": verify.encrypt_part(part, people[one], _NONCE, event_id=event_id, name=name),
+        }
         for name, (one, part) in parts.items()
     }
     return sealed | {
-        "actor_id": who, "at": "2026-11-24T12:00:00.123456+00:00", "correlation_id": id, "for_whom": None,
-        "id": id, "on_behalf_of_id": None, "origin": "page", "provider_id": _OFFICE, "target_id": what,
+        "actor_id": who, "at": "2026-11-24T12:00:00.123456+00:00", "correlation_id": event_id, "for_whom": None,
+        "id": event_id, "on_behalf_of_id": None, "origin": "page", "provider_id": _OFFICE_ID, "target_id": what,
         "target_kind": "user", "verb": "user_changed",
     }  # fmt: skip
 
 
-def cost(times: int = 400) -> dict[str, float]:
+def measure_event_cost(times: int = 400) -> dict[str, float]:
     """Return the medians in milliseconds of editing a user with and without the event, measured alternately."""
-    import accounts.actions
-    from tests.people import actor, make_user
+    import users.actions
+    from tests.helpers.users import actor, make_user
 
-    administrator, record = _world(), accounts.actions.record
+    administrator, record = _create_administrator(), users.actions.record
     user, by = make_user(administrator.provider, username=f"user{secrets.token_hex(3)}"), actor(administrator)
     taken: dict[bool, list[float]] = {True: [], False: []}
     for number in range(times):
         for recorded in (True, False):
-            accounts.actions.record = record if recorded else (lambda *args, **kwargs: None)
+            users.actions.record = record if recorded else (lambda *args, **kwargs: None)
             user.refresh_from_db()
             details = {"place_of_employment": f"{number} {recorded}"}
             started = time.perf_counter()
-            accounts.actions.edit(user, details=details, email=user.email, version=user.version, by=by)
+            users.actions.edit_user(user, details=details, email=user.email, version=user.version, by=by)
             taken[recorded].append((time.perf_counter() - started) * 1000)
-    accounts.actions.record = record
+    users.actions.record = record
     with_it, without = median(taken[True][50:]), median(taken[False][50:])
     return {"edit_ms": with_it, "edit_without_event_ms": without, "event_share": with_it / without - 1}
 
 
-def _world() -> Any:
-    import accounts.actions
-    from audit.actors import operator
-    from tests.people import make_user
+def _create_administrator() -> Any:
+    import users.actions
+    from audit.actors import build_operator
+    from tests.helpers.users import make_user
 
     # A required second factor would stop the administrator before the page.
-    office = accounts.actions.create_provider("Klein", two_factor_managers=False, by=operator("bench"))
+    office = users.actions.create_provider("Klein", two_factor_managers=False, by=build_operator("bench"))
     return make_user(office, "manage_provider", username=f"user{secrets.token_hex(3)}")
 
 
-def pages() -> dict[str, float]:
+def measure_pages() -> dict[str, float]:
     """Return the medians in milliseconds of the first page of an office with few events and of one with many."""
     found = {}
-    for name, size in (("few", FEW), ("many", MANY)):
-        administrator = _world()
-        _fill(size, administrator.provider_id)
+    for name, size in (("few", FEW_EVENTS), ("many", MANY_EVENTS)):
+        administrator = _create_administrator()
+        _insert_events(size, administrator.provider_id)
         client = Client(headers={"Host": "localhost"})
         client.force_login(administrator)
-        for what, query in _PAGES.items():
-            asked = [_timed(lambda: _shown(client, query)) for _number in range(30)]  # noqa: B023
+        for what, query in _PAGE_QUERIES.items():
+            asked = [_measure_ms(lambda: _fetch_page(client, query)) for _number in range(30)]  # noqa: B023
             found[f"{what}_{name}_ms"] = median(asked)
     return found
 
 
-def _shown(client: Client, query: str) -> None:
+def _fetch_page(client: Client, query: str) -> None:
     if client.get(f"/historie/{query}").status_code != 200:
         raise SystemExit("the history was not shown")
 
 
-def _timed(call: Callable[[], object]) -> float:
+def _measure_ms(call: Callable[[], object]) -> float:
     started = time.perf_counter()
     call()
     return (time.perf_counter() - started) * 1000
 
 
-def _fill(size: int, provider_id: UUID) -> None:
+def _insert_events(size: int, provider_id: UUID) -> None:
     where = {"host": settings.DATABASES["default"]["HOST"], "port": settings.DATABASES["default"]["PORT"]}
     with psycopg.connect(**where, user="postgres", dbname="loket", autocommit=True) as database:
         database.execute("SET session_replication_role = replica")
-        database.execute(_COPIES, [size, str(provider_id)])
+        database.execute(_COPY_EVENTS_SQL, [size, str(provider_id)])
         database.execute("VACUUM ANALYZE audit_event")
 
 
 def main() -> None:
     """Run the benchmark, then stop the database."""
     django.setup()
-    from loket import database
+    from core.embedded_postgres import server
 
     logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
     try:
         call_command("migrate", verbosity=0)
-        found = cost() | pages() | verification(Path(settings.LOKET_DATA_DIR))
+        found = measure_event_cost() | measure_pages() | measure_verification(Path(settings.LOKET_DATA_DIR))
         print(json.dumps(found))
     finally:
         connection.close()
         connection.close_pool()
-        database.stop(settings.DATABASES["default"]["DATA_DIR"])
+        server.stop_server(settings.DATABASES["default"]["DATA_DIR"])
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
-_LIBRARIES = ("Django", "psycopg", "django-oauth-toolkit", "django-ninja", "granian")
-_HEAD = """# Performance
+REPORT_PATH = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+_LISTED_LIBRARIES = ("Django", "psycopg", "django-oauth-toolkit", "django-ninja", "granian")
+_PAGE_HEADER = """# Performance
 
 `make bench` writes this page; do not edit it. Every part is measured in a process of its own on the built-in
 PostgreSQL in a throw-away folder, without a web server in between. What is compared is measured by turns in one run, so
@@ -33,9 +33,9 @@ class Verdict(NamedTuple):
         return self.figure <= self.most
 
 
-def machine(postgresql: str) -> Iterable[tuple[str, str]]:
+def describe_machine(postgresql: str) -> Iterable[tuple[str, str]]:
     """Yield the properties of the machine and the versions of its software."""
-    cpu = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    cpu = [line.partition(":")[2].strip() for line in _read_lines("/proc/cpuinfo") if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     yield "day", datetime.now(tz=UTC).date().isoformat()
     yield "processor", f"{cpu[0] if cpu else platform.machine()}, {os.cpu_count()} cores"
@@ -43,15 +43,15 @@ def machine(postgresql: str) -> Iterable[tuple[str, str]]:
     yield "system", f"{platform.system()} {platform.release()}"
     yield "Python", platform.python_version()
     yield "PostgreSQL", postgresql
-    for library in _LIBRARIES:
+    for library in _LISTED_LIBRARIES:
         yield library, version(library)
 
 
-def _lines(path: str) -> list[str]:
+def _read_lines(path: str) -> list[str]:
     return Path(path).read_text().splitlines() if Path(path).exists() else []
 
 
-def write(
+def write_report(
     verdicts: Iterable[Verdict],
     lists: Mapping[str, Mapping[str, Mapping[str, float]]],
     figures: Mapping[str, Mapping[str, float]],
@@ -59,32 +59,32 @@ def write(
     postgresql: str,
 ) -> None:
     """Write the page: machine and versions, verdicts, user lists, and all other figures."""
-    targets = [(one.what, f"{one.figure:,.2f}", f"{one.most:,.2f}", _kept(one)) for one in verdicts]
-    rows = [(where, *_list_row(name, row)) for where, views in lists.items() for name, row in views.items()]
+    targets = [(one.what, f"{one.figure:,.2f}", f"{one.most:,.2f}", _format_verdict(one)) for one in verdicts]
+    rows = [(where, *_format_list_row(name, row)) for where, views in lists.items() for name, row in views.items()]
     others = [(part, what, f"{figure:,.2f}") for part, found in figures.items() for what, figure in found.items()]
-    PAGE.write_text(
-        _HEAD
-        + _table(("machine", ""), machine(postgresql))
+    REPORT_PATH.write_text(
+        _PAGE_HEADER
+        + _render_table(("machine", ""), describe_machine(postgresql))
         + "\n## What was asked\n\n"
-        + _table(("measured", "figure", "at most", "kept"), targets)
+        + _render_table(("measured", "figure", "at most", "kept"), targets)
         + "\n## Lists of people\n\nDjango admin's own changelist shows the same people and columns, without sign-in and"
         " without any middleware, as the bare view; ours has both. Milliseconds.\n\n"
-        + _table(("people", "view", "p50", "p95", "queries"), rows)
+        + _render_table(("people", "view", "p50", "p95", "queries"), rows)
         + "\n## Every other figure\n\nMilliseconds and medians unless it says otherwise.\n\n"
-        + _table(("part", "what", "figure"), others)
+        + _render_table(("part", "what", "figure"), others)
     )
 
 
-def _kept(verdict: Verdict) -> str:
+def _format_verdict(verdict: Verdict) -> str:
     if verdict.is_kept:
         return "yes"
     return f"no: [why]({verdict.why})" if verdict.why else "no"
 
 
-def _list_row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+def _format_list_row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     return name, f"{row['p50']:.1f}", f"{row['p95']:.1f}", f"{row['queries']}"
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def _render_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _column in head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

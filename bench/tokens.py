@@ -19,30 +19,31 @@ from django.db import connection
 from django.test import RequestFactory
 from django.utils import timezone
 
-EACH, TURNS = 20, 20
+CALLS_PER_TURN, TURN_COUNT = 20, 20
 _PASSWORD, _BODY = "Zonnebloem-42", b"grant_type=client_credentials"
 
 
 def main() -> None:
     """Run the benchmark, then stop the database."""
-    from loket import database, wsgi
+    from core.embedded_postgres import server
+    from loket import wsgi
 
     call_command("migrate", verbosity=0)
     logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
     try:
-        print(json.dumps(measure(wsgi.application, make())))
+        print(json.dumps(measure_rates(wsgi.application, create_service_user())))
     finally:
         connection.close()
         connection.close_pool()
-        database.stop(settings.DATABASES["default"]["DATA_DIR"])
+        server.stop_server(settings.DATABASES["default"]["DATA_DIR"])
 
 
-def make() -> str:
+def create_service_user() -> str:
     """Create the SSO/Webservice user; return the stored password hash."""
     from accounts import passwords
     from accounts.models import LoginMethod, Provider, User
 
-    office, stored = Provider.objects.create(name="Tokens"), passwords.hashed(_PASSWORD)
+    office, stored = Provider.objects.create(name="Tokens"), passwords.hash_password(_PASSWORD)
     User.objects.create(
         provider=office, login_method=LoginMethod.SSO_WEBSERVICE, username="dienst", password=stored,
         initials="D.", last_name="Dienst", email="dienst@example.com", accepted_at=timezone.now(),
@@ -50,11 +51,11 @@ def make() -> str:
     return stored
 
 
-def measure(application: WSGIHandler, stored: str) -> dict[str, float]:
+def measure_rates(application: WSGIHandler, stored: str) -> dict[str, float]:
     """Return tokens and verifications per second."""
     from accounts import passwords
 
-    asked = _asked()
+    asked = _build_token_environ()
 
     def give() -> None:
         statuses: list[str] = []
@@ -67,20 +68,20 @@ def measure(application: WSGIHandler, stored: str) -> dict[str, float]:
             raise SystemExit(f"answered {statuses}")
 
     def verify() -> None:
-        if not passwords.verify(_PASSWORD, stored):
+        if not passwords.verify_password(_PASSWORD, stored):
             raise SystemExit("the password does not match")
 
     taken = {"tokens": 0.0, "verifications": 0.0}
-    for number in range(TURNS + 1):
+    for number in range(TURN_COUNT + 1):
         for what, work in (("tokens", give), ("verifications", verify)):
             started = time.perf_counter()
-            for _time in range(EACH):
+            for _time in range(CALLS_PER_TURN):
                 work()
             taken[what] += (time.perf_counter() - started) if number else 0  # the first turn warms up
-    return {what: TURNS * EACH / seconds for what, seconds in taken.items()}
+    return {what: TURN_COUNT * CALLS_PER_TURN / seconds for what, seconds in taken.items()}
 
 
-def _asked() -> dict[str, Any]:
+def _build_token_environ() -> dict[str, Any]:
     """Return the WSGI environ of a token request, without its body."""
     coded = base64.b64encode(f"dienst:{_PASSWORD}".encode()).decode()
     requests = RequestFactory(headers={"Host": "localhost", "Authorization": f"Basic {coded}"})

@@ -10,53 +10,45 @@ from uuid import UUID
 
 from django.contrib.sessions.backends.base import SessionBase
 
-from accounts.actions import Details
-from invitations.texts import Text
-from loket.ids import uuid7
+from accounts.user_details import UserDetails
+from core.ids import uuid7
+from invitations.email_text import EmailText
 
-_KEY, _KEPT = "drafts", 10
+_SESSION_KEY, _MAX_DRAFTS = "drafts", 10
 
 
-class Draft(NamedTuple):
-    """The input of step 1; `chosen` holds the initial access as in `EquipmentForm.chosen`."""
+class InvitationDraft(NamedTuple):
+    """The input of step 1; `chosen` holds the initial access as in `InitialAccessForm.initial_values`."""
 
-    details: Details
-    text: Text | None
+    details: UserDetails
+    text: EmailText | None
     chosen: dict[str, Any]
 
 
-def keep(session: SessionBase, id: UUID | None, draft: Draft) -> UUID:
-    """Store step 1 under `id`, or under a new id, and return the id. The ten newest drafts are kept."""
-    id = id or uuid7()
-    drafts: dict[str, Any] = session.get(_KEY, {})
-    drafts.pop(id.hex, None)
+def save_draft(session: SessionBase, draft_id: UUID | None, draft: InvitationDraft) -> UUID:
+    """Store step 1 under `draft_id`, or under a new id, and return the id. The ten newest drafts are kept."""
+    draft_id = draft_id or uuid7()
+    drafts: dict[str, Any] = session.get(_SESSION_KEY, {})
+    drafts.pop(draft_id.hex, None)
     details, text, chosen = draft
     plain = {name: value.isoformat() if isinstance(value, date) else value for name, value in details.items()}
-    drafts[id.hex] = {"details": plain, "text": [text.subject, text.body] if text else None, "chosen": chosen}
-    session[_KEY] = dict(list(drafts.items())[-_KEPT:])
-    return id
+    drafts[draft_id.hex] = {"details": plain, "text": [text.subject, text.body] if text else None, "chosen": chosen}
+    session[_SESSION_KEY] = dict(list(drafts.items())[-_MAX_DRAFTS:])
+    return draft_id
 
 
-def find(session: SessionBase, id: UUID | None) -> Draft | None:
-    """Return the draft stored under `id`, or None."""
-    kept = session.get(_KEY, {}).get(id.hex) if id else None
+def get_draft(session: SessionBase, draft_id: UUID | None) -> InvitationDraft | None:
+    """Return the draft stored under `draft_id`, or None."""
+    kept = session.get(_SESSION_KEY, {}).get(draft_id.hex) if draft_id else None
     if kept is None:
         return None
-    details: Details = kept["details"]
+    details: UserDetails = kept["details"]
     until = kept["details"].get("access_until")
     details["access_until"] = date.fromisoformat(until) if until else None
-    return Draft(details, Text(*kept["text"]) if kept["text"] else None, kept["chosen"])
+    return InvitationDraft(details, EmailText(*kept["text"]) if kept["text"] else None, kept["chosen"])
 
 
-def drop(session: SessionBase, id: UUID) -> None:
-    drafts = session.get(_KEY, {})
-    if drafts.pop(id.hex, None) is not None:
-        session[_KEY] = drafts
-
-
-def named(text: str) -> UUID | None:
-    """Return `text` as an id, or None when it is invalid."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+def delete_draft(session: SessionBase, draft_id: UUID) -> None:
+    drafts = session.get(_SESSION_KEY, {})
+    if drafts.pop(draft_id.hex, None) is not None:
+        session[_SESSION_KEY] = drafts

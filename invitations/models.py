@@ -10,16 +10,16 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Provider, User
-from loket import clocks
-from loket.ids import uuid7
-from loket.tenant_keys import SameOfficeForeignKey
+from core import clock_skew
+from core.composite_keys import SameOfficeForeignKey
+from core.ids import uuid7
 from outbox.models import Message
 
-CODE_MINUTES = 10
-TRIES_PER_CODE = 5
-TRIES_IN_ALL = 15
-CODES_AN_HOUR = 3
-CODES_IN_ALL = 10
+CODE_VALID_MINUTES = 10
+MAX_TRIES_PER_CODE = 5
+MAX_TRIES_PER_INVITATION = 15
+MAX_CODES_PER_HOUR = 3
+MAX_CODES_PER_INVITATION = 10
 
 
 class Invitation(models.Model):
@@ -41,12 +41,12 @@ class Invitation(models.Model):
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="invitation")
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     token_hash = models.CharField(max_length=64, unique=True)
-    sealed_phone = models.BinaryField(null=True)
+    encrypted_phone = models.BinaryField(null=True)
     email = models.EmailField(max_length=255)
     subject = models.CharField(max_length=512, blank=True)  # empty: the office's text is used
     body = models.TextField(max_length=6000, blank=True)
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="+")
-    # Needs authority at the moment of acceptance, see `invitations.senders`; null: the operator or an erased user.
+    # Needs authority at the moment of acceptance, see `sender_authority`; null: the operator or an erased user.
     sent_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
     sent_by_operator = models.BooleanField(null=True)  # null: sent by an older release that did not store it
     refused_at = models.DateTimeField(null=True)  # acceptance refused since it was last sent
@@ -58,7 +58,8 @@ class Invitation(models.Model):
         verbose_name, verbose_name_plural = _("invitation"), _("invitations")
         constraints = [
             models.CheckConstraint(
-                condition=Q(state="open", sealed_phone__isnull=False) | ~Q(state="open") & Q(sealed_phone__isnull=True),
+                condition=Q(state="open", encrypted_phone__isnull=False)
+                | ~Q(state="open") & Q(encrypted_phone__isnull=True),
                 name="invitation_phone_while_open",
             ),
             SameOfficeForeignKey("user"),
@@ -74,7 +75,7 @@ class Invitation(models.Model):
         return self.email
 
     @property
-    def seal_context(self) -> str:
+    def encryption_context(self) -> str:
         """Associated data of the encryption: with another row, address or period decryption fails."""
         return f"invitation:{self.pk}:{self.email}:{self.expires_at.isoformat()}"
 
@@ -82,19 +83,19 @@ class Invitation(models.Model):
         """Return whether the link still works."""
         return self.state == self.State.OPEN and timezone.now() < self.expires_at
 
-    def admits(self) -> bool:
+    def can_be_accepted(self) -> bool:
         """Return whether the link works and the user is not denied access meanwhile."""
-        return self.is_open() and not self.user.is_kept_out
+        return self.is_open() and not self.user.is_denied_access
 
-    def code_pause(self) -> timedelta | None:
+    def get_code_wait(self) -> timedelta | None:
         """Return how long to wait for the next code: None if not at all, `timedelta.max` if no more are sent."""
         now = timezone.now()
         sent = list(self.codes.order_by("-sent_at").values_list("sent_at", flat=True))
-        if len(sent) >= CODES_IN_ALL:
+        if len(sent) >= MAX_CODES_PER_INVITATION:
             return timedelta.max
-        lately = [at for at in sent if at > now - timedelta(hours=1) and not clocks.is_ahead(at)]
-        if len(lately) >= CODES_AN_HOUR:
-            return lately[CODES_AN_HOUR - 1] + timedelta(hours=1) - now
+        lately = [at for at in sent if at > now - timedelta(hours=1) and not clock_skew.is_in_future(at)]
+        if len(lately) >= MAX_CODES_PER_HOUR:
+            return lately[MAX_CODES_PER_HOUR - 1] + timedelta(hours=1) - now
         return None
 
     def wrong_tries(self) -> int:
@@ -121,12 +122,12 @@ class InvitationCode(models.Model):
     @property
     def tries_left(self) -> int:
         """Number of tries left for this code."""
-        return max(0, TRIES_PER_CODE - self.wrong_tries)
+        return max(0, MAX_TRIES_PER_CODE - self.wrong_tries)
 
     def is_usable(self) -> bool:
         """Return whether it can still be typed."""
-        in_time = clocks.is_before(self.expires_at, within=timedelta(minutes=CODE_MINUTES))
-        return in_time and self.verified_at is None and self.wrong_tries < TRIES_PER_CODE
+        in_time = clock_skew.is_still_valid(self.expires_at, within=timedelta(minutes=CODE_VALID_MINUTES))
+        return in_time and self.verified_at is None and self.wrong_tries < MAX_TRIES_PER_CODE
 
 
 class InvitationText(models.Model):

@@ -2,21 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from invitations.views import colleague, office, texts
+from invitations.views import accept, email_text
 
 app_name = "invitations"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("uitnodiging/", colleague.welcome, name="welcome"),
-    path("uitnodiging/code/versturen/", colleague.send_code, name="send_code"),
-    path("uitnodiging/code/", colleague.code, name="code"),
-    path("uitnodiging/account/", colleague.account, name="account"),
-    path("uitnodiging/<str:token>/", colleague.enter, name="enter"),
-    path("gebruikers/nieuw/website/", office.new, name="new"),
-    path("gebruikers/nieuw/website/mobiel/", office.mobile, name="mobile"),
-    path("gebruikers/<uuid:id>/opnieuw-versturen/", office.resend, name="resend"),
-    path("gebruikers/<uuid:id>/intrekken/", office.revoke, name="revoke"),
-    path("kantoor/e-mailteksten/", texts.text, name="text"),
-    path("kantoor/e-mailteksten/voorbeeld/", texts.text_preview, name="text_preview"),
-    path("kantoor/e-mailteksten/proef/", texts.text_test, name="text_test"),
-    path("kantoor/e-mailteksten/standaard/", texts.text_standard, name="text_standard"),
+    path("uitnodiging/", accept.welcome, name="welcome"),
+    path("uitnodiging/code/versturen/", accept.send_code, name="send_code"),
+    path("uitnodiging/code/", accept.enter_code, name="enter_code"),
+    path("uitnodiging/account/", accept.create_account, name="create_account"),
+    path("uitnodiging/<str:token>/", accept.open_link, name="open_link"),
+    path("kantoor/e-mailteksten/", email_text.edit_text, name="edit_text"),
+    path("kantoor/e-mailteksten/voorbeeld/", email_text.preview_text, name="preview_text"),
+    path("kantoor/e-mailteksten/proef/", email_text.send_test_email, name="send_test_email"),
+    path("kantoor/e-mailteksten/standaard/", email_text.restore_standard_text, name="restore_standard_text"),
 ]

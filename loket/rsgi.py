@@ -19,16 +19,18 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
-from loket import availability, wsgi
-from loket.middleware import MOST_PASSED_OVER, client_address, takes_files
-from loket.postgresql import base as postgresql
+from core import db_availability
+from core.middleware import MAX_DISCARDED_BYTES, accepts_import_file, get_client_address
+from core.postgresql import base as postgresql
+from loket import wsgi
 
-AT_ONCE = 4  # requests processed at the same time
-BODIES, OF_ONE_ADDRESS = 256, 16  # read at the same time, in all and for one address
+MAX_CONCURRENT_REQUESTS = 4  # requests processed at the same time
+MAX_CONCURRENT_BODIES, MAX_BODIES_PER_ADDRESS = 256, 16  # read at the same time, in all and for one address
 FILE_WEIGHT = 8  # bodies of forms that a file to import counts for: it is ten times as large, and kept in memory
-FIRST_SECONDS, RATE = 10.0, 8 * 1024  # time for any body, and one more second per RATE bytes received
-SENDING_SECONDS = 30.0  # for a client to accept one part of a streamed response
-_PROBES = ("/healthz", "/readyz", "/metrics")
+BODY_GRACE_SECONDS = 10.0  # for any body
+MIN_BODY_BYTES_PER_SECOND = 8 * 1024  # each 8 kB received gives one more second
+SEND_TIMEOUT_SECONDS = 30.0  # for a client to accept one part of a streamed response
+_PROBE_PATHS = ("/healthz", "/readyz", "/metrics")
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
@@ -42,42 +44,42 @@ class _Refused(Exception):
     text: str
 
 
-class _Slow(_Refused):
+class _BodyTooSlow(_Refused):
     """The body comes in too slowly."""
 
     status = 408
     text = "Het versturen duurde te lang. Probeer het opnieuw. / Sending took too long. Try again.\n"
 
 
-class _Gone(Exception):
+class _ClientDisconnected(Exception):
     """The client disconnected."""
 
 
-class _Busy(_Refused):
+class _TooManyBodies(_Refused):
     """Too many bodies are being read."""
 
     status = 503
     text = "Het is te druk. Probeer het over 5 seconden opnieuw. / Too busy. Try again in 5 seconds.\n"
 
 
-class Application:
+class RsgiApplication:
     """WSGI application behind RSGI that reads each body before it takes a thread."""
 
     def __init__(self, application: Callable[[Environ, Callable[..., Any]], Iterable[bytes]]) -> None:
         self._application = application
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="work")
+        self._threads = ThreadPoolExecutor(MAX_CONCURRENT_REQUESTS, thread_name_prefix="work")
         self._probes = ThreadPoolExecutor(2, thread_name_prefix="probe")  # probes do not wait for other requests
-        self._bodies = Counter[str]()  # number being read, by network address
+        self._open_bodies = Counter[str]()  # number being read, by network address
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch the database from now on: granian calls this in the process that serves."""
-        availability.watch(postgresql.ping)
+        db_availability.start_watch(postgresql.ping_primary)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
-        environ = environ_of(scope)
+        environ = build_environ(scope)
         try:
-            await self._take_body(environ, protocol)
-        except (_Gone, ProtocolClosed):
+            await self._read_body(environ, protocol)
+        except (_ClientDisconnected, ProtocolClosed):
             return
         except _Refused as error:
             log.warning("slow client", status=error.status)
@@ -85,38 +87,41 @@ class Application:
             protocol.response_str(error.status, headers, error.text)
             return
         loop = asyncio.get_running_loop()
-        threads = self._probes if environ["PATH_INFO"] in _PROBES else self._threads
-        await loop.run_in_executor(threads, self._answer, environ, protocol, loop)
+        threads = self._probes if environ["PATH_INFO"] in _PROBE_PATHS else self._threads
+        await loop.run_in_executor(threads, self._respond, environ, protocol, loop)
 
-    async def _take_body(self, environ: Environ, protocol: Any) -> None:
+    async def _read_body(self, environ: Environ, protocol: Any) -> None:
         """Read the body into `environ`. A body that is too long is discarded, and the application rejects it."""
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if not length:
             return
-        most = settings.LOKET_IMPORT_MAX_SIZE if takes_files(environ["PATH_INFO"]) else None
+        most = settings.LOKET_IMPORT_MAX_SIZE if accepts_import_file(environ["PATH_INFO"]) else None
         is_kept = length <= (most or settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         weight = FILE_WEIGHT if is_kept and length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE else 1
-        with self._place(client_address(WSGIRequest(environ)), weight):
-            async for part in _paced(protocol, most=length if is_kept else MOST_PASSED_OVER):
+        with self._reserve_body_slot(get_client_address(WSGIRequest(environ)), weight):
+            async for part in _iter_body_parts(protocol, most=length if is_kept else MAX_DISCARDED_BYTES):
                 if is_kept:
                     environ["wsgi.input"].write(part)
         if is_kept and environ["wsgi.input"].tell() < length:
-            raise _Gone
+            raise _ClientDisconnected
         environ["wsgi.input"].seek(0)
 
     @contextmanager
-    def _place(self, address: str, weight: int) -> Iterator[None]:
-        if self._bodies.total() + weight > BODIES or self._bodies[address] + weight > OF_ONE_ADDRESS:
-            raise _Busy
-        self._bodies[address] += weight
+    def _reserve_body_slot(self, address: str, weight: int) -> Iterator[None]:
+        if (
+            self._open_bodies.total() + weight > MAX_CONCURRENT_BODIES
+            or self._open_bodies[address] + weight > MAX_BODIES_PER_ADDRESS
+        ):
+            raise _TooManyBodies
+        self._open_bodies[address] += weight
         try:
             yield
         finally:
-            self._bodies[address] -= weight
-            if not self._bodies[address]:
-                del self._bodies[address]
+            self._open_bodies[address] -= weight
+            if not self._open_bodies[address]:
+                del self._open_bodies[address]
 
-    def _answer(self, environ: Environ, protocol: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def _respond(self, environ: Environ, protocol: Any, loop: asyncio.AbstractEventLoop) -> None:
         """Run the application and send its response, all in this thread: the database connection is bound to it."""
         began: list[tuple[int, Headers]] = []
 
@@ -133,7 +138,7 @@ class Application:
             transport = protocol.response_stream(status, headers)
             with suppress(ProtocolClosed):
                 for part in found:
-                    asyncio.run_coroutine_threadsafe(_send(transport, part), loop).result()
+                    asyncio.run_coroutine_threadsafe(_send_part(transport, part), loop).result()
         except TimeoutError:
             log.warning("slow client", status=status)
         finally:
@@ -141,28 +146,28 @@ class Application:
                 found.close()
 
 
-async def _paced(protocol: Any, *, most: int) -> Any:
-    """Yield the parts of the body, up to about `most` bytes. Raises _Slow."""
+async def _iter_body_parts(protocol: Any, *, most: int) -> Any:
+    """Yield the parts of the body, up to about `most` bytes. Raises _BodyTooSlow."""
     loop, received = asyncio.get_running_loop(), 0
     began, parts = loop.time(), aiter(protocol)
     while received < most:
         try:
-            async with asyncio.timeout_at(began + FIRST_SECONDS + received / RATE):
+            async with asyncio.timeout_at(began + BODY_GRACE_SECONDS + received / MIN_BODY_BYTES_PER_SECOND):
                 part = await anext(parts)
         except TimeoutError:
-            raise _Slow from None
+            raise _BodyTooSlow from None
         except StopAsyncIteration:
             return
         received += len(part)
         yield part
 
 
-async def _send(transport: Any, part: bytes) -> None:
-    async with asyncio.timeout(SENDING_SECONDS):
+async def _send_part(transport: Any, part: bytes) -> None:
+    async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
         await transport.send_bytes(part)
 
 
-def environ_of(scope: Any) -> Environ:
+def build_environ(scope: Any) -> Environ:
     """Return the WSGI environ of a request (PEP 3333), with an empty body."""
     server = urlsplit(f"//{scope.server}")
     environ: Environ = {
@@ -192,4 +197,4 @@ def environ_of(scope: Any) -> Environ:
     return environ
 
 
-application = Application(wsgi.application)
+application = RsgiApplication(wsgi.application)

@@ -13,26 +13,27 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environs import Env
 
-from loket import environment, keys
-from loket.availability import SLICE_SECONDS, LimitedConnection, PrimaryConnection
-from loket.database import APPLICATION, OWNER, PORT, socket_dir
-from loket.logs import LOGGING as LOGGING
+from core import local_keys
+from core.db_availability import WAIT_SLICE_SECONDS, LimitedConnection, PrimaryConnection
+from core.embedded_postgres.server import APPLICATION_ROLE, OWNER_ROLE, SERVER_PORT, get_socket_dir
+from core.logs import LOGGING as LOGGING
+from loket import env_validators as check
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
 LOKET_DEMO = env.bool("LOKET_DEMO", False)
-_folder = environment.folder if os.environ.get("DATABASE_URL") else environment.writable_folder
+_folder = check.validate_folder if os.environ.get("DATABASE_URL") else check.validate_writable_folder
 LOKET_DATA_DIR = Path(env.str("LOKET_DATA_DIR", str(BASE_DIR / ".loket"), validate=_folder)).resolve()
-LOKET_URL = env.str("LOKET_URL", "http://localhost:8000", validate=environment.site).rstrip("/")
-LOKET_TRUSTED_PROXIES: list[str] = env.list("LOKET_TRUSTED_PROXIES", [], validate=environment.networks)
-LOKET_METRICS_TOKEN = env.str("LOKET_METRICS_TOKEN", "", validate=environment.token)
+LOKET_URL = env.str("LOKET_URL", "http://localhost:8000", validate=check.validate_site_url).rstrip("/")
+LOKET_TRUSTED_PROXIES: list[str] = env.list("LOKET_TRUSTED_PROXIES", [], validate=check.validate_networks)
+LOKET_METRICS_TOKEN = env.str("LOKET_METRICS_TOKEN", "", validate=check.validate_token)
 LOKET_METRICS_DIR = LOKET_DATA_DIR / "metrics"  # counts of every web server process that shares the folder
 
 DEBUG = False
-# `timeout` is the interval at which loket.postgresql reconsiders waiting; `reconnect_timeout` keeps retries frequent.
+# `timeout` is the interval at which core.postgresql reconsiders waiting; `reconnect_timeout` keeps retries frequent.
 _pool = {
-    "min_size": 1, "max_size": 8, "timeout": SLICE_SECONDS, "reconnect_timeout": 3,
+    "min_size": 1, "max_size": 8, "timeout": WAIT_SLICE_SECONDS, "reconnect_timeout": 3,
     "connection_class": PrimaryConnection,
 }  # fmt: skip
 _replica_pool = _pool | {"connection_class": LimitedConnection}
@@ -43,24 +44,20 @@ _patience = {
 }  # fmt: skip
 # Repeated statements are planned once per connection.
 _prepared = {"server_side_binding": True, "prepare_threshold": 5}
-if env.str("DATABASE_URL", "", validate=environment.postgresql):
-    SECRET_KEY = env.str("LOKET_SECRET_KEY", validate=environment.secret)
-    LOKET_SEALING_KEYS: list[str] = env.list("LOKET_SEALING_KEYS", validate=environment.keys)
-    LOKET_CHECKPOINT_KEY = env.str("LOKET_CHECKPOINT_KEY", validate=environment.key)
-    DATABASES = {"default": env.dj_db_url("DATABASE_URL", engine="loket.postgresql", conn_health_checks=True)}
-    DATABASES["default"]["OPTIONS"] = {
-        **_patience,
-        **_prepared,
-        **DATABASES["default"].get("OPTIONS", {}),
-        "pool": _pool,
-    }
-    _has_owner = env.str("LOKET_OWNER_DATABASE_URL", "", validate=environment.postgresql)
+if env.str("DATABASE_URL", "", validate=check.validate_postgresql_url):
+    SECRET_KEY = env.str("LOKET_SECRET_KEY", validate=check.validate_secret_key)
+    LOKET_SEALING_KEYS: list[str] = env.list("LOKET_SEALING_KEYS", validate=check.validate_keys)
+    LOKET_CHECKPOINT_KEY = env.str("LOKET_CHECKPOINT_KEY", validate=check.validate_key)
+    DATABASES = {"default": env.dj_db_url("DATABASE_URL", engine="core.postgresql", conn_health_checks=True)}
+    _given = DATABASES["default"].get("OPTIONS", {})
+    DATABASES["default"]["OPTIONS"] = {**_patience, **_prepared, **_given, "pool": _pool}
+    _has_owner = env.str("LOKET_OWNER_DATABASE_URL", "", validate=check.validate_postgresql_url)
     _owner = env.dj_db_url("LOKET_OWNER_DATABASE_URL") if _has_owner else None
     if _owner and any(_owner[part] != DATABASES["default"][part] for part in ("HOST", "PORT", "NAME")):
         raise ImproperlyConfigured("LOKET_OWNER_DATABASE_URL must name the same database as DATABASE_URL.")
-    if env.str("LOKET_REPLICA_DATABASE_URL", "", validate=environment.postgresql):
+    if env.str("LOKET_REPLICA_DATABASE_URL", "", validate=check.validate_postgresql_url):
         DATABASES["replica"] = env.dj_db_url(
-            "LOKET_REPLICA_DATABASE_URL", engine="loket.postgresql", conn_health_checks=True
+            "LOKET_REPLICA_DATABASE_URL", engine="core.postgresql", conn_health_checks=True
         )
         DATABASES["replica"]["POOL_WAIT_SECONDS"] = 1
         _given = DATABASES["replica"].get("OPTIONS", {})
@@ -74,19 +71,19 @@ if env.str("DATABASE_URL", "", validate=environment.postgresql):
                 "LOKET_REPLICA_DATABASE_URL must name the database of DATABASE_URL at another server."
             )
 else:
-    _kept = keys.kept_in(LOKET_DATA_DIR)
-    SECRET_KEY = env.str("LOKET_SECRET_KEY", _kept.secret_key, validate=environment.secret)
-    LOKET_SEALING_KEYS = env.list("LOKET_SEALING_KEYS", [_kept.sealing_key], validate=environment.keys)
+    _kept = local_keys.load_keys(LOKET_DATA_DIR)
+    SECRET_KEY = env.str("LOKET_SECRET_KEY", _kept.secret_key, validate=check.validate_secret_key)
+    LOKET_SEALING_KEYS = env.list("LOKET_SEALING_KEYS", [_kept.sealing_key], validate=check.validate_keys)
     LOKET_CHECKPOINT_KEY = env.str(
-        "LOKET_CHECKPOINT_KEY", keys.checkpoint_key(LOKET_DATA_DIR), validate=environment.key
+        "LOKET_CHECKPOINT_KEY", local_keys.load_checkpoint_key(LOKET_DATA_DIR), validate=check.validate_key
     )
     DATABASES = {
         "default": {
-            "ENGINE": "loket.builtin",
+            "ENGINE": "core.embedded_postgres",
             "DATA_DIR": LOKET_DATA_DIR / "postgresql",
-            "HOST": socket_dir(LOKET_DATA_DIR / "postgresql"),
-            "PORT": str(PORT),
-            "USER": APPLICATION,
+            "HOST": get_socket_dir(LOKET_DATA_DIR / "postgresql"),
+            "PORT": str(SERVER_PORT),
+            "USER": APPLICATION_ROLE,
             "PASSWORD": "",
             "NAME": "loket",
             "CONN_HEALTH_CHECKS": True,
@@ -94,8 +91,8 @@ else:
             "POOL_WAIT_SECONDS": 10,
         }
     }
-    _owner = {"USER": OWNER, "PASSWORD": ""}
-DATABASE_ROUTERS = ["loket.replica.Router"]
+    _owner = {"USER": OWNER_ROLE, "PASSWORD": ""}
+DATABASE_ROUTERS = ["core.replica.ReplicaRouter"]
 LOKET_DATABASE_ROLES = {
     name: role and {key: role.get(key, "") for key in ("USER", "PASSWORD")}
     for name, role in (("application", DATABASES["default"]), ("owner", _owner))
@@ -115,16 +112,16 @@ if LOKET_TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_ENGINE = "signin.store"
-LOKET_SESSION_IDLE_MINUTES = env.int("LOKET_SESSION_IDLE_MINUTES", 120, validate=environment.session_minutes)
-LOKET_SESSION_LIFETIME_MINUTES = env.int("LOKET_SESSION_LIFETIME_MINUTES", 720, validate=environment.session_minutes)
-LOKET_SSO_SESSION_MINUTES = env.int("LOKET_SSO_SESSION_MINUTES", 60, validate=environment.session_minutes)
-SESSION_COOKIE_AGE = 12 * 3600  # for anonymous sessions; see signin.store for the others
+SESSION_ENGINE = "authentication.session_store"
+LOKET_SESSION_IDLE_MINUTES = env.int("LOKET_SESSION_IDLE_MINUTES", 120, validate=check.validate_session_minutes)
+LOKET_SESSION_LIFETIME_MINUTES = env.int("LOKET_SESSION_LIFETIME_MINUTES", 720, validate=check.validate_session_minutes)
+LOKET_SSO_SESSION_MINUTES = env.int("LOKET_SSO_SESSION_MINUTES", 60, validate=check.validate_session_minutes)
+SESSION_COOKIE_AGE = 12 * 3600  # for anonymous sessions; see authentication.session_store for the others
 LOKET_COOKIE_PREFIX = "__Host-" if _https else ""
 SESSION_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}csrftoken"
 LANGUAGE_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}django_language"
-MESSAGE_STORAGE = "loket.cookies.MessageStorage"
+MESSAGE_STORAGE = "core.cookies.MessageStorage"
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
@@ -141,19 +138,24 @@ CONTENT_SECURITY_POLICY = {
 
 INSTALLED_APPS = [
     "loket",
+    "core",
     "audit",
     "outbox",
     "accounts",
     "django_otp_webauthn",
-    "teams",
-    "signin",
+    "permissions",
+    "authentication",
     "invitations",
     "notifications",
+    "users",
+    "history",
     "support",
+    "monitoring",
+    *([] if os.environ.get("DATABASE_URL") else ["demo"]),  # it has a database of its own
     "django.contrib.admin.apps.SimpleAdminConfig",  # no autodiscovery: pages for support are registered explicitly
     "oauth2_provider",
-    "webservice",
-    "bulk",
+    "oauth",
+    "imports",
     "anymail",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -164,22 +166,23 @@ INSTALLED_APPS = [
     "django.forms",
 ]
 MIDDLEWARE = [
-    "loket.probes.probes",
-    "loket.middleware.request_context",
+    "monitoring.probes.probe_middleware",
+    "monitoring.access_log.request_context_middleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "loket.middleware.language",
-    "loket.middleware.body",
+    "core.middleware.language_middleware",
+    "core.middleware.body_limit_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "signin.middleware.SecondFactorMiddleware",
-    "support.middleware.LookingMiddleware",
-    "teams.access.AccessMiddleware",
+    "authentication.middleware.MfaMiddleware",
+    "support.middleware.ImpersonationMiddleware",
+    "permissions.access.AccessMiddleware",
+    "authentication.middleware.ReauthenticationMiddleware",
 ]
 ROOT_URLCONF = "loket.urls"
 WSGI_APPLICATION = "loket.wsgi.application"
@@ -194,7 +197,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "teams.context.menu",
+                "permissions.context_processors.menu",
             ],
         },
     }
@@ -204,17 +207,17 @@ TEMPLATES = [
 OTP_WEBAUTHN_RP_ID = _url.hostname or "localhost"
 OTP_WEBAUTHN_RP_NAME = "Loket"
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
-OTP_WEBAUTHN_CREDENTIAL_MODEL = "signin.Passkey"
+OTP_WEBAUTHN_CREDENTIAL_MODEL = "authentication.Passkey"
 SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E031"]  # Loket can be tried without TLS, where browsers reject passkeys
 
 # OAuth 2.0 and OpenID Connect as RFC 9700 recommends, without the older flows.
-OAUTH2_PROVIDER_APPLICATION_MODEL = "webservice.Application"
-OAUTH2_PROVIDER_GRANT_MODEL = "webservice.Grant"
-OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "webservice.AccessToken"  # noqa: S105
-OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "webservice.RefreshToken"  # noqa: S105
-OAUTH2_PROVIDER_ID_TOKEN_MODEL = "webservice.IDToken"  # noqa: S105
+OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth.Application"
+OAUTH2_PROVIDER_GRANT_MODEL = "oauth.AuthorizationCode"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth.AccessToken"  # noqa: S105
+OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "oauth.RefreshToken"  # noqa: S105
+OAUTH2_PROVIDER_ID_TOKEN_MODEL = "oauth.IDToken"  # noqa: S105
 OAUTH2_PROVIDER = {
-    "SCOPES_BACKEND_CLASS": "webservice.scopes.Scopes",
+    "SCOPES_BACKEND_CLASS": "oauth.scopes.ScopesBackend",
     "OIDC_ENABLED": True,
     "OIDC_ISS_ENDPOINT": LOKET_URL,
     "OIDC_RESPONSE_TYPES_SUPPORTED": ["code"],
@@ -239,8 +242,8 @@ OAUTH2_PROVIDER = {
 }
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["signin.backends.EffectiveUserBackend"]
-LOGIN_URL = "signin:login"
+AUTHENTICATION_BACKENDS = ["authentication.backends.ActiveUserBackend"]
+LOGIN_URL = "authentication:login"
 LOGIN_REDIRECT_URL = "home"
 PASSWORD_HASHERS = ["accounts.passwords.Argon2id"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -259,30 +262,32 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
 # Email: EMAIL_URL for SMTP, or LOKET_EMAIL_BACKEND with the ANYMAIL_… variables of the provider.
-env.str("EMAIL_URL", "", validate=environment.mail_server)
+env.str("EMAIL_URL", "", validate=check.validate_mail_server_url)
 _email = env.dj_email_url("EMAIL_URL", "smtp://localhost:25")
 EMAIL_BACKEND = env.str("LOKET_EMAIL_BACKEND", _email["EMAIL_BACKEND"])
 EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.str("LOKET_FROM_EMAIL", "loket@localhost", validate=environment.sender)
+DEFAULT_FROM_EMAIL = env.str("LOKET_FROM_EMAIL", "loket@localhost", validate=check.validate_sender)
 ANYMAIL: dict[str, Any] = {
     name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
 }
 ANYMAIL["REQUESTS_TIMEOUT"] = EMAIL_TIMEOUT
 ANYMAIL["IGNORE_UNSUPPORTED_FEATURES"] = True  # a provider without metadata still returns a message id
-SMS_URL = env.str("SMS_URL", "console:", validate=environment.sms_gateway)
+SMS_URL = env.str("SMS_URL", "console:", validate=check.validate_sms_url)
+# Where the demo sends messages, and what plays Microsoft in it.
+LOKET_DEMO_SMS_BACKEND, LOKET_DEMO_ENTRA = "demo.mailbox.deliver_sms", "demo.fake_entra"
 if LOKET_DEMO:
-    EMAIL_BACKEND = "outbox.mailbox.EmailBackend"
+    EMAIL_BACKEND = "demo.mailbox.EmailBackend"
     SMS_URL = "demo:"
-LOKET_SMS_TIMEOUT = env.int("LOKET_SMS_TIMEOUT", 15, validate=environment.gateway_seconds)
-LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 2000, validate=environment.not_negative)
-# Limits on messages that users request, see outbox.limits.
-LOKET_MESSAGES_TO_ONE_PER_HOUR = env.int("LOKET_MESSAGES_TO_ONE_PER_HOUR", 10, validate=environment.not_negative)
-LOKET_MESSAGES_TO_ONE_PER_DAY = env.int("LOKET_MESSAGES_TO_ONE_PER_DAY", 20, validate=environment.not_negative)
-LOKET_MESSAGES_BY_ONE_PER_HOUR = env.int("LOKET_MESSAGES_BY_ONE_PER_HOUR", 10_000, validate=environment.not_negative)
-LOKET_MESSAGES_PER_HOUR = env.int("LOKET_MESSAGES_PER_HOUR", 20_000, validate=environment.not_negative)
+LOKET_SMS_TIMEOUT = env.int("LOKET_SMS_TIMEOUT", 15, validate=check.validate_gateway_seconds)
+LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 2000, validate=check.validate_not_negative)
+# Limits on messages that users request, see outbox.message_limits.
+LOKET_MESSAGES_TO_ONE_PER_HOUR = env.int("LOKET_MESSAGES_TO_ONE_PER_HOUR", 10, validate=check.validate_not_negative)
+LOKET_MESSAGES_TO_ONE_PER_DAY = env.int("LOKET_MESSAGES_TO_ONE_PER_DAY", 20, validate=check.validate_not_negative)
+LOKET_MESSAGES_BY_ONE_PER_HOUR = env.int("LOKET_MESSAGES_BY_ONE_PER_HOUR", 10_000, validate=check.validate_not_negative)
+LOKET_MESSAGES_PER_HOUR = env.int("LOKET_MESSAGES_PER_HOUR", 20_000, validate=check.validate_not_negative)
 
 # Sign-in with Microsoft: an app registration in Entra. The demo has a fake Entra.
 LOKET_ENTRA_CLIENT_ID = env.str("LOKET_ENTRA_CLIENT_ID", "")
@@ -290,5 +295,5 @@ LOKET_ENTRA_CLIENT_SECRET = env.str("LOKET_ENTRA_CLIENT_SECRET", "")
 if bool(LOKET_ENTRA_CLIENT_ID) != bool(LOKET_ENTRA_CLIENT_SECRET):
     raise ImproperlyConfigured("LOKET_ENTRA_CLIENT_ID and LOKET_ENTRA_CLIENT_SECRET go together: one is not set.")
 LOKET_ENTRA_AUTHORITY = env.str(
-    "LOKET_ENTRA_AUTHORITY", "https://login.microsoftonline.com/organizations", validate=environment.authority
+    "LOKET_ENTRA_AUTHORITY", "https://login.microsoftonline.com/organizations", validate=check.validate_authority_url
 ).rstrip("/")

@@ -1,22 +1,25 @@
 """URL configuration of the project."""
 
+from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
 from loket import views
 
-handler500 = "loket.views.fault"
+handler500 = "loket.views.handle_server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("webservice.urls")),  # first: API clients call most often
-    path("", include("webservice.api.urls")),
+    path("", include("oauth.urls")),  # first: API clients call most often
+    path("", include("api.urls")),
     path("", views.home, name="home"),
-    path("taal/", views.language, name="language"),
-    path("", include("signin.urls")),
-    path("", include("bulk.urls")),
-    path("", include("accounts.urls")),
+    path("taal/", views.set_language, name="language"),
+    path("", include("authentication.urls")),
+    path("", include("imports.urls")),
+    path("", include("users.urls")),
     path("", include("teams.urls")),
     path("", include("invitations.urls")),
     path("", include("notifications.urls")),
-    path("", include("audit.urls")),
+    path("", include("history.urls")),
     path("", include("outbox.urls")),
     path("", include("support.urls")),
 ]
+if "demo" in settings.INSTALLED_APPS:
+    urlpatterns.append(path("", include("demo.urls")))

@@ -8,12 +8,12 @@ import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from loket import request_counts
+from monitoring import metric_files
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
 django.setup()
 if settings.LOKET_METRICS_TOKEN:
-    request_counts.switch_on(settings.LOKET_METRICS_DIR)  # before any metric is created
+    metric_files.enable_counting(settings.LOKET_METRICS_DIR)  # before any metric is created
 application = get_wsgi_application()
 
 import_module(settings.ROOT_URLCONF)  # otherwise at the first request

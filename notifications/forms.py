@@ -10,29 +10,29 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.forms.people import PLAIN
 from accounts.models import User
-from notifications import wishes
-from notifications.catalogue import MAX_DAYS, SignalType
-from notifications.models import SignalSet
-from notifications.wishes import Own, Owns, Wish, Wishes
+from core.forms import PLAIN_TEXT_VALIDATORS
+from notifications import preferences
+from notifications.catalog import MAX_OFFSET_DAYS, NotificationType
+from notifications.models import NotificationSet
+from notifications.preferences import NotificationPreference, OverridesByType, PreferenceOverride, PreferencesByType
 
-_YES_NO = {"y": True, "n": False}
+_YES_NO_VALUES = {"y": True, "n": False}
 
 
-class Row(NamedTuple):
+class PreferenceFields(NamedTuple):
     """The form fields of one type."""
 
-    type: SignalType
+    type: NotificationType
     is_on: BoundField
     days: BoundField
     mail: BoundField
 
 
-class WishesForm(forms.Form):
-    """Base form with a row for each type; field names consist of the type and the column of SignalSetting."""
+class PreferencesForm(forms.Form):
+    """Base form with a row for each type; field names consist of the type and the column of NotificationSetting."""
 
-    def row(self, type_: SignalType, **fields: forms.Field) -> None:
+    def row(self, type_: NotificationType, **fields: forms.Field) -> None:
         """Add the fields of one type, each with a label for screen readers."""
         names = {"is_on": _("on"), "days": _("days"), "mail": _("mail")}
         for part, field in fields.items():
@@ -40,23 +40,23 @@ class WishesForm(forms.Form):
             field.label, field.widget.attrs["aria-label"] = label, label
             self.fields[f"{type_}_{part}"] = field
 
-    def rows(self) -> Iterator[Row]:
-        for type_ in SignalType:
-            yield Row(type_, self[f"{type_}_is_on"], self[f"{type_}_days"], self[f"{type_}_mail"])
+    def rows(self) -> Iterator[PreferenceFields]:
+        for type_ in NotificationType:
+            yield PreferenceFields(type_, self[f"{type_}_is_on"], self[f"{type_}_days"], self[f"{type_}_mail"])
 
-    def given(self, type_: SignalType) -> Own:
+    def get_override(self, type_: NotificationType) -> PreferenceOverride:
         """Return the values of one type of a valid form."""
-        return Own(*(self.cleaned_data[f"{type_}_{part}"] for part in Own._fields))
+        return PreferenceOverride(*(self.cleaned_data[f"{type_}_{part}"] for part in PreferenceOverride._fields))
 
 
-def _checkbox(initial: bool) -> forms.BooleanField:
+def _build_checkbox(initial: bool) -> forms.BooleanField:
     return forms.BooleanField(required=False, initial=initial)
 
 
-def _days(initial: int | None, *, required: bool = True, hint: int | None = None) -> forms.IntegerField:
+def _build_days_field(initial: int | None, *, required: bool = True, hint: int | None = None) -> forms.IntegerField:
     field = forms.IntegerField(
         min_value=0,
-        max_value=MAX_DAYS,
+        max_value=MAX_OFFSET_DAYS,
         required=required,
         initial=initial,
         error_messages=dict.fromkeys(
@@ -68,142 +68,153 @@ def _days(initial: int | None, *, required: bool = True, hint: int | None = None
     return field
 
 
-def _choice(initial: bool | None, empty: str, yes: str, no: str) -> forms.TypedChoiceField:
+def _build_choice_field(initial: bool | None, empty: str, yes: str, no: str) -> forms.TypedChoiceField:
     return forms.TypedChoiceField(
         choices=[("", empty), ("y", yes), ("n", no)],
-        coerce=_YES_NO.__getitem__,
+        coerce=_YES_NO_VALUES.__getitem__,
         empty_value=None,
         required=False,
         initial={None: "", True: "y", False: "n"}[initial],
     )
 
 
-class Shared(WishesForm):
+class SharedPreferencesForm(PreferencesForm):
     """Base form for preferences that can change meanwhile; `seen` is their fingerprint when the form was opened."""
 
     seen = forms.CharField(required=False, max_length=4000, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, now: Mapping[SignalType, Wish | Own], **kwargs: Any) -> None:
-        self.stamp = wishes.stamp(now)
+    def __init__(
+        self, *args: Any, now: Mapping[NotificationType, NotificationPreference | PreferenceOverride], **kwargs: Any
+    ) -> None:
+        self.stamp = preferences.fingerprint_preferences(now)
         kwargs["initial"] = {"seen": self.stamp}
         super().__init__(*args, **kwargs)
 
-    def again(self) -> None:
+    def report_conflict(self) -> None:
         """Report what was changed meanwhile, keep the input, and allow saving it again."""
         data = cast(QueryDict, self.data).copy()
         before, now = set(self.cleaned_data["seen"].split(",")), set(self.stamp.split(","))
         data["seen"] = self.stamp
         self.data = data
         changed = {piece.partition(":")[0] for piece in before ^ now}
-        names = ", ".join(str(type_.label) for type_ in SignalType if type_ in changed)
+        names = ", ".join(str(type_.label) for type_ in NotificationType if type_ in changed)
         text = _("Another user changed this in the meantime: %(names)s. Check it and save again.")
         self.add_error(None, ValidationError(text, code="stale", params={"names": names or "–"}))
 
 
-class OfficeSignalsForm(Shared):
+class OfficePreferencesForm(SharedPreferencesForm):
     """The office's preferences (Signaal AK)."""
 
-    def __init__(self, *args: Any, now: Wishes, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, now: PreferencesByType, **kwargs: Any) -> None:
         super().__init__(*args, now=now, **kwargs)
-        for type_, wish in now.items():
-            self.row(type_, is_on=_checkbox(wish.is_on), days=_days(wish.days), mail=_checkbox(wish.mail))
-
-    def wanted(self) -> Wishes:
-        """Return the preferences of a valid form."""
-        return {type_: Wish(*self.given(type_)) for type_ in SignalType}  # type: ignore[arg-type]
-
-
-class OwnSignalsForm(Shared):
-    """A user's overrides; empty values follow the office."""
-
-    def __init__(self, *args: Any, now: Owns, office: Wishes, **kwargs: Any) -> None:
-        super().__init__(*args, now=now, **kwargs)
-        for type_, wish in office.items():
-            own = now.get(type_, Own())
-            on = _("Office default: on") if wish.is_on else _("Office default: off")
-            mail = _("Office default: e-mail") if wish.mail else _("Office default: no e-mail")
+        for type_, preference in now.items():
             self.row(
                 type_,
-                is_on=_choice(own.is_on, on, _("On"), _("Off")),
-                days=_days(own.days, required=False, hint=wish.days),
-                mail=_choice(own.mail, mail, _("E-mail"), _("No e-mail")),
+                is_on=_build_checkbox(preference.is_on),
+                days=_build_days_field(preference.days),
+                mail=_build_checkbox(preference.mail),
             )
 
-    def wanted(self) -> Owns:
+    def get_preferences(self) -> PreferencesByType:
+        """Return the preferences of a valid form."""
+        return {type_: NotificationPreference(*self.get_override(type_)) for type_ in NotificationType}  # type: ignore[arg-type]
+
+
+class UserOverridesForm(SharedPreferencesForm):
+    """A user's overrides; empty values follow the office."""
+
+    def __init__(self, *args: Any, now: OverridesByType, office: PreferencesByType, **kwargs: Any) -> None:
+        super().__init__(*args, now=now, **kwargs)
+        for type_, preference in office.items():
+            own = now.get(type_, PreferenceOverride())
+            on = _("Office default: on") if preference.is_on else _("Office default: off")
+            mail = _("Office default: e-mail") if preference.mail else _("Office default: no e-mail")
+            self.row(
+                type_,
+                is_on=_build_choice_field(own.is_on, on, _("On"), _("Off")),
+                days=_build_days_field(own.days, required=False, hint=preference.days),
+                mail=_build_choice_field(own.mail, mail, _("E-mail"), _("No e-mail")),
+            )
+
+    def get_overrides(self) -> OverridesByType:
         """Return the overrides of a valid form; only types that deviate."""
-        return {type_: own for type_ in SignalType if (own := self.given(type_))}
+        return {type_: own for type_ in NotificationType if (own := self.get_override(type_))}
 
 
-class OwnMailForm(forms.Form):
+class EmailPreferencesForm(forms.Form):
     """Which of the user's active types are e-mailed."""
 
-    def __init__(self, *args: Any, now: Wishes, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, now: PreferencesByType, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.now = {type_: wish for type_, wish in now.items() if wish.is_on}
-        for type_, wish in self.now.items():
-            field = _checkbox(wish.mail)
+        self.now = {type_: preference for type_, preference in now.items() if preference.is_on}
+        for type_, preference in self.now.items():
+            field = _build_checkbox(preference.mail)
             field.label = str(type_.label)
-            field.help_text = wishes.words(type_, wish._replace(mail=False))
+            field.help_text = preferences.describe_preference(type_, preference._replace(mail=False))
             self.fields[str(type_)] = field
 
-    def wanted(self) -> dict[SignalType, bool]:
+    def get_email_choices(self) -> dict[NotificationType, bool]:
         """Return the choices of a valid form."""
         return {type_: self.cleaned_data[str(type_)] for type_ in self.now}
 
 
-class SignalSetForm(WishesForm):
+class NotificationSetForm(PreferencesForm):
     """Name and contents of a set; `version` is the one the form was opened with, 0 for a new set."""
 
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=50, validators=PLAIN)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=50, validators=PLAIN_TEXT_VALIDATORS)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
 
-    def __init__(self, *args: Any, changed: SignalSet | None = None, **kwargs: Any) -> None:
-        kwargs["initial"] = {"name": changed.name if changed else "", "version": changed.version if changed else 0}
+    def __init__(self, *args: Any, instance: NotificationSet | None = None, **kwargs: Any) -> None:
+        kwargs["initial"] = {"name": instance.name if instance else "", "version": instance.version if instance else 0}
         super().__init__(*args, **kwargs)
-        held = wishes.contents(changed) if changed else {}
-        for type_, standard in wishes.STANDARD.items():
-            wish = held.get(type_)
+        held = preferences.get_set_preferences(instance) if instance else {}
+        for type_, standard in preferences.DEFAULT_PREFERENCES.items():
+            preference = held.get(type_)
             self.row(
                 type_,
-                is_on=_choice(wish and wish.is_on, _("Not in the set"), _("On"), _("Off")),
-                days=_days((wish or standard).days),
-                mail=_checkbox((wish or standard).mail),
+                is_on=_build_choice_field(preference and preference.is_on, _("Not in the set"), _("On"), _("Off")),
+                days=_build_days_field((preference or standard).days),
+                mail=_build_checkbox((preference or standard).mail),
             )
 
-    def wanted(self) -> Wishes:
+    def get_preferences(self) -> PreferencesByType:
         """Return the contents of the set from a valid form."""
-        given = {type_: self.given(type_) for type_ in SignalType}
-        return {type_: own.over(wishes.STANDARD[type_]) for type_, own in given.items() if own.is_on is not None}
+        given = {type_: self.get_override(type_) for type_ in NotificationType}
+        return {
+            type_: own.apply_to(preferences.DEFAULT_PREFERENCES[type_])
+            for type_, own in given.items()
+            if own.is_on is not None
+        }
 
 
-class ChooseSignalSetForm(forms.Form):
+class ChooseNotificationSetForm(forms.Form):
     """A choice from the sets of the office of `user`."""
 
     signal_set = forms.ModelChoiceField(
         label=gettext_lazy("Notification set"),
-        queryset=SignalSet.objects.none(),
+        queryset=NotificationSet.objects.none(),
         empty_label=gettext_lazy("Choose a set"),
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        sets = SignalSet.objects.visible_to(user).order_by("name", "pk")
+        sets = NotificationSet.objects.visible_to(user).order_by("name", "pk")
         self.fields["signal_set"].queryset = sets  # type: ignore[attr-defined]
 
 
-class ApplySignalSetForm(ChooseSignalSetForm):
+class ApplyNotificationSetForm(ChooseNotificationSetForm):
     """A set to apply, with the version of the set and the fingerprint of the preferences shown on the page."""
 
     version = forms.IntegerField()
     seen = forms.CharField(max_length=4000)
 
-    def matches(self, now: Wishes) -> bool:
+    def matches(self, now: PreferencesByType) -> bool:
         """Return whether set and preferences are unchanged. Only for a valid form."""
         shown = self.cleaned_data["signal_set"].version == self.cleaned_data["version"]
-        return shown and bool(self.cleaned_data["seen"] == wishes.stamp(now))
+        return shown and bool(self.cleaned_data["seen"] == preferences.fingerprint_preferences(now))
 
 
-class AllReadForm(forms.Form):
+class MarkAllReadForm(forms.Form):
     """The newest notification to mark as read."""
 
     until = forms.UUIDField()

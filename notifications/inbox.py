@@ -7,57 +7,57 @@ from uuid import UUID
 from django.db.models import F, QuerySet
 
 from accounts.models import User
-from loket.paging import Page, page_of
-from notifications.models import Notice
+from core.paging import KeysetPage, paginate_queryset
+from notifications.models import Notification
 
-AT_HOME = 5
-MANY = 100  # counting unread notifications stops here
+HOME_PAGE_LIMIT = 5
+MAX_UNREAD_COUNT = 100  # counting unread notifications stops here
 
 
-class Shown(NamedTuple):
+class InboxItem(NamedTuple):
     """A notification, and the one of the same event that was read first in the office, if any."""
 
-    notice: Notice
-    first: Notice | None
+    notice: Notification
+    first: Notification | None
 
 
-def page(user: User, *, cursor: str, unread: bool) -> Page[Notice]:
+def get_inbox_page(user: User, *, cursor: str, unread: bool) -> KeysetPage[Notification]:
     """Return a page of the notifications of `user`, newest first. Three queries."""
-    notices = Notice.objects.visible_to(user).prefetch_related("signal", "employer")  # a join would cost per row
+    notices = Notification.objects.visible_to(user).prefetch_related("signal", "employer")  # a join would cost per row
     sorts = {"shown": F("shown_at")}
-    return page_of(
-        notices.unread() if unread else notices, cursor=cursor, sort="-shown", sorts=sorts, moments=["shown"]
+    return paginate_queryset(
+        notices.unread() if unread else notices, cursor=cursor, sort="-shown", sorts=sorts, datetime_sorts=["shown"]
     )
 
 
-def newest_unread(user: User) -> list[Notice]:
+def get_newest_unread(user: User) -> list[Notification]:
     """Return the newest unread notifications of `user` for the home page. Three queries."""
-    return list(_newest(user).prefetch_related("signal", "employer")[:AT_HOME])
+    return list(_get_unread_newest_first(user).prefetch_related("signal", "employer")[:HOME_PAGE_LIMIT])
 
 
-def last_unread(user: User) -> Notice | None:
+def get_last_unread(user: User) -> Notification | None:
     """Return the newest unread notification of `user`, or None. One query."""
-    return _newest(user).first()
+    return _get_unread_newest_first(user).first()
 
 
-def _newest(user: User) -> "QuerySet[Notice]":
-    return Notice.objects.visible_to(user).unread().order_by("-shown_at", "-pk")
+def _get_unread_newest_first(user: User) -> "QuerySet[Notification]":
+    return Notification.objects.visible_to(user).unread().order_by("-shown_at", "-pk")
 
 
-def unread_count(user: User) -> int:
-    """Return the number of unread notifications of `user`, at most MANY. One query."""
-    return Notice.objects.visible_to(user).unread()[:MANY].count()
+def count_unread(user: User) -> int:
+    """Return the number of unread notifications of `user`, at most MAX_UNREAD_COUNT. One query."""
+    return Notification.objects.visible_to(user).unread()[:MAX_UNREAD_COUNT].count()
 
 
-def with_readers(notices: Sequence[Notice]) -> list[Shown]:
+def add_first_readers(notices: Sequence[Notification]) -> list[InboxItem]:
     """Return notifications of one office with the first reader of each event. One query."""
     if not notices:
         return []
-    read = Notice.objects.filter(
+    read = Notification.objects.filter(
         provider=notices[0].provider_id, signal__in=[notice.signal_id for notice in notices], read_at__isnull=False
     )
-    first: dict[UUID, Notice] = {
+    first: dict[UUID, Notification] = {
         notice.signal_id: notice
         for notice in read.order_by("signal", "read_at", "pk").distinct("signal").select_related("user")
     }
-    return [Shown(notice, first.get(notice.signal_id)) for notice in notices]
+    return [InboxItem(notice, first.get(notice.signal_id)) for notice in notices]

@@ -8,31 +8,31 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Provider, User
-from loket.ids import uuid7
-from loket.tenant_keys import SameOfficeForeignKey
-from notifications.catalogue import MAX_DAYS, SignalType
-from teams import rights
-from teams.models import Employer, OfficeQuerySet
-from teams.products import Product
+from core.composite_keys import SameOfficeForeignKey
+from core.ids import uuid7
+from notifications.catalog import MAX_OFFSET_DAYS, NotificationType
+from permissions import checks
+from permissions.models import Employer, OfficeQuerySet
+from permissions.products import Product
 
-TEXT = 150  # characters of the text of a notification event
+MAX_TEXT_LENGTH = 150  # characters of the text of a notification event
 
 
-def _provider() -> "models.ForeignKey[Provider, Provider]":
+def _build_provider_field() -> "models.ForeignKey[Provider, Provider]":
     """Return the foreign key to the office; without an index of its own, because it leads the others."""
     return models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
 
 
-class SignalSet(models.Model):
+class NotificationSet(models.Model):
     """A named bundle of preferences that can be copied to a user (domain.md section 5)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider()
+    provider = _build_provider_field()
     name = models.CharField(_("Name"), max_length=50)
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = OfficeQuerySet["SignalSet"].as_manager()
+    objects = OfficeQuerySet["NotificationSet"].as_manager()
 
     class Meta:
         constraints = [
@@ -44,17 +44,17 @@ class SignalSet(models.Model):
         return self.name
 
 
-class SignalSetting(models.Model):
+class NotificationSetting(models.Model):
     """Preference of the office, a user or a set for one type of notification event; a value of None follows the office.
 
     Without user and set it is the office's own (Signaal AK). Only a user's setting may have None.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider()
+    provider = _build_provider_field()
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="signal_settings")
-    signal_set = models.ForeignKey(SignalSet, on_delete=models.CASCADE, null=True, related_name="settings")
-    type = models.CharField(max_length=40)  # the code of a `notifications.catalogue.SignalType`
+    signal_set = models.ForeignKey(NotificationSet, on_delete=models.CASCADE, null=True, related_name="settings")
+    type = models.CharField(max_length=40)  # the code of a `notifications.catalog.NotificationType`
     is_on = models.BooleanField(null=True)
     days = models.PositiveSmallIntegerField(null=True)
     mail = models.BooleanField(null=True)
@@ -66,7 +66,7 @@ class SignalSetting(models.Model):
             ),
             models.CheckConstraint(condition=Q(user=None) | Q(signal_set=None), name="signal_setting_of_one"),
             models.CheckConstraint(
-                condition=Q(days=None) | Q(days__gte=0, days__lte=MAX_DAYS), name="signal_setting_days"
+                condition=Q(days=None) | Q(days__gte=0, days__lte=MAX_OFFSET_DAYS), name="signal_setting_days"
             ),
             models.CheckConstraint(
                 condition=Q(is_on__isnull=False, days__isnull=False, mail__isnull=False)
@@ -81,19 +81,21 @@ class SignalSetting(models.Model):
         return self.type
 
 
-class SignalSetApplication(models.Model):
+class NotificationSetApplication(models.Model):
     """When a set was last applied to a user; used only to show who deviates from it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider()
-    signal_set = models.ForeignKey(SignalSet, on_delete=models.CASCADE, related_name="applications")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="applied_signal_sets")
+    provider = _build_provider_field()
+    signal_set = models.ForeignKey(NotificationSet, on_delete=models.CASCADE, related_name="applications")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="applied_notification_sets")
     applied_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["provider", "signal_set", "user"], name="signal_set_application_once"),
-            SameOfficeForeignKey("signal_set"),
+            SameOfficeForeignKey(
+                "signal_set", name="notifications_setapplication_signal_set_id_same_office"
+            ),  # PostgreSQL cuts the default name, of 66 characters
             SameOfficeForeignKey("user"),
         ]
 
@@ -101,16 +103,16 @@ class SignalSetApplication(models.Model):
         return f"{self.signal_set_id} {self.user_id}"
 
 
-class Signal(models.Model):
+class NotificationEvent(models.Model):
     """Something at an employer that users are notified of; `notifications.delivery` determines to whom, daily."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider()
+    provider = _build_provider_field()
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="signals")
     type = models.CharField(max_length=40)
     event_date = models.DateField()
-    text = models.CharField(max_length=TEXT, blank=True)
-    reference = models.CharField(max_length=TEXT, blank=True)  # distinguishes those of one day
+    text = models.CharField(max_length=MAX_TEXT_LENGTH, blank=True)
+    reference = models.CharField(max_length=MAX_TEXT_LENGTH, blank=True)  # distinguishes those of one day
     raised_at = models.DateTimeField(auto_now_add=True)
     closed_on = models.DateField(null=True)  # not shown to further users from this day on
 
@@ -132,25 +134,25 @@ class Signal(models.Model):
     @property
     def label(self) -> str:
         """Name of the type, or its code when the catalog no longer has it."""
-        return str(SignalType(self.type).label) if self.type in set(SignalType) else self.type
+        return str(NotificationType(self.type).label) if self.type in set(NotificationType) else self.type
 
 
-class NoticeQuerySet(models.QuerySet["Notice"]):
+class NotificationQuerySet(models.QuerySet["Notification"]):
     def visible_to(self, user: User) -> Self:
         """Return the notifications of `user` at employers that they reach now and that have the product."""
-        employers = rights.reach(user).filter(products__contains=[Product.SIGNALS])
+        employers = checks.list_reachable_employers(user).filter(products__contains=[Product.SIGNALS])
         return self.filter(provider_id=user.provider_id, user=user, employer__in=employers)
 
     def unread(self) -> Self:
         return self.filter(read_at=None)
 
 
-class Notice(models.Model):
+class Notification(models.Model):
     """A notification event shown to a user: since when, whether by e-mail too, and when it was marked as read."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider()
-    signal = models.ForeignKey(Signal, on_delete=models.CASCADE, db_index=False, related_name="notices")
+    provider = _build_provider_field()
+    signal = models.ForeignKey(NotificationEvent, on_delete=models.CASCADE, db_index=False, related_name="notices")
     user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="notices")
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, db_index=False, related_name="+")  # the event's
     shown_at = models.DateTimeField()
@@ -158,7 +160,7 @@ class Notice(models.Model):
     mailed_on = models.DateField(null=True)
     read_at = models.DateTimeField(null=True)
 
-    objects = NoticeQuerySet.as_manager()
+    objects = NotificationQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -182,7 +184,7 @@ class Notice(models.Model):
         return f"{self.signal_id} {self.user_id}"
 
 
-class OfficeDay(models.Model):
+class DailyRun(models.Model):
     """The day on which the notification events of an office are processed next; workers lock this row."""
 
     provider = models.OneToOneField(Provider, on_delete=models.CASCADE, primary_key=True, related_name="+")

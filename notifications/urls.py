@@ -2,21 +2,21 @@
 
 from django.urls import path
 
-from notifications.views import inbox, office, people, sets
+from notifications.views import inbox, office, sets, users
 
 app_name = "notifications"
 urlpatterns = [
-    path("signalen/", inbox.inbox, name="inbox"),
+    path("signalen/", inbox.notification_list, name="notification_list"),
     path("signalen/gelezen/", inbox.mark_all_read, name="mark_all_read"),
-    path("signalen/<uuid:id>/gelezen/", inbox.mark_read, name="mark_read"),
-    path("profiel/signalen/", people.own_signals, name="own"),
-    path("kantoor/signalen/", office.office, name="office"),
-    path("kantoor/sets/signalen/", sets.sets, name="sets"),
-    path("kantoor/sets/signalen/nieuw/", sets.new_set, name="new_set"),
-    path("kantoor/sets/signalen/<uuid:id>/", sets.one_set, name="set"),
-    path("kantoor/sets/signalen/<uuid:id>/verwijderen/", sets.delete_set, name="delete_set"),
-    path("gebruikers/<uuid:id>/signalen/", people.user_signals, name="user"),
-    path("gebruikers/<uuid:id>/signalen/standaard/", people.follow_office, name="follow_office"),
-    path("gebruikers/<uuid:id>/signalen/set/", people.user_set, name="user_set"),
-    path("gebruikers/<uuid:id>/signalen/set/toepassen/", people.apply_set, name="apply_set"),
+    path("signalen/<uuid:pk>/gelezen/", inbox.mark_read, name="mark_read"),
+    path("profiel/signalen/", users.own_preferences, name="own_preferences"),
+    path("kantoor/signalen/", office.office_preferences, name="office_preferences"),
+    path("kantoor/sets/signalen/", sets.set_list, name="set_list"),
+    path("kantoor/sets/signalen/nieuw/", sets.create_set, name="create_set"),
+    path("kantoor/sets/signalen/<uuid:pk>/", sets.edit_set, name="edit_set"),
+    path("kantoor/sets/signalen/<uuid:pk>/verwijderen/", sets.delete_set, name="delete_set"),
+    path("gebruikers/<uuid:pk>/signalen/", users.user_preferences, name="user_preferences"),
+    path("gebruikers/<uuid:pk>/signalen/standaard/", users.clear_user_overrides, name="clear_user_overrides"),
+    path("gebruikers/<uuid:pk>/signalen/set/", users.preview_set, name="preview_set"),
+    path("gebruikers/<uuid:pk>/signalen/set/toepassen/", users.apply_set, name="apply_set"),
 ]

@@ -1,8 +1,8 @@
 """Actions on messages: queue, cancel, claim, deliver, and record bounces.
 
-A message is sent in two transactions (`take`, `deliver`): the first counts the attempt, the second locks the row while
-the message is sent and records the result. A process that dies in between loses nothing, and a message that kills the
-process stops after its last attempt, because attempts stay counted.
+A message is sent in two transactions (`claim_message`, `deliver_message`): the first counts the attempt, the second
+locks the row while the message is sent and records the result. A process that dies in between loses nothing, and a
+message that kills the process stops after its last attempt, because attempts stay counted.
 
 Phones cannot detect a duplicate SMS, so an SMS is sent at most once unless the gateway is known to have rejected it:
 without a response it is not sent again. No row is locked while the gateway is busy.
@@ -20,17 +20,18 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from loket import sealing
-from loket.clocks import SKEW
-from loket.logs import correlation_id
-from outbox import limits, sending
-from outbox.models import Body, Heartbeat, Message, MessageQuerySet, Pause
+from core import encryption
+from core.clock_skew import MAX_CLOCK_SKEW
+from core.logs import get_correlation_id
+from core.models import WorkerHeartbeat
+from outbox import message_limits, sending
+from outbox.models import Message, MessageBody, MessageQuerySet, PausedOffice
 
 if TYPE_CHECKING:
     from audit.actors import Actor
 
-WAKE = "outbox"  # PostgreSQL channel on which the worker listens
-PAUSES = (
+WAKE_CHANNEL = "outbox"  # PostgreSQL channel on which the worker listens
+RETRY_DELAYS = (
     timedelta(seconds=30),
     timedelta(minutes=2),
     timedelta(minutes=10),
@@ -39,12 +40,12 @@ PAUSES = (
     timedelta(hours=6),
     timedelta(hours=12),
 )
-MAX_ATTEMPTS = len(PAUSES) + 1
-FORGOTTEN = timedelta(days=1)  # age at which heartbeats are deleted
-GRACE = timedelta(seconds=5)  # times attempts: delay after which a message is due again if its worker dies
+MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
+HEARTBEAT_RETENTION = timedelta(days=1)  # age at which heartbeats are deleted
+CLAIM_GRACE = timedelta(seconds=5)  # times attempts: delay after which a message is due again if its worker dies
 
 
-def queue_mail(
+def queue_email(
     *,
     kind: str,
     to: str,
@@ -55,18 +56,18 @@ def queue_mail(
     user_id: UUID | None,
     sender_name: str,
     expires_at: datetime | None = None,
-    asker: Actor | None = None,
+    requester: Actor | None = None,
 ) -> Message:
     """Queue an email in the transaction of the caller; it is not sent after `expires_at`.
 
-    `asker` counts against the limits of `limits`. Raises limits.TooMany.
+    `requester` counts against the limits of `message_limits`. Raises MessageLimitReached.
     """
     values = {"subject": subject, "text": text, "html": html, "sender_name": sender_name}
-    mail = written_mail(kind=kind, to=to, provider_id=provider_id, user_id=user_id, expires_at=expires_at, **values)
-    return queue_all([mail], asker=asker)[0]
+    mail = build_email(kind=kind, to=to, provider_id=provider_id, user_id=user_id, expires_at=expires_at, **values)
+    return queue_emails([mail], requester=requester)[0]
 
 
-def written_mail(
+def build_email(
     *,
     kind: str,
     to: str,
@@ -78,10 +79,10 @@ def written_mail(
     sender_name: str,
     expires_at: datetime | None = None,
 ) -> Message:
-    """Return an unsaved email with an encrypted body, for `queue_all`."""
-    body = Body(to=to, subject=subject, text=text, html=html, sender_name=sender_name)
+    """Return an unsaved email with an encrypted body, for `queue_emails`."""
+    body = MessageBody(to=to, subject=subject, text=text, html=html, sender_name=sender_name)
     message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to)
-    return _sealed(message, body, provider_id, user_id, expires_at)
+    return _encrypt_message(message, body, provider_id, user_id, expires_at)
 
 
 def queue_sms(
@@ -92,68 +93,70 @@ def queue_sms(
     provider_id: UUID | None,
     user_id: UUID | None,
     expires_at: datetime | None = None,
-    asker: Actor | None = None,
+    requester: Actor | None = None,
 ) -> Message:
-    """Queue an SMS to the E.164 number `to`; otherwise as `queue_mail`."""
-    limits.charge([(kind, to, provider_id)], asker)
+    """Queue an SMS to the E.164 number `to`; otherwise as `queue_email`."""
+    message_limits.charge_messages([(kind, to, provider_id)], requester)
     message = Message(channel=Message.Channel.SMS, kind=kind)
-    return _queue([_sealed(message, Body(to=to, text=text), provider_id, user_id, expires_at)])[0]
+    return _insert_and_notify(
+        [_encrypt_message(message, MessageBody(to=to, text=text), provider_id, user_id, expires_at)]
+    )[0]
 
 
-def _sealed(
-    message: Message, body: Body, provider_id: UUID | None, user_id: UUID | None, expires_at: datetime | None
+def _encrypt_message(
+    message: Message, body: MessageBody, provider_id: UUID | None, user_id: UUID | None, expires_at: datetime | None
 ) -> Message:
     message.provider_id, message.user_id, message.expires_at = provider_id, user_id, expires_at
-    message.correlation_id, message.urgency = correlation_id(), Message.urgency_of(message.kind)
-    message.sealed_body = sealing.seal(json.dumps(body).encode(), context=message.seal_context)
+    message.correlation_id, message.urgency = get_correlation_id(), Message.get_urgency(message.kind)
+    message.encrypted_body = encryption.encrypt(json.dumps(body).encode(), context=message.encryption_context)
     return message
 
 
-def queue_all(messages: list[Message], *, asker: Actor | None = None) -> list[Message]:
-    """Queue emails built by `written_mail`; otherwise as `queue_mail`."""
-    limits.charge([(mail.kind, mail.recipient, mail.provider_id) for mail in messages], asker)
-    return _queue(messages)
+def queue_emails(messages: list[Message], *, requester: Actor | None = None) -> list[Message]:
+    """Queue emails built by `build_email`; otherwise as `queue_email`."""
+    message_limits.charge_messages([(mail.kind, mail.recipient, mail.provider_id) for mail in messages], requester)
+    return _insert_and_notify(messages)
 
 
-def _queue(messages: list[Message]) -> list[Message]:
+def _insert_and_notify(messages: list[Message]) -> list[Message]:
     Message.objects.bulk_create(messages, batch_size=1000)
     with connection.cursor() as cursor:
-        cursor.execute(f"NOTIFY {WAKE}")  # delivered when the transaction commits
+        cursor.execute(f"NOTIFY {WAKE_CHANNEL}")  # delivered when the transaction commits
     return messages
 
 
 @transaction.atomic
-def cancel(message: Message) -> bool:
+def cancel_message(message: Message) -> bool:
     """Cancel a message that is still to be sent; return whether that was in time.
 
     Wait for an email that is being sent, and return False if it was sent. An SMS that is being sent may arrive; if the
     gateway rejects it there is no further attempt.
     """
     locked = Message.objects.select_for_update(no_key=True).get(pk=message.pk)
-    if not locked.is_waiting:
+    if not locked.is_pending:
         return False
     if locked.is_being_sent:
         locked.expires_at = timezone.now()
         locked.save(update_fields=["expires_at"])
         return False
-    _end(locked, Message.State.CANCELLED)
+    _finish_message(locked, Message.State.CANCELED)
     return True
 
 
 @transaction.atomic
-def pause(provider_id: UUID) -> None:
+def pause_office(provider_id: UUID) -> None:
     """Pause all messages of an office, including those queued later."""
-    Pause.objects.get_or_create(provider_id=provider_id)
+    PausedOffice.objects.get_or_create(provider_id=provider_id)
 
 
 @transaction.atomic
-def go_on(provider_id: UUID) -> None:
+def resume_office(provider_id: UUID) -> None:
     """Resume the messages of an office that have not expired."""
-    Pause.objects.filter(provider_id=provider_id).delete()
+    PausedOffice.objects.filter(provider_id=provider_id).delete()
 
 
 @transaction.atomic
-def take(
+def claim_message(
     channel: Message.Channel,
     provider_id: UUID | None,
     *,
@@ -162,15 +165,15 @@ def take(
 ) -> Message | None:
     """Claim the next due message of an office and count the attempt; return None when nothing is due.
 
-    The message is at least as urgent as `urgency` and not addressed to a domain in `avoided`; `outbox.turns` chooses
-    the office. It has no body when it has expired or its attempts are used up: do not deliver it then.
+    The message is at least as urgent as `urgency` and not addressed to a domain in `avoided`; `outbox.fair_queue`
+    chooses the office. It has no body when it has expired or its attempts are used up: do not deliver it then.
     """
     now = timezone.now()
     office = Q(provider_id__isnull=True) if provider_id is None else Q(provider_id=provider_id)
     message = (
-        Message.objects.waiting()
-        .awake()
-        .outside(avoided)
+        Message.objects.pending()
+        .exclude_paused()
+        .exclude_domains(avoided)
         .select_for_update(skip_locked=True, no_key=True)
         .filter(office, channel=channel, due__lte=now, urgency__lte=urgency)
         .order_by("urgency", "due")
@@ -179,80 +182,81 @@ def take(
     if message is None:
         return None
     if message.is_being_sent:
-        _end(message, Message.State.NO_ANSWER, error="the worker stopped before the answer")
+        _finish_message(message, Message.State.NO_RESPONSE, error="the worker stopped before the answer")
     elif message.expires_at is not None and message.expires_at <= now:
-        _end(message, Message.State.EXPIRED)
+        _finish_message(message, Message.State.EXPIRED)
     elif message.attempts >= MAX_ATTEMPTS:
-        _end(message, Message.State.FAILED, error="the worker stopped at every attempt")
+        _finish_message(message, Message.State.FAILED, error="the worker stopped at every attempt")
     else:
         message.attempts += 1
-        message.due = now + GRACE * message.attempts
+        message.due = now + CLAIM_GRACE * message.attempts
         if message.channel == Message.Channel.SMS:
             message.state = Message.State.QUEUED  # see `Message.is_being_sent`
-            message.due = now + sending.longest_sms() + GRACE
+            message.due = now + sending.get_max_sms_duration() + CLAIM_GRACE
         message.save(update_fields=["attempts", "due", "state"])
     return message
 
 
-def deliver(taken: Message) -> Message | None:
-    """Send a message returned by `take`; return it with its new state, or None if another worker has claimed it."""
-    if taken.channel == Message.Channel.SMS:
-        outcome = _send(taken)
-        unknown = Q(state=Message.State.NO_ANSWER)  # another worker gave up on it; now the response is known
+def deliver_message(claimed: Message) -> Message | None:
+    """Send a message returned by `claim_message`; return it in its new state, or None if another worker claimed it."""
+    if claimed.channel == Message.Channel.SMS:
+        outcome = _try_send(claimed)
+        unknown = Q(state=Message.State.NO_RESPONSE)  # another worker gave up on it; now the response is known
         with transaction.atomic():
-            message = _lock(Message.objects.waiting() | Message.objects.filter(unknown), taken)
-            return message and _note(message, outcome)
+            message = _lock_claimed_message(Message.objects.pending() | Message.objects.filter(unknown), claimed)
+            return message and _record_outcome(message, outcome)
     with transaction.atomic():
-        message = _lock(Message.objects.waiting(), taken)
-        return message and _note(message, _send(message))
+        message = _lock_claimed_message(Message.objects.pending(), claimed)
+        return message and _record_outcome(message, _try_send(message))
 
 
-def _lock(messages: MessageQuerySet, taken: Message) -> Message | None:
-    return messages.select_for_update(no_key=True).filter(pk=taken.pk, attempts=taken.attempts).first()
+def _lock_claimed_message(messages: MessageQuerySet, claimed: Message) -> Message | None:
+    return messages.select_for_update(no_key=True).filter(pk=claimed.pk, attempts=claimed.attempts).first()
 
 
-def _send(message: Message) -> str | sending.SendingError:
+def _try_send(message: Message) -> str | sending.SendingError:
     try:
-        return sending.send(message)
+        return sending.send_message(message)
     except sending.SendingError as error:
         return error
 
 
-def _note(message: Message, outcome: str | sending.SendingError) -> Message:
+def _record_outcome(message: Message, outcome: str | sending.SendingError) -> Message:
     """Record the result of sending `message`, whose row is locked."""
     if isinstance(outcome, sending.SendingError):
-        _put_off(message, outcome)
+        _schedule_retry(message, outcome)
     else:
         message.esp_id, message.sent_at = outcome, timezone.now()
-        _end(message, Message.State.SENT)
+        _finish_message(message, Message.State.SENT)
     return message
 
 
-def _put_off(message: Message, error: sending.SendingError) -> None:
-    """Schedule the next attempt, unless the message may have arrived, was rejected for good, has used its last attempt
-    or expires before.
+def _schedule_retry(message: Message, error: sending.SendingError) -> None:
+    """Schedule the next attempt.
+
+    Give up if the message may have arrived, was rejected for good, has used its last attempt or expires before.
     """
-    if error.unanswered:
-        _end(message, Message.State.NO_ANSWER, error=str(error))
+    if error.no_response:
+        _finish_message(message, Message.State.NO_RESPONSE, error=str(error))
         return
-    if error.permanent or message.attempts >= MAX_ATTEMPTS or message.sealed_body is None:
-        _end(message, Message.State.FAILED, error=str(error))
+    if error.permanent or message.attempts >= MAX_ATTEMPTS or message.encrypted_body is None:
+        _finish_message(message, Message.State.FAILED, error=str(error))
         return
-    message.due = timezone.now() + PAUSES[message.attempts - 1]
+    message.due = timezone.now() + RETRY_DELAYS[message.attempts - 1]
     if message.expires_at is not None and message.due >= message.expires_at:
-        _end(message, Message.State.FAILED, error=str(error))
+        _finish_message(message, Message.State.FAILED, error=str(error))
         return
     message.state, message.error = Message.State.DEFERRED, str(error)
     message.save(update_fields=["state", "error", "due"])
 
 
-def _end(message: Message, state: Message.State, *, error: str = "") -> None:
-    message.state, message.error, message.sealed_body = state, error, None
-    message.save(update_fields=["state", "error", "sealed_body", "sent_at", "esp_id"])
+def _finish_message(message: Message, state: Message.State, *, error: str = "") -> None:
+    message.state, message.error, message.encrypted_body = state, error, None
+    message.save(update_fields=["state", "error", "encrypted_body", "sent_at", "esp_id"])
 
 
 @transaction.atomic
-def bounce(*, message_id: UUID | None, esp_id: str, reason: str) -> bool:
+def mark_bounced(*, message_id: UUID | None, esp_id: str, reason: str) -> bool:
     """Mark a sent email as bounced, as reported by the email provider; return whether the email was found.
 
     `message_id` is our id; without it, `esp_id` is the id of the provider. Waits for a delivery in progress.
@@ -263,24 +267,24 @@ def bounce(*, message_id: UUID | None, esp_id: str, reason: str) -> bool:
     message = Message.objects.select_for_update(no_key=True).filter(name, channel=Message.Channel.MAIL).first()
     if message is None or message.state != Message.State.SENT:
         return False
-    _end(message, Message.State.BOUNCED, error=sending.reason(reason, to=message.recipient))
+    _finish_message(message, Message.State.BOUNCED, error=sending.redact_reason(reason, to=message.recipient))
     return True
 
 
 @transaction.atomic
-def beat(worker: UUID) -> None:
+def record_heartbeat(worker: UUID) -> None:
     """Record that this worker is alive; delete heartbeats of a day ago and those of a wrong clock."""
     now = timezone.now()
-    Heartbeat.objects.update_or_create(pk=worker, defaults={"at": now})
-    Heartbeat.objects.exclude(at__range=(now - FORGOTTEN, now + SKEW)).delete()
-    _set_right(now)
+    WorkerHeartbeat.objects.update_or_create(pk=worker, defaults={"at": now})
+    WorkerHeartbeat.objects.exclude(at__range=(now - HEARTBEAT_RETENTION, now + MAX_CLOCK_SKEW)).delete()
+    _repair_due_times(now)
 
 
-def _set_right(now: datetime) -> None:
+def _repair_due_times(now: datetime) -> None:
     """Make messages due now whose due time is beyond any retry delay, as written by a clock that ran ahead."""
     impossible = Q()
-    for attempts, pause in enumerate([timedelta(0), *PAUSES]):
-        impossible |= Q(attempts=attempts, due__gt=now + pause + SKEW)
-    found = Message.objects.waiting().filter(impossible, channel__in=Message.Channel, due__gt=now + SKEW)
+    for attempts, pause in enumerate([timedelta(0), *RETRY_DELAYS]):
+        impossible |= Q(attempts=attempts, due__gt=now + pause + MAX_CLOCK_SKEW)
+    found = Message.objects.pending().filter(impossible, channel__in=Message.Channel, due__gt=now + MAX_CLOCK_SKEW)
     locked = found.select_for_update(skip_locked=True, no_key=True).values("pk")
     Message.objects.filter(pk__in=locked).update(due=now)

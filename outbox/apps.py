@@ -9,8 +9,8 @@ class OutboxConfig(AppConfig):
     def ready(self) -> None:
         from anymail.signals import tracking
 
-        from outbox import bounces, sending
         from outbox import checks as checks
+        from outbox import sending, webhooks
 
-        sending.require_backend()
-        tracking.connect(bounces.received, dispatch_uid="outbox")
+        sending.require_email_backend()
+        tracking.connect(webhooks.handle_tracking_event, dispatch_uid="outbox")

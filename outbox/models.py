@@ -12,11 +12,11 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from loket import sealing
-from loket.ids import uuid7
+from core import encryption
+from core.ids import uuid7
 
 
-class Body(TypedDict, total=False):
+class MessageBody(TypedDict, total=False):
     """Encrypted contents of a message, including the number of an SMS."""
 
     to: str
@@ -26,31 +26,33 @@ class Body(TypedDict, total=False):
     sender_name: str
 
 
-EVEN_WHEN_CLOSED = ("office_closed", "looked_along")  # kinds of email that report the suspension or impersonation
-
-
-URGENT = frozenset({"code", "password_link", "confirm_address"})  # a user is waiting for these
-LATER = frozenset({"signals", "hygiene", "checkpoint", "factor_duty_ahead"})  # digests, reports and reminders
+# Kinds of email that report the suspension or impersonation.
+KINDS_SENT_WHEN_SUSPENDED = ("office_closed", "looked_along")
+URGENT_KINDS = frozenset({"code", "password_link", "confirm_address"})  # a user is waiting for these
+# Digests, reports and reminders.
+LOW_PRIORITY_KINDS = frozenset({"signals", "hygiene", "checkpoint", "factor_duty_ahead"})
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
     """Messages, filtered by what is to be done with them."""
 
-    def waiting(self) -> MessageQuerySet:
+    def pending(self) -> MessageQuerySet:
         """Filter messages that are still to be sent."""
         return self.filter(state__in=[Message.State.QUEUED, Message.State.DEFERRED])
 
-    def outside(self, domains: Sequence[str]) -> MessageQuerySet:
+    def exclude_domains(self, domains: Sequence[str]) -> MessageQuerySet:
         """Exclude messages to addresses in these domains."""
         parts = Func(F("recipient"), Value("@"), Value(-1), function="split_part", output_field=models.CharField())
         return self.alias(domain_key=Lower(parts)).exclude(domain_key__in=domains) if domains else self
 
-    def awake(self) -> MessageQuerySet:
+    def exclude_paused(self) -> MessageQuerySet:
         """Exclude messages that are paused because their office is suspended."""
-        return self.exclude(~Q(kind__in=EVEN_WHEN_CLOSED), provider_id__in=Pause.objects.values("provider_id"))
+        return self.exclude(
+            ~Q(kind__in=KINDS_SENT_WHEN_SUSPENDED), provider_id__in=PausedOffice.objects.values("provider_id")
+        )
 
 
-class Pause(models.Model):
+class PausedOffice(models.Model):
     """An office whose messages are paused until it is reactivated."""
 
     provider_id = models.UUIDField(primary_key=True)
@@ -75,13 +77,13 @@ class Message(models.Model):
         DEFERRED = "deferred", _("retrying")
         SENT = "sent", _("sent")
         FAILED = "failed", _("failed")
-        NO_ANSWER = "no_answer", _("no answer")  # may have arrived: the gateway did not respond
+        NO_RESPONSE = "no_answer", _("no answer")  # may have arrived: the gateway did not respond
         BOUNCED = "bounced", _("bounced")
-        CANCELLED = "cancelled", _("canceled")
+        CANCELED = "cancelled", _("canceled")
         EXPIRED = "expired", _("expired")
 
     class Urgency(models.IntegerChoices):
-        """Order in which the messages of an office are sent; `urgency_of` returns it for a kind."""
+        """Order in which the messages of an office are sent; `get_urgency` returns it for a kind."""
 
         URGENT = 0, "urgent"
         USUAL = 1, "usual"
@@ -93,7 +95,7 @@ class Message(models.Model):
     channel = models.CharField(max_length=4, choices=Channel)
     kind = models.CharField(max_length=40)  # for support: "invitation", "code"
     recipient = models.CharField(max_length=255, blank=True)  # email address; the number of an SMS is in the body
-    sealed_body = models.BinaryField(null=True)
+    encrypted_body = models.BinaryField(null=True)
     state = models.CharField(max_length=9, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
     due = models.DateTimeField(default=timezone.now)
@@ -111,11 +113,11 @@ class Message(models.Model):
         verbose_name, verbose_name_plural = _("message"), _("messages")
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["queued", "deferred"], sealed_body__isnull=False)
-                | ~Q(state__in=["queued", "deferred"]) & Q(sealed_body__isnull=True),
+                condition=Q(state__in=["queued", "deferred"], encrypted_body__isnull=False)
+                | ~Q(state__in=["queued", "deferred"]) & Q(encrypted_body__isnull=True),
                 name="message_body_while_waiting",
             ),
-            models.CheckConstraint(condition=Q(channel="mail") | Q(recipient=""), name="message_sms_number_sealed"),
+            models.CheckConstraint(condition=Q(channel="mail") | Q(recipient=""), name="message_sms_number_encrypted"),
         ]
         indexes = [
             models.Index(fields=["channel", "due"], condition=Q(state__in=["queued", "deferred"]), name="message_due"),
@@ -132,11 +134,11 @@ class Message(models.Model):
         return f"{self.channel} {self.kind} {self.pk}"
 
     @classmethod
-    def urgency_of(cls, kind: str) -> Urgency:
+    def get_urgency(cls, kind: str) -> Urgency:
         """Return the urgency of messages of `kind`."""
-        if kind in URGENT:
+        if kind in URGENT_KINDS:
             return cls.Urgency.URGENT
-        return cls.Urgency.LATER if kind in LATER else cls.Urgency.USUAL
+        return cls.Urgency.LATER if kind in LOW_PRIORITY_KINDS else cls.Urgency.USUAL
 
     @property
     def domain(self) -> str:
@@ -144,7 +146,7 @@ class Message(models.Model):
         return self.recipient.rpartition("@")[2].lower()
 
     @property
-    def is_waiting(self) -> bool:
+    def is_pending(self) -> bool:
         return self.state in (self.State.QUEUED, self.State.DEFERRED)
 
     @property
@@ -153,56 +155,18 @@ class Message(models.Model):
         return self.channel == self.Channel.SMS and self.state == self.State.QUEUED and self.attempts > 0
 
     @property
-    def went_wrong(self) -> bool:
+    def is_undeliverable(self) -> bool:
         """Whether it is known that the message will not arrive."""
         return self.state in (self.State.FAILED, self.State.BOUNCED)
 
-    def body(self) -> Body:
-        """Decrypt the body. Raises sealing.Unreadable, also once the body is deleted."""
-        return cast(Body, json.loads(sealing.unseal(bytes(self.sealed_body or b""), context=self.seal_context)))
+    def decrypt_body(self) -> MessageBody:
+        """Decrypt the body. Raises encryption.DecryptionError, also once the body is deleted."""
+        return cast(
+            MessageBody,
+            json.loads(encryption.decrypt(bytes(self.encrypted_body or b""), context=self.encryption_context)),
+        )
 
     @property
-    def seal_context(self) -> str:
+    def encryption_context(self) -> str:
         """Context that binds the body to this row: it cannot be decrypted in another row."""
         return f"message:{self.pk}"
-
-
-class Heartbeat(models.Model):
-    """Last time a worker ran its periodic jobs; one row per process."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.pk} {self.at}"
-
-
-class JobState(models.Model):
-    """Last success and failures of a periodic job, over all workers."""
-
-    name = models.CharField(max_length=200, primary_key=True)
-    every = models.FloatField()  # seconds
-    since = models.DateTimeField()  # when a worker first registered it
-    done_at = models.DateTimeField(null=True)
-    failures = models.PositiveIntegerField(default=0)  # since the last success
-    failed = models.PositiveBigIntegerField(default=0)  # in total, including offices and rows
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class FailedItem(models.Model):
-    """An office or row at which a periodic job failed, skipped until `retry_at`."""
-
-    job = models.CharField(max_length=200)
-    item = models.CharField(max_length=100)  # an identifier
-    failures = models.PositiveIntegerField()  # consecutive
-    since = models.DateTimeField()
-    retry_at = models.DateTimeField()
-    error = models.CharField(max_length=100)  # class of the last error
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["job", "item"], name="failed_item_once")]
-
-    def __str__(self) -> str:
-        return f"{self.job} {self.item}"

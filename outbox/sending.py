@@ -18,88 +18,94 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.message import sanitize_address
 from django.core.validators import validate_email
+from django.utils.module_loading import import_string
 
-from outbox import mailbox
-from outbox.models import Body, Message
+from core.encryption import DecryptionError
+from outbox.models import Message, MessageBody
 
 if TYPE_CHECKING:
-    from outbox.watching import Watch
+    from outbox.request_tracking import RequestTracker
 
-CONNECT_TIMEOUT = 5.0  # seconds, of the SMS gateway; LOKET_SMS_TIMEOUT limits its response
-_LONGEST_REASON = 150  # characters
-_TELLING = re.compile(r"@|://|\d{4}|\S{25}")  # an address, a link, a number or code, a token
+CONNECT_TIMEOUT_SECONDS = 5.0  # seconds, of the SMS gateway; LOKET_SMS_TIMEOUT limits its response
+_MAX_REASON_LENGTH = 150  # characters
+_SENSITIVE_PATTERN = re.compile(r"@|://|\d{4}|\S{25}")  # an address, a link, a number or code, a token
 
 
 class SendingError(Exception):
     """A message was not sent; the text is a short reason without address or content.
 
-    `unanswered`: the message may have been sent, because there was no response.
+    `no_response`: the message may have been sent, because there was no response.
     """
 
-    def __init__(self, reason: str, *, permanent: bool = False, unanswered: bool = False) -> None:
+    def __init__(self, reason: str, *, permanent: bool = False, no_response: bool = False) -> None:
         super().__init__(reason)
-        self.permanent, self.unanswered = permanent, unanswered
+        self.permanent, self.no_response = permanent, no_response
 
 
-def send(message: Message) -> str:
+def send_message(message: Message) -> str:
     """Send `message` and return its id at the email provider, or an empty text.
 
     Raises SendingError, `permanent` when the recipient was rejected for good; other errors may be temporary.
     """
     try:
-        body = message.body()
+        body = message.decrypt_body()
         if message.channel == Message.Channel.SMS:
             _send_sms(message, body)
             return ""
-        return _send_mail(_mail(message, body), body["to"])
+        return _send_email(_build_email(message, body), body["to"])
     except SendingError:
         raise
+    except DecryptionError:
+        raise SendingError("Unreadable") from None
     except Exception as error:  # its text may hold the address or the content
         raise SendingError(type(error).__name__) from None
 
 
-def longest_sms() -> timedelta:
+def get_max_sms_duration() -> timedelta:
     """Return the longest time that sending an SMS takes; after that its result stays unknown."""
-    return timedelta(seconds=CONNECT_TIMEOUT + settings.LOKET_SMS_TIMEOUT)
+    return timedelta(seconds=CONNECT_TIMEOUT_SECONDS + settings.LOKET_SMS_TIMEOUT)
 
 
-def require_backend() -> None:
+def require_email_backend() -> None:
     """Raise ImproperlyConfigured unless the email backend exists and is configured; does not connect."""
     try:
         get_connection()
     except (ImportError, AttributeError, ImproperlyConfigured, AnymailError) as error:
-        text = f"LOKET_EMAIL_BACKEND or one of its ANYMAIL_… variables is not right: {error}"
+        text = f"LOKET_EMAIL_BACKEND or one of its ANYMAIL_… variables is invalid: {error}"
         raise ImproperlyConfigured(text) from None
 
 
-def require_gateway() -> None:
+def require_sms_gateway() -> None:
     """Raise ImproperlyConfigured unless SMS_URL can be used; does not connect."""
-    if settings.SMS_URL not in ("console:", "demo:") and _gateway("+31612345678") is None:
-        raise ImproperlyConfigured("SMS_URL is not an address that apprise understands.")
+    if settings.SMS_URL not in ("console:", "demo:") and _create_gateway("+31612345678") is None:
+        raise ImproperlyConfigured("SMS_URL is invalid. Use an address that Apprise supports.")
 
 
-def reason(text: str, *, to: str = "") -> str:
+def redact_reason(text: str, *, to: str = "") -> str:
     """Return `text` of another system with everything masked that may be an address, number, link or token."""
     printable = "".join(char if char.isprintable() else " " for char in text)
     name = to.partition("@")[0].lower()
-    words = ["…" if _TELLING.search(word) or (name and name in word.lower()) else word for word in printable.split()]
-    return " ".join(words)[:_LONGEST_REASON]
+    words = [
+        "…" if _SENSITIVE_PATTERN.search(word) or (name and name in word.lower()) else word
+        for word in printable.split()
+    ]
+    return " ".join(words)[:_MAX_REASON_LENGTH]
 
 
-def sender(name: str) -> str:
+def format_sender(name: str) -> str:
     """Return the From header with the name of an office, if any, and our own address."""
     display = " ".join("".join(char if char.isprintable() else " " for char in name).split())
     own_address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     return str(Address(f"{display} via Loket" if display else "Loket", addr_spec=own_address))
 
 
-def _mail(message: Message, body: Body) -> EmailMultiAlternatives:
+def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
     try:
         validate_email(body["to"])
         sanitize_address(body["to"], "utf-8")
     except (ValidationError, ValueError):
         raise SendingError("address refused", permanent=True) from None
-    mail = EmailMultiAlternatives(body["subject"], body["text"], sender(body["sender_name"]), [body["to"]])
+    mail = EmailMultiAlternatives(body["subject"], body["text"], format_sender(body["sender_name"]), [body["to"]])
     mail.attach_alternative(body["html"], "text/html")
     mail.extra_headers["Content-Language"] = settings.LANGUAGE_CODE
     if settings.EMAIL_BACKEND.startswith("anymail."):
@@ -109,26 +115,26 @@ def _mail(message: Message, body: Body) -> EmailMultiAlternatives:
     return mail
 
 
-def _send_mail(mail: EmailMultiAlternatives, to: str) -> str:
+def _send_email(mail: EmailMultiAlternatives, to: str) -> str:
     try:
         sent = mail.send()
     except smtplib.SMTPRecipientsRefused as error:
         code, reply = next(iter(error.recipients.values()))
-        raise _answered(code, reply, to=to, permanent=code >= 500) from None
+        raise _build_smtp_error(code, reply, to=to, permanent=code >= 500) from None
     except smtplib.SMTPResponseException as error:
         # A 5xx on the content is also final (RFC 5321, 4.2.1); one on our own login or address can be fixed.
         permanent = isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
-        raise _answered(error.smtp_code, error.smtp_error, to=to, permanent=permanent) from None
+        raise _build_smtp_error(error.smtp_code, error.smtp_error, to=to, permanent=permanent) from None
     except (AnymailRecipientsRefused, AnymailInvalidAddress):
         raise SendingError("address refused", permanent=True) from None
     except AnymailError as error:
         raise SendingError(f"{error.esp_name or 'mail provider'} {error.status_code or 'does not answer'}") from None
     if not sent:
         raise SendingError("not sent")
-    return _identifier(mail)
+    return _get_provider_message_id(mail)
 
 
-def _identifier(mail: EmailMultiAlternatives) -> str:
+def _get_provider_message_id(mail: EmailMultiAlternatives) -> str:
     """Return the id at the provider. Raises SendingError when its response does not confirm the email."""
     status = getattr(mail, "anymail_status", None)
     if status is None:
@@ -138,54 +144,54 @@ def _identifier(mail: EmailMultiAlternatives) -> str:
     return str(status.message_id or "")[:255]
 
 
-def _answered(code: int, reply: bytes | str, *, to: str, permanent: bool) -> SendingError:
+def _build_smtp_error(code: int, reply: bytes | str, *, to: str, permanent: bool) -> SendingError:
     text = reply.decode("ascii", "replace") if isinstance(reply, bytes) else reply
-    return SendingError(reason(f"{code} {text}", to=to), permanent=permanent)
+    return SendingError(redact_reason(f"{code} {text}", to=to), permanent=permanent)
 
 
-def _send_sms(message: Message, body: Body) -> None:
+def _send_sms(message: Message, body: MessageBody) -> None:
     if settings.SMS_URL == "console:":
         sys.stdout.write(f"SMS {body['to']}: {body['text']}\n")
         sys.stdout.flush()
     elif settings.SMS_URL == "demo:":
-        mailbox.deliver_sms(to=body["to"], text=body["text"])
+        import_string(settings.LOKET_DEMO_SMS_BACKEND)(to=body["to"], text=body["text"])
     else:
-        _send_by_gateway(message, body)
+        _send_sms_via_gateway(message, body)
 
 
-def _send_by_gateway(message: Message, body: Body) -> None:
-    gateway = _gateway(body["to"])
+def _send_sms_via_gateway(message: Message, body: MessageBody) -> None:
+    gateway = _create_gateway(body["to"])
     if gateway is None:
         raise SendingError("SMS_URL or the number is not understood")
     if "headers" in gateway.template_kwargs:  # json://, xml:// and form://
         gateway.headers["Idempotency-Key"] = str(message.pk)
     # Importing it replaces a class of requests, the library that apprise uses.
-    from outbox.watching import watching
+    from outbox.request_tracking import track_requests
 
     is_understood = True
-    with watching((CONNECT_TIMEOUT, settings.LOKET_SMS_TIMEOUT)) as watch:
+    with track_requests((CONNECT_TIMEOUT_SECONDS, settings.LOKET_SMS_TIMEOUT)) as tracker:
         try:
             if gateway.notify(body=body["text"], body_format="text"):
                 return
         except Exception:  # its text may hold the number or the content
             is_understood = False
-    raise _failure(watch, is_understood=is_understood)
+    raise _build_gateway_error(tracker, is_understood=is_understood)
 
 
-def _failure(watch: Watch, *, is_understood: bool) -> SendingError:
+def _build_gateway_error(tracker: RequestTracker, *, is_understood: bool) -> SendingError:
     """Return the error for an SMS that the gateway did not accept, as far as its responses tell."""
-    if watch.unanswered:
-        return SendingError("the gateway did not answer", unanswered=True)
-    if not watch.requests:  # the number was rejected before any request, or the protocol cannot be watched
+    if tracker.no_response:
+        return SendingError("the gateway did not answer", no_response=True)
+    if not tracker.request_count:  # the number was rejected before any request, or the protocol cannot be watched
         return SendingError("the gateway did not take it", permanent=True)
-    if watch.status is None:
+    if tracker.status is None:
         return SendingError("the gateway cannot be reached")
-    if watch.status < HTTPStatus.BAD_REQUEST and not is_understood:
-        return SendingError("the answer of the gateway is not understood", unanswered=True)
-    return SendingError(f"the gateway refused it ({watch.status})")
+    if tracker.status < HTTPStatus.BAD_REQUEST and not is_understood:
+        return SendingError("the answer of the gateway is not understood", no_response=True)
+    return SendingError(f"the gateway refused it ({tracker.status})")
 
 
-def _gateway(to: str) -> Any:
+def _create_gateway(to: str) -> Any:
     from apprise import Apprise  # slow to import and needed by the worker only
 
     return Apprise.instantiate(settings.SMS_URL.replace("{to}", quote(to, safe="")))

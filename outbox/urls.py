@@ -6,7 +6,6 @@ from outbox import views
 
 app_name = "outbox"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("demo/postvak/", views.mailbox, name="mailbox"),
-    path("demo/postvak.json", views.mailbox_json, name="mailbox_json"),
-    path("anymail/<slug:esp>/tracking/", views.report, name="report"),  # the path given in anymail's documentation
+    # The path given in anymail's documentation.
+    path("anymail/<slug:esp>/tracking/", views.delivery_report, name="delivery_report"),
 ]

@@ -12,51 +12,51 @@ from django.db import connection
 from structlog.contextvars import bound_contextvars
 
 import outbox.actions
-from loket import periodic
-from loket.ids import uuid7
-from loket.logs import traceback_of
-from loket.periodic import Job, Runner
+from core import periodic_jobs
+from core.ids import uuid7
+from core.logs import format_traceback
+from core.periodic_jobs import JobRunner, PeriodicJob
+from outbox.fair_queue import ANY_URGENCY, ONLY_URGENT, FairQueue
 from outbox.models import Message
-from outbox.turns import ANY, URGENT, Turns
 
 MAIL_SENDERS = 5
-URGENT_ONLY = 1  # email senders reserved for urgent messages
-SMS_AT_ONCE = 48  # threads; an office gets half of them: 4 SMS a second at a gateway that takes 6 s
-CONNECTIONS = MAIL_SENDERS + 3  # one to claim SMS, two for their results: none is needed while an SMS is sent
-POLL = 0.5  # seconds; covers a lost notification
-BEAT = 5.0  # seconds
-_AFTER_FAULT = 1.0  # seconds
+URGENT_ONLY_SENDERS = 1  # email senders reserved for urgent messages
+MAX_CONCURRENT_SMS = 48  # threads; an office gets half of them: 4 SMS a second at a gateway that takes 6 s
+MAX_CONNECTIONS = MAIL_SENDERS + 3  # one to claim SMS, two for their results: none is needed while an SMS is sent
+POLL_SECONDS = 0.5  # seconds; covers a lost notification
+HEARTBEAT_SECONDS = 5.0  # seconds
+_FAULT_PAUSE_SECONDS = 1.0  # seconds
 
 log = structlog.get_logger("loket.outbox")
 
 
-def send_one(turns: Turns, urgency: int = ANY) -> bool:
+def send_next_message(queue: FairQueue, urgency: int = ANY_URGENCY) -> bool:
     """Send the next message of at least `urgency`; return False when there is none."""
-    message = turns.take(urgency)
+    message = queue.claim_next(urgency)
     if message is None:
         return False
-    _carry(turns, message)
+    _deliver_claimed_message(queue, message)
     return True
 
 
-def _carry(turns: Turns, message: Message) -> None:
+def _deliver_claimed_message(queue: FairQueue, message: Message) -> None:
     """Deliver a claimed message, log the result and release its sender."""
     delivered: Message | None = message
     seconds: float | None = None
     try:
         with bound_contextvars(correlation_id=message.correlation_id):
-            if message.is_waiting:
+            if message.is_pending:
                 started = time.monotonic()
-                delivered = outbox.actions.deliver(message)
+                delivered = outbox.actions.deliver_message(message)
                 seconds = time.monotonic() - started
             if delivered is not None:
-                _log(delivered)
+                _log_delivery(delivered)
     finally:
         is_sent = delivered is not None and delivered.state == Message.State.SENT
-        turns.done(message, seconds=seconds, is_sent=is_sent)
+        queue.release_sender(message, seconds=seconds, is_sent=is_sent)
 
 
-def _log(message: Message) -> None:
+def _log_delivery(message: Message) -> None:
     log.info(
         "message",
         id=str(message.pk),
@@ -67,29 +67,32 @@ def _log(message: Message) -> None:
     )
 
 
-def send_due() -> int:
+def send_due_messages() -> int:
     """Send all due messages and return how many were claimed."""
-    turns = 0
+    count = 0
     for channel in Message.Channel:
-        own = Turns(channel)
-        while send_one(own):
-            turns += 1
-    return turns
+        queue = FairQueue(channel)
+        while send_next_message(queue):
+            count += 1
+    return count
 
 
 class Worker:
     """Threads of a worker: senders, one per periodic job, and one that listens for notifications."""
 
-    def __init__(self, jobs: Iterable[Job] = ()) -> None:
+    def __init__(self, jobs: Iterable[PeriodicJob] = ()) -> None:
         self._stop = Event()
         self._id = uuid7()
-        self._jobs = [Job(self._beat, BEAT, "heartbeat"), *jobs]
-        self._wakes: list[Event] = []
-        self._free, self._carriers = Semaphore(SMS_AT_ONCE), ThreadPoolExecutor(SMS_AT_ONCE)
-        steps: list[Callable[[], None]] = [self._listen, *(self._periodic(Runner(job)) for job in self._jobs)]
-        mails = Turns(Message.Channel.MAIL, MAIL_SENDERS)
-        steps += [self._sender(mails, URGENT if number < URGENT_ONLY else ANY) for number in range(MAIL_SENDERS)]
-        steps.append(self._distributor(Turns(Message.Channel.SMS, SMS_AT_ONCE)))
+        self._jobs = [PeriodicJob(self._record_heartbeat, HEARTBEAT_SECONDS, "heartbeat"), *jobs]
+        self._wake_events: list[Event] = []
+        self._free_sms_slots, self._sms_threads = Semaphore(MAX_CONCURRENT_SMS), ThreadPoolExecutor(MAX_CONCURRENT_SMS)
+        steps: list[Callable[[], None]] = [self._listen, *(self._build_job_step(JobRunner(job)) for job in self._jobs)]
+        mails = FairQueue(Message.Channel.MAIL, MAIL_SENDERS)
+        steps += [
+            self._build_email_step(mails, ONLY_URGENT if number < URGENT_ONLY_SENDERS else ANY_URGENCY)
+            for number in range(MAIL_SENDERS)
+        ]
+        steps.append(self._build_sms_step(FairQueue(Message.Channel.SMS, MAX_CONCURRENT_SMS)))
         self._threads = [Thread(target=self._repeat, args=[step]) for step in steps]
 
     def start(self) -> None:
@@ -102,10 +105,10 @@ class Worker:
         self._wake()
         for thread in self._threads:
             thread.join()
-        self._carriers.shutdown()
+        self._sms_threads.shutdown()
 
     def _wake(self) -> None:
-        for wake in self._wakes:
+        for wake in self._wake_events:
             wake.set()
 
     def _repeat(self, step: Callable[[], None]) -> None:
@@ -114,63 +117,63 @@ class Worker:
             try:
                 step()
             except Exception as error:  # its text may hold an address
-                log.error("worker fault", error=type(error).__name__, traceback=traceback_of(error))
+                log.error("worker fault", error=type(error).__name__, traceback=format_traceback(error))
                 with suppress(Exception):
                     connection.close()
-                self._stop.wait(_AFTER_FAULT)
+                self._stop.wait(_FAULT_PAUSE_SECONDS)
         connection.close()
 
-    def _sender(self, turns: Turns, urgency: int) -> Callable[[], None]:
-        wake = self._new_wake()
+    def _build_email_step(self, queue: FairQueue, urgency: int) -> Callable[[], None]:
+        wake = self._create_wake_event()
 
         def step() -> None:
-            if not send_one(turns, urgency):
-                wake.wait(POLL)
+            if not send_next_message(queue, urgency):
+                wake.wait(POLL_SECONDS)
                 wake.clear()
 
         return step
 
-    def _distributor(self, turns: Turns) -> Callable[[], None]:
+    def _build_sms_step(self, queue: FairQueue) -> Callable[[], None]:
         """Return the step that passes each SMS to a free thread, so that a slow gateway does not block other SMS."""
-        wake = self._new_wake()
+        wake = self._create_wake_event()
 
         def step() -> None:
-            if not self._free.acquire(timeout=POLL):
+            if not self._free_sms_slots.acquire(timeout=POLL_SECONDS):
                 return
             message = None
             try:
-                message = turns.take()
+                message = queue.claim_next()
                 if message is not None:
-                    self._carriers.submit(self._carry_sms, turns, message)
+                    self._sms_threads.submit(self._deliver_sms, queue, message)
             finally:
                 if message is None:
-                    self._free.release()
+                    self._free_sms_slots.release()
             if message is None:
-                wake.wait(POLL)
+                wake.wait(POLL_SECONDS)
                 wake.clear()
 
         return step
 
-    def _carry_sms(self, turns: Turns, message: Message) -> None:
+    def _deliver_sms(self, queue: FairQueue, message: Message) -> None:
         try:
-            _carry(turns, message)
+            _deliver_claimed_message(queue, message)
         except Exception as error:  # its text may hold the number
-            log.error("worker fault", error=type(error).__name__, traceback=traceback_of(error))
+            log.error("worker fault", error=type(error).__name__, traceback=format_traceback(error))
         finally:
             with suppress(Exception):
                 connection.close()
-            self._free.release()
+            self._free_sms_slots.release()
 
-    def _new_wake(self) -> Event:
+    def _create_wake_event(self) -> Event:
         wake = Event()
-        self._wakes.append(wake)
+        self._wake_events.append(wake)
         return wake
 
-    def _beat(self) -> None:
-        outbox.actions.beat(self._id)
-        periodic.register(self._jobs)
+    def _record_heartbeat(self) -> None:
+        outbox.actions.record_heartbeat(self._id)
+        periodic_jobs.register_jobs(self._jobs)
 
-    def _periodic(self, runner: Runner) -> Callable[[], None]:
+    def _build_job_step(self, runner: JobRunner) -> Callable[[], None]:
         def step() -> None:
             started = time.monotonic()
             pause = runner.run()
@@ -182,8 +185,8 @@ class Worker:
     def _listen(self) -> None:
         # Not from the pool: LISTEN keeps its connection.
         with psycopg.connect(**connection.get_connection_params(), autocommit=True) as listening:
-            listening.execute(f"LISTEN {outbox.actions.WAKE}")
+            listening.execute(f"LISTEN {outbox.actions.WAKE_CHANNEL}")
             self._wake()
             while not self._stop.is_set():
-                for _notification in listening.notifies(timeout=POLL, stop_after=1):
+                for _notification in listening.notifies(timeout=POLL_SECONDS, stop_after=1):
                     self._wake()

@@ -21,7 +21,7 @@ for (const list of document.querySelectorAll("ul.password-rules[data-input-id]")
   const updateRules = () => {
     const found = findMetRules(input.value);
     for (const item of list.querySelectorAll("[data-rule]")) {
-      item.classList.toggle("met", found.includes(item.dataset.rule));
+      item.classList.toggle("rule-met", found.includes(item.dataset.rule));
     }
   };
   input.addEventListener("input", updateRules);

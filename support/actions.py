@@ -6,17 +6,18 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-import signin.actions
+import authentication.actions
 from accounts import passwords
-from accounts.actions import require_free_username
-from accounts.kinds import check_username
 from accounts.locks import lock_user
 from accounts.models import LoginMethod, User
+from accounts.user_lookup import require_free_username
 from audit.actions import record
-from audit.actors import Actor, Proof, asks
+from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
-from loket import sealing
-from loket.text import refuse_control_characters, username_key
+from core import encryption
+from core.access import ReauthenticationLevel
+from core.text import compute_username_key, validate_no_control_characters
+from users.login_methods import check_username
 
 
 def _require_operator(by: Actor) -> None:
@@ -24,9 +25,9 @@ def _require_operator(by: Actor) -> None:
         raise PermissionDenied(_("Only the operator can create and end support accounts."))
 
 
-@asks(Proof.FIVE_MINUTES)
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
 @transaction.atomic
-def create(username: str, *, initials: str, prefix: str, last_name: str, email: str, by: Actor) -> User:
+def create_support_user(username: str, *, initials: str, prefix: str, last_name: str, email: str, by: Actor) -> User:
     """Create a support user with an unknown random password and e-mail the link to choose one.
 
     Two-factor is required, except in the demo. Raises PermissionDenied unless the actor is the operator,
@@ -36,7 +37,7 @@ def create(username: str, *, initials: str, prefix: str, last_name: str, email: 
     check_username(username)
     require_free_username(username)
     for text in (initials, prefix, last_name):
-        refuse_control_characters(text)
+        validate_no_control_characters(text)
     user = User(
         is_support=True,
         login_method=LoginMethod.WEBSITE_SSO,
@@ -46,21 +47,21 @@ def create(username: str, *, initials: str, prefix: str, last_name: str, email: 
         last_name=last_name,
         email=email,
         accepted_at=timezone.now(),
-        password=passwords.hashed(sealing.new_token()),
+        password=passwords.hash_password(encryption.generate_token()),
         two_factor_required=not settings.LOKET_DEMO,
     )
-    user.derive()
+    user.set_derived_fields()
     user.clean_fields(exclude=["provider", "external_tenant", "external_user_id"])
     user.save(force_insert=True)
     changes = {"username": [None, username], "email": [None, email]}
     record(Verb.USER_CREATED, user, by=by, provider_id=None, changes=changes)
-    signin.actions.mail_link(user, by=by)
+    authentication.actions.email_password_link(user, by=by)
     return user
 
 
-@asks(Proof.FIVE_MINUTES)
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
 @transaction.atomic
-def end(user: User, *, by: Actor) -> bool:
+def close_support_user(user: User, *, by: Actor) -> bool:
     """Block a support user permanently and end their sessions; return False if they were already blocked.
 
     Raises PermissionDenied unless the actor is the operator, and for users of an office.
@@ -78,13 +79,13 @@ def end(user: User, *, by: Actor) -> bool:
     return True
 
 
-def account(username: str) -> User | None:
+def find_support_user(username: str) -> User | None:
     """Return the support user with this username, or None.
 
     Raises ValidationError if it is invalid or belongs to a user of an office.
     """
     check_username(username)
-    user = User.objects.filter(username_key=username_key(username)).first()
+    user = User.objects.filter(username_key=compute_username_key(username)).first()
     if user is not None and not user.is_support:
         raise ValidationError(_("This username is taken. Choose another one."), code="taken")
     return user

@@ -13,32 +13,32 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import ExternalTenant, Provider, User
-from accounts.status import chip, with_status
 from invitations.models import Invitation
+from oauth.models import Application
 from outbox.models import Message
+from permissions.checks import has_administrator
 from support import search
-from support.buttons import (
-    Button,
-    for_office,
-    for_offices,
-    for_person,
-    for_program,
-    for_programs,
-    for_tenant,
+from support.admin_actions import (
+    AdminActionLink,
+    list_application_actions,
+    list_application_list_actions,
+    list_office_actions,
+    list_office_list_actions,
+    list_tenant_actions,
+    list_user_actions,
 )
-from support.columns import Column, column, related
+from support.admin_columns import AdminColumn, build_field_column, build_related_column
 from support.site import site as site
-from teams.rights import has_administrator
-from webservice.models import Application
+from users.status import UserWithAccountStatus, annotate_statuses, build_status_chip
 
 
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Admin with a list searched by `find` and a page of the columns `shown`; no add, change or delete."""
 
-    shown: Sequence[Column] = ()
+    shown: Sequence[AdminColumn] = ()
     search_fields = ("pk",)  # shows the search box; `find` does the search
     actions = None
-    list_per_page = search.MOST
+    list_per_page = search.MAX_RESULTS
     show_full_result_count = False
     ordering = ("-pk",)
     sortable_by = ()
@@ -51,7 +51,7 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         raise NotImplementedError
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return True: `support.site` admits support users only."""
+        """Return True: `support.site` can_be_accepted support users only."""
         return True
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -102,162 +102,169 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         title = str(self.opts.verbose_name_plural)
-        context = {"title": title[:1].upper() + title[1:], "buttons": self.list_buttons()}
+        context = {"title": title[:1].upper() + title[1:], "buttons": self.get_support_list_actions()}
         return super().changelist_view(request, extra_context=context)
 
-    def buttons(self, row: Any) -> list[Button]:
+    def buttons(self, row: Any) -> list[AdminActionLink]:
         """Return the buttons for `row`."""
         return []
 
-    def list_buttons(self) -> list[Button]:
+    def get_support_list_actions(self) -> list[AdminActionLink]:
         """Return the buttons above the list."""
         return []
 
 
-_ID = column("id", "id")
-_OFFICE = related("provider", _("Office"))
-_NAME = column("name", _("Name"))
-_EMAIL = column("email", _("E-mail address"))
-_STATE = column("state", _("Status"))
-_CREATED = column("created_at", _("Created"))
-_SENT = column("sent_at", _("Sent"))
-_VALID = column("expires_at", _("Valid until"))
+_ID_COLUMN = build_field_column("id", "id")
+_OFFICE_COLUMN = build_related_column("provider", _("Office"))
+_NAME_COLUMN = build_field_column("name", _("Name"))
+_EMAIL_COLUMN = build_field_column("email", _("E-mail address"))
+_STATE_COLUMN = build_field_column("state", _("Status"))
+_CREATED_COLUMN = build_field_column("created_at", _("Created"))
+_SENT_COLUMN = build_field_column("sent_at", _("Sent"))
+_EXPIRES_COLUMN = build_field_column("expires_at", _("Valid until"))
 
 
 @admin.display(description=_("Status"))
-def _status(user: User) -> str:
-    shown = chip(user)
+def _status_column(user: UserWithAccountStatus) -> str:
+    shown = build_status_chip(user)
     return f"{shown.label} ({shown.detail})" if shown.detail else shown.label
 
 
 @admin.display(description=_("E-mail and SMS"))
-def _messages(user: User) -> str:
+def _messages_column(user: User) -> str:
     address = reverse("admin:outbox_message_changelist")
     return format_html('<a href="{}?q={}">{}</a>', address, user.pk, _("Sent messages and their delivery"))
 
 
 @admin.display(description=_("Has an administrator"), boolean=True)
-def _has_administrator(provider: Provider) -> bool:
+def _has_administrator_column(provider: Provider) -> bool:
     return has_administrator(provider)
 
 
 @admin.display(description=_("Office"))
-def _whose(application: Application) -> Any:
-    return _OFFICE(application) if application.provider_id else _("every office (partner)")
+def _owner_column(application: Application) -> Any:
+    return _OFFICE_COLUMN(application) if application.provider_id else _("every office (partner)")
 
 
 @admin.display(description=_("Has a secret"), boolean=True)
-def _has_secret(application: Application) -> bool:
+def _has_secret_column(application: Application) -> bool:
     return bool(application.client_secret)
 
 
 @admin.register(User, site=site)
-class UserAdmin(ReadOnly):
+class UserAdmin(ReadOnlyAdmin):
     """Users of the offices; the operator manages accounts of support."""
 
     search_help_text = _("Username, e-mail, ID, or start of the name: Boer, or P. de Boer")
-    _kind = column("login_method", _("Login method"))
-    list_display = (column("list_name", _("Name")), column("username", _("Username")), _EMAIL, _OFFICE, _kind, _status)
-    shown = (
-        _ID,
-        column("full_name", _("Name")),
-        column("username", _("Username")),
-        _EMAIL,
-        _OFFICE,
+    _kind = build_field_column("login_method", _("Login method"))
+    list_display = (
+        build_field_column("list_name", _("Name")),
+        build_field_column("username", _("Username")),
+        _EMAIL_COLUMN,
+        _OFFICE_COLUMN,
         _kind,
-        _status,
-        _messages,
-        column("accepted_at", _("Joined")),
-        column("blocked_at", _("Blocked")),
-        column("access_until", _("Access until")),
-        column("two_factor_required", _("Two-factor required"), boolean=True),
-        column("second_factor_at", _("Has two-factor since")),
-        column("password_changed_at", _("Password changed")),
-        column("last_login", _("Last login")),
-        _CREATED,
+        _status_column,
+    )
+    shown = (
+        _ID_COLUMN,
+        build_field_column("full_name", _("Name")),
+        build_field_column("username", _("Username")),
+        _EMAIL_COLUMN,
+        _OFFICE_COLUMN,
+        _kind,
+        _status_column,
+        _messages_column,
+        build_field_column("accepted_at", _("Joined")),
+        build_field_column("blocked_at", _("Blocked")),
+        build_field_column("access_until", _("Access until")),
+        build_field_column("two_factor_required", _("Two-factor required"), boolean=True),
+        build_field_column("second_factor_at", _("Has two-factor since")),
+        build_field_column("password_changed_at", _("Password changed")),
+        build_field_column("last_login", _("Last login")),
+        _CREATED_COLUMN,
     )
 
     def find(self, text: str) -> list[UUID]:
-        return search.people(text)
+        return search.search_users(text)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return the users of all offices with their status."""
         people = User.objects.filter(is_support=False).order_by(*self.ordering)
-        return with_status(people.select_related("provider"))
+        return annotate_statuses(people.select_related("provider"))
 
-    def buttons(self, row: User) -> list[Button]:
-        return for_person(row)
+    def buttons(self, row: User) -> list[AdminActionLink]:
+        return list_user_actions(row)
 
 
 @admin.register(Provider, site=site)
-class ProviderAdmin(ReadOnly):
+class ProviderAdmin(ReadOnlyAdmin):
     search_help_text = _("Start of the name, or the ID")
-    _established = column("established_at", _("First administrator joined"))
-    _closed = column("closed_at", _("Suspended"))
-    list_display = (_NAME, _CREATED, _established, _closed)
+    _established = build_field_column("established_at", _("First administrator joined"))
+    _closed = build_field_column("closed_at", _("Suspended"))
+    list_display = (_NAME_COLUMN, _CREATED_COLUMN, _established, _closed)
     shown = (
-        _ID,
-        _NAME,
-        _CREATED,
+        _ID_COLUMN,
+        _NAME_COLUMN,
+        _CREATED_COLUMN,
         _established,
         _closed,
-        column("invitation_days", _("Invitation validity in days")),
-        _has_administrator,
-        column("support_may_look", _("Impersonation allowed"), boolean=True),
+        build_field_column("invitation_days", _("Invitation validity in days")),
+        _has_administrator_column,
+        build_field_column("support_may_look", _("Impersonation allowed"), boolean=True),
     )
 
     def find(self, text: str) -> list[UUID]:
-        return search.offices(text)
+        return search.search_offices(text)
 
-    def buttons(self, row: Provider) -> list[Button]:
-        return for_office(row)
+    def buttons(self, row: Provider) -> list[AdminActionLink]:
+        return list_office_actions(row)
 
-    def list_buttons(self) -> list[Button]:
-        return for_offices()
+    def get_support_list_actions(self) -> list[AdminActionLink]:
+        return list_office_list_actions()
 
 
 @admin.register(ExternalTenant, site=site)
-class TenantAdmin(ReadOnly):
+class TenantAdmin(ReadOnlyAdmin):
     """Microsoft tenants of the offices."""
 
     search_help_text = _("Microsoft tenant ID or office ID")
     _columns = (
-        _NAME,
-        column("tenant_id", _("Azure AD Tenant ID")),
-        _OFFICE,
-        column("proved_at", _("Confirmed")),
-        column("proved_how", _("Confirmed by")),
+        _NAME_COLUMN,
+        build_field_column("tenant_id", _("Azure AD Tenant ID")),
+        _OFFICE_COLUMN,
+        build_field_column("confirmed_at", _("Confirmed")),
+        build_field_column("confirmation_method", _("Confirmed by")),
     )
     list_display = _columns
     list_select_related = ("provider",)
-    shown = (_ID, *_columns)
+    shown = (_ID_COLUMN, *_columns)
 
     def find(self, text: str) -> list[UUID]:
-        return search.tenants(text)
+        return search.search_tenants(text)
 
-    def buttons(self, row: ExternalTenant) -> list[Button]:
-        return for_tenant(row)
+    def buttons(self, row: ExternalTenant) -> list[AdminActionLink]:
+        return list_tenant_actions(row)
 
 
 @admin.register(Application, site=site)
-class ProgramAdmin(ReadOnly):
+class ApplicationAdmin(ReadOnlyAdmin):
     """OAuth applications of offices and partners, without their secrets."""
 
     search_help_text = _("Start of the name, client ID or office ID")
-    _used = column("last_used_at", _("Last used"))
-    _off = column("switched_off_at", _("Turned off"))
-    list_display = (_NAME, _whose, _used, _off)
+    _used = build_field_column("last_used_at", _("Last used"))
+    _off = build_field_column("switched_off_at", _("Turned off"))
+    list_display = (_NAME_COLUMN, _owner_column, _used, _off)
     list_select_related = ("provider",)
     shown = (
-        _ID,
-        _NAME,
-        _whose,
-        column("client_id", _("Client ID")),
-        column("scopes", _("Scopes")),
-        column("redirect_uris", _("Redirect URIs")),
-        column("post_logout_redirect_uris", _("Redirect URIs after logout")),
-        _has_secret,
-        column("previous_until", _("Previous secret works until")),
+        _ID_COLUMN,
+        _NAME_COLUMN,
+        _owner_column,
+        build_field_column("client_id", _("Client ID")),
+        build_field_column("scopes", _("Scopes")),
+        build_field_column("redirect_uris", _("Redirect URIs")),
+        build_field_column("post_logout_redirect_uris", _("Redirect URIs after logout")),
+        _has_secret_column,
+        build_field_column("previous_until", _("Previous secret works until")),
         _used,
         _off,
     )
@@ -268,50 +275,63 @@ class ProgramAdmin(ReadOnly):
         return rows
 
     def find(self, text: str) -> list[UUID]:
-        return search.programs(text)
+        return search.search_applications(text)
 
-    def buttons(self, row: Application) -> list[Button]:
-        return for_program(row)
+    def buttons(self, row: Application) -> list[AdminActionLink]:
+        return list_application_actions(row)
 
-    def list_buttons(self) -> list[Button]:
-        return for_programs()
+    def get_support_list_actions(self) -> list[AdminActionLink]:
+        return list_application_list_actions()
 
 
 @admin.register(Invitation, site=site)
-class InvitationAdmin(ReadOnly):
+class InvitationAdmin(ReadOnlyAdmin):
     """Invitations; the mobile number is encrypted, and only the e-mail has the link."""
 
     search_help_text = _("Invited user: e-mail, ID or start of the name")
-    _columns = (_EMAIL, related("user", _("User")), _OFFICE, _STATE, _SENT, _VALID)
+    _columns = (
+        _EMAIL_COLUMN,
+        build_related_column("user", _("User")),
+        _OFFICE_COLUMN,
+        _STATE_COLUMN,
+        _SENT_COLUMN,
+        _EXPIRES_COLUMN,
+    )
     list_display = _columns
     list_select_related = ("user", "provider")
-    shown = (_ID, *_columns, column("opened_at", _("Opened")))
+    shown = (_ID_COLUMN, *_columns, build_field_column("opened_at", _("Opened")))
 
     def find(self, text: str) -> list[UUID]:
-        return search.invitations(text)
+        return search.search_invitations(text)
 
 
 @admin.register(Message, site=site)
-class MessageAdmin(ReadOnly):
+class MessageAdmin(ReadOnlyAdmin):
     """Delivery of e-mails and SMS, without their content and the number of an SMS."""
 
     search_help_text = _("Recipient: username, e-mail, ID or start of the name")
     _columns = (
-        column("kind", _("Type")),
-        column("channel", _("Channel")),
-        column("recipient", _("Recipient")),
-        _STATE,
-        _CREATED,
-        _SENT,
-        column("attempts", _("Attempts")),
-        column("error", _("Failure reason")),
+        build_field_column("kind", _("Type")),
+        build_field_column("channel", _("Channel")),
+        build_field_column("recipient", _("Recipient")),
+        _STATE_COLUMN,
+        _CREATED_COLUMN,
+        _SENT_COLUMN,
+        build_field_column("attempts", _("Attempts")),
+        build_field_column("error", _("Failure reason")),
     )
     list_display = _columns
-    shown = (_ID, *_columns, column("due", _("Next attempt")), _VALID, column("esp_id", _("ID at the mail provider")))
+    shown = (
+        _ID_COLUMN,
+        *_columns,
+        build_field_column("due", _("Next attempt")),
+        _EXPIRES_COLUMN,
+        build_field_column("esp_id", _("ID at the mail provider")),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         """Return the messages of offices; those to support users belong to none."""
         return Message.objects.filter(provider_id__isnull=False).order_by(*self.ordering)
 
     def find(self, text: str) -> list[UUID]:
-        return search.messages(text)
+        return search.search_messages(text)

@@ -7,27 +7,28 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
-from accounts.actions import Details
-from accounts.forms.people import PLAIN, field
 from accounts.models import User
-from invitations.forms.office import mobile_number_field
-from invitations.phones import mobile_number
-from signin.factors.forms import ResetForm
-from teams.rights import Help
-from webservice.forms import ClientForm, SecretForm
+from accounts.user_details import UserDetails
+from authentication.mfa.forms import ReasonForm
+from core.forms import PLAIN_TEXT_VALIDATORS
+from invitations.phone_numbers import parse_mobile_number
+from oauth.forms import ApplicationForm, ClientSecretForm
+from permissions.checks import SupportAction
+from users.forms.invitations import build_mobile_number_field
+from users.forms.users import build_user_field
 
-_BY_OFFICE = _("For example: requested by the office, with the request number.")
-_BY_PARTNER = _("For example: requested by the partner, with the request number.")
+_OFFICE_REASON_EXAMPLE = _("For example: requested by the office, with the request number.")
+_PARTNER_REASON_EXAMPLE = _("For example: requested by the partner, with the request number.")
 
 
-class HelpForm(ResetForm):
+class SupportActionForm(ReasonForm):
     """Reason for a support action, which the office reads in its history.
 
     Resending an invitation also asks for the mobile number: the stored one is encrypted with the token of the old link
     and cannot be read. Suspending an office also asks for its name.
     """
 
-    mobile_number = mobile_number_field()
+    mobile_number = build_mobile_number_field()
     office_name = forms.CharField(
         label=_("Office name"),
         max_length=100,
@@ -37,19 +38,19 @@ class HelpForm(ResetForm):
     )
     field_order = ["office_name", "mobile_number", "reason"]
 
-    def __init__(self, *args: Any, help: Help, row: Model, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, support_action: SupportAction, row: Model, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.row = row
         if not isinstance(row, User):
-            self.fields["reason"].help_text = _BY_OFFICE
-        if help != Help.RESEND:
+            self.fields["reason"].help_text = _OFFICE_REASON_EXAMPLE
+        if support_action != SupportAction.RESEND_INVITATION:
             del self.fields["mobile_number"]
-        if help != Help.CLOSE_OFFICE:
+        if support_action != SupportAction.SUSPEND_OFFICE:
             del self.fields["office_name"]
 
     def clean_mobile_number(self) -> str:
         """Return the number as E.164."""
-        return mobile_number(self.cleaned_data["mobile_number"])
+        return parse_mobile_number(self.cleaned_data["mobile_number"])
 
     def clean_office_name(self) -> str:
         """Raise ValidationError (code "other") unless it is the name of the office."""
@@ -59,56 +60,56 @@ class HelpForm(ResetForm):
         return name
 
 
-class NewOfficeForm(ResetForm):
+class CreateOfficeForm(ReasonForm):
     """New office, its first administrator, and the reason."""
 
     office_name = forms.CharField(
         label=_("Office name"),
         max_length=100,
-        validators=PLAIN,
+        validators=PLAIN_TEXT_VALIDATORS,
         error_messages={"required": _("Enter the name of the office.")},
     )
-    initials = field("initials")
-    prefix = field("prefix")
-    last_name = field("last_name")
-    email = field("email", help_text=_("We send the invitation to this address."))
-    mobile_number = mobile_number_field()
+    initials = build_user_field("initials")
+    prefix = build_user_field("prefix")
+    last_name = build_user_field("last_name")
+    email = build_user_field("email", help_text=_("We send the invitation to this address."))
+    mobile_number = build_mobile_number_field()
     field_order = ["office_name", "initials", "prefix", "last_name", "email", "mobile_number", "reason"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = _BY_OFFICE
+        self.fields["reason"].help_text = _OFFICE_REASON_EXAMPLE
         for name in ("initials", "prefix", "last_name", "email"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
 
     def clean_mobile_number(self) -> str:
         """Return the number as E.164."""
-        return mobile_number(self.cleaned_data["mobile_number"])
+        return parse_mobile_number(self.cleaned_data["mobile_number"])
 
     @property
-    def administrator(self) -> Details:
+    def administrator(self) -> UserDetails:
         """Details of the first administrator; only for a valid form."""
         given = self.cleaned_data
-        return Details(
+        return UserDetails(
             initials=given["initials"], prefix=given["prefix"], last_name=given["last_name"], email=given["email"]
         )
 
 
-class PartnerForm(ClientForm, ResetForm):
+class PartnerForm(ApplicationForm, ReasonForm):
     """OAuth application of a partner, and the reason."""
 
     field_order = ["name", "redirect_uris", "post_logout_redirect_uris", "scopes", "reason"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = _BY_PARTNER
+        self.fields["reason"].help_text = _PARTNER_REASON_EXAMPLE
 
 
-class PartnerSecretForm(SecretForm, ResetForm):
+class PartnerSecretForm(ClientSecretForm, ReasonForm):
     """New secret for the application of a partner, and the reason."""
 
     field_order = ["hours", "reason"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = _BY_PARTNER
+        self.fields["reason"].help_text = _PARTNER_REASON_EXAMPLE

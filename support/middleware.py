@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
 from django.db import InternalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,16 +13,24 @@ from django.utils.translation import gettext as _
 from psycopg.errors import ReadOnlySqlTransaction
 
 from accounts.models import User
-from audit.actors import scheduled
-from signin.backends import EffectiveUserBackend
-from support import looking
-from support.models import Look
-from teams.access import shown_along
+from audit.actors import build_job_actor
+from authentication.backends import ActiveUserBackend
+from core.access import Access, DuringImpersonation, get_policy
+from support import impersonation
+from support.models import Impersonation
 
-KEY = "look"  # in the session
+IMPERSONATION_KEY = "look"  # in the session
 
 
-class LookingMiddleware:
+class ImpersonationRequest(HttpRequest):
+    """A request as this middleware leaves it. `look` and `impersonator` are set during an impersonation only."""
+
+    reading: ExitStack  # holds the read-only transaction
+    look: Impersonation  # for the banner
+    impersonator: User | AnonymousUser  # support, once `user` is the impersonated user
+
+
+class ImpersonationMiddleware:
     """Show the pages of an office to support as the impersonated user, and reject everything else.
 
     Pages that support opens as itself still work: the support pages, logout, the language. An impersonated page runs in
@@ -31,64 +40,64 @@ class LookingMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: ImpersonationRequest) -> HttpResponse:
         """End the read-only transaction after the response."""
         with ExitStack() as stack:
-            request.reading = stack  # type: ignore[attr-defined]
+            request.reading = stack
             return self.get_response(request)
 
     def process_view(
-        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+        self, request: ImpersonationRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
         """Return None to continue, as the impersonated user or as support itself, or the response that rejects it."""
-        look = _begun(request)
+        look = _get_impersonation(request)
         if look is None:
             return None
-        if not look.goes_on():
-            return self._over(request, look)
-        request.look = look  # type: ignore[attr-defined]  # for the banner
+        if not look.is_ongoing():
+            return self._end_and_redirect(request, look)
+        request.look = look
         safe = request.method in ("GET", "HEAD")
-        shown = shown_along(view)
-        if shown is None or (shown is False and safe and getattr(view, "rule", None) in ("public", "token")):
+        policy = get_policy(view)
+        is_open_to_all = policy.access in (Access.PUBLIC, Access.TOKEN) and safe
+        if policy.impersonation is DuringImpersonation.AS_SUPPORT or is_open_to_all:
             return None
-        if not (shown and safe):
-            return _refused(request)
-        person = EffectiveUserBackend().get_user(look.person_id)
+        if policy.impersonation is not DuringImpersonation.READ_ONLY or not safe:
+            return _render_refusal(request)
+        person = ActiveUserBackend().get_user(look.person_id)
         if person is None:
-            return self._over(request, look)
-        request.looker, request.user = request.user, person  # type: ignore[attr-defined]
-        _only_read(request)
+            return self._end_and_redirect(request, look)
+        request.impersonator, request.user = request.user, person
+        _set_read_only(request)
         return None
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    def process_exception(self, request: ImpersonationRequest, exception: Exception) -> HttpResponse | None:
         """Render the refusal if an impersonated page tried to write to the database."""
         wrote = isinstance(exception, InternalError) and isinstance(exception.__cause__, ReadOnlySqlTransaction)
-        if not (wrote and hasattr(request, "looker")):
+        if not (wrote and hasattr(request, "impersonator")):
             return None
         transaction.set_rollback(True)
-        request.reading.close()  # type: ignore[attr-defined]
-        return _refused(request)
+        request.reading.close()
+        return _render_refusal(request)
 
-    def _over(self, request: HttpRequest, look: Look) -> HttpResponse:
-        del request.session[KEY]
-        looking.end(look, by=scheduled("end_looks"))
+    def _end_and_redirect(self, request: HttpRequest, look: Impersonation) -> HttpResponse:
+        del request.session[IMPERSONATION_KEY]
+        impersonation.end_impersonation(look, by=build_job_actor("end_looks"))
         messages.info(request, _("Impersonation has ended."))
         return redirect("admin:index")
 
 
-def _begun(request: HttpRequest) -> Look | None:
+def _get_impersonation(request: HttpRequest) -> Impersonation | None:
     """Return the current impersonation of this support session, or None."""
-    if not (isinstance(request.user, User) and request.user.is_support and KEY in request.session):
+    if not (isinstance(request.user, User) and request.user.is_support and IMPERSONATION_KEY in request.session):
         return None
-    return Look.objects.begun().filter(pk=request.session[KEY], helper=request.user).first()
+    return Impersonation.objects.begun().filter(pk=request.session[IMPERSONATION_KEY], helper=request.user).first()
 
 
-def _only_read(request: HttpRequest) -> None:
-    reading: ExitStack = request.reading  # type: ignore[attr-defined]
-    reading.enter_context(transaction.atomic())
+def _set_read_only(request: ImpersonationRequest) -> None:
+    request.reading.enter_context(transaction.atomic())
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
 
 
-def _refused(request: HttpRequest) -> HttpResponse:
+def _render_refusal(request: HttpRequest) -> HttpResponse:
     return render(request, "support/impersonation_readonly.html", status=403)

@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from outbox import queue
-from teams.access import for_support, public
+from core.access import Access, page
+from outbox import stats
 
 
-class SupportSite(AdminSite):
+class SupportAdminSite(AdminSite):
     """Read-only admin site; `get_urls` lists its pages besides those of the models."""
 
     site_title = site_header = _("Loket support")
@@ -24,17 +24,17 @@ class SupportSite(AdminSite):
     empty_value_display = "–"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user is support; `teams.access` decides who may open which page."""
+        """Return whether the user is support; `permissions.access` decides who may open which page."""
         return isinstance(request.user, User) and request.user.is_support
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Mark every admin page as a support page; nothing else does."""
-        return for_support(super().admin_view(view, cacheable))
+        return page(Access.SUPPORT, methods=None)(super().admin_view(view, cacheable))
 
     def get_urls(self) -> list[Any]:
         """Return the URLs without the admin's own login, logout, password pages, redirects and shortcuts."""
         urls: list[URLPattern | URLResolver] = [
-            path("login/", login, name="login"),
+            path("login/", redirect_to_login, name="login"),
             path("", self.admin_view(self.index), name="index"),
             path("wachtrij/", self.admin_view(require_safe(self.queue)), name="queue"),
         ]
@@ -45,7 +45,7 @@ class SupportSite(AdminSite):
 
     def queue(self, request: HttpRequest) -> HttpResponse:
         """Show the state of the outbox, which tells whether a worker runs."""
-        context = {**self.each_context(request), "title": _("Queue and worker"), "queue": queue.state()}
+        context = {**self.each_context(request), "title": _("Queue and worker"), "queue": stats.get_outbox_stats()}
         return render(request, "support/queue.html", context)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
@@ -58,11 +58,11 @@ class SupportSite(AdminSite):
         return [{**home, "has_module_perms": True, "models": models}] if models else []
 
 
-@public
-def login(request: HttpRequest) -> HttpResponse:
+@page(Access.PUBLIC, methods=None)
+def redirect_to_login(request: HttpRequest) -> HttpResponse:
     """Redirect to the regular login page; support has no separate one."""
     query = request.META.get("QUERY_STRING", "")
-    return HttpResponseRedirect(f"{reverse('signin:login')}?{query}".rstrip("?"))
+    return HttpResponseRedirect(f"{reverse('authentication:login')}?{query}".rstrip("?"))
 
 
-site = SupportSite()
+site = SupportAdminSite()

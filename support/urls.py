@@ -3,18 +3,18 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from support.admin import site
-from support.views import help, looking, offices, partners
+from support.views import actions, impersonation, offices, partners
 
-buttons: list[URLPattern | URLResolver] = [
-    path("kantoor-maken/", offices.new_office, name="new_office"),
-    path("partner-maken/", partners.new_partner, name="new_partner"),
-    path("partner/<uuid:id>/", partners.change_partner, name="partner"),
-    path("partner/<uuid:id>/geheim/", partners.partner_secret, name="partner_secret"),
-    path("meekijken/stoppen/", looking.stop_looking, name="stop_looking"),
-    path("meekijken/<uuid:id>/", looking.look_along, name="look_along"),
-    path("<str:what>/<uuid:id>/", help.help_office, name="help"),
+action_urls: list[URLPattern | URLResolver] = [
+    path("kantoor-maken/", offices.create_office, name="create_office"),
+    path("partner-maken/", partners.create_partner, name="create_partner"),
+    path("partner/<uuid:pk>/", partners.change_partner, name="change_partner"),
+    path("partner/<uuid:pk>/geheim/", partners.partner_secret, name="partner_secret"),
+    path("meekijken/stoppen/", impersonation.stop_impersonation, name="stop_impersonation"),
+    path("meekijken/<uuid:pk>/", impersonation.start_impersonation, name="start_impersonation"),
+    path("<str:what>/<uuid:pk>/", actions.run_action, name="action"),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("admin/hulp/", include((buttons, "support"))),
+    path("admin/hulp/", include((action_urls, "support"))),
     path("admin/", site.urls),
 ]

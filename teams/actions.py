@@ -1,39 +1,40 @@
 """Actions on teams, and on the teams and individual rights of users."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from accounts.actions import Stale
 from accounts.models import Provider, User
-from audit.actions import record, record_all, record_each
-from audit.actors import Actor, Proof, asks
+from audit.actions import record, record_all, record_for_each
+from audit.actors import Actor, requires_reauthentication
+from audit.changes import Changes
 from audit.models import Verb
-from teams import rights
-from teams.catalogue import EMPLOYER_RIGHTS
-from teams.changes import (
-    begin,
-    employer_ids,
-    given_and_taken,
-    named,
-    own_rights_at_employers,
+from core.access import ReauthenticationLevel
+from core.errors import EditConflict
+from permissions import checks
+from permissions.action_helpers import (
+    diff_rights,
+    get_individual_employer_rights,
+    get_team_employer_ids,
+    get_team_rights,
+    lock_and_authorize,
+    match_name,
     require_same_office,
-    same_name,
-    team_rights,
+    snapshot_employers,
 )
-from teams.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
-from teams.rights import Right
+from permissions.catalog import EMPLOYER_LEVEL_RIGHTS
+from permissions.checks import Right
+from permissions.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def create_team(provider: Provider, *, name: str, by: Actor) -> Team:
     """Create an empty team. Raises ValidationError (code "taken") if a team of the office has this name."""
-    provider = begin(provider.pk, by, Right.MANAGE_TEAMS)
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_TEAMS)
     team = Team(provider=provider, name=name)
     _require_free_name(team)
     team.save(force_insert=True)
@@ -42,109 +43,112 @@ def create_team(provider: Provider, *, name: str, by: Actor) -> Team:
 
 
 def _require_free_name(team: Team) -> None:
-    others = Team.objects.filter(same_name(team.name), provider=team.provider_id).exclude(pk=team.pk)
+    others = Team.objects.filter(match_name(team.name), provider=team.provider_id).exclude(pk=team.pk)
     if others.exists():
         raise ValidationError(
             {"name": ValidationError(_("A team with this name already exists. Choose another name."), code="taken")}
         )
 
 
-def _locked(team: Team, by: Actor, version: int | None = None) -> Team:
-    """Lock the office and reload `team`. Raises Stale if it is deleted or no longer at `version`."""
-    begin(team.provider_id, by, Right.MANAGE_TEAMS)
+def _lock_team(team: Team, by: Actor, version: int | None = None) -> Team:
+    """Lock the office and reload `team`. Raises EditConflict if it is deleted or no longer at `version`."""
+    lock_and_authorize(team.provider_id, by, Right.MANAGE_TEAMS)
     fresh = Team.objects.select_related("provider").filter(pk=team.pk).first()
     if fresh is None or version not in (None, fresh.version):
-        raise Stale
+        raise EditConflict
     return fresh
 
 
-def _changed(team: Team, by: Actor, what: dict[str, list[Any]]) -> None:
+def _record_team_change(team: Team, by: Actor, what: Changes) -> None:
     Team.objects.filter(pk=team.pk).update(version=F("version") + 1)
     record(Verb.TEAM_CHANGED, team, by=by, provider_id=team.provider_id, changes=what)
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def rename_team(team: Team, *, name: str, version: int, by: Actor) -> None:
-    """Rename a team. Raises Stale, ValidationError (code "taken")."""
-    team = _locked(team, by, version)
+    """Rename a team. Raises EditConflict, ValidationError (code "taken")."""
+    team = _lock_team(team, by, version)
     before, team.name = team.name, name
     if before == name:
         return
     _require_free_name(team)
     team.save(update_fields=["name", "sort_name"])
-    _changed(team, by, {"name": [before, name]})
+    _record_team_change(team, by, {"name": [before, name]})
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def require_two_factor(team: Team, *, required: bool, version: int, by: Actor) -> None:
+def set_two_factor_required(team: Team, *, required: bool, version: int, by: Actor) -> None:
     """Set whether the team requires a second factor of its members.
 
-    Raises Stale, PermissionDenied for the actor's own team or if a member holds a right that the actor lacks (rule 5).
+    Raises EditConflict, PermissionDenied for the actor's own team or if a member holds a right that the actor lacks
+    (rule 5).
     """
-    team = _locked(team, by, version)
+    team = _lock_team(team, by, version)
     if team.two_factor_required == required:
         return
-    rights.require_outside(by, team)
-    rights.require_authority_over_all(by, team.members.values_list("user_id", flat=True))
-    by.require_proof(Proof.FIVE_MINUTES)
+    checks.require_not_member(by, team)
+    checks.require_authority_over_all(by, team.members.values_list("user_id", flat=True))
+    by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
     team.two_factor_required = required
     team.save(update_fields=["two_factor_required"])
-    _changed(team, by, {"two_factor_required": [not required, required]})
+    _record_team_change(team, by, {"two_factor_required": [not required, required]})
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def edit_team(team: Team, *, name: str, two_factor_required: bool, version: int, by: Actor) -> None:
-    """Update the name and the two-factor requirement together. Raises as `rename_team` and `require_two_factor`."""
+    """Update the name and the two-factor requirement. Raises as `rename_team` and `set_two_factor_required`."""
     rename_team(team, name=name, version=version, by=by)
-    require_two_factor(team, required=two_factor_required, version=_locked(team, by).version, by=by)
+    set_two_factor_required(team, required=two_factor_required, version=_lock_team(team, by).version, by=by)
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def delete_team(team: Team, *, version: int, by: Actor) -> None:
     """Delete a team; its members lose the rights that it gives.
 
-    Raises Stale, LastAdministrator, PermissionDenied for the actor's own team or rights that the actor does not hold.
+    Raises EditConflict, LastAdministrator, PermissionDenied for the actor's own team or rights that the actor lacks.
     """
-    team = _locked(team, by, version)
-    rights.require_outside(by, team)
+    team = _lock_team(team, by, version)
+    checks.require_not_member(by, team)
     members = [member.user for member in team.members.select_related("user")]
-    _require_may_change(team, by, members)
-    lost: dict[str, list[Any]] = {"members": [[str(user.pk) for user in members], None]}
-    lost["employers"] = [named(row.employer for row in team.employers.select_related("employer")), None]
-    lost["rights"] = [sorted(team_rights(team)), None]
+    _require_can_change_members(team, by, members)
+    lost: Changes = {"members": [[str(user.pk) for user in members], None]}
+    lost["employers"] = [snapshot_employers(row.employer for row in team.employers.select_related("employer")), None]
+    lost["rights"] = [sorted(get_team_rights(team)), None]
     record(Verb.TEAM_DELETED, team, by=by, provider_id=team.provider_id, changes=lost)
-    gave = team_rights(team)
-    left: dict[str, list[Any]] = {"rights": [sorted(gave), None], team.name: ["member", None]}
-    record_each(Verb.TEAMS_CHANGED, members, by=by, provider_id=team.provider_id, changes=left)
+    gave = get_team_rights(team)
+    left: Changes = {"rights": [sorted(gave), None], team.name: ["member", None]}
+    record_for_each(Verb.TEAMS_CHANGED, members, by=by, provider_id=team.provider_id, changes=left)
     team.delete()
     _require_administrator(team.provider, gave)
 
 
-def _require_may_change(team: Team, by: Actor, users: Iterable[User]) -> None:
+def _require_can_change_members(team: Team, by: Actor, users: Iterable[User]) -> None:
     """Raise PermissionDenied unless the actor holds the rights that `users` get or lose with the membership."""
-    places = employer_ids(team)
-    brought = own_rights_at_employers(team.provider, users=[user.pk for user in users]) if places else frozenset()
-    rights.require_can_give(by, team_rights(team) | brought, places)
+    places = get_team_employer_ids(team)
+    brought = (
+        get_individual_employer_rights(team.provider, users=[user.pk for user in users]) if places else frozenset()
+    )
+    checks.require_can_grant(by, get_team_rights(team) | brought, places)
 
 
 def _require_administrator(provider: Provider, touched: Iterable[Right]) -> None:
     if Right.MANAGE_PROVIDER in touched:
-        rights.require_administrator(provider)
+        checks.require_administrator(provider)
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[User] = (), by: Actor) -> None:
     """Add members to a team and remove members; changes that are already the case are ignored.
 
-    Raises Stale if the team is deleted, PermissionDenied for the actors themselves, for users of another office and for
-    rights that the actor does not hold, LastAdministrator.
+    Raises EditConflict if the team is deleted, PermissionDenied for the actors themselves, for users of another office
+    and for rights that the actor does not hold, LastAdministrator.
     """
-    team = _locked(team, by)
+    team = _lock_team(team, by)
     require_same_office(team.provider, [*add, *remove])
     asked = [user.pk for user in [*add, *remove]]
     present = set(team.members.filter(user__in=asked).values_list("user_id", flat=True))
@@ -152,87 +156,87 @@ def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[Use
     removed = list({user.pk: user for user in remove if user.pk in present}.values())
     if not added and not removed:
         return
-    rights.require_others(by, [user.pk for user in [*added, *removed]])
-    _require_may_change(team, by, [*added, *removed])
+    checks.require_not_self(by, [user.pk for user in [*added, *removed]])
+    _require_can_change_members(team, by, [*added, *removed])
     TeamMember.objects.bulk_create(
         [TeamMember(provider=team.provider, team=team, user=user) for user in added], batch_size=1000
     )
     team.members.filter(user__in=removed).delete()
-    gives = team_rights(team)
+    gives = get_team_rights(team)
     _require_administrator(team.provider, gives)
-    _changed(team, by, {"members": [[str(user.pk) for user in removed], [str(user.pk) for user in added]]})
+    _record_team_change(team, by, {"members": [[str(user.pk) for user in removed], [str(user.pk) for user in added]]})
     for users, before, after in ((added, None, "member"), (removed, "member", None)):
-        what: dict[str, list[Any]] = {
+        what: Changes = {
             "rights": [before and sorted(gives), after and sorted(gives)],
             team.name: [before, after],
         }
-        record_each(Verb.TEAMS_CHANGED, users, by=by, provider_id=team.provider_id, changes=what)
+        record_for_each(Verb.TEAMS_CHANGED, users, by=by, provider_id=team.provider_id, changes=what)
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequence[Employer] = (), by: Actor) -> None:
     """Add employers to a team and remove employers.
 
-    Raises Stale if the team is deleted, PermissionDenied for the actor's own team, for employers of another office and
-    for rights that the actor does not hold at those employers.
+    Raises EditConflict if the team is deleted, PermissionDenied for the actor's own team, for employers of another
+    office and for rights that the actor does not hold at those employers.
     """
-    team = _locked(team, by)
+    team = _lock_team(team, by)
     require_same_office(team.provider, [*add, *remove])
-    present = set(employer_ids(team))
+    present = set(get_team_employer_ids(team))
     added = list({employer.pk: employer for employer in add if employer.pk not in present}.values())
     removed = list({employer.pk: employer for employer in remove if employer.pk in present}.values())
     if not added and not removed:
         return
-    rights.require_outside(by, team)
+    checks.require_not_member(by, team)
     members = team.members.values_list("user_id", flat=True)
-    given = team_rights(team) & EMPLOYER_RIGHTS | own_rights_at_employers(team.provider, users=members)
-    rights.require_can_give(by, given, [employer.pk for employer in [*added, *removed]])
+    given = get_team_rights(team) & EMPLOYER_LEVEL_RIGHTS | get_individual_employer_rights(team.provider, users=members)
+    checks.require_can_grant(by, given, [employer.pk for employer in [*added, *removed]])
     TeamEmployer.objects.bulk_create(
         [TeamEmployer(provider=team.provider, team=team, employer=employer) for employer in added], batch_size=1000
     )
     team.employers.filter(employer__in=removed).delete()
-    _changed(team, by, {"employers": [named(removed), named(added)]})
+    _record_team_change(team, by, {"employers": [snapshot_employers(removed), snapshot_employers(added)]})
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def set_team_rights(team: Team, wanted: Iterable[Right], *, by: Actor, version: int | None = None) -> None:
     """Replace the rights of a team by `wanted`; `version` is the version that the form was opened with.
 
-    Raises Stale, PermissionDenied for the actor's own team, for rights that the actor does not hold and for granting
-    manage_provider to a machine, LastAdministrator.
+    Raises EditConflict, PermissionDenied for the actor's own team, for rights that the actor does not hold and for
+    granting manage_provider to a machine, LastAdministrator.
     """
-    team = _locked(team, by, version)
-    before, after = team_rights(team), frozenset(wanted)
+    team = _lock_team(team, by, version)
+    before, after = get_team_rights(team), frozenset(wanted)
     if before == after:
         return
-    rights.require_outside(by, team)
-    rights.require_can_give(by, before ^ after, employer_ids(team))
+    checks.require_not_member(by, team)
+    checks.require_can_grant(by, before ^ after, get_team_employer_ids(team))
     TeamRight.objects.bulk_create(
         TeamRight(provider=team.provider, team=team, right=right) for right in sorted(after - before)
     )
     team.rights.filter(right__in=before - after).delete()
     _require_administrator(team.provider, before ^ after)
-    _changed(team, by, given_and_taken(before, after))
+    _record_team_change(team, by, diff_rights(before, after))
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team] = (), by: Actor) -> None:
     """Add a user to teams and remove them from others, all or nothing. Raises as `change_members`."""
-    begin(user.provider_id, by, Right.MANAGE_TEAMS)
+    lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
     for team in add:
         change_members(team, add=[user], by=by)
     for team in remove:
         change_members(team, remove=[user], by=by)
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
     """Replace the teams of a user by `teams`. Raises as `change_members`."""
-    begin(user.provider_id, by, Right.MANAGE_TEAMS)
+    lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
     wanted = {team.pk: team for team in teams}
     present = {member.team_id: member.team for member in user.memberships.select_related("team")}
     change_teams(
@@ -243,7 +247,7 @@ def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
     )
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> None:
     """Replace the individual rights of `user` by `wanted`.
@@ -251,46 +255,46 @@ def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> 
     Raises PermissionDenied without grant_rights, for the actors themselves and for rights that the actor does not hold
     (rule 5); LastAdministrator if no administrator of the office would be left (rule 6).
     """
-    provider = begin(user.provider_id, by, Right.GRANT_RIGHTS)
-    rights.require_others(by, [user.pk])
-    before, after = rights.individual_rights(user), frozenset(wanted)
+    provider = lock_and_authorize(user.provider_id, by, Right.GRANT_RIGHTS)
+    checks.require_not_self(by, [user.pk])
+    before, after = checks.individual_rights(user), frozenset(wanted)
     if before == after:
         return
-    rights.require_can_give(by, before ^ after, [employer.pk for employer in rights.reach(user)])
+    checks.require_can_grant(by, before ^ after, [employer.pk for employer in checks.list_reachable_employers(user)])
     IndividualRight.objects.bulk_create(
         IndividualRight(provider=provider, user=user, right=right) for right in sorted(after - before)
     )
     user.individual_rights.filter(right__in=before - after).delete()
     _require_administrator(provider, before ^ after)
-    record(Verb.RIGHTS_CHANGED, user, by=by, provider_id=provider.pk, changes=given_and_taken(before, after))
+    record(Verb.RIGHTS_CHANGED, user, by=by, provider_id=provider.pk, changes=diff_rights(before, after))
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def give_individual_rights(users: Sequence[User], given: Iterable[Right], *, by: Actor) -> None:
     """Grant several users the individual rights they lack. Raises as `set_individual_rights`."""
     if not users:
         return
-    provider, wanted = begin(users[0].provider_id, by, Right.GRANT_RIGHTS), frozenset(given)
+    provider, wanted = lock_and_authorize(users[0].provider_id, by, Right.GRANT_RIGHTS), frozenset(given)
     require_same_office(provider, users)
     ids = [user.pk for user in users]
-    rights.require_others(by, ids)
+    checks.require_not_self(by, ids)
     places = TeamEmployer.objects.filter(provider=provider, team__members__user__in=ids)
-    rights.require_can_give(by, wanted, set(places.values_list("employer_id", flat=True)))
+    checks.require_can_grant(by, wanted, set(places.values_list("employer_id", flat=True)))
     held = set(IndividualRight.objects.filter(provider=provider, user__in=ids).values_list("user_id", "right"))
     new = {user: [right for right in sorted(wanted) if (user.pk, right.value) not in held] for user in users}
     rows = (IndividualRight(provider=provider, user=user, right=right) for user in users for right in new[user])
     IndividualRight.objects.bulk_create(rows, batch_size=1000)
     _require_administrator(provider, wanted)
-    changed = ((user, given_and_taken([], codes)) for user, codes in new.items() if codes)
+    changed = ((user, diff_rights([], codes)) for user, codes in new.items() if codes)
     record_all(Verb.RIGHTS_CHANGED, changed, by=by, provider_id=provider.pk)
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def make_like(user: User, colleague: User, *, by: Actor) -> None:
+def copy_colleague_access(user: User, colleague: User, *, by: Actor) -> None:
     """Give `user` the teams and individual rights of `colleague`. Raises as `set_teams`, `set_individual_rights`."""
-    provider = begin(user.provider_id, by, Right.MANAGE_TEAMS)
+    provider = lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
     require_same_office(provider, [colleague])
     set_teams(user, [member.team for member in colleague.memberships.select_related("team")], by=by)
-    set_individual_rights(user, rights.individual_rights(colleague), by=by)
+    set_individual_rights(user, checks.individual_rights(colleague), by=by)

@@ -8,46 +8,52 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 import teams.actions
-from accounts.actions import Stale
 from accounts.models import Provider
 from audit.actions import record
-from audit.actors import Actor, Proof, asks
+from audit.actors import Actor, requires_reauthentication
+from audit.changes import Changes
 from audit.models import Verb
-from teams.changes import begin
-from teams.models import Employer, Team
-from teams.products import Product
-from teams.rights import Right
+from core.access import ReauthenticationLevel
+from core.errors import EditConflict
+from permissions.action_helpers import lock_and_authorize
+from permissions.checks import Right
+from permissions.models import Employer, Team
+from permissions.products import Product
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def create(provider: Provider, *, number: int, name: str, by: Actor, products: Iterable[Product] = ()) -> Employer:
+def create_employer(
+    provider: Provider, *, number: int, name: str, by: Actor, products: Iterable[Product] = ()
+) -> Employer:
     """Create an employer, without teams.
 
     Raises PermissionDenied without manage_employers, ValidationError (field number, code "taken").
     """
-    provider = begin(provider.pk, by, Right.MANAGE_EMPLOYERS)
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_EMPLOYERS)
     employer = Employer(provider=provider, number=number, name=name, products=sorted(set(products)))
     _require_free_number(employer)
     employer.save(force_insert=True)
-    shown: dict[str, list[Any]] = {"number": [None, number], "name": [None, name]}
+    shown: Changes = {"number": [None, number], "name": [None, name]}
     shown["products"] = [None, employer.products]
     record(Verb.EMPLOYER_CREATED, employer, by=by, provider_id=provider.pk, changes=shown)
     return employer
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def change(employer: Employer, *, number: int, name: str, products: Iterable[Product], version: int, by: Actor) -> None:
+def update_employer(
+    employer: Employer, *, number: int, name: str, products: Iterable[Product], version: int, by: Actor
+) -> None:
     """Update an employer. Disabling a product makes the rights that need it ineffective, but revokes none.
 
-    Raises PermissionDenied without manage_employers, Stale if the employer was changed or deleted meanwhile,
+    Raises PermissionDenied without manage_employers, EditConflict if the employer was changed or deleted meanwhile,
     ValidationError (field number, code "taken").
     """
-    begin(employer.provider_id, by, Right.MANAGE_EMPLOYERS)
+    lock_and_authorize(employer.provider_id, by, Right.MANAGE_EMPLOYERS)
     fresh = Employer.objects.filter(pk=employer.pk).first()
     if fresh is None or fresh.version != version:
-        raise Stale
+        raise EditConflict
     wanted: dict[str, Any] = {"number": number, "name": name, "products": sorted(set(products))}
     changes = {field: [getattr(fresh, field), value] for field, value in wanted.items()}
     changes = {field: change for field, change in changes.items() if change[0] != change[1]}
@@ -68,9 +74,9 @@ def _require_free_number(employer: Employer) -> None:
         raise ValidationError({"number": ValidationError(message, code="taken")})
 
 
-@asks(Proof.HALF_HOUR)
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def link(employer: Employer, *, to: Iterable[Team], by: Actor) -> None:
+def link_employer(employer: Employer, *, to: Iterable[Team], by: Actor) -> None:
     """Add an employer to teams, to all of them or to none. Raises as `change_employers`."""
     for team in to:
         teams.actions.change_employers(team, add=[employer], by=by)

@@ -16,14 +16,14 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from accounts.models import Provider, User
 from accounts.passwords import Argon2id
-from loket import roles
-from teams.rights import Right
-from tests import factors
-from tests.cleanup import quick_cleanup
-from tests.people import make_support, make_user, signed_in
-from tests.servers import mail_server as mail_server
-from tests.servers import sms_gateway as sms_gateway
-from tests.template_database import use_template
+from core import db_roles
+from permissions.checks import Right
+from tests.helpers import mfa as factors
+from tests.helpers.cleanup import quick_cleanup
+from tests.helpers.servers import mail_server as mail_server
+from tests.helpers.servers import sms_gateway as sms_gateway
+from tests.helpers.template_database import use_template
+from tests.helpers.users import make_support, make_user, signed_in
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,7 +68,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.section(text.upper(), red=True, bold=True)
 
 
-APPEND_ONLY = ("audit_event", "audit_link", "audit_checkpoint")
+APPEND_ONLY = ("audit_event", "audit_chainlink", "audit_checkpoint")
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +79,7 @@ def django_db_modify_db_settings(
     django_db_createdb: bool,
 ) -> None:
     """Make the test database as the owner of its tables, from a template unless it is reused."""
-    roles.become(roles.owner())
+    db_roles.switch_role(db_roles.get_owner_role())
     if django_db_createdb or not django_db_keepdb:
         with django_db_blocker.unblock():
             use_template()
@@ -89,13 +89,13 @@ def django_db_modify_db_settings(
 def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[None]:
     """Run the tests as the application; it may empty tables, which is how Django clears up behind some of them."""
     with django_db_blocker.unblock():
-        role = roles.application()["USER"]
-        roles.run([f"GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO {role}"])
-        roles.run(f"ALTER TABLE {table} DISABLE TRIGGER {table}_not_emptied" for table in APPEND_ONLY)
-        roles.become(roles.application())
+        role = db_roles.get_application_role()["USER"]
+        db_roles.execute_statements([f"GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO {role}"])
+        db_roles.execute_statements(f"ALTER TABLE {table} DISABLE TRIGGER {table}_not_emptied" for table in APPEND_ONLY)
+        db_roles.switch_role(db_roles.get_application_role())
     yield
     with django_db_blocker.unblock():
-        roles.become(roles.owner())
+        db_roles.switch_role(db_roles.get_owner_role())
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -161,42 +161,42 @@ def charlie(db: None) -> User:
 
 
 @pytest.fixture
-def alices(alice: User) -> Client:
+def alice_client(alice: User) -> Client:
     """The browser of alice, signed in."""
     return signed_in(alice)
 
 
 @pytest.fixture
-def bobs(bob: User) -> Client:
+def bob_client(bob: User) -> Client:
     """The browser of bob, signed in."""
     return signed_in(bob)
 
 
 @pytest.fixture
-def charlies(charlie: User) -> Client:
+def charlie_client(charlie: User) -> Client:
     """The browser of charlie, signed in."""
     return signed_in(charlie)
 
 
 @pytest.fixture
 def dora(db: None) -> User:
-    """Somebody of support, who has not set up two-factor yet."""
+    """A support user who has not set up two-factor yet."""
     return make_support()
 
 
 @pytest.fixture
-def doras(dora: User) -> Client:
+def dora_client(dora: User) -> Client:
     """The browser of dora, who set up two-factor and has just shown it."""
     return factors.signed_in(dora, factors.give_app(dora))
 
 
 @pytest.fixture
-def without_database(transactional_db: None) -> Iterator[None]:
+def unavailable_database(transactional_db: None) -> Iterator[None]:
     """The database does not answer: its socket is that of nobody."""
     before = connection.settings_dict.copy()
     connection.close()
     connection.close_pool()
-    with patch("loket.database.keep_running"):
+    with patch("core.embedded_postgres.server.ensure_running"):
         connection.settings_dict.update(HOST="127.0.0.1", PORT="1", POOL_WAIT_SECONDS=0.3)
         connection.settings_dict["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 2, "timeout": 0.1}}
         yield

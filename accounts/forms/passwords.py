@@ -9,29 +9,29 @@ from django.utils.translation import gettext_lazy as _
 from accounts import passwords
 
 
-def _field(label: Any, required: Any) -> forms.CharField:
+def _build_password_field(label: Any, required: Any) -> forms.CharField:
     return forms.CharField(
         label=label,
         strip=False,
         error_messages={"required": required},
-        max_length=passwords.MAXIMUM,
+        max_length=passwords.MAX_PASSWORD_LENGTH,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
 
-class ChosenPasswordForm(forms.Form):
+class BaseNewPasswordForm(forms.Form):
     """A new password; subclasses return in `about` what it must not be built from."""
 
-    password = _field(_("Password"), _("Choose a password."))
-    password_again = _field(_("Confirm password"), _("Enter the password again."))
+    password = _build_password_field(_("Password"), _("Choose a password."))
+    password_again = _build_password_field(_("Confirm password"), _("Enter the password again."))
 
-    def about(self) -> passwords.About:
+    def about(self) -> passwords.PasswordContext:
         """Return what is known of the password's user."""
         raise NotImplementedError
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        passwords.check(password, about=self.about())
+        passwords.validate_password(password, about=self.about())
         return password
 
     def clean_password_again(self) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 
 from accounts.models import User
-from invitations.senders import unvouched
+from invitations.sender_authority import find_users_without_sender_authority
 
 register = template.Library()
 
@@ -17,6 +17,6 @@ def invitation_note(context: dict[str, Any], person: User) -> dict[str, Any]:
     return {
         "person": person,
         "waits": waits,
-        "must_be_sent": waits and bool(unvouched([person])),
+        "must_be_sent": waits and bool(find_users_without_sender_authority([person])),
         "may_send": "manage_users" in context["request"].rights,
     }

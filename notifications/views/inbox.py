@@ -10,73 +10,70 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST, require_safe
 
 import notifications.actions
-from audit.actors import on_page
-from loket.paging import neighbours
+from audit.actors import build_page_actor
+from core.access import POST, SAFE, Access, page
+from core.paging import build_pager_context
 from notifications import inbox as questions
-from notifications.forms import AllReadForm
-from notifications.models import Notice
-from teams.access import OfficeRequest, signed_in
+from notifications.forms import MarkAllReadForm
+from notifications.models import Notification
+from permissions.access import OfficeRequest
 
 
-def at_home(request: OfficeRequest) -> dict[str, Any]:
+def get_home_context(request: OfficeRequest) -> dict[str, Any]:
     """Return the template context of the home page. At most five queries."""
-    newest = questions.newest_unread(request.user)
+    newest = questions.get_newest_unread(request.user)
     return {
-        "signals": questions.with_readers(newest),
-        "unread": questions.unread_count(request.user) if newest else 0,
-        "many": questions.MANY,
+        "signals": questions.add_first_readers(newest),
+        "unread": questions.count_unread(request.user) if newest else 0,
+        "many": questions.MAX_UNREAD_COUNT,
         "until": newest[0].pk if newest else None,
     }
 
 
-@signed_in
-@require_safe
-def inbox(request: OfficeRequest) -> HttpResponse:
+@page(Access.OFFICE_USER, methods=SAFE)
+def notification_list(request: OfficeRequest) -> HttpResponse:
     """Show the notifications of the user, all or only unread ones, a page at a time."""
     only = "1" if request.GET.get("unread") == "1" else ""
-    page = questions.page(request.user, cursor=request.GET.get("page", ""), unread=bool(only))
-    unread = questions.unread_count(request.user)
-    last = questions.last_unread(request.user) if unread else None
+    page = questions.get_inbox_page(request.user, cursor=request.GET.get("page", ""), unread=bool(only))
+    unread = questions.count_unread(request.user)
+    last = questions.get_last_unread(request.user) if unread else None
     context = {
-        "signals": questions.with_readers(page.rows),
+        "signals": questions.add_first_readers(page.rows),
         "unread": unread,
-        "many": questions.MANY,
+        "many": questions.MAX_UNREAD_COUNT,
         "only": only,
         "until": last.pk if last else None,
-    } | neighbours(page, unread=only)
+    } | build_pager_context(page, unread=only)
     return render(request, "notifications/inbox.html", context)
 
 
-def _back(request: OfficeRequest) -> HttpResponse:
+def _redirect_back(request: OfficeRequest) -> HttpResponse:
     """Redirect to the page with the button."""
     back = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
-        back = reverse("notifications:inbox")
+        back = reverse("notifications:notification_list")
     return HttpResponseRedirect(back)
 
 
-@signed_in
-@require_POST
-def mark_read(request: OfficeRequest, id: UUID) -> HttpResponse:
-    notice = get_object_or_404(Notice.objects.visible_to(request.user), pk=id)
-    notifications.actions.mark_read(notice, by=on_page(request, request.user))
-    return _back(request)
+@page(Access.OFFICE_USER, methods=POST)
+def mark_read(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    notice = get_object_or_404(Notification.objects.visible_to(request.user), pk=pk)
+    notifications.actions.mark_notification_read(notice, by=build_page_actor(request, request.user))
+    return _redirect_back(request)
 
 
-@signed_in
-@require_POST
+@page(Access.OFFICE_USER, methods=POST)
 def mark_all_read(request: OfficeRequest) -> HttpResponse:
     """Mark all notifications as read up to the newest one on the page."""
-    form = AllReadForm(request.POST)
+    form = MarkAllReadForm(request.POST)
     if not form.is_valid():
         raise Http404
-    by = on_page(request, request.user)
-    count = notifications.actions.mark_all_read(request.user, until=form.cleaned_data["until"], by=by)
+    by = build_page_actor(request, request.user)
+    count = notifications.actions.mark_all_notifications_read(request.user, until=form.cleaned_data["until"], by=by)
     text = ngettext(
         "%(count)s notification has been marked as read.", "%(count)s notifications have been marked as read.", count
     )
     messages.success(request, text % {"count": count} if count else _("There was nothing to mark as read."))
-    return _back(request)
+    return _redirect_back(request)

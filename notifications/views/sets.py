@@ -7,89 +7,85 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
 
 import notifications.sets
-from accounts.actions import Stale
-from audit.actors import on_page
-from notifications import wishes
-from notifications.forms import SignalSetForm
-from notifications.models import SignalSet
-from teams.access import OfficeRequest, requires
-from teams.rights import Right
+from audit.actors import build_page_actor
+from core.access import SAFE, page
+from core.errors import EditConflict
+from notifications import preferences
+from notifications.forms import NotificationSetForm
+from notifications.models import NotificationSet
+from permissions.access import OfficeRequest
+from permissions.checks import Right
 
 
-@requires(Right.MANAGE_SETS)
-@require_safe
-def sets(request: OfficeRequest) -> HttpResponse:
+@page(Right.MANAGE_SETS, methods=SAFE)
+def set_list(request: OfficeRequest) -> HttpResponse:
     """Show the sets, with the number of users each was applied to and the number who deviate."""
-    uses = notifications.sets.uses(request.user.provider)
-    found = SignalSet.objects.visible_to(request.user).prefetch_related("settings").order_by("name", "pk")
+    uses = notifications.sets.get_set_usages(request.user.office)
+    found = NotificationSet.objects.visible_to(request.user).prefetch_related("settings").order_by("name", "pk")
     rows = [
-        (one, len(wishes.contents(one)), len(used), sum(bool(use.difference) for use in used))
+        (one, len(preferences.get_set_preferences(one)), len(used), sum(bool(use.difference) for use in used))
         for one in found
         for used in [uses.get(one.pk, [])]
     ]
     return render(request, "notifications/sets.html", {"rows": rows})
 
 
-@requires(Right.MANAGE_SETS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_set(request: OfficeRequest) -> HttpResponse:
-    form = SignalSetForm(request.POST or None)
+@page(Right.MANAGE_SETS)
+def create_set(request: OfficeRequest) -> HttpResponse:
+    form = NotificationSetForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        name, by = form.cleaned_data["name"], on_page(request, request.user)
+        name, by = form.cleaned_data["name"], build_page_actor(request, request.user)
         try:
-            notifications.sets.create(request.user.provider, name=name, contents=form.wanted(), by=by)
+            notifications.sets.create_set(request.user.office, name=name, contents=form.get_preferences(), by=by)
         except ValidationError as error:
             form.add_error(None, error)
         else:
             messages.success(request, _("The set %(name)s has been saved.") % {"name": name})
-            return redirect("notifications:sets")
+            return redirect("notifications:set_list")
     return render(request, "notifications/new_set.html", {"form": form})
 
 
-def _set(request: OfficeRequest, id: UUID) -> SignalSet:
-    return get_object_or_404(SignalSet.objects.visible_to(request.user), pk=id)
+def _get_set(request: OfficeRequest, pk: UUID) -> NotificationSet:
+    return get_object_or_404(NotificationSet.objects.visible_to(request.user), pk=pk)
 
 
-@requires(Right.MANAGE_SETS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def one_set(request: OfficeRequest, id: UUID) -> HttpResponse:
+@page(Right.MANAGE_SETS)
+def edit_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Change a set, and show the users it was applied to with their deviations."""
-    found = _set(request, id)
-    form = SignalSetForm(request.POST or None, changed=found)
+    found = _get_set(request, pk)
+    form = NotificationSetForm(request.POST or None, instance=found)
     if request.method == "POST" and form.is_valid():
-        given, by = form.cleaned_data, on_page(request, request.user)
+        given, by = form.cleaned_data, build_page_actor(request, request.user)
         try:
-            notifications.sets.change(
-                found, name=given["name"], contents=form.wanted(), version=given["version"], by=by
+            notifications.sets.change_set(
+                found, name=given["name"], contents=form.get_preferences(), version=given["version"], by=by
             )  # fmt: skip
-        except Stale:
+        except EditConflict:
             form.add_error(None, ValidationError(_("Another user changed this set in the meantime."), code="stale"))
         except ValidationError as error:
             form.add_error(None, error)
         else:
             messages.success(request, _("The set %(name)s has been saved.") % {"name": given["name"]})
-            return redirect("notifications:sets")
+            return redirect("notifications:set_list")
     uses = [
-        (use.application, [(one.type, wishes.words(one.type, one.now)) for one in use.difference])
-        for use in notifications.sets.uses(request.user.provider).get(found.pk, [])
+        (use.application, [(one.type, preferences.describe_preference(one.type, one.now)) for one in use.difference])
+        for use in notifications.sets.get_set_usages(request.user.office).get(found.pk, [])
     ]
     return render(request, "notifications/set.html", {"form": form, "set": found, "uses": uses})
 
 
-@requires(Right.MANAGE_SETS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def delete_set(request: OfficeRequest, id: UUID) -> HttpResponse:
+@page(Right.MANAGE_SETS)
+def delete_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Confirm and delete a set; no user's preferences change."""
-    found = _set(request, id)
+    found = _get_set(request, pk)
     if request.method == "POST":
         try:
-            notifications.sets.delete(found, version=found.version, by=on_page(request, request.user))
-        except Stale:
+            notifications.sets.delete_set(found, version=found.version, by=build_page_actor(request, request.user))
+        except EditConflict:
             messages.error(request, _("Another user changed this set in the meantime."))
-            return redirect("notifications:sets")
+            return redirect("notifications:set_list")
         messages.success(request, _("The set %(name)s has been deleted.") % {"name": found.name})
-        return redirect("notifications:sets")
+        return redirect("notifications:set_list")
     return render(request, "notifications/delete_set.html", {"set": found, "uses": found.applications.count()})

@@ -5,28 +5,23 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
 
-from audit.actors import helping
-from bulk import offices
-from support.forms import NewOfficeForm
-from support.recent import confirmed
-from teams.access import OfficeRequest, for_support
+from audit.actors import build_support_actor
+from core.access import Access, ReauthenticationLevel, page
+from permissions.access import OfficeRequest
+from support.forms import CreateOfficeForm
+from users import office_setup
 
 
-@for_support
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
-@confirmed
-def new_office(request: OfficeRequest) -> HttpResponse:
+@page(Access.SUPPORT, reauthentication=ReauthenticationLevel.FIVE_MINUTES, with_factor=True)
+def create_office(request: OfficeRequest) -> HttpResponse:
     """Create an office and invite its first administrator, as `manage.py create_provider` does."""
-    form = NewOfficeForm(request.POST or None)
+    form = CreateOfficeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
-        by = helping(request, request.user, given["reason"])
+        by = build_support_actor(request, request.user, given["reason"])
         try:
-            made = offices.set_up(
+            made = office_setup.set_up_office(
                 given["office_name"], administrator=form.administrator, mobile_number=given["mobile_number"], by=by
             )
         except ValidationError as error:

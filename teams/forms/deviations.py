@@ -5,11 +5,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.forms.people import PLAIN
 from accounts.models import User
+from core.forms import PLAIN_TEXT_VALIDATORS
 
 
-class PersonForm(forms.Form):
+class UserChoiceForm(forms.Form):
     """Choice of a user of the office of `user`."""
 
     person = forms.ModelChoiceField(queryset=User.objects.none())
@@ -19,8 +19,8 @@ class PersonForm(forms.Form):
         self.fields["person"].queryset = User.objects.visible_to(user)  # type: ignore[attr-defined]
 
 
-class TeamOfGroupForm(forms.Form):
+class ReplaceByTeamForm(forms.Form):
     """Name of a team that replaces individual rights; `group` is the fingerprint of the group of users."""
 
-    name = forms.CharField(label=_("Team name"), max_length=50, validators=PLAIN)
+    name = forms.CharField(label=_("Team name"), max_length=50, validators=PLAIN_TEXT_VALIDATORS)
     group = forms.CharField(max_length=64)

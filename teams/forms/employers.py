@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.forms.people import PLAIN, Versioned
-from teams.models import Employer
-from teams.products import Product
+from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
+from permissions.models import Employer
+from permissions.products import Product
 
 
 class NewEmployerForm(forms.Form):
@@ -22,7 +22,7 @@ class NewEmployerForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         max_length=70,
-        validators=PLAIN,
+        validators=PLAIN_TEXT_VALIDATORS,
         error_messages={"required": _("Enter the name of the employer.")},
     )
     products = forms.TypedMultipleChoiceField(
@@ -44,7 +44,7 @@ class NewEmployerForm(forms.Form):
         return [Product(number) for number in sorted(set(self.cleaned_data["products"]))]
 
 
-class EmployerForm(NewEmployerForm, Versioned):
+class EmployerForm(NewEmployerForm, VersionedForm):
     """Update of an employer."""
 
     def __init__(self, *args: Any, employer: Employer, **kwargs: Any) -> None:

@@ -7,16 +7,16 @@ from django import forms
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from teams.rights import Right
+from permissions.checks import Right
 
 
-class RightField(forms.MultipleChoiceField):
+class RightsField(forms.MultipleChoiceField):
     """Choice of rights, each with a description."""
 
     def __init__(self, *, label: Any) -> None:
         super().__init__(label=label, required=False, widget=forms.CheckboxSelectMultiple)
 
-    def offer(self, rights: Collection[Right]) -> None:
+    def set_choices(self, rights: Collection[Right]) -> None:
         """Set the rights that can be chosen."""
         self.choices = [
             (right.value, format_html('<span>{}<span class="detail">{}</span></span>', right.label, right.permits))
@@ -25,10 +25,10 @@ class RightField(forms.MultipleChoiceField):
         ]
 
 
-class RightsForm(forms.Form):
+class IndividualRightsForm(forms.Form):
     """Individual rights of one user; `before` has the rights that the form showed, to detect concurrent changes."""
 
-    rights = RightField(label=_("Individual rights"))
+    rights = RightsField(label=_("Individual rights"))
     before = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, held: frozenset[Right], givable: frozenset[Right], **kwargs: Any) -> None:
@@ -36,7 +36,7 @@ class RightsForm(forms.Form):
         kwargs["initial"] = initial
         super().__init__(*args, **kwargs)
         self.held, self.givable = held, givable
-        self.fields["rights"].offer(givable)  # type: ignore[attr-defined]
+        self.fields["rights"].set_choices(givable)  # type: ignore[attr-defined]
 
     def clean_rights(self) -> frozenset[Right]:
         """Return the chosen rights and the held ones that the administrator cannot revoke."""

@@ -5,35 +5,35 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.forms.people import PLAIN
 from accounts.models import User
-from teams.forms.rights import RightField
-from teams.models import AuthorizationSet
-from teams.rights import Right
-from teams.sets import Shown
+from core.forms import PLAIN_TEXT_VALIDATORS
+from permissions.checks import Right
+from permissions.models import AuthorizationSet
+from teams.forms.rights import RightsField
+from teams.sets import SetPreview
 
 
-class SetForm(forms.Form):
+class AuthorizationSetForm(forms.Form):
     """The name and rights of a set; `version` is the version that the form was opened with, 0 for a new set."""
 
-    name = forms.CharField(label=_("Name"), max_length=50, validators=PLAIN)
-    rights = RightField(label=_("Rights in the set"))
+    name = forms.CharField(label=_("Name"), max_length=50, validators=PLAIN_TEXT_VALIDATORS)
+    rights = RightsField(label=_("Rights in the set"))
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
 
-    def __init__(self, *args: Any, givable: frozenset[Right], changed: AuthorizationSet | None = None, **kwargs: Any):
-        held = changed.rights if changed else frozenset()
-        kwargs["initial"] = {"name": changed.name if changed else "", "rights": sorted(held)}
-        kwargs["initial"]["version"] = changed.version if changed else 0
+    def __init__(self, *args: Any, givable: frozenset[Right], instance: AuthorizationSet | None = None, **kwargs: Any):
+        held = instance.rights if instance else frozenset()
+        kwargs["initial"] = {"name": instance.name if instance else "", "rights": sorted(held)}
+        kwargs["initial"]["version"] = instance.version if instance else 0
         super().__init__(*args, **kwargs)
-        self.kept = held - givable
-        self.fields["rights"].offer(givable)  # type: ignore[attr-defined]
+        self.locked_rights = held - givable
+        self.fields["rights"].set_choices(givable)  # type: ignore[attr-defined]
 
     def clean_rights(self) -> frozenset[Right]:
         """Return the chosen rights and those in the set that the administrator cannot remove."""
-        return frozenset(Right(code) for code in self.cleaned_data["rights"]) | self.kept
+        return frozenset(Right(code) for code in self.cleaned_data["rights"]) | self.locked_rights
 
 
-class ChooseSetForm(forms.Form):
+class SetChoiceForm(forms.Form):
     """Choice of a set of the office of `user`."""
 
     set = forms.ModelChoiceField(
@@ -46,14 +46,14 @@ class ChooseSetForm(forms.Form):
         self.fields["set"].queryset = sets  # type: ignore[attr-defined]
 
 
-class ApplySetForm(ChooseSetForm):
+class ApplySetForm(SetChoiceForm):
     """Application of a set, with what the page showed: the version of the set and the rights of the target."""
 
     version = forms.IntegerField()
     before = forms.CharField(required=False, max_length=2000)
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> SetPreview:
         """What the page showed. Only for a valid form."""
         codes = self.cleaned_data["before"].split(",") if self.cleaned_data["before"] else []
-        return Shown(self.cleaned_data["version"], frozenset(codes))
+        return SetPreview(self.cleaned_data["version"], frozenset(codes))

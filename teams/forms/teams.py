@@ -10,12 +10,13 @@ from django.http import QueryDict
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.forms.people import PLAIN, Versioned
 from accounts.models import User
-from teams.models import AuthorizationSet, Employer, Team
-from teams.rights import Right
+from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
+from permissions.checks import Right
+from permissions.models import AuthorizationSet, Employer, Team
+from teams.queries import CountedTeam
 
 
 class SearchForm(forms.Form):
@@ -44,7 +45,7 @@ class NewTeamForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=50,
-        validators=PLAIN,
+        validators=PLAIN_TEXT_VALIDATORS,
         error_messages={"required": gettext_lazy("Enter the name of the team.")},
     )
     authorization_set = forms.ModelChoiceField(
@@ -61,7 +62,7 @@ class NewTeamForm(forms.Form):
         cast("forms.ModelChoiceField[AuthorizationSet]", self.fields["authorization_set"]).queryset = sets
 
 
-class TeamForm(Versioned):
+class TeamForm(VersionedForm):
     """The name of a team and whether it requires two-factor. The latter is disabled in the user's own team."""
 
     name = NewTeamForm.base_fields["name"]
@@ -80,7 +81,7 @@ class TeamForm(Versioned):
         self.fields["two_factor_required"].disabled = is_own
 
 
-def _checkboxes(label: Any) -> Any:
+def _build_checkbox_field(label: Any) -> Any:
     """Return a field to choose several rows of the office; the page shows only one page of them."""
     return forms.ModelMultipleChoiceField(
         label=label,
@@ -90,48 +91,48 @@ def _checkboxes(label: Any) -> Any:
     )
 
 
-class ChooseForm(forms.Form):
-    """Choice of several rows: `choosable` are the valid ones, `shown` those on this page with their labels."""
+class SelectionForm(forms.Form):
+    """Choice of several rows: `options` are the valid ones, `shown` those on this page with their labels."""
 
     def __init__(
         self,
         *args: Any,
-        choosable: "QuerySet[User] | QuerySet[Employer] | QuerySet[Team]",
+        options: "QuerySet[User] | QuerySet[Employer] | QuerySet[Team]",
         shown: Iterable[tuple[Any, str | SafeString]] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         (field,) = self.fields.values()
         chosen = cast("forms.ModelMultipleChoiceField[Any]", field)
-        chosen.queryset = choosable
+        chosen.queryset = options
         chosen.widget.choices = list(shown)
 
 
-class UsersForm(ChooseForm):
+class UserSelectionForm(SelectionForm):
     """Users to add to a team or remove from it."""
 
-    users = _checkboxes(gettext_lazy("Colleagues"))
+    users = _build_checkbox_field(gettext_lazy("Colleagues"))
 
 
-class EmployersForm(ChooseForm):
+class EmployerSelectionForm(SelectionForm):
     """Employers to add to a team or remove from it."""
 
-    employers = _checkboxes(gettext_lazy("Employers"))
+    employers = _build_checkbox_field(gettext_lazy("Employers"))
 
 
-class CountForm(forms.Form):
+class ConfirmCountForm(forms.Form):
     """The number of rows that the page announced to add."""
 
     count = forms.IntegerField(min_value=1, max_value=10**7, widget=forms.HiddenInput)
 
 
-class TeamsForm(ChooseForm):
+class TeamSelectionForm(SelectionForm):
     """Teams to choose for a user or an employer."""
 
-    teams = _checkboxes(gettext_lazy("Teams"))
+    teams = _build_checkbox_field(gettext_lazy("Teams"))
 
 
-class TeamRightsForm(Versioned):
+class TeamRightsForm(VersionedForm):
     """The rights of a team; rights that the administrator does not hold stay unchanged."""
 
     rights = forms.MultipleChoiceField(
@@ -154,7 +155,7 @@ class TeamRightsForm(Versioned):
         """Return the chosen rights and the held ones that the administrator cannot revoke."""
         return frozenset(Right(code) for code in self.cleaned_data["rights"]) | (self.held - self.givable)
 
-    def again(self, version: int, now: frozenset[Right]) -> None:
+    def report_rights_conflict(self, version: int, now: frozenset[Right]) -> None:
         """Report a concurrent change, keep the choices and let the form be submitted again for `version`."""
         data = cast(QueryDict, self.data).copy()
         data["version"] = str(version)
@@ -164,3 +165,13 @@ class TeamRightsForm(Versioned):
         self.add_error(
             "rights", ValidationError(_("Currently saved: %(value)s."), params={"value": names or _("empty")})
         )
+
+
+def render_team_label(team: CountedTeam, *, name: str = "") -> SafeString:
+    """Return the label of a team in a list; `name` can be a link to it."""
+    parts = [
+        (ngettext("%(count)s right", "%(count)s rights", team.right_count), team.right_count),
+        (ngettext("%(count)s employer", "%(count)s employers", team.employer_count), team.employer_count),
+    ]
+    detail = ", ".join(text % {"count": count} for text, count in parts)
+    return format_html('<span>{}<span class="detail">{}</span></span>', name or team.name, detail)

@@ -10,101 +10,103 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from audit.actors import on_page
-from loket.replica import from_replica
+from audit.actors import build_page_actor
+from core.access import POST, SAFE, page
+from core.replica import allow_replica
+from permissions import right_sources
+from permissions.access import OfficeRequest
+from permissions.catalog import sort_rights
+from permissions.checks import LastAdministrator, Right
 from teams import deviations as questions
-from teams import explain
-from teams.access import OfficeRequest, requires
-from teams.catalogue import ordered
-from teams.deviations import Group, NotTheSame
-from teams.forms.deviations import PersonForm, TeamOfGroupForm
-from teams.rights import LastAdministrator, Right
-from teams.views.asking import Question, ask, is_sure
+from teams.deviations import RightsWouldChange, SharedRightsGroup
+from teams.forms.deviations import ReplaceByTeamForm, UserChoiceForm
+from teams.views.confirmation import Confirmation, is_confirmed, render_confirmation
 
-_MOST = 200  # users or groups shown in each part
+_MAX_USERS_SHOWN = 200  # users or groups shown in each part
 
 
-def _by_person(request: OfficeRequest, pairs: Iterable[tuple[UUID, Right]]) -> list[tuple[User, list[Right]]]:
+def _group_by_user(request: OfficeRequest, pairs: Iterable[tuple[UUID, Right]]) -> list[tuple[User, list[Right]]]:
     """Return the users of `pairs` sorted by name, each with their rights in catalog order."""
     found: dict[UUID, set[Right]] = {}
     for user_id, right in pairs:
         found.setdefault(user_id, set()).add(right)
-    people = User.objects.visible_to(request.user).filter(pk__in=found).order_by("sort_name", "pk")[:_MOST]
-    return [(user, ordered(found[user.pk])) for user in people]
+    people = User.objects.visible_to(request.user).filter(pk__in=found).order_by("sort_name", "pk")[:_MAX_USERS_SHOWN]
+    return [(user, sort_rights(found[user.pk])) for user in people]
 
 
-def _print_of(group: Group) -> str:
+def _fingerprint(group: SharedRightsGroup) -> str:
     parts = [*(str(user.pk) for user in group.users), *group.rights, *(str(one.pk) for one in group.employers)]
     return sha256(",".join(sorted(parts)).encode()).hexdigest()
 
 
-@requires(Right.VIEW_USERS)
-@from_replica
-@require_safe
-def deviations(request: OfficeRequest) -> HttpResponse:
+@page(Right.VIEW_USERS, methods=SAFE)
+@allow_replica
+def deviation_list(request: OfficeRequest) -> HttpResponse:
     """List superfluous and deviating individual rights, users without a team, and groups that could be a team."""
-    provider = request.user.provider
-    groups = questions.groups(provider)[:_MOST]
+    provider = request.user.office
+    groups = questions.find_shared_rights_groups(provider)[:_MAX_USERS_SHOWN]
     held: dict[UUID, int] = {}
-    for user_id, _employer, _right in questions.footprint(provider, {user.pk for one in groups for user in one.users}):
+    for user_id, _employer, _right in questions.collect_held_rights(
+        provider, {user.pk for one in groups for user in one.users}
+    ):
         held[user_id] = held.get(user_id, 0) + 1
     context = {
-        "superfluous": _by_person(request, explain.superfluous(provider.pk)),
-        "deviating": _by_person(request, questions.deviating(provider)),
-        "without_team": questions.without_team(provider)[:_MOST],
+        "superfluous": _group_by_user(request, right_sources.find_superfluous_rights(provider.pk)),
+        "deviating": _group_by_user(request, questions.list_deviating_rights(provider)),
+        "without_team": questions.filter_users_without_team(provider)[:_MAX_USERS_SHOWN],
         "groups": [
-            (one, ordered(one.rights), _print_of(one), sum(held.get(user.pk, 0) for user in one.users))
+            (one, sort_rights(one.rights), _fingerprint(one), sum(held.get(user.pk, 0) for user in one.users))
             for one in groups
         ],
-        "may_tidy": Right.GRANT_RIGHTS in request.rights,
+        "may_revoke": Right.GRANT_RIGHTS in request.rights,
         "may_replace": {Right.GRANT_RIGHTS, Right.MANAGE_TEAMS} <= request.rights,
     }
     return render(request, "teams/deviations.html", context)
 
 
-def _title() -> str:
+def _get_page_title() -> str:
     return _("Redundant and deviating rights")
 
 
-def _without_superfluous(person: User) -> Question:
-    held = {right for _id, right in explain.superfluous(person.provider_id, person)}
-    happens = [
+def _confirm_revoking_superfluous(person: User) -> Confirmation:
+    held = {right for _id, right in right_sources.find_superfluous_rights(person.provider_id, person)}
+    consequences = [
         _("A team already grants these rights: no user loses access. This is checked again."),
         _("Users who later leave the team lose them too."),
     ]
     title = _("Revoke redundant rights of %(name)s?") % {"name": person.full_name}
-    names = [str(right.label) for right in ordered(held)]
-    return Question(title, names, happens, _("Revoke rights"), _title(), reverse("teams:deviations"))
+    names = [str(right.label) for right in sort_rights(held)]
+    return Confirmation(title, names, consequences, _("Revoke rights"), _get_page_title(), reverse("teams:deviations"))
 
 
-def _as_a_team(group: Group, name: str) -> Question:
-    happens = [
+def _confirm_replacing_by_team(group: SharedRightsGroup, name: str) -> Confirmation:
+    consequences = [
         _("Team %(name)s is created with the users above, their employers and these rights: %(rights)s.")
-        % {"name": name, "rights": ", ".join(str(right.label) for right in ordered(group.rights))},
+        % {"name": name, "rights": ", ".join(str(right.label) for right in sort_rights(group.rights))},
         _("These rights are revoked as individual rights. Each user's access stays the same; this is checked again."),
         _("Users who later leave the team lose them too."),
     ]
     title = _("Replace individual rights with team %(name)s?") % {"name": name}
     names = [user.list_name for user in group.users]
-    return Question(title, names, happens, _("Replace with a team"), _title(), reverse("teams:deviations"))
+    return Confirmation(
+        title, names, consequences, _("Replace with a team"), _get_page_title(), reverse("teams:deviations")
+    )
 
 
-@requires(Right.GRANT_RIGHTS)
-@require_POST
-def drop_superfluous(request: OfficeRequest) -> HttpResponse:
+@page(Right.GRANT_RIGHTS, methods=POST)
+def revoke_superfluous_rights(request: OfficeRequest) -> HttpResponse:
     """Revoke the superfluous individual rights of a user, after confirmation."""
-    form = PersonForm(request.POST, user=request.user)
+    form = UserChoiceForm(request.POST, user=request.user)
     if not form.is_valid():
         raise Http404
     person: User = form.cleaned_data["person"]
-    if not is_sure(request):
-        return ask(request, _without_superfluous(person), person=[person.pk])
+    if not is_confirmed(request):
+        return render_confirmation(request, _confirm_revoking_superfluous(person), person=[person.pk])
     try:
-        count = questions.drop_superfluous([person], by=on_page(request, request.user))
-    except (NotTheSame, LastAdministrator):
+        count = questions.revoke_superfluous_rights([person], by=build_page_actor(request, request.user))
+    except (RightsWouldChange, LastAdministrator):
         messages.error(request, _("A user's rights would have changed, so nothing was done."))
     else:
         values = {"count": count, "name": person.full_name}
@@ -112,23 +114,30 @@ def drop_superfluous(request: OfficeRequest) -> HttpResponse:
     return redirect("teams:deviations")
 
 
-@requires(Right.GRANT_RIGHTS)
-@require_POST
-def replace_by_team(request: OfficeRequest) -> HttpResponse:
+@page(Right.GRANT_RIGHTS, methods=POST)
+def replace_rights_by_team(request: OfficeRequest) -> HttpResponse:
     """Replace the individual rights of a group of users by a team, after confirmation."""
-    form = TeamOfGroupForm(request.POST)
+    form = ReplaceByTeamForm(request.POST)
     if not form.is_valid():
         messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
         return redirect("teams:deviations")
     name = form.cleaned_data["name"]
-    found = [one for one in questions.groups(request.user.provider) if _print_of(one) == form.cleaned_data["group"]]
+    found = [
+        one
+        for one in questions.find_shared_rights_groups(request.user.office)
+        if _fingerprint(one) == form.cleaned_data["group"]
+    ]
     try:
         if not found:
-            raise NotTheSame
-        if not is_sure(request):
-            return ask(request, _as_a_team(found[0], name), name=[name], group=[form.cleaned_data["group"]])
-        questions.replace_by_team(request.user.provider, found[0], name=name, by=on_page(request, request.user))
-    except (NotTheSame, LastAdministrator):
+            raise RightsWouldChange
+        if not is_confirmed(request):
+            return render_confirmation(
+                request, _confirm_replacing_by_team(found[0], name), name=[name], group=[form.cleaned_data["group"]]
+            )
+        questions.replace_rights_by_team(
+            request.user.office, found[0], name=name, by=build_page_actor(request, request.user)
+        )
+    except (RightsWouldChange, LastAdministrator):
         messages.error(request, _("A user's rights would have changed, so nothing was done."))
     except ValidationError as error:
         messages.error(request, error.messages[0])

@@ -9,124 +9,122 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_safe
 
 import teams.employers
-from accounts.actions import Stale
-from audit.actors import on_page
-from loket.paging import neighbours, page_of
-from loket.replica import from_replica
-from teams.access import OfficeRequest, requires
+from audit.actors import build_page_actor
+from core.access import SAFE, page
+from core.errors import EditConflict
+from core.paging import build_pager_context, paginate_queryset
+from core.replica import allow_replica
+from permissions.access import OfficeRequest
+from permissions.checks import Right
+from permissions.models import Employer, Team
 from teams.forms.employers import EmployerForm, NewEmployerForm
-from teams.forms.teams import SearchForm, TeamsForm
-from teams.listing import employers_found, teams_found, with_counts, with_team_count
-from teams.models import Employer, Team
-from teams.rights import Right
+from teams.forms.teams import SearchForm, TeamSelectionForm
+from teams.queries import CountedTeam, annotate_counts, annotate_team_count, filter_employers, filter_teams
 
-SHOWN = 25
+MAX_TEAMS_LISTED = 25
 
 
-@requires(Right.MANAGE_EMPLOYERS)
-@from_replica
-@require_safe
+@page(Right.MANAGE_EMPLOYERS, methods=SAFE)
+@allow_replica
 def list_employers(request: OfficeRequest) -> HttpResponse:
     """List the employers, or only those without a team, one page at a time."""
     form = SearchForm(request.GET, hint=_("Name or number"), only=_("Only employers without a team"))
     values = form.values()
-    found = employers_found(with_team_count(Employer.objects.visible_to(request.user)), **values)
-    page = page_of(found, cursor=request.GET.get("page", ""))
+    found = filter_employers(annotate_team_count(Employer.objects.visible_to(request.user)), **values)
+    page = paginate_queryset(found, cursor=request.GET.get("page", ""))
     context = {
         "form": form,
         "rows": page.rows,
         "filtered": any(values.values()),
         "may_link": Right.MANAGE_TEAMS in request.rights,
-    } | neighbours(page, **values)
+    } | build_pager_context(page, **values)
     return render(request, "teams/employers.html", context)
 
 
-@requires(Right.MANAGE_EMPLOYERS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_employer(request: OfficeRequest) -> HttpResponse:
+@page(Right.MANAGE_EMPLOYERS)
+def create_employer(request: OfficeRequest) -> HttpResponse:
     """Create an employer, and continue to its teams."""
     form = NewEmployerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = teams.employers.create(
-                request.user.provider, **form.cleaned_data, by=on_page(request, request.user)
+            made = teams.employers.create_employer(
+                request.user.office, **form.cleaned_data, by=build_page_actor(request, request.user)
             )  # fmt: skip
         except ValidationError as error:
             form.add_error(None, error)
         else:
             messages.success(request, _("Employer %(name)s has been added.") % {"name": made.name})
             if Right.MANAGE_TEAMS in request.rights:
-                return redirect("teams:employer_teams", made.pk)
+                return redirect("teams:link_teams", made.pk)
             messages.info(
                 request, _("Ask a user who manages teams to link it to a team: until then, no user has access to it.")
             )
-            return redirect("teams:employers")
+            return redirect("teams:employer_list")
     return render(request, "teams/new_employer.html", {"form": form, "may_link": Right.MANAGE_TEAMS in request.rights})
 
 
-def _one(request: OfficeRequest, id: UUID) -> Employer:
+def _get_employer_or_404(request: OfficeRequest, pk: UUID) -> Employer:
     """Return the employer with that id in the office of the user. Raises Http404."""
-    return get_object_or_404(with_team_count(Employer.objects.visible_to(request.user)), pk=id)
+    return get_object_or_404(annotate_team_count(Employer.objects.visible_to(request.user)), pk=pk)
 
 
-@requires(Right.MANAGE_EMPLOYERS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def employer(request: OfficeRequest, id: UUID) -> HttpResponse:
+@page(Right.MANAGE_EMPLOYERS)
+def edit_employer(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show and edit one employer."""
-    employer = _one(request, id)
+    employer = _get_employer_or_404(request, pk)
     form = EmployerForm(request.POST or None, employer=employer)
     if request.method == "POST" and form.is_valid():
         try:
-            teams.employers.change(employer, **form.cleaned_data, by=on_page(request, request.user))
-        except Stale:
-            form.now_based_on(employer)
+            teams.employers.update_employer(employer, **form.cleaned_data, by=build_page_actor(request, request.user))
+        except EditConflict:
+            form.report_conflict(employer)
         except ValidationError as error:
             form.add_error(None, error)
         else:
             messages.success(request, _("Employer %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
-            return redirect("teams:employers")
+            return redirect("teams:employer_list")
     linked = Team.objects.visible_to(request.user).filter(employers__employer=employer)
     context = {
         "employer": employer,
         "form": form,
-        "teams": linked.order_by("sort_name", "pk")[:SHOWN],
+        "teams": linked.order_by("sort_name", "pk")[:MAX_TEAMS_LISTED],
         "may_link": Right.MANAGE_TEAMS in request.rights,
         "may_view": Right.VIEW_TEAMS in request.rights,
     }
     return render(request, "teams/employer.html", context)
 
 
-@requires(Right.MANAGE_TEAMS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def employer_teams(request: OfficeRequest, id: UUID) -> HttpResponse:
+@page(Right.MANAGE_TEAMS)
+def link_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Search teams without this employer, and add it to the chosen ones."""
-    employer = _one(request, id)
+    employer = _get_employer_or_404(request, pk)
     search = SearchForm(request.GET, hint=_("Name of a team"))
     q = search.values()["q"]
     # Users never change what their own team gives (rule 5).
     others = Team.objects.visible_to(request.user).exclude(members__user=request.user)
-    found = teams_found(with_counts(others), q=q).exclude(employers__employer=employer)
-    page = page_of(found, cursor=request.GET.get("page", ""))
-    form = TeamsForm(request.POST or None, choosable=others, shown=[(team.pk, _team_text(team)) for team in page.rows])
-    back = "teams:employers" if Right.MANAGE_EMPLOYERS in request.rights else "teams:list"
+    found = filter_teams(annotate_counts(others), q=q).exclude(employers__employer=employer)
+    page = paginate_queryset(found, cursor=request.GET.get("page", ""))
+    form = TeamSelectionForm(
+        request.POST or None, options=others, shown=[(team.pk, _render_team_label(team)) for team in page.rows]
+    )
+    back = "teams:employer_list" if Right.MANAGE_EMPLOYERS in request.rights else "teams:team_list"
     if request.method == "POST" and form.is_valid():
         chosen = list(form.cleaned_data["teams"])
         try:
-            teams.employers.link(employer, to=chosen, by=on_page(request, request.user))
-        except Stale:
+            teams.employers.link_employer(employer, to=chosen, by=build_page_actor(request, request.user))
+        except EditConflict:
             form.add_error("teams", ValidationError(_("Another user deleted a team in the meantime."), code="stale"))
         else:
             text = ngettext("Linked to %(count)s team.", "Linked to %(count)s teams.", len(chosen))
             messages.success(request, text % {"count": len(chosen)})
             return redirect(back)
     context = {"employer": employer, "form": form, "search": search, "rows": page.rows, "back": back}
-    return render(request, "teams/employer_teams.html", context | neighbours(page, q=q))
+    return render(request, "teams/employer_teams.html", context | build_pager_context(page, q=q))
 
 
-def _team_text(team: Team) -> str:
-    count = team.member_count  # type: ignore[attr-defined]
+def _render_team_label(team: CountedTeam) -> str:
+    count = team.member_count
     members = ngettext("%(count)s member", "%(count)s members", count) % {"count": count}
     return format_html('<span>{}<span class="detail">{}</span></span>', team.name, members)

@@ -6,31 +6,31 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 import teams.actions
 from accounts.models import User
-from audit.actors import on_page
-from invitations.views.notes import warn
-from teams import explain, rights
-from teams.access import OfficeRequest, requires
-from teams.catalogue import ordered
-from teams.forms.rights import RightsForm
-from teams.models import AuthorizationSet
-from teams.rights import LastAdministrator, Right
-from teams.views.people import colleague, givable
+from audit.actors import build_page_actor
+from core.access import page
+from invitations.views.resend_warnings import add_resend_warnings
+from permissions import checks, right_sources
+from permissions.access import OfficeRequest
+from permissions.catalog import sort_rights
+from permissions.checks import LastAdministrator, Right
+from permissions.models import AuthorizationSet
+from permissions.shortcuts import get_colleague_or_404
+from teams.forms.rights import IndividualRightsForm
+from teams.views.shortcuts import get_grantable_rights
 
 
-@requires(Right.VIEW_USERS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def user_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
+@page(Right.VIEW_USERS)
+def user_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show every right of a user with its sources, and edit the individual ones if the viewer may grant rights."""
-    person = colleague(request, id)
-    by = on_page(request, request.user)
-    held, may_give = rights.individual_rights(person), givable(request, person)
-    form = RightsForm(request.POST or None, held=held, givable=may_give)
+    person = get_colleague_or_404(request, pk)
+    by = build_page_actor(request, request.user)
+    held, may_give = checks.individual_rights(person), get_grantable_rights(request, person)
+    form = IndividualRightsForm(request.POST or None, held=held, givable=may_give)
     if request.method == "POST":
-        rights.require(by, Right.GRANT_RIGHTS)
+        checks.require_right(by, Right.GRANT_RIGHTS)
         if form.is_valid():
             try:
                 teams.actions.set_individual_rights(person, form.cleaned_data["rights"], by=by)
@@ -38,14 +38,14 @@ def user_rights(request: OfficeRequest, id: UUID) -> HttpResponse:
                 form.add_error(None, str(error))
             else:
                 messages.success(request, _("The rights of %(name)s have been saved.") % {"name": person.full_name})
-                warn(request, User.objects.filter(pk=person.pk))
-                return redirect("teams:rights", person.pk)
+                add_resend_warnings(request, User.objects.filter(pk=person.pk))
+                return redirect("teams:user_rights", person.pk)
     context = {
         "person": person,
         "form": form,
-        "resting": rights.resting(person),
-        "origins": explain.origins(person),
-        "fixed": ordered(held - may_give),
+        "inactive_reason": checks.get_inactive_reason(person),
+        "held_rights": right_sources.list_held_rights(person),
+        "locked_rights": sort_rights(held - may_give),
         "may_change": bool(may_give),
         "may_see_teams": Right.VIEW_TEAMS in request.rights,
         "sets": AuthorizationSet.objects.visible_to(request.user).order_by("name", "pk") if may_give else [],

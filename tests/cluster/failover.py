@@ -14,23 +14,23 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 
-from loket.processes import granian
+from core.processes import build_granian_arguments
 from tests.cluster.load import Load, Told
 from tests.cluster.nodes import ENTRANCE, PORT, Cluster, eventually
-from tests.people import PASSWORD
-from tests.servers import MailServer, own_environment, running_mail_server
-from tests.test_loket_metrics import wait_until_alive
-from tests.test_loket_rotation import new_key
-from tests.test_outbox_kill import Process, free_port
+from tests.helpers.servers import MailServer, own_environment, running_mail_server
+from tests.helpers.users import PASSWORD
+from tests.monitoring.test_key_rotation import new_key
+from tests.monitoring.test_metrics import wait_until_alive
+from tests.outbox.test_killed_processes import Process, free_port
 
 BEFORE, AFTER = 8, 12  # seconds of work before the failure, and after the site answers again
 MOST = 30  # seconds until the site answers again
 SET_UP = f"""
 from accounts.models import Provider
 from django.utils import timezone
-from teams.models import Team
-from teams.rights import Right
-from tests.people import make_user
+from permissions.models import Team
+from permissions.checks import Right
+from tests.helpers.users import make_user
 office = Provider.objects.create(name="Kantoor", established_at=timezone.now())
 make_user(office, Right.MANAGE_PROVIDER, username="alice", email="alice@kantoor.example", last_name="Baas")
 make_user(office, username="bob", email="bob@kantoor.example", last_name="Bakker")
@@ -41,14 +41,15 @@ VERIFIED = """
 import audit.chain, audit.export
 from accounts.models import User
 from audit import checkpoints, verify
-from audit.models import Waiting
+from audit.models import PendingEvent
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from tests.people import actor
-audit.chain.lengthen_all()
-assert not Waiting.objects.exists()
+from tests.helpers.users import actor
+audit.chain.append_all_pending()
+assert not PendingEvent.objects.exists()
 alice = User.objects.get(username="alice")
-lines = list(b"".join(audit.export.begin(alice.provider, by=actor(alice)).lines()).splitlines(keepends=True))
-print(verify.verify(lines, [checkpoints.of_now(alice.provider_id)], load_pem_public_key(checkpoints.public_pem())))
+lines = list(b"".join(audit.export.begin_export(alice.provider, by=actor(alice)).lines()).splitlines(keepends=True))
+public = load_pem_public_key(checkpoints.get_public_key_pem())
+print(verify.verify_history(lines, [checkpoints.sign_current_head(alice.provider_id)], public))
 """
 
 
@@ -90,7 +91,7 @@ class Site:
     def running(self) -> Iterator[None]:
         """Run web server and worker, which nobody starts again."""
         processes = [
-            Process(granian(self.port, workers=2), self.environment, self.log),
+            Process(build_granian_arguments(self.port, workers=2), self.environment, self.log),
             Process(["manage.py", "worker"], self.environment, self.log),
         ]
         try:
@@ -161,7 +162,9 @@ def assert_nothing_is_lost(site: Site, told: Told) -> None:
     states = dict(site.cluster.ask(query, database="loket"))
     assert {states.get(email) for email in told.invited} == {"sent"}
     assert set(told.invited) <= set(site.mail.recipients)
-    links = "SELECT count(*), count(DISTINCT sequence), max(sequence) FROM audit_link WHERE provider_id IS NOT NULL"
+    links = (
+        "SELECT count(*), count(DISTINCT sequence), max(sequence) FROM audit_chainlink WHERE provider_id IS NOT NULL"
+    )
     assert len(set(site.cluster.ask(links, database="loket")[0])) == 1, "a gap, or two in one place"
     logged = site.log.read_text()
     assert not re.search(r"Traceback|612345678:|@kantoor\.example", logged.replace("SMS +31612345678", ""))

@@ -13,7 +13,7 @@ from threading import Event, Lock, Thread
 
 import requests
 
-from tests.people import PASSWORD
+from tests.helpers.users import PASSWORD
 
 TIMEOUT = 20  # seconds
 PAUSE = 0.3  # seconds between two tries of one person
@@ -41,7 +41,7 @@ class Told:
 
 
 class Person:
-    """Somebody at a browser, who tries again when he is asked to."""
+    """A user at a browser, who tries again when asked to."""
 
     def __init__(self, url: str, told: Told, username: str) -> None:
         self.url, self.told, self.username = url, told, username
@@ -98,7 +98,7 @@ _numbers = count()
 
 
 def invite(person: Person) -> None:
-    """Invite somebody new."""
+    """Invite a new user."""
     email = f"p{next(_numbers)}@kantoor.example"
     path = "/gebruikers/nieuw/website/"
     text = {"subject": "Uitnodiging", "body": "Open {UitnodigingLink} voor {GeldigTot}."}
@@ -127,15 +127,15 @@ class Load:
 
     def __init__(self, url: str, team: str) -> None:
         self.told, self._stop = Told(), Event()
-        alices = [Person(url, self.told, "alice") for _number in range(3)]
-        for one in alices:
+        alice_client = [Person(url, self.told, "alice") for _number in range(3)]
+        for one in alice_client:
             one.sign_in()
         bob = Person(url, self.told, "bob")
         works: list[tuple[Callable[[], None], float]] = [
-            (lambda: invite(alices[0]), 0.2), (lambda: invite(alices[1]), 0.2),
-            (lambda: change_rights(alices[2], team), 0.3), (bob.sign_in, 0.5),
+            (lambda: invite(alice_client[0]), 0.2), (lambda: invite(alice_client[1]), 0.2),
+            (lambda: change_rights(alice_client[2], team), 0.3), (bob.sign_in, 0.5),
         ]  # fmt: skip
-        self._people, self._faults = [*alices, bob], list[str]()
+        self._people, self._faults = [*alice_client, bob], list[str]()
         self._threads = [Thread(target=self._repeat, args=work) for work in works]
         for thread in self._threads:
             thread.start()

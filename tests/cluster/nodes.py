@@ -1,6 +1,6 @@
 """Three nodes of PostgreSQL, Patroni and etcd, and a haproxy before them, each on a loopback address of its own.
 
-Whoever speaks to a node does so through proxies, and the Patroni of the node reaches its etcd through one: cut them and
+Clients reach a node through proxies, and the Patroni of the node reaches its etcd through one: cut them and
 the node is alone. Everything lies in one temporary folder and is ended at the end.
 """
 
@@ -74,7 +74,7 @@ class Cluster:
         """Start everything and return once there is a primary that waits for a replica at every commit."""
         for number in NUMBERS:
             self._start_etcd(number)
-        eventually(lambda: self._etcd_is_healthy(), 30, "etcd does not start")
+        eventually(self._etcd_is_healthy, 30, "etcd does not start")
         for number in NUMBERS:
             self._start_patroni(number)
         self._start_haproxy()

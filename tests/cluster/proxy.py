@@ -1,4 +1,4 @@
-"""A proxy on loopback that stops passing: whoever is behind it is cut off, and nobody is told."""
+"""A proxy on loopback that stops passing: what is behind it is cut off without notice."""
 
 import socket
 from collections.abc import Callable

@@ -12,14 +12,17 @@ from django.core.management.commands import migrate
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from loket import roles
+from core import db_roles
 
-_LOCK = 0x6C6F6B65740001  # "loket" and a number: key of an advisory lock
-_PAUSE = 0.5  # seconds
-_ABANDONED = ("accounts", "0002_same_office")  # applied to every database from before each app had one migration
+_ADVISORY_LOCK_ID = 0x6C6F6B65740001  # "loket" and a number: key of an advisory lock
+_POLL_SECONDS = 0.5  # seconds
+_ABANDONED = {
+    ("accounts", "0002_same_office"),  # applied to every database from before each app had one migration
+    ("signin", "0001_initial"),  # applied to every database from before that app was named authentication
+}
 _MADE_BEFORE = (
-    "This database was made by migrations from before the first release, which are no longer there: create a new"
-    " database, or stop the built-in one (manage.py database stop) and delete its folder, LOKET_DATA_DIR ({})."
+    "This database dates from before the first release and cannot be upgraded: create a new database, or stop the"
+    " embedded one (manage.py database stop) and delete its folder, LOKET_DATA_DIR ({})."
 )
 
 
@@ -29,36 +32,36 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate. Raises CommandError when nothing says who the owner is, or on a database that cannot be upgraded."""
         try:
-            roles.owner()
+            db_roles.get_owner_role()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
-        with roles.as_owner(), self._alone():
+        with db_roles.use_owner_role(), self._hold_lock():
             _refuse_database_from_before()
             super().handle(*args, **options)
-            roles.grant()
+            db_roles.grant_privileges()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _hold_lock(self) -> Iterator[None]:
         """Hold the advisory lock. It is polled: a waiting session would block CREATE INDEX CONCURRENTLY."""
         waited = False
-        while not _ask("pg_try_advisory_lock"):
+        while not _call_lock_function("pg_try_advisory_lock"):
             if not waited:
-                self.stderr.write("Another migrate runs on this database: waiting for it.")
+                self.stderr.write("Another migrate is running on this database. Waiting for it to finish.")
             waited = True
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_SECONDS)
         try:
             yield
         finally:
             if connection.is_usable():  # otherwise the lock was released with the connection
-                _ask("pg_advisory_unlock")
+                _call_lock_function("pg_advisory_unlock")
 
 
 def _refuse_database_from_before() -> None:
-    if _ABANDONED in MigrationRecorder(connection).applied_migrations():
+    if not _ABANDONED.isdisjoint(MigrationRecorder(connection).applied_migrations()):
         raise CommandError(_MADE_BEFORE.format(settings.LOKET_DATA_DIR))
 
 
-def _ask(function: str) -> bool:
+def _call_lock_function(function: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s)", [_LOCK])
+        cursor.execute(f"SELECT {function}(%s)", [_ADVISORY_LOCK_ID])
         return bool(cursor.fetchone()[0])

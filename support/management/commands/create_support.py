@@ -3,32 +3,33 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-import signin.actions
+import authentication.actions
 import support.actions
 from accounts.models import User
-from audit.actors import operator
+from audit.actors import build_operator
+from core.commands import EnglishCommand
 
-_BY = operator("create_support")
+_BY = build_operator("create_support")
 
 
-class Command(BaseCommand):
+class Command(EnglishCommand):
     """Create a support account and e-mail the link to choose a password; with --end, close it."""
 
-    help = "Create a support account and mail a link to choose a password; --end ends the account."
+    help = "Create a support account and mail a link to choose a password; --end closes the account."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username", help="3 to 50 characters")
         parser.add_argument("--name", default="", help="initials, prefix and last name, such as 'P. de Boer'")
         parser.add_argument("--email", default="", help="e-mail address for the link")
-        parser.add_argument("--end", action="store_true", help="end the account and its sessions immediately")
+        parser.add_argument("--end", action="store_true", help="close the account and end its sessions immediately")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Create or close the account; idempotent. Raises CommandError for an invalid or taken username."""
         username: str = options["username"]
         try:
-            user = support.actions.account(username)
+            user = support.actions.find_support_user(username)
             if options["end"]:
                 self.stdout.write(_end(user, username))
             elif user is None:
@@ -42,25 +43,26 @@ class Command(BaseCommand):
 def _create(username: str, name: str, email: str) -> str:
     initials, *between = name.split() or [""]
     if not between or not email:
-        raise CommandError("Give --name with initials and last name, such as 'P. de Boer', and --email.")
+        raise CommandError("Give --name, such as 'P. de Boer', and --email.")
     *prefix, last_name = between
-    user = support.actions.create(
+    user = support.actions.create_support_user(
         username, initials=initials, prefix=" ".join(prefix), last_name=last_name, email=email, by=_BY
     )
-    return f"{user.full_name} can choose a password through the link that goes to {user.email}."
+    return f"A link to choose a password is sent to {user.full_name} at {user.email}."
 
 
 def _again(user: User) -> str:
     """Send another link if the account has not been used yet."""
     if user.blocked_at is not None:
-        raise CommandError("This account was ended. Choose another username.")
+        raise CommandError("This support account is closed. Choose another username.")
     if user.password_changed_at is not None:
-        return f"{user.full_name} has this account already."
-    signin.actions.mail_link(user, by=_BY)
-    return f"{user.full_name} has this account already; another link goes to {user.email}."
+        return f"{user.full_name} already has this account."
+    authentication.actions.email_password_link(user, by=_BY)
+    return f"{user.full_name} already has this account. Another link is sent to {user.email}."
 
 
 def _end(user: User | None, username: str) -> str:
     if user is None:
-        raise CommandError(f"There is no account of support called {username}.")
-    return f"{user.full_name} {'can no longer log in' if support.actions.end(user, by=_BY) else 'was ended already'}."
+        raise CommandError(f'There is no support account "{username}".')
+    closed = support.actions.close_support_user(user, by=_BY)
+    return f"The support account of {user.full_name} {'has been closed' if closed else 'was already closed'}."

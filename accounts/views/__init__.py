@@ -1,1 +1,0 @@
-"""Pages of users, the own profile and office settings."""

@@ -1,0 +1,35 @@
+"""The API with the routers of all resources."""
+
+from ninja import NinjaAPI
+
+from api import (
+    authorization_sets,
+    authorizations,
+    checkpoints,
+    create_users,
+    employers,
+    errors,
+    integrations,
+    me,
+    notifications,
+    team_contents,
+    teams,
+    tenants,
+)
+
+api = NinjaAPI(title="Loket", version="v2", urls_namespace="v2", openapi_url=None, docs_url=None)
+errors.register_exception_handlers(api)
+for part in (
+    me,
+    create_users,
+    tenants,
+    authorizations,
+    authorization_sets,
+    notifications,
+    teams,
+    team_contents,
+    employers,
+    checkpoints,
+    integrations,
+):
+    api.add_router("", part.router)

@@ -1,0 +1,146 @@
+"""Authorization of calls: token, rate limit, version, scope of the client and right of the user, in that order.
+
+Each operation declares one scope and one right with `build_auth`. A refusal states which check failed (domain.md
+section 3.1).
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.utils.translation import gettext as _
+
+from api import errors
+from api.errors import ApiError
+from api.schemas import API_VERSIONS, JSON_CONTENT_TYPE
+from audit.actors import Actor, build_api_actor
+from core import throttle
+from core.access import Access, ReauthenticationLevel, page
+from core.throttle import RateLimit, Throttled
+from oauth import tokens
+from oauth.scopes import Scope
+from oauth.tokens import Caller
+from permissions import checks
+from permissions.checks import Right
+
+CALL_LIMIT = RateLimit("web service", burst=600, every=timedelta(milliseconds=100))
+_DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}", re.A)
+
+
+class ApiRequest(HttpRequest):
+    """A request with a valid access token."""
+
+    caller: Caller
+    api_version: str
+    rate_limit_headers: dict[str, str]
+    by: Actor
+    proof: ReauthenticationLevel
+
+
+@dataclass(frozen=True)
+class OperationAuth:
+    """Authorization of one operation. Without `right` the operation concerns the user of the token."""
+
+    scope: Scope
+    right: Right | None
+
+    def __call__(self, request: ApiRequest) -> Caller:
+        """Authorize the request. Raises ApiError."""
+        caller = tokens.authenticate_bearer(request)
+        if caller is None:
+            raise errors.build_invalid_token_error()
+        request.caller = caller
+        _apply_rate_limit(request)
+        request.api_version = negotiate_version(request.headers.get("Accept", ""))
+        self._check(request)
+        request.proof = caller.proof
+        request.by = build_api_actor(request, caller.user)
+        return caller
+
+    def _check(self, request: ApiRequest) -> None:
+        if self.scope not in request.caller.scopes:
+            text = _("The client does not have the scope “%(scope)s”: request a token with this scope.") % {
+                "scope": self.scope.value
+            }
+            header = f'Bearer realm="loket", error="insufficient_scope", scope="{self.scope.value}"'
+            raise ApiError(403, "client_scope", text, WWW_Authenticate=header)
+        if self.right is not None and not checks.has_right(request.caller.user, self.right):
+            text = _("The user does not have the right “%(right)s”.") % {"right": self.right.label}
+            raise ApiError(403, "user_right", text)
+
+
+def build_auth(scope: Scope, right: Right | None) -> dict[str, Any]:
+    """Return the declaration of an operation that requires `scope` and `right`."""
+    extra = {"security": [{"token": [scope.value]}], "x-right": None if right is None else right.value}
+    return {"auth": OperationAuth(scope, right), "openapi_extra": extra}
+
+
+def _apply_rate_limit(request: ApiRequest) -> None:
+    """Count the request for this client and user. Raises ApiError (429) above the limit."""
+    headers = {"RateLimit-Limit": str(CALL_LIMIT.burst), "RateLimit-Remaining": "0"}
+    try:
+        left = throttle.consume_attempt(CALL_LIMIT, f"{request.caller.application.pk}:{request.caller.user.pk}")
+    except Throttled as error:
+        request.rate_limit_headers = headers | {"RateLimit-Reset": "1"}
+        raise errors.build_rate_limit_error(error.wait.total_seconds()) from None
+    reset = math.ceil(left.full_in.total_seconds())
+    request.rate_limit_headers = headers | {"RateLimit-Remaining": str(left.tries), "RateLimit-Reset": str(reset)}
+
+
+def negotiate_version(accept: str) -> str:
+    """Return the newest version on or before the date in `accept`. Raises ApiError (406) without a known version."""
+    for part in accept.split(","):
+        kind, *parameters = (piece.strip() for piece in part.split(";"))
+        if kind.lower() not in (JSON_CONTENT_TYPE, "application/*", "*/*"):
+            continue
+        for parameter in parameters:
+            name, _equals, value = parameter.partition("=")
+            known = [version for version in API_VERSIONS if version <= value.strip(' "')]
+            if name.strip().lower() == "version" and _is_iso_date(value.strip(' "')) and known:
+                return known[-1]
+    text = _("Send “Accept: application/json;version=%(version)s”.") % {"version": API_VERSIONS[-1]}
+    raise ApiError(406, "accept", text, field="Accept")
+
+
+def _is_iso_date(text: str) -> bool:
+    if not _DATE_PATTERN.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def require_office(request: ApiRequest, provider_id: UUID) -> None:
+    """Raise ApiError (404) unless the caller belongs to that office: other offices do not exist for the caller."""
+    if request.caller.user.provider_id != provider_id:
+        raise errors.build_not_found_error()
+
+
+def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Mark `view` as an API view, which authenticates by token and ignores the browser session.
+
+    Also answers a wrong content type or method with an error of the API, and adds the rate limit headers.
+    """
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.body and request.content_type != JSON_CONTENT_TYPE:
+            fault = ApiError(415, "content_type", _("Send “Content-Type: application/json”."), field="Content-Type")
+            return errors.render_exception(request, fault)
+        response = view(request, *args, **kwargs)
+        if isinstance(response, HttpResponseNotAllowed):
+            fault = ApiError(405, "method", _("This method is not allowed here."), Allow=response["Allow"])
+            return errors.render_exception(request, fault)
+        for name, value in getattr(request, "rate_limit_headers", {}).items():
+            response[name] = value
+        return response
+
+    return page(Access.TOKEN, methods=None, before_second_factor=True, during_enrollment=True)(wrapper)

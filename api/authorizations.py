@@ -1,0 +1,142 @@
+"""Rights of a user: individual rights, and effective rights with their held_right."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Router
+from typing_extensions import TypedDict
+
+import teams.actions
+from accounts.models import User
+from api import etags, user_schemas
+from api.auth import ApiRequest, build_auth
+from api.errors import ApiError
+from api.inputs import MetadataInput, RightsUpdate
+from api.responses import read_responses, update_responses
+from api.schemas import ItemResponse, MetadataValue, ResourceReference, render_item
+from oauth.scopes import Scope
+from permissions import checks, right_sources
+from permissions.catalog import Right, sort_rights
+
+router = Router(tags=["authorizations"])
+
+
+class RightResource(TypedDict):
+    """A right of the catalog."""
+
+    key: str
+    value: str
+    level: MetadataValue
+    availableForEmployerUser: bool
+
+
+class RightsResource(TypedDict):
+    """A list of rights."""
+
+    authorizations: list[RightResource]
+
+
+class EffectiveRight(TypedDict):
+    """A right granted to a user, with its paths and its effect."""
+
+    authorization: RightResource
+    hasEffect: bool
+    isIndividual: bool
+    isImplied: bool
+    isSuperfluous: bool
+    teams: list[ResourceReference]
+    numberOfEmployers: int
+    numberOfEmployersWithEffect: int
+    limitations: list[str]
+
+
+class EffectiveRights(TypedDict):
+    """All rights granted to a user."""
+
+    effectiveAuthorizations: list[EffectiveRight]
+
+
+def serialize_right(right: Right) -> RightResource:
+    level = {"provider": _("office"), "employer": _("employer")}[right.level.value]
+    return RightResource(
+        key=right.value,
+        value=str(right.label),
+        level=MetadataValue(key=right.level.value, value=level),
+        availableForEmployerUser=not right.ak_only,
+    )
+
+
+def parse_rights(keys: list[MetadataInput]) -> frozenset[Right]:
+    """Return the rights with these keys. Raises ApiError (400) for an unknown key."""
+    known = {right.value: right for right in Right}
+    for number, key in enumerate(keys):
+        if key.key not in known:
+            text = _("Right “%(key)s” does not exist.") % {"key": key.key}
+            raise ApiError(400, "authorization", text, field=f"authorizations.{number}.key")
+    return frozenset(known[key.key] for key in keys)
+
+
+def _respond(request: ApiRequest, person: User) -> HttpResponse:
+    held = checks.individual_rights(person)
+    content = RightsResource(authorizations=[serialize_right(right) for right in sort_rights(held)])
+    return render_item(request, content, etag=etags.hash_unordered(held))
+
+
+def _compute_etag(person: User) -> str:
+    return etags.hash_unordered(checks.individual_rights(person))
+
+
+@router.get(
+    "/providers/users/{uuid:user_id}/authorizations",
+    operation_id="GetAuthorizationsByUserId",
+    response=read_responses(ItemResponse[RightsResource], 404),
+    **build_auth(Scope.TEAMS_READ, Right.VIEW_USERS),
+)
+def get_authorizations(request: ApiRequest, user_id: UUID) -> HttpResponse:
+    """Return the individual rights of a user, in addition to those granted via teams."""
+    return _respond(request, user_schemas.get_user_or_404(request, user_id))
+
+
+@router.patch(
+    "/providers/users/{uuid:user_id}/authorizations",
+    operation_id="PatchAuthorizationsByUserId",
+    response=update_responses(ItemResponse[RightsResource]),
+    **build_auth(Scope.TEAMS_WRITE, Right.GRANT_RIGHTS),
+)
+def patch_authorizations(request: ApiRequest, user_id: UUID, body: RightsUpdate) -> HttpResponse:
+    """Replace the individual rights of a user. Rights that are omitted are removed."""
+    after = parse_rights(body.authorizations)
+    rows = User.objects.visible_to(request.caller.user).select_related("provider")
+    with etags.lock_row(request, rows, user_id, etag=_compute_etag) as person:
+        teams.actions.set_individual_rights(person, after, by=request.by)
+    return _respond(request, person)
+
+
+@router.get(
+    "/providers/users/{uuid:user_id}/effectiveauthorizations",
+    operation_id="GetEffectiveAuthorizationsByUserId",
+    response=read_responses(ItemResponse[EffectiveRights], 404),
+    **build_auth(Scope.TEAMS_READ, Right.VIEW_USERS),
+)
+def get_effective_authorizations(request: ApiRequest, user_id: UUID) -> HttpResponse:
+    """List every right granted to a user, via which path, and whether it has effect now."""
+    found = right_sources.list_held_rights(user_schemas.get_user_or_404(request, user_id))
+    return render_item(
+        request,
+        EffectiveRights(effectiveAuthorizations=[_serialize_effective_right(held_right) for held_right in found]),
+    )
+
+
+def _serialize_effective_right(held_right: right_sources.HeldRight) -> EffectiveRight:
+    return EffectiveRight(
+        authorization=serialize_right(held_right.right),
+        hasEffect=held_right.has_effect,
+        isIndividual=held_right.individual,
+        isImplied=held_right.implied,
+        isSuperfluous=held_right.superfluous,
+        teams=[ResourceReference(id=team.pk, description=team.name) for team in held_right.teams],
+        numberOfEmployers=len(held_right.employers),
+        numberOfEmployersWithEffect=held_right.active_employer_count,
+        limitations=held_right.limitations,
+    )

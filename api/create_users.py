@@ -1,0 +1,153 @@
+"""Creating users: SSO/Webservice and Azure AD users directly, website users by invitation."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+
+import invitations.actions
+from accounts.models import ExternalTenant, LoginMethod, User
+from api import errors, users
+from api.auth import ApiRequest, build_auth, require_office
+from api.errors import ApiError, validate_form
+from api.idempotency import idempotent
+from api.inputs import AzureAccountInput, SsoAccountInput, UserCreate, UserInvite, build_person_form_data
+from api.responses import create_responses, read_responses
+from api.schemas import ApiMessage, ItemResponse, MetadataValue, build_information_message, render_item
+from api.user_schemas import UserResource
+from invitations.phone_numbers import parse_mobile_number
+from oauth.scopes import Scope
+from permissions.checks import Right
+from users import login_methods
+from users.forms.invitations import find_users_with_email
+from users.forms.users import UserDetailsForm, WebsiteUserForm
+
+router = users.router  # a path has a single router
+
+
+@router.get(
+    "/providers/{uuid:provider_id}/users/defaults",
+    operation_id="GetUserDefaults",
+    response=read_responses(ItemResponse[dict[str, Any]], 404),
+    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def user_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
+    """Return the default values of a new user."""
+    require_office(request, provider_id)
+    method = LoginMethod.SSO_WEBSERVICE
+    content = {
+        "loginMethod": MetadataValue(key=method.value, value=str(method.label)),
+        "hasAccessToPayrollingTestData": False,
+        "twoFactorAuthenticationRequired": False,
+        "accessUntil": None,
+    }
+    return render_item(request, content)
+
+
+@router.post(
+    "/providers/{uuid:provider_id}/users",
+    operation_id="PostUserByProviderId",
+    response=create_responses(ItemResponse[UserResource]),
+    **build_auth(Scope.USERS_WRITE, Right.MANAGE_USERS),
+)
+@idempotent
+def post_user(request: ApiRequest, provider_id: UUID, body: UserCreate) -> HttpResponse:
+    """Create a user without invitation. `sso_webservice` takes `ssoAccount`, `azure_ad` `azureActiveDirectory`."""
+    require_office(request, provider_id)
+    form = validate_form(UserDetailsForm(_build_form_data(body)))
+    method, sso, azure = body.loginMethod.key, body.ssoAccount, body.azureActiveDirectory
+    if method == LoginMethod.SSO_WEBSERVICE and sso is not None and azure is None:
+        return _respond_created(request, _create_webservice_user(request, form, sso))
+    if method == LoginMethod.AZURE_AD and azure is not None and sso is None:
+        return _respond_created(request, _create_azure_user(request, form, azure))
+    text = _("Send ssoAccount with the login method sso_webservice, or azureActiveDirectory with azure_ad.")
+    raise ApiError(400, "login_method", text, field="loginMethod")
+
+
+def _build_form_data(body: UserCreate | UserInvite) -> dict[str, Any]:
+    return build_person_form_data(
+        body.personalDetails,
+        body.contactInformation,
+        has_access_to_test_years=body.hasAccessToPayrollingTestData,
+        access_until=body.accessUntil,
+    )
+
+
+def _create_webservice_user(request: ApiRequest, form: UserDetailsForm, account: SsoAccountInput) -> User:
+    try:
+        login_methods.check_username(account.userName)
+    except ValidationError as error:
+        raise errors.convert_validation_error(error, "ssoAccount.userName") from None
+    try:
+        return login_methods.create_webservice_user(
+            request.caller.user.office,
+            details=form.details,
+            username=account.userName,
+            password=account.password,
+            by=request.by,
+        )
+    except ValidationError as error:
+        taken = [one.code for one in error.error_list] == ["taken"]
+        raise errors.convert_validation_error(error, f"ssoAccount.{'userName' if taken else 'password'}") from None
+
+
+def _create_azure_user(request: ApiRequest, form: UserDetailsForm, account: AzureAccountInput) -> User:
+    tenant = ExternalTenant.objects.visible_to(request.caller.user).filter(pk=account.tenant.id).first()
+    if tenant is None:
+        text = _("This tenant does not exist in your office.")
+        raise ApiError(400, "tenant", text, field="azureActiveDirectory.tenant.id")
+    try:
+        return login_methods.create_azure_user(
+            request.caller.user.office,
+            details=form.details,
+            username=account.userName,
+            tenant=tenant,
+            external_user_id=account.externalUserId,
+            by=request.by,
+        )
+    except ValidationError as error:
+        places = {"tenant": "tenant.id", "account_taken": "externalUserId"}
+        place = places.get(error.error_list[0].code or "", "userName")
+        raise errors.convert_validation_error(error, f"azureActiveDirectory.{place}") from None
+
+
+@router.post(
+    "/providers/{uuid:provider_id}/users/invite",
+    operation_id="PostInviteByProviderId",
+    response=create_responses(ItemResponse[UserResource]),
+    **build_auth(Scope.USERS_WRITE, Right.MANAGE_USERS),
+)
+@idempotent
+def post_invite(request: ApiRequest, provider_id: UUID, body: UserInvite) -> HttpResponse:
+    """Invite a user via website and SSO. The code goes to `destinationForSecret` once the link is opened."""
+    require_office(request, provider_id)
+    form = validate_form(
+        WebsiteUserForm(_build_form_data(body) | {"two_factor_required": body.twoFactorAuthenticationRequired})
+    )
+    try:
+        number = parse_mobile_number(body.destinationForSecret)
+    except ValidationError as error:
+        raise errors.convert_validation_error(error, "destinationForSecret") from None
+    provider = request.caller.user.office
+    person = invitations.actions.invite_user(provider, details=form.details, mobile_number=number, by=request.by)
+    return _respond_created(request, person)
+
+
+def _respond_created(request: ApiRequest, person: User) -> HttpResponse:
+    location = f"/v2/providers/users/{person.pk}"
+    return users.respond_with_user(
+        request, person.pk, status=201, location=location, messages=_build_warnings(request, person)
+    )
+
+
+def _build_warnings(request: ApiRequest, person: User) -> list[ApiMessage]:
+    """Return warnings that do not prevent creation: other users of the office have the same address."""
+    others = [
+        other.full_name for other in find_users_with_email(request.caller.user.office, person.email) if other != person
+    ]
+    if not others:
+        return []
+    text = _("This address is also used by %(names)s.") % {"names": ", ".join(others)}
+    return [build_information_message("same_email", text, "contactInformation.emailAddress")]

@@ -1,0 +1,206 @@
+"""Errors of the API, and the conversion of exceptions to errors."""
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms import BaseForm
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI
+from ninja.errors import HttpError
+from ninja.errors import ValidationError as WrongShape
+from pydantic.alias_generators import to_camel
+
+from api.schemas import ApiMessage, build_rule_violation, render_error
+from audit.actors import ReauthenticationRequired
+from core.errors import EditConflict
+from core.throttle import Throttled
+from invitations.actions import InvitationNotOpen
+from oauth.tokens import Caller, MissingEvidence
+from permissions.checks import LastAdministrator
+
+if TYPE_CHECKING:
+    from api.auth import ApiRequest
+
+FormT = TypeVar("FormT", bound=BaseForm)
+
+# Paths of form and action fields in the API; other fields keep their name, in camelCase.
+_FIELD_PATHS = {
+    "initials": "personalDetails.initials",
+    "first_name": "personalDetails.firstName",
+    "prefix": "personalDetails.prefix",
+    "last_name": "personalDetails.lastName",
+    "email": "contactInformation.emailAddress",
+    "phone_number": "contactInformation.phoneNumber",
+    "place_of_employment": "contactInformation.placeOfEmployment",
+    "has_access_to_test_years": "hasAccessToPayrollingTestData",
+    "two_factor_required": "twoFactorAuthenticationRequired",
+    "mobile_number": "destinationForSecret",
+    "name": "description",
+    "external_tenant": "tenant.id",
+    "external_user_id": "externalUserId",
+}
+
+
+_STEP_UP_CHALLENGE = (
+    'Bearer realm="loket", error="insufficient_user_authentication", max_age="300"'  # RFC 9470 section 3
+)
+
+
+class ApiError(Exception):
+    """An error response with its status; `headers` are added to the response."""
+
+    def __init__(self, status: int, code: str, description: str, *, field: str | None = None, **headers: str) -> None:
+        super().__init__(code)
+        self.status, self.messages = status, [build_rule_violation(code, description, field)]
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class ApiValidationError(ApiError):
+    """Several errors in the request, in one response."""
+
+    def __init__(self, messages: Iterable[ApiMessage]) -> None:
+        super().__init__(400, "several", "")
+        self.messages = list(messages)
+
+
+def validate_form(form: FormT, *, field_prefix: str = "") -> FormT:
+    """Return `form` if it is valid. Raises ApiValidationError with the field paths of the API."""
+    if form.is_valid():
+        return form
+    raise ApiValidationError(_build_field_messages(form.errors.as_data(), field_prefix))
+
+
+def convert_validation_error(error: ValidationError, field: str | None = None) -> ApiValidationError:
+    """Convert a ValidationError; `field` applies where the error names no field."""
+    if hasattr(error, "error_dict"):
+        return ApiValidationError(_build_field_messages(error.error_dict, ""))
+    return ApiValidationError(
+        build_rule_violation(one.code or "invalid", " ".join(one.messages), field) for one in error.error_list
+    )
+
+
+def _build_field_messages(faults: dict[str, list[ValidationError]], field_prefix: str) -> list[ApiMessage]:
+    return [
+        build_rule_violation(one.code or "invalid", " ".join(one.messages), _get_field_path(name, field_prefix))
+        for name, found in faults.items()
+        for one in found
+    ]
+
+
+def _get_field_path(name: str, field_prefix: str) -> str | None:
+    return None if name == "__all__" else field_prefix + _FIELD_PATHS.get(name, to_camel(name))
+
+
+def build_invalid_token_error() -> ApiError:
+    """Return the error for a missing or invalid token."""
+    text = _("Send “Authorization: Bearer …” with an access token that has not expired.")
+    return ApiError(401, "token", text, WWW_Authenticate='Bearer realm="loket"')
+
+
+def build_not_found_error() -> ApiError:
+    """Return the error for what does not exist, or belongs to another office."""
+    return ApiError(404, "not_found", _("This does not exist, or not in your office."))
+
+
+def build_edit_conflict_error() -> ApiError:
+    """Return the error for a concurrent change."""
+    return ApiError(
+        412,
+        "stale",
+        _("This has been changed in the meantime. Read it again and repeat your change."),
+        field="If-Match",
+    )
+
+
+def build_rate_limit_error(wait: float) -> ApiError:
+    """Return the error for a caller that has to wait `wait` seconds."""
+    seconds = max(1, math.ceil(wait))
+    text = _("Too many requests. Try again in %(seconds)d seconds.") % {"seconds": seconds}
+    return ApiError(429, "too_many_requests", text, Retry_After=str(seconds))
+
+
+def build_step_up_error(caller: Caller) -> ApiError:
+    """Return the step-up error: the token does not allow changes to how users sign in."""
+    texts = {
+        MissingEvidence.INTERACTIVE: _(
+            "This change requires a logged-in user: use a token from the authorization code grant."
+        ),
+        MissingEvidence.RECENT: _(
+            "The user must log in again: this requires a token from a login at most 5 minutes ago."
+        ),
+        MissingEvidence.FACTOR: _("The user must log in with a second factor."),
+    }
+    missing = caller.list_missing_proof()
+    header = {} if MissingEvidence.INTERACTIVE in missing else {"WWW_Authenticate": _STEP_UP_CHALLENGE}
+    fault = ApiError(403, "proof", "", **header)
+    fault.messages = [build_rule_violation(proof.value, texts[proof]) for proof in missing]
+    return fault
+
+
+def _build_schema_message(error: dict[str, Any]) -> ApiMessage:
+    """Describe an error of pydantic. The value is omitted: it may be a password."""
+    kind, place = error["type"], [str(part) for part in error["loc"][1:]]
+    known = {
+        "missing": _("This field is required."),
+        "extra_forbidden": _("This field does not exist."),
+        "string_type": _("This must be a string."),
+        "bool_type": _("This must be true or false."),
+        "int_type": _("This must be an integer."),
+        "string_too_long": _("This is too long."),
+        "string_too_short": _("This is too short."),
+    }
+    text = known.get(kind) or _("This is not allowed here: %(reason)s.") % {"reason": error["msg"]}
+    return build_rule_violation(kind, text, ".".join(part for part in place if part != "body") or None)
+
+
+def _convert_exception(error: Exception) -> ApiError:
+    """Convert an exception to an error."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, WrongShape):
+        return ApiValidationError(_build_schema_message(one) for one in error.errors)
+    if isinstance(error, ValidationError):
+        return convert_validation_error(error)
+    if isinstance(error, PermissionDenied):
+        return ApiError(403, "reach", str(error))
+    if isinstance(error, Throttled):
+        return build_rate_limit_error(error.wait.total_seconds())
+    if isinstance(error, LastAdministrator):
+        return ApiError(400, "last_administrator", str(error))
+    if isinstance(error, InvitationNotOpen):
+        return ApiError(400, "not_open", _("There is no open invitation: it was accepted or revoked."))
+    if isinstance(error, HttpError):
+        return ApiError(error.status_code, "unreadable", _("The body is not valid JSON."))
+    return build_edit_conflict_error() if isinstance(error, EditConflict) else build_not_found_error()
+
+
+def render_exception(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
+    """Return the response for a request that raised `error`."""
+    fault = (
+        build_step_up_error(cast("ApiRequest", request).caller)
+        if isinstance(error, ReauthenticationRequired)
+        else _convert_exception(error)  # type: ignore[arg-type]
+    )
+    response = render_error(request, fault.status, fault.messages)
+    for name, value in fault.headers.items():
+        response[name] = value
+    return response
+
+
+def register_exception_handlers(api: NinjaAPI) -> None:
+    """Register the handlers of expected exceptions; others remain server errors."""
+    expected = (
+        ApiError,
+        WrongShape,
+        ValidationError,
+        PermissionDenied,
+        Throttled,
+        LastAdministrator,
+        InvitationNotOpen,
+        HttpError,
+    )
+    for kind in (*expected, EditConflict, Http404):
+        api.add_exception_handler(kind, render_exception)

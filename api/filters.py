@@ -1,0 +1,213 @@
+"""The filter language of lists: `field op value`, combined with `and`, `or` and parentheses.
+
+Values are 'text' (a quote is doubled), a number, `true`, `false` or `null`; dates and times are texts. `and` binds
+stronger than `or`. Length, parentheses and comparisons are limited before parsing, so that recursion stays shallow: see
+`_MAX_CHARACTERS`, `_MAX_PARENTHESES` and `_MAX_COMPARISONS`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Q, Value
+from django.db.models.functions import Collate
+from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from api.errors import ApiError
+
+_MAX_CHARACTERS, _MAX_PARENTHESES, _MAX_COMPARISONS = 2_000, 20, 50
+_TOKEN_PATTERN = re.compile(
+    r"(?P<open>\()|(?P<close>\))|(?P<text>'(?:[^']|'')*')|(?P<number>-?\d{1,18}(?![\w.]))|(?P<word>[A-Za-z][A-Za-z.]*)",
+    re.A,
+)
+_WHITESPACE_PATTERN = re.compile(r"[ \t\r\n]*")
+_ORDERING_LOOKUPS = {"gt": GreaterThan, "ge": GreaterThanOrEqual, "lt": LessThan, "le": LessThanOrEqual}
+_OPERATORS = ("eq", "ne", "lk", *_ORDERING_LOOKUPS)
+
+
+class FieldType(Enum):
+    """Type of a field, which determines the allowed values and operators."""
+
+    TEXT = "text"
+    KEY = "key"
+    ID = "id"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATETIME = "datetime"
+
+
+@dataclass(frozen=True)
+class FilterField:
+    """A field for filtering and sorting: its column or annotation, and its type."""
+
+    column: str
+    type: FieldType = FieldType.TEXT
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+    at: int
+
+
+def parse_filter(text: str, fields: Mapping[str, FilterField]) -> Q:
+    """Parse a filter into a condition. Raises ApiError (400) with the position of the first error."""
+    if len(text) > _MAX_CHARACTERS or text.count("(") > _MAX_PARENTHESES:
+        limit = {"characters": _MAX_CHARACTERS, "parentheses": _MAX_PARENTHESES}
+        message = _("A filter can have at most %(characters)d characters and %(parentheses)d parentheses.") % limit
+        raise ApiError(400, "filter", message, field="filter")
+    reader = _FilterParser(_tokenize(text), fields, len(text))
+    condition = reader.parse_or()
+    if (rest := reader.advance()).kind != "end":
+        raise _syntax_error(rest, _("“and”, “or” or the end"))
+    return condition
+
+
+def _tokenize(text: str) -> list[_Token]:
+    found: list[_Token] = []
+    at = 0
+    while True:
+        space = _WHITESPACE_PATTERN.match(text, at)
+        at = space.end() if space else at
+        if at == len(text):
+            return found
+        match = _TOKEN_PATTERN.match(text, at)
+        if match is None or match.lastgroup is None:
+            raise _syntax_error(_Token("", text[at], at), _("a field, an operator, a value or a parenthesis"))
+        found.append(_Token(match.lastgroup, match[0], at))
+        at = match.end()
+
+
+def _syntax_error(token: _Token, expected: str) -> ApiError:
+    """Return the error for an unexpected token, with its position counted from 1."""
+    shown = f"“{token.text[:30]}”" if token.text else _("the end")
+    values = {"place": token.at + 1, "found": shown, "expected": expected}
+    text = _("At character %(place)d of the filter: %(expected)s was expected, not %(found)s.") % values
+    return ApiError(400, "filter", text, field="filter")
+
+
+class _FilterParser:
+    """Recursive descent parser. The number of parentheses is limited, and so is the depth."""
+
+    def __init__(self, tokens: list[_Token], fields: Mapping[str, FilterField], end: int) -> None:
+        self.tokens, self.fields, self.end = iter(tokens), fields, _Token("end", "", end)
+        self.lookahead = next(self.tokens, self.end)
+        self.terms = 0
+
+    def advance(self) -> _Token:
+        """Consume and return the next token."""
+        token, self.lookahead = self.lookahead, next(self.tokens, self.end)
+        return token
+
+    def parse_or(self) -> Q:
+        """Parse terms joined by `or`."""
+        condition = self.parse_and()
+        while self.lookahead.text == "or":
+            self.advance()
+            condition |= self.parse_and()
+        return condition
+
+    def parse_and(self) -> Q:
+        """Parse terms joined by `and`."""
+        condition = self.parse_comparison()
+        while self.lookahead.text == "and":
+            self.advance()
+            condition &= self.parse_comparison()
+        return condition
+
+    def parse_comparison(self) -> Q:
+        """Parse a comparison or an expression in parentheses."""
+        if self.lookahead.kind == "open":
+            self.advance()
+            condition = self.parse_or()
+            if (closing := self.advance()).kind != "close":
+                raise _syntax_error(closing, "“)”")
+            return condition
+        self.terms += 1
+        if self.terms > _MAX_COMPARISONS:
+            message = _("A filter can have at most %(terms)d comparisons.") % {"terms": _MAX_COMPARISONS}
+            raise ApiError(400, "filter", message, field="filter")
+        name, operator, value = self.advance(), self.advance(), self.advance()
+        if name.kind != "word" or name.text not in self.fields:
+            raise _syntax_error(name, _("one of the fields %(names)s") % {"names": ", ".join(self.fields)})
+        if operator.text not in _OPERATORS:
+            raise _syntax_error(operator, _("one of %(names)s") % {"names": ", ".join(_OPERATORS)})
+        return _build_comparison(self.fields[name.text], operator, value)
+
+
+def _build_comparison(field: FilterField, operator: _Token, value: _Token) -> Q:
+    if operator.text == "lk" and field.type is not FieldType.TEXT:
+        raise _syntax_error(operator, _("an operator other than lk, which is for text"))
+    if operator.text in _ORDERING_LOOKUPS and field.type in (FieldType.KEY, FieldType.ID, FieldType.BOOLEAN):
+        raise _syntax_error(operator, _("eq or ne"))
+    if value.text == "null":
+        if operator.text not in ("eq", "ne"):
+            raise _syntax_error(operator, _("eq or ne"))
+        empty = Q(**{f"{field.column}__isnull": True})
+        empty = empty | Q(**{field.column: ""}) if field.type is FieldType.TEXT else empty
+        return empty if operator.text == "eq" else ~empty
+    wanted = _VALUE_PARSERS[field.type](value)
+    if operator.text == "lk":
+        return Q(**{f"{field.column}__icontains": wanted})
+    if operator.text in _ORDERING_LOOKUPS:
+        # Compare texts by code point, independent of the collation of the database.
+        of_text = field.type is FieldType.TEXT
+        column = Collate(F(field.column), "C") if of_text else F(field.column)
+        return Q(_ORDERING_LOOKUPS[operator.text](column, Value(wanted)))
+    same = Q(**{field.column: wanted})
+    return same if operator.text == "eq" else Q(**{f"{field.column}__isnull": True}) | ~same
+
+
+def _parse_text(token: _Token) -> str:
+    text = token.text[1:-1].replace("''", "'")
+    if token.kind != "text" or "\x00" in text:
+        raise _syntax_error(token, _("a string in single quotes"))
+    return text
+
+
+def _parse_uuid(token: _Token) -> UUID:
+    try:
+        return UUID(_parse_text(token))
+    except ValueError:
+        raise _syntax_error(token, _("a UUID in single quotes")) from None
+
+
+def _parse_number(token: _Token) -> int:
+    if token.kind != "number":
+        raise _syntax_error(token, _("an integer"))
+    return int(token.text)
+
+
+def _parse_boolean(token: _Token) -> bool:
+    if token.text not in ("true", "false"):
+        raise _syntax_error(token, _("true or false"))
+    return token.text == "true"
+
+
+def _parse_datetime(token: _Token) -> datetime:
+    """Return the date and time. A date means its midnight; without a zone, the office's time zone applies."""
+    text = _parse_text(token)
+    try:
+        day = len(text) == 10
+        found = datetime.combine(date.fromisoformat(text), time()) if day else datetime.fromisoformat(text)
+        aware = found if found.tzinfo else timezone.make_aware(found)
+        return aware.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _syntax_error(token, _("a moment such as '2026-11-24T09:30:00Z'")) from None
+
+
+_VALUE_PARSERS: dict[FieldType, Callable[[_Token], Any]] = {
+    FieldType.TEXT: _parse_text,
+    FieldType.KEY: _parse_text,
+    FieldType.ID: _parse_uuid,
+    FieldType.NUMBER: _parse_number,
+    FieldType.BOOLEAN: _parse_boolean,
+    FieldType.DATETIME: _parse_datetime,
+}

@@ -1,0 +1,104 @@
+"""SSO tickets for portals, and the integrations of the token's user."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from ninja import Query, Router
+from pydantic import Field as Limits
+from typing_extensions import TypedDict
+
+import oauth.sso_tickets
+from api import errors
+from api.auth import ApiRequest, build_auth
+from api.filters import FieldType, FilterField
+from api.idempotency import idempotent
+from api.inputs import RequestBody
+from api.listing import ListQuery, render_list
+from api.responses import create_responses, read_responses
+from api.schemas import ItemResponse, ListResponse, render_item
+from oauth.models import Application, Consent
+from oauth.scopes import Scope
+
+router = Router(tags=["portals"])
+_FILTER_FIELDS = {
+    "id": FilterField("id", FieldType.ID),
+    "description": FilterField("application__name"),
+    "dateTimeCreation": FilterField("created_at", FieldType.DATETIME),
+    "dateTimeLastActive": FilterField("last_used_at", FieldType.DATETIME),
+}
+
+
+class SsoTicketCreate(RequestBody):
+    """A sign-in link for the user of the token. `next` is the page to open, by default the home page."""
+
+    next: Annotated[str, Limits(max_length=1000)] = ""
+
+
+class SsoTicketResource(TypedDict):
+    """A single-use sign-in link and when it expires."""
+
+    url: str
+    expiresAt: datetime
+
+
+class IntegrationResource(TypedDict):
+    """An application that may act on behalf of the user."""
+
+    id: UUID
+    description: str
+    scopes: list[str]
+    isBlocked: bool
+    dateTimeCreation: datetime
+    dateTimeLastActive: datetime | None
+
+
+@router.post(
+    "/sso/tickets",
+    operation_id="PostSsoTicket",
+    response=create_responses(ItemResponse[SsoTicketResource]),
+    **build_auth(Scope.SSO, None),
+)
+@idempotent
+def post_sso_ticket(request: ApiRequest, body: SsoTicketCreate) -> HttpResponse:
+    """Create a sign-in link for the user of the token, for one use within a minute."""
+    try:
+        url, expires_at = oauth.sso_tickets.create_sso_ticket(request.caller, next_path=body.next, by=request.by)
+    except ValidationError as error:
+        raise errors.convert_validation_error(error, "next") from None
+    except Application.DoesNotExist:
+        raise errors.build_invalid_token_error() from None
+    return render_item(request, SsoTicketResource(url=url, expiresAt=expires_at), status=201)
+
+
+@router.get(
+    "/users/integrations",
+    operation_id="GetOwnIntegrations",
+    response=read_responses(ListResponse[IntegrationResource], 400),
+    **build_auth(Scope.ACCOUNT_READ, None),
+)
+def list_integrations(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
+    """List the applications that may act on behalf of the user of the token."""
+    user = request.caller.user
+    rows = Consent.objects.visible_to(user).filter(user=user).select_related("application")
+    return render_list(
+        request,
+        rows,
+        query,
+        fields=_FILTER_FIELDS,
+        default_order=("application__name",),
+        serialize=_serialize_integration,
+    )
+
+
+def _serialize_integration(consent: Consent) -> IntegrationResource:
+    return IntegrationResource(
+        id=consent.pk,
+        description=consent.application.name,
+        scopes=list(consent.scopes),
+        isBlocked=not consent.application.is_usable(),
+        dateTimeCreation=consent.created_at,
+        dateTimeLastActive=consent.last_used_at,
+    )

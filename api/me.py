@@ -1,0 +1,106 @@
+"""The user of the token: office, details and rights."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Query, Router
+from typing_extensions import TypedDict
+
+import users.actions
+from accounts.models import Provider
+from api import etags, user_schemas
+from api.auth import ApiRequest, build_auth, require_office
+from api.authorizations import RightResource, serialize_right
+from api.errors import ApiError, validate_form
+from api.filters import FieldType, FilterField
+from api.inputs import OwnUserUpdate, build_person_form_data
+from api.listing import ListQuery, render_list
+from api.responses import read_responses, update_responses
+from api.schemas import ItemResponse, ListResponse, ResourceReference, render_item
+from api.user_schemas import OwnResource
+from oauth.scopes import Scope
+from permissions import checks
+from permissions.catalog import sort_rights
+from users.forms.users import ProfileForm
+
+router = Router(tags=["own"])
+_PROVIDER_FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name")}
+
+
+class OwnAuthorizations(TypedDict):
+    """The rights of the user and the scopes of the token."""
+
+    authorizations: list[RightResource]
+    scopes: list[str]
+
+
+@router.get(
+    "/providers",
+    operation_id="GetProviders",
+    response=read_responses(ListResponse[ResourceReference], 400),
+    **build_auth(Scope.PROFILE, None),
+)
+def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
+    """List the offices of the user: always exactly one."""
+    rows = Provider.objects.filter(pk=request.caller.user.office.pk)
+
+    def serialize_provider(provider: Provider) -> ResourceReference:
+        return ResourceReference(id=provider.pk, description=provider.name)
+
+    return render_list(
+        request, rows, query, fields=_PROVIDER_FILTER_FIELDS, default_order=("name",), serialize=serialize_provider
+    )
+
+
+@router.get(
+    "/providers/{uuid:provider_id}/authorizations",
+    operation_id="GetOwnAuthorizationsByProviderId",
+    response=read_responses(ItemResponse[OwnAuthorizations], 404),
+    **build_auth(Scope.ACCOUNT_READ, None),
+)
+def get_own_authorizations(request: ApiRequest, provider_id: UUID) -> HttpResponse:
+    """Return the user's rights in the office, and the scopes of the token."""
+    require_office(request, provider_id)
+    held = [serialize_right(right) for right in sort_rights(checks.effective_rights(request.caller.user))]
+    return render_item(request, OwnAuthorizations(authorizations=held, scopes=sorted(request.caller.scopes)))
+
+
+@router.get(
+    "/user",
+    operation_id="GetUser",
+    response=read_responses(ItemResponse[OwnResource]),
+    **build_auth(Scope.PROFILE, None),
+)
+def get_own_user(request: ApiRequest) -> HttpResponse:
+    """Return the user of the token, limited by its scopes: `email`, `profile:write` and `account:read` add fields."""
+    return _respond(request)
+
+
+@router.put(
+    "/user",
+    operation_id="PutUser",
+    response=update_responses(ItemResponse[OwnResource]),
+    **build_auth(Scope.PROFILE_WRITE, None),
+)
+def put_own_user(request: ApiRequest, body: OwnUserUpdate) -> HttpResponse:
+    """Update the user's own details. The e-mail address can be changed on the profile page only."""
+    person = user_schemas.get_user_or_404(request, request.caller.user.pk)
+    etags.require_etag_match(request, user_schemas.compute_user_etag(person))
+    if body.contactInformation.emailAddress not in (None, person.email):
+        text = _("Change your own address on the profile page.")
+        raise ApiError(400, "own_email", text, field="contactInformation.emailAddress")
+    sent = build_person_form_data(body.personalDetails, body.contactInformation, current=person, version=person.version)
+    form = validate_form(ProfileForm(sent, user=person))
+    with etags.lock_row(
+        request, user_schemas.get_visible_users(request), person.pk, etag=user_schemas.compute_user_etag
+    ) as found:
+        users.actions.edit_profile(found, details=form.details, version=person.version, by=request.by)
+    return _respond(request)
+
+
+def _respond(request: ApiRequest) -> HttpResponse:
+    user = user_schemas.get_user_or_404(request, request.caller.user.pk)
+    return render_item(
+        request, user_schemas.serialize_own_user(user, request.caller.scopes), etag=user_schemas.compute_user_etag(user)
+    )

@@ -1,0 +1,207 @@
+"""Notification sets of the office, and notification settings of a user."""
+
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Query, Router
+from typing_extensions import TypedDict
+
+import notifications.actions
+from accounts.models import User
+from api import errors, etags, user_schemas
+from api.auth import ApiRequest, build_auth, require_office
+from api.errors import ApiError
+from api.filters import FieldType, FilterField
+from api.inputs import NotificationSettingsUpdate
+from api.listing import ListQuery, render_list
+from api.responses import read_responses, update_responses
+from api.schemas import ItemResponse, ListResponse, MetadataValue, render_item
+from notifications import preferences
+from notifications.catalog import NotificationType
+from notifications.models import NotificationSet
+from notifications.preferences import NotificationPreference, OverridesByType, PreferenceOverride
+from oauth.scopes import Scope
+from permissions.checks import Right
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+router = Router(tags=["signals"])
+FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name")}
+_SETTING_FIELDS = {
+    "is_on": "isEnabled",
+    "days": "createNumberOfDaysBeforeEvent",
+    "mail": "sendMailWhenNotificationIsCreated",
+}
+
+
+class NotificationSettingResource(TypedDict):
+    """Settings of one notification type. For some types the days count after the event."""
+
+    notificationType: MetadataValue
+    isEnabled: bool
+    createNumberOfDaysBeforeEvent: int
+    daysCountAfterEvent: bool
+    sendMailWhenNotificationIsCreated: bool
+
+
+class NotificationSetResource(TypedDict):
+    """A named set of notification settings. Applying it leaves types outside the set unchanged."""
+
+    id: UUID
+    description: str
+    notificationSettings: list[NotificationSettingResource]
+    numberOfLinkedUsers: int
+
+
+class UserNotificationSetting(NotificationSettingResource):
+    """Settings of one notification type for a user; `deviations` are the fields that differ from the office."""
+
+    deviations: list[str]
+
+
+class UserNotificationSettings(TypedDict):
+    """All notification settings of a user."""
+
+    notificationSettings: list[UserNotificationSetting]
+
+
+def _serialize_setting(type_: NotificationType, preference: NotificationPreference) -> NotificationSettingResource:
+    return NotificationSettingResource(
+        notificationType=MetadataValue(key=type_.value, value=str(type_.label)),
+        isEnabled=preference.is_on,
+        createNumberOfDaysBeforeEvent=preference.days,
+        daysCountAfterEvent=type_.after,
+        sendMailWhenNotificationIsCreated=preference.mail,
+    )
+
+
+class _LinkedUserCount(TypedDict):
+    """The number of users that a set was applied to."""
+
+    linked: int
+
+
+_LinkedSet: TypeAlias = "WithAnnotations[NotificationSet, _LinkedUserCount]"
+
+
+def _serialize_set(found: _LinkedSet) -> NotificationSetResource:
+    return NotificationSetResource(
+        id=found.pk,
+        description=found.name,
+        notificationSettings=[
+            _serialize_setting(type_, preference)
+            for type_, preference in preferences.get_set_preferences(found).items()
+        ],
+        numberOfLinkedUsers=found.linked,
+    )
+
+
+def _get_visible_sets(request: ApiRequest) -> QuerySet[_LinkedSet]:
+    sets = NotificationSet.objects.visible_to(request.caller.user)
+    return sets.annotate(linked=Count("applications")).prefetch_related("settings")
+
+
+@router.get(
+    "/providers/{uuid:provider_id}/notificationsets",
+    operation_id="GetNotificationSetsByProviderId",
+    response=read_responses(ListResponse[NotificationSetResource], 400, 404),
+    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def list_notification_sets(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
+    """List the notification sets of the office."""
+    require_office(request, provider_id)
+    return render_list(
+        request,
+        _get_visible_sets(request),
+        query,
+        fields=FILTER_FIELDS,
+        default_order=("name",),
+        serialize=_serialize_set,
+    )
+
+
+@router.get(
+    "/providers/notificationsets/{uuid:notification_set_id}",
+    operation_id="GetNotificationSetById",
+    response=read_responses(ItemResponse[NotificationSetResource], 404),
+    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def get_notification_set(request: ApiRequest, notification_set_id: UUID) -> HttpResponse:
+    """Return a notification set."""
+    found = _get_visible_sets(request).filter(pk=notification_set_id).first()
+    if found is None:
+        raise errors.build_not_found_error()
+    shown = _serialize_set(found)
+    return render_item(
+        request, shown, etag=etags.hash_unordered([str(found.version), str(shown["numberOfLinkedUsers"])])
+    )
+
+
+@router.get(
+    "/providers/users/{uuid:user_id}/notificationsettings",
+    operation_id="GetNotificationSettingsByUserId",
+    response=read_responses(ItemResponse[UserNotificationSettings], 404),
+    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def get_notification_settings(request: ApiRequest, user_id: UUID) -> HttpResponse:
+    """Return the notification settings of a user: those of the office, with the user's deviations."""
+    return _respond(request, user_schemas.get_user_or_404(request, user_id))
+
+
+def _respond(request: ApiRequest, person: User) -> HttpResponse:
+    own, office = preferences.get_user_overrides(person), preferences.get_office_preferences(person.office)
+    signals = [
+        UserNotificationSetting(
+            **_serialize_setting(type_, preference), deviations=_list_deviations(own.get(type_, PreferenceOverride()))
+        )
+        for type_, preference in preferences.apply_overrides(own, office).items()
+    ]
+    return render_item(request, UserNotificationSettings(notificationSettings=signals), etag=_compute_etag(person))
+
+
+def _list_deviations(own: PreferenceOverride) -> list[str]:
+    return [name for part, name in _SETTING_FIELDS.items() if getattr(own, part) is not None]
+
+
+def _compute_etag(person: User) -> str:
+    return etags.hash_unordered(
+        [
+            preferences.fingerprint_preferences(preferences.get_user_overrides(person)),
+            preferences.fingerprint_preferences(preferences.get_office_preferences(person.office)),
+        ]
+    )
+
+
+@router.patch(
+    "/providers/users/{uuid:user_id}/notificationsettings",
+    operation_id="PatchNotificationSettingsByUserId",
+    response=update_responses(ItemResponse[UserNotificationSettings]),
+    **build_auth(Scope.USERS_WRITE, Right.MANAGE_SIGNALS),
+)
+def patch_notification_settings(request: ApiRequest, user_id: UUID, body: NotificationSettingsUpdate) -> HttpResponse:
+    """Change notification settings of a user. Omitted fields are left unchanged; null follows the office again."""
+    rows = User.objects.visible_to(request.caller.user).select_related("provider")
+    with etags.lock_row(request, rows, user_id, etag=_compute_etag) as person:
+        own = preferences.get_user_overrides(person)
+        notifications.actions.set_user_overrides(
+            person, _merge_changes(own, body), seen=preferences.fingerprint_preferences(own), by=request.by
+        )
+    return _respond(request, person)
+
+
+def _merge_changes(own: OverridesByType, body: NotificationSettingsUpdate) -> OverridesByType:
+    """Return `own` with the changes applied. Raises ApiError (400) for an unknown notification type."""
+    found = dict(own)
+    for number, sent in enumerate(body.notificationSettings):
+        key = sent.notificationType.key
+        if key not in set(NotificationType):
+            text = _("Notification “%(key)s” does not exist.") % {"key": key}
+            raise ApiError(400, "signal", text, field=f"notificationSettings.{number}.notificationType.key")
+        type_ = NotificationType(key)
+        parts = {part: getattr(sent, name) for part, name in _SETTING_FIELDS.items() if name in sent.model_fields_set}
+        found[type_] = found.get(type_, PreferenceOverride())._replace(**parts)
+    return found

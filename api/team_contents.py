@@ -1,0 +1,160 @@
+"""Members, employers and rights of a team."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Query, Router
+
+import teams.actions
+from accounts.models import User
+from api import etags
+from api.auth import ApiRequest, build_auth
+from api.authorizations import RightsResource, parse_rights, serialize_right
+from api.employers import FILTER_FIELDS, EmployerResource, serialize_employer
+from api.errors import ApiError
+from api.filters import FieldType, FilterField
+from api.inputs import IdInput, RightsUpdate, TeamContentsUpdate
+from api.listing import ListQuery, render_list
+from api.responses import read_responses, update_responses
+from api.schemas import ItemResponse, ListResponse, ResourceReference, render_item
+from api.teams import get_team_or_404, get_visible_teams
+from oauth.scopes import Scope
+from permissions.action_helpers import get_team_rights
+from permissions.catalog import sort_rights
+from permissions.checks import Right
+from permissions.models import Employer, Team
+
+router = Router(tags=["teams"])
+ContentModel = TypeVar("ContentModel", bound=Model)
+_MEMBER_FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "lastName": FilterField("last_name")}
+
+
+def _serialize_member(user: User) -> ResourceReference:
+    return ResourceReference(id=user.pk, description=user.full_name)
+
+
+def _respond_with_members(request: ApiRequest, team: Team, query: ListQuery) -> HttpResponse:
+    rows = User.objects.visible_to(request.caller.user).filter(memberships__team=team)
+    response = render_list(
+        request, rows, query, fields=_MEMBER_FILTER_FIELDS, default_order=("sort_name",), serialize=_serialize_member
+    )
+    return _set_team_etag(response, team)
+
+
+def _respond_with_employers(request: ApiRequest, team: Team, query: ListQuery) -> HttpResponse:
+    rows = Employer.objects.visible_to(request.caller.user).filter(teams__team=team)
+    response = render_list(
+        request, rows, query, fields=FILTER_FIELDS, default_order=("sort_name",), serialize=serialize_employer
+    )
+    return _set_team_etag(response, team)
+
+
+def _set_team_etag(response: HttpResponse, team: Team) -> HttpResponse:
+    response["ETag"] = f'"{team.version}"'
+    return response
+
+
+def _change_contents(
+    request: ApiRequest,
+    team_id: UUID,
+    rows: "QuerySet[ContentModel]",
+    body: TeamContentsUpdate,
+    change: Callable[..., None],
+) -> Team:
+    """Add rows to a team and remove rows with `change`. Return the team afterwards."""
+    add, remove = _get_rows(rows, body.add, "add"), _get_rows(rows, body.remove, "remove")
+    with etags.lock_row(request, get_visible_teams(request), team_id) as team:
+        change(team, add=add, remove=remove, by=request.by)
+    return get_team_or_404(request, team_id)
+
+
+def _get_rows(rows: "QuerySet[ContentModel]", wanted: Sequence[IdInput], name: str) -> list[ContentModel]:
+    """Return the rows with these IDs. Raises ApiError (400) for an ID that does not exist in the office."""
+    found: dict[Any, ContentModel] = rows.in_bulk([one.id for one in wanted])
+    for number, one_wanted in enumerate(wanted):
+        if one_wanted.id not in found:
+            text = _("This does not exist, or not in your office.")
+            raise ApiError(400, "not_found", text, field=f"{name}.{number}.id")
+    return list(found.values())
+
+
+@router.get(
+    "/providers/teams/{uuid:team_id}/members",
+    operation_id="GetMembersByTeamId",
+    response=read_responses(ListResponse[ResourceReference], 400, 404),
+    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
+)
+def list_team_members(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> HttpResponse:
+    """List the members of a team, by name."""
+    return _respond_with_members(request, get_team_or_404(request, team_id), query)
+
+
+@router.patch(
+    "/providers/teams/{uuid:team_id}/members",
+    operation_id="PatchMembersByTeamId",
+    response=update_responses(ListResponse[ResourceReference]),
+    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
+)
+def patch_team_members(request: ApiRequest, team_id: UUID, body: TeamContentsUpdate) -> HttpResponse:
+    """Add members to a team and remove members. Present members are not added twice; absent ones are ignored."""
+    people = User.objects.visible_to(request.caller.user)
+    team = _change_contents(request, team_id, people, body, teams.actions.change_members)
+    return _respond_with_members(request, team, ListQuery())
+
+
+@router.get(
+    "/providers/teams/{uuid:team_id}/employers",
+    operation_id="GetEmployersByTeamId",
+    response=read_responses(ListResponse[EmployerResource], 400, 404),
+    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
+)
+def list_team_employers(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> HttpResponse:
+    """List the employers that a team gives access to."""
+    return _respond_with_employers(request, get_team_or_404(request, team_id), query)
+
+
+@router.patch(
+    "/providers/teams/{uuid:team_id}/employers",
+    operation_id="PatchEmployersByTeamId",
+    response=update_responses(ListResponse[EmployerResource]),
+    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
+)
+def patch_team_employers(request: ApiRequest, team_id: UUID, body: TeamContentsUpdate) -> HttpResponse:
+    """Add employers to a team and remove employers."""
+    rows = Employer.objects.visible_to(request.caller.user)
+    team = _change_contents(request, team_id, rows, body, teams.actions.change_employers)
+    return _respond_with_employers(request, team, ListQuery())
+
+
+@router.get(
+    "/providers/teams/{uuid:team_id}/authorizations",
+    operation_id="GetAuthorizationsByTeamId",
+    response=read_responses(ItemResponse[RightsResource], 404),
+    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
+)
+def get_team_authorizations(request: ApiRequest, team_id: UUID) -> HttpResponse:
+    """Return the rights that a team grants."""
+    return _respond_with_rights(request, get_team_or_404(request, team_id))
+
+
+def _respond_with_rights(request: ApiRequest, team: Team) -> HttpResponse:
+    content = RightsResource(authorizations=[serialize_right(right) for right in sort_rights(get_team_rights(team))])
+    return render_item(request, content, etag=str(team.version))
+
+
+@router.patch(
+    "/providers/teams/{uuid:team_id}/authorizations",
+    operation_id="PatchAuthorizationsByTeamId",
+    response=update_responses(ItemResponse[RightsResource]),
+    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
+)
+def patch_team_authorizations(request: ApiRequest, team_id: UUID, body: RightsUpdate) -> HttpResponse:
+    """Replace the rights that a team grants. Rights that are omitted are removed."""
+    after = parse_rights(body.authorizations)
+    with etags.lock_row(request, get_visible_teams(request), team_id) as team:
+        teams.actions.set_team_rights(team, after, by=request.by, version=team.version)
+    return _respond_with_rights(request, get_team_or_404(request, team_id))

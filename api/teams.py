@@ -1,0 +1,171 @@
+"""Teams: list, create, read, edit and delete."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Query, Router
+from typing_extensions import TypedDict
+
+import teams.actions
+import teams.sets
+from api import errors, etags
+from api.auth import ApiRequest, build_auth, require_office
+from api.errors import ApiError, validate_form
+from api.filters import FieldType, FilterField
+from api.idempotency import idempotent
+from api.inputs import TeamCreate, TeamUpdate
+from api.listing import ListQuery, render_list
+from api.responses import create_responses, delete_responses, read_responses, update_responses
+from api.schemas import ItemResponse, ListResponse, render_item
+from oauth.scopes import Scope
+from permissions.checks import Right
+from permissions.models import AuthorizationSet, OfficeQuerySet, Team
+from teams.forms.teams import NewTeamForm, TeamForm
+from teams.queries import CountedTeam, annotate_counts
+
+router = Router(tags=["teams"])
+FILTER_FIELDS = {
+    "id": FilterField("id", FieldType.ID),
+    "description": FilterField("name"),
+    "twoFactorAuthenticationRequired": FilterField("two_factor_required", FieldType.BOOLEAN),
+    "numberOfMembers": FilterField("member_count", FieldType.NUMBER),
+    "numberOfEmployers": FilterField("employer_count", FieldType.NUMBER),
+    "numberOfAuthorizations": FilterField("right_count", FieldType.NUMBER),
+}
+
+
+class TeamResource(TypedDict):
+    """A team combines users, employers and rights."""
+
+    id: UUID
+    description: str
+    twoFactorAuthenticationRequired: bool
+    numberOfMembers: int
+    numberOfEmployers: int
+    numberOfAuthorizations: int
+
+
+class TeamDefaults(TypedDict):
+    """Default values of a new team."""
+
+    authorizationSet: None
+    twoFactorAuthenticationRequired: bool
+
+
+def _serialize_team(team: CountedTeam) -> TeamResource:
+    return TeamResource(
+        id=team.pk,
+        description=team.name,
+        twoFactorAuthenticationRequired=team.two_factor_required,
+        numberOfMembers=team.member_count,
+        numberOfEmployers=team.employer_count,
+        numberOfAuthorizations=team.right_count,
+    )
+
+
+def get_visible_teams(request: ApiRequest) -> "OfficeQuerySet[Team]":
+    """Return the teams of the caller's office."""
+    return Team.objects.visible_to(request.caller.user).select_related("provider")
+
+
+def get_team_or_404(request: ApiRequest, team_id: UUID) -> CountedTeam:
+    """Return the team `team_id` of the caller's office. Raises ApiError (404)."""
+    team = annotate_counts(get_visible_teams(request)).filter(pk=team_id).first()
+    if team is None:
+        raise errors.build_not_found_error()
+    return team
+
+
+def _respond(request: ApiRequest, team_id: UUID, *, status: int = 200, location: str | None = None) -> HttpResponse:
+    team = get_team_or_404(request, team_id)
+    return render_item(request, _serialize_team(team), etag=str(team.version), status=status, location=location)
+
+
+@router.get(
+    "/providers/{uuid:provider_id}/teams",
+    operation_id="GetTeamsByProviderId",
+    response=read_responses(ListResponse[TeamResource], 400, 404),
+    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
+)
+def list_teams(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
+    """List the teams of the office, by name."""
+    require_office(request, provider_id)
+    rows = annotate_counts(get_visible_teams(request))
+    return render_list(
+        request, rows, query, fields=FILTER_FIELDS, default_order=("sort_name",), serialize=_serialize_team
+    )
+
+
+@router.get(
+    "/providers/{uuid:provider_id}/teams/defaults",
+    operation_id="GetTeamDefaults",
+    response=read_responses(ItemResponse[TeamDefaults], 404),
+    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
+)
+def get_team_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
+    """Return the default values of a new team."""
+    require_office(request, provider_id)
+    return render_item(request, TeamDefaults(authorizationSet=None, twoFactorAuthenticationRequired=False))
+
+
+@router.post(
+    "/providers/{uuid:provider_id}/teams",
+    operation_id="PostTeamByProviderId",
+    response=create_responses(ItemResponse[TeamResource]),
+    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
+)
+@idempotent
+def post_team(request: ApiRequest, provider_id: UUID, body: TeamCreate) -> HttpResponse:
+    """Create a team, empty or with the rights of an authorization set."""
+    require_office(request, provider_id)
+    user, chosen = request.caller.user, None
+    if body.authorizationSet is not None:
+        chosen = AuthorizationSet.objects.visible_to(user).filter(pk=body.authorizationSet.id).first()
+        if chosen is None:
+            text = _("This set does not exist in your office.")
+            raise ApiError(400, "authorization_set", text, field="authorizationSet.id")
+    form = validate_form(NewTeamForm({"name": body.description}, user=user))
+    name = form.cleaned_data["name"]
+    team = teams.sets.create_team_from_set(user.office, name=name, authorization_set=chosen, by=request.by)
+    return _respond(request, team.pk, status=201, location=f"/v2/providers/teams/{team.pk}")
+
+
+@router.get(
+    "/providers/teams/{uuid:team_id}",
+    operation_id="GetTeamByTeamId",
+    response=read_responses(ItemResponse[TeamResource], 404),
+    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
+)
+def get_team(request: ApiRequest, team_id: UUID) -> HttpResponse:
+    """Return a team."""
+    return _respond(request, team_id)
+
+
+@router.put(
+    "/providers/teams/{uuid:team_id}",
+    operation_id="PutTeamByTeamId",
+    response=update_responses(ItemResponse[TeamResource]),
+    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
+)
+def put_team(request: ApiRequest, team_id: UUID, body: TeamUpdate) -> HttpResponse:
+    """Update the name of a team, and whether it requires two-factor authentication of its members."""
+    with etags.lock_row(request, get_visible_teams(request), team_id) as team:
+        required = body.twoFactorAuthenticationRequired
+        sent = {"name": body.description, "two_factor_required": required, "version": team.version}
+        name = validate_form(TeamForm(sent, team=team, is_own=False)).cleaned_data["name"]
+        teams.actions.edit_team(team, name=name, two_factor_required=required, version=team.version, by=request.by)
+    return _respond(request, team_id)
+
+
+@router.delete(
+    "/providers/teams/{uuid:team_id}",
+    operation_id="DeleteTeamByTeamId",
+    response=delete_responses(),
+    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
+)
+def delete_team(request: ApiRequest, team_id: UUID) -> HttpResponse:
+    """Delete a team. Its members lose the rights granted through it."""
+    with etags.lock_row(request, get_visible_teams(request), team_id) as team:
+        teams.actions.delete_team(team, version=team.version, by=request.by)
+    return HttpResponse(status=204)

@@ -1,0 +1,121 @@
+"""Azure AD tenants of the office, and the Microsoft account of a user."""
+
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Query, Router
+
+import users.change_login_method
+from accounts.models import ExternalTenant, User
+from api import errors, etags, user_schemas
+from api.auth import ApiRequest, build_auth, require_office
+from api.errors import ApiError
+from api.filters import FieldType, FilterField
+from api.inputs import ConfiguredTenantUpdate
+from api.listing import ListQuery, render_list
+from api.responses import read_responses, update_responses
+from api.schemas import ItemResponse, ListResponse, render_item
+from api.user_schemas import AzureActiveDirectory, Tenant
+from invitations.phone_numbers import parse_mobile_number
+from oauth.scopes import Scope
+from permissions.checks import Right
+
+router = Router(tags=["tenants"])
+FILTER_FIELDS = {
+    "id": FilterField("id", FieldType.ID),
+    "description": FilterField("name"),
+    "externalId": FilterField("tenant_id", FieldType.ID),
+}
+
+
+class TenantResource(Tenant):
+    """An Azure AD tenant of the office. Users can be linked to it once it is verified."""
+
+    externalId: UUID
+    isConfirmed: bool
+
+
+def _serialize_tenant(tenant: ExternalTenant) -> TenantResource:
+    return TenantResource(
+        id=tenant.pk,
+        description=tenant.name,
+        tenantRegistrationLevel=user_schemas.build_registration_level(),
+        externalId=tenant.tenant_id,
+        isConfirmed=tenant.confirmed_at is not None,
+    )
+
+
+@router.get(
+    "/providers/{uuid:provider_id}/externaltenants",
+    operation_id="GetExternalTenantsByProviderId",
+    response=read_responses(ListResponse[TenantResource], 400, 404),
+    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def list_tenants(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
+    """List the Azure AD tenants of the office."""
+    require_office(request, provider_id)
+    rows = ExternalTenant.objects.visible_to(request.caller.user)
+    return render_list(request, rows, query, fields=FILTER_FIELDS, default_order=("name",), serialize=_serialize_tenant)
+
+
+@router.get(
+    "/providers/users/{uuid:user_id}/configuredexternaltenant",
+    operation_id="GetConfiguredExternalTenantByUserId",
+    response=read_responses(ItemResponse[AzureActiveDirectory | None], 404),
+    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def get_configured_tenant(request: ApiRequest, user_id: UUID) -> HttpResponse:
+    """Return the Microsoft account of a user, null for other login methods."""
+    return _respond(request, user_id)
+
+
+def _respond(request: ApiRequest, user_id: UUID) -> HttpResponse:
+    person = user_schemas.get_user_or_404(request, user_id)
+    return render_item(
+        request,
+        user_schemas.serialize_user(person)["azureActiveDirectory"],
+        etag=user_schemas.compute_user_etag(person),
+    )
+
+
+@router.patch(
+    "/providers/users/{uuid:user_id}/configuredexternaltenant",
+    operation_id="PatchConfiguredExternalTenantByUserId",
+    response=update_responses(ItemResponse[AzureActiveDirectory | None]),
+    **build_auth(Scope.USERS_WRITE, Right.MANAGE_USERS),
+)
+def patch_configured_tenant(request: ApiRequest, user_id: UUID, body: ConfiguredTenantUpdate) -> HttpResponse:
+    """Switch a user to signing in with Microsoft only. If both are null, invite the user via website and SSO again."""
+    with etags.lock_row(
+        request, user_schemas.get_visible_users(request), user_id, etag=user_schemas.compute_user_etag
+    ) as person:
+        if body.tenant is not None and body.userId is not None:
+            _change_to_azure(request, person, body.tenant.id, body.userId, body.userName)
+        elif body.tenant is None and body.userId is None:
+            _change_to_website(request, person, body.destinationForSecret or "")
+        else:
+            raise ApiError(400, "half", _("Send both tenant and userId, or leave both empty."), field="tenant")
+    return _respond(request, user_id)
+
+
+def _change_to_azure(request: ApiRequest, person: User, tenant_id: UUID, user_id: UUID, username: str | None) -> None:
+    tenant = ExternalTenant.objects.visible_to(request.caller.user).filter(pk=tenant_id).first()
+    if tenant is None:
+        raise ApiError(400, "tenant", _("This tenant does not exist in your office."), field="tenant.id")
+    try:
+        users.change_login_method.change_to_azure(
+            person, tenant=tenant, external_user_id=user_id, username=username, by=request.by
+        )
+    except ValidationError as error:
+        places = {"tenant": "tenant.id", "account_taken": "userId"}
+        raise errors.convert_validation_error(error, places.get(error.error_list[0].code or "", "userName")) from None
+
+
+def _change_to_website(request: ApiRequest, person: User, number: str) -> None:
+    try:
+        users.change_login_method.change_to_website(person, mobile_number=parse_mobile_number(number), by=request.by)
+    except ValidationError as error:
+        place = "destinationForSecret" if error.error_list[0].code == "mobile_number" else None
+        raise errors.convert_validation_error(error, place) from None

@@ -1,0 +1,226 @@
+"""Users: list, read, edit, delete, and actions on a user."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Query, Router
+from typing_extensions import TypedDict
+
+import authentication.mfa.actions
+import invitations.actions
+import users.actions
+from accounts.models import LoginMethod, User
+from accounts.user_details import UserDetails
+from api import etags, user_schemas
+from api.auth import ApiRequest, build_auth, require_office
+from api.errors import ApiError, validate_form
+from api.inputs import UserAction, UserUpdate, build_person_form_data
+from api.listing import ListQuery, render_list
+from api.responses import delete_responses, read_responses, update_responses
+from api.schemas import ApiMessage, ItemResponse, ListResponse, MetadataValue, build_information_message, render_item
+from api.user_schemas import ACCESS_STATUS_KEYS, FILTER_FIELDS, UserResource, VisibleUser, serialize_user
+from core.access import ReauthenticationLevel
+from history import erasure
+from invitations.actions import InvitationNotOpen
+from oauth.scopes import Scope
+from permissions.checks import Right
+from users.forms.invitations import ResendInvitationForm
+from users.forms.users import EditUserForm
+from users.status import AccountStatus
+
+router = Router(tags=["users"])
+
+
+class UserMetadata(TypedDict):
+    """Allowed values of the metadata fields of a user."""
+
+    loginMethod: list[MetadataValue]
+    accessStatus: list[MetadataValue]
+
+
+@router.get(
+    "/providers/{uuid:provider_id}/users",
+    operation_id="GetUsersByProviderId",
+    response=read_responses(ListResponse[UserResource], 400, 404),
+    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def list_users(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
+    """List the users of the office, by name."""
+    require_office(request, provider_id)
+    rows = user_schemas.annotate_filter_fields(user_schemas.get_visible_users(request), query)
+    return render_list(
+        request, rows, query, fields=FILTER_FIELDS, default_order=("sort_name",), serialize=serialize_user
+    )
+
+
+@router.get(
+    "/providers/{uuid:provider_id}/users/metadata",
+    operation_id="GetUserMetadata",
+    response=read_responses(ItemResponse[UserMetadata], 404),
+    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def get_user_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
+    """Return the allowed values of the metadata fields of a user."""
+    require_office(request, provider_id)
+    content = UserMetadata(
+        loginMethod=[MetadataValue(key=method.value, value=str(method.label)) for method in LoginMethod],
+        accessStatus=[
+            MetadataValue(key=ACCESS_STATUS_KEYS[status], value=str(status.label)) for status in AccountStatus
+        ],
+    )
+    return render_item(request, content)
+
+
+@router.get(
+    "/providers/users/{uuid:user_id}",
+    operation_id="GetUserByUserId",
+    response=read_responses(ItemResponse[UserResource], 404),
+    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+)
+def get_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
+    """Return a user."""
+    return respond_with_user(request, user_id)
+
+
+def respond_with_user(request: ApiRequest, user_id: UUID, **options: Any) -> HttpResponse:
+    """Return the response for one user, in its present state."""
+    person = user_schemas.get_user_or_404(request, user_id)
+    return render_item(request, serialize_user(person), etag=user_schemas.compute_user_etag(person), **options)
+
+
+def _lock_user(request: ApiRequest, user_id: UUID) -> AbstractContextManager[VisibleUser]:
+    return etags.lock_row(
+        request, user_schemas.get_visible_users(request), user_id, etag=user_schemas.compute_user_etag
+    )
+
+
+@router.put(
+    "/providers/users/{uuid:user_id}",
+    operation_id="PutUserByUserId",
+    response=update_responses(ItemResponse[UserResource], 428),
+    **build_auth(Scope.USERS_WRITE, Right.MANAGE_USERS),
+)
+def put_user(request: ApiRequest, user_id: UUID, body: UserUpdate) -> HttpResponse:
+    """Update the details of a user. A new e-mail address takes effect after it has been confirmed."""
+    person = user_schemas.get_user_or_404(request, user_id)
+    etags.require_etag_match(request, user_schemas.compute_user_etag(person))
+    removes_factor = body.hasMultiFactorAuthentication is False and person.second_factor_at is not None
+    if removes_factor:
+        request.by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+        etags.require_if_match_header(request)
+    form = validate_form(_build_edit_form(request, person, body))
+    details = form.details
+    email = details.pop("email", person.email)
+    with _lock_user(request, user_id) as found:
+        users.actions.edit_user(found, details=details, email=email, version=person.version, by=request.by)
+        if removes_factor:
+            authentication.mfa.actions.reset_mfa(found, reason=_("via the web service"), by=request.by)
+    return respond_with_user(
+        request, user_id, messages=[_build_email_pending_message(email)] if email != person.email else []
+    )
+
+
+def _build_edit_form(request: ApiRequest, person: User, body: UserUpdate) -> EditUserForm:
+    """Return the edit form of the page, bound to the request.
+
+    Raises ApiError for changes that the page does not offer.
+    """
+    if person.pk == request.caller.user.pk:
+        raise ApiError(403, "reach", _("Change your own details with PUT /v2/user."))
+    required = body.twoFactorAuthenticationRequired
+    sent = build_person_form_data(
+        body.personalDetails,
+        body.contactInformation,
+        current=person,
+        has_access_to_test_years=body.hasAccessToPayrollingTestData,
+        two_factor_required=person.two_factor_required if required is None else required,
+        access_until=body.accessUntil if "accessUntil" in body.model_fields_set else person.access_until,
+        version=person.version,
+    )
+    if person.accepted_at is None and sent["email"] != person.email:
+        text = _("The address of an invited user changes when you resend the invitation: action Resend.")
+        raise ApiError(400, "invited", text, field="contactInformation.emailAddress")
+    if required and not person.is_website_user:
+        text = _("Two-factor authentication can only be required for users via website and SSO.")
+        raise ApiError(400, "two_factor_required", text, field="twoFactorAuthenticationRequired")
+    if body.hasMultiFactorAuthentication and person.second_factor_at is None:
+        text = _("Users set up two-factor themselves; it can only be removed here.")
+        raise ApiError(400, "two_factor", text, field="hasMultiFactorAuthentication")
+    return EditUserForm(sent, user=person)
+
+
+def _build_email_pending_message(email: str) -> ApiMessage:
+    text = _("We sent an e-mail to %(email)s. The new address takes effect once it is confirmed there.")
+    return build_information_message("email_asked", text % {"email": email}, "contactInformation.emailAddress")
+
+
+@router.patch(
+    "/providers/users/{uuid:user_id}",
+    operation_id="PatchUserByUserId",
+    response=update_responses(ItemResponse[UserResource]),
+    **build_auth(Scope.USERS_WRITE, Right.MANAGE_USERS),
+)
+def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResponse:
+    """Resend or revoke the invitation of a user, or block or unblock the user."""
+    user_schemas.get_user_or_404(request, user_id)  # a user of another office is 404, whatever the body
+    if (body.action == "Resend") != (body.resendInformation is not None):
+        text = _("Send resendInformation with the action Resend only.")
+        raise ApiError(400, "resend_information", text, field="resendInformation")
+    with _lock_user(request, user_id) as who:
+        _ACTION_HANDLERS[body.action](request, who, body)
+    return respond_with_user(request, user_id)
+
+
+@router.delete(
+    "/providers/users/{uuid:user_id}",
+    operation_id="DeleteUserByUserId",
+    response=delete_responses(),
+    **build_auth(Scope.USERS_WRITE, Right.MANAGE_PROVIDER),
+)
+def delete_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
+    """Permanently erase a user whose access ended at least the retention period of the office ago."""
+    with _lock_user(request, user_id) as who:
+        erasure.erase_user(who, by=request.by)
+    return HttpResponse(status=204)
+
+
+def _resend_invitation(request: ApiRequest, person: User, body: UserAction) -> None:
+    information = body.resendInformation
+    invitation = getattr(person, "invitation", None)
+    if information is None or invitation is None:
+        raise InvitationNotOpen
+    email = information.emailAddress or person.email
+    sent = {"email": email, "mobile_number": information.destinationForSecret, "sent": invitation.sent_at.isoformat()}
+    form = validate_form(ResendInvitationForm(sent, user=person), field_prefix="resendInformation.")
+    required = information.twoFactorAuthenticationRequired
+    if required is not None and required != person.two_factor_required:
+        details = UserDetails(two_factor_required=required)
+        users.actions.edit_user(person, details=details, email=person.email, version=person.version, by=request.by)
+    values = form.cleaned_data
+    invitations.actions.resend_invitation(
+        person, mobile_number=values["mobile_number"], email=values["email"], by=request.by
+    )
+
+
+def _revoke_invitation(request: ApiRequest, person: User, body: UserAction) -> None:
+    invitations.actions.revoke_invitation(person, by=request.by)
+
+
+def _block_user(request: ApiRequest, person: User, body: UserAction) -> None:
+    users.actions.block_user(person, by=request.by)
+
+
+def _unblock_user(request: ApiRequest, person: User, body: UserAction) -> None:
+    users.actions.unblock_user(person, by=request.by)
+
+
+_ACTION_HANDLERS: dict[str, Callable[[ApiRequest, User, UserAction], None]] = {
+    "Resend": _resend_invitation,
+    "Revoke": _revoke_invitation,
+    "Block": _block_user,
+    "Unblock": _unblock_user,
+}

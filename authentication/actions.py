@@ -1,0 +1,250 @@
+"""Actions for password sign-in, password reset and password change."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, Value
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from accounts import passwords, user_lookup
+from accounts.locks import lock_user
+from accounts.models import EmailChange, LoginMethod, User
+from audit.actions import record
+from audit.actors import Actor, build_job_actor, requires_reauthentication
+from audit.models import Verb
+from authentication import emails
+from authentication.mfa import reminders
+from authentication.models import RESET_LINK_MINUTES, PasswordResetRequest, PasswordResetToken
+from authentication.rate_limits import (
+    ACCOUNT_LIMIT,
+    CURRENT_PASSWORD_LIMIT,
+    DEVICE_LIMIT,
+    NETWORK_LIMIT,
+    RESET_EMAIL_LIMIT,
+    RESET_NETWORK_LIMIT,
+    RESET_USER_LIMIT,
+)
+from authentication.session_store import SessionStore
+from core import encryption, periodic_jobs, throttle
+from core.access import ReauthenticationLevel
+from core.errors import EditConflict
+from core.models import Throttle
+from core.text import compute_username_key
+from core.throttle import RateLimit, Throttled
+
+_MAX_USERNAME_LENGTH = 50
+_BATCH_SIZE = 50
+
+
+class PasswordChangeNotAllowed(Exception):
+    """The link was used or has expired, or the user may not sign in or has no password here."""
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+def authenticate_password(
+    username: str, password: str, *, device: str, by: Actor, kind: LoginMethod = LoginMethod.WEBSITE_SSO
+) -> User | None:
+    """Return the user with login method `kind` and these credentials, or record the failure and return None.
+
+    `device` is the result of `trusted_devices.get_device_id`; `by` is an anonymous actor with a network address. Every
+    failure runs the same statements and verifies exactly one password (rule 3). Raises Throttled.
+    """
+    user = verify_credentials(username, password, kind, device=device, by=by)
+    if user is not None:
+        refund_login_attempts(username, device=device, by=by)
+    return user
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+def verify_credentials(username: str, password: str, kind: LoginMethod, *, device: str, by: Actor) -> User | None:
+    """Do the same as `authenticate_password`, but count a success as an attempt until `refund_login_attempts`."""
+    possible = len(username) <= _MAX_USERNAME_LENGTH and "\x00" not in username
+    account = _build_account_key(username, device)
+    if device:
+        throttle.consume_attempt(*account)
+    else:
+        throttle.consume_attempt_pair(_build_network_key(by), account)
+    user = user_lookup.find_user_by_username_key(compute_username_key(username) if possible else "")
+    bounded = password if len(password) <= passwords.MAX_PASSWORD_LENGTH else ""
+    matches = passwords.verify_password(bounded, user.password if user else None)
+    refusal = _get_refusal_reason(user, kind, matches)
+    if user is None or refusal:
+        record_failed_sign_in(user, refusal, by=by)
+        return None
+    return user
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+def refund_login_attempts(username: str, *, device: str, by: Actor) -> None:
+    """Refund the attempt that a success cost, and reset the earlier attempts on the account."""
+    if device:
+        throttle.reset_attempts(*_build_account_key(username, device))
+    else:  # the network's attempt as well: a machine signs in often, and from one address
+        throttle.refund_attempts(_build_account_key(username, ""), _build_network_key(by))
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+def build_login_refund_cte(username: str, *, by: Actor) -> tuple[str, list[str | float]]:
+    """Return SQL and parameters of `refund_login_attempts` without a device, for the WITH of a larger statement."""
+    return throttle.build_refund_cte(_build_account_key(username, ""), _build_network_key(by))
+
+
+def _build_account_key(username: str, device: str) -> tuple[RateLimit, str]:
+    key = compute_username_key(username[: _MAX_USERNAME_LENGTH + 1])
+    return DEVICE_LIMIT if device else ACCOUNT_LIMIT, f"{key}:{device}"
+
+
+def _build_network_key(by: Actor) -> tuple[RateLimit, str]:
+    return NETWORK_LIMIT, throttle.build_network_key(by.address)
+
+
+def _get_refusal_reason(user: User | None, kind: LoginMethod, matches: bool) -> str:
+    """Return why `user` may not sign in as a code for the audit trail, or ""."""
+    if user is None:
+        return "unknown"
+    if user.login_method != kind:
+        return "other_kind"
+    return user.denial_reason or ("" if matches else "wrong_password")
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+@transaction.atomic
+def record_failed_sign_in(user: User | None, refusal: str, *, by: Actor) -> None:
+    """Record a failed sign-in; `user` is the account, if any, and `refusal` the reason as a code."""
+    # An unknown username leaves an event as well, without an office: the response time must not reveal who exists.
+    target, provider_id = (user, user.provider_id) if user else (User(pk=None), None)
+    target.history_key = None  # looked up for every sign-in, so there is none here
+    record(Verb.SIGN_IN_REFUSED, target, by=by, provider_id=provider_id, reason=refusal)
+
+
+def request_password_reset(email: str, *, address: str) -> None:
+    """Store a request to reset the password of the accounts with `email`.
+
+    Does the same whether or not such an account exists: the worker finds out. Raises Throttled for the network address
+    only.
+    """
+    throttle.consume_attempt(RESET_NETWORK_LIMIT, throttle.build_network_key(address))
+    try:
+        throttle.consume_attempt(RESET_EMAIL_LIMIT, email.lower())
+    except Throttled:
+        return
+    request = PasswordResetRequest()
+    request.encrypted_email = encryption.encrypt(email.encode(), context=request.encryption_context)
+    request.save(force_insert=True)
+
+
+def process_reset_requests() -> int:
+    """E-mail reset links for the stored requests; return the number of requests handled.
+
+    Periodic job; safe to run in several workers at once.
+    """
+    waiting = (
+        PasswordResetRequest.objects.exclude(pk__in=periodic_jobs.list_deferred_items())
+        .order_by("id")
+        .values_list("pk", flat=True)
+    )
+    return sum(periodic_jobs.process_items(_process_reset_request, waiting[:_BATCH_SIZE]))
+
+
+@transaction.atomic
+def _process_reset_request(pk: UUID) -> bool:
+    request = PasswordResetRequest.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
+    if request is None:
+        return False
+    try:
+        email = encryption.decrypt(bytes(request.encrypted_email), context=request.encryption_context).decode()
+    except encryption.DecryptionError:
+        email = ""  # its key was retired in the meantime
+    for user in _list_users_by_email(email):
+        try:
+            throttle.consume_attempt(RESET_USER_LIMIT, str(user.pk))
+            email_password_link(user, by=build_job_actor("password_links"))
+        except Throttled:
+            continue
+    request.delete()
+    return True
+
+
+def _list_users_by_email(email: str) -> list[User]:
+    """Return the users with this address who can use the login page, in the same order for all workers."""
+    users = User.objects.alias(address=Lower("email")).filter(
+        Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
+        provider__closed_at=None,
+        address=Lower(Value(email)),
+        login_method=LoginMethod.WEBSITE_SSO,
+        accepted_at__isnull=False,
+        blocked_at=None,
+    )
+    return list(users.select_related("provider").order_by("id"))
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+@transaction.atomic
+def email_password_link(user: User, *, by: Actor) -> None:
+    """E-mail `user` a single-use link to choose a password, valid for an hour. Raises MessageLimitReached."""
+    token = encryption.generate_token()
+    reset = PasswordResetToken(provider=user.provider, user=user, token_hash=encryption.hash_token(token))
+    reset.expires_at = timezone.now() + timedelta(minutes=RESET_LINK_MINUTES)
+    reset.save(force_insert=True)
+    emails.send_password_link(reset, token=token, minutes=RESET_LINK_MINUTES, requester=by)
+    record(Verb.PASSWORD_LINK_SENT, user, by=by, provider_id=user.provider_id)
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+@transaction.atomic
+def reset_password(reset: PasswordResetToken, *, password: str, by: Actor) -> User:
+    """Set the password chosen through a reset link, end all sessions and invalidate all reset links.
+
+    Raises PasswordChangeNotAllowed if the link was used or the user lost access in the meantime, ValidationError for a
+    weak password.
+    """
+    user = lock_user(reset.user_id, actor=by.user)
+    fresh = PasswordResetToken.objects.filter(pk=reset.pk).first()
+    if fresh is None or not fresh.is_open():
+        raise PasswordChangeNotAllowed
+    _set_password(user, password, by)
+    return user
+
+
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+@transaction.atomic
+def change_password(user: User, *, password: str, by: Actor) -> User:
+    """Set a new password, end all sessions and return the user as stored.
+
+    The caller has verified the current password. Raises EditConflict if it was changed in the meantime, ValidationError
+    for a weak password, PasswordChangeNotAllowed for another login method.
+    """
+    fresh = lock_user(user.pk, actor=by.user)
+    if not (fresh.is_website_user and fresh.may_sign_in):
+        raise PasswordChangeNotAllowed
+    if fresh.password != user.password:
+        raise EditConflict
+    _set_password(fresh, password, by)
+    throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(fresh.pk))
+    return fresh
+
+
+def _set_password(user: User, password: str, by: Actor) -> None:
+    passwords.validate_password(password, about=passwords.build_password_context(user))
+    user.password, user.password_changed_at = passwords.hash_password(password), timezone.now()
+    user.session_version += 1
+    user.save(update_fields=["password", "password_changed_at", "session_version"])
+    user.password_resets.all().delete()
+    EmailChange.objects.filter(user=user).delete()  # it may have been requested with the old password
+    emails.send_password_changed(user)
+    record(Verb.PASSWORD_CHANGED, user, by=by, provider_id=user.provider_id)
+
+
+def delete_expired_data() -> None:
+    """Delete expired counters, requests, links, reminders and sessions. Hourly job."""
+    now = timezone.now()
+    steps = {
+        "counters": Throttle.objects.filter(full_at__lt=now).delete,
+        "requests": PasswordResetRequest.objects.filter(created_at__lt=now - timedelta(days=1)).delete,
+        "links": PasswordResetToken.objects.filter(expires_at__lt=now).delete,
+        "reminders": reminders.delete_past_reminders,
+        "sessions": SessionStore.clear_expired,
+    }
+    periodic_jobs.process_items(lambda name: steps[name](), steps)

@@ -1,0 +1,117 @@
+"""Forms for signing in and for choosing a password."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts import passwords
+from accounts.forms.passwords import BaseNewPasswordForm
+from accounts.models import User
+from authentication.models import PasswordResetToken
+from authentication.rate_limits import CURRENT_PASSWORD_LIMIT
+from core import throttle
+from core.throttle import Throttled
+
+
+class LoginForm(forms.Form):
+    """Username and password; `authentication.actions.authenticate_password` verifies them."""
+
+    username = forms.CharField(
+        label=_("Username"),
+        strip=False,
+        error_messages={"required": _("Enter your username.")},
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+        ),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        error_messages={"required": _("Enter your password.")},
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.validators.clear()  # an impossible value gets the same answer as a wrong one
+
+
+class ForgotPasswordForm(forms.Form):
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        max_length=255,
+        error_messages={"required": _("Enter your e-mail address.")},
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True}),
+    )
+
+
+class _UserForm(forms.Form):
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+
+class NewPasswordForm(_UserForm, BaseNewPasswordForm):
+    """New password for `user`, typed twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].label, self.fields["password_again"].label = (
+            _("New password"),
+            _("Confirm new password"),
+        )
+
+    def about(self) -> passwords.PasswordContext:
+        """Return the data of `user` that the password may not contain."""
+        return passwords.build_password_context(self.user)
+
+
+class PasswordResetForm(NewPasswordForm):
+    """New password through an e-mailed link; the form carries the ID of that link."""
+
+    reset = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, reset: PasswordResetToken, **kwargs: Any) -> None:
+        super().__init__(*args, user=reset.user, initial={"reset": reset.pk}, **kwargs)
+        self.opened = reset
+
+    def clean_reset(self) -> UUID:
+        """Raise ValidationError if another link was opened in this browser in the meantime."""
+        named: UUID = self.cleaned_data["reset"]
+        if named != self.opened.pk:
+            message = _("You have since opened another link. Open the link in the e-mail again and use only that page.")
+            raise ValidationError(message, code="other_link")
+        return named
+
+
+class CurrentPasswordForm(_UserForm):
+    """Confirmation with the current password."""
+
+    current_password = forms.CharField(
+        label=_("Current password"),
+        strip=False,
+        error_messages={"required": _("Enter your current password.")},
+        max_length=passwords.MAX_PASSWORD_LENGTH,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def clean_current_password(self) -> str:
+        """Raise ValidationError if the current password is wrong or was tried too often."""
+        current: str = self.cleaned_data["current_password"]
+        try:
+            throttle.consume_attempt(CURRENT_PASSWORD_LIMIT, str(self.user.pk))
+        except Throttled as error:
+            raise ValidationError(str(error), code="throttled") from None
+        if not passwords.verify_password(current, self.user.password):
+            raise ValidationError(_("This is not your current password."), code="wrong")
+        return current
+
+
+class ChangePasswordForm(NewPasswordForm, CurrentPasswordForm):
+    """New password together with the current one."""
+
+    field_order = ["current_password", "password", "password_again"]

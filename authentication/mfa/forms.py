@@ -1,0 +1,152 @@
+"""Forms for second factors and for the office's policy about them."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Provider, User
+from authentication.forms import CurrentPasswordForm
+from authentication.mfa.office_policy import MfaPolicy
+from authentication.mfa.totp import TotpEnrollment
+from core.forms import VersionedForm
+from core.text import validate_no_control_characters, validate_no_direction_marks
+
+_MAX_NAME_LENGTH = 50
+
+
+def _build_name_field(**options: Any) -> forms.CharField:
+    return forms.CharField(
+        label=_("Device name"),
+        max_length=_MAX_NAME_LENGTH,
+        error_messages={"required": _("Give the device a name.")},
+        validators=[validate_no_control_characters, validate_no_direction_marks],
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        **options,
+    )
+
+
+class TotpCodeForm(forms.Form):
+    """Six digits of an authenticator app; spaces, dots and dashes are ignored."""
+
+    code = forms.CharField(
+        label=_("Code from the app"),
+        error_messages={"required": _("Enter the code shown in the app.")},
+        max_length=20,
+        widget=forms.TextInput(
+            attrs={"class": "one-time-code", "autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": None}
+        ),
+    )
+
+    def clean_code(self) -> str:
+        """Return only the digits. Raises ValidationError (code "six_digits"), which does not count as an attempt."""
+        code = re.sub(r"[\s.\-–—]", "", self.cleaned_data["code"])
+        if not re.fullmatch("[0-9]{6}", code):
+            raise ValidationError(_("The code has six digits, for example 482 913."), code="six_digits")
+        return code
+
+
+class PasswordAndTotpCodeForm(TotpCodeForm, CurrentPasswordForm):
+    """Password and code, for re-authentication in a session that an SSO ticket started."""
+
+    field_order = ["current_password", "code"]
+
+
+class RecoveryCodeForm(forms.Form):
+    code = forms.CharField(
+        label=_("Recovery code"),
+        error_messages={"required": _("Enter one of your recovery codes.")},
+        max_length=40,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+
+class DeviceNameForm(forms.Form):
+    name = _build_name_field()
+
+
+class AuthenticatorAppForm(TotpCodeForm):
+    """Code that proves that the app has the secret, which the form carries encrypted."""
+
+    offer = forms.CharField(max_length=300, required=False, widget=forms.HiddenInput)
+    name = _build_name_field(initial=_("Authenticator app"))
+
+    field_order = ["code", "name"]
+
+    def __init__(self, data: Any = None, *, user: User) -> None:
+        decrypted = TotpEnrollment.decrypt_for(data.get("offer", ""), user) if data else None
+        self.enrollment = decrypted or TotpEnrollment.generate()
+        encrypted = self.enrollment.encrypt_for(user)
+        self.has_expired = data is not None and decrypted is None
+        if self.has_expired:
+            data = data.copy()
+            data["offer"] = encrypted
+        super().__init__(data, initial={"offer": encrypted})
+
+    def clean(self) -> dict[str, Any]:
+        """Raise ValidationError (code "expired") if the page was open too long or belongs to another account."""
+        if self.has_expired:
+            raise ValidationError(
+                _("This page was open too long. Scan the new QR code and enter the code."), code="expired"
+            )
+        return self.cleaned_data
+
+
+class ReasonForm(forms.Form):
+    """Reason for an action on another user, such as a reset of two-factor."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=500,
+        error_messages={"required": _("Enter a reason, for future reference.")},
+        validators=[validate_no_control_characters, validate_no_direction_marks],
+        help_text=_("For example: lost phone, requested at the desk."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class MfaPolicyForm(VersionedForm):
+    """Two-factor policy of an office for its website users."""
+
+    two_factor_managers = forms.BooleanField(
+        label=Provider._meta.get_field("two_factor_managers").verbose_name,
+        required=False,
+        help_text=_("Users with the right Office administration: immediately and always."),
+    )
+    two_factor_from = forms.DateField(
+        label=Provider._meta.get_field("two_factor_from").verbose_name,
+        required=False,
+        help_text=_("From that day on, including users who join later. Leave empty if not required."),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+    )
+    two_factor_days = forms.IntegerField(
+        label=Provider._meta.get_field("two_factor_days").verbose_name,
+        required=False,
+        min_value=1,
+        max_value=90,
+        help_text=_(
+            "From 1 to 90. Existing users get the same number of days from the day you set this. Leave empty if not"
+            " required."
+        ),
+        widget=forms.NumberInput(attrs={"class": "short"}),
+    )
+
+    def __init__(self, data: Any = None, *, provider: Provider) -> None:
+        names = ("two_factor_managers", "two_factor_from", "two_factor_days", "version")
+        super().__init__(data, initial={name: getattr(provider, name) for name in names})
+
+    def clean_two_factor_from(self) -> Any:
+        """Raise ValidationError (code "past") for a day in the past, unless it is the stored one."""
+        day = self.cleaned_data["two_factor_from"]
+        if day and day < timezone.localdate() and day != self.initial["two_factor_from"]:
+            raise ValidationError(_("This date is in the past. Choose today or a later date."), code="past")
+        return day
+
+    @property
+    def policy(self) -> MfaPolicy:
+        """The submitted policy; only for a valid form."""
+        values = self.cleaned_data
+        return MfaPolicy(values["two_factor_managers"], values["two_factor_from"], values["two_factor_days"])

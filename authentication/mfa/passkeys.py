@@ -1,0 +1,116 @@
+"""Passkeys (WebAuthn): registration and authentication take two steps, with a challenge in the session in between."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.urls import reverse
+from django_otp_webauthn.exceptions import OTPWebAuthnApiError
+from webauthn.helpers.exceptions import WebAuthnException
+
+from accounts.models import User
+from authentication.models import Passkey
+from authentication.request_utils import get_next_url
+from authentication.session_expiry import BY_SSO_KEY
+
+_CEREMONY_SECONDS = 600  # seconds
+# Raised by the libraries for malformed responses, such as a number instead of an object.
+_LIBRARY_ERRORS = (WebAuthnException, OTPWebAuthnApiError, LookupError, TypeError, ValueError, AttributeError)
+
+
+class PasskeyRejected(Exception):
+    """The browser's response does not match the challenge, this site, or a known passkey."""
+
+
+@dataclass(frozen=True)
+class Ceremony:
+    """Registration or authentication in progress in this browser; `pop_pending` uses up its challenge."""
+
+    request: HttpRequest
+    state: dict[str, Any]
+
+    @classmethod
+    def begin_registration(cls, request: HttpRequest, user: User) -> dict[str, Any]:
+        """Store a new challenge in the session; return the options for the browser to create a passkey for `user`."""
+        options: dict[str, Any]
+        options, state = _create_helper(request).register_begin(user)
+        _save_ceremony(request, "make", user, state)
+        return options
+
+    @classmethod
+    def begin_authentication(cls, request: HttpRequest, user: User | None) -> dict[str, Any]:
+        """Do the same for authentication with a passkey of `user`, or of any user if None.
+
+        Requires user verification where no password was given: without `user`, and in a session that an SSO ticket
+        started.
+        """
+        options: dict[str, Any]
+        is_alone = user is None or BY_SSO_KEY in request.session
+        options, state = _create_helper(request).authenticate_begin(user=user, require_user_verification=is_alone)
+        _save_ceremony(request, "show", user, state)
+        return options
+
+    @classmethod
+    def pop_pending(cls, request: HttpRequest, purpose: str, user: User | None) -> "Ceremony":
+        """Return the ceremony that this session started for this purpose and user. Raises PasskeyRejected."""
+        kept = request.session.pop(_build_session_key(purpose), None)
+        request.session.save()  # no challenge works twice, whatever happens next
+        if not kept or kept["user"] != _format_user_id(user) or not 0 <= time.time() - kept["at"] < _CEREMONY_SECONDS:
+            raise PasskeyRejected("no ceremony was begun here, or too long ago")
+        return cls(request, kept["state"])
+
+    def complete_registration(self, answer: Any, user: User) -> Passkey:
+        """Verify the response and return the saved passkey of `user`. Raises PasskeyRejected."""
+        try:
+            passkey: Passkey = _create_helper(self.request).register_complete(user, self.state, answer)
+        except _LIBRARY_ERRORS as error:
+            raise PasskeyRejected(type(error).__name__) from error
+        return passkey
+
+    def complete_authentication(self, answer: Any, user: User | None) -> Passkey:
+        """Verify the response, record the use and return the passkey, of `user` if given. Raises PasskeyRejected."""
+        try:
+            passkey: Passkey = _create_helper(self.request).authenticate_complete(user, self.state, answer)
+        except _LIBRARY_ERRORS as error:
+            raise PasskeyRejected(type(error).__name__) from error
+        return passkey
+
+
+def build_script_settings(request: HttpRequest) -> dict[str, Any]:
+    """Return the configuration that the library's scripts read from the page."""
+    target = urlencode({"next": get_next_url(request)})
+    return {
+        "csrfToken": get_token(request),
+        "nextFieldSelector": "main input[name='next']",
+        "autocompleteLoginFieldSelector": None,
+        "beginRegistrationUrl": reverse("authentication:passkey_registration_begin"),
+        "completeRegistrationUrl": f"{reverse('authentication:passkey_registration_complete')}?{target}",
+        "beginAuthenticationUrl": reverse("authentication:passkey_authentication_begin"),
+        "completeAuthenticationUrl": reverse("authentication:passkey_authentication_complete"),
+    }
+
+
+def _build_session_key(purpose: str) -> str:
+    return f"passkey_{purpose}"
+
+
+def _format_user_id(user: User | None) -> str:
+    return str(user.pk) if user else ""
+
+
+def _save_ceremony(request: HttpRequest, purpose: str, user: User | None, state: dict[str, Any]) -> None:
+    request.session[_build_session_key(purpose)] = {
+        "user": _format_user_id(user),
+        "at": int(time.time()),
+        "state": state,
+    }
+
+
+def _create_helper(request: HttpRequest) -> Any:
+    # The library's helpers load the Passkey model of this app at import.
+    from authentication.mfa.webauthn import PasskeyHelper
+
+    return PasskeyHelper(request)

@@ -1,0 +1,90 @@
+"""Codes of authenticator apps (TOTP, RFC 6238: HMAC-SHA-1, six digits, steps of 30 seconds)."""
+
+import base64
+import binascii
+import hmac
+import secrets
+import struct
+import time
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+from uuid import UUID
+
+import segno
+from django.utils.safestring import SafeString, mark_safe
+from django_otp.oath import hotp
+
+from accounts.models import User
+from core import encryption
+from core.ids import uuid7
+
+STEP_SECONDS = 30  # seconds
+_ALLOWED_DRIFT_STEPS = 1  # steps by which a clock may differ, either way
+_SECRET_BYTES = 20  # bytes: as long as the hash (RFC 4226, section 4)
+_ENROLLMENT_SECONDS = 3600  # seconds
+_STRUCT_FORMAT = f"!16sq{_SECRET_BYTES}s"
+
+
+def get_current_step() -> int:
+    return int(time.time()) // STEP_SECONDS
+
+
+def find_matching_step(secret: bytes, code: str, *, after: int) -> int | None:
+    """Return the time step of `code` among the current and adjacent ones later than `after`, or None."""
+    now, found = get_current_step(), None
+    for step in range(now - _ALLOWED_DRIFT_STEPS, now + _ALLOWED_DRIFT_STEPS + 1):
+        if hmac.compare_digest(f"{hotp(secret, step):06d}", code) and step > after:
+            found = step
+    return found
+
+
+@dataclass(frozen=True)
+class TotpEnrollment:
+    """New secret, carried encrypted in the form until a code proves that the app has it.
+
+    `id` is that of the future device, so that a form that is submitted twice adds one device.
+    """
+
+    id: UUID
+    made_at: int  # seconds since 1970
+    secret: bytes
+
+    @classmethod
+    def generate(cls) -> "TotpEnrollment":
+        return cls(uuid7(), int(time.time()), secrets.token_bytes(_SECRET_BYTES))
+
+    @classmethod
+    def decrypt_for(cls, encrypted: str, user: User) -> "TotpEnrollment | None":
+        """Return the offer from `encrypt_for` for this user within the last hour, or None for anything else."""
+        try:
+            data = encryption.decrypt(base64.urlsafe_b64decode(encrypted), context=_build_encryption_context(user))
+        except (encryption.DecryptionError, binascii.Error, ValueError):
+            return None
+        id_, made_at, secret = struct.unpack(_STRUCT_FORMAT, data)
+        return cls(UUID(bytes=id_), made_at, secret) if 0 <= time.time() - made_at < _ENROLLMENT_SECONDS else None
+
+    def encrypt_for(self, user: User) -> str:
+        """Return the encrypted offer, valid for `user` only."""
+        data = struct.pack(_STRUCT_FORMAT, self.id.bytes, self.made_at, self.secret)
+        return base64.urlsafe_b64encode(encryption.encrypt(data, context=_build_encryption_context(user))).decode()
+
+    @property
+    def grouped_secret(self) -> str:
+        """The secret for manual entry: base32 in groups of four."""
+        plain = base64.b32encode(self.secret).decode()
+        return " ".join(plain[start : start + 4] for start in range(0, len(plain), 4))
+
+    def build_otpauth_uri(self, user: User) -> str:
+        """Return the otpauth:// URI (key URI format of Google Authenticator)."""
+        label = quote(f"Loket:{user.username}")
+        secret = base64.b32encode(self.secret).decode()
+        return f"otpauth://totp/{label}?" + urlencode({"secret": secret, "issuer": "Loket"})
+
+    def render_qr_code(self, user: User) -> SafeString:
+        """Return the URI as an SVG QR code, dark on white in every color scheme, without style attributes (CSP)."""
+        code = segno.make(self.build_otpauth_uri(user), error="m", micro=False)
+        return mark_safe(code.svg_inline(scale=4, border=4, light="#fff", dark="#000", omitsize=False))  # noqa: S308
+
+
+def _build_encryption_context(user: User) -> str:
+    return f"offered secret:{user.pk}"

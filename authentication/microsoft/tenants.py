@@ -1,0 +1,119 @@
+"""Actions on the Microsoft tenants of an office."""
+
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.locks import lock_provider
+from accounts.models import ExternalTenant, Provider
+from audit.actions import record
+from audit.actors import Actor, requires_reauthentication
+from audit.models import Verb
+from core.access import ReauthenticationLevel
+from permissions import checks
+from permissions.checks import Right, SupportAction
+
+
+def _lock_and_authorize(provider: Provider, by: Actor) -> Provider:
+    provider = lock_provider(provider.pk)
+    checks.require_office(by, provider.pk)
+    checks.require_right(by, Right.MANAGE_PROVIDER)
+    return provider
+
+
+def _lock_tenant(tenant: ExternalTenant, by: Actor, support_action: SupportAction | None = None) -> ExternalTenant:
+    """Return the tenant, locked after its office; `support_action` is what support may do to it."""
+    if support_action and by.is_support:
+        provider = lock_provider(tenant.provider_id)
+        checks.require_support_action(by, support_action, provider.pk)
+    else:
+        provider = _lock_and_authorize(tenant.provider, by)
+    return (
+        ExternalTenant.objects.select_for_update(of=("self",))
+        .select_related("provider")
+        .get(pk=tenant.pk, provider=provider)
+    )
+
+
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+@transaction.atomic
+def add_tenant(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> ExternalTenant:
+    """Register the tenant with Microsoft's id `tenant_id`; users can belong to it once it is confirmed.
+
+    Adding the same name and id twice, as by a double click, returns one tenant. Raises PermissionDenied without the
+    right to manage the office, ValidationError (code "taken") when the office has the tenant under another name.
+    """
+    provider = _lock_and_authorize(provider, by)
+    known = ExternalTenant.objects.filter(provider=provider, tenant_id=tenant_id).first()
+    if known is not None:
+        if known.name == name:
+            return known
+        message = _("This tenant is already in the list, as “%(name)s”.")
+        raise ValidationError(message, code="taken", params={"name": known.name})
+    tenant = ExternalTenant.objects.create(provider=provider, name=name, tenant_id=tenant_id)
+    changes = {"name": [None, name], "tenant_id": [None, str(tenant_id)]}
+    record(Verb.TENANT_ADDED, tenant, by=by, provider_id=provider.pk, changes=changes)
+    return tenant
+
+
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+@transaction.atomic
+def rename_tenant(tenant: ExternalTenant, *, name: str, by: Actor) -> ExternalTenant:
+    """Change the office's name for the tenant. Raises PermissionDenied without the right."""
+    tenant = _lock_tenant(tenant, by)
+    if name != tenant.name:
+        old, tenant.name = tenant.name, name
+        tenant.save(update_fields=["name"])
+        record(Verb.TENANT_RENAMED, tenant, by=by, provider_id=tenant.provider_id, changes={"name": [old, name]})
+    return tenant
+
+
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+@transaction.atomic
+def remove_tenant(tenant: ExternalTenant, *, by: Actor) -> None:
+    """Remove the tenant from the office.
+
+    Raises PermissionDenied without the right, ValidationError (code "in_use") while users depend on it, blocked ones
+    included.
+    """
+    tenant = _lock_tenant(tenant, by)
+    if count := tenant.users.count():
+        message = ngettext(
+            "%(count)d user still logs in through this tenant. Change that user's login method first.",
+            "%(count)d users still log in through this tenant. Change those users' login method first.",
+            count,
+        )
+        raise ValidationError(message, code="in_use", params={"count": count})
+    changes = {"name": [tenant.name, None], "tenant_id": [str(tenant.tenant_id), None]}
+    record(Verb.TENANT_REMOVED, tenant, by=by, provider_id=tenant.provider_id, changes=changes)
+    tenant.delete()
+
+
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
+@transaction.atomic
+def confirm_tenant(tenant: ExternalTenant, *, by: Actor, how: str, reason: str = "") -> bool:
+    """Confirm the tenant; `how` is a value of ExternalTenant.ConfirmationMethod. Return False when already confirmed.
+
+    A confirmation by support needs a `reason` and an actor who is support or the operator. Raises PermissionDenied,
+    ValueError without a reason, ExternalTenant.DoesNotExist when the tenant was removed meanwhile.
+    """
+    method = ExternalTenant.ConfirmationMethod(how)
+    if method == ExternalTenant.ConfirmationMethod.SUPPORT:
+        if not (by.is_operator or by.is_support):
+            raise PermissionDenied(_("Only support can confirm a tenant without a Microsoft login."))
+        if not (reason or by.reason).strip():
+            raise ValueError("support says why")
+    elif by.is_support:
+        raise PermissionDenied(_("Support cannot log in with Microsoft on behalf of an office."))
+    tenant = _lock_tenant(tenant, by, SupportAction.CONFIRM_TENANT)
+    if tenant.confirmed_at is not None:
+        return False
+    tenant.confirmed_at, tenant.confirmation_method = timezone.now(), method
+    tenant.save(update_fields=["confirmed_at", "confirmation_method"])
+    changes = {"confirmation_method": [None, method.value]}
+    record(Verb.TENANT_CONFIRMED, tenant, by=by, provider_id=tenant.provider_id, changes=changes, reason=reason)
+    return True

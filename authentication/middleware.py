@@ -1,0 +1,107 @@
+"""Middleware that enforces second factors and re-authentication, as the policy of the page says."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+
+from accounts.models import User
+from audit.actors import ReauthenticationRequired
+from authentication import ended_sessions, pending_forms, reauthentication, sessions
+from authentication.mfa import get_enrollment_deadline, must_enroll, session_state
+from core.access import Access, ReauthenticationLevel, get_policy
+from core.throttle import Throttled
+from permissions.access import OfficeRequest
+
+
+class MfaRequest(HttpRequest):
+    """A request as this middleware leaves it, if a user is signed in; see also `OfficeRequest`."""
+
+    proof: ReauthenticationLevel
+    enrollment_deadline: date | None  # for the banner on every page
+
+
+class MfaMiddleware:
+    """Redirect users without a passed or required second factor to the page for it, unless its policy opens it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Record the last use of the session after the response."""
+        response = self.get_response(request)
+        # The database may be unavailable, and a query waits for its timeout.
+        is_undeliverable = response.status_code >= 500
+        if not is_undeliverable and request.session.accessed and isinstance(request.user, User):
+            sessions.record_activity(request)
+        return response
+
+    def process_view(
+        self, request: MfaRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        """Return the redirect, or None if no factor is missing."""
+        user = request.user
+        policy = get_policy(view)
+        if not isinstance(user, User) and policy.access not in (Access.PUBLIC, Access.TOKEN):
+            return ended_sessions.redirect_to_login(request)
+        if isinstance(user, User):
+            request.proof = reauthentication.get_reauthentication_level(request, user)
+            pending_forms.delete_resubmitted_form(request, user)
+        if not isinstance(user, User) or not user.is_website_user:
+            return None
+        if user.second_factor_at is not None:
+            is_open = session_state.has_passed_factor(request) or policy.before_second_factor
+            return None if is_open else _redirect_with_next(request, "authentication:second_step")
+        if must_enroll(user) and not policy.during_enrollment:
+            return _redirect_with_next(request, "authentication:device_list")
+        request.enrollment_deadline = get_enrollment_deadline(user)
+        if user.is_support and policy.access == Access.SUPPORT and not settings.LOKET_DEMO:
+            # An account of the demo's database may lack a factor.
+            return _redirect_with_next(request, "authentication:device_list")
+        return None
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Redirect to re-authentication if an action required it, and keep the submitted form.
+
+        Also answers Throttled with 429 for views that do not handle it themselves.
+        """
+        if isinstance(exception, Throttled):
+            response = render(request, "authentication/throttled.html", {"message": str(exception)}, status=429)
+            response["Retry-After"] = str(exception.seconds)
+            return response
+        if isinstance(exception, ReauthenticationRequired) and isinstance(request.user, User):
+            return reauthentication.redirect_to_reauthentication(request, request.user)
+        return None
+
+
+class ReauthenticationMiddleware:
+    """Ask for recent re-authentication where the policy of the page requires it; the right has been checked by then."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the response unchanged."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: OfficeRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        """Return the redirect to re-authentication, or None. In the demo, support may lack a second factor."""
+        policy = get_policy(view)
+        if not policy.reauthentication:
+            return None
+        may_lack_factor = settings.LOKET_DEMO and request.user.is_support and request.user.second_factor_at is None
+        with_factor = policy.with_factor and not may_lack_factor
+        return reauthentication.require_recent(request, policy.reauthentication, with_factor=with_factor)
+
+
+def _redirect_with_next(request: HttpRequest, name: str) -> HttpResponse:
+    """Return a redirect to the URL `name` with the requested page in `next`."""
+    query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+    return HttpResponseRedirect(f"{reverse(name)}?{query}".rstrip("?"))

@@ -1,0 +1,165 @@
+"""Actions that start, list and end browser sessions."""
+
+from uuid import UUID
+
+from django.contrib import auth
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.locks import lock_user
+from accounts.models import LoginMethod, User
+from audit.actions import record
+from audit.actors import Actor, build_page_actor, requires_reauthentication
+from audit.models import Verb
+from authentication import pending_forms, reauthentication, session_expiry, user_agents
+from authentication.mfa import session_state
+from authentication.mfa.session_state import SecondFactor
+from authentication.models import UserSession
+from authentication.session_store import hash_session_key
+from core.access import ReauthenticationLevel
+from core.middleware import get_client_address
+from permissions import checks
+from permissions.checks import SupportAction
+
+
+@transaction.atomic
+def start_session(request: HttpRequest, user: User, *, factor: SecondFactor | None = None) -> None:
+    """Sign `user` in under a new session key and record it.
+
+    The caller has authenticated the user. `factor` is the second factor that the user passed; without it a user who has
+    one gets no access until they pass it (see `authentication.middleware`). The pending form of `user` is kept.
+    """
+    auth.login(request, user)
+    request.session.pop(session_expiry.ENDED_KEY, None)
+    pending_forms.delete_form_of_other_user(request, user)
+    session_state.set_passed_factor(request, factor)
+    # Otherwise the password is still due.
+    if not reauthentication.is_sso_session(request) or factor in (None, SecondFactor.PASSKEY):
+        reauthentication.record_reauthentication(
+            request, with_factor=factor in (SecondFactor.APP, SecondFactor.PASSKEY)
+        )
+    _save_user_session(request, user, factor)
+    record(Verb.SIGNED_IN, user, by=build_page_actor(request, user), provider_id=user.provider_id)
+
+
+@transaction.atomic
+def start_sso_session(request: HttpRequest, user: User) -> None:
+    """Sign `user` in with an SSO ticket of a portal: a short session that does not count as authentication.
+
+    An enrolled second factor must still be passed; the session stays an SSO session after that.
+    """
+    request.session.flush()
+    auth.login(request, user)
+    request.session[session_expiry.BY_SSO_KEY] = True
+    _save_user_session(request, user, None)
+    record(Verb.SIGNED_IN, user, by=build_page_actor(request, user), provider_id=user.provider_id, reason="sso")
+
+
+def _save_user_session(request: HttpRequest, user: User, factor: SecondFactor | None) -> None:
+    if request.session.session_key is None:
+        request.session.save()
+    browser, system = user_agents.parse_user_agent(request.headers.get("User-Agent", ""))
+    found = {
+        "provider": user.provider,
+        "user": user,
+        "session_version": user.session_version,
+        "how": UserSession.AuthenticationMethod.SSO
+        if reauthentication.is_sso_session(request)
+        else _get_authentication_method(user, factor),
+        "address": get_client_address(request) or None,
+        "browser": browser,
+        "system": system,
+    }
+    # Passing a second factor later does not start a new session: the time of sign-in stays.
+    UserSession.objects.update_or_create(session_id=hash_session_key(request.session.session_key or ""), defaults=found)
+
+
+def _get_authentication_method(user: User, factor: SecondFactor | None) -> UserSession.AuthenticationMethod:
+    if user.login_method == LoginMethod.AZURE_AD:
+        return UserSession.AuthenticationMethod.MICROSOFT
+    return UserSession.AuthenticationMethod(factor.value) if factor else UserSession.AuthenticationMethod.PASSWORD
+
+
+@transaction.atomic
+def log_out(request: HttpRequest, user: User) -> None:
+    auth.logout(request)
+    record(Verb.SIGNED_OUT, user, by=build_page_actor(request, user), provider_id=user.provider_id)
+
+
+def list_active_sessions(user: User) -> QuerySet[UserSession]:
+    """Return the sessions in which `user` is still signed in, most recently used first."""
+    rows = UserSession.objects.alive().filter(provider=user.provider, user=user, session_version=user.session_version)
+    return rows.order_by("-last_used_at", "-pk")
+
+
+def get_current_session_id(request: HttpRequest) -> UUID | None:
+    """Return the ID of the UserSession of this request, None if it has none."""
+    found: UserSession | None = getattr(request.session, "user_session", None)
+    return found.pk if found else None
+
+
+def get_time_left(request: HttpRequest) -> session_expiry.SessionTimeLeft | None:
+    """Return the seconds until the session of this request ends, None if no user is signed in."""
+    found: session_expiry.SessionTimeLeft | None = getattr(request.session, "time_left", None)
+    return found
+
+
+def exclude_from_activity(request: HttpRequest) -> None:
+    """Do not count this request as activity of the user: a page that reloads itself must not extend the session."""
+    request.session.counts_as_activity = False  # type: ignore[attr-defined]  # see authentication.session_store
+
+
+def record_activity(request: HttpRequest) -> None:
+    """Update the last use of the session of this request, at most once a minute."""
+    found: UserSession | None = getattr(request.session, "user_session", None)
+    now = timezone.now()
+    is_activity = getattr(request.session, "counts_as_activity", True)
+    if is_activity and found is not None and now - found.last_used_at >= session_expiry.LAST_USED_PRECISION:
+        UserSession.objects.filter(pk=found.pk, last_used_at__lt=now).update(last_used_at=now)
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+@transaction.atomic
+def end_session(user: User, session_id: UUID, *, by: Actor) -> bool:
+    """End one session of `user`, effective from its next request; return False if it had already ended.
+
+    Raises PermissionDenied unless it is the actor's own, or the actor manages users and has authority over `user`.
+    """
+    _require_session_authority(user, by)
+    row = UserSession.objects.select_for_update().filter(provider=user.provider, user=user, pk=session_id).first()
+    if row is None:
+        return False
+    Session.objects.filter(pk=row.session_id).delete()
+    changes = {"session": [str(row), None]}
+    record(Verb.SESSION_ENDED, user, by=by, provider_id=user.provider_id, changes=changes)
+    return True
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+@transaction.atomic
+def end_all_sessions(user: User, *, by: Actor) -> User:
+    """End all sessions of `user`, including those without a UserSession; return the user as stored.
+
+    Raises PermissionDenied as `end_session` does.
+    """
+    _require_session_authority(user, by)
+    locked = lock_user(user.pk, actor=by.user)
+    locked.session_version += 1
+    locked.save(update_fields=["session_version"])
+    record(Verb.SESSIONS_ENDED, locked, by=by, provider_id=locked.provider_id)
+    return locked
+
+
+@transaction.atomic
+def end_other_sessions(request: HttpRequest, user: User) -> None:
+    """End all sessions of `user` except that of this request."""
+    auth.update_session_auth_hash(request, end_all_sessions(user, by=build_page_actor(request, user)))
+
+
+def _require_session_authority(user: User, by: Actor) -> None:
+    if by.user is None or by.user.pk != user.pk:
+        by.require_reauthentication(ReauthenticationLevel.HALF_HOUR)
+        checks.require_user_management(by, user, SupportAction.END_SESSIONS)

@@ -1,0 +1,39 @@
+"""Trusted browsers: the user signed in with them before ("device cookies", OWASP).
+
+A trusted browser has its own attempts, so that guessing from elsewhere cannot lock the user out.
+"""
+
+from django.http import HttpRequest, HttpResponse
+
+from accounts.models import User
+from core import cookies, encryption
+from core.text import compute_username_key
+
+_COOKIE_MAX_AGE_SECONDS = 180 * 24 * 3600  # seconds
+_COOKIE_PURPOSE = "signin device"
+
+
+def get_device_id(request: HttpRequest, username: str) -> str:
+    """Return the ID of this browser if it is trusted for the account `username`, else ""."""
+    return cookies.get_signed_cookie(
+        request,
+        _build_cookie_name(compute_username_key(username)),
+        salt=_COOKIE_PURPOSE,
+        max_age=_COOKIE_MAX_AGE_SECONDS,
+    )
+
+
+def trust_device(response: HttpResponse, user: User) -> None:
+    """Trust the browser for the account of `user`, who has just authenticated."""
+    cookies.set_signed_cookie(
+        response,
+        _build_cookie_name(user.username_key or ""),
+        encryption.generate_token(),
+        salt=_COOKIE_PURPOSE,
+        max_age=_COOKIE_MAX_AGE_SECONDS,
+    )
+
+
+def _build_cookie_name(key: str) -> str:
+    """Return the cookie name for one account; it does not reveal the username."""
+    return "device-" + encryption.compute_keyed_hash(key, purpose=_COOKIE_PURPOSE)[:16]

@@ -1,0 +1,172 @@
+"""Pages for the user's own two-factor devices and recovery codes."""
+
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.actors import build_page_actor
+from authentication.mfa import actions, must_enroll, recovery_codes, session_state
+from authentication.mfa.actions import LastDeviceRequired, MfaDevice, TooManyDevices
+from authentication.mfa.forms import AuthenticatorAppForm, DeviceNameForm
+from authentication.mfa.session_state import SecondFactor
+from authentication.request_utils import get_next_url
+from core.access import POST, SAFE, Access, ReauthenticationLevel, page
+from permissions import checks
+from permissions.access import OfficeRequest
+
+_ONBOARDING_SECONDS = 3600  # seconds after acceptance in which enrollment is shown as its last step
+
+
+def build_context(request: OfficeRequest, **more: object) -> dict[str, object]:
+    """Return the context that all pages of this module share: layout, next page and office name."""
+    user, target = request.user, get_next_url(request)
+    enrolling = must_enroll(user)
+    accepted_at = user.accepted_at or timezone.now()
+    return {
+        "layout": "standalone.html" if enrolling else "base.html",
+        "enrolling": enrolling,
+        "accepting": enrolling and (timezone.now() - accepted_at).total_seconds() < _ONBOARDING_SECONDS,
+        "office_name": user.office_name,
+        "next": target,
+        "query": urlencode({"next": target}),
+        **more,
+    }
+
+
+@page(Access.OWN_ACCOUNT, methods=SAFE, during_enrollment=True, website_users_only=True)
+def device_list(request: OfficeRequest) -> HttpResponse:
+    """List devices and recovery codes, or the kinds of device to start with."""
+    user = request.user
+    page = build_context(
+        request,
+        devices=actions.list_devices(user),
+        codes_left=actions.count_recovery_codes(user),
+        rules=checks.two_factor_rules(user),
+        most=actions.MAX_DEVICES,
+    )
+    return render(request, "authentication/mfa/devices.html", page)
+
+
+@page(
+    Access.OWN_ACCOUNT,
+    during_enrollment=True,
+    website_users_only=True,
+    reauthentication=ReauthenticationLevel.FIVE_MINUTES,
+)
+def add_app(request: OfficeRequest) -> HttpResponse:
+    """Show a new secret as QR code and text, and verify the code of the app."""
+    user = request.user
+    form = AuthenticatorAppForm(request.POST or None, user=user)
+    if form.is_valid():
+        name, code = form.cleaned_data["name"], form.cleaned_data["code"]
+        try:
+            if actions.add_authenticator_app(
+                user, form.enrollment, name=name, code=code, by=build_page_actor(request, user)
+            ):
+                return HttpResponseRedirect(complete_enrollment(request, SecondFactor.APP))
+            form.add_error(
+                "code", ValidationError(_("This is not the code that your app currently shows."), code="wrong")
+            )
+        except TooManyDevices as error:
+            form.add_error(None, ValidationError(str(error), code="too_many"))
+    page = build_context(
+        request, form=form, qr_code=form.enrollment.render_qr_code(user), secret=form.enrollment.grouped_secret
+    )
+    return render(request, "authentication/mfa/add_authenticator.html", page)
+
+
+def complete_enrollment(request: OfficeRequest, factor: SecondFactor) -> str:
+    """Record that the user passed the new device in this session; return the address to continue on."""
+    if not session_state.has_passed_factor(request):
+        session_state.set_passed_factor(request, factor)
+        request.session.cycle_key()
+    messages.success(request, _("The device has been added."))
+    target = get_next_url(request)
+    if actions.count_recovery_codes(request.user):
+        return reverse("authentication:device_list") if target == reverse("home") else target
+    return f"{reverse('authentication:generate_recovery_codes')}?{urlencode({'next': target})}"
+
+
+def _get_device_or_404(request: OfficeRequest, pk: UUID) -> MfaDevice:
+    try:
+        return actions.get_device(request.user, pk)
+    except KeyError:
+        raise Http404 from None
+
+
+@page(Access.OWN_ACCOUNT, website_users_only=True)
+def rename_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    device = _get_device_or_404(request, pk)
+    form = DeviceNameForm(request.POST or None, initial={"name": device.name})
+    if form.is_valid():
+        actions.rename_device(
+            request.user, pk, name=form.cleaned_data["name"], by=build_page_actor(request, request.user)
+        )
+        messages.success(request, _("The name has been saved."))
+        return redirect("authentication:device_list")
+    return render(request, "authentication/mfa/rename.html", build_context(request, form=form, device=device))
+
+
+@page(Access.OWN_ACCOUNT, website_users_only=True, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
+def remove_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Confirm and remove a device."""
+    device = _get_device_or_404(request, pk)
+    error = ""
+    if request.method == "POST":
+        try:
+            user = actions.remove_device(request.user, pk, by=build_page_actor(request, request.user))
+        except LastDeviceRequired as fault:
+            error = str(fault)
+        else:
+            _keep_current_session(request, user)
+            messages.success(request, _("The device has been removed. You have been logged out everywhere else."))
+            return redirect("authentication:device_list")
+    is_last = len(actions.list_devices(request.user)) == 1
+    return render(
+        request, "authentication/mfa/remove.html", build_context(request, device=device, is_last=is_last, error=error)
+    )
+
+
+def _keep_current_session(request: OfficeRequest, user: User) -> None:
+    """Keep only this session alive after all sessions were ended."""
+    update_session_auth_hash(request, user)
+    if user.second_factor_at is None:
+        session_state.set_passed_factor(request, None)
+
+
+@page(Access.OWN_ACCOUNT, website_users_only=True, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
+def generate_recovery_codes(request: OfficeRequest) -> HttpResponse:
+    """Explain recovery codes; on POST generate ten and show them once."""
+    user = request.user
+    if user.second_factor_at is None:
+        return redirect("authentication:device_list")
+    if request.method != "POST":
+        left = actions.count_recovery_codes(user)
+        return render(request, "authentication/mfa/recovery_codes.html", build_context(request, codes_left=left))
+    codes = actions.generate_recovery_codes(user, by=build_page_actor(request, user))
+    page = build_context(request, codes=codes, sealed=recovery_codes.encrypt_for(user, codes))
+    return render(request, "authentication/mfa/recovery_codes_created.html", page)
+
+
+@page(Access.OWN_ACCOUNT, methods=POST, website_users_only=True)
+def download_recovery_codes(request: OfficeRequest) -> HttpResponse:
+    """Return the codes that the previous page showed as a text file."""
+    codes = recovery_codes.decrypt_codes(request.POST.get("codes", ""), request.user)
+    if codes is None:
+        raise PermissionDenied(_("These are not your recovery codes. Create new ones."))
+    heading = _("Recovery codes for %(loket)s, username %(username)s. Each works once.") % {
+        "loket": request.user.product_name_in_sentence,
+        "username": request.user.username,
+    }
+    response = HttpResponse("\r\n".join([heading, "", *codes, ""]), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="loket-herstelcodes.txt"'
+    return response

@@ -1,0 +1,141 @@
+"""Redirects to Microsoft and the callback: sign-in, re-authentication and confirmation of a tenant."""
+
+from uuid import UUID
+
+import structlog
+from django.contrib import messages
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.models import LoginMethod, User
+from audit.actors import build_page_actor
+from authentication import actions, reauthentication, sessions
+from authentication.microsoft import callback, oidc
+from authentication.microsoft.errors import ErrorPage, MicrosoftSignInError
+from authentication.microsoft.oidc import FlowContext, FlowPurpose, FlowResult
+from authentication.rate_limits import MICROSOFT_LIMIT
+from authentication.request_utils import build_anonymous_actor, get_next_url
+from core import cookies, throttle
+from core.access import GET, SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
+from core.middleware import get_client_address
+from core.throttle import Throttled
+from permissions.access import OfficeRequest
+from permissions.checks import Right
+
+_COOKIE_NAME, _COOKIE_SALT = "microsoft", "signin microsoft"
+log = structlog.get_logger("loket.signin")
+
+
+@page(Access.PUBLIC, methods=GET)
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Redirect to Microsoft to sign in."""
+    target = get_next_url(request)
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(target)
+    return _redirect_to_microsoft(request, FlowContext(FlowPurpose.SIGN_IN, target))
+
+
+@page(Access.OFFICE_USER, methods=GET, impersonation=DuringImpersonation.FORBIDDEN)
+def reauthenticate(request: OfficeRequest) -> HttpResponse:
+    """Redirect an Azure user to Microsoft to re-authenticate."""
+    if request.user.login_method != LoginMethod.AZURE_AD:
+        raise Http404
+    return _redirect_to_microsoft(
+        request, FlowContext(FlowPurpose.CONFIRM, get_next_url(request), user_id=str(request.user.pk))
+    )
+
+
+@page(
+    Right.MANAGE_PROVIDER,
+    methods=GET,
+    impersonation=DuringImpersonation.FORBIDDEN,
+    reauthentication=ReauthenticationLevel.FIVE_MINUTES,
+)
+def confirm_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Redirect an administrator to Microsoft to sign in to the tenant, which confirms it."""
+    tenant = get_object_or_404(request.user.office.tenants, pk=pk)
+    target = reverse("users:tenant_list")
+    flow_context = FlowContext(FlowPurpose.PROVE_TENANT, target, user_id=str(request.user.pk), tenant_id=str(tenant.pk))
+    return _redirect_to_microsoft(request, flow_context)
+
+
+@page(Access.PUBLIC, methods=GET)
+def microsoft_callback(request: HttpRequest) -> HttpResponse:
+    """Handle the callback from Microsoft."""
+    _require_configured()
+    kept = cookies.get_signed_cookie(request, _COOKIE_NAME, salt=_COOKIE_SALT, max_age=oidc.FLOW_MINUTES * 60)
+    answer = {name: request.GET[name] for name in ("code", "state", "error") if name in request.GET}
+    try:
+        throttle.consume_attempt(MICROSOFT_LIMIT, throttle.build_network_key(get_client_address(request)))
+        response = _complete_flow(request, oidc.finish_flow(kept, answer))
+    except Throttled as error:
+        return _render_throttled(request, error)
+    except MicrosoftSignInError as refusal:
+        response = _redirect_to_error(request, refusal)
+    cookies.delete_cookie(response, _COOKIE_NAME)
+    return response
+
+
+@page(Access.PUBLIC, methods=SAFE)
+def microsoft_error(request: HttpRequest, told: str) -> HttpResponse:
+    """Show the error page; the URL holds the error and the correlation ID, signed."""
+    try:
+        name, correlation_id = signing.loads(told, salt=_COOKIE_SALT)
+    except signing.BadSignature:
+        raise Http404 from None
+    context = {"page": ErrorPage[name], "correlation_id": correlation_id}
+    return render(request, "authentication/microsoft_error.html", context, status=context["page"].status)
+
+
+def _redirect_to_microsoft(request: HttpRequest, flow_context: FlowContext) -> HttpResponse:
+    """Return the redirect to Microsoft, with the cookie that the callback needs."""
+    _require_configured()
+    try:
+        throttle.consume_attempt(MICROSOFT_LIMIT, throttle.build_network_key(get_client_address(request)))
+        address, kept = oidc.start_flow(flow_context)
+    except Throttled as error:
+        return _render_throttled(request, error)
+    except MicrosoftSignInError as refusal:
+        return _redirect_to_error(request, refusal)
+    response = HttpResponseRedirect(address)
+    cookies.set_signed_cookie(response, _COOKIE_NAME, kept, salt=_COOKIE_SALT, max_age=oidc.FLOW_MINUTES * 60)
+    return response
+
+
+def _complete_flow(request: HttpRequest, arrival: FlowResult) -> HttpResponse:
+    """Complete the flow for its purpose. Raises MicrosoftSignInError."""
+    if arrival.flow_context.purpose == FlowPurpose.SIGN_IN:
+        sessions.start_session(request, callback.identify_user(arrival))
+    elif arrival.flow_context.purpose == FlowPurpose.CONFIRM:
+        callback.verify_reauthentication(arrival, request.user)
+        request.session.cycle_key()
+        reauthentication.record_reauthentication(request, with_factor=True)
+    elif isinstance(request.user, User):
+        tenant = callback.confirm_tenant(arrival, request.user, by=build_page_actor(request, request.user))
+        messages.success(request, _("%(tenant)s has been confirmed.") % {"tenant": tenant.name})
+    else:
+        raise MicrosoftSignInError(ErrorPage.START_AGAIN, "other_person")
+    return HttpResponseRedirect(arrival.flow_context.next)
+
+
+def _redirect_to_error(request: HttpRequest, refusal: MicrosoftSignInError) -> HttpResponse:
+    """Record the error and redirect to its page, whose URL has no code and state."""
+    by = build_page_actor(request, request.user) if isinstance(request.user, User) else build_anonymous_actor(request)
+    actions.record_failed_sign_in(refusal.user, refusal.reason, by=by)
+    write = log.error if refusal.page == ErrorPage.OUR_SECRET else log.warning
+    write("microsoft_refused", reason=refusal.reason)
+    return redirect(
+        "authentication:microsoft_error", signing.dumps([refusal.page.name, by.correlation_id], salt=_COOKIE_SALT)
+    )
+
+
+def _render_throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
+    return render(request, "authentication/throttled.html", {"message": str(error)}, status=429)
+
+
+def _require_configured() -> None:
+    if not oidc.is_configured():
+        raise Http404

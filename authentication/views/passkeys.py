@@ -1,0 +1,121 @@
+"""Passkey pages and the JSON endpoints that the library's scripts call."""
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.views.i18n import JavaScriptCatalog
+
+from accounts.models import User
+from audit.actors import build_page_actor
+from authentication.actions import record_failed_sign_in
+from authentication.mfa import actions, session_state
+from authentication.mfa.actions import TooManyDevices
+from authentication.mfa.passkeys import Ceremony, PasskeyRejected, build_script_settings
+from authentication.mfa.session_state import SecondFactor
+from authentication.rate_limits import LINK_LIMIT
+from authentication.request_utils import build_anonymous_actor
+from authentication.views.mfa_devices import build_context, complete_enrollment
+from authentication.views.reauthentication import complete_reauthentication
+from authentication.views.second_step import complete_login
+from core import throttle
+from core.access import POST, SAFE, Access, ReauthenticationLevel, page
+from core.middleware import get_client_address
+from core.throttle import Throttled
+from permissions.access import OfficeRequest
+
+passkey_translations = page(Access.PUBLIC, methods=None, before_second_factor=True, during_enrollment=True)(
+    JavaScriptCatalog.as_view(packages=["django_otp_webauthn"])
+)
+
+
+@page(
+    Access.OWN_ACCOUNT,
+    methods=SAFE,
+    during_enrollment=True,
+    website_users_only=True,
+    reauthentication=ReauthenticationLevel.FIVE_MINUTES,
+)
+def add_passkey(request: OfficeRequest) -> HttpResponse:
+    page = build_context(request, passkey=build_script_settings(request))
+    return render(request, "authentication/mfa/add_passkey.html", page)
+
+
+@page(Access.OWN_ACCOUNT, methods=POST, during_enrollment=True, website_users_only=True)
+def begin_registration(request: OfficeRequest) -> HttpResponse:
+    """Return the options for the browser to create a passkey."""
+    if request.proof < ReauthenticationLevel.FIVE_MINUTES:
+        return _build_error_response(_("This took too long. Try again."), 403)
+    return JsonResponse(Ceremony.begin_registration(request, request.user))
+
+
+@page(Access.OWN_ACCOUNT, methods=POST, during_enrollment=True, website_users_only=True)
+def complete_registration(request: OfficeRequest) -> HttpResponse:
+    """Add the passkey that the browser created."""
+    if request.proof < ReauthenticationLevel.FIVE_MINUTES:
+        return _build_error_response(_("This took too long. Try again."), 403)
+    user, by = request.user, build_page_actor(request, request.user)
+    name = _("Passkey of %(date)s") % {"date": date_format(timezone.localtime(), "j F Y")}
+    try:
+        ceremony = Ceremony.pop_pending(request, "make", user)
+        passkey = actions.add_passkey(user, _parse_browser_response(request), ceremony=ceremony, name=name, by=by)
+    except PasskeyRejected:
+        return _build_error_response(_("This passkey could not be added. Try again."))
+    except TooManyDevices as error:
+        return _build_error_response(str(error))
+    return JsonResponse({"id": str(passkey.pk), "redirect_url": complete_enrollment(request, SecondFactor.PASSKEY)})
+
+
+@page(Access.PUBLIC, methods=POST, before_second_factor=True)
+def begin_authentication(request: HttpRequest) -> HttpResponse:
+    """Return the options to authenticate with a passkey: of the (half) signed-in user, else of any user."""
+    try:
+        throttle.consume_attempt(LINK_LIMIT, throttle.build_network_key(get_client_address(request)))
+    except Throttled as error:
+        return _build_error_response(str(error), 429)
+    return JsonResponse(Ceremony.begin_authentication(request, _get_expected_user(request)))
+
+
+@page(Access.PUBLIC, methods=POST, before_second_factor=True)
+def complete_authentication(request: HttpRequest) -> HttpResponse:
+    """Sign in with the passkey, or record the re-authentication of a user who is already signed in."""
+    user = _get_expected_user(request)
+    try:
+        passkey = Ceremony.pop_pending(request, "show", user).complete_authentication(
+            _parse_browser_response(request), user
+        )
+    except PasskeyRejected:
+        record_failed_sign_in(user, "passkey", by=build_anonymous_actor(request))
+        return _build_error_response(_("This passkey does not work here. Choose another method."))
+    owner = User.objects.select_related("provider").get(pk=passkey.user_id)
+    if not (owner.is_website_user and owner.may_sign_in):
+        record_failed_sign_in(owner, owner.denial_reason or "ended", by=build_anonymous_actor(request))
+        return _build_error_response(_("This passkey does not work here. Choose another method."))
+    if isinstance(request.user, User) and session_state.get_pending_user(request) is None:
+        response = complete_reauthentication(request, with_factor=True)  # type: ignore[arg-type]
+    else:
+        response = complete_login(request, owner, SecondFactor.PASSKEY)
+    answer = JsonResponse({"id": str(passkey.pk), "redirect_url": response["Location"]})
+    answer.cookies.update(response.cookies)
+    return answer
+
+
+def _get_expected_user(request: HttpRequest) -> User | None:
+    """Return the user whose passkey is required, None for any user."""
+    return request.user if isinstance(request.user, User) else session_state.get_pending_user(request)
+
+
+def _parse_browser_response(request: HttpRequest) -> Any:
+    """Return the JSON body. Raises PasskeyRejected if it is malformed."""
+    try:
+        return json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        raise PasskeyRejected("not JSON") from error
+
+
+def _build_error_response(detail: str, status: int = 400) -> JsonResponse:
+    return JsonResponse({"detail": detail}, status=status)

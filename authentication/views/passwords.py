@@ -1,0 +1,174 @@
+"""Login, logout, password reset and password change."""
+
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.actors import build_page_actor
+from authentication import actions, ended_sessions, sessions, trusted_devices
+from authentication.forms import ChangePasswordForm, ForgotPasswordForm, LoginForm, PasswordResetForm
+from authentication.mfa import session_state
+from authentication.mfa.passkeys import build_script_settings
+from authentication.microsoft import oidc
+from authentication.models import RESET_LINK_MINUTES, PasswordResetToken
+from authentication.rate_limits import LINK_LIMIT
+from authentication.request_utils import build_anonymous_actor, get_next_url
+from core import cookies, encryption, throttle
+from core.access import SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
+from core.errors import EditConflict
+from core.middleware import get_client_address
+from core.throttle import Throttled
+from permissions.access import OfficeRequest
+
+_COOKIE_NAME, _COOKIE_SALT = "reset", "signin reset"
+
+
+@page(Access.PUBLIC)
+def login(request: HttpRequest) -> HttpResponse:
+    """Log a website user in with username and password."""
+    target, status = get_next_url(request), 200
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(target)
+    form = LoginForm(request.POST or None)
+    if form.is_valid():
+        username, password = form.cleaned_data["username"], form.cleaned_data["password"]
+        try:
+            user = actions.authenticate_password(
+                username,
+                password,
+                device=trusted_devices.get_device_id(request, username),
+                by=build_anonymous_actor(request),
+            )
+        except Throttled as error:
+            form.add_error(None, ValidationError(str(error), code="throttled"))
+            status = 429
+        else:
+            if user is not None:
+                return _complete_login(request, user, target)
+            form.add_error(None, ValidationError(_("The username and password do not match."), code="refused"))
+    context = {
+        "form": form,
+        "next": target,
+        "query": urlencode({"next": target}),
+        "with_microsoft": oidc.is_configured(),
+        "passkey": build_script_settings(request),
+    }
+    return render(request, "authentication/login.html", context, status=status)
+
+
+def _complete_login(request: HttpRequest, user: User, target: str) -> HttpResponse:
+    if user.second_factor_at is not None:
+        session_state.start_second_step(request, user)
+        return redirect(f"{reverse('authentication:second_step')}?{urlencode({'next': target})}")
+    sessions.start_session(request, user)
+    response = HttpResponseRedirect(target)
+    trusted_devices.trust_device(response, user)
+    return response
+
+
+@page(Access.PUBLIC, impersonation=DuringImpersonation.AS_SUPPORT, before_second_factor=True, during_enrollment=True)
+def logout(request: HttpRequest) -> HttpResponse:
+    if not isinstance(request.user, User):
+        return redirect("authentication:login")
+    if request.method != "POST":
+        return render(request, "authentication/logout.html", {"office_name": request.user.office_name})
+    sessions.log_out(request, request.user)
+    messages.success(request, _("You have been logged out."))
+    return ended_sessions.set_clear_site_data(request, redirect("authentication:login"))
+
+
+@page(Access.PUBLIC)
+def forgot_password(request: HttpRequest) -> HttpResponse:
+    """Ask for an e-mail address and request a password reset."""
+    form, status = ForgotPasswordForm(request.POST or None), 200
+    if form.is_valid():
+        try:
+            actions.request_password_reset(form.cleaned_data["email"], address=get_client_address(request))
+        except Throttled as error:
+            form.add_error(None, ValidationError(str(error), code="throttled"))
+            status = 429
+        else:
+            return redirect("authentication:forgot_password_sent")
+    return render(request, "authentication/password_reset.html", {"form": form}, status=status)
+
+
+@page(Access.PUBLIC, methods=SAFE)
+def forgot_password_sent(request: HttpRequest) -> HttpResponse:
+    """Say what happens next, whether or not anybody has the address."""
+    return render(request, "authentication/password_reset_sent.html", {"minutes": RESET_LINK_MINUTES})
+
+
+@page(Access.PUBLIC, methods=SAFE)
+def open_password_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Move the token of the e-mailed link from the URL to a cookie, and redirect to the form."""
+    response = redirect("authentication:reset_password")
+    value = token if token.isascii() and token.isprintable() else ""
+    cookies.set_signed_cookie(response, _COOKIE_NAME, value, salt=_COOKIE_SALT, max_age=RESET_LINK_MINUTES * 60)
+    return response
+
+
+@page(Access.PUBLIC)
+def reset_password(request: HttpRequest) -> HttpResponse:
+    """Set a new password with the token in the cookie."""
+    try:
+        throttle.consume_attempt(LINK_LIMIT, throttle.build_network_key(get_client_address(request)))
+    except Throttled as error:
+        return render(request, "authentication/throttled.html", {"message": str(error)}, status=429)
+    opened = _get_open_reset(request)
+    if opened is None:
+        return _render_reset_closed(request)
+    form = PasswordResetForm(request.POST or None, reset=opened)
+    if form.is_valid():
+        by = build_page_actor(request, opened.user)
+        try:
+            user = actions.reset_password(opened, password=form.cleaned_data["password"], by=by)
+        except actions.PasswordChangeNotAllowed:
+            return _render_reset_closed(request)
+        return _redirect_to_login(request, user)
+    context = {"form": form, "person": opened.user, "office_name": opened.user.office_name}
+    return render(request, "authentication/password_reset_confirm.html", context)
+
+
+def _get_open_reset(request: HttpRequest) -> PasswordResetToken | None:
+    token = cookies.get_signed_cookie(request, _COOKIE_NAME, salt=_COOKIE_SALT, max_age=RESET_LINK_MINUTES * 60)
+    found = (
+        PasswordResetToken.objects.select_related("user__provider")
+        .filter(token_hash=encryption.hash_token(token))
+        .first()
+    )
+    return found if found is not None and found.is_open() else None
+
+
+def _render_reset_closed(request: HttpRequest) -> HttpResponse:
+    return render(request, "authentication/password_reset_link_expired.html", status=404)
+
+
+def _redirect_to_login(request: HttpRequest, user: User) -> HttpResponse:
+    messages.success(request, _("Your password has been changed. Log in with your new password."))
+    response = redirect("authentication:login")
+    cookies.delete_cookie(response, _COOKIE_NAME)
+    trusted_devices.trust_device(response, user)  # the user has proved access to the mailbox
+    return response
+
+
+@page(Access.OWN_ACCOUNT, website_users_only=True, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
+def change_password(request: OfficeRequest) -> HttpResponse:
+    form = ChangePasswordForm(request.POST or None, user=request.user)
+    if form.is_valid():
+        by = build_page_actor(request, request.user)
+        try:
+            user = actions.change_password(request.user, password=form.cleaned_data["password"], by=by)
+        except (EditConflict, actions.PasswordChangeNotAllowed):
+            return redirect("authentication:change_password")
+        update_session_auth_hash(request, user)
+        messages.success(request, _("Your password has been changed. You have been logged out everywhere else."))
+        return redirect("users:profile")
+    status = 429 if form.has_error("current_password", "throttled") else 200
+    return render(request, "authentication/password_change.html", {"form": form}, status=status)

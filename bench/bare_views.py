@@ -1,0 +1,77 @@
+"""Bare views for comparison: one query, no middleware, no sign-in, no translation."""
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import path
+
+from accounts.models import User
+from core.paging import PAGE_SIZE
+from oauth.models import annotate_has_integrations
+from users.status import annotate_account_status, annotate_statuses
+
+
+def bare_user_list(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Show the first page of users with the query of the user list."""
+    users = annotate_statuses(User.objects.filter(provider_id=provider_id)).annotate(sort_key=F("sort_name"))
+    rows = list(users.order_by("sort_key", "pk")[: PAGE_SIZE + 1])[:PAGE_SIZE]
+    return render(request, "bare.html", {"rows": rows})
+
+
+def bare_user_json(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Dump the first 250 users with the query of the REST API, and their total."""
+    users = annotate_has_integrations(
+        annotate_account_status(User.objects.filter(provider_id=provider_id))
+    ).select_related("external_tenant")
+    rows = [
+        {
+            "id": user.pk,
+            "userName": user.username,
+            "loginMethod": user.login_method,
+            "accessStatus": user.status,
+            "initials": user.initials,
+            "firstName": user.first_name,
+            "prefix": user.prefix,
+            "lastName": user.last_name,
+            "emailAddress": user.email,
+            "phoneNumber": user.phone_number,
+            "placeOfEmployment": user.place_of_employment,
+            "tenant": user.external_tenant and user.external_tenant.name,
+            "twoFactorAuthenticationRequired": user.two_factor_required,
+            "hasMultiFactorAuthentication": user.second_factor_at is not None,
+            "hasAccessToPayrollingTestData": user.has_access_to_test_years,
+            "hasIntegrations": user.has_integrations,
+            "dateTimeCreation": user.created_at,
+            "dateTimeLastLogin": user.last_login,
+        }
+        for user in users.order_by("sort_name", "pk")[:250]
+    ]
+    return JsonResponse({"totalSize": users.count(), "_embedded": rows})
+
+
+def use_bare_urls(get_response):
+    """Route requests to the bare views, which have no URL in the product."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request.urlconf = "bench.bare_views"  # type: ignore[attr-defined]
+        return get_response(request)
+
+    return middleware
+
+
+def use_admin_urls(get_response):
+    """Route requests to Django admin's own changelist, as an anonymous user."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request.urlconf, request.user = "bench.admin_changelist", AnonymousUser()  # type: ignore[attr-defined]
+        return get_response(request)
+
+    return middleware
+
+
+urlpatterns = [
+    path("bare/<uuid:provider_id>/", bare_user_list),
+    path("bare/<uuid:provider_id>/json/", bare_user_json),
+    path("gebruikers/<uuid:pk>/", bare_user_list, name="person"),
+]

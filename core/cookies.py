@@ -1,0 +1,49 @@
+"""Signed cookies for this host only, hidden from scripts.
+
+Under TLS every name begins with `__Host-` (RFC 6265bis, 4.1.3): browsers accept such a cookie over TLS only, for one
+host and every path, so that neither another host of the domain nor plain HTTP can plant one.
+"""
+
+from django.conf import settings
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.contrib.messages.storage.session import SessionStorage
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+
+
+class PrefixedCookieStorage(CookieStorage):
+    """Message storage in a cookie that has our prefix."""
+
+    cookie_name = f"{settings.LOKET_COOKIE_PREFIX}messages"
+
+
+class MessageStorage(FallbackStorage):
+    """Django's fallback storage: a cookie, and the session for messages that are too long."""
+
+    storage_classes = (PrefixedCookieStorage, SessionStorage)
+
+
+def set_signed_cookie(response: HttpResponse, cookie: str, value: str, *, salt: str, max_age: int) -> None:
+    """Set a signed cookie that lasts `max_age` seconds."""
+    response.set_cookie(
+        settings.LOKET_COOKIE_PREFIX + cookie,
+        signing.get_cookie_signer(salt=cookie + salt).sign(value),
+        max_age=max_age,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def get_signed_cookie(request: HttpRequest, cookie: str, *, salt: str, max_age: int) -> str:
+    """Return the value of a cookie signed at most `max_age` seconds ago, or "" without one."""
+    signed = request.COOKIES.get(settings.LOKET_COOKIE_PREFIX + cookie, "")
+    try:
+        return str(signing.get_cookie_signer(salt=cookie + salt).unsign(signed, max_age=max_age))
+    except signing.BadSignature:
+        return ""
+
+
+def delete_cookie(response: HttpResponse, cookie: str) -> None:
+    response.delete_cookie(settings.LOKET_COOKIE_PREFIX + cookie, samesite="Lax")

@@ -1,0 +1,170 @@
+"""Keyset paging: a page starts at the key of a row instead of at an offset.
+
+Every page costs the same, however long the list is.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypedDict, TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.core import signing
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.expressions import Combinable
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+PAGE_SIZE = 50
+NAME_SORT: Mapping[str, Combinable] = {"name": F("sort_name")}
+PagedModelT = TypeVar("PagedModelT", bound=Model)
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+ListItemT = TypeVar("ListItemT", bound=_HasId)
+OtherListItemT = TypeVar("OtherListItemT", bound=_HasId)
+
+
+@dataclass(frozen=True)
+class KeysetPage(Generic[PagedModelT]):
+    """One page of a queryset with the cursors of the pages before and after it; '' where there is none."""
+
+    rows: Sequence[PagedModelT]
+    previous: str
+    next: str
+
+
+def paginate_queryset(
+    rows: QuerySet[PagedModelT, Any],  # not `QuerySet[PagedModelT]`, with which mypy forgets the annotations
+    *,
+    cursor: str,
+    sort: str = "name",
+    sorts: Mapping[str, Combinable] = NAME_SORT,
+    datetime_sorts: Collection[str] = (),
+    date_sorts: Collection[str] = (),
+    size: int = PAGE_SIZE,
+) -> KeysetPage[PagedModelT]:
+    """Return the page of `rows` at `cursor`, sorted on a key of `sorts` (descending with a leading '-').
+
+    `datetime_sorts` are the sorts on a datetime, `date_sorts` those on a date; all others are on text. An unknown sort
+    falls back to the first one, a damaged cursor to the first page. One query.
+    """
+    downwards, name = sort.startswith("-"), sort.lstrip("-")
+    if name not in sorts:
+        name, downwards = next(iter(sorts)), False
+    start = _decode_cursor(
+        cursor, name, _parse_datetime if name in datetime_sorts else date.fromisoformat if name in date_sorts else str
+    )
+    backwards = start is not None and start.backwards
+    keyed: QuerySet[Any] = rows.annotate(sort_key=sorts[name])
+    falling = downwards != backwards
+    if start is not None:
+        keyed = keyed.filter(_build_cursor_filter(start, falling))
+    order = ("-sort_key", "-pk") if falling else ("sort_key", "pk")
+    found = list(keyed.order_by(*order)[: size + 1])
+    more, found = len(found) > size, found[:size]
+    if backwards:
+        found.reverse()
+    before = more if backwards else start is not None
+    after = True if backwards else more
+    return KeysetPage(
+        rows=found,
+        previous=_encode_cursor(found[0], name, backwards=True) if found and before else "",
+        next=_encode_cursor(found[-1], name, backwards=False) if found and after else "",
+    )
+
+
+class _SortKey(TypedDict):
+    """The value that the list is sorted on."""
+
+    sort_key: Any
+
+
+_KeyedRow: TypeAlias = "WithAnnotations[Model, _SortKey]"
+
+
+@dataclass(frozen=True)
+class _PageCursor:
+    key: Any
+    id: UUID
+    backwards: bool
+
+
+def _build_cursor_filter(start: _PageCursor, falling: bool) -> Q:
+    """Return the filter for rows beyond the cursor; the index can use its first half only."""
+    if falling:
+        return Q(sort_key__lte=start.key) & (Q(sort_key__lt=start.key) | Q(pk__lt=start.id))
+    return Q(sort_key__gte=start.key) & (Q(sort_key__gt=start.key) | Q(pk__gt=start.id))
+
+
+def _encode_cursor(row: _KeyedRow, name: str, *, backwards: bool) -> str:
+    key = row.sort_key
+    plain = key.isoformat() if isinstance(key, date) else key
+    return signing.b64_encode(json.dumps([name, plain, row.pk.hex, backwards]).encode()).decode()
+
+
+def _parse_datetime(plain: str) -> datetime:
+    return datetime.fromisoformat(plain).astimezone(UTC)
+
+
+def _decode_cursor(cursor: str, name: str, key_of: Callable[[str], Any]) -> _PageCursor | None:
+    try:
+        sort, plain, id_, backwards = json.loads(signing.b64_decode(cursor.encode()))
+        key = key_of(plain)
+        str(plain).encode()  # JSON can hold a lone surrogate, which no database accepts
+        start = _PageCursor(key, UUID(hex=id_), bool(backwards))
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+    return start if sort == name and "\x00" not in str(plain) else None
+
+
+@dataclass(frozen=True)
+class ListPage(Generic[ListItemT]):
+    """One page of a list in memory with the cursors of the pages before and after it."""
+
+    rows: list[ListItemT]
+    previous: str
+    next: str
+
+    def replace_rows(self, rows: list[OtherListItemT]) -> "ListPage[OtherListItemT]":
+        """Return the same page with `rows` in place of its own."""
+        return ListPage(rows, self.previous, self.next)
+
+
+def paginate_list(rows: Sequence[ListItemT], *, cursor: str, size: int = PAGE_SIZE) -> ListPage[ListItemT]:
+    """Return the page of `rows` at `cursor`; a damaged cursor falls back to the first page.
+
+    A cursor is the id of the row before the page, or with a leading '-' of the row after it.
+    """
+    places = {f"{row.id}": number for number, row in enumerate(rows)}
+    place, start = places.get(cursor.lstrip("-")), 0
+    if place is not None:
+        start = max(place - size, 0) if cursor.startswith("-") else place + 1
+    found = list(rows[start : start + size])
+    return ListPage(
+        rows=found,
+        previous=f"-{found[0].id}" if found and start else "",
+        next=f"{found[-1].id}" if start + size < len(rows) else "",
+    )
+
+
+def build_query_string(**values: str) -> str:
+    """Return a query string with the non-empty `values`."""
+    return "?" + urlencode({name: value for name, value in values.items() if value})
+
+
+def build_pager_context(
+    page: KeysetPage[Any] | ListPage[Any], *, parameter: str = "page", **values: str
+) -> dict[str, str]:
+    """Return the context of `_pagination.html`: the URLs around `page`; `parameter` names the query parameter."""
+    return {
+        "previous_url": page.previous and build_query_string(**values, **{parameter: page.previous}),
+        "next_url": page.next and build_query_string(**values, **{parameter: page.next}),
+    }

@@ -1,0 +1,210 @@
+"""Rate limits stored in the database: the generic cell rate algorithm (GCRA, ITU-T I.371).
+
+A limit allows `burst` attempts at once and restores one every `every`. A key needs one row and one statement;
+concurrent attempts are counted exactly. Call `consume_attempt` outside a transaction: a later rollback must not refund
+the attempt.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import ngettext
+
+from core import encryption
+from core.clock_skew import MAX_CLOCK_SKEW
+from core.models import Throttle
+
+_HASH_PURPOSE = "throttle"
+# full_at is when every try is back; a try moves it `every` ahead and is refused when that is too far from now. What
+# lies further ahead than a limit allows and the clocks of two servers differ was written by a clock that was wrong.
+_VALID_FULL_AT_SQL = "CASE WHEN kept.full_at > {impossible} THEN %(now)s ELSE greatest(kept.full_at, %(now)s) END"
+_ONE_VALID_FULL_AT_SQL = _VALID_FULL_AT_SQL.format(impossible="%(impossible{n})s")
+_CONSUME_SQL = f"""
+INSERT INTO core_throttle AS kept (key, full_at) {{row}}
+ON CONFLICT (key) DO UPDATE SET full_at = {_ONE_VALID_FULL_AT_SQL} + make_interval(secs => %(every{{n}})s)
+WHERE {_ONE_VALID_FULL_AT_SQL} + make_interval(secs => %(every{{n}})s) <= %(latest{{n}})s
+RETURNING full_at
+"""
+_CONSUME_ONE_SQL = _CONSUME_SQL.format(n=1, row="VALUES (%(key1)s, %(now)s + make_interval(secs => %(every1)s))")
+_CONSUME_SECOND_SQL = _CONSUME_SQL.format(
+    n=2, row="SELECT %(key2)s, %(now)s + make_interval(secs => %(every2)s) FROM first"
+)
+_CONSUME_PAIR_SQL = f"""
+WITH first AS ({_CONSUME_ONE_SQL}), second AS ({_CONSUME_SECOND_SQL})
+SELECT (SELECT full_at FROM first), (SELECT full_at FROM second)
+"""  # noqa: S608
+# Of many keys at once: their rows are locked in one order, and who is over is known only once all are there.
+_LATEST_POSSIBLE_SQL = "(SELECT impossible FROM asked WHERE asked.key = excluded.key)"
+_CONSUME_ALL_SQL = f"""
+WITH asked (key, spent, impossible) AS (
+    SELECT * FROM unnest(%(keys)s::text[], %(spent)s::float8[], %(impossible)s::timestamptz[])
+)
+INSERT INTO core_throttle AS kept (key, full_at)
+SELECT key, %(now)s + make_interval(secs => spent) FROM asked ORDER BY key
+ON CONFLICT (key) DO UPDATE
+SET full_at = {_VALID_FULL_AT_SQL.format(impossible=_LATEST_POSSIBLE_SQL)} + (excluded.full_at - %(now)s)
+RETURNING key, full_at
+"""  # noqa: S608
+# Entries of a WITH, see `build_refund_cte`.
+_REFUND_CTE = """
+forgiven AS (DELETE FROM core_throttle WHERE key = %s),
+given_back AS (UPDATE core_throttle SET full_at = full_at - make_interval(secs => %s) WHERE key = %s)
+"""
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """`burst` attempts at once, one restored every `every`; `name` separates the keys of different limits."""
+
+    name: str
+    burst: int
+    every: timedelta
+
+
+class Throttled(Exception):
+    """Too many attempts; the next one is allowed after `wait`."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(wait)
+        self.wait = wait
+
+    @property
+    def minutes(self) -> int:
+        """`wait` in whole minutes, at least one."""
+        return max(1, math.ceil(self.wait / timedelta(minutes=1)))
+
+    @property
+    def seconds(self) -> int:
+        """`wait` in whole seconds, at least one, for the header Retry-After."""
+        return max(1, math.ceil(self.wait.total_seconds()))
+
+    def __str__(self) -> str:
+        return ngettext(
+            "Too many attempts. Try again in %(minutes)d minute.",
+            "Too many attempts. Try again in %(minutes)d minutes.",
+            self.minutes,
+        ) % {"minutes": self.minutes}
+
+
+class AttemptsLeft(NamedTuple):
+    """Attempts left after one was used, and the time until all are available again."""
+
+    tries: int
+    full_in: timedelta
+
+
+def consume_attempt(limit: RateLimit, key: str) -> AttemptsLeft:
+    """Use one attempt of `key` under `limit`. Raises Throttled, and uses none, if none is left."""
+    return _execute_consume(_CONSUME_ONE_SQL, (limit, key))
+
+
+def consume_attempt_pair(first: tuple[RateLimit, str], second: tuple[RateLimit, str]) -> None:
+    """Do `consume_attempt` for the first and then for the second limit and key, in one statement."""
+    _execute_consume(_CONSUME_PAIR_SQL, first, second)
+
+
+def _execute_consume(statement: str, *limits: tuple[RateLimit, str]) -> AttemptsLeft:
+    """Execute `statement`; return what is left of the last limit. Raises Throttled for the first that is used up."""
+    now = timezone.now()
+    values: dict[str, str | float | datetime] = {"now": now}
+    for number, (limit, key) in enumerate(limits, 1):
+        values |= {
+            f"key{number}": _hash_key(limit, key),
+            f"every{number}": limit.every.total_seconds(),
+            f"latest{number}": now + limit.burst * limit.every,
+            f"impossible{number}": _get_latest_possible(limit, now),
+        }
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        spent = cursor.fetchone() or [None]
+    for full_at, (limit, key) in zip(spent, limits, strict=True):
+        if full_at is None:
+            raise Throttled(_get_wait(limit, key, now))
+    return AttemptsLeft((now + limit.burst * limit.every - full_at) // limit.every, full_at - now)
+
+
+def consume_attempts(counts: Mapping[tuple[RateLimit, str], int]) -> tuple[tuple[RateLimit, str], timedelta] | None:
+    """Use the given number of attempts of each limit and key in one statement; return None if all were available.
+
+    Otherwise return a limit and key that is used up, and its wait. Unlike `consume_attempt`, call it in the transaction
+    of the change that the attempts are for, and roll that back on a result other than None.
+    """
+    now, hashed = timezone.now(), {_hash_key(*one): one for one in counts}
+    spent = [counts[one] * one[0].every.total_seconds() for one in hashed.values()]
+    with connection.cursor() as cursor:
+        impossible = [_get_latest_possible(limit, now) for limit, _key in hashed.values()]
+        cursor.execute(_CONSUME_ALL_SQL, {"now": now, "keys": list(hashed), "spent": spent, "impossible": impossible})
+        rows = cursor.fetchall()
+    over = [(full_at - now - hashed[key][0].burst * hashed[key][0].every, hashed[key]) for key, full_at in rows]
+    wait, refused = max(over, key=lambda one: one[0])
+    return (refused, wait) if wait > timedelta(0) else None
+
+
+def get_exhausted_limits(limits: Iterable[tuple[RateLimit, str]]) -> dict[tuple[RateLimit, str], timedelta]:
+    """Return the limits and keys without an attempt left, each with its wait. One query."""
+    now, hashed = timezone.now(), {_hash_key(*one): one for one in limits}
+    full = Throttle.objects.filter(key__in=hashed).values_list("key", "full_at")
+    possible = ((hashed[key], full_at) for key, full_at in full if full_at <= _get_latest_possible(hashed[key][0], now))
+    waits = ((one, full_at + one[0].every * (1 - one[0].burst) - now) for one, full_at in possible)
+    return {one: wait for one, wait in waits if wait > timedelta(0)}
+
+
+def count_attempts_left(limits: Iterable[tuple[RateLimit, str]]) -> int:
+    """Return how many attempts all of these limits and keys together still allow now. One query."""
+    now, hashed = timezone.now(), {_hash_key(*one): one[0] for one in limits}
+    full = dict(Throttle.objects.filter(key__in=hashed).values_list("key", "full_at"))
+    kept = ((limit, full.get(key, now)) for key, limit in hashed.items())
+    waits = (
+        (limit, max(at - now, timedelta(0)) if at <= _get_latest_possible(limit, now) else timedelta(0))
+        for limit, at in kept
+    )
+    return max(0, min((limit.burst * limit.every - wait) // limit.every for limit, wait in waits))
+
+
+def _get_latest_possible(limit: RateLimit, now: datetime) -> datetime:
+    return now + limit.burst * limit.every + MAX_CLOCK_SKEW
+
+
+def _get_wait(limit: RateLimit, key: str, now: datetime) -> timedelta:
+    full_at = Throttle.objects.filter(key=_hash_key(limit, key)).values_list("full_at", flat=True).first() or now
+    return max(full_at + limit.every - now - limit.burst * limit.every, timedelta(0))
+
+
+def reset_attempts(limit: RateLimit, key: str) -> None:
+    """Restore all attempts of `key` under `limit`."""
+    Throttle.objects.filter(key=_hash_key(limit, key)).delete()
+
+
+def refund_attempts(forgiven: tuple[RateLimit, str], given_back: tuple[RateLimit, str]) -> None:
+    """Restore all attempts of the first limit and key, and the one that a success used of the second."""
+    parts, values = build_refund_cte(forgiven, given_back)
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {parts} SELECT", values)
+
+
+def build_refund_cte(
+    forgiven: tuple[RateLimit, str], given_back: tuple[RateLimit, str]
+) -> tuple[str, list[str | float]]:
+    """Return the CTEs of `refund_attempts` for the WITH of a larger statement, and their parameters."""
+    (limit, key), (other, other_key) = forgiven, given_back
+    return _REFUND_CTE, [_hash_key(limit, key), other.every.total_seconds(), _hash_key(other, other_key)]
+
+
+def build_network_key(address: str) -> str:
+    """Return the key of a network address; IPv6 by its /64, because one subscriber has all its addresses."""
+    if not address:
+        return ""
+    parsed = ip_address(address)
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(parsed.ipv4_mapped or IPv6Network((int(parsed), 64), strict=False))
+
+
+def _hash_key(limit: RateLimit, key: str) -> str:
+    return encryption.compute_keyed_hash(f"{limit.name}:{key}", purpose=_HASH_PURPOSE)

@@ -1,0 +1,74 @@
+"""Mailbox of the demo: every email and SMS "sent" is a line of postvak.jsonl in LOKET_DATA_DIR."""
+
+import fcntl
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils import timezone
+
+
+class DeliveredMessage(TypedDict):
+    """One delivered email or SMS; `at` is ISO 8601 in UTC."""
+
+    channel: str
+    to: str
+    subject: str
+    text: str
+    html: str
+    state: str
+    at: str
+
+
+class EmailBackend(BaseEmailBackend):
+    """Email backend that delivers to the mailbox."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        """Deliver all emails; return their number."""
+        for mail in email_messages:
+            html = next((str(part[0]) for part in getattr(mail, "alternatives", []) if part[1] == "text/html"), "")
+            _append_message(
+                "mail", to=", ".join(mail.recipients()), subject=str(mail.subject), text=str(mail.body), html=html
+            )
+        return len(email_messages)
+
+
+def deliver_sms(*, to: str, text: str) -> None:
+    _append_message("sms", to=to, subject="", text=text, html="")
+
+
+def list_delivered() -> list[DeliveredMessage]:
+    """Return the contents of the mailbox, newest first; skip partial lines left by a killed process."""
+    try:
+        lines = _get_mailbox_path().read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    found: list[DeliveredMessage] = []
+    for line in reversed(lines):
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def _get_mailbox_path() -> Path:
+    return Path(settings.LOKET_DATA_DIR) / "postvak.jsonl"
+
+
+def _append_message(channel: str, *, to: str, subject: str, text: str, html: str) -> None:
+    at = timezone.now().isoformat()
+    entry = DeliveredMessage(channel=channel, to=to, subject=subject, text=text, html=html, state="sent", at=at)
+    _get_mailbox_path().parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(
+        os.open(_get_mailbox_path(), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b", buffering=0
+    ) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        size = file.seek(0, os.SEEK_END)
+        torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+        file.write((b"\n" if torn else b"") + json.dumps(entry).encode() + b"\n")

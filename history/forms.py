@@ -1,0 +1,96 @@
+"""Filters of the audit log."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit.actors import EventOrigin
+from audit.models import Verb
+from history.presenters import labels
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+_ALL_CHOICE = [("", _("All"))]
+
+
+def _build_date_field(label: StrOrPromise) -> forms.DateField:
+    """Return a date field whose next day is also valid, in every time zone."""
+    return forms.DateField(
+        label=label,
+        required=False,
+        validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))],
+        widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
+    )
+
+
+class EventFilterForm(forms.Form):
+    """Filters of events; every field may be empty."""
+
+    person = forms.CharField(label=_("Involved user"), max_length=100, required=False)
+    kind = forms.ChoiceField(label=_("Subject"), choices=[*_ALL_CHOICE, *labels.get_target_choices()], required=False)
+    verb = forms.ChoiceField(label=_("Event"), choices=[*_ALL_CHOICE, *Verb.choices], required=False)
+    origin = forms.ChoiceField(label=_("Origin"), choices=[*_ALL_CHOICE, *EventOrigin.choices], required=False)
+    since = _build_date_field(_("From date"))
+    until = _build_date_field(_("To date"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["label_suffix"] = ""
+        super().__init__(*args, **kwargs)
+        self.fields["person"].widget.input_type = "search"
+        self.fields["person"].widget.attrs["placeholder"] = _("Name, username or e-mail")
+
+    def values(self) -> dict[str, Any]:
+        """Return the valid values; invalid ones count as empty."""
+        if not self.is_bound:
+            return dict.fromkeys(self.fields, "")
+        self.is_valid()
+        return {name: self.cleaned_data.get(name) or "" for name in self.fields}
+
+
+class PointInTimeForm(forms.Form):
+    """A point in time, and its subject: a user, a team, or else the whole office."""
+
+    day = _build_date_field(_("Day"))
+    time = forms.TimeField(label=_("Time"), required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"))
+    user = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    team = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["label_suffix"] = ""
+        super().__init__(*args, **kwargs)
+
+    @staticmethod
+    def now() -> dict[str, str]:
+        """Return the initial values."""
+        now = timezone.localtime()
+        return {"day": now.strftime("%Y-%m-%d"), "time": now.strftime("%H:%M")}
+
+    def clean(self) -> dict[str, Any]:
+        """Reject a point in time in the future."""
+        cleaned = super().clean() or {}
+        if not self.errors and self.moment() > timezone.now():
+            self.add_error("day", _("This moment is in the future. Choose an earlier one."))
+        return cleaned
+
+    def moment(self) -> datetime:
+        """Return the end of the chosen minute or day, but not later than now if it includes now."""
+        now, at = timezone.localtime(), self.cleaned_data.get("time") or time(23, 59)
+        day = self.cleaned_data.get("day") or now.date()
+        begin = timezone.make_aware(datetime.combine(day, at.replace(second=0, microsecond=0)))
+        whole_day = self.cleaned_data.get("time") is None and day == now.date()
+        if whole_day or begin <= now < begin + timedelta(minutes=1):
+            return now
+        return begin + timedelta(seconds=59, microseconds=999999)
+
+    def subject(self) -> tuple[UUID | None, UUID | None]:
+        """Return the ids of user and team, at most one of which is given."""
+        user = self.cleaned_data.get("user")
+        return user, None if user else self.cleaned_data.get("team")

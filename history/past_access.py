@@ -1,0 +1,187 @@
+"""An office in the past: its rows at a moment, and the rights of its users by the SQL of the evaluator."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.utils import timezone
+
+from core.text import normalize_for_search
+from permissions import grants_sql
+from permissions.catalog import Right, rights_from_codes
+from permissions.effective import InactiveReason, resolve_employer_rights, resolve_office_rights
+from permissions.impact import HYPOTHETICAL_USERS_SQL, HypotheticalUser, build_hypothetical_parameters
+from permissions.inactive import INACTIVE_REASON_SQL
+
+
+@dataclass
+class PastUser:
+    """The name of a user in the past, and everything that decided their rights."""
+
+    id: UUID
+    login_method: str = ""
+    accepted_at: datetime | None = None
+    blocked: bool = False
+    access_until: date | None = None
+    two_factor_required: bool = False
+    devices: int = 0  # number of second factors; named as the field of events
+    initials: str = ""
+    prefix: str = ""
+    last_name: str = ""
+    rights: set[str] = field(default_factory=set)
+
+    @property
+    def full_name(self) -> str:
+        """The name as used in a sentence."""
+        return " ".join(part for part in (self.initials, self.prefix, self.last_name) if part)
+
+    @property
+    def list_name(self) -> str:
+        """The name as used in a list."""
+        return ", ".join(
+            part for part in (self.last_name, " ".join(filter(None, (self.initials, self.prefix)))) if part
+        )
+
+    @property
+    def sort_key(self) -> tuple[str, UUID]:
+        return normalize_for_search(f"{self.last_name} {self.prefix} {self.initials}"), self.id
+
+
+@dataclass
+class PastTeam:
+    """A team in the past."""
+
+    id: UUID
+    name: str = ""
+    two_factor_required: bool = False
+    members: set[UUID] = field(default_factory=set)
+    employers: set[UUID] = field(default_factory=set)
+    rights: set[str] = field(default_factory=set)
+
+    @property
+    def sort_key(self) -> tuple[str, UUID]:
+        return normalize_for_search(self.name), self.id
+
+
+@dataclass
+class PastEmployer:
+    """An employer in the past."""
+
+    id: UUID
+    number: int = 0
+    name: str = ""
+    products: list[int] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.name}"
+
+
+@dataclass
+class PastOffice:
+    """Everything about an office that decided the rights of its users at a moment."""
+
+    id: UUID
+    moment: datetime
+    users: dict[UUID, PastUser] = field(default_factory=dict)
+    teams: dict[UUID, PastTeam] = field(default_factory=dict)
+    employers: dict[UUID, PastEmployer] = field(default_factory=dict)
+    policies: dict[str, Any] = field(default_factory=dict)  # fields of Provider: two-factor, closed_at
+    unreadable: set[UUID] = field(default_factory=set)  # users whose events can no longer be decrypted
+
+    def teams_of(self, person: UUID) -> list[PastTeam]:
+        """Return the teams of `person`, sorted by name."""
+        return sorted((team for team in self.teams.values() if person in team.members), key=lambda team: team.sort_key)
+
+
+class PastAccess(NamedTuple):
+    """The rights of a user at the office and at each employer, inactive ones included, and why they were inactive."""
+
+    inactive_reason: InactiveReason | None
+    office: frozenset[Right]
+    at_employers: Mapping[UUID, frozenset[Right]]  # only employers with at least one right
+
+
+# CTEs also for the tables of teams and policies, so that nothing is read from the current tables.
+_PAST_TABLES_SQL = """, accounts_provider AS (
+    SELECT %(provider)s::uuid AS id, (policies ->> 'two_factor_managers')::bool AS two_factor_managers,
+        (policies ->> 'two_factor_from')::date AS two_factor_from,
+        (policies ->> 'two_factor_days')::smallint AS two_factor_days,
+        (policies ->> 'two_factor_days_since')::date AS two_factor_days_since,
+        (policies ->> 'closed_at')::timestamptz AS closed_at
+    FROM (SELECT %(policies)s::jsonb AS policies) one
+), permissions_team AS (
+    SELECT %(provider)s::uuid AS provider_id, id, two_factor_required
+    FROM jsonb_to_recordset(%(groups)s::jsonb) AS one (id uuid, two_factor_required bool)
+), permissions_teamright AS (
+    SELECT %(provider)s::uuid AS provider_id, id AS team_id, code AS "right"
+    FROM jsonb_to_recordset(%(groups)s::jsonb) AS one (id uuid, rights text[]), unnest(rights) code
+), permissions_teamemployer AS (
+    SELECT %(provider)s::uuid AS provider_id, id AS team_id, employer_id
+    FROM jsonb_to_recordset(%(groups)s::jsonb) AS one (id uuid, employers uuid[]), unnest(employers) employer_id
+)
+"""
+_PAST_SQL = HYPOTHETICAL_USERS_SQL + _PAST_TABLES_SQL
+
+
+def compute_past_access(office: PastOffice, ids: Collection[UUID]) -> dict[UUID, PastAccess]:
+    """Return the rights of each of these users at that moment. Three queries, which read no tables."""
+    wanted = [user_id for user_id in ids if user_id in office.users]
+    named = _build_parameters(office, wanted)
+    inactive_reasons: dict[UUID, Any] = dict(
+        grants_sql.fetch_rows(f"{_PAST_SQL} SELECT id, {INACTIVE_REASON_SQL} FROM accounts_user", **named)  # noqa: S608
+    )
+    own: dict[UUID, set[str]] = defaultdict(set)
+    inner = grants_sql.build_office_grants_sql()
+    rows = grants_sql.fetch_rows(f"{_PAST_SQL} SELECT DISTINCT user_id, code FROM ({inner}) held_grant", **named)  # noqa: S608
+    for user_id, code in rows:
+        own[user_id].add(code)
+    places: dict[UUID, dict[UUID, frozenset[Right]]] = defaultdict(dict)
+    inner = grants_sql.build_employer_grants_sql()
+    for user_id, employer_id, codes in grants_sql.fetch_rows(
+        f"{_PAST_SQL} SELECT user_id, employer_id, array_agg(DISTINCT code) FROM ({inner}) held_grant"  # noqa: S608
+        " GROUP BY user_id, employer_id",
+        **named,
+    ):
+        if works := resolve_employer_rights(codes, office.employers[employer_id].products):
+            places[user_id][employer_id] = works
+    return {
+        user_id: PastAccess(
+            InactiveReason(inactive_reasons[user_id]) if inactive_reasons[user_id] else None,
+            resolve_office_rights(own[user_id]),
+            places[user_id],
+        )
+        for user_id in wanted
+    }
+
+
+def _build_parameters(office: PastOffice, ids: Collection[UUID]) -> dict[str, Any]:
+    teams = {user_id: frozenset(team.id for team in office.teams_of(user_id)) for user_id in ids}
+    people = [_build_hypothetical_user(office.users[user_id], teams[user_id]) for user_id in ids]
+    used = frozenset().union(*teams.values())
+    groups = [
+        {"id": str(team.id), "two_factor_required": team.two_factor_required, "rights": sorted(team.rights)}
+        | {"employers": [str(employer_id) for employer_id in team.employers]}
+        for team in (office.teams[team_id] for team_id in used)
+    ]
+    return build_hypothetical_parameters(office.id, list(ids), people) | {
+        "today": timezone.localdate(office.moment),
+        "policies": json.dumps(office.policies),
+        "groups": json.dumps(groups),
+    }
+
+
+def _build_hypothetical_user(person: PastUser, teams: frozenset[UUID]) -> HypotheticalUser:
+    return HypotheticalUser(
+        login_method=person.login_method,
+        accepted_on=timezone.localdate(person.accepted_at) if person.accepted_at else None,
+        blocked=person.blocked,
+        access_until=person.access_until,
+        two_factor_required=person.two_factor_required,
+        has_factor=person.devices > 0,
+        teams=teams,
+        individual=rights_from_codes(person.rights),
+    )

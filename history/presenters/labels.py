@@ -1,0 +1,174 @@
+"""Screen labels for the fields, values and reasons of events."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from audit.actors import EventOrigin
+from audit.models import Verb
+from authentication.mfa.status import TwoFactorStatus
+from notifications.catalog import NotificationType
+from permissions.catalog import Right
+from permissions.products import Product
+from users.status import AccountStatus
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+# Fields without a verbose name in Provider or User.
+_FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
+    "members": _("Members"),
+    "employers": _("Employers"),
+    "rights": _("Rights"),
+    "name": _("Name"),
+    "number": _("Number"),
+    "products": _("Products"),
+    "history": _("History"),
+    "hygiene_mail": _("Monthly e-mail about dormant accounts: days without a login, maximum password age"),
+    "support_may_look": _("Loket support may impersonate users (read-only)"),
+    "two_factor_days_since": _("Everyone, days counted from"),
+    "checkpoint_addresses": _("Checkpoint recipients"),
+    "external_tenant": _("Azure AD tenant"),
+    "tenant_id": _("Azure AD Tenant ID"),
+    "confirmation_method": _("Confirmation method"),
+    "accepted_at": _("Accepted"),
+    "blocked": _("Blocked"),
+    "device": _("Device"),
+    "devices": _("Devices"),
+    "session": _("Session"),
+    "subject": _("Subject"),
+    "body": _("Text"),
+    "integration": _("Integration"),
+    "scopes": _("Scopes"),
+    "redirect_uris": _("Redirect URIs"),
+    "post_logout_redirect_uris": _("Redirect URIs after logout"),
+    "hours": _("Hours the previous secret keeps working"),
+    "type": _("Notification"),
+    "event_date": _("Date"),
+    "signals": pgettext_lazy("told", "Notifications"),
+    "users": _("Users"),
+    "teams": _("Teams"),
+    "offices": _("Offices"),
+    "authorization_matrix": _("Authorization matrix"),
+    "employer": _("Employer"),
+    "form": _("File type"),
+    "q": _("Search term"),
+    "only": _("Incomplete teams only"),
+    "status": _("Status"),
+    "two_factor": _("Two-factor"),
+    "person": _("Involved user"),
+    "kind": _("Subject"),
+    "verb": _("Event"),
+    "origin": _("Origin"),
+    "since": _("From date"),
+    "until": _("To date"),
+    "up_to": _("Up to event"),
+    "before": _("Before"),
+}
+_PREFERENCE_LABELS: Mapping[str, "StrOrPromise"] = {"is_on": _("on"), "days": _("days"), "mail": _("mail")}
+_TARGET_LABELS: Mapping[str, "StrOrPromise"] = {
+    "user": _("User"),
+    "team": _("Team"),
+    "employer": _("Employer"),
+    "authorizationset": _("Set"),
+    "externaltenant": _("Azure AD tenant"),
+    "provider": _("Office"),
+}
+_VALUE_LABELS: Mapping[Any, "StrOrPromise"] = {
+    "given": _("granted"),
+    "member": _("member"),
+    "changed": _("changed"),
+    "applied": _("applied"),
+    "made equal": _("matched"),
+    True: _("yes"),
+    False: _("no"),
+}
+# Fields that hold codes; all others hold user input.
+_CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
+    "login_method": dict(LoginMethod.choices),
+    "confirmation_method": dict(ExternalTenant.ConfirmationMethod.choices),
+    "products": dict(Product.choices),
+    "rights": {right.value: right.label for right in Right},
+    "type": {type_.value: type_.label for type_ in NotificationType},
+    "status": dict(AccountStatus.choices),
+    "two_factor": dict(TwoFactorStatus.choices),
+    "kind": _TARGET_LABELS,
+    "verb": dict(Verb.choices),
+    "origin": dict(EventOrigin.choices),
+    "employer": {"provider": _("The office itself")},
+    "authorization_matrix": {"provider": _("The office itself")},
+    "only": {"1": _("yes")},
+}
+_DATE_FIELDS = frozenset({"access_until", "two_factor_from", "two_factor_days_since", "event_date", "since", "until"})
+_DATETIME_FIELDS = frozenset({"accepted_at", "before"})
+# Codes of why a sign-in succeeded or failed; every other reason is free text.
+_REASON_LABELS: Mapping[str, "StrOrPromise"] = {
+    "sso": _("SSO from a portal"),
+    "blocked": _("the account is blocked"),
+    "closed": _("the office is suspended"),
+    "ended": _("the account has no access"),
+    "other_kind": _("this user has a different login method"),
+    "wrong_password": _("incorrect password"),
+    "wrong_code": _("incorrect code"),
+    "passkey": _("the passkey was not accepted"),
+    "tenant": _("the tenant is not confirmed"),
+    "tenant_removed": _("the tenant has been removed"),
+    "other_tenant": _("different tenant"),
+    "other_account": _("different Microsoft account"),
+    "not_fresh": _("no new Microsoft login"),
+}
+
+
+def get_field_label(field: str) -> str:
+    """Return the label of a field, or the field itself when it is a name given by a user."""
+    type_, dot, part = field.partition(".")
+    if dot and type_ in set(NotificationType) and part in _PREFERENCE_LABELS:
+        return f"{NotificationType(type_).label}, {_PREFERENCE_LABELS[part]}"
+    if field in _FIELD_LABELS:
+        return str(_FIELD_LABELS[field])
+    if field in set(Right):
+        return str(Right(field).label)
+    columns = {column.name: column for model in (Provider, User) for column in model._meta.concrete_fields}
+    return str(columns[field].verbose_name) if field in columns else field
+
+
+def format_value(field: str, what: Any) -> str:
+    """Return the value of a field in words; "" for none."""
+    if what is None or what == "":
+        return ""
+    if isinstance(what, list):
+        return ", ".join(format_value(field, one) for one in what)
+    if isinstance(what, dict):
+        return ", ".join(f"{get_field_label(name)}: {format_value(name, one)}" for name, one in what.items())
+    if field == "form":
+        return str(what).upper()
+    if field in _DATE_FIELDS:
+        return date_format(date.fromisoformat(what), "j F Y")
+    if field in _DATETIME_FIELDS:
+        return date_format(timezone.localtime(datetime.fromisoformat(what)), "j F Y H:i")
+    words = _CHOICE_LABELS.get(field, {})
+    if isinstance(what, bool) or (isinstance(what, str) and what not in words):
+        words = _VALUE_LABELS
+    return str(words.get(what, what))
+
+
+def format_reason(verb: str, what: str) -> str:
+    """Return the reason of an event; codes are translated."""
+    known = _REASON_LABELS if verb in (Verb.SIGNED_IN, Verb.SIGN_IN_REFUSED) else {}
+    return str(known.get(what, what))
+
+
+def is_object_name(values: Iterable[Any]) -> bool:
+    """Return whether a field with these values is the name of a team or set instead of a field."""
+    return any(one in ("member", "applied", "made equal") for one in values if isinstance(one, str))
+
+
+def get_target_choices() -> list[tuple[str, "StrOrPromise"]]:
+    """Return the choices for the type of an event's target."""
+    return list(_TARGET_LABELS.items())

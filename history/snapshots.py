@@ -1,0 +1,70 @@
+"""Snapshot of an office recorded when its oldest events are removed, the base for later points in time."""
+
+from collections.abc import Iterator
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import User
+from audit.actions import record_all
+from audit.actors import Actor
+from audit.changes import Changes
+from audit.models import ChainLink, Event, Verb
+from history import point_in_time
+from history.past_access import PastOffice, PastTeam, PastUser
+from permissions.models import Employer, Team
+
+_SnapshotItem = tuple[models.Model, Changes]
+
+
+def record_snapshot(office: models.Model, removed: models.QuerySet[ChainLink], *, by: Actor) -> None:
+    """Record an event for each user, team and employer of `office`, as the events of `removed` left it."""
+    left = PastOffice(office.pk, timezone.now())
+    if (trimmed := point_in_time.get_last_trim(office.pk)) is not None:
+        point_in_time.replay_events(left, point_in_time.get_snapshot_events(trimmed))
+    point_in_time.replay_events(
+        left, point_in_time.filter_permission_events(Event.objects.filter(pk__in=removed.values("event_id")))
+    )
+    record_all(Verb.SNAPSHOT_RECORDED, _iter_snapshot_items(office, left), by=by, provider_id=office.pk)
+
+
+def _iter_snapshot_items(office: models.Model, left: PastOffice) -> Iterator[_SnapshotItem]:
+    if left.policies:
+        yield office, {name: [None, value] for name, value in left.policies.items()}
+    for employer in left.employers.values():
+        what: Changes = {"number": [None, employer.number], "name": [None, employer.name]}
+        what["products"] = [None, employer.products]
+        yield Employer(pk=employer.id, number=employer.number, name=employer.name), what
+    for person in left.users.values():
+        names = {"initials": person.initials, "prefix": person.prefix, "last_name": person.last_name}
+        yield User(pk=person.id, **names), _get_user_changes(person)
+    for user_id in left.unreadable:
+        yield User(pk=user_id), {}
+    for team in left.teams.values():
+        yield Team(pk=team.id, name=team.name), _get_team_changes(team, left)
+
+
+def _get_user_changes(person: PastUser) -> Changes:
+    values = {
+        "initials": person.initials,
+        "prefix": person.prefix,
+        "last_name": person.last_name,
+        "login_method": person.login_method,
+        "accepted_at": person.accepted_at and person.accepted_at.isoformat(),
+        "blocked": person.blocked,
+        "access_until": person.access_until and person.access_until.isoformat(),
+        "two_factor_required": person.two_factor_required,
+        "devices": person.devices,
+    }
+    shown = {name: [None, value] for name, value in values.items() if value or name == "login_method"}
+    return shown | {code: [None, "given"] for code in sorted(person.rights)}
+
+
+def _get_team_changes(team: PastTeam, office: PastOffice) -> Changes:
+    shown: Changes = {"name": [None, team.name], "two_factor_required": [None, team.two_factor_required]}
+    shown["members"] = [None, sorted(str(user_id) for user_id in team.members)]
+    shown["employers"] = [
+        None,
+        {str(employer_id): str(office.employers[employer_id]) for employer_id in sorted(team.employers)},
+    ]
+    return shown | {code: [None, "given"] for code in sorted(team.rights)}

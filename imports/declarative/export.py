@@ -1,0 +1,122 @@
+"""Export offices to a TOML file that declares their current state: applying it changes nothing."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Lower
+
+from accounts.models import ExternalTenant, Provider, User
+from imports.declarative.schema import SCHEMA_VERSION
+from imports.plans.team_plans import TeamLookup, get_team_values
+from notifications import preferences
+from notifications.preference_text import serialize_overrides
+from permissions.catalog import rights_from_codes, sort_rights
+from permissions.models import AuthorizationSet
+from permissions.products import Product
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+_FETCH_SIZE = 1000  # fetched at a time
+_KEYS_OMITTED_WHEN_EMPTY = (
+    "phone_number", "place_of_employment", "has_access_to_test_years", "access_until", "two_factor_required",
+)  # fmt: skip
+
+
+def export_offices(offices: Iterable[Provider]) -> Iterator[str]:
+    """Yield the lines of a file that declares `offices`, in a stable order."""
+    yield f"format = {SCHEMA_VERSION}\n"
+    for office in offices:
+        yield from _render_table("office", _get_office_values(office))
+        for tenant in ExternalTenant.objects.filter(provider=office).order_by("name", "pk"):
+            yield from _render_table("office.tenant", {"tenant_id": str(tenant.tenant_id), "name": tenant.name})
+        for one in AuthorizationSet.objects.filter(provider=office).order_by(Lower("name"), "pk"):
+            yield from _render_table("office.set", {"name": one.name, "rights": sort_rights(one.rights)})
+        yield from _export_teams(office)
+        for user in _list_users(office).iterator(_FETCH_SIZE):
+            yield from _render_table("office.user", _get_user_values(user))
+
+
+def _get_office_values(office: Provider) -> dict[str, Any]:
+    several = Provider.objects.filter(name=office.name).count() > 1
+    return {
+        **({"id": str(office.pk)} if several else {}),
+        "name": office.name,
+        "invitation_days": office.invitation_days,
+        "support_may_look": office.support_may_look,
+        "erase_after_months": office.erase_after_months,
+        "checkpoint_addresses": office.checkpoint_addresses.split(),
+        "two_factor_managers": office.two_factor_managers,
+        "two_factor_from": office.two_factor_from or "",
+        "two_factor_days": office.two_factor_days or 0,
+    }
+
+
+def _export_teams(provider: Provider) -> Iterator[str]:
+    office = TeamLookup(provider)
+    for number, employer in sorted(office.employers.items()):
+        products = [Product(product).name.lower() for product in employer.products]
+        yield from _render_table("office.employer", {"number": number, "name": employer.name, "products": products})
+    for team in sorted(office.teams.values(), key=lambda team: (team.sort_name, team.pk)):
+        given = rights_from_codes(row.right for row in team.rights.all())
+        yield from _render_table("office.team", get_team_values(team) | {"rights": sort_rights(given)})
+
+
+class _SharedAddress(TypedDict):
+    """Whether another user has the same address."""
+
+    shared: bool
+
+
+_UserToExport: TypeAlias = "WithAnnotations[User, _SharedAddress]"
+
+
+def _list_users(office: Provider) -> QuerySet[_UserToExport]:
+    """Return the users of an office by name."""
+    address = User.objects.filter(provider=office, email__iexact=OuterRef("email")).exclude(pk=OuterRef("pk"))
+    people: QuerySet[User] = User.objects.filter(provider=office)
+    found = people.annotate(shared=Exists(address)).order_by("sort_name", "pk")
+    return found.prefetch_related("memberships__team", "individual_rights", "signal_settings")
+
+
+def _get_user_values(user: _UserToExport) -> dict[str, Any]:
+    found: dict[str, Any] = {"login_method": user.login_method}
+    if user.is_website_user and user.shared:
+        found["id"] = str(user.pk)
+    if not user.is_website_user:
+        found["username"] = user.username
+    for name in ("initials", "prefix", "last_name", "first_name", "email"):
+        found[name] = getattr(user, name)
+    found |= {name: getattr(user, name) for name in _KEYS_OMITTED_WHEN_EMPTY if getattr(user, name)}
+    if user.is_azure_user:
+        found |= {"external_tenant": str(user.external_tid), "external_user_id": str(user.external_user_id)}
+    found["teams"] = sorted(member.team.name for member in user.memberships.all())
+    found["individual_rights"] = sort_rights(rights_from_codes(row.right for row in user.individual_rights.all()))
+    if signals := serialize_overrides(preferences.load_overrides(user.signal_settings.all())):
+        found["signals"] = signals
+    return found | ({"blocked": True} if user.blocked_at is not None else {})
+
+
+def _render_table(name: str, values: dict[str, Any]) -> Iterator[str]:
+    yield f"\n[[{name}]]\n"
+    for key, value in values.items():
+        yield f"{key} = {_render_value(value)}\n"
+
+
+def _render_value(value: Any) -> str:
+    """Return a value as TOML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_render_value, value))}]"
+    if isinstance(value, int):
+        return str(value)
+    return value.isoformat() if isinstance(value, date) else _render_string(str(value))
+
+
+def _render_string(text: str) -> str:
+    """Return a quoted TOML string, escaping quotation marks and unprintable characters."""
+    marks = {'"': '\\"', "\\": "\\\\"}
+    return '"' + "".join(marks.get(char, char if char.isprintable() else f"\\U{ord(char):08X}") for char in text) + '"'

@@ -1,0 +1,31 @@
+"""Secrets kept apart from declared offices: mobile numbers and passwords, required for creating users."""
+
+from typing import IO, NamedTuple
+
+from core.text import compute_username_key
+from imports.declarative.schema import OfficeFault
+from imports.files.user_rows import read_user_rows
+
+
+class OfficeSecrets(NamedTuple):
+    """Mobile numbers by e-mail address, passwords by username."""
+
+    mobile_numbers: dict[str, str] = {}
+    passwords: dict[str, str] = {}
+
+
+def read_secrets(file: IO[bytes]) -> tuple[OfficeSecrets, list[OfficeFault]]:
+    """Return the mobile numbers and passwords in a file with columns of a user import. Raises UnreadableFile."""
+    found, faults = OfficeSecrets({}, {}), list[OfficeFault]()
+    for batch in read_user_rows(file)[1]:
+        for row in batch:
+            for problem in row.problems:
+                faults.append(
+                    OfficeFault(office="", table="secrets", number=row.row, key=problem.column, value=problem.value,
+                          what=problem.what)
+                )  # fmt: skip
+            if row.has_value("mobile_number") and row.has_value("email"):
+                found.mobile_numbers[row.values["email"].lower()] = row.values["mobile_number"]
+            if row.has_value("password") and row.has_value("username"):
+                found.passwords[compute_username_key(row.values["username"])] = row.values["password"]
+    return found, faults

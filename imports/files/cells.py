@@ -1,0 +1,35 @@
+"""Cells and rows of an imported file, and the error raised when the file cannot be read."""
+
+from typing import NamedTuple
+
+
+class UnreadableFile(Exception):
+    """The file cannot be read; the message says where and what to do."""
+
+
+class NumberCell(str):
+    """A cell that the spreadsheet stores as a number, so leading zeros are lost."""
+
+    __slots__ = ()
+
+
+class InvalidCell(str):
+    """An unusable cell, as displayed; `advice` says what to do about it."""
+
+    __slots__ = ("advice",)
+    advice: str
+
+    def __new__(cls, shown: str, advice: str) -> "InvalidCell":
+        made = super().__new__(cls, shown)
+        made.advice = advice
+        return made
+
+
+Cell = str
+
+
+class FileRow(NamedTuple):
+    """A row with its number as a spreadsheet program displays it."""
+
+    number: int
+    cells: list[Cell]

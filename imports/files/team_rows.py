@@ -1,0 +1,199 @@
+"""Files of a team import: tell team, employer and right sheets apart, and parse their rows."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from django.core.exceptions import ValidationError
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.sheets import split_names
+from core.text import normalize_label, validate_no_control_characters
+from imports.files import user_columns, xlsx
+from imports.files.budget import COMMAND_LIMITS, FileLimits, ReadBudget
+from imports.files.cells import FileRow, InvalidCell
+from imports.files.readers import read_rows
+from imports.plans.plan import Plan, PlanFault
+from permissions.catalog import Right
+from permissions.products import Product
+
+TEAM_COLUMN_LABELS: dict[str, str | Promise] = {
+    "id": "Id",
+    "name": gettext_lazy("Name"),
+    "two_factor_required": gettext_lazy("Two-factor required"),
+    "employers": gettext_lazy("Employers"),
+    "number": gettext_lazy("Number"),
+    "products": gettext_lazy("Products"),
+    "team": gettext_lazy("Team"),
+    "rights": gettext_lazy("Rights"),
+}
+
+NamedFiles = Iterable[tuple[str, IO[bytes]]]
+
+
+@dataclass
+class TeamFileRow:
+    """A row about a team or an employer: parsed `values` by column name."""
+
+    row: int
+    sheet: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class TeamFileContents:
+    """All rows of the files of one import, and their faults."""
+
+    teams: list[TeamFileRow] = field(default_factory=list)
+    employers: list[TeamFileRow] = field(default_factory=list)
+    rights: list[TeamFileRow] = field(default_factory=list)
+    faults: list[PlanFault] = field(default_factory=list)
+
+    def add_fault(self, wanted: TeamFileRow, column: str, what: str, value: object = None) -> None:
+        """Add a fault to a row."""
+        shown = str(wanted.values.get(column, "") if value is None else value)[:60]
+        self.faults.append(
+            PlanFault(row=wanted.row, column=f"{wanted.sheet}: {get_column_label(column)}", value=shown, what=what)
+        )
+
+
+def get_column_label(column: str) -> str:
+    """Return the header of a column in the active language."""
+    return str(TEAM_COLUMN_LABELS.get(column, column))
+
+
+def read_team_files(files: NamedFiles, plan: Plan, *, limits: FileLimits = COMMAND_LIMITS) -> TeamFileContents:
+    """Return the contents of `files`: a workbook with sheets, or several CSV files. Raises UnreadableFile."""
+    found = TeamFileContents()
+    for name, sheet, lines in _iterate_sheets(files, ReadBudget(limits)):
+        head = next(lines)
+        heads = {number: _parse_header_cell(cell) for number, cell in enumerate(head.cells) if cell.strip()}
+        names = set(heads.values())
+        if "number" in names:
+            _read_table(found.employers, found, heads, lines, sheet or name)
+        elif "team" in names:
+            _read_rights_matrix(found, heads, lines, sheet or name)
+        elif "name" in names:
+            _read_table(found.teams, found, heads, lines, sheet or name)
+        else:
+            plan.notices[_("“%(name)s” is not about teams, employers or rights and is ignored.")
+                         % {"name": sheet or name}] += 1  # fmt: skip
+            continue
+        for number, known in heads.items():
+            if known is None:
+                notice = _("Unknown column “%(head)s” is ignored.")
+                plan.notices[notice % {"head": head.cells[number][:60]}] += 1
+    return found
+
+
+def count_team_rows(files: NamedFiles) -> int:
+    """Return how many rows `files` have below their headers, and rewind them. Raises UnreadableFile."""
+    found = sum(
+        sum(1 for _row in lines) - 1 for _name, _sheet, lines in _iterate_sheets(files, ReadBudget(COMMAND_LIMITS))
+    )
+    for _name, file in files:
+        file.seek(0)
+    return found
+
+
+def _iterate_sheets(files: NamedFiles, budget: ReadBudget) -> Iterator[tuple[str, str, Iterator[FileRow]]]:
+    for name, file in files:
+        start = file.read(8)
+        file.seek(0)
+        for sheet in xlsx.list_sheet_names(file, budget=budget) if xlsx.is_zip(start) else [""]:
+            yield name, sheet, read_rows(file, budget=budget, sheet=sheet or None)
+
+
+def _parse_header_cell(cell: str) -> str | Right | None:
+    wanted = normalize_label(cell)
+    for language in ("en", "nl"):
+        with translation.override(language):
+            for name, text in TEAM_COLUMN_LABELS.items():
+                if wanted in (normalize_label(str(text)), normalize_label(name)):
+                    return name
+    right = user_columns.map_names_to_rights().get(wanted)
+    return right if isinstance(right, Right) else None
+
+
+def _read_table(
+    into: list[TeamFileRow], found: TeamFileContents, heads: dict[int, Any], lines: Iterator[FileRow], sheet: str
+) -> None:
+    for line in lines:
+        wanted = TeamFileRow(line.number, sheet)
+        for number, name in heads.items():
+            cell = line.cells[number] if number < len(line.cells) else ""
+            if isinstance(name, str) and name in _PARSERS:
+                _parse_cell(wanted, found, name, cell)
+        into.append(wanted)
+
+
+def _parse_cell(wanted: TeamFileRow, found: TeamFileContents, name: str, cell: str) -> None:
+    try:
+        if isinstance(cell, InvalidCell):
+            raise ValidationError(cell.advice)
+        wanted.values[name] = _PARSERS[name](cell)
+    except (ValidationError, ValueError) as error:
+        text = " ".join(error.messages) if isinstance(error, ValidationError) else _("This file cannot be read.")
+        found.add_fault(wanted, name, text, cell)
+
+
+def _read_rights_matrix(found: TeamFileContents, heads: dict[int, Any], lines: Iterator[FileRow], sheet: str) -> None:
+    place = next(number for number, name in heads.items() if name == "team")
+    for line in lines:
+        wanted = TeamFileRow(line.number, sheet, {"team": line.cells[place].strip() if place < len(line.cells) else ""})
+        marks: dict[Right, bool] = {}
+        for number, right in heads.items():
+            if isinstance(right, Right):
+                cell = line.cells[number] if number < len(line.cells) else ""
+                try:
+                    marks[right] = bool(user_columns.parse_cell("blocked", cell))
+                except ValidationError as error:
+                    found.add_fault(wanted, str(right.label), " ".join(error.messages), cell)
+        wanted.values["marks"] = marks
+        found.rights.append(wanted)
+
+
+def _parse_name(cell: str) -> str:
+    validate_no_control_characters(cell)
+    return cell.strip()
+
+
+def _parse_number(cell: str) -> int | None:
+    text = cell.strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and int(text) < 2**31):
+        raise ValidationError(_("This is not a valid employer number. Use digits only."))
+    return int(text)
+
+
+def _parse_numbers(cell: str) -> list[int]:
+    return sorted({number for part in split_names(cell) if (number := _parse_number(part)) is not None})
+
+
+def _parse_products(cell: str) -> list[int]:
+    known = {str(product.value): product for product in Product}
+    for language in ("en", "nl"):
+        with translation.override(language):
+            known |= {normalize_label(str(product.label)): product for product in Product}
+    found = []
+    for part in split_names(cell):
+        product = known.get(normalize_label(part))
+        if product is None:
+            raise ValidationError(_("Product “%(name)s” does not exist.") % {"name": part})
+        found.append(int(product))
+    return sorted(set(found))
+
+
+_PARSERS: dict[str, Any] = {
+    "id": lambda cell: user_columns.parse_cell("id", cell),
+    "name": _parse_name,
+    "two_factor_required": lambda cell: user_columns.parse_cell("two_factor_required", cell),
+    "employers": _parse_numbers,
+    "number": _parse_number,
+    "products": _parse_products,
+    "rights": lambda cell: user_columns.parse_cell("individual_rights", cell),
+}

@@ -1,0 +1,180 @@
+"""Render a plan as text, for both the terminal and the browser."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import LoginMethod
+from imports.files import team_rows
+from imports.files.user_columns import USER_COLUMN_LABELS
+from imports.plans.plan import Plan, PlanItem
+from notifications import preference_text
+from permissions.catalog import Right, rights_from_codes, sort_rights
+from permissions.effective import InactiveReason
+from permissions.products import Product
+
+
+def render_totals(plan: Plan, *, skips_failures: bool = False) -> list[str]:
+    """Return the totals of the plan: changes, e-mails, faults.
+
+    With `skips_failures`, items with faults are skipped instead of blocking the plan.
+    """
+    new, changed = plan.counts["new"], plan.counts["changed"]
+    lines = [ngettext("%(count)d changed.", "%(count)d changed.", changed) % {"count": changed}]
+    if not skips_failures:
+        lines.insert(0, ngettext("%(count)d created.", "%(count)d created.", new) % {"count": new})
+    if plan.counts["takes"]:
+        text = ngettext("%(count)d loses access or rights.", "%(count)d lose access or rights.", plan.counts["takes"])
+        lines.append(text % {"count": plan.counts["takes"]})
+    for kind, count in sorted(plan.mails.items()):
+        lines.append(
+            _("E-mails of type “%(kind)s” to be sent: %(count)s.") % {"kind": get_email_label(kind), "count": count}
+        )
+    for notice, count in plan.notices.items():
+        lines.append(notice if count == 1 else f"{notice} ({count}×)")
+    if len(plan.faults) and skips_failures:
+        text = ngettext("%(count)d skipped: not possible.",
+                        "%(count)d skipped: not possible.", len(plan.faults))  # fmt: skip
+        lines.append(text % {"count": len(plan.faults)})
+    elif len(plan.faults):
+        text = ngettext("%(count)d error: nothing can be applied.", "%(count)d errors: nothing can be applied.",
+                        len(plan.faults))  # fmt: skip
+        lines.append(text % {"count": len(plan.faults)})
+    if plan.refusal:
+        lines.append(plan.refusal)
+    return lines
+
+
+def get_email_label(kind: str) -> str:
+    names = {
+        "invitation": _("invitation"),
+        "microsoft": _("Microsoft login enabled"),
+        "blocked": _("account blocked"),
+        "unblocked": _("account no longer blocked"),
+        "confirm_address": _("confirm new address"),
+        "address_asked": _("different address entered"),
+    }
+    return names.get(kind, kind)
+
+
+def order_plan_items(plan: Plan) -> Iterator[PlanItem]:
+    """Yield the items of a plan, losses first."""
+    return order_losses_first(plan.items)
+
+
+def order_losses_first(items: Iterable[PlanItem]) -> Iterator[PlanItem]:
+    """Yield `items`, losses first. `items` is iterated twice."""
+    for takes in (True, False):
+        for item in items:
+            if bool(item.get("takes")) is takes:
+                yield item
+
+
+def render_title(item: PlanItem) -> str:
+    """Return a line with the row, name and action of an item."""
+    if not item["changes"]:
+        return item["name"]  # user affected by a change to a team
+    return _("Row %(row)s: %(name)s, %(what)s") % {
+        "row": item["row"],
+        "name": item["name"],
+        "what": render_action(item),
+    }
+
+
+def render_name(item: PlanItem) -> str:
+    """Return a line with the name and action of an item, for plans without a file."""
+    return (
+        _("%(name)s, %(what)s") % {"name": item["name"], "what": render_action(item)}
+        if item["changes"]
+        else item["name"]
+    )
+
+
+def render_action(item: PlanItem) -> str:
+    if item["is_new"]:
+        return _("new")
+    if "blocked" in item["changes"]:
+        return _("blocked") if item["changes"]["blocked"][1] else _("no longer blocked")
+    if "invitation" in item["changes"]:
+        return _("invitation resent")
+    return _("changed")
+
+
+def render_details(item: PlanItem) -> list[str]:
+    """Return the changed fields, followed by the impact on rights."""
+    changes = item["changes"]
+    order = [
+        name for name in (*USER_COLUMN_LABELS, *team_rows.TEAM_COLUMN_LABELS) if name in changes and name != "blocked"
+    ]
+    lines = [_render_change(name, *changes[name]) for name in dict.fromkeys(order)]
+    return lines + render_impact(item.get("effect", {}))
+
+
+def _render_change(name: str, old: Any, new: Any) -> str:
+    label = str(USER_COLUMN_LABELS[name]) if name in USER_COLUMN_LABELS else team_rows.get_column_label(name)
+    if name == "login_method":
+        old, new = (LoginMethod(value).label if value else value for value in (old, new))
+    if isinstance(old, list) or isinstance(new, list):
+        before, after = set(old or []), set(new or [])
+        names = _VALUE_RENDERERS.get(name, str)
+        signs = [f"+ {names(one)}" for one in sorted(after - before)] + [
+            f"- {names(one)}" for one in sorted(before - after)
+        ]
+        return f"{label}: {', '.join(signs)}"
+    if old is None:
+        return f"{label}: {render_value(new)}"
+    return f"{label}: {render_value(old)} → {render_value(new)}"
+
+
+def render_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return _("empty") if value in (None, "") else str(value)
+
+
+def _render_right(code: str) -> str:
+    return str(Right(code).label) if code in rights_from_codes([code]) else code
+
+
+def _render_notification(code: str) -> str:
+    return preference_text.format_overrides(preference_text.parse_overrides([code]))[0]
+
+
+def _render_product(number: int) -> str:
+    return str(Product(number).label)
+
+
+def render_impact(found: dict[str, Any]) -> list[str]:
+    """Return the impact on rights as lines of text."""
+    lines = []
+    sentences = {
+        "gained": _("Gains: %(rights)s"),
+        "lost": _("Loses: %(rights)s"),
+        "waiting": _("Gains later: %(rights)s"),
+    }
+    for part, sentence in sentences.items():
+        for group in found.get(part, []):
+            names = ", ".join(str(right.label) for right in sort_rights(rights_from_codes(group["rights"])))
+            lines.append(sentence % {"rights": names + _render_employers(group)})
+    inactive_reason = found.get("rests", [None, None])[1]
+    if inactive_reason:
+        lines.append(_("Currently inactive: %(why)s.") % {"why": InactiveReason(inactive_reason).label})
+    return lines
+
+
+def _render_employers(group: dict[str, Any]) -> str:
+    if not group["employers"]:
+        return ""
+    numbers = ", ".join(map(str, group["first"])) + (", …" if group["employers"] > len(group["first"]) else "")
+    text = ngettext(" at %(count)d employer (%(numbers)s)", " at %(count)d employers (%(numbers)s)", group["employers"])
+    return text % {"count": group["employers"], "numbers": numbers}
+
+
+_VALUE_RENDERERS: dict[str, Callable[[Any], str]] = {
+    "individual_rights": _render_right,
+    "rights": _render_right,
+    "products": _render_product,
+    "signals": _render_notification,
+}

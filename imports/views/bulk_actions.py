@@ -1,0 +1,120 @@
+"""Pages for bulk actions: choose the action, and enter mobile numbers for sending invitations again."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.forms import Form
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import User
+from audit.actors import build_page_actor
+from core.access import ReauthenticationLevel, page
+from core.ids import parse_uuid
+from core.paging import PAGE_SIZE, build_query_string
+from core.throttle import Throttled
+from imports import actions
+from imports.bulk_actions import BulkAction, BulkActionRequest, get_resend_refusal
+from imports.forms import BulkActionForm, MobileNumbersForm
+from imports.views import job_pages
+from permissions.access import OfficeRequest
+from permissions.checks import Right
+from users.filters import filter_users
+from users.forms.users import UserFilterForm
+
+
+def _get_selected_users(request: OfficeRequest) -> QuerySet[User]:
+    """Return the selected users: those ticked, or with `all` every user that matches the filters."""
+    people: QuerySet[User] = User.objects.visible_to(request.user)
+    if "all" in request.GET:
+        values = UserFilterForm(request.GET).values()
+        del values["sort"]
+        people = filter_users(people, **values)
+    else:
+        ids = [id_ for text in request.GET.getlist("users") if (id_ := parse_uuid(text)) is not None]
+        people = people.filter(pk__in=ids)
+    return people.order_by("sort_name", "pk")
+
+
+def _redirect_without_selection(request: OfficeRequest) -> HttpResponse:
+    messages.warning(request, _("No users selected. Select users in the list first."))
+    return redirect("users:user_list")
+
+
+@page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
+def choose_bulk_action(request: OfficeRequest) -> HttpResponse:
+    """Choose the bulk action for the selected users, and plan it; nothing is changed yet."""
+    people = _get_selected_users(request)
+    if not people.exists():
+        return _redirect_without_selection(request)
+    form = BulkActionForm(request.POST or None, user=request.user, rights=request.rights)
+    if request.method == "POST" and form.is_valid():
+        if form.cleaned_data["act"] == BulkAction.RESEND:
+            return redirect(f"{reverse('imports:bulk_action_numbers')}?{request.GET.urlencode()}")
+        bulk_action = form.build_request([str(pk) for pk in people.values_list("pk", flat=True)])
+        return _create_and_redirect(request, form, bulk_action, lambda: _render_choice(request, form, people))
+    return _render_choice(request, form, people)
+
+
+def _render_choice(request: OfficeRequest, form: BulkActionForm, people: QuerySet[User]) -> HttpResponse:
+    total = people.count()
+    context = {
+        "form": form,
+        "total": total,
+        "filters": _get_filter_query(request),
+        "names": list(people[: PAGE_SIZE + 1])[:PAGE_SIZE],
+    }
+    return render(
+        request,
+        "imports/bulk_action.html",
+        context | {"recent_jobs": job_pages.list_recent_jobs(request, about_teams=False)},
+    )
+
+
+def _get_filter_query(request: OfficeRequest) -> str:
+    """Return the query string of the filters if all matching users are selected, else ''."""
+    return build_query_string(**UserFilterForm(request.GET).values()) if "all" in request.GET else ""
+
+
+@page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
+def enter_mobile_numbers(request: OfficeRequest) -> HttpResponse:
+    """Enter the mobile numbers of users who can be invited again, at most one page full, and plan that."""
+    people = _get_selected_users(request).select_related("invitation", "provider")
+    found = [user for user in people.filter(accepted_at=None)[: 2 * PAGE_SIZE] if not get_resend_refusal(user)]
+    total, invitable = people.count(), found[:PAGE_SIZE]
+    if not total:
+        return _redirect_without_selection(request)
+    form = MobileNumbersForm(request.POST or None, people=invitable)
+    context: dict[str, Any] = {
+        "form": form,
+        "total": total,
+        "invitable": len(invitable),
+        "more": len(found) > PAGE_SIZE,
+    }
+    if request.method == "POST" and invitable and form.is_valid():
+        ids = [str(pk) for pk in people.values_list("pk", flat=True)]
+        bulk_action = BulkActionRequest(BulkAction.RESEND, ids, numbers=form.mobile_numbers)
+        return _create_and_redirect(
+            request, form, bulk_action, lambda: render(request, "imports/mobile_numbers.html", context)
+        )
+    return render(request, "imports/mobile_numbers.html", context)
+
+
+def _create_and_redirect(
+    request: OfficeRequest, form: Form, bulk_action: BulkActionRequest, again: Callable[[], HttpResponse]
+) -> HttpResponse:
+    """Plan `bulk_action` and redirect to its plan, or render the form `again` when throttled."""
+    count = len(bulk_action.ids)
+    people = ngettext("%(count)d user", "%(count)d users", count) % {"count": count}
+    name, by = f"{BulkAction(bulk_action.act).label}: {people}", build_page_actor(request, request.user)
+    try:
+        job = actions.create_bulk_action(request.user, bulk_action, name=name, by=by)
+    except Throttled as error:
+        form.add_error(None, str(error))
+        return job_pages.mark_as_throttled(again(), error)
+    return redirect("imports:plan", job.pk)

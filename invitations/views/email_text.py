@@ -1,0 +1,100 @@
+"""Pages for the office's text of the invitation e-mail."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+import invitations.actions
+from audit.actors import build_page_actor
+from core.access import page
+from core.errors import EditConflict
+from core.throttle import Throttled
+from invitations import email_text
+from invitations.forms.email_text import EmailTextForm
+from permissions.access import OfficeRequest
+from permissions.checks import Right
+
+
+@page(Right.MANAGE_PROVIDER)
+def edit_text(request: OfficeRequest) -> HttpResponse:
+    provider = request.user.office
+    form = _build_form(request)
+    if request.method == "POST" and form.is_valid() and not form.is_stale:
+        try:
+            invitations.actions.save_office_text(
+                provider, text=form.text, before=form.standing, by=build_page_actor(request, request.user)
+            )
+        except EditConflict:
+            form.standing = invitations.actions.get_office_text(provider)
+        else:
+            messages.success(request, _("The text has been saved. It is used for new invitations."))
+            return redirect("invitations:edit_text")
+    return _render_text_page(request, form)
+
+
+@page(Right.MANAGE_PROVIDER)
+def preview_text(request: OfficeRequest) -> HttpResponse:
+    """Preview the submitted text beside the form; nothing is saved."""
+    return (
+        _render_text_page(request, _build_form(request))
+        if request.method == "POST"
+        else redirect("invitations:edit_text")
+    )
+
+
+@page(Right.MANAGE_PROVIDER)
+def send_test_email(request: OfficeRequest) -> HttpResponse:
+    """Send the submitted text as a test e-mail to the user; nothing is saved."""
+    if request.method != "POST":
+        return redirect("invitations:edit_text")
+    form = _build_form(request)
+    if not form.is_valid():
+        return _render_text_page(request, form)
+    try:
+        invitations.actions.send_test_email(
+            request.user.office, text=form.text, by=build_page_actor(request, request.user)
+        )
+    except Throttled as error:
+        form.add_error(None, str(error))
+        return _render_text_page(request, form, status=429)
+    return _render_text_page(request, form, test_sent=True)
+
+
+@page(Right.MANAGE_PROVIDER)
+def restore_standard_text(request: OfficeRequest) -> HttpResponse:
+    """Confirm and restore the standard text."""
+    provider = request.user.office
+    if request.method == "POST":
+        invitations.actions.restore_standard_text(provider, by=build_page_actor(request, request.user))
+        messages.success(request, _("The default text is now used again."))
+        return redirect("invitations:edit_text")
+    context = {
+        "preview": email_text.render_example(email_text.STANDARD_TEXT, email_text.build_example_user(), provider)
+    }
+    return render(request, "invitations/reset_email_text.html", context)
+
+
+def _build_form(request: OfficeRequest) -> EmailTextForm:
+    data = request.POST if request.method == "POST" else None
+    return EmailTextForm(data, standing=invitations.actions.get_office_text(request.user.office))
+
+
+def _render_text_page(
+    request: OfficeRequest, form: EmailTextForm, *, status: int = 200, **context: Any
+) -> HttpResponse:
+    """Render the form with a preview of its text, or of the saved text when the form is invalid."""
+    stale = form.is_stale
+    shown = form.text if form.is_bound and form.is_valid() else form.standing
+    if stale:
+        form.accept_saved_text()
+    context |= {
+        "form": form,
+        "standing": form.standing if stale else None,
+        "is_standard": form.standing == email_text.STANDARD_TEXT,
+        "preview": email_text.render_example(shown, email_text.build_example_user(), request.user.office),
+        "placeholders": [("{" + name + "}", meaning) for name, meaning in email_text.PLACEHOLDERS.items()],
+    }
+    return render(request, "invitations/email_text.html", context, status=status)

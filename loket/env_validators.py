@@ -1,0 +1,151 @@
+"""Validators for environment variables; the settings add the name of the variable to the error.
+
+No message repeats the value: it may be a password.
+"""
+
+import base64
+import binascii
+import os
+from collections.abc import Sequence
+from email.utils import parseaddr
+from ipaddress import ip_network
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from django.core.exceptions import ValidationError as NotAnAddress
+from django.core.validators import validate_email
+from environs import ValidationError
+
+_KEY_BYTES = 32  # bytes
+_MIN_SECRET_LENGTH, _MIN_TOKEN_LENGTH = 50, 32  # characters
+
+
+def validate_postgresql_url(text: str) -> None:
+    """Require an empty text or the URL of a PostgreSQL database."""
+    if text:
+        url = _split_url(text)
+        if url.scheme not in ("postgres", "postgresql") or not url.username or len(url.path) < 2:
+            raise ValidationError("must be postgres://user:password@host:port/name")
+
+
+def validate_secret_key(text: str) -> None:
+    """Require a long text."""
+    if len(text) < _MIN_SECRET_LENGTH:
+        raise ValidationError(f"must have at least {_MIN_SECRET_LENGTH} random characters")
+
+
+def validate_token(text: str) -> None:
+    """Require an empty text or a long one of characters that a header can hold."""
+    if text and (len(text) < _MIN_TOKEN_LENGTH or not text.isascii() or not text.isprintable() or " " in text):
+        raise ValidationError(f"must have at least {_MIN_TOKEN_LENGTH} random characters, letters and digits")
+
+
+def validate_key(text: str) -> None:
+    """Require 32 bytes in URL-safe base64."""
+    try:
+        size = len(base64.b64decode(text, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        size = 0
+    if size != _KEY_BYTES:
+        raise ValidationError(f"must be {_KEY_BYTES} random bytes in URL-safe base64")
+
+
+def validate_keys(texts: Sequence[str]) -> None:
+    """Require at least one key."""
+    if not texts:
+        raise ValidationError("must be one key at least")
+    for text in texts:
+        validate_key(text)
+
+
+def validate_networks(texts: Sequence[str]) -> None:
+    """Require addresses or networks."""
+    for text in texts:
+        try:
+            ip_network(text, strict=False)
+        except ValueError:
+            raise ValidationError("must be addresses or networks, such as 127.0.0.1,10.0.0.0/8") from None
+
+
+def validate_site_url(text: str) -> None:
+    """Require the URL of a site: scheme, host and an optional port."""
+    url = _split_url(text)
+    bare = not (url.path.strip("/") or url.query or url.fragment or url.username)
+    if url.scheme not in ("http", "https") or not url.hostname or not bare:
+        raise ValidationError("must be http:// or https:// with a host and perhaps a port, without a path")
+
+
+def validate_authority_url(text: str) -> None:
+    """Require an authority URL as msal takes it: https, a host and a path."""
+    url = _split_url(text)
+    if url.scheme != "https" or not url.hostname or not url.path.strip("/"):
+        raise ValidationError("must be https://host/path")
+
+
+def validate_mail_server_url(text: str) -> None:
+    """Require the URL of a mail server."""
+    url = _split_url(text)
+    if url.scheme not in ("smtp", "submission") or not url.hostname:
+        raise ValidationError("must be submission:// or smtp:// with a host")
+
+
+def validate_sender(text: str) -> None:
+    """Require an email address with an optional name."""
+    try:
+        validate_email(parseaddr(text)[1])
+    except NotAnAddress:
+        raise ValidationError("must be a mail address") from None
+
+
+def validate_sms_url(text: str) -> None:
+    """Require an apprise URL with a placeholder for the number, or one that prints every SMS."""
+    if text not in ("console:", "demo:") and ("://" not in text or "{to}" not in text):
+        raise ValidationError("must be an address of apprise in which {to} stands for the number")
+
+
+def validate_not_negative(number: int) -> None:
+    """Require 0 or more."""
+    if number < 0:
+        raise ValidationError("must be 0 or more")
+
+
+def validate_gateway_seconds(number: int) -> None:
+    """Require 15 to 60 seconds: a slow SMS gateway answers within 15."""
+    if not 15 <= number <= 60:
+        raise ValidationError("must be a number of seconds from 15 to 60")
+
+
+def validate_session_minutes(number: int) -> None:
+    """Require 5 minutes to a day, the longest session that NIST SP 800-63B-4 advises at AAL2."""
+    if not 5 <= number <= 24 * 60:
+        raise ValidationError("must be a number of minutes from 5 to 1440")
+
+
+def validate_folder(text: str) -> None:
+    """Require a folder or a path where one can be created; it holds metrics only, so it need not be writable."""
+    if not _find_existing_parent(text).is_dir():
+        raise ValidationError("must be a folder")
+
+
+def validate_writable_folder(text: str) -> None:
+    """Require a writable folder, or a path where one can be created, for a database and keys."""
+    path = _find_existing_parent(text)
+    if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+        raise ValidationError("must be a folder that this process can make and write in")
+
+
+def _find_existing_parent(text: str) -> Path:
+    """Return the nearest existing parent of a path."""
+    path = Path(text).resolve()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _split_url(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        _port = url.port
+    except ValueError:
+        raise ValidationError("must be an address with a port from 1 to 65535") from None
+    return url

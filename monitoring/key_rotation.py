@@ -1,0 +1,65 @@
+"""Key rotation: check or re-encrypt every value encrypted with LOKET_SEALING_KEYS."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from django.db import models
+
+from audit.models import UserEncryptionKey
+from authentication.models import AuthenticatorApp, PasswordResetRequest
+from core import encryption
+from imports.models import ImportJob, ImportJobPage
+from oauth.models import IdempotentResponse, SigningKey
+from outbox.models import Message
+
+
+class EncryptedColumn(NamedTuple):
+    """A column of encrypted values and the context that binds each value to its row."""
+
+    model: type[models.Model]
+    name: str
+    context: Callable[[Any], str]
+
+
+ENCRYPTED_COLUMNS = (
+    EncryptedColumn(UserEncryptionKey, "encrypted_key", lambda row: row.encryption_context),
+    EncryptedColumn(Message, "encrypted_body", lambda row: row.encryption_context),
+    EncryptedColumn(AuthenticatorApp, "encrypted_secret", lambda row: row.encryption_context),
+    EncryptedColumn(PasswordResetRequest, "encrypted_email", lambda row: row.encryption_context),
+    EncryptedColumn(SigningKey, "encrypted_pem", lambda row: row.encryption_context),
+    EncryptedColumn(IdempotentResponse, "encrypted_response", lambda row: row.encryption_context),
+    EncryptedColumn(ImportJob, "encrypted_input", lambda row: row.encryption_context("input")),
+    EncryptedColumn(ImportJob, "encrypted_summary", lambda row: row.encryption_context("summary")),
+    EncryptedColumn(ImportJobPage, "encrypted_values", lambda row: row.encryption_context),
+)
+
+
+class RotationResult(NamedTuple):
+    """Number of values in a column, of values under an older key, and of values that no key decrypts."""
+
+    column: EncryptedColumn
+    value_count: int
+    older_key_count: int
+    unreadable_count: int
+
+
+def rotate_keys(*, reencrypt: bool) -> Iterator[RotationResult]:
+    """Check every encrypted column; with `reencrypt`, re-encrypt values of older keys with the newest one.
+
+    A value that changes meanwhile is skipped: the change encrypts it with the newest key, or removes it.
+    """
+    for column in ENCRYPTED_COLUMNS:
+        values = older = unreadable = 0
+        rows: models.QuerySet[Any] = column.model._default_manager.exclude(**{column.name: None}).order_by("pk")
+        for row in rows.iterator(chunk_size=500):
+            values += 1
+            sealed = bytes(getattr(row, column.name))
+            try:
+                fresh = encryption.reencrypt(sealed, context=column.context(row))
+            except encryption.DecryptionError:
+                unreadable += 1
+                continue
+            older += fresh is not None
+            if reencrypt and fresh is not None:
+                rows.filter(pk=row.pk, **{column.name: sealed}).update(**{column.name: fresh})
+        yield RotationResult(column, values, older, unreadable)

@@ -1,0 +1,8 @@
+"""Periodic work of notifications."""
+
+from core.periodic_jobs import PeriodicJob
+from notifications import delivery
+
+JOBS = [
+    PeriodicJob(delivery.run_daily, every=1),
+]

@@ -1,0 +1,189 @@
+"""Actions on applications of an office, and on partner applications that serve all offices."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TypedDict
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.locks import lock_provider
+from accounts.models import Provider
+from audit.actions import record
+from audit.actors import Actor, requires_reauthentication
+from audit.changes import Changes
+from audit.models import Verb
+from core import encryption
+from core.access import ReauthenticationLevel
+from core.errors import EditConflict
+from oauth.models import AccessToken, Application, AuthorizationCode, IDToken, RefreshToken
+from permissions import checks
+from permissions.checks import Right, SupportAction
+
+
+class ApplicationDetails(TypedDict):
+    """Editable fields of an application; the URIs are absolute."""
+
+    name: str
+    redirect_uris: Sequence[str]
+    post_logout_redirect_uris: Sequence[str]
+    scopes: Sequence[str]
+
+
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+@transaction.atomic
+def register_application(provider: Provider | None, *, details: ApplicationDetails, by: Actor) -> Application:
+    """Register an application for `provider`, or a partner application for all offices if None. It has no secret yet.
+
+    Repeating the call, as a double click does, returns the same application. Raises PermissionDenied without the right
+    to manage integrations, ValidationError ("taken") if another application has the name.
+    """
+    _require_application_manager(provider.pk if provider else None, by)
+    application = Application(provider=provider)
+    changes = _apply_details(application, details)
+    known = Application.objects.filter(provider=provider, name=details["name"]).first()
+    if known is not None and not _apply_details(known, details):
+        return known  # type: ignore[no-any-return]
+    if known is not None:
+        raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
+    application.save()
+    record(Verb.CLIENT_ADDED, application, by=by, provider_id=application.provider_id, changes=changes)
+    return application
+
+
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+@transaction.atomic
+def update_application(
+    application: Application, *, details: ApplicationDetails, version: int, by: Actor
+) -> Application:
+    """Update an application. `version` is the version the form was opened with.
+
+    Removing a scope takes effect immediately, also for issued tokens. Raises PermissionDenied without the right,
+    EditConflict on a concurrent change, ValidationError ("taken") if another application has the name.
+    """
+    application = _lock_application(application, by)
+    if application.version != version:
+        raise EditConflict
+    namesakes = Application.objects.filter(provider=application.provider_id, name=details["name"])
+    if namesakes.exclude(pk=application.pk).exists():
+        raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
+    if changes := _apply_details(application, details):
+        _save_and_record(application, Verb.CLIENT_CHANGED, by, changes)
+    return application
+
+
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+@transaction.atomic
+def set_client_secret(application: Application, *, secret: str, hours: int, version: int, by: Actor) -> None:
+    """Replace the client secret with a random `secret`; the previous one is accepted for another `hours`.
+
+    Repeating the call with the same secret, as a double click does, has no effect. Raises PermissionDenied without the
+    right, EditConflict on a concurrent change.
+    """
+    application = _lock_application(application, by)
+    hashed = encryption.hash_token(secret)
+    if application.client_secret == hashed:
+        return
+    if application.version != version:
+        raise EditConflict
+    application.previous_secret = application.client_secret
+    application.previous_until = timezone.now() + timedelta(hours=hours) if application.client_secret else None
+    application.client_secret = hashed
+    _save_and_record(application, Verb.CLIENT_SECRET_MADE, by, {"hours": [None, hours]})
+
+
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+@transaction.atomic
+def set_application_enabled(application: Application, *, enabled: bool, by: Actor) -> None:
+    """Enable or disable an application. Disabling invalidates all its tokens.
+
+    Support may do both for an office, with a reason. Raises PermissionDenied without the right, EditConflict if the
+    application was deleted meanwhile.
+    """
+    application = _lock_application(
+        application, by, SupportAction.ENABLE_INTEGRATION if enabled else SupportAction.DISABLE_INTEGRATION
+    )
+    if application.is_usable() != enabled:
+        application.switched_off_at = None if enabled else timezone.now()
+        _save_and_record(application, Verb.CLIENT_SWITCHED_ON if enabled else Verb.CLIENT_SWITCHED_OFF, by, {})
+
+
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+@transaction.atomic
+def delete_application(application: Application, *, by: Actor) -> None:
+    """Delete an application with its consents and tokens.
+
+    Raises PermissionDenied without the right, EditConflict on a concurrent change.
+    """
+    _require_application_manager(application.provider_id, by)
+    # Issuing a token locks the consent before the application. The reverse order would deadlock.
+    list(application.consents.select_for_update())
+    application = _lock_application(application, by)
+    _record_event(Verb.CLIENT_REMOVED, application, by, {"name": [application.name, None]})
+    for model in (AuthorizationCode, RefreshToken, AccessToken, IDToken):
+        model.objects.filter(application=application).delete()
+    application.delete()
+
+
+def _require_application_manager(
+    provider_id: UUID | None, by: Actor, support_action: SupportAction | None = None
+) -> None:
+    """Raise PermissionDenied unless the actor manages the applications of that office, and lock the office.
+
+    Partner applications (None) belong to the operator, and to support with a reason. In an office, support may only do
+    what `support_action` names.
+    """
+    if provider_id is None:
+        if not by.is_operator:
+            checks.require_support_user(by, SupportAction.CHANGE_PARTNER)
+        _lock_partner_applications()
+        return
+    if by.is_support and support_action is not None:
+        checks.require_support_action(by, support_action, provider_id)
+        lock_provider(provider_id)
+        return
+    checks.require_office(by, provider_id)
+    lock_provider(provider_id)
+    checks.require_right(by, Right.MANAGE_INTEGRATIONS)
+
+
+def _lock_partner_applications() -> None:
+    """Serialize changes to partner applications, as by a double click: there is no office row to lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('partners', 0))")
+
+
+def _lock_application(application: Application, by: Actor, support_action: SupportAction | None = None) -> Application:
+    _require_application_manager(application.provider_id, by, support_action)
+    rows = Application.objects.registered().select_for_update()
+    locked: Application | None = rows.filter(pk=application.pk).first()
+    if locked is None:
+        raise EditConflict
+    return locked
+
+
+def _apply_details(application: Application, details: ApplicationDetails) -> Changes:
+    """Assign `details` to the application and return the changes."""
+    wanted = {
+        "name": details["name"],
+        "redirect_uris": " ".join(details["redirect_uris"]),
+        "post_logout_redirect_uris": " ".join(details["post_logout_redirect_uris"]),
+        "scopes": list(details["scopes"]),
+    }
+    changes = {name: [getattr(application, name) or None, value or None] for name, value in wanted.items()}
+    for name, value in wanted.items():
+        setattr(application, name, value)
+    return {name: change for name, change in changes.items() if change[0] != change[1]}
+
+
+def _save_and_record(application: Application, verb: Verb, by: Actor, changes: Changes) -> None:
+    application.version += 1
+    application.save()
+    _record_event(verb, application, by, changes)
+
+
+def _record_event(verb: Verb, application: Application, by: Actor, changes: Changes) -> None:
+    record(verb, application, by=by, provider_id=application.provider_id, changes=changes)

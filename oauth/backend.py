@@ -1,0 +1,24 @@
+"""Bridge between one Django request and the OAuth library."""
+
+from django.http import HttpRequest
+from oauth2_provider.oauth2_backends import OAuthLibCore
+from oauth2_provider.settings import oauth2_settings
+from oauthlib.common import Request
+from oauthlib.openid import Server
+
+from oauth.models import Application
+from oauth.validator import OAuthValidator
+
+
+class OAuthBackend(OAuthLibCore):  # type: ignore[misc]
+    """OAuth library backend for one request; `validator` holds the authenticated client."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.validator = OAuthValidator(request)
+        self.server = Server(self.validator, **oauth2_settings.server_kwargs)
+
+    def authenticate_client(self, request: HttpRequest) -> Application | None:
+        """Return the authenticated application that sent `request`, None if authentication fails. Raises Throttled."""
+        address, method, body, headers = self._extract_params(request)
+        asked = Request(address, method, body, headers)
+        return asked.client if self.validator.authenticate_client(asked) else None

@@ -1,0 +1,81 @@
+"""Actions on consents: granting, checking and revoking access of applications."""
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest
+
+from accounts.models import User
+from audit.actions import record
+from audit.actors import Actor, requires_reauthentication
+from audit.models import Verb
+from authentication import reauthentication
+from core.access import ReauthenticationLevel
+from oauth.models import AccessToken, Application, AuthorizationCode, Consent, IDToken, RefreshToken
+from oauth.scopes import sort_scopes
+from permissions import checks
+from permissions.checks import Right
+
+
+def can_consent(request: HttpRequest) -> bool:
+    """Return whether the signed-in user can give consent to an application.
+
+    SSO/Webservice users cannot: each belongs to a single integration. Neither can sessions started by a portal, which
+    must not create lasting access.
+    """
+    user = request.user
+    return isinstance(user, User) and not user.is_webservice_user and not reauthentication.is_sso_session(request)
+
+
+def has_consented(user: object, application: Application, scopes: Collection[str]) -> bool:
+    """Return whether `user` has already consented to all `scopes` for `application`."""
+    if not isinstance(user, User) or not application.is_available_to(user):
+        return False
+    allowed = Consent.objects.filter(user=user, application=application, scopes__contains=list(scopes))
+    return allowed.exists()
+
+
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
+@transaction.atomic
+def grant_consent(user: User, application: Application, *, scopes: Iterable[str], by: Actor) -> Consent:
+    """Grant `application` the `scopes` on behalf of `user`, in addition to those granted before."""
+    consent, _is_new = Consent.objects.select_for_update().get_or_create(
+        user=user, application=application, defaults={"provider": user.office, "scopes": []}
+    )
+    wanted: list[str] = [scope.value for scope in sort_scopes([*consent.scopes, *scopes])]
+    if wanted != consent.scopes:
+        changes = {"scopes": [consent.scopes, wanted]}
+        consent.scopes = wanted
+        consent.save(update_fields=["scopes"])
+        record(Verb.CONSENT_GIVEN, application, by=by, provider_id=user.provider_id, changes=changes)
+    return consent
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+@transaction.atomic
+def revoke_consent(user: User, consent_id: UUID, *, by: Actor) -> bool:
+    """Revoke one consent of `user` and delete its tokens. Return False if it was already revoked.
+
+    Raises PermissionDenied unless the consent is the actor's own, or the actor manages users and has authority over
+    `user`.
+    """
+    if by.user is None or by.user.pk != user.pk:
+        by.require_reauthentication(ReauthenticationLevel.HALF_HOUR)
+        checks.require_right(by, Right.MANAGE_USERS)
+        checks.require_authority_over(by, user)
+    consents = Consent.objects.select_for_update(of=("self",)).select_related("application")
+    consent = consents.filter(provider=user.office, user=user, pk=consent_id).first()
+    if consent is None:
+        return False
+    delete_tokens(user, consent.application)
+    consent.delete()
+    changes = {"integration": [str(consent.application), None]}
+    record(Verb.CONSENT_ENDED, user, by=by, provider_id=user.provider_id, changes=changes)
+    return True
+
+
+def delete_tokens(user: User, application: Application) -> None:
+    """Delete all codes and tokens of `application` for `user`."""
+    for model in (AuthorizationCode, RefreshToken, AccessToken, IDToken):
+        model.objects.filter(user=user, application=application).delete()

@@ -1,0 +1,362 @@
+"""Models of the OAuth2 and OpenID Connect provider: applications, consents and tokens (stored as hashes only).
+
+The protocol columns come from django-oauth-toolkit. Added here: the office, time-ordered identifiers and the session
+version that invalidates a token.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext_lazy as _
+from jwcrypto.jwk import JWK
+from oauth2_provider.models import (
+    AbstractAccessToken,
+    AbstractApplication,
+    AbstractGrant,
+    AbstractIDToken,
+    AbstractRefreshToken,
+)
+
+from accounts.models import Provider, User, build_office_filter
+from core import clock_skew, encryption
+from core.composite_keys import SameOfficeForeignKey
+from core.ids import uuid7
+from oauth import signing_keys
+from oauth.scopes import API_SCOPES, Scope, sort_scopes
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+TICKET_LIFETIME_SECONDS = 60
+_BUILT_IN_CLIENT_ID = "webservice"
+
+
+class HashedField(models.CharField):  # type: ignore[type-arg]
+    """A random code stored as its SHA-256. Look up by the plain code; reading returns the hash."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        return value and encryption.hash_token(str(value))
+
+
+class ApplicationQuerySet(models.QuerySet["Application"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the applications registered by the office of `user` (rule 1)."""
+        return self.filter(build_office_filter(user))
+
+    def get_built_in(self) -> Application:
+        """Return the application shared by all SSO/Webservice users, creating it on first use."""
+        values = {"name": "Webservice", "scopes": list(API_SCOPES), "authorization_grant_type": "client-credentials"}
+        return self.get_or_create(client_id=_BUILT_IN_CLIENT_ID, defaults=values)[0]
+
+    def registered(self) -> Self:
+        """Exclude the built-in application: offices and partners register the others."""
+        return self.exclude(client_id=_BUILT_IN_CLIENT_ID)
+
+
+ApplicationManager = models.Manager.from_queryset(ApplicationQuerySet)
+
+
+class Application(AbstractApplication):  # type: ignore[misc]
+    """An OAuth client ("koppeling") of one office. A null `provider` makes it a partner's, open to all offices."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
+    name = models.CharField(_("Name"), max_length=50)
+    client_id = models.CharField(max_length=50, unique=True, default=uuid7, editable=False)
+    client_type = models.CharField(max_length=32, default=AbstractApplication.CLIENT_CONFIDENTIAL, editable=False)
+    authorization_grant_type = models.CharField(
+        max_length=44, default=AbstractApplication.GRANT_AUTHORIZATION_CODE, editable=False
+    )
+    algorithm = models.CharField(max_length=5, default=AbstractApplication.RS256_ALGORITHM, editable=False)
+    client_secret = models.CharField(max_length=64, default="", editable=False)  # SHA-256 of 256 random bits
+    previous_secret = models.CharField(max_length=64, default="", editable=False)
+    previous_until = models.DateTimeField(null=True, editable=False)  # until when the previous secret is accepted
+    scopes = ArrayField(models.CharField(max_length=20), verbose_name=_("Scopes"))
+    switched_off_at = models.DateTimeField(null=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)  # when it last obtained a token
+    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
+
+    # Library fields for features that are not used here.
+    user = None
+    hash_client_secret = None
+    skip_authorization = None
+    allowed_origins = None
+    cimd_expires_at = None
+
+    objects: Any = ApplicationManager()  # mypy loses the type because of the library's base class
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("integration"), _("integrations")
+        constraints = [
+            models.UniqueConstraint(fields=["id", "provider"], name="application_id_provider"),
+        ]
+        indexes = [models.Index(fields=["provider", "name", "id"], name="application_by_name")]
+
+    def is_usable(self, request: object = None) -> bool:
+        """Return whether the application is enabled (called by the library)."""
+        return self.switched_off_at is None
+
+    def is_available_to(self, user: User) -> bool:
+        """Return whether users in the office of `user` may use the application."""
+        return not user.is_support and self.provider_id in (None, user.provider_id)
+
+    def check_secret(self, secret: str) -> bool:
+        """Check `secret` against the current secret, and against the previous one during its grace period."""
+        hashed = encryption.hash_token(secret)
+        if constant_time_compare(hashed, self.client_secret):
+            return True
+        return self.has_previous_secret and constant_time_compare(hashed, self.previous_secret)
+
+    @property
+    def has_previous_secret(self) -> bool:
+        """Whether the previous secret is still accepted."""
+        return self.previous_until is not None and self.previous_until > timezone.now()
+
+    def get_allowed_schemes(self) -> list[str]:
+        """Allow http as well: registration accepts it for loopback addresses only."""
+        return ["https", "http"]
+
+    @property
+    def jwk_key(self) -> JWK:
+        """The current ID token signing key, shared by all applications."""
+        return SigningKey.objects.get_current().jwk
+
+
+class SessionBoundModel(models.Model):
+    """A row that is valid only while the session version of its user is unchanged."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    session_version = models.PositiveIntegerField()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Copy the office and the session version from the user when the row is created."""
+        if self._state.adding:
+            self.provider_id = self.user.provider_id  # type: ignore[attr-defined]
+            self.session_version = self.user.session_version  # type: ignore[attr-defined]
+        super().save(*args, **kwargs)
+
+    def is_valid_for(self, user: User) -> bool:
+        """Return whether the sessions of `user` have not been ended since the row was created."""
+        return self.session_version == user.session_version
+
+
+class SignInEvidence(models.Model):
+    """When and how the user of a code or token authenticated, in the browser session in which the flow started.
+
+    Codes pass it to their tokens and refresh tokens to their successors, so refreshing never makes it more recent. Null
+    for client credentials, where no user is present.
+    """
+
+    authenticated_at = models.DateTimeField(null=True)
+    with_factor = models.BooleanField(default=False, db_default=False)  # second factor or Microsoft
+
+    class Meta:
+        abstract = True
+
+    def copy_evidence(self, source: SignInEvidence) -> None:
+        self.authenticated_at, self.with_factor = source.authenticated_at, source.with_factor
+
+
+class AuthorizationCode(SessionBoundModel, SignInEvidence, AbstractGrant):  # type: ignore[misc]  # noqa: DJ008
+    """An authorization code, valid for one minute and a single use."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    code = HashedField(max_length=64, unique=True)
+
+    class Meta(AbstractGrant.Meta):  # type: ignore[misc]
+        constraints = [SameOfficeForeignKey("user")]
+        indexes = [models.Index(fields=["expires"], name="grant_by_expiry")]
+
+
+class AccessToken(SessionBoundModel, SignInEvidence, AbstractAccessToken):  # type: ignore[misc]  # noqa: DJ008
+    """A bearer token, stored as its SHA-256."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
+
+    class Meta(AbstractAccessToken.Meta):  # type: ignore[misc]
+        constraints = [SameOfficeForeignKey("user")]
+        indexes = [models.Index(fields=["expires"], name="access_token_by_expiry")]
+
+    @property
+    def effective_scopes(self) -> list[Scope]:
+        """The token's scopes, limited to those the application may still request."""
+        return sort_scopes(set(self.scope.split()) & set(self.application.scopes))
+
+
+class RefreshToken(SessionBoundModel, SignInEvidence, AbstractRefreshToken):  # type: ignore[misc]  # noqa: DJ008
+    """A single-use refresh token, stored as its SHA-256."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+
+    class Meta(AbstractRefreshToken.Meta):  # type: ignore[misc]
+        constraints = [SameOfficeForeignKey("user")]
+
+
+class IDToken(SessionBoundModel, AbstractIDToken):  # type: ignore[misc]  # noqa: DJ008
+    """Record of an issued ID token; its claims are not stored."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
+
+    class Meta(AbstractIDToken.Meta):  # type: ignore[misc]
+        constraints = [SameOfficeForeignKey("user")]
+        indexes = [models.Index(fields=["expires"], name="id_token_by_expiry")]
+
+
+class ConsentQuerySet(models.QuerySet["Consent"]):
+    def visible_to(self, user: User) -> Self:
+        """Return the consents given by users in the office of `user` (rule 1)."""
+        return self.filter(build_office_filter(user))
+
+
+ConsentManager = models.Manager.from_queryset(ConsentQuerySet)
+
+
+class Consent(models.Model):
+    """Permission for an application to act on behalf of a user; no user token is issued without it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="consents")
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="consents")
+    scopes = ArrayField(models.CharField(max_length=20))
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    objects = ConsentManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "application"], name="consent_once"),
+            SameOfficeForeignKey("user"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.application)
+
+    @property
+    def known_scopes(self) -> list[Scope]:
+        return sort_scopes(self.scopes)
+
+
+class IntegrationsAnnotation(TypedDict):
+    """Whether a user has given consent to any application."""
+
+    has_integrations: bool
+
+
+UserWithIntegrations: TypeAlias = "WithAnnotations[User, IntegrationsAnnotation]"
+
+
+def annotate_has_integrations(users: QuerySet[User]) -> QuerySet[UserWithIntegrations]:
+    """Annotate `users` with `has_integrations`."""
+    return users.annotate(has_integrations=Exists(Consent.objects.filter(user_id=OuterRef("pk"))))
+
+
+class SsoTicket(SessionBoundModel):
+    """A single-use sign-in link from a portal, valid for one minute and stored as its SHA-256."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
+    token_hash = models.CharField(max_length=64, unique=True)
+    next = models.CharField(max_length=1000)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("user")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    def is_open(self) -> bool:
+        """Return whether the ticket can still be redeemed."""
+        user, application = self.user, self.application
+        in_time = clock_skew.is_still_valid(
+            self.expires_at, within=timedelta(seconds=TICKET_LIFETIME_SECONDS)
+        ) and self.is_valid_for(user)
+        return in_time and user.may_sign_in and not user.is_azure_user and application.is_usable()
+
+
+class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
+    def get_current(self) -> SigningKey:
+        """Return the key that signs now, creating the first key if there is none."""
+        now = timezone.now()
+        key = self.filter(signs_from__lte=now).order_by("-signs_from").first()
+        return key or self.create_key(signs_from=now)
+
+    def create_key(self, *, signs_from: datetime) -> SigningKey:
+        """Create a key that starts signing at `signs_from`."""
+        kid, sealed = signing_keys.generate_signing_key()
+        return self.create(kid=kid, encrypted_pem=sealed, signs_from=signs_from)
+
+    def list_published(self, now: datetime | None = None) -> list[SigningKey]:
+        """Return the keys that clients may still need to verify an ID token, newest first."""
+        now = now or timezone.now()
+        found = list(self.order_by("-signs_from"))
+        settled = [key.signs_from for key in found if key.signs_from <= now - signing_keys.ID_TOKEN_LIFETIME]
+        return [key for key in found if not settled or key.signs_from >= settled[0]]
+
+
+SigningKeyManager = models.Manager.from_queryset(SigningKeyQuerySet)
+
+
+class SigningKey(models.Model):
+    """An encrypted key that signs ID tokens. The newest key whose `signs_from` has passed is in use."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kid = models.CharField(max_length=43, unique=True)
+    encrypted_pem = models.BinaryField()
+    signs_from = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SigningKeyManager()
+
+    def __str__(self) -> str:
+        return self.kid
+
+    @property
+    def encryption_context(self) -> str:
+        """The encryption context: the key cannot be decrypted under another `kid`."""
+        return signing_keys.build_encryption_context(self.kid)
+
+    @property
+    def jwk(self) -> JWK:
+        """The decrypted key. Raises encryption.DecryptionError if no encryption key decrypts it."""
+        return signing_keys.decrypt_signing_key(self.kid, bytes(self.encrypted_pem))
+
+
+class IdempotentResponse(models.Model):
+    """The response to a request with an Idempotency-Key, replayed for repeated requests during 24 hours."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    key_hash = models.CharField(max_length=64, unique=True)  # of the caller, the path and the key
+    body_hash = models.CharField(max_length=64)
+    encrypted_response = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [SameOfficeForeignKey("user")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @property
+    def encryption_context(self) -> str:
+        """The encryption context of the stored response."""
+        return f"webservice answer:{self.pk}"

@@ -1,0 +1,253 @@
+"""Request validator for the OAuth library: clients, users, codes and tokens."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+from oauth2_provider.oauth2_validators import OAuth2Validator
+from oauthlib.oauth2.rfc6749 import errors
+
+import authentication.actions
+from accounts.models import LoginMethod, User
+from audit.actors import EventOrigin
+from authentication import reauthentication
+from authentication.request_utils import build_anonymous_actor
+from core import encryption, throttle
+from core.throttle import AttemptsLeft, RateLimit
+from oauth import consents, credentials, oidc, tokens
+from oauth.models import AccessToken, Application, AuthorizationCode, Consent, IDToken, RefreshToken
+
+# Per client, once authenticated.
+CLIENT_TOKEN_LIMIT = RateLimit("token client", burst=200, every=timedelta(milliseconds=100))
+# Per network address, for wrong secrets.
+_FAILED_CLIENT_LIMIT = RateLimit("token client network", burst=50, every=timedelta(seconds=10))
+
+
+class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
+    """Validates one request. `rate_limit_state` is what remains for the client, once it is authenticated."""
+
+    def __init__(self, http: HttpRequest) -> None:
+        super().__init__()
+        self.http = http
+        self.rate_limit_state: AttemptsLeft | None = None
+        self._service_user: User | None = None
+        self._grant: AuthorizationCode | None = None
+        self._refresh_token: RefreshToken | None = None
+
+    # Client authentication. Every client has a secret; an SSO/Webservice user is its own client.
+
+    def client_authentication_required(self, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Require client authentication always."""
+        return True
+
+    def authenticate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Reject public clients."""
+        return False
+
+    def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Authenticate the application, or the SSO/Webservice user, by its secret. Raises Throttled."""
+        said = credentials.read_client_credentials(self.http)
+        application = _find_application(said.name)
+        if application is None and request.grant_type is None:  # an SSO/Webservice user revokes or inspects
+            return self._authenticate_service_user(request, *said)
+        return self._authenticate_application(request, application, said.secret)
+
+    def may_inspect(self, user: User) -> bool:
+        """Return whether the client may inspect tokens of `user`. An SSO/Webservice user may inspect only its own."""
+        return self._service_user is None or self._service_user == user
+
+    def _authenticate_service_user(self, request: Any, username: str, password: str) -> bool:
+        by = build_anonymous_actor(self.http, EventOrigin.API)
+        self._service_user = authentication.actions.authenticate_password(
+            username, password, device="", by=by, kind=LoginMethod.SSO_WEBSERVICE
+        )
+        if self._service_user is None:
+            return False
+        request.client = Application.objects.get_built_in()
+        request.client_id = request.client.client_id
+        return bool(request.client.is_usable())
+
+    def _authenticate_application(self, request: Any, application: Application | None, secret: str) -> bool:
+        if application is None or not application.is_usable() or not application.check_secret(secret):
+            throttle.consume_attempt(
+                _FAILED_CLIENT_LIMIT, throttle.build_network_key(build_anonymous_actor(self.http).address)
+            )
+            return False
+        self.rate_limit_state = throttle.consume_attempt(CLIENT_TOKEN_LIMIT, str(application.pk))
+        request.client, request.client_id = application, application.client_id
+        return True
+
+    def validate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Return whether the application `client_id` may ask users for consent."""
+        request.client = _find_application(client_id)
+        return request.client is not None and request.client.is_usable()
+
+    def is_origin_allowed(self, client_id: str, origin: str, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Reject cross-origin token requests: browser code cannot keep a secret."""
+        return False
+
+    # Silent authentication (prompt=none).
+
+    def validate_silent_login(self, request: Any) -> bool:
+        """Return whether the signed-in user can give consent."""
+        return consents.can_consent(self.http)
+
+    def validate_silent_authorization(self, request: Any) -> bool:
+        """Return whether the user has already consented to all requested scopes."""
+        return consents.has_consented(self.http.user, request.client, request.scopes)
+
+    # Authorization codes.
+
+    def _create_authorization_code(self, request: Any, code: Any, expires: Any = None) -> AuthorizationCode:
+        """Store the code with when and how the user authenticated in this browser session."""
+        made: AuthorizationCode = super()._create_authorization_code(request, code, expires)
+        made.authenticated_at, made.with_factor = reauthentication.get_last_reauthentication(self.http)
+        made.save(update_fields=["authenticated_at", "with_factor"])
+        return made
+
+    def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Return whether the code is valid for this application and its user. A replayed code revokes its tokens."""
+        grants = AuthorizationCode.objects.select_related("user__provider")
+        grant: AuthorizationCode | None = grants.filter(code=code, application=client).first()
+        if grant is None:
+            _revoke_replayed_tokens(code, client)
+        if grant is None or grant.is_expired() or not _is_still_authorized(grant, client):
+            return False
+        self._grant, request.user, request.scopes = grant, grant.user, grant.scope.split()
+        request.nonce, request.claims = grant.nonce or None, json.loads(grant.claims or "{}")
+        return True
+
+    def get_code_challenge(self, code: str, request: Any) -> str | None:
+        return (self._grant and self._grant.code_challenge) or None
+
+    def get_code_challenge_method(self, code: str, request: Any) -> str | None:
+        """Return the PKCE method: only S256 is accepted."""
+        return (self._grant and self._grant.code_challenge_method) or None
+
+    def confirm_redirect_uri(self, client_id: str, code: str, redirect_uri: str, *args: Any, **kwargs: Any) -> bool:
+        """Return whether the code was issued for `redirect_uri`."""
+        return bool(self._grant and self._grant.redirect_uri_allowed(redirect_uri))
+
+    def invalidate_authorization_code(self, client_id: str, code: str, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the code is deleted in the transaction that creates its tokens."""
+
+    # Tokens.
+
+    def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Return whether the token is valid. Reuse of a refresh token revokes its whole family."""
+        try:
+            known = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
+            self._refresh_token = request.refresh_token_instance if known else None
+            return self._refresh_token is not None and _is_still_authorized(self._refresh_token, client)
+        except (Application.DoesNotExist, User.DoesNotExist):  # deleted concurrently
+            return False
+
+    def save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Store the tokens. If the code was redeemed concurrently, also revoke the tokens issued for it."""
+        try:
+            super().save_bearer_token(token, request, *args, **kwargs)
+        except errors.InvalidGrantError:
+            if self._grant is not None:
+                _revoke_replayed_tokens(request.code, request.client)
+            raise
+
+    def _save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Store the tokens in one transaction with the consent check and the audit event."""
+        if self._grant is not None and not AuthorizationCode.objects.filter(pk=self._grant.pk).delete()[0]:
+            raise errors.InvalidGrantError(request=request)  # the code was redeemed concurrently
+        allowed = Consent.objects.filter(user=request.user, application=request.client)
+        if not allowed.update(last_used_at=timezone.now()):
+            raise errors.InvalidGrantError(request=request)
+        super()._save_bearer_token(token, request, *args, **kwargs)
+        _update_last_used(request.client)
+
+    @property
+    def _source(self) -> AuthorizationCode | RefreshToken | None:
+        """The code or refresh token that the tokens of this request derive from."""
+        return self._grant or self._refresh_token
+
+    def _create_access_token(self, *args: Any, **kwargs: Any) -> AccessToken:
+        """Store the token with the sign-in evidence of its code or refresh token."""
+        made: AccessToken = super()._create_access_token(*args, **kwargs)
+        self._copy_evidence_to(made)
+        return made
+
+    def _create_refresh_token(self, request: Any, *args: Any, **kwargs: Any) -> RefreshToken:
+        """Store the token. The family is derived from the code that started it."""
+        made: RefreshToken = super()._create_refresh_token(request, *args, **kwargs)
+        if self._grant is not None:
+            made.token_family = _compute_token_family(request.code)
+        self._copy_evidence_to(made, "token_family")
+        return made
+
+    def _copy_evidence_to(self, made: AccessToken | RefreshToken, *others: str) -> None:
+        if self._source is not None:
+            made.copy_evidence(self._source)
+            made.save(update_fields=["authenticated_at", "with_factor", *others])
+
+    def _check_and_set_request_resource(self, request: Any) -> None:
+        """Ignore resource indicators (RFC 8707): there is a single resource."""
+        request.resource = []
+
+    # OpenID Connect.
+
+    def get_oidc_claims(self, token: Any, token_handler: Any, request: Any) -> dict[str, Any]:
+        return oidc.build_claims(request.user, request.scopes)
+
+    def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Any) -> tuple[dict[str, Any], datetime]:
+        """Return the claims and their expiry. auth_time is the user's last authentication in that session."""
+        claims, expires_at = super().get_id_token_dictionary(token, token_handler, request)
+        if self._source is not None and self._source.authenticated_at is not None:
+            claims["auth_time"] = int(self._source.authenticated_at.timestamp())
+        return claims, expires_at
+
+    def finalize_id_token(self, id_token: Any, token: Any, token_handler: Any, request: Any) -> str:
+        """Return the signed token. Raises InvalidGrantError if consent was revoked meanwhile."""
+        with transaction.atomic():
+            allowed = Consent.objects.select_for_update().filter(user=request.user, application=request.client)
+            if allowed.first() is None:
+                raise errors.InvalidGrantError(request=request)
+            signed: str = super().finalize_id_token(id_token, token, token_handler, request)
+            return signed
+
+    def _load_id_token(self, token: str) -> IDToken | None:
+        return oidc.find_id_token(token)
+
+
+def _find_application(client_id: str) -> Application | None:
+    """Return the application `client_id`, None for the built-in one, which has no secret and no consent page."""
+    if "\x00" in (client_id or ""):
+        return None
+    known = Application.objects.filter(client_id=client_id, authorization_grant_type="authorization-code")
+    found: Application | None = known.first()
+    return found
+
+
+def _compute_token_family(code: str) -> UUID:
+    """Derive the token family from `code`, irreversibly."""
+    return UUID(encryption.hash_token(code)[:32])
+
+
+def _revoke_replayed_tokens(code: str, client: Application) -> None:
+    """Revoke the tokens issued for `code`: a second use means the code leaked (RFC 6749 section 4.1.2)."""
+    family = _compute_token_family(code)
+    if RefreshToken.objects.filter(token_family=family, application=client).exists():
+        RefreshToken.revoke_family(family)
+
+
+def _is_still_authorized(kept: Any, client: Application) -> bool:
+    """Return whether the user of a code or token may still authorize this application."""
+    user: User = kept.user
+    return kept.is_valid_for(user) and client.is_available_to(user) and tokens.can_use_tokens(user)
+
+
+def _update_last_used(application: Application) -> None:
+    """Update last_used_at, at most once a minute: many users may use the application at the same time."""
+    now = timezone.now()
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(minutes=1))
+    Application.objects.filter(stale, pk=application.pk).update(last_used_at=now)

@@ -1,0 +1,138 @@
+"""Pages for the applications of the office."""
+
+from contextlib import suppress
+from urllib.parse import urljoin
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models.functions import Lower
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+import oauth.applications
+from audit.actors import build_page_actor
+from core import paging
+from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
+from core.errors import EditConflict
+from oauth.forms import ApplicationForm, ClientSecretForm
+from oauth.models import Application
+from permissions.access import OfficeRequest
+from permissions.checks import Right
+
+_EDIT_CONFLICT_MESSAGE = gettext_lazy("Another user changed this integration in the meantime. Open it again.")
+
+
+@page(Right.MANAGE_INTEGRATIONS, methods=SAFE)
+def application_list(request: OfficeRequest) -> HttpResponse:
+    rows = Application.objects.visible_to(request.user)
+    page = paging.paginate_queryset(rows, cursor=request.GET.get("page", ""), sorts={"name": Lower("name")})
+    return render(request, "oauth/applications.html", {"rows": page.rows, **paging.build_pager_context(page)})
+
+
+@page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
+def add_application(request: OfficeRequest) -> HttpResponse:
+    form = ApplicationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        by = build_page_actor(request, request.user)
+        try:
+            application = oauth.applications.register_application(request.user.office, details=form.to_details(), by=by)
+        except ValidationError as error:
+            form.add_error("name", error)
+        else:
+            messages.success(request, _("%(name)s has been added. Now create its secret.") % {"name": application})
+            return redirect("oauth:application_detail", application.pk)
+    return render(request, "oauth/add_application.html", {"form": form})
+
+
+@page(Right.MANAGE_INTEGRATIONS)
+def application_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Show an application and edit it."""
+    application = _get_application(request, pk)
+    form = ApplicationForm(request.POST or None, instance=application)
+    if request.method == "POST" and form.is_valid():
+        version, by = form.cleaned_data["version"], build_page_actor(request, request.user)
+        try:
+            oauth.applications.update_application(application, details=form.to_details(), version=version, by=by)
+        except EditConflict:
+            form.add_error(None, ValidationError(_EDIT_CONFLICT_MESSAGE, code="stale"))
+        except ValidationError as error:
+            form.add_error("name", error)
+        else:
+            messages.success(request, _("%(name)s has been saved.") % {"name": form.cleaned_data["name"]})
+            return redirect("oauth:application_detail", application.pk)
+    discovery = urljoin(settings.LOKET_URL, reverse("oauth:openid_configuration"))
+    context = {"form": form, "application": application, "discovery": discovery}
+    return render(request, "oauth/application.html", context)
+
+
+@page(
+    Right.MANAGE_INTEGRATIONS,
+    impersonation=DuringImpersonation.FORBIDDEN,
+    reauthentication=ReauthenticationLevel.FIVE_MINUTES,
+)
+def renew_client_secret(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Generate a client secret and show it once."""
+    application = _get_application(request, pk)
+    form = ClientSecretForm(request.POST or None, application=application)
+    if request.method == "POST" and form.is_valid():
+        given, by = form.cleaned_data, build_page_actor(request, request.user)
+        try:
+            oauth.applications.set_client_secret(
+                application, secret=given["sealed"], hours=given["hours"], version=given["version"], by=by
+            )
+        except EditConflict:
+            form.add_error(None, ValidationError(_EDIT_CONFLICT_MESSAGE, code="stale"))
+        else:
+            return render(request, "oauth/secret_created.html", {"application": application, "secret": given["sealed"]})
+    return render(request, "oauth/new_secret.html", {"form": form, "application": application})
+
+
+@page(Right.MANAGE_INTEGRATIONS, methods=POST)
+def enable_application(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    return _set_enabled(request, pk, enabled=True, done=_("%(name)s has been turned on."))
+
+
+@page(Right.MANAGE_INTEGRATIONS)
+def disable_application(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Ask for confirmation and disable an application."""
+    if request.method != "POST":
+        application = _get_application(request, pk)
+        context = {"application": application, "people": application.consents.count()}
+        return render(request, "oauth/switch_off.html", context)
+    return _set_enabled(request, pk, enabled=False, done=_("%(name)s has been turned off and no longer has access."))
+
+
+def _set_enabled(request: OfficeRequest, pk: UUID, *, enabled: bool, done: str) -> HttpResponse:
+    application = _get_application(request, pk)
+    try:
+        oauth.applications.set_application_enabled(
+            application, enabled=enabled, by=build_page_actor(request, request.user)
+        )
+    except EditConflict:
+        messages.error(request, _EDIT_CONFLICT_MESSAGE)
+        return redirect("oauth:application_list")
+    messages.success(request, done % {"name": application})
+    return redirect("oauth:application_detail", application.pk)
+
+
+@page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
+def delete_application(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Ask for confirmation and delete an application."""
+    application = _get_application(request, pk)
+    if request.method == "POST":
+        with suppress(EditConflict):  # already deleted concurrently
+            oauth.applications.delete_application(application, by=build_page_actor(request, request.user))
+        messages.success(request, _("%(name)s has been removed.") % {"name": application})
+        return redirect("oauth:application_list")
+    context = {"application": application, "people": application.consents.count()}
+    return render(request, "oauth/remove_application.html", context)
+
+
+def _get_application(request: OfficeRequest, pk: UUID) -> Application:
+    application: Application = get_object_or_404(Application.objects.visible_to(request.user), pk=pk)
+    return application

@@ -1,0 +1,131 @@
+"""OAuth endpoints for clients: token, revocation, introspection and userinfo."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
+from oauthlib.oauth2 import OAuth2Error
+
+from core.access import Access, page
+from core.throttle import Throttled
+from oauth import client_credentials, oidc, rate_limit_headers, tokens
+from oauth.backend import OAuthBackend
+from oauth.scopes import Scope
+from oauth.validator import CLIENT_TOKEN_LIMIT
+
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")  # the library supports more
+_BASIC_CHALLENGE = 'Basic realm="Loket", charset="UTF-8"'
+EndpointView = Callable[[HttpRequest], HttpResponse]
+
+
+def oauth_endpoint(view: EndpointView) -> EndpointView:
+    """Mark an endpoint for clients: no browser session, no caching, and rate limit headers with a 429."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest) -> HttpResponse:
+        try:
+            response = view(request)
+        except Throttled as error:
+            response = _error_response(429, "temporarily_unavailable", str(error))
+            rate_limit_headers.set_retry_after_header(response, error)
+        if response.status_code == 401 and not response.has_header("WWW-Authenticate"):
+            response["WWW-Authenticate"] = _BASIC_CHALLENGE
+        return response
+
+    return page(Access.PUBLIC, methods=None, before_second_factor=True, during_enrollment=True)(csrf_exempt(wrapper))
+
+
+@oauth_endpoint
+@require_POST
+def token(request: HttpRequest) -> HttpResponse:
+    """Issue tokens for a code, a refresh token, or the credentials of an SSO/Webservice user."""
+    grant = request.POST.get("grant_type")
+    if grant not in GRANT_TYPES:
+        return _error_response(400, "unsupported_grant_type")
+    return (
+        _respond_to_client_credentials(request) if grant == "client_credentials" else _respond_with_user_token(request)
+    )
+
+
+def _respond_to_client_credentials(request: HttpRequest) -> HttpResponse:
+    try:
+        return JsonResponse(client_credentials.issue_access_token(request))
+    except OAuth2Error as error:
+        return _error_response(error.status_code, error.error, error.description)
+
+
+def _respond_with_user_token(request: HttpRequest) -> HttpResponse:
+    core = OAuthBackend(request)
+    _address, headers, body, status = core.create_token_response(request)
+    headers.pop("WWW-Authenticate", None)  # it is a Bearer challenge, which makes no sense before a token exists
+    response = HttpResponse(body, status=status, headers=headers)
+    if core.validator.rate_limit_state is not None:
+        rate_limit_headers.set_rate_limit_headers(response, CLIENT_TOKEN_LIMIT, core.validator.rate_limit_state)
+    return response
+
+
+@oauth_endpoint
+@require_POST
+def revoke(request: HttpRequest) -> HttpResponse:
+    """Revoke a token of the calling application (RFC 7009)."""
+    core = OAuthBackend(request)
+    _address, headers, body, status = core.create_revocation_response(request)
+    headers.pop("WWW-Authenticate", None)
+    return HttpResponse(body or "", status=status, headers=headers)
+
+
+@oauth_endpoint
+@require_POST
+def introspect(request: HttpRequest) -> HttpResponse:
+    """Describe a token of the calling application (RFC 7662); all others are reported as inactive."""
+    core = OAuthBackend(request)
+    program = core.authenticate_client(request)
+    if program is None:
+        return _error_response(401, "invalid_client")
+    found = tokens.find_access_token(request.POST.get("token", ""))
+    if found is None or found.application != program or not core.validator.may_inspect(found.user):
+        return JsonResponse({"active": False})
+    told = {
+        "active": True,
+        "scope": " ".join(found.effective_scopes),
+        "client_id": program.client_id,
+        "token_type": "Bearer",
+        "exp": int(found.expires.timestamp()),
+        "iat": int(found.created.timestamp()),
+    }
+    if found.authenticated_at is not None:
+        told["auth_time"] = int(found.authenticated_at.timestamp())  # RFC 9470 section 6.2
+    if Scope.OPENID in found.effective_scopes:
+        told["sub"] = oidc.compute_subject(found.user)
+    if Scope.PROFILE in found.effective_scopes:
+        told["username"] = found.user.username
+    return JsonResponse(told)
+
+
+@oauth_endpoint
+@require_http_methods(["GET", "HEAD", "POST"])
+def userinfo(request: HttpRequest) -> HttpResponse:
+    """Return the claims about the user of the token (OpenID Connect Core 5.3)."""
+    caller = tokens.authenticate_bearer(request)
+    if caller is None:
+        return _bearer_error_response(401, "invalid_token")
+    if Scope.OPENID not in caller.scopes:
+        return _bearer_error_response(403, "insufficient_scope")
+    return JsonResponse(oidc.build_claims(caller.user, caller.scopes))
+
+
+def _bearer_error_response(status: int, error: str) -> HttpResponse:
+    response = _error_response(status, error)
+    response["WWW-Authenticate"] = f'Bearer realm="Loket", error="{error}"'
+    return response
+
+
+def _error_response(status: int, error: str, description: str = "") -> HttpResponse:
+    told: dict[str, Any] = {"error": error}
+    if description:
+        told["error_description"] = description
+    return HttpResponse(json.dumps(told), status=status, content_type="application/json")

@@ -1,0 +1,67 @@
+"""Integrations of the signed-in user, and of a colleague."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.actors import build_page_actor
+from core.access import POST, SAFE, Access, page
+from oauth import consents
+from oauth.models import Consent
+from permissions import checks
+from permissions.access import OfficeRequest
+from permissions.checks import Right
+
+_MAX_CONSENTS = 100  # rows shown at most
+
+
+@page(Access.OFFICE_USER, methods=SAFE)
+def own_integrations(request: OfficeRequest) -> HttpResponse:
+    """List the applications that may act on behalf of the signed-in user."""
+    return render(request, "oauth/own_integrations.html", {"rows": _list_consents(request.user)})
+
+
+@page(Access.OFFICE_USER, methods=POST)
+def end_own_integration(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    _end_integration(request, request.user, pk)
+    return redirect("oauth:own_integrations")
+
+
+@page(Right.MANAGE_USERS, methods=SAFE)
+def user_integrations(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """List the applications that may act on behalf of a colleague."""
+    person = _get_user(request, pk)
+    if person.pk == request.user.pk:
+        return redirect("oauth:own_integrations")
+    checks.require_authority_over(build_page_actor(request, request.user), person)
+    return render(request, "oauth/user_integrations.html", {"rows": _list_consents(person), "person": person})
+
+
+@page(Right.MANAGE_USERS, methods=POST)
+def end_user_integration(request: OfficeRequest, pk: UUID, integration_id: UUID) -> HttpResponse:
+    person = _get_user(request, pk)
+    checks.require_authority_over(build_page_actor(request, request.user), person)
+    _end_integration(request, person, integration_id)
+    return redirect("oauth:user_integrations", person.pk)
+
+
+def _get_user(request: OfficeRequest, pk: UUID) -> User:
+    person: User = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
+    return person
+
+
+def _list_consents(person: User) -> QuerySet[Consent]:
+    rows = Consent.objects.visible_to(person).filter(user=person).select_related("application")
+    return rows.order_by("application__name", "pk")[:_MAX_CONSENTS]
+
+
+def _end_integration(request: OfficeRequest, person: User, integration_id: UUID) -> None:
+    if consents.revoke_consent(person, integration_id, by=build_page_actor(request, request.user)):
+        messages.success(request, _("The access of the integration has been ended."))
+    else:
+        messages.info(request, _("The access of that integration had already ended."))

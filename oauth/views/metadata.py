@@ -1,0 +1,66 @@
+"""Discovery documents and public keys for clients."""
+
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+
+from core.access import SAFE, Access, page
+from oauth import signing_keys
+from oauth.models import SigningKey
+from oauth.oidc import CLAIM_NAMES
+from oauth.scopes import Scope
+from oauth.views.endpoints import GRANT_TYPES
+
+_ENDPOINT_URL_NAMES = {
+    "authorization_endpoint": "authorize",
+    "token_endpoint": "token",
+    "revocation_endpoint": "revoke",
+    "introspection_endpoint": "introspect",
+    "userinfo_endpoint": "userinfo",
+    "end_session_endpoint": "logout",
+    "jwks_uri": "jwks",
+}
+_CLIENT_AUTHENTICATION_METHODS = ["client_secret_basic", "client_secret_post"]
+
+
+@page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
+def openid_configuration(request: HttpRequest) -> HttpResponse:
+    """Return the metadata of OpenID Connect Discovery 1.0 and RFC 8414, listing only what is supported."""
+    told = {
+        "issuer": settings.LOKET_URL,
+        **{name: urljoin(settings.LOKET_URL, reverse(f"oauth:{view}")) for name, view in _ENDPOINT_URL_NAMES.items()},
+        "scopes_supported": list(Scope),
+        "claims_supported": list(CLAIM_NAMES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "code_challenge_methods_supported": ["S256"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "token_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
+        "revocation_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
+        "introspection_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
+        "prompt_values_supported": ["none", "login", "consent"],
+        "ui_locales_supported": ["nl", "en"],
+        "authorization_response_iss_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "claims_parameter_supported": False,
+    }
+    return _make_public(JsonResponse(told))
+
+
+@page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
+def jwks(request: HttpRequest) -> HttpResponse:
+    """Return the public keys, including keys that will sign soon or signed recently."""
+    return _make_public(
+        JsonResponse({"keys": [signing_keys.export_public_jwk(key.jwk) for key in SigningKey.objects.list_published()]})
+    )
+
+
+def _make_public(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = f"public, max-age={int(signing_keys.JWKS_CACHE_LIFETIME.total_seconds())}"
+    response["Access-Control-Allow-Origin"] = "*"
+    return response

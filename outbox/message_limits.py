@@ -1,0 +1,169 @@
+"""Limits on requested messages: per recipient, per sender and per office, on every path.
+
+Email bombing needs one address, SMS pumping many numbers. The counts belong to the transaction of the change: a
+rollback restores them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.translation import ngettext
+
+from core import throttle
+from core.throttle import RateLimit, Throttled
+
+if TYPE_CHECKING:
+    from audit.actors import Actor
+
+# Users could otherwise trigger these without end.
+LIMITED_KINDS = frozenset({
+    "invitation", "invitation_test", "code", "username", "confirm_address", "address_asked", "unblocked", "microsoft",
+    "password_link",
+})  # fmt: skip
+# These report an event and must not be suppressed. Each follows from something that is limited itself: a message of
+# ASKED, a re-authentication of the recipient, a job of the worker, or support, which gives a reason.
+UNLIMITED_KINDS = frozenset({
+    "blocked", "address_changed", "password_changed", "factor_added", "factor_removed", "factors_reset",
+    "factor_duty_ahead", "recovery_codes_made", "recovery_code_used", "looked_along", "office_closed",
+    "office_reopened", "invitation_refused", "signals", "hygiene", "checkpoint",
+})  # fmt: skip
+_SMS_KINDS = ("invitation", "code")  # an invitation leads to an SMS later
+
+
+class MessageLimitReached(Throttled):
+    """The limit of `recipient` is reached, or with "" that of the sender or the office."""
+
+    def __init__(self, wait: timedelta, recipient: str = "") -> None:
+        super().__init__(wait)
+        self.recipient = recipient
+
+    def __str__(self) -> str:
+        if self.recipient:
+            text = ngettext(
+                "Many messages have been sent to %(recipient)s. Nothing has been sent now. Try again in %(minutes)d"
+                " minute.",
+                "Many messages have been sent to %(recipient)s. Nothing has been sent now. Try again in %(minutes)d"
+                " minutes.",
+                self.minutes,
+            )
+        else:
+            text = ngettext(
+                "Your office has sent many messages. Nothing has been sent now. Try again in %(minutes)d minute.",
+                "Your office has sent many messages. Nothing has been sent now. Try again in %(minutes)d minutes.",
+                self.minutes,
+            )
+        return text % {"recipient": self.recipient, "minutes": self.minutes}
+
+
+class RequestedMessage(NamedTuple):
+    """A requested message: kind, email address or number, office and requester."""
+
+    kind: str
+    to: str
+    provider_id: UUID | None
+    by: Actor
+
+
+_batch: ContextVar[list[RequestedMessage] | None] = ContextVar("together", default=None)
+
+
+def charge_messages(messages: Iterable[tuple[str, str, UUID | None]], by: Actor | None) -> None:
+    """Count messages, each given as kind, recipient and office, that `by` requests. Raises MessageLimitReached.
+
+    Messages of UNLIMITED_KINDS are not counted, nor are those sent by a command of the operator.
+    """
+    asked = [message for message in messages if message[0] in LIMITED_KINDS]
+    if asked and by is None:
+        raise ValueError(f"who asks for the message {asked[0][0]}?")
+    if by is None or by.origin == "command":
+        return
+    waiting = [RequestedMessage(*message, by) for message in asked]
+    if (kept := _batch.get()) is not None:
+        kept += waiting
+    elif waiting:
+        _consume_limits(waiting)
+
+
+@contextmanager
+def batch_charges() -> Iterator[None]:
+    """Count the messages of this block at once at its end, inside the surrounding transaction.
+
+    Raises MessageLimitReached.
+    """
+    if _batch.get() is not None:
+        yield
+        return
+    kept: list[RequestedMessage] = []
+    token = _batch.set(kept)
+    try:
+        yield
+    finally:
+        _batch.reset(token)
+    if kept:
+        _consume_limits(kept)
+
+
+def count_messages_left(provider_id: UUID, by: Actor, kind: str) -> int:
+    """Return how many more messages of `kind` the sender can request in this office now."""
+    limits = [
+        key
+        for key in _iter_limit_keys(RequestedMessage(kind, "", provider_id, by))
+        if key[0].name not in _RECIPIENT_LIMIT_NAMES
+    ]
+    return throttle.count_attempts_left(limits)
+
+
+def find_limited_recipients(addresses: Iterable[str]) -> dict[str, MessageLimitReached]:
+    """Return the addresses and numbers that have reached their limit, with the wait. One query."""
+    keys = {key: address for address in addresses for key in _iter_recipient_keys(address)}
+    return {
+        keys[key]: MessageLimitReached(wait, keys[key]) for key, wait in throttle.get_exhausted_limits(keys).items()
+    }
+
+
+def _consume_limits(messages: list[RequestedMessage]) -> None:
+    counts: Counter[tuple[RateLimit, str]] = Counter()
+    named: dict[tuple[RateLimit, str], str] = {}
+    for message in messages:
+        for key in _iter_limit_keys(message):
+            counts[key] += 1
+            named.setdefault(key, message.to if "@" in message.to and key[0].name in _RECIPIENT_LIMIT_NAMES else "")
+    if (refused := throttle.consume_attempts(counts)) is not None:
+        key, wait = refused
+        raise MessageLimitReached(wait, named[key])
+
+
+_RECIPIENT_LIMIT_NAMES = ("messages to one, an hour", "messages to one, a day")
+
+
+def _iter_limit_keys(message: RequestedMessage) -> Iterator[tuple[RateLimit, str]]:
+    """Yield the limits and keys that a message counts against."""
+    # Password links count separately: other messages to a user must not use up the limit on their password links.
+    yield from _iter_recipient_keys(f"{message.kind} {message.to}" if message.kind == "password_link" else message.to)
+    if message.by.user is not None:
+        yield _build_limit("messages by one", settings.LOKET_MESSAGES_BY_ONE_PER_HOUR), str(message.by.user.pk)
+    if message.provider_id is not None:
+        office = str(message.provider_id)
+        yield _build_limit("messages of an office", settings.LOKET_MESSAGES_PER_HOUR), office
+        if message.kind in _SMS_KINDS:
+            yield _build_limit(f"{message.kind}s of an office", settings.LOKET_SMS_PER_HOUR), office
+
+
+def _iter_recipient_keys(address: str) -> Iterator[tuple[RateLimit, str]]:
+    yield _build_limit(_RECIPIENT_LIMIT_NAMES[0], settings.LOKET_MESSAGES_TO_ONE_PER_HOUR), address.casefold()
+    yield (
+        _build_limit(_RECIPIENT_LIMIT_NAMES[1], settings.LOKET_MESSAGES_TO_ONE_PER_DAY, timedelta(days=1)),
+        address.casefold(),
+    )
+
+
+def _build_limit(name: str, number: int, period: timedelta = timedelta(hours=1)) -> RateLimit:
+    return RateLimit(name, number, period / max(number, 1))

@@ -1,0 +1,75 @@
+"""Access to pages: the middleware that enforces who may open them (`core.access.PagePolicy`)."""
+
+from collections.abc import Callable
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from core.access import Access, ReauthenticationLevel, get_policy
+from permissions import checks
+from permissions.checks import Right
+
+
+class OfficeRequest(HttpRequest):
+    """A request of a user who is signed in."""
+
+    user: User
+    rights: frozenset[Right]
+    proof: ReauthenticationLevel
+    correlation_id: str
+
+
+class AccessMiddleware:
+    """Deny requests that the policy of the page does not allow (default deny), and forbid caching of pages."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)  # also after logging out, on a shared computer
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        """Redirect anonymous users to the login page, and answer 405 to methods that the page does not have.
+
+        Raises PermissionDenied if the user lacks the right, and Http404 if the page is not for this kind of user.
+        """
+        policy = get_policy(view)
+        if policy.access not in (Access.PUBLIC, Access.TOKEN):
+            user = request.user
+            if not isinstance(user, User):
+                query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+                return HttpResponseRedirect(f"{reverse('authentication:login')}?{query}".rstrip("?"))
+            _require_access(cast(OfficeRequest, request), user, policy.access)
+        if policy.methods is not None and request.method not in policy.methods:
+            return HttpResponseNotAllowed(policy.methods)
+        if policy.website_users_only and not (isinstance(request.user, User) and request.user.is_website_user):
+            raise Http404
+        return None
+
+
+def _require_access(request: OfficeRequest, user: User, access: str) -> None:
+    if user.is_support:
+        _require_support_page(access)
+    elif access == Access.SUPPORT:
+        raise Http404
+    request.rights = checks.effective_rights(user)
+    if isinstance(access, Right) and access not in request.rights:
+        raise PermissionDenied(_("You do not have the right “%(right)s”.") % {"right": access.label})
+
+
+def _require_support_page(access: str) -> None:
+    if access not in (Access.OWN_ACCOUNT, Access.SUPPORT):
+        raise PermissionDenied(
+            _("This page belongs to an office, and you do not belong to one. Use the support pages.")
+        )

@@ -1,0 +1,378 @@
+"""Permission checks for actions: who may do what, and who may grant it. Reads only.
+
+`held_rights`, `has_right` and the like are those of the evaluator.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import LoginMethod, Provider, User
+from audit.actors import Actor
+from permissions import grants_sql
+from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, rights_from_codes
+from permissions.catalog import Right as Right
+from permissions.effective import build_matrix as build_matrix
+from permissions.effective import effective_rights as effective_rights
+from permissions.effective import effective_rights_at as effective_rights_at
+from permissions.effective import filter_users_with_right as filter_users_with_right
+from permissions.effective import find_right_holders as find_right_holders
+from permissions.effective import get_inactive_reason as get_inactive_reason
+from permissions.effective import has_no_rights as has_no_rights
+from permissions.effective import has_right as has_right
+from permissions.effective import held_rights as held_rights
+from permissions.effective import list_reachable_employers as list_reachable_employers
+from permissions.inactive import TWO_FACTOR_RULES_SQL
+from permissions.models import Employer, Team, TeamMember
+
+
+class SupportAction(models.TextChoices):
+    """The actions that support may take in an office, each with a reason. Everything else is refused."""
+
+    RESET_MFA = "twee-factor-resetten", gettext_lazy("Reset two-factor")
+    END_SESSIONS = "sessies-beeindigen", gettext_lazy("End all sessions")
+    BLOCK = "blokkeren", gettext_lazy("Block")
+    UNBLOCK = "deblokkeren", gettext_lazy("Unblock")
+    RESEND_INVITATION = "opnieuw-versturen", gettext_lazy("Resend invitation")
+    REVOKE_INVITATION = "intrekken", gettext_lazy("Revoke the invitation")
+    CONFIRM_TENANT = "tenant-bevestigen", gettext_lazy("Confirm the tenant")
+    IMPERSONATE = "meekijken", gettext_lazy("Impersonate")
+    DISABLE_INTEGRATION = "koppeling-uitzetten", gettext_lazy("Turn off the integration")
+    ENABLE_INTEGRATION = "koppeling-aanzetten", gettext_lazy("Turn on the integration")
+    CHANGE_PARTNER = "partner", gettext_lazy("Change the partner's integration")
+    CREATE_OFFICE = "kantoor-maken", gettext_lazy("Create office")
+    SUSPEND_OFFICE = "kantoor-sluiten", gettext_lazy("Suspend the office")
+    REACTIVATE_OFFICE = "kantoor-heropenen", gettext_lazy("Reactivate the office")
+
+
+class LastAdministrator(Exception):
+    """A change would leave the office without an administrator who can sign in (rule 6).
+
+    `until` is the last day on which there is one; None if there would be none from now on.
+    """
+
+    def __init__(self, until: date | None = None) -> None:
+        super().__init__(until)
+        self.until = until
+
+    def __str__(self) -> str:
+        if self.until is not None:
+            return _(
+                "After %(date)s, no user would be able to administer this office. First grant the right Office"
+                " administration to another user who has accepted the invitation and has no end date."
+            ) % {"date": date_format(self.until)}
+        return _(
+            "No user would be able to administer this office. First grant the right Office administration to another"
+            " user who has accepted the invitation and has no end date."
+        )
+
+
+def individual_rights(user: User) -> frozenset[Right]:
+    """Return the rights granted to `user` individually, inactive ones included. One query."""
+    return rights_from_codes(user.individual_rights.values_list("right", flat=True))
+
+
+def require_right(by: Actor, right: Right) -> None:
+    """Raise PermissionDenied unless the actor is the operator or may use `right`.
+
+    Call it with the row of the office locked, so that a right revoked a moment ago no longer counts.
+    """
+    by.require_not_impersonating()
+    if not by.is_operator and not (by.user and has_right(by.user, right)):
+        raise PermissionDenied(_("You do not have the right “%(right)s”.") % {"right": right.label})
+
+
+def require_office(by: Actor, provider_id: UUID | None) -> None:
+    """Raise PermissionDenied unless the actor belongs to the office. The operator belongs to all, support to none."""
+    if not by.is_operator and (provider_id is None or by.user is None or by.user.provider_id != provider_id):
+        raise PermissionDenied(_("This is not your office."))
+
+
+def require_support_user(by: Actor, support_action: SupportAction) -> User:
+    """Return the support user who acts. Raise PermissionDenied unless they are active and give a reason.
+
+    This grants no right: an action that does not call this requires a right, and support has none.
+    """
+    helper = User.objects.filter(pk=by.user.pk, is_support=True).first() if by.is_support and by.user else None
+    if helper is None or get_inactive_reason(helper) is not None or not by.reason.strip():
+        raise PermissionDenied(_("Only support can do this, with a reason: %(help)s.") % {"help": support_action.label})
+    return helper
+
+
+def require_support_action(by: Actor, support_action: SupportAction, provider_id: UUID | None) -> User:
+    """As `require_support_user`; raise PermissionDenied also if the action concerns no office."""
+    helper = require_support_user(by, support_action)
+    if provider_id is None:
+        raise PermissionDenied(_("This is not your office."))
+    return helper
+
+
+def require_operator_or_support(by: Actor, support_action: SupportAction, provider_id: UUID | None) -> None:
+    """Raise PermissionDenied unless the actor is the operator or passes `require_support_action`."""
+    if not by.is_operator:
+        require_support_action(by, support_action, provider_id)
+
+
+def require_user_management(by: Actor, user: User, support_action: SupportAction) -> None:
+    """Raise PermissionDenied unless the actor manages users and has authority over `user`.
+
+    Support must pass `require_support_action` instead.
+    """
+    if by.is_support:
+        require_support_action(by, support_action, user.provider_id)
+    else:
+        require_right(by, Right.MANAGE_USERS)
+        require_authority_over(by, user)
+
+
+def require_not_self(by: Actor, user_ids: Iterable[UUID]) -> None:
+    """Raise PermissionDenied if the actor is one of `user_ids`: users never change their own rights (rule 5)."""
+    if by.user is not None and by.user.pk in set(user_ids):
+        raise PermissionDenied(_("You cannot change your own rights. Ask another administrator."))
+
+
+def require_not_member(by: Actor, team: Team) -> None:
+    """Raise PermissionDenied if the actor is a member of `team`: changing it would change their own rights."""
+    if by.user is not None and team.members.filter(user=by.user).exists():
+        raise PermissionDenied(_("You are a member of this team. Ask another administrator."))
+
+
+def holds_every_right(by: Actor) -> bool:
+    """Return whether the actor counts as holding every right when changing the rights of others."""
+    return by.is_operator or bool(by.user and has_right(by.user, Right.MANAGE_PROVIDER))
+
+
+def get_grantable_rights(user: User) -> frozenset[Right]:
+    """Return the rights that `user` can grant to others, at some employer at least: their own active rights."""
+    return held_rights(user) if get_inactive_reason(user) is None else frozenset()
+
+
+class MissingRight(NamedTuple):
+    """A right that the granting user does not hold at `employer`, or nowhere if `employer` is None."""
+
+    right: Right
+    employer: Employer | None = None
+
+
+def find_missing_right(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> MissingRight | None:
+    """Return the first of `given` that the actor does not hold, or not at one of `employers`; None if they hold all.
+
+    A right held at one employer cannot be granted at another (rule 5). A disabled product does not matter here.
+    """
+    wanted = sorted(set(given))
+    if not wanted or holds_every_right(by):
+        return None
+    held = get_grantable_rights(by.user) if by.user else frozenset()
+    for right in wanted:
+        if right not in held:
+            return MissingRight(right)
+    codes = [right.value for right in wanted if right in EMPLOYER_LEVEL_RIGHTS]
+    places = list(employers)
+    if not (codes and places and by.user):
+        return None
+    own = grants_sql.build_employer_grants_sql(grants_sql.ONE_USER_CONDITION, codes=True)
+    rows = grants_sql.fetch_rows(
+        "SELECT code, place FROM unnest(%(codes)s::text[]) code CROSS JOIN unnest(%(places)s::uuid[]) place"  # noqa: S608
+        f" EXCEPT SELECT code, employer_id FROM ({own}) held_grant LIMIT 1",
+        user=by.user.pk,
+        provider=by.user.provider_id,
+        codes=codes,
+        places=places,
+    )
+    return MissingRight(Right(rows[0][0]), Employer.objects.filter(pk=rows[0][1]).first()) if rows else None
+
+
+def find_ungrantable_teams(user: User, givable: frozenset[Right]) -> set[UUID]:
+    """Return the teams to which `user` cannot add members, because the teams give rights that `user` does not hold.
+
+    `givable` is the result of `get_grantable_rights`. Individual rights of the new member are not
+    considered. One query.
+    """
+    if Right.MANAGE_PROVIDER in givable:
+        return set()
+    own = grants_sql.build_employer_grants_sql(grants_sql.ONE_USER_CONDITION, codes=True)
+    rows = grants_sql.fetch_rows(
+        "SELECT DISTINCT r.team_id FROM permissions_teamright r WHERE r.provider_id = %(provider)s AND ("  # noqa: S608
+        ' r."right" = ANY(%(others)s) OR r."right" = ANY(%(codes)s) AND EXISTS ('
+        "  SELECT 1 FROM permissions_teamemployer e WHERE e.provider_id = r.provider_id AND e.team_id = r.team_id"
+        f'  AND (r."right", e.employer_id) NOT IN (SELECT code, employer_id FROM ({own}) held_grant)))',
+        user=user.pk,
+        provider=user.provider_id,
+        others=[right.value for right in frozenset(Right) - givable],
+        codes=[right.value for right in EMPLOYER_LEVEL_RIGHTS],
+    )
+    return {team_id for (team_id,) in rows}
+
+
+def can_grant(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> bool:
+    """Return whether the actor holds all of `given`, at each of `employers`."""
+    return find_missing_right(by, given, employers) is None
+
+
+def require_can_grant(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> None:
+    """Raise PermissionDenied unless the actor holds all of `given`, at each of `employers`."""
+    found = find_missing_right(by, given, employers)
+    if found is None:
+        return
+    if found.employer is None:
+        message = _("You can grant or revoke only rights that you have yourself: you do not have “%(right)s”.")
+        raise PermissionDenied(message % {"right": found.right.label})
+    message = _(
+        "You can grant or revoke only rights that you have yourself: you do not have “%(right)s” at %(employer)s."
+    )
+    raise PermissionDenied(message % {"right": found.right.label, "employer": found.employer})
+
+
+def require_authority_over(by: Actor, user: User) -> None:
+    """Raise PermissionDenied unless the actor is another user of that office and holds every right `user` holds.
+
+    Required for changing another user's details, address, password, login method, identity or second factor, for
+    blocking and unblocking, and for sending the username or the invitation again (rule 5).
+    """
+    if by.is_operator:
+        return
+    if by.user is None or by.user.is_support or by.user.provider_id != user.provider_id:
+        raise PermissionDenied(_("This user does not belong to your office."))
+    if by.user.pk == user.pk:
+        raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
+    if not holds_every_right(by) and find_users_with_more_rights(by.user, [user.pk]):
+        raise PermissionDenied(
+            _("%(name)s has rights that you do not have. Ask an administrator who has them.") % {"name": user.full_name}
+        )
+
+
+def require_authority_over_all(by: Actor, user_ids: Iterable[UUID]) -> None:
+    """Raise PermissionDenied unless the actor holds every right that these users of the office hold."""
+    if not holds_every_right(by) and (by.user is None or find_users_with_more_rights(by.user, user_ids)):
+        raise PermissionDenied(_("Members have rights that you do not have. Ask an administrator who has them."))
+
+
+def find_users_with_more_rights(giver: User, user_ids: Iterable[UUID]) -> set[UUID]:
+    """Return the users who hold a right, even an inactive one, that `giver` cannot use at the same employers."""
+    users, held = list(user_ids), get_grantable_rights(giver)
+    office = grants_sql.build_office_grants_sql(grants_sql.USERS_CONDITION)
+    rows = grants_sql.fetch_rows(
+        f"SELECT DISTINCT user_id, code FROM ({office}) held_grant",  # noqa: S608
+        users=users,
+        provider=giver.provider_id,
+    )
+    theirs, own = (
+        grants_sql.build_employer_grants_sql(grants_sql.USERS_CONDITION, codes=True),
+        grants_sql.build_employer_grants_sql(grants_sql.GIVER_CONDITION, codes=True),
+    )
+    elsewhere = grants_sql.fetch_rows(
+        f"SELECT DISTINCT user_id FROM ({theirs}) theirs"  # noqa: S608
+        f" WHERE (code, employer_id) NOT IN (SELECT code, employer_id FROM ({own}) own)",
+        users=users,
+        giver=giver.pk,
+        provider=giver.provider_id,
+        codes=[right.value for right in EMPLOYER_LEVEL_RIGHTS],
+    )
+    return {user_id for user_id, code in rows if not rights_from_codes([code]) <= held} | {
+        user_id for (user_id,) in elsewhere
+    }
+
+
+def has_authority_over(by: Actor, user: User) -> bool:
+    """Return whether `require_authority_over` would pass."""
+    try:
+        require_authority_over(by, user)
+    except PermissionDenied:
+        return False
+    return True
+
+
+def has_administrator(provider: Provider) -> bool:
+    """Return whether a user who can sign in and has no end date holds manage_provider (rule 6).
+
+    A second factor that is not enrolled yet does not disqualify.
+    """
+    return any(user.access_until is None for user in list_administrators(provider) if _can_administer_office(user))
+
+
+def require_administrator(provider: Provider) -> None:
+    """Raise LastAdministrator if the office has no administrator left, PermissionDenied if a machine would be one.
+
+    Called at the end of each change, with the row of the office locked. An office whose first administrator has not
+    accepted yet is exempt from LastAdministrator.
+    """
+    users = list_administrators(provider)
+    if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):
+        raise PermissionDenied(
+            _("An SSO/Webservice user cannot have the office administration right. Remove that right.")
+        )
+    if provider.established_at is None:
+        return
+    ends = [user.access_until for user in users if _can_administer_office(user)]
+    if None not in ends:
+        raise LastAdministrator(max((day for day in ends if day and day >= timezone.localdate()), default=None))
+
+
+def list_administrators(provider: Provider) -> list[User]:
+    """Return the users with any grant of manage_provider."""
+    return list(User.objects.filter(provider=provider, pk__in=find_right_holders(provider, Right.MANAGE_PROVIDER)))
+
+
+def list_active_administrators(provider: Provider) -> list[User]:
+    """Return the administrators who can sign in, regardless of their end date."""
+    return [user for user in list_administrators(provider) if _can_administer_office(user)]
+
+
+def _can_administer_office(user: User) -> bool:
+    return user.login_method != LoginMethod.SSO_WEBSERVICE and user.accepted_at is not None and user.blocked_at is None
+
+
+class TwoFactorRules(NamedTuple):
+    """The day from which each rule requires a second factor of a user; `inactive.IMMEDIATE_DATE` if it has no day."""
+
+    by_user: date | None = None
+    by_team: date | None = None
+    as_manager: date | None = None
+    all_users: date | None = None
+    after_days: date | None = None
+    teams: Sequence[str] = ()  # names of the teams that require it
+    days: int | None = None  # the number of days allowed after the first sign-in
+
+    @property
+    def due(self) -> date | None:
+        """The day from which the user must have one, by the strictest rule; None for never."""
+        days = [self.by_user, self.by_team, self.as_manager, self.all_users, self.after_days]
+        return min((day for day in days if day is not None), default=None)
+
+    @property
+    def is_required_today(self) -> bool:
+        """Whether a second factor is required today."""
+        return self.due is not None and self.due <= timezone.localdate()
+
+    def __bool__(self) -> bool:
+        return self.due is not None
+
+
+def two_factor_rules(user: User) -> TwoFactorRules:
+    """Return the rules that require a second factor of `user`; only website users have one here (rule 2)."""
+    if not user.is_website_user:
+        return TwoFactorRules()
+    columns = ", ".join(
+        TWO_FACTOR_RULES_SQL[name] for name in ("by_user", "by_team", "as_manager", "all_users", "after_days")
+    )
+    rows = grants_sql.fetch_rows(
+        f"SELECT {columns}, office.two_factor_days FROM accounts_user LEFT JOIN accounts_provider office"  # noqa: S608
+        " ON office.id = accounts_user.provider_id WHERE accounts_user.id = %(user)s",
+        user=user.pk,
+    )
+    by_user, by_team, as_manager, all_users, after_days, length = rows[0]
+    teams = _list_teams_requiring_two_factor(user) if by_team is not None else ()
+    return TwoFactorRules(by_user, by_team, as_manager, all_users, after_days, teams, length)
+
+
+def _list_teams_requiring_two_factor(user: User) -> Sequence[str]:
+    asking = TeamMember.objects.filter(provider=user.provider, user=user, team__two_factor_required=True)
+    return list(asking.order_by("team__sort_name").values_list("team__name", flat=True))

@@ -1,0 +1,227 @@
+"""Explain one right of one user: all grants, what blocks them, and the smallest change that gives or removes it."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext as _
+
+from accounts.models import LoginMethod, User
+from permissions import checks
+from permissions.catalog import Right, RightLevel
+from permissions.effective import InactiveReason, list_inactive_reasons
+from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
+from permissions.products import Product
+
+
+class AccessChangeType(Enum):
+    """The type of a change."""
+
+    LEAVE = "leave"
+    JOIN = "join"
+    REVOKE_INDIVIDUAL = "take_individual"
+    GRANT_INDIVIDUAL = "give_individual"
+    GRANT_TO_TEAM = "give_team"
+    ADD_EMPLOYER = "add_employer"
+    REMOVE_EMPLOYER = "remove_employer"
+    ENABLE_PRODUCT = "switch_on"
+    RESOLVE_INACTIVE = "end_rest"
+
+
+class AccessChange(NamedTuple):
+    """One step of a smallest change, with the objects that it concerns."""
+
+    change_type: AccessChangeType
+    team: Team | None = None
+    right: Right | None = None
+    product: Product | None = None
+    inactive_reason: InactiveReason | None = None
+
+    @property
+    def text(self) -> str:
+        if self.inactive_reason is not None:
+            return {
+                InactiveReason.CLOSED: _("Ask support to reactivate the office."),
+                InactiveReason.INVITED: _("Ask the user to accept the invitation."),
+                InactiveReason.BLOCKED: _("Unblock the user."),
+                InactiveReason.ENDED: _("Remove the end date, or set a later one."),
+                InactiveReason.TWO_FACTOR: _("Ask the user to set up two-factor."),
+            }[self.inactive_reason]
+        values = {
+            "team": self.team,
+            "right": self.right and self.right.label,
+            "product": self.product and f"{self.product.value} {self.product.label}",
+        }
+        return {
+            AccessChangeType.LEAVE: _("Remove the user from team %(team)s."),
+            AccessChangeType.JOIN: _("Add the user to team %(team)s."),
+            AccessChangeType.REVOKE_INDIVIDUAL: _("Revoke the individual right “%(right)s”."),
+            AccessChangeType.GRANT_INDIVIDUAL: _("Grant the individual right “%(right)s”."),
+            AccessChangeType.GRANT_TO_TEAM: _("Grant team %(team)s the right “%(right)s”."),
+            AccessChangeType.ADD_EMPLOYER: _("Add the employer to team %(team)s."),
+            AccessChangeType.REMOVE_EMPLOYER: _("Remove the employer from team %(team)s."),
+            AccessChangeType.ENABLE_PRODUCT: _("Turn on product %(product)s for the employer."),
+            AccessChangeType.RESOLVE_INACTIVE: "",
+        }[self.change_type] % values
+
+
+@dataclass(frozen=True)
+class GrantPath:
+    """One path to the right: a team that gives it, or an individual right with the team that has the employer.
+
+    `by` is the granted right, as manage_provider includes others. `team` is None for an individual right at office
+    level, or if no team of the user has the employer. `is_open`: no part of the path is missing.
+    """
+
+    by: Right
+    individual: bool
+    team: Team | None
+    is_open: bool
+
+    @property
+    def text(self) -> str:
+        values = {"team": self.team, "right": self.by.label}
+        if not self.individual and self.is_open:
+            return _("Team %(team)s grants “%(right)s”.") % values
+        if not self.individual:
+            return _("Team %(team)s grants “%(right)s”, but does not include this employer.") % values
+        if not self.is_open:
+            return _("Individual right “%(right)s”, but no team gives the user access to this employer.") % values
+        if self.team is not None:
+            return _("Individual right “%(right)s”; team %(team)s gives the user access to this employer.") % values
+        return _("Individual right “%(right)s”.") % values
+
+
+@dataclass(frozen=True)
+class AccessExplanation:
+    """Whether the user may use the right now, by which paths, and what blocks all of them.
+
+    `revocation` is the smallest change that removes the right, empty if the user does not have it. `grant` is the
+    smallest change that gives it: empty if the user has it, None if it is impossible because there is no team or
+    because a machine would manage the office.
+    """
+
+    is_allowed: bool
+    paths: list[GrantPath]
+    inactive_reasons: list[InactiveReason]
+    missing_products: tuple[Product, ...]
+    revocation: list[AccessChange]
+    grant: list[AccessChange] | None
+
+
+class _TeamContext(NamedTuple):
+    """A team with its relation to the user, the right and the employer."""
+
+    team: Team
+    has_user: bool
+    gives: list[Right]
+    has_employer: bool
+
+
+def explain_access(user: User, right: Right, employer: Employer | None = None) -> AccessExplanation:
+    """Explain why `user` may or may not use `right`. Six queries.
+
+    Raises ValueError unless an employer-level right has `employer` and an office-level right has none.
+    """
+    if (right.level is RightLevel.EMPLOYER) != (employer is not None):
+        raise ValueError("a right of employer level needs an employer, one of provider level none")
+    places = _load_team_contexts(user, right, employer)
+    own = sorted(checks.individual_rights(user) & set(right.granted_by))
+    inactive_reasons = list_inactive_reasons(user)
+    missing_products = right.products if employer is not None and not right.works_with(employer.products) else ()
+    paths = _list_grant_paths(places, own, employer)
+    is_open = any(path.is_open for path in paths)
+    is_allowed = is_open and not inactive_reasons and not missing_products
+    grant: list[AccessChange] | None = [
+        AccessChange(AccessChangeType.RESOLVE_INACTIVE, inactive_reason=reason) for reason in inactive_reasons
+    ]
+    if missing_products:
+        grant = [*(grant or []), AccessChange(AccessChangeType.ENABLE_PRODUCT, product=missing_products[0])]
+    if not is_open:
+        built = _find_smallest_grant(user, right, places, own, employer)
+        grant = None if built is None else [*(grant or []), *built]
+    revocation = _find_smallest_revocation(places, own, employer) if is_allowed else []
+    return AccessExplanation(is_allowed, paths, inactive_reasons, missing_products, revocation, grant)
+
+
+def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> list[_TeamContext]:
+    """Return all teams of the office, sorted by name."""
+    there = (
+        TeamEmployer.objects.filter(team=OuterRef("pk"), employer=employer) if employer else TeamEmployer.objects.none()
+    )
+    teams = Team.objects.visible_to(user).annotate(
+        has_user=Exists(TeamMember.objects.filter(team=OuterRef("pk"), user=user)), has_employer=Exists(there)
+    )
+    gives: dict[object, list[Right]] = {}
+    rows = TeamRight.objects.filter(provider=user.provider_id, right__in=right.granted_by)
+    for team_id, code in rows.values_list("team_id", "right"):
+        gives.setdefault(team_id, []).append(Right(code))
+    return [
+        _TeamContext(team, team.has_user, sorted(gives.get(team.pk, [])), employer is None or team.has_employer)
+        for team in teams.order_by("sort_name", "pk")
+    ]
+
+
+def _list_grant_paths(places: list[_TeamContext], own: list[Right], employer: Employer | None) -> list[GrantPath]:
+    mine = [place for place in places if place.has_user]
+    paths = [GrantPath(by, False, place.team, place.has_employer) for place in mine for by in place.gives]
+    if employer is None:
+        return paths + [GrantPath(by, True, None, True) for by in own]
+    bringing = [place.team for place in mine if place.has_employer]
+    for by in own:
+        paths += [GrantPath(by, True, team, True) for team in bringing] or [GrantPath(by, True, None, False)]
+    return sorted(paths, key=lambda path: not path.is_open)
+
+
+def _find_smallest_revocation(
+    places: list[_TeamContext], own: list[Right], employer: Employer | None
+) -> list[AccessChange]:
+    """Return the fewest steps after which no path is open, preferring steps that affect only the user."""
+    bringing = [place for place in places if place.has_user and place.has_employer]
+    giving = [place for place in bringing if place.gives]
+    leave = [AccessChange(AccessChangeType.LEAVE, place.team) for place in giving]
+    if employer is not None and own and len(bringing) == len(giving):
+        return leave  # without a team with the employer the individual right has no effect either
+    return leave + [AccessChange(AccessChangeType.REVOKE_INDIVIDUAL, right=by) for by in own]
+
+
+def _find_smallest_grant(
+    user: User, right: Right, places: list[_TeamContext], own: list[Right], employer: Employer | None
+) -> list[AccessChange] | None:
+    """Return the fewest steps that open a path, preferring an existing team as it is, then an individual right."""
+    machine = user.login_method == LoginMethod.SSO_WEBSERVICE
+    if machine and right is Right.MANAGE_PROVIDER:
+        return None
+    grant = [] if own else [AccessChange(AccessChangeType.GRANT_INDIVIDUAL, right=right)]
+    options: list[list[AccessChange]] = [] if employer else [grant]
+    managing = _find_office_admin_teams(user) if machine else set()
+    for place in places:
+        if place.team.pk in managing:
+            continue
+        join = [] if place.has_user else [AccessChange(AccessChangeType.JOIN, place.team)]
+        add = [] if place.has_employer else [AccessChange(AccessChangeType.ADD_EMPLOYER, place.team)]
+        options.append(
+            [*join, *([] if place.gives else [AccessChange(AccessChangeType.GRANT_TO_TEAM, place.team, right)]), *add]
+        )
+        if employer is not None:
+            options.append([*join, *grant, *add])
+    return min(
+        options,
+        key=lambda steps: (len(steps), sum(_CHANGE_IMPACT_ORDER[change.change_type] for change in steps)),
+        default=None,
+    )
+
+
+_CHANGE_IMPACT_ORDER = {
+    AccessChangeType.JOIN: 0,
+    AccessChangeType.GRANT_INDIVIDUAL: 1,
+    AccessChangeType.ADD_EMPLOYER: 2,
+    AccessChangeType.GRANT_TO_TEAM: 3,
+}
+
+
+def _find_office_admin_teams(user: User) -> set[object]:
+    """Return the ids of teams that give manage_provider, which a machine cannot join."""
+    rows = TeamRight.objects.filter(provider=user.provider_id, right=Right.MANAGE_PROVIDER)
+    return set(rows.values_list("team_id", flat=True))

@@ -1,0 +1,104 @@
+"""Export of the authorization matrix as an XLSX file."""
+
+from io import BytesIO
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from openpyxl import Workbook
+from openpyxl.styles import Alignment, Font
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from accounts.models import Provider, User
+from audit.actions import record
+from audit.actors import Actor, requires_reauthentication
+from audit.models import Verb
+from core.access import ReauthenticationLevel
+from core.sheets import encode_xlsx_cell, force_text_cell
+from permissions import checks
+from permissions.action_helpers import lock_and_authorize
+from permissions.catalog import Right, sort_rights
+from permissions.effective import AuthorizationMatrix
+from permissions.models import Employer
+
+
+def list_matrix_rights(matrix: AuthorizationMatrix) -> list[Right]:
+    """Return the rights that any user in the matrix holds, in catalog order."""
+    return sort_rights(frozenset[Right]().union(*matrix.held.values()))
+
+
+def build_marks(matrix: AuthorizationMatrix, user: User, shown: list[Right]) -> list[str]:
+    """Return how `user` holds each of `shown`: "T" by a team, "I" only individually, "" not at all."""
+    held, individual = matrix.held[user.pk], matrix.individual[user.pk]
+    return ["I" if right in individual else "T" if right in held else "" for right in shown]
+
+
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
+@transaction.atomic
+def export_matrix(provider: Provider, employer: Employer | None = None, *, by: Actor) -> bytes:
+    """Return the matrix of the office, or at `employer`, as an XLSX file, and record an event.
+
+    Raises PermissionDenied without view_users.
+    """
+    provider = lock_and_authorize(provider.pk, by, Right.VIEW_USERS)
+    made = _build_workbook(provider, employer, checks.build_matrix(provider, employer))
+    what = [None, str(employer) if employer is not None else "provider"]
+    record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"authorization_matrix": what})
+    return made
+
+
+def _build_workbook(provider: Provider, employer: Employer | None, matrix: AuthorizationMatrix) -> bytes:
+    book = Workbook()
+    sheet = book.active
+    sheet.title = str(_("Authorization matrix"))[:31]
+    shown = list_matrix_rights(matrix)
+    _append_row(sheet, [provider.name])
+    _append_row(sheet, [_("Authorization matrix"), str(employer) if employer is not None else _("The office itself")])
+    _append_row(sheet, [_("Date"), date_format(timezone.localtime(), "j F Y H:i")])
+    _append_row(sheet, [_("T = via a team, I = individual only")])
+    _append_row(sheet, [])
+    _append_row(
+        sheet, [_("Name"), _("E-mail address"), _("Login method"), _("Inactive"), *(right.label for right in shown)]
+    )
+    for user in matrix.users:
+        _append_row(sheet, _build_row(user, matrix, shown))
+    _format_sheet(sheet, 6, len(shown))
+    file = BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _build_row(user: User, matrix: AuthorizationMatrix, shown: list[Right]) -> list[object]:
+    inactive_reason = matrix.inactive_reasons.get(user.pk)
+    details = [
+        user.list_name,
+        user.email,
+        user.get_login_method_display(),
+        inactive_reason.label if inactive_reason else "",
+    ]
+    return [*details, *build_marks(matrix, user, shown)]
+
+
+def _append_row(sheet: Worksheet, values: list[object]) -> None:
+    """Append a row of texts. None becomes a formula, not even after the cell is edited."""
+    number = sheet.max_row + 1 if sheet.max_row > 1 or sheet["A1"].value is not None else 1
+    for column, value in enumerate(values or [""], start=1):
+        force_text_cell(sheet.cell(number, column, encode_xlsx_cell(str(value))))
+
+
+def _format_sheet(sheet: Worksheet, head: int, rights_count: int) -> None:
+    """Make the sheet readable and printable: rotated headings, the first column and the headings frozen."""
+    for cell in [*sheet[1], *sheet[2], *sheet[head]]:
+        cell.font = Font(bold=True)
+    for cell in sheet[head][4:]:
+        cell.alignment = Alignment(text_rotation=90, vertical="bottom")
+    for column, width in enumerate([30, 34, 24, 24, *[4] * rights_count], start=1):
+        sheet.column_dimensions[get_column_letter(column)].width = width
+    sheet.freeze_panes = sheet.cell(head + 1, 2)
+    page = sheet.page_setup
+    page.orientation, page.paperSize = "landscape", sheet.PAPERSIZE_A4
+    page.fitToWidth, page.fitToHeight = 1, 0  # on as many pages as its rows need
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    sheet.print_title_rows = f"{head}:{head}"

@@ -1,0 +1,224 @@
+"""Employers, teams with their members and rights, authorization sets, and individual rights."""
+
+from typing import Any, Self, TypeVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Provider, User, build_office_filter
+from core.composite_keys import SameOfficeForeignKey
+from core.ids import uuid7
+from core.text import normalize_for_search
+from permissions.catalog import Right, rights_from_codes
+from permissions.products import Product
+
+ModelT = TypeVar("ModelT", bound=models.Model)
+
+
+class OfficeQuerySet(models.QuerySet[ModelT]):
+    """Queryset of rows that belong to an office."""
+
+    def visible_to(self, user: User) -> Self:
+        """Return the rows of the office of `user`; rows of other offices do not exist for them (rule 1)."""
+        return self.filter(build_office_filter(user))
+
+
+def _provider_foreign_key() -> "models.ForeignKey[Provider, Provider]":
+    """Return the foreign key that every table has. No index of its own: it leads the others."""
+    return models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
+
+
+class Employer(models.Model):
+    """A client of the office, with its enabled products."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider_foreign_key()
+    number = models.PositiveIntegerField(_("Number"))
+    name = models.CharField(_("Name"), max_length=70)
+    products = ArrayField(
+        models.PositiveSmallIntegerField(choices=Product), default=list, blank=True, verbose_name=_("Products")
+    )
+    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
+    created_at = models.DateTimeField(auto_now_add=True)
+    sort_name = models.CharField(max_length=70, editable=False)
+
+    objects = OfficeQuerySet["Employer"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "provider"], name="employer_id_provider"),
+            models.UniqueConstraint(fields=["provider", "number"], name="employer_number_once"),
+        ]
+        indexes = [models.Index(fields=["provider", "sort_name", "id"], name="employer_by_name")]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.sort_name = normalize_for_search(self.name)[:70]
+        super().save(*args, **kwargs)
+
+
+class Team(models.Model):
+    """Gives its members its rights, at its employers (domain.md section 4)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider_foreign_key()
+    name = models.CharField(_("Name"), max_length=50)
+    two_factor_required = models.BooleanField(_("Two-factor required"), default=False)
+    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change, also of members
+    created_at = models.DateTimeField(auto_now_add=True)
+    sort_name = models.CharField(max_length=50, editable=False)
+
+    objects = OfficeQuerySet["Team"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "provider"], name="team_id_provider"),
+            models.UniqueConstraint("provider", Lower("name"), name="team_name_once"),
+        ]
+        indexes = [models.Index(fields=["provider", "sort_name", "id"], name="team_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.sort_name = normalize_for_search(self.name)[:50]
+        super().save(*args, **kwargs)
+
+
+class TeamMember(models.Model):
+    """Membership of a user in a team."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider_foreign_key()
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="members")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "user", "team"], name="team_member_once"),
+            SameOfficeForeignKey("team"),
+            SameOfficeForeignKey("user"),
+        ]
+        indexes = [models.Index(fields=["provider", "team", "user"], name="team_member_by_team")]
+
+    def __str__(self) -> str:
+        return f"{self.team_id} {self.user_id}"
+
+
+class TeamEmployer(models.Model):
+    """An employer at which the members of a team have its rights."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider_foreign_key()
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="employers")
+    employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="teams")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "employer", "team"], name="team_employer_once"),
+            SameOfficeForeignKey("team"),
+            SameOfficeForeignKey("employer"),
+        ]
+        indexes = [models.Index(fields=["provider", "team", "employer"], name="team_employer_by_team")]
+
+    def __str__(self) -> str:
+        return f"{self.team_id} {self.employer_id}"
+
+
+class TeamRight(models.Model):
+    """A right that a team gives its members; `right` is the code of a `permissions.catalog.Right`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider_foreign_key()
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="rights")
+    right = models.CharField(max_length=40)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "team", "right"], name="team_right_once"),
+            SameOfficeForeignKey("team"),
+        ]
+        indexes = [models.Index(fields=["provider", "right", "team"], name="team_right_by_right")]
+
+    def __str__(self) -> str:
+        return self.right
+
+
+class IndividualRight(models.Model):
+    """A right granted to one user; `right` is the code of a `permissions.catalog.Right`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider_foreign_key()
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="individual_rights")
+    right = models.CharField(max_length=40)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "user", "right"], name="individual_right_once"),
+            SameOfficeForeignKey("user"),
+        ]
+        indexes = [models.Index(fields=["provider", "right", "user"], name="individual_right_by_right")]
+
+    def __str__(self) -> str:
+        return self.right
+
+
+class AuthorizationSet(models.Model):
+    """A named bundle of rights that can be copied to a team or a user (domain.md section 3.4)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider_foreign_key()
+    name = models.CharField(_("Name"), max_length=50)
+    codes = ArrayField(models.CharField(max_length=40), default=list)
+    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OfficeQuerySet["AuthorizationSet"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "provider"], name="set_id_provider"),
+            models.UniqueConstraint("provider", Lower("name"), name="set_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        return rights_from_codes(self.codes)
+
+
+class SetApplication(models.Model):
+    """The latest application of a set to a team or a user. It grants nothing; it only serves to report deviations."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = _provider_foreign_key()
+    authorization_set = models.ForeignKey(AuthorizationSet, on_delete=models.CASCADE, related_name="applications")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, related_name="applied_sets")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="applied_sets")
+    applied_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "authorization_set", "team", "user"],
+                name="set_application_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=Q(team__isnull=True, user__isnull=False) | Q(team__isnull=False, user__isnull=True),
+                name="set_application_to_one",
+            ),
+            SameOfficeForeignKey("authorization_set"),
+            SameOfficeForeignKey("team"),
+            SameOfficeForeignKey("user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.authorization_set_id} {self.team_id or self.user_id}"

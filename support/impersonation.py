@@ -1,0 +1,96 @@
+"""Impersonation ("meekijken"): support sees the pages of an office as one of its users, read-only.
+
+Start and end are audit events of the office, and its administrators get an e-mail afterwards. `audit.actors` marks the
+actor of an impersonated request, and `audit.actions.record` rejects that actor, so that no change is possible.
+"""
+
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.locks import lock_provider
+from accounts.models import User
+from audit.actions import record
+from audit.actors import Actor, build_job_actor, requires_reauthentication
+from audit.models import Verb
+from authentication.models import UserSession
+from core import periodic_jobs
+from core.access import ReauthenticationLevel
+from permissions import checks
+from permissions.checks import SupportAction
+from support import emails
+from support.models import Impersonation
+
+
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+@transaction.atomic
+def start_impersonation(person: User, *, session: UUID | None, by: Actor) -> Impersonation:
+    """Start to impersonate `person` in the support user's own `session`; end any other impersonation of theirs.
+
+    Raises PermissionDenied unless the actor is support with a reason, ValidationError if the office does not allow it
+    (code "switched_off") or `person` has no access now ("no_access").
+    """
+    provider = lock_provider(person.provider_id)
+    helper = checks.require_support_action(by, SupportAction.IMPERSONATE, provider.pk)
+    person = User.objects.select_related("provider").get(pk=person.pk)
+    if not provider.support_may_look:
+        raise ValidationError(
+            _("This office has turned off impersonation by support. Ask an administrator of the office."),
+            code="switched_off",
+        )
+    if not person.may_sign_in:
+        raise ValidationError(_("%(name)s currently has no access.") % {"name": person.full_name}, code="no_access")
+    for other in Impersonation.objects.begun().filter(helper=helper):
+        end_impersonation(other, by=by)
+    impersonation = Impersonation.objects.create(
+        provider=provider,
+        person=person,
+        helper=helper,
+        session=UserSession.objects.filter(pk=session, user=helper).first() if session else None,
+        reason=by.reason,
+    )
+    record(Verb.IMPERSONATION_STARTED, person, by=by, provider_id=provider.pk)
+    return impersonation
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+@transaction.atomic
+def end_impersonation(impersonation: Impersonation, *, by: Actor) -> bool:
+    """End an impersonation and e-mail the office's administrators; return False if it had already ended.
+
+    Raises PermissionDenied unless the actor is its support user, the operator or a periodic job.
+    """
+    if (
+        not by.is_operator
+        and checks.require_support_action(by, SupportAction.IMPERSONATE, impersonation.provider_id)
+        != impersonation.helper
+    ):
+        raise PermissionDenied(_("Another support agent is already impersonating a user here."))
+    rows = Impersonation.objects.select_for_update(of=("self",)).select_related("provider", "person", "helper")
+    impersonation = rows.get(pk=impersonation.pk)
+    if impersonation.ended_at is not None:
+        return False
+    impersonation.ended_at = min(timezone.now(), impersonation.until)
+    impersonation.save(update_fields=["ended_at"])
+    record(
+        Verb.IMPERSONATION_ENDED,
+        impersonation.person,
+        by=by,
+        provider_id=impersonation.provider_id,
+        reason=impersonation.reason,
+    )
+    for user in checks.list_active_administrators(impersonation.provider):
+        emails.send_impersonation_ended(user, impersonation)
+    return True
+
+
+def end_expired_impersonations() -> int:
+    """End the looks that something else ended, such as their time; return how many. A periodic job of the worker."""
+    return sum(periodic_jobs.process_items(_end_if_expired, Impersonation.objects.begun()))
+
+
+def _end_if_expired(impersonation: Impersonation) -> bool:
+    return not impersonation.is_ongoing() and end_impersonation(impersonation, by=build_job_actor("end_looks"))

@@ -1,0 +1,149 @@
+"""Support actions: each asks for a reason and calls the same action as the office's own page."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+import authentication.mfa.actions
+import authentication.microsoft.tenants
+import invitations.actions
+import oauth.applications
+import users.actions
+from accounts.models import ExternalTenant, Provider, User
+from audit.actors import Actor, build_support_actor
+from authentication import sessions
+from core.access import Access, ReauthenticationLevel, page
+from core.throttle import Throttled
+from invitations.actions import InvitationNotOpen
+from oauth.models import Application
+from permissions.access import OfficeRequest
+from permissions.checks import LastAdministrator, SupportAction
+from support.forms import SupportActionForm
+from support.impact import describe_application_impact, describe_office_impact
+from users import suspension
+
+ActionTarget = User | ExternalTenant | Provider | Application
+
+
+@page(Access.SUPPORT, reauthentication=ReauthenticationLevel.FIVE_MINUTES, with_factor=True)
+def run_action(request: OfficeRequest, what: str, pk: UUID) -> HttpResponse:
+    """Ask for a reason and run the support action `what` on the object `pk`."""
+    if what not in _ACTIONS:
+        raise Http404
+    support_action = SupportAction(what)
+    row = _get_target(support_action, pk)
+    form, back = SupportActionForm(request.POST or None, support_action=support_action, row=row), _get_admin_url(row)
+    if form.is_valid():
+        by = build_support_actor(request, request.user, form.cleaned_data["reason"])
+        try:
+            done = _ACTIONS[support_action](row, by, form.cleaned_data)
+        except (LastAdministrator, ValidationError, Throttled) as error:
+            form.add_error(None, error if isinstance(error, ValidationError) else str(error))
+        except InvitationNotOpen:
+            form.add_error(None, _("This is no longer possible: the invitation is no longer open."))
+        else:
+            _add_result_message(request, support_action, row, done=done)
+            return redirect(back)
+    context = {"form": form, "support_action": support_action, "row": row, "office": _get_office(row), "back": back}
+    if isinstance(row, Provider):
+        context |= {"touched": describe_office_impact(row), "what": _OFFICE_ACTIONS[support_action]}
+    elif isinstance(row, Application):
+        context |= {"touched": describe_application_impact(row), "what": _APPLICATION_ACTIONS[support_action]}
+    return render(request, "support/confirm_action.html", context)
+
+
+def _get_target(support_action: SupportAction, pk: UUID) -> ActionTarget:
+    if support_action in _OFFICE_ACTIONS:
+        return get_object_or_404(Provider, pk=pk)
+    if support_action in _APPLICATION_ACTIONS:
+        program: Application = get_object_or_404(Application.objects.registered().select_related("provider"), pk=pk)
+        return program
+    if support_action == SupportAction.CONFIRM_TENANT:
+        return get_object_or_404(ExternalTenant.objects.select_related("provider"), pk=pk)
+    people = User.objects.filter(is_support=False).select_related("provider")
+    return get_object_or_404(people, pk=pk)
+
+
+def _get_office(row: ActionTarget) -> Provider | None:
+    return row if isinstance(row, Provider) else row.provider
+
+
+def _get_admin_url(row: ActionTarget) -> str:
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+def _add_result_message(
+    request: OfficeRequest, support_action: SupportAction, row: ActionTarget, *, done: bool
+) -> None:
+    values = {"help": support_action.label, "name": row, "office": _get_office(row)}
+    if done and not values["office"]:
+        messages.success(request, _("%(help)s: done for %(name)s.") % values)
+    elif done:
+        messages.success(
+            request, _("%(help)s: done for %(name)s. This is recorded in the history of %(office)s.") % values
+        )
+    else:
+        messages.info(request, _("%(help)s: no change for %(name)s; this was already the case.") % values)
+
+
+def _end_sessions(person: User, by: Actor) -> bool:
+    sessions.end_all_sessions(person, by=by)
+    return True
+
+
+def _resend_invitation(person: User, by: Actor, number: str) -> bool:
+    invitations.actions.resend_invitation(person, mobile_number=number, email=person.email, by=by)
+    return True
+
+
+def _set_application_enabled(application: Application, by: Actor, *, enabled: bool) -> bool:
+    if application.is_usable() == enabled:
+        return False
+    oauth.applications.set_application_enabled(application, enabled=enabled, by=by)
+    return True
+
+
+def _revoke_invitation(person: User, by: Actor) -> bool:
+    invitations.actions.revoke_invitation(person, by=by)
+    return True
+
+
+_OFFICE_ACTIONS = {
+    SupportAction.SUSPEND_OFFICE: gettext_lazy(
+        "No users of the office can log in; sessions and tokens end; invitations, e-mails and notifications are"
+        " paused. No data is deleted. The office administrators receive an e-mail with your reason."
+    ),
+    SupportAction.REACTIVATE_OFFICE: gettext_lazy(
+        "All users can log in as before; invitations, e-mails and notifications resume unless they have expired. The"
+        " office administrators receive an e-mail with your reason."
+    ),
+}
+_APPLICATION_ACTIONS = {
+    SupportAction.DISABLE_INTEGRATION: gettext_lazy("The integration has no access until it is turned on again."),
+    SupportAction.ENABLE_INTEGRATION: gettext_lazy(
+        "The integration has access again for users who allowed it and did not revoke that."
+    ),
+}
+_ACTIONS: dict[SupportAction, Callable[[Any, Actor, dict[str, Any]], bool]] = {
+    SupportAction.RESET_MFA: lambda row, by, _data: authentication.mfa.actions.reset_mfa(row, reason=by.reason, by=by),
+    SupportAction.END_SESSIONS: lambda row, by, _data: _end_sessions(row, by),
+    SupportAction.BLOCK: lambda row, by, _data: users.actions.block_user(row, by=by),
+    SupportAction.UNBLOCK: lambda row, by, _data: users.actions.unblock_user(row, by=by),
+    SupportAction.RESEND_INVITATION: lambda row, by, data: _resend_invitation(row, by, data["mobile_number"]),
+    SupportAction.REVOKE_INVITATION: lambda row, by, _data: _revoke_invitation(row, by),
+    SupportAction.CONFIRM_TENANT: lambda row, by, _data: authentication.microsoft.tenants.confirm_tenant(
+        row, by=by, how=ExternalTenant.ConfirmationMethod.SUPPORT
+    ),
+    SupportAction.DISABLE_INTEGRATION: lambda row, by, _data: _set_application_enabled(row, by, enabled=False),
+    SupportAction.ENABLE_INTEGRATION: lambda row, by, _data: _set_application_enabled(row, by, enabled=True),
+    SupportAction.SUSPEND_OFFICE: lambda row, by, _data: suspension.suspend_office(row, by=by),
+    SupportAction.REACTIVATE_OFFICE: lambda row, by, _data: suspension.reactivate_office(row, by=by),
+}

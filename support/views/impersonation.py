@@ -1,0 +1,53 @@
+"""Start and stop impersonation."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.actors import build_support_actor
+from authentication import sessions
+from core.access import POST, Access, ReauthenticationLevel, page
+from permissions.access import OfficeRequest
+from permissions.checks import SupportAction
+from support import impersonation
+from support.forms import SupportActionForm
+from support.middleware import IMPERSONATION_KEY
+from support.models import IMPERSONATION_MINUTES, Impersonation
+
+
+@page(Access.SUPPORT, reauthentication=ReauthenticationLevel.FIVE_MINUTES, with_factor=True)
+def start_impersonation(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Ask for a reason and start to impersonate a user."""
+    person = get_object_or_404(User.objects.filter(is_support=False).select_related("provider"), pk=pk)
+    form = SupportActionForm(request.POST or None, support_action=SupportAction.IMPERSONATE, row=person)
+    if form.is_valid():
+        by = build_support_actor(request, request.user, form.cleaned_data["reason"])
+        try:
+            look = impersonation.start_impersonation(person, session=sessions.get_current_session_id(request), by=by)
+        except ValidationError as error:
+            form.add_error(None, error)
+        else:
+            request.session[IMPERSONATION_KEY] = str(look.pk)
+            return redirect("home")
+    context = {"form": form, "person": person, "minutes": IMPERSONATION_MINUTES}
+    return render(request, "support/start_impersonation.html", context)
+
+
+@page(Access.SUPPORT, methods=POST)
+def stop_impersonation(request: OfficeRequest) -> HttpResponse:
+    """Stop impersonation and return to the page of the user."""
+    key = request.session.pop(IMPERSONATION_KEY, None)
+    look = Impersonation.objects.begun().filter(pk=key, helper=request.user).first()
+    if look is None:
+        messages.info(request, _("Impersonation has ended."))
+        return redirect("admin:index")
+    impersonation.end_impersonation(look, by=build_support_actor(request, request.user, look.reason))
+    messages.success(
+        request, _("Impersonation has ended. The administrators of the office receive an e-mail about it.")
+    )
+    return redirect("admin:accounts_user_change", look.person_id)

@@ -1,0 +1,67 @@
+"""Forms that choose a right, an employer or a colleague."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, Right
+from permissions.models import Employer
+
+
+class EmployerChoiceForm(forms.Form):
+    """Choice of an employer of the office of `user`; empty for the office itself."""
+
+    employer = forms.ModelChoiceField(
+        label=_("Employer"), queryset=Employer.objects.none(), required=False, empty_label=_("The office itself")
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        employers = Employer.objects.visible_to(user).order_by("sort_name", "pk")
+        self.fields["employer"].queryset = employers  # type: ignore[attr-defined]
+
+
+class RightChoiceForm(EmployerChoiceForm):
+    """Choice of a right, and of an employer if it is an employer-level right."""
+
+    right = forms.ChoiceField(label=_("Right"))
+    field_order = ["right", "employer"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["right"].choices = [  # type: ignore[attr-defined]
+            (
+                _("For the office"),
+                [(right.value, right.label) for right in Right if right not in EMPLOYER_LEVEL_RIGHTS],
+            ),
+            (_("At an employer"), [(right.value, right.label) for right in Right if right in EMPLOYER_LEVEL_RIGHTS]),
+        ]
+
+    def clean_right(self) -> Right:
+        return Right(self.cleaned_data["right"])
+
+    def clean(self) -> dict[str, Any]:
+        """Drop the employer for an office-level right; add the error "employer_needed" if one is missing."""
+        right = self.cleaned_data.get("right")
+        if right is not None and right not in EMPLOYER_LEVEL_RIGHTS:
+            self.cleaned_data["employer"] = None
+        elif right is not None and "employer" in self.cleaned_data and self.cleaned_data["employer"] is None:
+            message = _("Choose an employer: this right applies per employer.")
+            self.add_error("employer", forms.ValidationError(message, code="employer_needed"))
+        return self.cleaned_data
+
+
+class ColleagueChoiceForm(forms.Form):
+    """Choice of another user of the office of `person`."""
+
+    colleague = forms.ModelChoiceField(
+        label=_("Colleague"), queryset=User.objects.none(), empty_label=_("Choose a colleague")
+    )
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        others = User.objects.visible_to(person).exclude(pk=person.pk).order_by("sort_name", "pk")
+        self.fields["colleague"].queryset = others  # type: ignore[attr-defined]
+        self.fields["colleague"].label_from_instance = lambda user: user.list_name  # type: ignore[attr-defined]

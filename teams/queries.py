@@ -1,0 +1,83 @@
+"""Querysets for the lists of teams and employers: search, counts and missing parts."""
+
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar
+
+from django.db.models import CharField, Count, Exists, F, IntegerField, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, Coalesce
+from django.utils.translation import gettext as _
+
+from core.text import normalize_for_search
+from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+_TEAM_PARTS: tuple[type[Model], ...] = (TeamMember, TeamEmployer, TeamRight)
+
+
+class TeamCounts(TypedDict):
+    """The parts of a team, counted."""
+
+    member_count: int
+    employer_count: int
+    right_count: int
+
+
+CountedTeam: TypeAlias = "WithAnnotations[Team, TeamCounts]"
+TeamQuerySetT = TypeVar("TeamQuerySetT", bound=QuerySet[Team])
+
+
+def annotate_counts(teams: QuerySet[Team]) -> QuerySet[CountedTeam]:
+    """Annotate `teams` with `member_count`, `employer_count` and `right_count`."""
+    return teams.annotate(
+        member_count=_count_related(TeamMember, "team"),
+        employer_count=_count_related(TeamEmployer, "team"),
+        right_count=_count_related(TeamRight, "team"),
+    )
+
+
+def _count_related(model: type[Model], column: str) -> Coalesce:
+    rows = model._default_manager.filter(**{column: OuterRef("pk"), "provider": OuterRef("provider")}).order_by()
+    counted = rows.values(column).annotate(count=Count("pk")).values("count")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+
+
+def filter_teams(teams: TeamQuerySetT, *, q: str, only: str = "") -> TeamQuerySetT:
+    """Filter `teams` on names that contain every word of `q`; with `only`, on teams with a missing part."""
+    for word in normalize_for_search(q).split():
+        teams = teams.filter(sort_name__contains=word)
+    if only:
+        gap: Combinable | Q = Q()
+        for model in _TEAM_PARTS:
+            gap |= ~Exists(model._default_manager.filter(team=OuterRef("pk"), provider=OuterRef("provider")))
+        teams = teams.filter(gap)
+    return teams
+
+
+def list_missing_parts(team: CountedTeam) -> list[str]:
+    """Return in words which parts a team lacks to have effect."""
+    counts = {
+        _("no members"): team.member_count, _("no employers"): team.employer_count, _("no rights"): team.right_count
+    }  # fmt: skip
+    return [text for text, count in counts.items() if not count]
+
+
+def filter_employers(employers: QuerySet[Employer], *, q: str, only: str = "") -> QuerySet[Employer]:
+    """Filter `employers` on every word of `q`, which must occur in the name or start the number.
+
+    With `only`, filter on employers without a team.
+    """
+    words = normalize_for_search(q).split()
+    if words:
+        employers = employers.annotate(digits=Cast(F("number"), CharField()))
+    for word in words:
+        employers = employers.filter(Q(sort_name__contains=word) | Q(digits__startswith=word))
+    if only:
+        employers = employers.filter(~Exists(TeamEmployer.objects.filter(employer=OuterRef("pk"))))
+    return employers
+
+
+def annotate_team_count(employers: QuerySet[Employer]) -> QuerySet[Employer]:
+    """Annotate `employers` with `team_count`."""
+    return employers.annotate(team_count=_count_related(TeamEmployer, "employer"))

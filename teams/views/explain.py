@@ -1,0 +1,46 @@
+"""Explain why a user has a right, and list who has a right."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from core.access import SAFE, page
+from core.replica import allow_replica
+from permissions import right_sources
+from permissions.access import OfficeRequest
+from permissions.checks import Right
+from permissions.explain import explain_access
+from permissions.shortcuts import get_colleague_or_404
+from teams.forms.choices import RightChoiceForm
+
+
+def _get_form(request: OfficeRequest) -> RightChoiceForm:
+    """Return the form, bound if the query string has a right."""
+    return RightChoiceForm(request.GET if "right" in request.GET else None, user=request.user)
+
+
+@page(Right.VIEW_USERS, methods=SAFE)
+@allow_replica
+def explain_user_right(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Show by which paths a user has a right or could have it, and the smallest change either way."""
+    person, form = get_colleague_or_404(request, pk), _get_form(request)
+    context = {"person": person, "form": form}
+    if form.is_valid():
+        right, employer = form.cleaned_data["right"], form.cleaned_data["employer"]
+        context |= {"right": right, "employer": employer, "explanation": explain_access(person, right, employer)}
+    return render(request, "teams/explain_access.html", context)
+
+
+@page(Right.VIEW_USERS, methods=SAFE)
+@allow_replica
+def right_holders(request: OfficeRequest) -> HttpResponse:
+    """List the users who have a right, with its sources."""
+    form = _get_form(request)
+    context: dict[str, object] = {"form": form, "may_see_teams": Right.VIEW_TEAMS in request.rights}
+    if form.is_valid():
+        right, employer = form.cleaned_data["right"], form.cleaned_data["employer"]
+        found = right_sources.list_right_holders(request.user.office, right, employer)
+        context |= {"right": right, "employer": employer, "rows": found}
+        context["able"] = sum(holder.has_effect for holder in found)
+    return render(request, "teams/who_has_access.html", context)

@@ -1,0 +1,145 @@
+"""Search users or employers that are not in a team, and add the chosen or all matching ones."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+import teams.actions
+from accounts.models import User
+from accounts.search import filter_by_search
+from audit.actors import build_page_actor
+from core.access import page
+from core.errors import EditConflict
+from core.paging import KeysetPage, build_pager_context, build_query_string, paginate_queryset
+from invitations.views.resend_warnings import add_resend_warnings
+from permissions.access import OfficeRequest
+from permissions.checks import Right
+from permissions.models import Employer, Team
+from teams.forms.teams import ConfirmCountForm, EmployerSelectionForm, SearchForm, UserSelectionForm
+from teams.queries import filter_employers
+from teams.views.team_detail import redirect_deleted_team, render_employer_label, render_user_label
+from teams.views.teams import get_team_or_404, is_own_team
+from users.status import annotate_statuses
+
+
+def _filter_users_to_add(request: OfficeRequest, team: Team, q: str) -> QuerySet[User]:
+    others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
+    return filter_by_search(others, q).exclude(memberships__team=team)
+
+
+def _filter_employers_to_add(request: OfficeRequest, team: Team, q: str, only: str) -> QuerySet[Employer]:
+    return filter_employers(Employer.objects.visible_to(request.user), q=q, only=only).exclude(teams__team=team)
+
+
+def _build_add_all_context(found: "QuerySet[Any]", page: "KeysetPage[Any]", values: dict[str, str]) -> dict[str, Any]:
+    """Return the context of `_add_all_matches.html`: the number of matches, and whether they exceed one page."""
+    more = bool(page.previous or page.next)
+    return {
+        "total": found.count() if more else len(page.rows),
+        "more": more,
+        "values": values,
+        "query": build_query_string(**values),
+    }
+
+
+def _redirect_after_adding(request: OfficeRequest, team: Team, count: int, text: str) -> HttpResponse:
+    messages.success(request, text % {"count": count})
+    add_resend_warnings(request, User.objects.filter(memberships__team=team))
+    return redirect("teams:team_detail", team.pk)
+
+
+def _add_users(request: OfficeRequest, team: Team, users: list[User]) -> HttpResponse:
+    try:
+        teams.actions.change_members(team, add=users, by=build_page_actor(request, request.user))
+    except EditConflict:
+        return redirect_deleted_team(request)
+    text = ngettext("%(count)s colleague has been added.", "%(count)s colleagues have been added.", len(users))
+    return _redirect_after_adding(request, team, len(users), text)
+
+
+def _add_employers(request: OfficeRequest, team: Team, employers: list[Employer]) -> HttpResponse:
+    try:
+        teams.actions.change_employers(team, add=employers, by=build_page_actor(request, request.user))
+    except EditConflict:
+        return redirect_deleted_team(request)
+    text = ngettext("%(count)s employer has been added.", "%(count)s employers have been added.", len(employers))
+    return _redirect_after_adding(request, team, len(employers), text)
+
+
+@page(Right.MANAGE_TEAMS)
+def add_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Search users who are not in the team, and add the chosen ones."""
+    team = get_team_or_404(request, pk)
+    search = SearchForm(request.GET, hint=_("Name, username or e-mail"))
+    values = {"q": search.values()["q"]}
+    others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
+    candidates = annotate_statuses(_filter_users_to_add(request, team, **values))
+    page = paginate_queryset(candidates, cursor=request.GET.get("page", ""))
+    shown = [(person.pk, render_user_label(person, linked=False)) for person in page.rows]
+    form = UserSelectionForm(request.POST or None, options=others, shown=shown)
+    if request.method == "POST" and form.is_valid():
+        return _add_users(request, team, list(form.cleaned_data["users"]))
+    context = {"team": team, "form": form, "search": search, "shown": shown}
+    context |= _build_add_all_context(candidates, page, values) | build_pager_context(page, **values)
+    return render(request, "teams/add_members.html", context)
+
+
+@page(Right.MANAGE_TEAMS)
+def add_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Search employers that are not in the team, and add the chosen ones."""
+    team = get_team_or_404(request, pk)
+    search = SearchForm(request.GET, hint=_("Name or number"), only=_("Only employers without a team"))
+    values = search.values()
+    candidates = _filter_employers_to_add(request, team, **values)
+    page = paginate_queryset(candidates, cursor=request.GET.get("page", ""))
+    shown = [(employer.pk, render_employer_label(employer)) for employer in page.rows]
+    form = EmployerSelectionForm(request.POST or None, options=Employer.objects.visible_to(request.user), shown=shown)
+    if request.method == "POST" and form.is_valid():
+        return _add_employers(request, team, list(form.cleaned_data["employers"]))
+    context = {"team": team, "form": form, "search": search, "shown": shown, "is_own": is_own_team(request, team)}
+    context |= _build_add_all_context(candidates, page, values) | build_pager_context(page, **values)
+    return render(request, "teams/add_employers.html", context)
+
+
+@page(Right.MANAGE_TEAMS)
+def add_all_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Add all matching users to the team, after confirmation."""
+    team, values = get_team_or_404(request, pk), {"q": _get_search_values(request)["q"]}
+    return _confirm_add_all(request, team, _filter_users_to_add(request, team, **values), values, _add_users)
+
+
+@page(Right.MANAGE_TEAMS)
+def add_all_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Add all matching employers to the team, after confirmation."""
+    team, values = get_team_or_404(request, pk), _get_search_values(request)
+    return _confirm_add_all(request, team, _filter_employers_to_add(request, team, **values), values, _add_employers)
+
+
+def _get_search_values(request: OfficeRequest) -> dict[str, str]:
+    return SearchForm(request.POST or request.GET, hint="").values()
+
+
+def _confirm_add_all(
+    request: OfficeRequest,
+    team: Team,
+    found: "QuerySet[Any]",
+    values: dict[str, str],
+    add: Callable[[OfficeRequest, Team, list[Any]], HttpResponse],
+) -> HttpResponse:
+    """Call `add` with all of `found` if their number is the confirmed one; otherwise ask for confirmation."""
+    form = ConfirmCountForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        rows = list(found)
+        if len(rows) == form.cleaned_data["count"]:
+            return add(request, team, rows)
+        messages.warning(request, _("The number has changed in the meantime, so nothing has been added yet."))
+    context = {"team": team, "total": found.count(), "values": values, "query": build_query_string(**values)}
+    context |= {"of_users": add is _add_users, "is_own": add is _add_employers and is_own_team(request, team)}
+    return render(request, "teams/add_all_matches.html", context)

@@ -1,0 +1,118 @@
+"""Preview and apply an authorization set to a user or a team."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+import teams.sets
+from accounts.models import User
+from audit.actors import build_page_actor
+from core.access import POST, SAFE, page
+from core.errors import EditConflict
+from invitations.views.resend_warnings import add_resend_warnings
+from permissions import checks
+from permissions.access import OfficeRequest
+from permissions.action_helpers import get_team_employer_ids
+from permissions.catalog import sort_rights
+from permissions.checks import LastAdministrator, Right
+from permissions.models import Team
+from permissions.shortcuts import get_colleague_or_404
+from teams.forms.sets import ApplySetForm, SetChoiceForm
+from teams.views.teams import get_team_or_404, is_own_team
+
+
+def _build_difference_context(request: OfficeRequest, target: Team | User) -> dict[str, Any]:
+    """Return the context of a preview: the rights that applying the set adds, and that replacing would remove."""
+    form = SetChoiceForm(request.GET if "set" in request.GET else None, user=request.user)
+    if not form.is_valid():
+        return {"form": form}
+    chosen, by = form.cleaned_data["set"], build_page_actor(request, request.user)
+    missing, extra = teams.sets.compare_with_set(chosen, target)
+    reached = (
+        [employer.pk for employer in checks.list_reachable_employers(target)]
+        if isinstance(target, User)
+        else get_team_employer_ids(target)
+    )
+    return {
+        "form": form,
+        "set": chosen,
+        "missing": sort_rights(missing),
+        "extra": sort_rights(extra),
+        "before": ",".join(sorted(teams.sets.get_target_rights(target))),
+        "lacking": checks.find_missing_right(by, missing, reached),
+        "lacking_to_take": checks.find_missing_right(by, missing | extra, reached),
+    }
+
+
+@page(Right.GRANT_RIGHTS, methods=SAFE)
+def preview_user_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Preview applying a set to the individual rights of a user."""
+    person = get_colleague_or_404(request, pk)
+    is_self = person.pk == request.user.pk
+    context = _build_difference_context(request, person) | {
+        "person": person,
+        "is_self": is_self,
+        "may_apply": not is_self,
+    }
+    return render(request, "teams/apply_set_to_user.html", context)
+
+
+@page(Right.MANAGE_TEAMS, methods=SAFE)
+def preview_team_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Preview applying a set to the rights of a team."""
+    team = get_team_or_404(request, pk)
+    is_own = is_own_team(request, team)
+    context = _build_difference_context(request, team) | {"team": team, "is_own": is_own, "may_apply": not is_own}
+    return render(request, "teams/apply_set_to_team.html", context)
+
+
+def _copy_set(request: OfficeRequest, target: Team | User, copy: Callable[..., None], back: str) -> HttpResponse:
+    """Call `copy` with the set of the form, unless something changed since the preview."""
+    form = ApplySetForm(request.POST, user=request.user)
+    if not form.is_valid():
+        raise Http404
+    chosen = form.cleaned_data["set"]
+    try:
+        copy(chosen, target, by=build_page_actor(request, request.user), shown=form.shown)
+    except EditConflict:
+        messages.error(
+            request, _("Something changed in the meantime, so nothing was done. Review the differences again.")
+        )
+    except LastAdministrator as error:
+        messages.error(request, str(error))
+    else:
+        name = target.name if isinstance(target, Team) else target.full_name
+        text = _("The set %(set)s has been applied to %(name)s.")
+        messages.success(request, text % {"set": chosen.name, "name": name})
+        mine = {"memberships__team": target} if isinstance(target, Team) else {"pk": target.pk}
+        add_resend_warnings(request, User.objects.filter(**mine))
+    return redirect(back, target.pk)
+
+
+@page(Right.GRANT_RIGHTS, methods=POST)
+def apply_set_to_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Add the rights of a set to the individual rights of a user."""
+    return _copy_set(request, get_colleague_or_404(request, pk), teams.sets.apply_set, "teams:user_rights")
+
+
+@page(Right.GRANT_RIGHTS, methods=POST)
+def replace_user_rights_with_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Replace the individual rights of a user by those of a set."""
+    return _copy_set(request, get_colleague_or_404(request, pk), teams.sets.replace_with_set, "teams:user_rights")
+
+
+@page(Right.MANAGE_TEAMS, methods=POST)
+def apply_set_to_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Add the rights of a set to those of a team."""
+    return _copy_set(request, get_team_or_404(request, pk), teams.sets.apply_set, "teams:team_detail")
+
+
+@page(Right.MANAGE_TEAMS, methods=POST)
+def replace_team_rights_with_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Replace the rights of a team by those of a set."""
+    return _copy_set(request, get_team_or_404(request, pk), teams.sets.replace_with_set, "teams:team_detail")

@@ -1,0 +1,89 @@
+"""The web service attacked along its own document, by schemathesis with every check on."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import pytest
+import schemathesis
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, transaction
+from hypothesis import HealthCheck, settings
+from schemathesis import Case
+
+import notifications.sets
+from accounts.models import ExternalTenant, Provider, User
+from api.authorization_sets import INVITATION_TEMPLATE_ID
+from notifications import preferences
+from permissions.models import AuthorizationSet, Employer, Team, TeamMember
+from tests.helpers.api_client import VERSION, program
+from tests.helpers.invited_users import invite
+from tests.helpers.users import actor
+
+pytest_plugins = ["schemathesis.pytest.plugin"]  # left out of other processes in pyproject.toml: it is slow to import
+pytestmark = pytest.mark.django_db
+
+# A rule that no schema can say is a 400, an answer to who may not do it a 403, and a stale If-Match a 412.
+schema = schemathesis.openapi.from_wsgi("/v2/openapi.json", WSGIHandler())
+schema.config.checks.positive_data_acceptance.expected_statuses = ["2xx", "400", "403", "404", "412", "422", "428"]
+FEW, MANY = 5, 60
+
+
+@pytest.fixture
+def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
+    """One of everything that an address can name."""
+    team = Team.objects.create(provider=office, name="Loon Noord")
+    TeamMember.objects.create(provider=office, team=team, user=bob)
+    Employer.objects.create(provider=office, number=1, name="Bakkerij", products=[290])
+    ExternalTenant.objects.create(provider=office, name="T", tenant_id=uuid4())
+    made = AuthorizationSet.objects.create(provider=office, name="Set", codes=["view_users"])
+    signals = notifications.sets.create_set(
+        office, name="HR", contents=preferences.DEFAULT_PREFERENCES, by=actor(alice)
+    )
+    names = {"provider_id": office, "team_id": team, "set_id": made, "notification_set_id": signals}
+    names["user_id"] = invite(alice).invitation.user
+    return {name: str(row.pk) for name, row in names.items()} | {"email_template_id": str(INVITATION_TEMPLATE_ID)}
+
+
+@contextmanager
+def one_connection() -> Iterator[None]:
+    """Keep the connection with the transaction of the test, as Django's own test client does."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def headers(alice: User) -> dict[str, str]:
+    """What every call of the attacker has."""
+    return {"Accept": VERSION, "Authorization": f"Bearer {program(alice).token}"}
+
+
+def is_id(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value) is not None
+
+
+def attack(case: Case, ids: dict[str, str], headers: dict[str, str]) -> None:
+    """Call with what was invented, on rows that exist; what it changed is taken back."""
+    named = case.path_parameters or {}
+    case.path_parameters = {name: ids[name] if is_id(value) else value for name, value in named.items()}
+    with one_connection(), transaction.atomic():
+        case.call_and_validate(headers=headers)
+        transaction.set_rollback(True)
+
+
+@schema.parametrize()
+@settings(max_examples=FEW, deadline=None, suppress_health_check=list(HealthCheck))
+def test_it_keeps_to_its_document(case: Case, ids: dict[str, str], headers: dict[str, str]) -> None:
+    attack(case, ids, headers)
+
+
+@pytest.mark.slow
+@schema.parametrize()
+@settings(max_examples=MANY, deadline=None, suppress_health_check=list(HealthCheck))
+def test_it_keeps_to_its_document_for_long(case: Case, ids: dict[str, str], headers: dict[str, str]) -> None:
+    attack(case, ids, headers)

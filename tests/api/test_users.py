@@ -1,0 +1,370 @@
+"""What the web service says about people, and what a list costs."""
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import jsonschema_rs
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import EmailChange, Provider, User
+from api.examples import SCHEMA_EXAMPLES
+from api.reference import build_openapi_document
+from api.user_schemas import ACCESS_STATUS_KEYS
+from audit.models import Event
+from oauth.models import Application, Consent
+from outbox.models import Message
+from permissions.checks import Right
+from permissions.models import AuthorizationSet, Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
+from tests.helpers.api_client import Program, program
+from tests.helpers.invited_users import invite
+from tests.helpers.login_methods import make_azure, make_service, tenant_of
+from tests.helpers.users import make_user
+
+pytestmark = pytest.mark.django_db
+PUT = {
+    "personalDetails": {"initials": "B.", "lastName": "Bakker"},
+    "contactInformation": {"emailAddress": "bob@devries.example"},
+    "hasAccessToPayrollingTestData": False,
+}
+
+
+@pytest.fixture
+def calls(alice: User) -> Program:
+    """A program of alice."""
+    return program(alice)
+
+
+def of(calls: Program, user: User) -> dict[str, Any]:
+    return calls.content(f"/providers/users/{user.pk}")
+
+
+def refused(response: Any, field: str | None, status: int = 400) -> None:
+    assert response.status_code == status, response.content
+    assert field in [message["field"] for message in response.json()["messages"]]
+
+
+def test_it_shows_a_person_as_the_original_does(calls: Program, office: Provider) -> None:
+    piet = make_user(
+        office, initials="P.", prefix="de", last_name="Boer", first_name="Pieter", username="piet ",
+        email="p@x.example", phone_number="030", place_of_employment="Utrecht", has_access_to_test_years=True,
+        last_login=timezone.now(), access_until=date(2099, 1, 1), second_factor_at=timezone.now(),
+        two_factor_required=True,
+    )  # fmt: skip
+    Consent.objects.create(provider=office, user=piet, application=Application.objects.get_built_in(), scopes=["sso"])
+    shown = of(calls, piet)
+    moments = {name: shown.pop(name) for name in ("dateTimeCreation", "dateTimeLastLogin")}
+    assert all(moment.endswith("Z") for moment in moments.values())
+    assert shown == {
+        "id": str(piet.pk),
+        "userName": "piet ",
+        "loginMethod": {"key": "website_sso", "value": "Via website en SSO"},
+        "accessStatus": {"key": "HasAccessToClient", "value": "Heeft toegang"},
+        "personalDetails": {"initials": "P.", "firstName": "Pieter", "prefix": "de", "lastName": "Boer"},
+        "contactInformation": {"emailAddress": "p@x.example", "phoneNumber": "030", "placeOfEmployment": "Utrecht"},
+        "azureActiveDirectory": None,
+        "twoFactorAuthenticationRequired": True,
+        "hasMultiFactorAuthentication": True,
+        "hasAccessToPayrollingTestData": True,
+        "hasIntegrations": True,
+        "accessUntil": "2099-01-01",
+        "userSpecifiedRole": None,
+        "userCustomSpecifiedRole": None,
+    }
+
+
+def test_it_shows_each_kind_and_status(calls: Program, office: Provider, alice: User) -> None:
+    azure = make_azure(office, tenant=tenant_of(office, name="Groep"))
+    shown = of(calls, azure)["azureActiveDirectory"]
+    assert (shown["userId"], shown["tenant"]["description"]) == (str(azure.external_user_id), "Groep")
+    assert calls.content(f"/providers/users/{azure.pk}/configuredexternaltenant") == shown
+    assert calls.content(f"/providers/users/{alice.pk}/configuredexternaltenant") is None
+    invited = invite(alice).invitation.user
+    assert of(calls, invited)["accessStatus"]["key"] == "InvitePending"
+    assert of(calls, invited)["userName"] is None
+    ended = make_service(office, access_until=timezone.localdate() - timedelta(days=1))
+    assert of(calls, ended)["accessStatus"]["key"] == "NoAccessToClient"
+    metadata = calls.content(f"/providers/{office.pk}/users/metadata")
+    assert {one["key"] for one in metadata["accessStatus"]} == set(ACCESS_STATUS_KEYS.values())
+    assert len(metadata["loginMethod"]) == 3
+
+
+def test_a_list_costs_the_same_for_one_as_for_many(
+    calls: Program, office: Provider, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    team = Team.objects.create(provider=office, name="Loon")
+    paths = ["users", "teams", "employers", "externaltenants", "authorizationsets"]
+    for path in paths:
+        calls.get(f"/providers/{office.pk}/{path}")
+    for round_ in range(2):
+        for path in paths:
+            with django_assert_num_queries(6):  # token, factor, limit, right, how many, which
+                calls.get(f"/providers/{office.pk}/{path}")
+        with django_assert_num_queries(7):
+            calls.get(f"/providers/teams/{team.pk}/members")
+        with django_assert_num_queries(4):
+            calls.get("/user")
+        if round_ == 0:
+            many(office, team)
+
+
+def many(office: Provider, team: Team) -> None:
+    """Fill every list."""
+    tenant = tenant_of(office)
+    for number in range(30):
+        user = make_azure(
+            office, tenant=tenant, username=f"u{number}", email=f"{number}@x.example", external_user_id=uuid4()
+        )
+        TeamMember.objects.create(provider=office, team=team, user=user)
+        Team.objects.create(provider=office, name=f"Team {number}")
+        Employer.objects.create(provider=office, number=number + 1, name=f"Werkgever {number}", products=[290])
+        AuthorizationSet.objects.create(provider=office, name=f"Set {number}", codes=["view_users"])
+        tenant_of(office, uuid4(), name=f"T{number}")
+
+
+def test_a_new_address_waits_for_its_confirmation(calls: Program, bob: User) -> None:
+    body = PUT | {"contactInformation": {"emailAddress": "nieuw@devries.example"}}
+    response = calls.call("PUT", f"/providers/users/{bob.pk}", body)
+    assert response.status_code == 200
+    (message,) = response.json()["messages"]
+    assert (message["type"], message["code"]) == ("Information", "email_asked")
+    assert "nieuw@devries.example" in message["description"]
+    assert response.json()["content"]["contactInformation"]["emailAddress"] == "bob@devries.example"
+    assert EmailChange.objects.get(user=bob).email == "nieuw@devries.example"
+    assert set(Message.objects.values_list("recipient", flat=True)) == {"nieuw@devries.example", "bob@devries.example"}
+
+
+def test_mails_by_call_are_limited_as_by_button(calls: Program, bob: User) -> None:
+    for number in range(10):
+        body = PUT | {"contactInformation": {"emailAddress": f"n{number}@devries.example"}}
+        assert calls.call("PUT", f"/providers/users/{bob.pk}", body).status_code == 200
+    body = PUT | {"contactInformation": {"emailAddress": "n11@devries.example"}}
+    response = calls.call("PUT", f"/providers/users/{bob.pk}", body)
+    assert response.status_code == 429
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_what_is_left_out_stays_where_the_document_says_so(calls: Program, bob: User) -> None:
+    User.objects.filter(pk=bob.pk).update(access_until=date(2099, 1, 1), second_factor_at=timezone.now())
+    assert calls.call("PUT", f"/providers/users/{bob.pk}", PUT).status_code == 200
+    shown = of(calls, bob)
+    assert (shown["accessUntil"], shown["hasMultiFactorAuthentication"]) == ("2099-01-01", True)
+    assert calls.call("PUT", f"/providers/users/{bob.pk}", PUT | {"accessUntil": None}).status_code == 200
+    assert of(calls, bob)["accessUntil"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"hasMultiFactorAuthentication": True}, "hasMultiFactorAuthentication"),
+        ({"accessUntil": "2020-01-01"}, "accessUntil"),
+        ({"accessUntil": "2020-02-30"}, "accessUntil"),
+        ({"contactInformation": {"emailAddress": "geen adres"}}, "contactInformation.emailAddress"),
+        (
+            {"contactInformation": {"emailAddress": "b@x.example", "phoneNumber": "bel me"}},
+            "contactInformation.phoneNumber",
+        ),
+        ({"personalDetails": {"initials": "B.", "lastName": "Bak\u202eker"}}, "personalDetails.lastName"),
+        ({"personalDetails": {"initials": "B.B.B.B.", "lastName": "Bakker"}}, "personalDetails.initials"),
+        ({"personalDetails": {"initials": " ", "lastName": "Bakker"}}, "personalDetails.initials"),
+        ({"userName": "bob2"}, "userName"),
+    ],
+)
+def test_it_says_which_field_is_wrong(changes: dict[str, Any], field: str, calls: Program, bob: User) -> None:
+    refused(calls.call("PUT", f"/providers/users/{bob.pk}", PUT | changes), field)
+    bob.refresh_from_db()
+    assert (bob.version, Event.objects.count()) == (1, 0)
+
+
+def test_two_factor_is_for_website_users_only(calls: Program, office: Provider) -> None:
+    body = PUT | {"twoFactorAuthenticationRequired": True}
+    response = calls.call("PUT", f"/providers/users/{make_service(office).pk}", body)
+    refused(response, "twoFactorAuthenticationRequired")
+
+
+def test_an_invited_person_changes_address_by_resending(calls: Program, alice: User) -> None:
+    person = invite(alice).invitation.user
+    refused(calls.call("PUT", f"/providers/users/{person.pk}", PUT), "contactInformation.emailAddress")
+
+
+def test_oneself_is_changed_with_put_user(calls: Program, alice: User) -> None:
+    assert calls.call("PUT", f"/providers/users/{alice.pk}", PUT).status_code == 403
+    body = {"personalDetails": PUT["personalDetails"], "contactInformation": PUT["contactInformation"]}
+    refused(calls.call("PUT", "/user", body), "contactInformation.emailAddress")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"action": "Resend"}, "resendInformation"),
+        ({"action": "Block", "resendInformation": {"destinationForSecret": "0612345678"}}, "resendInformation"),
+        ({"action": "Delete"}, "action"),
+        ({"action": "Revoke"}, None),
+        ({"action": "Resend", "resendInformation": {"destinationForSecret": "0612345678"}}, None),
+    ],
+)
+def test_it_refuses_an_action_that_does_not_fit(body: Any, field: str | None, calls: Program, bob: User) -> None:
+    refused(calls.call("PATCH", f"/providers/users/{bob.pk}", body), field)
+
+
+def test_sixty_calls_do_not_send_sixty_mails(calls: Program, alice: User) -> None:
+    person = invite(alice).invitation.user
+    information = {"emailAddress": person.email, "destinationForSecret": "0612345678"}
+    path, body = f"/providers/users/{person.pk}", {"action": "Resend", "resendInformation": information}
+    answers = [calls.call("PATCH", path, body) for _time in range(60)]
+    assert [answer.status_code for answer in answers] == [200] * 9 + [429] * 51
+    assert 0 < int(answers[-1]["Retry-After"]) <= 360
+    assert Message.objects.filter(kind="invitation").count() == 10
+
+
+def test_resending_can_ask_for_two_factor_as_well(calls: Program, alice: User) -> None:
+    person = invite(alice).invitation.user
+    information = {"destinationForSecret": "0612345678", "twoFactorAuthenticationRequired": True}
+    path, body = f"/providers/users/{person.pk}", {"action": "Resend", "resendInformation": information}
+    assert calls.call("PATCH", path, body).json()["content"]["twoFactorAuthenticationRequired"] is True
+    wrong = {"action": "Resend", "resendInformation": information | {"destinationForSecret": "030-1234567"}}
+    refused(calls.call("PATCH", path, wrong), "resendInformation.destinationForSecret")
+
+
+def test_who_manages_users_does_not_rename_an_administrator(alice: User, bob: User) -> None:
+    for right in (Right.VIEW_USERS, Right.MANAGE_USERS):
+        IndividualRight.objects.create(provider=bob.provider, user=bob, right=right)
+    person, path = program(bob), f"/providers/users/{alice.pk}"
+    body = PUT | {"contactInformation": {"emailAddress": alice.email}}
+    refused(person.call("PUT", path, body | {"personalDetails": {"initials": "A.", "lastName": "Directie"}}), None, 403)
+    mailed = PUT | {"contactInformation": {"emailAddress": "elders@devries.example"}}
+    for _try in range(11):  # refused before a mail is counted
+        refused(person.call("PUT", path, mailed), None, 403)
+        refused(person.call("PATCH", path, {"action": "Unblock"}), None, 403)
+    alice.refresh_from_db()
+    assert alice.last_name == "Vries"
+    assert not Event.objects.filter(target_id=alice.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("account", "field"),
+    [
+        ({"userName": "bob", "password": "Regenboog-17"}, "ssoAccount.userName"),
+        ({"userName": "dienst\u0000", "password": "Regenboog-17"}, "ssoAccount.userName"),
+        ({"userName": "dienst", "password": "zwakzwakzwak"}, "ssoAccount.password"),
+        ({"userName": "dienst", "password": "kort"}, "ssoAccount.password"),
+        ({"userName": "dienst", "password": "Welkom2026!"}, "ssoAccount.password"),
+        ({"userName": "dienst", "password": "Vries-2026!!"}, "ssoAccount.password"),
+    ],
+)
+def test_it_refuses_a_service_that_cannot_be(
+    account: Any, field: str, calls: Program, office: Provider, bob: User
+) -> None:
+    body = {name: PUT[name] for name in ("personalDetails", "contactInformation")}
+    body |= {"loginMethod": {"key": "sso_webservice"}, "ssoAccount": account}
+    refused(calls.call("POST", f"/providers/{office.pk}/users", body), field)
+
+
+def test_an_account_belongs_to_its_login_method(calls: Program, office: Provider) -> None:
+    body = {name: PUT[name] for name in ("personalDetails", "contactInformation")}
+    body |= {"ssoAccount": {"userName": "dienst", "password": "Regenboog-17"}}
+    for method in ("azure_ad", "website_sso", "x"):
+        sent = body | {"loginMethod": {"key": method}}
+        refused(calls.call("POST", f"/providers/{office.pk}/users", sent), "loginMethod")
+
+
+def test_who_left_is_erased_after_the_term_of_the_office(calls: Program, alice: User, bob: User) -> None:
+    path = f"/providers/users/{bob.pk}"
+    response = calls.call("DELETE", path)
+    assert (response.status_code, response.json()["messages"][0]["code"]) == (400, "kept")
+    User.objects.filter(pk=bob.pk).update(blocked_at=timezone.now() - timedelta(days=800))
+    assert calls.call("DELETE", path, If_Match='"99"').status_code == 412
+    erased = calls.call("DELETE", path)
+    assert (erased.status_code, erased.content) == (204, b"")
+    assert not User.objects.filter(pk=bob.pk).exists()
+    assert calls.get(path).status_code == calls.call("DELETE", path).status_code == 404
+    assert Event.objects.get(verb="user_erased").origin == "api"
+    assert calls.call("DELETE", f"/providers/users/{alice.pk}").status_code == 403, "oneself"
+
+
+def test_it_warns_of_a_second_account_with_the_address(calls: Program, office: Provider, bob: User) -> None:
+    body = {name: PUT[name] for name in ("personalDetails", "contactInformation")}
+    response = calls.call(
+        "POST", f"/providers/{office.pk}/users/invite", body | {"destinationForSecret": "+32470123456"}
+    )
+    (message,) = response.json()["messages"]
+    assert (response.status_code, message["code"]) == (201, "same_email")
+    assert "B. Bakker" in message["description"]
+
+
+def test_it_says_where_each_right_comes_from(calls: Program, office: Provider, bob: User) -> None:
+    team = Team.objects.create(provider=office, name="Loon Noord")
+    TeamMember.objects.create(provider=office, team=team, user=bob)
+    TeamRight.objects.bulk_create(
+        TeamRight(provider=office, team=team, right=right) for right in ("view_users", "view_employee_file")
+    )
+    for number, products in enumerate([[904], []]):
+        employer = Employer.objects.create(provider=office, number=number, name="W", products=products)
+        TeamEmployer.objects.create(provider=office, team=team, employer=employer)
+    IndividualRight.objects.create(provider=office, user=bob, right="view_users")
+    found = calls.content(f"/providers/users/{bob.pk}/effectiveauthorizations")["effectiveAuthorizations"]
+    by_key = {one["authorization"]["key"]: one for one in found}
+    assert by_key["view_users"]["isSuperfluous"] is by_key["view_users"]["isIndividual"] is True
+    assert by_key["view_users"]["teams"] == [{"id": str(team.pk), "description": "Loon Noord"}]
+    file = by_key["view_employee_file"]
+    assert (file["numberOfEmployers"], file["numberOfEmployersWithEffect"], file["hasEffect"]) == (2, 1, True)
+    assert len(file["limitations"]) == 1
+
+
+def test_it_shows_the_rights_of_the_caller(bob: User, office: Provider) -> None:
+    IndividualRight.objects.create(provider=office, user=bob, right=Right.VIEW_TEAMS)
+    own = program(bob, "account:read").content(f"/providers/{office.pk}/authorizations")
+    assert [right["key"] for right in own["authorizations"]] == ["view_teams"]
+    assert own["scopes"] == ["account:read"]
+    assert program(bob).rows("/providers") == [{"id": str(office.pk), "description": office.name}]
+
+
+def test_it_shows_ones_integrations(bob: User, office: Provider, alice: User) -> None:
+    portal = Application.objects.create(name="Portaal", provider=office, scopes=["sso"])
+    for user in (bob, alice):
+        Consent.objects.create(provider=office, user=user, application=portal, scopes=["sso"])
+    (row,) = program(bob).rows("/users/integrations")
+    assert (row["description"], row["scopes"], row["isBlocked"]) == ("Portaal", ["sso"], False)
+
+
+def test_a_ticket_is_for_a_page_of_ours(bob: User, settings: Any) -> None:
+    calls = program(bob, "sso")
+    content = calls.call("POST", "/sso/tickets", {"next": "/profiel/"}).json()["content"]
+    assert content["url"].startswith(f"{settings.LOKET_URL}/sso/")
+    assert content["expiresAt"].endswith("Z")
+    for next_ in ("https://kwaad.example/", "//kwaad.example", "javascript:alert(1)", "/\\kwaad.example"):
+        refused(calls.call("POST", "/sso/tickets", {"next": next_}), "next")
+
+
+def test_examples_of_the_document_are_good() -> None:
+    schemas = build_openapi_document()["components"]["schemas"]
+    for name, example in SCHEMA_EXAMPLES.items():
+        schema = schemas[name] | {"components": {"schemas": schemas}}
+        jsonschema_rs.Draft202012Validator(schema).validate(example)
+
+
+def test_the_document_and_its_page_are_for_everybody(client: Client) -> None:
+    document = client.get("/v2/openapi.json")
+    assert document.json()["openapi"].startswith("3.1")
+    page = client.get("/v2/")
+    assert page.status_code == 200
+    for path in document.json()["paths"]:
+        assert path in page.text
+    assert "http://" not in page.text.replace("http://www.w3.org", "")
+    assert "<script" not in page.text
+    assert "style=" not in page.text
+
+
+def test_ids_are_time_ordered_uuids(calls: Program, office: Provider) -> None:
+    response = calls.call("POST", f"/providers/{office.pk}/employers", {"number": 7, "description": "Zeven"})
+    assert UUID(response.json()["content"]["id"]).version == 7
+    refused(calls.call("POST", f"/providers/{office.pk}/employers", {"number": 7, "description": "Z"}), "number")
+    body = {"number": 8, "description": "Acht", "products": [1]}
+    refused(calls.call("POST", f"/providers/{office.pk}/employers", body), "products")
+    assert calls.content(f"/providers/{office.pk}/employers/defaults") == {"products": []}
+    assert {"key": "290", "value": "Signaleringen"} in calls.content(f"/providers/{office.pk}/employers/metadata")[
+        "products"
+    ]

@@ -1,0 +1,205 @@
+"""What every request gets: correlation id, access line, address of the caller, language."""
+
+import json
+import logging
+from io import BytesIO
+from unittest.mock import patch
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from pytest_django import Settings
+
+from accounts.models import User
+from core import logs, middleware
+from permissions.access import AccessMiddleware
+
+
+@pytest.mark.django_db
+def test_every_response_has_its_own_correlation_id(client: Client) -> None:
+    first, second = client.get("/inloggen/"), client.get("/inloggen/")
+    assert len(first["X-Request-ID"]) == 36
+    assert first["X-Request-ID"] != second["X-Request-ID"]
+    assert client.get("/inloggen/", headers={"X-Request-ID": "mine"})["X-Request-ID"] != "mine"
+
+
+def access_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
+    return [record.msg for record in caplog.records if record.name == "loket.access"]
+
+
+@pytest.mark.django_db
+def test_the_access_line_names_the_route_and_never_the_address(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        client.get("/inloggen/?next=/geheim-1/")
+        client.get("/uitnodiging/geheim-2/")
+        client.get("/er-is-niets/geheim-3/")
+        client.generic("GEHEIM-4", "/inloggen/")
+    lines = access_lines(caplog)
+    assert [line["route"] for line in lines] == [
+        "authentication:login",
+        "invitations:open_link",
+        "none",
+        "authentication:login",
+    ]
+    assert lines[0]["status"] == 200
+    assert lines[2]["status"] == 404
+    assert lines[3]["method"] == "other"
+    assert "geheim" not in repr([record.__dict__ for record in caplog.records]).lower()
+
+
+@pytest.mark.django_db
+def test_a_line_is_one_json_object_with_the_correlation_id(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        response = client.get("/inloggen/")
+    formatter = logging.config.DictConfigurator(logs.LOGGING).configure_formatter(
+        dict(logs.LOGGING["formatters"]["json"])
+    )
+    record = next(record for record in caplog.records if record.name == "loket.access")
+    line = json.loads(formatter.format(record))
+    assert line["correlation_id"] == response["X-Request-ID"]
+    assert line["event"] == "request"
+
+
+def test_a_fault_is_logged_without_values(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        password = "Geheim-5"
+        try:
+            int(password)
+        except ValueError as error:
+            raise RuntimeError(f"no number: {password}") from error
+
+    try:
+        fail()
+    except RuntimeError:
+        middleware._log_exception(None, RequestFactory().get("/uitnodiging/geheim-6/"))
+    text = caplog.text
+    assert "fault" in text
+    assert "builtins.ValueError" in text
+    assert "builtins.RuntimeError" in text
+    assert "in fail" in text
+    assert "geheim-" not in text.lower()
+
+
+@pytest.mark.django_db
+def test_a_fault_of_the_database_is_logged_without_the_row(bob: User, caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        with transaction.atomic():
+            User.objects.filter(pk=bob.pk).update(username=None)
+    except IntegrityError:
+        middleware._log_exception(None)
+    assert "user_kind_is_whole" in caplog.text
+    assert bob.email not in caplog.text
+    assert bob.password not in caplog.text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("charset", ["utf-16", "utf8", "UTF-7", "latin-1", "nonsense"])
+def test_a_form_is_read_as_utf_8_whatever_it_claims(charset: str) -> None:
+    client, form = Client(enforce_csrf_checks=True), f"application/x-www-form-urlencoded; charset={charset}"
+    client.get("/inloggen/")
+    token = client.cookies["csrftoken"].value
+    data = f"username=%C3%A9l%C3%A8ve&password=&csrfmiddlewaretoken={token}".encode()
+    response = client.generic("POST", "/inloggen/", data, content_type=form)
+    assert response.status_code == 200
+    assert response.context["form"]["username"].value() == "élève"
+
+
+@pytest.mark.django_db
+def test_it_takes_no_large_file_from_a_stranger() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.get("/inloggen/")
+    with patch("django.http.request.HttpRequest.parse_file_upload", side_effect=AssertionError("it was read")):
+        assert client.post("/inloggen/", {"file": BytesIO(b"x" * 600_000)}).status_code == 400
+
+
+@pytest.mark.parametrize(("sent", "read"), [(524_289, 524_289), (20_000_000, 8 * 1024 * 1024)])
+def test_it_hears_a_browser_out_within_reason(sent: int, read: int) -> None:
+    request = RequestFactory().post("/", b"x" * sent, content_type="text/plain")
+    stream = request._stream
+    assert middleware.body_limit_middleware(lambda request: HttpResponse())(request).status_code == 400
+    assert len(stream.read()) == sent - read
+
+
+@pytest.mark.parametrize(("length", "status"), [("", 200), ("0", 200), ("-1", 400), ("²", 400)])
+def test_it_believes_no_odd_length(length: str, status: int) -> None:
+    request = RequestFactory().get("/", CONTENT_LENGTH=length)
+    assert middleware.body_limit_middleware(lambda request: HttpResponse())(request).status_code == status
+
+
+@pytest.mark.django_db
+def test_no_cache_keeps_a_page(alice_client: Client, bob: User) -> None:
+    for url in ("/", "/gebruikers/", f"/gebruikers/{bob.pk}/", f"/gebruikers/{bob.pk}/bewerken/", "/kantoor/", "/x/"):
+        assert "no-store" in alice_client.get(url)["Cache-Control"], url
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "expected"),
+    [
+        ("203.0.113.9", "", "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),  # not one of ours: whatever it says
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1", "198.51.100.1"),  # what stands before is the caller's own claim
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "not an address", ""),
+        ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
+        ("", "198.51.100.1", ""),
+    ],
+)
+def test_forwarded_for_counts_from_trusted_proxies_only(
+    settings: Settings, remote: str, forwarded: str, expected: str
+) -> None:
+    settings.LOKET_TRUSTED_PROXIES = ["10.0.0.0/24"]
+    request = RequestFactory().get("/", REMOTE_ADDR=remote, headers={"X-Forwarded-For": forwarded})
+    assert middleware.get_client_address(request) == expected
+
+
+def test_without_proxies_forwarded_for_is_ignored(settings: Settings) -> None:
+    settings.LOKET_TRUSTED_PROXIES = []
+    request = RequestFactory().get("/", REMOTE_ADDR="127.0.0.1", headers={"X-Forwarded-For": "6.6.6.6"})
+    assert middleware.get_client_address(request) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("cookie", "accept", "expected"),
+    [("", "", "nl"), ("", "en", "nl"), ("en", "", "en"), ("xx", "en", "nl"), ("nl", "en", "nl")],
+)
+def test_it_is_dutch_unless_another_language_is_chosen(cookie: str, accept: str, expected: str) -> None:
+    def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(request.LANGUAGE_CODE)
+
+    request = RequestFactory().get("/", headers={"Accept-Language": accept})
+    request.COOKIES["django_language"] = cookie
+    response = middleware.language_middleware(view)(request)
+    assert response.content.decode() == expected
+    assert response["Content-Language"] == expected
+
+
+@pytest.mark.django_db
+def test_the_choice_of_language_is_kept_in_a_cookie(client: Client) -> None:
+    response = client.post("/taal/", {"language": "en", "next": "/inloggen/"})
+    assert (response.status_code, response["Location"]) == (302, "/inloggen/")
+    cookie = response.cookies["django_language"]
+    assert (cookie.value, cookie["samesite"], cookie["httponly"]) == ("en", "Lax", True)
+    assert client.get("/inloggen/")["Content-Language"] == "en"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("next_url", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)", ""])
+def test_the_choice_of_language_leads_nowhere_else(client: Client, next_url: str) -> None:
+    response = client.post("/taal/", {"language": "xx", "next": next_url})
+    assert response["Location"] == "/"
+    assert "django_language" not in response.cookies
+    assert client.get("/taal/").status_code == 405
+
+
+def test_it_opens_no_page_that_does_not_say_who_may(rf: RequestFactory) -> None:
+    def unmarked(request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    with pytest.raises(ImproperlyConfigured, match="unmarked does not say who may open it"):
+        AccessMiddleware(unmarked).process_view(rf.get("/"), unmarked, (), {})

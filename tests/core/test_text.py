@@ -1,0 +1,61 @@
+"""How text is compared, sorted and checked."""
+
+import pytest
+from django.core.exceptions import ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import text
+
+
+@pytest.mark.parametrize(
+    ("written", "folded"),
+    [("Émile", "emile"), ("ÖZDEMIR", "ozdemir"), ("Straße", "strasse"), ("van der Meer", "van der meer"), ("", "")],
+)
+def test_it_folds_case_and_diacritics(written: str, folded: str) -> None:
+    assert text.normalize_for_search(written) == folded
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing(written: str) -> None:
+    once = text.normalize_for_search(written)
+    assert text.normalize_for_search(once) == once
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Piet", "PIET"), ("café", "cafe\u0301"), ("STRASSE", "straße"), ("ÉMILE", "e\u0301mile")]
+)
+def test_usernames_that_look_alike_have_one_key(one: str, other: str) -> None:
+    assert text.compute_username_key(one) == text.compute_username_key(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("piet", "piet "), ("émile", "emile"), ("a b", "ab")])
+def test_other_usernames_have_another_key(one: str, other: str) -> None:
+    assert text.compute_username_key(one) != text.compute_username_key(other)
+
+
+@given(st.text(max_size=50))
+def test_the_key_fits_its_column_and_is_stable(username: str) -> None:
+    key = text.compute_username_key(username)
+    assert len(key) <= 150
+    assert text.compute_username_key(key) == key
+
+
+@pytest.mark.parametrize("bad", ["a\x00b", "a\nb", "\x7f", "a\u0085b", "\ud800"])
+def test_control_characters_are_refused(bad: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        text.validate_no_control_characters(bad)
+    assert refused.value.code == "control_characters"
+
+
+@pytest.mark.parametrize("bad", ["a\u202eb", "\u200f", "x\u2066y\u2069"])
+def test_marks_of_direction_are_refused(bad: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        text.validate_no_direction_marks(bad)
+    assert refused.value.code == "direction"
+
+
+@pytest.mark.parametrize("good", ["Ünlü Şahin", "أحمد", "😀", "O'Neill-de Vries", "<b>"])
+def test_ordinary_text_is_accepted(good: str) -> None:
+    text.validate_no_control_characters(good)
+    text.validate_no_direction_marks(good)

@@ -1,0 +1,140 @@
+"""Limits on tries."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.db import connection, connections
+
+from core import throttle
+from core.models import Throttle
+from core.throttle import RateLimit, Throttled
+
+LIMIT = RateLimit("test", burst=3, every=timedelta(minutes=1))
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def tries(limit: RateLimit = LIMIT, key: str = "x", most: int = 50) -> int:
+    """Spend until refused; return how many were let through."""
+    for number in range(most):
+        try:
+            throttle.consume_attempt(limit, key)
+        except Throttled:
+            return number
+    return most
+
+
+@pytest.mark.django_db
+def test_it_lets_a_burst_through_and_gives_one_back_each_period() -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        assert tries() == 3
+        clock.shift(59)
+        assert tries() == 0
+        clock.shift(1)
+        assert tries() == 1
+        clock.shift(timedelta(days=2))
+        assert tries() == 3  # never more than the burst
+
+
+@pytest.mark.django_db
+def test_it_says_how_long_to_wait() -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        assert tries() == 3
+        clock.shift(20)
+        with pytest.raises(Throttled) as raised:
+            throttle.consume_attempt(LIMIT, "x")
+        assert raised.value.wait == timedelta(seconds=40)
+        assert "1" in str(raised.value)
+        clock.shift(40)
+        throttle.consume_attempt(LIMIT, "x")
+
+
+@pytest.mark.django_db
+def test_a_refused_try_costs_nothing() -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        assert tries() == 3
+        for _ in range(20):
+            assert tries() == 0
+        clock.shift(60)
+        assert tries() == 1
+
+
+@pytest.mark.django_db
+def test_it_keeps_keys_and_limits_apart_and_forgives() -> None:
+    assert tries() == 3
+    assert tries(key="y") == 3
+    assert tries(RateLimit("other", burst=2, every=timedelta(minutes=1))) == 2
+    throttle.reset_attempts(LIMIT, "x")
+    assert tries() == 3
+    assert tries(key="y") == 0
+
+
+@pytest.mark.django_db
+def test_it_keeps_no_readable_key() -> None:
+    throttle.consume_attempt(LIMIT, "alice")
+    assert "alice" not in Throttle.objects.get().key
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_try_slips_through_when_many_come_at_once() -> None:
+    limit = RateLimit("threads", burst=10, every=timedelta(hours=1))
+
+    def one(_: int) -> int:
+        try:
+            return sum(tries(limit, most=1) for _ in range(10))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(one, range(8))) == 10
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+    ],
+)
+def test_an_ipv6_subscriber_is_one_key(address: str, key: str) -> None:
+    assert throttle.build_network_key(address) == key
+
+
+@pytest.mark.django_db
+def test_both_are_spent_as_one_after_the_other() -> None:
+    both = (RateLimit("wide", burst=5, every=timedelta(minutes=1)), "n"), (LIMIT, "x")
+    with time_machine.travel(NOON, tick=False) as clock:
+        for _time in range(3):
+            throttle.consume_attempt_pair(*both)
+        for wait in (60, 60):  # the second refuses, and the first is spent
+            with pytest.raises(Throttled) as raised:
+                throttle.consume_attempt_pair(*both)
+            assert raised.value.wait == timedelta(seconds=wait)
+        clock.shift(30)
+        throttle.reset_attempts(LIMIT, "x")
+        with pytest.raises(Throttled) as raised:  # now the first refuses, and the second is not spent
+            throttle.consume_attempt_pair(*both)
+        assert raised.value.wait == timedelta(seconds=30)
+        assert tries() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_who_spend_both_and_get_them_back_do_not_wait_for_each_other_for_ever() -> None:
+    wide = RateLimit("many", burst=1_000, every=timedelta(hours=1))
+
+    def one(_: int) -> None:
+        try:
+            for _time in range(25):
+                throttle.consume_attempt_pair((wide, "n"), (wide, "x"))
+                throttle.refund_attempts((wide, "x"), (wide, "n"))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(8)))
+    assert tries(wide, "n", most=2_000) == 1_000

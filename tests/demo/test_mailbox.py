@@ -1,0 +1,140 @@
+"""The demo's mailbox."""
+
+import json
+import stat
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.core.mail import EmailMessage
+from django.test import Client
+from django.urls import reverse
+
+from demo import mailbox
+from outbox.worker import send_due_messages
+from tests.outbox.test_sending import queue_mail, queue_sms, state
+
+URLS = [reverse("demo:mailbox"), reverse("demo:mailbox_json")]
+
+
+@pytest.fixture
+def demo(settings: Any, tmp_path: Path) -> Path:
+    """The demo's settings; returns its file."""
+    settings.LOKET_DEMO = True
+    settings.LOKET_DATA_DIR = tmp_path
+    settings.EMAIL_BACKEND = "demo.mailbox.EmailBackend"
+    settings.SMS_URL = "demo:"
+    return tmp_path / "postvak.jsonl"
+
+
+def test_it_has_the_pinned_addresses() -> None:
+    assert URLS == ["/demo/postvak/", "/demo/postvak.json"]
+
+
+@pytest.mark.django_db
+def test_it_shows_what_was_sent_newest_first(demo: Path, client: Client) -> None:
+    messages = [queue_mail(text='<script>x</script> https://loket.example/u/?a=1&b="2"')]
+    send_due_messages()
+    messages.append(queue_sms())
+    send_due_messages()
+    assert [state(message) for message in messages] == [("sent", 1), ("sent", 1)]
+    found = client.get(URLS[1]).json()
+    assert [sorted(entry) for entry in found] == [["at", "channel", "html", "state", "subject", "text", "to"]] * 2
+    assert [(entry["channel"], entry["to"]) for entry in found] == [
+        ("sms", "+31612345678"),
+        ("mail", "p.deboer@devries.example"),
+    ]
+    assert {entry["state"] for entry in found} == {"sent"}
+    assert found[0]["at"] > found[1]["at"]
+    assert found[1]["html"] == "<p>Beste P.</p>"
+    page = client.get(URLS[0])
+    assert page.status_code == 200
+    html = page.content.decode()
+    assert html.index("482913") < html.index("p.deboer@devries.example")
+    assert 'href="https://loket.example/u/?a=1&amp;b=' in html
+    assert "<script>" not in html
+    assert "no-store" in page["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_it_is_empty_at_first(demo: Path, client: Client) -> None:
+    assert client.get(URLS[1]).json() == []
+    assert client.get(URLS[0]).status_code == 200
+    assert not demo.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", URLS)
+def test_it_is_there_in_the_demo_only(demo: Path, settings: Any, client: Client, url: str) -> None:
+    settings.LOKET_DEMO = False
+    assert client.get(url).status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"REMOTE_ADDR": "192.0.2.1"},
+        {"REMOTE_ADDR": ""},
+        {"HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+        {"HTTP_FORWARDED": "for=x"},
+    ],
+)
+def test_it_answers_this_machine_only(demo: Path, client: Client, url: str, meta: dict[str, str]) -> None:
+    assert client.get(url, **meta).status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", URLS)
+def test_it_changes_nothing(demo: Path, client: Client, url: str) -> None:
+    assert client.post(url).status_code == 405
+    assert client.head(url, REMOTE_ADDR="::1").status_code == 200
+
+
+def test_it_is_readable_by_the_owner_only(demo: Path) -> None:
+    mailbox.deliver_sms(to="+31612345678", text="x")
+    assert stat.S_IMODE(demo.stat().st_mode) == 0o600
+
+
+def test_it_passes_over_a_torn_line(demo: Path) -> None:
+    mailbox.deliver_sms(to="+31612345678", text="first\n\u2028é")
+    with demo.open("ab") as file:
+        file.write(b'{"channel": "sm')
+    assert [entry["text"] for entry in mailbox.list_delivered()] == ["first\n\u2028é"]
+    mailbox.deliver_sms(to="+31612345678", text="second")
+    assert [entry["text"] for entry in mailbox.list_delivered()] == ["second", "first\n\u2028é"]
+
+
+def test_it_delivers_a_mail_without_html(demo: Path) -> None:
+    EmailMessage("s", "t", "a@b.example", ["c@d.example"]).send()
+    assert mailbox.list_delivered()[0]["html"] == ""
+
+
+def _deliver_many(number: int) -> None:
+    for turn in range(50):
+        mailbox.deliver_sms(to="+31612345678", text=f"{number}-{turn} " + "x" * 9000)
+
+
+@pytest.mark.slow
+def test_it_takes_from_many_processes(demo: Path) -> None:
+    with ProcessPoolExecutor(4) as pool:
+        list(pool.map(_deliver_many, range(4)))
+    assert len({json.loads(line)["text"] for line in demo.read_text().splitlines()}) == 200
+
+
+def test_it_is_an_error_in_production(demo: Path, settings: Any) -> None:
+    def errors() -> list[str | None]:
+        return [
+            found.id for found in run_checks(tags=["security"], include_deployment_checks=True) if found.level >= 40
+        ]
+
+    assert "outbox.E001" in errors()
+    settings.LOKET_DEMO, settings.SMS_URL = False, "console:"
+    assert "outbox.E002" in errors()
+    settings.SMS_URL = "json://gateway.example/?:to={to}"
+    assert not any(found and found.startswith("outbox") for found in errors())
+    settings.LOKET_DEMO = True
+    assert not [found for found in run_checks(tags=["security"]) if (found.id or "").startswith("outbox")]

@@ -1,1 +1,0 @@
-"""Every guard of the house is taken away once, to see that some test notices: `python -m tests.guards`."""

@@ -1,0 +1,174 @@
+"""Every action of the product, and something of an office for each of its parameters."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from datetime import date
+from types import ModuleType
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+import accounts
+import api
+import authentication
+import history
+import invitations
+import notifications
+import oauth
+import outbox
+import permissions
+import support
+import teams
+import users
+from accounts.models import ExternalTenant, Provider, User
+from audit.actors import Actor
+from authentication.mfa.office_policy import MfaPolicy
+from authentication.mfa.totp import TotpEnrollment
+from core.export_files import FileFormat
+from invitations.email_text import STANDARD_TEXT
+from notifications.catalog import NotificationType
+from notifications.models import Notification, NotificationSet
+from oauth.models import Application
+from permissions.checks import Right
+from permissions.models import AuthorizationSet, Employer, Team
+from support.models import Impersonation
+from teams.deviations import SharedRightsGroup
+from tests.helpers import mfa as factors
+from tests.helpers.invited_users import DETAILS, NUMBER, invite
+from users.dormant_accounts import ReviewThresholds
+
+NO_ACTIONS = (".migrations", ".management", ".views", ".checks", ".forms", ".emails")
+PACKAGES = (
+    accounts,
+    api,
+    authentication,
+    history,
+    invitations,
+    notifications,
+    oauth,
+    outbox,
+    permissions,
+    support,
+    teams,
+    users,
+)
+QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # told who asks, and change nothing
+
+
+# Told who does it, but a part of other actions, which ask themselves.
+PARTS = {
+    "audit.actions.draft_event", "audit.actions.record", "audit.actions.record_all", "audit.actions.record_for_each",
+    "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.execute.apply_users.apply_user_file",
+    "imports.execute.apply_users.apply_user_plan", "imports.execute.dispatch.execute_job",
+    "imports.execute.dispatch.plan_job", "imports.declarative.reconcile.reconcile_office",
+    "imports.declarative.reconcile.reconcile_offices", "users.office_setup.set_up_office",
+    "imports.actions.create_user_import", "imports.actions.create_team_import", "imports.actions.create_revert",
+    "imports.actions.create_bulk_action", "imports.actions.replan_job", "imports.plans.user_plans.plan_user_file",
+    "imports.runner.plan_and_store", "imports.bulk_actions.apply_bulk_action", "imports.bulk_actions.plan_bulk_action",
+    "imports.files.team_export.export_teams", "imports.plans.team_plans.apply_team_files",
+    "imports.plans.team_plans.plan_team_files", "imports.plans.team_plans.apply_team_plan",
+    "imports.plans.revert_teams.plan_team_revert", "imports.plans.revert_users.plan_user_revert",
+}  # fmt: skip
+
+
+def list_actions(packages: tuple[ModuleType, ...] = PACKAGES) -> dict[str, Callable[..., Any]]:
+    """Return every public function that is told who does it and is no question, letter or part of other actions."""
+    found = list_functions(packages)
+    return {name: function for name, function in found.items() if name not in QUESTIONS | PARTS}
+
+
+def list_functions(packages: tuple[ModuleType, ...]) -> dict[str, Callable[..., Any]]:
+    """Return every public function that is told who does it and is no letter."""
+    found = {}
+    for package in packages:
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if any(part in info.name for part in NO_ACTIONS):
+                continue
+            module = importlib.import_module(info.name)
+            for name, function in inspect.getmembers(module, inspect.isfunction):
+                wrapped = inspect.unwrap(function)
+                if wrapped.__module__ != info.name or name.startswith("_"):
+                    continue
+                parameter = inspect.signature(wrapped).parameters.get("by")
+                if parameter is not None and parameter.kind is parameter.KEYWORD_ONLY:
+                    found[f"{info.name}.{name}"] = function
+    return found
+
+
+@pytest.fixture
+def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> dict[str, Any]:
+    """Something of the office for every name of a parameter."""
+    invited = invite(alice)
+    team = Team.objects.create(provider=office, name="Loon")
+    employer = Employer.objects.create(provider=office, number=1, name="Bakker")
+    made = AuthorizationSet.objects.create(provider=office, name="Set")
+    tenant = ExternalTenant.objects.create(
+        provider=office,
+        name="T",
+        tenant_id=uuid4(),
+        confirmed_at=timezone.now(),
+        confirmation_method=ExternalTenant.ConfirmationMethod.MICROSOFT,
+    )
+    factors.give_app(bob)
+    offer = TotpEnrollment.generate()
+    calm = NotificationSet.objects.create(provider=office, name="Rustig")
+    program = Application.objects.create(
+        provider=office, name="P", redirect_uris="https://x.example/", scopes=["openid"]
+    )
+    impersonation = Impersonation.objects.create(provider=office, person=alice, helper=dora, reason="x")
+    return {
+        "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "answer": None, "left": 1,
+        "group": SharedRightsGroup([bob], frozenset({Right.VIEW_USERS}), []),
+        "provider": office, "user": bob, "users": [bob], "colleague": alice, "team": team, "teams": [team],
+        "employer": employer, "employers": [employer], "tenant": tenant, "invitation": invited.invitation,
+        "authorization_set": made, "set_": made, "one": made, "add": [bob], "remove": [], "version": 1,
+        "details": DETAILS,
+        "email": "x@x.example", "name": "Naam", "mobile_number": NUMBER, "wanted": [Right.VIEW_USERS],
+        "rights": [Right.VIEW_USERS], "right": Right.VIEW_USERS, "individual": [Right.VIEW_USERS], "tenant_id": uuid4(),
+        "external_user_id": uuid4(), "username": "nieuw", "password": "Zonnebloem-43", "text": STANDARD_TEXT,
+        "before": STANDARD_TEXT, "how": "support", "reason": "x", "offer": offer,
+        "consent_id": uuid4(), "device_id": uuid4(), "session_id": uuid4(),
+        "code": factors.code_now(offer.secret),
+        "invitation_days": 4, "number": 2, "products": [], "browser": "b", "token": "t", "initials": "X.", "prefix": "",
+        "last_name": "X", "two_factor_required": True, "expected": None, "note": "", "values": {}, "subject": "s",
+        "people": [], "erase_after_months": 1, "checkpoint_addresses": "", "given": [Right.VIEW_USERS],
+        "policy": MfaPolicy(True, None, None, None), "seen": "", "form": FileFormat.CSV, "filters": {},
+        "fingerprint": "",
+        "signal_set": calm, "notification_type": NotificationType.BIRTHDAY, "event_date": date(2030, 1, 1), "mail": {},
+        "until": uuid4(), "notice": Notification(user=bob), "application": program, "secret": "s", "hours": 1,
+        "enabled": True, "thresholds": ReviewThresholds(), "impersonation": impersonation, "support_may_look": True,
+        "person": bob, "session": None,
+    }  # fmt: skip
+
+
+def call(function: Callable[..., Any], action_arguments: dict[str, Any], by: Actor) -> Any:
+    """Call an action with what belongs to each of its parameters."""
+    arguments, named = [], {}
+    for name, parameter in inspect.signature(inspect.unwrap(function)).parameters.items():
+        if name == "by":
+            continue
+        if parameter.default is not parameter.empty and name not in ("add", "teams", "individual"):
+            continue
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            named[name] = action_arguments[name]
+        else:
+            arguments.append(action_arguments[name])
+    return function(*arguments, by=by, **named)
+
+
+def outcome(function: Callable[..., Any], action_arguments: dict[str, Any], by: Actor) -> str:
+    """Return the class of what `function` raises when `by` does it, "done" when it raises nothing; it is undone."""
+    try:
+        with transaction.atomic():
+            made = call(function, action_arguments, by)
+            if hasattr(made, "close"):
+                made.close()  # an export
+            transaction.set_rollback(True)
+    except Exception as error:  # which one is what is asked
+        return type(error).__name__
+    return "done"

@@ -1,0 +1,165 @@
+"""A real Chromium, and people who look at every page they get: accessible, quiet and no wider than the window."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+
+from tests.helpers.demo_process import Demo, fresh_demo
+
+CHROMIUM = "/usr/bin/chromium"
+WIDTHS = (320, 360, 640, 800, 1024, 1280)  # 320 is WCAG 1.4.10; 640 is a window of 1280 at 200 % zoom
+_examined: set[tuple[str, str]] = set()  # pages, so that the same one is examined once in a window of that size
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+    "rules": {"target-size": {"enabled": True}},
+    "resultTypes": ["violations"],
+}
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Give Debian's Chromium; without its sandbox only where root runs it, which it refuses otherwise."""
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+# Not for the session: its event loop would stand in the way of tests that ask the database in the same process.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for the tests of one file."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def office() -> Iterator["Office"]:
+    """A demo for the tests of one file."""
+    with fresh_demo() as (running, said):
+        yield Office(running, said["Gebruikersnaam"], said["Wachtwoord"])
+
+
+@dataclass(frozen=True)
+class Office:
+    """A running demo and its administrator."""
+
+    demo: Demo
+    username: str
+    password: str
+
+
+@dataclass
+class Visitor:
+    """A visitor with a browser of their own, in which every page is examined."""
+
+    page: Page
+    url: str
+    scripts: bool = True
+    faults: list[str] = field(default_factory=list)
+    expected: str = ""  # what the console may say, where an answer other than 200 is wanted
+
+    def open(self, path: str, status: int = 200) -> None:
+        """Go to an address, which answers with `status`, and examine the page."""
+        self.expected = f"status of {status}" if status >= 400 else ""
+        response = self.page.goto(path if path.startswith("http") else self.url + path)
+        assert response is not None
+        assert response.status == status, f"{path}: {response.status}"
+        self.examine()
+
+    def fill(self, **values: str | bool) -> None:
+        """Fill fields by their names."""
+        for name, value in values.items():
+            found = self.page.locator(f"main [name={name}]")
+            if isinstance(value, bool):
+                found.set_checked(value)
+            else:
+                found.fill(value)
+
+    def send(self, selector: str = "", status: int = 200) -> None:
+        """Press a button, by default the primary one, and examine the page that comes."""
+        self.expected = f"status of {status}" if status >= 400 else ""
+        with self.page.expect_navigation() as navigation:
+            self.page.locator(selector or "main button.primary").click()
+        assert navigation.value.status == status, f"{self.path}: {navigation.value.status}"
+        self.examine()
+
+    def follow(self, selector: str) -> None:
+        """Follow the first link of a selector that can be seen, and examine the page that comes."""
+        self.expected = ""
+        with self.page.expect_navigation():
+            self.page.locator(f"{selector} >> visible=true").first.click()
+        self.examine()
+
+    def follow_to(self, path: str) -> None:
+        """Follow the link to `path` that is on the page, and examine the page that comes."""
+        self.follow(f'a[href="{path}"]')
+
+    @property
+    def path(self) -> str:
+        """Where this browser is, with the identifier of a person as {id}."""
+        path = self.page.url.removeprefix(self.url).partition("?")[0]
+        return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "{id}", path)
+
+    def at(self, path: str) -> None:
+        """Demand to be at an address."""
+        assert self.path == path, f"at {self.path}, not at {path}"
+
+    def sees(self, selector: str, count: int = 1) -> None:
+        """Demand that so many elements of a selector are on the page."""
+        found = self.page.locator(selector).count()
+        assert found == count, f"{self.path}: {found} of {selector}"
+
+    def examine(self) -> None:
+        """Demand of this page: quiet, one h1, accessible in light and dark, no wider than any window."""
+        self.page.wait_for_load_state()
+        self.sees("h1")
+        assert not self.faults, f"{self.path}: {self.faults}"
+        drawn = re.sub(r'value="[^"]*"|data-seconds="[^"]*"|[0-9a-f-]{36}', "", self.page.content())
+        if (drawn, str(self.page.viewport_size)) in _examined:
+            return
+        _examined.add((drawn, str(self.page.viewport_size)))
+        self._examine_widths()
+        for scheme in ("light", "dark") if self.scripts else ():  # axe is a script
+            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            results = Axe().run(self.page, options=RULES)
+            assert not results.violations_count, f"{self.path} {scheme}: {results.generate_report()}"
+        self.page.emulate_media(color_scheme="light")
+        assert not self.faults, f"{self.path}: {self.faults}"
+
+    def _examine_widths(self) -> None:
+        size = self.page.viewport_size
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": 800})
+            wide = self.page.evaluate("document.scrollingElement.scrollWidth")
+            assert wide <= width, f"{self.path} is {wide} wide in a window of {width}"
+        self.page.set_viewport_size(size)  # type: ignore[arg-type]
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not (self.expected and self.expected in message.text):
+            self.faults.append(f"{message.type}: {message.text}")
+
+    def _watch(self, response: Response) -> None:
+        if response.status >= 500:
+            self.faults.append(f"{response.status} {response.url}")
+
+
+def visitor(browser: Browser, url: str, **options: Any) -> Visitor:
+    """Return a visitor with a browser of their own; `options` are those of a browser context."""
+    context: BrowserContext = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+    context.set_default_timeout(10_000)
+    found = Visitor(context.new_page(), url, scripts=options.get("java_script_enabled", True))
+    found.page.on("console", found._hear)
+    found.page.on("pageerror", lambda error: found.faults.append(str(error)))
+    found.page.on("response", found._watch)
+    return found

@@ -1,0 +1,119 @@
+"""The demo as a real process: web server, worker and built-in database in a folder of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import requests
+
+from core.embedded_postgres import server
+from tests.helpers.servers import own_environment
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    """Return a port of loopback on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class Demo:
+    """A running demo, in a session of its own: Ctrl-C in the tests is not for it."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port, self.url = folder, port, f"http://localhost:{port}"
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo"],
+            cwd=ROOT,
+            env=own_environment(folder) | {"PORT": str(port)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def lines(self) -> dict[str, str]:
+        """Return the first four lines once they are there."""
+        found = [self.process.stdout.readline().rstrip("\n") for _number in range(4)]
+        return dict(line.split(": ", 1) for line in found)
+
+    def family(self) -> list[int]:
+        """Return the processes of the demo in this folder that are alive, its database apart."""
+        mark, alive = f"LOKET_DATA_DIR={self.folder}".encode(), []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                environment, command = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if mark in environment.split(b"\0") and command and b"postgres" not in command.split(b"\0")[0]:
+                alive.append(int(process.name))
+        return alive
+
+    def mailbox(self) -> list[dict[str, Any]]:
+        """Return what was sent, newest first."""
+        with requests.Session() as session:
+            session.trust_env = False
+            found: list[dict[str, Any]] = session.get(f"{self.url}/demo/postvak.json", timeout=10).json()
+        return found
+
+    def wait_for(self, channel: str, to: str, *, after: int, seconds: float = 15) -> str:
+        """Return the text of the newest message to `to` once there is one beyond the `after` oldest."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            box = self.mailbox()
+            for message in box[: len(box) - after]:
+                if (message["channel"], message["to"]) == (channel, to):
+                    return str(message["text"])
+            time.sleep(0.05)
+        raise TimeoutError(f"no {channel} came within {seconds} seconds")
+
+
+def send_signal(processes: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to those of `processes` that have not ended since they were listed."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+
+@contextmanager
+def demo(folder: Path, port: int) -> Iterator[Demo]:
+    """Start a demo in `folder` and kill what is left of it at the end."""
+    running = Demo(folder, port)
+    try:
+        yield running
+    finally:
+        send_signal(running.family(), signal.SIGKILL)
+        running.process.communicate()
+
+
+@contextmanager
+def fresh_demo() -> Iterator[tuple[Demo, dict[str, str]]]:
+    """Give a demo that has said how to sign in, and what it said; stop and remove everything at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="loket-demo-"))
+    try:
+        with demo(folder, free_port()) as running:
+            found: dict[str, str] = {}
+            reader = Thread(target=lambda: found.update(running.lines()), daemon=True)
+            reader.start()
+            reader.join(START_SECONDS)
+            assert found, f"the demo does not start within {START_SECONDS} seconds, or says something else first"
+            yield running, found
+            running.process.send_signal(signal.SIGINT)
+            running.process.wait(15)
+    finally:
+        server.stop_server(folder / "postgresql")
+        shutil.rmtree(folder)

@@ -1,0 +1,93 @@
+"""What tests of importing share: files from rows, and the command."""
+
+import json
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+
+from accounts.models import Provider, User
+from audit.actors import Actor
+from core import sheets
+from imports.execute import apply_users
+from imports.plans import user_plans
+from imports.plans.plan import JsonLinesFile, Plan
+from permissions.checks import Right
+from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
+from tests.helpers.users import actor
+
+INVITED = {
+    "login_method": "Via website en SSO", "initials": "P.", "last_name": "Boer", "email": "boer@devries.example",
+    "mobile_number": "06 12345678",
+}  # fmt: skip
+SERVICE = {
+    "login_method": "Alleen via SSO/Webservice", "initials": "ICT", "last_name": "Koppeling",
+    "email": "ict@devries.example", "username": "koppeling #1", "password": "Regenboog-17",
+}  # fmt: skip
+
+
+def azure(number: int = 1, tenant: str = "Groep") -> dict[str, str]:
+    """Return the row of a new Azure user."""
+    return {
+        "login_method": "Alleen via Azure AD", "initials": "N.", "last_name": f"Groen {number}",
+        "email": f"groen{number}@devries.example", "username": f"groen {number}", "external_tenant": tenant,
+        "external_user_id": f"2b1e9c04-77ad-4c3b-8d10-{number:012d}",
+    }  # fmt: skip
+
+
+def file_of(*rows: dict[str, str]) -> BytesIO:
+    """Return a CSV file with `rows` under the names of the columns."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return BytesIO(b"".join(sheets.iter_csv_lines([names, *([row.get(name, "") for name in names] for row in rows)])))
+
+
+def planned(office: Provider, *rows: dict[str, str], by: Actor | None = None, invite: bool = True) -> Plan:
+    """Return what `rows` change."""
+    return user_plans.plan_user_file(office, file_of(*rows), by=by or actor(), invite=invite)
+
+
+def applied(
+    office: Provider, *rows: dict[str, str], by: Actor | None = None, **options: Any
+) -> tuple[Plan, JsonLinesFile]:
+    """Apply `rows`; there may be no fault."""
+    plan, done = apply_users.apply_user_file(office, file_of(*rows), by=by or actor(), **({"invite": True} | options))
+    assert list(plan.faults) == []
+    return plan, done
+
+
+def faults(plan: Plan) -> list[tuple[int, str, str]]:
+    """Return row, column and what to do of every fault."""
+    return [(fault["row"], fault["column"], fault["what"]) for fault in plan.faults]
+
+
+def team_of(
+    office: Provider, name: str, *given: Right, members: tuple[User, ...] = (), numbers: tuple[int, ...] = ()
+) -> Team:
+    """Make a team, and the employers with these numbers in it."""
+    team = Team.objects.create(provider=office, name=name)
+    for right in given:
+        TeamRight.objects.create(provider=office, team=team, right=right)
+    for user in members:
+        TeamMember.objects.create(provider=office, team=team, user=user)
+    for number in numbers:
+        employer, _made = Employer.objects.get_or_create(
+            provider=office, number=number, defaults={"name": f"W{number}"}
+        )
+        TeamEmployer.objects.create(provider=office, team=team, employer=employer)
+    return team
+
+
+def command(name: str, *args: object, **options: object) -> tuple[int, str]:
+    """Run a command; return its exit code and what it said."""
+    said, code = StringIO(), 0
+    try:
+        call_command(name, *map(str, args), stdout=said, stderr=StringIO(), **options)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    return code, said.getvalue()
+
+
+def lines(path: Path) -> list[Any]:
+    """Return the JSON lines of a file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -1,0 +1,80 @@
+"""Turning an applied plan back."""
+
+import pytest
+from django.db import transaction
+
+import teams.actions
+from accounts.locks import lock_provider
+from accounts.models import Provider, User
+from imports.execute import apply_users
+from imports.plans import revert_users
+from imports.plans.plan import JsonLinesFile, Plan
+from permissions import checks
+from permissions.checks import Right
+from permissions.models import Employer
+from tests.helpers.import_files import INVITED, SERVICE, applied, azure, team_of
+from tests.helpers.login_methods import make_azure, tenant_of
+from tests.helpers.users import actor, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def undone(office: Provider, done: JsonLinesFile) -> Plan:
+    with transaction.atomic():
+        lock_provider(office.pk)
+        plan = revert_users.plan_user_revert(office, done, by=actor())
+        assert list(plan.faults) == []
+        apply_users.apply_user_plan(office, plan, by=actor())
+    return plan
+
+
+def able(office: Provider) -> dict[str, object]:
+    """Return what everybody can do who can do anything."""
+    found: dict[str, object] = {}
+    for user in User.objects.filter(provider=office):
+        places = Employer.objects.filter(provider=office)
+        at = {employer.number: checks.effective_rights_at(user, employer) for employer in places}
+        can = (checks.effective_rights(user), {number: held for number, held in at.items() if held})
+        if any(can):
+            found[str(user.pk)] = can
+    return found
+
+
+def test_it_restores_what_everybody_could_do(office: Provider, alice: User, bob: User) -> None:
+    tenant = tenant_of(office)
+    team_of(office, "Noord", Right.VIEW_TEAMS, Right.VIEW_WAGES, members=(bob,), numbers=(1, 2))
+    team_of(office, "Zuid", Right.VIEW_AUDIT)
+    make_user(office, Right.VIEW_USERS, username="weg")
+    make_user(office, Right.VIEW_USERS, username="ooit weg", blocked_at="2026-01-01T00:00Z")
+    make_azure(office, Right.VIEW_TEAMS, tenant=tenant)
+    before = able(office)
+    _plan, done = applied(
+        office,
+        {"username": "bob", "teams": "Zuid", "individual_rights": "view_users", "first_name": "Ander"},
+        {"username": "weg", "blocked": "ja", "individual_rights": "view_users"},
+        {"username": "ooit weg", "blocked": "nee", "individual_rights": "view_audit"},
+        {"username": "azuur", "login_method": "website_sso", "mobile_number": "0612345678",
+         "individual_rights": "view_teams"},
+        SERVICE | {"teams": "Zuid"},
+        azure() | {"individual_rights": "view_users"},
+        INVITED | {"teams": "Noord"},
+    )  # fmt: skip
+    assert able(office) != before
+    plan = undone(office, done)
+    assert able(office) == before
+    assert any("uitnodiging" in notice for notice in plan.notices)
+    assert undone(office, done).is_empty
+
+
+def test_what_was_changed_since_is_named(office: Provider, alice: User, bob: User) -> None:
+    _plan, done = applied(office, {"username": "bob", "individual_rights": "view_users"})
+    teams.actions.set_individual_rights(bob, [Right.VIEW_AUDIT], by=actor())
+    plan = revert_users.plan_user_revert(office, done, by=actor())
+    assert "B. Bakker" in next(iter(plan.faults))["what"]
+    assert plan.is_empty
+
+
+def test_an_administrator_stays(office: Provider, alice: User, bob: User) -> None:
+    _plan, done = applied(office, {"username": "bob", "individual_rights": "manage_provider"})
+    teams.actions.set_individual_rights(alice, [], by=actor())
+    assert revert_users.plan_user_revert(office, done, by=actor()).refusal

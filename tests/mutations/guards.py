@@ -1,0 +1,1068 @@
+"""The guards, by the rules that always hold; 0 is what protects every page, whatever it is about."""
+
+from typing import NamedTuple
+
+
+class Guard(NamedTuple):
+    """What keeps something from happening: the text in `file` that does so, and what stands there without it."""
+
+    rule: int
+    name: str
+    file: str
+    text: str
+    instead: str
+    tests: tuple[str, ...]
+
+
+GUARDS = [
+    # 1. An office sees itself only.
+    Guard(
+        1, "people of another office", "accounts/models.py",
+        'other users do not exist for them (rule 1)."""\n        return self.filter(build_office_filter(user))',
+        'other users do not exist for them (rule 1)."""\n        return self',
+        ("users/test_user_detail.py",),
+    ),
+    Guard(
+        1, "tenants of another office", "accounts/models.py",
+        'the tenants of the office of `user` (rule 1)."""\n        return self.filter(build_office_filter(user))',
+        'the tenants of the office of `user` (rule 1)."""\n        return self',
+        ("users/test_tenants.py",),
+    ),
+    Guard(
+        1, "teams and employers of another office", "permissions/models.py",
+        "return self.filter(build_office_filter(user))", "return self",
+        ("teams/test_team_detail.py", "teams/test_employers.py"),
+    ),
+    Guard(
+        1, "an action in another office", "permissions/checks.py",
+        "if not by.is_operator and (provider_id is None or by.user is None or by.user.provider_id != provider_id):",
+        "if False:",
+        ("permissions/test_escalation.py", "invitations/test_actions.py", "users/test_tenants.py"),
+    ),
+    Guard(
+        1, "a row that joins two offices", "core/composite_keys.py",
+        "for name in self.fields], quote),\n            to_table=Table(parent.db_table, quote),\n"
+        "            to_column=Columns(parent.db_table, [parent.get_field(name).column for name in self.to_fields]",
+        "for name in self.fields[:1]], quote),\n            to_table=Table(parent.db_table, quote),\n"
+        "            to_column=Columns(parent.db_table, [parent.get_field(name).column for name in self.to_fields[:1]]",
+        ("accounts/test_constraints.py",),
+    ),
+    Guard(
+        1, "a reference without the office", "permissions/models.py",
+        '            SameOfficeForeignKey("team"),\n            SameOfficeForeignKey("employer"),\n',
+        '            SameOfficeForeignKey("team"),\n',
+        ("core/test_composite_keys.py",),
+    ),
+    Guard(
+        1, "a form that joins two offices", "core/composite_keys.py",
+        "if None not in values and not self._parent", "if False and not self._parent",
+        ("core/test_composite_keys.py",),
+    ),
+    Guard(
+        1, "a key that PostgreSQL would refuse", "core/composite_keys.py",
+        "        return [Error(text, obj=model", "        return [] and [Error(text, obj=model",
+        ("core/test_composite_keys.py",),
+    ),
+    Guard(
+        1, "the web service of another office", "api/auth.py",
+        "if request.caller.user.provider_id != provider_id:", "if False:",
+        ("api/test_auth.py",),
+    ),
+    # 2. A kind is whole.
+    Guard(
+        2, "a kind is whole", "accounts/migrations/0001_initial.py",
+        "_connector='OR'), name='user_kind_is_whole')",
+        "('id__isnull', False), _connector='OR'), name='user_kind_is_whole')",
+        ("accounts/test_constraints.py",),
+    ),
+    Guard(
+        2, "two-factor is asked of website users only", "accounts/migrations/0001_initial.py",
+        "_connector='OR'), name='user_two_factor_website_only')",
+        "('id__isnull', False), _connector='OR'), name='user_two_factor_website_only')",
+        ("accounts/test_constraints.py",),
+    ),
+    Guard(
+        2, "a username is of one user", "accounts/migrations/0001_initial.py",
+        "max_length=150, null=True, unique=True", "max_length=150, null=True",
+        ("accounts/test_constraints.py",),
+    ),
+    # 3. Each kind has its own door.
+    Guard(
+        3, "one verification for an unknown name", "accounts/passwords.py",
+        "matches = check_password(password, usable or _make_dummy_hash())",
+        "matches = usable is not None and check_password(password, usable)",
+        ("authentication/test_login.py",),
+    ),
+    Guard(
+        0, "a package that was not audited", "tests/tools/dependency_audit.py",
+        'if one.get("version") != version or "vulns" not in one:', "if False:",
+        ("loket/test_dependency_audit.py",),
+    ),
+    Guard(
+        0, "passwords that are easy to guess", "accounts/passwords.py",
+        "elif guessed := password_strength.explain_weakness(password, about):", "elif guessed := None:",
+        ("accounts/test_password_strength.py",),
+    ),
+    Guard(
+        3, "the kind at the login page", "authentication/actions.py",
+        'if user.login_method != kind:', "if False:",
+        ("authentication/test_login.py", "oauth/test_client_credentials.py"),
+    ),
+    Guard(
+        3, "tries by username and network", "authentication/actions.py",
+        "throttle.consume_attempt_pair(_build_network_key(by), account)", "pass",
+        ("authentication/test_login.py",),
+    ),
+    Guard(
+        3, "tries by browser", "authentication/actions.py",
+        "if device:\n        throttle.consume_attempt(*account)", "if device:\n        pass",
+        ("authentication/test_login.py",),
+    ),
+    Guard(
+        3, "the nonce of an ID token", "authentication/microsoft/id_tokens.py",
+        'if not hmac.compare_digest(str(claims["nonce"]).encode(), nonce.encode()):', "if False:",
+        ("authentication/microsoft/test_id_tokens.py",),
+    ),
+    Guard(
+        3, "the issuer of an ID token", "authentication/microsoft/id_tokens.py",
+        'if claims["iss"] != issuer.replace("{tenantid}", str(identity.tid)):', "if False:",
+        ("authentication/microsoft/test_id_tokens.py",),
+    ),
+    Guard(
+        3, "the tenant of who arrives from Microsoft", "authentication/microsoft/callback.py",
+        "users.filter(external_tid=tid, external_user_id=oid,", "users.filter(external_user_id=oid,",
+        ("authentication/microsoft/test_sign_in.py",),
+    ),
+    Guard(
+        3, "an Azure user by SSO ticket", "oauth/sso_tickets.py", "if user.is_azure_user:", "if False:",
+        ("oauth/test_sso_tickets.py",),
+    ),
+    # 4. Nothing is effective before acceptance, after blocking, after the end date, without a required factor.
+    Guard(
+        4, "rights that rest", "permissions/effective.py",
+        "WHERE id = %(user)s AND ({INACTIVE_REASON_SQL}) IS NULL{needs}", "WHERE id = %(user)s{needs}",
+        ("permissions/test_effective.py",),
+    ),
+    Guard(
+        4, "a product that is off", "permissions/effective.py",
+        "rights_from_codes(codes) & EMPLOYER_LEVEL_RIGHTS if right.works_with(products))",
+        "rights_from_codes(codes) & EMPLOYER_LEVEL_RIGHTS)",
+        ("permissions/test_effective.py",),
+    ),
+    Guard(
+        4, "who was blocked is kept out", "accounts/models.py",
+        "return self.blocked_at is not None or self.has_ended() or self.office_is_suspended",
+        "return self.has_ended() or self.office_is_suspended",
+        (
+            "invitations/test_open_link.py",
+            "invitations/test_resend_revoke.py",
+            "authentication/test_forgot_password.py",
+        ),
+    ),
+    Guard(
+        4, "whose access ended is kept out", "accounts/models.py",
+        "return self.blocked_at is not None or self.has_ended() or self.office_is_suspended",
+        "return self.blocked_at is not None or self.office_is_suspended",
+        ("oauth/test_tokens.py", "authentication/test_login.py"),
+    ),
+    Guard(
+        4, "a closed office is kept out", "accounts/models.py",
+        "return self.blocked_at is not None or self.has_ended() or self.office_is_suspended",
+        "return self.blocked_at is not None or self.has_ended()",
+        ("support/test_offices.py",),
+    ),
+    Guard(
+        4, "a duty to enrol", "authentication/middleware.py",
+        'if must_enroll(user) and not policy.during_enrollment:', "if False:",
+        ("authentication/mfa/test_second_step.py", "authentication/mfa/test_devices.py"),
+    ),
+    Guard(
+        4, "a second factor that is not shown", "authentication/middleware.py",
+        'is_open = session_state.has_passed_factor(request) or policy.before_second_factor',
+        "is_open = True",
+        ("authentication/mfa/test_second_step.py",),
+    ),
+    Guard(
+        4, "a second factor before the session", "authentication/views/passwords.py",
+        "if user.second_factor_at is not None:\n        session_state.start_second_step",
+        "if False:\n        session_state.start_second_step",
+        ("authentication/mfa/test_second_step.py",),
+    ),
+    Guard(
+        4, "a program for who must enrol", "oauth/tokens.py",
+        "return user.may_sign_in and not must_enroll(user)", "return user.may_sign_in",
+        ("oauth/test_tokens.py",),
+    ),
+    # 5. Nobody grows.
+    Guard(
+        5, "the right that a page asks", "permissions/access.py",
+        "if isinstance(access, Right) and access not in request.rights:", "if False:",
+        ("teams/test_team_list.py", "users/test_user_list.py"),
+    ),
+    Guard(
+        5, "a page that says nothing", "core/access.py",
+        'policy = getattr(view, "policy", None)',
+        'policy = getattr(view, "policy", page(Access.PUBLIC)(lambda: None).policy)',
+        ("permissions/test_checks.py", "core/test_middleware.py"),
+    ),
+    Guard(
+        5, "a page of support", "permissions/access.py", "elif access == Access.SUPPORT:", "elif False:",
+        ("support/test_admin.py",),
+    ),
+    Guard(
+        5, "the right that an action asks", "permissions/checks.py",
+        "if not by.is_operator and not (by.user and has_right(by.user, right)):", "if False:",
+        ("permissions/test_escalation.py",),
+    ),
+    Guard(
+        5, "giving what one does not hold", "permissions/checks.py",
+        "if found is None:\n        return\n", "return\n",
+        ("permissions/test_escalation.py",),
+    ),
+    Guard(
+        5, "giving at an employer what one does not hold there", "permissions/checks.py",
+        "return MissingRight(Right(rows[0][0]), Employer.objects.filter(pk=rows[0][1]).first()) if rows else None",
+        "return None",
+        ("permissions/test_escalation.py",),
+    ),
+    Guard(
+        5, "changing one's own rights", "permissions/checks.py",
+        "if by.user is not None and by.user.pk in set(user_ids):", "if False:",
+        ("permissions/test_escalation.py",),
+    ),
+    Guard(
+        5, "changing one's own team", "permissions/checks.py",
+        "if by.user is not None and team.members.filter(user=by.user).exists():", "if False:",
+        ("permissions/test_escalation.py",),
+    ),
+    Guard(
+        5, "authority over oneself", "permissions/checks.py",
+        "if by.user.pk == user.pk:\n        raise", "if False:\n        raise",
+        ("users/test_user_detail.py", "permissions/test_escalation.py"),
+    ),
+    Guard(
+        5, "authority over who holds more", "permissions/checks.py",
+        "if not holds_every_right(by) and find_users_with_more_rights(by.user, [user.pk]):", "if False:",
+        ("permissions/test_escalation.py", "users/test_user_detail.py"),
+    ),
+    Guard(
+        5, "authority over who holds more at an employer", "permissions/checks.py",
+        " | {\n        user_id for (user_id,) in elsewhere\n    }", "",
+        ("permissions/test_escalation.py",),
+    ),
+    Guard(
+        5, "authority over who is renamed", "users/actions.py",
+        "if not is_own or changes.keys() - PROFILE_FIELDS:", "if changes.keys() - PROFILE_FIELDS:",
+        ("users/test_user_detail.py", "imports/test_user_plans.py"),
+    ),
+    Guard(
+        5, "authority over who is renamed by a file", "imports/plans/user_plans.py",
+        "PROFILE_FIELDS | NOTIFICATION_FIELDS if is_own else NOTIFICATION_FIELDS\n",
+        "PROFILE_FIELDS | NOTIFICATION_FIELDS\n",
+        ("imports/test_user_plans.py",),
+    ),
+    Guard(
+        5, "authority over whose username is sent", "users/actions.py",
+        "checks.require_authority_over(by, user)\n    if user.username is None:", "if user.username is None:",
+        ("users/test_user_detail.py",),
+    ),
+    Guard(
+        5, "a new address of whom one has no authority over any more", "users/email_changes.py",
+        "if not checks.has_right(requester, Right.MANAGE_USERS) or not checks.has_authority_over(by, found.user):",
+        "if False:",
+        ("users/test_profile.py", "permissions/test_escalation.py"),
+    ),
+    Guard(
+        5, "support without a reason", "permissions/checks.py",
+        "if helper is None or get_inactive_reason(helper) is not None or not by.reason.strip():",
+        "if helper is None or get_inactive_reason(helper) is not None:",
+        ("support/test_permissions.py", "support/test_actions.py"),
+    ),
+    Guard(
+        5, "authority asked again at acceptance", "invitations/acceptance.py",
+        "if not has_sender_authority(fresh):", "if False:",
+        ("invitations/test_sender_authority.py",),
+    ),
+    Guard(
+        5, "the office locked while an invitation is accepted", "invitations/acceptance.py",
+        "lock_provider(invitation.provider_id)  # so that nobody", "pass  # so that nobody",
+        ("invitations/test_sender_authority.py",),
+    ),
+    Guard(
+        5, "support lends no authority", "invitations/sender_authority.py",
+        "if not by.is_support or by.is_operator:", "if True:",
+        ("invitations/test_sender_authority.py",),
+    ),
+    Guard(
+        5, "support sends to no other address", "invitations/actions.py",
+        "checks.require_office(by, user.provider_id)  # support lends", "pass  # support lends",
+        ("invitations/test_sender_authority.py",),
+    ),
+    Guard(
+        5, "the sender may still manage users", "invitations/sender_authority.py",
+        "if sender is None or not checks.has_right(sender, Right.MANAGE_USERS):", "if sender is None:",
+        ("invitations/test_sender_authority.py",),
+    ),
+    Guard(
+        0, "how many messages go to one address", "outbox/message_limits.py",
+        "if (refused := throttle.consume_attempts(counts)) is not None:",
+        "if (refused := None) is not None:",
+        ("outbox/test_message_limits.py",),
+    ),
+    Guard(
+        0, "password links counted apart", "outbox/message_limits.py",
+        'f"{message.kind} {message.to}" if message.kind == "password_link" else message.to', "message.to",
+        ("outbox/test_message_limits.py",),
+    ),
+    Guard(
+        0, "messages of a bulk action counted", "outbox/message_limits.py",
+        "    if kept:\n        _consume_limits(kept)", "    if False:\n        _consume_limits(kept)",
+        ("outbox/test_message_limits.py",),
+    ),
+    Guard(
+        5, "the office locked while the asker of an address is asked", "users/email_changes.py",
+        "lock_provider(get_email_change(token).provider_id)", "get_email_change(token)",
+        ("users/test_profile.py",),
+    ),
+    # 6. No office without an administrator.
+    Guard(
+        6, "the last administrator", "permissions/checks.py", "if None not in ends:", "if False:",
+        ("permissions/test_escalation.py",),
+    ),
+    Guard(
+        6, "a machine that manages", "permissions/checks.py",
+        "if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):", "if False:",
+        ("permissions/test_escalation.py", "permissions/test_checks.py"),
+    ),
+    Guard(
+        6, "two who leave at once", "accounts/locks.py",
+        "return Provider.objects.select_for_update(no_key=True).get(pk=provider_id)",
+        "return Provider.objects.get(pk=provider_id)",
+        ("permissions/test_escalation.py",),
+    ),
+    # 7. A secret is never at rest readable.
+    Guard(
+        7, "tokens hashed", "core/encryption.py", "return hashlib.sha256(token.encode()).hexdigest()", "return token",
+        ("core/test_encryption.py", "invitations/test_secrets.py"),
+    ),
+    Guard(
+        7, "sealed for one context", "core/encryption.py",
+        "_get_cipher(key).encrypt(nonce, data, context.encode())\n\n\ndef decrypt(",
+        "nonce + data + nonce[:4]\n\n\ndef decrypt(",
+        ("core/test_encryption.py",),
+    ),
+    Guard(
+        7, "session keys hashed", "authentication/session_store.py",
+        "return encryption.hash_token(session_key)[:_KEY_COLUMN_LENGTH]", "return session_key[:_KEY_COLUMN_LENGTH]",
+        ("authentication/test_session_store.py",),
+    ),
+    Guard(
+        7, "secrets in events", "audit/actions.py", "redaction.redact_changes(changes)", "changes",
+        ("audit/test_record.py",),
+    ),
+    Guard(
+        7, "the number of an invitation that ended", "invitations/actions.py",
+        "invitation.state, invitation.encrypted_phone = state, None", "invitation.state = state",
+        ("invitations/test_actions.py",),
+    ),
+    # 8. GET changes nothing; a link or code works once, for a limited time.
+    Guard(
+        8, "POST only", "users/views/users.py",
+        "@page(Right.MANAGE_USERS, methods=POST)\ndef unblock_user",
+        "@page(Right.MANAGE_USERS)\ndef unblock_user",
+        ("users/test_user_detail.py",),
+    ),
+    Guard(
+        8, "an invitation works once", "invitations/acceptance.py",
+        "close_invitation(invitation, Invitation.State.ACCEPTED)", "cancel_all = None",
+        ("invitations/test_create_account.py",),
+    ),
+    Guard(
+        8, "an invitation expires", "invitations/models.py",
+        "return self.state == self.State.OPEN and timezone.now() < self.expires_at",
+        "return self.state == self.State.OPEN",
+        ("invitations/test_open_link.py",),
+    ),
+    Guard(
+        8, "five tries a code", "invitations/models.py",
+        "self.verified_at is None and self.wrong_tries < MAX_TRIES_PER_CODE", "self.verified_at is None",
+        ("invitations/test_enter_code.py",),
+    ),
+    Guard(
+        8, "fifteen tries in all", "invitations/acceptance.py",
+        "if invitation.wrong_tries() >= MAX_TRIES_PER_INVITATION:", "if False:",
+        ("invitations/test_enter_code.py",),
+    ),
+    Guard(
+        8, "a code of this browser", "invitations/acceptance.py",
+        "return encryption.verify_keyed_hash(browser, row.browser_hash, purpose=_BROWSER_PURPOSE)", "return True",
+        ("invitations/test_enter_code.py",),
+    ),
+    Guard(
+        8, "three codes an hour", "invitations/models.py",
+        "if len(lately) >= MAX_CODES_PER_HOUR:", "if False:",
+        ("invitations/test_enter_code.py",),
+    ),
+    Guard(
+        8, "a password link works once", "authentication/actions.py",
+        "    user.password_resets.all().delete()\n", "",
+        ("authentication/test_reset_password.py",),
+    ),
+    Guard(
+        8, "a code of the app works once", "authentication/mfa/totp.py", ", code) and step > after:", ", code):",
+        ("authentication/mfa/test_actions.py",),
+    ),
+    Guard(
+        8, "a recovery code works once", "authentication/mfa/actions.py",
+        "found[0].used_at = timezone.now()", "pass",
+        ("authentication/mfa/test_actions.py",),
+    ),
+    Guard(
+        8, "a ticket works once", "oauth/sso_tickets.py",
+        "SsoTicket.objects.filter(pk=ticket.pk).delete()[0]", "True",
+        ("oauth/test_sso_tickets.py",),
+    ),
+    Guard(
+        8, "an access token expires", "oauth/tokens.py", "found.is_expired() or", "",
+        ("oauth/test_tokens.py",),
+    ),
+    Guard(
+        8, "a token ends with the sessions", "oauth/tokens.py", " or not found.is_valid_for(found.user)", "",
+        ("oauth/test_tokens.py",),
+    ),
+    Guard(
+        8, "a program that was switched off", "oauth/tokens.py", "found.application.is_usable() and ", "",
+        ("oauth/test_tokens.py",),
+    ),
+    # 9. Every change leaves an event.
+    Guard(
+        9, "an event outside the transaction", "audit/actions.py",
+        "if not transaction.get_connection().in_atomic_block:", "if False:",
+        ("audit/test_record.py",),
+    ),
+    Guard(
+        9, "events stay as they are", "audit/append_only.py",
+        "RAISE EXCEPTION 'the history cannot be changed' USING ERRCODE = 'restrict_violation';", "RETURN NEW;",
+        ("audit/test_append_only.py",),
+    ),
+    Guard(
+        9, "the chain", "audit/chain.py",
+        "verify.hash_event(serialize_event(event), previous, sequence)",
+        "verify.hash_event(serialize_event(event), verify.ZERO_HASH, sequence)",
+        ("audit/test_chain.py",),
+    ),
+    Guard(
+        9, "the event of a block", "users/actions.py",
+        "    record(Verb.USER_BLOCKED, user, by=by, provider_id=provider.pk)\n", "",
+        ("users/test_user_detail.py",),
+    ),
+    Guard(
+        9, "looking along in a read-only transaction", "support/middleware.py",
+        'cursor.execute("SET TRANSACTION READ ONLY")', 'cursor.execute("SELECT 1")',
+        ("support/test_impersonation.py",),
+    ),
+    Guard(
+        9,
+        "looking along by GET only",
+        "support/middleware.py",
+        "is not DuringImpersonation.READ_ONLY or not safe:",
+        "is not DuringImpersonation.READ_ONLY:",
+        ("support/test_impersonation.py",),
+    ),
+    # 10. No acknowledged message is lost.
+    Guard(
+        10, "a message that was taken is due again", "outbox/actions.py",
+        "message.due = now + CLAIM_GRACE * message.attempts", "message.due = now + CLAIM_GRACE * 10**6",
+        ("outbox/test_sending.py", "outbox/test_worker.py"),
+    ),
+    Guard(
+        10, "one worker for a message", "outbox/actions.py", ".filter(pk=claimed.pk, attempts=claimed.attempts)",
+        ".filter(pk=claimed.pk)", ("outbox/test_sending.py", "outbox/test_worker.py"),
+    ),
+    Guard(
+        10, "a refusal that may pass is tried again", "outbox/actions.py",
+        "if error.permanent or message.attempts >= MAX_ATTEMPTS or message.encrypted_body is None:", "if True:",
+        ("outbox/test_sending.py",),
+    ),
+    Guard(
+        10, "an SMS that may have arrived is not sent again", "outbox/actions.py", "if error.no_response:", "if False:",
+        ("outbox/test_sending.py",),
+    ),
+    Guard(
+        10, "an SMS whose worker died is not sent again", "outbox/actions.py",
+        "if message.is_being_sent:\n        _finish_message(", "if False:\n        _finish_message(",
+        ("outbox/test_sending.py",),
+    ),
+    Guard(
+        10, "an SMS that is taken back while it is sent", "outbox/actions.py",
+        "locked.expires_at = timezone.now()", "pass",
+        ("outbox/test_sending.py",),
+    ),
+    Guard(
+        10, "a proxy without an answer", "outbox/request_tracking.py",
+        "self.no_response |= status in _GATEWAY_ERROR_STATUSES", "pass",
+        ("outbox/test_sending.py",),
+    ),
+    Guard(
+        10, "the timeout of the SMS gateway", "outbox/request_tracking.py",
+        'options["timeout"] = tracker.timeout', "pass",
+        ("outbox/test_sending.py",),
+    ),
+    Guard(
+        10, "several SMS at once", "outbox/worker.py", "MAX_CONCURRENT_SMS = 48", "MAX_CONCURRENT_SMS = 2",
+        ("outbox/test_worker.py",),
+    ),
+    Guard(
+        7, "a body is gone once it cannot be sent", "outbox/actions.py",
+        "message.state, message.error, message.encrypted_body = state, error, None",
+        "message.state, message.error = state, error",
+        ("outbox/test_sending.py",),
+    ),
+    Guard(
+        10, "messages of a clock that ran ahead", "outbox/actions.py",
+        "impossible |= Q(attempts=attempts, due__gt=now + pause + MAX_CLOCK_SKEW)", "pass",
+        ("core/test_clock_skew.py",),
+    ),
+    Guard(
+        0, "tries of a clock that ran ahead", "core/throttle.py",
+        "CASE WHEN kept.full_at > {impossible} THEN %(now)s ELSE", "CASE WHEN {impossible} IS NULL THEN %(now)s ELSE",
+        ("core/test_clock_skew.py",),
+    ),
+    Guard(
+        0, "tries at two servers whose clocks differ", "core/throttle.py",
+        "return now + limit.burst * limit.every + MAX_CLOCK_SKEW", "return now + limit.burst * limit.every",
+        ("core/test_clock_skew.py",),
+    ),
+    Guard(
+        0, "sessions of a clock that ran ahead", "authentication/session_expiry.py",
+        "if clock_skew.is_in_future(self.began_at) or clock_skew.is_in_future(self.used_at):", "if False:",
+        ("core/test_clock_skew.py",),
+    ),
+    Guard(
+        0, "codes and links of a clock that ran ahead", "core/clock_skew.py", "<= now + within + MAX_CLOCK_SKEW", "",
+        ("core/test_clock_skew.py",),
+    ),
+    Guard(
+        0, "how slow a body may be", "loket/rsgi.py",
+        "asyncio.timeout_at(began + BODY_GRACE_SECONDS + received / MIN_BODY_BYTES_PER_SECOND)",
+        "asyncio.timeout_at(None)",
+        ("loket/test_slow_clients.py",),
+    ),
+    Guard(
+        0, "how many bodies of one address", "loket/rsgi.py",
+        " or self._open_bodies[address] + weight > MAX_BODIES_PER_ADDRESS", "",
+        ("loket/test_slow_clients.py",),
+    ),
+    Guard(
+        0, "memory for files of strangers", "loket/rsgi.py",
+        "weight = FILE_WEIGHT if is_kept and", "weight = 1 if is_kept and",
+        ("loket/test_slow_clients.py",),
+    ),
+    Guard(
+        0, "a header that passes for another", "loket/rsgi.py", 'if "_" in name:', "if False:",
+        ("loket/test_slow_clients.py",),
+    ),
+    # 0. Every page.
+    Guard(
+        0, "forged forms", "loket/settings.py", '    "django.middleware.csrf.CsrfViewMiddleware",\n', "",
+        ("authentication/test_logout.py",),
+    ),
+    Guard(
+        0, "pages in caches", "permissions/access.py",
+        "add_never_cache_headers(response)  #", "pass  #",
+        ("core/test_middleware.py",),
+    ),
+    Guard(
+        0, "the policy on scripts", "loket/settings.py", '    "csp.middleware.CSPMiddleware",\n', "",
+        ("support/test_admin.py", "oauth/test_authorize.py"),
+    ),
+    Guard(
+        0, "too large a body", "core/middleware.py", "or not _is_body_allowed(request, int(length)):", ":",
+        ("core/test_middleware.py",),
+    ),
+    Guard(
+        0, "addresses by proxies that nobody trusts", "core/middleware.py",
+        "while hops and _is_trusted(address):", "while hops:",
+        ("core/test_middleware.py",),
+    ),
+    Guard(
+        0, "a page of another user after logging in", "authentication/request_utils.py",
+        'return wanted if ours and wanted.startswith("/") and len(wanted) <= _MAX_URL_LENGTH',
+        "return wanted if wanted",
+        ("authentication/test_login.py",),
+    ),
+    Guard(
+        0, "a page of another user after a ticket", "oauth/sso_tickets.py",
+        "        and url_has_allowed_host_and_scheme(path, allowed_hosts=None)\n", "",
+        ("oauth/test_sso_tickets.py",),
+    ),
+    Guard(
+        0, "the mailbox outside the demo", "demo/access.py", "if not settings.LOKET_DEMO or forwarded", "if forwarded",
+        ("demo/test_mailbox.py",),
+    ),
+    Guard(
+        0, "a session keeps its key", "authentication/session_store.py", "        self.delete(old)\n", "",
+        ("authentication/test_session_store.py", "authentication/test_sessions.py"),
+    ),
+    Guard(
+        0, "a block ends sessions", "users/actions.py",
+        "user.blocked_at = timezone.now()\n    user.session_version += 1", "user.blocked_at = timezone.now()",
+        ("users/test_user_detail.py", "oauth/test_tokens.py"),
+    ),
+    Guard(
+        0, "a recent proof", "authentication/reauthentication.py",
+        "return type(confirmed_at) is int and -MAX_CLOCK_SKEW.total_seconds() <= time.time() - confirmed_at < seconds",
+        "return True",
+        ("authentication/test_reauthentication.py",),
+    ),
+    Guard(
+        0, "the proof that a page asks", "authentication/middleware.py",
+        "if not policy.reauthentication:", "if policy.reauthentication or not policy.reauthentication:",
+        ("authentication/test_reauthentication.py",),
+    ),
+    Guard(
+        0, "the method of a page", "permissions/access.py",
+        "if policy.methods is not None and request.method not in policy.methods:", "if False:",
+        ("core/test_middleware.py", "users/test_user_detail.py"),
+    ),
+    Guard(
+        0, "a proof with a factor", "authentication/reauthentication.py",
+        "if is_enough and (not with_factor or request.session.get(_WITH_FACTOR_KEY) is True):", "if is_enough:",
+        (
+            "authentication/test_reauthentication.py",
+            "authentication/mfa/test_office_policy.py",
+            "authentication/mfa/test_reset.py",
+        ),
+    ),
+    Guard(
+        0, "the proof of an action", "audit/actors.py",
+        'cast(Actor, kwargs["by"]).require_reauthentication(proof)', "pass",
+        ("loket/test_reauthentication_matrix.py",),
+    ),
+    Guard(
+        0, "the proof of a session", "authentication/reauthentication.py",
+        "    if session_state.get_pending_user(request) is not None:\n        return ReauthenticationLevel.NONE\n", "",
+        ("loket/test_reauthentication_matrix.py",),
+    ),
+    Guard(
+        0, "a session of a portal proves nothing", "authentication/sessions.py",
+        "    if not reauthentication.is_sso_session(request) or factor in (None, SecondFactor.PASSKEY):",
+        "    if True:",
+        ("oauth/test_sso_tickets.py",),
+    ),
+    Guard(
+        0, "the proof of an import", "imports/runner.py",
+        "proof=ReauthenticationLevel(job.proof)", "proof=ReauthenticationLevel.FIVE_MINUTES",
+        ("loket/test_reauthentication_matrix.py",),
+    ),
+    Guard(
+        0, "a plan that changes how users sign in", "imports/actions.py",
+        '        if summary.get("signs_in", True):  # the release before did not note it\n'
+        "            by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)\n", "",
+        ("loket/test_reauthentication_matrix.py", "imports/test_team_jobs.py"),
+    ),
+    Guard(
+        0, "the proof for two-factor of a colleague", "users/actions.py",
+        '    if "two_factor_required" in changes:\n'
+        "        by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)\n",
+        "",
+        ("loket/test_reauthentication_matrix.py",),
+    ),
+    Guard(
+        0, "the proof for another address of an invitation", "invitations/actions.py",
+        "        by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)\n    outbox.actions.cancel_message",
+        "        pass\n    outbox.actions.cancel_message",
+        ("loket/test_reauthentication_matrix.py",),
+    ),
+    Guard(
+        0, "the proof for sessions of a colleague", "authentication/sessions.py",
+        "        by.require_reauthentication(ReauthenticationLevel.HALF_HOUR)\n",
+        "",
+        ("loket/test_reauthentication_matrix.py",),
+    ),
+    Guard(
+        0, "the proof for integrations of a colleague", "oauth/consents.py",
+        "        by.require_reauthentication(ReauthenticationLevel.HALF_HOUR)\n",
+        "",
+        ("loket/test_reauthentication_matrix.py",),
+    ),
+    Guard(
+        0, "a concurrent change", "users/actions.py",
+        "    if user.version != version:\n        raise EditConflict\n", "",
+        ("users/test_user_detail.py",),
+    ),
+    Guard(
+        0, "If-Match", "api/etags.py", """if header not in ("*", f'"{etag}"'):""", "if False:",
+        ("api/test_concurrency.py",),
+    ),
+    Guard(
+        0, "the same request twice", "api/idempotency.py", "if kept.encrypted_response:", "if False:",
+        ("api/test_concurrency.py",),
+    ),
+    Guard(
+        0, "the scope of a program", "api/auth.py",
+        "if self.scope not in request.caller.scopes:", "if False:",
+        ("api/test_auth.py",),
+    ),
+    Guard(
+        0, "the right of who calls", "api/auth.py",
+        "if self.right is not None and not checks.has_right(request.caller.user, self.right):", "if False:",
+        ("api/test_auth.py",),
+    ),
+    Guard(
+        0, "calls a second", "api/auth.py", "        _apply_rate_limit(request)\n", "",
+        ("api/test_auth.py",),
+    ),
+    Guard(
+        0, "PKCE", "oauth/views/authorize.py",  # the library asks for it as well, less exactly
+        'if details.get("code_challenge_method") != "S256" or not _CODE_CHALLENGE_PATTERN.fullmatch(',
+        "if not isinstance(details, dict) and (",
+        ("oauth/test_authorize.py",),
+    ),
+    Guard(
+        0, "an exact address with TLS", "oauth/forms.py",
+        'safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)', "safe = True",
+        ("oauth/test_applications.py",),
+    ),
+    Guard(
+        0, "reports of nobody", "outbox/views.py",
+        'if not settings.ANYMAIL.get("WEBHOOK_SECRET") or backend', "if backend",
+        ("outbox/test_webhooks.py",),
+    ),
+    Guard(
+        0, "a session without use", "authentication/session_expiry.py",
+        "return SessionEndReason.IDLE if now >= self.used_at + get_idle_timeout() else None", "return None",
+        ("authentication/test_session_expiry.py",),
+    ),
+    Guard(
+        0, "the longest session", "authentication/session_expiry.py",
+        "if now >= self.began_at + get_absolute_timeout(by_sso=self.by_sso):", "if False:",
+        ("authentication/test_session_expiry.py",),
+    ),
+    Guard(
+        0, "a sign-in begins a session", "authentication/sessions.py",
+        "UserSession.objects.update_or_create(session_id=", "from django.utils import timezone\n"
+        "    found |= {'created_at': timezone.now()}\n    UserSession.objects.update_or_create(session_id=",
+        ("authentication/test_session_expiry.py",),
+    ),
+    Guard(
+        0, "an ended session opens nothing", "authentication/session_store.py",
+        "return {session_expiry.ENDED_KEY: [data[SESSION_KEY], reason]}",
+        "return data | {session_expiry.ENDED_KEY: [data[SESSION_KEY], reason]}",
+        ("authentication/test_session_expiry.py",),
+    ),
+    Guard(
+        0, "ended sessions in the list", "authentication/models.py",
+        "in_time, last_used_at__gt=now - session_expiry.get_idle_timeout(), session__expire_date__gt=now",
+        "session__expire_date__gt=now",
+        ("authentication/test_session_expiry.py",),
+    ),
+    Guard(
+        0, "a page that loads itself", "authentication/sessions.py",
+        "if is_activity and found is not None", "if found is not None",
+        ("authentication/test_session_expiry.py",),
+    ),
+    Guard(
+        0, "where a kept form leads", "authentication/reauthentication.py",
+        "target = f\"{reverse('authentication:resubmit_form')}?{urlencode({'next': target})}\"", "pass",
+        ("authentication/test_reauthentication.py",),
+    ),
+    Guard(
+        0, "a form of another user", "authentication/pending_forms.py",
+        "if kept and kept[0] != str(user.pk):\n        delete_form(request)", "if False:\n        delete_form(request)",
+        ("authentication/test_session_expiry.py",),
+    ),
+    Guard(
+        0, "a form of another browser", "authentication/pending_forms.py",
+        "if encryption.hash_token(key) != kept[3]:", "if False:",
+        ("loket/test_account_takeover.py",),
+    ),
+    Guard(
+        0, "agreeing long after signing in", "oauth/views/authorize.py",
+        "_READING_SECONDS if request.method == \"POST\" else 0", "10**9 if request.method == \"POST\" else 0",
+        ("loket/test_account_takeover.py",),
+    ),
+    Guard(
+        0, "a key that is not unlocked, without a password", "authentication/mfa/passkeys.py",
+        "is_alone = user is None or BY_SSO_KEY in request.session", "is_alone = user is None",
+        ("loket/test_account_takeover.py",),
+    ),
+    Guard(
+        0, "what a second step carries", "authentication/mfa/session_state.py",
+        "pending_forms.flush_session_except_form(request, user)", "request.session.flush()",
+        ("authentication/test_session_expiry.py",),
+    ),
+    Guard(
+        0, "support's session", "support/models.py",
+        "is_ongoing = session is not None and session.lifetime.get_end_reason() is None", "is_ongoing = True",
+        ("support/test_impersonation.py",),
+    ),
+    Guard(
+        0, "names of cookies", "loket/settings.py",
+        'LOKET_COOKIE_PREFIX = "__Host-" if _https else ""', 'LOKET_COOKIE_PREFIX = ""',
+        ("core/test_cookies.py",),
+    ),
+    Guard(
+        0, "the browser after logging out", "authentication/ended_sessions.py",
+        'response["Clear-Site-Data"] = \'"cache", "storage"\'', "pass",
+        ("authentication/test_session_expiry.py",),
+    ),
+    Guard(
+        0, "formulas in a workbook", "core/sheets.py",
+        'cell.data_type = "s"\n    if str(cell.value).startswith(_FORMULA_PREFIXES):', "if False:",
+        ("core/test_sheets.py",),
+    ),
+    Guard(
+        0, "formulas in CSV", "core/sheets.py",
+        '''return f"'{text}" if _GUARDED_PATTERN.match(text) else text''', "return text",
+        ("core/test_sheets.py",),
+    ),
+    Guard(
+        0, "columns of a workbook", "imports/files/xlsx_scan.py", "if self._widest > MAX_COLUMNS:", "if False:",
+        ("imports/test_file_limits.py",),
+    ),
+    Guard(
+        0, "cells by their reference", "imports/files/xlsx_scan.py",
+        "self._budget.count_cells(self._row_number, self._widest)", "self._budget.count_cells(self._row_number, 0)",
+        ("imports/test_file_limits.py",),
+    ),
+    Guard(
+        0, "cells of a text", "imports/files/readers.py", "budget.count_cells(number, len(cells))", "pass",
+        ("imports/test_file_limits.py",),
+    ),
+    Guard(
+        0, "rows of a file", "imports/files/budget.py", "if self._rows > self.limits.rows:", "if False:",
+        ("imports/test_file_limits.py",),
+    ),
+    Guard(
+        0, "time for reading", "imports/files/budget.py",
+        "if self._spent_seconds + running > self.limits.seconds:", "if False:",
+        ("imports/test_file_limits.py",),
+    ),
+    Guard(
+        0, "texts that cells share", "imports/files/budget.py",
+        "if self._characters > self.limits.unpacked_bytes:", "if False:",
+        ("imports/test_file_limits.py",),
+    ),
+    Guard(
+        0, "sheets of a workbook", "imports/files/xlsx_scan.py",
+        "if self._sheet_count > self._limits.sheets:", "if False:", ("imports/test_file_limits.py",),
+    ),
+    Guard(
+        0, "files in the web process", "imports/actions.py", "if is_small and not job.has_files:",
+        "if is_small:", ("imports/test_quotas.py",),
+    ),
+    Guard(
+        0, "what waits of a user", "imports/quotas.py",
+        "if users.count(job.user_id) >= MAX_WAITING_JOBS_PER_USER:", "if False:",
+        ("imports/test_quotas.py",),
+    ),
+    Guard(
+        0, "what waits of an office", "imports/quotas.py", "if len(users) >= MAX_WAITING_JOBS_PER_OFFICE:", "if False:",
+        ("imports/test_quotas.py",),
+    ),
+    Guard(
+        0, "turns of offices", "imports/scheduling.py", "sorted(offices, key=self._last_turns.__getitem__)", "offices",
+        ("imports/test_scheduling.py",),
+    ),
+    Guard(
+        0, "one thing of an office at a time", "imports/scheduling.py", "if not _try_lock_office(office):", "if False:",
+        ("imports/test_scheduling.py",),
+    ),
+    Guard(
+        0, "turns that end", "imports/scheduling.py", "signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)", "None",
+        ("imports/test_scheduling.py",),
+    ),
+    Guard(
+        0, "what kills the worker", "imports/runner.py", "if job.progress.turns >= MAX_ATTEMPTS:", "if False:",
+        ("imports/test_scheduling.py",),
+    ),
+    Guard(
+        0, "another plan than was looked at", "imports/execute/apply_users.py",
+        "if digest is not None and plan.digest != digest and not plan.is_empty:", "if False:",
+        ("imports/test_outdated_plans.py", "imports/test_user_plans.py"),
+    ),
+    Guard(
+        0, "a form that brings its own id", "users/form_tokens.py",
+        "return UUID(signing.loads(text, salt=_build_salt(user, kind)))",
+        'return UUID(signing.loads(text, salt=_build_salt(user, kind)) if ":" in text else text)',
+        ("users/test_create_webservice_user.py", "users/test_create_azure_user.py"),
+    ),
+    Guard(
+        0, "what a token proves", "api/auth.py",
+        "request.proof = caller.proof", "request.proof = ReauthenticationLevel.FIVE_MINUTES",
+        ("api/test_step_up.py",),
+    ),
+    Guard(
+        0, "a token of a sign-in of long ago", "oauth/tokens.py",
+        "is_recent = -MAX_CLOCK_SKEW <= age < timedelta(seconds=most)", "is_recent = True",
+        ("api/test_step_up.py",),
+    ),
+    Guard(
+        0, "a token of a sign-in without factor", "oauth/tokens.py",
+        "MissingEvidence.FACTOR: not self.with_factor", "MissingEvidence.FACTOR: False",
+        ("api/test_step_up.py",),
+    ),
+    Guard(
+        0, "refreshing is no sign-in", "oauth/validator.py",
+        "made.copy_evidence(self._source)", "made.authenticated_at, made.with_factor = timezone.now(), True",
+        ("api/test_step_up.py",),
+    ),
+    Guard(
+        0, "an old value removes a factor", "api/users.py",
+        "        etags.require_if_match_header(request)\n", "",
+        ("api/test_step_up.py",),
+    ),
+    Guard(
+        0, "a new factor raises the version", "authentication/mfa/actions.py",
+        'user.version += 1\n    user.save(update_fields=["second_factor_at", "version"])',
+        'user.save(update_fields=["second_factor_at", "version"])',
+        ("api/test_step_up.py",),
+    ),
+    Guard(
+        0, "an ETag of all that is shown", "api/user_schemas.py",
+        'return f"{user.version}-{etags.hash_ordered(str(other) for other in others)[:16]}"',
+        'return f"{user.version}"',
+        ("api/test_step_up.py",),
+    ),
+    Guard(
+        0, "own profile by scope", "api/user_schemas.py",
+        "_FIELD_SCOPES.get(name, Scope.ACCOUNT_READ) in scopes", "True",
+        ("oauth/test_scopes.py",),
+    ),
+    Guard(
+        0, "strangers see where they go", "oauth/redirects.py",
+        "    if trusted:", "    if True:",
+        ("oauth/test_redirects.py",),
+    ),
+    Guard(
+        0, "a page that waits for a database that hangs", "core/db_availability.py",
+        "return super().should_give_up() or is_database_down()", "return super().should_give_up()",
+        ("core/test_db_availability.py",),
+    ),
+    Guard(
+        0, "a page that begins while the database is down", "core/postgresql/base.py",
+        "        if self._is_down():\n            raise", "        if False:\n            raise",
+        ("core/test_db_availability.py",),
+    ),
+    Guard(
+        8, "a form of another site on the page that says try again", "loket/views.py",
+        "page[\"sent\"] and is_ours and", "page[\"sent\"] and",
+        ("core/test_db_unavailable.py",),
+    ),
+    Guard(
+        7, "secrets on the page that says try again", "authentication/pending_forms.py",
+        "request.POST.lists() if not _EXCLUDED_FIELDS.fullmatch(name)}", "request.POST.lists()}",
+        ("core/test_db_unavailable.py",),
+    ),
+    Guard(
+        0, "a count that needs a block of a full disk", "monitoring/metric_files.py",
+        "            os.posix_fallocate(self._f.fileno(), 0, size)", "            pass",
+        ("monitoring/test_metrics.py",),
+    ),
+    Guard(
+        0, "the first blocks of the counts on a full disk", "monitoring/metric_files.py",
+        "os.posix_fallocate(descriptor, 0, max(size, INITIAL_FILE_BYTES))",
+        "os.truncate(descriptor, INITIAL_FILE_BYTES)",
+        ("monitoring/test_metrics.py",),
+    ),
+    Guard(
+        0, "a count that fails", "monitoring/metric_files.py",
+        "except Exception as error:\n            _disable_counting(error)",
+        "except ZeroDivisionError:\n            pass",
+        ("monitoring/test_metrics.py",),
+    ),
+    Guard(
+        0, "Microsoft that hangs", "authentication/microsoft/oidc.py",
+        "session.request = _limit_concurrency(", "session.request = (",
+        ("core/test_db_availability.py",),
+    ),
+    Guard(
+        0, "two migrate at once", "loket/management/commands/migrate.py",
+        'while not _call_lock_function("pg_try_advisory_lock"):', "while False:",
+        ("loket/test_migrate_command.py",),
+    ),
+    Guard(
+        0, "a database that cannot be upgraded", "loket/management/commands/migrate.py",
+        "if not _ABANDONED.isdisjoint(MigrationRecorder(connection).applied_migrations()):", "if False:",
+        ("loket/test_migrate_command.py",),
+    ),
+    Guard(
+        0, "a replica that hangs", "core/replica.py",
+        "        with limit_database_wait(_STATUS_TIMEOUT_SECONDS):", "        if True:",
+        ("core/test_replica.py",),
+    ),
+    Guard(
+        0, "how long readiness takes", "monitoring/probes.py",
+        "    with db_availability.limit_database_wait(READINESS_TIMEOUT_SECONDS):", "    if True:",
+        ("monitoring/test_probes.py",),
+    ),
+    # 0. Nothing waits for what is stuck.
+    Guard(
+        0, "jobs that fail by themselves", "core/periodic_jobs.py",
+        "            if is_server_unreachable(error):\n                raise\n            self.failures += 1",
+        "            raise\n            self.failures += 1",
+        ("core/test_periodic_jobs.py",),
+    ),
+    Guard(
+        0, "offices and rows that fail by themselves", "core/periodic_jobs.py",
+        "if not job or is_server_unreachable(error):", "if True:",
+        ("core/test_periodic_jobs.py",),
+    ),
+    Guard(
+        0, "an item that failed rests", "core/periodic_jobs.py",
+        "if failed is not None and failed.retry_at > now:", "if False:",
+        ("core/test_periodic_jobs.py",),
+    ),
+    Guard(
+        0, "a batch that is not full of rows that failed", "authentication/actions.py",
+        ".exclude(pk__in=periodic_jobs.list_deferred_items())", "",
+        ("core/test_periodic_jobs.py",),
+    ),
+    Guard(
+        0, "a lock that another office holds", "core/periodic_jobs.py",
+        "SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'", "SET lock_timeout = 0",
+        ("core/test_periodic_jobs.py",),
+    ),
+    Guard(
+        7, "tracebacks without values", "core/logs.py",
+        "        found.append(type(error).__name__)", "        found.append(repr(error))",
+        ("core/test_periodic_jobs.py",),
+    ),
+    Guard(
+        0, "jobs that are late", "monitoring/health.py",
+        "for name, text in periodic_jobs.describe_late_jobs().items()) or STATUS_OK",
+        "for name, text in ()) or STATUS_OK",
+        ("core/test_periodic_jobs.py",),
+    ),
+    Guard(
+        0, "offices take turns", "outbox/fair_queue.py",
+        "return sorted(offices, key=lambda office: self._last_claims.get(office, 0.0))",
+        "return sorted(offices, key=str)",
+        ("outbox/test_fair_queue.py",),
+    ),
+    Guard(
+        0, "what is urgent goes first", "outbox/actions.py", '.order_by("urgency", "due")', '.order_by("due")',
+        ("outbox/test_fair_queue.py",),
+    ),
+    Guard(
+        0, "half of the senders for an office", "outbox/fair_queue.py",
+        "if self._senders_by_office[office] >= limit:", "if False:",
+        ("outbox/test_fair_queue.py", "outbox/test_worker.py"),
+    ),
+    Guard(
+        0, "domains that hang rest", "outbox/fair_queue.py",
+        "if is_sent or seconds < HANG_SECONDS:", "if True:",
+        ("outbox/test_fair_queue.py",),
+    ),
+    Guard(
+        0, "domains that hang have one sender", "outbox/fair_queue.py",
+        "if probed or until > now", "if until > now",
+        ("outbox/test_fair_queue.py",),
+    ),
+    Guard(
+        0, "a sender for what is urgent", "outbox/worker.py",
+        "ONLY_URGENT if number < URGENT_ONLY_SENDERS else ANY_URGENCY", "ANY_URGENCY",
+        ("outbox/test_fair_queue.py",),
+    ),
+]  # fmt: skip

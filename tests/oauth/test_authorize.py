@@ -1,0 +1,240 @@
+"""The page that asks for permission: programs that ask in a wrong way, and people who cannot give it."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Provider, User
+from audit.actors import build_operator
+from oauth import applications, consents
+from oauth.forms import validate_redirect_uri
+from oauth.models import Application, AuthorizationCode, Consent
+from tests.helpers.login_methods import confirmed, make_azure, make_service
+from tests.helpers.users import PASSWORD, signed_in
+from tests.oauth.test_authorization_code import BACK, make_application
+from tests.oauth.test_sso_tickets import by_sso
+
+pytestmark = pytest.mark.django_db
+URL = "/oauth/authorize/"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJi_SstwM"
+
+
+@pytest.fixture
+def program(alice: User) -> Application:
+    return make_application(alice)
+
+
+def asked(program: Application, **change: Any) -> dict[str, Any]:
+    data = {
+        "response_type": "code", "client_id": str(program.client_id), "redirect_uri": BACK, "scope": "openid",
+        "state": "s-1", "code_challenge": CHALLENGE, "code_challenge_method": "S256",
+    }  # fmt: skip
+    return {name: value for name, value in (data | change).items() if value is not None}
+
+
+def told(response: Any) -> dict[str, str]:
+    assert response["Location"].startswith("https://portaal.example/terug?")
+    return {name: values[0] for name, values in parse_qs(urlsplit(response["Location"]).query).items()}
+
+
+def test_it_asks_and_says_what_for(bob_client: Client, program: Application) -> None:
+    page = bob_client.get(URL, asked(program, scope="openid users:read"))
+    assert page.status_code == 200
+    assert "Weten dat jij het bent" in page.text
+    assert "Gebruikers AK en hun signalen, tenants" in page.text
+    assert "Teams" not in page.text
+    assert "no-store" in page["Cache-Control"]
+    assert not AuthorizationCode.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"redirect_uri": "https://portaal.example/terug"},
+        {"redirect_uri": "https://portaal.example/terug?van=loket&meer=1"},
+        {"redirect_uri": "https://portaal.example/terug/?van=loket"},
+        {"redirect_uri": "https://portaal.example/Terug?van=loket"},
+        {"redirect_uri": "https://portaal.example:8443/terug?van=loket"},
+        {"redirect_uri": "http://portaal.example/terug?van=loket"},
+        {"redirect_uri": "https://portaal.example.evil.example/terug?van=loket"},
+        {"redirect_uri": "https://evil.example/terug?van=loket"},
+        {"redirect_uri": "https://evil@portaal.example/terug?van=loket"},
+        {"redirect_uri": "https://portaal.example@evil.example/terug?van=loket"},
+        {"redirect_uri": "https://portaal.example/terug?van=loket#x"},
+        {"redirect_uri": "https://portaal.example/x/../terug?van=loket"},
+        {"redirect_uri": "https://portaal.example/%74erug?van=loket"},
+        {"redirect_uri": "https://pоrtaal.example/terug?van=loket"},  # a Cyrillic o
+        {"redirect_uri": "javascript:alert(1)"},
+        {"redirect_uri": "//portaal.example/terug"},
+        {"redirect_uri": "\x00"},
+        {"redirect_uri": ["https://evil.example/", BACK]},
+        {"client_id": "iemand"},
+        {"client_id": "\x00"},
+        {"client_id": None},
+        {"client_id": "x" * 5_000},
+    ],
+)
+def test_it_does_not_redirect_to_an_unregistered_address(
+    bob_client: Client, program: Application, change: dict[str, Any]
+) -> None:
+    for client in (bob_client, Client()):
+        for response in (client.get(URL, asked(program, **change)), client.post(_address(asked(program, **change)))):
+            assert response.status_code == 400
+            assert "Location" not in response
+    assert not AuthorizationCode.objects.exists()
+
+
+def _address(data: dict[str, Any]) -> str:
+    return f"{URL}?{urlencode(data, doseq=True)}"
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"response_type": "token"}, "unauthorized_client"),
+        ({"response_type": "id_token"}, "unauthorized_client"),
+        ({"response_type": "code id_token"}, "unauthorized_client"),
+        ({"response_type": "code token"}, "unauthorized_client"),
+        ({"response_type": "none"}, "unauthorized_client"),
+        ({"response_type": None}, "invalid_request"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge_method": "s256"}, "invalid_request"),
+        ({"code_challenge": "kort"}, "invalid_request"),
+        ({"code_challenge": "é" * 43}, "invalid_request"),
+        ({"scope": "openid teams:write"}, "invalid_scope"),
+        ({"scope": "alles"}, "invalid_scope"),
+        ({"nonce": "n" * 256}, "invalid_request"),
+        ({"prompt": "none login"}, "invalid_request"),
+    ],
+)
+def test_a_wrong_question_is_answered_to_the_program(
+    bob_client: Client, program: Application, change: dict[str, Any], error: str
+) -> None:
+    answer = told(bob_client.get(URL, asked(program, **change)))
+    assert (answer["error"], answer["state"], answer["iss"]) == (error, "s-1", settings.LOKET_URL)
+    assert not AuthorizationCode.objects.exists()
+
+
+def test_a_stranger_signs_in_first_and_a_silent_program_hears_so(program: Application, bob: User) -> None:
+    data = asked(program, state="x" * 500)
+    client = Client()
+    answer = client.get(URL, data)
+    assert answer["Location"].startswith("/inloggen/?next=%2Foauth%2Fauthorize%2F")
+    wanted = parse_qs(urlsplit(answer["Location"]).query)["next"][0]
+    signed_in = client.post("/inloggen/", {"username": "bob", "password": PASSWORD, "next": wanted})
+    assert signed_in["Location"] == wanted
+    assert told(Client().get(URL, asked(program, prompt="none")))["error"] == "login_required"
+
+
+def test_it_is_not_for_other_offices(charlie_client: Client, program: Application) -> None:
+    for response in (charlie_client.get(URL, asked(program)), charlie_client.post(_address(asked(program)))):
+        assert response.status_code == 404
+        assert "Location" not in response
+    assert not Consent.objects.exists()
+
+
+def test_a_partner_serves_every_office(charlie_client: Client, bob_client: Client) -> None:
+    details = {"name": "Loonportaal", "redirect_uris": [BACK], "post_logout_redirect_uris": [], "scopes": ["openid"]}
+    partner = applications.register_application(None, details=details, by=build_operator("test"))
+    for client in (charlie_client, bob_client):
+        assert told(client.post(_address(asked(partner))))["code"]
+
+
+def test_a_disabled_integration_asks_no_consent(bob_client: Client, program: Application) -> None:
+    Application.objects.update(switched_off_at=timezone.now())
+    assert bob_client.get(URL, asked(program)).status_code == 400
+
+
+def test_who_must_have_a_factor_sets_it_up_first(office: Provider, bob: User, program: Application) -> None:
+    User.objects.filter(pk=bob.pk).update(two_factor_required=True)
+    client = Client()
+    client.force_login(User.objects.get(pk=bob.pk))
+    assert client.get(URL, asked(program))["Location"].startswith("/profiel/twee-factor/?next=")
+    assert client.post(_address(asked(program)))["Location"].startswith("/profiel/twee-factor/")
+    assert not AuthorizationCode.objects.exists()
+
+
+def test_an_azure_user_can_agree_and_a_service_cannot(office: Provider, program: Application) -> None:
+    for user, key in ((make_azure(office), "code"), (make_service(office), "error")):
+        assert key in told(signed_in(user).post(_address(asked(program))))
+
+
+def test_a_session_from_a_portal_gives_nothing_that_lasts(bob: User, program: Application) -> None:
+    client = by_sso(bob)
+    assert told(client.post(_address(asked(program))))["error"] == "access_denied"
+    assert "access_denied" in client.get(URL, asked(program)).text
+    assert told(client.get(URL, asked(program, prompt="none")))["error"] == "login_required"
+    assert not AuthorizationCode.objects.exists()
+
+
+def test_it_wants_the_password_again_where_the_program_does(bob: User, program: Application) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        client = confirmed(bob)
+        assert client.get(URL, asked(program, prompt="login")).status_code == 200
+        clock.shift(61)
+        assert client.get(URL, asked(program, prompt="login"))["Location"].startswith("/bevestigen/?next=")
+        assert client.get(URL, asked(program, max_age="30"))["Location"].startswith("/bevestigen/?next=")
+        assert client.get(URL, asked(program, max_age="300")).status_code == 200
+        assert client.get(URL, asked(program, max_age="x")).status_code == 200
+
+
+def test_agreeing_wants_the_csrf_token_and_looking_changes_nothing(bob: User, program: Application) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(bob)
+    assert client.post(_address(asked(program))).status_code == 403
+    client.get(URL, asked(program))
+    assert client.head(URL, asked(program)).status_code == 405
+    assert not AuthorizationCode.objects.exists()
+    assert not Consent.objects.exists()
+
+
+def test_a_withdrawn_consent_is_asked_again(bob_client: Client, bob: User, program: Application) -> None:
+    consents.grant_consent(bob, program, scopes=["openid"], by=build_operator("test"))
+    assert "code=" in bob_client.get(URL, asked(program)).text
+    consents.revoke_consent(bob, Consent.objects.get().pk, by=build_operator("test"))
+    assert "code=" not in bob_client.get(URL, asked(program)).text
+    assert not AuthorizationCode.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://portaal.example/", "ftp://portaal.example/", "portaal.example", "https://", "https:///x", "/terug",
+        "https://a b.example/", "https://*.example/", "https://x.example/#deel", "https://wie@x.example/",
+        "https://x.example:99999/", "https://[::1", "https://x.example/\u202e", "https://exämple.nl/", "javascript:1",
+        "http://127.0.0.1.evil.example/", "http://localhost.evil.example/", "https://x.example/" + "a" * 300,
+        "custom://x/", "https://x.example/\\evil",
+    ],
+)  # fmt: skip
+def test_no_program_registers_such_an_address(address: str) -> None:
+    with pytest.raises(ValidationError):
+        validate_redirect_uri(address)
+
+
+def test_it_registers_tls_and_loopback() -> None:
+    for address in (
+        BACK,
+        "http://127.0.0.1:8080/terug",
+        "http://[::1]/x",
+        "http://localhost/x",
+        "https://x.example:8443/",
+    ):
+        validate_redirect_uri(address)
+
+
+def test_a_program_on_the_same_machine_may_choose_its_port(bob_client: Client, alice: User) -> None:
+    details = {"name": "Lokaal", "redirect_uris": ["http://127.0.0.1/terug"], "post_logout_redirect_uris": []}
+    program = applications.register_application(
+        alice.provider, details={**details, "scopes": ["openid"]}, by=build_operator("test")
+    )
+    page = bob_client.get(URL, asked(program, redirect_uri="http://127.0.0.1:49152/terug"))
+    assert "form-action 'self' http://127.0.0.1:49152" in page["Content-Security-Policy"]
+    assert bob_client.get(URL, asked(program, redirect_uri="http://127.0.0.1:49152/anders")).status_code == 400

@@ -1,0 +1,182 @@
+"""Discovery, logging out for a program, and that nothing secret is to be read in any table, log or session."""
+
+import base64
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.urls import resolve
+from django.utils import timezone
+
+import oauth.jobs
+from accounts.models import User
+from oauth import oidc
+from oauth.models import AccessToken, Application, AuthorizationCode, IDToken, RefreshToken, SigningKey, SsoTicket
+from tests.helpers.login_methods import make_service
+from tests.helpers.users import PASSWORD
+from tests.invitations.test_secrets import dump
+from tests.oauth.test_authorization_code import BACK, SECRET, make_application
+from tests.oauth.test_authorize import asked
+from tests.oauth.test_client_credentials import basic
+from tests.oauth.test_sso_tickets import ticket_for
+
+pytestmark = pytest.mark.django_db
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+AFTER = "https://portaal.example/uit"
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+
+
+@pytest.fixture
+def program(alice: User) -> Application:
+    return make_application(alice)
+
+
+def exchange(program: Application, **data: str) -> Any:
+    return Client().post("/oauth/token/", data, headers=basic(str(program.client_id), SECRET))
+
+
+def tokens(client: Client, program: Application, **change: str) -> dict[str, Any]:
+    """Complete the authorization; return the code and the tokens."""
+    question = asked(program, nonce="n-1", code_challenge=CHALLENGE, **change)
+    agreed = client.post(f"/oauth/authorize/?{urlencode(question)}")
+    code = parse_qs(urlsplit(agreed["Location"]).query)["code"][0]
+    data = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
+    response = exchange(program, **data)
+    assert response.status_code == 200, response.text
+    assert int(response["RateLimit-Limit"]) > int(response["RateLimit-Remaining"]) > 0
+    return {"code": code, **response.json()}
+
+
+def test_nothing_secret_is_kept_or_logged(
+    bob_client: Client, bob: User, alice: User, program: Application, caplog: pytest.LogCaptureFixture, capfd: Any
+) -> None:
+    caplog.set_level("DEBUG")
+    service = make_service(alice.provider, username="portaal")
+    agreed = bob_client.post(f"/oauth/authorize/?{urlencode(asked(program))}")
+    waiting = parse_qs(urlsplit(agreed["Location"]).query)["code"][0]
+    assert AuthorizationCode.objects.count() == 1
+    found = tokens(bob_client, program)
+    again = exchange(program, grant_type="refresh_token", refresh_token=found["refresh_token"]).json()
+    exchange(program, grant_type="refresh_token", refresh_token=found["refresh_token"])
+    given = Client().post("/oauth/token/", {"grant_type": "client_credentials"}, headers=basic("portaal", PASSWORD))
+    path = ticket_for(service)
+    Client().get(path)
+    secrets = {waiting, found["code"], SECRET, PASSWORD, VERIFIER, path.split("/")[2], given.json()["access_token"]}
+    for answer in (found, again):
+        secrets |= {answer["access_token"], answer["refresh_token"], answer["id_token"].split(".")[2]}
+    secrets.add(SigningKey.objects.get().jwk.export_to_pem(private_key=True, password=None).decode().split("\n")[2])
+    out = capfd.readouterr()
+    logged = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("django.db"))
+    places = dump() + logged + out.out + out.err + json.dumps(dict(bob_client.session))
+    assert not [secret for secret in secrets if secret in places]
+    assert SECRET not in str(Application.objects.values())
+
+
+def test_tokens_are_found_by_an_index(db: None) -> None:
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute("EXPLAIN SELECT 1 FROM oauth_accesstoken WHERE token_checksum = 'x'")
+        assert "Index" in str(cursor.fetchall())
+        cursor.execute("EXPLAIN SELECT 1 FROM oauth_refreshtoken WHERE token_checksum = 'x'")
+        assert "Index" in str(cursor.fetchall())
+
+
+def test_discovery_names_addresses_that_are_there(client: Client) -> None:
+    page = client.get("/.well-known/openid-configuration")
+    told = page.json()
+    assert told == client.get("/.well-known/oauth-authorization-server").json()
+    assert told["issuer"] == settings.LOKET_URL
+    assert (told["response_types_supported"], told["code_challenge_methods_supported"]) == (["code"], ["S256"])
+    assert told["grant_types_supported"] == ["authorization_code", "refresh_token", "client_credentials"]
+    for name, value in told.items():
+        if name.endswith(("_endpoint", "jwks_uri")):
+            assert resolve(value.removeprefix(settings.LOKET_URL)).namespace == "oauth"
+    assert page["Access-Control-Allow-Origin"] == "*"
+
+
+def test_the_keys_are_public_halves_and_looking_makes_none(client: Client) -> None:
+    assert client.get("/oauth/jwks.json").json() == {"keys": []}
+    call_command("rotate_oidc_key", verbosity=0)
+    keys = client.get("/oauth/jwks.json").json()["keys"]
+    assert len(keys) == 2
+    assert all(set(key) == {"kty", "n", "e", "kid", "use", "alg"} for key in keys)
+
+
+def test_a_forged_or_foreign_id_token_is_ignored(bob_client: Client, program: Application) -> None:
+    real = tokens(bob_client, program)["id_token"]
+    head, body, sign = real.split(".")
+    assert oidc.find_id_token(real) is not None
+    none = "eyJhbGciOiJub25lIn0"
+    for text in (
+        "",
+        "x",
+        "a.b.c",
+        f"{head}.{body}.",
+        f"{head}.{body[:-2]}xx.{sign}",
+        f"{none}.{body}.",
+        "\x00",
+        real + "x",
+    ):
+        assert oidc.find_id_token(text) is None
+
+
+def test_an_integration_logs_a_user_out(bob_client: Client, bob: User, program: Application) -> None:
+    found = tokens(bob_client, program)
+    query = {
+        "id_token_hint": found["id_token"],
+        "post_logout_redirect_uri": "https://portaal.example/uit",
+        "state": "s-2",
+    }
+    url = f"/oauth/logout/?{urlencode(query)}"
+    page = bob_client.get(url)
+    assert "Portaal" in page.text
+    assert "form-action 'self' https://portaal.example" in page["Content-Security-Policy"]
+    assert "_auth_user_id" in bob_client.session
+    assert bob_client.post(url)["Location"] == "https://portaal.example/uit?state=s-2"
+    assert "_auth_user_id" not in bob_client.session
+    assert not AccessToken.objects.exists()
+    assert exchange(program, grant_type="refresh_token", refresh_token=found["refresh_token"]).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"post_logout_redirect_uri": "https://evil.example/"}, {"post_logout_redirect_uri": BACK},
+        {"id_token_hint": "x"},
+        {"post_logout_redirect_uri": "https://portaal.example/uit?x=1"}, {"client_id": "iemand"}, {"client_id": "\x00"},
+    ],
+)  # fmt: skip
+def test_logging_out_does_not_redirect_to_unregistered_addresses(
+    bob_client: Client, program: Application, change: dict[str, str]
+) -> None:
+    query = {"client_id": str(program.client_id), "post_logout_redirect_uri": AFTER}
+    url = f"/oauth/logout/?{urlencode(query | change)}"
+    assert Client().get(url)["Location"] == "/inloggen/"
+    assert bob_client.post(url)["Location"] == "/inloggen/"
+
+
+def test_what_has_ended_is_forgotten(bob_client: Client, bob: User, program: Application) -> None:
+    tokens(bob_client, program)
+    ticket_for(bob)
+    oauth.jobs.delete_expired()
+    assert (AccessToken.objects.count(), RefreshToken.objects.count(), SsoTicket.objects.count()) == (1, 1, 1)
+    long_ago = timezone.now() - timedelta(days=40)
+    for model in (AccessToken, IDToken):
+        model.objects.update(expires=long_ago)
+    SsoTicket.objects.update(expires_at=long_ago)
+    oauth.jobs.delete_expired()
+    for model in (AccessToken, RefreshToken, IDToken, SsoTicket):
+        assert not model.objects.exists(), model
+
+
+def test_the_subject_is_opaque_and_stays(bob: User, alice: User) -> None:
+    assert oidc.compute_subject(bob) == oidc.compute_subject(User.objects.get(pk=bob.pk)) != oidc.compute_subject(alice)
+    assert str(bob.pk) not in oidc.compute_subject(bob)

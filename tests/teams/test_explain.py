@@ -1,0 +1,105 @@
+"""Why? and Who? on the screen."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from accounts.models import Provider, User
+from permissions.checks import Right
+from permissions.models import Employer
+from tests.teams.test_user_rights import employer, give, put
+
+pytestmark = pytest.mark.django_db
+
+
+def why(user: User) -> str:
+    return reverse("teams:explain_user_right", args=[user.pk])
+
+
+WHO = reverse("teams:right_holders")
+
+
+@pytest.fixture
+def bakery(office: Provider) -> Employer:
+    return employer(office, 7)
+
+
+def test_why_names_the_team_and_the_smallest_change(
+    alice_client: Client, bob: User, office: Provider, bakery: Employer
+) -> None:
+    put(office, "Loon Noord", [bob], [bakery], Right.VIEW_WAGES)
+    response = alice_client.get(why(bob), {"right": "view_wages", "employer": bakery.pk})
+    assert response.context["explanation"].is_allowed
+    page = response.content.decode()
+    assert (
+        gettext("Team %(team)s grants “%(right)s”.") % {"team": "Loon Noord", "right": Right.VIEW_WAGES.label} in page
+    )
+    assert gettext("Remove the user from team %(team)s.") % {"team": "Loon Noord"} in page
+
+
+def test_why_not_names_the_product_that_is_off(
+    alice_client: Client, bob: User, office: Provider, bakery: Employer
+) -> None:
+    put(office, "Loon Noord", [bob], [bakery], Right.EXPORT_JOURNAL)
+    response = alice_client.get(why(bob), {"right": "export_journal", "employer": bakery.pk})
+    assert not response.context["explanation"].is_allowed
+    assert "940" in response.content.decode()
+
+
+def test_why_without_any_team_has_an_answer(alice_client: Client, bob: User, bakery: Employer) -> None:
+    response = alice_client.get(why(bob), {"right": "view_wages", "employer": bakery.pk})
+    assert response.context["explanation"].grant is None
+
+
+def test_a_right_at_an_employer_asks_for_one(alice_client: Client, bob: User, bakery: Employer) -> None:
+    for url in (why(bob), WHO):
+        form = alice_client.get(url, {"right": "view_wages"}).context["form"]
+        assert form.errors.as_data()["employer"][0].code == "employer_needed"
+        assert not alice_client.get(url, {"right": "view_users", "employer": bakery.pk}).context["form"].errors
+        assert not alice_client.get(url).context["form"].is_bound
+
+
+def test_employers_of_others_and_odd_rights_do_not_exist(alice_client: Client, bob: User, charlie: User) -> None:
+    theirs = employer(charlie.provider, 1)
+    for url in (why(bob), WHO):
+        for asked, field in (
+            ({"right": "view_wages", "employer": theirs.pk}, "employer"),
+            ({"right": "view_wages", "employer": "x\x00"}, "employer"),
+            ({"right": "root\x00"}, "right"),
+        ):
+            response = alice_client.get(url, asked)
+            assert field in response.context["form"].errors.as_data()
+            assert "explanation" not in response.context
+            assert "rows" not in response.context
+
+
+def test_who_shows_everybody_and_how(alice_client: Client, alice: User, bob: User, office: Provider) -> None:
+    put(office, "Controle", [bob], [], Right.VIEW_AUDIT)
+    response = alice_client.get(WHO, {"right": "view_audit"})
+    assert [(row.user, bool(row.teams), row.individual) for row in response.context["rows"]] == [
+        (bob, True, False),
+        (alice, False, True),
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_queries_do_not_grow(
+    alice_client: Client, bob: User, office: Provider, bakery: Employer, count: int, django_assert_max_num_queries
+) -> None:
+    for number in range(count):
+        put(office, f"Team {number}", [bob], [bakery], Right.VIEW_WAGES)
+    for url in (why(bob), WHO):
+        with django_assert_max_num_queries(16):
+            alice_client.get(url, {"right": "view_wages", "employer": bakery.pk})
+
+
+def test_it_is_kept_from_others(
+    alice_client: Client, bob_client: Client, charlie_client: Client, alice: User, bob: User
+) -> None:
+    assert charlie_client.get(why(alice)).status_code == 404
+    assert bob_client.get(why(alice)).status_code == 403
+    assert bob_client.get(WHO).status_code == 403
+    give(bob, Right.VIEW_USERS)
+    assert bob_client.get(why(alice)).status_code == 200
+    assert alice_client.post(WHO).status_code == 405

@@ -1,0 +1,24 @@
+"""`make picture`: the picture in README.md, of the list of people in the example office."""
+
+import os
+
+import django
+
+from tests.helpers.browser import chromium
+from tests.helpers.demo_process import ROOT, fresh_demo
+from tests.tools.screenshots import Camera
+
+
+def main() -> None:
+    """Sign in and take the list, light and 1280 wide."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
+    django.setup()
+    with fresh_demo() as (demo, said), chromium() as browser:
+        camera = Camera(browser, demo)
+        camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])
+        camera.go("/gebruikers/")
+        camera.page.screenshot(path=ROOT / "docs" / "people.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Bulk creation of webservice and Azure users: the rules of `users.login_methods` with few queries."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import emails, passwords
+from accounts.locks import lock_provider
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from accounts.passwords import make_unusable_password
+from accounts.user_details import UserDetails, get_creation_changes
+from audit.actions import record_all
+from audit.actors import Actor, requires_reauthentication
+from audit.models import Verb
+from core.access import ReauthenticationLevel
+from core.text import compute_username_key
+from permissions import checks
+from permissions.checks import Right
+from users import login_methods
+
+
+class NewAzureUser(NamedTuple):
+    """Values for one user, as for `login_methods.create_azure_user`."""
+
+    details: UserDetails
+    username: str
+    tenant: ExternalTenant
+    external_user_id: UUID
+
+
+class NewWebserviceUser(NamedTuple):
+    """Values for one user, as for `login_methods.create_webservice_user`."""
+
+    details: UserDetails
+    username: str
+    password: str
+
+
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
+@transaction.atomic
+def create_azure_users(provider: Provider, people: Sequence[NewAzureUser], *, by: Actor) -> list[User]:
+    """Create users "Alleen via Azure AD", all or none, and e-mail them. Raises as `login_methods.create_azure_user`."""
+    provider = _lock_and_authorize(provider, by)
+    tenants = {one.tenant.pk: one.tenant for one in people}
+    usable = {key: login_methods.get_usable_tenant(provider, tenant) for key, tenant in tenants.items()}
+    users = [
+        User(
+            provider=provider,
+            login_method=LoginMethod.AZURE_AD,
+            username=one.username,
+            external_tenant=usable[one.tenant.pk],
+            external_user_id=one.external_user_id,
+            password=make_unusable_password(),
+            **one.details,
+        )
+        for one in people
+    ]
+    _save_new_users(users, by)
+    emails.send_microsoft_login(*users, requester=by)
+    return users
+
+
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
+@transaction.atomic
+def create_webservice_users(provider: Provider, people: Sequence[NewWebserviceUser], *, by: Actor) -> list[User]:
+    """Create users "Alleen via SSO/Webservice", all or none. Raises as `login_methods.create_webservice_user`."""
+    kind, now = LoginMethod.SSO_WEBSERVICE, timezone.now()
+    users = [
+        User(provider=provider, login_method=kind, username=one.username, password_changed_at=now, **one.details)
+        for one in people
+    ]
+    for user, one in zip(users, people, strict=True):
+        passwords.validate_password(one.password, about=passwords.build_password_context(user))
+    hashes = passwords.hash_passwords(one.password for one in people)  # slow, so before locking rows
+    _lock_and_authorize(provider, by)
+    for user, hashed in zip(users, hashes, strict=True):
+        user.password = hashed
+    _save_new_users(users, by)
+    return users
+
+
+def _lock_and_authorize(provider: Provider, by: Actor) -> Provider:
+    provider = lock_provider(provider.pk)
+    checks.require_office(by, provider.pk)
+    checks.require_right(by, Right.MANAGE_USERS)
+    return provider
+
+
+def _save_new_users(users: list[User], by: Actor) -> None:
+    now = timezone.now()
+    for user in users:
+        login_methods.check_username(user.username or "")
+        user.accepted_at = now
+        user.set_derived_fields()
+    _require_unique(users)
+    try:
+        with transaction.atomic():
+            User.objects.bulk_create(users, batch_size=1000)
+    except IntegrityError:
+        _require_unique(users)  # taken between the check and the insert
+        raise
+    changed = ((user, get_creation_changes(user)) for user in users)
+    record_all(Verb.USER_CREATED, changed, by=by, provider_id=users[0].provider_id if users else None)
+
+
+def _require_unique(users: list[User]) -> None:
+    """Raise ValidationError when a username or Microsoft account is in use, or occurs twice."""
+    keys = [compute_username_key(user.username or "") for user in users]
+    if len(set(keys)) < len(keys) or User.objects.filter(username_key__in=keys).exists():
+        raise ValidationError(_("This username is taken. Choose another one."), code="taken")
+    accounts = {(user.external_tid, user.external_user_id) for user in users if user.is_azure_user}
+    ids = [external_user_id for _tid, external_user_id in accounts]
+    found = User.objects.filter(external_user_id__in=ids).values_list("external_tid", "external_user_id")
+    if len(accounts) < sum(user.is_azure_user for user in users) or accounts & set(found):
+        message = _("Another user already has this Microsoft account. Check the User ID.")
+        raise ValidationError(message, code="account_taken")

@@ -1,0 +1,114 @@
+"""The monthly e-mail about dormant accounts, for subscribed users who may manage users."""
+
+from datetime import date, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from accounts import emails
+from accounts.models import AccountReviewSubscription, User
+from audit.actions import record
+from audit.actors import Actor, requires_reauthentication
+from audit.models import Verb
+from core import periodic_jobs
+from core.access import ReauthenticationLevel
+from permissions import checks
+from permissions.checks import Right
+from users import dormant_accounts
+from users.dormant_accounts import ReviewReason, ReviewThresholds, get_thresholds
+
+TIME_BUDGET_SECONDS = 0.5  # seconds, after which no further e-mail is started, so that a worker stops soon
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+@transaction.atomic
+def subscribe(user: User, *, thresholds: ReviewThresholds, by: Actor) -> None:
+    """Subscribe `user` to an e-mail on the first day of each month with accounts to review by `thresholds`.
+
+    A second call only updates the thresholds. Raises PermissionDenied for another user or without manage_users.
+    """
+    _require_own(user, by)
+    checks.require_right(by, Right.MANAGE_USERS)
+    first = {"provider": user.office, "due_on": get_next_month_start(timezone.localdate()), **thresholds._asdict()}
+    subscription, is_new = AccountReviewSubscription.objects.select_for_update().get_or_create(
+        user=user, defaults=first
+    )
+    old = None if is_new else get_thresholds(subscription)
+    if old != thresholds:
+        AccountReviewSubscription.objects.filter(user=user).update(**thresholds._asdict())
+        changes = {"hygiene_mail": [old and list(old), list(thresholds)]}
+        record(Verb.USER_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
+
+
+@requires_reauthentication(ReauthenticationLevel.NONE)
+@transaction.atomic
+def unsubscribe(user: User, *, by: Actor) -> bool:
+    """Unsubscribe `user`; return False when not subscribed. Raises PermissionDenied for another user."""
+    _require_own(user, by)
+    subscription = AccountReviewSubscription.objects.select_for_update().filter(user=user).first()
+    if subscription is None:
+        return False
+    subscription.delete()
+    changes = {"hygiene_mail": [list(get_thresholds(subscription)), None]}
+    record(Verb.USER_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
+    return True
+
+
+def _require_own(user: User, by: Actor) -> None:
+    if by.user is None or by.user.pk != user.pk:
+        raise PermissionDenied(_("You can change only your own e-mail preferences."))
+
+
+def get_next_month_start(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def send_due_emails() -> int:
+    """Send the e-mails that are due and return their number. A periodic job of the worker.
+
+    Stops after `TIME_BUDGET_SECONDS` seconds; the next run continues. Missed months result in one e-mail. Users with
+    nothing to review, or without the right, get none.
+    """
+    due = AccountReviewSubscription.objects.filter(due_on__lte=timezone.localdate()).order_by("due_on", "user")
+    return periodic_jobs.process_items(
+        _process_subscription, due.values_list("pk", flat=True), seconds=TIME_BUDGET_SECONDS
+    ).count(True)
+
+
+@transaction.atomic
+def _process_subscription(pk: UUID) -> bool | None:
+    """Process a subscription; return True if an e-mail was queued, None if not, False if another worker has it."""
+    today = timezone.localdate()
+    due = AccountReviewSubscription.objects.filter(pk=pk, due_on__lte=today).select_related("user__provider")
+    subscription = due.select_for_update(skip_locked=True, of=("self",)).first()
+    if subscription is None:
+        return False
+    subscription.due_on = get_next_month_start(today)
+    subscription.save(update_fields=["due_on"])
+    if not checks.has_right(subscription.user, Right.MANAGE_USERS):
+        return None
+    thresholds = get_thresholds(subscription)
+    counts = dormant_accounts.count_users_to_review(User.objects.visible_to(subscription.user), thresholds)
+    if not any(counts.values()):
+        return None
+    _send_review_email(subscription.user, thresholds, counts)
+    return True
+
+
+@translation.override(settings.LANGUAGE_CODE)
+def _send_review_email(user: User, thresholds: ReviewThresholds, counts: dict[ReviewReason, int]) -> None:
+    """Queue the e-mail: the number of accounts in each list, without names."""
+    found = "\n".join(f"- {reason.get_title(thresholds)}: {count}" for reason, count in counts.items() if count)
+    lines = [
+        _("%(office)s has dormant accounts to review:") % {"office": user.office_name},
+        found,
+        _("See which accounts these are and what you can do: %(url)s")
+        % {"url": settings.LOKET_URL + reverse("users:dormant_accounts")},
+        _("You receive this e-mail at most once a month. You can turn it off on the same page."),
+    ]
+    emails.send_account_email(user, kind="hygiene", subject=_("Dormant accounts to review"), lines=lines)

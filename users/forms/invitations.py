@@ -1,0 +1,97 @@
+"""Forms of the office for invitations."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import LoginMethod, Provider, User
+from core.text import validate_no_control_characters
+from invitations import email_text
+from invitations.email_text import EmailText
+from invitations.phone_numbers import parse_mobile_number
+from users.forms.initial_access import InitialAccessForm
+from users.forms.users import WebsiteUserForm, build_user_field
+
+
+def build_mobile_number_field() -> forms.CharField:
+    """Return the field for the number that the code is sent to (seed article)."""
+    return forms.CharField(
+        label=_("Mobile number"),
+        error_messages={"required": _("Enter the mobile number.")},
+        max_length=30,
+        help_text=_(
+            "A Dutch mobile number, or an international one such as +32470123456. It is used only for this invitation"
+            " and is not stored with the user."
+        ),
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off", "inputmode": "tel"}),
+    )
+
+
+class InviteUserForm(WebsiteUserForm, InitialAccessForm):
+    """Step 1: details and initial access, and the text of the e-mail if it differs for this invitation."""
+
+    subject = forms.CharField(label=_("Subject"), max_length=512, validators=[validate_no_control_characters])
+    body = forms.CharField(label=_("Text"), max_length=6000, widget=forms.Textarea)
+
+    def __init__(self, *args: Any, standard: EmailText, **kwargs: Any) -> None:
+        kwargs["initial"] = {"subject": standard.subject, "body": standard.body} | kwargs.get("initial", {})
+        super().__init__(*args, login_method=LoginMethod.WEBSITE_SSO, **kwargs)
+        self.standard = standard
+        self.fields["email"].help_text = _("We send the invitation to this address.")
+
+    def clean_body(self) -> str:
+        """Return the text with normalized line endings."""
+        body: str = self.cleaned_data["body"]
+        return body.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+    def clean(self) -> dict[str, Any]:
+        """Validate the placeholders of the text (domain.md section 9)."""
+        values = super().clean()
+        if "subject" in values and "body" in values:
+            try:
+                email_text.validate_text(values["subject"], values["body"])
+            except ValidationError as error:
+                self.add_error(None, error)
+        return values
+
+    @property
+    def text(self) -> EmailText | None:
+        """The text of this invitation, or None when it equals the office's text."""
+        text = EmailText(self.cleaned_data["subject"], self.cleaned_data["body"])
+        return None if text == self.standard else text
+
+    @property
+    def text_is_expanded(self) -> bool:
+        """Whether the text is unfolded: changed or invalid."""
+        initial = EmailText(str(self["subject"].value()), str(self["body"].value()).replace("\r\n", "\n"))
+        return bool(self["subject"].errors or self["body"].errors) or initial != self.standard
+
+
+class MobileNumberForm(forms.Form):
+    """Step 2: the number, which is never stored unencrypted."""
+
+    mobile_number = build_mobile_number_field()
+
+    def clean_mobile_number(self) -> str:
+        """Return the number as E.164."""
+        return parse_mobile_number(self.cleaned_data["mobile_number"])
+
+
+class ResendInvitationForm(MobileNumberForm):
+    """The number, and the address, which may have been wrong."""
+
+    email = build_user_field("email")
+    sent = forms.CharField(max_length=40, widget=forms.HiddenInput)
+
+    field_order = ["email", "mobile_number"]
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        kwargs["initial"] = {"email": user.email, "sent": user.invitation.sent_at.isoformat()}
+        super().__init__(*args, **kwargs)
+
+
+def find_users_with_email(provider: Provider, email: str) -> list[User]:
+    """Return at most five users of this office with the same address; never those of other offices."""
+    return list(User.objects.filter(provider=provider, email__iexact=email).order_by("sort_name", "pk")[:5])

@@ -1,0 +1,193 @@
+"""Forms for webservice and Azure users, and for changing a login method."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from accounts import passwords
+from accounts.forms.passwords import BaseNewPasswordForm
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from accounts.user_lookup import require_free_username
+from authentication.forms import NewPasswordForm
+from users import form_tokens, login_methods
+from users.forms.initial_access import InitialAccessForm
+from users.forms.office import MicrosoftIdField
+from users.forms.users import ProfileDetailsForm, UserDetailsForm
+
+
+def build_username_field() -> forms.CharField:
+    """Return a field for a username chosen by the office; it is kept exactly as typed (seed article)."""
+    # Not max_length: with that attribute browsers truncate a pasted username silently.
+    return forms.CharField(
+        label=_("Username"),
+        strip=False,
+        validators=[login_methods.check_username],
+        error_messages={"required": _("Enter a username.")},
+        help_text=_("3 to 50 characters. All characters count, including spaces. Not case-sensitive."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+
+class _NewUserForm(UserDetailsForm, InitialAccessForm):
+    """Base form for a new user; the hidden `concept` holds the id that the user will get."""
+
+    kind: LoginMethod
+    concept = forms.CharField(max_length=200, required=False, widget=forms.HiddenInput)
+    username = build_username_field()
+
+    # The password comes last: its validation uses the other fields.
+    field_order = [
+        *ProfileDetailsForm.base_fields, "email", "access_until", "has_access_to_test_years", "concept", "username"
+    ]  # fmt: skip
+
+    def __init__(self, *args: Any, requester: User, **kwargs: Any) -> None:
+        self.requester = requester
+        kwargs["initial"] = kwargs.get("initial", {}) | {"concept": form_tokens.issue_form_token(requester, self.kind)}
+        super().__init__(*args, requester=requester, login_method=self.kind, **kwargs)
+
+    def clean_concept(self) -> UUID:
+        """Return the id. Raises ValidationError when not issued here ("concept") or used for another user ("used")."""
+        user_id = form_tokens.read_form_token(self.requester, self.kind, self.cleaned_data["concept"])
+        if user_id is None:
+            self._renew()
+            raise ValidationError(_("This form was open too long. Check it and submit it again."), code="concept")
+        made = User.objects.visible_to(self.requester).filter(pk=user_id).first()
+        if made is not None and not self._is_of(made):
+            self._renew()
+            message = _("This form was already used to add %(name)s. Submit it again to add another user.")
+            raise ValidationError(message, code="used", params={"name": made.full_name})
+        return user_id
+
+    def _renew(self) -> None:
+        data = cast(QueryDict, self.data).copy()
+        data["concept"] = form_tokens.issue_form_token(self.requester, self.kind)
+        self.data = data
+
+    def _is_of(self, made: User) -> bool:
+        typed = (self.data.get("username", ""), self.data.get("email", "").strip())
+        return (made.username, made.email) == typed
+
+    def find_previous_user(self) -> User | None:
+        """Return the user created by an earlier submission of this form, as by a double click."""
+        user_id = self.cleaned_data.get("concept") if self.is_bound else None
+        made = User.objects.visible_to(self.requester).filter(pk=user_id).first() if user_id else None
+        return made if made is not None and self._is_of(made) else None
+
+    def clean_username(self) -> str:
+        """Reject a username in use by a user of any office."""
+        username: str = self.cleaned_data["username"]
+        require_free_username(username)
+        return username
+
+    def clean(self) -> dict[str, Any]:
+        """Reject the two-factor requirement, which these login methods do not have and the form does not offer."""
+        super().clean()
+        if "two_factor_required" in self.data:
+            message = _("Two-factor authentication can only be required for users via website and SSO.")
+            self.add_error(None, ValidationError(message, code="two_factor_required"))
+        return self.cleaned_data
+
+
+class NewWebserviceUserForm(_NewUserForm, BaseNewPasswordForm):
+    """A new user "Alleen via SSO/Webservice"."""
+
+    kind = LoginMethod.SSO_WEBSERVICE
+
+    def about(self) -> passwords.PasswordContext:
+        filled = ("initials", "first_name", "last_name", "email", "username")
+        return passwords.build_password_context(
+            User(provider=self.requester.provider, **{name: self.cleaned_data.get(name, "") for name in filled})
+        )
+
+
+class SetPasswordForm(NewPasswordForm):
+    """A new password for a webservice user; `before` is when the current one was set."""
+
+    before = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        kwargs["initial"] = {"before": login_methods.get_password_set_at(user)} | kwargs.get("initial", {})
+        super().__init__(*args, user=user, **kwargs)
+
+
+def fill_password(form: BaseNewPasswordForm, password: str) -> None:
+    """Show `password` in both fields of an unbound form."""
+    for name in ("password", "password_again"):
+        form.initial[name] = password
+        cast(forms.PasswordInput, form.fields[name].widget).render_value = True
+
+
+class _TenantChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.name} ({obj.tenant_id})"
+
+
+class _MicrosoftAccountForm(forms.Form):
+    """A Microsoft account: a confirmed tenant of the office and a user id in it."""
+
+    external_tenant = _TenantChoiceField(
+        label=_("Azure AD Tenant ID"),
+        queryset=ExternalTenant.objects.none(),
+        help_text=_(
+            "Your system administrator can find it in the Microsoft Entra admin center › Overview › Tenant ID."
+        ),
+        error_messages={"required": _("Choose a tenant.")},
+    )
+    external_user_id = MicrosoftIdField(
+        label=_("Azure AD User ID"),
+        help_text=_(
+            "Your system administrator can find it in the Microsoft Entra admin center › Users › the user › Object ID."
+        ),
+        error_messages={"required": _("Enter the user's Object ID.")},
+    )
+
+    def __init__(self, *args: Any, provider: Provider, person: User | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+        choice = cast(_TenantChoiceField, self.fields["external_tenant"])
+        choice.queryset = ExternalTenant.objects.proved().filter(provider=provider).order_by("name", "id")
+        if len(choice.queryset) == 1:
+            choice.empty_label = None
+
+    def clean(self) -> dict[str, Any]:
+        """Reject an account in use by another user."""
+        super().clean()
+        tenant, external_user_id = (self.cleaned_data.get(name) for name in ("external_tenant", "external_user_id"))
+        if tenant and external_user_id:
+            try:
+                login_methods.require_free_microsoft_account(tenant, external_user_id, user=self.person)
+            except ValidationError as error:
+                self.add_error("external_user_id", error)
+        return self.cleaned_data
+
+
+class NewAzureUserForm(_NewUserForm, _MicrosoftAccountForm):
+    """A new user "Alleen via Azure AD"."""
+
+    kind = LoginMethod.AZURE_AD
+
+
+class ChangeToAzureForm(_MicrosoftAccountForm):
+    """The Microsoft account of an existing user, and a username for a user without one."""
+
+    username = build_username_field()
+    field_order = ["username"]
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        kwargs["initial"] = {
+            "external_tenant": person.external_tenant_id,
+            "external_user_id": person.external_user_id,
+        } | kwargs.get("initial", {})
+        super().__init__(*args, provider=person.office, person=person, **kwargs)
+        if person.username is not None:
+            del self.fields["username"]
+
+    def clean_username(self) -> str:
+        """Reject a username in use by a user of any office."""
+        username: str = self.cleaned_data["username"]
+        require_free_username(username)
+        return username

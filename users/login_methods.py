@@ -1,0 +1,197 @@
+"""Create webservice and Azure users, which are not invited, and set passwords of webservice users.
+
+Changing the login method of an existing user starts or ends an invitation: see `users.change_login_method`.
+"""
+
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import emails, passwords
+from accounts.locks import lock_provider, lock_user
+from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from accounts.passwords import make_unusable_password
+from accounts.user_details import InitialAccessCallback, UserDetails, get_creation_changes
+from accounts.user_lookup import require_free_username
+from audit.actions import record
+from audit.actors import Actor, requires_reauthentication
+from audit.models import Verb
+from core.access import ReauthenticationLevel
+from core.errors import EditConflict
+from core.text import validate_no_control_characters
+from permissions import checks
+from permissions.checks import Right
+
+
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
+@transaction.atomic
+def create_webservice_user(
+    provider: Provider,
+    *,
+    details: UserDetails,
+    username: str,
+    password: str,
+    by: Actor,
+    user_id: UUID | None = None,
+    assign_initial_access: InitialAccessCallback | None = None,
+) -> User:
+    """Create a user "Alleen via SSO/Webservice"; the office chooses username and password (seed article).
+
+    `user_id` makes the action idempotent: a double click creates one user. `assign_initial_access` is called
+    with a user created by this call; when it raises, no user is created. Raises PermissionDenied without the right to
+    manage users, ValidationError for a weak password (several codes), a username in use ("taken"), or a `user_id` that
+    created another user ("used").
+    """
+    user = User(provider=provider, login_method=LoginMethod.SSO_WEBSERVICE, username=username, **details)
+    check_username(username)
+    passwords.validate_password(password, about=passwords.build_password_context(user))
+    hashed = passwords.hash_password(password)  # slow, so before locking rows
+    _lock_and_authorize(provider, by)
+    if (made := _find_previous_submission(user, user_id)) is not None:
+        return made
+    user.password, user.password_changed_at = hashed, timezone.now()
+    return _save_new_user(user, by, assign_initial_access)
+
+
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
+@transaction.atomic
+def create_azure_user(
+    provider: Provider,
+    *,
+    details: UserDetails,
+    username: str,
+    tenant: ExternalTenant,
+    external_user_id: UUID,
+    by: Actor,
+    user_id: UUID | None = None,
+    assign_initial_access: InitialAccessCallback | None = None,
+) -> User:
+    """Create a user "Alleen via Azure AD", who signs in at Microsoft only (seed article), and e-mail them.
+
+    `user_id` and `assign_initial_access` as in `create_webservice_user`. Raises PermissionDenied without the right to
+    manage users, ValidationError when the tenant cannot be used ("tenant"), or the username ("taken") or Microsoft
+    account ("account_taken") is in use.
+    """
+    check_username(username)
+    provider = _lock_and_authorize(provider, by)
+    user = User(provider=provider, login_method=LoginMethod.AZURE_AD, username=username, **details)
+    if (made := _find_previous_submission(user, user_id)) is not None:
+        return made
+    user.external_tenant, user.external_user_id = get_usable_tenant(provider, tenant), external_user_id
+    user.password = make_unusable_password()
+    _save_new_user(user, by, assign_initial_access)
+    emails.send_microsoft_login(user, requester=by)
+    return user
+
+
+def check_username(username: str) -> None:
+    """Raise ValidationError unless `username` has 3 to 50 characters ("length") and no control characters.
+
+    Every other character is allowed (seed article).
+    """
+    if not 3 <= len(username) <= 50:
+        raise ValidationError(_("Use 3 to 50 characters."), code="length")
+    validate_no_control_characters(username)
+
+
+def _lock_and_authorize(provider: Provider, by: Actor) -> Provider:
+    provider = lock_provider(provider.pk)
+    checks.require_office(by, provider.pk)
+    checks.require_right(by, Right.MANAGE_USERS)
+    return provider
+
+
+def _find_previous_submission(user: User, user_id: UUID | None) -> User | None:
+    """Return the user created by an earlier submission of the same form; otherwise assign the id to `user`."""
+    if user_id is None:
+        return None
+    known = User.objects.select_related("provider").filter(pk=user_id).first()
+    if known is None:
+        user.pk = user_id
+        return None
+    same = ("provider_id", "login_method", "username", "email")
+    if all(getattr(known, name) == getattr(user, name) for name in same):
+        return known
+    raise ValidationError(_("This form was already submitted. Open a new one."), code="used")
+
+
+def _save_new_user(user: User, by: Actor, assign_initial_access: InitialAccessCallback | None) -> User:
+    user.accepted_at = timezone.now()
+    save_unique_user(user)
+    record(Verb.USER_CREATED, user, by=by, provider_id=user.provider_id, changes=get_creation_changes(user))
+    if assign_initial_access is not None:
+        assign_initial_access(user)
+    return user
+
+
+def save_unique_user(user: User) -> None:
+    """Store `user`. Raises ValidationError when the username ("taken") or Microsoft account ("account_taken") is used.
+
+    Both are unique over all offices, so the lock on the office is not enough.
+    """
+    _require_unique(user)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:
+        _require_unique(user)  # taken between the check and the insert
+        raise
+
+
+def _require_unique(user: User) -> None:
+    if user.username is not None:
+        require_free_username(user.username, user=user)
+    if user.external_tenant is not None and user.external_user_id is not None:
+        require_free_microsoft_account(user.external_tenant, user.external_user_id, user=user)
+
+
+def require_free_microsoft_account(tenant: ExternalTenant, external_user_id: UUID, *, user: User | None = None) -> None:
+    """Raise ValidationError when a user of any office, other than `user`, has this Microsoft account."""
+    holder = User.objects.filter(external_tid=tenant.tenant_id, external_user_id=external_user_id).first()
+    if holder is not None and holder != user:
+        message = _("Another user already has this Microsoft account. Check the User ID.")
+        raise ValidationError(message, code="account_taken")
+
+
+def get_usable_tenant(provider: Provider, tenant: ExternalTenant) -> ExternalTenant:
+    """Return `tenant` from the database. Raises ValidationError unless it is a confirmed tenant of that office."""
+    found = ExternalTenant.objects.proved().filter(pk=tenant.pk, provider=provider).first()
+    if found is None:
+        raise ValidationError(_("This tenant cannot be used: it has been removed or is not confirmed."), code="tenant")
+    return found
+
+
+def get_password_set_at(user: User) -> str:
+    """Return when the password of `user` was last set (ISO 8601), or "" if never."""
+    return user.password_changed_at.isoformat() if user.password_changed_at else ""
+
+
+@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
+@transaction.atomic
+def set_password(user: User, *, password: str, by: Actor, before: str | None = None) -> User:
+    """Set a new password for a user "Alleen via SSO/Webservice" and end sessions and tokens of the old one.
+
+    `before` is the time of the last change that the form knew (ISO 8601): submitting a password twice sets it once.
+    Raises PermissionDenied without authority over the user, EditConflict when another password was set meanwhile,
+    ValidationError for a weak password or another login method ("kind").
+    """
+    passwords.validate_password(password, about=passwords.build_password_context(user))
+    hashed = passwords.hash_password(password)  # slow, so before locking rows
+    _lock_and_authorize(user.office, by)
+    user = lock_user(user.pk, actor=by.user)
+    checks.require_authority_over(by, user)
+    if not user.is_webservice_user:
+        raise ValidationError(_("The office can set passwords only for SSO/Webservice users."), code="kind")
+    if before is not None and before != get_password_set_at(user):
+        if passwords.verify_password(password, user.password):
+            return user
+        raise EditConflict
+    user.password, user.password_changed_at = hashed, timezone.now()
+    user.session_version += 1
+    user.version += 1
+    user.save()
+    record(Verb.PASSWORD_CHANGED, user, by=by, provider_id=user.provider_id)
+    return user

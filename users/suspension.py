@@ -1,0 +1,63 @@
+"""Suspend and reactivate an office: no data is deleted.
+
+`User.is_denied_access` denies access and `permissions.inactive` makes rights inactive as long as `Provider.closed_at`
+is set. The actions here end sessions and tokens for good and pause the office's outgoing messages.
+"""
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+import outbox.actions
+from accounts import emails
+from accounts.locks import lock_provider
+from accounts.models import Provider, User
+from audit.actions import record
+from audit.actors import Actor, requires_reauthentication
+from audit.models import Verb
+from core.access import ReauthenticationLevel
+from permissions import checks
+from permissions.checks import SupportAction
+
+
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
+@transaction.atomic
+def suspend_office(provider: Provider, *, by: Actor) -> bool:
+    """Suspend an office and e-mail its administrators the reason. Return False when already suspended.
+
+    Raises PermissionDenied unless the actor is the operator or support.
+    """
+    provider = lock_provider(provider.pk)
+    checks.require_operator_or_support(by, SupportAction.SUSPEND_OFFICE, provider.pk)
+    if provider.closed_at is not None:
+        return False
+    provider.closed_at = timezone.now()
+    provider.version += 1
+    provider.save()
+    User.objects.filter(provider=provider).update(session_version=F("session_version") + 1)
+    outbox.actions.pause_office(provider.pk)
+    for user in checks.list_active_administrators(provider):
+        emails.send_office_suspended(user, by.reason)
+    record(Verb.PROVIDER_SUSPENDED, provider, by=by, provider_id=provider.pk)
+    return True
+
+
+@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
+@transaction.atomic
+def reactivate_office(provider: Provider, *, by: Actor) -> bool:
+    """Reactivate an office and e-mail its administrators. Return False when not suspended.
+
+    Users sign in again; paused messages go out. Raises PermissionDenied as `suspend_office` does.
+    """
+    provider = lock_provider(provider.pk)
+    checks.require_operator_or_support(by, SupportAction.REACTIVATE_OFFICE, provider.pk)
+    if provider.closed_at is None:
+        return False
+    provider.closed_at = None
+    provider.version += 1
+    provider.save()
+    outbox.actions.resume_office(provider.pk)
+    for user in checks.list_active_administrators(provider):
+        emails.send_office_reactivated(user, by.reason)
+    record(Verb.PROVIDER_REACTIVATED, provider, by=by, provider_id=provider.pk)
+    return True

@@ -1,0 +1,55 @@
+"""Routes of users, the own profile and office settings."""
+
+from django.urls import path
+
+from core.export_files import FileFormat
+from users.views import (
+    change_login_method,
+    dormant_accounts,
+    invitations,
+    login_methods,
+    office,
+    profile,
+    tenants,
+    users,
+)
+
+app_name = "users"
+urlpatterns = [
+    path("gebruikers/", users.user_list, name="user_list"),
+    path("gebruikers/export.csv", users.export_users, {"form": FileFormat.CSV}, name="export_csv"),
+    path("gebruikers/export.xlsx", users.export_users, {"form": FileFormat.XLSX}, name="export_xlsx"),
+    path("gebruikers/export.jsonl", users.export_users, {"form": FileFormat.JSONL}, name="export_jsonl"),
+    path("gebruikers/opruimen/", dormant_accounts.dormant_accounts, name="dormant_accounts"),
+    path("gebruikers/opruimen/mail/", dormant_accounts.subscribe, name="dormant_accounts_subscribe"),
+    path("gebruikers/opruimen/mail/stoppen/", dormant_accounts.unsubscribe, name="dormant_accounts_unsubscribe"),
+    path("gebruikers/nieuw/website/", invitations.invite_user, name="invite_user"),
+    path("gebruikers/nieuw/website/mobiel/", invitations.send_invitation, name="send_invitation"),
+    path("gebruikers/nieuw/webservice/", login_methods.create_webservice_user, name="create_webservice_user"),
+    path(
+        "gebruikers/nieuw/webservice/wachtwoord/",
+        login_methods.generate_new_user_password,
+        name="generate_new_user_password",
+    ),
+    path("gebruikers/nieuw/azure/", login_methods.create_azure_user, name="create_azure_user"),
+    path("gebruikers/<uuid:pk>/", users.user_detail, name="user_detail"),
+    path("gebruikers/<uuid:pk>/bewerken/", users.edit_user, name="edit_user"),
+    path("gebruikers/<uuid:pk>/blokkeren/", users.block_user, name="block_user"),
+    path("gebruikers/<uuid:pk>/opnieuw-versturen/", invitations.resend_invitation, name="resend_invitation"),
+    path("gebruikers/<uuid:pk>/intrekken/", invitations.revoke_invitation, name="revoke_invitation"),
+    path("gebruikers/<uuid:pk>/deblokkeren/", users.unblock_user, name="unblock_user"),
+    path("gebruikers/<uuid:pk>/gebruikersnaam-versturen/", users.send_username, name="send_username"),
+    path("gebruikers/<uuid:pk>/wachtwoord/", login_methods.set_password, name="set_password"),
+    path("gebruikers/<uuid:pk>/wachtwoord/maken/", login_methods.generate_password, name="generate_password"),
+    path("gebruikers/<uuid:pk>/inlogmethode/", change_login_method.login_method, name="login_method"),
+    path("gebruikers/<uuid:pk>/inlogmethode/azure/", change_login_method.change_to_azure, name="change_to_azure"),
+    path("gebruikers/<uuid:pk>/inlogmethode/website/", change_login_method.change_to_website, name="change_to_website"),
+    path("profiel/", profile.profile, name="profile"),
+    path("profiel/email/", profile.change_email, name="change_email"),
+    path("email-bevestigen/<str:token>/", profile.confirm_email, name="confirm_email"),
+    path("kantoor/", office.office_settings, name="office_settings"),
+    path("kantoor/tenants/", tenants.tenant_list, name="tenant_list"),
+    path("kantoor/tenants/nieuw/", tenants.add_tenant, name="add_tenant"),
+    path("kantoor/tenants/<uuid:pk>/", tenants.rename_tenant, name="rename_tenant"),
+    path("kantoor/tenants/<uuid:pk>/verwijderen/", tenants.remove_tenant, name="remove_tenant"),
+]

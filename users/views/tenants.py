@@ -1,0 +1,80 @@
+"""Pages of the office's Microsoft tenants."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Count
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+
+import authentication.microsoft.tenants
+from accounts.models import ExternalTenant
+from audit.actors import build_page_actor
+from authentication.microsoft import oidc
+from core.access import SAFE, ReauthenticationLevel, page
+from permissions.access import OfficeRequest
+from permissions.checks import Right
+from users.forms.office import AddTenantForm, RenameTenantForm
+
+
+@page(Right.MANAGE_PROVIDER, methods=SAFE)
+def tenant_list(request: OfficeRequest) -> HttpResponse:
+    """Show the tenants of the office, with the number of users that depend on each and whether it is confirmed."""
+    rows = ExternalTenant.objects.visible_to(request.user).annotate(user_count=Count("users")).order_by("name", "id")
+    return render(request, "users/tenants.html", {"rows": rows, "is_configured": oidc.is_configured()})
+
+
+@page(Right.MANAGE_PROVIDER, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
+def add_tenant(request: OfficeRequest) -> HttpResponse:
+    form = AddTenantForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        name, tenant_id, by = (
+            form.cleaned_data["name"],
+            form.cleaned_data["tenant_id"],
+            build_page_actor(request, request.user),
+        )
+        try:
+            authentication.microsoft.tenants.add_tenant(request.user.office, name=name, tenant_id=tenant_id, by=by)
+        except ValidationError as error:
+            form.add_error("tenant_id", error)
+        else:
+            text = _("%(name)s has been added. Confirm it now: until then, you cannot link users to it.")
+            messages.success(request, text % {"name": name})
+            return redirect("users:tenant_list")
+    return render(request, "users/add_tenant.html", {"form": form})
+
+
+def _get_tenant(request: OfficeRequest, pk: UUID) -> ExternalTenant:
+    tenants = ExternalTenant.objects.visible_to(request.user).select_related("provider")
+    return get_object_or_404(tenants.annotate(user_count=Count("users")), pk=pk)
+
+
+@page(Right.MANAGE_PROVIDER, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
+def rename_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    tenant = _get_tenant(request, pk)
+    form = RenameTenantForm(request.POST or None, initial={"name": tenant.name})
+    if request.method == "POST" and form.is_valid():
+        tenant = authentication.microsoft.tenants.rename_tenant(
+            tenant, name=form.cleaned_data["name"], by=build_page_actor(request, request.user)
+        )
+        messages.success(request, _("The tenant is now called %(name)s.") % {"name": tenant.name})
+        return redirect("users:tenant_list")
+    return render(request, "users/rename_tenant.html", {"form": form, "tenant": tenant})
+
+
+@page(Right.MANAGE_PROVIDER, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
+def remove_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Confirm and remove a tenant, unless users depend on it."""
+    tenant = _get_tenant(request, pk)
+    error = ""
+    if request.method == "POST":
+        try:
+            authentication.microsoft.tenants.remove_tenant(tenant, by=build_page_actor(request, request.user))
+        except ValidationError as fault:
+            error = fault.messages[0]
+        else:
+            messages.success(request, _("%(name)s has been removed.") % {"name": tenant.name})
+            return redirect("users:tenant_list")
+    return render(request, "users/remove_tenant.html", {"tenant": tenant, "error": error})

@@ -1,0 +1,194 @@
+"""Pages of the users of an office."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import FileResponse, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+import users.actions
+from accounts import passwords
+from accounts.models import User
+from audit.actors import build_page_actor
+from core.access import POST, SAFE, DuringImpersonation, page
+from core.errors import EditConflict
+from core.export_files import CONTENT_TYPES, FileFormat
+from core.paging import build_pager_context, build_query_string, paginate_queryset
+from core.replica import allow_replica
+from core.throttle import Throttled
+from invitations.sender_authority import find_users_without_sender_authority
+from outbox.models import Message
+from permissions import checks
+from permissions.access import OfficeRequest
+from permissions.checks import LastAdministrator, Right
+from users import exports
+from users.filters import DATETIME_SORTS, SORT_EXPRESSIONS, filter_users
+from users.forms.users import EditUserForm, UserFilterForm
+from users.status import (
+    AccountStatus,
+    UserWithStatuses,
+    annotate_statuses,
+    build_status_chip,
+    build_two_factor_chip,
+)
+
+
+@page(Right.VIEW_USERS, methods=SAFE)
+@allow_replica
+def user_list(request: OfficeRequest) -> HttpResponse:
+    """Show the users, a page at a time."""
+    form = UserFilterForm(request.GET or None)
+    values = form.values() if form.is_bound else dict.fromkeys(form.fields, "")
+    sort = values.pop("sort")
+    users = filter_users(User.objects.visible_to(request.user), **values)
+    page = paginate_queryset(
+        users,
+        sort=sort or "name",
+        sorts=SORT_EXPRESSIONS,
+        datetime_sorts=DATETIME_SORTS,
+        cursor=request.GET.get("page", ""),
+    )
+    may_begin = {Right.MANAGE_USERS, Right.MANAGE_TEAMS} <= request.rights
+    refused = find_users_without_sender_authority(page.rows)
+    for person in page.rows:
+        if person.pk in refused:
+            person.status = AccountStatus.REFUSED
+    context = {
+        "form": form if form.is_bound else UserFilterForm(),
+        "rows": [(user, build_status_chip(user), build_two_factor_chip(user)) for user in page.rows],
+        "filtered": any(values.values()),
+        "alone": may_begin and [user.pk for user in page.rows] == [request.user.pk] and not any(values.values()),
+        "columns": {
+            name: _build_sort_header(name, sort or "name", values)
+            for name in ("name", "username", "email", "last_login")
+        },
+        "may_manage": Right.MANAGE_USERS in request.rights,
+        "export_query": build_query_string(**values),
+        "all_query": build_query_string(all="1", **values),
+    } | build_pager_context(page, **values, sort=sort)
+    return render(request, "users/list.html", context)
+
+
+@page(Right.VIEW_USERS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
+def export_users(request: OfficeRequest, form: FileFormat) -> FileResponse:
+    """Send the users that match the filters as a file; an event is recorded, also for HEAD requests."""
+    values = UserFilterForm(request.GET).values()
+    del values["sort"]
+    users = filter_users(User.objects.visible_to(request.user), **values)
+    by = build_page_actor(request, request.user)
+    file = exports.export_users(request.user.office, users, form=form, filters=values, by=by)
+    name = f"gebruikers-{timezone.localdate().isoformat()}.{form}"
+    return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[form])
+
+
+def _build_sort_header(name: str, sort: str, values: dict[str, str]) -> dict[str, str]:
+    """Return the URL and current direction of a sortable column heading."""
+    rising = sort == name
+    state = "ascending" if rising else "descending" if sort == f"-{name}" else ""
+    return {"url": build_query_string(**values, sort=f"-{name}" if rising else name), "state": state}
+
+
+def _get_user(request: OfficeRequest, pk: UUID) -> UserWithStatuses:
+    """Return the user of the same office; raise Http404 otherwise."""
+    return get_object_or_404(annotate_statuses(User.objects.visible_to(request.user).select_related("provider")), pk=pk)
+
+
+@page(Right.VIEW_USERS, methods=SAFE)
+def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Show the details and status of a user."""
+    person = _get_user(request, pk)
+    authority = checks.has_authority_over(build_page_actor(request, request.user), person)
+    manages = Right.MANAGE_USERS in request.rights
+    invitation = getattr(person, "invitation", None) if person.accepted_at is None else None
+    code = invitation and invitation.codes.select_related("message").order_by("-sent_at").first()
+    context = {
+        "person": person,
+        "chip": build_status_chip(person),
+        "two_factor": build_two_factor_chip(person),
+        "invitation": invitation,
+        "code": code,
+        "email_change": getattr(person, "email_change", None),
+        "password_is_old": person.is_webservice_user and passwords.is_password_old(person.password_changed_at),
+        "holds_nothing": checks.has_no_rights(person),
+        "two_factor_rules": checks.two_factor_rules(person),
+        "has_integrations": person.consents.exists(),
+        "may_act": manages and authority,
+        "lacks_authority": manages and not authority,
+        "is_self": person.pk == request.user.pk,
+        "Status": AccountStatus,
+        "MessageState": Message.State,
+    }
+    return render(request, "users/user.html", context)
+
+
+@page(Right.MANAGE_USERS)
+def edit_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Change the details of another user; own details are on the profile page."""
+    person = _get_user(request, pk)
+    if person.pk == request.user.pk:
+        return redirect("users:profile")
+    checks.require_authority_over(build_page_actor(request, request.user), person)
+    form = EditUserForm(request.POST or None, user=person)
+    if request.method == "POST" and form.is_valid():
+        details = form.details
+        email = details.pop("email", person.email)
+        by = build_page_actor(request, request.user)
+        try:
+            users.actions.edit_user(person, details=details, email=email, version=form.cleaned_data["version"], by=by)
+        except EditConflict:
+            form.report_conflict(person)
+        except LastAdministrator as error:
+            form.add_error(None, str(error))
+        except Throttled as error:
+            form.add_error("email", ValidationError(str(error), code="throttled"))
+        else:
+            messages.success(request, _("The details of %(name)s have been saved.") % {"name": person.full_name})
+            if email != person.email:
+                text = _("We sent an e-mail to %(email)s. The new address takes effect once it is confirmed there.")
+                messages.info(request, text % {"email": email})
+            return redirect("users:user_detail", person.pk)
+    status = 429 if form.has_error("email", "throttled") else 200
+    return render(request, "users/edit.html", {"form": form, "person": person}, status=status)
+
+
+@page(Right.MANAGE_USERS)
+def block_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Confirm and block a user."""
+    person = _get_user(request, pk)
+    by = build_page_actor(request, request.user)
+    checks.require_authority_over(by, person)
+    error = ""
+    if request.method == "POST":
+        try:
+            users.actions.block_user(person, by=by)
+        except LastAdministrator as fault:
+            error = str(fault)
+        else:
+            text = _("%(name)s has been blocked and can no longer log in. All sessions have ended.")
+            messages.success(request, text % {"name": person.full_name})
+            return redirect("users:user_detail", person.pk)
+    return render(request, "users/block.html", {"person": person, "error": error})
+
+
+@page(Right.MANAGE_USERS, methods=POST)
+def unblock_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    person = _get_user(request, pk)
+    users.actions.unblock_user(person, by=build_page_actor(request, request.user))
+    messages.success(request, _("%(name)s is no longer blocked.") % {"name": person.full_name})
+    return redirect("users:user_detail", person.pk)
+
+
+@page(Right.MANAGE_USERS, methods=POST)
+def send_username(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    person = _get_user(request, pk)
+    try:
+        users.actions.send_username(person, by=build_page_actor(request, request.user))
+    except ValidationError as error:
+        messages.error(request, error.message)
+    else:
+        text = _("The username is on its way to %(email)s.")
+        messages.success(request, text % {"email": person.email})
+    return redirect("users:user_detail", person.pk)
