@@ -7,7 +7,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from audit.actors import Actor, EventOrigin
 from core.middleware import get_client_address
 
-_MAX_URL_LENGTH = 2000  # authorization requests of applications have long addresses
+_MAX_URL_LENGTH = 2000  # OAuth authorization requests have long URLs
 
 
 def get_next_url(request: HttpRequest) -> str:

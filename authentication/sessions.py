@@ -36,7 +36,7 @@ def start_session(request: HttpRequest, user: User, *, factor: SecondFactor | No
     request.session.pop(session_expiry.ENDED_KEY, None)
     pending_forms.delete_form_of_other_user(request, user)
     session_state.set_passed_factor(request, factor)
-    # Otherwise the password is still due.
+    # In an SSO session, an app or recovery code does not replace the password.
     if not reauthentication.is_sso_session(request) or factor in (None, SecondFactor.PASSKEY):
         reauthentication.record_reauthentication(
             request, with_factor=factor in (SecondFactor.APP, SecondFactor.PASSKEY)

@@ -33,7 +33,7 @@ class PeriodicJobStatus(models.Model):
     since = models.DateTimeField()  # when a worker first registered it
     done_at = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)  # since the last success
-    failed = models.PositiveBigIntegerField(default=0)  # in total, including offices and rows
+    failed = models.PositiveBigIntegerField(default=0)  # all failures so far, including those of single offices or rows
 
     def __str__(self) -> str:
         return self.name

@@ -156,7 +156,7 @@ def get_exhausted_limits(limits: Iterable[tuple[RateLimit, str]]) -> dict[tuple[
 
 
 def count_attempts_left(limits: Iterable[tuple[RateLimit, str]]) -> int:
-    """Return how many attempts all of these limits and keys together still allow now. One query."""
+    """Return how many attempts are left under all of these limits combined. One query."""
     now, hashed = timezone.now(), {_hash_key(*one): one[0] for one in limits}
     full = dict(Throttle.objects.filter(key__in=hashed).values_list("key", "full_at"))
     kept = ((limit, full.get(key, now)) for key, limit in hashed.items())

@@ -44,7 +44,7 @@ TEAM_ACTIONS = (BulkAction.JOIN, BulkAction.LEAVE)
 
 @dataclass
 class BulkActionRequest:
-    """A bulk action on users: `ids` in list order, `numbers` their mobile numbers in E.164 by id."""
+    """A bulk action on users: `ids` are in list order; `numbers` maps an ID to a mobile number in E.164."""
 
     act: str
     ids: list[str]

@@ -1,6 +1,6 @@
 """The signed cookie that holds a browser's invitation link, so that the token leaves the address bar.
 
-The token is in no session, log or page.
+The token never appears in a session, log or page.
 """
 
 import re

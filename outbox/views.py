@@ -21,6 +21,6 @@ def delivery_report(request: HttpRequest, esp: str) -> HttpResponse:
     view = resolve(f"/{esp}/tracking/", "anymail.urls").func
     try:
         answer: HttpResponse = view(request)
-    except (ValueError, TypeError, LookupError, AttributeError):  # not a valid report of this provider
+    except (ValueError, TypeError, LookupError, AttributeError):  # not a valid report from this e-mail provider
         return HttpResponseBadRequest()
     return answer

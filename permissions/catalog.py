@@ -227,7 +227,7 @@ class Right(StrEnum):
     VIEW_EMPLOYER_FILE = (
         "view_employer_file",
         _("View employer file"),
-        _("View the file of the employer."),
+        _("View the employer's file."),
         _EMPLOYER,
         _FILE_PRODUCTS,
     )

@@ -252,7 +252,8 @@ def require_authority_over(by: Actor, user: User) -> None:
 def require_authority_over_all(by: Actor, user_ids: Iterable[UUID]) -> None:
     """Raise PermissionDenied unless the actor holds every right that these users of the office hold."""
     if not holds_every_right(by) and (by.user is None or find_users_with_more_rights(by.user, user_ids)):
-        raise PermissionDenied(_("Members have rights that you do not have. Ask an administrator who has them."))
+        text = _("Some members have rights that you do not. Ask an administrator who has those rights.")
+        raise PermissionDenied(text)
 
 
 def find_users_with_more_rights(giver: User, user_ids: Iterable[UUID]) -> set[UUID]:

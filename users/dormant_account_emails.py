@@ -82,7 +82,7 @@ def send_due_emails() -> int:
 
 @transaction.atomic
 def _process_subscription(pk: UUID) -> bool | None:
-    """Process a subscription; return True if an e-mail was queued, None if not, False if another worker has it."""
+    """Return True if an e-mail was queued, None if there was nothing to send, False if it is not due or locked."""
     today = timezone.localdate()
     due = AccountReviewSubscription.objects.filter(pk=pk, due_on__lte=today).select_related("user__provider")
     subscription = due.select_for_update(skip_locked=True, of=("self",)).first()

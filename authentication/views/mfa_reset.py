@@ -33,7 +33,7 @@ def reset_mfa(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if form.is_valid():
         by = build_page_actor(request, request.user)
         if actions.reset_mfa(person, reason=form.cleaned_data["reason"], by=by):
-            text = _("The two-factor of %(name)s has been reset. All sessions have ended.")
+            text = _("Two-factor for %(name)s has been reset, and all their sessions have ended.")
             messages.success(request, text % {"name": person.full_name})
         return redirect("users:user_detail", person.pk)
     return render(request, "authentication/mfa/reset.html", {"form": form, "person": person})

@@ -47,7 +47,7 @@ class SetChoiceForm(forms.Form):
 
 
 class ApplySetForm(SetChoiceForm):
-    """Application of a set, with what the page showed: the version of the set and the rights of the target."""
+    """Apply a set. Carries the version of the set and the rights of the target as displayed, to detect changes."""
 
     version = forms.IntegerField()
     before = forms.CharField(required=False, max_length=2000)

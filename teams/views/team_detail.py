@@ -163,7 +163,11 @@ def remove_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
         teams.actions.change_employers(team, remove=chosen, by=build_page_actor(request, request.user))
     except EditConflict:
         return redirect_deleted_team(request)
-    text = ngettext("%(count)s employer has been removed.", "%(count)s employers have been removed.", len(chosen))
+    text = ngettext(
+        "%(count)s employer has been removed from the team.",
+        "%(count)s employers have been removed from the team.",
+        len(chosen),
+    )
     messages.success(request, text % {"count": len(chosen)})
     return redirect("teams:team_detail", team.pk)
 
