@@ -51,7 +51,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         raise NotImplementedError
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return True: `support.site` can_be_accepted support users only."""
+        """Return True: `support.site` admits support users only."""
         return True
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -110,5 +110,5 @@ def test_exactly_those_are_told_in_many_random_offices() -> None:
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(min_value=10**6))
-def test_exactly_those_are_told_in_worlds_of_hypothesis(seed: int) -> None:
+def test_delivery_matches_the_model_in_any_random_office(seed: int) -> None:
     agree(seed)
