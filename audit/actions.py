@@ -64,12 +64,6 @@ def record_all(
     return events
 
 
-def draft_event(verb: Verb, target: models.Model, *, by: Actor, provider_id: UUID | None) -> Event:
-    """Return an unsaved event for a statement that also makes the change: see `insert.build_insert_after`."""
-    (event,) = _build_events(verb, [(target, {})], by, provider_id, "")
-    return event
-
-
 def _build_events(
     verb: Verb, rows: list[tuple[models.Model, Changes]], by: Actor, provider_id: UUID | None, reason: str
 ) -> list[Event]:

@@ -15,8 +15,6 @@ _BATCH_SIZE = 1000
 _FIELDS = Event._meta.concrete_fields
 _COLUMNS = ", ".join(str(field.column) for field in _FIELDS)
 _ROW_PLACEHOLDERS = f"({', '.join(['%s'] * len(_FIELDS))})"
-# Cast explicitly, because SELECT does not infer the column types; without lengths, to which a cast would truncate.
-_TYPED_PLACEHOLDERS = ", ".join(f"%s::{str(field.db_type(connection)).partition('(')[0]}" for field in _FIELDS)
 
 
 def insert_events(events: Sequence[Event]) -> None:
@@ -27,11 +25,6 @@ def insert_events(events: Sequence[Event]) -> None:
             rows = ", ".join([_ROW_PLACEHOLDERS] * len(batch))
             values = [value for event in batch for value in _get_column_values(event)]
             cursor.execute(f"INSERT INTO audit_event ({_COLUMNS}) VALUES {rows}", values)  # noqa: S608
-
-
-def build_insert_after(part: str, event: Event) -> tuple[str, list[Any]]:
-    """Return the end of a statement, and its values, that inserts `event` if `part` of its WITH returns a row."""
-    return f"INSERT INTO audit_event ({_COLUMNS}) SELECT {_TYPED_PLACEHOLDERS} FROM {part}", _get_column_values(event)  # noqa: S608
 
 
 def _get_column_values(event: Event) -> list[Any]:

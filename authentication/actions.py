@@ -51,15 +51,6 @@ def authenticate_password(
     `device` is the result of `trusted_devices.get_device_id`; `by` is an anonymous actor with a network address. Every
     failure runs the same statements and verifies exactly one password (rule 3). Raises Throttled.
     """
-    user = verify_credentials(username, password, kind, device=device, by=by)
-    if user is not None:
-        refund_login_attempts(username, device=device, by=by)
-    return user
-
-
-@requires_reauthentication(ReauthenticationLevel.NONE)
-def verify_credentials(username: str, password: str, kind: LoginMethod, *, device: str, by: Actor) -> User | None:
-    """Do the same as `authenticate_password`, but count a success as an attempt until `refund_login_attempts`."""
     possible = len(username) <= _MAX_USERNAME_LENGTH and "\x00" not in username
     account = _build_account_key(username, device)
     if device:
@@ -73,22 +64,11 @@ def verify_credentials(username: str, password: str, kind: LoginMethod, *, devic
     if user is None or refusal:
         record_failed_sign_in(user, refusal, by=by)
         return None
-    return user
-
-
-@requires_reauthentication(ReauthenticationLevel.NONE)
-def refund_login_attempts(username: str, *, device: str, by: Actor) -> None:
-    """Refund the attempt that a success cost, and reset the earlier attempts on the account."""
     if device:
-        throttle.reset_attempts(*_build_account_key(username, device))
+        throttle.reset_attempts(*account)
     else:  # the network's attempt as well: a machine signs in often, and from one address
-        throttle.refund_attempts(_build_account_key(username, ""), _build_network_key(by))
-
-
-@requires_reauthentication(ReauthenticationLevel.NONE)
-def build_login_refund_cte(username: str, *, by: Actor) -> tuple[str, list[str | float]]:
-    """Return SQL and parameters of `refund_login_attempts` without a device, for the WITH of a larger statement."""
-    return throttle.build_refund_cte(_build_account_key(username, ""), _build_network_key(by))
+        throttle.refund_attempts(account, _build_network_key(by))
+    return user
 
 
 def _build_account_key(username: str, device: str) -> tuple[RateLimit, str]:

@@ -51,10 +51,9 @@ ON CONFLICT (key) DO UPDATE
 SET full_at = {_VALID_FULL_AT_SQL.format(impossible=_LATEST_POSSIBLE_SQL)} + (excluded.full_at - %(now)s)
 RETURNING key, full_at
 """  # noqa: S608
-# Entries of a WITH, see `build_refund_cte`.
-_REFUND_CTE = """
-forgiven AS (DELETE FROM core_throttle WHERE key = %s),
-given_back AS (UPDATE core_throttle SET full_at = full_at - make_interval(secs => %s) WHERE key = %s)
+_REFUND_SQL = """
+WITH reset AS (DELETE FROM core_throttle WHERE key = %s)
+UPDATE core_throttle SET full_at = full_at - make_interval(secs => %s) WHERE key = %s
 """
 
 
@@ -181,19 +180,11 @@ def reset_attempts(limit: RateLimit, key: str) -> None:
     Throttle.objects.filter(key=_hash_key(limit, key)).delete()
 
 
-def refund_attempts(forgiven: tuple[RateLimit, str], given_back: tuple[RateLimit, str]) -> None:
+def refund_attempts(reset: tuple[RateLimit, str], refunded: tuple[RateLimit, str]) -> None:
     """Restore all attempts of the first limit and key, and the one that a success used of the second."""
-    parts, values = build_refund_cte(forgiven, given_back)
+    values = [_hash_key(*reset), refunded[0].every.total_seconds(), _hash_key(*refunded)]
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH {parts} SELECT", values)
-
-
-def build_refund_cte(
-    forgiven: tuple[RateLimit, str], given_back: tuple[RateLimit, str]
-) -> tuple[str, list[str | float]]:
-    """Return the CTEs of `refund_attempts` for the WITH of a larger statement, and their parameters."""
-    (limit, key), (other, other_key) = forgiven, given_back
-    return _REFUND_CTE, [_hash_key(limit, key), other.every.total_seconds(), _hash_key(other, other_key)]
+        cursor.execute(_REFUND_SQL, values)
 
 
 def build_network_key(address: str) -> str:

@@ -62,7 +62,7 @@ QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # told 
 
 # Told who does it, but a part of other actions, which ask themselves.
 PARTS = {
-    "audit.actions.draft_event", "audit.actions.record", "audit.actions.record_all", "audit.actions.record_for_each",
+    "audit.actions.record", "audit.actions.record_all", "audit.actions.record_for_each",
     "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.execute.apply_users.apply_user_file",
     "imports.execute.apply_users.apply_user_plan", "imports.execute.dispatch.execute_job",
     "imports.execute.dispatch.plan_job", "imports.declarative.reconcile.reconcile_office",

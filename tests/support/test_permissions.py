@@ -27,9 +27,8 @@ MAY = {  # written out: what support may do; a new action is in here on purpose 
     "oauth.applications.set_application_enabled",
 }  # fmt: skip
 BY_ONESELF = {  # asked with the person as the actor, or before anybody is known, and checked by other means
-    "authentication.actions.verify_credentials", "authentication.actions.authenticate_password",
-    "authentication.actions.refund_login_attempts", "authentication.actions.build_login_refund_cte",
-    "authentication.actions.record_failed_sign_in", "authentication.actions.reset_password",
+    "authentication.actions.authenticate_password", "authentication.actions.record_failed_sign_in",
+    "authentication.actions.reset_password",
     "authentication.actions.change_password", "authentication.actions.email_password_link",
     "authentication.mfa.actions.verify_recovery_code", "authentication.microsoft.callback.confirm_tenant",
     "invitations.acceptance.accept_invitation", "invitations.acceptance.send_code", "invitations.acceptance.check_code",
