@@ -20,6 +20,7 @@ from authentication.mfa.forms import AuthenticatorAppForm, DeviceNameForm
 from authentication.mfa.session_state import SecondFactor
 from authentication.request_utils import get_next_url
 from core.access import POST, SAFE, Access, ReauthenticationLevel, page
+from core.confirmation import Confirmation, render_confirmation
 from permissions import checks
 from permissions.access import OfficeRequest
 
@@ -113,7 +114,15 @@ def rename_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
         )
         messages.success(request, _("The name has been saved."))
         return redirect("authentication:device_list")
-    return render(request, "authentication/mfa/rename.html", build_context(request, form=form, device=device))
+    context = {
+        "form": form,
+        "name": device.name,
+        "title": _("Rename"),
+        "breadcrumb": "authentication/mfa/_breadcrumb.html",
+        "deeper": True,
+        "cancel_url": reverse("authentication:device_list"),
+    }
+    return render(request, "rename.html", context)
 
 
 @page(Access.OWN_ACCOUNT, website_users_only=True, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
@@ -130,10 +139,21 @@ def remove_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
             _keep_current_session(request, user)
             messages.success(request, _("The device has been removed. You have been logged out everywhere else."))
             return redirect("authentication:device_list")
-    is_last = len(actions.list_devices(request.user)) == 1
-    return render(
-        request, "authentication/mfa/remove.html", build_context(request, device=device, is_last=is_last, error=error)
+    consequences = [_("You can no longer log in with this device."), _("You will be logged out everywhere else.")]
+    if len(actions.list_devices(request.user)) == 1:
+        text = _("This is your last device: your recovery codes stop working and you log in with only your password.")
+        consequences.append(text)
+    list_url = reverse("authentication:device_list")
+    confirmation = Confirmation(
+        _("Remove %(name)s") % {"name": device.name},
+        _("Remove"),
+        list_url,
+        consequences,
+        heading=_("Remove %(name)s?") % {"name": device.name},
+        parents=[(_("Profile"), reverse("users:profile")), (_("Two-factor"), list_url)],
+        error=error,
     )
+    return render_confirmation(request, confirmation)
 
 
 def _keep_current_session(request: OfficeRequest, user: User) -> None:

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -13,6 +14,7 @@ from authentication import reauthentication
 from authentication.mfa import actions
 from authentication.mfa.forms import ReasonForm
 from core.access import ReauthenticationLevel, page
+from core.confirmation import Confirmation, render_confirmation
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import Right
@@ -36,4 +38,20 @@ def reset_mfa(request: OfficeRequest, pk: UUID) -> HttpResponse:
             text = _("Two-factor for %(name)s has been reset, and all their sessions have ended.")
             messages.success(request, text % {"name": person.full_name})
         return redirect("users:user_detail", person.pk)
-    return render(request, "authentication/mfa/reset.html", {"form": form, "person": person})
+    values = {"name": person.full_name, "email": person.email}
+    confirmation = Confirmation(
+        _("Reset the two-factor of %(name)s") % values,
+        _("Reset two-factor"),
+        reverse("users:user_detail", args=[person.pk]),
+        [
+            _("All devices and recovery codes of %(name)s stop working.") % values,
+            _("All sessions end immediately, on every device."),
+            _("Two-factor must be set up again at the next login, if it is still required."),
+            _("%(name)s receives an e-mail about this at %(email)s.") % values,
+        ],
+        heading=_("Reset the two-factor of %(name)s?") % values,
+        breadcrumb="users/_breadcrumb.html",
+        warning=_("After this, the password alone is enough. Make sure that it is really %(name)s who is asking.")
+        % values,
+    )
+    return render_confirmation(request, confirmation, form=form, person=person)

@@ -6,6 +6,8 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 import users.actions
@@ -13,6 +15,7 @@ from accounts.models import User
 from audit.actors import build_page_actor
 from audit.models import build_erased_name
 from core.access import GET, page
+from core.confirmation import Confirmation, render_confirmation
 from history import erasure, subject_access
 from permissions import checks
 from permissions.access import OfficeRequest
@@ -51,8 +54,21 @@ def erase_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
         else:
             messages.success(request, _("%(name)s has been erased.") % {"name": name})
             return redirect("users:user_list")
-    context = {"person": person, "error": error, "alias": build_erased_name(pk)}
-    return render(request, "history/erase.html", context)
+    text = _("The history is kept, and refers to this user as “%(name)s” from now on.") % {
+        "name": build_erased_name(pk)
+    }
+    confirmation = Confirmation(
+        _("Erase %(name)s") % {"name": name},
+        _("Erase"),
+        reverse("users:user_detail", args=[pk]),
+        [_("The account is deleted, with its teams, rights, sessions and messages."), text],
+        heading=_("Erase %(name)s?") % {"name": name},
+        breadcrumb="users/_breadcrumb.html",
+        note=format_html("<strong>{}</strong>", _("This cannot be undone.")),
+        error=error,
+        is_possible=not error,
+    )
+    return render_confirmation(request, confirmation, person=person)
 
 
 @page(Right.MANAGE_PROVIDER, methods=GET)

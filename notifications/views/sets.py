@@ -6,11 +6,14 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 import notifications.sets
 from audit.actors import build_page_actor
 from core.access import SAFE, page
+from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
 from notifications import preferences
 from notifications.forms import NotificationSetForm
@@ -88,4 +91,19 @@ def delete_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
             return redirect("notifications:set_list")
         messages.success(request, _("The set %(name)s has been deleted.") % {"name": found.name})
         return redirect("notifications:set_list")
-    return render(request, "notifications/delete_set.html", {"set": found, "uses": found.applications.count()})
+    count = found.applications.count()
+    text = ngettext(
+        "It was applied to %(count)s user; deviations from it can no longer be seen.",
+        "It was applied to %(count)s users; deviations from it can no longer be seen.",
+        count,
+    )
+    url, list_url = reverse("notifications:edit_set", args=[found.pk]), reverse("notifications:set_list")
+    confirmation = Confirmation(
+        _("Delete %(name)s") % {"name": found.name},
+        _("Delete"),
+        url,
+        [_("The set is deleted; no user's notifications change."), text % {"count": count}],
+        heading=_("Delete %(name)s?") % {"name": found.name},
+        parents=[(_("Office settings"), ""), (_("Notification sets"), list_url), (found.name, url)],
+    )
+    return render_confirmation(request, confirmation)

@@ -12,19 +12,20 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 import oauth.applications
-from audit.actors import build_page_actor
+from audit.actors import Actor, build_page_actor
 from core import paging
 from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
+from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
 from oauth.forms import ApplicationForm, ClientSecretForm
 from oauth.models import Application
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 
-_EDIT_CONFLICT_MESSAGE = gettext_lazy("Another user changed this integration in the meantime. Open it again.")
+EDIT_CONFLICT_MESSAGE = gettext_lazy("Another user changed this integration in the meantime. Open it again.")
 
 
 @page(Right.MANAGE_INTEGRATIONS, methods=SAFE)
@@ -59,7 +60,7 @@ def application_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
         try:
             oauth.applications.update_application(application, details=form.to_details(), version=version, by=by)
         except EditConflict:
-            form.add_error(None, ValidationError(_EDIT_CONFLICT_MESSAGE, code="stale"))
+            form.add_error(None, ValidationError(EDIT_CONFLICT_MESSAGE, code="stale"))
         except ValidationError as error:
             form.add_error("name", error)
         else:
@@ -76,45 +77,54 @@ def application_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     reauthentication=ReauthenticationLevel.FIVE_MINUTES,
 )
 def renew_client_secret(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Generate a client secret and show it once."""
     application = _get_application(request, pk)
-    form = ClientSecretForm(request.POST or None, application=application)
+    form, by = ClientSecretForm(request.POST or None, application=application), build_page_actor(request, request.user)
+    url = reverse("oauth:application_detail", args=[pk])
+    return render_secret_page(
+        request, application, form, by=by, breadcrumb="oauth/_application_breadcrumb.html", back_url=url
+    )
+
+
+def render_secret_page(
+    request: OfficeRequest, application: Application, form: ClientSecretForm, *, by: Actor, **context: object
+) -> HttpResponse:
+    """Ask for the lifetime of the previous secret; once `form` is valid, set the new secret and show it once."""
+    context |= {"application": application, "form": form}
     if request.method == "POST" and form.is_valid():
-        given, by = form.cleaned_data, build_page_actor(request, request.user)
+        values = form.cleaned_data
         try:
             oauth.applications.set_client_secret(
-                application, secret=given["sealed"], hours=given["hours"], version=given["version"], by=by
+                application, secret=values["sealed"], hours=values["hours"], version=values["version"], by=by
             )
         except EditConflict:
-            form.add_error(None, ValidationError(_EDIT_CONFLICT_MESSAGE, code="stale"))
+            form.add_error(None, ValidationError(EDIT_CONFLICT_MESSAGE, code="stale"))
         else:
-            return render(request, "oauth/secret_created.html", {"application": application, "secret": given["sealed"]})
-    return render(request, "oauth/new_secret.html", {"form": form, "application": application})
+            context["secret"] = values["sealed"]
+    return render(request, "oauth/secret.html", context)
 
 
 @page(Right.MANAGE_INTEGRATIONS, methods=POST)
 def enable_application(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    return _set_enabled(request, pk, enabled=True, done=_("%(name)s has been turned on."))
+    return _set_enabled(request, _get_application(request, pk), enabled=True, done=_("%(name)s has been turned on."))
 
 
 @page(Right.MANAGE_INTEGRATIONS)
 def disable_application(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Ask for confirmation and disable an application."""
-    if request.method != "POST":
-        application = _get_application(request, pk)
-        context = {"application": application, "people": application.consents.count()}
-        return render(request, "oauth/switch_off.html", context)
-    return _set_enabled(request, pk, enabled=False, done=_("%(name)s has been turned off and no longer has access."))
-
-
-def _set_enabled(request: OfficeRequest, pk: UUID, *, enabled: bool, done: str) -> HttpResponse:
     application = _get_application(request, pk)
+    if request.method == "POST":
+        done = _("%(name)s has been turned off and no longer has access.")
+        return _set_enabled(request, application, enabled=False, done=done)
+    title, heading = _("Turn off integration"), _("Turn off %(application)s?")
+    consequence = _("The integration loses access immediately, until it is turned on again.")
+    return _ask_confirmation(request, application, title, heading, consequence, _("Turn off"))
+
+
+def _set_enabled(request: OfficeRequest, application: Application, *, enabled: bool, done: str) -> HttpResponse:
+    by = build_page_actor(request, request.user)
     try:
-        oauth.applications.set_application_enabled(
-            application, enabled=enabled, by=build_page_actor(request, request.user)
-        )
+        oauth.applications.set_application_enabled(application, enabled=enabled, by=by)
     except EditConflict:
-        messages.error(request, _EDIT_CONFLICT_MESSAGE)
+        messages.error(request, EDIT_CONFLICT_MESSAGE)
         return redirect("oauth:application_list")
     messages.success(request, done % {"name": application})
     return redirect("oauth:application_detail", application.pk)
@@ -122,15 +132,33 @@ def _set_enabled(request: OfficeRequest, pk: UUID, *, enabled: bool, done: str) 
 
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def delete_application(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Ask for confirmation and delete an application."""
     application = _get_application(request, pk)
     if request.method == "POST":
         with suppress(EditConflict):  # already deleted concurrently
             oauth.applications.delete_application(application, by=build_page_actor(request, request.user))
         messages.success(request, _("%(name)s has been removed.") % {"name": application})
         return redirect("oauth:application_list")
-    context = {"application": application, "people": application.consents.count()}
-    return render(request, "oauth/remove_application.html", context)
+    title, heading = _("Remove integration"), _("Remove %(application)s?")
+    consequence = _("The integration loses access immediately, and its client ID will never work again.")
+    return _ask_confirmation(request, application, title, heading, consequence, _("Remove"))
+
+
+def _ask_confirmation(
+    request: OfficeRequest, application: Application, title: str, heading: str, consequence: str, button: str
+) -> HttpResponse:
+    count = application.consents.count()
+    consents = ngettext(
+        "%(count)s user allowed it to act on their behalf.", "%(count)s users allowed it to act on their behalf.", count
+    )
+    confirmation = Confirmation(
+        title,
+        button,
+        reverse("oauth:application_detail", args=[application.pk]),
+        [consequence, consents % {"count": count}],
+        heading=heading % {"application": application},
+        breadcrumb="oauth/_application_breadcrumb.html",
+    )
+    return render_confirmation(request, confirmation, application=application)
 
 
 def _get_application(request: OfficeRequest, pk: UUID) -> Application:

@@ -23,7 +23,8 @@ _MAX_CONSENTS = 100  # rows shown at most
 @page(Access.OFFICE_USER, methods=SAFE)
 def own_integrations(request: OfficeRequest) -> HttpResponse:
     """List the applications that may act on behalf of the signed-in user."""
-    return render(request, "oauth/own_integrations.html", {"rows": _list_consents(request.user)})
+    context = {"rows": _list_consents(request.user), "heading": _("Integrations")}
+    return render(request, "oauth/integrations.html", context)
 
 
 @page(Access.OFFICE_USER, methods=POST)
@@ -39,7 +40,9 @@ def user_integrations(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if person.pk == request.user.pk:
         return redirect("oauth:own_integrations")
     checks.require_authority_over(build_page_actor(request, request.user), person)
-    return render(request, "oauth/user_integrations.html", {"rows": _list_consents(person), "person": person})
+    heading = _("Integrations of %(name)s") % {"name": person.full_name}
+    context = {"rows": _list_consents(person), "person": person, "heading": heading}
+    return render(request, "oauth/integrations.html", context)
 
 
 @page(Right.MANAGE_USERS, methods=POST)

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,6 +21,7 @@ from accounts.models import ExternalTenant, Provider, User
 from audit.actors import Actor, build_support_actor
 from authentication import sessions
 from core.access import Access, ReauthenticationLevel, page
+from core.confirmation import Confirmation, render_confirmation
 from core.throttle import Throttled
 from invitations.actions import InvitationNotOpen
 from oauth.models import Application
@@ -52,12 +53,32 @@ def run_action(request: OfficeRequest, what: str, pk: UUID) -> HttpResponse:
         else:
             _add_result_message(request, support_action, row, done=done)
             return redirect(back)
-    context = {"form": form, "support_action": support_action, "row": row, "office": _get_office(row), "back": back}
+    return render_confirmation(request, _build_confirmation(support_action, row, back), form=form)
+
+
+def _build_confirmation(support_action: SupportAction, row: ActionTarget, cancel_url: str) -> Confirmation:
+    values, introduction, impact, warning = {"row": row, "office": _get_office(row)}, [], [], ""
+    if values["office"]:
+        text = _(
+            "Your name and reason are recorded in the history of %(office)s, where its administrators can read them."
+        )
+        warning = text % values
     if isinstance(row, Provider):
-        context |= {"touched": describe_office_impact(row), "what": _OFFICE_ACTIONS[support_action]}
-    elif isinstance(row, Application):
-        context |= {"touched": describe_application_impact(row), "what": _APPLICATION_ACTIONS[support_action]}
-    return render(request, "support/confirm_action.html", context)
+        introduction, impact = [_OFFICE_ACTIONS[support_action]], describe_office_impact(row)
+    elif values["office"]:
+        introduction = [_("You are doing this for %(row)s at %(office)s.") % values]
+    if isinstance(row, Application):
+        introduction, impact = [*introduction, _APPLICATION_ACTIONS[support_action]], describe_application_impact(row)
+    return Confirmation(
+        f"{support_action.label}: {row}",
+        support_action.label,
+        cancel_url,
+        impact,
+        label=_("Impact"),
+        parents=[(_("Support"), reverse("admin:index"))],
+        introduction=introduction,
+        warning=warning,
+    )
 
 
 def _get_target(support_action: SupportAction, pk: UUID) -> ActionTarget:

@@ -5,13 +5,15 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.actors import build_support_actor
 from authentication import sessions
 from core.access import POST, Access, ReauthenticationLevel, page
+from core.confirmation import Confirmation, render_confirmation
 from permissions.access import OfficeRequest
 from permissions.checks import SupportAction
 from support import impersonation
@@ -34,8 +36,24 @@ def start_impersonation(request: OfficeRequest, pk: UUID) -> HttpResponse:
         else:
             request.session[IMPERSONATION_KEY] = str(look.pk)
             return redirect("home")
-    context = {"form": form, "person": person, "minutes": IMPERSONATION_MINUTES}
-    return render(request, "support/start_impersonation.html", context)
+    values = {"name": person.full_name, "office": person.provider, "minutes": IMPERSONATION_MINUTES}
+    text = _(
+        "You see the pages of %(office)s as %(name)s sees them, for at most %(minutes)s minutes. You cannot change"
+        " anything, and secrets and exports are hidden."
+    )
+    warning = _(
+        "Your name and reason are recorded in the history of %(office)s, and its administrators receive an e-mail when"
+        " you stop."
+    )
+    confirmation = Confirmation(
+        _("Impersonate %(name)s") % values,
+        _("Impersonate"),
+        reverse("admin:accounts_user_change", args=[person.pk]),
+        parents=[(_("Support"), reverse("admin:index"))],
+        introduction=[text % values],
+        warning=warning % values,
+    )
+    return render_confirmation(request, confirmation, form=form)
 
 
 @page(Access.SUPPORT, methods=POST)

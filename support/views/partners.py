@@ -6,18 +6,18 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 import oauth.applications
 from audit.actors import build_support_actor
 from core.access import Access, ReauthenticationLevel, page
 from core.errors import EditConflict
 from oauth.models import Application
+from oauth.views.applications import EDIT_CONFLICT_MESSAGE, render_secret_page
 from permissions.access import OfficeRequest
 from support.forms import PartnerForm, PartnerSecretForm
 
-_STALE = gettext_lazy("Another user changed this integration in the meantime. Open it again.")
 _ADMIN_PAGE = "admin:oauth_application_change"
 
 
@@ -47,7 +47,7 @@ def change_partner(request: OfficeRequest, pk: UUID) -> HttpResponse:
         try:
             oauth.applications.update_application(partner, details=form.to_details(), version=given["version"], by=by)
         except EditConflict:
-            form.add_error(None, ValidationError(_STALE, code="stale"))
+            form.add_error(None, ValidationError(EDIT_CONFLICT_MESSAGE, code="stale"))
         except ValidationError as error:
             form.add_error("name", error)
         else:
@@ -61,19 +61,16 @@ def partner_secret(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Generate a secret for an application of a partner and show it once."""
     partner = _get_partner_or_404(pk)
     form = PartnerSecretForm(request.POST or None, application=partner)
-    if request.method == "POST" and form.is_valid():
-        given = form.cleaned_data
-        by = build_support_actor(request, request.user, given["reason"])
-        try:
-            oauth.applications.set_client_secret(
-                partner, secret=given["sealed"], hours=given["hours"], version=given["version"], by=by
-            )
-        except EditConflict:
-            form.add_error(None, ValidationError(_STALE, code="stale"))
-        else:
-            context = {"partner": partner, "secret": given["sealed"]}
-            return render(request, "support/partner_secret_created.html", context)
-    return render(request, "support/new_partner_secret.html", {"form": form, "partner": partner})
+    reason = form.cleaned_data["reason"] if form.is_valid() else ""
+    return render_secret_page(
+        request,
+        partner,
+        form,
+        by=build_support_actor(request, request.user, reason),
+        breadcrumb="support/_partner_breadcrumb.html",
+        partner=partner,
+        back_url=reverse(_ADMIN_PAGE, args=[pk]),
+    )
 
 
 def _get_partner_or_404(pk: UUID) -> Application:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
+from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.replica import allow_replica
 from permissions import right_sources
 from permissions.access import OfficeRequest
@@ -22,7 +23,6 @@ from permissions.checks import LastAdministrator, Right
 from teams import deviations as questions
 from teams.deviations import RightsWouldChange, SharedRightsGroup
 from teams.forms.deviations import ReplaceByTeamForm, UserChoiceForm
-from teams.views.confirmation import Confirmation, is_confirmed, render_confirmation
 
 _MAX_USERS_SHOWN = 200  # users or groups shown in each part
 
@@ -78,7 +78,8 @@ def _confirm_revoking_superfluous(person: User) -> Confirmation:
     ]
     title = _("Revoke redundant rights of %(name)s?") % {"name": person.full_name}
     names = [str(right.label) for right in sort_rights(held)]
-    return Confirmation(title, names, consequences, _("Revoke rights"), _get_page_title(), reverse("teams:deviations"))
+    url = reverse("teams:deviations")
+    return Confirmation(title, _("Revoke rights"), url, consequences, names=names, parents=[(_get_page_title(), url)])
 
 
 def _confirm_replacing_by_team(group: SharedRightsGroup, name: str) -> Confirmation:
@@ -90,8 +91,9 @@ def _confirm_replacing_by_team(group: SharedRightsGroup, name: str) -> Confirmat
     ]
     title = _("Replace individual rights with team %(name)s?") % {"name": name}
     names = [user.list_name for user in group.users]
+    url = reverse("teams:deviations")
     return Confirmation(
-        title, names, consequences, _("Replace with a team"), _get_page_title(), reverse("teams:deviations")
+        title, _("Replace with a team"), url, consequences, names=names, parents=[(_get_page_title(), url)]
     )
 
 
@@ -103,7 +105,7 @@ def revoke_superfluous_rights(request: OfficeRequest) -> HttpResponse:
         raise Http404
     person: User = form.cleaned_data["person"]
     if not is_confirmed(request):
-        return render_confirmation(request, _confirm_revoking_superfluous(person), person=[person.pk])
+        return render_confirmation(request, _confirm_revoking_superfluous(person), chosen={"person": [person.pk]})
     try:
         count = questions.revoke_superfluous_rights([person], by=build_page_actor(request, request.user))
     except (RightsWouldChange, LastAdministrator):
@@ -131,9 +133,8 @@ def replace_rights_by_team(request: OfficeRequest) -> HttpResponse:
         if not found:
             raise RightsWouldChange
         if not is_confirmed(request):
-            return render_confirmation(
-                request, _confirm_replacing_by_team(found[0], name), name=[name], group=[form.cleaned_data["group"]]
-            )
+            chosen = {"name": [name], "group": [form.cleaned_data["group"]]}
+            return render_confirmation(request, _confirm_replacing_by_team(found[0], name), chosen=chosen)
         questions.replace_rights_by_team(
             request.user.office, found[0], name=name, by=build_page_actor(request, request.user)
         )

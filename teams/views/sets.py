@@ -6,11 +6,14 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 import teams.sets
 from audit.actors import build_page_actor
 from core.access import SAFE, page
+from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
 from permissions import checks
 from permissions.access import OfficeRequest
@@ -94,5 +97,19 @@ def delete_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
             return redirect("teams:set_list")
         messages.success(request, _("The set %(name)s has been deleted.") % {"name": found.name})
         return redirect("teams:set_list")
-    uses = teams.sets.list_set_deviations(request.user.office).get(found.pk, [])
-    return render(request, "teams/delete_set.html", {"set": found, "uses": uses})
+    count = len(teams.sets.list_set_deviations(request.user.office).get(found.pk, []))
+    text = ngettext(
+        "It was applied to %(count)s team or user; deviations from it can no longer be seen.",
+        "It was applied to %(count)s teams and users; deviations from it can no longer be seen.",
+        count,
+    )
+    url, list_url = reverse("teams:edit_set", args=[found.pk]), reverse("teams:set_list")
+    confirmation = Confirmation(
+        _("Delete %(name)s") % {"name": found.name},
+        _("Delete"),
+        url,
+        [_("The set is deleted; no user loses any rights."), text % {"count": count}],
+        heading=_("Delete %(name)s?") % {"name": found.name},
+        parents=[(_("Office settings"), ""), (_("Authorization sets"), list_url), (found.name, url)],
+    )
+    return render_confirmation(request, confirmation)

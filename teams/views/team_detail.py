@@ -17,6 +17,7 @@ from accounts.models import User
 from accounts.search import filter_by_search
 from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
+from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.errors import EditConflict
 from core.paging import build_pager_context, paginate_queryset
 from invitations.views.resend_warnings import add_resend_warnings
@@ -27,7 +28,6 @@ from permissions.checks import LastAdministrator, Right
 from permissions.models import Employer, Team
 from teams.forms.teams import EmployerSelectionForm, SearchForm, TeamRightsForm, UserSelectionForm
 from teams.queries import CountedTeam, filter_employers, list_missing_parts
-from teams.views.confirmation import Confirmation, is_confirmed, render_confirmation
 from teams.views.teams import get_team_or_404, is_own_team
 from users.status import AccountStatus, UserWithAccountStatus, annotate_statuses, build_status_chip
 
@@ -104,7 +104,10 @@ def _confirm_removing_members(team: Team, chosen: list[User]) -> Confirmation:
         _("Individual rights and other teams remain. You can add members again at any time."),
     ]
     names = [person.list_name for person in chosen]
-    return Confirmation(title % values, names, consequences, _("Remove from the team"), team.name, _get_team_url(team))
+    url = _get_team_url(team)
+    return Confirmation(
+        title % values, _("Remove from the team"), url, consequences, names=names, parents=[(team.name, url)]
+    )
 
 
 def _confirm_removing_employers(team: CountedTeam, chosen: list[Employer]) -> Confirmation:
@@ -118,7 +121,10 @@ def _confirm_removing_employers(team: CountedTeam, chosen: list[Employer]) -> Co
         _("The employers themselves remain. You can add them again at any time."),
     ]
     names = [f"{employer.name} ({employer.number})" for employer in chosen]
-    return Confirmation(title % values, names, consequences, _("Remove from the team"), team.name, _get_team_url(team))
+    url = _get_team_url(team)
+    return Confirmation(
+        title % values, _("Remove from the team"), url, consequences, names=names, parents=[(team.name, url)]
+    )
 
 
 @page(Right.MANAGE_TEAMS, methods=POST)
@@ -132,7 +138,7 @@ def remove_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
     chosen = list(form.cleaned_data["users"])
     if not is_confirmed(request):
         return render_confirmation(
-            request, _confirm_removing_members(team, chosen), users=[person.pk for person in chosen]
+            request, _confirm_removing_members(team, chosen), chosen={"users": [person.pk for person in chosen]}
         )
     try:
         teams.actions.change_members(team, remove=chosen, by=build_page_actor(request, request.user))
@@ -157,7 +163,9 @@ def remove_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
     chosen = list(form.cleaned_data["employers"])
     if not is_confirmed(request):
         return render_confirmation(
-            request, _confirm_removing_employers(team, chosen), employers=[employer.pk for employer in chosen]
+            request,
+            _confirm_removing_employers(team, chosen),
+            chosen={"employers": [employer.pk for employer in chosen]},
         )
     try:
         teams.actions.change_employers(team, remove=chosen, by=build_page_actor(request, request.user))

@@ -6,13 +6,16 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 import teams.actions
 import teams.sets
 from audit.actors import ReauthenticationRequired, build_page_actor
 from core.access import SAFE, DuringImpersonation, page
+from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
 from core.export_files import CONTENT_TYPES, FileFormat
 from core.forms import VersionedForm
@@ -133,5 +136,36 @@ def delete_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
         else:
             messages.success(request, _("Team %(name)s has been deleted.") % {"name": team.name})
             return redirect("teams:team_list")
-    context = {"form": form, "team": team, "error": error, "is_own": is_own_team(request, team)}
-    return render(request, "teams/delete.html", context)
+    is_own = is_own_team(request, team)
+    confirmation = _confirm_deletion(team, error=error, is_possible=not is_own)
+    context = {"form": form, "team": team, "is_own": is_own}
+    return render_confirmation(request, confirmation, template="teams/delete.html", **context)
+
+
+def _confirm_deletion(team: CountedTeam, *, error: str, is_possible: bool) -> Confirmation:
+    members, employers = team.member_count, team.employer_count
+    return Confirmation(
+        _("Delete team"),
+        _("Delete team"),
+        reverse("teams:team_detail", args=[team.pk]),
+        [
+            ngettext(
+                "%(count)s member loses the rights that only this team grants.",
+                "%(count)s members lose the rights that only this team grants.",
+                members,
+            )
+            % {"count": members},
+            ngettext(
+                "This team no longer gives access to %(count)s employer.",
+                "This team no longer gives access to %(count)s employers.",
+                employers,
+            )
+            % {"count": employers},
+            _("The users and employers themselves are not deleted."),
+            _("A deleted team cannot be restored."),
+        ],
+        heading=_("Delete team %(name)s?") % {"name": team.name},
+        breadcrumb="teams/_breadcrumb.html",
+        error=error,
+        is_possible=is_possible,
+    )

@@ -15,6 +15,7 @@ import teams.actions
 from accounts.models import LoginMethod, User
 from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
+from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.errors import EditConflict
 from core.paging import build_pager_context, paginate_queryset
 from invitations.views.resend_warnings import add_resend_warnings
@@ -25,7 +26,6 @@ from permissions.models import Team
 from permissions.shortcuts import get_colleague_or_404
 from teams.forms.teams import SearchForm, TeamSelectionForm, render_team_label
 from teams.queries import CountedTeam, annotate_counts, filter_teams
-from teams.views.confirmation import Confirmation, is_confirmed, render_confirmation
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
@@ -91,9 +91,8 @@ def _confirm_leaving_teams(person: User, chosen: list[Team]) -> Confirmation:
         _("Individual rights and other teams remain. You can add members again at any time."),
     ]
     back = reverse("teams:user_teams", args=[person.pk])
-    return Confirmation(
-        title % values, [team.name for team in chosen], consequences, _("Remove from the team"), person.list_name, back
-    )
+    names, parents = [team.name for team in chosen], [(person.list_name, back)]
+    return Confirmation(title % values, _("Remove from the team"), back, consequences, names=names, parents=parents)
 
 
 @page(Right.MANAGE_TEAMS, methods=POST)
@@ -106,7 +105,8 @@ def leave_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
         return redirect("teams:user_teams", person.pk)
     chosen = list(form.cleaned_data["teams"])
     if not is_confirmed(request):
-        return render_confirmation(request, _confirm_leaving_teams(person, chosen), teams=[team.pk for team in chosen])
+        ids = {"teams": [team.pk for team in chosen]}
+        return render_confirmation(request, _confirm_leaving_teams(person, chosen), chosen=ids)
     try:
         teams.actions.change_teams(person, remove=chosen, by=build_page_actor(request, request.user))
     except EditConflict:

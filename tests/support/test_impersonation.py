@@ -41,7 +41,8 @@ LATER = timedelta(minutes=30, seconds=1)
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 # With what they are given here there is nothing to do.
 DO_NOTHING = {
-    "authentication.actions.authenticate_password", "authentication.mfa.actions.verify_recovery_code", "invitations.acceptance.check_code",
+    "authentication.actions.authenticate_password", "authentication.mfa.actions.verify_recovery_code",
+    "invitations.acceptance.check_code",
 }  # fmt: skip
 # What is done as oneself, and ends the look.
 ENDS = {"support:stop_impersonation", "authentication:logout"}

@@ -46,7 +46,7 @@ def test_a_group_becomes_a_team(alice_client: Client, bob: User, eve: User, offi
     before = collect_held_rights(office, [bob.pk, eve.pk])
     asked = alice_client.post(REPLACE, {"group": key, "name": "Loon en controle"})
     assert asked.context["confirmation"].names == [bob.list_name, eve.list_name]
-    assert asked.context["fields"] == [("name", "Loon en controle"), ("group", key)]
+    assert asked.context["hidden"] == [("sure", 1), ("name", "Loon en controle"), ("group", key)]
     assert not Team.objects.filter(name="Loon en controle").exists(), "it asks first"
     alice_client.post(REPLACE, {"group": key, "name": "Loon en controle", "sure": "1"})
     assert not checks.individual_rights(bob)

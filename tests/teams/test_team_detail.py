@@ -98,7 +98,7 @@ def test_it_asks_before_it_takes_anything_out(alice_client: Client, team: Team, 
     for name, field, one in (("remove_users", "users", bob), ("remove_employers", "employers", bakery)):
         asked = alice_client.post(url(name, team), {field: [one.pk]})
         assert asked.status_code == 200
-        assert asked.context["fields"] == [(field, one.pk)]
+        assert asked.context["hidden"] == [("sure", 1), (field, one.pk)]
         assert any(one.name in text if isinstance(one, Employer) else one.last_name in text
                    for text in asked.context["confirmation"].names)  # fmt: skip
     assert (team.members.count(), team.employers.count()) == (1, 1)
@@ -165,7 +165,7 @@ def test_the_last_administrator_stays_in_the_team(
     IndividualRight.objects.create(provider=office, user=alice, right=Right.MANAGE_PROVIDER)
     version = Team.objects.get().version
     assert alice_client.post(url("remove_users", team), {"users": [boss.pk], "sure": "1"}).status_code == 302
-    assert alice_client.post(url("delete_team", team), {"version": version}).context["error"]
+    assert alice_client.post(url("delete_team", team), {"version": version}).context["confirmation"].error
     response = alice_client.post(url("change_team_rights", team), {"rights": [], "version": version})
     assert code(response, "__all__") == "last_administrator"
     assert members(team) == {"Baas"}
@@ -213,7 +213,7 @@ def test_it_asks_before_it_deletes(alice_client: Client, team: Team, bob: User) 
     teams.actions.change_members(team, add=[bob], by=actor())
     assert alice_client.get(url("delete_team", team)).context["team"].member_count == 1
     stale = alice_client.post(url("delete_team", team), {"version": 1})
-    assert stale.context["error"]
+    assert stale.context["confirmation"].error
     assert "version" in alice_client.post(url("delete_team", team), {"version": ""}).context["form"].errors
     assert alice_client.post(url("delete_team", team), {"version": 2}).headers["Location"] == reverse("teams:team_list")
     assert not Team.objects.exists()

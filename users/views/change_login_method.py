@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 import users.change_login_method
@@ -13,6 +14,7 @@ from accounts.models import User
 from audit.actors import build_page_actor
 from authentication.microsoft import oidc
 from core.access import SAFE, ReauthenticationLevel, page
+from core.confirmation import Confirmation, render_confirmation
 from core.throttle import Throttled
 from permissions import checks
 from permissions.access import OfficeRequest
@@ -84,5 +86,18 @@ def change_to_website(request: OfficeRequest, pk: UUID) -> HttpResponse:
         else:
             messages.success(request, _("The invitation for %(name)s is on its way.") % {"name": person.full_name})
             return redirect("users:user_detail", person.pk)
+    values = {"name": person.full_name, "email": person.email}
+    confirmation = Confirmation(
+        _("Resend the invitation"),
+        _("Send the invitation"),
+        reverse("users:user_detail", args=[person.pk]),
+        [
+            _("All sessions end immediately, and Microsoft login is no longer possible."),
+            _("%(name)s receives an invitation at %(email)s to choose a username and password.") % values,
+            _("Rights are inactive until the invitation is accepted."),
+        ],
+        heading=_("Switch %(name)s to login via website and SSO?") % values,
+        breadcrumb="users/_breadcrumb.html",
+    )
     status = 429 if form.has_error(NON_FIELD_ERRORS, "throttled") else 200
-    return render(request, "users/change_to_website.html", {"form": form, "person": person}, status=status)
+    return render_confirmation(request, confirmation, status=status, form=form, person=person)

@@ -19,6 +19,7 @@ from accounts.models import LoginMethod, User
 from accounts.user_details import UserDetails
 from audit.actors import build_page_actor
 from core.access import ReauthenticationLevel, page
+from core.confirmation import Confirmation, render_confirmation
 from core.ids import parse_uuid
 from core.paging import build_query_string
 from core.throttle import Throttled
@@ -175,7 +176,20 @@ def revoke_invitation(request: OfficeRequest, pk: UUID) -> HttpResponse:
             return _redirect_if_closed(request, person)
         messages.success(request, _("The invitation for %(name)s has been revoked.") % {"name": person.full_name})
         return redirect("users:user_detail", person.pk)
-    return render(request, "invitations/revoke.html", {"person": person})
+    values = {"name": person.full_name}
+    confirmation = Confirmation(
+        _("Revoke the invitation"),
+        _("Revoke"),
+        reverse("users:user_detail", args=[person.pk]),
+        [
+            _("The link in the e-mail stops working immediately. No e-mail is sent about this."),
+            _("The mobile number is deleted."),
+            _("%(name)s stays in the list, and you can resend the invitation later.") % values,
+        ],
+        heading=_("Revoke the invitation for %(name)s?") % values,
+        breadcrumb="users/_breadcrumb.html",
+    )
+    return render_confirmation(request, confirmation, person=person)
 
 
 def _redirect_if_closed(request: OfficeRequest, person: User) -> HttpResponse:

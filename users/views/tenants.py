@@ -7,13 +7,16 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 import authentication.microsoft.tenants
 from accounts.models import ExternalTenant
 from audit.actors import build_page_actor
 from authentication.microsoft import oidc
 from core.access import SAFE, ReauthenticationLevel, page
+from core.confirmation import Confirmation, render_confirmation
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from users.forms.office import AddTenantForm, RenameTenantForm
@@ -61,7 +64,14 @@ def rename_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
         )
         messages.success(request, _("The tenant is now called %(name)s.") % {"name": tenant.name})
         return redirect("users:tenant_list")
-    return render(request, "users/rename_tenant.html", {"form": form, "tenant": tenant})
+    context = {
+        "form": form,
+        "name": tenant.name,
+        "title": _("Rename tenant"),
+        "breadcrumb": "users/_tenant_breadcrumb.html",
+        "cancel_url": reverse("users:tenant_list"),
+    }
+    return render(request, "rename.html", context)
 
 
 @page(Right.MANAGE_PROVIDER, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
@@ -77,4 +87,23 @@ def remove_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
         else:
             messages.success(request, _("%(name)s has been removed.") % {"name": tenant.name})
             return redirect("users:tenant_list")
-    return render(request, "users/remove_tenant.html", {"tenant": tenant, "error": error})
+    text = ngettext(
+        "%(count)s user logs in through this tenant. It cannot be removed as long as it is in use.",
+        "%(count)s users log in through this tenant. It cannot be removed as long as it is in use.",
+        tenant.user_count,
+    )
+    url = reverse("users:tenant_list")
+    confirmation = Confirmation(
+        _("Remove tenant"),
+        _("Remove"),
+        url,
+        [
+            _("Users can no longer be linked to this tenant."),
+            _("If you add it again later, it must be confirmed again."),
+        ],
+        heading=_("Remove %(name)s?") % {"name": tenant.name},
+        breadcrumb="users/_tenant_breadcrumb.html",
+        note=text % {"count": tenant.user_count},
+        error=error,
+    )
+    return render_confirmation(request, confirmation)

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -14,6 +15,7 @@ from accounts import passwords
 from accounts.models import User
 from audit.actors import build_page_actor
 from core.access import POST, SAFE, DuringImpersonation, page
+from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
 from core.export_files import CONTENT_TYPES, FileFormat
 from core.paging import build_pager_context, build_query_string, paginate_queryset
@@ -170,7 +172,23 @@ def block_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
             text = _("%(name)s has been blocked and can no longer log in. All sessions have ended.")
             messages.success(request, text % {"name": person.full_name})
             return redirect("users:user_detail", person.pk)
-    return render(request, "users/block.html", {"person": person, "error": error})
+    values = {"name": person.full_name, "email": person.email}
+    confirmation = Confirmation(
+        _("Block %(name)s") % values,
+        _("Block"),
+        reverse("users:user_detail", args=[person.pk]),
+        [
+            _("All sessions end immediately, on every device."),
+            _("%(name)s can no longer log in with any method.") % values,
+            _("Rights are kept but are inactive."),
+            _("%(name)s receives an e-mail about this at %(email)s.") % values,
+        ],
+        heading=_("Block %(name)s?") % values,
+        breadcrumb="users/_breadcrumb.html",
+        note=_("You can unblock the account at any time."),
+        error=error,
+    )
+    return render_confirmation(request, confirmation, person=person)
 
 
 @page(Right.MANAGE_USERS, methods=POST)

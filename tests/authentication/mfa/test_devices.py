@@ -145,7 +145,7 @@ def test_it_renames(secured: Client, bob: User) -> None:
 
 def test_it_removes_and_ends_every_other_session(secured: Client, bob: User, bob_client: Client) -> None:
     device = AuthenticatorApp.objects.get()
-    assert secured.get(f"{URL}{device.pk}/verwijderen/").context["is_last"]
+    assert len(secured.get(f"{URL}{device.pk}/verwijderen/").context["confirmation"].consequences) == 3
     assert AuthenticatorApp.objects.exists()
     assert secured.post(f"{URL}{device.pk}/verwijderen/")["Location"] == URL
     assert secured.get(URL).status_code == 200
@@ -156,7 +156,7 @@ def test_it_removes_and_ends_every_other_session(secured: Client, bob: User, bob
 def test_the_last_one_stays_while_it_is_required(secured: Client, bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(two_factor_required=True)
     device = AuthenticatorApp.objects.get()
-    assert secured.post(f"{URL}{device.pk}/verwijderen/").context["error"]
+    assert secured.post(f"{URL}{device.pk}/verwijderen/").context["confirmation"].error
     assert AuthenticatorApp.objects.exists()
 
 
