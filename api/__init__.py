@@ -1,4 +1,4 @@
 """REST API `/v2`: user administration for integrations, following the conventions of the original's public API.
 
-One module per resource. `auth` authorizes calls, `responses` and `schemas` define responses, `errors` defines errors.
+One module per resource. `operations` declares calls, `auth` authorizes them, `schemas` defines responses, `errors` errors.
 """

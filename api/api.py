@@ -32,4 +32,4 @@ for part in (
     checkpoints,
     integrations,
 ):
-    api.add_router("", part.router)
+    api.add_router("", part.operations.router)

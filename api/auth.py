@@ -1,6 +1,6 @@
 """Authorization of calls: token, rate limit, version, scope of the client and right of the user, in that order.
 
-Each operation declares one scope and one right with `build_auth`. A refusal states which check failed (domain.md
+Each operation declares one scope and one right (`api.operations`). A refusal states which check failed (domain.md
 section 3.1).
 """
 
@@ -73,12 +73,6 @@ class OperationAuth:
         if self.right is not None and not checks.has_right(request.caller.user, self.right):
             text = _("The user does not have the right “%(right)s”.") % {"right": self.right.label}
             raise ApiError(403, "user_right", text)
-
-
-def build_auth(scope: Scope, right: Right | None) -> dict[str, Any]:
-    """Return the declaration of an operation that requires `scope` and `right`."""
-    extra = {"security": [{"token": [scope.value]}], "x-right": None if right is None else right.value}
-    return {"auth": OperationAuth(scope, right), "openapi_extra": extra}
 
 
 def _apply_rate_limit(request: ApiRequest) -> None:

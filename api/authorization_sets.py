@@ -4,23 +4,23 @@ from uuid import UUID, uuid5
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Query
 from typing_extensions import TypedDict
 
 from api import errors
-from api.auth import ApiRequest, build_auth, require_office
+from api.auth import ApiRequest
 from api.authorizations import RightResource, serialize_right
 from api.filters import FieldType, FilterField
 from api.listing import ListQuery, render_list
-from api.responses import read_responses
-from api.schemas import ItemResponse, ListResponse, MetadataValue, render_item
+from api.operations import Operations
+from api.schemas import MetadataValue, render_item
 from invitations import email_text
 from invitations.actions import get_office_text
 from oauth.scopes import Scope
 from permissions.catalog import Right, sort_rights
 from permissions.models import AuthorizationSet
 
-router = Router(tags=["sets and texts"])
+operations = Operations("sets and texts", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name")}
 # The only template that an office can edit.
 INVITATION_TEMPLATE_ID = uuid5(UUID(int=0), "loket.emailtemplate.invitation")
@@ -51,24 +51,20 @@ def _serialize_set(found: AuthorizationSet) -> AuthorizationSetResource:
     return AuthorizationSetResource(id=found.pk, description=found.name, authorizations=rights)
 
 
-@router.get(
+@operations.get_list(
     "/providers/{uuid:provider_id}/authorizationsets",
-    operation_id="GetAuthorizationSetsByProviderId",
-    response=read_responses(ListResponse[AuthorizationSetResource], 400, 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+    "GetAuthorizationSetsByProviderId",
+    AuthorizationSetResource,
+    Right.VIEW_USERS,
 )
 def list_authorization_sets(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the authorization sets of the office."""
-    require_office(request, provider_id)
     rows = AuthorizationSet.objects.visible_to(request.caller.user)
     return render_list(request, rows, query, fields=FILTER_FIELDS, default_order=("name",), serialize=_serialize_set)
 
 
-@router.get(
-    "/providers/authorizationsets/{uuid:set_id}",
-    operation_id="GetAuthorizationSetById",
-    response=read_responses(ItemResponse[AuthorizationSetResource], 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+@operations.get_item(
+    "/providers/authorizationsets/{uuid:set_id}", "GetAuthorizationSetById", AuthorizationSetResource, Right.VIEW_USERS
 )
 def get_authorization_set(request: ApiRequest, set_id: UUID) -> HttpResponse:
     """Return an authorization set."""
@@ -99,27 +95,22 @@ def _serialize_template(request: ApiRequest) -> EmailTemplateResource:
     )
 
 
-@router.get(
-    "/providers/{uuid:provider_id}/emailtemplates",
-    operation_id="GetEmailTemplatesByProviderId",
-    response=read_responses(ItemResponse[EmailTemplates], 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+@operations.get_item(
+    "/providers/{uuid:provider_id}/emailtemplates", "GetEmailTemplatesByProviderId", EmailTemplates, Right.VIEW_USERS
 )
 def list_email_templates(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """List the e-mail templates that the office can customize, in their present version."""
-    require_office(request, provider_id)
     return render_item(request, EmailTemplates(emailTemplates=[_serialize_template(request)]))
 
 
-@router.get(
+@operations.get_item(
     "/providers/{uuid:provider_id}/emailtemplates/{uuid:email_template_id}",
-    operation_id="GetEmailTemplateById",
-    response=read_responses(ItemResponse[EmailTemplateResource], 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+    "GetEmailTemplateById",
+    EmailTemplateResource,
+    Right.VIEW_USERS,
 )
 def get_email_template(request: ApiRequest, provider_id: UUID, email_template_id: UUID) -> HttpResponse:
     """Return an e-mail template."""
-    require_office(request, provider_id)
     if email_template_id != INVITATION_TEMPLATE_ID:
         raise errors.build_not_found_error()
     return render_item(request, _serialize_template(request))

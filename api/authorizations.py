@@ -4,22 +4,21 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Router
 from typing_extensions import TypedDict
 
 import teams.actions
 from accounts.models import User
 from api import etags, user_schemas
-from api.auth import ApiRequest, build_auth
+from api.auth import ApiRequest
 from api.errors import ApiError
 from api.inputs import MetadataInput, RightsUpdate
-from api.responses import read_responses, update_responses
+from api.operations import Operations
 from api.schemas import ItemResponse, MetadataValue, ResourceReference, render_item
 from oauth.scopes import Scope
 from permissions import checks, right_sources
 from permissions.catalog import Right, sort_rights
 
-router = Router(tags=["authorizations"])
+operations = Operations("authorizations", read=Scope.TEAMS_READ, write=Scope.TEAMS_WRITE)
 
 
 class RightResource(TypedDict):
@@ -87,22 +86,20 @@ def _compute_etag(person: User) -> str:
     return etags.hash_unordered(checks.individual_rights(person))
 
 
-@router.get(
-    "/providers/users/{uuid:user_id}/authorizations",
-    operation_id="GetAuthorizationsByUserId",
-    response=read_responses(ItemResponse[RightsResource], 404),
-    **build_auth(Scope.TEAMS_READ, Right.VIEW_USERS),
+@operations.get_item(
+    "/providers/users/{uuid:user_id}/authorizations", "GetAuthorizationsByUserId", RightsResource, Right.VIEW_USERS
 )
 def get_authorizations(request: ApiRequest, user_id: UUID) -> HttpResponse:
     """Return the individual rights of a user, in addition to those granted via teams."""
     return _respond(request, user_schemas.get_user_or_404(request, user_id))
 
 
-@router.patch(
+@operations.update(
+    "PATCH",
     "/providers/users/{uuid:user_id}/authorizations",
-    operation_id="PatchAuthorizationsByUserId",
-    response=update_responses(ItemResponse[RightsResource]),
-    **build_auth(Scope.TEAMS_WRITE, Right.GRANT_RIGHTS),
+    "PatchAuthorizationsByUserId",
+    ItemResponse[RightsResource],
+    Right.GRANT_RIGHTS,
 )
 def patch_authorizations(request: ApiRequest, user_id: UUID, body: RightsUpdate) -> HttpResponse:
     """Replace the individual rights of a user. Rights that are omitted are removed."""
@@ -113,11 +110,11 @@ def patch_authorizations(request: ApiRequest, user_id: UUID, body: RightsUpdate)
     return _respond(request, person)
 
 
-@router.get(
+@operations.get_item(
     "/providers/users/{uuid:user_id}/effectiveauthorizations",
-    operation_id="GetEffectiveAuthorizationsByUserId",
-    response=read_responses(ItemResponse[EffectiveRights], 404),
-    **build_auth(Scope.TEAMS_READ, Right.VIEW_USERS),
+    "GetEffectiveAuthorizationsByUserId",
+    EffectiveRights,
+    Right.VIEW_USERS,
 )
 def get_effective_authorizations(request: ApiRequest, user_id: UUID) -> HttpResponse:
     """List every right granted to a user, via which path, and whether it has effect now."""

@@ -10,32 +10,25 @@ from django.utils.translation import gettext as _
 import invitations.actions
 from accounts.models import ExternalTenant, LoginMethod, User
 from api import errors, users
-from api.auth import ApiRequest, build_auth, require_office
+from api.auth import ApiRequest
 from api.errors import ApiError, validate_form
-from api.idempotency import idempotent
 from api.inputs import AzureAccountInput, SsoAccountInput, UserCreate, UserInvite, build_person_form_data
-from api.responses import create_responses, read_responses
-from api.schemas import ApiMessage, ItemResponse, MetadataValue, build_information_message, render_item
+from api.schemas import ApiMessage, MetadataValue, build_information_message, render_item
 from api.user_schemas import UserResource
 from invitations.phone_numbers import parse_mobile_number
-from oauth.scopes import Scope
 from permissions.checks import Right
 from users import login_methods
 from users.forms.invitations import find_users_with_email
 from users.forms.users import UserDetailsForm, WebsiteUserForm
 
-router = users.router  # a path has a single router
+operations = users.operations  # a path has a single router
 
 
-@router.get(
-    "/providers/{uuid:provider_id}/users/defaults",
-    operation_id="GetUserDefaults",
-    response=read_responses(ItemResponse[dict[str, Any]], 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+@operations.get_item(
+    "/providers/{uuid:provider_id}/users/defaults", "GetUserDefaults", dict[str, Any], Right.VIEW_USERS
 )
 def user_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the default values of a new user."""
-    require_office(request, provider_id)
     method = LoginMethod.SSO_WEBSERVICE
     content = {
         "loginMethod": MetadataValue(key=method.value, value=str(method.label)),
@@ -46,16 +39,9 @@ def user_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     return render_item(request, content)
 
 
-@router.post(
-    "/providers/{uuid:provider_id}/users",
-    operation_id="PostUserByProviderId",
-    response=create_responses(ItemResponse[UserResource]),
-    **build_auth(Scope.USERS_WRITE, Right.MANAGE_USERS),
-)
-@idempotent
+@operations.post("/providers/{uuid:provider_id}/users", "PostUserByProviderId", UserResource, Right.MANAGE_USERS)
 def post_user(request: ApiRequest, provider_id: UUID, body: UserCreate) -> HttpResponse:
     """Create a user without invitation. `sso_webservice` takes `ssoAccount`, `azure_ad` `azureActiveDirectory`."""
-    require_office(request, provider_id)
     form = validate_form(UserDetailsForm(_build_form_data(body)))
     method, sso, azure = body.loginMethod.key, body.ssoAccount, body.azureActiveDirectory
     if method == LoginMethod.SSO_WEBSERVICE and sso is not None and azure is None:
@@ -113,16 +99,11 @@ def _create_azure_user(request: ApiRequest, form: UserDetailsForm, account: Azur
         raise errors.convert_validation_error(error, f"azureActiveDirectory.{place}") from None
 
 
-@router.post(
-    "/providers/{uuid:provider_id}/users/invite",
-    operation_id="PostInviteByProviderId",
-    response=create_responses(ItemResponse[UserResource]),
-    **build_auth(Scope.USERS_WRITE, Right.MANAGE_USERS),
+@operations.post(
+    "/providers/{uuid:provider_id}/users/invite", "PostInviteByProviderId", UserResource, Right.MANAGE_USERS
 )
-@idempotent
 def post_invite(request: ApiRequest, provider_id: UUID, body: UserInvite) -> HttpResponse:
     """Invite a user via website and SSO. The code goes to `destinationForSecret` once the link is opened."""
-    require_office(request, provider_id)
     form = validate_form(
         WebsiteUserForm(_build_form_data(body) | {"two_factor_required": body.twoFactorAuthenticationRequired})
     )

@@ -4,25 +4,24 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
-from ninja import Query, Router
+from ninja import Query
 from typing_extensions import TypedDict
 
 import teams.employers
-from api.auth import ApiRequest, build_auth, require_office
+from api.auth import ApiRequest
 from api.errors import validate_form
 from api.filters import FieldType, FilterField
-from api.idempotency import idempotent
 from api.inputs import EmployerCreate
 from api.listing import ListQuery, render_list
-from api.responses import create_responses, read_responses
-from api.schemas import ItemResponse, ListResponse, MetadataValue, render_item
+from api.operations import Operations
+from api.schemas import MetadataValue, render_item
 from oauth.scopes import Scope
 from permissions.checks import Right
 from permissions.models import Employer
 from permissions.products import Product
 from teams.forms.employers import NewEmployerForm
 
-router = Router(tags=["employers"])
+operations = Operations("employers", read=Scope.TEAMS_READ, write=Scope.TEAMS_WRITE)
 FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
     "number": FilterField("number", FieldType.NUMBER),
@@ -60,55 +59,38 @@ def serialize_employer(employer: Employer) -> EmployerResource:
     return EmployerResource(id=employer.pk, number=employer.number, description=employer.name, products=products)
 
 
-@router.get(
-    "/providers/{uuid:provider_id}/employers",
-    operation_id="GetEmployersByProviderId",
-    response=read_responses(ListResponse[EmployerResource], 400, 404),
-    **build_auth(Scope.TEAMS_READ, Right.MANAGE_EMPLOYERS),
+@operations.get_list(
+    "/providers/{uuid:provider_id}/employers", "GetEmployersByProviderId", EmployerResource, Right.MANAGE_EMPLOYERS
 )
 def list_employers(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the employers of the office, by name."""
-    require_office(request, provider_id)
     rows = Employer.objects.visible_to(request.caller.user)
     return render_list(
         request, rows, query, fields=FILTER_FIELDS, default_order=("sort_name",), serialize=serialize_employer
     )
 
 
-@router.get(
-    "/providers/{uuid:provider_id}/employers/metadata",
-    operation_id="GetEmployerMetadata",
-    response=read_responses(ItemResponse[EmployerMetadata], 404),
-    **build_auth(Scope.TEAMS_READ, Right.MANAGE_EMPLOYERS),
+@operations.get_item(
+    "/providers/{uuid:provider_id}/employers/metadata", "GetEmployerMetadata", EmployerMetadata, Right.MANAGE_EMPLOYERS
 )
 def get_employer_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the allowed values of the metadata fields of an employer."""
-    require_office(request, provider_id)
     return render_item(request, EmployerMetadata(products=[_serialize_product(product) for product in Product]))
 
 
-@router.get(
-    "/providers/{uuid:provider_id}/employers/defaults",
-    operation_id="GetEmployerDefaults",
-    response=read_responses(ItemResponse[EmployerDefaults], 404),
-    **build_auth(Scope.TEAMS_READ, Right.MANAGE_EMPLOYERS),
+@operations.get_item(
+    "/providers/{uuid:provider_id}/employers/defaults", "GetEmployerDefaults", EmployerDefaults, Right.MANAGE_EMPLOYERS
 )
 def get_employer_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the default values of a new employer."""
-    require_office(request, provider_id)
     return render_item(request, EmployerDefaults(products=[]))
 
 
-@router.post(
-    "/providers/{uuid:provider_id}/employers",
-    operation_id="PostEmployerByProviderId",
-    response=create_responses(ItemResponse[EmployerResource]),
-    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_EMPLOYERS),
+@operations.post(
+    "/providers/{uuid:provider_id}/employers", "PostEmployerByProviderId", EmployerResource, Right.MANAGE_EMPLOYERS
 )
-@idempotent
 def post_employer(request: ApiRequest, provider_id: UUID, body: EmployerCreate) -> HttpResponse:
     """Create an employer. It is not assigned to any team yet."""
-    require_office(request, provider_id)
     sent: dict[str, Any] = {"number": body.number, "name": body.description, "products": body.products}
     values = validate_form(NewEmployerForm(sent)).cleaned_data
     provider = request.caller.user.office

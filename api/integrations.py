@@ -6,23 +6,22 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from ninja import Query, Router
+from ninja import Query
 from pydantic import Field as Limits
 from typing_extensions import TypedDict
 
 import oauth.sso_tickets
 from api import errors
-from api.auth import ApiRequest, build_auth
+from api.auth import ApiRequest
 from api.filters import FieldType, FilterField
-from api.idempotency import idempotent
 from api.inputs import RequestBody
 from api.listing import ListQuery, render_list
-from api.responses import create_responses, read_responses
-from api.schemas import ItemResponse, ListResponse, render_item
+from api.operations import Operations
+from api.schemas import render_item
 from oauth.models import Application, Consent
 from oauth.scopes import Scope
 
-router = Router(tags=["portals"])
+operations = Operations("portals", read=Scope.ACCOUNT_READ, write=Scope.SSO)
 _FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
     "description": FilterField("application__name"),
@@ -55,13 +54,7 @@ class IntegrationResource(TypedDict):
     dateTimeLastActive: datetime | None
 
 
-@router.post(
-    "/sso/tickets",
-    operation_id="PostSsoTicket",
-    response=create_responses(ItemResponse[SsoTicketResource]),
-    **build_auth(Scope.SSO, None),
-)
-@idempotent
+@operations.post("/sso/tickets", "PostSsoTicket", SsoTicketResource, None)
 def post_sso_ticket(request: ApiRequest, body: SsoTicketCreate) -> HttpResponse:
     """Create a sign-in link for the user of the token, for one use within a minute."""
     try:
@@ -73,12 +66,7 @@ def post_sso_ticket(request: ApiRequest, body: SsoTicketCreate) -> HttpResponse:
     return render_item(request, SsoTicketResource(url=url, expiresAt=expires_at), status=201)
 
 
-@router.get(
-    "/users/integrations",
-    operation_id="GetOwnIntegrations",
-    response=read_responses(ListResponse[IntegrationResource], 400),
-    **build_auth(Scope.ACCOUNT_READ, None),
-)
+@operations.get_list("/users/integrations", "GetOwnIntegrations", IntegrationResource, None)
 def list_integrations(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
     """List the applications that may act on behalf of the user of the token."""
     user = request.caller.user

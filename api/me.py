@@ -4,27 +4,27 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Query
 from typing_extensions import TypedDict
 
 import users.actions
 from accounts.models import Provider
 from api import etags, user_schemas
-from api.auth import ApiRequest, build_auth, require_office
+from api.auth import ApiRequest
 from api.authorizations import RightResource, serialize_right
 from api.errors import ApiError, validate_form
 from api.filters import FieldType, FilterField
 from api.inputs import OwnUserUpdate, build_person_form_data
 from api.listing import ListQuery, render_list
-from api.responses import read_responses, update_responses
-from api.schemas import ItemResponse, ListResponse, ResourceReference, render_item
+from api.operations import Operations
+from api.schemas import ItemResponse, ResourceReference, render_item
 from api.user_schemas import OwnResource
 from oauth.scopes import Scope
 from permissions import checks
 from permissions.catalog import sort_rights
 from users.forms.users import ProfileForm
 
-router = Router(tags=["own"])
+operations = Operations("own", read=Scope.PROFILE, write=Scope.PROFILE_WRITE)
 _PROVIDER_FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name")}
 
 
@@ -35,12 +35,7 @@ class OwnAuthorizations(TypedDict):
     scopes: list[str]
 
 
-@router.get(
-    "/providers",
-    operation_id="GetProviders",
-    response=read_responses(ListResponse[ResourceReference], 400),
-    **build_auth(Scope.PROFILE, None),
-)
+@operations.get_list("/providers", "GetProviders", ResourceReference, None)
 def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
     """List the offices of the user: always exactly one."""
     rows = Provider.objects.filter(pk=request.caller.user.office.pk)
@@ -53,36 +48,26 @@ def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse
     )
 
 
-@router.get(
+@operations.get_item(
     "/providers/{uuid:provider_id}/authorizations",
-    operation_id="GetOwnAuthorizationsByProviderId",
-    response=read_responses(ItemResponse[OwnAuthorizations], 404),
-    **build_auth(Scope.ACCOUNT_READ, None),
+    "GetOwnAuthorizationsByProviderId",
+    OwnAuthorizations,
+    None,
+    scope=Scope.ACCOUNT_READ,
 )
 def get_own_authorizations(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the user's rights in the office, and the scopes of the token."""
-    require_office(request, provider_id)
     held = [serialize_right(right) for right in sort_rights(checks.effective_rights(request.caller.user))]
     return render_item(request, OwnAuthorizations(authorizations=held, scopes=sorted(request.caller.scopes)))
 
 
-@router.get(
-    "/user",
-    operation_id="GetUser",
-    response=read_responses(ItemResponse[OwnResource]),
-    **build_auth(Scope.PROFILE, None),
-)
+@operations.get_item("/user", "GetUser", OwnResource, None)
 def get_own_user(request: ApiRequest) -> HttpResponse:
     """Return the user of the token, limited by its scopes: `email`, `profile:write` and `account:read` add fields."""
     return _respond(request)
 
 
-@router.put(
-    "/user",
-    operation_id="PutUser",
-    response=update_responses(ItemResponse[OwnResource]),
-    **build_auth(Scope.PROFILE_WRITE, None),
-)
+@operations.update("PUT", "/user", "PutUser", ItemResponse[OwnResource], None)
 def put_own_user(request: ApiRequest, body: OwnUserUpdate) -> HttpResponse:
     """Update the user's own details. The e-mail address can be changed on the profile page only."""
     person = user_schemas.get_user_or_404(request, request.caller.user.pk)

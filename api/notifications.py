@@ -6,19 +6,19 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Query
 from typing_extensions import TypedDict
 
 import notifications.actions
 from accounts.models import User
 from api import errors, etags, user_schemas
-from api.auth import ApiRequest, build_auth, require_office
+from api.auth import ApiRequest
 from api.errors import ApiError
 from api.filters import FieldType, FilterField
 from api.inputs import NotificationSettingsUpdate
 from api.listing import ListQuery, render_list
-from api.responses import read_responses, update_responses
-from api.schemas import ItemResponse, ListResponse, MetadataValue, render_item
+from api.operations import Operations
+from api.schemas import ItemResponse, MetadataValue, render_item
 from notifications import preferences
 from notifications.catalog import NotificationType
 from notifications.models import NotificationSet
@@ -29,7 +29,7 @@ from permissions.checks import Right
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
-router = Router(tags=["signals"])
+operations = Operations("signals", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name")}
 _SETTING_FIELDS = {
     "is_on": "isEnabled",
@@ -105,15 +105,14 @@ def _get_visible_sets(request: ApiRequest) -> QuerySet[_LinkedSet]:
     return sets.annotate(linked=Count("applications")).prefetch_related("settings")
 
 
-@router.get(
+@operations.get_list(
     "/providers/{uuid:provider_id}/notificationsets",
-    operation_id="GetNotificationSetsByProviderId",
-    response=read_responses(ListResponse[NotificationSetResource], 400, 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+    "GetNotificationSetsByProviderId",
+    NotificationSetResource,
+    Right.VIEW_USERS,
 )
 def list_notification_sets(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the notification sets of the office."""
-    require_office(request, provider_id)
     return render_list(
         request,
         _get_visible_sets(request),
@@ -124,11 +123,11 @@ def list_notification_sets(request: ApiRequest, provider_id: UUID, query: Query[
     )
 
 
-@router.get(
+@operations.get_item(
     "/providers/notificationsets/{uuid:notification_set_id}",
-    operation_id="GetNotificationSetById",
-    response=read_responses(ItemResponse[NotificationSetResource], 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+    "GetNotificationSetById",
+    NotificationSetResource,
+    Right.VIEW_USERS,
 )
 def get_notification_set(request: ApiRequest, notification_set_id: UUID) -> HttpResponse:
     """Return a notification set."""
@@ -141,11 +140,11 @@ def get_notification_set(request: ApiRequest, notification_set_id: UUID) -> Http
     )
 
 
-@router.get(
+@operations.get_item(
     "/providers/users/{uuid:user_id}/notificationsettings",
-    operation_id="GetNotificationSettingsByUserId",
-    response=read_responses(ItemResponse[UserNotificationSettings], 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+    "GetNotificationSettingsByUserId",
+    UserNotificationSettings,
+    Right.VIEW_USERS,
 )
 def get_notification_settings(request: ApiRequest, user_id: UUID) -> HttpResponse:
     """Return the notification settings of a user: those of the office, with the user's deviations."""
@@ -176,11 +175,12 @@ def _compute_etag(person: User) -> str:
     )
 
 
-@router.patch(
+@operations.update(
+    "PATCH",
     "/providers/users/{uuid:user_id}/notificationsettings",
-    operation_id="PatchNotificationSettingsByUserId",
-    response=update_responses(ItemResponse[UserNotificationSettings]),
-    **build_auth(Scope.USERS_WRITE, Right.MANAGE_SIGNALS),
+    "PatchNotificationSettingsByUserId",
+    ItemResponse[UserNotificationSettings],
+    Right.MANAGE_SIGNALS,
 )
 def patch_notification_settings(request: ApiRequest, user_id: UUID, body: NotificationSettingsUpdate) -> HttpResponse:
     """Change notification settings of a user. Omitted fields are left unchanged; null follows the office again."""

@@ -7,19 +7,19 @@ from uuid import UUID
 from django.db.models import Model, QuerySet
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Query
 
 import teams.actions
 from accounts.models import User
 from api import etags
-from api.auth import ApiRequest, build_auth
+from api.auth import ApiRequest
 from api.authorizations import RightsResource, parse_rights, serialize_right
 from api.employers import FILTER_FIELDS, EmployerResource, serialize_employer
 from api.errors import ApiError
 from api.filters import FieldType, FilterField
 from api.inputs import IdInput, RightsUpdate, TeamContentsUpdate
 from api.listing import ListQuery, render_list
-from api.responses import read_responses, update_responses
+from api.operations import Operations
 from api.schemas import ItemResponse, ListResponse, ResourceReference, render_item
 from api.teams import get_team_or_404, get_visible_teams
 from oauth.scopes import Scope
@@ -28,7 +28,7 @@ from permissions.catalog import sort_rights
 from permissions.checks import Right
 from permissions.models import Employer, Team
 
-router = Router(tags=["teams"])
+operations = Operations("teams", read=Scope.TEAMS_READ, write=Scope.TEAMS_WRITE)
 ContentModel = TypeVar("ContentModel", bound=Model)
 _MEMBER_FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "lastName": FilterField("last_name")}
 
@@ -82,22 +82,20 @@ def _get_rows(rows: "QuerySet[ContentModel]", wanted: Sequence[IdInput], name: s
     return list(found.values())
 
 
-@router.get(
-    "/providers/teams/{uuid:team_id}/members",
-    operation_id="GetMembersByTeamId",
-    response=read_responses(ListResponse[ResourceReference], 400, 404),
-    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
+@operations.get_list(
+    "/providers/teams/{uuid:team_id}/members", "GetMembersByTeamId", ResourceReference, Right.VIEW_TEAMS
 )
 def list_team_members(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the members of a team, by name."""
     return _respond_with_members(request, get_team_or_404(request, team_id), query)
 
 
-@router.patch(
+@operations.update(
+    "PATCH",
     "/providers/teams/{uuid:team_id}/members",
-    operation_id="PatchMembersByTeamId",
-    response=update_responses(ListResponse[ResourceReference]),
-    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
+    "PatchMembersByTeamId",
+    ListResponse[ResourceReference],
+    Right.MANAGE_TEAMS,
 )
 def patch_team_members(request: ApiRequest, team_id: UUID, body: TeamContentsUpdate) -> HttpResponse:
     """Add members to a team and remove members. Present members are not added twice; absent ones are ignored."""
@@ -106,22 +104,20 @@ def patch_team_members(request: ApiRequest, team_id: UUID, body: TeamContentsUpd
     return _respond_with_members(request, team, ListQuery())
 
 
-@router.get(
-    "/providers/teams/{uuid:team_id}/employers",
-    operation_id="GetEmployersByTeamId",
-    response=read_responses(ListResponse[EmployerResource], 400, 404),
-    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
+@operations.get_list(
+    "/providers/teams/{uuid:team_id}/employers", "GetEmployersByTeamId", EmployerResource, Right.VIEW_TEAMS
 )
 def list_team_employers(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the employers that a team gives access to."""
     return _respond_with_employers(request, get_team_or_404(request, team_id), query)
 
 
-@router.patch(
+@operations.update(
+    "PATCH",
     "/providers/teams/{uuid:team_id}/employers",
-    operation_id="PatchEmployersByTeamId",
-    response=update_responses(ListResponse[EmployerResource]),
-    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
+    "PatchEmployersByTeamId",
+    ListResponse[EmployerResource],
+    Right.MANAGE_TEAMS,
 )
 def patch_team_employers(request: ApiRequest, team_id: UUID, body: TeamContentsUpdate) -> HttpResponse:
     """Add employers to a team and remove employers."""
@@ -130,11 +126,8 @@ def patch_team_employers(request: ApiRequest, team_id: UUID, body: TeamContentsU
     return _respond_with_employers(request, team, ListQuery())
 
 
-@router.get(
-    "/providers/teams/{uuid:team_id}/authorizations",
-    operation_id="GetAuthorizationsByTeamId",
-    response=read_responses(ItemResponse[RightsResource], 404),
-    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
+@operations.get_item(
+    "/providers/teams/{uuid:team_id}/authorizations", "GetAuthorizationsByTeamId", RightsResource, Right.VIEW_TEAMS
 )
 def get_team_authorizations(request: ApiRequest, team_id: UUID) -> HttpResponse:
     """Return the rights that a team grants."""
@@ -146,11 +139,12 @@ def _respond_with_rights(request: ApiRequest, team: Team) -> HttpResponse:
     return render_item(request, content, etag=str(team.version))
 
 
-@router.patch(
+@operations.update(
+    "PATCH",
     "/providers/teams/{uuid:team_id}/authorizations",
-    operation_id="PatchAuthorizationsByTeamId",
-    response=update_responses(ItemResponse[RightsResource]),
-    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
+    "PatchAuthorizationsByTeamId",
+    ItemResponse[RightsResource],
+    Right.MANAGE_TEAMS,
 )
 def patch_team_authorizations(request: ApiRequest, team_id: UUID, body: RightsUpdate) -> HttpResponse:
     """Replace the rights that a team grants. Rights that are omitted are removed."""

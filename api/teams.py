@@ -4,27 +4,26 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Query
 from typing_extensions import TypedDict
 
 import teams.actions
 import teams.sets
 from api import errors, etags
-from api.auth import ApiRequest, build_auth, require_office
+from api.auth import ApiRequest
 from api.errors import ApiError, validate_form
 from api.filters import FieldType, FilterField
-from api.idempotency import idempotent
 from api.inputs import TeamCreate, TeamUpdate
 from api.listing import ListQuery, render_list
-from api.responses import create_responses, delete_responses, read_responses, update_responses
-from api.schemas import ItemResponse, ListResponse, render_item
+from api.operations import Operations
+from api.schemas import ItemResponse, render_item
 from oauth.scopes import Scope
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, OfficeQuerySet, Team
 from teams.forms.teams import NewTeamForm, TeamForm
 from teams.queries import CountedTeam, annotate_counts
 
-router = Router(tags=["teams"])
+operations = Operations("teams", read=Scope.TEAMS_READ, write=Scope.TEAMS_WRITE)
 FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
     "description": FilterField("name"),
@@ -82,43 +81,24 @@ def _respond(request: ApiRequest, team_id: UUID, *, status: int = 200, location:
     return render_item(request, _serialize_team(team), etag=str(team.version), status=status, location=location)
 
 
-@router.get(
-    "/providers/{uuid:provider_id}/teams",
-    operation_id="GetTeamsByProviderId",
-    response=read_responses(ListResponse[TeamResource], 400, 404),
-    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
-)
+@operations.get_list("/providers/{uuid:provider_id}/teams", "GetTeamsByProviderId", TeamResource, Right.VIEW_TEAMS)
 def list_teams(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the teams of the office, by name."""
-    require_office(request, provider_id)
     rows = annotate_counts(get_visible_teams(request))
     return render_list(
         request, rows, query, fields=FILTER_FIELDS, default_order=("sort_name",), serialize=_serialize_team
     )
 
 
-@router.get(
-    "/providers/{uuid:provider_id}/teams/defaults",
-    operation_id="GetTeamDefaults",
-    response=read_responses(ItemResponse[TeamDefaults], 404),
-    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
-)
+@operations.get_item("/providers/{uuid:provider_id}/teams/defaults", "GetTeamDefaults", TeamDefaults, Right.VIEW_TEAMS)
 def get_team_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the default values of a new team."""
-    require_office(request, provider_id)
     return render_item(request, TeamDefaults(authorizationSet=None, twoFactorAuthenticationRequired=False))
 
 
-@router.post(
-    "/providers/{uuid:provider_id}/teams",
-    operation_id="PostTeamByProviderId",
-    response=create_responses(ItemResponse[TeamResource]),
-    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
-)
-@idempotent
+@operations.post("/providers/{uuid:provider_id}/teams", "PostTeamByProviderId", TeamResource, Right.MANAGE_TEAMS)
 def post_team(request: ApiRequest, provider_id: UUID, body: TeamCreate) -> HttpResponse:
     """Create a team, empty or with the rights of an authorization set."""
-    require_office(request, provider_id)
     user, chosen = request.caller.user, None
     if body.authorizationSet is not None:
         chosen = AuthorizationSet.objects.visible_to(user).filter(pk=body.authorizationSet.id).first()
@@ -131,22 +111,14 @@ def post_team(request: ApiRequest, provider_id: UUID, body: TeamCreate) -> HttpR
     return _respond(request, team.pk, status=201, location=f"/v2/providers/teams/{team.pk}")
 
 
-@router.get(
-    "/providers/teams/{uuid:team_id}",
-    operation_id="GetTeamByTeamId",
-    response=read_responses(ItemResponse[TeamResource], 404),
-    **build_auth(Scope.TEAMS_READ, Right.VIEW_TEAMS),
-)
+@operations.get_item("/providers/teams/{uuid:team_id}", "GetTeamByTeamId", TeamResource, Right.VIEW_TEAMS)
 def get_team(request: ApiRequest, team_id: UUID) -> HttpResponse:
     """Return a team."""
     return _respond(request, team_id)
 
 
-@router.put(
-    "/providers/teams/{uuid:team_id}",
-    operation_id="PutTeamByTeamId",
-    response=update_responses(ItemResponse[TeamResource]),
-    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
+@operations.update(
+    "PUT", "/providers/teams/{uuid:team_id}", "PutTeamByTeamId", ItemResponse[TeamResource], Right.MANAGE_TEAMS
 )
 def put_team(request: ApiRequest, team_id: UUID, body: TeamUpdate) -> HttpResponse:
     """Update the name of a team, and whether it requires two-factor authentication of its members."""
@@ -158,12 +130,7 @@ def put_team(request: ApiRequest, team_id: UUID, body: TeamUpdate) -> HttpRespon
     return _respond(request, team_id)
 
 
-@router.delete(
-    "/providers/teams/{uuid:team_id}",
-    operation_id="DeleteTeamByTeamId",
-    response=delete_responses(),
-    **build_auth(Scope.TEAMS_WRITE, Right.MANAGE_TEAMS),
-)
+@operations.delete("/providers/teams/{uuid:team_id}", "DeleteTeamByTeamId", Right.MANAGE_TEAMS)
 def delete_team(request: ApiRequest, team_id: UUID) -> HttpResponse:
     """Delete a team. Its members lose the rights granted through it."""
     with etags.lock_row(request, get_visible_teams(request), team_id) as team:

@@ -5,24 +5,24 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Query
 
 import users.change_login_method
 from accounts.models import ExternalTenant, User
 from api import errors, etags, user_schemas
-from api.auth import ApiRequest, build_auth, require_office
+from api.auth import ApiRequest
 from api.errors import ApiError
 from api.filters import FieldType, FilterField
 from api.inputs import ConfiguredTenantUpdate
 from api.listing import ListQuery, render_list
-from api.responses import read_responses, update_responses
-from api.schemas import ItemResponse, ListResponse, render_item
+from api.operations import Operations
+from api.schemas import ItemResponse, render_item
 from api.user_schemas import AzureActiveDirectory, Tenant
 from invitations.phone_numbers import parse_mobile_number
 from oauth.scopes import Scope
 from permissions.checks import Right
 
-router = Router(tags=["tenants"])
+operations = Operations("tenants", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
     "description": FilterField("name"),
@@ -47,24 +47,20 @@ def _serialize_tenant(tenant: ExternalTenant) -> TenantResource:
     )
 
 
-@router.get(
-    "/providers/{uuid:provider_id}/externaltenants",
-    operation_id="GetExternalTenantsByProviderId",
-    response=read_responses(ListResponse[TenantResource], 400, 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+@operations.get_list(
+    "/providers/{uuid:provider_id}/externaltenants", "GetExternalTenantsByProviderId", TenantResource, Right.VIEW_USERS
 )
 def list_tenants(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the Azure AD tenants of the office."""
-    require_office(request, provider_id)
     rows = ExternalTenant.objects.visible_to(request.caller.user)
     return render_list(request, rows, query, fields=FILTER_FIELDS, default_order=("name",), serialize=_serialize_tenant)
 
 
-@router.get(
+@operations.get_item(
     "/providers/users/{uuid:user_id}/configuredexternaltenant",
-    operation_id="GetConfiguredExternalTenantByUserId",
-    response=read_responses(ItemResponse[AzureActiveDirectory | None], 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
+    "GetConfiguredExternalTenantByUserId",
+    AzureActiveDirectory | None,
+    Right.VIEW_USERS,
 )
 def get_configured_tenant(request: ApiRequest, user_id: UUID) -> HttpResponse:
     """Return the Microsoft account of a user, null for other login methods."""
@@ -80,11 +76,12 @@ def _respond(request: ApiRequest, user_id: UUID) -> HttpResponse:
     )
 
 
-@router.patch(
+@operations.update(
+    "PATCH",
     "/providers/users/{uuid:user_id}/configuredexternaltenant",
-    operation_id="PatchConfiguredExternalTenantByUserId",
-    response=update_responses(ItemResponse[AzureActiveDirectory | None]),
-    **build_auth(Scope.USERS_WRITE, Right.MANAGE_USERS),
+    "PatchConfiguredExternalTenantByUserId",
+    ItemResponse[AzureActiveDirectory | None],
+    Right.MANAGE_USERS,
 )
 def patch_configured_tenant(request: ApiRequest, user_id: UUID, body: ConfiguredTenantUpdate) -> HttpResponse:
     """Switch a user to signing in with Microsoft only. If both are null, invite the user via website and SSO again."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Query
 from typing_extensions import TypedDict
 
 import authentication.mfa.actions
@@ -16,12 +16,12 @@ import users.actions
 from accounts.models import LoginMethod, User
 from accounts.user_details import UserDetails
 from api import etags, user_schemas
-from api.auth import ApiRequest, build_auth, require_office
+from api.auth import ApiRequest
 from api.errors import ApiError, validate_form
 from api.inputs import UserAction, UserUpdate, build_person_form_data
 from api.listing import ListQuery, render_list
-from api.responses import delete_responses, read_responses, update_responses
-from api.schemas import ApiMessage, ItemResponse, ListResponse, MetadataValue, build_information_message, render_item
+from api.operations import Operations
+from api.schemas import ApiMessage, ItemResponse, MetadataValue, build_information_message, render_item
 from api.user_schemas import ACCESS_STATUS_KEYS, FILTER_FIELDS, UserResource, VisibleUser, serialize_user
 from core.access import ReauthenticationLevel
 from history import erasure
@@ -32,7 +32,7 @@ from users.forms.invitations import ResendInvitationForm
 from users.forms.users import EditUserForm
 from users.status import AccountStatus
 
-router = Router(tags=["users"])
+operations = Operations("users", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 
 
 class UserMetadata(TypedDict):
@@ -42,30 +42,18 @@ class UserMetadata(TypedDict):
     accessStatus: list[MetadataValue]
 
 
-@router.get(
-    "/providers/{uuid:provider_id}/users",
-    operation_id="GetUsersByProviderId",
-    response=read_responses(ListResponse[UserResource], 400, 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
-)
+@operations.get_list("/providers/{uuid:provider_id}/users", "GetUsersByProviderId", UserResource, Right.VIEW_USERS)
 def list_users(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the users of the office, by name."""
-    require_office(request, provider_id)
     rows = user_schemas.annotate_filter_fields(user_schemas.get_visible_users(request), query)
     return render_list(
         request, rows, query, fields=FILTER_FIELDS, default_order=("sort_name",), serialize=serialize_user
     )
 
 
-@router.get(
-    "/providers/{uuid:provider_id}/users/metadata",
-    operation_id="GetUserMetadata",
-    response=read_responses(ItemResponse[UserMetadata], 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
-)
+@operations.get_item("/providers/{uuid:provider_id}/users/metadata", "GetUserMetadata", UserMetadata, Right.VIEW_USERS)
 def get_user_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the allowed values of the metadata fields of a user."""
-    require_office(request, provider_id)
     content = UserMetadata(
         loginMethod=[MetadataValue(key=method.value, value=str(method.label)) for method in LoginMethod],
         accessStatus=[
@@ -75,12 +63,7 @@ def get_user_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     return render_item(request, content)
 
 
-@router.get(
-    "/providers/users/{uuid:user_id}",
-    operation_id="GetUserByUserId",
-    response=read_responses(ItemResponse[UserResource], 404),
-    **build_auth(Scope.USERS_READ, Right.VIEW_USERS),
-)
+@operations.get_item("/providers/users/{uuid:user_id}", "GetUserByUserId", UserResource, Right.VIEW_USERS)
 def get_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
     """Return a user."""
     return respond_with_user(request, user_id)
@@ -98,11 +81,8 @@ def _lock_user(request: ApiRequest, user_id: UUID) -> AbstractContextManager[Vis
     )
 
 
-@router.put(
-    "/providers/users/{uuid:user_id}",
-    operation_id="PutUserByUserId",
-    response=update_responses(ItemResponse[UserResource], 428),
-    **build_auth(Scope.USERS_WRITE, Right.MANAGE_USERS),
+@operations.update(
+    "PUT", "/providers/users/{uuid:user_id}", "PutUserByUserId", ItemResponse[UserResource], Right.MANAGE_USERS, 428
 )
 def put_user(request: ApiRequest, user_id: UUID, body: UserUpdate) -> HttpResponse:
     """Update the details of a user. A new e-mail address takes effect after it has been confirmed."""
@@ -158,11 +138,8 @@ def _build_email_pending_message(email: str) -> ApiMessage:
     return build_information_message("email_asked", text % {"email": email}, "contactInformation.emailAddress")
 
 
-@router.patch(
-    "/providers/users/{uuid:user_id}",
-    operation_id="PatchUserByUserId",
-    response=update_responses(ItemResponse[UserResource]),
-    **build_auth(Scope.USERS_WRITE, Right.MANAGE_USERS),
+@operations.update(
+    "PATCH", "/providers/users/{uuid:user_id}", "PatchUserByUserId", ItemResponse[UserResource], Right.MANAGE_USERS
 )
 def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResponse:
     """Resend or revoke the invitation of a user, or block or unblock the user."""
@@ -175,12 +152,7 @@ def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResp
     return respond_with_user(request, user_id)
 
 
-@router.delete(
-    "/providers/users/{uuid:user_id}",
-    operation_id="DeleteUserByUserId",
-    response=delete_responses(),
-    **build_auth(Scope.USERS_WRITE, Right.MANAGE_PROVIDER),
-)
+@operations.delete("/providers/users/{uuid:user_id}", "DeleteUserByUserId", Right.MANAGE_PROVIDER)
 def delete_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
     """Permanently erase a user whose access ended at least the retention period of the office ago."""
     with _lock_user(request, user_id) as who:

@@ -1,0 +1,91 @@
+"""Declaration of operations: one line states the path, the ID, the content of the response, the scope and the right."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from django.http import HttpResponse
+from ninja import Router
+
+from api.auth import ApiRequest, OperationAuth, require_office
+from api.idempotency import idempotent
+from api.schemas import ErrorResponse, ItemResponse, ListResponse
+from oauth.scopes import Scope
+from permissions.checks import Right
+
+ViewT = TypeVar("ViewT", bound=Callable[..., HttpResponse])
+_COMMON_STATUSES = (401, 403, 406, 429)
+_UPDATE_STATUSES = (400, 404, 412, 415)
+
+
+class Operations:
+    """The operations of one tag. Each requires the scope `read` or `write` by its method, unless it names its own.
+
+    Without a right an operation concerns the user of the token. An operation with `provider_id` in its path is a 404
+    for users of other offices. The OpenAPI document has the error statuses that the kind of operation implies.
+    """
+
+    def __init__(self, tag: str, *, read: Scope, write: Scope) -> None:
+        self.router = Router(tags=[tag])
+        self._read, self._write = read, write
+
+    def get_list(
+        self, path: str, operation_id: str, resource: Any, right: Right | None, *, scope: Scope | None = None
+    ) -> Callable[[ViewT], ViewT]:
+        """Declare a list of `resource`, which takes `ListQuery`."""
+        statuses = (400, 404) if "{" in path else (400,)
+        responses = _list_responses(200, ListResponse[resource], *statuses)
+        return self._declare("GET", path, operation_id, responses, right, scope or self._read)
+
+    def get_item(
+        self, path: str, operation_id: str, resource: Any, right: Right | None, *, scope: Scope | None = None
+    ) -> Callable[[ViewT], ViewT]:
+        """Declare reading one `resource`."""
+        responses = _list_responses(200, ItemResponse[resource], *((404,) if "{" in path else ()))
+        return self._declare("GET", path, operation_id, responses, right, scope or self._read)
+
+    def post(
+        self, path: str, operation_id: str, resource: Any, right: Right | None, *, scope: Scope | None = None
+    ) -> Callable[[ViewT], ViewT]:
+        """Declare creating a `resource`; a request with an Idempotency-Key is executed once."""
+        responses = _list_responses(201, ItemResponse[resource], 400, 404, 415, 422)
+        declare = self._declare("POST", path, operation_id, responses, right, scope or self._write)
+        return lambda view: declare(idempotent(view))
+
+    def update(
+        self, method: str, path: str, operation_id: str, content: Any, right: Right | None, *statuses: int
+    ) -> Callable[[ViewT], ViewT]:
+        """Declare a change by PUT or PATCH, with additional error `statuses`; the response has the whole `content`."""
+        responses = _list_responses(200, content, *_UPDATE_STATUSES, *statuses)
+        return self._declare(method, path, operation_id, responses, right, self._write)
+
+    def delete(self, path: str, operation_id: str, right: Right) -> Callable[[ViewT], ViewT]:
+        """Declare deleting something; the response has no body."""
+        responses = _list_responses(204, None, 400, 404, 412)
+        return self._declare("DELETE", path, operation_id, responses, right, self._write)
+
+    def _declare(
+        self, method: str, path: str, operation_id: str, responses: dict[int, Any], right: Right | None, scope: Scope
+    ) -> Callable[[ViewT], ViewT]:
+        operation: Callable[[ViewT], ViewT] = self.router.api_operation(
+            [method],
+            path,
+            auth=OperationAuth(scope, right),
+            operation_id=operation_id,
+            response=responses,
+            openapi_extra={"security": [{"token": [scope.value]}], "x-right": None if right is None else right.value},
+        )
+        return lambda view: operation(_require_own_office(view) if "provider_id" in path else view)
+
+
+def _list_responses(status: int, content: Any, *others: int) -> dict[int, Any]:
+    return {status: content} | dict.fromkeys(sorted({*_COMMON_STATUSES, *others}), ErrorResponse)
+
+
+def _require_own_office(view: ViewT) -> ViewT:
+    @wraps(view)
+    def wrapper(request: ApiRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        require_office(request, kwargs["provider_id"])
+        return view(request, *args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
