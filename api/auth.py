@@ -4,7 +4,6 @@ Each operation declares one scope and one right (`api.operations`). A refusal st
 section 3.1).
 """
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from core import throttle
 from core.access import Access, ReauthenticationLevel, page
 from core.throttle import RateLimit, Throttled
 from oauth import tokens
+from oauth.rate_limit_headers import build_rate_limit_headers
 from oauth.scopes import Scope
 from oauth.tokens import Caller
 from permissions import checks
@@ -77,14 +77,13 @@ class OperationAuth:
 
 def _apply_rate_limit(request: ApiRequest) -> None:
     """Count the request for this client and user. Raises ApiError (429) above the limit."""
-    headers = {"RateLimit-Limit": str(CALL_LIMIT.burst), "RateLimit-Remaining": "0"}
     try:
         left = throttle.consume_attempt(CALL_LIMIT, f"{request.caller.application.pk}:{request.caller.user.pk}")
     except Throttled as error:
-        request.rate_limit_headers = headers | {"RateLimit-Reset": "1"}
+        exhausted = throttle.AttemptsLeft(0, timedelta(seconds=1))
+        request.rate_limit_headers = build_rate_limit_headers(CALL_LIMIT, exhausted)
         raise errors.build_rate_limit_error(error.wait.total_seconds()) from None
-    reset = math.ceil(left.full_in.total_seconds())
-    request.rate_limit_headers = headers | {"RateLimit-Remaining": str(left.tries), "RateLimit-Reset": str(reset)}
+    request.rate_limit_headers = build_rate_limit_headers(CALL_LIMIT, left)
 
 
 def negotiate_version(accept: str) -> str:

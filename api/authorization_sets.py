@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from api import errors
 from api.auth import ApiRequest
-from api.authorizations import RightResource, serialize_right
+from api.authorizations import RightResource, serialize_rights
 from api.filters import FieldType, FilterField
 from api.listing import ListQuery, render_list
 from api.operations import Operations
@@ -17,7 +17,7 @@ from api.schemas import MetadataValue, render_item
 from invitations import email_text
 from invitations.actions import get_office_text
 from oauth.scopes import Scope
-from permissions.catalog import Right, sort_rights
+from permissions.catalog import Right
 from permissions.models import AuthorizationSet
 
 operations = Operations("sets and texts", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
@@ -47,8 +47,7 @@ class EmailTemplateResource(TypedDict):
 
 
 def _serialize_set(found: AuthorizationSet) -> AuthorizationSetResource:
-    rights = [serialize_right(right) for right in sort_rights(found.rights)]
-    return AuthorizationSetResource(id=found.pk, description=found.name, authorizations=rights)
+    return AuthorizationSetResource(id=found.pk, description=found.name, authorizations=serialize_rights(found.rights))
 
 
 @operations.get_list(
@@ -60,7 +59,7 @@ def _serialize_set(found: AuthorizationSet) -> AuthorizationSetResource:
 def list_authorization_sets(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the authorization sets of the office."""
     rows = AuthorizationSet.objects.visible_to(request.caller.user)
-    return render_list(request, rows, query, fields=FILTER_FIELDS, default_order=("name",), serialize=_serialize_set)
+    return render_list(request, rows, query, FILTER_FIELDS, _serialize_set)
 
 
 @operations.get_item(
@@ -68,9 +67,7 @@ def list_authorization_sets(request: ApiRequest, provider_id: UUID, query: Query
 )
 def get_authorization_set(request: ApiRequest, set_id: UUID) -> HttpResponse:
     """Return an authorization set."""
-    found = AuthorizationSet.objects.visible_to(request.caller.user).filter(pk=set_id).first()
-    if found is None:
-        raise errors.build_not_found_error()
+    found = errors.get_or_404(AuthorizationSet.objects.visible_to(request.caller.user), set_id)
     return render_item(request, _serialize_set(found), etag=str(found.version))
 
 

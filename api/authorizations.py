@@ -1,5 +1,6 @@
 """Rights of a user: individual rights, and effective rights with their held_right."""
 
+from collections.abc import Container
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -66,24 +67,28 @@ def serialize_right(right: Right) -> RightResource:
     )
 
 
+def serialize_rights(rights: Container[Right]) -> list[RightResource]:
+    return [serialize_right(right) for right in sort_rights(rights)]
+
+
 def parse_rights(keys: list[MetadataInput]) -> frozenset[Right]:
     """Return the rights with these keys. Raises ApiError (400) for an unknown key."""
     known = {right.value: right for right in Right}
-    for number, key in enumerate(keys):
-        if key.key not in known:
-            text = _("Right “%(key)s” does not exist.") % {"key": key.key}
+    for number, sent in enumerate(keys):
+        if sent.key not in known:
+            text = _("Right “%(key)s” does not exist.") % {"key": sent.key}
             raise ApiError(400, "authorization", text, field=f"authorizations.{number}.key")
-    return frozenset(known[key.key] for key in keys)
+    return frozenset(known[sent.key] for sent in keys)
 
 
-def _respond(request: ApiRequest, person: User) -> HttpResponse:
-    held = checks.individual_rights(person)
-    content = RightsResource(authorizations=[serialize_right(right) for right in sort_rights(held)])
+def _respond(request: ApiRequest, user: User) -> HttpResponse:
+    held = checks.individual_rights(user)
+    content = RightsResource(authorizations=serialize_rights(held))
     return render_item(request, content, etag=etags.hash_unordered(held))
 
 
-def _compute_etag(person: User) -> str:
-    return etags.hash_unordered(checks.individual_rights(person))
+def _compute_etag(user: User) -> str:
+    return etags.hash_unordered(checks.individual_rights(user))
 
 
 @operations.get_item(
@@ -105,9 +110,9 @@ def patch_authorizations(request: ApiRequest, user_id: UUID, body: RightsUpdate)
     """Replace the individual rights of a user. Rights that are omitted are removed."""
     after = parse_rights(body.authorizations)
     rows = User.objects.visible_to(request.caller.user).select_related("provider")
-    with etags.lock_row(request, rows, user_id, etag=_compute_etag) as person:
-        teams.actions.set_individual_rights(person, after, by=request.by)
-    return _respond(request, person)
+    with etags.lock_row(request, rows, user_id, etag=_compute_etag) as user:
+        teams.actions.set_individual_rights(user, after, by=request.by)
+    return _respond(request, user)
 
 
 @operations.get_item(
@@ -118,11 +123,9 @@ def patch_authorizations(request: ApiRequest, user_id: UUID, body: RightsUpdate)
 )
 def get_effective_authorizations(request: ApiRequest, user_id: UUID) -> HttpResponse:
     """List every right granted to a user, via which path, and whether it has effect now."""
-    found = right_sources.list_held_rights(user_schemas.get_user_or_404(request, user_id))
-    return render_item(
-        request,
-        EffectiveRights(effectiveAuthorizations=[_serialize_effective_right(held_right) for held_right in found]),
-    )
+    held = right_sources.list_held_rights(user_schemas.get_user_or_404(request, user_id))
+    content = EffectiveRights(effectiveAuthorizations=[_serialize_effective_right(right) for right in held])
+    return render_item(request, content)
 
 
 def _serialize_effective_right(held_right: right_sources.HeldRight) -> EffectiveRight:

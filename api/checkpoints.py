@@ -40,6 +40,4 @@ def _serialize_checkpoint(checkpoint: Checkpoint) -> CheckpointResource:
 def list_checkpoints(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the signed checkpoints of the office's audit log, at most one per hour, newest first."""
     rows = Checkpoint.objects.filter(provider_id=request.caller.user.provider_id)
-    return render_list(
-        request, rows, query, fields=FILTER_FIELDS, default_order=("-sequence",), serialize=_serialize_checkpoint
-    )
+    return render_list(request, rows, query, FILTER_FIELDS, _serialize_checkpoint, order="-sequence")

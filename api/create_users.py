@@ -75,7 +75,7 @@ def _create_webservice_user(request: ApiRequest, form: UserDetailsForm, account:
             by=request.by,
         )
     except ValidationError as error:
-        taken = [one.code for one in error.error_list] == ["taken"]
+        taken = [fault.code for fault in error.error_list] == ["taken"]
         raise errors.convert_validation_error(error, f"ssoAccount.{'userName' if taken else 'password'}") from None
 
 
@@ -112,21 +112,21 @@ def post_invite(request: ApiRequest, provider_id: UUID, body: UserInvite) -> Htt
     except ValidationError as error:
         raise errors.convert_validation_error(error, "destinationForSecret") from None
     provider = request.caller.user.office
-    person = invitations.actions.invite_user(provider, details=form.details, mobile_number=number, by=request.by)
-    return _respond_created(request, person)
+    user = invitations.actions.invite_user(provider, details=form.details, mobile_number=number, by=request.by)
+    return _respond_created(request, user)
 
 
-def _respond_created(request: ApiRequest, person: User) -> HttpResponse:
-    location = f"/v2/providers/users/{person.pk}"
+def _respond_created(request: ApiRequest, user: User) -> HttpResponse:
+    location = f"/v2/providers/users/{user.pk}"
     return users.respond_with_user(
-        request, person.pk, status=201, location=location, messages=_build_warnings(request, person)
+        request, user.pk, status=201, location=location, messages=_build_warnings(request, user)
     )
 
 
-def _build_warnings(request: ApiRequest, person: User) -> list[ApiMessage]:
+def _build_warnings(request: ApiRequest, user: User) -> list[ApiMessage]:
     """Return warnings that do not prevent creation: other users of the office have the same address."""
     others = [
-        other.full_name for other in find_users_with_email(request.caller.user.office, person.email) if other != person
+        other.full_name for other in find_users_with_email(request.caller.user.office, user.email) if other != user
     ]
     if not others:
         return []

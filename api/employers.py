@@ -65,9 +65,7 @@ def serialize_employer(employer: Employer) -> EmployerResource:
 def list_employers(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the employers of the office, by name."""
     rows = Employer.objects.visible_to(request.caller.user)
-    return render_list(
-        request, rows, query, fields=FILTER_FIELDS, default_order=("sort_name",), serialize=serialize_employer
-    )
+    return render_list(request, rows, query, FILTER_FIELDS, serialize_employer, order="sort_name")
 
 
 @operations.get_item(
@@ -94,7 +92,7 @@ def post_employer(request: ApiRequest, provider_id: UUID, body: EmployerCreate) 
     sent: dict[str, Any] = {"number": body.number, "name": body.description, "products": body.products}
     values = validate_form(NewEmployerForm(sent)).cleaned_data
     provider = request.caller.user.office
-    made = teams.employers.create_employer(
+    employer = teams.employers.create_employer(
         provider, number=values["number"], name=values["name"], products=values["products"], by=request.by
     )
-    return render_item(request, serialize_employer(made), status=201)
+    return render_item(request, serialize_employer(employer), status=201)

@@ -1,16 +1,18 @@
 """Errors of the API, and the conversion of exceptions to errors."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model, QuerySet
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import HttpError
-from ninja.errors import ValidationError as WrongShape
+from ninja.errors import ValidationError as RequestValidationError
 from pydantic.alias_generators import to_camel
 
 from api.schemas import ApiMessage, build_rule_violation, render_error
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from api.auth import ApiRequest
 
 FormT = TypeVar("FormT", bound=BaseForm)
+RowT = TypeVar("RowT", bound=Model)
 
 # Paths of form and action fields in the API; other fields keep their name, in camelCase.
 _FIELD_PATHS = {
@@ -42,11 +45,8 @@ _FIELD_PATHS = {
     "external_tenant": "tenant.id",
     "external_user_id": "externalUserId",
 }
-
-
-_STEP_UP_CHALLENGE = (
-    'Bearer realm="loket", error="insufficient_user_authentication", max_age="300"'  # RFC 9470 section 3
-)
+# RFC 9470 section 3
+_STEP_UP_CHALLENGE = 'Bearer realm="loket", error="insufficient_user_authentication", max_age="300"'
 
 
 class ApiError(Exception):
@@ -77,21 +77,24 @@ def convert_validation_error(error: ValidationError, field: str | None = None) -
     """Convert a ValidationError; `field` applies where the error names no field."""
     if hasattr(error, "error_dict"):
         return ApiValidationError(_build_field_messages(error.error_dict, ""))
-    return ApiValidationError(
-        build_rule_violation(one.code or "invalid", " ".join(one.messages), field) for one in error.error_list
-    )
+    return ApiValidationError(_build_messages(error.error_list, field))
 
 
-def _build_field_messages(faults: dict[str, list[ValidationError]], field_prefix: str) -> list[ApiMessage]:
-    return [
-        build_rule_violation(one.code or "invalid", " ".join(one.messages), _get_field_path(name, field_prefix))
-        for name, found in faults.items()
-        for one in found
-    ]
+def _build_field_messages(errors: dict[str, list[ValidationError]], field_prefix: str) -> list[ApiMessage]:
+    paths = {name: field_prefix + _FIELD_PATHS.get(name, to_camel(name)) for name in errors if name != "__all__"}
+    return [message for name, found in errors.items() for message in _build_messages(found, paths.get(name))]
 
 
-def _get_field_path(name: str, field_prefix: str) -> str | None:
-    return None if name == "__all__" else field_prefix + _FIELD_PATHS.get(name, to_camel(name))
+def _build_messages(errors: Iterable[ValidationError], field: str | None) -> list[ApiMessage]:
+    return [build_rule_violation(error.code or "invalid", " ".join(error.messages), field) for error in errors]
+
+
+def get_or_404(rows: QuerySet[RowT, Any], pk: UUID) -> RowT:
+    """Return the row `pk`. Raises ApiError (404) if it is not among `rows`."""
+    row: RowT | None = rows.filter(pk=pk).first()
+    if row is None:
+        raise build_not_found_error()
+    return row
 
 
 def build_invalid_token_error() -> ApiError:
@@ -107,12 +110,8 @@ def build_not_found_error() -> ApiError:
 
 def build_edit_conflict_error() -> ApiError:
     """Return the error for a concurrent change."""
-    return ApiError(
-        412,
-        "stale",
-        _("This has been changed in the meantime. Read it again and repeat your change."),
-        field="If-Match",
-    )
+    text = _("This has been changed in the meantime. Read it again and repeat your change.")
+    return ApiError(412, "stale", text, field="If-Match")
 
 
 def build_rate_limit_error(wait: float) -> ApiError:
@@ -156,34 +155,28 @@ def _build_schema_message(error: dict[str, Any]) -> ApiMessage:
     return build_rule_violation(kind, text, ".".join(part for part in place if part != "body") or None)
 
 
-def _convert_exception(error: Exception) -> ApiError:
-    """Convert an exception to an error."""
-    if isinstance(error, ApiError):
-        return error
-    if isinstance(error, WrongShape):
-        return ApiValidationError(_build_schema_message(one) for one in error.errors)
-    if isinstance(error, ValidationError):
-        return convert_validation_error(error)
-    if isinstance(error, PermissionDenied):
-        return ApiError(403, "reach", str(error))
-    if isinstance(error, Throttled):
-        return build_rate_limit_error(error.wait.total_seconds())
-    if isinstance(error, LastAdministrator):
-        return ApiError(400, "last_administrator", str(error))
-    if isinstance(error, InvitationNotOpen):
-        return ApiError(400, "not_open", _("There is no open invitation: it was accepted or revoked."))
-    if isinstance(error, HttpError):
-        return ApiError(error.status_code, "unreadable", _("The body is not valid JSON."))
-    return build_edit_conflict_error() if isinstance(error, EditConflict) else build_not_found_error()
+_CONVERTERS: dict[type[Exception], Callable[[Any], ApiError]] = {
+    ApiError: lambda error: error,
+    RequestValidationError: lambda error: ApiValidationError(_build_schema_message(part) for part in error.errors),
+    ValidationError: convert_validation_error,
+    PermissionDenied: lambda error: ApiError(403, "reach", str(error)),
+    Throttled: lambda error: build_rate_limit_error(error.wait.total_seconds()),
+    LastAdministrator: lambda error: ApiError(400, "last_administrator", str(error)),
+    InvitationNotOpen: lambda error: ApiError(
+        400, "not_open", _("There is no open invitation: it was accepted or revoked.")
+    ),
+    HttpError: lambda error: ApiError(error.status_code, "unreadable", _("The body is not valid JSON.")),
+    EditConflict: lambda error: build_edit_conflict_error(),
+    Http404: lambda error: build_not_found_error(),
+}
 
 
 def render_exception(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
-    """Return the response for a request that raised `error`."""
-    fault = (
-        build_step_up_error(cast("ApiRequest", request).caller)
-        if isinstance(error, ReauthenticationRequired)
-        else _convert_exception(error)  # type: ignore[arg-type]
-    )
+    """Return the response for a request that raised `error`, one of the expected exceptions."""
+    if isinstance(error, ReauthenticationRequired):
+        fault = build_step_up_error(cast("ApiRequest", request).caller)
+    else:
+        fault = next(convert for kind, convert in _CONVERTERS.items() if isinstance(error, kind))(error)
     response = render_error(request, fault.status, fault.messages)
     for name, value in fault.headers.items():
         response[name] = value
@@ -192,15 +185,5 @@ def render_exception(request: HttpRequest, error: Exception | type[Exception]) -
 
 def register_exception_handlers(api: NinjaAPI) -> None:
     """Register the handlers of expected exceptions; others remain server errors."""
-    expected = (
-        ApiError,
-        WrongShape,
-        ValidationError,
-        PermissionDenied,
-        Throttled,
-        LastAdministrator,
-        InvitationNotOpen,
-        HttpError,
-    )
-    for kind in (*expected, EditConflict, Http404):
+    for kind in _CONVERTERS:
         api.add_exception_handler(kind, render_exception)

@@ -68,8 +68,6 @@ def lock_row(
     with transaction.atomic():
         if rows.filter(pk=pk).exists():
             lock_provider(request.caller.user.provider_id)
-        row = rows.filter(pk=pk).first()
-        if row is None:
-            raise errors.build_not_found_error()
+        row = errors.get_or_404(rows, pk)
         require_etag_match(request, etag(row))
         yield row

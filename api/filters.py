@@ -153,15 +153,15 @@ def _build_comparison(field: FilterField, operator: _Token, value: _Token) -> Q:
         empty = Q(**{f"{field.column}__isnull": True})
         empty = empty | Q(**{field.column: ""}) if field.type is FieldType.TEXT else empty
         return empty if operator.text == "eq" else ~empty
-    wanted = _VALUE_PARSERS[field.type](value)
+    parsed = _VALUE_PARSERS[field.type](value)
     if operator.text == "lk":
-        return Q(**{f"{field.column}__icontains": wanted})
+        return Q(**{f"{field.column}__icontains": parsed})
     if operator.text in _ORDERING_LOOKUPS:
         # Compare texts by code point, independent of the collation of the database.
         of_text = field.type is FieldType.TEXT
         column = Collate(F(field.column), "C") if of_text else F(field.column)
-        return Q(_ORDERING_LOOKUPS[operator.text](column, Value(wanted)))
-    same = Q(**{field.column: wanted})
+        return Q(_ORDERING_LOOKUPS[operator.text](column, Value(parsed)))
+    same = Q(**{field.column: parsed})
     return same if operator.text == "eq" else Q(**{f"{field.column}__isnull": True}) | ~same
 
 

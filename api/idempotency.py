@@ -40,11 +40,11 @@ def idempotent(view: ViewT) -> ViewT:
             raise ApiError(400, "idempotency_key", text, field="Idempotency-Key")
         IdempotentResponse.objects.filter(created_at__lte=timezone.now() - RESPONSE_RETENTION).delete()
         with transaction.atomic():
-            kept = _get_or_create_record(request, key)
-            if kept.encrypted_response:
-                return _replay_response(request, kept)
+            stored = _get_or_create_record(request, key)
+            if stored.encrypted_response:
+                return _replay_response(request, stored)
             response = view(request, *args, **kwargs)
-            _store_response(kept, response)
+            _store_response(stored, response)
         return response
 
     return cast(ViewT, wrapper)
@@ -53,34 +53,34 @@ def idempotent(view: ViewT) -> ViewT:
 def _get_or_create_record(request: ApiRequest, key: str) -> IdempotentResponse:
     """Return the stored row of this key, or a new row without a response."""
     caller = request.caller
-    whose = "\n".join([str(caller.application.pk), str(caller.user.pk), request.path, key])
-    made = IdempotentResponse(
+    identity = "\n".join([str(caller.application.pk), str(caller.user.pk), request.path, key])
+    created = IdempotentResponse(
         provider=caller.user.office,
         user=caller.user,
-        key_hash=encryption.hash_token(whose),
+        key_hash=encryption.hash_token(identity),
         body_hash=encryption.compute_keyed_hash(request.body.decode(errors="replace"), purpose="webservice body"),
         encrypted_response=b"",
     )
     try:
         with transaction.atomic():
-            made.save(force_insert=True)
+            created.save(force_insert=True)
     except IntegrityError:
-        return IdempotentResponse.objects.get(key_hash=made.key_hash)
-    return made
+        return IdempotentResponse.objects.get(key_hash=created.key_hash)
+    return created
 
 
-def _replay_response(request: ApiRequest, kept: IdempotentResponse) -> HttpResponse:
+def _replay_response(request: ApiRequest, stored: IdempotentResponse) -> HttpResponse:
     if not encryption.verify_keyed_hash(
-        request.body.decode(errors="replace"), kept.body_hash, purpose="webservice body"
+        request.body.decode(errors="replace"), stored.body_hash, purpose="webservice body"
     ):
         text = _("This key was used for another request. Use a new key for every new request.")
         raise ApiError(422, "idempotency_key", text, field="Idempotency-Key")
-    answer = json.loads(encryption.decrypt(bytes(kept.encrypted_response), context=kept.encryption_context))
+    answer = json.loads(encryption.decrypt(bytes(stored.encrypted_response), context=stored.encryption_context))
     return HttpResponse(answer["body"], status=answer["status"], headers=answer["headers"])
 
 
-def _store_response(kept: IdempotentResponse, response: HttpResponse) -> None:
+def _store_response(stored: IdempotentResponse, response: HttpResponse) -> None:
     headers = {name: response[name] for name in (*_STORED_HEADERS, "Content-Type") if response.has_header(name)}
     answer = {"status": response.status_code, "headers": headers, "body": response.content.decode()}
-    kept.encrypted_response = encryption.encrypt(json.dumps(answer).encode(), context=kept.encryption_context)
-    kept.save(update_fields=["encrypted_response"])
+    stored.encrypted_response = encryption.encrypt(json.dumps(answer).encode(), context=stored.encryption_context)
+    stored.save(update_fields=["encrypted_response"])

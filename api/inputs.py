@@ -11,6 +11,8 @@ from notifications.catalog import MAX_OFFSET_DAYS
 
 UuidString = Annotated[UUID, Field(strict=False)]
 DateString = Annotated[date, Field(strict=False)]
+MobileNumber = Annotated[str, Field(min_length=3, max_length=30, examples=["0612345678"])]
+TeamName = Annotated[str, Field(min_length=1, max_length=50, examples=["Loon Noord"])]
 
 
 class RequestBody(BaseModel):
@@ -88,7 +90,7 @@ class UserInvite(RequestBody):
     contactInformation: ContactInformationInput
     hasAccessToPayrollingTestData: bool = False
     accessUntil: DateString | None = None
-    destinationForSecret: Annotated[str, Field(min_length=3, max_length=30, examples=["0612345678"])]
+    destinationForSecret: MobileNumber
     twoFactorAuthenticationRequired: bool = False
 
 
@@ -106,7 +108,7 @@ class UserUpdate(RequestBody):
 class ResendInformation(RequestBody):
     """Where to send the invitation this time."""
 
-    destinationForSecret: Annotated[str, Field(min_length=3, max_length=30, examples=["0612345678"])]
+    destinationForSecret: MobileNumber
     emailAddress: Annotated[str | None, Field(min_length=3, max_length=255)] = None
     twoFactorAuthenticationRequired: bool | None = None
 
@@ -127,12 +129,10 @@ class ConfiguredTenantUpdate(RequestBody):
     destinationForSecret: Annotated[str | None, Field(min_length=3, max_length=30)] = None
 
 
-class OwnContactInput(RequestBody):
+class OwnContactInput(ContactInformationInput):
     """Contact information of the user. The address may be sent back as read, and cannot be changed here."""
 
-    emailAddress: Annotated[str | None, Field(min_length=3, max_length=255)] = None
-    phoneNumber: Annotated[str | None, Field(max_length=15, examples=["0201234567"])] = None
-    placeOfEmployment: Annotated[str | None, Field(max_length=24, examples=["Utrecht"])] = None
+    emailAddress: Annotated[str | None, Field(min_length=3, max_length=255)] = None  # type: ignore[assignment]
 
 
 class OwnUserUpdate(RequestBody):
@@ -166,14 +166,14 @@ class NotificationSettingsUpdate(RequestBody):
 class TeamCreate(RequestBody):
     """A new team, empty or with the rights of an authorization set."""
 
-    description: Annotated[str, Field(min_length=1, max_length=50, examples=["Loon Noord"])]
+    description: TeamName
     authorizationSet: IdInput | None = None
 
 
 class TeamUpdate(RequestBody):
     """The name of a team, and whether it requires two-factor authentication of its members."""
 
-    description: Annotated[str, Field(min_length=1, max_length=50, examples=["Loon Noord"])]
+    description: TeamName
     twoFactorAuthenticationRequired: bool
 
 
@@ -193,8 +193,8 @@ class EmployerCreate(RequestBody):
 
 
 def build_person_form_data(
-    person: NewPersonalDetailsInput,
-    contact: ContactInformationInput | OwnContactInput,
+    details: NewPersonalDetailsInput,
+    contact: ContactInformationInput,
     *,
     current: User | None = None,
     **others: Any,
@@ -207,10 +207,10 @@ def build_person_form_data(
         return getattr(sent, name, None) or ""
 
     return {
-        "initials": person.initials,
-        "first_name": optional(person, "first_name", "firstName"),
-        "prefix": optional(person, "prefix", "prefix"),
-        "last_name": person.lastName,
+        "initials": details.initials,
+        "first_name": optional(details, "first_name", "firstName"),
+        "prefix": optional(details, "prefix", "prefix"),
+        "last_name": details.lastName,
         "email": contact.emailAddress,
         "phone_number": optional(contact, "phone_number", "phoneNumber"),
         "place_of_employment": optional(contact, "place_of_employment", "placeOfEmployment"),

@@ -71,14 +71,7 @@ def list_integrations(request: ApiRequest, query: Query[ListQuery]) -> HttpRespo
     """List the applications that may act on behalf of the user of the token."""
     user = request.caller.user
     rows = Consent.objects.visible_to(user).filter(user=user).select_related("application")
-    return render_list(
-        request,
-        rows,
-        query,
-        fields=_FILTER_FIELDS,
-        default_order=("application__name",),
-        serialize=_serialize_integration,
-    )
+    return render_list(request, rows, query, _FILTER_FIELDS, _serialize_integration, order="application__name")
 
 
 def _serialize_integration(consent: Consent) -> IntegrationResource:

@@ -10,10 +10,9 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
-from api import filters
 from api.auth import ApiRequest
 from api.errors import ApiError
-from api.filters import FieldType
+from api.filters import FieldType, FilterField, parse_filter
 from api.schemas import render_envelope
 
 ListedModel = TypeVar("ListedModel", bound=Model)
@@ -33,19 +32,18 @@ def render_list(
     request: ApiRequest,
     rows: QuerySet[ListedModel],
     query: ListQuery,
-    *,
-    fields: Mapping[str, filters.FilterField],
-    default_order: tuple[str, ...],
+    fields: Mapping[str, FilterField],
     serialize: Callable[[ListedModel], Any],
+    order: str = "name",
 ) -> HttpResponse:
-    """Return the requested page of `rows`; `default_order` applies without `orderBy`. Two queries."""
+    """Return the requested page of `rows`, by `order` without `orderBy`. Two queries."""
     if unknown := sorted(set(request.GET) - set(ListQuery.model_fields)):
         raise ApiError(400, "query", _("Unknown list parameter."), field=unknown[0][:60])
     if query.filter.strip():
-        rows = rows.filter(filters.parse_filter(query.filter, fields))
+        rows = rows.filter(parse_filter(query.filter, fields))
     total, start = rows.count(), (query.pageNumber - 1) * query.pageSize
-    wanted = _parse_ordering(query.orderBy, fields) if query.orderBy.strip() else list(default_order)
-    page = rows.order_by(*wanted, "pk")[start : start + query.pageSize]
+    ordering = _parse_ordering(query.orderBy, fields) if query.orderBy.strip() else [order]
+    page = rows.order_by(*ordering, "pk")[start : start + query.pageSize]
     envelope = {
         "currentPage": query.pageNumber,
         "pageSize": query.pageSize,
@@ -57,7 +55,7 @@ def render_list(
     return render_envelope(request, envelope)
 
 
-def _parse_ordering(text: str, fields: Mapping[str, filters.FilterField]) -> list[OrderBy]:
+def _parse_ordering(text: str, fields: Mapping[str, FilterField]) -> list[OrderBy]:
     """Parse `orderBy`. Raises ApiError (400) for an unknown field or too many fields."""
     names = [name.strip() for name in text.split(",", _MAX_ORDER_FIELDS)]
     if len(names) > _MAX_ORDER_FIELDS:

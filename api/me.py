@@ -11,7 +11,7 @@ import users.actions
 from accounts.models import Provider
 from api import etags, user_schemas
 from api.auth import ApiRequest
-from api.authorizations import RightResource, serialize_right
+from api.authorizations import RightResource, serialize_rights
 from api.errors import ApiError, validate_form
 from api.filters import FieldType, FilterField
 from api.inputs import OwnUserUpdate, build_person_form_data
@@ -21,7 +21,6 @@ from api.schemas import ItemResponse, ResourceReference, render_item
 from api.user_schemas import OwnResource
 from oauth.scopes import Scope
 from permissions import checks
-from permissions.catalog import sort_rights
 from users.forms.users import ProfileForm
 
 operations = Operations("own", read=Scope.PROFILE, write=Scope.PROFILE_WRITE)
@@ -43,9 +42,7 @@ def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse
     def serialize_provider(provider: Provider) -> ResourceReference:
         return ResourceReference(id=provider.pk, description=provider.name)
 
-    return render_list(
-        request, rows, query, fields=_PROVIDER_FILTER_FIELDS, default_order=("name",), serialize=serialize_provider
-    )
+    return render_list(request, rows, query, _PROVIDER_FILTER_FIELDS, serialize_provider)
 
 
 @operations.get_item(
@@ -57,7 +54,7 @@ def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse
 )
 def get_own_authorizations(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the user's rights in the office, and the scopes of the token."""
-    held = [serialize_right(right) for right in sort_rights(checks.effective_rights(request.caller.user))]
+    held = serialize_rights(checks.effective_rights(request.caller.user))
     return render_item(request, OwnAuthorizations(authorizations=held, scopes=sorted(request.caller.scopes)))
 
 
@@ -70,17 +67,15 @@ def get_own_user(request: ApiRequest) -> HttpResponse:
 @operations.update("PUT", "/user", "PutUser", ItemResponse[OwnResource], None)
 def put_own_user(request: ApiRequest, body: OwnUserUpdate) -> HttpResponse:
     """Update the user's own details. The e-mail address can be changed on the profile page only."""
-    person = user_schemas.get_user_or_404(request, request.caller.user.pk)
-    etags.require_etag_match(request, user_schemas.compute_user_etag(person))
-    if body.contactInformation.emailAddress not in (None, person.email):
+    user = user_schemas.get_user_or_404(request, request.caller.user.pk)
+    etags.require_etag_match(request, user_schemas.compute_user_etag(user))
+    if body.contactInformation.emailAddress not in (None, user.email):
         text = _("Change your own address on the profile page.")
         raise ApiError(400, "own_email", text, field="contactInformation.emailAddress")
-    sent = build_person_form_data(body.personalDetails, body.contactInformation, current=person, version=person.version)
-    form = validate_form(ProfileForm(sent, user=person))
-    with etags.lock_row(
-        request, user_schemas.get_visible_users(request), person.pk, etag=user_schemas.compute_user_etag
-    ) as found:
-        users.actions.edit_profile(found, details=form.details, version=person.version, by=request.by)
+    sent = build_person_form_data(body.personalDetails, body.contactInformation, current=user, version=user.version)
+    form = validate_form(ProfileForm(sent, user=user))
+    with user_schemas.lock_user(request, user.pk) as found:
+        users.actions.edit_profile(found, details=form.details, version=user.version, by=request.by)
     return _respond(request)
 
 

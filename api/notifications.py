@@ -113,14 +113,7 @@ def _get_visible_sets(request: ApiRequest) -> QuerySet[_LinkedSet]:
 )
 def list_notification_sets(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the notification sets of the office."""
-    return render_list(
-        request,
-        _get_visible_sets(request),
-        query,
-        fields=FILTER_FIELDS,
-        default_order=("name",),
-        serialize=_serialize_set,
-    )
+    return render_list(request, _get_visible_sets(request), query, FILTER_FIELDS, _serialize_set)
 
 
 @operations.get_item(
@@ -131,9 +124,7 @@ def list_notification_sets(request: ApiRequest, provider_id: UUID, query: Query[
 )
 def get_notification_set(request: ApiRequest, notification_set_id: UUID) -> HttpResponse:
     """Return a notification set."""
-    found = _get_visible_sets(request).filter(pk=notification_set_id).first()
-    if found is None:
-        raise errors.build_not_found_error()
+    found = errors.get_or_404(_get_visible_sets(request), notification_set_id)
     shown = _serialize_set(found)
     return render_item(
         request, shown, etag=etags.hash_unordered([str(found.version), str(shown["numberOfLinkedUsers"])])
@@ -151,26 +142,26 @@ def get_notification_settings(request: ApiRequest, user_id: UUID) -> HttpRespons
     return _respond(request, user_schemas.get_user_or_404(request, user_id))
 
 
-def _respond(request: ApiRequest, person: User) -> HttpResponse:
-    own, office = preferences.get_user_overrides(person), preferences.get_office_preferences(person.office)
+def _respond(request: ApiRequest, user: User) -> HttpResponse:
+    own, office = preferences.get_user_overrides(user), preferences.get_office_preferences(user.office)
     signals = [
         UserNotificationSetting(
             **_serialize_setting(type_, preference), deviations=_list_deviations(own.get(type_, PreferenceOverride()))
         )
         for type_, preference in preferences.apply_overrides(own, office).items()
     ]
-    return render_item(request, UserNotificationSettings(notificationSettings=signals), etag=_compute_etag(person))
+    return render_item(request, UserNotificationSettings(notificationSettings=signals), etag=_compute_etag(user))
 
 
 def _list_deviations(own: PreferenceOverride) -> list[str]:
     return [name for part, name in _SETTING_FIELDS.items() if getattr(own, part) is not None]
 
 
-def _compute_etag(person: User) -> str:
+def _compute_etag(user: User) -> str:
     return etags.hash_unordered(
         [
-            preferences.fingerprint_preferences(preferences.get_user_overrides(person)),
-            preferences.fingerprint_preferences(preferences.get_office_preferences(person.office)),
+            preferences.fingerprint_preferences(preferences.get_user_overrides(user)),
+            preferences.fingerprint_preferences(preferences.get_office_preferences(user.office)),
         ]
     )
 
@@ -185,12 +176,12 @@ def _compute_etag(person: User) -> str:
 def patch_notification_settings(request: ApiRequest, user_id: UUID, body: NotificationSettingsUpdate) -> HttpResponse:
     """Change notification settings of a user. Omitted fields are left unchanged; null follows the office again."""
     rows = User.objects.visible_to(request.caller.user).select_related("provider")
-    with etags.lock_row(request, rows, user_id, etag=_compute_etag) as person:
-        own = preferences.get_user_overrides(person)
+    with etags.lock_row(request, rows, user_id, etag=_compute_etag) as user:
+        own = preferences.get_user_overrides(user)
         notifications.actions.set_user_overrides(
-            person, _merge_changes(own, body), seen=preferences.fingerprint_preferences(own), by=request.by
+            user, _merge_changes(own, body), seen=preferences.fingerprint_preferences(own), by=request.by
         )
-    return _respond(request, person)
+    return _respond(request, user)
 
 
 def _merge_changes(own: OverridesByType, body: NotificationSettingsUpdate) -> OverridesByType:

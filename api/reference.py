@@ -143,10 +143,10 @@ def _flatten_fields(schema: JsonObject, found: JsonObject, above: str = "") -> l
     """Flatten `schema` into one entry per field, with its path, type and limits."""
     if "$ref" in schema:
         schema = found["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    for several in ("anyOf", "allOf"):
-        if several in schema:
-            known = [one for one in schema[several] if one.get("type") != "null"]
-            return _flatten_fields(known[0] | {"or_null": len(known) < len(schema[several])}, found, above)
+    for keyword in ("anyOf", "allOf"):
+        if keyword in schema:
+            known = [part for part in schema[keyword] if part.get("type") != "null"]
+            return _flatten_fields(known[0] | {"or_null": len(known) < len(schema[keyword])}, found, above)
     kind = schema.get("type", "")
     if kind == "array":
         return _flatten_fields(schema["items"], found, f"{above}[]")
@@ -155,15 +155,15 @@ def _flatten_fields(schema: JsonObject, found: JsonObject, above: str = "") -> l
             [{"path": above, "kind": schema.get("format", kind), "limits": _describe_limits(schema)}] if above else []
         )
     below: list[JsonObject] = []
-    for name, one in schema["properties"].items():
-        below += _flatten_fields(one, found, f"{above}.{name}" if above else name)
+    for name, part in schema["properties"].items():
+        below += _flatten_fields(part, found, f"{above}.{name}" if above else name)
     return below
 
 
 def _describe_limits(schema: JsonObject) -> str:
     least = schema.get("minLength", schema.get("minimum"))
     most = schema.get("maxLength", schema.get("maximum"))
-    choices = ", ".join(str(one) for one in schema.get("enum", []))
+    choices = ", ".join(str(part) for part in schema.get("enum", []))
     between = f"{least}–{most}" if least and most else f"≤ {most}" if most else ""
     empty = "null" if schema.get("or_null") else ""
     return ", ".join(part for part in (between, choices, empty) if part)

@@ -13,7 +13,7 @@ import teams.actions
 from accounts.models import User
 from api import etags
 from api.auth import ApiRequest
-from api.authorizations import RightsResource, parse_rights, serialize_right
+from api.authorizations import RightsResource, parse_rights, serialize_rights
 from api.employers import FILTER_FIELDS, EmployerResource, serialize_employer
 from api.errors import ApiError
 from api.filters import FieldType, FilterField
@@ -24,9 +24,8 @@ from api.schemas import ItemResponse, ListResponse, ResourceReference, render_it
 from api.teams import get_team_or_404, get_visible_teams
 from oauth.scopes import Scope
 from permissions.action_helpers import get_team_rights
-from permissions.catalog import sort_rights
 from permissions.checks import Right
-from permissions.models import Employer, Team
+from permissions.models import Employer
 
 operations = Operations("teams", read=Scope.TEAMS_READ, write=Scope.TEAMS_WRITE)
 ContentModel = TypeVar("ContentModel", bound=Model)
@@ -37,25 +36,26 @@ def _serialize_member(user: User) -> ResourceReference:
     return ResourceReference(id=user.pk, description=user.full_name)
 
 
-def _respond_with_members(request: ApiRequest, team: Team, query: ListQuery) -> HttpResponse:
+def _respond_with_members(request: ApiRequest, team_id: UUID, query: ListQuery) -> HttpResponse:
+    team = get_team_or_404(request, team_id)
     rows = User.objects.visible_to(request.caller.user).filter(memberships__team=team)
-    response = render_list(
-        request, rows, query, fields=_MEMBER_FILTER_FIELDS, default_order=("sort_name",), serialize=_serialize_member
-    )
-    return _set_team_etag(response, team)
-
-
-def _respond_with_employers(request: ApiRequest, team: Team, query: ListQuery) -> HttpResponse:
-    rows = Employer.objects.visible_to(request.caller.user).filter(teams__team=team)
-    response = render_list(
-        request, rows, query, fields=FILTER_FIELDS, default_order=("sort_name",), serialize=serialize_employer
-    )
-    return _set_team_etag(response, team)
-
-
-def _set_team_etag(response: HttpResponse, team: Team) -> HttpResponse:
+    response = render_list(request, rows, query, _MEMBER_FILTER_FIELDS, _serialize_member, order="sort_name")
     response["ETag"] = f'"{team.version}"'
     return response
+
+
+def _respond_with_employers(request: ApiRequest, team_id: UUID, query: ListQuery) -> HttpResponse:
+    team = get_team_or_404(request, team_id)
+    rows = Employer.objects.visible_to(request.caller.user).filter(teams__team=team)
+    response = render_list(request, rows, query, FILTER_FIELDS, serialize_employer, order="sort_name")
+    response["ETag"] = f'"{team.version}"'
+    return response
+
+
+def _respond_with_rights(request: ApiRequest, team_id: UUID) -> HttpResponse:
+    team = get_team_or_404(request, team_id)
+    content = RightsResource(authorizations=serialize_rights(get_team_rights(team)))
+    return render_item(request, content, etag=str(team.version))
 
 
 def _change_contents(
@@ -64,19 +64,18 @@ def _change_contents(
     rows: "QuerySet[ContentModel]",
     body: TeamContentsUpdate,
     change: Callable[..., None],
-) -> Team:
-    """Add rows to a team and remove rows with `change`. Return the team afterwards."""
+) -> None:
+    """Add `rows` to a team and remove `rows` with the action `change`."""
     add, remove = _get_rows(rows, body.add, "add"), _get_rows(rows, body.remove, "remove")
     with etags.lock_row(request, get_visible_teams(request), team_id) as team:
         change(team, add=add, remove=remove, by=request.by)
-    return get_team_or_404(request, team_id)
 
 
-def _get_rows(rows: "QuerySet[ContentModel]", wanted: Sequence[IdInput], name: str) -> list[ContentModel]:
+def _get_rows(rows: "QuerySet[ContentModel]", references: Sequence[IdInput], name: str) -> list[ContentModel]:
     """Return the rows with these IDs. Raises ApiError (400) for an ID that does not exist in the office."""
-    found: dict[Any, ContentModel] = rows.in_bulk([one.id for one in wanted])
-    for number, one_wanted in enumerate(wanted):
-        if one_wanted.id not in found:
+    found: dict[Any, ContentModel] = rows.in_bulk([reference.id for reference in references])
+    for number, reference in enumerate(references):
+        if reference.id not in found:
             text = _("This does not exist, or not in your office.")
             raise ApiError(400, "not_found", text, field=f"{name}.{number}.id")
     return list(found.values())
@@ -87,7 +86,7 @@ def _get_rows(rows: "QuerySet[ContentModel]", wanted: Sequence[IdInput], name: s
 )
 def list_team_members(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the members of a team, by name."""
-    return _respond_with_members(request, get_team_or_404(request, team_id), query)
+    return _respond_with_members(request, team_id, query)
 
 
 @operations.update(
@@ -99,9 +98,9 @@ def list_team_members(request: ApiRequest, team_id: UUID, query: Query[ListQuery
 )
 def patch_team_members(request: ApiRequest, team_id: UUID, body: TeamContentsUpdate) -> HttpResponse:
     """Add members to a team and remove members. Present members are not added twice; absent ones are ignored."""
-    people = User.objects.visible_to(request.caller.user)
-    team = _change_contents(request, team_id, people, body, teams.actions.change_members)
-    return _respond_with_members(request, team, ListQuery())
+    rows = User.objects.visible_to(request.caller.user)
+    _change_contents(request, team_id, rows, body, teams.actions.change_members)
+    return _respond_with_members(request, team_id, ListQuery())
 
 
 @operations.get_list(
@@ -109,7 +108,7 @@ def patch_team_members(request: ApiRequest, team_id: UUID, body: TeamContentsUpd
 )
 def list_team_employers(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the employers that a team gives access to."""
-    return _respond_with_employers(request, get_team_or_404(request, team_id), query)
+    return _respond_with_employers(request, team_id, query)
 
 
 @operations.update(
@@ -122,8 +121,8 @@ def list_team_employers(request: ApiRequest, team_id: UUID, query: Query[ListQue
 def patch_team_employers(request: ApiRequest, team_id: UUID, body: TeamContentsUpdate) -> HttpResponse:
     """Add employers to a team and remove employers."""
     rows = Employer.objects.visible_to(request.caller.user)
-    team = _change_contents(request, team_id, rows, body, teams.actions.change_employers)
-    return _respond_with_employers(request, team, ListQuery())
+    _change_contents(request, team_id, rows, body, teams.actions.change_employers)
+    return _respond_with_employers(request, team_id, ListQuery())
 
 
 @operations.get_item(
@@ -131,12 +130,7 @@ def patch_team_employers(request: ApiRequest, team_id: UUID, body: TeamContentsU
 )
 def get_team_authorizations(request: ApiRequest, team_id: UUID) -> HttpResponse:
     """Return the rights that a team grants."""
-    return _respond_with_rights(request, get_team_or_404(request, team_id))
-
-
-def _respond_with_rights(request: ApiRequest, team: Team) -> HttpResponse:
-    content = RightsResource(authorizations=[serialize_right(right) for right in sort_rights(get_team_rights(team))])
-    return render_item(request, content, etag=str(team.version))
+    return _respond_with_rights(request, team_id)
 
 
 @operations.update(
@@ -151,4 +145,4 @@ def patch_team_authorizations(request: ApiRequest, team_id: UUID, body: RightsUp
     after = parse_rights(body.authorizations)
     with etags.lock_row(request, get_visible_teams(request), team_id) as team:
         teams.actions.set_team_rights(team, after, by=request.by, version=team.version)
-    return _respond_with_rights(request, get_team_or_404(request, team_id))
+    return _respond_with_rights(request, team_id)

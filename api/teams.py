@@ -70,10 +70,7 @@ def get_visible_teams(request: ApiRequest) -> "OfficeQuerySet[Team]":
 
 def get_team_or_404(request: ApiRequest, team_id: UUID) -> CountedTeam:
     """Return the team `team_id` of the caller's office. Raises ApiError (404)."""
-    team = annotate_counts(get_visible_teams(request)).filter(pk=team_id).first()
-    if team is None:
-        raise errors.build_not_found_error()
-    return team
+    return errors.get_or_404(annotate_counts(get_visible_teams(request)), team_id)
 
 
 def _respond(request: ApiRequest, team_id: UUID, *, status: int = 200, location: str | None = None) -> HttpResponse:
@@ -85,9 +82,7 @@ def _respond(request: ApiRequest, team_id: UUID, *, status: int = 200, location:
 def list_teams(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the teams of the office, by name."""
     rows = annotate_counts(get_visible_teams(request))
-    return render_list(
-        request, rows, query, fields=FILTER_FIELDS, default_order=("sort_name",), serialize=_serialize_team
-    )
+    return render_list(request, rows, query, FILTER_FIELDS, _serialize_team, order="sort_name")
 
 
 @operations.get_item("/providers/{uuid:provider_id}/teams/defaults", "GetTeamDefaults", TeamDefaults, Right.VIEW_TEAMS)

@@ -9,7 +9,7 @@ from ninja import Query
 
 import users.change_login_method
 from accounts.models import ExternalTenant, User
-from api import errors, etags, user_schemas
+from api import errors, user_schemas
 from api.auth import ApiRequest
 from api.errors import ApiError
 from api.filters import FieldType, FilterField
@@ -53,7 +53,7 @@ def _serialize_tenant(tenant: ExternalTenant) -> TenantResource:
 def list_tenants(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the Azure AD tenants of the office."""
     rows = ExternalTenant.objects.visible_to(request.caller.user)
-    return render_list(request, rows, query, fields=FILTER_FIELDS, default_order=("name",), serialize=_serialize_tenant)
+    return render_list(request, rows, query, FILTER_FIELDS, _serialize_tenant)
 
 
 @operations.get_item(
@@ -68,11 +68,11 @@ def get_configured_tenant(request: ApiRequest, user_id: UUID) -> HttpResponse:
 
 
 def _respond(request: ApiRequest, user_id: UUID) -> HttpResponse:
-    person = user_schemas.get_user_or_404(request, user_id)
+    user = user_schemas.get_user_or_404(request, user_id)
     return render_item(
         request,
-        user_schemas.serialize_user(person)["azureActiveDirectory"],
-        etag=user_schemas.compute_user_etag(person),
+        user_schemas.serialize_user(user)["azureActiveDirectory"],
+        etag=user_schemas.compute_user_etag(user),
     )
 
 
@@ -85,34 +85,32 @@ def _respond(request: ApiRequest, user_id: UUID) -> HttpResponse:
 )
 def patch_configured_tenant(request: ApiRequest, user_id: UUID, body: ConfiguredTenantUpdate) -> HttpResponse:
     """Switch a user to signing in with Microsoft only. If both are null, invite the user via website and SSO again."""
-    with etags.lock_row(
-        request, user_schemas.get_visible_users(request), user_id, etag=user_schemas.compute_user_etag
-    ) as person:
+    with user_schemas.lock_user(request, user_id) as user:
         if body.tenant is not None and body.userId is not None:
-            _change_to_azure(request, person, body.tenant.id, body.userId, body.userName)
+            _change_to_azure(request, user, body.tenant.id, body.userId, body.userName)
         elif body.tenant is None and body.userId is None:
-            _change_to_website(request, person, body.destinationForSecret or "")
+            _change_to_website(request, user, body.destinationForSecret or "")
         else:
             raise ApiError(400, "half", _("Send both tenant and userId, or leave both empty."), field="tenant")
     return _respond(request, user_id)
 
 
-def _change_to_azure(request: ApiRequest, person: User, tenant_id: UUID, user_id: UUID, username: str | None) -> None:
+def _change_to_azure(request: ApiRequest, user: User, tenant_id: UUID, user_id: UUID, username: str | None) -> None:
     tenant = ExternalTenant.objects.visible_to(request.caller.user).filter(pk=tenant_id).first()
     if tenant is None:
         raise ApiError(400, "tenant", _("This tenant does not exist in your office."), field="tenant.id")
     try:
         users.change_login_method.change_to_azure(
-            person, tenant=tenant, external_user_id=user_id, username=username, by=request.by
+            user, tenant=tenant, external_user_id=user_id, username=username, by=request.by
         )
     except ValidationError as error:
         places = {"tenant": "tenant.id", "account_taken": "userId"}
         raise errors.convert_validation_error(error, places.get(error.error_list[0].code or "", "userName")) from None
 
 
-def _change_to_website(request: ApiRequest, person: User, number: str) -> None:
+def _change_to_website(request: ApiRequest, user: User, number: str) -> None:
     try:
-        users.change_login_method.change_to_website(person, mobile_number=parse_mobile_number(number), by=request.by)
+        users.change_login_method.change_to_website(user, mobile_number=parse_mobile_number(number), by=request.by)
     except ValidationError as error:
         place = "destinationForSecret" if error.error_list[0].code == "mobile_number" else None
         raise errors.convert_validation_error(error, place) from None

@@ -1,6 +1,7 @@
 """Schemas of users, and the fields that lists of users can be filtered and sorted on."""
 
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NotRequired, TypeAlias, cast
 from uuid import UUID
@@ -159,7 +160,7 @@ VisibleUser: TypeAlias = "WithAnnotations[User, VisibleUserAnnotations]"
 def serialize_own_user(user: VisibleUser, scopes: Collection[str]) -> OwnResource:
     """Serialize `user` for a token of that user, limited to `scopes`."""
 
-    def told(fields: Mapping[str, Any]) -> dict[str, Any]:
+    def limit_to_scopes(fields: Mapping[str, Any]) -> dict[str, Any]:
         return {
             name: value
             for name, value in fields.items()
@@ -167,8 +168,8 @@ def serialize_own_user(user: VisibleUser, scopes: Collection[str]) -> OwnResourc
         }
 
     everything = serialize_user(user)
-    contact = told(everything.pop("contactInformation"))  # type: ignore[misc]
-    return cast(OwnResource, told(everything) | {"contactInformation": contact})
+    contact = limit_to_scopes(everything.pop("contactInformation"))  # type: ignore[misc]
+    return cast(OwnResource, limit_to_scopes(everything) | {"contactInformation": contact})
 
 
 def compute_user_etag(user: VisibleUser) -> str:
@@ -183,11 +184,11 @@ def compute_user_etag(user: VisibleUser) -> str:
 
 def get_visible_users(request: ApiRequest) -> QuerySet[VisibleUser]:
     """Return the users of the caller's office with the relations that `serialize_user` needs."""
-    people = annotate_has_integrations(User.objects.visible_to(request.caller.user))
-    return people.annotate(status=build_status_case()).select_related("provider", "external_tenant")
+    users = annotate_has_integrations(User.objects.visible_to(request.caller.user))
+    return users.annotate(status=build_status_case()).select_related("provider", "external_tenant")
 
 
-def annotate_filter_fields(people: QuerySet[VisibleUser], query: ListQuery) -> QuerySet[VisibleUser]:
+def annotate_filter_fields(users: QuerySet[VisibleUser], query: ListQuery) -> QuerySet[VisibleUser]:
     """Annotate the computed columns of FILTER_FIELDS that `query` names; omit the others because they cost time."""
     asked = query.filter + query.orderBy
     if "accessStatus" in asked:
@@ -196,19 +197,21 @@ def annotate_filter_fields(people: QuerySet[VisibleUser], query: ListQuery) -> Q
             for key in ACCESS_STATUS_KEYS.values()
         }
         whens = [When(Q(status__in=statuses), then=Value(key)) for key, statuses in keys.items()]
-        people = people.annotate(access_key=Case(*whens))
+        users = users.annotate(access_key=Case(*whens))
     if "hasMultiFactorAuthentication" in asked:
         has_factor = ExpressionWrapper(Q(second_factor_at__isnull=False), output_field=BooleanField())
-        people = people.annotate(has_factor=has_factor)
-    return people
+        users = users.annotate(has_factor=has_factor)
+    return users
 
 
 def get_user_or_404(request: ApiRequest, user_id: UUID) -> VisibleUser:
     """Return the user `user_id` of the caller's office. Raises ApiError (404)."""
-    person = get_visible_users(request).filter(pk=user_id).first()
-    if person is None:
-        raise errors.build_not_found_error()
-    return person
+    return errors.get_or_404(get_visible_users(request), user_id)
+
+
+def lock_user(request: ApiRequest, user_id: UUID) -> AbstractContextManager[VisibleUser]:
+    """Lock the user `user_id`, as `etags.lock_row` does, if `If-Match` names what was read."""
+    return etags.lock_row(request, get_visible_users(request), user_id, etag=compute_user_etag)
 
 
 def build_registration_level() -> MetadataValue:

@@ -1,7 +1,6 @@
 """Users: list, read, edit, delete, and actions on a user."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +21,7 @@ from api.inputs import UserAction, UserUpdate, build_person_form_data
 from api.listing import ListQuery, render_list
 from api.operations import Operations
 from api.schemas import ApiMessage, ItemResponse, MetadataValue, build_information_message, render_item
-from api.user_schemas import ACCESS_STATUS_KEYS, FILTER_FIELDS, UserResource, VisibleUser, serialize_user
+from api.user_schemas import ACCESS_STATUS_KEYS, FILTER_FIELDS, UserResource, serialize_user
 from core.access import ReauthenticationLevel
 from history import erasure
 from invitations.actions import InvitationNotOpen
@@ -46,9 +45,7 @@ class UserMetadata(TypedDict):
 def list_users(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the users of the office, by name."""
     rows = user_schemas.annotate_filter_fields(user_schemas.get_visible_users(request), query)
-    return render_list(
-        request, rows, query, fields=FILTER_FIELDS, default_order=("sort_name",), serialize=serialize_user
-    )
+    return render_list(request, rows, query, FILTER_FIELDS, serialize_user, order="sort_name")
 
 
 @operations.get_item("/providers/{uuid:provider_id}/users/metadata", "GetUserMetadata", UserMetadata, Right.VIEW_USERS)
@@ -71,14 +68,8 @@ def get_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
 
 def respond_with_user(request: ApiRequest, user_id: UUID, **options: Any) -> HttpResponse:
     """Return the response for one user, in its present state."""
-    person = user_schemas.get_user_or_404(request, user_id)
-    return render_item(request, serialize_user(person), etag=user_schemas.compute_user_etag(person), **options)
-
-
-def _lock_user(request: ApiRequest, user_id: UUID) -> AbstractContextManager[VisibleUser]:
-    return etags.lock_row(
-        request, user_schemas.get_visible_users(request), user_id, etag=user_schemas.compute_user_etag
-    )
+    user = user_schemas.get_user_or_404(request, user_id)
+    return render_item(request, serialize_user(user), etag=user_schemas.compute_user_etag(user), **options)
 
 
 @operations.update(
@@ -86,51 +77,51 @@ def _lock_user(request: ApiRequest, user_id: UUID) -> AbstractContextManager[Vis
 )
 def put_user(request: ApiRequest, user_id: UUID, body: UserUpdate) -> HttpResponse:
     """Update the details of a user. A new e-mail address takes effect after it has been confirmed."""
-    person = user_schemas.get_user_or_404(request, user_id)
-    etags.require_etag_match(request, user_schemas.compute_user_etag(person))
-    removes_factor = body.hasMultiFactorAuthentication is False and person.second_factor_at is not None
+    user = user_schemas.get_user_or_404(request, user_id)
+    etags.require_etag_match(request, user_schemas.compute_user_etag(user))
+    removes_factor = body.hasMultiFactorAuthentication is False and user.second_factor_at is not None
     if removes_factor:
         request.by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
         etags.require_if_match_header(request)
-    form = validate_form(_build_edit_form(request, person, body))
+    form = validate_form(_build_edit_form(request, user, body))
     details = form.details
-    email = details.pop("email", person.email)
-    with _lock_user(request, user_id) as found:
-        users.actions.edit_user(found, details=details, email=email, version=person.version, by=request.by)
+    email = details.pop("email", user.email)
+    with user_schemas.lock_user(request, user_id) as found:
+        users.actions.edit_user(found, details=details, email=email, version=user.version, by=request.by)
         if removes_factor:
             authentication.mfa.actions.reset_mfa(found, reason=_("via the web service"), by=request.by)
     return respond_with_user(
-        request, user_id, messages=[_build_email_pending_message(email)] if email != person.email else []
+        request, user_id, messages=[_build_email_pending_message(email)] if email != user.email else []
     )
 
 
-def _build_edit_form(request: ApiRequest, person: User, body: UserUpdate) -> EditUserForm:
+def _build_edit_form(request: ApiRequest, user: User, body: UserUpdate) -> EditUserForm:
     """Return the edit form of the page, bound to the request.
 
     Raises ApiError for changes that the page does not offer.
     """
-    if person.pk == request.caller.user.pk:
+    if user.pk == request.caller.user.pk:
         raise ApiError(403, "reach", _("Change your own details with PUT /v2/user."))
     required = body.twoFactorAuthenticationRequired
     sent = build_person_form_data(
         body.personalDetails,
         body.contactInformation,
-        current=person,
+        current=user,
         has_access_to_test_years=body.hasAccessToPayrollingTestData,
-        two_factor_required=person.two_factor_required if required is None else required,
-        access_until=body.accessUntil if "accessUntil" in body.model_fields_set else person.access_until,
-        version=person.version,
+        two_factor_required=user.two_factor_required if required is None else required,
+        access_until=body.accessUntil if "accessUntil" in body.model_fields_set else user.access_until,
+        version=user.version,
     )
-    if person.accepted_at is None and sent["email"] != person.email:
+    if user.accepted_at is None and sent["email"] != user.email:
         text = _("The address of an invited user changes when you resend the invitation: action Resend.")
         raise ApiError(400, "invited", text, field="contactInformation.emailAddress")
-    if required and not person.is_website_user:
+    if required and not user.is_website_user:
         text = _("Two-factor authentication can only be required for users via website and SSO.")
         raise ApiError(400, "two_factor_required", text, field="twoFactorAuthenticationRequired")
-    if body.hasMultiFactorAuthentication and person.second_factor_at is None:
+    if body.hasMultiFactorAuthentication and user.second_factor_at is None:
         text = _("Users set up two-factor themselves; it can only be removed here.")
         raise ApiError(400, "two_factor", text, field="hasMultiFactorAuthentication")
-    return EditUserForm(sent, user=person)
+    return EditUserForm(sent, user=user)
 
 
 def _build_email_pending_message(email: str) -> ApiMessage:
@@ -147,47 +138,47 @@ def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResp
     if (body.action == "Resend") != (body.resendInformation is not None):
         text = _("Send resendInformation with the action Resend only.")
         raise ApiError(400, "resend_information", text, field="resendInformation")
-    with _lock_user(request, user_id) as who:
-        _ACTION_HANDLERS[body.action](request, who, body)
+    with user_schemas.lock_user(request, user_id) as user:
+        _ACTION_HANDLERS[body.action](request, user, body)
     return respond_with_user(request, user_id)
 
 
 @operations.delete("/providers/users/{uuid:user_id}", "DeleteUserByUserId", Right.MANAGE_PROVIDER)
 def delete_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
     """Permanently erase a user whose access ended at least the retention period of the office ago."""
-    with _lock_user(request, user_id) as who:
-        erasure.erase_user(who, by=request.by)
+    with user_schemas.lock_user(request, user_id) as user:
+        erasure.erase_user(user, by=request.by)
     return HttpResponse(status=204)
 
 
-def _resend_invitation(request: ApiRequest, person: User, body: UserAction) -> None:
+def _resend_invitation(request: ApiRequest, user: User, body: UserAction) -> None:
     information = body.resendInformation
-    invitation = getattr(person, "invitation", None)
+    invitation = getattr(user, "invitation", None)
     if information is None or invitation is None:
         raise InvitationNotOpen
-    email = information.emailAddress or person.email
+    email = information.emailAddress or user.email
     sent = {"email": email, "mobile_number": information.destinationForSecret, "sent": invitation.sent_at.isoformat()}
-    form = validate_form(ResendInvitationForm(sent, user=person), field_prefix="resendInformation.")
+    form = validate_form(ResendInvitationForm(sent, user=user), field_prefix="resendInformation.")
     required = information.twoFactorAuthenticationRequired
-    if required is not None and required != person.two_factor_required:
+    if required is not None and required != user.two_factor_required:
         details = UserDetails(two_factor_required=required)
-        users.actions.edit_user(person, details=details, email=person.email, version=person.version, by=request.by)
+        users.actions.edit_user(user, details=details, email=user.email, version=user.version, by=request.by)
     values = form.cleaned_data
     invitations.actions.resend_invitation(
-        person, mobile_number=values["mobile_number"], email=values["email"], by=request.by
+        user, mobile_number=values["mobile_number"], email=values["email"], by=request.by
     )
 
 
-def _revoke_invitation(request: ApiRequest, person: User, body: UserAction) -> None:
-    invitations.actions.revoke_invitation(person, by=request.by)
+def _revoke_invitation(request: ApiRequest, user: User, body: UserAction) -> None:
+    invitations.actions.revoke_invitation(user, by=request.by)
 
 
-def _block_user(request: ApiRequest, person: User, body: UserAction) -> None:
-    users.actions.block_user(person, by=request.by)
+def _block_user(request: ApiRequest, user: User, body: UserAction) -> None:
+    users.actions.block_user(user, by=request.by)
 
 
-def _unblock_user(request: ApiRequest, person: User, body: UserAction) -> None:
-    users.actions.unblock_user(person, by=request.by)
+def _unblock_user(request: ApiRequest, user: User, body: UserAction) -> None:
+    users.actions.unblock_user(user, by=request.by)
 
 
 _ACTION_HANDLERS: dict[str, Callable[[ApiRequest, User, UserAction], None]] = {

@@ -1,6 +1,6 @@
 """The page that asks for confirmation before something is deleted or ended: `templates/confirm.html`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -40,7 +40,7 @@ def render_confirmation(
     request: HttpRequest,
     confirmation: Confirmation,
     *,
-    chosen: dict[str, Iterable[object]] | None = None,
+    chosen: Mapping[str, Iterable[object]] | None = None,
     template: str = "confirm.html",
     status: int = 200,
     **context: object,

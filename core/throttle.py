@@ -182,7 +182,7 @@ def reset_attempts(limit: RateLimit, key: str) -> None:
 
 def refund_attempts(reset: tuple[RateLimit, str], refunded: tuple[RateLimit, str]) -> None:
     """Restore all attempts of the first limit and key, and the one that a success used of the second."""
-    values = [_hash_key(*reset), refunded[0].every.total_seconds(), _hash_key(*refunded)]
+    values: list[str | float] = [_hash_key(*reset), refunded[0].every.total_seconds(), _hash_key(*refunded)]
     with connection.cursor() as cursor:
         cursor.execute(_REFUND_SQL, values)
 

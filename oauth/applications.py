@@ -19,7 +19,8 @@ from audit.models import Verb
 from core import encryption
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
-from oauth.models import AccessToken, Application, AuthorizationCode, IDToken, RefreshToken
+from oauth.consents import delete_tokens
+from oauth.models import Application
 from permissions import checks
 from permissions.checks import Right, SupportAction
 
@@ -44,10 +45,10 @@ def register_application(provider: Provider | None, *, details: ApplicationDetai
     _require_application_manager(provider.pk if provider else None, by)
     application = Application(provider=provider)
     changes = _apply_details(application, details)
-    known = Application.objects.filter(provider=provider, name=details["name"]).first()
-    if known is not None and not _apply_details(known, details):
-        return known  # type: ignore[no-any-return]
-    if known is not None:
+    existing: Application | None = Application.objects.filter(provider=provider, name=details["name"]).first()
+    if existing is not None:
+        if not _apply_details(existing, details):
+            return existing
         raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
     application.save()
     record(Verb.CLIENT_ADDED, application, by=by, provider_id=application.provider_id, changes=changes)
@@ -123,8 +124,7 @@ def delete_application(application: Application, *, by: Actor) -> None:
     list(application.consents.select_for_update())
     application = _lock_application(application, by)
     _record_event(Verb.CLIENT_REMOVED, application, by, {"name": [application.name, None]})
-    for model in (AuthorizationCode, RefreshToken, AccessToken, IDToken):
-        model.objects.filter(application=application).delete()
+    delete_tokens(application)
     application.delete()
 
 
@@ -167,14 +167,14 @@ def _lock_application(application: Application, by: Actor, support_action: Suppo
 
 def _apply_details(application: Application, details: ApplicationDetails) -> Changes:
     """Assign `details` to the application and return the changes."""
-    wanted = {
+    values = {
         "name": details["name"],
         "redirect_uris": " ".join(details["redirect_uris"]),
         "post_logout_redirect_uris": " ".join(details["post_logout_redirect_uris"]),
         "scopes": list(details["scopes"]),
     }
-    changes = {name: [getattr(application, name) or None, value or None] for name, value in wanted.items()}
-    for name, value in wanted.items():
+    changes = {name: [getattr(application, name) or None, value or None] for name, value in values.items()}
+    for name, value in values.items():
         setattr(application, name, value)
     return {name: change for name, change in changes.items() if change[0] != change[1]}
 

@@ -20,5 +20,5 @@ class OAuthBackend(OAuthLibCore):  # type: ignore[misc]
     def authenticate_client(self, request: HttpRequest) -> Application | None:
         """Return the authenticated application that sent `request`, None if authentication fails. Raises Throttled."""
         address, method, body, headers = self._extract_params(request)
-        asked = Request(address, method, body, headers)
-        return asked.client if self.validator.authenticate_client(asked) else None
+        oauth_request = Request(address, method, body, headers)
+        return oauth_request.client if self.validator.authenticate_client(oauth_request) else None

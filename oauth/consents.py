@@ -1,6 +1,7 @@
 """Actions on consents: granting, checking and revoking access of applications."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -43,10 +44,10 @@ def grant_consent(user: User, application: Application, *, scopes: Iterable[str]
     consent, _is_new = Consent.objects.select_for_update().get_or_create(
         user=user, application=application, defaults={"provider": user.office, "scopes": []}
     )
-    wanted: list[str] = [scope.value for scope in sort_scopes([*consent.scopes, *scopes])]
-    if wanted != consent.scopes:
-        changes = {"scopes": [consent.scopes, wanted]}
-        consent.scopes = wanted
+    granted: list[str] = [scope.value for scope in sort_scopes([*consent.scopes, *scopes])]
+    if granted != consent.scopes:
+        changes = {"scopes": [consent.scopes, granted]}
+        consent.scopes = granted
         consent.save(update_fields=["scopes"])
         record(Verb.CONSENT_GIVEN, application, by=by, provider_id=user.provider_id, changes=changes)
     return consent
@@ -68,14 +69,14 @@ def revoke_consent(user: User, consent_id: UUID, *, by: Actor) -> bool:
     consent = consents.filter(provider=user.office, user=user, pk=consent_id).first()
     if consent is None:
         return False
-    delete_tokens(user, consent.application)
+    delete_tokens(consent.application, user=user)
     consent.delete()
     changes = {"integration": [str(consent.application), None]}
     record(Verb.CONSENT_ENDED, user, by=by, provider_id=user.provider_id, changes=changes)
     return True
 
 
-def delete_tokens(user: User, application: Application) -> None:
-    """Delete all codes and tokens of `application` for `user`."""
+def delete_tokens(application: Application, **conditions: Any) -> None:
+    """Delete the codes and tokens of `application`, all or those that match `conditions`."""
     for model in (AuthorizationCode, RefreshToken, AccessToken, IDToken):
-        model.objects.filter(user=user, application=application).delete()
+        model.objects.filter(application=application, **conditions).delete()

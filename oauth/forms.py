@@ -96,12 +96,12 @@ class ApplicationForm(forms.Form):
         self.fields["scopes"].choices = scopes  # type: ignore[attr-defined]
 
     def to_details(self) -> ApplicationDetails:
-        given = self.cleaned_data
+        values = self.cleaned_data
         return ApplicationDetails(
-            name=given["name"],
-            redirect_uris=given["redirect_uris"],
-            post_logout_redirect_uris=given["post_logout_redirect_uris"],
-            scopes=[scope for scope in Scope.values if scope in given["scopes"]],
+            name=values["name"],
+            redirect_uris=values["redirect_uris"],
+            post_logout_redirect_uris=values["post_logout_redirect_uris"],
+            scopes=[scope for scope in Scope.values if scope in values["scopes"]],
         )
 
 

@@ -27,9 +27,9 @@ def compute_subject(user: User) -> str:
 
 def build_claims(user: User, scopes: Collection[str]) -> dict[str, Any]:
     """Return the claims about `user` that `scopes` allow."""
-    told: dict[str, Any] = {"sub": compute_subject(user)}
+    claims: dict[str, Any] = {"sub": compute_subject(user)}
     if Scope.PROFILE in scopes:
-        told |= {
+        claims |= {
             "name": user.full_name,
             "given_name": user.first_name or user.initials,
             "family_name": " ".join(part for part in (user.prefix, user.last_name) if part),
@@ -38,8 +38,8 @@ def build_claims(user: User, scopes: Collection[str]) -> dict[str, Any]:
             "provider_name": user.office.name,
         }
     if Scope.EMAIL in scopes:
-        told |= {"email": user.email, "email_verified": user.is_website_user}  # the others never confirmed an e-mail
-    return told
+        claims |= {"email": user.email, "email_verified": user.is_website_user}  # the others never confirmed an e-mail
+    return claims
 
 
 def find_id_token(text: str) -> IDToken | None:
@@ -50,8 +50,8 @@ def find_id_token(text: str) -> IDToken | None:
         key = SigningKey.objects.filter(kid=str(unverified.jose_header.get("kid", ""))[:43].replace("\x00", "")).first()
         if key is None:
             return None
-        told = json.loads(JWT(key=key.jwk, jwt=text, algs=["RS256"], check_claims={}).claims)
+        claims = json.loads(JWT(key=key.jwk, jwt=text, algs=["RS256"], check_claims={}).claims)
         rows = IDToken.objects.select_related("user", "application")
-        return rows.filter(jti=UUID(str(told.get("jti")))).first()
+        return rows.filter(jti=UUID(str(claims.get("jti")))).first()
     except (JWException, ValueError, TypeError, AttributeError):
         return None

@@ -42,8 +42,8 @@ API_SCOPES = tuple(scope for scope in Scope if scope != Scope.OPENID)
 
 def sort_scopes(names: Iterable[str]) -> list[Scope]:
     """Return the scopes among `names`, in the order of the enum."""
-    wanted = set(names)
-    return [scope for scope in Scope if scope in wanted]
+    requested = set(names)
+    return [scope for scope in Scope if scope in requested]
 
 
 class ScopesBackend(BaseScopes):  # type: ignore[misc]

@@ -48,7 +48,7 @@ class Caller:
         if self.user.is_azure_user:  # Microsoft asks for the factor, when a confirmation is asked of it
             return [] if is_recent and self.with_factor else [MissingEvidence.RECENT]
         missing = {MissingEvidence.RECENT: not is_recent, MissingEvidence.FACTOR: not self.with_factor}
-        return [lack for lack, is_missing in missing.items() if is_missing]
+        return [evidence for evidence, is_missing in missing.items() if is_missing]
 
 
 def authenticate_bearer(request: HttpRequest) -> Caller | None:

@@ -51,11 +51,11 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
 
     def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Authenticate the application, or the SSO/Webservice user, by its secret. Raises Throttled."""
-        said = credentials.read_client_credentials(self.http)
-        application = _find_application(said.name)
+        sent = credentials.read_client_credentials(self.http)
+        application = _find_application(sent.name)
         if application is None and request.grant_type is None:  # an SSO/Webservice user revokes or inspects
-            return self._authenticate_service_user(request, *said)
-        return self._authenticate_application(request, application, said.secret)
+            return self._authenticate_service_user(request, *sent)
+        return self._authenticate_application(request, application, sent.secret)
 
     def may_inspect(self, user: User) -> bool:
         """Return whether the client may inspect tokens of `user`. An SSO/Webservice user may inspect only its own."""
@@ -105,10 +105,10 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
 
     def _create_authorization_code(self, request: Any, code: Any, expires: Any = None) -> AuthorizationCode:
         """Store the code with when and how the user authenticated in this browser session."""
-        made: AuthorizationCode = super()._create_authorization_code(request, code, expires)
-        made.authenticated_at, made.with_factor = reauthentication.get_last_reauthentication(self.http)
-        made.save(update_fields=["authenticated_at", "with_factor"])
-        return made
+        created: AuthorizationCode = super()._create_authorization_code(request, code, expires)
+        created.authenticated_at, created.with_factor = reauthentication.get_last_reauthentication(self.http)
+        created.save(update_fields=["authenticated_at", "with_factor"])
+        return created
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
         """Return whether the code is valid for this application and its user. A replayed code revokes its tokens."""
@@ -173,22 +173,22 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
 
     def _create_access_token(self, *args: Any, **kwargs: Any) -> AccessToken:
         """Store the token with the sign-in evidence of its code or refresh token."""
-        made: AccessToken = super()._create_access_token(*args, **kwargs)
-        self._copy_evidence_to(made)
-        return made
+        created: AccessToken = super()._create_access_token(*args, **kwargs)
+        self._copy_evidence_to(created)
+        return created
 
     def _create_refresh_token(self, request: Any, *args: Any, **kwargs: Any) -> RefreshToken:
         """Store the token. The family is derived from the code that started it."""
-        made: RefreshToken = super()._create_refresh_token(request, *args, **kwargs)
+        created: RefreshToken = super()._create_refresh_token(request, *args, **kwargs)
         if self._grant is not None:
-            made.token_family = _compute_token_family(request.code)
-        self._copy_evidence_to(made, "token_family")
-        return made
+            created.token_family = _compute_token_family(request.code)
+        self._copy_evidence_to(created, "token_family")
+        return created
 
-    def _copy_evidence_to(self, made: AccessToken | RefreshToken, *others: str) -> None:
+    def _copy_evidence_to(self, created: AccessToken | RefreshToken, *others: str) -> None:
         if self._source is not None:
-            made.copy_evidence(self._source)
-            made.save(update_fields=["authenticated_at", "with_factor", *others])
+            created.copy_evidence(self._source)
+            created.save(update_fields=["authenticated_at", "with_factor", *others])
 
     def _check_and_set_request_resource(self, request: Any) -> None:
         """Ignore resource indicators (RFC 8707): there is a single resource."""
@@ -240,10 +240,10 @@ def _revoke_replayed_tokens(code: str, client: Application) -> None:
         RefreshToken.revoke_family(family)
 
 
-def _is_still_authorized(kept: Any, client: Application) -> bool:
+def _is_still_authorized(stored: Any, client: Application) -> bool:
     """Return whether the user of a code or token may still authorize this application."""
-    user: User = kept.user
-    return kept.is_valid_for(user) and client.is_available_to(user) and tokens.can_use_tokens(user)
+    user: User = stored.user
+    return stored.is_valid_for(user) and client.is_available_to(user) and tokens.can_use_tokens(user)
 
 
 def _update_last_used(application: Application) -> None:

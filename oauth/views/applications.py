@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 import oauth.applications
+from accounts.models import Provider
 from audit.actors import Actor, build_page_actor
 from core import paging
 from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
@@ -25,7 +26,7 @@ from oauth.models import Application
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 
-EDIT_CONFLICT_MESSAGE = gettext_lazy("Another user changed this integration in the meantime. Open it again.")
+_EDIT_CONFLICT_MESSAGE = gettext_lazy("Another user changed this integration in the meantime. Open it again.")
 
 
 @page(Right.MANAGE_INTEGRATIONS, methods=SAFE)
@@ -37,38 +38,50 @@ def application_list(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def add_application(request: OfficeRequest) -> HttpResponse:
-    form = ApplicationForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        by = build_page_actor(request, request.user)
-        try:
-            application = oauth.applications.register_application(request.user.office, details=form.to_details(), by=by)
-        except ValidationError as error:
-            form.add_error("name", error)
-        else:
-            messages.success(request, _("%(name)s has been added. Now create its secret.") % {"name": application})
-            return redirect("oauth:application_detail", application.pk)
+    form, by = ApplicationForm(request.POST or None), build_page_actor(request, request.user)
+    if form.is_valid() and (application := register_from_form(request, form, request.user.office, by=by)):
+        return redirect("oauth:application_detail", application.pk)
     return render(request, "oauth/add_application.html", {"form": form})
+
+
+def register_from_form(
+    request: OfficeRequest, form: ApplicationForm, provider: Provider | None, *, by: Actor
+) -> Application | None:
+    """Register the application of a valid `form`, else add the error to the form and return None."""
+    try:
+        application = oauth.applications.register_application(provider, details=form.to_details(), by=by)
+    except ValidationError as error:
+        form.add_error("name", error)
+        return None
+    messages.success(request, _("%(name)s has been added. Now create its secret.") % {"name": application})
+    return application
 
 
 @page(Right.MANAGE_INTEGRATIONS)
 def application_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show an application and edit it."""
     application = _get_application(request, pk)
-    form = ApplicationForm(request.POST or None, instance=application)
-    if request.method == "POST" and form.is_valid():
-        version, by = form.cleaned_data["version"], build_page_actor(request, request.user)
-        try:
-            oauth.applications.update_application(application, details=form.to_details(), version=version, by=by)
-        except EditConflict:
-            form.add_error(None, ValidationError(EDIT_CONFLICT_MESSAGE, code="stale"))
-        except ValidationError as error:
-            form.add_error("name", error)
-        else:
-            messages.success(request, _("%(name)s has been saved.") % {"name": form.cleaned_data["name"]})
-            return redirect("oauth:application_detail", application.pk)
+    form, by = ApplicationForm(request.POST or None, instance=application), build_page_actor(request, request.user)
+    if form.is_valid() and update_from_form(request, form, application, by=by):
+        return redirect("oauth:application_detail", application.pk)
     discovery = urljoin(settings.LOKET_URL, reverse("oauth:openid_configuration"))
     context = {"form": form, "application": application, "discovery": discovery}
     return render(request, "oauth/application.html", context)
+
+
+def update_from_form(request: OfficeRequest, form: ApplicationForm, application: Application, *, by: Actor) -> bool:
+    """Update the application from a valid `form`, else add the error to the form and return False."""
+    values = form.cleaned_data
+    try:
+        oauth.applications.update_application(application, details=form.to_details(), version=values["version"], by=by)
+    except EditConflict:
+        form.add_error(None, ValidationError(_EDIT_CONFLICT_MESSAGE, code="stale"))
+        return False
+    except ValidationError as error:
+        form.add_error("name", error)
+        return False
+    messages.success(request, _("%(name)s has been saved.") % {"name": values["name"]})
+    return True
 
 
 @page(
@@ -97,7 +110,7 @@ def render_secret_page(
                 application, secret=values["sealed"], hours=values["hours"], version=values["version"], by=by
             )
         except EditConflict:
-            form.add_error(None, ValidationError(EDIT_CONFLICT_MESSAGE, code="stale"))
+            form.add_error(None, ValidationError(_EDIT_CONFLICT_MESSAGE, code="stale"))
         else:
             context["secret"] = values["sealed"]
     return render(request, "oauth/secret.html", context)
@@ -124,7 +137,7 @@ def _set_enabled(request: OfficeRequest, application: Application, *, enabled: b
     try:
         oauth.applications.set_application_enabled(application, enabled=enabled, by=by)
     except EditConflict:
-        messages.error(request, EDIT_CONFLICT_MESSAGE)
+        messages.error(request, _EDIT_CONFLICT_MESSAGE)
         return redirect("oauth:application_list")
     messages.success(request, done % {"name": application})
     return redirect("oauth:application_detail", application.pk)

@@ -60,48 +60,49 @@ def authorize(request: HttpRequest) -> HttpResponse:
     """
     try:
         return _respond(request, _parse_authorization_request(request))
-    except AuthorizationRequestError as wrong:
-        return wrong.response
+    except AuthorizationRequestError as error:
+        return error.response
 
 
-def _respond(request: HttpRequest, asked: AuthorizationRequest) -> HttpResponse:
+def _respond(request: HttpRequest, authorization: AuthorizationRequest) -> HttpResponse:
     if not isinstance(request.user, User):
         ended_sessions.add_end_message(request)
         return redirect(f"{reverse('authentication:login')}?{urlencode({'next': request.get_full_path()})}")
-    if not asked.application.is_available_to(request.user):
+    if not authorization.application.is_available_to(request.user):
         return _render_error(request, _("This integration is not available for your office."), 404)
     if not consents.can_consent(request):
-        return _return_to_application(request, asked, error=AccessDeniedError())
-    seconds, spare = _get_max_age(request, asked), _READING_SECONDS if request.method == "POST" else 0
+        return _return_to_application(request, authorization, error=AccessDeniedError())
+    seconds, spare = _get_max_age(request, authorization), _READING_SECONDS if request.method == "POST" else 0
     if seconds is not None and not _is_recently_authenticated(request, seconds + spare):
         return redirect(f"{reverse('authentication:reauthenticate')}?{urlencode({'next': request.get_full_path()})}")
     if request.method == "POST":
         by = build_page_actor(request, request.user)
         with transaction.atomic():
-            consents.grant_consent(request.user, asked.application, scopes=asked.scopes, by=by)
-            return _return_to_application(request, asked)
-    if "consent" not in asked.prompt and consents.has_consented(request.user, asked.application, asked.scopes):
-        return _return_to_application(request, asked)
-    return _render_consent_page(request, asked)
+            consents.grant_consent(request.user, authorization.application, scopes=authorization.scopes, by=by)
+            return _return_to_application(request, authorization)
+    if "consent" not in authorization.prompt and consents.has_consented(
+        request.user, authorization.application, authorization.scopes
+    ):
+        return _return_to_application(request, authorization)
+    return _render_consent_page(request, authorization)
 
 
 @page(Access.OFFICE_USER, methods=POST)
 def deny_authorization(request: OfficeRequest) -> HttpResponse:
     """Redirect back to the application with access_denied."""
     try:
-        asked = _parse_authorization_request(request)
-        if not asked.application.is_available_to(request.user):
+        authorization = _parse_authorization_request(request)
+        if not authorization.application.is_available_to(request.user):
             return _render_error(request, _("This integration is not available for your office."), 404)
-        return _return_to_application(request, asked, error=AccessDeniedError())
-    except AuthorizationRequestError as wrong:
-        return wrong.response
+        return _return_to_application(request, authorization, error=AccessDeniedError())
+    except AuthorizationRequestError as error:
+        return error.response
 
 
 def _parse_authorization_request(request: HttpRequest) -> AuthorizationRequest:
     """Validate the authorization request. Raises AuthorizationRequestError."""
-    if any(
-        "\x00" in value for given in (request.GET, request.POST) for _name, values in given.lists() for value in values
-    ):
+    lists = [*request.GET.lists(), *request.POST.lists()]
+    if any("\x00" in value for _name, values in lists for value in values):
         raise AuthorizationRequestError(_render_error(request, _("The address contains invalid characters.")))
     core = OAuthBackend(request)
     try:
@@ -113,11 +114,11 @@ def _parse_authorization_request(request: HttpRequest) -> AuthorizationRequest:
     application = Application.objects.filter(client_id=details["client_id"]).first()
     if application is None:
         raise AuthorizationRequestError(_render_unavailable(request))
-    if fault := _find_violation(details):
-        refusal = InvalidRequestError(description=fault, state=details["state"])
-        refusal.redirect_uri = details["redirect_uri"]
-        refusal.client_id = details["client_id"]
-        raise AuthorizationRequestError(_report_error_to_application(request, refusal))
+    if violation := _find_violation(details):
+        request_error = InvalidRequestError(description=violation, state=details["state"])
+        request_error.redirect_uri = details["redirect_uri"]
+        request_error.client_id = details["client_id"]
+        raise AuthorizationRequestError(_report_error_to_application(request, request_error))
     return AuthorizationRequest(core, application, [scope.value for scope in sort_scopes(scopes)], details)
 
 
@@ -141,12 +142,12 @@ def _find_violation(details: dict[str, Any]) -> str:
     return ""
 
 
-def _get_max_age(request: HttpRequest, asked: AuthorizationRequest) -> int | None:
+def _get_max_age(request: HttpRequest, authorization: AuthorizationRequest) -> int | None:
     """Return the maximum age of the sign-in in seconds, None if any age is accepted.
 
     A max_age of 0 means the same as prompt=login (OpenID Connect Core section 3.1.2.1).
     """
-    if "login" in asked.prompt:
+    if "login" in authorization.prompt:
         return _JUST_NOW_SECONDS
     seconds = request.GET.get("max_age", "")
     return (int(seconds) or _JUST_NOW_SECONDS) if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else None
@@ -159,56 +160,54 @@ def _is_recently_authenticated(request: HttpRequest, seconds: int) -> bool:
     return asked_at_microsoft and reauthentication.was_reauthenticated_within(request, seconds)
 
 
-def _render_consent_page(request: HttpRequest, asked: AuthorizationRequest) -> HttpResponse:
+def _render_consent_page(request: HttpRequest, authorization: AuthorizationRequest) -> HttpResponse:
     query = request.META.get("QUERY_STRING", "")
     context = {
-        "application": asked.application,
-        "scopes": sort_scopes(asked.scopes),
+        "application": authorization.application,
+        "scopes": sort_scopes(authorization.scopes),
         "deny_url": f"{reverse('oauth:deny_authorization')}?{query}",
-        "host": urlsplit(asked.details["redirect_uri"]).netloc,
+        "host": urlsplit(authorization.details["redirect_uri"]).netloc,
         "office_name": request.user.office.name if isinstance(request.user, User) else "",
     }
     return redirects.allow_form_redirect(
-        asked.details["redirect_uri"], request, render(request, "oauth/authorize.html", context)
+        authorization.details["redirect_uri"], request, render(request, "oauth/authorize.html", context)
     )
 
 
 def _return_to_application(
-    request: HttpRequest, asked: AuthorizationRequest, *, error: OAuth2Error | None = None
+    request: HttpRequest, authorization: AuthorizationRequest, *, error: OAuth2Error | None = None
 ) -> HttpResponse:
     """Return to the application, with a code unless there is an `error`.
 
     Raises AuthorizationRequestError if it was deleted.
     """
     if error is not None:
-        error.state, error.redirect_uri = asked.details["state"], asked.details["redirect_uri"]
+        error.state, error.redirect_uri = authorization.details["state"], authorization.details["redirect_uri"]
         address = _build_error_redirect(error)
     else:
-        address = _build_code_redirect(request, asked)
-    if request.method == "POST" or "none" in asked.prompt:
+        address = _build_code_redirect(request, authorization)
+    if request.method == "POST" or "none" in authorization.prompt:
         return HttpResponseRedirect(address)
     # The request may come from the login form, whose CSP forbids redirects to other hosts.
-    return render(request, "oauth/continue.html", {"address": address, "application": asked.application})
+    return render(request, "oauth/continue.html", {"address": address, "application": authorization.application})
 
 
 @transaction.atomic
-def _build_code_redirect(request: HttpRequest, asked: AuthorizationRequest) -> str:
+def _build_code_redirect(request: HttpRequest, authorization: AuthorizationRequest) -> str:
     """Return the redirect URI with a code.
 
     Raises AuthorizationRequestError if the application was deleted or disabled meanwhile.
     """
-    kept = Application.objects.select_for_update(no_key=True).filter(pk=asked.application.pk, switched_off_at=None)
-    if kept.first() is None:
+    usable = Application.objects.select_for_update(no_key=True).filter(switched_off_at=None)
+    if usable.filter(pk=authorization.application.pk).first() is None:
         raise AuthorizationRequestError(_render_unavailable(request))
-    details = asked.details | {"ui_locales": None}
-    address: str = asked.core.create_authorization_response(request, asked.scopes, details, allow=True)[0]
-    return address
+    details = authorization.details | {"ui_locales": None}
+    response = authorization.core.create_authorization_response(request, authorization.scopes, details, allow=True)
+    return str(response[0])
 
 
 def _build_error_redirect(error: OAuth2Error) -> str:
-    told = [*error.twotuples, ("iss", settings.LOKET_URL)]
-    address: str = add_params_to_uri(error.redirect_uri or "", told)
-    return address
+    return str(add_params_to_uri(error.redirect_uri or "", [*error.twotuples, ("iss", settings.LOKET_URL)]))
 
 
 def _render_unavailable(request: HttpRequest) -> HttpResponse:

@@ -1,9 +1,7 @@
 """OAuth endpoints for clients: token, revocation, introspection and userinfo."""
 
-import json
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -12,8 +10,9 @@ from oauthlib.oauth2 import OAuth2Error
 
 from core.access import Access, page
 from core.throttle import Throttled
-from oauth import client_credentials, oidc, rate_limit_headers, tokens
+from oauth import client_credentials, oidc, tokens
 from oauth.backend import OAuthBackend
+from oauth.rate_limit_headers import build_rate_limit_headers
 from oauth.scopes import Scope
 from oauth.validator import CLIENT_TOKEN_LIMIT
 
@@ -31,7 +30,7 @@ def oauth_endpoint(view: EndpointView) -> EndpointView:
             response = view(request)
         except Throttled as error:
             response = _error_response(429, "temporarily_unavailable", str(error))
-            rate_limit_headers.set_retry_after_header(response, error)
+            response["Retry-After"] = str(error.seconds)
         if response.status_code == 401 and not response.has_header("WWW-Authenticate"):
             response["WWW-Authenticate"] = _BASIC_CHALLENGE
         return response
@@ -46,9 +45,9 @@ def token(request: HttpRequest) -> HttpResponse:
     grant = request.POST.get("grant_type")
     if grant not in GRANT_TYPES:
         return _error_response(400, "unsupported_grant_type")
-    return (
-        _respond_to_client_credentials(request) if grant == "client_credentials" else _respond_with_user_token(request)
-    )
+    if grant == "client_credentials":
+        return _respond_to_client_credentials(request)
+    return _respond_with_user_token(request)
 
 
 def _respond_to_client_credentials(request: HttpRequest) -> HttpResponse:
@@ -62,10 +61,9 @@ def _respond_with_user_token(request: HttpRequest) -> HttpResponse:
     core = OAuthBackend(request)
     _address, headers, body, status = core.create_token_response(request)
     headers.pop("WWW-Authenticate", None)  # it is a Bearer challenge, which makes no sense before a token exists
-    response = HttpResponse(body, status=status, headers=headers)
     if core.validator.rate_limit_state is not None:
-        rate_limit_headers.set_rate_limit_headers(response, CLIENT_TOKEN_LIMIT, core.validator.rate_limit_state)
-    return response
+        headers |= build_rate_limit_headers(CLIENT_TOKEN_LIMIT, core.validator.rate_limit_state)
+    return HttpResponse(body, status=status, headers=headers)
 
 
 @oauth_endpoint
@@ -83,27 +81,27 @@ def revoke(request: HttpRequest) -> HttpResponse:
 def introspect(request: HttpRequest) -> HttpResponse:
     """Describe a token of the calling application (RFC 7662); all others are reported as inactive."""
     core = OAuthBackend(request)
-    program = core.authenticate_client(request)
-    if program is None:
+    application = core.authenticate_client(request)
+    if application is None:
         return _error_response(401, "invalid_client")
     found = tokens.find_access_token(request.POST.get("token", ""))
-    if found is None or found.application != program or not core.validator.may_inspect(found.user):
+    if found is None or found.application != application or not core.validator.may_inspect(found.user):
         return JsonResponse({"active": False})
-    told = {
+    content = {
         "active": True,
         "scope": " ".join(found.effective_scopes),
-        "client_id": program.client_id,
+        "client_id": application.client_id,
         "token_type": "Bearer",
         "exp": int(found.expires.timestamp()),
         "iat": int(found.created.timestamp()),
     }
     if found.authenticated_at is not None:
-        told["auth_time"] = int(found.authenticated_at.timestamp())  # RFC 9470 section 6.2
+        content["auth_time"] = int(found.authenticated_at.timestamp())  # RFC 9470 section 6.2
     if Scope.OPENID in found.effective_scopes:
-        told["sub"] = oidc.compute_subject(found.user)
+        content["sub"] = oidc.compute_subject(found.user)
     if Scope.PROFILE in found.effective_scopes:
-        told["username"] = found.user.username
-    return JsonResponse(told)
+        content["username"] = found.user.username
+    return JsonResponse(content)
 
 
 @oauth_endpoint
@@ -125,7 +123,5 @@ def _bearer_error_response(status: int, error: str) -> HttpResponse:
 
 
 def _error_response(status: int, error: str, description: str = "") -> HttpResponse:
-    told: dict[str, Any] = {"error": error}
-    if description:
-        told["error_description"] = description
-    return HttpResponse(json.dumps(told), status=status, content_type="application/json")
+    content = {"error": error} | ({"error_description": description} if description else {})
+    return JsonResponse(content, status=status)

@@ -36,35 +36,35 @@ def end_own_integration(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.MANAGE_USERS, methods=SAFE)
 def user_integrations(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """List the applications that may act on behalf of a colleague."""
-    person = _get_user(request, pk)
-    if person.pk == request.user.pk:
+    user = _get_user(request, pk)
+    if user.pk == request.user.pk:
         return redirect("oauth:own_integrations")
-    checks.require_authority_over(build_page_actor(request, request.user), person)
-    heading = _("Integrations of %(name)s") % {"name": person.full_name}
-    context = {"rows": _list_consents(person), "person": person, "heading": heading}
+    checks.require_authority_over(build_page_actor(request, request.user), user)
+    heading = _("Integrations of %(name)s") % {"name": user.full_name}
+    context = {"rows": _list_consents(user), "person": user, "heading": heading}
     return render(request, "oauth/integrations.html", context)
 
 
 @page(Right.MANAGE_USERS, methods=POST)
 def end_user_integration(request: OfficeRequest, pk: UUID, integration_id: UUID) -> HttpResponse:
-    person = _get_user(request, pk)
-    checks.require_authority_over(build_page_actor(request, request.user), person)
-    _end_integration(request, person, integration_id)
-    return redirect("oauth:user_integrations", person.pk)
+    user = _get_user(request, pk)
+    checks.require_authority_over(build_page_actor(request, request.user), user)
+    _end_integration(request, user, integration_id)
+    return redirect("oauth:user_integrations", user.pk)
 
 
 def _get_user(request: OfficeRequest, pk: UUID) -> User:
-    person: User = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
-    return person
+    user: User = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
+    return user
 
 
-def _list_consents(person: User) -> QuerySet[Consent]:
-    rows = Consent.objects.visible_to(person).filter(user=person).select_related("application")
+def _list_consents(user: User) -> QuerySet[Consent]:
+    rows = Consent.objects.visible_to(user).filter(user=user).select_related("application")
     return rows.order_by("application__name", "pk")[:_MAX_CONSENTS]
 
 
-def _end_integration(request: OfficeRequest, person: User, integration_id: UUID) -> None:
-    if consents.revoke_consent(person, integration_id, by=build_page_actor(request, request.user)):
+def _end_integration(request: OfficeRequest, user: User, integration_id: UUID) -> None:
+    if consents.revoke_consent(user, integration_id, by=build_page_actor(request, request.user)):
         messages.success(request, _("The access of the integration has been ended."))
     else:
         messages.info(request, _("The access of that integration had already ended."))

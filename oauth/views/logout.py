@@ -27,7 +27,7 @@ def logout(request: HttpRequest) -> HttpResponse:
         if request.method != "POST":
             return _render_confirmation(request, request.user, application, address if trusted else "")
         if application is not None:
-            consents.delete_tokens(request.user, application)
+            consents.delete_tokens(application, user=request.user)
         sessions.log_out(request, request.user)
         return ended_sessions.set_clear_site_data(request, _redirect_after_logout(request, address, trusted=trusted))
     return _redirect_after_logout(request, address, trusted=trusted)
@@ -54,9 +54,9 @@ def _render_confirmation(
 def _find_application(request: HttpRequest) -> Application | None:
     """Return the requesting application by ID token hint or client ID, None if these contradict."""
     name, hint = request.GET.get("client_id", ""), request.GET.get("id_token_hint", "")
-    told = oidc.find_id_token(hint) if hint else None
-    if told is not None:
-        same: Application = told.application
+    id_token = oidc.find_id_token(hint) if hint else None
+    if id_token is not None:
+        same: Application = id_token.application
         return same if name in ("", same.client_id) else None
     if hint or not name or "\x00" in name:
         return None

@@ -28,7 +28,7 @@ _CLIENT_AUTHENTICATION_METHODS = ["client_secret_basic", "client_secret_post"]
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
 def openid_configuration(request: HttpRequest) -> HttpResponse:
     """Return the metadata of OpenID Connect Discovery 1.0 and RFC 8414, listing only what is supported."""
-    told = {
+    content = {
         "issuer": settings.LOKET_URL,
         **{name: urljoin(settings.LOKET_URL, reverse(f"oauth:{view}")) for name, view in _ENDPOINT_URL_NAMES.items()},
         "scopes_supported": list(Scope),
@@ -49,7 +49,7 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
         "request_uri_parameter_supported": False,
         "claims_parameter_supported": False,
     }
-    return _make_public(JsonResponse(told))
+    return _make_public(JsonResponse(content))
 
 
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)

@@ -57,27 +57,27 @@ def run_action(request: OfficeRequest, what: str, pk: UUID) -> HttpResponse:
 
 
 def _build_confirmation(support_action: SupportAction, row: ActionTarget, cancel_url: str) -> Confirmation:
-    values, introduction, impact, warning = {"row": row, "office": _get_office(row)}, [], [], ""
-    if values["office"]:
-        text = _(
-            "Your name and reason are recorded in the history of %(office)s, where its administrators can read them."
-        )
-        warning = text % values
+    values, introduction, impact = {"row": row, "office": _get_office(row)}, [], []
+    if values["office"] not in (None, row):
+        introduction.append(_("You are doing this for %(row)s at %(office)s.") % values)
     if isinstance(row, Provider):
-        introduction, impact = [_OFFICE_ACTIONS[support_action]], describe_office_impact(row)
-    elif values["office"]:
-        introduction = [_("You are doing this for %(row)s at %(office)s.") % values]
-    if isinstance(row, Application):
-        introduction, impact = [*introduction, _APPLICATION_ACTIONS[support_action]], describe_application_impact(row)
+        introduction.append(str(_OFFICE_ACTIONS[support_action]))
+        impact = describe_office_impact(row)
+    elif isinstance(row, Application):
+        introduction.append(str(_APPLICATION_ACTIONS[support_action]))
+        impact = describe_application_impact(row)
+    warning = _(
+        "Your name and reason are recorded in the history of %(office)s, where its administrators can read them."
+    )
     return Confirmation(
         f"{support_action.label}: {row}",
-        support_action.label,
+        str(support_action.label),
         cancel_url,
         impact,
         label=_("Impact"),
         parents=[(_("Support"), reverse("admin:index"))],
         introduction=introduction,
-        warning=warning,
+        warning=warning % values if values["office"] else "",
     )
 
 

@@ -2,19 +2,14 @@
 
 from uuid import UUID
 
-from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
-import oauth.applications
 from audit.actors import build_support_actor
 from core.access import Access, ReauthenticationLevel, page
-from core.errors import EditConflict
 from oauth.models import Application
-from oauth.views.applications import EDIT_CONFLICT_MESSAGE, render_secret_page
+from oauth.views.applications import register_from_form, render_secret_page, update_from_form
 from permissions.access import OfficeRequest
 from support.forms import PartnerForm, PartnerSecretForm
 
@@ -25,14 +20,9 @@ _ADMIN_PAGE = "admin:oauth_application_change"
 def create_partner(request: OfficeRequest) -> HttpResponse:
     """Register an application of a partner, without a secret."""
     form = PartnerForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    if form.is_valid():
         by = build_support_actor(request, request.user, form.cleaned_data["reason"])
-        try:
-            partner = oauth.applications.register_application(None, details=form.to_details(), by=by)
-        except ValidationError as error:
-            form.add_error("name", error)
-        else:
-            messages.success(request, _("%(name)s has been added. Now create its secret.") % {"name": partner})
+        if partner := register_from_form(request, form, None, by=by):
             return redirect(_ADMIN_PAGE, partner.pk)
     return render(request, "support/partner.html", {"form": form})
 
@@ -41,17 +31,9 @@ def create_partner(request: OfficeRequest) -> HttpResponse:
 def change_partner(request: OfficeRequest, pk: UUID) -> HttpResponse:
     partner = _get_partner_or_404(pk)
     form = PartnerForm(request.POST or None, instance=partner)
-    if request.method == "POST" and form.is_valid():
-        given = form.cleaned_data
-        by = build_support_actor(request, request.user, given["reason"])
-        try:
-            oauth.applications.update_application(partner, details=form.to_details(), version=given["version"], by=by)
-        except EditConflict:
-            form.add_error(None, ValidationError(EDIT_CONFLICT_MESSAGE, code="stale"))
-        except ValidationError as error:
-            form.add_error("name", error)
-        else:
-            messages.success(request, _("%(name)s has been saved.") % {"name": given["name"]})
+    if form.is_valid():
+        by = build_support_actor(request, request.user, form.cleaned_data["reason"])
+        if update_from_form(request, form, partner, by=by):
             return redirect(_ADMIN_PAGE, partner.pk)
     return render(request, "support/partner.html", {"form": form, "partner": partner})
 

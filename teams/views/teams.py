@@ -138,8 +138,7 @@ def delete_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
             return redirect("teams:team_list")
     is_own = is_own_team(request, team)
     confirmation = _confirm_deletion(team, error=error, is_possible=not is_own)
-    context = {"form": form, "team": team, "is_own": is_own}
-    return render_confirmation(request, confirmation, template="teams/delete.html", **context)
+    return render_confirmation(request, confirmation, template="teams/delete.html", form=form, team=team, is_own=is_own)
 
 
 def _confirm_deletion(team: CountedTeam, *, error: str, is_possible: bool) -> Confirmation:

@@ -185,7 +185,7 @@ def test_a_blocked_user_calls_no_more(alice: User, bob: User, ids: dict[str, str
     assert calls.get("/user").status_code == 401
 
 
-def test_it_takes_no_session(alice_client: Client) -> None:
+def test_browser_session_is_ignored(alice_client: Client) -> None:
     assert alice_client.get("/v2/user", headers={"Accept": VERSION}).status_code == 401
 
 
@@ -203,7 +203,7 @@ def test_it_takes_no_session(alice_client: Client) -> None:
         ("application/json;version=９９９９-01-01", 406), (";;;,,,;version", 406), ("x" * 5000, 406),
     ],
 )  # fmt: skip
-def test_it_asks_for_a_version(accept: str, status: int, bob: User) -> None:
+def test_request_without_a_known_version_is_refused(accept: str, status: int, bob: User) -> None:
     response = program(bob).get("/user", Accept=accept.encode().decode("latin-1"))
     assert response.status_code == status
     assert response.json()["version"] == "2018-01-01"
@@ -211,7 +211,7 @@ def test_it_asks_for_a_version(accept: str, status: int, bob: User) -> None:
         assert "application/json;version=2018-01-01" in response.json()["messages"][0]["description"]
 
 
-def test_it_limits_each_program_and_user(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_are_limited_per_application_and_user(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
     limit = auth.RateLimit("web service", burst=3, every=timedelta(minutes=1))
     monkeypatch.setattr(auth, "CALL_LIMIT", limit)
     calls = program(alice)
@@ -242,14 +242,14 @@ def test_it_limits_each_program_and_user(alice: User, bob: User, monkeypatch: py
         '{"description": "\u202eknaB", "twoFactorAuthenticationRequired": true}',
     ],
 )  # fmt: skip
-def test_it_refuses_what_is_no_team(body: str | bytes, alice: User, ids: dict[str, str]) -> None:
+def test_unknown_team_is_404(body: str | bytes, alice: User, ids: dict[str, str]) -> None:
     response = program(alice).call("PUT", f"/providers/teams/{ids['team_id']}", body)
     assert response.status_code == 400
     assert response.json()["messages"][0]["type"] == "BrokenBusinessRule"
     assert Team.objects.get(pk=ids["team_id"]).version == 1
 
 
-def test_it_takes_json_only(alice: User, ids: dict[str, str]) -> None:
+def test_other_content_type_is_refused(alice: User, ids: dict[str, str]) -> None:
     headers = {"Accept": VERSION, "Authorization": f"Bearer {token_of(alice)}"}
     path = f"/v2/providers/teams/{ids['team_id']}"
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
@@ -257,7 +257,7 @@ def test_it_takes_json_only(alice: User, ids: dict[str, str]) -> None:
         assert response.status_code == 415
 
 
-def test_it_repeats_no_password(alice: User, office: Provider) -> None:
+def test_error_does_not_repeat_the_password(alice: User, office: Provider) -> None:
     body = {"ssoAccount": {"userName": "x", "password": "geheim-WOORD-1", "extra": "geheim-WOORD-1"}}
     response = program(alice).call("POST", f"/providers/{office.pk}/users", body)
     assert response.status_code == 400

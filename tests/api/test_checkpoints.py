@@ -28,7 +28,7 @@ def happen(alice: User) -> Checkpoint:
     return kept
 
 
-def test_it_lists_what_was_signed_the_newest_first(alice: User, charlie: User, office: Provider) -> None:
+def test_checkpoints_are_listed_newest_first(alice: User, charlie: User, office: Provider) -> None:
     older = happen(alice)
     happen(charlie)
     with time_machine.travel(timezone.now() + timedelta(hours=2)):

@@ -165,7 +165,7 @@ def test_what_is_kept_cannot_be_read(alice: User, office: Provider) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "é"])
-def test_it_refuses_an_odd_key(key: str, alice: User, office: Provider) -> None:
+def test_invalid_idempotency_key_is_refused(key: str, alice: User, office: Provider) -> None:
     response = invite(program(alice), office, key)
     assert (response.status_code, response.json()["messages"][0]["field"]) == (400, "Idempotency-Key")
 
@@ -185,7 +185,7 @@ def test_it_refuses_an_odd_key(key: str, alice: User, office: Provider) -> None:
         ('"1', 400),
     ],
 )
-def test_it_compares_the_etag(header: str, status: int, alice: User, bob: User) -> None:
+def test_if_match_is_compared_with_the_etag(header: str, status: int, alice: User, bob: User) -> None:
     calls, path = program(alice), f"/providers/users/{bob.pk}"
     etag = calls.get(path).headers["ETag"].strip('"')
     response = calls.call("PATCH", path, {"action": "Block"}, If_Match=header.format(etag))

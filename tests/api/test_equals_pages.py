@@ -265,7 +265,7 @@ def make_an_employer(both: Both) -> Iterator[Case]:
 
 
 @pytest.mark.parametrize("operation_id", COMPARED)
-def test_it_does_what_the_page_does(both: Both, operation_id: str) -> None:
+def test_operation_has_the_same_result_as_the_page(both: Both, operation_id: str) -> None:
     for page, ids, body in COMPARED[operation_id](both):
         call = partial(both.call, operation_id, ids, body)
         assert traces(page, "page") == traces(call, "api")
@@ -276,7 +276,7 @@ def test_every_change_is_compared_with_its_page() -> None:
     assert changing == COMPARED.keys() | NO_PAGE.keys()
 
 
-def test_it_resets_a_second_factor_with_a_reason(both: Both) -> None:
+def test_resetting_a_second_factor_records_a_reason(both: Both) -> None:
     piet = both.piet
     User.objects.filter(pk=piet.pk).update(second_factor_at=timezone.now())
     body = {
@@ -294,7 +294,7 @@ def test_it_resets_a_second_factor_with_a_reason(both: Both) -> None:
     assert both.program.content(f"/providers/users/{piet.pk}")["hasMultiFactorAuthentication"] is False
 
 
-def test_it_holds_the_rules_of_the_page(both: Both) -> None:
+def test_operation_keeps_the_rules_of_the_page(both: Both) -> None:
     """Rule 5 and 6: users cannot raise or change their own rights, and an office keeps an administrator."""
     alice, piet, office = both.alice, both.piet, both.office
     weak = make_user(office, Right.MANAGE_USERS, Right.GRANT_RIGHTS, username="zwak", email="zwak@x.example")

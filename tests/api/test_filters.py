@@ -108,14 +108,14 @@ def holds(tree: Any, person: User) -> bool:
 @pytest.mark.django_db
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=trees)
-def test_it_finds_what_plain_python_finds(tree: Any, people: list[User]) -> None:
+def test_filter_finds_the_same_rows_as_plain_python(tree: Any, people: list[User]) -> None:
     found = set(User.objects.filter(parse_filter(written(tree), FIELDS)).values_list("pk", flat=True))
     assert found == {person.pk for person in people if holds(tree, person)}, written(tree)
 
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.one_of(st.text(max_size=60), st.text("()' eqandor.nul123-lastNameversion", max_size=60)))
-def test_it_refuses_nonsense_in_words(text: str) -> None:
+def test_invalid_filter_is_refused_with_an_explanation(text: str) -> None:
     with suppress(ApiError):  # and no other fault
         parse_filter(text, FIELDS)
 
@@ -144,7 +144,7 @@ def test_it_refuses_nonsense_in_words(text: str) -> None:
         ("🙂", 1),
     ],
 )
-def test_it_points_at_the_place(text: str, place: int) -> None:
+def test_error_names_the_position(text: str, place: int) -> None:
     with pytest.raises(ApiError) as caught:
         parse_filter(text, FIELDS)
     assert f" {place} " in caught.value.messages[0]["description"]
@@ -161,20 +161,20 @@ def alice_api_client(alice: User) -> Program:
     "text",
     ["userName eq 'x' or " * 600, "(" * 1_000 + "userName eq 'x'" + ")" * 1_000, "(" * 10_000, "'" * 10_000],
 )
-def test_it_refuses_what_is_long_or_deep(text: str, alice_api_client: Program, office: Provider) -> None:
+def test_long_or_deep_filter_is_refused(text: str, alice_api_client: Program, office: Provider) -> None:
     response = alice_api_client.call("GET", f"/providers/{office.pk}/users?filter={text}")
     assert response.status_code == 400
     assert response.json()["messages"][0]["field"] == "filter"
 
 
-def test_it_refuses_many_comparisons() -> None:
+def test_filter_with_too_many_comparisons_is_refused() -> None:
     with pytest.raises(ApiError):
         parse_filter(" or ".join(["version eq 1"] * (filters._MAX_COMPARISONS + 1)), FIELDS)
     parse_filter(" or ".join(["version eq 1"] * filters._MAX_COMPARISONS), FIELDS)
 
 
 @pytest.mark.django_db
-def test_it_filters_and_sorts_the_list_of_people(alice_api_client: Program, office: Provider, alice: User) -> None:
+def test_list_of_users_is_filtered_and_sorted(alice_api_client: Program, office: Provider, alice: User) -> None:
     make_user(office, last_name="Boer", initials="P.", username="zus", blocked_at=timezone.now())
     make_user(office, last_name="Boer", initials="K.", username="aap")
 
@@ -196,7 +196,7 @@ def test_it_filters_and_sorts_the_list_of_people(alice_api_client: Program, offi
     ["orderBy=nobody", "orderBy=userName,userName,userName,userName,userName,userName", "pageSize=1001", "pageSize=0",
      "pageNumber=0", "pageNumber=99999999999999999999", "pageSize=x", "pagesize=3", "orderBy=--userName"],
 )  # fmt: skip
-def test_it_refuses_a_list_that_cannot_be(query: str, alice_api_client: Program, office: Provider) -> None:
+def test_invalid_list_parameter_is_refused(query: str, alice_api_client: Program, office: Provider) -> None:
     response = alice_api_client.get(f"/providers/{office.pk}/users?{query}")
     assert response.status_code == 400
     assert response.json()["messages"][0]["field"]

@@ -64,7 +64,7 @@ def test_its_python_works_as_printed(environment: dict[str, str], bob: User) -> 
     assert run([sys.executable, "-I", "-"], blocks("python"), environment) == "bob Heeft toegang\n"
 
 
-def test_it_names_every_status_and_scope() -> None:
+def test_guide_names_every_status_and_scope() -> None:
     known = {
         status
         for router in api._get_bound_routers()

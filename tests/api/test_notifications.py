@@ -49,7 +49,7 @@ def setting(type_: str = TYPE, **parts: Any) -> dict[str, Any]:
     return {"notificationSettings": [{"notificationType": {"key": type_}, **parts}]}
 
 
-def test_it_shows_the_sets(calls: Program, office: Provider, alice: User, bob: User, hr: NotificationSet) -> None:
+def test_sets_are_shown(calls: Program, office: Provider, alice: User, bob: User, hr: NotificationSet) -> None:
     notifications.sets.create_set(office, name="Alles", contents=preferences.DEFAULT_PREFERENCES, by=actor(alice))
     notifications.sets.apply_set(hr, bob, by=actor(alice))
     every, one = calls.rows(f"/providers/{office.pk}/notificationsets")
@@ -96,7 +96,7 @@ def test_the_list_of_sets_takes_the_same_for_many(
         )
 
 
-def test_it_shows_the_preferences_of_a_user_and_the_deviations(calls: Program, office: Provider, bob: User) -> None:
+def test_preferences_of_a_user_are_shown_with_deviations(calls: Program, office: Provider, bob: User) -> None:
     assert [one["notificationType"]["key"] for one in calls.content(path(bob))["notificationSettings"]] == [
         *NotificationType
     ]
@@ -155,7 +155,7 @@ def test_what_the_office_changes_changes_the_etag(calls: Program, office: Provid
         ({"notificationSettings": setting()["notificationSettings"] * 101}, "notificationSettings"),
     ],
 )
-def test_it_says_what_is_wrong(calls: Program, bob: User, body: Any, field: str) -> None:
+def test_invalid_setting_is_reported(calls: Program, bob: User, body: Any, field: str) -> None:
     response = calls.call("PATCH", path(bob), body)
     assert (response.status_code, response.json()["messages"][0]["field"]) == (400, field)
     assert not NotificationSetting.objects.exists()

@@ -78,12 +78,12 @@ def attack(case: Case, ids: dict[str, str], headers: dict[str, str]) -> None:
 
 @schema.parametrize()
 @settings(max_examples=FEW, deadline=None, suppress_health_check=list(HealthCheck))
-def test_it_keeps_to_its_document(case: Case, ids: dict[str, str], headers: dict[str, str]) -> None:
+def test_responses_match_the_document(case: Case, ids: dict[str, str], headers: dict[str, str]) -> None:
     attack(case, ids, headers)
 
 
 @pytest.mark.slow
 @schema.parametrize()
 @settings(max_examples=MANY, deadline=None, suppress_health_check=list(HealthCheck))
-def test_it_keeps_to_its_document_for_long(case: Case, ids: dict[str, str], headers: dict[str, str]) -> None:
+def test_many_responses_match_the_document(case: Case, ids: dict[str, str], headers: dict[str, str]) -> None:
     attack(case, ids, headers)

@@ -47,7 +47,7 @@ def refused(response: Any, field: str | None, status: int = 400) -> None:
     assert field in [message["field"] for message in response.json()["messages"]]
 
 
-def test_it_shows_a_person_as_the_original_does(calls: Program, office: Provider) -> None:
+def test_user_is_shown_as_in_the_original(calls: Program, office: Provider) -> None:
     piet = make_user(
         office, initials="P.", prefix="de", last_name="Boer", first_name="Pieter", username="piet ",
         email="p@x.example", phone_number="030", place_of_employment="Utrecht", has_access_to_test_years=True,
@@ -76,7 +76,7 @@ def test_it_shows_a_person_as_the_original_does(calls: Program, office: Provider
     }
 
 
-def test_it_shows_each_kind_and_status(calls: Program, office: Provider, alice: User) -> None:
+def test_each_login_method_and_status_is_shown(calls: Program, office: Provider, alice: User) -> None:
     azure = make_azure(office, tenant=tenant_of(office, name="Groep"))
     shown = of(calls, azure)["azureActiveDirectory"]
     assert (shown["userId"], shown["tenant"]["description"]) == (str(azure.external_user_id), "Groep")
@@ -173,7 +173,7 @@ def test_what_is_left_out_stays_where_the_document_says_so(calls: Program, bob: 
         ({"userName": "bob2"}, "userName"),
     ],
 )
-def test_it_says_which_field_is_wrong(changes: dict[str, Any], field: str, calls: Program, bob: User) -> None:
+def test_error_names_the_field(changes: dict[str, Any], field: str, calls: Program, bob: User) -> None:
     refused(calls.call("PUT", f"/providers/users/{bob.pk}", PUT | changes), field)
     bob.refresh_from_db()
     assert (bob.version, Event.objects.count()) == (1, 0)
@@ -206,7 +206,7 @@ def test_oneself_is_changed_with_put_user(calls: Program, alice: User) -> None:
         ({"action": "Resend", "resendInformation": {"destinationForSecret": "0612345678"}}, None),
     ],
 )
-def test_it_refuses_an_action_that_does_not_fit(body: Any, field: str | None, calls: Program, bob: User) -> None:
+def test_action_that_does_not_fit_is_refused(body: Any, field: str | None, calls: Program, bob: User) -> None:
     refused(calls.call("PATCH", f"/providers/users/{bob.pk}", body), field)
 
 
@@ -255,7 +255,7 @@ def test_who_manages_users_does_not_rename_an_administrator(alice: User, bob: Us
         ({"userName": "dienst", "password": "Vries-2026!!"}, "ssoAccount.password"),
     ],
 )
-def test_it_refuses_a_service_that_cannot_be(
+def test_invalid_webservice_user_is_refused(
     account: Any, field: str, calls: Program, office: Provider, bob: User
 ) -> None:
     body = {name: PUT[name] for name in ("personalDetails", "contactInformation")}
@@ -285,7 +285,7 @@ def test_who_left_is_erased_after_the_term_of_the_office(calls: Program, alice: 
     assert calls.call("DELETE", f"/providers/users/{alice.pk}").status_code == 403, "oneself"
 
 
-def test_it_warns_of_a_second_account_with_the_address(calls: Program, office: Provider, bob: User) -> None:
+def test_second_account_with_the_same_address_gives_a_warning(calls: Program, office: Provider, bob: User) -> None:
     body = {name: PUT[name] for name in ("personalDetails", "contactInformation")}
     response = calls.call(
         "POST", f"/providers/{office.pk}/users/invite", body | {"destinationForSecret": "+32470123456"}
@@ -295,7 +295,7 @@ def test_it_warns_of_a_second_account_with_the_address(calls: Program, office: P
     assert "B. Bakker" in message["description"]
 
 
-def test_it_says_where_each_right_comes_from(calls: Program, office: Provider, bob: User) -> None:
+def test_effective_rights_name_their_paths(calls: Program, office: Provider, bob: User) -> None:
     team = Team.objects.create(provider=office, name="Loon Noord")
     TeamMember.objects.create(provider=office, team=team, user=bob)
     TeamRight.objects.bulk_create(
@@ -314,7 +314,7 @@ def test_it_says_where_each_right_comes_from(calls: Program, office: Provider, b
     assert len(file["limitations"]) == 1
 
 
-def test_it_shows_the_rights_of_the_caller(bob: User, office: Provider) -> None:
+def test_own_rights_are_shown(bob: User, office: Provider) -> None:
     IndividualRight.objects.create(provider=office, user=bob, right=Right.VIEW_TEAMS)
     own = program(bob, "account:read").content(f"/providers/{office.pk}/authorizations")
     assert [right["key"] for right in own["authorizations"]] == ["view_teams"]
@@ -322,7 +322,7 @@ def test_it_shows_the_rights_of_the_caller(bob: User, office: Provider) -> None:
     assert program(bob).rows("/providers") == [{"id": str(office.pk), "description": office.name}]
 
 
-def test_it_shows_ones_integrations(bob: User, office: Provider, alice: User) -> None:
+def test_own_integrations_are_shown(bob: User, office: Provider, alice: User) -> None:
     portal = Application.objects.create(name="Portaal", provider=office, scopes=["sso"])
     for user in (bob, alice):
         Consent.objects.create(provider=office, user=user, application=portal, scopes=["sso"])

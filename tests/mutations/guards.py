@@ -696,7 +696,7 @@ GUARDS = [
         ("api/test_concurrency.py",),
     ),
     Guard(
-        0, "the same request twice", "api/idempotency.py", "if kept.encrypted_response:", "if False:",
+        0, "the same request twice", "api/idempotency.py", "if stored.encrypted_response:", "if False:",
         ("api/test_concurrency.py",),
     ),
     Guard(
@@ -905,7 +905,7 @@ GUARDS = [
     ),
     Guard(
         0, "refreshing is no sign-in", "oauth/validator.py",
-        "made.copy_evidence(self._source)", "made.authenticated_at, made.with_factor = timezone.now(), True",
+        "created.copy_evidence(self._source)", "created.authenticated_at, created.with_factor = timezone.now(), True",
         ("api/test_step_up.py",),
     ),
     Guard(

@@ -54,7 +54,7 @@ def events(verb: Verb) -> list[Event]:
     return list(Event.objects.filter(verb=verb))
 
 
-def test_it_registers_a_program(alice_client: Client, alice: User) -> None:
+def test_new_application_is_registered(alice_client: Client, alice: User) -> None:
     response = alice_client.post(f"{LIST}nieuw/", GOOD)
     made = Application.objects.get()
     assert response["Location"] == f"{LIST}{made.pk}/"
@@ -83,7 +83,7 @@ def test_a_double_click_registers_one(alice_client: Client) -> None:
         {"scopes": ["alles"]}, {"redirect_uris": "\n".join(f"https://x.example/{number}" for number in range(11))},
     ],
 )  # fmt: skip
-def test_it_says_what_is_wrong(alice_client: Client, bad: dict[str, Any]) -> None:
+def test_invalid_field_is_reported(alice_client: Client, bad: dict[str, Any]) -> None:
     page = alice_client.post(f"{LIST}nieuw/", GOOD | bad)
     assert page.status_code == 200
     assert set(page.context["form"].errors) == set(bad)
@@ -150,7 +150,7 @@ def test_a_secret_asks_to_confirm_first(alice_client: Client, program: Applicati
     assert alice_client.get(f"{LIST}{program.pk}/geheim/")["Location"].startswith("/bevestigen/")
 
 
-def test_it_saves_changes_and_detects_concurrent_ones(alice_client: Client, program: Application) -> None:
+def test_changes_are_saved_and_concurrent_ones_are_detected(alice_client: Client, program: Application) -> None:
     url = f"{LIST}{program.pk}/"
     data = GOOD | {
         "name": "Ander portaal",
@@ -200,7 +200,7 @@ def test_removed_it_is_gone_with_what_people_allowed(alice_client: Client, bob: 
     assert event.target_name == "Portaal"
 
 
-def test_it_says_first_what_switching_off_does(alice_client: Client, bob: User, program: Application) -> None:
+def test_disabling_asks_and_names_the_consequences(alice_client: Client, bob: User, program: Application) -> None:
     consents.grant_consent(bob, program, scopes=["openid"], by=actor(bob))
     page = alice_client.get(f"{LIST}{program.pk}/uitzetten/").text
     assert "Portaal uitzetten?" in page
@@ -242,7 +242,7 @@ def test_the_right_is_enough_and_asked_for_by_the_actions(bob: User, program: Ap
     applications.set_application_enabled(program, enabled=False, by=actor(User.objects.get(pk=bob.pk)))
 
 
-def test_it_lists_by_name_a_page_at_a_time(alice_client: Client, alice: User) -> None:
+def test_list_is_sorted_by_name_and_paged(alice_client: Client, alice: User) -> None:
     rows = [Application(provider=alice.provider, name=f"P{number:03}", scopes=[]) for number in range(60)]
     Application.objects.bulk_create(rows)
     first = alice_client.get(LIST)

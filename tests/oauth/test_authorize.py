@@ -43,7 +43,7 @@ def told(response: Any) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(response["Location"]).query).items()}
 
 
-def test_it_asks_and_says_what_for(bob_client: Client, program: Application) -> None:
+def test_consent_page_names_application_and_scopes(bob_client: Client, program: Application) -> None:
     page = bob_client.get(URL, asked(program, scope="openid users:read"))
     assert page.status_code == 200
     assert "Weten dat jij het bent" in page.text
@@ -80,9 +80,7 @@ def test_it_asks_and_says_what_for(bob_client: Client, program: Application) -> 
         {"client_id": "x" * 5_000},
     ],
 )
-def test_it_does_not_redirect_to_an_unregistered_address(
-    bob_client: Client, program: Application, change: dict[str, Any]
-) -> None:
+def test_unregistered_redirect_uri_is_refused(bob_client: Client, program: Application, change: dict[str, Any]) -> None:
     for client in (bob_client, Client()):
         for response in (client.get(URL, asked(program, **change)), client.post(_address(asked(program, **change)))):
             assert response.status_code == 400
@@ -134,7 +132,7 @@ def test_a_stranger_signs_in_first_and_a_silent_program_hears_so(program: Applic
     assert told(Client().get(URL, asked(program, prompt="none")))["error"] == "login_required"
 
 
-def test_it_is_not_for_other_offices(charlie_client: Client, program: Application) -> None:
+def test_application_of_another_office_is_404(charlie_client: Client, program: Application) -> None:
     for response in (charlie_client.get(URL, asked(program)), charlie_client.post(_address(asked(program)))):
         assert response.status_code == 404
         assert "Location" not in response
@@ -175,7 +173,7 @@ def test_a_session_from_a_portal_gives_nothing_that_lasts(bob: User, program: Ap
     assert not AuthorizationCode.objects.exists()
 
 
-def test_it_wants_the_password_again_where_the_program_does(bob: User, program: Application) -> None:
+def test_prompt_login_and_max_age_require_reauthentication(bob: User, program: Application) -> None:
     with time_machine.travel(timezone.now(), tick=False) as clock:
         client = confirmed(bob)
         assert client.get(URL, asked(program, prompt="login")).status_code == 200
@@ -219,7 +217,7 @@ def test_no_program_registers_such_an_address(address: str) -> None:
         validate_redirect_uri(address)
 
 
-def test_it_registers_tls_and_loopback() -> None:
+def test_only_tls_and_loopback_uris_are_registered() -> None:
     for address in (
         BACK,
         "http://127.0.0.1:8080/terug",

@@ -58,7 +58,7 @@ def others(office: Provider, service: User, bob: User) -> dict[str, str]:
     return {"bob": "other_kind", "azure": "other_kind", "blocked": "blocked", "ended": "ended", "nobody": "unknown"}
 
 
-def test_it_gives_a_token_for_everything_a_service_may_ask(service: User) -> None:
+def test_token_has_every_api_scope(service: User) -> None:
     response = ask()
     assert response.status_code == 200
     told = response.json()
@@ -73,12 +73,12 @@ def test_it_gives_a_token_for_everything_a_service_may_ask(service: User) -> Non
     assert service.last_login is not None
 
 
-def test_it_takes_them_in_the_body_as_well(service: User) -> None:
+def test_credentials_in_the_body_are_accepted(service: User) -> None:
     said = {"client_id": "dienst 1", "client_secret": PASSWORD}
     assert Client().post(URL, GRANT | said).status_code == 200
 
 
-def test_it_narrows_to_the_scopes_that_are_asked_for(service: User) -> None:
+def test_token_is_limited_to_the_requested_scopes(service: User) -> None:
     assert ask(scope="users:read").json()["scope"] == "users:read"
     for scope in ("openid", "alles", "users:read alles"):
         assert ask(scope=scope).json()["error"] == "invalid_scope"
@@ -116,7 +116,7 @@ def test_a_foreign_client_gets_one(
         assert requests.post(f"{live_server.url}/oauth/introspect/", said, timeout=10).json() == {"active": False}
 
 
-def test_it_refuses_everybody_alike(others: dict[str, str]) -> None:
+def test_every_refusal_looks_the_same(others: dict[str, str]) -> None:
     answers = set()
     for username in [*others, "dienst 1"]:
         response = ask(username, WRONG if username == "dienst 1" else PASSWORD)
@@ -131,7 +131,7 @@ def test_it_refuses_everybody_alike(others: dict[str, str]) -> None:
     assert not AccessToken.objects.exists()
 
 
-def test_it_does_the_same_work_for_everybody_refused(others: dict[str, str]) -> None:
+def test_every_refusal_runs_the_same_statements_and_one_verification(others: dict[str, str]) -> None:
     seen = []
     for username in [*others, "dienst 1", "x" * 60, "nul\x00"]:
         with (
@@ -145,7 +145,7 @@ def test_it_does_the_same_work_for_everybody_refused(others: dict[str, str]) -> 
     assert seen[0][0] == 1
 
 
-def test_it_takes_each_parameter_once_and_none_from_the_address(service: User) -> None:
+def test_repeated_parameter_and_query_string_are_refused(service: User) -> None:
     answers = [
         Client().post(f"{URL}?scope=sso", GRANT, headers=basic("dienst 1", PASSWORD)),
         Client().post(URL, GRANT | {"scope": ["sso", "users:read"]}, headers=basic("dienst 1", PASSWORD)),
@@ -206,7 +206,7 @@ def test_token_waits_for_the_disk(service: User) -> None:
         assert cursor.fetchone() == ("on",)
 
 
-def test_it_is_throttled_like_the_login_page(service: User) -> None:
+def test_wrong_passwords_are_throttled(service: User) -> None:
     with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False) as clock:
         assert [ask(password=WRONG).status_code for _try in range(10)] == [401] * 10
         with patch("accounts.passwords.check_password") as verified:
@@ -263,12 +263,12 @@ def test_no_other_grant_is_for_a_service(service: User, office: Provider) -> Non
     ["", "Basic", "Basic ", "Basic x", "Basic é", "Basic " + base64.b64encode(b"\xff\xfe:\xff").decode(), "Bearer x",
      "Basic " + "A" * 9_000, "Basic " + base64.b64encode(b"zonder dubbele punt").decode(), "Digest x"],
 )  # fmt: skip
-def test_it_takes_a_broken_header_for_a_wrong_password(service: User, header: str) -> None:
+def test_broken_authorization_header_is_refused(service: User, header: str) -> None:
     response = Client().post(URL, GRANT, headers={"Authorization": header} if header else {})
     assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
 
 
-def test_it_takes_forms_only(service: User) -> None:
+def test_only_form_posts_are_accepted(service: User) -> None:
     assert Client().get(URL).status_code == 405
     response = Client().post(URL, GRANT, content_type="application/json", headers=basic("dienst 1", PASSWORD))
     assert (response.status_code, response.json()["error"]) == (400, "unsupported_grant_type")

@@ -95,7 +95,7 @@ def test_agreeing_again_adds_and_says_so_once(bob: User, program: Application, c
     assert changes == [[[], ["openid", "users:read"]], [["openid", "users:read"], ["openid", "users:read", "sso"]]]
 
 
-def test_it_says_who_has_integrations(alice: User, bob: User, consent: Consent) -> None:
+def test_users_are_annotated_with_has_integrations(alice: User, bob: User, consent: Consent) -> None:
     found = dict(
         annotate_has_integrations(User.objects.filter(provider=bob.provider)).values_list("pk", "has_integrations")
     )

@@ -62,7 +62,7 @@ def who(client: Client) -> str:
     return client.session.get("_auth_user_id", "")
 
 
-def test_it_names_the_account_and_waits_for_the_button(bob: User) -> None:
+def test_opening_names_the_account_and_redeems_nothing(bob: User) -> None:
     client, path = Client(), ticket_for(bob)
     for _look in range(3):
         page = client.get(path)
@@ -79,7 +79,7 @@ def test_it_names_the_account_and_waits_for_the_button(bob: User) -> None:
 
 
 @pytest.mark.parametrize("kind", ["website", "service"])
-def test_it_lets_in_once(bob: User, service: User, kind: str) -> None:
+def test_ticket_works_once(bob: User, service: User, kind: str) -> None:
     user = bob if kind == "website" else service
     client, path = Client(), ticket_for(user, "/profiel/")
     assert open_with(client, path)["Location"] == "/profiel/"
@@ -92,7 +92,7 @@ def test_it_lets_in_once(bob: User, service: User, kind: str) -> None:
     assert (made.actor_id, made.origin, signed_in.actor_id, signed_in.reason) == (user.pk, "api", user.pk, "sso")
 
 
-def test_it_works_for_a_minute(bob: User) -> None:
+def test_ticket_expires_after_a_minute(bob: User) -> None:
     with time_machine.travel(timezone.now(), tick=False) as clock:
         path = ticket_for(bob)
         clock.shift(59)
@@ -109,7 +109,7 @@ def test_the_table_has_a_hash_and_no_address_is_remembered(bob: User) -> None:
 
 
 @pytest.mark.parametrize("end", ["block", "end", "password", "off"])
-def test_it_dies_with_the_access(bob: User, alice: User, end: str) -> None:
+def test_ticket_ends_with_the_access_of_its_user(bob: User, alice: User, end: str) -> None:
     path = ticket_for(bob)
     if end == "block":
         users.actions.block_user(bob, by=build_operator("test"))
@@ -136,12 +136,12 @@ def test_an_azure_user_gets_none(office: Provider) -> None:
      "http://localhost:8000.evil.example/", "http://localhost:8000@evil.example/", "/" + "a" * 1000,
      "http://localhost:8000//evil.example/", "/\t/evil.example"],
 )  # fmt: skip
-def test_it_goes_to_pages_of_ours_only(bob: User, next_url: str) -> None:
+def test_external_next_page_is_refused(bob: User, next_url: str) -> None:
     with pytest.raises(ValidationError):
         ticket_for(bob, next_url)
 
 
-def test_it_takes_a_path_or_a_whole_address_of_ours(bob: User) -> None:
+def test_next_page_is_a_path_or_an_internal_url(bob: User) -> None:
     assert open_with(Client(), ticket_for(bob, "/profiel/?a=1"))["Location"] == "/profiel/?a=1"
     assert open_with(Client(), ticket_for(bob, f"{settings.LOKET_URL}/profiel/"))["Location"] == "/profiel/"
     assert open_with(Client(), ticket_for(bob))["Location"] == "/"
@@ -246,7 +246,7 @@ def test_a_factor_that_is_missing_is_set_up_after_the_password(bob: User) -> Non
     assert client.get("/profiel/twee-factor/app/")["Location"].startswith("/bevestigen/")
 
 
-def test_it_wants_the_csrf_token(bob: User) -> None:
+def test_redeeming_requires_the_csrf_token(bob: User) -> None:
     client, path = Client(enforce_csrf_checks=True), ticket_for(bob)
     assert client.post(path).status_code == 403
     assert SsoTicket.objects.count() == 1

@@ -35,14 +35,14 @@ def service(office: Provider, alice: User) -> User:
     return make_service(office)
 
 
-def test_it_says_who_calls_and_for_what(service: User) -> None:
+def test_bearer_token_gives_user_application_and_scopes(service: User) -> None:
     found = caller(bearing(token_of(service, "users:read", "sso")))
     assert found is not None
     assert (found.user, found.application.client_id) == (service, "webservice")
     assert found.scopes == {"users:read", "sso"}
 
 
-def test_it_takes_one_query_and_writes_nothing(service: User) -> None:
+def test_authentication_takes_one_query_and_writes_nothing(service: User) -> None:
     headers = bearing(token_of(service))
     with CaptureQueriesContext(connection) as queries:
         found = caller(headers)
@@ -59,7 +59,7 @@ def test_it_takes_one_query_and_writes_nothing(service: User) -> None:
         {"Authorization": "Bearer \x00"}, {"Authorization": "Bearer é🙂"}, {"Authorization": "Bearer " + "x" * 10_000},
     ],
 )  # fmt: skip
-def test_it_rejects_requests_without_a_valid_token(service: User, headers: dict[str, str]) -> None:
+def test_request_without_a_valid_token_is_refused(service: User, headers: dict[str, str]) -> None:
     token_of(service)
     assert caller(headers) is None
 
@@ -94,7 +94,7 @@ ENDS: dict[str, Callable[[User], object]] = {
 
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
-def test_it_dies_with_what_ends_access(service: User, end: Callable[[User], object]) -> None:
+def test_token_ends_with_the_access_of_its_user(service: User, end: Callable[[User], object]) -> None:
     headers = bearing(token_of(service))
     assert caller(headers) is not None
     end(service)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 import authentication.microsoft.tenants
-from accounts.models import ExternalTenant
+from accounts.models import ExternalTenant, User
 from audit.actors import build_page_actor
 from authentication.microsoft import oidc
 from core.access import SAFE, ReauthenticationLevel, page
@@ -51,7 +51,7 @@ def add_tenant(request: OfficeRequest) -> HttpResponse:
 
 def _get_tenant(request: OfficeRequest, pk: UUID) -> ExternalTenant:
     tenants = ExternalTenant.objects.visible_to(request.user).select_related("provider")
-    return get_object_or_404(tenants.annotate(user_count=Count("users")), pk=pk)
+    return get_object_or_404(tenants, pk=pk)
 
 
 @page(Right.MANAGE_PROVIDER, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
@@ -87,10 +87,11 @@ def remove_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
         else:
             messages.success(request, _("%(name)s has been removed.") % {"name": tenant.name})
             return redirect("users:tenant_list")
+    count = User.objects.filter(external_tenant=tenant).count()
     text = ngettext(
         "%(count)s user logs in through this tenant. It cannot be removed as long as it is in use.",
         "%(count)s users log in through this tenant. It cannot be removed as long as it is in use.",
-        tenant.user_count,
+        count,
     )
     url = reverse("users:tenant_list")
     confirmation = Confirmation(
@@ -103,7 +104,7 @@ def remove_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
         ],
         heading=_("Remove %(name)s?") % {"name": tenant.name},
         breadcrumb="users/_tenant_breadcrumb.html",
-        note=text % {"count": tenant.user_count},
+        note=text % {"count": count},
         error=error,
     )
     return render_confirmation(request, confirmation)
