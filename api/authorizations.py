@@ -14,7 +14,7 @@ from api.auth import ApiRequest
 from api.errors import ApiError
 from api.inputs import MetadataInput, RightsUpdate
 from api.operations import Operations
-from api.schemas import ItemResponse, MetadataValue, ResourceReference, render_item
+from api.schemas import MetadataValue, ResourceReference, render_item
 from oauth.scopes import Scope
 from permissions import checks, right_sources
 from permissions.catalog import Right, sort_rights
@@ -99,12 +99,8 @@ def get_authorizations(request: ApiRequest, user_id: UUID) -> HttpResponse:
     return _respond(request, user_schemas.get_user_or_404(request, user_id))
 
 
-@operations.update(
-    "PATCH",
-    "/providers/users/{uuid:user_id}/authorizations",
-    "PatchAuthorizationsByUserId",
-    ItemResponse[RightsResource],
-    Right.GRANT_RIGHTS,
+@operations.patch(
+    "/providers/users/{uuid:user_id}/authorizations", "PatchAuthorizationsByUserId", RightsResource, Right.GRANT_RIGHTS
 )
 def patch_authorizations(request: ApiRequest, user_id: UUID, body: RightsUpdate) -> HttpResponse:
     """Replace the individual rights of a user. Rights that are omitted are removed."""

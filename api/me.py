@@ -17,7 +17,7 @@ from api.filters import FieldType, FilterField
 from api.inputs import OwnUserUpdate, build_person_form_data
 from api.listing import ListQuery, render_list
 from api.operations import Operations
-from api.schemas import ItemResponse, ResourceReference, render_item
+from api.schemas import ResourceReference, render_item
 from api.user_schemas import OwnResource
 from oauth.scopes import Scope
 from permissions import checks
@@ -64,7 +64,7 @@ def get_own_user(request: ApiRequest) -> HttpResponse:
     return _respond(request)
 
 
-@operations.update("PUT", "/user", "PutUser", ItemResponse[OwnResource], None)
+@operations.put("/user", "PutUser", OwnResource, None)
 def put_own_user(request: ApiRequest, body: OwnUserUpdate) -> HttpResponse:
     """Update the user's own details. The e-mail address can be changed on the profile page only."""
     user = user_schemas.get_user_or_404(request, request.caller.user.pk)

@@ -18,7 +18,7 @@ from api.filters import FieldType, FilterField
 from api.inputs import NotificationSettingsUpdate
 from api.listing import ListQuery, render_list
 from api.operations import Operations
-from api.schemas import ItemResponse, MetadataValue, render_item
+from api.schemas import MetadataValue, render_item
 from notifications import preferences
 from notifications.catalog import NotificationType
 from notifications.models import NotificationSet
@@ -166,11 +166,10 @@ def _compute_etag(user: User) -> str:
     )
 
 
-@operations.update(
-    "PATCH",
+@operations.patch(
     "/providers/users/{uuid:user_id}/notificationsettings",
     "PatchNotificationSettingsByUserId",
-    ItemResponse[UserNotificationSettings],
+    UserNotificationSettings,
     Right.MANAGE_SIGNALS,
 )
 def patch_notification_settings(request: ApiRequest, user_id: UUID, body: NotificationSettingsUpdate) -> HttpResponse:

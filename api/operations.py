@@ -15,7 +15,6 @@ from permissions.checks import Right
 
 ViewT = TypeVar("ViewT", bound=Callable[..., HttpResponse])
 _COMMON_STATUSES = (401, 403, 406, 429)
-_UPDATE_STATUSES = (400, 404, 412, 415)
 
 
 class Operations:
@@ -52,17 +51,30 @@ class Operations:
         declare = self._declare("POST", path, operation_id, responses, right, scope or self._write)
         return lambda view: declare(idempotent(view))
 
-    def update(
-        self, method: str, path: str, operation_id: str, content: Any, right: Right | None, *statuses: int
+    def put(
+        self, path: str, operation_id: str, resource: Any, right: Right | None, *statuses: int
     ) -> Callable[[ViewT], ViewT]:
-        """Declare a change by PUT or PATCH, with additional error `statuses`; the response has the whole `content`."""
-        responses = _list_responses(200, content, *_UPDATE_STATUSES, *statuses)
-        return self._declare(method, path, operation_id, responses, right, self._write)
+        """Declare replacing a `resource`, with additional error `statuses`."""
+        return self._declare_update("PUT", path, operation_id, ItemResponse[resource], right, *statuses)
+
+    def patch(self, path: str, operation_id: str, resource: Any, right: Right) -> Callable[[ViewT], ViewT]:
+        """Declare a change of a `resource`, or an action on it."""
+        return self._declare_update("PATCH", path, operation_id, ItemResponse[resource], right)
+
+    def patch_list(self, path: str, operation_id: str, resource: Any, right: Right) -> Callable[[ViewT], ViewT]:
+        """Declare adding to a list of `resource` and removing from it."""
+        return self._declare_update("PATCH", path, operation_id, ListResponse[resource], right)
 
     def delete(self, path: str, operation_id: str, right: Right) -> Callable[[ViewT], ViewT]:
         """Declare deleting something; the response has no body."""
         responses = _list_responses(204, None, 400, 404, 412)
         return self._declare("DELETE", path, operation_id, responses, right, self._write)
+
+    def _declare_update(
+        self, method: str, path: str, operation_id: str, content: Any, right: Right | None, *statuses: int
+    ) -> Callable[[ViewT], ViewT]:
+        responses = _list_responses(200, content, 400, 404, 412, 415, *statuses)
+        return self._declare(method, path, operation_id, responses, right, self._write)
 
     def _declare(
         self, method: str, path: str, operation_id: str, responses: dict[int, Any], right: Right | None, scope: Scope

@@ -20,7 +20,7 @@ from api.filters import FieldType, FilterField
 from api.inputs import IdInput, RightsUpdate, TeamContentsUpdate
 from api.listing import ListQuery, render_list
 from api.operations import Operations
-from api.schemas import ItemResponse, ListResponse, ResourceReference, render_item
+from api.schemas import ResourceReference, render_item
 from api.teams import get_team_or_404, get_visible_teams
 from oauth.scopes import Scope
 from permissions.action_helpers import get_team_rights
@@ -89,12 +89,8 @@ def list_team_members(request: ApiRequest, team_id: UUID, query: Query[ListQuery
     return _respond_with_members(request, team_id, query)
 
 
-@operations.update(
-    "PATCH",
-    "/providers/teams/{uuid:team_id}/members",
-    "PatchMembersByTeamId",
-    ListResponse[ResourceReference],
-    Right.MANAGE_TEAMS,
+@operations.patch_list(
+    "/providers/teams/{uuid:team_id}/members", "PatchMembersByTeamId", ResourceReference, Right.MANAGE_TEAMS
 )
 def patch_team_members(request: ApiRequest, team_id: UUID, body: TeamContentsUpdate) -> HttpResponse:
     """Add members to a team and remove members. Present members are not added twice; absent ones are ignored."""
@@ -111,12 +107,8 @@ def list_team_employers(request: ApiRequest, team_id: UUID, query: Query[ListQue
     return _respond_with_employers(request, team_id, query)
 
 
-@operations.update(
-    "PATCH",
-    "/providers/teams/{uuid:team_id}/employers",
-    "PatchEmployersByTeamId",
-    ListResponse[EmployerResource],
-    Right.MANAGE_TEAMS,
+@operations.patch_list(
+    "/providers/teams/{uuid:team_id}/employers", "PatchEmployersByTeamId", EmployerResource, Right.MANAGE_TEAMS
 )
 def patch_team_employers(request: ApiRequest, team_id: UUID, body: TeamContentsUpdate) -> HttpResponse:
     """Add employers to a team and remove employers."""
@@ -133,12 +125,8 @@ def get_team_authorizations(request: ApiRequest, team_id: UUID) -> HttpResponse:
     return _respond_with_rights(request, team_id)
 
 
-@operations.update(
-    "PATCH",
-    "/providers/teams/{uuid:team_id}/authorizations",
-    "PatchAuthorizationsByTeamId",
-    ItemResponse[RightsResource],
-    Right.MANAGE_TEAMS,
+@operations.patch(
+    "/providers/teams/{uuid:team_id}/authorizations", "PatchAuthorizationsByTeamId", RightsResource, Right.MANAGE_TEAMS
 )
 def patch_team_authorizations(request: ApiRequest, team_id: UUID, body: RightsUpdate) -> HttpResponse:
     """Replace the rights that a team grants. Rights that are omitted are removed."""

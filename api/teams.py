@@ -16,7 +16,7 @@ from api.filters import FieldType, FilterField
 from api.inputs import TeamCreate, TeamUpdate
 from api.listing import ListQuery, render_list
 from api.operations import Operations
-from api.schemas import ItemResponse, render_item
+from api.schemas import render_item
 from oauth.scopes import Scope
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, OfficeQuerySet, Team
@@ -112,9 +112,7 @@ def get_team(request: ApiRequest, team_id: UUID) -> HttpResponse:
     return _respond(request, team_id)
 
 
-@operations.update(
-    "PUT", "/providers/teams/{uuid:team_id}", "PutTeamByTeamId", ItemResponse[TeamResource], Right.MANAGE_TEAMS
-)
+@operations.put("/providers/teams/{uuid:team_id}", "PutTeamByTeamId", TeamResource, Right.MANAGE_TEAMS)
 def put_team(request: ApiRequest, team_id: UUID, body: TeamUpdate) -> HttpResponse:
     """Update the name of a team, and whether it requires two-factor authentication of its members."""
     with etags.lock_row(request, get_visible_teams(request), team_id) as team:

@@ -16,7 +16,7 @@ from api.filters import FieldType, FilterField
 from api.inputs import ConfiguredTenantUpdate
 from api.listing import ListQuery, render_list
 from api.operations import Operations
-from api.schemas import ItemResponse, render_item
+from api.schemas import render_item
 from api.user_schemas import AzureActiveDirectory, Tenant
 from invitations.phone_numbers import parse_mobile_number
 from oauth.scopes import Scope
@@ -76,11 +76,10 @@ def _respond(request: ApiRequest, user_id: UUID) -> HttpResponse:
     )
 
 
-@operations.update(
-    "PATCH",
+@operations.patch(
     "/providers/users/{uuid:user_id}/configuredexternaltenant",
     "PatchConfiguredExternalTenantByUserId",
-    ItemResponse[AzureActiveDirectory | None],
+    AzureActiveDirectory | None,
     Right.MANAGE_USERS,
 )
 def patch_configured_tenant(request: ApiRequest, user_id: UUID, body: ConfiguredTenantUpdate) -> HttpResponse:

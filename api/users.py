@@ -17,10 +17,10 @@ from accounts.user_details import UserDetails
 from api import etags, user_schemas
 from api.auth import ApiRequest
 from api.errors import ApiError, validate_form
-from api.inputs import UserAction, UserUpdate, build_person_form_data
+from api.inputs import ResendInformation, UserAction, UserUpdate, build_person_form_data
 from api.listing import ListQuery, render_list
 from api.operations import Operations
-from api.schemas import ApiMessage, ItemResponse, MetadataValue, build_information_message, render_item
+from api.schemas import ApiMessage, MetadataValue, build_information_message, render_item
 from api.user_schemas import ACCESS_STATUS_KEYS, FILTER_FIELDS, UserResource, serialize_user
 from core.access import ReauthenticationLevel
 from history import erasure
@@ -72,9 +72,7 @@ def respond_with_user(request: ApiRequest, user_id: UUID, **options: Any) -> Htt
     return render_item(request, serialize_user(user), etag=user_schemas.compute_user_etag(user), **options)
 
 
-@operations.update(
-    "PUT", "/providers/users/{uuid:user_id}", "PutUserByUserId", ItemResponse[UserResource], Right.MANAGE_USERS, 428
-)
+@operations.put("/providers/users/{uuid:user_id}", "PutUserByUserId", UserResource, Right.MANAGE_USERS, 428)
 def put_user(request: ApiRequest, user_id: UUID, body: UserUpdate) -> HttpResponse:
     """Update the details of a user. A new e-mail address takes effect after it has been confirmed."""
     user = user_schemas.get_user_or_404(request, user_id)
@@ -129,9 +127,7 @@ def _build_email_pending_message(email: str) -> ApiMessage:
     return build_information_message("email_asked", text % {"email": email}, "contactInformation.emailAddress")
 
 
-@operations.update(
-    "PATCH", "/providers/users/{uuid:user_id}", "PatchUserByUserId", ItemResponse[UserResource], Right.MANAGE_USERS
-)
+@operations.patch("/providers/users/{uuid:user_id}", "PatchUserByUserId", UserResource, Right.MANAGE_USERS)
 def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResponse:
     """Resend or revoke the invitation of a user, or block or unblock the user."""
     user_schemas.get_user_or_404(request, user_id)  # a user of another office is 404, whatever the body
@@ -139,7 +135,10 @@ def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResp
         text = _("Send resendInformation with the action Resend only.")
         raise ApiError(400, "resend_information", text, field="resendInformation")
     with user_schemas.lock_user(request, user_id) as user:
-        _ACTION_HANDLERS[body.action](request, user, body)
+        if body.action == "Resend":
+            _resend_invitation(request, user, body.resendInformation)
+        else:
+            _ACTIONS[body.action](user, by=request.by)
     return respond_with_user(request, user_id)
 
 
@@ -151,8 +150,7 @@ def delete_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def _resend_invitation(request: ApiRequest, user: User, body: UserAction) -> None:
-    information = body.resendInformation
+def _resend_invitation(request: ApiRequest, user: User, information: ResendInformation | None) -> None:
     invitation = getattr(user, "invitation", None)
     if information is None or invitation is None:
         raise InvitationNotOpen
@@ -169,21 +167,8 @@ def _resend_invitation(request: ApiRequest, user: User, body: UserAction) -> Non
     )
 
 
-def _revoke_invitation(request: ApiRequest, user: User, body: UserAction) -> None:
-    invitations.actions.revoke_invitation(user, by=request.by)
-
-
-def _block_user(request: ApiRequest, user: User, body: UserAction) -> None:
-    users.actions.block_user(user, by=request.by)
-
-
-def _unblock_user(request: ApiRequest, user: User, body: UserAction) -> None:
-    users.actions.unblock_user(user, by=request.by)
-
-
-_ACTION_HANDLERS: dict[str, Callable[[ApiRequest, User, UserAction], None]] = {
-    "Resend": _resend_invitation,
-    "Revoke": _revoke_invitation,
-    "Block": _block_user,
-    "Unblock": _unblock_user,
+_ACTIONS: dict[str, Callable[..., object]] = {
+    "Revoke": invitations.actions.revoke_invitation,
+    "Block": users.actions.block_user,
+    "Unblock": users.actions.unblock_user,
 }

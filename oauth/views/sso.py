@@ -15,11 +15,9 @@ def sso(request: HttpRequest, ticket: str) -> HttpResponse:
     if request.method != "POST":
         found = oauth.sso_tickets.find_sso_ticket(ticket)
         other = request.user if found and isinstance(request.user, User) and request.user != found.user else None
-        return (
-            render(request, "oauth/sso.html", {"person": found.user, "other": other})
-            if found
-            else _render_expired(request)
-        )
+        if found is None:
+            return _render_expired(request)
+        return render(request, "oauth/sso.html", {"person": found.user, "other": other})
     opened = oauth.sso_tickets.redeem_sso_ticket(ticket)
     if opened is None:
         return _render_expired(request)
