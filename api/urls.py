@@ -1,4 +1,4 @@
-"""URLs of the REST API `/v2`, its OpenAPI document and its reference page."""
+"""URLs below `/v2/`: the REST API, its OpenAPI document and its reference page."""
 
 from typing import cast
 
@@ -19,8 +19,8 @@ def _build_operation_patterns() -> list[URLPattern]:
 
 app_name = "v2"
 urlpatterns = [
-    path("v2/", reference_page, name="reference"),
-    path("v2/openapi.json", openapi_document, name="openapi_document"),
-    path("v2/", include((_build_operation_patterns(), "interface"))),
-    re_path(r"^v2/[\s\S]*$", not_found, name="not_found"),
+    path("", reference_page, name="reference"),
+    path("openapi.json", openapi_document, name="openapi_document"),
+    path("", include((_build_operation_patterns(), "interface"))),
+    re_path(r"^[\s\S]*$", not_found, name="not_found"),
 ]

@@ -1,16 +1,17 @@
-"""Text in cells of spreadsheet files: it survives a round trip and never becomes a formula."""
+"""Text in cells of spreadsheet files: it survives a round trip and never becomes a formula.
+
+openpyxl is imported by what writes a workbook: it takes 6 MB, which most web workers never need.
+"""
 
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import Cell
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+    from openpyxl.cell.cell import Cell
 
 XLSX_CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
@@ -57,7 +58,7 @@ def iter_csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
         line.truncate()
 
 
-def force_text_cell(cell: Cell) -> None:
+def force_text_cell(cell: "Cell") -> None:
     """Mark a cell as text, so that it stays text when it is edited."""
     cell.data_type = "s"
     if str(cell.value).startswith(_FORMULA_PREFIXES):
@@ -66,20 +67,30 @@ def force_text_cell(cell: Cell) -> None:
 
 def write_xlsx(file: IO[bytes], title: str, rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
     """Write a workbook of one sheet; the first of `rows` is the header, `widths` are in characters."""
-    book = Workbook(write_only=True)
+    book = _create_workbook()
     _add_sheet(book, title, rows, widths)
     book.save(file)
 
 
 def write_sheets(file: IO[bytes], sheets: Mapping[str, Sequence[Sequence[str]]]) -> None:
     """Write a workbook with one sheet per title; the first row of each is the header."""
-    book = Workbook(write_only=True)
+    book = _create_workbook()
     for title, rows in sheets.items():
         _add_sheet(book, title, rows, [24] * len(rows[0]))
     book.save(file)
 
 
-def _add_sheet(book: Workbook, title: str, rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
+def _create_workbook() -> "Workbook":
+    from openpyxl import Workbook
+
+    return Workbook(write_only=True)
+
+
+def _add_sheet(book: "Workbook", title: str, rows: Iterable[Sequence[str]], widths: Sequence[int]) -> None:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
     sheet = book.create_sheet(title[:31])
     for number, width in enumerate(widths, start=1):
         sheet.column_dimensions[get_column_letter(number)].width = width

@@ -3,10 +3,8 @@
 import re
 import unicodedata
 
-import phonenumbers
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from phonenumbers import PhoneNumberType
 
 # Usual notation of a number. The library alone would also find one in the middle of other text.
 _NUMBER_PATTERN = re.compile(r"[\s(]*\+?[\d\s()./\-‐‑‒–—−]+")
@@ -18,6 +16,8 @@ def parse_mobile_number(text: str) -> str:
     Accepts a valid Dutch mobile number in any usual notation, or an international one with "+", of type mobile, or
     fixed-or-mobile where a country does not distinguish them. Raises ValidationError otherwise.
     """
+    import phonenumbers  # 1 MB, and as much again for the plan of each country that is asked for
+
     fault = ValidationError(
         _("Enter a Dutch mobile number, such as 06 12345678, or an international one such as +32470123456."),
         code="mobile_number",
@@ -34,7 +34,7 @@ def parse_mobile_number(text: str) -> str:
         raise fault from None
     if number.country_code != 31 and "+" not in text:
         raise fault
-    kinds = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
     if number.extension or not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) not in kinds:
         raise fault
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

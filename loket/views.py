@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from django.views.defaults import server_error
 
 from accounts.models import User
-from api.schemas import build_rule_violation, render_error
 from authentication import pending_forms
 from authentication.mfa import actions as factors
 from core.access import POST, SAFE, Access, DuringImpersonation, page
@@ -92,6 +91,8 @@ def handle_server_error(request: HttpRequest) -> HttpResponse:
     if not is_database_unavailable(sys.exception()):
         return server_error(request)
     if request.path.startswith("/v2/"):
+        from api.schemas import build_rule_violation, render_error  # loaded when needed, see `loket.urls`
+
         text = _("The database is temporarily unavailable. Try again in a few seconds.")
         response = render_error(request, 503, [build_rule_violation("unavailable", text)])
     else:

@@ -8,8 +8,10 @@ import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from core.processes import return_large_blocks
 from monitoring import metric_files
 
+return_large_blocks()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
 django.setup()
 if settings.LOKET_METRICS_TOKEN:

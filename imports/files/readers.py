@@ -13,7 +13,7 @@ from typing import IO, Any
 from django.utils.translation import gettext as _
 
 from core.sheets import decode_csv_cell, join_names
-from imports.files import encoding_detection, xlsx
+from imports.files import encoding_detection
 from imports.files.budget import COMMAND_LIMITS, MAX_COLUMNS, ReadBudget, build_too_wide_error
 from imports.files.cells import Cell, FileRow, InvalidCell, NumberCell, UnreadableFile
 
@@ -44,7 +44,9 @@ def read_rows(file: IO[bytes], *, budget: ReadBudget | None = None, sheet: str |
 
 
 def _read_all_rows(file: IO[bytes], start: bytes, budget: ReadBudget, sheet: str | None) -> Iterator[FileRow]:
-    if xlsx.is_zip(start):
+    if is_zip(start):
+        from imports.files import xlsx  # with openpyxl, which takes 6 MB
+
         yield from xlsx.read_sheet_rows(file, budget=budget, sheet=sheet)
         return
     is_json = start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
@@ -53,6 +55,11 @@ def _read_all_rows(file: IO[bytes], start: bytes, budget: ReadBudget, sheet: str
         budget.check_time()
         budget.count_cells(number, len(cells))
         yield FileRow(number, cells)
+
+
+def is_zip(start: bytes) -> bool:
+    """Return whether a file starting with `start` is a ZIP file, as every workbook is."""
+    return start.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
 def _read_signature(file: IO[bytes], budget: ReadBudget) -> bytes:

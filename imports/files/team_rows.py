@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy
 
 from core.sheets import split_names
 from core.text import normalize_label, validate_no_control_characters
-from imports.files import user_columns, xlsx
+from imports.files import user_columns
 from imports.files.budget import COMMAND_LIMITS, FileLimits, ReadBudget
 from imports.files.cells import FileRow, InvalidCell
-from imports.files.readers import read_rows
+from imports.files.readers import is_zip, read_rows
 from imports.plans.plan import Plan, PlanFault
 from permissions.catalog import Right
 from permissions.products import Product
@@ -103,8 +103,13 @@ def _iterate_sheets(files: NamedFiles, budget: ReadBudget) -> Iterator[tuple[str
     for name, file in files:
         start = file.read(8)
         file.seek(0)
-        for sheet in xlsx.list_sheet_names(file, budget=budget) if xlsx.is_zip(start) else [""]:
-            yield name, sheet, read_rows(file, budget=budget, sheet=sheet or None)
+        if not is_zip(start):
+            yield name, "", read_rows(file, budget=budget)
+            continue
+        from imports.files import xlsx  # with openpyxl, which takes 6 MB
+
+        for sheet in xlsx.list_sheet_names(file, budget=budget):
+            yield name, sheet, read_rows(file, budget=budget, sheet=sheet)
 
 
 def _parse_header_cell(cell: str) -> str | Right | None:

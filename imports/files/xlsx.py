@@ -19,11 +19,6 @@ from imports.files.xlsx_scan import ScannedZipFile
 warnings.filterwarnings("ignore", module="openpyxl")  # its warnings about dates quote cell values
 
 
-def is_zip(start: bytes) -> bool:
-    """Return whether a file starting with `start` is a ZIP file, as every workbook is."""
-    return start.startswith((b"PK\x03\x04", b"PK\x05\x06"))
-
-
 def read_sheet_rows(file: IO[bytes], *, budget: ReadBudget, sheet: str | None = None) -> Iterator[FileRow]:
     """Yield the rows present in a sheet, each up to its last cell. Raises UnreadableFile."""
     with _open_workbook(file, budget) as book:

@@ -1,15 +1,12 @@
 """Export of the authorization matrix as an XLSX file."""
 
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from openpyxl import Workbook
-from openpyxl.styles import Alignment, Font
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
 
 from accounts.models import Provider, User
 from audit.actions import record
@@ -22,6 +19,9 @@ from permissions.action_helpers import lock_and_authorize
 from permissions.catalog import Right, sort_rights
 from permissions.effective import AuthorizationMatrix
 from permissions.models import Employer
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet.worksheet import Worksheet
 
 
 def list_matrix_rights(matrix: AuthorizationMatrix) -> list[Right]:
@@ -50,6 +50,8 @@ def export_matrix(provider: Provider, employer: Employer | None = None, *, by: A
 
 
 def _build_workbook(provider: Provider, employer: Employer | None, matrix: AuthorizationMatrix) -> bytes:
+    from openpyxl import Workbook  # takes 6 MB, so not at start
+
     book = Workbook()
     sheet = book.active
     sheet.title = str(_("Authorization matrix"))[:31]
@@ -81,15 +83,18 @@ def _build_row(user: User, matrix: AuthorizationMatrix, shown: list[Right]) -> l
     return [*details, *build_marks(matrix, user, shown)]
 
 
-def _append_row(sheet: Worksheet, values: list[object]) -> None:
+def _append_row(sheet: "Worksheet", values: list[object]) -> None:
     """Append a row of texts. None becomes a formula, not even after the cell is edited."""
     number = sheet.max_row + 1 if sheet.max_row > 1 or sheet["A1"].value is not None else 1
     for column, value in enumerate(values or [""], start=1):
         force_text_cell(sheet.cell(number, column, encode_xlsx_cell(str(value))))
 
 
-def _format_sheet(sheet: Worksheet, head: int, rights_count: int) -> None:
+def _format_sheet(sheet: "Worksheet", head: int, rights_count: int) -> None:
     """Make the sheet readable and printable: rotated headings, the first column and the headings frozen."""
+    from openpyxl.styles import Alignment, Font
+    from openpyxl.utils import get_column_letter
+
     for cell in [*sheet[1], *sheet[2], *sheet[head]]:
         cell.font = Font(bold=True)
     for cell in sheet[head][4:]:
