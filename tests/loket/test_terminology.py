@@ -9,7 +9,7 @@ import pytest
 from babel.messages.catalog import Message
 from django.conf import LazySettings, settings
 
-from loket.management.commands import messages
+from tests.tools import catalog
 
 # A word that is not ours, and what we say instead.
 DROPPED = {
@@ -37,7 +37,7 @@ SAME = re.compile(r"Loket|Excel|Microsoft|JSON|XLSX|CSV|HTTP|GET|POST|OpenAPI|We
 
 def texts() -> Iterator[tuple[Message, str, str]]:
     """Yield every message with each of its English forms and the Dutch one of it."""
-    for message in messages._read_catalog(settings.BASE_DIR):
+    for message in catalog.read_catalog(settings.BASE_DIR):
         if message.id:
             ids = message.id if isinstance(message.id, tuple) else (message.id,)
             strings = message.string if isinstance(message.string, tuple) else (message.string,)
