@@ -1,4 +1,4 @@
-"""Validators for environment variables; the settings add the name of the variable to the error.
+"""Validators for environment variables, where those of environs do not suffice; the settings add the variable's name.
 
 No message repeats the value: it may be a password.
 """
@@ -14,10 +14,20 @@ from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ValidationError as NotAnAddress
 from django.core.validators import validate_email
-from environs import ValidationError
+from environs import ValidationError, validate
 
 _KEY_BYTES = 32  # bytes
-_MIN_SECRET_LENGTH, _MIN_TOKEN_LENGTH = 50, 32  # characters
+
+validate_secret_key = validate.Length(min=50, error="must have at least {min} random characters")
+# Empty, or what a header can hold.
+validate_token = validate.Regexp(
+    r"\Z|[!-~]{32,}\Z", error="must have at least 32 random characters, letters and digits"
+)
+validate_not_negative = validate.Range(min=0, error="must be {min} or more")
+# A slow SMS gateway answers within 15 seconds.
+validate_gateway_seconds = validate.Range(15, 60, error="must be a number of seconds from {min} to {max}")
+# A day is the longest session that NIST SP 800-63B-4 advises at AAL2.
+validate_session_minutes = validate.Range(5, 24 * 60, error="must be a number of minutes from {min} to {max}")
 
 
 def validate_postgresql_url(text: str) -> None:
@@ -26,18 +36,6 @@ def validate_postgresql_url(text: str) -> None:
         url = _split_url(text)
         if url.scheme not in ("postgres", "postgresql") or not url.username or len(url.path) < 2:
             raise ValidationError("must be postgres://user:password@host:port/name")
-
-
-def validate_secret_key(text: str) -> None:
-    """Require a long text."""
-    if len(text) < _MIN_SECRET_LENGTH:
-        raise ValidationError(f"must have at least {_MIN_SECRET_LENGTH} random characters")
-
-
-def validate_token(text: str) -> None:
-    """Require an empty text or a long one of characters that a header can hold."""
-    if text and (len(text) < _MIN_TOKEN_LENGTH or not text.isascii() or not text.isprintable() or " " in text):
-        raise ValidationError(f"must have at least {_MIN_TOKEN_LENGTH} random characters, letters and digits")
 
 
 def validate_key(text: str) -> None:
@@ -101,24 +99,6 @@ def validate_sms_url(text: str) -> None:
     """Require an apprise URL with a placeholder for the number, or one that prints every SMS."""
     if text not in ("console:", "demo:") and ("://" not in text or "{to}" not in text):
         raise ValidationError("must be an address of apprise in which {to} stands for the number")
-
-
-def validate_not_negative(number: int) -> None:
-    """Require 0 or more."""
-    if number < 0:
-        raise ValidationError("must be 0 or more")
-
-
-def validate_gateway_seconds(number: int) -> None:
-    """Require 15 to 60 seconds: a slow SMS gateway answers within 15."""
-    if not 15 <= number <= 60:
-        raise ValidationError("must be a number of seconds from 15 to 60")
-
-
-def validate_session_minutes(number: int) -> None:
-    """Require 5 minutes to a day, the longest session that NIST SP 800-63B-4 advises at AAL2."""
-    if not 5 <= number <= 24 * 60:
-        raise ValidationError("must be a number of minutes from 5 to 1440")
 
 
 def validate_folder(text: str) -> None:
