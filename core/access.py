@@ -28,6 +28,9 @@ class Access(StrEnum):
     SUPPORT = "for_support"  # a 404 for others
 
 
+_ANONYMOUS = (Access.PUBLIC, Access.TOKEN)
+
+
 class DuringImpersonation(Enum):
     """What a page does while support impersonates a user."""
 
@@ -61,18 +64,15 @@ class PagePolicy:
     website_users_only: bool  # a 404 for login methods without a password or second factor here
 
     def __post_init__(self) -> None:
-        is_anonymous = self.access in (Access.PUBLIC, Access.TOKEN)
+        is_anonymous = self.access in _ANONYMOUS
         if is_anonymous and (self.reauthentication or self.website_users_only):
             raise ImproperlyConfigured("A page that is open without signing in cannot ask who the user is.")
         if self.with_factor and not self.reauthentication:
             raise ImproperlyConfigured("`with_factor` says how to re-authenticate, so re-authentication is required.")
-        if self.impersonation is DuringImpersonation.READ_ONLY and self.access in (*_UNSEEN, Access.SUPPORT):
+        if self.impersonation is DuringImpersonation.READ_ONLY and self.access in (*_ANONYMOUS, Access.SUPPORT):
             raise ImproperlyConfigured("Impersonation shows pages of an office or of an account, and no others.")
         if not is_anonymous and self.before_second_factor and self.access != Access.OWN_ACCOUNT:
             raise ImproperlyConfigured("A page of an office never opens before the second factor.")
-
-
-_UNSEEN = (Access.PUBLIC, Access.TOKEN)
 
 
 def page(
@@ -87,14 +87,12 @@ def page(
     website_users_only: bool = False,
 ) -> Callable[[ViewT], ViewT]:
     """Give a view its `PagePolicy`. By default, impersonation shows pages of an office and no page about an account."""
-    if impersonation is None:
-        impersonation = _get_default_impersonation(access)
     policy = PagePolicy(
         access=access,
         methods=None if methods is None else tuple(methods),
         reauthentication=reauthentication,
         with_factor=with_factor,
-        impersonation=impersonation,
+        impersonation=impersonation or _get_default_impersonation(access),
         before_second_factor=before_second_factor,
         during_enrollment=during_enrollment,
         website_users_only=website_users_only,
@@ -118,6 +116,6 @@ def get_policy(view: Callable[..., Any]) -> PagePolicy:
 def _get_default_impersonation(access: str) -> DuringImpersonation:
     if access == Access.SUPPORT:
         return DuringImpersonation.AS_SUPPORT
-    if access in (Access.PUBLIC, Access.TOKEN, Access.OWN_ACCOUNT):
+    if access in (*_ANONYMOUS, Access.OWN_ACCOUNT):
         return DuringImpersonation.FORBIDDEN
     return DuringImpersonation.READ_ONLY

@@ -62,8 +62,8 @@ class CompositeForeignKey(models.BaseConstraint):
         if any(field.generated or field.name in (exclude or ()) for field in fields):
             return
         values = [getattr(instance, field.attname) for field in fields]
-        wanted = {f"{name}{LOOKUP_SEP}exact": value for name, value in zip(self.to_fields, values, strict=True)}
-        if None not in values and not self._parent(model)._base_manager.using(using).filter(**wanted).exists():
+        lookups = {f"{name}{LOOKUP_SEP}exact": value for name, value in zip(self.to_fields, values, strict=True)}
+        if None not in values and not self._parent(model)._base_manager.using(using).filter(**lookups).exists():
             raise ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
 
     def _check(self, model: Any, connection: Any) -> list[CheckMessage]:

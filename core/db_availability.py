@@ -66,13 +66,13 @@ class LimitedConnection(psycopg.Connection[Any]):
 
     def _limit_wait(self, gen: PQGen[QueryResultT]) -> PQGen[QueryResultT]:
         try:
-            wanted = next(gen)
+            event = next(gen)
             while True:
-                ready = yield wanted
+                ready = yield event
                 if not ready and self.should_give_up():  # no data within psycopg's interval, 0.1 s
                     self.pgconn.finish()
                     raise psycopg.OperationalError("The database did not answer in time.")
-                wanted = gen.send(ready)
+                event = gen.send(ready)
         except StopIteration as end:
             result: QueryResultT = end.value
             return result
@@ -83,9 +83,9 @@ class PrimaryConnection(LimitedConnection):
 
     def wait(self, gen: PQGen[QueryResultT], *args: Any, **kwargs: Any) -> QueryResultT:
         """Wait for an answer and record its time."""
-        found = super().wait(gen, *args, **kwargs)
+        result = super().wait(gen, *args, **kwargs)
         _watch_state.answered = time.monotonic()
-        return found
+        return result
 
     def should_give_up(self) -> bool:
         return super().should_give_up() or is_database_down()

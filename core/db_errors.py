@@ -15,20 +15,21 @@ _STATEMENT_SQLSTATES = {"55P03", "40P01", "40001", "57014"}
 def is_database_unavailable(error: BaseException | None) -> bool:
     """Return whether `error` was caused by an unavailable database, so that a retry may succeed."""
     return any(
-        isinstance(one, OperationalError | InterfaceError) or getattr(one, "sqlstate", None) in _UNAVAILABLE_SQLSTATES
-        for one in _iter_causes(error)
+        isinstance(cause, OperationalError | InterfaceError)
+        or getattr(cause, "sqlstate", None) in _UNAVAILABLE_SQLSTATES
+        for cause in _iter_causes(error)
     )
 
 
 def was_never_connected(error: BaseException | None) -> bool:
     """Return whether the request never had a connection, so that nothing was saved."""
-    return any(isinstance(one, NotConnected) for one in _iter_causes(error))
+    return any(isinstance(cause, NotConnected) for cause in _iter_causes(error))
 
 
 def is_server_unreachable(error: BaseException) -> bool:
     """Return whether the whole database is unavailable, not just a row locked by another transaction."""
     return is_database_unavailable(error) and not any(
-        getattr(one, "sqlstate", None) in _STATEMENT_SQLSTATES for one in _iter_causes(error)
+        getattr(cause, "sqlstate", None) in _STATEMENT_SQLSTATES for cause in _iter_causes(error)
     )
 
 

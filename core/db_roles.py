@@ -33,12 +33,12 @@ def use_owner_role() -> Iterator[None]:
 
 def get_owner_role() -> Mapping[str, str]:
     """Return the credentials of the owner. Raises ImproperlyConfigured when they are not set."""
-    found = settings.LOKET_DATABASE_ROLES["owner"]
-    if found is None:
+    role = settings.LOKET_DATABASE_ROLES["owner"]
+    if role is None:
         raise ImproperlyConfigured(
             "Set LOKET_OWNER_DATABASE_URL to log in as the owner of the tables: see docs/operating.md."
         )
-    return cast(Mapping[str, str], found)
+    return cast(Mapping[str, str], role)
 
 
 def get_application_role() -> Mapping[str, str]:

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,36 +25,45 @@ def load_keys(folder: Path) -> LocalKeys:
 
     Safe to call from several processes at once: all get the keys that were written first.
     """
-    path = folder / "keys.json"
-    if not path.exists():
-        fresh = LocalKeys(secrets.token_urlsafe(48), base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
-        _write_once(path, json.dumps(fresh.__dict__))
-    return LocalKeys(**json.loads(path.read_text()))
+
+    def generate() -> str:
+        return json.dumps({"secret_key": secrets.token_urlsafe(48), "sealing_key": _generate_key()})
+
+    return LocalKeys(**json.loads(_load_or_generate(folder / "keys.json", generate)))
 
 
 def load_demo_password(folder: Path) -> str:
-    """Return the password of the demo administrators, generated on first use and kept like the keys."""
-    path = folder / "demo-password"
-    if not path.exists():
+    """Return the password of the demo administrators, stored like the keys."""
+
+    def generate() -> str:
         syllables = "".join(secrets.choice("bdfghklmnprstvz") + secrets.choice("aeiou") for _syllable in range(6))
-        _write_once(path, f"{syllables[:4]}-{syllables[4:8]}-{syllables[8:]}-{secrets.randbelow(10**4):04d}".title())
-    return path.read_text()
+        return f"{syllables[:4]}-{syllables[4:8]}-{syllables[8:]}-{secrets.randbelow(10**4):04d}".title()
+
+    return _load_or_generate(folder / "demo-password", generate)
 
 
 def load_fake_entra_key(folder: Path) -> str:
-    """Return the RSA key (PEM) of the fake Entra of the demo, generated on first use and kept like the keys."""
-    path = folder / "standin.pem"
-    if not path.exists():
+    """Return the RSA key (PEM) of the fake Entra of the demo, stored like the keys."""
+
+    def generate() -> str:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        _write_once(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
-    return path.read_text()
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    return _load_or_generate(folder / "standin.pem", generate)
 
 
 def load_checkpoint_key(folder: Path) -> str:
-    """Return the key that signs checkpoints of the audit log, generated on first use and kept like the keys."""
-    path = folder / "checkpoint-key"
+    """Return the key that signs checkpoints of the audit log, stored like the keys."""
+    return _load_or_generate(folder / "checkpoint-key", _generate_key)
+
+
+def _generate_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _load_or_generate(path: Path, generate: Callable[[], str]) -> str:
     if not path.exists():
-        _write_once(path, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+        _write_once(path, generate())
     return path.read_text()
 
 

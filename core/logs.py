@@ -20,14 +20,14 @@ def format_traceback(error: BaseException | None) -> list[str]:
 
     Files, lines, functions and classes of errors only: the message may hold a name, an address or a secret.
     """
-    found: list[str] = []
+    lines: list[str] = []
     while error is not None:
         for frame in traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]:
             name = frame.filename.rpartition("site-packages/")[2].removeprefix(_ROOT_PREFIX)
-            found.append(f"{name}:{frame.lineno} {frame.name}")
-        found.append(type(error).__name__)
+            lines.append(f"{name}:{frame.lineno} {frame.name}")
+        lines.append(type(error).__name__)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return found
+    return lines
 
 
 _shared_processors: list[Any] = [

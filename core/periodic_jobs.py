@@ -107,14 +107,14 @@ def process_items(
     of a job, because failures of items that did not return are forgotten. Outside a job errors are raised.
     """
     job, end = _current_job.get(), time.monotonic() + seconds
-    known = {failed.item: failed for failed in FailedJobItem.objects.filter(job=job)} if job else {}
+    failed_before = {failed.item: failed for failed in FailedJobItem.objects.filter(job=job)} if job else {}
     now, results = timezone.now(), []
-    moot = {name for name, failed in known.items() if failed.retry_at <= now}
+    outdated = {name for name, failed in failed_before.items() if failed.retry_at <= now}
     for item in items:
-        failed = known.get(str(item))
+        failed = failed_before.get(str(item))
         if failed is not None and failed.retry_at > now:
             continue
-        moot.discard(str(item))
+        outdated.discard(str(item))
         try:
             result = act(item)
         except Exception as error:
@@ -127,8 +127,8 @@ def process_items(
                 failed.delete()
         if time.monotonic() > end:
             return results
-    if moot:
-        FailedJobItem.objects.filter(job=job, item__in=moot).delete()
+    if outdated:
+        FailedJobItem.objects.filter(job=job, item__in=outdated).delete()
     return results
 
 
@@ -152,20 +152,20 @@ def register_jobs(jobs: Iterable[PeriodicJob]) -> None:
 
 def describe_late_jobs() -> dict[str, str]:
     """Return a description of each late job by its name. Two queries."""
-    now, found = timezone.now(), {}
+    now, descriptions = timezone.now(), {}
     for state in PeriodicJobStatus.objects.order_by("name"):
         done = state.done_at or state.since
         every = timedelta(seconds=state.every)
         if now - done > every + max(every, JOB_LATE_AFTER):
             failed = f", failed {state.failures} times" if state.failures else ""
-            found[state.name] = f"not done for {_to_seconds(now - done)} seconds{failed}"
+            descriptions[state.name] = f"not done for {_to_seconds(now - done)} seconds{failed}"
     items: dict[str, list[datetime]] = {}
     for failed_item in FailedJobItem.objects.filter(since__lt=now - ITEM_LATE_AFTER).order_by("job", "since"):
         items.setdefault(failed_item.job, []).append(failed_item.since)
     for job, since in items.items():
         text = f"failing offices or rows: {len(since)}, for {_to_seconds(now - since[0])} seconds"
-        found[job] = f"{found[job]}; {text}" if job in found else text
-    return found
+        descriptions[job] = f"{descriptions[job]}; {text}" if job in descriptions else text
+    return descriptions
 
 
 def _to_seconds(period: timedelta) -> int:

@@ -23,10 +23,10 @@ from core.models import Throttle
 _HASH_PURPOSE = "throttle"
 # full_at is when every try is back; a try moves it `every` ahead and is refused when that is too far from now. What
 # lies further ahead than a limit allows and the clocks of two servers differ was written by a clock that was wrong.
-_VALID_FULL_AT_SQL = "CASE WHEN kept.full_at > {impossible} THEN %(now)s ELSE greatest(kept.full_at, %(now)s) END"
+_VALID_FULL_AT_SQL = "CASE WHEN stored.full_at > {impossible} THEN %(now)s ELSE greatest(stored.full_at, %(now)s) END"
 _ONE_VALID_FULL_AT_SQL = _VALID_FULL_AT_SQL.format(impossible="%(impossible{n})s")
 _CONSUME_SQL = f"""
-INSERT INTO core_throttle AS kept (key, full_at) {{row}}
+INSERT INTO core_throttle AS stored (key, full_at) {{row}}
 ON CONFLICT (key) DO UPDATE SET full_at = {_ONE_VALID_FULL_AT_SQL} + make_interval(secs => %(every{{n}})s)
 WHERE {_ONE_VALID_FULL_AT_SQL} + make_interval(secs => %(every{{n}})s) <= %(latest{{n}})s
 RETURNING full_at
@@ -40,13 +40,13 @@ WITH first AS ({_CONSUME_ONE_SQL}), second AS ({_CONSUME_SECOND_SQL})
 SELECT (SELECT full_at FROM first), (SELECT full_at FROM second)
 """  # noqa: S608
 # Of many keys at once: their rows are locked in one order, and who is over is known only once all are there.
-_LATEST_POSSIBLE_SQL = "(SELECT impossible FROM asked WHERE asked.key = excluded.key)"
+_LATEST_POSSIBLE_SQL = "(SELECT impossible FROM attempts WHERE attempts.key = excluded.key)"
 _CONSUME_ALL_SQL = f"""
-WITH asked (key, spent, impossible) AS (
+WITH attempts (key, spent, impossible) AS (
     SELECT * FROM unnest(%(keys)s::text[], %(spent)s::float8[], %(impossible)s::timestamptz[])
 )
-INSERT INTO core_throttle AS kept (key, full_at)
-SELECT key, %(now)s + make_interval(secs => spent) FROM asked ORDER BY key
+INSERT INTO core_throttle AS stored (key, full_at)
+SELECT key, %(now)s + make_interval(secs => spent) FROM attempts ORDER BY key
 ON CONFLICT (key) DO UPDATE
 SET full_at = {_VALID_FULL_AT_SQL.format(impossible=_LATEST_POSSIBLE_SQL)} + (excluded.full_at - %(now)s)
 RETURNING key, full_at
@@ -64,6 +64,9 @@ class RateLimit:
     name: str
     burst: int
     every: timedelta
+
+
+LimitKey = tuple[RateLimit, str]  # a limit, and whose attempts it counts
 
 
 class Throttled(Exception):
@@ -103,12 +106,12 @@ def consume_attempt(limit: RateLimit, key: str) -> AttemptsLeft:
     return _execute_consume(_CONSUME_ONE_SQL, (limit, key))
 
 
-def consume_attempt_pair(first: tuple[RateLimit, str], second: tuple[RateLimit, str]) -> None:
+def consume_attempt_pair(first: LimitKey, second: LimitKey) -> None:
     """Do `consume_attempt` for the first and then for the second limit and key, in one statement."""
     _execute_consume(_CONSUME_PAIR_SQL, first, second)
 
 
-def _execute_consume(statement: str, *limits: tuple[RateLimit, str]) -> AttemptsLeft:
+def _execute_consume(statement: str, *limits: LimitKey) -> AttemptsLeft:
     """Execute `statement`; return what is left of the last limit. Raises Throttled for the first that is used up."""
     now = timezone.now()
     values: dict[str, str | float | datetime] = {"now": now}
@@ -128,40 +131,42 @@ def _execute_consume(statement: str, *limits: tuple[RateLimit, str]) -> Attempts
     return AttemptsLeft((now + limit.burst * limit.every - full_at) // limit.every, full_at - now)
 
 
-def consume_attempts(counts: Mapping[tuple[RateLimit, str], int]) -> tuple[tuple[RateLimit, str], timedelta] | None:
+def consume_attempts(counts: Mapping[LimitKey, int]) -> tuple[LimitKey, timedelta] | None:
     """Use the given number of attempts of each limit and key in one statement; return None if all were available.
 
     Otherwise return a limit and key that is used up, and its wait. Unlike `consume_attempt`, call it in the transaction
     of the change that the attempts are for, and roll that back on a result other than None.
     """
-    now, hashed = timezone.now(), {_hash_key(*one): one for one in counts}
-    spent = [counts[one] * one[0].every.total_seconds() for one in hashed.values()]
+    now, hashed = timezone.now(), {_hash_key(*limit_key): limit_key for limit_key in counts}
+    spent = [counts[limit_key] * limit_key[0].every.total_seconds() for limit_key in hashed.values()]
     with connection.cursor() as cursor:
         impossible = [_get_latest_possible(limit, now) for limit, _key in hashed.values()]
         cursor.execute(_CONSUME_ALL_SQL, {"now": now, "keys": list(hashed), "spent": spent, "impossible": impossible})
         rows = cursor.fetchall()
     over = [(full_at - now - hashed[key][0].burst * hashed[key][0].every, hashed[key]) for key, full_at in rows]
-    wait, refused = max(over, key=lambda one: one[0])
+    wait, refused = max(over, key=lambda limit_key: limit_key[0])
     return (refused, wait) if wait > timedelta(0) else None
 
 
-def get_exhausted_limits(limits: Iterable[tuple[RateLimit, str]]) -> dict[tuple[RateLimit, str], timedelta]:
+def get_exhausted_limits(limits: Iterable[LimitKey]) -> dict[LimitKey, timedelta]:
     """Return the limits and keys without an attempt left, each with its wait. One query."""
-    now, hashed = timezone.now(), {_hash_key(*one): one for one in limits}
+    now, hashed = timezone.now(), {_hash_key(*limit_key): limit_key for limit_key in limits}
     full = Throttle.objects.filter(key__in=hashed).values_list("key", "full_at")
     possible = ((hashed[key], full_at) for key, full_at in full if full_at <= _get_latest_possible(hashed[key][0], now))
-    waits = ((one, full_at + one[0].every * (1 - one[0].burst) - now) for one, full_at in possible)
-    return {one: wait for one, wait in waits if wait > timedelta(0)}
+    waits = (
+        (limit_key, full_at + limit_key[0].every * (1 - limit_key[0].burst) - now) for limit_key, full_at in possible
+    )
+    return {limit_key: wait for limit_key, wait in waits if wait > timedelta(0)}
 
 
-def count_attempts_left(limits: Iterable[tuple[RateLimit, str]]) -> int:
+def count_attempts_left(limits: Iterable[LimitKey]) -> int:
     """Return how many attempts are left under all of these limits combined. One query."""
-    now, hashed = timezone.now(), {_hash_key(*one): one[0] for one in limits}
+    now, hashed = timezone.now(), {_hash_key(limit, key): limit for limit, key in limits}
     full = dict(Throttle.objects.filter(key__in=hashed).values_list("key", "full_at"))
-    kept = ((limit, full.get(key, now)) for key, limit in hashed.items())
+    stored = ((limit, full.get(key, now)) for key, limit in hashed.items())
     waits = (
         (limit, max(at - now, timedelta(0)) if at <= _get_latest_possible(limit, now) else timedelta(0))
-        for limit, at in kept
+        for limit, at in stored
     )
     return max(0, min((limit.burst * limit.every - wait) // limit.every for limit, wait in waits))
 
@@ -180,7 +185,7 @@ def reset_attempts(limit: RateLimit, key: str) -> None:
     Throttle.objects.filter(key=_hash_key(limit, key)).delete()
 
 
-def refund_attempts(reset: tuple[RateLimit, str], refunded: tuple[RateLimit, str]) -> None:
+def refund_attempts(reset: LimitKey, refunded: LimitKey) -> None:
     """Restore all attempts of the first limit and key, and the one that a success used of the second."""
     values: list[str | float] = [_hash_key(*reset), refunded[0].every.total_seconds(), _hash_key(*refunded)]
     with connection.cursor() as cursor:

@@ -101,11 +101,11 @@ class FakeEntra:
             raise EntraError("invalid_request", 900144)
         return EntraAuthorizationRequest(query["redirect_uri"], *needed)
 
-    def build_code_url(self, asked: EntraAuthorizationRequest, *, tid: UUID, oid: UUID) -> str:
+    def build_code_url(self, request: EntraAuthorizationRequest, *, tid: UUID, oid: UUID) -> str:
         """Return the redirect address with a code for the object `oid` of the tenant `tid`."""
-        kept = json.dumps({"asked": asdict(asked), "tid": str(tid), "oid": str(oid), "at": int(time.time())})
-        code = base64.urlsafe_b64encode(encryption.encrypt(kept.encode(), context=_ENCRYPTION_CONTEXT)).decode()
-        return f"{asked.redirect_uri}?{urlencode({'code': code, 'state': asked.state})}"
+        grant = json.dumps({"request": asdict(request), "tid": str(tid), "oid": str(oid), "at": int(time.time())})
+        code = base64.urlsafe_b64encode(encryption.encrypt(grant.encode(), context=_ENCRYPTION_CONTEXT)).decode()
+        return f"{request.redirect_uri}?{urlencode({'code': code, 'state': request.state})}"
 
     def get(self, url: str, **options: Any) -> FakeResponse:
         """Return the discovery document or the keys."""
@@ -132,20 +132,20 @@ class FakeEntra:
     def close(self) -> None:
         """Do nothing: there is no connection to close."""
 
-    def build_claims(self, kept: dict[str, Any]) -> dict[str, Any]:
+    def build_claims(self, grant: dict[str, Any]) -> dict[str, Any]:
         """Return the claims of the ID token."""
         now = int(time.time())
         return {
             "aud": CLIENT_ID,
-            "iss": ISSUER.replace("{tenantid}", kept["tid"]),
+            "iss": ISSUER.replace("{tenantid}", grant["tid"]),
             "iat": now,
             "nbf": now,
             "exp": now + _TOKEN_SECONDS,
-            "auth_time": kept["at"],
-            "nonce": kept["asked"]["nonce"],
-            "oid": kept["oid"],
-            "sub": hashlib.sha256(f"{CLIENT_ID}:{kept['oid']}".encode()).hexdigest(),
-            "tid": kept["tid"],
+            "auth_time": grant["at"],
+            "nonce": grant["request"]["nonce"],
+            "oid": grant["oid"],
+            "sub": hashlib.sha256(f"{CLIENT_ID}:{grant['oid']}".encode()).hexdigest(),
+            "tid": grant["tid"],
             "ver": "2.0",
         }
 
@@ -154,28 +154,28 @@ class FakeEntra:
         return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": self.kid})
 
     def _redeem_code(self, data: dict[str, str]) -> dict[str, Any]:
-        given = data.get("client_secret", "")
-        if data.get("client_id") != CLIENT_ID or not hmac.compare_digest(given, get_client_secret()):
+        client_secret = data.get("client_secret", "")
+        if data.get("client_id") != CLIENT_ID or not hmac.compare_digest(client_secret, get_client_secret()):
             raise EntraError("invalid_client", 7000215)
         try:
-            kept: dict[str, Any] = json.loads(
+            grant: dict[str, Any] = json.loads(
                 encryption.decrypt(base64.urlsafe_b64decode(data.get("code", "")), context=_ENCRYPTION_CONTEXT)
             )
         except (ValueError, encryption.DecryptionError):
             raise EntraError("invalid_grant", 9002313) from None
-        asked = EntraAuthorizationRequest(**kept["asked"])
-        if data.get("redirect_uri") != asked.redirect_uri:
+        request = EntraAuthorizationRequest(**grant["request"])
+        if data.get("redirect_uri") != request.redirect_uri:
             raise EntraError("invalid_grant", 500112)
         verified = hashlib.sha256(data.get("code_verifier", "").encode()).digest()
-        if base64.urlsafe_b64encode(verified).decode().rstrip("=") != asked.challenge:
+        if base64.urlsafe_b64encode(verified).decode().rstrip("=") != request.challenge:
             raise EntraError("invalid_grant", 501481)
-        if time.time() - kept["at"] > _CODE_SECONDS:
+        if time.time() - grant["at"] > _CODE_SECONDS:
             raise EntraError("invalid_grant", 70008)
         try:
             throttle.consume_attempt(_SINGLE_USE_LIMIT, data["code"])
         except Throttled:
             raise EntraError("invalid_grant", 54005) from None
-        return kept
+        return grant
 
     def _build_discovery_document(self) -> dict[str, Any]:
         return {

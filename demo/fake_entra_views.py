@@ -21,26 +21,26 @@ def choose_user(request: HttpRequest) -> HttpResponse:
     require_demo(request)
     provider = fake_entra.get_fake_entra()
     try:
-        asked = provider.parse_request(request.GET.dict())
+        authorization_request = provider.parse_request(request.GET.dict())
     except EntraError as refusal:
         return render(request, "demo/fake_entra_error.html", {"refusal": refusal}, status=400)
-    people = User.objects.order_by("sort_name", "pk")
-    tenants = ExternalTenant.objects.select_related("provider").prefetch_related(Prefetch("users", people))
+    users = User.objects.order_by("sort_name", "pk")
+    tenants = ExternalTenant.objects.select_related("provider").prefetch_related(Prefetch("users", users))
     groups = [
         {
             "tenant": tenant,
-            "people": [
-                (person, provider.build_code_url(asked, tid=tenant.tenant_id, oid=person.external_user_id))
-                for person in tenant.users.all()
-                if person.external_user_id is not None
+            "users": [
+                (user, provider.build_code_url(authorization_request, tid=tenant.tenant_id, oid=user.external_user_id))
+                for user in tenant.users.all()
+                if user.external_user_id is not None
             ],
-            "newcomer": provider.build_code_url(asked, tid=tenant.tenant_id, oid=uuid4()),
+            "new_user": provider.build_code_url(authorization_request, tid=tenant.tenant_id, oid=uuid4()),
         }
         for tenant in tenants.order_by("provider__name", "name", "pk")[:_MAX_TENANTS]
     ]
     context = {
         "groups": groups,
-        "unknown": provider.build_code_url(asked, tid=uuid4(), oid=uuid4()),
-        "cancel": asked.build_cancel_url(),
+        "unknown": provider.build_code_url(authorization_request, tid=uuid4(), oid=uuid4()),
+        "cancel": authorization_request.build_cancel_url(),
     }
     return render(request, "demo/fake_entra.html", context)

@@ -48,13 +48,13 @@ def list_delivered() -> list[DeliveredMessage]:
         lines = _get_mailbox_path().read_bytes().splitlines()
     except FileNotFoundError:
         return []
-    found: list[DeliveredMessage] = []
+    messages: list[DeliveredMessage] = []
     for line in reversed(lines):
         try:
-            found.append(json.loads(line))
+            messages.append(json.loads(line))
         except ValueError:
             continue
-    return found
+    return messages
 
 
 def _get_mailbox_path() -> Path:

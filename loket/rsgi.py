@@ -128,22 +128,22 @@ class RsgiApplication:
         def start(status: str, headers: Headers, exc_info: Any = None) -> None:
             began.append((int(status.split()[0]), headers))
 
-        found = self._application(environ, start)
+        response = self._application(environ, start)
         try:
             status, headers = began[-1]
             is_whole = any(name.lower() == "content-length" for name, _value in headers)
-            if is_whole or not getattr(found, "streaming", True):
-                protocol.response_bytes(status, headers, b"".join(found))
+            if is_whole or not getattr(response, "streaming", True):
+                protocol.response_bytes(status, headers, b"".join(response))
                 return
             transport = protocol.response_stream(status, headers)
             with suppress(ProtocolClosed):
-                for part in found:
+                for part in response:
                     asyncio.run_coroutine_threadsafe(_send_part(transport, part), loop).result()
         except TimeoutError:
             log.warning("slow client", status=status)
         finally:
-            if hasattr(found, "close"):
-                found.close()
+            if hasattr(response, "close"):
+                response.close()
 
 
 async def _iter_body_parts(protocol: Any, *, most: int) -> Any:

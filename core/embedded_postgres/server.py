@@ -154,18 +154,18 @@ def _build_unprivileged_prefix() -> list[str]:
 
 def _create_data_dir(data: Path) -> None:
     """Create the data folder under another name and rename it once it is complete."""
-    fresh = data.with_name(data.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(mode=0o700)
+    draft = data.with_name(data.name + ".new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
     if os.geteuid() == 0:
-        os.chown(fresh, _NOBODY_ID, _NOBODY_ID)
+        os.chown(draft, _NOBODY_ID, _NOBODY_ID)
     log = data.with_name(data.name + ".initdb.log")
     locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8"]
-    done = _run_tool("initdb", "-D", str(fresh), "-U", "postgres", "--auth=trust", *locale, data=data, log=log)
+    done = _run_tool("initdb", "-D", str(draft), "-U", "postgres", "--auth=trust", *locale, data=data, log=log)
     if done.returncode != 0:
         raise ServerStartError(f"The built-in PostgreSQL could not create {data}: see {log}, or set DATABASE_URL.")
     log.unlink()
-    fresh.rename(data)
+    draft.rename(data)
 
 
 def _create_socket_dir(data: Path) -> None:

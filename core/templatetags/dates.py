@@ -19,12 +19,12 @@ def moment(value: datetime | None) -> SafeString | str:
     local, today = timezone.localtime(value), timezone.localdate()
     near = {-1: _("yesterday %(clock)s"), 0: _("today %(clock)s"), 1: _("tomorrow %(clock)s")}
     if abs(days := (local.date() - today).days) <= 1:
-        said = near[days] % {"clock": formats.date_format(local, "H:i")}
+        text = near[days] % {"clock": formats.date_format(local, "H:i")}
     else:
-        said = formats.date_format(local, "j F" if local.year == today.year else "j F Y")
+        text = formats.date_format(local, "j F" if local.year == today.year else "j F Y")
     exact = formats.date_format(local, "l j F Y H:i:s")
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="milliseconds"), exact, said
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="milliseconds"), exact, text
     )
 
 
@@ -33,9 +33,9 @@ def day(value: date) -> SafeString:
     """Return a <time> element: 'today', 'yesterday', 'tomorrow', else the date."""
     today = timezone.localdate()
     near = {-1: _("yesterday"), 0: _("today"), 1: _("tomorrow")}
-    said = near.get((value - today).days) or formats.date_format(value, "j F" if value.year == today.year else "j F Y")
+    text = near.get((value - today).days) or formats.date_format(value, "j F" if value.year == today.year else "j F Y")
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', value.isoformat(), formats.date_format(value, "l j F Y"), said
+        '<time datetime="{}" title="{}">{}</time>', value.isoformat(), formats.date_format(value, "l j F Y"), text
     )
 
 

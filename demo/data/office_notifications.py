@@ -37,7 +37,7 @@ def create_example_notifications(office: Provider, *, by: Actor) -> None:
         event_date = timezone.localdate() + timedelta(days=days)
         notifications.actions.raise_notification_event(office, employer, type_, event_date, text=text, by=by)
     reader = User.objects.get(provider=office, last_name="Hendriks")
-    made = notifications.sets.create_set(office, name="Salarisverwerker", contents=EXAMPLE_SET, by=by)
-    notifications.sets.apply_set(made, reader, by=by)
+    notification_set = notifications.sets.create_set(office, name="Salarisverwerker", contents=EXAMPLE_SET, by=by)
+    notifications.sets.apply_set(notification_set, reader, by=by)
     for notice in Notification.objects.filter(user=reader, signal__type=NotificationType.FIXED_TERM_END):
         notifications.actions.mark_notification_read(notice, by=Actor(EventOrigin.PAGE, reader.full_name, reader))

@@ -52,10 +52,10 @@ def create_example_teams(office: Provider, *, by: Actor) -> None:
         name: teams.sets.create_set(office, name=name, contents=contents, by=by)
         for name, contents in AUTHORIZATION_SETS
     }
-    people = {user.last_name: user for user in User.objects.filter(provider=office)}
+    users = {user.last_name: user for user in User.objects.filter(provider=office)}
     for name, set_name, further, members, numbers in TEAMS:
         team = teams.sets.create_team_from_set(office, name=name, authorization_set=sets.get(set_name), by=by)
-        given = sets[set_name].rights if set_name else frozenset()
-        teams.actions.set_team_rights(team, given | set(further), by=by)
-        teams.actions.change_members(team, add=[people[last_name] for last_name in members], by=by)
+        set_rights = sets[set_name].rights if set_name else frozenset()
+        teams.actions.set_team_rights(team, set_rights | set(further), by=by)
+        teams.actions.change_members(team, add=[users[last_name] for last_name in members], by=by)
         teams.actions.change_employers(team, add=[employers[number] for number in numbers], by=by)

@@ -74,10 +74,10 @@ def _create_main_office(password: str) -> None:
     office = users.actions.create_provider(OFFICE_NAME, two_factor_managers=False, by=_OPERATOR)
     _create_accepted_user(office, ADMINISTRATOR, password, [Right.MANAGE_PROVIDER])
     unknown = _generate_unknown_password()
-    for person, rights in ACCEPTED_USERS:
-        _create_accepted_user(office, person, unknown, rights)
-    for person, status in INVITED_USERS:
-        _create_user_in_status(office, person, status, unknown)
+    for example, rights in ACCEPTED_USERS:
+        _create_accepted_user(office, example, unknown, rights)
+    for example, status in INVITED_USERS:
+        _create_user_in_status(office, example, status, unknown)
     for name, email, username in WEBSERVICE_USERS:
         details = UserDetails(initials="ICT", last_name=name, email=email)
         user = users.login_methods.create_webservice_user(
@@ -93,9 +93,9 @@ def _create_main_office(password: str) -> None:
 
 def ensure_webservice_user(provider: Provider, password: str) -> User:
     """Return the SSO/Webservice user for trying the web service, creating it if needed."""
-    known = User.objects.filter(username_key=WEBSERVICE_USERNAME).first()
-    if known is not None:
-        return known
+    user = User.objects.filter(username_key=WEBSERVICE_USERNAME).first()
+    if user is not None:
+        return user
     details = UserDetails(initials="API", last_name="Webservice", email="webservice@devries.example")
     user = users.login_methods.create_webservice_user(
         provider, details=details, username=WEBSERVICE_USERNAME, password=password, by=_OPERATOR
@@ -114,24 +114,24 @@ def _create_azure_users(office: Provider) -> None:
         office, name="De Vries Groep", tenant_id=tenant_id, by=_OPERATOR
     )
     authentication.microsoft.tenants.confirm_tenant(tenant, by=_OPERATOR, how="support", reason="Example of the demo")
-    for number, person in enumerate(AZURE_USERS):
+    for number, example in enumerate(AZURE_USERS):
         user = users.login_methods.create_azure_user(
             office,
-            details=person.details("devries.example"),
-            username=person.email("devries.example"),
+            details=example.details("devries.example"),
+            username=example.email("devries.example"),
             tenant=tenant,
             external_user_id=UUID(int=0x2B1E9C04_77AD_4C3B_8D10_5E90F2A4C100 + number),
             by=_OPERATOR,
         )
-        _backdate_user(user, days=90, seen=person.seen)
+        _backdate_user(user, days=90, seen=example.seen)
 
 
 def _create_other_office(password: str) -> None:
     office = users.actions.create_provider(OTHER_OFFICE_NAME, two_factor_managers=False, by=_OPERATOR)
     unknown = _generate_unknown_password()
-    for number, person in enumerate(OTHER_OFFICE_USERS):
+    for number, example in enumerate(OTHER_OFFICE_USERS):
         secret = unknown if number else password
-        _create_accepted_user(office, person, secret, [] if number else [Right.MANAGE_PROVIDER], domain="smit.example")
+        _create_accepted_user(office, example, secret, [] if number else [Right.MANAGE_PROVIDER], domain="smit.example")
 
 
 def _create_support_user(password: str) -> None:
@@ -146,12 +146,12 @@ def _create_support_user(password: str) -> None:
     )
 
 
-def _invite_user(office: Provider, person: ExampleUser, domain: str = "devries.example") -> User:
+def _invite_user(office: Provider, example: ExampleUser, domain: str = "devries.example") -> User:
     """Invite a user, backdated so that the example does not use up the hourly limit on invitations."""
     user = invitations.actions.invite_user(
-        office, details=person.details(domain), mobile_number=person.mobile, by=_OPERATOR
+        office, details=example.details(domain), mobile_number=example.mobile, by=_OPERATOR
     )
-    sent_at = timezone.now() - timedelta(hours=person.invited_hours_ago)
+    sent_at = timezone.now() - timedelta(hours=example.invited_hours_ago)
     Invitation.objects.filter(user=user).update(sent_at=sent_at)
     Message.objects.filter(user_id=user.pk).update(created_at=sent_at)
     return user
@@ -163,23 +163,23 @@ def _build_actor(user: User) -> Actor:
 
 def _create_accepted_user(
     office: Provider,
-    person: ExampleUser,
+    example: ExampleUser,
     password: str,
     rights: Iterable[Right] = (),
     *,
     domain: str = "devries.example",
 ) -> User:
     """Create a user through the whole invitation: email, code, username and password."""
-    user = _invite_user(office, person, domain)
+    user = _invite_user(office, example, domain)
     teams.actions.set_individual_rights(user, rights, by=_OPERATOR)
     _verify_phone(user.invitation)
     user = invitations.acceptance.accept_invitation(
-        user.invitation, browser=_BROWSER_ID, username=person.username, password=password, by=_build_actor(user)
+        user.invitation, browser=_BROWSER_ID, username=example.username, password=password, by=_build_actor(user)
     )
-    if person.device:
+    if example.device:
         _add_authenticator_app(user)
     _set_delivery_state(user)
-    _backdate_user(user, days=person.days, seen=person.seen)
+    _backdate_user(user, days=example.days, seen=example.seen)
     return user
 
 
@@ -247,12 +247,12 @@ def _lock_invitation(invitation: Invitation) -> None:
         invitation.refresh_from_db()
 
 
-def _create_user_in_status(office: Provider, person: ExampleUser, status: ExampleStatus, unknown: str) -> None:
+def _create_user_in_status(office: Provider, example: ExampleUser, status: ExampleStatus, unknown: str) -> None:
     """Create a user in `status`. An open invitation keeps its email in the outbox, so that it can be accepted."""
     if status in (ExampleStatus.BLOCKED, ExampleStatus.ENDED):
-        _end_access(_create_accepted_user(office, person, unknown), status)
+        _end_access(_create_accepted_user(office, example, unknown), status)
         return
-    user = _invite_user(office, person)
+    user = _invite_user(office, example)
     invitation = user.invitation
     if status == ExampleStatus.BOUNCED:
         _set_delivery_state(user, Message.State.BOUNCED)
@@ -273,19 +273,19 @@ def _create_user_in_status(office: Provider, person: ExampleUser, status: Exampl
         _lock_invitation(invitation)
         _set_delivery_state(user)
     elif status == ExampleStatus.REFUSED:
-        _fail_acceptance(office, user, person)
+        _fail_acceptance(office, user, example)
 
 
-def _fail_acceptance(office: Provider, user: User, person: ExampleUser) -> None:
+def _fail_acceptance(office: Provider, user: User, example: ExampleUser) -> None:
     """Make acceptance fail: the last sender may not grant a right that the invited user gets afterwards."""
     sender = User.objects.get(provider=office, username="s.bakker")
-    invitations.actions.resend_invitation(user, mobile_number=person.mobile, email=user.email, by=_build_actor(sender))
+    invitations.actions.resend_invitation(user, mobile_number=example.mobile, email=user.email, by=_build_actor(sender))
     teams.actions.give_individual_rights([user], [Right.VIEW_AUDIT], by=_OPERATOR)
     with suppress(SenderNotAuthorized):
         _request_code(Invitation.objects.get(user=user))
     _set_delivery_state(user)
-    told = Message.objects.filter(provider_id=office.pk, kind="invitation_refused")
-    told.update(state=Message.State.SENT, encrypted_body=None, attempts=1, sent_at=timezone.now())
+    notice = Message.objects.filter(provider_id=office.pk, kind="invitation_refused")
+    notice.update(state=Message.State.SENT, encrypted_body=None, attempts=1, sent_at=timezone.now())
 
 
 def _end_access(user: User, status: ExampleStatus) -> None:

@@ -102,7 +102,7 @@ def test_the_migrations_are_whole() -> None:
 @pytest.mark.parametrize(
     "key", [KEY, CompositeForeignKey(fields=["user", "of_support"], to_fields=["id", "is_support"], name="alone")]
 )
-def test_it_is_written_and_read(key: CompositeForeignKey) -> None:
+def test_composite_key_is_written_to_and_read_from_migrations(key: CompositeForeignKey) -> None:
     text, imports = MigrationWriter.serialize(key)
     scope: dict[str, object] = {}
     exec("\n".join(imports), scope)  # noqa: S102
@@ -134,7 +134,7 @@ def test_one_column_is_no_composite_key() -> None:
             CompositeForeignKey(fields=fields, to_fields=to_fields, name="x")
 
 
-def test_it_is_checked(office: Provider, alice: User, charlie: User) -> None:
+def test_validation_refuses_a_row_of_another_office(office: Provider, alice: User, charlie: User) -> None:
     theirs = Team.objects.create(provider=charlie.provider, name="Loon")
     member = TeamMember(provider=office, team=theirs, user=alice)
     with pytest.raises(ValidationError, match=KEY.name):

@@ -66,7 +66,7 @@ def test_the_log_says_it_in_a_line(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_goes_on_after_the_connection_was_cut(browser: Client) -> None:
+def test_page_opens_after_the_connection_was_cut(browser: Client) -> None:
     assert browser.get("/gebruikers/").status_code == 200
     connection.ensure_connection()
     connection.connection.pgconn.finish()
@@ -197,7 +197,7 @@ def caused(error: Exception, by: Exception) -> Exception:
         (None, False),
     ],
 )
-def test_it_knows_a_database_that_is_away_from_a_fault(error: Exception | None, expected: bool) -> None:
+def test_unavailable_database_is_distinguished_from_a_fault(error: Exception | None, expected: bool) -> None:
     assert is_database_unavailable(error) is expected
 
 

@@ -53,7 +53,7 @@ def manage(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_it_names_a_socket_that_fits() -> None:
+def test_socket_path_fits() -> None:
     assert server.get_socket_dir(Path("/srv/loket/postgresql")) == "/srv/loket/postgresql"
     for path in (Path("/srv/" + "long/" * 30), Path("/srv/" + "é" * 60), Path("/srv/a,b/postgresql")):
         assert len(server.get_socket_dir(path)) < 90
@@ -61,12 +61,12 @@ def test_it_names_a_socket_that_fits() -> None:
     assert server.get_socket_dir(Path("/a" * 99)) != server.get_socket_dir(Path("/b" * 99))
 
 
-def test_it_stops_nothing_where_nothing_runs(folder: Path) -> None:
+def test_stopping_without_a_server_does_nothing(folder: Path) -> None:
     assert not server.is_server_ready(folder / "postgresql")
     assert not server.stop_server(folder / "postgresql")
 
 
-def test_it_says_that_the_wheel_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_wheel_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: None)
     server.get_binary_dir.cache_clear()
     with pytest.raises(server.ServerStartError, match="DATABASE_URL"):
@@ -76,7 +76,7 @@ def test_it_says_that_the_wheel_is_missing(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "with space, comma 'quote' é", "long" * 30])
-def test_it_starts_stops_and_keeps_its_data(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_starts_stops_and_keeps_its_data(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPORT", "6543")
     data = folder / name / "postgresql"
     server.start_server(data)
@@ -91,7 +91,7 @@ def test_it_starts_stops_and_keeps_its_data(folder: Path, name: str, monkeypatch
 
 
 @pytest.mark.slow
-def test_it_comes_back_after_kill_9(folder: Path) -> None:
+def test_server_restarts_after_kill_9(folder: Path) -> None:
     data = folder / "postgresql"
     server.ensure_running(data)
     change(data, "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -105,7 +105,7 @@ def test_it_comes_back_after_kill_9(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_makes_the_folder_again_after_an_interrupted_first_start(folder: Path) -> None:
+def test_folder_is_created_again_after_an_interrupted_first_start(folder: Path) -> None:
     data = folder / "postgresql"
     (folder / "postgresql.new").mkdir()
     (folder / "postgresql.new" / "PG_VERSION").write_text("half made")
@@ -114,7 +114,7 @@ def test_it_makes_the_folder_again_after_an_interrupted_first_start(folder: Path
 
 
 @pytest.mark.slow
-def test_it_never_empties_a_folder_with_something_else(folder: Path) -> None:
+def test_folder_with_other_files_is_never_emptied(folder: Path) -> None:
     (folder / "postgresql").mkdir()
     (folder / "postgresql" / "letter.txt").write_text("dear")
     with pytest.raises((server.ServerStartError, OSError)):

@@ -7,7 +7,7 @@ from pathlib import Path
 from core import local_keys
 
 
-def test_it_makes_keys_once(tmp_path: Path) -> None:
+def test_keys_are_generated_once(tmp_path: Path) -> None:
     first = local_keys.load_keys(tmp_path / "new")
     assert local_keys.load_keys(tmp_path / "new") == first
     assert local_keys.load_keys(tmp_path / "other") != first

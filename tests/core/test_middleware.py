@@ -109,7 +109,7 @@ def test_a_form_is_read_as_utf_8_whatever_it_claims(charset: str) -> None:
 
 
 @pytest.mark.django_db
-def test_it_takes_no_large_file_from_a_stranger() -> None:
+def test_large_body_without_a_session_is_refused() -> None:
     client = Client(enforce_csrf_checks=True)
     client.get("/inloggen/")
     with patch("django.http.request.HttpRequest.parse_file_upload", side_effect=AssertionError("it was read")):
@@ -117,7 +117,7 @@ def test_it_takes_no_large_file_from_a_stranger() -> None:
 
 
 @pytest.mark.parametrize(("sent", "read"), [(524_289, 524_289), (20_000_000, 8 * 1024 * 1024)])
-def test_it_hears_a_browser_out_within_reason(sent: int, read: int) -> None:
+def test_refused_body_is_read_up_to_a_limit(sent: int, read: int) -> None:
     request = RequestFactory().post("/", b"x" * sent, content_type="text/plain")
     stream = request._stream
     assert middleware.body_limit_middleware(lambda request: HttpResponse())(request).status_code == 400
@@ -125,7 +125,7 @@ def test_it_hears_a_browser_out_within_reason(sent: int, read: int) -> None:
 
 
 @pytest.mark.parametrize(("length", "status"), [("", 200), ("0", 200), ("-1", 400), ("²", 400)])
-def test_it_believes_no_odd_length(length: str, status: int) -> None:
+def test_invalid_content_length_is_refused(length: str, status: int) -> None:
     request = RequestFactory().get("/", CONTENT_LENGTH=length)
     assert middleware.body_limit_middleware(lambda request: HttpResponse())(request).status_code == status
 
@@ -168,7 +168,7 @@ def test_without_proxies_forwarded_for_is_ignored(settings: Settings) -> None:
     ("cookie", "accept", "expected"),
     [("", "", "nl"), ("", "en", "nl"), ("en", "", "en"), ("xx", "en", "nl"), ("nl", "en", "nl")],
 )
-def test_it_is_dutch_unless_another_language_is_chosen(cookie: str, accept: str, expected: str) -> None:
+def test_page_is_dutch_unless_another_language_is_chosen(cookie: str, accept: str, expected: str) -> None:
     def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse(request.LANGUAGE_CODE)
 
@@ -197,7 +197,7 @@ def test_the_choice_of_language_leads_nowhere_else(client: Client, next_url: str
     assert client.get("/taal/").status_code == 405
 
 
-def test_it_opens_no_page_that_does_not_say_who_may(rf: RequestFactory) -> None:
+def test_page_without_a_policy_does_not_open(rf: RequestFactory) -> None:
     def unmarked(request: HttpRequest) -> HttpResponse:
         return HttpResponse()
 

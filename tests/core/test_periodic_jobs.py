@@ -86,7 +86,7 @@ def test_a_job_that_hangs_holds_up_none_behind_it() -> None:
 
 
 @pytest.mark.django_db
-def test_it_is_put_off_longer_each_time_and_no_more_than_five_minutes() -> None:
+def test_failing_job_is_delayed_longer_each_time_up_to_five_minutes() -> None:
     runner = JobRunner(PeriodicJob(failing(Counter()), every=0.5))
     assert [runner.run() for _time in range(10)] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
     hourly = JobRunner(PeriodicJob(failing(Counter()), every=3600))
@@ -200,9 +200,7 @@ def test_a_row_that_is_locked_holds_up_no_office_for_long(office: Provider, monk
 
 
 @pytest.mark.django_db
-def test_it_is_shown_when_it_is_late(
-    client: Client, measured: None, clock: time_machine.Traveller, monkeypatch: Any
-) -> None:
+def test_late_job_is_shown(client: Client, measured: None, clock: time_machine.Traveller, monkeypatch: Any) -> None:
     monkeypatch.setattr(periodic_jobs, "SUCCESS_RECORD_SECONDS", 0.0)  # the clock moves by leaps
     bad = uuid7()
     fails = PeriodicJob(failing(Counter()), every=0.5, name="the job")

@@ -261,7 +261,7 @@ def test_a_replica_that_hangs_is_left_alone(site: Site, alice_there: Person) -> 
 
 
 @pytest.mark.slow
-def test_it_is_only_read(site: Site) -> None:
+def test_replica_is_read_only(site: Site) -> None:
     command = (
         "from django.db import connections; from accounts.models import Provider; from core import replica\n"
         "with connections['replica'].cursor() as cursor: print(cursor.execute('SHOW default_transaction_read_only')"

@@ -12,7 +12,7 @@ from core import text
     ("written", "folded"),
     [("Émile", "emile"), ("ÖZDEMIR", "ozdemir"), ("Straße", "strasse"), ("van der Meer", "van der meer"), ("", "")],
 )
-def test_it_folds_case_and_diacritics(written: str, folded: str) -> None:
+def test_case_and_diacritics_are_removed_for_search(written: str, folded: str) -> None:
     assert text.normalize_for_search(written) == folded
 
 

@@ -26,7 +26,7 @@ def tries(limit: RateLimit = LIMIT, key: str = "x", most: int = 50) -> int:
 
 
 @pytest.mark.django_db
-def test_it_lets_a_burst_through_and_gives_one_back_each_period() -> None:
+def test_burst_is_allowed_and_one_attempt_restored_each_period() -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         assert tries() == 3
         clock.shift(59)
@@ -38,7 +38,7 @@ def test_it_lets_a_burst_through_and_gives_one_back_each_period() -> None:
 
 
 @pytest.mark.django_db
-def test_it_says_how_long_to_wait() -> None:
+def test_wait_is_reported() -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         assert tries() == 3
         clock.shift(20)
@@ -61,7 +61,7 @@ def test_a_refused_try_costs_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_it_keeps_keys_and_limits_apart_and_forgives() -> None:
+def test_keys_and_limits_are_counted_apart_and_can_be_reset() -> None:
     assert tries() == 3
     assert tries(key="y") == 3
     assert tries(RateLimit("other", burst=2, every=timedelta(minutes=1))) == 2
@@ -71,7 +71,7 @@ def test_it_keeps_keys_and_limits_apart_and_forgives() -> None:
 
 
 @pytest.mark.django_db
-def test_it_keeps_no_readable_key() -> None:
+def test_no_readable_key_is_stored() -> None:
     throttle.consume_attempt(LIMIT, "alice")
     assert "alice" not in Throttle.objects.get().key
 

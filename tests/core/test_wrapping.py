@@ -15,5 +15,5 @@ from core.templatetags.wrapping import breakable
         ("<b>@x", "&lt;b&gt;@<wbr>x"),
     ],
 )
-def test_it_may_break_where_a_reader_expects_it(word: str, expected: str) -> None:
+def test_long_words_may_break_where_a_reader_expects_it(word: str, expected: str) -> None:
     assert breakable(word) == expected

@@ -119,7 +119,7 @@ def manage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_how_to_sign_in_and_stops_everything(folder: Path, ending: signal.Signals) -> None:
+def test_demo_prints_how_to_sign_in_and_stops_everything(folder: Path, ending: signal.Signals) -> None:
     port = free_port()
     with demo(folder, port) as running:
         first = running.lines()
@@ -165,7 +165,7 @@ def test_nothing_outlives_kill_9(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_does_not_print_a_password_that_was_changed(folder: Path) -> None:
+def test_changed_password_is_not_printed(folder: Path) -> None:
     port = free_port()
     with demo(folder, port) as running:
         password = running.lines()["Wachtwoord"]
@@ -193,7 +193,7 @@ def test_a_part_that_dies_stops_the_rest(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_refuses_a_port_or_folder_in_use(folder: Path) -> None:
+def test_port_or_folder_in_use_is_refused(folder: Path) -> None:
     port = free_port()
     with demo(folder, port) as running:
         running.lines()
@@ -207,7 +207,7 @@ def test_it_refuses_a_port_or_folder_in_use(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "８０００"])
-def test_it_refuses_what_is_not_a_port(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_port_is_refused(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", port)
     with pytest.raises(CommandError, match="PORT"):
         call_command("demo")

@@ -26,7 +26,7 @@ URL = "/demo/microsoft/"
 VERIFIER = "v" * 43
 
 
-def test_it_exists_in_the_demo_only(client: Client, settings: Any) -> None:
+def test_fake_entra_exists_in_the_demo_only(client: Client, settings: Any) -> None:
     assert client.get(URL).status_code == 404
     settings.LOKET_DEMO = True
     assert client.get(URL).status_code == 400
@@ -35,17 +35,17 @@ def test_it_exists_in_the_demo_only(client: Client, settings: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "comes_in"), [("person", True), ("newcomer", False), ("unknown", False), ("cancel", False)]
+    ("choice", "comes_in"), [("user", True), ("new_user", False), ("unknown", False), ("cancel", False)]
 )
-def test_it_offers_all_users_an_unknown_user_and_cancel(
+def test_sign_in_page_offers_all_users_an_unknown_user_and_cancel(
     client: Client, entra: Forger, dora: User, choice: str, comes_in: bool
 ) -> None:
     response = client.get(URL, start_sign_in(client))
     assert response.status_code == 200
     (group,) = response.context["groups"]
-    ((person, address),) = group["people"]
-    assert person == dora
-    links = {name: response.context[name] for name in ("unknown", "cancel")} | {**group, "person": address}
+    ((user, address),) = group["users"]
+    assert user == dora
+    links = {name: response.context[name] for name in ("unknown", "cancel")} | {**group, "user": address}
     client.get(links[choice].removeprefix("http://localhost:8000"))
     assert ("_auth_user_id" in client.session) == comes_in
 
@@ -62,7 +62,7 @@ def test_it_offers_all_users_an_unknown_user_and_cancel(
         {"state": ""},
     ],
 )
-def test_it_answers_proper_requests_only(client: Client, entra: Forger, changed: dict[str, str]) -> None:
+def test_invalid_authorization_requests_are_refused(client: Client, entra: Forger, changed: dict[str, str]) -> None:
     response = client.get(URL, {**start_sign_in(client), **changed})
     assert response.status_code == 400
     assert "code=" not in response.text
@@ -81,7 +81,7 @@ def redeemable(entra: FakeEntra, client: Client) -> dict[str, str]:
     }
 
 
-def test_it_gives_tokens_as_entra_does(client: Client, entra: Forger) -> None:
+def test_tokens_are_those_of_entra(client: Client, entra: Forger) -> None:
     answered = entra.post("", data=redeemable(entra, client))
     assert answered.status_code == 200
     claims = jwt.decode(
@@ -105,7 +105,7 @@ def test_it_gives_tokens_as_entra_does(client: Client, entra: Forger) -> None:
         ({"code_verifier": ""}, 400, "invalid_grant", 501481),
     ],
 )
-def test_it_refuses_as_entra_does(
+def test_refusals_are_those_of_entra(
     client: Client, entra: Forger, changed: dict[str, str], status: int, error: str, code: int
 ) -> None:
     answered = entra.post("", data={**redeemable(entra, client), **changed})
@@ -114,7 +114,7 @@ def test_it_refuses_as_entra_does(
     assert "id_token" not in answered.content
 
 
-def test_it_gives_tokens_for_a_code_once(client: Client, entra: Forger) -> None:
+def test_code_works_once(client: Client, entra: Forger) -> None:
     form = redeemable(entra, client)
     assert entra.post("", data=form).status_code == 200
     assert entra.post("", data=form).content["error_codes"] == [54005]

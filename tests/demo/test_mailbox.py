@@ -29,12 +29,12 @@ def demo(settings: Any, tmp_path: Path) -> Path:
     return tmp_path / "postvak.jsonl"
 
 
-def test_it_has_the_pinned_addresses() -> None:
+def test_mailbox_has_the_documented_addresses() -> None:
     assert URLS == ["/demo/postvak/", "/demo/postvak.json"]
 
 
 @pytest.mark.django_db
-def test_it_shows_what_was_sent_newest_first(demo: Path, client: Client) -> None:
+def test_sent_messages_are_shown_newest_first(demo: Path, client: Client) -> None:
     messages = [queue_mail(text='<script>x</script> https://loket.example/u/?a=1&b="2"')]
     send_due_messages()
     messages.append(queue_sms())
@@ -59,7 +59,7 @@ def test_it_shows_what_was_sent_newest_first(demo: Path, client: Client) -> None
 
 
 @pytest.mark.django_db
-def test_it_is_empty_at_first(demo: Path, client: Client) -> None:
+def test_mailbox_is_empty_at_first(demo: Path, client: Client) -> None:
     assert client.get(URLS[1]).json() == []
     assert client.get(URLS[0]).status_code == 200
     assert not demo.exists()
@@ -67,7 +67,7 @@ def test_it_is_empty_at_first(demo: Path, client: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("url", URLS)
-def test_it_is_there_in_the_demo_only(demo: Path, settings: Any, client: Client, url: str) -> None:
+def test_mailbox_exists_in_the_demo_only(demo: Path, settings: Any, client: Client, url: str) -> None:
     settings.LOKET_DEMO = False
     assert client.get(url).status_code == 404
 
@@ -83,23 +83,23 @@ def test_it_is_there_in_the_demo_only(demo: Path, settings: Any, client: Client,
         {"HTTP_FORWARDED": "for=x"},
     ],
 )
-def test_it_answers_this_machine_only(demo: Path, client: Client, url: str, meta: dict[str, str]) -> None:
+def test_mailbox_answers_this_machine_only(demo: Path, client: Client, url: str, meta: dict[str, str]) -> None:
     assert client.get(url, **meta).status_code == 404
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("url", URLS)
-def test_it_changes_nothing(demo: Path, client: Client, url: str) -> None:
+def test_reading_the_mailbox_changes_nothing(demo: Path, client: Client, url: str) -> None:
     assert client.post(url).status_code == 405
     assert client.head(url, REMOTE_ADDR="::1").status_code == 200
 
 
-def test_it_is_readable_by_the_owner_only(demo: Path) -> None:
+def test_mailbox_file_is_readable_by_its_owner_only(demo: Path) -> None:
     mailbox.deliver_sms(to="+31612345678", text="x")
     assert stat.S_IMODE(demo.stat().st_mode) == 0o600
 
 
-def test_it_passes_over_a_torn_line(demo: Path) -> None:
+def test_partial_line_is_skipped(demo: Path) -> None:
     mailbox.deliver_sms(to="+31612345678", text="first\n\u2028é")
     with demo.open("ab") as file:
         file.write(b'{"channel": "sm')
@@ -108,7 +108,7 @@ def test_it_passes_over_a_torn_line(demo: Path) -> None:
     assert [entry["text"] for entry in mailbox.list_delivered()] == ["second", "first\n\u2028é"]
 
 
-def test_it_delivers_a_mail_without_html(demo: Path) -> None:
+def test_mail_without_html_is_delivered(demo: Path) -> None:
     EmailMessage("s", "t", "a@b.example", ["c@d.example"]).send()
     assert mailbox.list_delivered()[0]["html"] == ""
 
@@ -119,13 +119,13 @@ def _deliver_many(number: int) -> None:
 
 
 @pytest.mark.slow
-def test_it_takes_from_many_processes(demo: Path) -> None:
+def test_many_processes_can_deliver_at_once(demo: Path) -> None:
     with ProcessPoolExecutor(4) as pool:
         list(pool.map(_deliver_many, range(4)))
     assert len({json.loads(line)["text"] for line in demo.read_text().splitlines()}) == 200
 
 
-def test_it_is_an_error_in_production(demo: Path, settings: Any) -> None:
+def test_mailbox_is_a_deployment_error(demo: Path, settings: Any) -> None:
     def errors() -> list[str | None]:
         return [
             found.id for found in run_checks(tags=["security"], include_deployment_checks=True) if found.level >= 40

@@ -73,7 +73,7 @@ def functions() -> list[tuple[int, str]]:
     return sorted(found)
 
 
-def test_it_finds_the_modules() -> None:
+def test_modules_are_found() -> None:
     assert {"accounts.models", "permissions.checks", "api.auth", "audit"} <= set(MODULES)
     assert "permissions.checks" in of_the_product("users.actions")
 

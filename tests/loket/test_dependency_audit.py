@@ -26,7 +26,7 @@ def node(advisories: dict[str, Any], total: int = 2) -> Report:
     return audit.read_npm_audit(LOCK, json.dumps(said), "")
 
 
-def test_it_reads_every_pin_of_the_project() -> None:
+def test_every_pin_of_the_project_is_read() -> None:
     for file in audit.FILES:
         text = (Path(audit.ROOT) / file).read_text()
         assert len(audit.pinned(text)) == sum(

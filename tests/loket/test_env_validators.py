@@ -119,7 +119,7 @@ def test_right_ones_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_refuses_what_is_wrong_by_name(tmp_path: Path) -> None:
+def test_invalid_setting_is_refused_by_name(tmp_path: Path) -> None:
     def tried(case: tuple[str, str | None]) -> str | None:
         name, value = case
         variable = name.replace("…", "POSTMARK_SERVER_TOKEN")

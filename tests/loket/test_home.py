@@ -58,7 +58,7 @@ def working(office: Provider, **fields: Any) -> User:
     return make_user(office, Right.VIEW_TEAMS, **fields)
 
 
-def test_it_says_in_one_line_that_nothing_asks_for_attention(alice_client: Client, office: Provider) -> None:
+def test_home_page_says_in_one_line_that_nothing_needs_attention(alice_client: Client, office: Provider) -> None:
     working(office)
     assert asked(alice_client) == {}
     assert "Er is niets dat aandacht vraagt." in alice_client.get("/").text
@@ -114,7 +114,7 @@ def test_without_team_and_rights_about_to_end_and_dormant(alice_client: Client, 
     assert listed(alice_client, AlertReason.DORMANT) == {asleep}
 
 
-def test_it_says_so_in_english(alice_client: Client, office: Provider) -> None:
+def test_home_page_says_so_in_english(alice_client: Client, office: Provider) -> None:
     make_user(office, username="niets")
     alice_client.post("/taal/", {"language": "en"})
     page = alice_client.get("/").text
@@ -144,7 +144,7 @@ def test_many_are_counted_no_further(alice_client: Client, office: Provider) -> 
     assert (one.count, one.sentence) == (MAX_ALERT_COUNT, "100 of meer collega’s hebben geen team en geen rechten")
 
 
-def test_it_takes_as_many_queries_whatever_there_is(
+def test_home_page_takes_a_constant_number_of_queries(
     alice_client: Client, alice: User, office: Provider, django_assert_num_queries: Any
 ) -> None:
     working(office)

@@ -81,7 +81,7 @@ def status(response: HttpResponse) -> int:
 
 
 @pytest.mark.parametrize(("name", "kinds"), EVERY, ids=[name for name, _kinds in EVERY])
-def test_it_never_faults(name: str, kinds: tuple[str, ...], alice: User, bob: User) -> None:
+def test_malformed_input_is_never_a_server_error(name: str, kinds: tuple[str, ...], alice: User, bob: User) -> None:
     url = address(name, kinds, bob.pk)
     for client in (signed_in(alice), Client()):
         good = fields(client.get(url))
@@ -93,7 +93,7 @@ def test_it_never_faults(name: str, kinds: tuple[str, ...], alice: User, bob: Us
 
 
 @pytest.mark.parametrize(("name", "kinds"), EVERY, ids=[name for name, _kinds in EVERY])
-def test_it_takes_no_megabyte_and_no_form_without_token(
+def test_large_bodies_and_forms_without_a_token_are_refused(
     name: str, kinds: tuple[str, ...], alice: User, bob: User
 ) -> None:
     url = address(name, kinds, bob.pk)

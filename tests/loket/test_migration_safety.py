@@ -163,7 +163,7 @@ NOTHING = migrations.RunSQL.noop
         AddIndexConcurrently("message", INDEX),  # in a transaction
     ],
 )
-def test_it_finds_one_that_does(operation: Operation) -> None:
+def test_unsafe_migration_is_found(operation: Operation) -> None:
     assert len(faults(migration(operation))) == 1
 
 
@@ -198,5 +198,5 @@ def test_it_finds_one_that_does(operation: Operation) -> None:
         ),
     ],
 )
-def test_it_lets_others_pass(made: Any) -> None:
+def test_safe_migration_passes(made: Any) -> None:
     assert faults(made) == []

@@ -12,7 +12,7 @@ from tests.helpers import template_database
 from tests.helpers.template_database import ROOT, compute_name, find_sources, list_templates, use_template
 
 
-def test_it_depends_on_migrations_and_on_what_they_import() -> None:
+def test_template_depends_on_migrations_and_on_what_they_import() -> None:
     sources = {"/".join(path.parts[-3:]) for path in find_sources()}
     assert {f"{path.parts[-3]}/migrations/{path.name}" for path in ROOT.glob("*/migrations/0*.py")} <= sources
     assert "oauth2_provider/migrations/0001_initial.py" in sources
@@ -22,7 +22,7 @@ def test_it_depends_on_migrations_and_on_what_they_import() -> None:
     assert "invitations/email_text.py" not in found
 
 
-def test_it_follows_an_import_inside_a_function(tmp_path: Path) -> None:
+def test_import_inside_a_function_is_followed(tmp_path: Path) -> None:
     (tmp_path / "far.py").write_text("")
     (tmp_path / "near.py").write_text("def late():\n    import far\n")
     (tmp_path / "program.py").write_text("import near\n")
@@ -65,7 +65,7 @@ def make_template(transactional_db: None) -> Iterator[Mock]:
                 cursor.execute(f"DROP DATABASE {name}")
 
 
-def test_it_is_made_once_and_replaces_the_one_before(make_template: Mock, tmp_path: Path) -> None:
+def test_template_is_created_once_and_replaces_the_one_before(make_template: Mock, tmp_path: Path) -> None:
     migration = tmp_path / "0001_initial.py"
     used = []
     with patch.object(template_database, "find_sources", return_value={migration}):

@@ -525,7 +525,7 @@ GUARDS = [
     ),
     Guard(
         0, "tries of a clock that ran ahead", "core/throttle.py",
-        "CASE WHEN kept.full_at > {impossible} THEN %(now)s ELSE", "CASE WHEN {impossible} IS NULL THEN %(now)s ELSE",
+        "CASE WHEN stored.full_at > {impossible} THEN %(now)s ELSE", "CASE WHEN {impossible} IS NULL THEN %(now)s ELSE",
         ("core/test_clock_skew.py",),
     ),
     Guard(
@@ -1026,7 +1026,7 @@ GUARDS = [
     ),
     Guard(
         7, "tracebacks without values", "core/logs.py",
-        "        found.append(type(error).__name__)", "        found.append(repr(error))",
+        "        lines.append(type(error).__name__)", "        lines.append(repr(error))",
         ("core/test_periodic_jobs.py",),
     ),
     Guard(

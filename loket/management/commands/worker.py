@@ -37,15 +37,15 @@ class Command(BaseCommand):
         if options["once"]:
             self._once()
             return
-        asked: SimpleQueue[int] = SimpleQueue()  # unlike Event, safe to use in a signal handler
+        stop_signals: SimpleQueue[int] = SimpleQueue()  # unlike Event, safe to use in a signal handler
         with run_import_processes():  # forks, so before any thread starts
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda received, _frame: asked.put(received))
+                signal.signal(number, lambda received, _frame: stop_signals.put(received))
             jobs = discover_jobs()
             _widen_pool(len(jobs))
             worker = Worker(jobs)
             worker.start()
-            asked.get()
+            stop_signals.get()
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)  # a second signal stops at once, which loses nothing
         worker.stop()

@@ -171,7 +171,7 @@ def test_a_key_for_something_else_does_not_count(entra: Forger, dora: User, chan
 
 def check(entra: Forger, keys: SigningKeyCache, nonce: str = "n", **said: Any) -> MicrosoftIdentity:
     entra.said = said
-    kept = {"tid": str(TID), "oid": str(OID), "at": 1, "asked": {"nonce": "n"}}
+    kept = {"tid": str(TID), "oid": str(OID), "at": 1, "request": {"nonce": "n"}}
     token = entra.sign_id_token(entra.build_claims(kept))
     return validate_id_token(token, keys=keys, http=entra, client_id=fake_entra.CLIENT_ID, nonce=nonce)
 
