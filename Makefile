@@ -10,16 +10,22 @@ DEPLOYED = LOKET_URL=https://loket.example DATABASE_URL=postgres://loket@localho
 	LOKET_SEALING_KEYS=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())') \
 	LOKET_CHECKPOINT_KEY=$$($(RUN)/python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())')
 
-.PHONY: demo test test-slow test-all test-cluster test-guards check audit bench messages screenshots picture
+.PHONY: demo test coverage test-slow test-all test-cluster test-guards check audit bench messages screenshots picture
 
 demo: .venv/run.stamp
 	@exec env -u DATABASE_URL $(RUN)/python manage.py demo
 
 # Byte code is kept, whatever the environment says: tests start many processes, each of which would compile it all again.
-test test-slow: export PYTHONDONTWRITEBYTECODE =
+test coverage test-slow: export PYTHONDONTWRITEBYTECODE =
 
 test: .venv/dev.stamp
 	$(RUN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
+
+# Of the fast tests, with branches; the pages are in htmlcov/.
+coverage: .venv/dev.stamp
+	mkdir -p .coverage && $(RUN)/coverage erase
+	$(RUN)/coverage run -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(RUN)/coverage combine -q && $(RUN)/coverage html -q && $(RUN)/coverage report
 
 test-slow: .venv/dev.stamp node_modules/.stamp
 	$(RUN)/python -m pytest -n 2 --dist loadfile -m slow
