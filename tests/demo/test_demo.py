@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.db.models import Count
 from django.test import Client
+from django.utils import translation
+from pytest_django import DjangoDbBlocker
 
 from accounts.models import LoginMethod, Provider, User
 from authentication.mfa.status import TwoFactorStatus, annotate_two_factor
@@ -30,25 +33,35 @@ from tests.helpers.demo_process import ROOT, Demo, demo, free_port
 from tests.helpers.servers import own_environment
 from users.status import AccountStatus, annotate_statuses
 
+PASSWORD = "Gesi-Kite-Koga-4471"
+
+
+@pytest.fixture(scope="module")
+def example_administrator(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[User]:
+    """The first administrator of the example offices, which are created once: each test rolls back its own changes."""
+    with django_db_blocker.unblock(), translation.override("nl"), transaction.atomic():
+        yield offices.ensure_example_offices(PASSWORD)
+        transaction.set_rollback(True)
+
 
 @pytest.mark.django_db
-def test_the_example_has_every_kind_and_status() -> None:
-    administrator = offices.ensure_example_offices("Gesi-Kite-Koga-4471")
+def test_the_example_has_every_kind_and_status(example_administrator: User) -> None:
+    administrator = example_administrator
     assert checks.effective_rights(administrator) == OFFICE_ADMIN_RIGHTS
-    people = User.objects.visible_to(administrator)
-    assert 28 <= people.count() <= 34
-    assert set(people.values_list("login_method", flat=True)) == set(LoginMethod.values)
-    statuses = dict(annotate_statuses(people).order_by().values_list("status").annotate(Count("pk")))
+    users = User.objects.visible_to(administrator)
+    assert 28 <= users.count() <= 34
+    assert set(users.values_list("login_method", flat=True)) == set(LoginMethod.values)
+    statuses = dict(annotate_statuses(users).order_by().values_list("status").annotate(Count("pk")))
     # Open ones become that once the worker sent them.
     assert set(statuses) == set(AccountStatus.values) - {AccountStatus.INVITED}
-    assert set(annotate_two_factor(people).values_list("two_factor", flat=True)) == {*TwoFactorStatus.values, ""}
-    assert people.filter(last_login__isnull=False).count() > 10
-    assert not people.exclude(email__endswith="@devries.example").exists()
+    assert set(annotate_two_factor(users).values_list("two_factor", flat=True)) == {*TwoFactorStatus.values, ""}
+    assert users.filter(last_login__isnull=False).count() > 10
+    assert not users.exclude(email__endswith="@devries.example").exists()
 
 
 @pytest.mark.django_db
-def test_the_example_has_teams_that_work() -> None:
-    administrator = offices.ensure_example_offices("Gesi-Kite-Koga-4471")
+def test_the_example_has_teams_that_work(example_administrator: User) -> None:
+    administrator = example_administrator
     found = Team.objects.visible_to(administrator)
     assert (found.count(), Employer.objects.visible_to(administrator).count()) == (4, 12)
     payroll = found.get(name="Loon Noord")
@@ -58,29 +71,28 @@ def test_the_example_has_teams_that_work() -> None:
 
 
 @pytest.mark.django_db
-def test_the_example_is_made_once() -> None:
-    first, count = offices.ensure_example_offices("Gesi-Kite-Koga-4471"), User.objects.count()
-    assert offices.ensure_example_offices("another") == first
+def test_the_example_is_made_once(example_administrator: User) -> None:
+    count = User.objects.count()
+    assert offices.ensure_example_offices("another") == example_administrator
     assert (User.objects.count(), Provider.objects.count()) == (count, 2)
     assert not Provider.objects.filter(two_factor_managers=True).exists()  # else nobody gets into the demo in a minute
 
 
 @pytest.mark.django_db
-def test_the_example_has_a_program_that_tries_the_web_service() -> None:
-    office = offices.ensure_example_offices("Gesi-Kite-Koga-4471").provider
-    service = offices.ensure_webservice_user(office, "Gesi-Kite-Koga-4471")
+def test_the_example_has_a_program_that_tries_the_web_service(example_administrator: User) -> None:
+    office = example_administrator.office
+    service = offices.ensure_webservice_user(office, PASSWORD)
     assert offices.ensure_webservice_user(office, "another") == service
     assert re.fullmatch(r"[a-z-]+", service.username)
     assert checks.effective_rights(service) == {
         Right.VIEW_USERS, Right.VIEW_TEAMS, Right.VIEW_AUDIT, Right.MANAGE_USERS,
     }  # fmt: skip
-    said = {"client_id": service.username, "client_secret": "Gesi-Kite-Koga-4471", "grant_type": "client_credentials"}
+    said = {"client_id": service.username, "client_secret": PASSWORD, "grant_type": "client_credentials"}
     assert Client().post("/oauth/token/", said).json()["access_token"]
 
 
 @pytest.mark.django_db
-def test_only_open_invitations_wait_for_the_worker() -> None:
-    offices.ensure_example_offices("Gesi-Kite-Koga-4471")
+def test_only_open_invitations_wait_for_the_worker(example_administrator: User) -> None:
     waiting = Message.objects.filter(state=Message.State.QUEUED, kind="invitation")
     assert set(waiting.values_list("recipient", flat=True)) == {
         "p.deboer@devries.example",
