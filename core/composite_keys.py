@@ -32,7 +32,6 @@ class CompositeForeignKey(models.BaseConstraint):
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
 
     def create_sql(self, model: Any, schema_editor: Any) -> Any:
-        """Return the statement that adds the key."""
         quote, table = schema_editor.quote_name, model._meta.db_table
         parent = self._parent(model)._meta
         return Statement(
@@ -46,7 +45,6 @@ class CompositeForeignKey(models.BaseConstraint):
         )
 
     def remove_sql(self, model: Any, schema_editor: Any) -> Any:
-        """Return the statement that drops the key."""
         return schema_editor._delete_constraint_sql(schema_editor.sql_delete_fk, model, self.name)
 
     def validate(
@@ -82,7 +80,6 @@ class CompositeForeignKey(models.BaseConstraint):
         return model._meta.get_field(self.fields[0]).remote_field.model
 
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
-        """Return what a migration writes."""
         path, arguments, options = super().deconstruct()
         return path, arguments, {"fields": self.fields, "to_fields": self.to_fields} | options
 
@@ -107,7 +104,6 @@ class SameOfficeForeignKey(CompositeForeignKey):
         super().__init__(fields=(field, "provider"), to_fields=("id", "provider"), name=name, **options)
 
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
-        """Return what a migration writes."""
         path, _arguments, options = super().deconstruct()
         del options["fields"], options["to_fields"]
         return path, (self.fields[0],), options

@@ -82,7 +82,6 @@ class PrimaryConnection(LimitedConnection):
     """Connection to the primary, which also gives up when the database is down."""
 
     def wait(self, gen: PQGen[QueryResultT], *args: Any, **kwargs: Any) -> QueryResultT:
-        """Wait for an answer and record its time."""
         result = super().wait(gen, *args, **kwargs)
         _watch_state.answered = time.monotonic()
         return result

@@ -46,7 +46,6 @@ def get_application_role() -> Mapping[str, str]:
 
 
 def switch_role(role: Mapping[str, str]) -> None:
-    """Reconnect as `role`."""
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]
     connection.settings_dict.update(role)

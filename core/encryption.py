@@ -90,7 +90,6 @@ def hash_token(token: str) -> str:
 
 
 def encrypt_with_token(data: bytes, *, token: str, context: str) -> bytes:
-    """Encrypt `data` with a key derived from `token`."""
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return nonce + AESGCM(_derive_key(token.encode(), "token")).encrypt(nonce, data, context.encode())
 

@@ -156,7 +156,6 @@ def paginate_list(rows: Sequence[ListItemT], *, cursor: str, size: int = PAGE_SI
 
 
 def build_query_string(**values: str) -> str:
-    """Return a query string with the non-empty `values`."""
     return "?" + urlencode({name: value for name, value in values.items() if value})
 
 

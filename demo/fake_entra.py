@@ -68,7 +68,6 @@ class FakeResponse:
 
     @property
     def text(self) -> str:
-        """Response body."""
         return json.dumps(self.content)
 
 
@@ -85,7 +84,6 @@ class FakeEntra:
 
     @property
     def kid(self) -> str:
-        """Key ID of the signing key."""
         return hashlib.sha256(str(self.key.public_key().public_numbers().n).encode()).hexdigest()[:16]
 
     def parse_request(self, query: dict[str, str]) -> EntraAuthorizationRequest:
@@ -133,7 +131,6 @@ class FakeEntra:
         """Do nothing: there is no connection to close."""
 
     def build_claims(self, grant: dict[str, Any]) -> dict[str, Any]:
-        """Return the claims of the ID token."""
         now = int(time.time())
         return {
             "aud": CLIENT_ID,
@@ -150,7 +147,6 @@ class FakeEntra:
         }
 
     def sign_id_token(self, claims: dict[str, Any]) -> str:
-        """Return the signed ID token with these claims."""
         return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": self.kid})
 
     def _redeem_code(self, data: dict[str, str]) -> dict[str, Any]:

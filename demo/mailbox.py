@@ -29,7 +29,6 @@ class EmailBackend(BaseEmailBackend):
     """Email backend that delivers to the mailbox."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Deliver all emails; return their number."""
         for mail in email_messages:
             html = next((str(part[0]) for part in getattr(mail, "alternatives", []) if part[1] == "text/html"), "")
             _append_message(

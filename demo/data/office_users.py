@@ -9,8 +9,6 @@ from permissions.checks import Right
 
 
 class ExampleStatus(Enum):
-    """Status in which an example user is created."""
-
     INVITED = auto()
     OPENED = auto()
     CODE_SENT = auto()
@@ -61,7 +59,6 @@ class ExampleUser:
         return f"{self.username}@{domain}"
 
     def details(self, domain: str) -> UserDetails:
-        """Return the details as an administrator enters them."""
         details = UserDetails(
             initials=self.initials,
             first_name=self.first_name,

@@ -201,7 +201,6 @@ def _backdate_user(user: User, *, days: int, seen: int | None = None) -> None:
 
 
 def _set_delivery_state(user: User, state: Message.State = Message.State.SENT) -> None:
-    """Set the delivery state of every email and SMS to a user."""
     error = {Message.State.BOUNCED: "550 5.1.1 mailbox unknown", Message.State.FAILED: "451 4.4.1 no answer"}
     sent_at = user.invitation.sent_at
     Message.objects.filter(user_id=user.pk).update(
@@ -215,7 +214,6 @@ def _set_delivery_state(user: User, state: Message.State = Message.State.SENT) -
 
 
 def _decrypt_body(message: Message) -> dict[str, str]:
-    """Decrypt the body of a message."""
     body: dict[str, str] = json.loads(
         encryption.decrypt(bytes(message.encrypted_body or b""), context=message.encryption_context)
     )
