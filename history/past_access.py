@@ -1,7 +1,6 @@
 """An office in the past: its rows at a moment, and the rights of its users by the SQL of the evaluator."""
 
 import json
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -11,11 +10,15 @@ from uuid import UUID
 from django.utils import timezone
 
 from core.text import normalize_for_search
-from permissions import grants_sql
 from permissions.catalog import Right, rights_from_codes
 from permissions.effective import InactiveReason, resolve_employer_rights, resolve_office_rights
-from permissions.impact import HYPOTHETICAL_USERS_SQL, HypotheticalUser, build_hypothetical_parameters
-from permissions.inactive import INACTIVE_REASON_SQL
+from permissions.impact import (
+    HYPOTHETICAL_GRANTS_SQL,
+    HYPOTHETICAL_USERS_SQL,
+    HypotheticalUser,
+    build_hypothetical_parameters,
+    fetch_hypothetical_grants,
+)
 
 
 @dataclass
@@ -124,35 +127,22 @@ _PAST_TABLES_SQL = """, accounts_provider AS (
     FROM jsonb_to_recordset(%(groups)s::jsonb) AS one (id uuid, employers uuid[]), unnest(employers) employer_id
 )
 """
-_PAST_SQL = HYPOTHETICAL_USERS_SQL + _PAST_TABLES_SQL
+_PAST_SQL = HYPOTHETICAL_USERS_SQL + _PAST_TABLES_SQL + HYPOTHETICAL_GRANTS_SQL
 
 
 def compute_past_access(office: PastOffice, ids: Collection[UUID]) -> dict[UUID, PastAccess]:
-    """Return the rights of each of these users at that moment. Three queries, which read no tables."""
+    """Return the rights of each of these users at that moment. Two queries, which read no tables."""
     wanted = [user_id for user_id in ids if user_id in office.users]
-    named = _build_parameters(office, wanted)
-    inactive_reasons: dict[UUID, Any] = dict(
-        grants_sql.fetch_rows(f"{_PAST_SQL} SELECT id, {INACTIVE_REASON_SQL} FROM accounts_user", **named)  # noqa: S608
-    )
-    own: dict[UUID, set[str]] = defaultdict(set)
-    inner = grants_sql.build_office_grants_sql()
-    rows = grants_sql.fetch_rows(f"{_PAST_SQL} SELECT DISTINCT user_id, code FROM ({inner}) held_grant", **named)  # noqa: S608
-    for user_id, code in rows:
-        own[user_id].add(code)
-    places: dict[UUID, dict[UUID, frozenset[Right]]] = defaultdict(dict)
-    inner = grants_sql.build_employer_grants_sql()
-    for user_id, employer_id, codes in grants_sql.fetch_rows(
-        f"{_PAST_SQL} SELECT user_id, employer_id, array_agg(DISTINCT code) FROM ({inner}) held_grant"  # noqa: S608
-        " GROUP BY user_id, employer_id",
-        **named,
-    ):
-        if works := resolve_employer_rights(codes, office.employers[employer_id].products):
-            places[user_id][employer_id] = works
+    found = fetch_hypothetical_grants(_PAST_SQL, _build_parameters(office, wanted))
     return {
         user_id: PastAccess(
-            InactiveReason(inactive_reasons[user_id]) if inactive_reasons[user_id] else None,
-            resolve_office_rights(own[user_id]),
-            places[user_id],
+            found[user_id].inactive_reason,
+            resolve_office_rights(found[user_id].codes),
+            {
+                employer_id: rights
+                for employer_id, codes in found[user_id].codes_by_employer.items()
+                if (rights := resolve_employer_rights(codes, office.employers[employer_id].products))
+            },
         )
         for user_id in wanted
     }

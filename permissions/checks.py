@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -17,21 +18,19 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import Actor
-from permissions import grants_sql
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, rights_from_codes
 from permissions.catalog import Right as Right
-from permissions.effective import build_matrix as build_matrix
 from permissions.effective import effective_rights as effective_rights
 from permissions.effective import effective_rights_at as effective_rights_at
-from permissions.effective import filter_users_with_right as filter_users_with_right
-from permissions.effective import find_right_holders as find_right_holders
+from permissions.effective import filter_right_holders as filter_right_holders
 from permissions.effective import get_inactive_reason as get_inactive_reason
 from permissions.effective import has_no_rights as has_no_rights
 from permissions.effective import has_right as has_right
 from permissions.effective import held_rights as held_rights
 from permissions.effective import list_reachable_employers as list_reachable_employers
+from permissions.grants_sql import fetch_rows
 from permissions.inactive import TWO_FACTOR_RULES_SQL
-from permissions.models import Employer, Team, TeamMember
+from permissions.models import Employer, Grant, Team, TeamMember
 
 
 class SupportAction(models.TextChoices):
@@ -174,47 +173,50 @@ def find_missing_right(by: Actor, given: Iterable[Right], employers: Iterable[UU
     for right in wanted:
         if right not in held:
             return MissingRight(right)
-    codes = [right.value for right in wanted if right in EMPLOYER_LEVEL_RIGHTS]
-    places = list(employers)
-    if not (codes and places and by.user):
+    places = set(employers)
+    if not places or not by.user:
         return None
-    own = grants_sql.build_employer_grants_sql(grants_sql.ONE_USER_CONDITION, codes=True)
-    rows = grants_sql.fetch_rows(
-        "SELECT code, place FROM unnest(%(codes)s::text[]) code CROSS JOIN unnest(%(places)s::uuid[]) place"  # noqa: S608
-        f" EXCEPT SELECT code, employer_id FROM ({own}) held_grant LIMIT 1",
-        user=by.user.pk,
-        provider=by.user.provider_id,
-        codes=codes,
-        places=places,
-    )
-    return MissingRight(Right(rows[0][0]), Employer.objects.filter(pk=rows[0][1]).first()) if rows else None
+    own = Grant.objects.of_user(by.user).filter(employer_id__in=places)
+    counts = dict(own.values_list("right").annotate(count=Count("employer_id", distinct=True)))
+    for right in wanted:
+        if right in EMPLOYER_LEVEL_RIGHTS and counts.get(right, 0) < len(places):
+            elsewhere = Employer.objects.filter(pk__in=places).exclude(
+                pk__in=own.filter(right=right).values("employer_id")
+            )
+            return MissingRight(right, elsewhere.first())
+    return None
+
+
+# Texts, because a queryset has no NOT IN over pairs, and NOT EXISTS is asked again for each row (docs/adr/0023).
+_UNGRANTABLE_TEAMS_SQL = """
+SELECT DISTINCT r.team_id FROM permissions_teamright r
+LEFT JOIN permissions_teamemployer e
+    ON e.provider_id = r.provider_id AND e.team_id = r.team_id AND r."right" = ANY(%(codes)s)
+WHERE r.provider_id = %(provider)s AND (
+    r."right" = ANY(%(others)s)
+    OR e.employer_id IS NOT NULL AND (r."right", e.employer_id) NOT IN (
+        SELECT "right", employer_id FROM permissions_grant
+        WHERE provider_id = %(provider)s AND user_id = %(user)s AND at_employer))"""
+_USERS_WITH_MORE_RIGHTS_SQL = """
+SELECT DISTINCT user_id FROM permissions_grant
+WHERE provider_id = %(provider)s AND user_id = ANY(%(users)s) AND (
+    NOT at_employer AND "right" = ANY(%(others)s)
+    OR at_employer AND "right" = ANY(%(codes)s) AND ("right", employer_id) NOT IN (
+        SELECT "right", employer_id FROM permissions_grant
+        WHERE provider_id = %(provider)s AND user_id = %(user)s AND at_employer))"""
+_EMPLOYER_CODES = [right.value for right in EMPLOYER_LEVEL_RIGHTS]
 
 
 def find_ungrantable_teams(user: User, givable: frozenset[Right]) -> set[UUID]:
     """Return the teams to which `user` cannot add members, because the teams give rights that `user` does not hold.
 
-    `givable` is the result of `get_grantable_rights`. Individual rights of the new member are not
-    considered. One query.
+    `givable` is the result of `get_grantable_rights`. Individual rights of the new member are not considered.
     """
     if Right.MANAGE_PROVIDER in givable:
         return set()
-    own = grants_sql.build_employer_grants_sql(grants_sql.ONE_USER_CONDITION, codes=True)
-    rows = grants_sql.fetch_rows(
-        "SELECT DISTINCT r.team_id FROM permissions_teamright r WHERE r.provider_id = %(provider)s AND ("  # noqa: S608
-        ' r."right" = ANY(%(others)s) OR r."right" = ANY(%(codes)s) AND EXISTS ('
-        "  SELECT 1 FROM permissions_teamemployer e WHERE e.provider_id = r.provider_id AND e.team_id = r.team_id"
-        f'  AND (r."right", e.employer_id) NOT IN (SELECT code, employer_id FROM ({own}) held_grant)))',
-        user=user.pk,
-        provider=user.provider_id,
-        others=[right.value for right in frozenset(Right) - givable],
-        codes=[right.value for right in EMPLOYER_LEVEL_RIGHTS],
-    )
-    return {team_id for (team_id,) in rows}
-
-
-def can_grant(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> bool:
-    """Return whether the actor holds all of `given`, at each of `employers`."""
-    return find_missing_right(by, given, employers) is None
+    others = [right.value for right in frozenset(Right) - givable]
+    parameters = {"user": user.pk, "provider": user.provider_id, "others": others, "codes": _EMPLOYER_CODES}
+    return {team_id for (team_id,) in fetch_rows(_UNGRANTABLE_TEAMS_SQL, **parameters)}
 
 
 def require_can_grant(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> None:
@@ -258,28 +260,9 @@ def require_authority_over_all(by: Actor, user_ids: Iterable[UUID]) -> None:
 
 def find_users_with_more_rights(giver: User, user_ids: Iterable[UUID]) -> set[UUID]:
     """Return the users who hold a right, even an inactive one, that `giver` cannot use at the same employers."""
-    users, held = list(user_ids), get_grantable_rights(giver)
-    office = grants_sql.build_office_grants_sql(grants_sql.USERS_CONDITION)
-    rows = grants_sql.fetch_rows(
-        f"SELECT DISTINCT user_id, code FROM ({office}) held_grant",  # noqa: S608
-        users=users,
-        provider=giver.provider_id,
-    )
-    theirs, own = (
-        grants_sql.build_employer_grants_sql(grants_sql.USERS_CONDITION, codes=True),
-        grants_sql.build_employer_grants_sql(grants_sql.GIVER_CONDITION, codes=True),
-    )
-    elsewhere = grants_sql.fetch_rows(
-        f"SELECT DISTINCT user_id FROM ({theirs}) theirs"  # noqa: S608
-        f" WHERE (code, employer_id) NOT IN (SELECT code, employer_id FROM ({own}) own)",
-        users=users,
-        giver=giver.pk,
-        provider=giver.provider_id,
-        codes=[right.value for right in EMPLOYER_LEVEL_RIGHTS],
-    )
-    return {user_id for user_id, code in rows if not rights_from_codes([code]) <= held} | {
-        user_id for (user_id,) in elsewhere
-    }
+    others = [right.value for right in frozenset(Right) - get_grantable_rights(giver)]
+    parameters = {"user": giver.pk, "provider": giver.provider_id, "others": others, "codes": _EMPLOYER_CODES}
+    return {user_id for (user_id,) in fetch_rows(_USERS_WITH_MORE_RIGHTS_SQL, users=list(user_ids), **parameters)}
 
 
 def has_authority_over(by: Actor, user: User) -> bool:
@@ -319,7 +302,7 @@ def require_administrator(provider: Provider) -> None:
 
 def list_administrators(provider: Provider) -> list[User]:
     """Return the users with any grant of manage_provider."""
-    return list(User.objects.filter(provider=provider, pk__in=find_right_holders(provider, Right.MANAGE_PROVIDER)))
+    return list(filter_right_holders(provider, Right.MANAGE_PROVIDER))
 
 
 def list_active_administrators(provider: Provider) -> list[User]:
@@ -364,7 +347,7 @@ def two_factor_rules(user: User) -> TwoFactorRules:
     columns = ", ".join(
         TWO_FACTOR_RULES_SQL[name] for name in ("by_user", "by_team", "as_manager", "all_users", "after_days")
     )
-    rows = grants_sql.fetch_rows(
+    rows = fetch_rows(
         f"SELECT {columns}, office.two_factor_days FROM accounts_user LEFT JOIN accounts_provider office"  # noqa: S608
         " ON office.id = accounts_user.provider_id WHERE accounts_user.id = %(user)s",
         user=user.pk,

@@ -1,15 +1,16 @@
 """Effective rights: who may do what, and where, now. Each function runs one query, however many teams there are."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import BoolAnd
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Provider, User
-from permissions import grants_sql
+from permissions import inactive
 from permissions.catalog import (
     EMPLOYER_LEVEL_RIGHTS,
     OFFICE_ADMIN_RIGHTS,
@@ -17,9 +18,11 @@ from permissions.catalog import (
     Right,
     RightLevel,
     rights_from_codes,
+    sort_rights,
 )
-from permissions.inactive import INACTIVE_CONDITIONS_SQL, INACTIVE_REASON_SQL
-from permissions.models import Employer
+from permissions.grants_sql import fetch_rows
+from permissions.inactive import ACTIVE_USER_SQL, UserWithInactiveReason
+from permissions.models import Employer, Grant
 
 
 class InactiveReason(models.TextChoices):
@@ -30,6 +33,16 @@ class InactiveReason(models.TextChoices):
     BLOCKED = "blocked", _("Blocked")
     ENDED = "ended", _("The last day of access has passed")
     TWO_FACTOR = "two_factor", _("Two-factor has not been set up yet")
+
+
+# Asked by every request: a queryset takes several times as long (docs/adr/0023).
+_OFFICE_RIGHTS_SQL = f"""
+SELECT "right", '{{}}'::smallint[] FROM permissions_grant
+WHERE provider_id = %(provider)s AND user_id = %(user)s AND NOT at_employer AND {ACTIVE_USER_SQL}"""  # noqa: S608
+_EMPLOYER_RIGHTS_SQL = f"""
+SELECT "right", products FROM permissions_grant held
+JOIN permissions_employer employer ON employer.provider_id = held.provider_id AND employer.id = held.employer_id
+WHERE held.provider_id = %(provider)s AND user_id = %(user)s AND employer_id = %(employer)s AND {ACTIVE_USER_SQL}"""  # noqa: S608
 
 
 def resolve_office_rights(codes: Iterable[str]) -> frozenset[Right]:
@@ -45,14 +58,8 @@ def resolve_employer_rights(codes: Iterable[str], products: Iterable[int]) -> fr
 
 def effective_rights(user: User) -> frozenset[Right]:
     """Return the office-level rights that `user` can use now, by team or individually."""
-    inner = grants_sql.build_office_grants_sql(grants_sql.ONE_USER_CONDITION)
-    rows = grants_sql.fetch_rows(
-        f"SELECT DISTINCT held_grant.code FROM accounts_user JOIN ({inner}) held_grant ON true"  # noqa: S608
-        f" WHERE accounts_user.id = %(user)s AND ({INACTIVE_REASON_SQL}) IS NULL",
-        user=user.pk,
-        provider=user.provider_id,
-    )
-    return resolve_office_rights(code for (code,) in rows)
+    rows = fetch_rows(_OFFICE_RIGHTS_SQL, user=user.pk, provider=user.provider_id)
+    return resolve_office_rights(code for code, _products in rows)
 
 
 def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
@@ -61,15 +68,7 @@ def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
     These are the rights of their teams with that employer and, if there is such a team, their individual rights. Rights
     whose product is disabled at the employer are left out.
     """
-    inner = grants_sql.build_employer_grants_sql(grants_sql.ONE_USER_CONDITION, employer=True)
-    rows = grants_sql.fetch_rows(
-        f"SELECT DISTINCT code, permissions_employer.products FROM accounts_user JOIN ({inner}) held_grant ON true"  # noqa: S608
-        f" JOIN permissions_employer ON permissions_employer.id = held_grant.employer_id"
-        f" WHERE accounts_user.id = %(user)s AND ({INACTIVE_REASON_SQL}) IS NULL",
-        user=user.pk,
-        provider=user.provider_id,
-        employer=employer.pk,
-    )
+    rows = fetch_rows(_EMPLOYER_RIGHTS_SQL, user=user.pk, provider=user.provider_id, employer=employer.pk)
     return resolve_employer_rights((code for code, _products in rows), rows[0][1] if rows else ())
 
 
@@ -80,131 +79,104 @@ def has_right(user: User, right: Right, employer: Employer | None = None) -> boo
     """
     if (right.level is RightLevel.EMPLOYER) != (employer is not None):
         return False
-    at, needs = "", ""
-    if employer is None:
-        at = grants_sql.build_office_grants_sql(grants_sql.ONE_USER_CONDITION, codes=True)
-    else:
-        at = grants_sql.build_employer_grants_sql(grants_sql.ONE_USER_CONDITION, codes=True, employer=True)
-        if right.products:
-            needs = (
-                " AND EXISTS (SELECT 1 FROM permissions_employer WHERE id = %(employer)s AND provider_id = %(provider)s"
-                " AND products && %(products)s::smallint[])"
-            )
-    rows = grants_sql.fetch_rows(
-        f"SELECT 1 FROM accounts_user WHERE id = %(user)s AND ({INACTIVE_REASON_SQL}) IS NULL{needs} AND EXISTS ({at})",  # noqa: S608
+    rows = fetch_rows(
+        f'{_EMPLOYER_RIGHTS_SQL if employer else _OFFICE_RIGHTS_SQL} AND "right" = ANY(%(codes)s) LIMIT 1',
         user=user.pk,
         provider=user.provider_id,
         employer=employer and employer.pk,
         codes=[code.value for code in right.granted_by],
-        products=[product.value for product in right.products],
     )
-    return bool(rows)
+    return any(right.works_with(products) for _code, products in rows)
 
 
 def get_inactive_reason(user: User) -> InactiveReason | None:
     """Return the main reason why the rights of `user` are inactive now, or None if they are active."""
-    rows = grants_sql.fetch_rows(f"SELECT {INACTIVE_REASON_SQL} FROM accounts_user WHERE id = %(user)s", user=user.pk)  # noqa: S608
-    return InactiveReason(rows[0][0]) if rows and rows[0][0] else None
+    found = inactive.annotate_inactive_reason(User.objects.filter(pk=user.pk))
+    return _to_reason(found.values_list("inactive_reason", flat=True).first())
+
+
+def _to_reason(code: str | None) -> InactiveReason | None:
+    return InactiveReason(code) if code else None
 
 
 def list_inactive_reasons(user: User) -> list[InactiveReason]:
     """Return all reasons why the rights of `user` are inactive now."""
-    columns = ", ".join(f"COALESCE({condition}, false)" for condition in INACTIVE_CONDITIONS_SQL.values())
-    rows = grants_sql.fetch_rows(f"SELECT {columns} FROM accounts_user WHERE id = %(user)s", user=user.pk)  # noqa: S608
-    return [
-        InactiveReason(reason)
-        for row in rows
-        for reason, holds in zip(INACTIVE_CONDITIONS_SQL, row, strict=True)
-        if holds
+    conditions = inactive.INACTIVE_CONDITIONS_SQL
+    holds = [
+        inactive.build_user_expression(condition, models.BooleanField(null=True)) for condition in conditions.values()
     ]
+    row = User.objects.filter(pk=user.pk).values_list(*holds).get()
+    return [InactiveReason(reason) for reason, is_so in zip(conditions, row, strict=True) if is_so]
 
 
-def find_right_holders(
+def filter_right_holders(
     provider: Provider, right: Right, employer: Employer | None = None
-) -> dict[UUID, InactiveReason | None]:
-    """Return the users of the office with any grant of `right`, each with the reason why it is inactive.
+) -> models.QuerySet[UserWithInactiveReason]:
+    """Return the users of the office with any grant of `right`, each with `inactive_reason`.
 
     Ignores whether the product is enabled. Empty if `right` and `employer` do not match, see `has_right`.
     """
+    users = inactive.annotate_inactive_reason(User.objects.filter(provider=provider))
     if (right.level is RightLevel.EMPLOYER) != (employer is not None):
-        return {}
-    at = (
-        grants_sql.build_office_grants_sql(codes=True)
-        if employer is None
-        else grants_sql.build_employer_grants_sql(codes=True, employer=True)
-    )
-    rows = grants_sql.fetch_rows(
-        f"SELECT id, {INACTIVE_REASON_SQL} FROM accounts_user"  # noqa: S608
-        f" WHERE provider_id = %(provider)s AND id IN (SELECT user_id FROM ({at}) held_grant)",
-        provider=provider.pk,
-        employer=employer and employer.pk,
-        codes=[code.value for code in right.granted_by],
-    )
-    return {user_id: InactiveReason(inactive_reason) if inactive_reason else None for user_id, inactive_reason in rows}
-
-
-def filter_users_with_right(
-    provider: Provider, right: Right, employer: Employer | None = None
-) -> "models.QuerySet[User]":
-    """Return the users of the office for whom `has_right` is True, sorted by name."""
-    if employer is not None and not right.works_with(employer.products):
-        return User.objects.none()
-    able = [
-        user_id
-        for user_id, inactive_reason in find_right_holders(provider, right, employer).items()
-        if inactive_reason is None
-    ]
-    return User.objects.filter(provider=provider, pk__in=able).order_by("sort_name", "pk")
+        return users.none()
+    grants = Grant.objects.of_office(provider, employer).filter(right__in=right.granted_by)
+    return users.filter(pk__in=grants.values("user_id"))
 
 
 @dataclass(frozen=True)
 class AuthorizationMatrix:
     """Users x rights of one office, at office level or at one employer; users without rights are left out.
 
-    `held` has the rights, inactive ones included; `individual` those of them that no team gives; `inactive_reasons`
-    the reason why the rights of a user are inactive.
+    `rights` are the columns: those that any user of the office holds there. `held` has the rights of each of `users`,
+    inactive ones included; `individual` those of them that no team gives.
     """
 
-    users: list[User]
+    rights: list[Right]
+    users: Sequence[UserWithInactiveReason]
     held: dict[UUID, frozenset[Right]]
     individual: dict[UUID, frozenset[Right]]
-    inactive_reasons: dict[UUID, InactiveReason]
+
+    @property
+    def inactive_reasons(self) -> dict[UUID, InactiveReason]:
+        """The reason why the rights of a user are inactive, by user."""
+        return {user.pk: InactiveReason(user.inactive_reason) for user in self.users if user.inactive_reason}
 
 
-def build_matrix(provider: Provider, employer: Employer | None = None) -> AuthorizationMatrix:
-    """Return the matrix of the office, at `employer` or at office level. Two queries."""
-    at = (
-        grants_sql.build_office_grants_sql()
-        if employer is None
-        else grants_sql.build_employer_grants_sql(employer=True)
-    )
-    rows = grants_sql.fetch_rows(
-        f"SELECT held.user_id, held.code, held.individual, rest.reason FROM ("  # noqa: S608
-        f"SELECT user_id, code, bool_and(individual) AS individual FROM ({at}) held_grant GROUP BY user_id, code) held"
-        f" JOIN (SELECT id, {INACTIVE_REASON_SQL} AS reason FROM accounts_user WHERE provider_id = %(provider)s) rest"
-        f" ON rest.id = held.user_id",
-        provider=provider.pk,
-        employer=employer and employer.pk,
-    )
-    by_any, by_team = defaultdict(set), defaultdict(set)
-    inactive_reasons: dict[UUID, InactiveReason] = {}
-    for user_id, code, only_individual, reason in rows:
-        by_any[user_id].add(code)
+def _filter_matrix_grants(provider: Provider, employer: Employer | None) -> models.QuerySet[Grant]:
+    rights = OFFICE_LEVEL_RIGHTS if employer is None else resolve_employer_rights(Right, employer.products)
+    return Grant.objects.of_office(provider, employer).filter(right__in=rights)
+
+
+def filter_matrix_users(
+    provider: Provider, employer: Employer | None = None
+) -> models.QuerySet[UserWithInactiveReason]:
+    """Return the users of the matrix, sorted by name."""
+    users = inactive.annotate_inactive_reason(User.objects.filter(provider=provider))
+    grants = _filter_matrix_grants(provider, employer)
+    return users.filter(pk__in=grants.values("user_id")).order_by("sort_name", "pk")
+
+
+def build_matrix(
+    provider: Provider, employer: Employer | None = None, users: Sequence[UserWithInactiveReason] | None = None
+) -> AuthorizationMatrix:
+    """Return the matrix of the office, at `employer` or at office level, of all users or of `users`. Three queries."""
+    resolve = rights_from_codes if employer is not None else resolve_office_rights
+    grants = _filter_matrix_grants(provider, employer)
+    columns = sort_rights(resolve(grants.values_list("right", flat=True).distinct()))
+    if users is None:
+        users = list(filter_matrix_users(provider, employer))
+    else:
+        grants = grants.filter(user_id__in=[user.pk for user in users])
+    codes: dict[UUID, set[str]] = defaultdict(set)
+    by_team: dict[UUID, set[str]] = defaultdict(set)
+    rows = grants.values_list("user_id", "right").annotate(only_individual=BoolAnd("individual"))
+    for user_id, code, only_individual in rows:
+        codes[user_id].add(code)
         if not only_individual:
             by_team[user_id].add(code)
-        if reason:
-            inactive_reasons[user_id] = InactiveReason(reason)
-    work = (
-        (lambda codes: resolve_employer_rights(codes, employer.products))
-        if employer is not None
-        else resolve_office_rights
-    )
-    held = {user_id: rights for user_id, codes in by_any.items() if (rights := work(codes))}
-    users = list(User.objects.filter(provider=provider, pk__in=held).order_by("sort_name", "pk"))
-    individual = {user_id: rights - work(by_team[user_id]) for user_id, rights in held.items()}
-    return AuthorizationMatrix(
-        users, held, individual, {user_id: why for user_id, why in inactive_reasons.items() if user_id in held}
-    )
+    held = {user.pk: resolve(codes[user.pk]) for user in users}
+    individual = {user_id: rights - resolve(by_team[user_id]) for user_id, rights in held.items()}
+    return AuthorizationMatrix(columns, users, held, individual)
 
 
 def held_rights(user: User) -> frozenset[Right]:
@@ -212,29 +184,19 @@ def held_rights(user: User) -> frozenset[Right]:
 
     manage_provider counts as every right, payroll included (rule 5).
     """
-    rows = grants_sql.fetch_grants(
-        grants_sql.build_office_grants_sql(grants_sql.ONE_USER_CONDITION), user=user.pk, provider=user.provider_id
-    )
-    held = rights_from_codes(row.code for row in rows)
+    grants = Grant.objects.of_user(user).filter(at_employer=False)
+    held = rights_from_codes(grants.values_list("right", flat=True))
     return frozenset(Right) if Right.MANAGE_PROVIDER in held else held
 
 
 def has_no_rights(user: User) -> bool:
     """Return whether `user` has no grant at all, inactive ones included. Ignores products. One query."""
-    office = grants_sql.build_office_grants_sql(grants_sql.ONE_USER_CONDITION)
-    employers = grants_sql.build_employer_grants_sql(grants_sql.ONE_USER_CONDITION)
-    rows = grants_sql.fetch_rows(
-        f"SELECT code, false FROM ({office}) held_grant UNION SELECT code, true FROM ({employers}) held_grant",  # noqa: S608
-        user=user.pk,
-        provider=user.provider_id,
-    )
-    return not any(
-        rights_from_codes([code]) & (EMPLOYER_LEVEL_RIGHTS if at_employer else OFFICE_LEVEL_RIGHTS)
-        for code, at_employer in rows
-    )
+    effective = models.Q(at_employer=False, right__in=OFFICE_LEVEL_RIGHTS)
+    effective |= models.Q(at_employer=True, right__in=EMPLOYER_LEVEL_RIGHTS)
+    return not Grant.objects.of_user(user).filter(effective).exists()
 
 
-def list_reachable_employers(user: User) -> "models.QuerySet[Employer]":
+def list_reachable_employers(user: User) -> models.QuerySet[Employer]:
     """Return the employers of the teams of `user`, sorted by name."""
     employers = Employer.objects.visible_to(user).filter(teams__team__members__user=user)
     return employers.distinct().order_by("sort_name", "pk")

@@ -9,10 +9,11 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts.models import Provider
-from permissions import grants_sql
 from permissions.catalog import Right
 from permissions.effective import InactiveReason, resolve_employer_rights, resolve_office_rights
+from permissions.grants_sql import GRANTS_VIEW_SQL, fetch_rows
 from permissions.inactive import INACTIVE_REASON_SQL
+from permissions.models import Employer
 
 
 class HypotheticalUser(NamedTuple):
@@ -36,7 +37,8 @@ class HypotheticalAccess(NamedTuple):
     at_employers: frozenset[tuple[Right, int]]
 
 
-# A CTE hides the table of the same name from the rest of the statement, and so from the SQL of the evaluator.
+# A CTE hides the table of the same name from the rest of the statement, and so from the SQL of the evaluator; from a
+# view only if the view is a CTE as well.
 HYPOTHETICAL_USERS_SQL = """
 WITH accounts_user AS (
     SELECT id, %(provider)s::uuid AS provider_id, login_method, access_until, two_factor_required,
@@ -45,58 +47,70 @@ WITH accounts_user AS (
         CASE WHEN has_factor THEN now() END AS second_factor_at
     FROM unnest(%(ids)s::uuid[], %(login_method)s::text[], %(accepted_on)s::date[], %(blocked)s::bool[],
         %(access_until)s::date[], %(two_factor_required)s::bool[], %(has_factor)s::bool[])
-        AS one (id, login_method, accepted_on, blocked, access_until, two_factor_required, has_factor)
+        AS hypothetical (id, login_method, accepted_on, blocked, access_until, two_factor_required, has_factor)
 ), permissions_teammember AS (
     SELECT %(provider)s::uuid AS provider_id, user_id, team_id
-    FROM unnest(%(members)s::uuid[], %(teams)s::uuid[]) AS one (user_id, team_id)
+    FROM unnest(%(members)s::uuid[], %(teams)s::uuid[]) AS hypothetical (user_id, team_id)
 ), permissions_individualright AS (
     SELECT %(provider)s::uuid AS provider_id, user_id, code AS "right"
-    FROM unnest(%(holders)s::uuid[], %(codes)s::text[]) AS one (user_id, code)
+    FROM unnest(%(holders)s::uuid[], %(codes)s::text[]) AS hypothetical (user_id, code)
 )
 """
+HYPOTHETICAL_GRANTS_SQL = f", permissions_grant AS ({GRANTS_VIEW_SQL})"
 
 
-def compute_hypothetical_access(provider: Provider, people: Sequence[HypotheticalUser]) -> list[HypotheticalAccess]:
-    """Return what each of `people` of the office could do. Three queries."""
-    ids = [UUID(int=number) for number in range(len(people))]
-    named = build_hypothetical_parameters(provider.pk, ids, people)
-    inactive_reasons: dict[UUID, Any]
-    inactive_reasons = dict(
-        grants_sql.fetch_rows(f"{HYPOTHETICAL_USERS_SQL} SELECT id, {INACTIVE_REASON_SQL} FROM accounts_user", **named)  # noqa: S608
-    )
-    office: dict[UUID, set[str]] = defaultdict(set)
-    inner = grants_sql.build_office_grants_sql()
-    rows = grants_sql.fetch_rows(f"{HYPOTHETICAL_USERS_SQL} SELECT user_id, code FROM ({inner}) held_grant", **named)  # noqa: S608
-    for user_id, code in rows:
-        office[user_id].add(code)
-    places: dict[UUID, set[tuple[Right, int]]] = defaultdict(set)
-    inner = grants_sql.build_employer_grants_sql()
-    rows = grants_sql.fetch_rows(
-        f"{HYPOTHETICAL_USERS_SQL} SELECT held_grant.user_id, number, products, array_agg(DISTINCT held_grant.code)"  # noqa: S608
-        f" FROM ({inner}) held_grant JOIN permissions_employer ON permissions_employer.id = held_grant.employer_id"
-        f" GROUP BY held_grant.user_id, permissions_employer.id",
-        **named,
-    )
-    for user_id, number, products, codes in rows:
-        places[user_id].update((right, number) for right in resolve_employer_rights(codes, products))
+class UserGrants(NamedTuple):
+    """Codes of rights regardless of employers and by employer, and why they are inactive."""
+
+    inactive_reason: InactiveReason | None
+    codes: set[str]
+    codes_by_employer: dict[UUID, set[str]]
+
+
+def fetch_hypothetical_grants(tables: str, parameters: dict[str, Any]) -> dict[UUID, UserGrants]:
+    """Return the grants of each user of `tables`, CTEs such as HYPOTHETICAL_USERS_SQL. Two queries."""
+    reasons = fetch_rows(f"{tables} SELECT id, {INACTIVE_REASON_SQL} FROM accounts_user", **parameters)  # noqa: S608
+    found = {
+        user_id: UserGrants(InactiveReason(reason) if reason else None, set(), defaultdict(set))
+        for user_id, reason in reasons
+    }
+    sql = f"""{tables} SELECT user_id, at_employer, employer_id, array_agg(DISTINCT "right")
+        FROM permissions_grant GROUP BY user_id, at_employer, employer_id"""  # noqa: S608
+    for user_id, at_employer, employer_id, codes in fetch_rows(sql, **parameters):
+        grants = found[user_id]
+        (grants.codes_by_employer[employer_id] if at_employer else grants.codes).update(codes)
+    return found
+
+
+def compute_hypothetical_access(provider: Provider, users: Sequence[HypotheticalUser]) -> list[HypotheticalAccess]:
+    """Return what each of `users` of the office could do. Three queries."""
+    ids = [UUID(int=number) for number in range(len(users))]
+    parameters = build_hypothetical_parameters(provider.pk, ids, users)
+    found = fetch_hypothetical_grants(HYPOTHETICAL_USERS_SQL + HYPOTHETICAL_GRANTS_SQL, parameters)
+    reached = set[UUID]().union(*(grants.codes_by_employer for grants in found.values()))
+    employers = Employer.objects.filter(provider=provider).in_bulk(reached)
     return [
         HypotheticalAccess(
-            InactiveReason(inactive_reasons[user_id]) if inactive_reasons[user_id] else None,
-            resolve_office_rights(office[user_id]),
-            frozenset(places[user_id]),
+            grants.inactive_reason,
+            resolve_office_rights(grants.codes),
+            frozenset(
+                (right, employers[employer_id].number)
+                for employer_id, codes in grants.codes_by_employer.items()
+                for right in resolve_employer_rights(codes, employers[employer_id].products)
+            ),
         )
-        for user_id in ids
+        for grants in map(found.__getitem__, ids)
     ]
 
 
 def build_hypothetical_parameters(
-    provider_id: UUID, ids: Sequence[UUID], people: Sequence[HypotheticalUser]
+    provider_id: UUID, ids: Sequence[UUID], users: Sequence[HypotheticalUser]
 ) -> dict[str, Any]:
-    """Return the parameters of HYPOTHETICAL_USERS_SQL; `ids` has the id of each of `people`."""
-    members = [(user_id, team) for user_id, one in zip(ids, people, strict=True) for team in one.teams]
-    holders = [(user_id, right.value) for user_id, one in zip(ids, people, strict=True) for right in one.individual]
+    """Return the parameters of HYPOTHETICAL_USERS_SQL; `ids` has the id of each of `users`."""
+    members = [(user_id, team) for user_id, user in zip(ids, users, strict=True) for team in user.teams]
+    holders = [(user_id, right.value) for user_id, user in zip(ids, users, strict=True) for right in user.individual]
     columns = ("login_method", "accepted_on", "blocked", "access_until", "two_factor_required", "has_factor")
-    return {name: [getattr(one, name) for one in people] for name in columns} | {
+    return {name: [getattr(user, name) for user in users] for name in columns} | {
         "provider": provider_id,
         "zone": settings.TIME_ZONE,
         "ids": ids,

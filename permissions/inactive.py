@@ -4,16 +4,20 @@ The evaluator, the sign-in, the list of users and the policies all use this one 
 """
 
 from datetime import date
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from django.conf import settings
+from django.db.models import CharField, Field, QuerySet
+from django.db.models.expressions import RawSQL
+from django.utils import timezone
 
-from permissions import grants_sql
+from accounts.models import User
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 IMMEDIATE_DATE = date.min  # the date of a rule that applies at once
 _IMMEDIATE_DATE_SQL = f"date '{IMMEDIATE_DATE}'"
-_USER_GRANTS_SQL = grants_sql.build_office_grants_sql("= accounts_user.id").replace(
-    "%(provider)s", "accounts_user.provider_id"
-)
 
 # Per rule, the day from which it requires a second factor; NULL for never. `office` is the row with the policies.
 TWO_FACTOR_RULES_SQL = {
@@ -24,7 +28,9 @@ TWO_FACTOR_RULES_SQL = {
         WHERE m.provider_id = accounts_user.provider_id AND m.user_id = accounts_user.id AND t.two_factor_required
     ) THEN {_IMMEDIATE_DATE_SQL} END""",  # noqa: S608
     "as_manager": f"""CASE WHEN office.two_factor_managers AND EXISTS (
-        SELECT 1 FROM ({_USER_GRANTS_SQL}) held_grant WHERE code = 'manage_provider'
+        SELECT 1 FROM permissions_grant held
+        WHERE held.provider_id = accounts_user.provider_id AND held.user_id = accounts_user.id
+        AND NOT held.at_employer AND held."right" = 'manage_provider'
     ) THEN {_IMMEDIATE_DATE_SQL} END""",  # noqa: S608
     "all_users": "office.two_factor_from",
     # Website users sign in for the first time when they accept the invitation. Users who accepted before the rule was
@@ -67,12 +73,35 @@ INACTIVE_REASON_SQL = (
     + "".join(f" WHEN {condition} THEN '{reason}'" for reason, condition in INACTIVE_CONDITIONS_SQL.items())
     + " END"
 )
+# Whether the user of the parameter `user` has active rights.
+ACTIVE_USER_SQL = f"(SELECT ({INACTIVE_REASON_SQL}) IS NULL FROM accounts_user WHERE id = %(user)s)"  # noqa: S608
 
 # Pairs of a user and an employer of their teams, for active users and employers with `product` enabled. A pair may
 # occur more than once. Needs the parameters `provider`, `product` and `today`.
 EMPLOYER_USERS_SQL = f"""
 SELECT m.user_id, e.employer_id
-FROM permissions_teammember m{grants_sql.TEAM_EMPLOYER_JOIN}
+FROM permissions_teammember m
+JOIN permissions_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id
 JOIN permissions_employer w ON w.provider_id = e.provider_id AND w.id = e.employer_id
 JOIN accounts_user ON accounts_user.provider_id = m.provider_id AND accounts_user.id = m.user_id
 WHERE m.provider_id = %(provider)s AND %(product)s = ANY(w.products) AND ({INACTIVE_REASON_SQL}) IS NULL"""  # noqa: S608
+
+
+class InactiveAnnotation(TypedDict):
+    """The main reason why the rights of a user are inactive now, None if they are active."""
+
+    inactive_reason: str | None
+
+
+UserWithInactiveReason: TypeAlias = "WithAnnotations[User, InactiveAnnotation]"
+
+
+def annotate_inactive_reason(users: QuerySet[User]) -> QuerySet[UserWithInactiveReason]:
+    """Annotate `users` with `inactive_reason`, a value of `effective.InactiveReason`."""
+    return users.annotate(inactive_reason=build_user_expression(INACTIVE_REASON_SQL, CharField(null=True)))
+
+
+def build_user_expression(sql: str, field: "Field[Any, Any]") -> RawSQL:
+    """Return one of the texts above as an expression of a queryset of users."""
+    days = [timezone.localdate()] * sql.count("%(today)s")
+    return RawSQL(sql.replace("%(today)s", "%s"), days, output_field=field)  # noqa: S611 (no input is part of the text)

@@ -168,6 +168,41 @@ class IndividualRight(models.Model):
         return self.right
 
 
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def of_user(self, user: User) -> Self:
+        return self.filter(provider_id=user.provider_id, user_id=user.pk)
+
+    def of_office(self, provider: Provider, employer: Employer | None = None) -> Self:
+        """Return the grants that count at `employer`, or without one every grant regardless of employers."""
+        grants = self.filter(provider_id=provider.pk)
+        return grants.filter(at_employer=False) if employer is None else grants.filter(employer_id=employer.pk)
+
+
+class Grant(models.Model):
+    """A path by which a right reaches a user: a row of the view of `permissions.grants_sql`. Ask it for values only.
+
+    Each right is there once regardless of employers, with the team that gives it (none if `individual`), and once for
+    each employer where it counts (`at_employer`), with the team that gives the user access to that employer.
+    """
+
+    provider_id = models.UUIDField()
+    user_id = models.UUIDField(primary_key=True)  # not unique: Django asks for some key
+    right = models.CharField(max_length=40)
+    at_employer = models.BooleanField()
+    employer_id = models.UUIDField(null=True)
+    team_id = models.UUIDField(null=True)
+    individual = models.BooleanField()
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        managed = False
+        db_table = "permissions_grant"
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.right}"
+
+
 class AuthorizationSet(models.Model):
     """A named bundle of rights that can be copied to a team or a user (domain.md section 3.4)."""
 

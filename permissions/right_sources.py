@@ -1,17 +1,24 @@
 """The sources of the rights of a user, the holders of a right, and superfluous individual rights."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
-from permissions import grants_sql
-from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, Right, RightLevel, rights_from_codes
-from permissions.effective import InactiveReason, find_right_holders, get_inactive_reason
-from permissions.models import Employer, Team
+from permissions.catalog import (
+    EMPLOYER_LEVEL_RIGHTS,
+    OFFICE_ADMIN_RIGHTS,
+    OFFICE_LEVEL_RIGHTS,
+    Right,
+    RightLevel,
+)
+from permissions.effective import InactiveReason, get_inactive_reason
+from permissions.inactive import UserWithInactiveReason
+from permissions.models import Employer, Grant, IndividualRight, Team
 from permissions.products import Product
 
 
@@ -65,31 +72,31 @@ class HeldRight:
 
 def list_held_rights(user: User) -> list[HeldRight]:
     """Return every right granted to `user`, in catalog order. Six queries."""
-    inactive_reason, extra = (
-        get_inactive_reason(user),
-        {right for _user, right in find_superfluous_rights(user.provider_id, user)},
-    )
-    teams = {team.pk: team for team in Team.objects.visible_to(user).filter(members__user=user)}
-    sources: dict[Right, set[UUID | None]] = defaultdict(set)
-    for grant in grants_sql.fetch_grants(
-        grants_sql.build_office_grants_sql(grants_sql.ONE_USER_CONDITION), user=user.pk, provider=user.provider_id
-    ):
-        for right in rights_from_codes([grant.code]):
-            sources[right].add(grant.team_id)
-    if Right.MANAGE_PROVIDER in sources:
-        for right in OFFICE_ADMIN_RIGHTS:
-            sources.setdefault(right, set())
-    places, employers = _find_employers_by_right(user)
+    inactive_reason = get_inactive_reason(user)
+    superfluous = {right for _user, right in find_superfluous_rights(user.provider_id, user)}
+    teams = Team.objects.visible_to(user).filter(members__user=user).order_by("sort_name")
+    grants = Grant.objects.of_user(user)
+    sources: dict[str, set[UUID | None]] = defaultdict(set)
+    for code, team_id in grants.filter(at_employer=False).values_list("right", "team_id"):
+        sources[code].add(team_id)
+    places: dict[str, set[UUID | None]] = defaultdict(set)
+    at_employers = grants.filter(at_employer=True, right__in=EMPLOYER_LEVEL_RIGHTS)
+    for code, employer_id in at_employers.values_list("right", "employer_id").distinct():
+        places[code].add(employer_id)
+    employers = Employer.objects.visible_to(user).filter(pk__in=set[UUID | None]().union(*places.values()))
+    employers = employers.order_by("sort_name", "pk")
+    manages = Right.MANAGE_PROVIDER in sources
+    implied = OFFICE_ADMIN_RIGHTS - {Right.MANAGE_PROVIDER} if manages else frozenset()
     found = []
-    for right in (right for right in Right if right in sources):
-        at = [employers[key] for key in employers if key in places[right]]
+    for right in (right for right in Right if right in sources or right in implied):
+        at = [employer for employer in employers if employer.pk in places[right]]
         found.append(
             HeldRight(
                 right=right,
-                teams=sorted((teams[key] for key in sources[right] if key in teams), key=lambda team: team.sort_name),
+                teams=[team for team in teams if team.pk in sources[right]],
                 individual=None in sources[right],
-                implied=right in OFFICE_ADMIN_RIGHTS - {Right.MANAGE_PROVIDER} and Right.MANAGE_PROVIDER in sources,
-                superfluous=right in extra,
+                implied=right in implied,
+                superfluous=right in superfluous,
                 employers=at,
                 employers_without_product=[employer for employer in at if not right.works_with(employer.products)],
                 inactive_reason=inactive_reason,
@@ -98,67 +105,27 @@ def list_held_rights(user: User) -> list[HeldRight]:
     return found
 
 
-def _find_employers_by_right(user: User) -> tuple[dict[Right, set[UUID]], dict[UUID, Employer]]:
-    """Return the ids of employers at which `user` holds each right, and these employers sorted by name."""
-    inner = grants_sql.build_employer_grants_sql(grants_sql.ONE_USER_CONDITION, codes=True)
-    places: dict[Right, set[UUID]] = defaultdict(set)
-    rows = grants_sql.fetch_rows(
-        f"SELECT DISTINCT code, employer_id FROM ({inner}) held_grant",  # noqa: S608
-        user=user.pk,
-        provider=user.provider_id,
-        codes=[right.value for right in EMPLOYER_LEVEL_RIGHTS],
-    )
-    for code, employer_id in rows:
-        places[Right(code)].add(employer_id)
-    keys = set().union(*places.values())
-    found = Employer.objects.visible_to(user).filter(pk__in=keys).order_by("sort_name", "pk")
-    return places, {employer.pk: employer for employer in found}
-
-
-_SUPERFLUOUS_RIGHTS_SQL = """
-SELECT i.user_id, i."right" FROM permissions_individualright i
-WHERE i.provider_id = %(provider)s AND (%(user)s::uuid IS NULL OR i.user_id = %(user)s)
-AND (i."right" = ANY(%(provider_codes)s) AND (
-    EXISTS (
-        SELECT 1 FROM permissions_teammember m
-        JOIN permissions_teamright r ON r.provider_id = m.provider_id AND r.team_id = m.team_id
-        WHERE m.provider_id = i.provider_id AND m.user_id = i.user_id
-        AND (r."right" = i."right" OR r."right" = 'manage_provider' AND i."right" = ANY(%(brought)s))
-    ) OR i."right" = ANY(%(brought)s) AND EXISTS (
-        SELECT 1 FROM permissions_individualright a
-        WHERE a.provider_id = i.provider_id AND a.user_id = i.user_id AND a."right" = 'manage_provider'
-    )
-) OR i."right" = ANY(%(employer_codes)s) AND EXISTS (
-    SELECT 1 FROM permissions_teammember m
-    JOIN permissions_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id
-    WHERE m.provider_id = i.provider_id AND m.user_id = i.user_id
-) AND NOT EXISTS (
-    SELECT 1 FROM permissions_teammember m
-    JOIN permissions_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id
-    WHERE m.provider_id = i.provider_id AND m.user_id = i.user_id AND NOT EXISTS (
-        SELECT 1 FROM permissions_teammember m2
-        JOIN permissions_teamright r ON r.provider_id = m2.provider_id AND r.team_id = m2.team_id
-        JOIN permissions_teamemployer e2 ON e2.provider_id = m2.provider_id AND e2.team_id = m2.team_id
-        WHERE m2.provider_id = i.provider_id AND m2.user_id = i.user_id
-        AND r."right" = i."right" AND e2.employer_id = e.employer_id
-    )
-))"""
-
-
 def find_superfluous_rights(provider_id: UUID | None, user: User | None = None) -> list[tuple[UUID, Right]]:
     """Return the individual rights, of one user or the whole office, that teams also give wherever they count.
 
     Revoking all of them at once changes no effective rights. One query.
     """
-    rows = grants_sql.fetch_rows(
-        _SUPERFLUOUS_RIGHTS_SQL,
-        provider=provider_id,
-        user=user and user.pk,
-        provider_codes=[right.value for right in Right if right.level is RightLevel.PROVIDER],
-        employer_codes=[right.value for right in EMPLOYER_LEVEL_RIGHTS],
-        brought=[right.value for right in OFFICE_ADMIN_RIGHTS - {Right.MANAGE_PROVIDER}],
+    held = Grant.objects.filter(provider_id=OuterRef("provider_id"), user_id=OuterRef("user_id"))
+    same = held.filter(right=OuterRef("right"))
+    by_team_there = same.filter(employer_id=OuterRef("employer_id"), individual=False)
+    at_level = Q(right__in=OFFICE_LEVEL_RIGHTS) & Q(Exists(same.filter(at_employer=False, individual=False)))
+    included = Q(right__in=OFFICE_ADMIN_RIGHTS - {Right.MANAGE_PROVIDER}) & Q(
+        Exists(held.filter(at_employer=False, right=Right.MANAGE_PROVIDER))
     )
-    return [(user_id, right) for user_id, code in rows for right in rights_from_codes([code])]
+    at_employers = (
+        Q(right__in=EMPLOYER_LEVEL_RIGHTS)
+        & Q(Exists(same.filter(at_employer=True)))
+        & ~Q(Exists(same.filter(~Exists(by_team_there), at_employer=True, individual=True)))
+    )
+    rows = IndividualRight.objects.filter(at_level | included | at_employers, provider=provider_id)
+    if user is not None:
+        rows = rows.filter(user=user)
+    return [(user_id, Right(code)) for user_id, code in rows.values_list("user_id", "right")]
 
 
 @dataclass(frozen=True)
@@ -177,43 +144,29 @@ class RightHolder:
         return self.inactive_reason is None and not self.missing_products
 
 
-def list_right_holders(provider: Provider, right: Right, employer: Employer | None = None) -> list[RightHolder]:
-    """Return the users who hold `right`, at `employer` if it is an employer-level right, sorted by name. Four queries.
+def list_right_holders(
+    provider: Provider, right: Right, employer: Employer | None, users: Sequence[UserWithInactiveReason]
+) -> list[RightHolder]:
+    """Return how each of `users`, rows of `effective.filter_right_holders`, holds `right`. Two queries.
 
     `RightHolder.teams` has the teams that give the right, not those that only bring an individual right to an employer.
     """
-    inactive_reasons = find_right_holders(provider, right, employer)
-    at = (
-        grants_sql.build_office_grants_sql(codes=True)
-        if employer is None
-        else grants_sql.build_employer_grants_sql(codes=True, employer=True)
+    grants = Grant.objects.of_office(provider, employer).filter(
+        right__in=right.granted_by, user_id__in=[user.pk for user in users]
     )
-    found = grants_sql.fetch_grants(
-        at,
-        provider=provider.pk,
-        employer=employer and employer.pk,
-        codes=[code.value for code in right.granted_by],
-    )
-    by_user: dict[UUID, list[grants_sql.Grant]] = defaultdict(list)
-    for grant in found:
-        by_user[grant.user_id].append(grant)
+    sources: dict[UUID, set[UUID | None]] = defaultdict(set)
+    for user_id, team_id, individual in grants.values_list("user_id", "team_id", "individual"):
+        sources[user_id].add(None if individual else team_id)
+    given = set[UUID | None]().union(*sources.values())
+    teams = Team.objects.filter(provider=provider, pk__in=given).order_by("sort_name")
     missing_products = right.products if employer is not None and not right.works_with(employer.products) else ()
-    teams = _load_teams(provider, (grant.team_id for grant in found if not grant.individual))
     return [
         RightHolder(
             user=user,
-            teams=_select_teams(teams, (grant.team_id for grant in by_user[user.pk] if not grant.individual)),
-            individual=any(grant.individual for grant in by_user[user.pk]),
-            inactive_reason=inactive_reasons[user.pk],
+            teams=[team for team in teams if team.pk in sources[user.pk]],
+            individual=None in sources[user.pk],
+            inactive_reason=InactiveReason(user.inactive_reason) if user.inactive_reason else None,
             missing_products=missing_products,
         )
-        for user in User.objects.filter(provider=provider, pk__in=inactive_reasons).order_by("sort_name", "pk")
+        for user in users
     ]
-
-
-def _load_teams(provider: Provider, keys: Iterable[UUID | None]) -> dict[UUID, Team]:
-    return {team.pk: team for team in Team.objects.filter(provider=provider, pk__in=set(keys))}
-
-
-def _select_teams(teams: dict[UUID, Team], keys: Iterable[UUID | None]) -> list[Team]:
-    return sorted((teams[key] for key in set(keys) if key in teams), key=lambda team: team.sort_name)

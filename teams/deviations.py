@@ -12,10 +12,17 @@ import teams.actions
 from accounts.models import Provider, User
 from audit.actors import Actor, requires_reauthentication
 from core.access import ReauthenticationLevel
-from permissions import checks, grants_sql
+from permissions import checks
 from permissions.action_helpers import lock_and_authorize
-from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, Right, rights_from_codes, sort_rights
-from permissions.models import Employer, IndividualRight, Team, TeamEmployer
+from permissions.catalog import (
+    EMPLOYER_LEVEL_RIGHTS,
+    OFFICE_ADMIN_RIGHTS,
+    OFFICE_LEVEL_RIGHTS,
+    Right,
+    rights_from_codes,
+    sort_rights,
+)
+from permissions.models import Employer, Grant, IndividualRight, Team, TeamEmployer
 from permissions.right_sources import find_superfluous_rights
 
 ItemT = TypeVar("ItemT")
@@ -86,21 +93,14 @@ def find_shared_rights_groups(provider: Provider) -> list[SharedRightsGroup]:
 
 
 def collect_held_rights(provider: Provider, users: Collection[UUID]) -> set[tuple[UUID, UUID | None, Right]]:
-    """Return all rights of `users` as (user, employer or None at office level, right). Two queries."""
+    """Return all rights of `users` as (user, employer or None at office level, right). One query."""
     found: set[tuple[UUID, UUID | None, Right]] = set()
-    for sql, counting in (
-        (grants_sql.build_office_grants_sql(grants_sql.USERS_CONDITION), frozenset(Right) - EMPLOYER_LEVEL_RIGHTS),
-        (grants_sql.build_employer_grants_sql(grants_sql.USERS_CONDITION), EMPLOYER_LEVEL_RIGHTS),
-    ):
-        rows = grants_sql.fetch_rows(
-            f"SELECT DISTINCT user_id, employer_id, code FROM ({sql}) held_grant",  # noqa: S608
-            users=list(users),
-            provider=provider.pk,
-        )
-        for user_id, employer_id, code in rows:
-            found |= {(user_id, employer_id, right) for right in rights_from_codes([code]) & counting}
-            if code == Right.MANAGE_PROVIDER and employer_id is None:
-                found |= {(user_id, None, right) for right in OFFICE_ADMIN_RIGHTS}
+    grants = Grant.objects.filter(provider_id=provider.pk, user_id__in=users)
+    for user_id, employer_id, code in grants.values_list("user_id", "employer_id", "right").distinct():
+        level = OFFICE_LEVEL_RIGHTS if employer_id is None else EMPLOYER_LEVEL_RIGHTS
+        found |= {(user_id, employer_id, right) for right in rights_from_codes([code]) & level}
+        if code == Right.MANAGE_PROVIDER and employer_id is None:
+            found |= {(user_id, None, right) for right in OFFICE_ADMIN_RIGHTS}
     return found
 
 

@@ -1,11 +1,12 @@
 """Export of granted rights: one row for each user, right and grant."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import IO, NamedTuple
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,18 +18,11 @@ from audit.models import Verb
 from core import export_files
 from core.access import ReauthenticationLevel
 from core.export_files import ExportColumns, ExportRow, FileFormat
-from permissions import checks, grants_sql
-from permissions.catalog import (
-    EMPLOYER_LEVEL_RIGHTS,
-    OFFICE_ADMIN_RIGHTS,
-    OFFICE_LEVEL_RIGHTS,
-    Right,
-    rights_from_codes,
-    sort_rights,
-)
+from permissions import checks
+from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, OFFICE_LEVEL_RIGHTS, Right, sort_rights
 from permissions.effective import InactiveReason
-from permissions.inactive import INACTIVE_REASON_SQL
-from permissions.models import Employer, Team
+from permissions.inactive import annotate_inactive_reason
+from permissions.models import Employer, Grant, Team
 
 GRANT_COLUMNS: ExportColumns = {
     "name": (gettext_lazy("Name"), 30),
@@ -76,10 +70,12 @@ def export_grants(provider: Provider, employer: Employer | None = None, *, form:
 
 def _iterate_rows(provider: Provider, employer: Employer | None) -> Iterator[ExportRow]:
     teams = dict(Team.objects.filter(provider=provider).values_list("pk", "name"))
-    products = dict(Employer.objects.filter(provider=provider).values_list("number", "products"))
-    people = User.objects.filter(provider=provider).order_by("sort_name", "pk").iterator(_USER_BATCH_SIZE)
-    while batch := list(islice(people, _USER_BATCH_SIZE)):
-        held, inactive_reasons = _list_grants(provider, batch, employer), _find_inactive_reasons(batch)
+    employers = Employer.objects.filter(provider=provider).in_bulk()
+    products = {employer.number: employer.products for employer in employers.values()}
+    rows = annotate_inactive_reason(User.objects.filter(provider=provider)).order_by("sort_name", "pk")
+    users = rows.iterator(_USER_BATCH_SIZE)
+    while batch := list(islice(users, _USER_BATCH_SIZE)):
+        held = _list_grants(provider, batch, employer, employers)
         for user in batch:
             for grant in held[user.pk]:
                 off = [number for number in grant.employers if not grant.right.works_with(products[number])]
@@ -94,43 +90,31 @@ def _iterate_rows(provider: Provider, employer: Employer | None) -> Iterator[Exp
                     "at_office": grant.right in OFFICE_LEVEL_RIGHTS,
                     "employers": list(map(str, grant.employers)),
                     "without_product": list(map(str, off)),
-                    "rests": inactive_reasons.get(user.pk),
+                    "rests": InactiveReason(user.inactive_reason) if user.inactive_reason else None,
                 }
 
 
-def _find_inactive_reasons(people: list[User]) -> dict[UUID, InactiveReason]:
-    found = grants_sql.fetch_rows(
-        f"SELECT id, {INACTIVE_REASON_SQL} FROM accounts_user WHERE id = ANY(%(users)s)",  # noqa: S608
-        users=[user.pk for user in people],
-    )
-    return {user_id: InactiveReason(why) for user_id, why in found if why}
-
-
-def _list_grants(provider: Provider, people: list[User], employer: Employer | None) -> dict[UUID, list[ExportedGrant]]:
-    """Return the grants of each of `people`, in catalog order. Two queries, or one with `employer`."""
+def _list_grants(
+    provider: Provider, users: Sequence[User], employer: Employer | None, employers: Mapping[UUID, Employer]
+) -> dict[UUID, list[ExportedGrant]]:
+    """Return the grants of each of `users`, in catalog order. Two queries, or one with `employer`."""
     held: dict[UUID, list[ExportedGrant]] = defaultdict(list)
-    names = {"provider": provider.pk, "users": [user.pk for user in people]}
+    grants = Grant.objects.filter(provider_id=provider.pk, user_id__in=[user.pk for user in users])
     if employer is None:
-        for grant in grants_sql.fetch_grants(grants_sql.build_office_grants_sql(grants_sql.USERS_CONDITION), **names):
-            for by in rights_from_codes([grant.code]) & OFFICE_LEVEL_RIGHTS:
-                brought = sort_rights(OFFICE_ADMIN_RIGHTS) if by is Right.MANAGE_PROVIDER else [by]
-                held[grant.user_id] += [
-                    ExportedGrant(right, by, grant.individual, grant.team_id, []) for right in brought
-                ]
-    inner = grants_sql.build_employer_grants_sql(grants_sql.USERS_CONDITION, codes=True, employer=employer is not None)
-    found = grants_sql.fetch_rows(
-        "SELECT user_id, code, individual, team_id, array_agg(number ORDER BY number)"  # noqa: S608
-        f" FROM ({inner}) held_grant JOIN permissions_employer ON permissions_employer.id = held_grant.employer_id"
-        " GROUP BY user_id, code, individual, team_id",
-        **names,
-        codes=[right.value for right in EMPLOYER_LEVEL_RIGHTS],
-        employer=employer and employer.pk,
-    )
-    for user_id, code, individual, team_id, numbers in found:
+        at_office = grants.filter(at_employer=False, right__in=OFFICE_LEVEL_RIGHTS)
+        for user_id, code, individual, team_id in at_office.values_list("user_id", "right", "individual", "team_id"):
+            by = Right(code)
+            brought = sort_rights(OFFICE_ADMIN_RIGHTS) if by is Right.MANAGE_PROVIDER else [by]
+            held[user_id] += [ExportedGrant(right, by, individual, team_id, []) for right in brought]
+    places = grants.filter(right__in=EMPLOYER_LEVEL_RIGHTS)
+    places = places.filter(at_employer=True) if employer is None else places.filter(employer_id=employer.pk)
+    rows = places.values_list("user_id", "right", "individual", "team_id").annotate(places=ArrayAgg("employer_id"))
+    for user_id, code, individual, team_id, employer_ids in rows:
+        numbers = sorted(employers[employer_id].number for employer_id in employer_ids)
         for start in range(0, len(numbers), _MAX_NUMBERS_PER_CELL):
             part = numbers[start : start + _MAX_NUMBERS_PER_CELL]
             held[user_id].append(ExportedGrant(Right(code), Right(code), individual, team_id, part))
     order = {right: number for number, right in enumerate(Right)}
-    for grants in held.values():
-        grants.sort(key=lambda grant: (order[grant.right], grant.individual, str(grant.team_id), grant.employers[:1]))
+    for of_user in held.values():
+        of_user.sort(key=lambda grant: (order[grant.right], grant.individual, str(grant.team_id), grant.employers[:1]))
     return held

@@ -14,25 +14,19 @@ from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.sheets import encode_xlsx_cell, force_text_cell
-from permissions import checks
 from permissions.action_helpers import lock_and_authorize
-from permissions.catalog import Right, sort_rights
-from permissions.effective import AuthorizationMatrix
+from permissions.catalog import Right
+from permissions.effective import AuthorizationMatrix, build_matrix
 from permissions.models import Employer
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 
-def list_matrix_rights(matrix: AuthorizationMatrix) -> list[Right]:
-    """Return the rights that any user in the matrix holds, in catalog order."""
-    return sort_rights(frozenset[Right]().union(*matrix.held.values()))
-
-
-def build_marks(matrix: AuthorizationMatrix, user: User, shown: list[Right]) -> list[str]:
-    """Return how `user` holds each of `shown`: "T" by a team, "I" only individually, "" not at all."""
+def build_marks(matrix: AuthorizationMatrix, user: User) -> list[str]:
+    """Return how `user` holds each right of the matrix: "T" by a team, "I" only individually, "" not at all."""
     held, individual = matrix.held[user.pk], matrix.individual[user.pk]
-    return ["I" if right in individual else "T" if right in held else "" for right in shown]
+    return ["I" if right in individual else "T" if right in held else "" for right in matrix.rights]
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
@@ -43,10 +37,10 @@ def export_matrix(provider: Provider, employer: Employer | None = None, *, by: A
     Raises PermissionDenied without view_users.
     """
     provider = lock_and_authorize(provider.pk, by, Right.VIEW_USERS)
-    made = _build_workbook(provider, employer, checks.build_matrix(provider, employer))
+    workbook = _build_workbook(provider, employer, build_matrix(provider, employer))
     what = [None, str(employer) if employer is not None else "provider"]
     record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"authorization_matrix": what})
-    return made
+    return workbook
 
 
 def _build_workbook(provider: Provider, employer: Employer | None, matrix: AuthorizationMatrix) -> bytes:
@@ -55,24 +49,24 @@ def _build_workbook(provider: Provider, employer: Employer | None, matrix: Autho
     book = Workbook()
     sheet = book.active
     sheet.title = str(_("Authorization matrix"))[:31]
-    shown = list_matrix_rights(matrix)
     _append_row(sheet, [provider.name])
     _append_row(sheet, [_("Authorization matrix"), str(employer) if employer is not None else _("The office itself")])
     _append_row(sheet, [_("Date"), date_format(timezone.localtime(), "j F Y H:i")])
     _append_row(sheet, [_("T = via a team, I = individual only")])
     _append_row(sheet, [])
     _append_row(
-        sheet, [_("Name"), _("E-mail address"), _("Login method"), _("Inactive"), *(right.label for right in shown)]
+        sheet,
+        [_("Name"), _("E-mail address"), _("Login method"), _("Inactive"), *(right.label for right in matrix.rights)],
     )
     for user in matrix.users:
-        _append_row(sheet, _build_row(user, matrix, shown))
-    _format_sheet(sheet, 6, len(shown))
+        _append_row(sheet, _build_row(user, matrix))
+    _format_sheet(sheet, 6, len(matrix.rights))
     file = BytesIO()
     book.save(file)
     return file.getvalue()
 
 
-def _build_row(user: User, matrix: AuthorizationMatrix, shown: list[Right]) -> list[object]:
+def _build_row(user: User, matrix: AuthorizationMatrix) -> list[object]:
     inactive_reason = matrix.inactive_reasons.get(user.pk)
     details = [
         user.list_name,
@@ -80,7 +74,7 @@ def _build_row(user: User, matrix: AuthorizationMatrix, shown: list[Right]) -> l
         user.get_login_method_display(),
         inactive_reason.label if inactive_reason else "",
     ]
-    return [*details, *build_marks(matrix, user, shown)]
+    return [*details, *build_marks(matrix, user)]
 
 
 def _append_row(sheet: "Worksheet", values: list[object]) -> None:

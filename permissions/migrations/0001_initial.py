@@ -9,6 +9,27 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+GRANTS_VIEW_SQL = """
+SELECT m.provider_id, m.user_id, r."right", false AS at_employer, NULL::uuid AS employer_id, m.team_id,
+    false AS individual
+FROM permissions_teammember m
+JOIN permissions_teamright r ON r.provider_id = m.provider_id AND r.team_id = m.team_id
+UNION ALL
+SELECT i.provider_id, i.user_id, i."right", false, NULL, NULL, true
+FROM permissions_individualright i
+UNION ALL
+SELECT m.provider_id, m.user_id, r."right", true, e.employer_id, m.team_id, false
+FROM permissions_teammember m
+JOIN permissions_teamright r ON r.provider_id = m.provider_id AND r.team_id = m.team_id
+JOIN permissions_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id
+UNION ALL
+SELECT i.provider_id, i.user_id, i."right", true, e.employer_id, m.team_id, true
+FROM permissions_individualright i
+JOIN permissions_teammember m ON m.provider_id = i.provider_id AND m.user_id = i.user_id
+JOIN permissions_teamemployer e ON e.provider_id = m.provider_id AND e.team_id = m.team_id
+"""
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -209,5 +230,22 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='teamright',
             constraint=core.composite_keys.SameOfficeForeignKey('team', name='permissions_teamright_team_id_same_office'),
+        ),
+        migrations.RunSQL(f"CREATE VIEW permissions_grant AS {GRANTS_VIEW_SQL}", "DROP VIEW permissions_grant"),
+        migrations.CreateModel(
+            name='Grant',
+            fields=[
+                ('provider_id', models.UUIDField()),
+                ('user_id', models.UUIDField(primary_key=True, serialize=False)),
+                ('right', models.CharField(max_length=40)),
+                ('at_employer', models.BooleanField()),
+                ('employer_id', models.UUIDField(null=True)),
+                ('team_id', models.UUIDField(null=True)),
+                ('individual', models.BooleanField()),
+            ],
+            options={
+                'db_table': 'permissions_grant',
+                'managed': False,
+            },
         ),
     ]

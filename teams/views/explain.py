@@ -6,10 +6,12 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from core.access import SAFE, page
+from core.paging import build_pager_context, paginate_queryset
 from core.replica import allow_replica
 from permissions import right_sources
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.effective import filter_right_holders
 from permissions.explain import explain_access
 from permissions.shortcuts import get_colleague_or_404
 from teams.forms.choices import RightChoiceForm
@@ -40,7 +42,13 @@ def right_holders(request: OfficeRequest) -> HttpResponse:
     context: dict[str, object] = {"form": form, "may_see_teams": Right.VIEW_TEAMS in request.rights}
     if form.is_valid():
         right, employer = form.cleaned_data["right"], form.cleaned_data["employer"]
-        found = right_sources.list_right_holders(request.user.office, right, employer)
-        context |= {"right": right, "employer": employer, "rows": found}
-        context["able"] = sum(holder.has_effect for holder in found)
+        holders = filter_right_holders(request.user.office, right, employer)
+        users = paginate_queryset(holders, cursor=request.GET.get("page", ""))
+        works = employer is None or right.works_with(employer.products)
+        context |= {
+            "right": right,
+            "employer": employer,
+            "able": holders.filter(inactive_reason=None).count() if works else 0,
+            "rows": right_sources.list_right_holders(request.user.office, right, employer, users.rows),
+        } | build_pager_context(users, right=right.value, employer=str(employer.pk) if employer else "")
     return render(request, "teams/who_has_access.html", context)

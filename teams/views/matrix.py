@@ -7,11 +7,12 @@ from django.utils import timezone
 from audit.actors import build_page_actor
 from core.access import SAFE, DuringImpersonation, page
 from core.export_files import CONTENT_TYPES, FileFormat
+from core.paging import build_pager_context, paginate_queryset
 from core.replica import allow_replica
 from core.sheets import XLSX_CONTENT_TYPE
-from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.effective import build_matrix, filter_matrix_users
 from permissions.exports import grants, matrix
 from teams.forms.choices import EmployerChoiceForm
 
@@ -23,13 +24,13 @@ def authorization_matrix(request: OfficeRequest) -> HttpResponse:
     form = EmployerChoiceForm(request.GET, user=request.user)
     context: dict[str, object] = {"form": form, "now": timezone.now()}
     if form.is_valid():
-        employer = form.cleaned_data["employer"]
-        found = checks.build_matrix(request.user.office, employer)
-        shown = matrix.list_matrix_rights(found)
-        rows = [
-            (user, found.inactive_reasons.get(user.pk), matrix.build_marks(found, user, shown)) for user in found.users
-        ]
-        context |= {"employer": employer, "columns": shown, "rows": rows}
+        provider, employer = request.user.office, form.cleaned_data["employer"]
+        users = paginate_queryset(filter_matrix_users(provider, employer), cursor=request.GET.get("page", ""))
+        found = build_matrix(provider, employer, users.rows)
+        reasons = found.inactive_reasons
+        rows = [(user, reasons.get(user.pk), matrix.build_marks(found, user)) for user in found.users]
+        context |= {"employer": employer, "columns": found.rights, "rows": rows}
+        context |= build_pager_context(users, employer=str(employer.pk) if employer else "")
     return render(request, "teams/matrix.html", context)
 
 

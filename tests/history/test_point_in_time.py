@@ -96,7 +96,7 @@ def test_it_takes_as_many_queries_however_much_happened() -> None:
             office = point_in_time.rebuild_office(random_history.office.pk, random_history.snapshots[-1].moment)
             compute_past_access(office, office.users)
         taken.append(len(queries))
-    assert taken == [6, 6]
+    assert taken == [5, 5]
 
 
 def test_one_person_alone_is_the_same() -> None:

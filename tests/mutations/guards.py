@@ -139,8 +139,8 @@ GUARDS = [
     ),
     # 4. Nothing is effective before acceptance, after blocking, after the end date, without a required factor.
     Guard(
-        4, "rights that rest", "permissions/effective.py",
-        "WHERE id = %(user)s AND ({INACTIVE_REASON_SQL}) IS NULL{needs}", "WHERE id = %(user)s{needs}",
+        4, "rights that rest", "permissions/inactive.py",
+        'f"(SELECT ({INACTIVE_REASON_SQL}) IS NULL FROM', 'f"(SELECT true FROM',
         ("permissions/test_effective.py",),
     ),
     Guard(
@@ -221,8 +221,7 @@ GUARDS = [
     ),
     Guard(
         5, "giving at an employer what one does not hold there", "permissions/checks.py",
-        "return MissingRight(Right(rows[0][0]), Employer.objects.filter(pk=rows[0][1]).first()) if rows else None",
-        "return None",
+        "return MissingRight(right, elsewhere.first())", "return None",
         ("permissions/test_escalation.py",),
     ),
     Guard(
@@ -247,7 +246,8 @@ GUARDS = [
     ),
     Guard(
         5, "authority over who holds more at an employer", "permissions/checks.py",
-        " | {\n        user_id for (user_id,) in elsewhere\n    }", "",
+        'SELECT DISTINCT user_id FROM permissions_grant\nWHERE',
+        'SELECT DISTINCT user_id FROM permissions_grant\nWHERE NOT at_employer AND',
         ("permissions/test_escalation.py",),
     ),
     Guard(
