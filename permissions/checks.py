@@ -187,7 +187,7 @@ def find_missing_right(by: Actor, given: Iterable[Right], employers: Iterable[UU
     return None
 
 
-# Texts, because a queryset has no NOT IN over pairs, and NOT EXISTS is asked again for each row (docs/adr/0023).
+# Texts, because a queryset has no NOT IN over pairs, and NOT EXISTS is asked again for each row (docs/adr/0008).
 _UNGRANTABLE_TEAMS_SQL = """
 SELECT DISTINCT r.team_id FROM permissions_teamright r
 LEFT JOIN permissions_teamemployer e

@@ -35,7 +35,7 @@ class InactiveReason(models.TextChoices):
     TWO_FACTOR = "two_factor", _("Two-factor has not been set up yet")
 
 
-# Asked by every request: a queryset takes several times as long (docs/adr/0023).
+# Asked by every request: a queryset takes several times as long (docs/adr/0008).
 _OFFICE_RIGHTS_SQL = f"""
 SELECT "right", '{{}}'::smallint[] FROM permissions_grant
 WHERE provider_id = %(provider)s AND user_id = %(user)s AND NOT at_employer AND {ACTIVE_USER_SQL}"""  # noqa: S608

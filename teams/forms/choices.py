@@ -3,6 +3,9 @@
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -10,11 +13,32 @@ from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, Right
 from permissions.models import Employer
 
 
+class LongSelect(forms.Select):
+    """A select of thousands of options, without groups. By template, they would take most of the time of the page."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        chosen = self.format_value(value)
+        options = format_html_join(
+            "\n",
+            '<option value="{}"{}>{}</option>',
+            (
+                (key, mark_safe(" selected") if str(key) in chosen else "", label)  # noqa: S308 (no input)
+                for key, label in self.choices
+            ),
+        )
+        attributes = flatatt(self.build_attrs(self.attrs, attrs))
+        return format_html('<select name="{}"{}>{}</select>', name, attributes, options)
+
+
 class EmployerChoiceForm(forms.Form):
     """Choice of an employer of the office of `user`; empty for the office itself."""
 
     employer = forms.ModelChoiceField(
-        label=_("Employer"), queryset=Employer.objects.none(), required=False, empty_label=_("The office itself")
+        label=_("Employer"),
+        queryset=Employer.objects.none(),
+        required=False,
+        empty_label=_("The office itself"),
+        widget=LongSelect,
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
