@@ -125,13 +125,13 @@ def _replace_overrides(user: User, wanted: OverridesByType, seen: str, by: Actor
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def apply_initial_set(user: User, *, signal_set: NotificationSet | None, by: Actor) -> None:
+def apply_initial_set(user: User, *, notification_set: NotificationSet | None, by: Actor) -> None:
     """Apply a set to a user who is being created; without a set, no right is needed and the office is followed.
 
     Raises as `notifications.sets.apply_set`.
     """
-    if signal_set is not None:
-        sets.apply_set(signal_set, user, by=by)
+    if notification_set is not None:
+        sets.apply_set(notification_set, user, by=by)
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
@@ -160,7 +160,7 @@ def raise_notification_event(
     reference = reference or text
     for value in (text, reference):
         _validate_text(value)
-    signal, is_new = NotificationEvent.objects.get_or_create(
+    event, is_new = NotificationEvent.objects.get_or_create(
         provider=provider,
         employer=employer,
         type=NotificationType(notification_type),
@@ -170,11 +170,11 @@ def raise_notification_event(
     )
     if is_new:
         today = timezone.localdate()
-        delivery.create_notifications(provider.pk, today=today, signal=signal)
+        delivery.create_notifications(provider.pk, today=today, event=event)
         _schedule_daily_run(provider, today)
-        changes = {"type": [None, signal.type], "event_date": [None, event_date.isoformat()]}
+        changes = {"type": [None, event.type], "event_date": [None, event_date.isoformat()]}
         record(Verb.NOTIFICATION_RAISED, employer, by=by, provider_id=provider.pk, changes=changes)
-    return signal
+    return event
 
 
 def _require_may_raise(by: Actor, employer: Employer) -> None:

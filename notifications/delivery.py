@@ -31,58 +31,58 @@ _DUE_SQL = f"""
 WITH person AS MATERIALIZED (
     SELECT DISTINCT user_id, employer_id FROM ({EMPLOYER_USERS_SQL}{{employer}}) reaching
 )
-SELECT signal.id, signal.employer_id, person.user_id, COALESCE(own.mail, office.mail)
-FROM notifications_notificationevent signal
+SELECT event.id, event.employer_id, person.user_id, COALESCE(own.mail, office.mail)
+FROM notifications_notificationevent event
 JOIN unnest(%(types)s::text[], %(on)s::boolean[], %(days)s::int[], %(mail)s::boolean[], %(sign)s::int[])
-    AS office (type, is_on, days, mail, sign) ON office.type = signal.type
-JOIN person ON person.employer_id = signal.employer_id
-LEFT JOIN notifications_notificationsetting own ON own.provider_id = signal.provider_id AND own.user_id = person.user_id
-    AND own.signal_set_id IS NULL AND own.type = signal.type
-CROSS JOIN LATERAL (SELECT signal.event_date + office.sign * COALESCE(own.days, office.days) AS day) due
-WHERE signal.provider_id = %(provider)s AND signal.closed_on IS NULL
-AND signal.event_date <= %(today)s + {MAX_OFFSET_DAYS}
+    AS office (type, is_on, days, mail, sign) ON office.type = event.type
+JOIN person ON person.employer_id = event.employer_id
+LEFT JOIN notifications_notificationsetting own ON own.provider_id = event.provider_id AND own.user_id = person.user_id
+    AND own.notification_set_id IS NULL AND own.type = event.type
+CROSS JOIN LATERAL (SELECT event.event_date + office.sign * COALESCE(own.days, office.days) AS day) due
+WHERE event.provider_id = %(provider)s AND event.closed_on IS NULL
+AND event.event_date <= %(today)s + {MAX_OFFSET_DAYS}
 AND COALESCE(own.is_on, office.is_on) AND due.day <= %(today)s AND (office.sign < 0 OR due.day >= %(since)s)
 AND NOT EXISTS (
     SELECT 1 FROM notifications_notification shown
-    WHERE shown.provider_id = signal.provider_id AND shown.signal_id = signal.id AND shown.user_id = person.user_id
-){{signal}}"""  # noqa: S608
+    WHERE shown.provider_id = event.provider_id AND shown.event_id = event.id AND shown.user_id = person.user_id
+){{event}}"""  # noqa: S608
 
 
 def create_notifications(
-    provider_id: UUID, *, today: date, since: date = date.min, signal: NotificationEvent | None = None
+    provider_id: UUID, *, today: date, since: date = date.min, event: NotificationEvent | None = None
 ) -> int:
-    """Create the notifications of the office's open events, or of `signal` only, for users whose day has come.
+    """Create the notifications of the office's open events, or of `event` only, for users whose day has come.
 
     Return their number. For types whose days count after the event, days before `since` are skipped.
     """
-    rows = _find_due(provider_id, today, since, signal)
+    rows = _find_due(provider_id, today, since, event)
     now = timezone.now()
     Notification.objects.bulk_create(
         (
             Notification(
                 provider_id=provider_id,
-                signal_id=signal_id,
+                event_id=event_id,
                 employer_id=employer_id,
                 user_id=user_id,
                 shown_at=now,
                 by_mail=mail,
             )
-            for signal_id, employer_id, user_id, mail in rows
+            for event_id, employer_id, user_id, mail in rows
         ),
         batch_size=1000,
     )
     return len(rows)
 
 
-def _find_due(provider_id: UUID, today: date, since: date, signal: NotificationEvent | None) -> list[tuple[Any, ...]]:
+def _find_due(provider_id: UUID, today: date, since: date, event: NotificationEvent | None) -> list[tuple[Any, ...]]:
     office = preferences.get_office_preferences(provider_id)
-    one = {"employer": " AND e.employer_id = %(employer)s", "signal": " AND signal.id = %(signal)s"}
+    one = {"employer": " AND e.employer_id = %(employer)s", "event": " AND event.id = %(event)s"}
     return grants_sql.fetch_rows(
-        _DUE_SQL.format_map(one if signal else dict.fromkeys(one, "")),
+        _DUE_SQL.format_map(one if event else dict.fromkeys(one, "")),
         provider=provider_id,
         product=Product.SIGNALS.value,
-        signal=signal and signal.pk,
-        employer=signal and signal.employer_id,
+        event=event and event.pk,
+        employer=event and event.employer_id,
         today=today,
         since=since,
         types=[type_.value for type_ in office],
@@ -100,7 +100,7 @@ def send_digests(provider_id: UUID, *, today: date) -> int:
     """
     waiting = Notification.objects.filter(provider=provider_id, by_mail=True, mailed_on=None)
     mailed = Notification.objects.filter(provider=provider_id, mailed_on=today).values("user")
-    turn = waiting.exclude(user__in=mailed).select_related("signal__employer").order_by("shown_at", "pk")
+    turn = waiting.exclude(user__in=mailed).select_related("event__employer").order_by("shown_at", "pk")
     reaching = f"SELECT user_id, employer_id FROM ({EMPLOYER_USERS_SQL}) person WHERE user_id = ANY(%(users)s)"  # noqa: S608
     found = list(turn)
     users = list({notice.user_id for notice in found})
@@ -114,7 +114,7 @@ def send_digests(provider_id: UUID, *, today: date) -> int:
         if notice.read_at is None and (notice.user_id, notice.employer_id) in reached:
             bundles[notice.user_id].append(notice)
     for user in User.objects.filter(provider=provider_id, pk__in=bundles).select_related("provider"):
-        emails.send_digest(user, [notice.signal for notice in bundles[user.pk]])
+        emails.send_digest(user, [notice.event for notice in bundles[user.pk]])
     told = [notice.pk for notices in bundles.values() for notice in notices]
     Notification.objects.filter(pk__in=told).update(mailed_on=today)
     Notification.objects.filter(pk__in={notice.pk for notice in found} - set(told)).update(by_mail=False)

@@ -22,7 +22,7 @@ def send_digest(user: User, told: Sequence[NotificationEvent]) -> None:
     count = len(told)
     subject = ngettext("%(count)s new notification", "%(count)s new notifications", count) % {"count": count}
     intro = ngettext("You have a new notification:", "You have new notifications:", count)
-    lines = [_format_line(signal) for signal in sorted(told, key=lambda one: one.event_date)[:MAX_LISTED_EVENTS]]
+    lines = [_format_line(event) for event in sorted(told, key=lambda one: one.event_date)[:MAX_LISTED_EVENTS]]
     if count > MAX_LISTED_EVENTS:
         lines.append(_("and %(count)s more") % {"count": count - MAX_LISTED_EVENTS})
     where = _("View them here: %(url)s") % {"url": settings.LOKET_URL + reverse("notifications:notification_list")}
@@ -30,6 +30,6 @@ def send_digest(user: User, told: Sequence[NotificationEvent]) -> None:
     send_account_email(user, kind="signals", subject=subject, lines=[intro, "\n".join(lines), where, choice])
 
 
-def _format_line(signal: NotificationEvent) -> str:
-    said = f"{signal.label}: {signal.text}" if signal.text else signal.label
-    return f"- {date_format(signal.event_date, 'j F Y')}, {signal.employer.name}: {said}"
+def _format_line(event: NotificationEvent) -> str:
+    said = f"{event.label}: {event.text}" if event.text else event.label
+    return f"- {date_format(event.event_date, 'j F Y')}, {event.employer.name}: {said}"

@@ -36,8 +36,8 @@ class NotificationSet(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["id", "provider"], name="signal_set_id_provider"),
-            models.UniqueConstraint("provider", Lower("name"), name="signal_set_name_once"),
+            models.UniqueConstraint(fields=["id", "provider"], name="notification_set_id_provider"),
+            models.UniqueConstraint("provider", Lower("name"), name="notification_set_name_once"),
         ]
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class NotificationSetting(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _build_provider_field()
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="signal_settings")
-    signal_set = models.ForeignKey(NotificationSet, on_delete=models.CASCADE, null=True, related_name="settings")
+    notification_set = models.ForeignKey(NotificationSet, on_delete=models.CASCADE, null=True, related_name="settings")
     type = models.CharField(max_length=40)  # the code of a `notifications.catalog.NotificationType`
     is_on = models.BooleanField(null=True)
     days = models.PositiveSmallIntegerField(null=True)
@@ -62,19 +62,25 @@ class NotificationSetting(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["provider", "user", "signal_set", "type"], name="signal_setting_once", nulls_distinct=False
+                fields=["provider", "user", "notification_set", "type"],
+                name="notification_setting_once",
+                nulls_distinct=False,
             ),
-            models.CheckConstraint(condition=Q(user=None) | Q(signal_set=None), name="signal_setting_of_one"),
             models.CheckConstraint(
-                condition=Q(days=None) | Q(days__gte=0, days__lte=MAX_OFFSET_DAYS), name="signal_setting_days"
+                condition=Q(user=None) | Q(notification_set=None), name="notification_setting_of_one"
+            ),
+            models.CheckConstraint(
+                condition=Q(days=None) | Q(days__gte=0, days__lte=MAX_OFFSET_DAYS), name="notification_setting_days"
             ),
             models.CheckConstraint(
                 condition=Q(is_on__isnull=False, days__isnull=False, mail__isnull=False)
                 | Q(user__isnull=False) & ~Q(is_on=None, days=None, mail=None),
-                name="signal_setting_is_whole",
+                name="notification_setting_is_whole",
             ),
             SameOfficeForeignKey("user"),
-            SameOfficeForeignKey("signal_set"),
+            SameOfficeForeignKey(
+                "notification_set", name="notifications_setting_set_id_same_office"
+            ),  # the default is cut
         ]
 
     def __str__(self) -> str:
@@ -86,21 +92,21 @@ class NotificationSetApplication(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _build_provider_field()
-    signal_set = models.ForeignKey(NotificationSet, on_delete=models.CASCADE, related_name="applications")
+    notification_set = models.ForeignKey(NotificationSet, on_delete=models.CASCADE, related_name="applications")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="applied_notification_sets")
     applied_at = models.DateTimeField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["provider", "signal_set", "user"], name="signal_set_application_once"),
-            SameOfficeForeignKey(
-                "signal_set", name="notifications_setapplication_signal_set_id_same_office"
-            ),  # PostgreSQL cuts the default name, of 66 characters
+            models.UniqueConstraint(
+                fields=["provider", "notification_set", "user"], name="notification_set_application_once"
+            ),
+            SameOfficeForeignKey("notification_set", name="notifications_setapplication_set_id_same_office"),
             SameOfficeForeignKey("user"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.signal_set_id} {self.user_id}"
+        return f"{self.notification_set_id} {self.user_id}"
 
 
 class NotificationEvent(models.Model):
@@ -108,7 +114,7 @@ class NotificationEvent(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _build_provider_field()
-    employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="signals")
+    employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="notification_events")
     type = models.CharField(max_length=40)
     event_date = models.DateField()
     text = models.CharField(max_length=MAX_TEXT_LENGTH, blank=True)
@@ -118,14 +124,14 @@ class NotificationEvent(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["id", "provider"], name="signal_id_provider"),
+            models.UniqueConstraint(fields=["id", "provider"], name="event_id_provider"),
             models.UniqueConstraint(
-                fields=["provider", "employer", "type", "event_date", "reference"], name="signal_once"
+                fields=["provider", "employer", "type", "event_date", "reference"], name="event_once"
             ),
             SameOfficeForeignKey("employer"),
         ]
         indexes = [
-            models.Index(fields=["provider", "event_date"], condition=Q(closed_on=None), name="signal_open_by_date")
+            models.Index(fields=["provider", "event_date"], condition=Q(closed_on=None), name="event_open_by_date")
         ]
 
     def __str__(self) -> str:
@@ -152,7 +158,7 @@ class Notification(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = _build_provider_field()
-    signal = models.ForeignKey(NotificationEvent, on_delete=models.CASCADE, db_index=False, related_name="notices")
+    event = models.ForeignKey(NotificationEvent, on_delete=models.CASCADE, db_index=False, related_name="notices")
     user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="notices")
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, db_index=False, related_name="+")  # the event's
     shown_at = models.DateTimeField()
@@ -164,8 +170,8 @@ class Notification(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["provider", "signal", "user"], name="notice_once"),
-            SameOfficeForeignKey("signal"),
+            models.UniqueConstraint(fields=["provider", "event", "user"], name="notice_once"),
+            SameOfficeForeignKey("event"),
             SameOfficeForeignKey("user"),
             SameOfficeForeignKey("employer"),
         ]
@@ -181,7 +187,7 @@ class Notification(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.signal_id} {self.user_id}"
+        return f"{self.event_id} {self.user_id}"
 
 
 class DailyRun(models.Model):

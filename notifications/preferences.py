@@ -59,7 +59,7 @@ def apply_overrides(owns: OverridesByType, office: PreferencesByType) -> Prefere
 def get_office_preferences(provider: Provider | UUID) -> PreferencesByType:
     """Return the office's preferences (Signaal AK), for every type. One query."""
     return apply_overrides(
-        load_overrides(NotificationSetting.objects.filter(provider=provider, user=None, signal_set=None)),
+        load_overrides(NotificationSetting.objects.filter(provider=provider, user=None, notification_set=None)),
         DEFAULT_PREFERENCES,
     )
 
@@ -74,11 +74,11 @@ def get_user_preferences(user: User) -> PreferencesByType:
     return apply_overrides(get_user_overrides(user), get_office_preferences(user.office))
 
 
-def get_set_preferences(signal_set: NotificationSet) -> PreferencesByType:
+def get_set_preferences(notification_set: NotificationSet) -> PreferencesByType:
     """Return the preferences in a set, by type. One query, none when the settings are prefetched."""
     return {
         type_: own.apply_to(DEFAULT_PREFERENCES[type_])
-        for type_, own in load_overrides(signal_set.settings.all()).items()
+        for type_, own in load_overrides(notification_set.settings.all()).items()
     }
 
 

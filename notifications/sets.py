@@ -33,9 +33,11 @@ class PreferenceDifference(NamedTuple):
     wanted: NotificationPreference
 
 
-def get_set_differences(signal_set: NotificationSet, user: User) -> list[PreferenceDifference]:
+def get_set_differences(notification_set: NotificationSet, user: User) -> list[PreferenceDifference]:
     """Return what applying the set would change for `user`; types outside the set stay as they are."""
-    return _compare_preferences(preferences.get_set_preferences(signal_set), preferences.get_user_preferences(user))
+    return _compare_preferences(
+        preferences.get_set_preferences(notification_set), preferences.get_user_preferences(user)
+    )
 
 
 def _compare_preferences(contents: PreferencesByType, now: PreferencesByType) -> list[PreferenceDifference]:
@@ -56,12 +58,14 @@ class SetUsage(NamedTuple):
 def get_set_usages(provider: Provider) -> dict[UUID, list[SetUsage]]:
     """Return for each set of the office the users that it was applied to, with their deviations. Four queries."""
     office = preferences.get_office_preferences(provider)
-    rows = NotificationSetApplication.objects.filter(provider=provider).select_related("signal_set", "user")
+    rows = NotificationSetApplication.objects.filter(provider=provider).select_related("notification_set", "user")
     found: dict[UUID, list[SetUsage]] = {}
-    for row in rows.prefetch_related("signal_set__settings", "user__signal_settings").order_by("user__sort_name", "pk"):
+    for row in rows.prefetch_related("notification_set__settings", "user__signal_settings").order_by(
+        "user__sort_name", "pk"
+    ):
         now = preferences.apply_overrides(preferences.load_overrides(row.user.signal_settings.all()), office)
-        use = SetUsage(row, _compare_preferences(preferences.get_set_preferences(row.signal_set), now))
-        found.setdefault(row.signal_set_id, []).append(use)
+        use = SetUsage(row, _compare_preferences(preferences.get_set_preferences(row.notification_set), now))
+        found.setdefault(row.notification_set_id, []).append(use)
     return found
 
 
@@ -77,20 +81,22 @@ def create_set(provider: Provider, *, name: str, contents: PreferencesByType, by
     _require_free_name(made)
     made.save(force_insert=True)
     changes: Changes = {"name": [None, name]}
-    changes |= replace_settings({}, contents, provider_id=provider.pk, signal_set=made)
+    changes |= replace_settings({}, contents, provider_id=provider.pk, notification_set=made)
     record(Verb.NOTIFICATION_SET_CREATED, made, by=by, provider_id=provider.pk, changes=changes)
     return made
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def change_set(signal_set: NotificationSet, *, name: str, contents: PreferencesByType, version: int, by: Actor) -> None:
+def change_set(
+    notification_set: NotificationSet, *, name: str, contents: PreferencesByType, version: int, by: Actor
+) -> None:
     """Change a set; users it was applied to keep their preferences. Raises as `create_set`, and EditConflict."""
-    fresh = _lock_set(signal_set, by, version)
+    fresh = _lock_set(notification_set, by, version)
     changes: Changes = {} if fresh.name == name else {"name": [fresh.name, name]}
     before = preferences.get_set_preferences(fresh)
     left_out: OverridesByType = {type_: PreferenceOverride() for type_ in before if type_ not in contents}
-    changes |= replace_settings(before, {**left_out, **contents}, provider_id=fresh.provider_id, signal_set=fresh)
+    changes |= replace_settings(before, {**left_out, **contents}, provider_id=fresh.provider_id, notification_set=fresh)
     if not changes:
         return
     fresh.name = name
@@ -101,16 +107,16 @@ def change_set(signal_set: NotificationSet, *, name: str, contents: PreferencesB
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def delete_set(signal_set: NotificationSet, *, version: int, by: Actor) -> None:
+def delete_set(notification_set: NotificationSet, *, version: int, by: Actor) -> None:
     """Delete a set; users it was applied to keep their preferences. Raises EditConflict, PermissionDenied."""
-    fresh = _lock_set(signal_set, by, version)
+    fresh = _lock_set(notification_set, by, version)
     record(Verb.NOTIFICATION_SET_DELETED, fresh, by=by, provider_id=fresh.provider_id)
     fresh.delete()
 
 
-def _lock_set(signal_set: NotificationSet, by: Actor, version: int) -> NotificationSet:
-    lock_and_authorize(signal_set.provider_id, by, Right.MANAGE_SETS)
-    fresh = NotificationSet.objects.filter(pk=signal_set.pk).first()
+def _lock_set(notification_set: NotificationSet, by: Actor, version: int) -> NotificationSet:
+    lock_and_authorize(notification_set.provider_id, by, Right.MANAGE_SETS)
+    fresh = NotificationSet.objects.filter(pk=notification_set.pk).first()
     if fresh is None or fresh.version != version:
         raise EditConflict
     return fresh
@@ -125,16 +131,16 @@ def _require_free_name(made: NotificationSet) -> None:
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def apply_set(signal_set: NotificationSet, user: User, *, by: Actor) -> None:
+def apply_set(notification_set: NotificationSet, user: User, *, by: Actor) -> None:
     """Copy the set to a user, once; types outside the set stay as they are.
 
     Raises EditConflict when the set was deleted, PermissionDenied without manage_signals and for a user of another
     office.
     """
-    if signal_set.provider_id != user.provider_id:
+    if notification_set.provider_id != user.provider_id:
         raise PermissionDenied(_("This is not your office."))
     lock_and_authorize(user.provider_id, by, Right.MANAGE_SIGNALS)
-    fresh = NotificationSet.objects.filter(pk=signal_set.pk).first()
+    fresh = NotificationSet.objects.filter(pk=notification_set.pk).first()
     if fresh is None:
         raise EditConflict
     changes: Changes = {fresh.name: [None, "applied"]}
@@ -145,6 +151,6 @@ def apply_set(signal_set: NotificationSet, user: User, *, by: Actor) -> None:
         user=user,
     )
     NotificationSetApplication.objects.update_or_create(
-        provider_id=user.provider_id, signal_set=fresh, user=user, defaults={"applied_at": timezone.now()}
+        provider_id=user.provider_id, notification_set=fresh, user=user, defaults={"applied_at": timezone.now()}
     )
     record(Verb.NOTIFICATION_SET_APPLIED, user, by=by, provider_id=user.provider_id, changes=changes)

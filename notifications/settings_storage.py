@@ -22,7 +22,7 @@ def replace_settings(
     `owner` holds the columns of NotificationSetting that identify the owner. Raises ValidationError for days outside 0
     to 99.
     """
-    owner = {"user": None, "signal_set": None} | owner
+    owner = {"user": None, "notification_set": None} | owner
     for type_, preference in wanted.items():
         if preference.days is not None and not 0 <= preference.days <= MAX_OFFSET_DAYS:
             raise ValidationError(_("Enter a number of days from 0 to 99."), code="days")

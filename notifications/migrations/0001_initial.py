@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 (
                     "employer",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="signals", to="permissions.employer"
+                        on_delete=django.db.models.deletion.CASCADE, related_name="notification_events", to="permissions.employer"
                     ),
                 ),
                 (
@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "signal",
+                    "event",
                     models.ForeignKey(
                         db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
@@ -143,7 +143,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "signal_set",
+                    "notification_set",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="applications",
@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "signal_set",
+                    "notification_set",
                     models.ForeignKey(
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
@@ -200,17 +200,17 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="notificationevent",
             index=models.Index(
-                condition=models.Q(("closed_on", None)), fields=["provider", "event_date"], name="signal_open_by_date"
+                condition=models.Q(("closed_on", None)), fields=["provider", "event_date"], name="event_open_by_date"
             ),
         ),
         migrations.AddConstraint(
             model_name="notificationevent",
-            constraint=models.UniqueConstraint(fields=("id", "provider"), name="signal_id_provider"),
+            constraint=models.UniqueConstraint(fields=("id", "provider"), name="event_id_provider"),
         ),
         migrations.AddConstraint(
             model_name="notificationevent",
             constraint=models.UniqueConstraint(
-                fields=("provider", "employer", "type", "event_date", "reference"), name="signal_once"
+                fields=("provider", "employer", "type", "event_date", "reference"), name="event_once"
             ),
         ),
         migrations.AddConstraint(
@@ -249,12 +249,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="notification",
-            constraint=models.UniqueConstraint(fields=("provider", "signal", "user"), name="notice_once"),
+            constraint=models.UniqueConstraint(fields=("provider", "event", "user"), name="notice_once"),
         ),
         migrations.AddConstraint(
             model_name="notification",
             constraint=core.composite_keys.SameOfficeForeignKey(
-                "signal", name="notifications_notification_signal_id_same_office"
+                "event", name="notifications_notification_event_id_same_office"
             ),
         ),
         migrations.AddConstraint(
@@ -271,24 +271,24 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="notificationset",
-            constraint=models.UniqueConstraint(fields=("id", "provider"), name="signal_set_id_provider"),
+            constraint=models.UniqueConstraint(fields=("id", "provider"), name="notification_set_id_provider"),
         ),
         migrations.AddConstraint(
             model_name="notificationset",
             constraint=models.UniqueConstraint(
-                models.F("provider"), django.db.models.functions.text.Lower("name"), name="signal_set_name_once"
+                models.F("provider"), django.db.models.functions.text.Lower("name"), name="notification_set_name_once"
             ),
         ),
         migrations.AddConstraint(
             model_name="notificationsetapplication",
             constraint=models.UniqueConstraint(
-                fields=("provider", "signal_set", "user"), name="signal_set_application_once"
+                fields=("provider", "notification_set", "user"), name="notification_set_application_once"
             ),
         ),
         migrations.AddConstraint(
             model_name="notificationsetapplication",
             constraint=core.composite_keys.SameOfficeForeignKey(
-                "signal_set", name="notifications_setapplication_signal_set_id_same_office"
+                "notification_set", name="notifications_setapplication_set_id_same_office"
             ),
         ),
         migrations.AddConstraint(
@@ -300,20 +300,20 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="notificationsetting",
             constraint=models.UniqueConstraint(
-                fields=("provider", "user", "signal_set", "type"), name="signal_setting_once", nulls_distinct=False
+                fields=("provider", "user", "notification_set", "type"), name="notification_setting_once", nulls_distinct=False
             ),
         ),
         migrations.AddConstraint(
             model_name="notificationsetting",
             constraint=models.CheckConstraint(
-                condition=models.Q(("user", None), ("signal_set", None), _connector="OR"), name="signal_setting_of_one"
+                condition=models.Q(("user", None), ("notification_set", None), _connector="OR"), name="notification_setting_of_one"
             ),
         ),
         migrations.AddConstraint(
             model_name="notificationsetting",
             constraint=models.CheckConstraint(
                 condition=models.Q(("days", None), models.Q(("days__gte", 0), ("days__lte", 99)), _connector="OR"),
-                name="signal_setting_days",
+                name="notification_setting_days",
             ),
         ),
         migrations.AddConstraint(
@@ -327,7 +327,7 @@ class Migration(migrations.Migration):
                     ),
                     _connector="OR",
                 ),
-                name="signal_setting_is_whole",
+                name="notification_setting_is_whole",
             ),
         ),
         migrations.AddConstraint(
@@ -339,7 +339,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="notificationsetting",
             constraint=core.composite_keys.SameOfficeForeignKey(
-                "signal_set", name="notifications_notificationsetting_signal_set_id_same_office"
+                "notification_set", name="notifications_setting_set_id_same_office"
             ),
         ),
     ]

@@ -25,7 +25,7 @@ def get_home_context(request: OfficeRequest) -> dict[str, Any]:
     """Return the template context of the home page. At most five queries."""
     newest = questions.get_newest_unread(request.user)
     return {
-        "signals": questions.add_first_readers(newest),
+        "notifications": questions.add_first_readers(newest),
         "unread": questions.count_unread(request.user) if newest else 0,
         "many": questions.MAX_UNREAD_COUNT,
         "until": newest[0].pk if newest else None,
@@ -40,7 +40,7 @@ def notification_list(request: OfficeRequest) -> HttpResponse:
     unread = questions.count_unread(request.user)
     last = questions.get_last_unread(request.user) if unread else None
     context = {
-        "signals": questions.add_first_readers(page.rows),
+        "notifications": questions.add_first_readers(page.rows),
         "unread": unread,
         "many": questions.MAX_UNREAD_COUNT,
         "only": only,

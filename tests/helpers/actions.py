@@ -139,7 +139,7 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "people": [], "erase_after_months": 1, "checkpoint_addresses": "", "given": [Right.VIEW_USERS],
         "policy": MfaPolicy(True, None, None, None), "seen": "", "form": FileFormat.CSV, "filters": {},
         "fingerprint": "",
-        "signal_set": calm, "notification_type": NotificationType.BIRTHDAY, "event_date": date(2030, 1, 1), "mail": {},
+        "notification_set": calm, "notification_type": NotificationType.BIRTHDAY, "event_date": date(2030, 1, 1), "mail": {},
         "until": uuid4(), "notice": Notification(user=bob), "application": program, "secret": "s", "hours": 1,
         "enabled": True, "thresholds": ReviewThresholds(), "impersonation": impersonation, "support_may_look": True,
         "person": bob, "session": None,

@@ -1,4 +1,4 @@
-"""Employers, teams and signals for the tests, made without any action where an action is not what is tested."""
+"""Employers, teams and notifications for the tests, made without any action where an action is not what is tested."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from tests.helpers.users import actor
 
 
 def employer_of(office: Provider, number: int = 1, *products: Product) -> Employer:
-    """Make an employer, by default with the product that signals need."""
+    """Make an employer, by default with the product that notifications need."""
     on = list(products) or [Product.SIGNALS]
     return Employer.objects.create(provider=office, number=number, name=f"Bakkerij {number}", products=on)
 
@@ -34,14 +34,14 @@ def wants(office: Provider, type_: NotificationType, user: User | None = None, *
     """Set the preference of the office or a user for a type; the default of the office is on, 7 days, no mail."""
     whole = parts if user else {"is_on": True, "days": 7, "mail": False} | parts
     NotificationSetting.objects.update_or_create(
-        provider=office, user=user, type=type_, signal_set=None, defaults=whole
+        provider=office, user=user, type=type_, notification_set=None, defaults=whole
     )
 
 
 def raised(
     employer: Employer, type_: NotificationType = NotificationType.APPRAISAL, days: int = 0, **fields: Any
 ) -> NotificationEvent:
-    """Raise a signal about an event so many days from today."""
+    """Raise an event so many days from today."""
     event_date: date = timezone.localdate() + timedelta(days=days)
     return notifications.actions.raise_notification_event(
         employer.provider, employer, type_, event_date, **{"by": actor(), **fields}
@@ -55,12 +55,12 @@ def days_pass(clock: Any, days: int) -> None:
         notifications.delivery.run_daily()
 
 
-def shown(signal: NotificationEvent) -> set[str]:
-    """Return to whom a signal was shown, whether they can still see it or not."""
-    return set(signal.notices.values_list("user__username", flat=True))
+def shown(event: NotificationEvent) -> set[str]:
+    """Return to whom an event was shown, whether they can still see it or not."""
+    return set(event.notices.values_list("user__username", flat=True))
 
 
 def seen_by(user: User) -> list[NotificationEvent]:
     """Return the notification events that a user sees, newest first."""
-    notices = Notification.objects.visible_to(user).select_related("signal").order_by("-shown_at", "-pk")
-    return [notice.signal for notice in notices]
+    notices = Notification.objects.visible_to(user).select_related("event").order_by("-shown_at", "-pk")
+    return [notice.event for notice in notices]

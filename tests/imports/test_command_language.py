@@ -164,7 +164,7 @@ def test_errors_in_arguments_are_english_and_plain(office: Provider, tmp_path: P
      "Give the administrator's mobile number with --admin-phone."),
     (["create_support", "do", "--name=P. B", "--email=b@x.example"], "Use 3 to 50 characters."),
     (["erase_user", "{alice}", "--yes"], "Block the account first, or set an end date and let it pass."),
-    (["raise_signal", "{office}", "1", "appraisal", "2027-02-20", "--text={long}"], "Use at most 150 characters."),
+    (["raise_notification", "{office}", "1", "appraisal", "2027-02-20", "--text={long}"], "Use at most 150 characters."),
 ])  # fmt: skip
 def test_forms_and_actions_explain_in_english(
     office: Provider, alice: User, arguments: list[str], expected: str

@@ -1,4 +1,4 @@
-"""Raising a signal, and the days on which people are told: who, when, and who no longer."""
+"""Raising an event, and the days on which people are told: who, when, and who no longer."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -59,9 +59,9 @@ def test_only_users_who_reach_the_employer_see_it(bakery: Employer, alice: User,
     make_team_at_employer(bakery, bob)
     make_team_at_employer(employer_of(bakery.provider, 2), alice)
     make_team_at_employer(employer_of(charlie.provider), charlie)
-    signal = raised(bakery, text="A. Jansen")
-    assert shown(signal) == {"bob"}
-    assert seen_by(bob) == [signal]
+    event = raised(bakery, text="A. Jansen")
+    assert shown(event) == {"bob"}
+    assert seen_by(bob) == [event]
     assert seen_by(alice) == seen_by(charlie) == []
     (event,) = Event.objects.filter(verb=Verb.NOTIFICATION_RAISED)
     assert (event.target_id, event.changes["type"]) == (bakery.pk, [None, "appraisal"])
@@ -74,30 +74,30 @@ def test_users_are_notified_as_many_days_before_as_they_chose(
     wants(bakery.provider, TYPE, days=7)
     wants(bakery.provider, TYPE, bob, days=3)
     make_team_at_employer(bakery, alice, bob)
-    signal = raised(bakery, days=9)
-    assert shown(signal) == set()
+    event = raised(bakery, days=9)
+    assert shown(event) == set()
     days_pass(clock, 1)
-    assert shown(signal) == set()
+    assert shown(event) == set()
     days_pass(clock, 1)
-    assert shown(signal) == {"alice"}
+    assert shown(event) == {"alice"}
     days_pass(clock, 3)
-    assert shown(signal) == {"alice"}
+    assert shown(event) == {"alice"}
     days_pass(clock, 1)
-    assert shown(signal) == {"alice", "bob"}
+    assert shown(event) == {"alice", "bob"}
 
 
 def test_days_of_some_types_count_after_the_event(clock: Any, bakery: Employer, alice: User, bob: User) -> None:
     wants(bakery.provider, AFTER, days=0)
     wants(bakery.provider, AFTER, bob, days=2)
     make_team_at_employer(bakery, alice, bob)
-    signal = raised(bakery, AFTER, days=1)
-    assert shown(signal) == set()
+    event = raised(bakery, AFTER, days=1)
+    assert shown(event) == set()
     days_pass(clock, 1)
-    assert shown(signal) == {"alice"}
+    assert shown(event) == {"alice"}
     days_pass(clock, 1)
-    assert shown(signal) == {"alice"}
+    assert shown(event) == {"alice"}
     days_pass(clock, 1)
-    assert shown(signal) == {"alice", "bob"}
+    assert shown(event) == {"alice", "bob"}
 
 
 def test_raising_it_twice_is_one(bakery: Employer, bob: User) -> None:
@@ -118,13 +118,13 @@ def test_what_holds_on_the_day_counts(clock: Any, bakery: Employer, alice: User,
     office = bakery.provider
     wants(office, TYPE, days=2)
     make_team_at_employer(bakery, alice, bob)
-    signal, other = raised(bakery, days=4), raised(bakery, days=4, text="later")
+    event, other = raised(bakery, days=4), raised(bakery, days=4, text="later")
     wants(office, TYPE, bob, is_on=False)
     days_pass(clock, 2)
-    assert shown(signal) == {"alice"}
+    assert shown(event) == {"alice"}
     wants(office, TYPE, bob, is_on=True, mail=True)
     days_pass(clock, 1)
-    assert shown(signal) == shown(other) == {"alice", "bob"}
+    assert shown(event) == shown(other) == {"alice", "bob"}
     assert other.notices.get(user=bob).by_mail
     longer = raised(bakery, days=10)
     wants(office, TYPE, bob, days=30)
@@ -134,14 +134,14 @@ def test_what_holds_on_the_day_counts(clock: Any, bakery: Employer, alice: User,
 
 def test_a_signal_of_an_employer_that_one_no_longer_reaches_is_gone(clock: Any, bakery: Employer, bob: User) -> None:
     team = make_team_at_employer(bakery, bob)
-    signal, later = raised(bakery), raised(bakery, days=60)
-    assert seen_by(bob) == [signal]
+    event, later = raised(bakery), raised(bakery, days=60)
+    assert seen_by(bob) == [event]
     TeamMember.objects.all().delete()
     assert seen_by(bob) == []
     days_pass(clock, 60)
     assert shown(later) == set()
     TeamMember.objects.create(provider=bakery.provider, team=team, user=bob)
-    assert seen_by(bob) == [signal]
+    assert seen_by(bob) == [event]
     Employer.objects.update(products=[Product.JOURNAL])
     assert seen_by(bob) == []
 
@@ -149,12 +149,12 @@ def test_a_signal_of_an_employer_that_one_no_longer_reaches_is_gone(clock: Any, 
 def test_without_the_product_no_user_is_notified(clock: Any, office: Provider, bob: User) -> None:
     employer = employer_of(office, 3, Product.JOURNAL)
     make_team_at_employer(employer, bob)
-    signal = raised(employer, days=5)
+    event = raised(employer, days=5)
     days_pass(clock, 1)
-    assert shown(signal) == set()
+    assert shown(event) == set()
     Employer.objects.update(products=[Product.JOURNAL, Product.SIGNALS])
     days_pass(clock, 1)
-    assert shown(signal) == {"bob"}
+    assert shown(event) == {"bob"}
 
 
 def test_users_with_inactive_rights_are_not_notified(clock: Any, bakery: Employer) -> None:
@@ -171,8 +171,8 @@ def test_users_with_inactive_rights_are_not_notified(clock: Any, bakery: Employe
     make_team_at_employer(bakery, *people)
     asked = make_user(office, username="asked by a team")
     make_team_at_employer(bakery, asked, two_factor_required=True)
-    signal, later = raised(bakery, days=10), raised(bakery, days=20)
-    assert shown(signal) == {"last day", "factor", "machine"}
+    event, later = raised(bakery, days=10), raised(bakery, days=20)
+    assert shown(event) == {"last day", "factor", "machine"}
     days_pass(clock, 6)
     assert shown(later) == {"factor", "machine"}
     User.objects.filter(username="blocked").update(blocked_at=None)
@@ -185,16 +185,16 @@ def test_who_comes_before_the_event_is_told_and_who_comes_after_is_not(
     clock: Any, bakery: Employer, alice: User, bob: User
 ) -> None:
     team = make_team_at_employer(bakery, make_user(bakery.provider, username="first"))
-    signal = raised(bakery, days=5)
+    event = raised(bakery, days=5)
     days_pass(clock, 4)
     TeamMember.objects.create(provider=bakery.provider, team=team, user=alice)
     days_pass(clock, 1)
-    assert shown(signal) == {"first", "alice"}
+    assert shown(event) == {"first", "alice"}
     TeamMember.objects.create(provider=bakery.provider, team=team, user=bob)
     days_pass(clock, 3)
-    assert shown(signal) == {"first", "alice"}
-    signal.refresh_from_db()
-    assert signal.closed_on is not None
+    assert shown(event) == {"first", "alice"}
+    event.refresh_from_db()
+    assert event.closed_on is not None
 
 
 def test_who_begins_to_want_what_lies_behind_gets_two_weeks_of_it(clock: Any, bakery: Employer, bob: User) -> None:
@@ -237,13 +237,13 @@ def test_a_day_begins_at_midnight_of_the_office(office: Provider, bob: User, las
         employer, today = employer_of(office), timezone.localdate()
         make_team_at_employer(employer, bob, make_user(office, username="until", access_until=today))
         wants(office, TYPE, days=7)
-        signal = raised(employer, days=8)
+        event = raised(employer, days=8)
         notifications.delivery.run_daily()
-        assert shown(signal) == set()
+        assert shown(event) == set()
         clock.move_to(first)
         assert timezone.localdate() == today + timedelta(days=1)
         notifications.delivery.run_daily()
-        assert shown(signal) == {"bob"}, "whose last day is over is not told"
+        assert shown(event) == {"bob"}, "whose last day is over is not told"
 
 
 def test_the_far_ends_of_the_calendar_do_no_harm(bakery: Employer, bob: User) -> None:
@@ -253,7 +253,7 @@ def test_the_far_ends_of_the_calendar_do_no_harm(bakery: Employer, bob: User) ->
         for day in (early, late):
             notifications.actions.raise_notification_event(bakery.provider, bakery, type_, day, by=actor())
     notifications.delivery.run_daily()
-    assert {signal.event_date for signal in seen_by(bob)} == {early}
+    assert {event.event_date for event in seen_by(bob)} == {early}
     wants(bakery.provider, TYPE, days=99)
     assert shown(raised(bakery, days=99, text="99")) == {"bob"}
     assert shown(raised(bakery, days=100, text="100")) == set()
@@ -307,7 +307,7 @@ def test_no_row_joins_two_offices(bakery: Employer, bob: User, charlie: User) ->
     office, theirs = bakery.provider, charlie.provider
     ours = raised(bakery)
     made = NotificationSet.objects.create(provider=office, name="Set")
-    shown_to = {"signal": ours, "employer": bakery, "shown_at": timezone.now(), "by_mail": False}
+    shown_to = {"event": ours, "employer": bakery, "shown_at": timezone.now(), "by_mail": False}
     at = timezone.now()
     whole = {"type": "own", "is_on": True, "days": 1, "mail": True}
     wrong = [
@@ -318,12 +318,12 @@ def test_no_row_joins_two_offices(bakery: Employer, bob: User, charlie: User) ->
         lambda: Notification.objects.create(provider=theirs, user=charlie, **shown_to),
         lambda: Notification.objects.create(provider=office, user=bob, **shown_to | {"employer": employer_of(theirs)}),
         lambda: NotificationSetting.objects.create(provider=office, user=charlie, **whole),
-        lambda: NotificationSetting.objects.create(provider=theirs, signal_set=made, **whole),
+        lambda: NotificationSetting.objects.create(provider=theirs, notification_set=made, **whole),
         lambda: NotificationSetApplication.objects.create(
-            provider=office, signal_set=made, user=charlie, applied_at=at
+            provider=office, notification_set=made, user=charlie, applied_at=at
         ),
         lambda: NotificationSetApplication.objects.create(
-            provider=theirs, signal_set=made, user=charlie, applied_at=at
+            provider=theirs, notification_set=made, user=charlie, applied_at=at
         ),
     ]
     for make in wrong:
@@ -337,9 +337,9 @@ def test_a_setting_is_whole(office: Provider, bob: User) -> None:
     for wrong in (
         {"is_on": True, "days": 100, "mail": True},
         {"is_on": True, "days": None, "mail": True},
-        {"signal_set": made, "is_on": None, "days": 1, "mail": True},
+        {"notification_set": made, "is_on": None, "days": 1, "mail": True},
         {"user": bob},
-        {"user": bob, "signal_set": made, "is_on": True, "days": 1, "mail": True},
+        {"user": bob, "notification_set": made, "is_on": True, "days": 1, "mail": True},
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             NotificationSetting.objects.create(provider=office, type="own", **wrong)
@@ -357,17 +357,17 @@ def test_blocking_by_the_action_hides_nothing_from_the_others(bakery: Employer, 
 def test_the_worker_does_it_and_the_operator_can_raise_one(clock: Any, bakery: Employer, bob: User) -> None:
     make_team_at_employer(bakery, bob)
     arguments = [bakery.provider.name, "1", "appraisal", "2027-02-20"]
-    call_command("raise_signal", *arguments, text="A. Jansen")
+    call_command("raise_notification", *arguments, text="A. Jansen")
     assert not Notification.objects.exists()
     clock.move_to("2027-02-07T12:00Z")
     call_command("worker", once=True)
-    assert [signal.text for signal in seen_by(bob)] == ["A. Jansen"]
+    assert [event.text for event in seen_by(bob)] == ["A. Jansen"]
     assert DailyRun.objects.get().due_on == date(2027, 2, 8)
     for wrong in (["Elders", *arguments[1:]], [arguments[0], "9", *arguments[2:]]):
         with pytest.raises(CommandError):
-            call_command("raise_signal", *wrong)
+            call_command("raise_notification", *wrong)
     with pytest.raises(CommandError):
-        call_command("raise_signal", *arguments, text="x" * 151)
+        call_command("raise_notification", *arguments, text="x" * 151)
 
 
 def test_the_catalogue_is_whole() -> None:

@@ -45,21 +45,21 @@ def wish(random_office: RandomOffice, chance: Random) -> None:
                 NotificationSetting.objects.create(provider=random_office.provider, user=user, type=type_, **parts)
 
 
-def told(rows: Rows, wanted: Settings, signal: NotificationEvent, user: UUID, today: date) -> bool | None:
+def told(rows: Rows, wanted: Settings, event: NotificationEvent, user: UUID, today: date) -> bool | None:
     """Return whether a user is notified by mail too, None if not at all; it shares no code with the product."""
-    if random_offices.is_inactive(rows, user) or 290 not in rows.employers[signal.employer_id].products:
+    if random_offices.is_inactive(rows, user) or 290 not in rows.employers[event.employer_id].products:
         return None
-    if not any(member == user and (team, signal.employer_id) in rows.places for team, member in rows.members):
+    if not any(member == user and (team, event.employer_id) in rows.places for team, member in rows.members):
         return None
-    type_ = NotificationType(signal.type)
+    type_ = NotificationType(event.type)
     is_on, days, mail = True, type_.days, False
     for owner in (None, user):
-        setting = wanted.get((owner, signal.type))
+        setting = wanted.get((owner, event.type))
         if setting is not None:
             is_on = is_on if setting.is_on is None else setting.is_on
             days = days if setting.days is None else setting.days
             mail = mail if setting.mail is None else setting.mail
-    offset = (today - signal.event_date).days
+    offset = (today - event.event_date).days
     is_due = (
         offset >= days if type_ in (NotificationType.SICKNESS, NotificationType.DOCUMENT_ADDED) else -offset <= days
     )
@@ -67,13 +67,13 @@ def told(rows: Rows, wanted: Settings, signal: NotificationEvent, user: UUID, to
 
 
 def agree(seed: int) -> int:
-    """Raise signals in a random office beside another; return how many notices there had to be."""
+    """Raise notifications in a random office beside another; return how many notices there had to be."""
     chance = Random(seed)  # noqa: S311 test data, not secrets
     random_office, elsewhere = random_offices.make_random_office(chance), random_offices.make_random_office(chance)
     wish(random_office, chance)
     wish(elsewhere, chance)
     today = timezone.localdate()
-    signals = [
+    events = [
         notifications.actions.raise_notification_event(
             random_office.provider, chance.choice(random_office.employers), chance.choice(SOME),
             today + timedelta(days=chance.choice([-30, -2, -1, 0, 1, 2, 5, 6, 99, 100])), by=actor(),
@@ -86,17 +86,17 @@ def agree(seed: int) -> int:
         for setting in NotificationSetting.objects.filter(provider=random_office.provider)
     }
     expected = {
-        (signal.pk, user.pk): mail
-        for signal in signals
+        (event.pk, user.pk): mail
+        for event in events
         for user in random_office.users
-        if (mail := told(rows, wanted, signal, user.pk, today)) is not None
+        if (mail := told(rows, wanted, event, user.pk, today)) is not None
     }
-    found = Notification.objects.filter(provider=random_office.provider).values_list("signal_id", "user_id", "by_mail")
-    assert {(signal, user): mail for signal, user, mail in found} == expected
+    found = Notification.objects.filter(provider=random_office.provider).values_list("event_id", "user_id", "by_mail")
+    assert {(event, user): mail for event, user, mail in found} == expected
     for user in random_office.users:
         if not random_offices.is_inactive(rows, user.pk):
-            visible = set(Notification.objects.visible_to(user).values_list("signal_id", flat=True))
-            assert visible == {signal for signal, receiver in expected if receiver == user.pk}
+            visible = set(Notification.objects.visible_to(user).values_list("event_id", flat=True))
+            assert visible == {event for event, receiver in expected if receiver == user.pk}
     notifications.delivery.run_daily()
     assert Notification.objects.filter(provider=random_office.provider).count() == len(expected)
     assert not Notification.objects.filter(provider=elsewhere.provider).exists()

@@ -1,4 +1,4 @@
-"""The mail about signals: one a person and day, and never lost or doubled, whatever dies or runs at the same time."""
+"""The mail about notifications: one a person and day, and never lost or doubled, whatever dies or runs at the same time."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -86,8 +86,8 @@ def test_who_read_it_or_cannot_see_it_any_more_gets_no_mail(clock: Any, bakery: 
     office = bakery.provider
     reader, gone, blocked = (make_user(office, username=name) for name in ("reader", "gone", "blocked"))
     make_team_at_employer(bakery, alice, reader, gone, blocked)
-    signal = raised(bakery)
-    notifications.actions.mark_notification_read(signal.notices.get(user=reader), by=actor(reader))
+    event = raised(bakery)
+    notifications.actions.mark_notification_read(event.notices.get(user=reader), by=actor(reader))
     TeamMember.objects.filter(user=gone).delete()
     User.objects.filter(pk=blocked.pk).update(blocked_at=timezone.now())
     notifications.delivery.run_daily()
@@ -162,7 +162,7 @@ def until(condition: Callable[[], bool]) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_that_dies_before_the_mail_loses_and_doubles_nothing(bakery: Employer, bob: User) -> None:
     make_team_at_employer(bakery, bob)
-    signal = raised(bakery, days=8)
+    event = raised(bakery, days=8)
     DailyRun.objects.update(due_on=timezone.localdate() + timedelta(days=1))
     faults: list[Exception] = []
 
@@ -188,7 +188,7 @@ def test_a_worker_that_dies_before_the_mail_loses_and_doubles_nothing(bakery: Em
         assert not Message.objects.exists()
         assert notifications.delivery.run_daily() == 1
         assert notifications.delivery.run_daily() == 0
-    assert shown(signal) == {"bob"}
+    assert shown(event) == {"bob"}
     assert len(mails(bob)) == 1
 
 

@@ -1,4 +1,4 @@
-"""The signals on the home page and their list: what one sees, read marks, and what others see of it."""
+"""The notifications on the home page and their list: what one sees, read marks, and what others see of it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -50,7 +50,7 @@ def bob_client(clock: Any, bob: User) -> Client:
 
 def test_the_home_page_says_what_a_signal_is_until_there_is_one(bob_client: Client, bakery: Employer) -> None:
     page = bob_client.get("/")
-    assert page.context["signals"] == []
+    assert page.context["notifications"] == []
     assert "Een signaal wijst je op tijd" in page.content.decode()
     assert "Een signaal wijst je op tijd" in bob_client.get(INBOX).content.decode()
 
@@ -60,13 +60,15 @@ def test_the_home_page_shows_the_newest_that_were_not_read(clock: Any, bob_clien
         clock.shift(60)
         raised(bakery, text=f"nummer {number}")
     page = bob_client.get("/")
-    assert [shown.notice.signal.text for shown in page.context["signals"]] == [f"nummer {n}" for n in (6, 5, 4, 3, 2)]
+    assert [shown.notice.event.text for shown in page.context["notifications"]] == [
+        f"nummer {n}" for n in (6, 5, 4, 3, 2)
+    ]
     assert "7 ongelezen signalen" in page.content.decode()
-    newest = page.context["signals"][0].notice
+    newest = page.context["notifications"][0].notice
     assert bob_client.post(mark(newest), {"next": "/"}).headers["Location"] == "/"
     page = bob_client.get("/")
     assert page.context["unread"] == 6
-    assert newest not in [shown.notice for shown in page.context["signals"]]
+    assert newest not in [shown.notice for shown in page.context["notifications"]]
 
 
 def test_what_is_typed_elsewhere_is_shown_as_it_is(bob_client: Client, bakery: Employer) -> None:
@@ -79,8 +81,8 @@ def test_it_is_marked_as_read_once_and_says_when_and_by_whom(
 ) -> None:
     eve = make_user(bob.provider, username="eve", initials="E.", last_name="Dekker")
     make_team_at_employer(bakery, eve)
-    signal = raised(bakery)
-    theirs, own = signal.notices.get(user=eve), signal.notices.get(user=bob)
+    event = raised(bakery)
+    theirs, own = event.notices.get(user=eve), event.notices.get(user=bob)
     assert notifications.actions.mark_notification_read(theirs, by=actor(eve))
     clock.shift(600)
     page = bob_client.get(INBOX).content.decode()
@@ -96,13 +98,13 @@ def test_it_is_marked_as_read_once_and_says_when_and_by_whom(
 
 
 def test_reading_marks_nothing(bob_client: Client, bakery: Employer) -> None:
-    signal = raised(bakery)
+    event = raised(bakery)
     for url in ("/", INBOX, INBOX + "?unread=1"):
         bob_client.get(url)
         bob_client.head(url)
-    for url in (ALL, mark(signal.notices.get())):
+    for url in (ALL, mark(event.notices.get())):
         assert bob_client.get(url).status_code == 405
-    assert signal.notices.get().read_at is None
+    assert event.notices.get().read_at is None
 
 
 def test_all_are_marked_that_the_page_had_shown(clock: Any, bob_client: Client, bakery: Employer) -> None:
@@ -112,7 +114,7 @@ def test_all_are_marked_that_the_page_had_shown(clock: Any, bob_client: Client, 
     clock.shift(60)
     later = raised(bakery, text="later")
     bob_client.post(ALL, {"until": until, "next": "/"})
-    assert [shown.notice.signal for shown in bob_client.get("/").context["signals"]] == [later]
+    assert [shown.notice.event for shown in bob_client.get("/").context["notifications"]] == [later]
     assert Event.objects.get(verb=Verb.NOTIFICATIONS_READ).changes == {"signals": [None, 3]}
     bob_client.post(ALL, {"until": until})
     assert Event.objects.filter(verb=Verb.NOTIFICATIONS_READ).count() == 1
@@ -126,21 +128,21 @@ def test_all_are_marked_that_the_page_had_shown(clock: Any, bob_client: Client, 
 def test_only_those_not_read_can_be_asked_for(clock: Any, bob_client: Client, bakery: Employer) -> None:
     read, unread = raised(bakery, text="een"), raised(bakery, text="twee")
     bob_client.post(mark(read.notices.get()))
-    assert {shown.notice.signal for shown in bob_client.get(INBOX).context["signals"]} == {read, unread}
-    assert [shown.notice.signal for shown in bob_client.get(INBOX, {"unread": "1"}).context["signals"]] == [unread]
+    assert {shown.notice.event for shown in bob_client.get(INBOX).context["notifications"]} == {read, unread}
+    assert [shown.notice.event for shown in bob_client.get(INBOX, {"unread": "1"}).context["notifications"]] == [unread]
     bob_client.post(mark(unread.notices.get()))
     assert "Je hebt alles gelezen" in bob_client.get(INBOX, {"unread": "1"}).content.decode()
 
 
 def test_pages_have_each_signal_once(clock: Any, bob_client: Client, bakery: Employer, bob: User) -> None:
-    signals = [raised(bakery, reference=str(number)) for number in range(PAGE_SIZE + 3)]  # all in the same moment
+    events = [raised(bakery, reference=str(number)) for number in range(PAGE_SIZE + 3)]  # all in the same moment
     first = bob_client.get(INBOX).context
     second = bob_client.get(INBOX + first["next_url"]).context
-    assert len(second["signals"]) == 3
-    seen = [shown.notice.signal for shown in [*first["signals"], *second["signals"]]]
-    assert sorted(signal.pk for signal in seen) == sorted(signal.pk for signal in signals)
+    assert len(second["notifications"]) == 3
+    seen = [shown.notice.event for shown in [*first["notifications"], *second["notifications"]]]
+    assert sorted(event.pk for event in seen) == sorted(event.pk for event in events)
     back = bob_client.get(INBOX + second["previous_url"]).context
-    assert [shown.notice.pk for shown in back["signals"]] == [shown.notice.pk for shown in first["signals"]]
+    assert [shown.notice.pk for shown in back["notifications"]] == [shown.notice.pk for shown in first["notifications"]]
     for _number in range(MAX_UNREAD_COUNT):
         raised(bakery, reference=str(uuid7()))
     assert bob_client.get(INBOX).context["unread"] == MAX_UNREAD_COUNT
@@ -161,14 +163,14 @@ def test_others_cannot_see_or_mark_it(bob_client: Client, bakery: Employer, bob:
     for stranger in (eve, charlie):
         client = Client()
         client.force_login(stranger)
-        assert client.get(INBOX).context["signals"] == []
-        assert client.get("/").context["signals"] == []
+        assert client.get(INBOX).context["notifications"] == []
+        assert client.get("/").context["notifications"] == []
         assert client.post(mark(notice)).status_code == 404
         client.post(ALL, {"until": notice.pk})
     assert Notification.objects.get(pk=notice.pk).read_at is None
     assert Client().get(INBOX).status_code == Client().post(mark(notice)).status_code == 302
     TeamMember.objects.filter(user=bob).delete()
-    assert bob_client.get("/").context["signals"] == bob_client.get(INBOX).context["signals"] == []
+    assert bob_client.get("/").context["notifications"] == bob_client.get(INBOX).context["notifications"] == []
     assert bob_client.post(mark(notice)).status_code == 404
     bob_client.post(ALL, {"until": notice.pk})
     assert not Event.objects.filter(verb=Verb.NOTIFICATIONS_READ).exists()
@@ -190,7 +192,7 @@ def test_the_list_takes_as_many_queries_whatever_its_length(
     make_team_at_employer(bakery, eve)
     for count in (1, 40):
         for _number in range(count):
-            signal = raised(bakery, reference=str(uuid7()))
-            notifications.actions.mark_notification_read(signal.notices.get(user=eve), by=actor(eve))
+            event = raised(bakery, reference=str(uuid7()))
+            notifications.actions.mark_notification_read(event.notices.get(user=eve), by=actor(eve))
         with django_assert_num_queries(9):  # session, person, rights, list of three, count, newest, readers
             bob_client.get(INBOX)

@@ -1,4 +1,4 @@
-"""Signaal AK of the office, the signals of one person, and one's own: who changes what, and what two tabs do."""
+"""Signaal AK of the office, the notifications of one person, and one's own: who changes what, and what two tabs do."""
 
 from typing import Any
 
@@ -166,7 +166,9 @@ def test_who_sees_users_sees_their_signals_and_changes_none(bob_client: Client, 
     assert bob_client.post(of(alice), {"appraisal_is_on": "n", "seen": ""}).status_code == 403
     give(bob, Right.MANAGE_SIGNALS)
     assert bob_client.post(of(alice), {"appraisal_is_on": "n", "seen": ""}).status_code == 302
-    assert bob_client.post(of(bob), {"appraisal_is_on": "n", "seen": ""}).status_code == 302, "signals are no rights"
+    assert bob_client.post(of(bob), {"appraisal_is_on": "n", "seen": ""}).status_code == 302, (
+        "notifications are no rights"
+    )
     assert set(preferences.get_user_overrides(alice)) == set(preferences.get_user_overrides(bob)) == {TYPE}
 
 

@@ -205,10 +205,10 @@ def test_others_do_not_see_them(
 
 def test_the_initial_set_of_a_new_user(alice: User, bob: User, hr: NotificationSet) -> None:
     new = make_user(alice.provider, username=None, password="!", accepted_at=None)
-    notifications.actions.apply_initial_set(new, signal_set=None, by=actor(bob))
+    notifications.actions.apply_initial_set(new, notification_set=None, by=actor(bob))
     with pytest.raises(PermissionDenied):
-        notifications.actions.apply_initial_set(new, signal_set=hr, by=actor(bob))
-    notifications.actions.apply_initial_set(new, signal_set=hr, by=actor(alice))
+        notifications.actions.apply_initial_set(new, notification_set=hr, by=actor(bob))
+    notifications.actions.apply_initial_set(new, notification_set=hr, by=actor(alice))
     assert preferences.get_user_overrides(new)[TYPE] == PreferenceOverride(True, 21, True)
 
 

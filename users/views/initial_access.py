@@ -26,7 +26,7 @@ def build_initial_access_callback(form: InitialAccessForm, by: Actor) -> Initial
     def assign(person: User) -> None:
         try:
             initial_access.assign_initial_access(person, **form.initial_access, by=by)
-            notifications.actions.apply_initial_set(person, signal_set=form.signals, by=by)
+            notifications.actions.apply_initial_set(person, notification_set=form.signals, by=by)
         except PermissionDenied as error:
             raise ValidationError(str(error), code="not_held") from error
         except EditConflict as error:

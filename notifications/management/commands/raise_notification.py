@@ -1,4 +1,4 @@
-"""`manage.py raise_signal`: raise a notification event about an employer, where no payroll application does."""
+"""`manage.py raise_notification`: raise a notification event about an employer, where no payroll application does."""
 
 from typing import Any
 
@@ -30,10 +30,10 @@ class Command(EnglishCommand):
         if employer is None:
             raise CommandError(f"The office has no employer with number {options['employer']}.")
         try:
-            signal = notifications.actions.raise_notification_event(
+            event = notifications.actions.raise_notification_event(
                 office, employer, NotificationType(options["type"]), options["event_date"],
-                text=options["text"], by=build_operator("raise_signal"),
+                text=options["text"], by=build_operator("raise_notification"),
             )  # fmt: skip
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        self.stdout.write(f"Notification raised. Users who see it now: {signal.notices.count()}.")
+        self.stdout.write(f"Notification raised. Users who see it now: {event.notices.count()}.")
