@@ -4,44 +4,22 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
-from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Provider, User
 from core.composite_keys import SameOfficeForeignKey
 from core.ids import uuid7
 from notifications.catalog import MAX_OFFSET_DAYS, NotificationType
 from permissions import checks
-from permissions.models import Employer, OfficeQuerySet
+from permissions.models import Employer, OfficeQuerySet, OfficeSet, provider_foreign_key
 from permissions.products import Product
 
 MAX_TEXT_LENGTH = 150  # characters of the text of a notification event
 
 
-def _build_provider_field() -> "models.ForeignKey[Provider, Provider]":
-    """Return the foreign key to the office; without an index of its own, because it leads the others."""
-    return models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
-
-
-class NotificationSet(models.Model):
-    """A named bundle of preferences that can be copied to a user (domain.md section 5)."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _build_provider_field()
-    name = models.CharField(_("Name"), max_length=50)
-    version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
-    created_at = models.DateTimeField(auto_now_add=True)
+class NotificationSet(OfficeSet):
+    """A bundle of preferences that can be copied to a user (domain.md section 5)."""
 
     objects = OfficeQuerySet["NotificationSet"].as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["id", "provider"], name="notification_set_id_provider"),
-            models.UniqueConstraint("provider", Lower("name"), name="notification_set_name_once"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class NotificationSetting(models.Model):
@@ -51,7 +29,7 @@ class NotificationSetting(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _build_provider_field()
+    provider = provider_foreign_key()
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="signal_settings")
     notification_set = models.ForeignKey(NotificationSet, on_delete=models.CASCADE, null=True, related_name="settings")
     type = models.CharField(max_length=40)  # the code of a `notifications.catalog.NotificationType`
@@ -91,7 +69,7 @@ class NotificationSetApplication(models.Model):
     """When a set was last applied to a user; used only to show who deviates from it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _build_provider_field()
+    provider = provider_foreign_key()
     notification_set = models.ForeignKey(NotificationSet, on_delete=models.CASCADE, related_name="applications")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="applied_notification_sets")
     applied_at = models.DateTimeField()
@@ -113,7 +91,7 @@ class NotificationEvent(models.Model):
     """Something at an employer that users are notified of; `notifications.delivery` determines to whom, daily."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _build_provider_field()
+    provider = provider_foreign_key()
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="notification_events")
     type = models.CharField(max_length=40)
     event_date = models.DateField()
@@ -157,7 +135,7 @@ class Notification(models.Model):
     """A notification event shown to a user: since when, whether by e-mail too, and when it was marked as read."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _build_provider_field()
+    provider = provider_foreign_key()
     event = models.ForeignKey(NotificationEvent, on_delete=models.CASCADE, db_index=False, related_name="notices")
     user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="notices")
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, db_index=False, related_name="+")  # the event's

@@ -3,11 +3,8 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
 from audit.actions import record
@@ -15,14 +12,13 @@ from audit.actors import Actor, requires_reauthentication
 from audit.changes import Changes
 from audit.models import Verb
 from core.access import ReauthenticationLevel
-from core.errors import EditConflict
 from notifications import preferences
 from notifications.catalog import NotificationType
 from notifications.models import NotificationSet, NotificationSetApplication
 from notifications.preferences import NotificationPreference, OverridesByType, PreferenceOverride, PreferencesByType
 from notifications.settings_storage import replace_settings
-from permissions.action_helpers import lock_and_authorize, match_name
 from permissions.checks import Right
+from permissions.sets import SetType
 
 
 class PreferenceDifference(NamedTuple):
@@ -69,21 +65,28 @@ def get_set_usages(provider: Provider) -> dict[UUID, list[SetUsage]]:
     return found
 
 
+def _replace_preferences(notification_set: NotificationSet, contents: PreferencesByType, _by: Actor) -> Changes:
+    stored = preferences.get_set_preferences(notification_set)
+    removed: OverridesByType = {type_: PreferenceOverride() for type_ in stored if type_ not in contents}
+    return replace_settings(
+        stored, removed | contents, provider_id=notification_set.provider_id, notification_set=notification_set
+    )
+
+
+_SETS = SetType(
+    NotificationSet,
+    Verb.NOTIFICATION_SET_CREATED,
+    Verb.NOTIFICATION_SET_CHANGED,
+    Verb.NOTIFICATION_SET_DELETED,
+    _replace_preferences,
+)
+
+
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def create_set(provider: Provider, *, name: str, contents: PreferencesByType, by: Actor) -> NotificationSet:
-    """Create a set; no user's preferences change.
-
-    Raises PermissionDenied without manage_sets, ValidationError (field name, code "taken"; days outside 0 to 99).
-    """
-    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_SETS)
-    made = NotificationSet(provider=provider, name=name)
-    _require_free_name(made)
-    made.save(force_insert=True)
-    changes: Changes = {"name": [None, name]}
-    changes |= replace_settings({}, contents, provider_id=provider.pk, notification_set=made)
-    record(Verb.NOTIFICATION_SET_CREATED, made, by=by, provider_id=provider.pk, changes=changes)
-    return made
+    """Create a set, see `SetType`. Raises ValidationError for days outside 0 to 99."""
+    return _SETS.create(provider, name, contents, by)
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
@@ -91,42 +94,15 @@ def create_set(provider: Provider, *, name: str, contents: PreferencesByType, by
 def change_set(
     notification_set: NotificationSet, *, name: str, contents: PreferencesByType, version: int, by: Actor
 ) -> None:
-    """Change a set; users it was applied to keep their preferences. Raises as `create_set`, and EditConflict."""
-    fresh = _lock_set(notification_set, by, version)
-    changes: Changes = {} if fresh.name == name else {"name": [fresh.name, name]}
-    before = preferences.get_set_preferences(fresh)
-    left_out: OverridesByType = {type_: PreferenceOverride() for type_ in before if type_ not in contents}
-    changes |= replace_settings(before, {**left_out, **contents}, provider_id=fresh.provider_id, notification_set=fresh)
-    if not changes:
-        return
-    fresh.name = name
-    _require_free_name(fresh)
-    NotificationSet.objects.filter(pk=fresh.pk).update(name=name, version=F("version") + 1)
-    record(Verb.NOTIFICATION_SET_CHANGED, fresh, by=by, provider_id=fresh.provider_id, changes=changes)
+    """Update a set, see `SetType`. Raises ValidationError for days outside 0 to 99."""
+    _SETS.update(notification_set, name, contents, version, by)
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def delete_set(notification_set: NotificationSet, *, version: int, by: Actor) -> None:
-    """Delete a set; users it was applied to keep their preferences. Raises EditConflict, PermissionDenied."""
-    fresh = _lock_set(notification_set, by, version)
-    record(Verb.NOTIFICATION_SET_DELETED, fresh, by=by, provider_id=fresh.provider_id)
-    fresh.delete()
-
-
-def _lock_set(notification_set: NotificationSet, by: Actor, version: int) -> NotificationSet:
-    lock_and_authorize(notification_set.provider_id, by, Right.MANAGE_SETS)
-    fresh = NotificationSet.objects.filter(pk=notification_set.pk).first()
-    if fresh is None or fresh.version != version:
-        raise EditConflict
-    return fresh
-
-
-def _require_free_name(made: NotificationSet) -> None:
-    others = NotificationSet.objects.filter(match_name(made.name), provider=made.provider_id).exclude(pk=made.pk)
-    if others.exists():
-        message = _("A set with this name already exists. Choose another name.")
-        raise ValidationError({"name": ValidationError(message, code="taken")})
+    """Delete a set, see `SetType`."""
+    _SETS.delete(notification_set, version, by)
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
@@ -137,20 +113,11 @@ def apply_set(notification_set: NotificationSet, user: User, *, by: Actor) -> No
     Raises EditConflict when the set was deleted, PermissionDenied without manage_signals and for a user of another
     office.
     """
-    if notification_set.provider_id != user.provider_id:
-        raise PermissionDenied(_("This is not your office."))
-    lock_and_authorize(user.provider_id, by, Right.MANAGE_SIGNALS)
-    fresh = NotificationSet.objects.filter(pk=notification_set.pk).first()
-    if fresh is None:
-        raise EditConflict
-    changes: Changes = {fresh.name: [None, "applied"]}
-    changes |= replace_settings(
-        preferences.get_user_overrides(user),
-        preferences.get_set_preferences(fresh),
-        provider_id=user.provider_id,
-        user=user,
-    )
+    stored = _SETS.lock_for(user, notification_set, Right.MANAGE_SIGNALS, by)
+    own, contents = preferences.get_user_overrides(user), preferences.get_set_preferences(stored)
+    changes: Changes = {stored.name: [None, "applied"]}
+    changes |= replace_settings(own, contents, provider_id=user.provider_id, user=user)
     NotificationSetApplication.objects.update_or_create(
-        provider_id=user.provider_id, notification_set=fresh, user=user, defaults={"applied_at": timezone.now()}
+        provider_id=user.provider_id, notification_set=stored, user=user, defaults={"applied_at": timezone.now()}
     )
     record(Verb.NOTIFICATION_SET_APPLIED, user, by=by, provider_id=user.provider_id, changes=changes)

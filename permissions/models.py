@@ -26,7 +26,7 @@ class OfficeQuerySet(models.QuerySet[ModelT]):
         return self.filter(build_office_filter(user))
 
 
-def _provider_foreign_key() -> "models.ForeignKey[Provider, Provider]":
+def provider_foreign_key() -> "models.ForeignKey[Provider, Provider]":
     """Return the foreign key that every table has. No index of its own: it leads the others."""
     return models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
 
@@ -35,7 +35,7 @@ class Employer(models.Model):
     """A client of the office, with its enabled products."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider_foreign_key()
+    provider = provider_foreign_key()
     number = models.PositiveIntegerField(_("Number"))
     name = models.CharField(_("Name"), max_length=70)
     products = ArrayField(
@@ -66,7 +66,7 @@ class Team(models.Model):
     """Gives its members its rights, at its employers (domain.md section 4)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider_foreign_key()
+    provider = provider_foreign_key()
     name = models.CharField(_("Name"), max_length=50)
     two_factor_required = models.BooleanField(_("Two-factor required"), default=False)
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change, also of members
@@ -94,7 +94,7 @@ class TeamMember(models.Model):
     """Membership of a user in a team."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider_foreign_key()
+    provider = provider_foreign_key()
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="members")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
 
@@ -114,7 +114,7 @@ class TeamEmployer(models.Model):
     """An employer at which the members of a team have its rights."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider_foreign_key()
+    provider = provider_foreign_key()
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="employers")
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="teams")
 
@@ -134,7 +134,7 @@ class TeamRight(models.Model):
     """A right that a team gives its members; `right` is the code of a `permissions.catalog.Right`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider_foreign_key()
+    provider = provider_foreign_key()
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="rights")
     right = models.CharField(max_length=40)
 
@@ -153,7 +153,7 @@ class IndividualRight(models.Model):
     """A right granted to one user; `right` is the code of a `permissions.catalog.Right`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider_foreign_key()
+    provider = provider_foreign_key()
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="individual_rights")
     right = models.CharField(max_length=40)
 
@@ -203,26 +203,32 @@ class Grant(models.Model):
         return f"{self.user_id} {self.right}"
 
 
-class AuthorizationSet(models.Model):
-    """A named bundle of rights that can be copied to a team or a user (domain.md section 3.4)."""
+class OfficeSet(models.Model):
+    """A named bundle of the office that can be copied."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider_foreign_key()
+    provider = provider_foreign_key()
     name = models.CharField(_("Name"), max_length=50)
-    codes = ArrayField(models.CharField(max_length=40), default=list)
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = OfficeQuerySet["AuthorizationSet"].as_manager()
-
     class Meta:
+        abstract = True
         constraints = [
-            models.UniqueConstraint(fields=["id", "provider"], name="set_id_provider"),
-            models.UniqueConstraint("provider", Lower("name"), name="set_name_once"),
+            models.UniqueConstraint(fields=["id", "provider"], name="%(class)s_id_provider"),
+            models.UniqueConstraint("provider", Lower("name"), name="%(class)s_name_once"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class AuthorizationSet(OfficeSet):
+    """A bundle of rights that can be copied to a team or a user (domain.md section 3.4)."""
+
+    codes = ArrayField(models.CharField(max_length=40), default=list)
+
+    objects = OfficeQuerySet["AuthorizationSet"].as_manager()
 
     @property
     def rights(self) -> frozenset[Right]:
@@ -233,7 +239,7 @@ class SetApplication(models.Model):
     """The latest application of a set to a team or a user. It grants nothing; it only serves to report deviations."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = _provider_foreign_key()
+    provider = provider_foreign_key()
     authorization_set = models.ForeignKey(AuthorizationSet, on_delete=models.CASCADE, related_name="applications")
     team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, related_name="applied_sets")
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="applied_sets")

@@ -4,10 +4,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 import teams.actions
 from accounts.models import Provider, User
@@ -18,10 +16,11 @@ from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from permissions import checks
-from permissions.action_helpers import diff_rights, get_team_rights, lock_and_authorize, match_name
+from permissions.action_helpers import diff_rights, get_team_rights
 from permissions.catalog import rights_from_codes
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, SetApplication, Team
+from permissions.sets import SetType
 
 
 class RightsDifference(NamedTuple):
@@ -67,22 +66,23 @@ def list_set_deviations(provider: Provider) -> dict[UUID, list[SetDeviation]]:
     return found
 
 
+def _replace_rights(authorization_set: AuthorizationSet, contents: Iterable[Right], by: Actor) -> Changes:
+    rights = frozenset(contents)
+    checks.require_can_grant(by, rights ^ authorization_set.rights)
+    changes = diff_rights(authorization_set.rights, rights)
+    authorization_set.codes = sorted(rights)
+    authorization_set.save(update_fields=["codes"])
+    return changes
+
+
+_SETS = SetType(AuthorizationSet, Verb.SET_CREATED, Verb.SET_CHANGED, Verb.SET_DELETED, _replace_rights)
+
+
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def create_set(provider: Provider, *, name: str, contents: Iterable[Right], by: Actor) -> AuthorizationSet:
-    """Create a set; this grants no rights.
-
-    Raises PermissionDenied without manage_sets or for rights that the actor does not hold, ValidationError (field
-    name, code "taken").
-    """
-    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_SETS)
-    made = AuthorizationSet(provider=provider, name=name, codes=sorted(set(contents)))
-    _require_free_name(made)
-    checks.require_can_grant(by, made.rights)
-    made.save(force_insert=True)
-    changes: Changes = {"name": [None, name]} | diff_rights([], made.rights)
-    record(Verb.SET_CREATED, made, by=by, provider_id=provider.pk, changes=changes)
-    return made
+    """Create a set, see `SetType`. Raises PermissionDenied for rights that the actor does not hold."""
+    return _SETS.create(provider, name, contents, by)
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
@@ -90,48 +90,15 @@ def create_set(provider: Provider, *, name: str, contents: Iterable[Right], by: 
 def update_set(
     authorization_set: AuthorizationSet, *, name: str, contents: Iterable[Right], version: int, by: Actor
 ) -> None:
-    """Update a set; teams and users to which it was applied keep their rights.
-
-    Raises as `create_set`, and EditConflict.
-    """
-    fresh = _lock_set(authorization_set, version, by)
-    wanted = frozenset(contents)
-    changes: Changes = {} if fresh.name == name else {"name": [fresh.name, name]}
-    changes |= diff_rights(fresh.rights, wanted)
-    if not changes:
-        return
-    checks.require_can_grant(by, wanted ^ fresh.rights)
-    fresh.name, fresh.codes, fresh.version = name, sorted(wanted), version + 1
-    _require_free_name(fresh)
-    fresh.save()
-    record(Verb.SET_CHANGED, fresh, by=by, provider_id=fresh.provider_id, changes=changes)
+    """Update a set, see `SetType`. Raises PermissionDenied for other rights that the actor does not hold."""
+    _SETS.update(authorization_set, name, contents, version, by)
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def delete_set(authorization_set: AuthorizationSet, *, version: int, by: Actor) -> None:
-    """Delete a set; teams and users to which it was applied keep their rights.
-
-    Raises EditConflict, PermissionDenied.
-    """
-    fresh = _lock_set(authorization_set, version, by)
-    record(Verb.SET_DELETED, fresh, by=by, provider_id=fresh.provider_id, changes=diff_rights(fresh.rights, []))
-    fresh.delete()
-
-
-def _lock_set(authorization_set: AuthorizationSet, version: int, by: Actor) -> AuthorizationSet:
-    lock_and_authorize(authorization_set.provider_id, by, Right.MANAGE_SETS)
-    fresh = AuthorizationSet.objects.filter(pk=authorization_set.pk).first()
-    if fresh is None or fresh.version != version:
-        raise EditConflict
-    return fresh
-
-
-def _require_free_name(made: AuthorizationSet) -> None:
-    others = AuthorizationSet.objects.filter(match_name(made.name), provider=made.provider_id).exclude(pk=made.pk)
-    if others.exists():
-        message = _("A set with this name already exists. Choose another name.")
-        raise ValidationError({"name": ValidationError(message, code="taken")})
+    """Delete a set, see `SetType`."""
+    _SETS.delete(authorization_set, version, by, diff_rights(authorization_set.rights, []))
 
 
 class SetPreview(NamedTuple):
@@ -166,29 +133,25 @@ def replace_with_set(
 def _copy_set_rights(
     authorization_set: AuthorizationSet, target: Team | User, shown: SetPreview | None, *, keep: bool, by: Actor
 ) -> None:
-    if authorization_set.provider_id != target.provider_id:
-        raise PermissionDenied(_("This is not your office."))
     needed = Right.MANAGE_TEAMS if isinstance(target, Team) else Right.GRANT_RIGHTS
-    lock_and_authorize(target.provider_id, by, needed)
-    fresh = AuthorizationSet.objects.filter(pk=authorization_set.pk).first()
-    if fresh is None or shown not in (None, SetPreview(fresh.version, get_target_rights(target))):
+    stored, held = _SETS.lock_for(target, authorization_set, needed, by), get_target_rights(target)
+    if shown not in (None, SetPreview(stored.version, held)):
         raise EditConflict
-    now = get_target_rights(target)
-    wanted = fresh.rights | now if keep else fresh.rights
+    rights = stored.rights | held if keep else stored.rights
     if isinstance(target, Team):
         checks.require_not_member(by, target)
-        teams.actions.set_team_rights(target, wanted, by=by)
+        teams.actions.set_team_rights(target, rights, by=by)
     else:
         checks.require_not_self(by, [target.pk])
-        teams.actions.set_individual_rights(target, wanted, by=by)
+        teams.actions.set_individual_rights(target, rights, by=by)
     SetApplication.objects.update_or_create(
         provider_id=target.provider_id,
-        authorization_set=fresh,
+        authorization_set=stored,
         team=target if isinstance(target, Team) else None,
         user=target if isinstance(target, User) else None,
         defaults={"applied_at": timezone.now()},
     )
-    changes = {fresh.name: [None, "applied" if keep else "made equal"]}
+    changes = {stored.name: [None, "applied" if keep else "made equal"]}
     record(Verb.SET_APPLIED, target, by=by, provider_id=target.provider_id, changes=changes)
 
 

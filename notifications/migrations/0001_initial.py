@@ -271,12 +271,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="notificationset",
-            constraint=models.UniqueConstraint(fields=("id", "provider"), name="notification_set_id_provider"),
+            constraint=models.UniqueConstraint(fields=("id", "provider"), name="notificationset_id_provider"),
         ),
         migrations.AddConstraint(
             model_name="notificationset",
             constraint=models.UniqueConstraint(
-                models.F("provider"), django.db.models.functions.text.Lower("name"), name="notification_set_name_once"
+                models.F("provider"), django.db.models.functions.text.Lower("name"), name="notificationset_name_once"
             ),
         ),
         migrations.AddConstraint(

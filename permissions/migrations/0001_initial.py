@@ -125,11 +125,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='authorizationset',
-            constraint=models.UniqueConstraint(fields=('id', 'provider'), name='set_id_provider'),
+            constraint=models.UniqueConstraint(fields=('id', 'provider'), name='authorizationset_id_provider'),
         ),
         migrations.AddConstraint(
             model_name='authorizationset',
-            constraint=models.UniqueConstraint(models.F('provider'), django.db.models.functions.text.Lower('name'), name='set_name_once'),
+            constraint=models.UniqueConstraint(models.F('provider'), django.db.models.functions.text.Lower('name'), name='authorizationset_name_once'),
         ),
         migrations.AddIndex(
             model_name='employer',

@@ -22,7 +22,7 @@ class LongSelect(forms.Select):
             "\n",
             '<option value="{}"{}>{}</option>',
             (
-                (key, mark_safe(" selected") if str(key) in chosen else "", label)  # noqa: S308 (no input)
+                (key, mark_safe(" selected") if str(key) in chosen else "", label)
                 for key, label in self.choices
             ),
         )

@@ -1,4 +1,4 @@
-"""The mail about notifications: one a person and day, and never lost or doubled, whatever dies or runs at the same time."""
+"""The e-mail about notifications: one per user and day, never lost or doubled, whatever dies or runs at once."""
 
 import time
 from collections.abc import Callable, Iterator
