@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from core.forms import PLAIN_TEXT_VALIDATORS
+from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
 from notifications import preferences
 from notifications.catalog import MAX_OFFSET_DAYS, NotificationType
 from notifications.models import NotificationSet
@@ -158,13 +158,12 @@ class EmailPreferencesForm(forms.Form):
         return {type_: self.cleaned_data[str(type_)] for type_ in self.now}
 
 
-class NotificationSetForm(PreferencesForm):
-    """Name and contents of a set; `version` is the one the form was opened with, 0 for a new set."""
+class NotificationSetForm(PreferencesForm, VersionedForm):
+    """The name and contents of a set; version 0 is that of a new one."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=50, validators=PLAIN_TEXT_VALIDATORS)
-    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
 
-    def __init__(self, *args: Any, instance: NotificationSet | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, instance: NotificationSet | None, **kwargs: Any) -> None:
         kwargs["initial"] = {"name": instance.name if instance else "", "version": instance.version if instance else 0}
         super().__init__(*args, **kwargs)
         held = preferences.get_set_preferences(instance) if instance else {}
@@ -177,13 +176,13 @@ class NotificationSetForm(PreferencesForm):
                 mail=_build_checkbox((preference or standard).mail),
             )
 
-    def get_preferences(self) -> PreferencesByType:
-        """Return the contents of the set from a valid form."""
-        given = {type_: self.get_override(type_) for type_ in NotificationType}
+    @property
+    def contents(self) -> PreferencesByType:
+        """The preferences in the set. Only for a valid form."""
         return {
-            type_: own.apply_to(preferences.DEFAULT_PREFERENCES[type_])
-            for type_, own in given.items()
-            if own.is_on is not None
+            type_: override.apply_to(standard)
+            for type_, standard in preferences.DEFAULT_PREFERENCES.items()
+            if (override := self.get_override(type_)).is_on is not None
         }
 
 

@@ -28,6 +28,14 @@ class PreferenceDifference(NamedTuple):
     now: NotificationPreference
     wanted: NotificationPreference
 
+    @property
+    def now_text(self) -> str:
+        return preferences.describe_preference(self.type, self.now)
+
+    @property
+    def wanted_text(self) -> str:
+        return preferences.describe_preference(self.type, self.wanted)
+
 
 def get_set_differences(notification_set: NotificationSet, user: User) -> list[PreferenceDifference]:
     """Return what applying the set would change for `user`; types outside the set stay as they are."""

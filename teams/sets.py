@@ -17,26 +17,24 @@ from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from permissions import checks
 from permissions.action_helpers import diff_rights, get_team_rights
-from permissions.catalog import rights_from_codes
+from permissions.catalog import rights_from_codes, sort_rights
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, SetApplication, Team
 from permissions.sets import SetType
 
 
 class RightsDifference(NamedTuple):
-    """The differences of the rights of a team, or the individual rights of a user, from a set."""
+    """What a set adds to the rights of a target (`missing`), and what making them equal removes (`extra`)."""
 
-    missing: frozenset[Right]
-    extra: frozenset[Right]
+    missing: list[Right]
+    extra: list[Right]
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.extra)
 
 
-def compare_with_set(authorization_set: AuthorizationSet, target: Team | User) -> RightsDifference:
-    """Return the rights `apply_set` would add (missing), and those `replace_with_set` would also remove (extra)."""
-    now = get_target_rights(target)
-    return RightsDifference(authorization_set.rights - now, now - authorization_set.rights)
+def compare_with_set(authorization_set: AuthorizationSet, held: frozenset[Right]) -> RightsDifference:
+    return RightsDifference(sort_rights(authorization_set.rights - held), sort_rights(held - authorization_set.rights))
 
 
 def get_target_rights(target: Team | User) -> frozenset[Right]:
@@ -58,10 +56,9 @@ def list_set_deviations(provider: Provider) -> dict[UUID, list[SetDeviation]]:
     for row in rows.prefetch_related("team__rights", "user__individual_rights").order_by(
         "team__sort_name", "user__sort_name", "pk"
     ):
-        codes = row.team.rights.all() if row.team else row.user.individual_rights.all() if row.user else []
-        held = rights_from_codes(code.right for code in codes)
-        wanted = row.authorization_set.rights
-        deviation = SetDeviation(row, RightsDifference(wanted - held, held - wanted))
+        granted = row.team.rights.all() if row.team else row.user.individual_rights.all() if row.user else []
+        held = rights_from_codes(grant.right for grant in granted)
+        deviation = SetDeviation(row, compare_with_set(row.authorization_set, held))
         found.setdefault(row.authorization_set_id, []).append(deviation)
     return found
 

@@ -84,14 +84,7 @@ def preview_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
         context |= {
             "set": chosen,
             "seen": preferences.fingerprint_preferences(preferences.get_user_preferences(person)),
-            "differences": [
-                (
-                    one.type,
-                    preferences.describe_preference(one.type, one.now),
-                    preferences.describe_preference(one.type, one.wanted),
-                )
-                for one in notifications.sets.get_set_differences(chosen, person)
-            ],
+            "differences": notifications.sets.get_set_differences(chosen, person),
         }
     return render(request, "notifications/apply_set_to_user.html", context)
 

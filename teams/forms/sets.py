@@ -6,31 +6,35 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from core.forms import PLAIN_TEXT_VALIDATORS
+from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
+from permissions.catalog import sort_rights
 from permissions.checks import Right
 from permissions.models import AuthorizationSet
 from teams.forms.rights import RightsField
 from teams.sets import SetPreview
 
 
-class AuthorizationSetForm(forms.Form):
-    """The name and rights of a set; `version` is the version that the form was opened with, 0 for a new set."""
+class AuthorizationSetForm(VersionedForm):
+    """The name and rights of a set; version 0 is that of a new one."""
 
     name = forms.CharField(label=_("Name"), max_length=50, validators=PLAIN_TEXT_VALIDATORS)
     rights = RightsField(label=_("Rights in the set"))
-    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
 
-    def __init__(self, *args: Any, givable: frozenset[Right], instance: AuthorizationSet | None = None, **kwargs: Any):
+    def __init__(self, *args: Any, givable: frozenset[Right], instance: AuthorizationSet | None, **kwargs: Any) -> None:
         held = instance.rights if instance else frozenset()
-        kwargs["initial"] = {"name": instance.name if instance else "", "rights": sorted(held)}
-        kwargs["initial"]["version"] = instance.version if instance else 0
+        kwargs["initial"] = {
+            "name": instance.name if instance else "",
+            "version": instance.version if instance else 0,
+            "rights": sorted(held),
+        }
         super().__init__(*args, **kwargs)
-        self.locked_rights = held - givable
+        self.locked_rights = sort_rights(held - givable)  # which the administrator cannot remove
         self.fields["rights"].set_choices(givable)  # type: ignore[attr-defined]
 
-    def clean_rights(self) -> frozenset[Right]:
-        """Return the chosen rights and those in the set that the administrator cannot remove."""
-        return frozenset(Right(code) for code in self.cleaned_data["rights"]) | self.locked_rights
+    @property
+    def contents(self) -> frozenset[Right]:
+        """The chosen rights and the locked ones. Only for a valid form."""
+        return frozenset(Right(code) for code in self.cleaned_data["rights"]) | frozenset(self.locked_rights)
 
 
 class SetChoiceForm(forms.Form):

@@ -18,7 +18,6 @@ from invitations.views.resend_warnings import add_resend_warnings
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.action_helpers import get_team_employer_ids
-from permissions.catalog import sort_rights
 from permissions.checks import LastAdministrator, Right
 from permissions.models import Team
 from permissions.shortcuts import get_colleague_or_404
@@ -32,7 +31,8 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
     if not form.is_valid():
         return {"form": form}
     chosen, by = form.cleaned_data["set"], build_page_actor(request, request.user)
-    missing, extra = teams.sets.compare_with_set(chosen, target)
+    held = teams.sets.get_target_rights(target)
+    missing, extra = teams.sets.compare_with_set(chosen, held)
     reached = (
         [employer.pk for employer in checks.list_reachable_employers(target)]
         if isinstance(target, User)
@@ -41,11 +41,11 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
     return {
         "form": form,
         "set": chosen,
-        "missing": sort_rights(missing),
-        "extra": sort_rights(extra),
-        "before": ",".join(sorted(teams.sets.get_target_rights(target))),
+        "missing": missing,
+        "extra": extra,
+        "before": ",".join(sorted(held)),
         "lacking": checks.find_missing_right(by, missing, reached),
-        "lacking_to_take": checks.find_missing_right(by, missing | extra, reached),
+        "lacking_to_take": checks.find_missing_right(by, missing + extra, reached),
     }
 
 

@@ -110,7 +110,7 @@ def test_applying_says_beforehand_what_changes_and_changes_that(
     wants(bob.provider, NotificationType.SICKNESS, bob, days=5)
     wants(bob.provider, TYPE, bob, days=21)
     context = alice_client.get(on(bob), {"signal_set": hr.pk}).context
-    assert context["differences"] == [
+    assert [(change.type, change.now_text, change.wanted_text) for change in context["differences"]] == [
         (OTHER, "7 dagen ervoor", "uit"),
         (TYPE, "21 dagen ervoor", "21 dagen ervoor, ook per mail"),
     ]
@@ -150,9 +150,9 @@ def test_use_and_deviation(alice_client: Client, alice: User, bob: User, hr: Not
     wants(bob.provider, TYPE, bob, days=3)
     assert alice_client.get(SETS).context["rows"] == [(hr, 2, 1, 1)]
     (use,) = alice_client.get(of(hr)).context["uses"]
-    assert use[1] == [(TYPE, "3 dagen ervoor, ook per mail")]
-    page = alice_client.get(of(hr, "notifications:delete_set"))
-    assert " 1 " in page.context["confirmation"].consequences[1]
+    assert [(change.type, change.now_text) for change in use.difference] == [(TYPE, "3 dagen ervoor, ook per mail")]
+    deletion = alice_client.get(of(hr, "notifications:delete_set"))
+    assert " 1 " in deletion.context["confirmation"].consequences[1]
 
 
 def test_what_changed_since_it_was_shown_stops_it(alice_client: Client, bob: User, hr: NotificationSet) -> None:
