@@ -38,12 +38,7 @@ class NotificationType(StrEnum):
         _("An employee reaches one of these ages."),
         14,
     )
-    STATE_PENSION_AGE = (
-        "state_pension_age",
-        _("State pension age"),
-        _("An employee reaches state pension age."),
-        90,
-    )
+    STATE_PENSION_AGE = ("state_pension_age", _("State pension age"), _("An employee reaches state pension age."), 90)
     WEDDING_ANNIVERSARY = (
         "wedding_anniversary",
         _("Wedding anniversary"),
@@ -74,12 +69,7 @@ class NotificationType(StrEnum):
         _("An employee's training or certificate must be renewed."),
         60,
     )
-    GARNISHMENT_END = (
-        "garnishment_end",
-        _("End of wage garnishment"),
-        _("An employee's wage garnishment ends."),
-        14,
-    )
+    GARNISHMENT_END = ("garnishment_end", _("End of wage garnishment"), _("An employee's wage garnishment ends."), 14)
 
     # Documents that must be valid.
     IDENTITY_EXPIRES = (

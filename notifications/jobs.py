@@ -3,6 +3,4 @@
 from core.periodic_jobs import PeriodicJob
 from notifications import delivery
 
-JOBS = [
-    PeriodicJob(delivery.run_daily, every=1),
-]
+JOBS = [PeriodicJob(delivery.run_daily, every=1)]

@@ -9,13 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
-from permissions.catalog import (
-    EMPLOYER_LEVEL_RIGHTS,
-    OFFICE_ADMIN_RIGHTS,
-    OFFICE_LEVEL_RIGHTS,
-    Right,
-    RightLevel,
-)
+from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, OFFICE_LEVEL_RIGHTS, Right, RightLevel
 from permissions.effective import InactiveReason, get_inactive_reason
 from permissions.inactive import UserWithInactiveReason
 from permissions.models import Employer, Grant, IndividualRight, Team

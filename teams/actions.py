@@ -166,10 +166,7 @@ def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[Use
     _require_administrator(team.provider, gives)
     _record_team_change(team, by, {"members": [[str(user.pk) for user in removed], [str(user.pk) for user in added]]})
     for users, before, after in ((added, None, "member"), (removed, "member", None)):
-        what: Changes = {
-            "rights": [before and sorted(gives), after and sorted(gives)],
-            team.name: [before, after],
-        }
+        what: Changes = {"rights": [before and sorted(gives), after and sorted(gives)], team.name: [before, after]}
         record_for_each(Verb.TEAMS_CHANGED, users, by=by, provider_id=team.provider_id, changes=what)
 
 
