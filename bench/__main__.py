@@ -29,7 +29,7 @@ MAX_RATIO_TO_BARE = 2.0
 MAX_RATIO_TO_BULK_CREATE = 3.0
 MAX_CORES_PER_SPEEDUP = 1.5  # each core reaches more than two thirds of its speed alone
 MAX_GROWTH = 1.25  # ratio of medians; the variation of the machine itself
-MAX_CHECK_MS, MAX_LIST_MS, MAX_OWN_USER_MS = 5.0, 300.0, 15.0  # milliseconds
+MAX_CHECK_MS, MAX_LIST_MS, MAX_PAGE_MS, MAX_OWN_USER_MS = 5.0, 300.0, 400.0, 15.0  # milliseconds
 MIN_TOKEN_RATIO = 0.72  # of the rate of bare verifications
 _AUDIT_CHAIN_DOC = "adr/0012-audit-chain.md"  # what its statements are, and why the first is not kept in memory
 _TOKENS_DOC = "adr/0019-client-credentials.md"  # why they are fewer, and what was tried
@@ -65,11 +65,13 @@ def build_permission_verdicts(found: dict[str, float]) -> list[Verdict]:
             "may/bare SQL of the same joins (p50), 1,000,000 users", found["may"] / found["bare"], MAX_RATIO_TO_BARE
         ),
         Verdict("may (p99, ms)", found["may_p99"], MAX_CHECK_MS),
-        Verdict("Who? in an office of 200 (slowest, ms)", max(found["who"], found["who_office"]), MAX_LIST_MS),
-        Verdict("matrix of an office of 200 (slowest, ms)", max(found["matrix"], found["matrix_office"]), MAX_LIST_MS),
-        Verdict("page of Who? (slowest, ms)", max(found["who_page"], found["who_office_page"]), MAX_LIST_MS),
+        Verdict("Who? in an office of 2,000 (slowest, ms)", max(found["who"], found["who_office"]), MAX_LIST_MS),
         Verdict(
-            "page of the matrix (slowest, ms)", max(found["matrix_page"], found["matrix_office_page"]), MAX_LIST_MS
+            "matrix of an office of 2,000 (slowest, ms)", max(found["matrix"], found["matrix_office"]), MAX_LIST_MS
+        ),
+        Verdict("page of Who? (slowest, ms)", max(found["who_page"], found["who_office_page"]), MAX_PAGE_MS),
+        Verdict(
+            "page of the matrix (slowest, ms)", max(found["matrix_page"], found["matrix_office_page"]), MAX_PAGE_MS
         ),
         Verdict("search by support among 1,000,000 users (slowest, ms)", found["search"], MAX_LIST_MS),
     ]
@@ -138,7 +140,7 @@ def main() -> int:
         shutil.rmtree(Path(folder))
     peaks = {people: {"peak (MiB)": views.pop("peak")} for people, views in lists.items()}
     everybody = found["permissions"].pop("lists")
-    lists["200 people of 1,000,000"] = {name: everybody[name] for name in ("/gebruikers/", "bare", "admin")}
+    lists["2,000 people of 1,000,000"] = {name: everybody[name] for name in ("/gebruikers/", "bare", "admin")}
     postgresql = found["permissions"].pop("postgresql")
     verdicts = [
         *build_list_verdicts(lists),

@@ -75,8 +75,8 @@ def _build_statements() -> list[str]:
     ]
 
 
-def create_large_office(*, users: int = 200, employers: int = 60, teams: int = 20) -> None:
-    """Create one office of 200 users in many teams with many rights."""
+def create_large_office(*, users: int = 2_000, employers: int = 1_000, teams: int = 100) -> None:
+    """Create one office of 2,000 users in many teams with many rights."""
     from accounts.models import LoginMethod, Provider, User
     from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
 

@@ -37,8 +37,8 @@ from permissions.models import Employer
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def set_office_preferences(provider: Provider, wanted: PreferencesByType, *, seen: str, by: Actor) -> None:
-    """Set the office's preferences; types that are not in `wanted` keep theirs.
+def set_office_preferences(provider: Provider, desired: PreferencesByType, *, seen: str, by: Actor) -> None:
+    """Set the office's preferences; types that are not in `desired` keep theirs.
 
     `seen` is the fingerprint of the preferences shown on the page. Raises PermissionDenied without manage_signals,
     EditConflict, ValidationError for days outside 0 to 99.
@@ -47,22 +47,22 @@ def set_office_preferences(provider: Provider, wanted: PreferencesByType, *, see
     before = preferences.get_office_preferences(provider)
     if preferences.fingerprint_preferences(before) != seen:
         raise EditConflict
-    changes = replace_settings(before, wanted, provider_id=provider.pk)
+    changes = replace_settings(before, desired, provider_id=provider.pk)
     if changes:
         record(Verb.NOTIFICATIONS_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def set_user_overrides(user: User, wanted: OverridesByType, *, seen: str, by: Actor) -> None:
-    """Replace the overrides of `user` by `wanted`. Raises as `set_office_preferences`."""
+def set_user_overrides(user: User, desired: OverridesByType, *, seen: str, by: Actor) -> None:
+    """Replace the overrides of `user` by `desired`. Raises as `set_office_preferences`."""
     lock_and_authorize(user.provider_id, by, Right.MANAGE_SIGNALS)
-    _replace_overrides(user, wanted, seen, by)
+    _replace_overrides(user, desired, seen, by)
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def set_overrides_for_users(users: Sequence[User], wanted: OverridesByType, *, by: Actor) -> None:
+def set_overrides_for_users(users: Sequence[User], desired: OverridesByType, *, by: Actor) -> None:
     """Set the same overrides for several users of one office who have none yet.
 
     Raises as `set_office_preferences`, and PermissionDenied for a user of another office.
@@ -74,10 +74,10 @@ def set_overrides_for_users(users: Sequence[User], wanted: OverridesByType, *, b
     rows = (
         NotificationSetting(provider=provider, user=user, type=type_, **own._asdict())
         for user in users
-        for type_, own in wanted.items()
+        for type_, own in desired.items()
     )
     NotificationSetting.objects.bulk_create(rows, batch_size=1000)
-    same = diff_preferences({}, wanted)
+    same = diff_preferences({}, desired)
     record_all(Verb.NOTIFICATIONS_CHANGED, ((user, same) for user in users), by=by, provider_id=provider.pk)
 
 
@@ -106,19 +106,19 @@ def set_own_email_preferences(user: User, mail: Mapping[NotificationType, bool],
     lock_provider(user.provider_id)
     own, now = preferences.get_user_overrides(user), preferences.get_user_preferences(user)
     changed = {
-        type_: own.get(type_, PreferenceOverride())._replace(mail=wanted)
-        for type_, wanted in mail.items()
-        if wanted != now[type_].mail
+        type_: own.get(type_, PreferenceOverride())._replace(mail=desired)
+        for type_, desired in mail.items()
+        if desired != now[type_].mail
     }
     _replace_overrides(user, own | changed, preferences.fingerprint_preferences(own), by)
 
 
-def _replace_overrides(user: User, wanted: OverridesByType, seen: str, by: Actor) -> None:
+def _replace_overrides(user: User, desired: OverridesByType, seen: str, by: Actor) -> None:
     before = preferences.get_user_overrides(user)
     if preferences.fingerprint_preferences(before) != seen:
         raise EditConflict
     gone = {type_: PreferenceOverride() for type_ in before}
-    changes = replace_settings(before, gone | wanted, provider_id=user.provider_id, user=user)
+    changes = replace_settings(before, gone | desired, provider_id=user.provider_id, user=user)
     if changes:
         record(Verb.NOTIFICATIONS_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
 

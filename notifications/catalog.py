@@ -105,5 +105,5 @@ class NotificationType(StrEnum):
 
 def filter_known_types(codes: Iterable[str]) -> list[NotificationType]:
     """Return the types with these `codes` in catalog order; unknown codes are left out."""
-    wanted = set(codes)
-    return [type_ for type_ in NotificationType if type_ in wanted]
+    known = set(codes)
+    return [type_ for type_ in NotificationType if type_ in known]

@@ -76,9 +76,9 @@ def create_notifications(
 
 def _find_due(provider_id: UUID, today: date, since: date, event: NotificationEvent | None) -> list[tuple[Any, ...]]:
     office = preferences.get_office_preferences(provider_id)
-    one = {"employer": " AND e.employer_id = %(employer)s", "event": " AND event.id = %(event)s"}
+    narrowed = {"employer": " AND e.employer_id = %(employer)s", "event": " AND event.id = %(event)s"}
     return grants_sql.fetch_rows(
-        _DUE_SQL.format_map(one if event else dict.fromkeys(one, "")),
+        _DUE_SQL.format_map(narrowed if event else dict.fromkeys(narrowed, "")),
         provider=provider_id,
         product=Product.SIGNALS.value,
         event=event and event.pk,
@@ -99,8 +99,8 @@ def send_digests(provider_id: UUID, *, today: date) -> int:
     Notifications that were read, or that the user can no longer see, are left out.
     """
     waiting = Notification.objects.filter(provider=provider_id, by_mail=True, mailed_on=None)
-    mailed = Notification.objects.filter(provider=provider_id, mailed_on=today).values("user")
-    turn = waiting.exclude(user__in=mailed).select_related("event__employer").order_by("shown_at", "pk")
+    mailed_users = Notification.objects.filter(provider=provider_id, mailed_on=today).values("user")
+    turn = waiting.exclude(user__in=mailed_users).select_related("event__employer").order_by("shown_at", "pk")
     reaching = f"SELECT user_id, employer_id FROM ({EMPLOYER_USERS_SQL}) person WHERE user_id = ANY(%(users)s)"  # noqa: S608
     found = list(turn)
     users = list({notice.user_id for notice in found})
@@ -115,9 +115,9 @@ def send_digests(provider_id: UUID, *, today: date) -> int:
             bundles[notice.user_id].append(notice)
     for user in User.objects.filter(provider=provider_id, pk__in=bundles).select_related("provider"):
         emails.send_digest(user, [notice.event for notice in bundles[user.pk]])
-    told = [notice.pk for notices in bundles.values() for notice in notices]
-    Notification.objects.filter(pk__in=told).update(mailed_on=today)
-    Notification.objects.filter(pk__in={notice.pk for notice in found} - set(told)).update(by_mail=False)
+    mailed = [notice.pk for notices in bundles.values() for notice in notices]
+    Notification.objects.filter(pk__in=mailed).update(mailed_on=today)
+    Notification.objects.filter(pk__in={notice.pk for notice in found} - set(mailed)).update(by_mail=False)
     return len(bundles)
 
 

@@ -17,12 +17,11 @@ MAX_LISTED_EVENTS = 25  # events listed in one e-mail
 
 
 @translation.override(settings.LANGUAGE_CODE)
-def send_digest(user: User, told: Sequence[NotificationEvent]) -> None:
-    """E-mail a user the events that they were notified of; all of it is on the page as well."""
-    count = len(told)
+def send_digest(user: User, events: Sequence[NotificationEvent]) -> None:
+    count = len(events)
     subject = ngettext("%(count)s new notification", "%(count)s new notifications", count) % {"count": count}
     intro = ngettext("You have a new notification:", "You have new notifications:", count)
-    lines = [_format_line(event) for event in sorted(told, key=lambda one: one.event_date)[:MAX_LISTED_EVENTS]]
+    lines = [_format_line(event) for event in sorted(events, key=lambda event: event.event_date)[:MAX_LISTED_EVENTS]]
     if count > MAX_LISTED_EVENTS:
         lines.append(_("and %(count)s more") % {"count": count - MAX_LISTED_EVENTS})
     where = _("View them here: %(url)s") % {"url": settings.LOKET_URL + reverse("notifications:notification_list")}
@@ -31,5 +30,5 @@ def send_digest(user: User, told: Sequence[NotificationEvent]) -> None:
 
 
 def _format_line(event: NotificationEvent) -> str:
-    said = f"{event.label}: {event.text}" if event.text else event.label
-    return f"- {date_format(event.event_date, 'j F Y')}, {event.employer.name}: {said}"
+    text = f"{event.label}: {event.text}" if event.text else event.label
+    return f"- {date_format(event.event_date, 'j F Y')}, {event.employer.name}: {text}"

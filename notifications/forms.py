@@ -45,7 +45,6 @@ class PreferencesForm(forms.Form):
             yield PreferenceFields(type_, self[f"{type_}_is_on"], self[f"{type_}_days"], self[f"{type_}_mail"])
 
     def get_override(self, type_: NotificationType) -> PreferenceOverride:
-        """Return the values of one type of a valid form."""
         return PreferenceOverride(*(self.cleaned_data[f"{type_}_{part}"] for part in PreferenceOverride._fields))
 
 
@@ -116,7 +115,6 @@ class OfficePreferencesForm(SharedPreferencesForm):
             )
 
     def get_preferences(self) -> PreferencesByType:
-        """Return the preferences of a valid form."""
         return {type_: NotificationPreference(*self.get_override(type_)) for type_ in NotificationType}  # type: ignore[arg-type]
 
 
@@ -137,7 +135,6 @@ class UserOverridesForm(SharedPreferencesForm):
             )
 
     def get_overrides(self) -> OverridesByType:
-        """Return the overrides of a valid form; only types that deviate."""
         return {type_: own for type_ in NotificationType if (own := self.get_override(type_))}
 
 
@@ -154,7 +151,6 @@ class EmailPreferencesForm(forms.Form):
             self.fields[str(type_)] = field
 
     def get_email_choices(self) -> dict[NotificationType, bool]:
-        """Return the choices of a valid form."""
         return {type_: self.cleaned_data[str(type_)] for type_ in self.now}
 
 

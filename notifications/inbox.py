@@ -36,7 +36,6 @@ def get_newest_unread(user: User) -> list[Notification]:
 
 
 def get_last_unread(user: User) -> Notification | None:
-    """Return the newest unread notification of `user`, or None. One query."""
     return _get_unread_newest_first(user).first()
 
 

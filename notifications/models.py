@@ -7,10 +7,9 @@ from django.db.models import Q
 
 from accounts.models import Provider, User
 from core.composite_keys import SameOfficeForeignKey
-from core.ids import uuid7
 from notifications.catalog import MAX_OFFSET_DAYS, NotificationType
 from permissions import checks
-from permissions.models import Employer, OfficeQuerySet, OfficeSet, provider_foreign_key
+from permissions.models import Employer, OfficeModel, OfficeQuerySet, OfficeSet
 from permissions.products import Product
 
 MAX_TEXT_LENGTH = 150  # characters of the text of a notification event
@@ -22,14 +21,12 @@ class NotificationSet(OfficeSet):
     objects = OfficeQuerySet["NotificationSet"].as_manager()
 
 
-class NotificationSetting(models.Model):
+class NotificationSetting(OfficeModel):
     """Preference of the office, a user or a set for one type of notification event; a value of None follows the office.
 
     Without user and set it is the office's own (Signaal AK). Only a user's setting may have None.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="signal_settings")
     notification_set = models.ForeignKey(NotificationSet, on_delete=models.CASCADE, null=True, related_name="settings")
     type = models.CharField(max_length=40)  # the code of a `notifications.catalog.NotificationType`
@@ -65,11 +62,9 @@ class NotificationSetting(models.Model):
         return self.type
 
 
-class NotificationSetApplication(models.Model):
+class NotificationSetApplication(OfficeModel):
     """When a set was last applied to a user; used only to show who deviates from it."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
     notification_set = models.ForeignKey(NotificationSet, on_delete=models.CASCADE, related_name="applications")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="applied_notification_sets")
     applied_at = models.DateTimeField()
@@ -87,11 +82,9 @@ class NotificationSetApplication(models.Model):
         return f"{self.notification_set_id} {self.user_id}"
 
 
-class NotificationEvent(models.Model):
+class NotificationEvent(OfficeModel):
     """Something at an employer that users are notified of; `notifications.delivery` determines to whom, daily."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="notification_events")
     type = models.CharField(max_length=40)
     event_date = models.DateField()
@@ -117,7 +110,6 @@ class NotificationEvent(models.Model):
 
     @property
     def label(self) -> str:
-        """Name of the type, or its code when the catalog no longer has it."""
         return str(NotificationType(self.type).label) if self.type in set(NotificationType) else self.type
 
 
@@ -131,11 +123,9 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.filter(read_at=None)
 
 
-class Notification(models.Model):
+class Notification(OfficeModel):
     """A notification event shown to a user: since when, whether by e-mail too, and when it was marked as read."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
     event = models.ForeignKey(NotificationEvent, on_delete=models.CASCADE, db_index=False, related_name="notices")
     user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False, related_name="notices")
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, db_index=False, related_name="+")  # the event's

@@ -28,14 +28,14 @@ def serialize_overrides(owns: OverridesByType) -> list[str]:
 
 
 def _format_parts(own: PreferenceOverride) -> list[str]:
-    said = []
+    parts = []
     if own.is_on is not None:
-        said.append(_("on") if own.is_on else _("off"))
+        parts.append(_("on") if own.is_on else _("off"))
     if own.days is not None:
-        said.append(ngettext("%(count)d day", "%(count)d days", own.days) % {"count": own.days})
+        parts.append(ngettext("%(count)d day", "%(count)d days", own.days) % {"count": own.days})
     if own.mail is not None:
-        said.append(_("mail") if own.mail else _("no mail"))
-    return said
+        parts.append(_("mail") if own.mail else _("no mail"))
+    return parts
 
 
 def parse_overrides(entries: Iterable[str]) -> OverridesByType:
@@ -72,14 +72,14 @@ _KEYWORDS = {
 
 def _parse_override(text: str, entry: str) -> PreferenceOverride:
     """Return the override after the name of a type; an empty one means on."""
-    said: dict[str, int | bool] = {}
+    parts: dict[str, int | bool] = {}
     for part in filter(None, map(str.strip, re.split("[,:]", text))):
         days = _DAYS_PATTERN.fullmatch(part)
         name, value = ("days", int(days[1])) if days else _KEYWORDS.get(normalize_label(part), ("", False))
-        if not name or name in said:
+        if not name or name in parts:
             message = _("“%(entry)s” is not clear. Write, for example, “Performance review: on, 30 days, mail”.")
             raise ValidationError(message % {"entry": entry.strip()})
-        said[name] = value
-    if said.get("days", 0) > MAX_OFFSET_DAYS:
+        parts[name] = value
+    if parts.get("days", 0) > MAX_OFFSET_DAYS:
         raise ValidationError(_("Enter a number of days from 0 to 99."))
-    return PreferenceOverride(**said) if said else PreferenceOverride(is_on=True)  # type: ignore[arg-type]
+    return PreferenceOverride(**parts) if parts else PreferenceOverride(is_on=True)  # type: ignore[arg-type]

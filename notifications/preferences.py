@@ -31,7 +31,6 @@ class PreferenceOverride(NamedTuple):
         return self != (None, None, None)
 
     def apply_to(self, office: NotificationPreference) -> NotificationPreference:
-        """Return the preference of the office with this override applied."""
         return NotificationPreference(
             office.is_on if self.is_on is None else self.is_on,
             office.days if self.days is None else self.days,
@@ -52,7 +51,6 @@ def load_overrides(rows: Iterable[NotificationSetting]) -> OverridesByType:
 
 
 def apply_overrides(owns: OverridesByType, office: PreferencesByType) -> PreferencesByType:
-    """Return the preferences of the office with `owns` applied."""
     return {type_: owns.get(type_, PreferenceOverride()).apply_to(preference) for type_, preference in office.items()}
 
 
@@ -83,13 +81,13 @@ def get_set_preferences(notification_set: NotificationSet) -> PreferencesByType:
 
 
 def fingerprint_preferences(held: Mapping[NotificationType, NotificationPreference | PreferenceOverride]) -> str:
-    """Return the preferences as one line, to detect that they were changed meanwhile."""
     plain = {None: "", True: "y", False: "n"}
-    return ",".join(
-        f"{type_}:{plain[one.is_on]}:{'' if one.days is None else one.days}:{plain[one.mail]}"
-        for type_, one in held.items()
-        if one
-    )
+    parts = [
+        (type_, plain[own.is_on], "" if own.days is None else own.days, plain[own.mail])
+        for type_, own in held.items()
+        if own
+    ]
+    return ",".join(":".join(map(str, part)) for part in parts)
 
 
 def describe_preference(type_: NotificationType, preference: NotificationPreference) -> str:

@@ -26,15 +26,15 @@ class PreferenceDifference(NamedTuple):
 
     type: NotificationType
     now: NotificationPreference
-    wanted: NotificationPreference
+    desired: NotificationPreference
 
     @property
     def now_text(self) -> str:
         return preferences.describe_preference(self.type, self.now)
 
     @property
-    def wanted_text(self) -> str:
-        return preferences.describe_preference(self.type, self.wanted)
+    def desired_text(self) -> str:
+        return preferences.describe_preference(self.type, self.desired)
 
 
 def get_set_differences(notification_set: NotificationSet, user: User) -> list[PreferenceDifference]:
@@ -77,7 +77,7 @@ def _replace_preferences(notification_set: NotificationSet, contents: Preference
     stored = preferences.get_set_preferences(notification_set)
     removed: OverridesByType = {type_: PreferenceOverride() for type_ in stored if type_ not in contents}
     return replace_settings(
-        stored, removed | contents, provider_id=notification_set.provider_id, notification_set=notification_set
+        stored, {**removed, **contents}, provider_id=notification_set.provider_id, notification_set=notification_set
     )
 
 
@@ -109,7 +109,6 @@ def change_set(
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def delete_set(notification_set: NotificationSet, *, version: int, by: Actor) -> None:
-    """Delete a set, see `SetType`."""
     _SETS.delete(notification_set, version, by)
 
 
@@ -126,6 +125,6 @@ def apply_set(notification_set: NotificationSet, user: User, *, by: Actor) -> No
     changes: Changes = {stored.name: [None, "applied"]}
     changes |= replace_settings(own, contents, provider_id=user.provider_id, user=user)
     NotificationSetApplication.objects.update_or_create(
-        provider_id=user.provider_id, notification_set=stored, user=user, defaults={"applied_at": timezone.now()}
+        provider_id=stored.provider_id, notification_set=stored, user=user, defaults={"applied_at": timezone.now()}
     )
     record(Verb.NOTIFICATION_SET_APPLIED, user, by=by, provider_id=user.provider_id, changes=changes)

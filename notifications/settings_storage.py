@@ -14,16 +14,16 @@ from notifications.preferences import NotificationPreference, PreferenceOverride
 
 def replace_settings(
     before: Mapping[NotificationType, NotificationPreference | PreferenceOverride],
-    wanted: Mapping[NotificationType, NotificationPreference | PreferenceOverride],
+    desired: Mapping[NotificationType, NotificationPreference | PreferenceOverride],
     **owner: Any,
 ) -> Changes:
-    """Store `wanted` as the settings of `owner` and return the changes for the event.
+    """Store `desired` as the settings of `owner` and return the changes for the event.
 
     `owner` holds the columns of NotificationSetting that identify the owner. Raises ValidationError for days outside 0
     to 99.
     """
     owner = {"user": None, "notification_set": None} | owner
-    for type_, preference in wanted.items():
+    for type_, preference in desired.items():
         if preference.days is not None and not 0 <= preference.days <= MAX_OFFSET_DAYS:
             raise ValidationError(_("Enter a number of days from 0 to 99."), code="days")
         old = before.get(type_, PreferenceOverride())
@@ -33,16 +33,15 @@ def replace_settings(
             NotificationSetting.objects.update_or_create(type=type_, **owner, defaults=preference._asdict())
         else:
             NotificationSetting.objects.filter(type=type_, **owner).delete()
-    return diff_preferences(before, wanted)
+    return diff_preferences(before, desired)
 
 
 def diff_preferences(
     before: Mapping[NotificationType, NotificationPreference | PreferenceOverride],
-    wanted: Mapping[NotificationType, NotificationPreference | PreferenceOverride],
+    desired: Mapping[NotificationType, NotificationPreference | PreferenceOverride],
 ) -> Changes:
-    """Return the differences of `wanted` from `before` as changes for an event."""
     changes: Changes = {}
-    for type_, preference in wanted.items():
+    for type_, preference in desired.items():
         old = before.get(type_, PreferenceOverride())
         for part in NotificationPreference._fields:
             if getattr(old, part) != getattr(preference, part):

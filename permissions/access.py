@@ -59,17 +59,12 @@ class AccessMiddleware:
 
 
 def _require_access(request: OfficeRequest, user: User, access: str) -> None:
-    if user.is_support:
-        _require_support_page(access)
-    elif access == Access.SUPPORT:
+    if user.is_support and access not in (Access.OWN_ACCOUNT, Access.SUPPORT):
+        raise PermissionDenied(
+            _("This page belongs to an office, and you do not belong to one. Use the support pages.")
+        )
+    if not user.is_support and access == Access.SUPPORT:
         raise Http404
     request.rights = checks.effective_rights(user)
     if isinstance(access, Right) and access not in request.rights:
         raise PermissionDenied(_("You do not have the right “%(right)s”.") % {"right": access.label})
-
-
-def _require_support_page(access: str) -> None:
-    if access not in (Access.OWN_ACCOUNT, Access.SUPPORT):
-        raise PermissionDenied(
-            _("This page belongs to an office, and you do not belong to one. Use the support pages.")
-        )

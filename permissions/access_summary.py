@@ -35,7 +35,9 @@ class AvailableRightGroup:
         """The employers where these rights count, sorted by name; empty if the rows name them already."""
         found = {employer.pk: employer for row in self.rows for employer in _list_active_employers(row.held_right)}
         return (
-            sorted(found.values(), key=lambda one: (one.sort_name, one.pk)) if len(found) > MAX_NAMED_EMPLOYERS else []
+            sorted(found.values(), key=lambda employer: (employer.sort_name, employer.pk))
+            if len(found) > MAX_NAMED_EMPLOYERS
+            else []
         )
 
 

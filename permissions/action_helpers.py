@@ -30,7 +30,6 @@ def lock_and_authorize(provider_id: UUID | None, by: Actor, right: Right) -> Pro
 
 
 def require_same_office(provider: Provider, rows: Iterable[User | Employer | Team]) -> None:
-    """Raise PermissionDenied if one of `rows` belongs to another office."""
     if any(row.provider_id != provider.pk for row in rows):
         raise PermissionDenied(_("This is not your office."))
 
@@ -62,5 +61,4 @@ def snapshot_employers(employers: Iterable[Employer]) -> dict[str, str]:
 
 
 def match_name(name: str) -> "Lookup[bool]":
-    """Return the condition for a case-insensitive equal name, as in the unique constraints."""
     return Exact(Lower("name"), Lower(Value(name)))

@@ -267,7 +267,6 @@ class Right(StrEnum):
 
     @property
     def granted_by(self) -> tuple["Right", ...]:
-        """The rights each of which is enough to have this one."""
         return (Right.MANAGE_PROVIDER, self) if self in OFFICE_ADMIN_RIGHTS - {Right.MANAGE_PROVIDER} else (self,)
 
     def works_with(self, products: Iterable[int]) -> bool:

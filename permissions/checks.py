@@ -30,7 +30,7 @@ from permissions.effective import held_rights as held_rights
 from permissions.effective import list_reachable_employers as list_reachable_employers
 from permissions.grants_sql import fetch_rows
 from permissions.inactive import TWO_FACTOR_RULES_SQL
-from permissions.models import Employer, Grant, Team, TeamMember
+from permissions.models import Employer, Grant, Team
 
 
 class SupportAction(models.TextChoices):
@@ -115,7 +115,6 @@ def require_support_action(by: Actor, support_action: SupportAction, provider_id
 
 
 def require_operator_or_support(by: Actor, support_action: SupportAction, provider_id: UUID | None) -> None:
-    """Raise PermissionDenied unless the actor is the operator or passes `require_support_action`."""
     if not by.is_operator:
         require_support_action(by, support_action, provider_id)
 
@@ -161,16 +160,16 @@ class MissingRight(NamedTuple):
     employer: Employer | None = None
 
 
-def find_missing_right(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> MissingRight | None:
-    """Return the first of `given` that the actor does not hold, or not at one of `employers`; None if they hold all.
+def find_missing_right(by: Actor, granted: Iterable[Right], employers: Iterable[UUID] = ()) -> MissingRight | None:
+    """Return the first of `granted` that the actor does not hold, or not at one of `employers`; None if they hold all.
 
     A right held at one employer cannot be granted at another (rule 5). A disabled product does not matter here.
     """
-    wanted = sorted(set(given))
-    if not wanted or holds_every_right(by):
+    rights = sorted(set(granted))
+    if not rights or holds_every_right(by):
         return None
     held = get_grantable_rights(by.user) if by.user else frozenset()
-    for right in wanted:
+    for right in rights:
         if right not in held:
             return MissingRight(right)
     places = set(employers)
@@ -178,7 +177,7 @@ def find_missing_right(by: Actor, given: Iterable[Right], employers: Iterable[UU
         return None
     own = Grant.objects.of_user(by.user).filter(employer_id__in=places)
     counts = dict(own.values_list("right").annotate(count=Count("employer_id", distinct=True)))
-    for right in wanted:
+    for right in rights:
         if right in EMPLOYER_LEVEL_RIGHTS and counts.get(right, 0) < len(places):
             elsewhere = Employer.objects.filter(pk__in=places).exclude(
                 pk__in=own.filter(right=right).values("employer_id")
@@ -219,9 +218,8 @@ def find_ungrantable_teams(user: User, givable: frozenset[Right]) -> set[UUID]:
     return {team_id for (team_id,) in fetch_rows(_UNGRANTABLE_TEAMS_SQL, **parameters)}
 
 
-def require_can_grant(by: Actor, given: Iterable[Right], employers: Iterable[UUID] = ()) -> None:
-    """Raise PermissionDenied unless the actor holds all of `given`, at each of `employers`."""
-    found = find_missing_right(by, given, employers)
+def require_can_grant(by: Actor, granted: Iterable[Right], employers: Iterable[UUID] = ()) -> None:
+    found = find_missing_right(by, granted, employers)
     if found is None:
         return
     if found.employer is None:
@@ -266,7 +264,6 @@ def find_users_with_more_rights(giver: User, user_ids: Iterable[UUID]) -> set[UU
 
 
 def has_authority_over(by: Actor, user: User) -> bool:
-    """Return whether `require_authority_over` would pass."""
     try:
         require_authority_over(by, user)
     except PermissionDenied:
@@ -333,7 +330,6 @@ class TwoFactorRules(NamedTuple):
 
     @property
     def is_required_today(self) -> bool:
-        """Whether a second factor is required today."""
         return self.due is not None and self.due <= timezone.localdate()
 
     def __bool__(self) -> bool:
@@ -353,10 +349,6 @@ def two_factor_rules(user: User) -> TwoFactorRules:
         user=user.pk,
     )
     by_user, by_team, as_manager, all_users, after_days, length = rows[0]
-    teams = _list_teams_requiring_two_factor(user) if by_team is not None else ()
-    return TwoFactorRules(by_user, by_team, as_manager, all_users, after_days, teams, length)
-
-
-def _list_teams_requiring_two_factor(user: User) -> Sequence[str]:
-    asking = TeamMember.objects.filter(provider=user.provider, user=user, team__two_factor_required=True)
-    return list(asking.order_by("team__sort_name").values_list("team__name", flat=True))
+    teams = Team.objects.visible_to(user).filter(members__user=user, two_factor_required=True).order_by("sort_name")
+    names = list(teams.values_list("name", flat=True)) if by_team is not None else ()
+    return TwoFactorRules(by_user, by_team, as_manager, all_users, after_days, names, length)

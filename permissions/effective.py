@@ -100,7 +100,6 @@ def _to_reason(code: str | None) -> InactiveReason | None:
 
 
 def list_inactive_reasons(user: User) -> list[InactiveReason]:
-    """Return all reasons why the rights of `user` are inactive now."""
     conditions = inactive.INACTIVE_CONDITIONS_SQL
     holds = [
         inactive.build_user_expression(condition, models.BooleanField(null=True)) for condition in conditions.values()
@@ -138,7 +137,6 @@ class AuthorizationMatrix:
 
     @property
     def inactive_reasons(self) -> dict[UUID, InactiveReason]:
-        """The reason why the rights of a user are inactive, by user."""
         return {user.pk: InactiveReason(user.inactive_reason) for user in self.users if user.inactive_reason}
 
 
@@ -150,7 +148,6 @@ def _filter_matrix_grants(provider: Provider, employer: Employer | None) -> mode
 def filter_matrix_users(
     provider: Provider, employer: Employer | None = None
 ) -> models.QuerySet[UserWithInactiveReason]:
-    """Return the users of the matrix, sorted by name."""
     users = inactive.annotate_inactive_reason(User.objects.filter(provider=provider))
     grants = _filter_matrix_grants(provider, employer)
     return users.filter(pk__in=grants.values("user_id")).order_by("sort_name", "pk")

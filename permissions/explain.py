@@ -146,7 +146,6 @@ def explain_access(user: User, right: Right, employer: Employer | None = None) -
 
 
 def _load_team_contexts(user: User, right: Right, employer: Employer | None) -> list[_TeamContext]:
-    """Return all teams of the office, sorted by name."""
     there = (
         TeamEmployer.objects.filter(team=OuterRef("pk"), employer=employer) if employer else TeamEmployer.objects.none()
     )
@@ -222,6 +221,5 @@ _CHANGE_IMPACT_ORDER = {
 
 
 def _find_office_admin_teams(user: User) -> set[object]:
-    """Return the ids of teams that give manage_provider, which a machine cannot join."""
     rows = TeamRight.objects.filter(provider=user.provider_id, right=Right.MANAGE_PROVIDER)
     return set(rows.values_list("team_id", flat=True))

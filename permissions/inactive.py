@@ -102,6 +102,5 @@ def annotate_inactive_reason(users: QuerySet[User]) -> QuerySet[UserWithInactive
 
 
 def build_user_expression(sql: str, field: "Field[Any, Any]") -> RawSQL:
-    """Return one of the texts above as an expression of a queryset of users."""
     days = [timezone.localdate()] * sql.count("%(today)s")
     return RawSQL(sql.replace("%(today)s", "%s"), days, output_field=field)  # noqa: S611 (no input is part of the text)

@@ -26,16 +26,19 @@ class OfficeQuerySet(models.QuerySet[ModelT]):
         return self.filter(build_office_filter(user))
 
 
-def provider_foreign_key() -> "models.ForeignKey[Provider, Provider]":
-    """Return the foreign key that every table has. No index of its own: it leads the others."""
-    return models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
-
-
-class Employer(models.Model):
-    """A client of the office, with its enabled products."""
+class OfficeModel(models.Model):
+    """A row of an office. The key of the office has no index of its own: it leads the others."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False, related_name="+")
+
+    class Meta:
+        abstract = True
+
+
+class Employer(OfficeModel):
+    """A client of the office, with its enabled products."""
+
     number = models.PositiveIntegerField(_("Number"))
     name = models.CharField(_("Name"), max_length=70)
     products = ArrayField(
@@ -62,11 +65,9 @@ class Employer(models.Model):
         super().save(*args, **kwargs)
 
 
-class Team(models.Model):
+class Team(OfficeModel):
     """Gives its members its rights, at its employers (domain.md section 4)."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
     name = models.CharField(_("Name"), max_length=50)
     two_factor_required = models.BooleanField(_("Two-factor required"), default=False)
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change, also of members
@@ -90,11 +91,9 @@ class Team(models.Model):
         super().save(*args, **kwargs)
 
 
-class TeamMember(models.Model):
+class TeamMember(OfficeModel):
     """Membership of a user in a team."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="members")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
 
@@ -110,11 +109,9 @@ class TeamMember(models.Model):
         return f"{self.team_id} {self.user_id}"
 
 
-class TeamEmployer(models.Model):
+class TeamEmployer(OfficeModel):
     """An employer at which the members of a team have its rights."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="employers")
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="teams")
 
@@ -130,11 +127,9 @@ class TeamEmployer(models.Model):
         return f"{self.team_id} {self.employer_id}"
 
 
-class TeamRight(models.Model):
+class TeamRight(OfficeModel):
     """A right that a team gives its members; `right` is the code of a `permissions.catalog.Right`."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="rights")
     right = models.CharField(max_length=40)
 
@@ -149,11 +144,9 @@ class TeamRight(models.Model):
         return self.right
 
 
-class IndividualRight(models.Model):
+class IndividualRight(OfficeModel):
     """A right granted to one user; `right` is the code of a `permissions.catalog.Right`."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="individual_rights")
     right = models.CharField(max_length=40)
 
@@ -203,11 +196,9 @@ class Grant(models.Model):
         return f"{self.user_id} {self.right}"
 
 
-class OfficeSet(models.Model):
+class OfficeSet(OfficeModel):
     """A named bundle of the office that can be copied."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
     name = models.CharField(_("Name"), max_length=50)
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
@@ -235,11 +226,9 @@ class AuthorizationSet(OfficeSet):
         return rights_from_codes(self.codes)
 
 
-class SetApplication(models.Model):
+class SetApplication(OfficeModel):
     """The latest application of a set to a team or a user. It grants nothing; it only serves to report deviations."""
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = provider_foreign_key()
     authorization_set = models.ForeignKey(AuthorizationSet, on_delete=models.CASCADE, related_name="applications")
     team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, related_name="applied_sets")
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="applied_sets")

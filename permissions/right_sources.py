@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
@@ -36,19 +37,16 @@ class HeldRight:
 
     @property
     def has_effect(self) -> bool:
-        """Whether the user can use the right now, at some employer at least."""
         return self.inactive_reason is None and (
             self.right.level is RightLevel.PROVIDER or len(self.employers) > len(self.employers_without_product)
         )
 
     @property
     def active_employer_count(self) -> int:
-        """The number of employers where its product is enabled."""
         return len(self.employers) - len(self.employers_without_product)
 
     @property
     def limitations(self) -> list[str]:
-        """The reasons in words why it has no effect, or not everywhere."""
         found = []
         if self.right.level is RightLevel.EMPLOYER and not self.employers:
             found.append(_("no effect: no team with this right gives the user access to an employer"))
@@ -77,7 +75,7 @@ def list_held_rights(user: User) -> list[HeldRight]:
     at_employers = grants.filter(at_employer=True, right__in=EMPLOYER_LEVEL_RIGHTS)
     for code, employer_id in at_employers.values_list("right", "employer_id").distinct():
         places[code].add(employer_id)
-    employers = Employer.objects.visible_to(user).filter(pk__in=set[UUID | None]().union(*places.values()))
+    employers = Employer.objects.visible_to(user).filter(pk__in=set[Any]().union(*places.values()))
     employers = employers.order_by("sort_name", "pk")
     manages = Right.MANAGE_PROVIDER in sources
     implied = OFFICE_ADMIN_RIGHTS - {Right.MANAGE_PROVIDER} if manages else frozenset()
@@ -134,7 +132,6 @@ class RightHolder:
 
     @property
     def has_effect(self) -> bool:
-        """Whether the user can use the right now."""
         return self.inactive_reason is None and not self.missing_products
 
 
@@ -151,8 +148,8 @@ def list_right_holders(
     sources: dict[UUID, set[UUID | None]] = defaultdict(set)
     for user_id, team_id, individual in grants.values_list("user_id", "team_id", "individual"):
         sources[user_id].add(None if individual else team_id)
-    given = set[UUID | None]().union(*sources.values())
-    teams = Team.objects.filter(provider=provider, pk__in=given).order_by("sort_name")
+    team_ids = {team_id for found in sources.values() for team_id in found if team_id is not None}
+    teams = Team.objects.filter(provider=provider, pk__in=team_ids).order_by("sort_name")
     missing_products = right.products if employer is not None and not right.works_with(employer.products) else ()
     return [
         RightHolder(

@@ -9,5 +9,4 @@ from permissions.access import OfficeRequest
 
 
 def get_colleague_or_404(request: OfficeRequest, pk: UUID) -> User:
-    """Return the user with that id in the office of the signed-in user. Raises Http404."""
     return get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)

@@ -42,7 +42,7 @@ class SetPages:
 
     namespace: str
     model: Any
-    build_form: Callable[[OfficeRequest, Any], forms.Form]  # the second argument is the set, None for a new one
+    build_form: Callable[[OfficeRequest, Any], Any]  # a form with `contents`, for a set or None for a new one
     create: Callable[..., object]
     update: Callable[..., None]
     delete: Callable[..., None]

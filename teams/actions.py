@@ -53,10 +53,10 @@ def _require_free_name(team: Team) -> None:
 def _lock_team(team: Team, by: Actor, version: int | None = None) -> Team:
     """Lock the office and reload `team`. Raises EditConflict if it is deleted or no longer at `version`."""
     lock_and_authorize(team.provider_id, by, Right.MANAGE_TEAMS)
-    fresh = Team.objects.select_related("provider").filter(pk=team.pk).first()
-    if fresh is None or version not in (None, fresh.version):
+    stored = Team.objects.select_related("provider").filter(pk=team.pk).first()
+    if stored is None or version not in (None, stored.version):
         raise EditConflict
-    return fresh
+    return stored
 
 
 def _record_team_change(team: Team, by: Actor, what: Changes) -> None:
@@ -187,8 +187,10 @@ def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequen
         return
     checks.require_not_member(by, team)
     members = team.members.values_list("user_id", flat=True)
-    given = get_team_rights(team) & EMPLOYER_LEVEL_RIGHTS | get_individual_employer_rights(team.provider, users=members)
-    checks.require_can_grant(by, given, [employer.pk for employer in [*added, *removed]])
+    rights = get_team_rights(team) & EMPLOYER_LEVEL_RIGHTS | get_individual_employer_rights(
+        team.provider, users=members
+    )
+    checks.require_can_grant(by, rights, [employer.pk for employer in [*added, *removed]])
     TeamEmployer.objects.bulk_create(
         [TeamEmployer(provider=team.provider, team=team, employer=employer) for employer in added], batch_size=1000
     )
@@ -198,14 +200,14 @@ def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequen
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def set_team_rights(team: Team, wanted: Iterable[Right], *, by: Actor, version: int | None = None) -> None:
-    """Replace the rights of a team by `wanted`; `version` is the version that the form was opened with.
+def set_team_rights(team: Team, rights: Iterable[Right], *, by: Actor, version: int | None = None) -> None:
+    """Replace the rights of a team by `rights`; `version` is the version that the form was opened with.
 
     Raises EditConflict, PermissionDenied for the actor's own team, for rights that the actor does not hold and for
     granting manage_provider to a machine, LastAdministrator.
     """
     team = _lock_team(team, by, version)
-    before, after = get_team_rights(team), frozenset(wanted)
+    before, after = get_team_rights(team), frozenset(rights)
     if before == after:
         return
     checks.require_not_member(by, team)
@@ -234,27 +236,27 @@ def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team]
 def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
     """Replace the teams of a user by `teams`. Raises as `change_members`."""
     lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
-    wanted = {team.pk: team for team in teams}
+    desired = {team.pk: team for team in teams}
     present = {member.team_id: member.team for member in user.memberships.select_related("team")}
     change_teams(
         user,
-        add=[wanted[key] for key in wanted.keys() - present.keys()],
-        remove=[present[key] for key in present.keys() - wanted.keys()],
+        add=[desired[key] for key in desired.keys() - present.keys()],
+        remove=[present[key] for key in present.keys() - desired.keys()],
         by=by,
     )
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> None:
-    """Replace the individual rights of `user` by `wanted`.
+def set_individual_rights(user: User, rights: Iterable[Right], *, by: Actor) -> None:
+    """Replace the individual rights of `user` by `rights`.
 
     Raises PermissionDenied without grant_rights, for the actors themselves and for rights that the actor does not hold
     (rule 5); LastAdministrator if no administrator of the office would be left (rule 6).
     """
     provider = lock_and_authorize(user.provider_id, by, Right.GRANT_RIGHTS)
     checks.require_not_self(by, [user.pk])
-    before, after = checks.individual_rights(user), frozenset(wanted)
+    before, after = checks.individual_rights(user), frozenset(rights)
     if before == after:
         return
     checks.require_can_grant(by, before ^ after, [employer.pk for employer in checks.list_reachable_employers(user)])
@@ -268,21 +270,21 @@ def set_individual_rights(user: User, wanted: Iterable[Right], *, by: Actor) -> 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def give_individual_rights(users: Sequence[User], given: Iterable[Right], *, by: Actor) -> None:
+def give_individual_rights(users: Sequence[User], rights: Iterable[Right], *, by: Actor) -> None:
     """Grant several users the individual rights they lack. Raises as `set_individual_rights`."""
     if not users:
         return
-    provider, wanted = lock_and_authorize(users[0].provider_id, by, Right.GRANT_RIGHTS), frozenset(given)
+    provider, granted = lock_and_authorize(users[0].provider_id, by, Right.GRANT_RIGHTS), frozenset(rights)
     require_same_office(provider, users)
     ids = [user.pk for user in users]
     checks.require_not_self(by, ids)
     places = TeamEmployer.objects.filter(provider=provider, team__members__user__in=ids)
-    checks.require_can_grant(by, wanted, set(places.values_list("employer_id", flat=True)))
+    checks.require_can_grant(by, granted, set(places.values_list("employer_id", flat=True)))
     held = set(IndividualRight.objects.filter(provider=provider, user__in=ids).values_list("user_id", "right"))
-    new = {user: [right for right in sorted(wanted) if (user.pk, right.value) not in held] for user in users}
+    new = {user: [right for right in sorted(granted) if (user.pk, right.value) not in held] for user in users}
     rows = (IndividualRight(provider=provider, user=user, right=right) for user in users for right in new[user])
     IndividualRight.objects.bulk_create(rows, batch_size=1000)
-    _require_administrator(provider, wanted)
+    _require_administrator(provider, granted)
     changed = ((user, diff_rights([], codes)) for user, codes in new.items() if codes)
     record_all(Verb.RIGHTS_CHANGED, changed, by=by, provider_id=provider.pk)
 

@@ -36,21 +36,19 @@ def list_deviating_rights(provider: Provider) -> list[tuple[UUID, Right]]:
     """Return the individual rights of the office that are not superfluous. Two queries."""
     extra = set(find_superfluous_rights(provider.pk))
     rows = IndividualRight.objects.filter(provider=provider).order_by("user__sort_name", "user_id", "right")
-    given = [
+    pairs = [
         (user_id, right)
         for user_id, code in rows.values_list("user_id", "right")
         for right in rights_from_codes([code])
     ]
-    return [pair for pair in given if pair not in extra]
+    return [pair for pair in pairs if pair not in extra]
 
 
 def filter_users_without_team(provider: Provider) -> "models.QuerySet[User]":
-    """Return the users of the office without a team, sorted by name."""
     return User.objects.filter(provider=provider, memberships=None).order_by("sort_name", "pk")
 
 
 def filter_employers_without_team(provider: Provider) -> "models.QuerySet[Employer]":
-    """Return the employers without a team, sorted by name."""
     return Employer.objects.filter(provider=provider, teams=None).order_by("sort_name", "pk")
 
 
@@ -187,8 +185,8 @@ class UserComparison:
 def compare_users(user: User, other: User) -> UserComparison:
     """Compare two users of one office. Eight queries."""
 
-    def theirs(one: User) -> "models.QuerySet[Team]":
-        return Team.objects.visible_to(one).filter(members__user=one).order_by("sort_name")
+    def theirs(user: User) -> "models.QuerySet[Team]":
+        return Team.objects.visible_to(user).filter(members__user=user).order_by("sort_name")
 
     return UserComparison(
         teams=_split_by_side(theirs(user), theirs(other)),

@@ -51,20 +51,20 @@ def update_employer(
     ValidationError (field number, code "taken").
     """
     lock_and_authorize(employer.provider_id, by, Right.MANAGE_EMPLOYERS)
-    fresh = Employer.objects.filter(pk=employer.pk).first()
-    if fresh is None or fresh.version != version:
+    stored = Employer.objects.filter(pk=employer.pk).first()
+    if stored is None or stored.version != version:
         raise EditConflict
-    wanted: dict[str, Any] = {"number": number, "name": name, "products": sorted(set(products))}
-    changes = {field: [getattr(fresh, field), value] for field, value in wanted.items()}
+    values: dict[str, Any] = {"number": number, "name": name, "products": sorted(set(products))}
+    changes = {field: [getattr(stored, field), value] for field, value in values.items()}
     changes = {field: change for field, change in changes.items() if change[0] != change[1]}
     if not changes:
         return
-    for field, value in wanted.items():
-        setattr(fresh, field, value)
-    _require_free_number(fresh)
-    fresh.version += 1
-    fresh.save()
-    record(Verb.EMPLOYER_CHANGED, fresh, by=by, provider_id=fresh.provider_id, changes=changes)
+    for field, value in values.items():
+        setattr(stored, field, value)
+    _require_free_number(stored)
+    stored.version += 1
+    stored.save()
+    record(Verb.EMPLOYER_CHANGED, stored, by=by, provider_id=stored.provider_id, changes=changes)
 
 
 def _require_free_number(employer: Employer) -> None:

@@ -47,7 +47,6 @@ def export_teams(
 
 
 def iterate_team_rows(teams: QuerySet[Team]) -> Iterator[ExportRow]:
-    """Yield the row of each of `teams`."""
     for team in teams.prefetch_related("rights", "employers__employer").iterator(1000):
         yield {
             "id": team.pk,

@@ -25,7 +25,7 @@ def get_onboarding_progress(user: User) -> OnboardingProgress | None:
     others = User.objects.visible_to(user).exclude(pk=user.pk).exclude(login_method=LoginMethod.SSO_WEBSERVICE)
     if others.exists():
         return None
-    given = TeamRight.objects.filter(provider=OuterRef("provider"), team=OuterRef("pk"))
-    teams = Team.objects.visible_to(user).filter(~Exists(given.filter(right=Right.MANAGE_PROVIDER)))
-    found = teams.annotate(gives_rights=Exists(given)).order_by("-gives_rights", "created_at").first()
-    return OnboardingProgress(found, found is not None and found.gives_rights)
+    rights = TeamRight.objects.filter(provider=OuterRef("provider"), team=OuterRef("pk"))
+    teams = Team.objects.visible_to(user).filter(~Exists(rights.filter(right=Right.MANAGE_PROVIDER)))
+    team = teams.annotate(gives_rights=Exists(rights)).order_by("-gives_rights", "created_at").first()
+    return OnboardingProgress(team, team is not None and team.gives_rights)

@@ -29,7 +29,6 @@ TeamQuerySetT = TypeVar("TeamQuerySetT", bound=QuerySet[Team])
 
 
 def annotate_counts(teams: QuerySet[Team]) -> QuerySet[CountedTeam]:
-    """Annotate `teams` with `member_count`, `employer_count` and `right_count`."""
     return teams.annotate(
         member_count=_count_related(TeamMember, "team"),
         employer_count=_count_related(TeamEmployer, "team"),
@@ -56,7 +55,6 @@ def filter_teams(teams: TeamQuerySetT, *, q: str, only: str = "") -> TeamQuerySe
 
 
 def list_missing_parts(team: CountedTeam) -> list[str]:
-    """Return in words which parts a team lacks to have effect."""
     counts = {
         _("no members"): team.member_count, _("no employers"): team.employer_count, _("no rights"): team.right_count
     }  # fmt: skip
@@ -79,5 +77,4 @@ def filter_employers(employers: QuerySet[Employer], *, q: str, only: str = "") -
 
 
 def annotate_team_count(employers: QuerySet[Employer]) -> QuerySet[Employer]:
-    """Annotate `employers` with `team_count`."""
     return employers.annotate(team_count=_count_related(TeamEmployer, "employer"))

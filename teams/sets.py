@@ -94,7 +94,6 @@ def update_set(
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def delete_set(authorization_set: AuthorizationSet, *, version: int, by: Actor) -> None:
-    """Delete a set, see `SetType`."""
     _SETS.delete(authorization_set, version, by, diff_rights(authorization_set.rights, []))
 
 
@@ -142,7 +141,7 @@ def _copy_set_rights(
         checks.require_not_self(by, [target.pk])
         teams.actions.set_individual_rights(target, rights, by=by)
     SetApplication.objects.update_or_create(
-        provider_id=target.provider_id,
+        provider_id=stored.provider_id,
         authorization_set=stored,
         team=target if isinstance(target, Team) else None,
         user=target if isinstance(target, User) else None,

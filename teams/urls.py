@@ -3,6 +3,7 @@
 from django.urls import path
 
 from core.export_files import FileFormat
+from teams.sets import apply_set, replace_with_set
 from teams.views import (
     compare,
     deviations,
@@ -18,6 +19,7 @@ from teams.views import (
     user_teams,
 )
 
+APPLY, REPLACE = {"copy": apply_set}, {"copy": replace_with_set}
 app_name = "teams"
 urlpatterns = [
     path("gebruikers/<uuid:pk>/teams/", user_teams.user_team_list, name="user_teams"),
@@ -26,10 +28,13 @@ urlpatterns = [
     path("gebruikers/<uuid:pk>/rechten/", rights.user_rights, name="user_rights"),
     path("gebruikers/<uuid:pk>/rechten/waarom/", explain.explain_user_right, name="explain_user_right"),
     path("gebruikers/<uuid:pk>/rechten/set/", set_application.preview_user_set, name="preview_user_set"),
-    path("gebruikers/<uuid:pk>/rechten/set/toepassen/", set_application.apply_set_to_user, name="apply_set_to_user"),
+    path(
+        "gebruikers/<uuid:pk>/rechten/set/toepassen/", set_application.copy_set_to_user, APPLY, name="apply_set_to_user"
+    ),
     path(
         "gebruikers/<uuid:pk>/rechten/set/gelijkmaken/",
-        set_application.replace_user_rights_with_set,
+        set_application.copy_set_to_user,
+        REPLACE,
         name="replace_user_rights_with_set",
     ),
     path("gebruikers/<uuid:pk>/vergelijken/", compare.compare_users, name="compare_users"),
@@ -54,10 +59,11 @@ urlpatterns = [
     path("teams/<uuid:pk>/verwijderen/", teams.delete_team, name="delete_team"),
     path("teams/<uuid:pk>/gebruikers/", members.add_users, name="add_users"),
     path("teams/<uuid:pk>/set/", set_application.preview_team_set, name="preview_team_set"),
-    path("teams/<uuid:pk>/set/toepassen/", set_application.apply_set_to_team, name="apply_set_to_team"),
+    path("teams/<uuid:pk>/set/toepassen/", set_application.copy_set_to_team, APPLY, name="apply_set_to_team"),
     path(
         "teams/<uuid:pk>/set/gelijkmaken/",
-        set_application.replace_team_rights_with_set,
+        set_application.copy_set_to_team,
+        REPLACE,
         name="replace_team_rights_with_set",
     ),
     path("teams/<uuid:pk>/gebruikers/alle/", members.add_all_users, name="add_all_users"),

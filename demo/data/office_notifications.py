@@ -39,5 +39,5 @@ def create_example_notifications(office: Provider, *, by: Actor) -> None:
     reader = User.objects.get(provider=office, last_name="Hendriks")
     notification_set = notifications.sets.create_set(office, name="Salarisverwerker", contents=EXAMPLE_SET, by=by)
     notifications.sets.apply_set(notification_set, reader, by=by)
-    for notice in Notification.objects.filter(user=reader, signal__type=NotificationType.FIXED_TERM_END):
+    for notice in Notification.objects.filter(user=reader, event__type=NotificationType.FIXED_TERM_END):
         notifications.actions.mark_notification_read(notice, by=Actor(EventOrigin.PAGE, reader.full_name, reader))

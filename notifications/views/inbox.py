@@ -34,7 +34,6 @@ def get_home_context(request: OfficeRequest) -> dict[str, Any]:
 
 @page(Access.OFFICE_USER, methods=SAFE)
 def notification_list(request: OfficeRequest) -> HttpResponse:
-    """Show the notifications of the user, all or only unread ones, a page at a time."""
     only = "1" if request.GET.get("unread") == "1" else ""
     page = questions.get_inbox_page(request.user, cursor=request.GET.get("page", ""), unread=bool(only))
     unread = questions.count_unread(request.user)
@@ -50,7 +49,6 @@ def notification_list(request: OfficeRequest) -> HttpResponse:
 
 
 def _redirect_back(request: OfficeRequest) -> HttpResponse:
-    """Redirect to the page with the button."""
     back = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
         back = reverse("notifications:notification_list")

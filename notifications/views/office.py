@@ -17,7 +17,6 @@ from permissions.checks import Right
 
 @page(Right.MANAGE_SIGNALS)
 def office_preferences(request: OfficeRequest) -> HttpResponse:
-    """Show and change the office's preferences."""
     provider = request.user.office
     form = OfficePreferencesForm(request.POST or None, now=preferences.get_office_preferences(provider))
     if request.method == "POST" and form.is_valid():

@@ -29,28 +29,28 @@ from permissions.shortcuts import get_colleague_or_404
 @page(Right.VIEW_USERS)
 def user_preferences(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show the preferences of a user; users with manage_signals can change them."""
-    person = get_colleague_or_404(request, pk)
+    user = get_colleague_or_404(request, pk)
     by = build_page_actor(request, request.user)
-    own, office = preferences.get_user_overrides(person), preferences.get_office_preferences(person.office)
+    own, office = preferences.get_user_overrides(user), preferences.get_office_preferences(user.office)
     form = UserOverridesForm(request.POST or None, now=own, office=office)
     if request.method == "POST":
         checks.require_right(by, Right.MANAGE_SIGNALS)
         if form.is_valid():
             try:
                 notifications.actions.set_user_overrides(
-                    person, form.get_overrides(), seen=form.cleaned_data["seen"], by=by
+                    user, form.get_overrides(), seen=form.cleaned_data["seen"], by=by
                 )
             except EditConflict:
                 form.report_conflict()
             else:
                 messages.success(
-                    request, _("The notifications of %(name)s have been saved.") % {"name": person.full_name}
+                    request, _("The notifications of %(name)s have been saved.") % {"name": user.full_name}
                 )
-                return redirect("notifications:user_preferences", person.pk)
+                return redirect("notifications:user_preferences", user.pk)
     now = preferences.apply_overrides(own, office)
     may_change = Right.MANAGE_SIGNALS in request.rights
     context = {
-        "person": person,
+        "person": user,
         "form": form,
         "may_change": may_change,
         "deviates": bool(own),
@@ -59,32 +59,30 @@ def user_preferences(request: OfficeRequest, pk: UUID) -> HttpResponse:
             for type_, preference in now.items()
         ],
         "sets": NotificationSet.objects.visible_to(request.user).order_by("name", "pk") if may_change else [],
-        "reaches": checks.list_reachable_employers(person).exists(),
+        "reaches": checks.list_reachable_employers(user).exists(),
     }
     return render(request, "notifications/user_preferences.html", context)
 
 
 @page(Right.MANAGE_SIGNALS, methods=POST)
 def clear_user_overrides(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Remove all overrides of a user."""
-    person = get_colleague_or_404(request, pk)
-    notifications.actions.clear_user_overrides(person, by=build_page_actor(request, request.user))
-    messages.success(request, _("%(name)s now follows the office notifications.") % {"name": person.full_name})
-    return redirect("notifications:user_preferences", person.pk)
+    user = get_colleague_or_404(request, pk)
+    notifications.actions.clear_user_overrides(user, by=build_page_actor(request, request.user))
+    messages.success(request, _("%(name)s now follows the office notifications.") % {"name": user.full_name})
+    return redirect("notifications:user_preferences", user.pk)
 
 
 @page(Right.MANAGE_SIGNALS, methods=SAFE)
 def preview_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show what applying a set would change for a user."""
-    person = get_colleague_or_404(request, pk)
+    user = get_colleague_or_404(request, pk)
     form = ChooseNotificationSetForm(request.GET if "signal_set" in request.GET else None, user=request.user)
-    context: dict[str, object] = {"person": person, "form": form}
+    context: dict[str, object] = {"person": user, "form": form}
     if form.is_valid():
         chosen = form.cleaned_data["signal_set"]
         context |= {
             "set": chosen,
-            "seen": preferences.fingerprint_preferences(preferences.get_user_preferences(person)),
-            "differences": notifications.sets.get_set_differences(chosen, person),
+            "seen": preferences.fingerprint_preferences(preferences.get_user_preferences(user)),
+            "differences": notifications.sets.get_set_differences(chosen, user),
         }
     return render(request, "notifications/apply_set_to_user.html", context)
 
@@ -92,23 +90,23 @@ def preview_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.MANAGE_SIGNALS, methods=POST)
 def apply_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Apply a set to a user, unless the set or the preferences changed since the page was shown."""
-    person = get_colleague_or_404(request, pk)
+    user = get_colleague_or_404(request, pk)
     form = ApplyNotificationSetForm(request.POST, user=request.user)
     if not form.is_valid():
         raise Http404
     chosen = form.cleaned_data["signal_set"]
     try:
-        if not form.matches(preferences.get_user_preferences(person)):
+        if not form.matches(preferences.get_user_preferences(user)):
             raise EditConflict
-        notifications.sets.apply_set(chosen, person, by=build_page_actor(request, request.user))
+        notifications.sets.apply_set(chosen, user, by=build_page_actor(request, request.user))
     except EditConflict:
         messages.error(
             request, _("Something changed in the meantime, so nothing was done. Review the differences again.")
         )
     else:
-        values = {"set": chosen.name, "name": person.full_name}
+        values = {"set": chosen.name, "name": user.full_name}
         messages.success(request, _("The set %(set)s has been applied to %(name)s.") % values)
-    return redirect("notifications:user_preferences", person.pk)
+    return redirect("notifications:user_preferences", user.pk)
 
 
 @page(Access.OFFICE_USER)

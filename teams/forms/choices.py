@@ -75,14 +75,14 @@ class RightChoiceForm(EmployerChoiceForm):
 
 
 class ColleagueChoiceForm(forms.Form):
-    """Choice of another user of the office of `person`."""
+    """Choice of another user of the office of `user`."""
 
     colleague = forms.ModelChoiceField(
         label=_("Colleague"), queryset=User.objects.none(), empty_label=_("Choose a colleague")
     )
 
-    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        others = User.objects.visible_to(person).exclude(pk=person.pk).order_by("sort_name", "pk")
+        others = User.objects.visible_to(user).exclude(pk=user.pk).order_by("sort_name", "pk")
         self.fields["colleague"].queryset = others  # type: ignore[attr-defined]
         self.fields["colleague"].label_from_instance = lambda user: user.list_name  # type: ignore[attr-defined]

@@ -40,7 +40,6 @@ class NewEmployerForm(forms.Form):
         self.fields["products"].choices = products  # type: ignore[attr-defined]
 
     def clean_products(self) -> list[Product]:
-        """Return the products, sorted by number."""
         return [Product(number) for number in sorted(set(self.cleaned_data["products"]))]
 
 

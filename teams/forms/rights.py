@@ -1,13 +1,17 @@
-"""Forms of individual rights."""
+"""Forms of rights, of users and of teams."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.http import QueryDict
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from core.forms import VersionedForm
+from permissions.catalog import sort_rights
 from permissions.checks import Right
+from permissions.models import Team
 
 
 class RightsField(forms.MultipleChoiceField):
@@ -17,23 +21,16 @@ class RightsField(forms.MultipleChoiceField):
         super().__init__(label=label, required=False, widget=forms.CheckboxSelectMultiple)
 
     def set_choices(self, rights: Collection[Right]) -> None:
-        """Set the rights that can be chosen."""
         self.choices = [
             (right.value, format_html('<span>{}<span class="detail">{}</span></span>', right.label, right.permits))
-            for right in Right
-            if right in rights
+            for right in sort_rights(rights)
         ]
 
 
-class IndividualRightsForm(forms.Form):
-    """Individual rights of one user; `before` has the rights that the form showed, to detect concurrent changes."""
-
-    rights = RightsField(label=_("Individual rights"))
-    before = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
+class RightsForm(forms.Form):
+    """Base form for held rights, of which the administrator can grant and revoke those of `givable`."""
 
     def __init__(self, *args: Any, held: frozenset[Right], givable: frozenset[Right], **kwargs: Any) -> None:
-        initial = {"rights": sorted(held), "before": ",".join(sorted(held))}
-        kwargs["initial"] = initial
         super().__init__(*args, **kwargs)
         self.held, self.givable = held, givable
         self.fields["rights"].set_choices(givable)  # type: ignore[attr-defined]
@@ -42,11 +39,43 @@ class IndividualRightsForm(forms.Form):
         """Return the chosen rights and the held ones that the administrator cannot revoke."""
         return frozenset(Right(code) for code in self.cleaned_data["rights"]) | (self.held - self.givable)
 
+
+class IndividualRightsForm(RightsForm):
+    """Individual rights of one user; `before` has the rights that the form showed, to detect concurrent changes."""
+
+    rights = RightsField(label=_("Individual rights"))
+    before = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, held: frozenset[Right], **kwargs: Any) -> None:
+        kwargs["initial"] = {"rights": sorted(held), "before": ",".join(sorted(held))}
+        super().__init__(*args, held=held, **kwargs)
+
     def clean_before(self) -> str:
-        """Raise ValidationError if the rights changed since the form was opened."""
         before: str = self.cleaned_data["before"]
         if before != ",".join(sorted(self.held)):
             raise forms.ValidationError(
                 _("Another user changed these rights in the meantime. Check them and save again."), code="stale"
             )
         return before
+
+
+class TeamRightsForm(RightsForm, VersionedForm):
+    """The rights of a team."""
+
+    rights = RightsField(label=_("Rights of the team"))
+
+    def __init__(self, *args: Any, team: Team, held: frozenset[Right], **kwargs: Any) -> None:
+        kwargs["initial"] = {"rights": sorted(held), "version": team.version}
+        super().__init__(*args, held=held, **kwargs)
+
+    def report_rights_conflict(self, version: int, now: frozenset[Right]) -> None:
+        """Report a concurrent change, keep the choices and let the form be submitted again for `version`."""
+        data = cast(QueryDict, self.data).copy()
+        data["version"] = str(version)
+        self.data = data
+        text = _("Another user changed this in the meantime. Check it and save again.")
+        self.add_error(None, forms.ValidationError(text))
+        names = ", ".join(str(right.label) for right in sort_rights(now))
+        self.add_error(
+            "rights", forms.ValidationError(_("Currently saved: %(value)s."), params={"value": names or _("empty")})
+        )

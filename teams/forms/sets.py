@@ -58,6 +58,5 @@ class ApplySetForm(SetChoiceForm):
 
     @property
     def shown(self) -> SetPreview:
-        """What the page showed. Only for a valid form."""
         codes = self.cleaned_data["before"].split(",") if self.cleaned_data["before"] else []
         return SetPreview(self.cleaned_data["version"], frozenset(codes))

@@ -4,17 +4,13 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import QueryDict
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
 from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
-from permissions.checks import Right
 from permissions.models import AuthorizationSet, Employer, Team
 from teams.queries import CountedTeam
 
@@ -82,7 +78,6 @@ class TeamForm(VersionedForm):
 
 
 def _build_checkbox_field(label: Any) -> Any:
-    """Return a field to choose several rows of the office; the page shows only one page of them."""
     return forms.ModelMultipleChoiceField(
         label=label,
         queryset=User.objects.none(),
@@ -130,41 +125,6 @@ class TeamSelectionForm(SelectionForm):
     """Teams to choose for a user or an employer."""
 
     teams = _build_checkbox_field(gettext_lazy("Teams"))
-
-
-class TeamRightsForm(VersionedForm):
-    """The rights of a team; rights that the administrator does not hold stay unchanged."""
-
-    rights = forms.MultipleChoiceField(
-        label=gettext_lazy("Rights of the team"), required=False, widget=forms.CheckboxSelectMultiple
-    )
-
-    def __init__(
-        self, *args: Any, team: Team, held: frozenset[Right], givable: frozenset[Right], **kwargs: Any
-    ) -> None:
-        kwargs["initial"] = {"rights": sorted(held), "version": team.version}
-        super().__init__(*args, **kwargs)
-        self.held, self.givable = held, givable
-        self.fields["rights"].choices = [  # type: ignore[attr-defined]
-            (right.value, format_html('<span>{}<span class="detail">{}</span></span>', right.label, right.permits))
-            for right in Right
-            if right in givable
-        ]
-
-    def clean_rights(self) -> frozenset[Right]:
-        """Return the chosen rights and the held ones that the administrator cannot revoke."""
-        return frozenset(Right(code) for code in self.cleaned_data["rights"]) | (self.held - self.givable)
-
-    def report_rights_conflict(self, version: int, now: frozenset[Right]) -> None:
-        """Report a concurrent change, keep the choices and let the form be submitted again for `version`."""
-        data = cast(QueryDict, self.data).copy()
-        data["version"] = str(version)
-        self.data = data
-        self.add_error(None, ValidationError(_("Another user changed this in the meantime. Check it and save again.")))
-        names = ", ".join(str(right.label) for right in Right if right in now)
-        self.add_error(
-            "rights", ValidationError(_("Currently saved: %(value)s."), params={"value": names or _("empty")})
-        )
 
 
 def render_team_label(team: CountedTeam, *, name: str = "") -> SafeString:

@@ -22,7 +22,6 @@ from teams.forms.choices import ColleagueChoiceForm
 
 
 def _fingerprint(comparison: UserComparison) -> str:
-    """Return a fingerprint of the differences in teams and individual rights."""
     parts = [[str(team.pk) for team in side] for side in comparison.teams]
     parts += [[right.value for right in side] for side in comparison.individual]
     shown = "|".join(",".join(sorted(part)) for part in parts)
@@ -31,13 +30,12 @@ def _fingerprint(comparison: UserComparison) -> str:
 
 @page(Right.VIEW_USERS, methods=SAFE)
 def compare_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show how a user differs from a colleague in teams, rights and employers."""
-    person = get_colleague_or_404(request, pk)
-    form = ColleagueChoiceForm(request.GET if "colleague" in request.GET else None, person=person)
-    context: dict[str, object] = {"person": person, "form": form}
+    user = get_colleague_or_404(request, pk)
+    form = ColleagueChoiceForm(request.GET if "colleague" in request.GET else None, user=user)
+    context: dict[str, object] = {"person": user, "form": form}
     if form.is_valid():
         other: User = form.cleaned_data["colleague"]
-        found = deviations.compare_users(person, other)
+        found = deviations.compare_users(user, other)
         context |= {
             "other": other,
             "comparison": found,
@@ -48,7 +46,7 @@ def compare_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
                 (_("Employers"), [[str(employer) for employer in side] for side in found.employers]),
             ],
             "shown": _fingerprint(found),
-            "may_change": {Right.MANAGE_TEAMS, Right.GRANT_RIGHTS} <= request.rights and person.pk != request.user.pk,
+            "may_change": {Right.MANAGE_TEAMS, Right.GRANT_RIGHTS} <= request.rights and user.pk != request.user.pk,
         }
     return render(request, "teams/compare_users.html", context)
 
@@ -56,23 +54,23 @@ def compare_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.GRANT_RIGHTS, methods=POST)
 def copy_colleague_access(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Copy the teams and individual rights of a colleague, unless they changed since the page was shown."""
-    person = get_colleague_or_404(request, pk)
-    form = ColleagueChoiceForm(request.POST, person=person)
+    user = get_colleague_or_404(request, pk)
+    form = ColleagueChoiceForm(request.POST, user=user)
     if not form.is_valid():
         raise Http404
     other: User = form.cleaned_data["colleague"]
     try:
-        if _fingerprint(deviations.compare_users(person, other)) != request.POST.get("shown"):
+        if _fingerprint(deviations.compare_users(user, other)) != request.POST.get("shown"):
             raise EditConflict
-        teams.actions.copy_colleague_access(person, other, by=build_page_actor(request, request.user))
+        teams.actions.copy_colleague_access(user, other, by=build_page_actor(request, request.user))
     except EditConflict:
         messages.error(
             request, _("Something changed in the meantime, so nothing was done. Review the differences again.")
         )
-        return redirect("teams:compare_users", person.pk)
+        return redirect("teams:compare_users", user.pk)
     except LastAdministrator as error:
         messages.error(request, str(error))
-        return redirect("teams:compare_users", person.pk)
-    values = {"name": person.full_name, "other": other.full_name}
+        return redirect("teams:compare_users", user.pk)
+    values = {"name": user.full_name, "other": other.full_name}
     messages.success(request, _("%(name)s now has the same teams and individual rights as %(other)s.") % values)
-    return redirect("teams:user_rights", person.pk)
+    return redirect("teams:user_rights", user.pk)

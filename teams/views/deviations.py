@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+import teams.deviations
 from accounts.models import User
 from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
@@ -20,7 +21,6 @@ from permissions import right_sources
 from permissions.access import OfficeRequest
 from permissions.catalog import sort_rights
 from permissions.checks import LastAdministrator, Right
-from teams import deviations as questions
 from teams.deviations import RightsWouldChange, SharedRightsGroup
 from teams.forms.deviations import ReplaceByTeamForm, UserChoiceForm
 
@@ -28,16 +28,19 @@ _MAX_USERS_SHOWN = 200  # users or groups shown in each part
 
 
 def _group_by_user(request: OfficeRequest, pairs: Iterable[tuple[UUID, Right]]) -> list[tuple[User, list[Right]]]:
-    """Return the users of `pairs` sorted by name, each with their rights in catalog order."""
     found: dict[UUID, set[Right]] = {}
     for user_id, right in pairs:
         found.setdefault(user_id, set()).add(right)
-    people = User.objects.visible_to(request.user).filter(pk__in=found).order_by("sort_name", "pk")[:_MAX_USERS_SHOWN]
-    return [(user, sort_rights(found[user.pk])) for user in people]
+    users = User.objects.visible_to(request.user).filter(pk__in=found).order_by("sort_name", "pk")[:_MAX_USERS_SHOWN]
+    return [(user, sort_rights(found[user.pk])) for user in users]
 
 
 def _fingerprint(group: SharedRightsGroup) -> str:
-    parts = [*(str(user.pk) for user in group.users), *group.rights, *(str(one.pk) for one in group.employers)]
+    parts = [
+        *(str(user.pk) for user in group.users),
+        *group.rights,
+        *(str(employer.pk) for employer in group.employers),
+    ]
     return sha256(",".join(sorted(parts)).encode()).hexdigest()
 
 
@@ -46,19 +49,19 @@ def _fingerprint(group: SharedRightsGroup) -> str:
 def deviation_list(request: OfficeRequest) -> HttpResponse:
     """List superfluous and deviating individual rights, users without a team, and groups that could be a team."""
     provider = request.user.office
-    groups = questions.find_shared_rights_groups(provider)[:_MAX_USERS_SHOWN]
+    groups = teams.deviations.find_shared_rights_groups(provider)[:_MAX_USERS_SHOWN]
     held: dict[UUID, int] = {}
-    for user_id, _employer, _right in questions.collect_held_rights(
-        provider, {user.pk for one in groups for user in one.users}
+    for user_id, _employer, _right in teams.deviations.collect_held_rights(
+        provider, {user.pk for group in groups for user in group.users}
     ):
         held[user_id] = held.get(user_id, 0) + 1
     context = {
         "superfluous": _group_by_user(request, right_sources.find_superfluous_rights(provider.pk)),
-        "deviating": _group_by_user(request, questions.list_deviating_rights(provider)),
-        "without_team": questions.filter_users_without_team(provider)[:_MAX_USERS_SHOWN],
+        "deviating": _group_by_user(request, teams.deviations.list_deviating_rights(provider)),
+        "without_team": teams.deviations.filter_users_without_team(provider)[:_MAX_USERS_SHOWN],
         "groups": [
-            (one, sort_rights(one.rights), _fingerprint(one), sum(held.get(user.pk, 0) for user in one.users))
-            for one in groups
+            (group, sort_rights(group.rights), _fingerprint(group), sum(held.get(user.pk, 0) for user in group.users))
+            for group in groups
         ],
         "may_revoke": Right.GRANT_RIGHTS in request.rights,
         "may_replace": {Right.GRANT_RIGHTS, Right.MANAGE_TEAMS} <= request.rights,
@@ -70,13 +73,13 @@ def _get_page_title() -> str:
     return _("Redundant and deviating rights")
 
 
-def _confirm_revoking_superfluous(person: User) -> Confirmation:
-    held = {right for _id, right in right_sources.find_superfluous_rights(person.provider_id, person)}
+def _confirm_revoking_superfluous(user: User) -> Confirmation:
+    held = {right for _id, right in right_sources.find_superfluous_rights(user.provider_id, user)}
     consequences = [
         _("A team already grants these rights: no user loses access. This is checked again."),
         _("Users who later leave the team lose them too."),
     ]
-    title = _("Revoke redundant rights of %(name)s?") % {"name": person.full_name}
+    title = _("Revoke redundant rights of %(name)s?") % {"name": user.full_name}
     names = [str(right.label) for right in sort_rights(held)]
     url = reverse("teams:deviations")
     return Confirmation(title, _("Revoke rights"), url, consequences, names=names, parents=[(_get_page_title(), url)])
@@ -99,35 +102,33 @@ def _confirm_replacing_by_team(group: SharedRightsGroup, name: str) -> Confirmat
 
 @page(Right.GRANT_RIGHTS, methods=POST)
 def revoke_superfluous_rights(request: OfficeRequest) -> HttpResponse:
-    """Revoke the superfluous individual rights of a user, after confirmation."""
     form = UserChoiceForm(request.POST, user=request.user)
     if not form.is_valid():
         raise Http404
-    person: User = form.cleaned_data["person"]
+    user: User = form.cleaned_data["person"]
     if not is_confirmed(request):
-        return render_confirmation(request, _confirm_revoking_superfluous(person), chosen={"person": [person.pk]})
+        return render_confirmation(request, _confirm_revoking_superfluous(user), chosen={"person": [user.pk]})
     try:
-        count = questions.revoke_superfluous_rights([person], by=build_page_actor(request, request.user))
+        count = teams.deviations.revoke_superfluous_rights([user], by=build_page_actor(request, request.user))
     except (RightsWouldChange, LastAdministrator):
         messages.error(request, _("A user's rights would have changed, so nothing was done."))
     else:
-        values = {"count": count, "name": person.full_name}
+        values = {"count": count, "name": user.full_name}
         messages.success(request, _("Redundant rights of %(name)s revoked: %(count)s.") % values)
     return redirect("teams:deviations")
 
 
 @page(Right.GRANT_RIGHTS, methods=POST)
 def replace_rights_by_team(request: OfficeRequest) -> HttpResponse:
-    """Replace the individual rights of a group of users by a team, after confirmation."""
     form = ReplaceByTeamForm(request.POST)
     if not form.is_valid():
         messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
         return redirect("teams:deviations")
     name = form.cleaned_data["name"]
     found = [
-        one
-        for one in questions.find_shared_rights_groups(request.user.office)
-        if _fingerprint(one) == form.cleaned_data["group"]
+        group
+        for group in teams.deviations.find_shared_rights_groups(request.user.office)
+        if _fingerprint(group) == form.cleaned_data["group"]
     ]
     try:
         if not found:
@@ -135,7 +136,7 @@ def replace_rights_by_team(request: OfficeRequest) -> HttpResponse:
         if not is_confirmed(request):
             chosen = {"name": [name], "group": [form.cleaned_data["group"]]}
             return render_confirmation(request, _confirm_replacing_by_team(found[0], name), chosen=chosen)
-        questions.replace_rights_by_team(
+        teams.deviations.replace_rights_by_team(
             request.user.office, found[0], name=name, by=build_page_actor(request, request.user)
         )
     except (RightsWouldChange, LastAdministrator):

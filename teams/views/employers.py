@@ -29,7 +29,6 @@ MAX_TEAMS_LISTED = 25
 @page(Right.MANAGE_EMPLOYERS, methods=SAFE)
 @allow_replica
 def list_employers(request: OfficeRequest) -> HttpResponse:
-    """List the employers, or only those without a team, one page at a time."""
     form = SearchForm(request.GET, hint=_("Name or number"), only=_("Only employers without a team"))
     values = form.values()
     found = filter_employers(annotate_team_count(Employer.objects.visible_to(request.user)), **values)
@@ -45,19 +44,18 @@ def list_employers(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_EMPLOYERS)
 def create_employer(request: OfficeRequest) -> HttpResponse:
-    """Create an employer, and continue to its teams."""
     form = NewEmployerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = teams.employers.create_employer(
+            created = teams.employers.create_employer(
                 request.user.office, **form.cleaned_data, by=build_page_actor(request, request.user)
             )  # fmt: skip
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("Employer %(name)s has been added.") % {"name": made.name})
+            messages.success(request, _("Employer %(name)s has been added.") % {"name": created.name})
             if Right.MANAGE_TEAMS in request.rights:
-                return redirect("teams:link_teams", made.pk)
+                return redirect("teams:link_teams", created.pk)
             messages.info(
                 request, _("Ask a user who manages teams to link it to a team: until then, no user has access to it.")
             )
@@ -66,13 +64,11 @@ def create_employer(request: OfficeRequest) -> HttpResponse:
 
 
 def _get_employer_or_404(request: OfficeRequest, pk: UUID) -> Employer:
-    """Return the employer with that id in the office of the user. Raises Http404."""
     return get_object_or_404(annotate_team_count(Employer.objects.visible_to(request.user)), pk=pk)
 
 
 @page(Right.MANAGE_EMPLOYERS)
 def edit_employer(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show and edit one employer."""
     employer = _get_employer_or_404(request, pk)
     form = EmployerForm(request.POST or None, employer=employer)
     if request.method == "POST" and form.is_valid():

@@ -18,7 +18,6 @@ from teams.forms.choices import RightChoiceForm
 
 
 def _get_form(request: OfficeRequest) -> RightChoiceForm:
-    """Return the form, bound if the query string has a right."""
     return RightChoiceForm(request.GET if "right" in request.GET else None, user=request.user)
 
 
@@ -26,18 +25,17 @@ def _get_form(request: OfficeRequest) -> RightChoiceForm:
 @allow_replica
 def explain_user_right(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show by which paths a user has a right or could have it, and the smallest change either way."""
-    person, form = get_colleague_or_404(request, pk), _get_form(request)
-    context = {"person": person, "form": form}
+    user, form = get_colleague_or_404(request, pk), _get_form(request)
+    context = {"person": user, "form": form}
     if form.is_valid():
         right, employer = form.cleaned_data["right"], form.cleaned_data["employer"]
-        context |= {"right": right, "employer": employer, "explanation": explain_access(person, right, employer)}
+        context |= {"right": right, "employer": employer, "explanation": explain_access(user, right, employer)}
     return render(request, "teams/explain_access.html", context)
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
 @allow_replica
 def right_holders(request: OfficeRequest) -> HttpResponse:
-    """List the users who have a right, with its sources."""
     form = _get_form(request)
     context: dict[str, object] = {"form": form, "may_see_teams": Right.VIEW_TEAMS in request.rights}
     if form.is_valid():

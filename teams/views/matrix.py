@@ -20,7 +20,6 @@ from teams.forms.choices import EmployerChoiceForm
 @page(Right.VIEW_USERS, methods=SAFE)
 @allow_replica
 def authorization_matrix(request: OfficeRequest) -> HttpResponse:
-    """Show the matrix at office level or at one employer."""
     form = EmployerChoiceForm(request.GET, user=request.user)
     context: dict[str, object] = {"form": form, "now": timezone.now()}
     if form.is_valid():
@@ -41,9 +40,9 @@ def export_matrix(request: OfficeRequest) -> HttpResponse:
     if not form.is_valid():
         raise Http404
     by = build_page_actor(request, request.user)
-    made = matrix.export_matrix(request.user.office, form.cleaned_data["employer"], by=by)
+    workbook = matrix.export_matrix(request.user.office, form.cleaned_data["employer"], by=by)
     name = f"autorisatiematrix-{timezone.localdate().isoformat()}.xlsx"
-    return HttpResponse(made, XLSX_CONTENT_TYPE, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return HttpResponse(workbook, XLSX_CONTENT_TYPE, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @page(Right.VIEW_USERS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)

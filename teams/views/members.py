@@ -75,14 +75,13 @@ def _add_employers(request: OfficeRequest, team: Team, employers: list[Employer]
 
 @page(Right.MANAGE_TEAMS)
 def add_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Search users who are not in the team, and add the chosen ones."""
     team = get_team_or_404(request, pk)
     search = SearchForm(request.GET, hint=_("Name, username or e-mail"))
     values = {"q": search.values()["q"]}
     others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
     candidates = annotate_statuses(_filter_users_to_add(request, team, **values))
     page = paginate_queryset(candidates, cursor=request.GET.get("page", ""))
-    shown = [(person.pk, render_user_label(person, linked=False)) for person in page.rows]
+    shown = [(user.pk, render_user_label(user, linked=False)) for user in page.rows]
     form = UserSelectionForm(request.POST or None, options=others, shown=shown)
     if request.method == "POST" and form.is_valid():
         return _add_users(request, team, list(form.cleaned_data["users"]))
@@ -93,7 +92,6 @@ def add_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_TEAMS)
 def add_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Search employers that are not in the team, and add the chosen ones."""
     team = get_team_or_404(request, pk)
     search = SearchForm(request.GET, hint=_("Name or number"), only=_("Only employers without a team"))
     values = search.values()
@@ -110,14 +108,12 @@ def add_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_TEAMS)
 def add_all_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Add all matching users to the team, after confirmation."""
     team, values = get_team_or_404(request, pk), {"q": _get_search_values(request)["q"]}
     return _confirm_add_all(request, team, _filter_users_to_add(request, team, **values), values, _add_users)
 
 
 @page(Right.MANAGE_TEAMS)
 def add_all_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Add all matching employers to the team, after confirmation."""
     team, values = get_team_or_404(request, pk), _get_search_values(request)
     return _confirm_add_all(request, team, _filter_employers_to_add(request, team, **values), values, _add_employers)
 

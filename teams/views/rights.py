@@ -25,31 +25,31 @@ from teams.views.shortcuts import get_grantable_rights
 @page(Right.VIEW_USERS)
 def user_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show every right of a user with its sources, and edit the individual ones if the viewer may grant rights."""
-    person = get_colleague_or_404(request, pk)
+    user = get_colleague_or_404(request, pk)
     by = build_page_actor(request, request.user)
-    held, may_give = checks.individual_rights(person), get_grantable_rights(request, person)
+    held, may_give = checks.individual_rights(user), get_grantable_rights(request, user)
     form = IndividualRightsForm(request.POST or None, held=held, givable=may_give)
     if request.method == "POST":
         checks.require_right(by, Right.GRANT_RIGHTS)
         if form.is_valid():
             try:
-                teams.actions.set_individual_rights(person, form.cleaned_data["rights"], by=by)
+                teams.actions.set_individual_rights(user, form.cleaned_data["rights"], by=by)
             except LastAdministrator as error:
                 form.add_error(None, str(error))
             else:
-                messages.success(request, _("The rights of %(name)s have been saved.") % {"name": person.full_name})
-                add_resend_warnings(request, User.objects.filter(pk=person.pk))
-                return redirect("teams:user_rights", person.pk)
+                messages.success(request, _("The rights of %(name)s have been saved.") % {"name": user.full_name})
+                add_resend_warnings(request, User.objects.filter(pk=user.pk))
+                return redirect("teams:user_rights", user.pk)
     context = {
-        "person": person,
+        "person": user,
         "form": form,
-        "inactive_reason": checks.get_inactive_reason(person),
-        "held_rights": right_sources.list_held_rights(person),
+        "inactive_reason": checks.get_inactive_reason(user),
+        "held_rights": right_sources.list_held_rights(user),
         "locked_rights": sort_rights(held - may_give),
         "may_change": bool(may_give),
         "may_see_teams": Right.VIEW_TEAMS in request.rights,
         "sets": AuthorizationSet.objects.visible_to(request.user).order_by("name", "pk") if may_give else [],
-        "is_self": person.pk == request.user.pk,
+        "is_self": user.pk == request.user.pk,
         "manages": Right.MANAGE_PROVIDER in held,
     }
     return render(request, "teams/user_rights.html", context)

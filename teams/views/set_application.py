@@ -51,11 +51,10 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
 
 @page(Right.GRANT_RIGHTS, methods=SAFE)
 def preview_user_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Preview applying a set to the individual rights of a user."""
-    person = get_colleague_or_404(request, pk)
-    is_self = person.pk == request.user.pk
-    context = _build_difference_context(request, person) | {
-        "person": person,
+    user = get_colleague_or_404(request, pk)
+    is_self = user.pk == request.user.pk
+    context = _build_difference_context(request, user) | {
+        "person": user,
         "is_self": is_self,
         "may_apply": not is_self,
     }
@@ -64,7 +63,6 @@ def preview_user_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_TEAMS, methods=SAFE)
 def preview_team_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Preview applying a set to the rights of a team."""
     team = get_team_or_404(request, pk)
     is_own = is_own_team(request, team)
     context = _build_difference_context(request, team) | {"team": team, "is_own": is_own, "may_apply": not is_own}
@@ -95,24 +93,10 @@ def _copy_set(request: OfficeRequest, target: Team | User, copy: Callable[..., N
 
 
 @page(Right.GRANT_RIGHTS, methods=POST)
-def apply_set_to_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Add the rights of a set to the individual rights of a user."""
-    return _copy_set(request, get_colleague_or_404(request, pk), teams.sets.apply_set, "teams:user_rights")
-
-
-@page(Right.GRANT_RIGHTS, methods=POST)
-def replace_user_rights_with_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Replace the individual rights of a user by those of a set."""
-    return _copy_set(request, get_colleague_or_404(request, pk), teams.sets.replace_with_set, "teams:user_rights")
+def copy_set_to_user(request: OfficeRequest, pk: UUID, copy: Callable[..., None]) -> HttpResponse:
+    return _copy_set(request, get_colleague_or_404(request, pk), copy, "teams:user_rights")
 
 
 @page(Right.MANAGE_TEAMS, methods=POST)
-def apply_set_to_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Add the rights of a set to those of a team."""
-    return _copy_set(request, get_team_or_404(request, pk), teams.sets.apply_set, "teams:team_detail")
-
-
-@page(Right.MANAGE_TEAMS, methods=POST)
-def replace_team_rights_with_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Replace the rights of a team by those of a set."""
-    return _copy_set(request, get_team_or_404(request, pk), teams.sets.replace_with_set, "teams:team_detail")
+def copy_set_to_team(request: OfficeRequest, pk: UUID, copy: Callable[..., None]) -> HttpResponse:
+    return _copy_set(request, get_team_or_404(request, pk), copy, "teams:team_detail")

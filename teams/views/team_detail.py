@@ -26,7 +26,8 @@ from permissions.access import OfficeRequest
 from permissions.action_helpers import get_team_rights
 from permissions.checks import LastAdministrator, Right
 from permissions.models import Employer, Team
-from teams.forms.teams import EmployerSelectionForm, SearchForm, TeamRightsForm, UserSelectionForm
+from teams.forms.rights import TeamRightsForm
+from teams.forms.teams import EmployerSelectionForm, SearchForm, UserSelectionForm
 from teams.queries import CountedTeam, filter_employers, list_missing_parts
 from teams.views.teams import get_team_or_404, is_own_team
 from users.status import AccountStatus, UserWithAccountStatus, annotate_statuses, build_status_chip
@@ -34,14 +35,14 @@ from users.status import AccountStatus, UserWithAccountStatus, annotate_statuses
 PAGE_SIZE = 25
 
 
-def render_user_label(person: UserWithAccountStatus, *, linked: bool) -> SafeString:
+def render_user_label(user: UserWithAccountStatus, *, linked: bool) -> SafeString:
     """Return the label of a user in a list, with the status unless it is "has access"."""
-    name = person.list_name
+    name = user.list_name
     if linked:
-        name = format_html('<a href="{}">{}</a>', reverse("users:user_detail", args=[person.pk]), name)
-    status = build_status_chip(person)
-    detail = "" if person.status == AccountStatus.ACTIVE else f"{status.mark} {status.label} · "
-    return format_html('<span>{}<span class="detail">{}{}</span></span>', name, detail, person.email)
+        name = format_html('<a href="{}">{}</a>', reverse("users:user_detail", args=[user.pk]), name)
+    status = build_status_chip(user)
+    detail = "" if user.status == AccountStatus.ACTIVE else f"{status.mark} {status.label} · "
+    return format_html('<span>{}<span class="detail">{}{}</span></span>', name, detail, user.email)
 
 
 def render_employer_label(employer: Employer) -> SafeString:
@@ -49,7 +50,6 @@ def render_employer_label(employer: Employer) -> SafeString:
 
 
 def redirect_deleted_team(request: OfficeRequest) -> HttpResponse:
-    """Respond to a change of a team that was deleted meanwhile."""
     messages.error(request, _("Another user deleted this team in the meantime."))
     return redirect("teams:team_list")
 
@@ -60,14 +60,14 @@ def team_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     team = get_team_or_404(request, pk)
     form = SearchForm(request.GET, hint=_("Name, e-mail or number"))
     q = form.values()["q"]
-    people = annotate_statuses(User.objects.visible_to(request.user).filter(memberships__team=team))
+    users = annotate_statuses(User.objects.visible_to(request.user).filter(memberships__team=team))
     employers = Employer.objects.visible_to(request.user).filter(teams__team=team)
     at = {name: request.GET.get(name, "") for name in ("members", "employers")}
-    members = paginate_queryset(filter_by_search(people, q), cursor=at["members"], size=PAGE_SIZE)
+    members = paginate_queryset(filter_by_search(users, q), cursor=at["members"], size=PAGE_SIZE)
     places = paginate_queryset(filter_employers(employers, q=q), cursor=at["employers"], size=PAGE_SIZE)
     may_manage, is_own = Right.MANAGE_TEAMS in request.rights, is_own_team(request, team)
     linked = Right.VIEW_USERS in request.rights
-    user_rows = [(person.pk, render_user_label(person, linked=linked)) for person in members.rows]
+    user_rows = [(user.pk, render_user_label(user, linked=linked)) for user in members.rows]
     employer_rows = [(employer.pk, render_employer_label(employer)) for employer in places.rows]
     held = get_team_rights(team)
     context = {
@@ -103,7 +103,7 @@ def _confirm_removing_members(team: Team, chosen: list[User]) -> Confirmation:
         _("Removed members immediately lose the rights that only this team grants, and access to its employers."),
         _("Individual rights and other teams remain. You can add members again at any time."),
     ]
-    names = [person.list_name for person in chosen]
+    names = [user.list_name for user in chosen]
     url = _get_team_url(team)
     return Confirmation(
         title % values, _("Remove from the team"), url, consequences, names=names, parents=[(team.name, url)]
@@ -129,7 +129,6 @@ def _confirm_removing_employers(team: CountedTeam, chosen: list[Employer]) -> Co
 
 @page(Right.MANAGE_TEAMS, methods=POST)
 def remove_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Remove the chosen users from the team, after confirmation."""
     team = get_team_or_404(request, pk)
     form = UserSelectionForm(request.POST, options=User.objects.visible_to(request.user))
     if not form.is_valid():
@@ -138,7 +137,7 @@ def remove_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
     chosen = list(form.cleaned_data["users"])
     if not is_confirmed(request):
         return render_confirmation(
-            request, _confirm_removing_members(team, chosen), chosen={"users": [person.pk for person in chosen]}
+            request, _confirm_removing_members(team, chosen), chosen={"users": [user.pk for user in chosen]}
         )
     try:
         teams.actions.change_members(team, remove=chosen, by=build_page_actor(request, request.user))
@@ -154,7 +153,6 @@ def remove_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_TEAMS, methods=POST)
 def remove_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Remove the chosen employers from the team, after confirmation."""
     team = get_team_or_404(request, pk)
     form = EmployerSelectionForm(request.POST, options=Employer.objects.visible_to(request.user))
     if not form.is_valid():
@@ -182,14 +180,13 @@ def remove_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_TEAMS)
 def change_team_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Edit the rights that the team gives its members."""
     team = get_team_or_404(request, pk)
     held, givable = get_team_rights(team), checks.get_grantable_rights(request.user)
     form = TeamRightsForm(request.POST or None, team=team, held=held, givable=givable)
     if request.method == "POST" and form.is_valid():
-        wanted, version = form.cleaned_data["rights"], form.cleaned_data["version"]
+        rights, version = form.cleaned_data["rights"], form.cleaned_data["version"]
         try:
-            teams.actions.set_team_rights(team, wanted, version=version, by=build_page_actor(request, request.user))
+            teams.actions.set_team_rights(team, rights, version=version, by=build_page_actor(request, request.user))
         except EditConflict:
             form.report_rights_conflict(team.version, held)
         except LastAdministrator as error:

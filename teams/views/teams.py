@@ -65,7 +65,6 @@ def export_teams(request: OfficeRequest, form: FileFormat) -> FileResponse:
 
 @page(Right.MANAGE_TEAMS)
 def create_team(request: OfficeRequest) -> HttpResponse:
-    """Create a team, empty or with the rights of a set."""
     form = NewTeamForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         try:
@@ -90,7 +89,6 @@ def create_team(request: OfficeRequest) -> HttpResponse:
 
 
 def get_team_or_404(request: OfficeRequest, pk: UUID) -> CountedTeam:
-    """Return the team with that id in the office of the user, with its counts. Raises Http404."""
     return get_object_or_404(annotate_counts(Team.objects.visible_to(request.user).select_related("provider")), pk=pk)
 
 
@@ -101,7 +99,6 @@ def is_own_team(request: OfficeRequest, team: Team) -> bool:
 
 @page(Right.MANAGE_TEAMS)
 def edit_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Edit the name of a team, and whether it requires two-factor."""
     team = get_team_or_404(request, pk)
     form = TeamForm(request.POST or None, team=team, is_own=is_own_team(request, team))
     if request.method == "POST" and form.is_valid():

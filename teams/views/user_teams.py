@@ -30,14 +30,13 @@ from teams.queries import CountedTeam, annotate_counts, filter_teams
 
 @page(Right.VIEW_USERS, methods=SAFE)
 def user_team_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """List the teams of a user."""
-    person = get_colleague_or_404(request, pk)
-    found = annotate_counts(Team.objects.visible_to(request.user).filter(members__user=person))
+    user = get_colleague_or_404(request, pk)
+    found = annotate_counts(Team.objects.visible_to(request.user).filter(members__user=user))
     page = paginate_queryset(found, cursor=request.GET.get("page", ""))
-    linked, is_self = Right.VIEW_TEAMS in request.rights, person.pk == request.user.pk
+    linked, is_self = Right.VIEW_TEAMS in request.rights, user.pk == request.user.pk
     shown = [(team.pk, _render_team_link(team) if linked else render_team_label(team)) for team in page.rows]
     context = {
-        "person": person,
+        "person": user,
         "shown": shown,
         "form": TeamSelectionForm(options=Team.objects.none(), shown=shown),
         "may_change": Right.MANAGE_TEAMS in request.rights and not is_self,
@@ -54,14 +53,14 @@ def _render_team_link(team: CountedTeam) -> str:
 @page(Right.MANAGE_TEAMS)
 def add_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Search teams that the user is not in and the actor can grant, and add the user to the chosen ones."""
-    person = get_colleague_or_404(request, pk)
+    user = get_colleague_or_404(request, pk)
     search = SearchForm(request.GET, hint=_("Name of a team"))
     q = search.values()["q"]
     beyond = checks.find_ungrantable_teams(request.user, checks.get_grantable_rights(request.user))
     others = Team.objects.visible_to(request.user).exclude(pk__in=beyond)
-    if person.login_method == LoginMethod.SSO_WEBSERVICE:
+    if user.login_method == LoginMethod.SSO_WEBSERVICE:
         others = others.exclude(rights__right=Right.MANAGE_PROVIDER)
-    found = filter_teams(annotate_counts(others), q=q).exclude(members__user=person)
+    found = filter_teams(annotate_counts(others), q=q).exclude(members__user=user)
     page = paginate_queryset(found, cursor=request.GET.get("page", ""))
     form = TeamSelectionForm(
         request.POST or None, options=others, shown=[(team.pk, render_team_label(team)) for team in page.rows]
@@ -69,46 +68,45 @@ def add_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         chosen = list(form.cleaned_data["teams"])
         try:
-            teams.actions.change_teams(person, add=chosen, by=build_page_actor(request, request.user))
+            teams.actions.change_teams(user, add=chosen, by=build_page_actor(request, request.user))
         except EditConflict:
             form.add_error("teams", ValidationError(_("Another user deleted a team in the meantime."), code="stale"))
         else:
             text = ngettext(
                 "%(name)s has been added to %(count)s team.", "%(name)s has been added to %(count)s teams.", len(chosen)
             )
-            messages.success(request, text % {"name": person.full_name, "count": len(chosen)})
-            add_resend_warnings(request, User.objects.filter(pk=person.pk))
-            return redirect("teams:user_teams", person.pk)
-    context = {"person": person, "form": form, "search": search, "rows": page.rows}
+            messages.success(request, text % {"name": user.full_name, "count": len(chosen)})
+            add_resend_warnings(request, User.objects.filter(pk=user.pk))
+            return redirect("teams:user_teams", user.pk)
+    context = {"person": user, "form": form, "search": search, "rows": page.rows}
     return render(request, "teams/add_teams.html", context | build_pager_context(page, q=q))
 
 
-def _confirm_leaving_teams(person: User, chosen: list[Team]) -> Confirmation:
-    values = {"count": len(chosen), "name": person.full_name}
+def _confirm_leaving_teams(user: User, chosen: list[Team]) -> Confirmation:
+    values = {"count": len(chosen), "name": user.full_name}
     title = ngettext("Remove %(name)s from %(count)s team?", "Remove %(name)s from %(count)s teams?", len(chosen))
     consequences = [
         _("%(name)s immediately loses the rights that only these teams grant, and access to their employers.") % values,
         _("Individual rights and other teams remain. You can add members again at any time."),
     ]
-    back = reverse("teams:user_teams", args=[person.pk])
-    names, parents = [team.name for team in chosen], [(person.list_name, back)]
+    back = reverse("teams:user_teams", args=[user.pk])
+    names, parents = [team.name for team in chosen], [(user.list_name, back)]
     return Confirmation(title % values, _("Remove from the team"), back, consequences, names=names, parents=parents)
 
 
 @page(Right.MANAGE_TEAMS, methods=POST)
 def leave_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Remove a user from the chosen teams, after confirmation."""
-    person = get_colleague_or_404(request, pk)
+    user = get_colleague_or_404(request, pk)
     form = TeamSelectionForm(request.POST, options=Team.objects.visible_to(request.user))
     if not form.is_valid():
         messages.error(request, _("Choose at least one from the list."))
-        return redirect("teams:user_teams", person.pk)
+        return redirect("teams:user_teams", user.pk)
     chosen = list(form.cleaned_data["teams"])
     if not is_confirmed(request):
         ids = {"teams": [team.pk for team in chosen]}
-        return render_confirmation(request, _confirm_leaving_teams(person, chosen), chosen=ids)
+        return render_confirmation(request, _confirm_leaving_teams(user, chosen), chosen=ids)
     try:
-        teams.actions.change_teams(person, remove=chosen, by=build_page_actor(request, request.user))
+        teams.actions.change_teams(user, remove=chosen, by=build_page_actor(request, request.user))
     except EditConflict:
         messages.error(request, _("Another user deleted a team in the meantime."))
     except LastAdministrator as error:
@@ -118,5 +116,5 @@ def leave_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
             "%(name)s has been removed from %(count)s team.", "%(name)s has been removed from %(count)s teams.",
             len(chosen),
         )  # fmt: skip
-        messages.success(request, text % {"name": person.full_name, "count": len(chosen)})
-    return redirect("teams:user_teams", person.pk)
+        messages.success(request, text % {"name": user.full_name, "count": len(chosen)})
+    return redirect("teams:user_teams", user.pk)

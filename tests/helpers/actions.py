@@ -128,7 +128,7 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "employer": employer, "employers": [employer], "tenant": tenant, "invitation": invited.invitation,
         "authorization_set": made, "set_": made, "one": made, "add": [bob], "remove": [], "version": 1,
         "details": DETAILS,
-        "email": "x@x.example", "name": "Naam", "mobile_number": NUMBER, "wanted": [Right.VIEW_USERS],
+        "email": "x@x.example", "name": "Naam", "mobile_number": NUMBER, "desired": [Right.VIEW_USERS],
         "rights": [Right.VIEW_USERS], "right": Right.VIEW_USERS, "individual": [Right.VIEW_USERS], "tenant_id": uuid4(),
         "external_user_id": uuid4(), "username": "nieuw", "password": "Zonnebloem-43", "text": STANDARD_TEXT,
         "before": STANDARD_TEXT, "how": "support", "reason": "x", "offer": offer,

@@ -259,7 +259,7 @@ def test_the_far_ends_of_the_calendar_do_no_harm(bakery: Employer, bob: User) ->
     assert shown(raised(bakery, days=100, text="100")) == set()
 
 
-def test_it_refuses_what_is_wrong(bakery: Employer, bob: User, charlie: User) -> None:
+def test_invalid_events_are_refused(bakery: Employer, bob: User, charlie: User) -> None:
     theirs = employer_of(charlie.provider)
     for wrong in ("x" * 151, "x" * 1_000_000, "a\x00b", "\u202egnp"):
         with pytest.raises(ValidationError):

@@ -76,7 +76,7 @@ def test_what_is_typed_elsewhere_is_shown_as_it_is(bob_client: Client, bakery: E
     assert "&lt;script&gt;alert(1)" in bob_client.get("/").content.decode()
 
 
-def test_it_is_marked_as_read_once_and_says_when_and_by_whom(
+def test_notification_is_marked_as_read_once_with_time_and_reader(
     clock: Any, bob_client: Client, bakery: Employer, bob: User
 ) -> None:
     eve = make_user(bob.provider, username="eve", initials="E.", last_name="Dekker")
@@ -150,7 +150,7 @@ def test_pages_have_each_signal_once(clock: Any, bob_client: Client, bakery: Emp
     assert "100 of meer ongelezen signalen" in bob_client.get("/").content.decode()
 
 
-def test_it_goes_back_to_no_other_site(bob_client: Client, bakery: Employer) -> None:
+def test_redirect_to_another_site_is_refused(bob_client: Client, bakery: Employer) -> None:
     notice = raised(bakery).notices.get()
     for elsewhere in ("https://evil.example/", "//evil.example", "javascript:alert(1)", "\x00"):
         assert bob_client.post(mark(notice), {"next": elsewhere}).headers["Location"] == INBOX

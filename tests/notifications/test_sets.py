@@ -110,7 +110,7 @@ def test_applying_says_beforehand_what_changes_and_changes_that(
     wants(bob.provider, NotificationType.SICKNESS, bob, days=5)
     wants(bob.provider, TYPE, bob, days=21)
     context = alice_client.get(on(bob), {"signal_set": hr.pk}).context
-    assert [(change.type, change.now_text, change.wanted_text) for change in context["differences"]] == [
+    assert [(change.type, change.now_text, change.desired_text) for change in context["differences"]] == [
         (OTHER, "7 dagen ervoor", "uit"),
         (TYPE, "21 dagen ervoor", "21 dagen ervoor, ook per mail"),
     ]
@@ -128,7 +128,7 @@ def test_applying_says_beforehand_what_changes_and_changes_that(
     assert alice_client.get(on(bob), {"signal_set": hr.pk}).context["differences"] == []
 
 
-def test_it_is_a_copy(alice_client: Client, alice: User, bob: User, hr: NotificationSet) -> None:
+def test_applied_set_is_a_copy(alice_client: Client, alice: User, bob: User, hr: NotificationSet) -> None:
     notifications.sets.apply_set(hr, bob, by=actor(alice))
     before = preferences.get_user_overrides(bob)
     notifications.sets.change_set(

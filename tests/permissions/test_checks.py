@@ -27,7 +27,7 @@ def url(user: User) -> str:
     return reverse("teams:user_rights", args=[user.pk])
 
 
-def test_it_gives_and_takes(alice_client: Client, bob: User) -> None:
+def test_individual_rights_are_granted_and_revoked(alice_client: Client, bob: User) -> None:
     alice_client.post(url(bob), {"rights": ["view_users", "manage_users"], "before": ""})
     assert checks.individual_rights(bob) == {Right.VIEW_USERS, Right.MANAGE_USERS}
     alice_client.post(url(bob), {"rights": ["view_users"], "before": "manage_users,view_users"})
@@ -38,13 +38,13 @@ def test_it_gives_and_takes(alice_client: Client, bob: User) -> None:
     ]
 
 
-def test_it_notices_another_administrator(alice_client: Client, bob: User) -> None:
+def test_change_by_another_administrator_is_noticed(alice_client: Client, bob: User) -> None:
     response = alice_client.post(url(bob), {"rights": ["view_users"], "before": "view_audit"})
     assert response.context["form"].errors.as_data()["before"][0].code == "stale"
     assert not checks.individual_rights(bob)
 
 
-def test_it_refuses_unknown_rights(alice_client: Client, bob: User) -> None:
+def test_unknown_rights_are_refused(alice_client: Client, bob: User) -> None:
     response = alice_client.post(url(bob), {"rights": ["root", "a\x00"], "before": ""})
     assert response.context["form"].errors.as_data()["rights"][0].code == "invalid_choice"
 

@@ -70,7 +70,7 @@ def refused(change: Callable[[], Any]) -> None:
     assert Event.objects.count() == events
 
 
-def test_it_gives_what_it_holds_where_it_holds_it(dora: User, bob: User, office: Provider) -> None:
+def test_right_is_granted_where_the_actor_holds_it(dora: User, bob: User, office: Provider) -> None:
     by, here = actor(dora), own_employer(office)
     team = teams.actions.create_team(office, name="Loon", by=by)
     teams.actions.set_team_rights(team, [Right.VIEW_WAGES], by=by)
@@ -88,7 +88,7 @@ def test_it_gives_what_it_holds_where_it_holds_it(dora: User, bob: User, office:
     ]
 
 
-def test_it_gives_no_right_that_it_does_not_hold(dora: User, bob: User, office: Provider, other: Employer) -> None:
+def test_right_that_the_actor_lacks_is_not_granted(dora: User, bob: User, office: Provider, other: Employer) -> None:
     by, empty = actor(dora), put(office, "Leeg")
     wages = put(office, "Elders", [], [other], [Right.VIEW_WAGES])
     hrm = put(office, "Hrm", [], [own_employer(office)], [Right.VIEW_HRM])

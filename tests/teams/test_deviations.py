@@ -74,7 +74,7 @@ def test_who_is_in_no_team(alice_client: Client, alice: User, bob: User, office:
     assert list(alice_client.get(PAGE).context["without_team"]) == [alice]
 
 
-def test_it_is_kept_from_others(
+def test_other_offices_and_users_without_the_right_are_refused(
     alice_client: Client, bob_client: Client, charlie_client: Client, charlie: User, alice: User, bob: User
 ) -> None:
     assert (

@@ -43,7 +43,7 @@ def allow(user: User, *rights: Right) -> None:
         IndividualRight.objects.create(provider=user.provider, user=user, right=right)
 
 
-def test_it_needs_the_right(bob_client: Client, office: Provider) -> None:
+def test_pages_require_the_right(bob_client: Client, office: Provider) -> None:
     employer = make(office)
     for where in (URL, NEW, url("edit_employer", employer), url("link_teams", employer)):
         assert bob_client.get(where).status_code == 403
@@ -58,7 +58,7 @@ def test_another_office_is_not_there(charlie_client: Client, office: Provider) -
         assert charlie_client.post(url(name, employer)).status_code == 404
 
 
-def test_it_searches_name_and_number(alice_client: Client, office: Provider) -> None:
+def test_search_covers_name_and_number(alice_client: Client, office: Provider) -> None:
     make(office, 1001, "Café Zuid")
     make(office, 1002, "Bakkerij")
     make(office, 2001, "Smederij 100")
@@ -67,7 +67,7 @@ def test_it_searches_name_and_number(alice_client: Client, office: Provider) -> 
     assert names(alice_client, q="1002") == ["Bakkerij"]
 
 
-def test_it_lists_those_in_no_team(alice_client: Client, office: Provider) -> None:
+def test_employers_without_a_team_are_filtered(alice_client: Client, office: Provider) -> None:
     linked, _loose = make(office), make(office, 8, "Molen")
     team = teams.actions.create_team(office, name="Loon", by=actor())
     teams.actions.change_employers(team, add=[linked], by=actor())
@@ -75,7 +75,7 @@ def test_it_lists_those_in_no_team(alice_client: Client, office: Provider) -> No
     assert names(alice_client, only="1") == ["Molen"]
 
 
-def test_it_pages_at_a_fixed_price(
+def test_each_page_takes_the_same_queries(
     alice_client: Client, office: Provider, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make(office)
@@ -106,21 +106,21 @@ def test_who_does_not_manage_teams_goes_back_to_the_list(bob_client: Client, bob
 
 
 @pytest.mark.parametrize("number", ["", "0", "-1", "100000000", "99999999999999999999", "x", "1\x00", "1.5"])
-def test_it_refuses_odd_numbers(alice_client: Client, number: str) -> None:
+def test_invalid_numbers_are_refused(alice_client: Client, number: str) -> None:
     assert "number" in errors(alice_client.post(NEW, {"number": number, "name": "Bakkerij"}))
 
 
 @pytest.mark.parametrize("name", ["", "a\x00b", "x" * 71, "\u202egnp"])
-def test_it_refuses_odd_names(alice_client: Client, name: str) -> None:
+def test_invalid_names_are_refused(alice_client: Client, name: str) -> None:
     assert "name" in errors(alice_client.post(NEW, {"number": "1", "name": name}))
 
 
 @pytest.mark.parametrize("product", ["1", "x", "80\x00", "99999999999999999999"])
-def test_it_refuses_unknown_products(alice_client: Client, product: str) -> None:
+def test_unknown_products_are_refused(alice_client: Client, product: str) -> None:
     assert "products" in errors(alice_client.post(NEW, {"number": "1", "name": "B", "products": [product]}))
 
 
-def test_it_changes_one_and_notices_another(alice_client: Client, office: Provider) -> None:
+def test_employer_is_updated_and_another_change_is_noticed(alice_client: Client, office: Provider) -> None:
     employer = make(office, products=[Product.JOURNAL])
     data = {"number": "9", "name": "Molen", "products": ["80"], "version": "1"}
     assert alice_client.post(url("edit_employer", employer), data).headers["Location"] == URL
@@ -136,7 +136,7 @@ def test_it_changes_one_and_notices_another(alice_client: Client, office: Provid
     assert errors(response)["number"][0].code == "taken"
 
 
-def test_it_links_many_teams_once(alice_client: Client, office: Provider) -> None:
+def test_many_teams_are_linked_once(alice_client: Client, office: Provider) -> None:
     employer = make(office)
     chosen = [teams.actions.create_team(office, name=name, by=actor()) for name in ("Noord", "Zuid")]
     page = alice_client.get(url("link_teams", employer)).context
@@ -149,7 +149,7 @@ def test_it_links_many_teams_once(alice_client: Client, office: Provider) -> Non
     assert list(alice_client.get(url("edit_employer", employer)).context["teams"]) == chosen
 
 
-def test_it_does_not_offer_ones_own_team_nor_that_of_others(alice_client: Client, alice: User, charlie: User) -> None:
+def test_own_teams_and_those_of_other_offices_are_not_offered(alice_client: Client, alice: User, charlie: User) -> None:
     employer = make(alice.provider)
     own = teams.actions.create_team(alice.provider, name="Eigen", by=actor())
     teams.actions.change_members(own, add=[alice], by=actor())

@@ -94,7 +94,7 @@ def test_queries_do_not_grow(
             alice_client.get(url, {"right": "view_wages", "employer": bakery.pk})
 
 
-def test_it_is_kept_from_others(
+def test_other_offices_and_users_without_the_right_are_refused(
     alice_client: Client, bob_client: Client, charlie_client: Client, alice: User, bob: User
 ) -> None:
     assert charlie_client.get(why(alice)).status_code == 404

@@ -51,7 +51,7 @@ def wages(office: Provider, bob: User) -> Employer:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", ["export", "grants"])
-def test_it_needs_the_right(
+def test_export_requires_the_right(
     bob_client: Client, client: Client, charlie_client: Client, alice: User, name: str, form: str
 ) -> None:
     team_of(alice.provider, "Geheim team", Right.VIEW_AUDIT, members=(alice,))

@@ -23,7 +23,7 @@ def sheet(client: Client, **asked: object) -> Worksheet:
     return load_workbook(BytesIO(response.content)).active
 
 
-def test_it_shows_who_holds_what_and_how(alice_client: Client, alice: User, bob: User, office: Provider) -> None:
+def test_matrix_shows_rights_and_their_source(alice_client: Client, alice: User, bob: User, office: Provider) -> None:
     put(office, "Controle", [bob], [], Right.VIEW_AUDIT)
     give(bob, Right.VIEW_TEAMS)
     response = alice_client.get(MATRIX)
@@ -88,7 +88,9 @@ def test_employers_of_others_do_not_exist(alice_client: Client, charlie: User) -
     assert alice_client.get(SHEET, {"employer": "\x00"}).status_code == 404
 
 
-def test_it_is_kept_from_others(alice_client: Client, bob_client: Client, bob: User, charlie_client: Client) -> None:
+def test_other_offices_and_users_without_the_right_are_refused(
+    alice_client: Client, bob_client: Client, bob: User, charlie_client: Client
+) -> None:
     assert bob_client.get(MATRIX).status_code == bob_client.get(SHEET).status_code == 403
     assert bob.list_name not in charlie_client.get(MATRIX).content.decode()
     assert alice_client.post(SHEET).status_code == 405

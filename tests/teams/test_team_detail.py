@@ -69,7 +69,9 @@ def test_who_only_looks_changes_nothing(bob_client: Client, bob: User, team: Tea
         assert url(name, team) not in response.text.replace(f'"{url("team_detail", team)}"', "")
 
 
-def test_it_adds_and_removes_many_at_once(alice_client: Client, team: Team, office: Provider, bob: User) -> None:
+def test_many_members_are_added_and_removed_at_once(
+    alice_client: Client, team: Team, office: Provider, bob: User
+) -> None:
     others = [make_user(office, username=f"u{number}", last_name=f"Naam{number}") for number in range(4)]
     chosen = [user.pk for user in others]
     for _twice in range(2):
@@ -82,7 +84,7 @@ def test_it_adds_and_removes_many_at_once(alice_client: Client, team: Team, offi
     assert members(team) == {"Bakker"}
 
 
-def test_it_adds_and_removes_employers(alice_client: Client, team: Team, bakery: Employer, office: Provider) -> None:
+def test_employers_are_added_and_removed(alice_client: Client, team: Team, bakery: Employer, office: Provider) -> None:
     mill = teams.employers.create_employer(office, number=8, name="Molen", by=actor())
     for _twice in range(2):
         alice_client.post(url("add_employers", team), {"employers": [bakery.pk, mill.pk]})
@@ -92,7 +94,7 @@ def test_it_adds_and_removes_employers(alice_client: Client, team: Team, bakery:
     assert team.employers.get().employer == bakery
 
 
-def test_it_asks_before_it_takes_anything_out(alice_client: Client, team: Team, bob: User, bakery: Employer) -> None:
+def test_removal_is_confirmed_first(alice_client: Client, team: Team, bob: User, bakery: Employer) -> None:
     teams.actions.change_members(team, add=[bob], by=actor())
     teams.actions.change_employers(team, add=[bakery], by=actor())
     for name, field, one in (("remove_users", "users", bob), ("remove_employers", "employers", bakery)):
@@ -112,7 +114,7 @@ def test_nothing_chosen_is_said(alice_client: Client, team: Team) -> None:
 
 
 @pytest.mark.parametrize("value", ["x", "a\x00b", "🙂", "00000000-0000-7000-8000-000000000000"])
-def test_it_refuses_odd_ids(alice_client: Client, team: Team, value: str) -> None:
+def test_invalid_ids_are_refused(alice_client: Client, team: Team, value: str) -> None:
     for name, field in (("add_users", "users"), ("add_employers", "employers")):
         assert field in alice_client.post(url(name, team), {field: [value]}).context["form"].errors
     for name, field in (("remove_users", "users"), ("remove_employers", "employers")):
@@ -171,7 +173,7 @@ def test_the_last_administrator_stays_in_the_team(
     assert members(team) == {"Baas"}
 
 
-def test_it_gives_rights_once_and_notices_another(alice_client: Client, team: Team) -> None:
+def test_rights_are_set_once_and_another_change_is_noticed(alice_client: Client, team: Team) -> None:
     data = {"rights": ["view_wages", "view_hrm"], "version": 1}
     assert alice_client.post(url("change_team_rights", team), data).status_code == 302
     assert get_team_rights(team) == {Right.VIEW_WAGES, Right.VIEW_HRM}
@@ -192,7 +194,7 @@ def test_what_one_does_not_hold_stays(bob_client: Client, bob: User, team: Team)
     assert get_team_rights(team) == {Right.VIEW_AUDIT, Right.VIEW_TEAMS}
 
 
-def test_it_renames_and_requires_two_factor(alice_client: Client, team: Team) -> None:
+def test_team_is_renamed_and_requires_two_factor(alice_client: Client, team: Team) -> None:
     data = {"name": "Loon Zuid", "two_factor_required": "on", "version": 1}
     assert alice_client.post(url("edit_team", team), data).status_code == 302
     fresh = Team.objects.get()
@@ -202,14 +204,14 @@ def test_it_renames_and_requires_two_factor(alice_client: Client, team: Team) ->
     assert Team.objects.get().name == "Loon Zuid"
 
 
-def test_it_refuses_a_name_that_is_taken(alice_client: Client, team: Team, office: Provider) -> None:
+def test_taken_name_is_refused(alice_client: Client, team: Team, office: Provider) -> None:
     teams.actions.create_team(office, name="Salaris", by=actor())
     response = alice_client.post(url("edit_team", team), {"name": "salaris", "two_factor_required": "on", "version": 1})
     assert code(response, "name") == "taken"
     assert not Team.objects.filter(two_factor_required=True).exists()
 
 
-def test_it_asks_before_it_deletes(alice_client: Client, team: Team, bob: User) -> None:
+def test_deletion_is_confirmed_first(alice_client: Client, team: Team, bob: User) -> None:
     teams.actions.change_members(team, add=[bob], by=actor())
     assert alice_client.get(url("delete_team", team)).context["team"].member_count == 1
     stale = alice_client.post(url("delete_team", team), {"version": 1})
@@ -220,7 +222,7 @@ def test_it_asks_before_it_deletes(alice_client: Client, team: Team, bob: User) 
     assert alice_client.post(url("delete_team", team), {"version": 2}).status_code == 404
 
 
-def test_it_searches_in_the_team(alice_client: Client, team: Team, bob: User, bakery: Employer) -> None:
+def test_search_covers_members_and_employers(alice_client: Client, team: Team, bob: User, bakery: Employer) -> None:
     teams.actions.change_members(team, add=[bob], by=actor())
     teams.actions.change_employers(team, add=[bakery], by=actor())
     found = alice_client.get(url("team_detail", team), {"q": "bakker"}).context

@@ -31,19 +31,21 @@ def make_teams(office: Provider, *wanted: str) -> list[Team]:
 
 
 @pytest.mark.parametrize("url", [URL, NEW])
-def test_it_needs_the_right(bob_client: Client, url: str) -> None:
+def test_list_requires_the_right(bob_client: Client, url: str) -> None:
     assert bob_client.get(url).status_code == 403
     assert bob_client.post(url, {"name": "Loon"}).status_code == 403
     assert not Team.objects.exists()
 
 
-def test_it_shows_the_own_office_only(alice_client: Client, charlie_client: Client, office: Provider) -> None:
+def test_only_teams_of_the_own_office_are_listed(
+    alice_client: Client, charlie_client: Client, office: Provider
+) -> None:
     make_teams(office, "Émile", "eva", "aap")
     assert names(alice_client) == ["aap", "Émile", "eva"]
     assert names(charlie_client) == []
 
 
-def test_it_counts_and_names_the_gaps(alice_client: Client, office: Provider, bob: User) -> None:
+def test_parts_are_counted_and_missing_ones_named(alice_client: Client, office: Provider, bob: User) -> None:
     empty, full = make_teams(office, "Leeg", "Vol")
     employer = teams.employers.create_employer(office, number=7, name="Bakkerij", by=actor())
     teams.actions.change_members(full, add=[bob, make_user(office, username="nog")], by=actor())
@@ -57,7 +59,7 @@ def test_it_counts_and_names_the_gaps(alice_client: Client, office: Provider, bo
     assert names(alice_client, only="1") == ["Leeg"]
 
 
-def test_it_searches_and_pages(alice_client: Client, office: Provider) -> None:
+def test_list_is_searched_and_paged(alice_client: Client, office: Provider) -> None:
     make_teams(office, *[f"Loon {number:03}" for number in range(PAGE_SIZE + 5)], "Salaris Zuid")
     assert names(alice_client, q="SALARIS zuid") == ["Salaris Zuid"]
     assert names(alice_client, q="100%_") == []
@@ -66,7 +68,7 @@ def test_it_searches_and_pages(alice_client: Client, office: Provider) -> None:
     assert (len(first["rows"]), len(second["rows"]), second["next_url"]) == (PAGE_SIZE, 5, "")
 
 
-def test_it_costs_the_same_queries_for_one_as_for_many(
+def test_queries_do_not_grow_with_teams(
     alice_client: Client, office: Provider, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for wanted in (["Een"], [f"Team {number}" for number in range(PAGE_SIZE)]):
@@ -75,7 +77,7 @@ def test_it_costs_the_same_queries_for_one_as_for_many(
             alice_client.get(URL)
 
 
-def test_it_makes_a_team_once(alice_client: Client, office: Provider) -> None:
+def test_team_is_created_once(alice_client: Client, office: Provider) -> None:
     response = alice_client.post(NEW, {"name": "Loon Noord"})
     team = Team.objects.get(provider=office)
     assert response.headers["Location"] == reverse("teams:team_detail", args=[team.pk])
@@ -84,7 +86,7 @@ def test_it_makes_a_team_once(alice_client: Client, office: Provider) -> None:
     assert Team.objects.count() == 1
 
 
-def test_it_starts_from_a_set(alice_client: Client, office: Provider) -> None:
+def test_team_is_created_from_a_set(alice_client: Client, office: Provider) -> None:
     wanted = {Right.VIEW_WAGES, Right.VIEW_HRM}
     basis = teams.sets.create_set(office, name="Basis", contents=wanted, by=actor())
     alice_client.post(NEW, {"name": "Loon", "authorization_set": basis.pk})
@@ -109,7 +111,7 @@ def test_the_set_of_another_office_is_not_there(alice_client: Client, charlie: U
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\x00b", "x" * 51, "\u202egnp"])
-def test_it_refuses_odd_names(alice_client: Client, name: str) -> None:
+def test_invalid_names_are_refused(alice_client: Client, name: str) -> None:
     assert "name" in alice_client.post(NEW, {"name": name}).context["form"].errors
 
 

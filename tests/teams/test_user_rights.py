@@ -61,7 +61,7 @@ def test_resting_rights_say_why(alice_client: Client, office: Provider) -> None:
     assert gettext("inactive: %(reason)s") % {"reason": gettext("Blocked")} in page
 
 
-def test_it_takes_the_same_queries_however_many_teams(
+def test_queries_do_not_grow_with_teams(
     alice_client: Client, bob: User, office: Provider, django_assert_max_num_queries
 ) -> None:
     for number in range(12):
@@ -70,6 +70,8 @@ def test_it_takes_the_same_queries_however_many_teams(
         assert alice_client.get(url(bob)).status_code == 200
 
 
-def test_it_is_kept_from_others(bob_client: Client, charlie_client: Client, alice: User) -> None:
+def test_other_offices_and_users_without_the_right_are_refused(
+    bob_client: Client, charlie_client: Client, alice: User
+) -> None:
     assert bob_client.get(url(alice)).status_code == 403
     assert charlie_client.get(url(alice)).status_code == 404

@@ -43,7 +43,7 @@ def test_others_do_not_get_there(bob_client: Client, charlie_client: Client, ali
     assert bob_client.get(url(name, alice)).status_code == bob_client.post(url(name, alice)).status_code == 403
 
 
-def test_it_adds_and_takes_out_many_at_once(alice_client: Client, bob: User, three: list[Team]) -> None:
+def test_user_joins_and_leaves_many_teams_at_once(alice_client: Client, bob: User, three: list[Team]) -> None:
     for _twice in range(2):
         answer = alice_client.post(url("add_teams", bob), {"teams": [team.pk for team in three]})
         assert answer.headers["Location"] == url("user_teams", bob)
@@ -58,7 +58,7 @@ def test_it_adds_and_takes_out_many_at_once(alice_client: Client, bob: User, thr
     assert names(bob) == {"Controle"}
 
 
-def test_it_asks_before_removing_a_user(alice_client: Client, bob: User, three: list[Team]) -> None:
+def test_leaving_is_confirmed_first(alice_client: Client, bob: User, three: list[Team]) -> None:
     alice_client.post(url("add_teams", bob), {"teams": [team.pk for team in three]})
     asked = alice_client.post(url("leave_teams", bob), {"teams": [three[0].pk]})
     assert asked.context["confirmation"].names == ["Loon"]
@@ -165,7 +165,7 @@ def test_a_team_that_went_meanwhile_is_said(
     assert "intussen" in answer.text
 
 
-def test_it_costs_the_same_however_many_teams(
+def test_queries_do_not_grow_with_teams(
     alice_client: Client, bob: User, office: Provider, django_assert_num_queries: Any
 ) -> None:
     made = Team.objects.bulk_create(Team(provider=office, name=f"T{n}", sort_name=f"t{n:03}") for n in range(120))

@@ -24,7 +24,6 @@ class Command(EnglishCommand):
         parser.add_argument("--text", default="", help="text shown after the notification type, such as a name")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Raise the event. Raises CommandError for an unknown office or employer, or an invalid text."""
         office = get_office(options["office"])
         employer = Employer.objects.filter(provider=office, number=options["employer"]).first()
         if employer is None:
