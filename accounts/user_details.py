@@ -1,8 +1,10 @@
 """The details of a user that offices set, and what creation records of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, TypedDict
+
+from django.db import models
 
 from accounts.models import User
 from audit.changes import Changes
@@ -34,6 +36,15 @@ def get_creation_changes(user: User) -> Changes:
     return {name: [None, to_plain(value)] for name, value in values.items() if value not in ("", None, False)}
 
 
+def get_changes(row: models.Model, values: Mapping[str, Any]) -> Changes:
+    """Return the changes of the fields of `row` that differ from `values`, for an audit event."""
+    return {
+        name: [to_plain(getattr(row, name)), to_plain(value)]
+        for name, value in values.items()
+        if getattr(row, name) != value
+    }
+
+
 def to_plain(value: Any) -> Any:
     """Return a value as an event stores it."""
-    return value if isinstance(value, str | bool) or value is None else str(value)
+    return value if isinstance(value, str | int) or value is None else str(value)

@@ -30,25 +30,11 @@ def record(
     TransactionManagementError outside a transaction, PermissionDenied during impersonation, so that no action can
     complete.
     """
-    (event,) = record_for_each(verb, [target], by=by, provider_id=provider_id, changes=changes, reason=reason)
+    (event,) = record_many(verb, [(target, changes or {})], by=by, provider_id=provider_id, reason=reason)
     return event
 
 
-def record_for_each(
-    verb: Verb,
-    targets: Iterable[models.Model],
-    *,
-    by: Actor,
-    provider_id: UUID | None,
-    changes: Changes | None = None,
-    reason: str = "",
-) -> list[Event]:
-    """Record the same event for each of `targets`, otherwise as `record`."""
-    same = changes or {}
-    return record_all(verb, ((target, same) for target in targets), by=by, provider_id=provider_id, reason=reason)
-
-
-def record_all(
+def record_many(
     verb: Verb,
     changed: Iterable[tuple[models.Model, Changes]],
     *,
@@ -56,7 +42,10 @@ def record_all(
     provider_id: UUID | None,
     reason: str = "",
 ) -> list[Event]:
-    """Record an event for each of `changed`, a target with its own changes, otherwise as `record`."""
+    """Record an event for each of `changed`, a target with its own changes, otherwise as `record`.
+
+    Two queries: one for the keys of the users among them, one that inserts the events (one for each 5,000).
+    """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("an event belongs in the transaction of the change")
     events = _build_events(verb, list(changed), by, provider_id, reason)

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from audit.models import Event
 
-_BATCH_SIZE = 1000
+_BATCH_SIZE = 5000  # PostgreSQL takes at most 65,535 values in a statement
 _FIELDS = Event._meta.concrete_fields
 _COLUMNS = ", ".join(str(field.column) for field in _FIELDS)
 _ROW_PLACEHOLDERS = f"({', '.join(['%s'] * len(_FIELDS))})"

@@ -26,6 +26,7 @@ from bench.report import Verdict
 OFFICE_SIZES = (1_000, 100_000)
 BENCH_MODULES = ("login_refusals", "permissions", "rest_api", "tokens", "history", "import_jobs")
 MAX_RATIO_TO_BARE = 2.0
+MAX_HOME_RATIO_TO_LIST = 1.5
 MAX_RATIO_TO_BULK_CREATE = 3.0
 MAX_CORES_PER_SPEEDUP = 1.5  # each core reaches more than two thirds of its speed alone
 MAX_GROWTH = 1.25  # ratio of medians; the variation of the machine itself
@@ -116,9 +117,12 @@ def build_import_verdicts(found: dict[str, Any]) -> list[Verdict]:
 
 
 def build_list_verdicts(found: dict[str, Any]) -> list[Verdict]:
-    """Return the verdicts on the user list, by size of the office."""
+    """Return the verdicts on the user list and the home page, by size of the office."""
     verdicts = [
         Verdict(f"list/bare, {people} (p50)", views["/gebruikers/"]["p50"] / views["bare"]["p50"], MAX_RATIO_TO_BARE)
+        for people, views in found.items()
+    ] + [
+        Verdict(f"home/list, {people} (p50)", views["/"]["p50"] / views["/gebruikers/"]["p50"], MAX_HOME_RATIO_TO_LIST)
         for people, views in found.items()
     ]
     small, large = (found[f"{size:,} people"]["/gebruikers/"]["p50"] for size in OFFICE_SIZES)
@@ -140,7 +144,7 @@ def main() -> int:
         shutil.rmtree(Path(folder))
     peaks = {people: {"peak (MiB)": views.pop("peak")} for people, views in lists.items()}
     everybody = found["permissions"].pop("lists")
-    lists["2,000 people of 1,000,000"] = {name: everybody[name] for name in ("/gebruikers/", "bare", "admin")}
+    lists["2,000 people of 1,000,000"] = {name: everybody[name] for name in ("/", "/gebruikers/", "bare", "admin")}
     postgresql = found["permissions"].pop("postgresql")
     verdicts = [
         *build_list_verdicts(lists),

@@ -33,7 +33,7 @@ from accounts import passwords  # noqa: E402
 from accounts.models import ExternalTenant, LoginMethod, Provider, User  # noqa: E402
 from accounts.passwords import make_unusable_password  # noqa: E402
 from accounts.user_details import get_creation_changes  # noqa: E402
-from audit.actions import record_all  # noqa: E402
+from audit.actions import record_many  # noqa: E402
 from audit.actors import build_operator  # noqa: E402
 from audit.models import Verb  # noqa: E402
 from core import sheets  # noqa: E402
@@ -75,7 +75,7 @@ def measure_bare(size: int) -> float:
             users = [_build_bare_user(provider, tenant, row) for row, _one in zip(table, range(1000), strict=False)]
             User.objects.bulk_create(users)
             changed = ((user, get_creation_changes(user)) for user in users)
-            record_all(Verb.USER_CREATED, changed, by=build_operator("bench"), provider_id=provider.pk)
+            record_many(Verb.USER_CREATED, changed, by=build_operator("bench"), provider_id=provider.pk)
     return time.perf_counter() - started
 
 

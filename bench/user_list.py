@@ -36,14 +36,16 @@ def main() -> None:
 
 
 def build_callers(administrator: Any) -> dict[str, Callable[[], bytes]]:
-    """Return callers of the user list of the office, the bare view and Django admin's changelist."""
+    """Return callers of the home page and the user list of the office, the bare view and Django admin's changelist."""
     client = Client()
     client.force_login(administrator)
     cookie, office = client.cookies[settings.SESSION_COOKIE_NAME].value, administrator.provider_id
     with override_settings(MIDDLEWARE=["bench.bare_views.use_bare_urls"]):
         bare = WSGIHandler()
+    session = f"{settings.SESSION_COOKIE_NAME}={cookie}"
     return {
-        "/gebruikers/": create_caller(WSGIHandler(), "/gebruikers/", f"{settings.SESSION_COOKIE_NAME}={cookie}"),
+        "/": create_caller(WSGIHandler(), "/", session, min_rows=0),
+        "/gebruikers/": create_caller(WSGIHandler(), "/gebruikers/", session),
         "bare": create_caller(bare, f"/bare/{office}/", ""),
         "admin": create_caller(create_admin_application(), f"/admin/accounts/user/?provider__id__exact={office}", ""),
     }
@@ -55,7 +57,7 @@ def create_admin_application() -> WSGIHandler:
         return WSGIHandler()
 
 
-def create_caller(application: WSGIHandler, path: str, cookie: str) -> Callable[[], bytes]:
+def create_caller(application: WSGIHandler, path: str, cookie: str, *, min_rows: int = 51) -> Callable[[], bytes]:
     """Return a function that requests a page from `application` as a web server would."""
 
     def call() -> bytes:
@@ -64,7 +66,7 @@ def create_caller(application: WSGIHandler, path: str, cookie: str) -> Callable[
         response = application(environ, lambda status, headers: statuses.append(status))
         page = b"".join(response)
         response.close()
-        if statuses != ["200 OK"] or page.count(b"<tr") < 51:
+        if statuses != ["200 OK"] or page.count(b"<tr") < min_rows:
             raise SystemExit(f"{path} answered {statuses} with {page.count(b'<tr')} rows")
         return page
 

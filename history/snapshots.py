@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import User
-from audit.actions import record_all
+from audit.actions import record_many
 from audit.actors import Actor
 from audit.changes import Changes
 from audit.models import ChainLink, Event, Verb
@@ -25,7 +25,7 @@ def record_snapshot(office: models.Model, removed: models.QuerySet[ChainLink], *
     point_in_time.replay_events(
         left, point_in_time.filter_permission_events(Event.objects.filter(pk__in=removed.values("event_id")))
     )
-    record_all(Verb.SNAPSHOT_RECORDED, _iter_snapshot_items(office, left), by=by, provider_id=office.pk)
+    record_many(Verb.SNAPSHOT_RECORDED, _iter_snapshot_items(office, left), by=by, provider_id=office.pk)
 
 
 def _iter_snapshot_items(office: models.Model, left: PastOffice) -> Iterator[_SnapshotItem]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import outbox.actions
-from accounts import passwords
+from accounts import emails, passwords
 from accounts.locks import lock_provider
 from accounts.models import User
 from accounts.user_lookup import require_free_username
@@ -20,7 +20,6 @@ from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
 from core import encryption
 from core.access import ReauthenticationLevel
-from invitations import emails
 from invitations.actions import InvitationNotOpen, close_invitation, lock_invitation
 from invitations.models import CODE_VALID_MINUTES, MAX_TRIES_PER_INVITATION, Invitation, InvitationCode
 from invitations.sender_authority import has_sender_authority
@@ -52,8 +51,8 @@ def get_phone_ending(invitation: Invitation, *, token: str) -> str:
 
 
 def _decrypt_phone(invitation: Invitation, token: str) -> str:
-    sealed = bytes(invitation.encrypted_phone or b"")
-    return encryption.decrypt_with_token(sealed, token=token, context=invitation.encryption_context).decode()
+    encrypted = bytes(invitation.encrypted_phone or b"")
+    return encryption.decrypt_with_token(encrypted, token=token, context=invitation.encryption_context).decode()
 
 
 def get_last_code(invitation: Invitation, *, browser: str) -> InvitationCode | None:
@@ -79,13 +78,13 @@ def _lock_open_invitation(invitation: Invitation) -> Invitation:
 
     Raises InvitationNotOpen and SenderNotAuthorized.
     """
-    lock_provider(invitation.provider_id)  # so that nobody gives or loses a right until this is over
-    fresh = lock_invitation(invitation.user_id)
-    if fresh.token_hash != invitation.token_hash or not fresh.can_be_accepted():
+    lock_provider(invitation.provider_id)  # so that no right is granted or revoked until this is over
+    stored = lock_invitation(invitation.user_id)
+    if stored.token_hash != invitation.token_hash or not stored.can_be_accepted():
         raise InvitationNotOpen
-    if not has_sender_authority(fresh):
+    if not has_sender_authority(stored):
         raise SenderNotAuthorized
-    return fresh
+    return stored
 
 
 AcceptanceStep = TypeVar("AcceptanceStep", bound=Callable[..., Any])
@@ -110,15 +109,14 @@ def require_sender_authority(step: AcceptanceStep) -> AcceptanceStep:
 def _record_refusal(invitation: Invitation, by: Actor) -> None:
     """Record the refusal and notify the administrators, once each time that the invitation is sent."""
     provider = lock_provider(invitation.provider_id)
-    fresh = lock_invitation(invitation.user_id)
-    if fresh.token_hash != invitation.token_hash or fresh.refused_at is not None:
+    stored = lock_invitation(invitation.user_id)
+    if stored.token_hash != invitation.token_hash or stored.refused_at is not None:
         return
-    fresh.refused_at = timezone.now()
-    fresh.save(update_fields=["refused_at"])
-    record(Verb.INVITATION_REFUSED, fresh.user, by=by, provider_id=provider.pk)
-    for administrator in checks.list_active_administrators(provider):
-        if not administrator.has_ended():
-            emails.send_acceptance_refused(administrator, fresh.user)
+    stored.refused_at = timezone.now()
+    stored.save(update_fields=["refused_at"])
+    record(Verb.INVITATION_REFUSED, stored.user, by=by, provider_id=provider.pk)
+    administrators = [user for user in checks.list_active_administrators(provider) if not user.has_ended()]
+    emails.send("invitation_refused", *administrators, kind="invitation_refused", invited=stored.user)
 
 
 @requires_reauthentication(ReauthenticationLevel.NONE)

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import outbox.actions
-import outbox.html
 from accounts.locks import lock_provider
 from accounts.models import LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
@@ -142,18 +141,17 @@ def send_invitation(invitation: Invitation, mobile_number: str, by: Actor) -> No
     mail = email_text.render_text(
         get_invitation_text(invitation), user, link=link, expires_at=invitation.expires_at, with_two_factor=two_factor
     )
-    invitation.message = outbox.actions.queue_email(
+    message = outbox.actions.build_email(
         kind="invitation",
         to=user.email,
         subject=mail.subject,
         text=mail.body,
-        html=outbox.html.render_text_as_html(mail.body),
         provider_id=user.provider_id,
         user_id=user.pk,
         sender_name=user.office_name,
         expires_at=invitation.expires_at,
-        requester=by,
     )
+    (invitation.message,) = outbox.actions.queue_emails([message], requester=by)
     if not invitation._state.adding:
         cancel_codes(invitation)
         invitation.codes.all().delete()
@@ -281,15 +279,14 @@ def send_test_email(provider: Provider, *, text: EmailText, by: Actor) -> None:
     if by.user is None:
         return
     mail = email_text.render_example(text, email_text.build_example_user(), provider)
-    outbox.actions.queue_email(
+    message = outbox.actions.build_email(
         kind="invitation_test",
         to=by.user.email,
         subject=mail.subject,
         text=mail.body,
-        html=outbox.html.render_text_as_html(mail.body),
         provider_id=provider.pk,
         user_id=by.user.pk,
         sender_name=provider.name,
         expires_at=timezone.now() + timedelta(hours=1),
-        requester=by,
     )
+    outbox.actions.queue_emails([message], requester=by)

@@ -36,22 +36,21 @@ def find_invitation(token: str) -> Invitation | None:
 
 def set_invitation_cookie(response: HttpResponse, request: HttpRequest, token: str) -> None:
     """Store the link in the cookie; a browser keeps the secret it already has."""
-    kept = _read_cookie(request)
-    browser = kept[1] if kept else encryption.generate_token()
+    cookie = _read_cookie(request)
+    browser = cookie[1] if cookie else encryption.generate_token()
     value = f"{token if _TOKEN_PATTERN.fullmatch(token) else ''}.{browser}"
     cookies.set_signed_cookie(response, COOKIE_NAME, value, salt=_COOKIE_SALT, max_age=_COOKIE_HOURS * 3600)
 
 
 def delete_invitation_cookie(response: HttpResponse) -> None:
-    """Delete the cookie."""
     cookies.delete_cookie(response, COOKIE_NAME)
 
 
 def get_invitation_session(request: HttpRequest) -> InvitationSession | None:
     """Return the invitation opened in this browser, or None without a link or with an unknown one."""
-    if (kept := _read_cookie(request)) is None:
+    if (cookie := _read_cookie(request)) is None:
         return None
-    token, browser = kept
+    token, browser = cookie
     invitation = find_invitation(token)
     return None if invitation is None else InvitationSession(token, browser, invitation)
 

@@ -39,13 +39,13 @@ def save_draft(session: SessionBase, draft_id: UUID | None, draft: InvitationDra
 
 def get_draft(session: SessionBase, draft_id: UUID | None) -> InvitationDraft | None:
     """Return the draft stored under `draft_id`, or None."""
-    kept = session.get(_SESSION_KEY, {}).get(draft_id.hex) if draft_id else None
-    if kept is None:
+    stored = session.get(_SESSION_KEY, {}).get(draft_id.hex) if draft_id else None
+    if stored is None:
         return None
-    details: UserDetails = kept["details"]
-    until = kept["details"].get("access_until")
+    details: UserDetails = stored["details"]
+    until = stored["details"].get("access_until")
     details["access_until"] = date.fromisoformat(until) if until else None
-    return InvitationDraft(details, EmailText(*kept["text"]) if kept["text"] else None, kept["chosen"])
+    return InvitationDraft(details, EmailText(*stored["text"]) if stored["text"] else None, stored["chosen"])
 
 
 def delete_draft(session: SessionBase, draft_id: UUID) -> None:

@@ -43,7 +43,7 @@ def _find_without_sender_authority(invitations: list[Invitation]) -> set[UUID]:
     invited = defaultdict[UUID | None, set[UUID]](set)
     for user_id, sender_id in _get_sender_ids(invitations).items():
         invited[sender_id].add(user_id)
-    offices = {one.provider_id for one in invitations}
+    offices = {invitation.provider_id for invitation in invitations}
     known = User.objects.filter(provider__in=offices).in_bulk([sender_id for sender_id in invited if sender_id])
     return {
         user_id for sender_id, ids in invited.items() for user_id in _find_beyond_authority(known.get(sender_id), ids)
@@ -64,15 +64,17 @@ def _find_beyond_authority(sender: User | None, user_ids: set[UUID]) -> set[UUID
 
 def _get_sender_ids(invitations: list[Invitation]) -> dict[UUID, UUID | None]:
     """Return the last sender in the office by invited user; invitations sent by the operator are left out."""
-    found = {one.user_id: one.sent_by_id for one in invitations if one.sent_by_operator is False}
-    if unknown := [one for one in invitations if one.sent_by_operator is None]:
+    found = {
+        invitation.user_id: invitation.sent_by_id for invitation in invitations if invitation.sent_by_operator is False
+    }
+    if unknown := [invitation for invitation in invitations if invitation.sent_by_operator is None]:
         sendings = Event.objects.filter(
-            provider_id__in={one.provider_id for one in unknown},
-            target_id__in=[one.user_id for one in unknown],
+            provider_id__in={invitation.provider_id for invitation in unknown},
+            target_id__in=[invitation.user_id for invitation in unknown],
             verb=Verb.INVITATION_SENT,
         ).exclude(origin=EventOrigin.SUPPORT)
         last = dict(sendings.order_by("at", "id").values_list("target_id", "actor_id"))
-        senders = {one.user_id: last.get(one.user_id) for one in unknown}
+        senders = {invitation.user_id: last.get(invitation.user_id) for invitation in unknown}
         by_operator = {user_id for user_id, sender_id in last.items() if sender_id is None}
         found |= {user_id: sender_id for user_id, sender_id in senders.items() if user_id not in by_operator}
     return found

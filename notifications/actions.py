@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
-from audit.actions import record, record_all
+from audit.actions import record, record_many
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
 from core.access import ReauthenticationLevel
@@ -78,7 +78,7 @@ def set_overrides_for_users(users: Sequence[User], desired: OverridesByType, *, 
     )
     NotificationSetting.objects.bulk_create(rows, batch_size=1000)
     same = diff_preferences({}, desired)
-    record_all(Verb.NOTIFICATIONS_CHANGED, ((user, same) for user in users), by=by, provider_id=provider.pk)
+    record_many(Verb.NOTIFICATIONS_CHANGED, ((user, same) for user in users), by=by, provider_id=provider.pk)
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)

@@ -25,6 +25,7 @@ from core.clock_skew import MAX_CLOCK_SKEW
 from core.logs import get_correlation_id
 from core.models import WorkerHeartbeat
 from outbox import message_limits, sending
+from outbox.emails import render_text_as_html
 from outbox.models import Message, MessageBody, MessageQuerySet, PausedOffice
 
 if TYPE_CHECKING:
@@ -45,44 +46,32 @@ HEARTBEAT_RETENTION = timedelta(days=1)  # age at which heartbeats are deleted
 CLAIM_GRACE = timedelta(seconds=5)  # times attempts: delay after which a message is due again if its worker dies
 
 
-def queue_email(
-    *,
-    kind: str,
-    to: str,
-    subject: str,
-    text: str,
-    html: str,
-    provider_id: UUID | None,
-    user_id: UUID | None,
-    sender_name: str,
-    expires_at: datetime | None = None,
-    requester: Actor | None = None,
-) -> Message:
-    """Queue an email in the transaction of the caller; it is not sent after `expires_at`.
-
-    `requester` counts against the limits of `message_limits`. Raises MessageLimitReached.
-    """
-    values = {"subject": subject, "text": text, "html": html, "sender_name": sender_name}
-    mail = build_email(kind=kind, to=to, provider_id=provider_id, user_id=user_id, expires_at=expires_at, **values)
-    return queue_emails([mail], requester=requester)[0]
-
-
 def build_email(
     *,
     kind: str,
     to: str,
     subject: str,
     text: str,
-    html: str,
     provider_id: UUID | None,
     user_id: UUID | None,
     sender_name: str,
+    html: str = "",
     expires_at: datetime | None = None,
 ) -> Message:
-    """Return an unsaved email with an encrypted body, for `queue_emails`."""
+    """Return an unsaved email for `queue_emails`; it is not sent after `expires_at`. The default HTML is the text."""
+    html = html or render_text_as_html(text)
     body = MessageBody(to=to, subject=subject, text=text, html=html, sender_name=sender_name)
     message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to)
     return _encrypt_message(message, body, provider_id, user_id, expires_at)
+
+
+def queue_emails(messages: list[Message], *, requester: Actor | None = None) -> list[Message]:
+    """Queue emails built by `build_email` in the transaction of the caller.
+
+    `requester` is charged for them, see `message_limits`. Raises MessageLimitReached.
+    """
+    message_limits.charge_messages([(mail.kind, mail.recipient, mail.provider_id) for mail in messages], requester)
+    return _insert_and_notify(messages)
 
 
 def queue_sms(
@@ -95,7 +84,7 @@ def queue_sms(
     expires_at: datetime | None = None,
     requester: Actor | None = None,
 ) -> Message:
-    """Queue an SMS to the E.164 number `to`; otherwise as `queue_email`."""
+    """Queue an SMS to the E.164 number `to`; otherwise as `queue_emails`."""
     message_limits.charge_messages([(kind, to, provider_id)], requester)
     message = Message(channel=Message.Channel.SMS, kind=kind)
     return _insert_and_notify(
@@ -110,12 +99,6 @@ def _encrypt_message(
     message.correlation_id, message.urgency = get_correlation_id(), Message.get_urgency(message.kind)
     message.encrypted_body = encryption.encrypt(json.dumps(body).encode(), context=message.encryption_context)
     return message
-
-
-def queue_emails(messages: list[Message], *, requester: Actor | None = None) -> list[Message]:
-    """Queue emails built by `build_email`; otherwise as `queue_email`."""
-    message_limits.charge_messages([(mail.kind, mail.recipient, mail.provider_id) for mail in messages], requester)
-    return _insert_and_notify(messages)
 
 
 def _insert_and_notify(messages: list[Message]) -> list[Message]:
@@ -239,13 +222,12 @@ def _schedule_retry(message: Message, error: sending.SendingError) -> None:
     if error.no_response:
         _finish_message(message, Message.State.NO_RESPONSE, error=str(error))
         return
-    if error.permanent or message.attempts >= MAX_ATTEMPTS or message.encrypted_body is None:
+    is_last = error.permanent or message.attempts >= MAX_ATTEMPTS or message.encrypted_body is None
+    due = timezone.now() + RETRY_DELAYS[min(message.attempts, len(RETRY_DELAYS)) - 1]
+    if is_last or (message.expires_at is not None and due >= message.expires_at):
         _finish_message(message, Message.State.FAILED, error=str(error))
         return
-    message.due = timezone.now() + RETRY_DELAYS[message.attempts - 1]
-    if message.expires_at is not None and message.due >= message.expires_at:
-        _finish_message(message, Message.State.FAILED, error=str(error))
-        return
+    message.due = due
     message.state, message.error = Message.State.DEFERRED, str(error)
     message.save(update_fields=["state", "error", "due"])
 

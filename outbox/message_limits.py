@@ -29,7 +29,7 @@ LIMITED_KINDS = frozenset({
     "password_link",
 })  # fmt: skip
 # These report an event and must not be suppressed. Each follows from something that is limited itself: a message of
-# ASKED, a re-authentication of the recipient, a job of the worker, or support, which gives a reason.
+# LIMITED_KINDS, a re-authentication of the recipient, a job of the worker, or support, which gives a reason.
 UNLIMITED_KINDS = frozenset({
     "blocked", "address_changed", "password_changed", "factor_added", "factor_removed", "factors_reset",
     "factor_duty_ahead", "recovery_codes_made", "recovery_code_used", "looked_along", "office_closed",
@@ -72,7 +72,7 @@ class RequestedMessage(NamedTuple):
     by: Actor
 
 
-_batch: ContextVar[list[RequestedMessage] | None] = ContextVar("together", default=None)
+_batch: ContextVar[list[RequestedMessage] | None] = ContextVar("batch", default=None)
 
 
 def charge_messages(messages: Iterable[tuple[str, str, UUID | None]], by: Actor | None) -> None:
@@ -80,16 +80,16 @@ def charge_messages(messages: Iterable[tuple[str, str, UUID | None]], by: Actor 
 
     Messages of UNLIMITED_KINDS are not counted, nor are those sent by a command of the operator.
     """
-    asked = [message for message in messages if message[0] in LIMITED_KINDS]
-    if asked and by is None:
-        raise ValueError(f"who asks for the message {asked[0][0]}?")
+    limited = [message for message in messages if message[0] in LIMITED_KINDS]
+    if limited and by is None:
+        raise ValueError(f"no requester of the message {limited[0][0]}")
     if by is None or by.origin == "command":
         return
-    waiting = [RequestedMessage(*message, by) for message in asked]
-    if (kept := _batch.get()) is not None:
-        kept += waiting
-    elif waiting:
-        _consume_limits(waiting)
+    requested = [RequestedMessage(*message, by) for message in limited]
+    if (batch := _batch.get()) is not None:
+        batch += requested
+    elif requested:
+        _consume_limits(requested)
 
 
 @contextmanager
@@ -101,24 +101,20 @@ def batch_charges() -> Iterator[None]:
     if _batch.get() is not None:
         yield
         return
-    kept: list[RequestedMessage] = []
-    token = _batch.set(kept)
+    batch: list[RequestedMessage] = []
+    token = _batch.set(batch)
     try:
         yield
     finally:
         _batch.reset(token)
-    if kept:
-        _consume_limits(kept)
+    if batch:
+        _consume_limits(batch)
 
 
 def count_messages_left(provider_id: UUID, by: Actor, kind: str) -> int:
     """Return how many more messages of `kind` the sender can request in this office now."""
-    limits = [
-        key
-        for key in _iter_limit_keys(RequestedMessage(kind, "", provider_id, by))
-        if key[0].name not in _RECIPIENT_LIMIT_NAMES
-    ]
-    return throttle.count_attempts_left(limits)
+    keys = _iter_limit_keys(RequestedMessage(kind, "", provider_id, by))
+    return throttle.count_attempts_left([key for key in keys if key[0].name not in _RECIPIENT_LIMIT_NAMES])
 
 
 def find_limited_recipients(addresses: Iterable[str]) -> dict[str, MessageLimitReached]:
@@ -158,11 +154,9 @@ def _iter_limit_keys(message: RequestedMessage) -> Iterator[tuple[RateLimit, str
 
 
 def _iter_recipient_keys(address: str) -> Iterator[tuple[RateLimit, str]]:
-    yield _build_limit(_RECIPIENT_LIMIT_NAMES[0], settings.LOKET_MESSAGES_TO_ONE_PER_HOUR), address.casefold()
-    yield (
-        _build_limit(_RECIPIENT_LIMIT_NAMES[1], settings.LOKET_MESSAGES_TO_ONE_PER_DAY, timedelta(days=1)),
-        address.casefold(),
-    )
+    an_hour, a_day = _RECIPIENT_LIMIT_NAMES
+    yield _build_limit(an_hour, settings.LOKET_MESSAGES_TO_ONE_PER_HOUR), address.casefold()
+    yield _build_limit(a_day, settings.LOKET_MESSAGES_TO_ONE_PER_DAY, timedelta(days=1)), address.casefold()
 
 
 def _build_limit(name: str, number: int, period: timedelta = timedelta(hours=1)) -> RateLimit:

@@ -231,22 +231,26 @@ def require_can_grant(by: Actor, granted: Iterable[Right], employers: Iterable[U
     raise PermissionDenied(message % {"right": found.right.label, "employer": found.employer})
 
 
-def require_authority_over(by: Actor, user: User) -> None:
-    """Raise PermissionDenied unless the actor is another user of that office and holds every right `user` holds.
+def require_authority_over(by: Actor, *users: User) -> None:
+    """Raise PermissionDenied unless the actor is another user of that office and holds every right `users` hold.
 
     Required for changing another user's details, address, password, login method, identity or second factor, for
     blocking and unblocking, and for sending the username or the invitation again (rule 5).
     """
     if by.is_operator:
         return
-    if by.user is None or by.user.is_support or by.user.provider_id != user.provider_id:
-        raise PermissionDenied(_("This user does not belong to your office."))
-    if by.user.pk == user.pk:
-        raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
-    if not holds_every_right(by) and find_users_with_more_rights(by.user, [user.pk]):
-        raise PermissionDenied(
-            _("%(name)s has rights that you do not have. Ask an administrator who has them.") % {"name": user.full_name}
-        )
+    for user in users:
+        if by.user is None or by.user.is_support or by.user.provider_id != user.provider_id:
+            raise PermissionDenied(_("This user does not belong to your office."))
+        if by.user.pk == user.pk:
+            raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
+    if by.user is None or holds_every_right(by):
+        return
+    with_more_rights = find_users_with_more_rights(by.user, [user.pk for user in users])
+    for user in users:
+        if user.pk in with_more_rights:
+            message = _("%(name)s has rights that you do not have. Ask an administrator who has them.")
+            raise PermissionDenied(message % {"name": user.full_name})
 
 
 def require_authority_over_all(by: Actor, user_ids: Iterable[UUID]) -> None:

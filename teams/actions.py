@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
-from audit.actions import record, record_all, record_for_each
+from audit.actions import record, record_many
 from audit.actors import Actor, requires_reauthentication
 from audit.changes import Changes
 from audit.models import Verb
@@ -121,7 +121,7 @@ def delete_team(team: Team, *, version: int, by: Actor) -> None:
     record(Verb.TEAM_DELETED, team, by=by, provider_id=team.provider_id, changes=lost)
     gave = get_team_rights(team)
     left: Changes = {"rights": [sorted(gave), None], team.name: ["member", None]}
-    record_for_each(Verb.TEAMS_CHANGED, members, by=by, provider_id=team.provider_id, changes=left)
+    record_many(Verb.TEAMS_CHANGED, ((user, left) for user in members), by=by, provider_id=team.provider_id)
     team.delete()
     _require_administrator(team.provider, gave)
 
@@ -167,7 +167,7 @@ def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[Use
     _record_team_change(team, by, {"members": [[str(user.pk) for user in removed], [str(user.pk) for user in added]]})
     for users, before, after in ((added, None, "member"), (removed, "member", None)):
         what: Changes = {"rights": [before and sorted(gives), after and sorted(gives)], team.name: [before, after]}
-        record_for_each(Verb.TEAMS_CHANGED, users, by=by, provider_id=team.provider_id, changes=what)
+        record_many(Verb.TEAMS_CHANGED, ((user, what) for user in users), by=by, provider_id=team.provider_id)
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
@@ -286,7 +286,7 @@ def give_individual_rights(users: Sequence[User], rights: Iterable[Right], *, by
     IndividualRight.objects.bulk_create(rows, batch_size=1000)
     _require_administrator(provider, granted)
     changed = ((user, diff_rights([], codes)) for user, codes in new.items() if codes)
-    record_all(Verb.RIGHTS_CHANGED, changed, by=by, provider_id=provider.pk)
+    record_many(Verb.RIGHTS_CHANGED, changed, by=by, provider_id=provider.pk)
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple, cast
 
 from django.db import models
-from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import Case, Count, DateField, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -38,6 +38,12 @@ class AlertReason(models.TextChoices):
     WITHOUT_RIGHTS = "without_rights", gettext_lazy("No team and no rights")
     ENDING = "ending", gettext_lazy("Access ends within 14 days")
     DORMANT = "dormant", gettext_lazy("Not logged in for 90 days")
+
+
+# Each but EXPIRING is an account status as well.
+_INVITATION_REASONS = (
+    AlertReason.UNDELIVERED, AlertReason.LOCKED, AlertReason.REFUSED, AlertReason.EXPIRED, AlertReason.EXPIRING
+)  # fmt: skip
 
 
 class _AlertTexts(NamedTuple):
@@ -129,10 +135,9 @@ class Alert:
     @property
     def sentence(self) -> str:
         """The number of users, in words."""
-        shown = (
-            _("%(count)s or more") % {"count": MAX_ALERT_COUNT} if self.count >= MAX_ALERT_COUNT else str(self.count)
-        )
-        return str(_ALERT_TEXTS[self.reason].sentence % {"number": self.count, "count": shown})
+        is_capped = self.count >= MAX_ALERT_COUNT
+        count = _("%(count)s or more") % {"count": MAX_ALERT_COUNT} if is_capped else str(self.count)
+        return str(_ALERT_TEXTS[self.reason].sentence % {"number": self.count, "count": count})
 
     @property
     def advice(self) -> str:
@@ -146,49 +151,57 @@ def filter_by_alert(users: QuerySet[UserWithStatuses], reason: AlertReason) -> Q
     if reason is AlertReason.DORMANT:
         dormant = filter_users_to_review(users, ReviewReason.DORMANT, ReviewThresholds())
         return cast("QuerySet[UserWithStatuses]", dormant)  # it keeps the annotations of `users`
-    today, now = timezone.localdate(), timezone.now()
-    invited = Q(accepted_at=None)
     in_team = Exists(TeamMember.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
     has_right = Exists(IndividualRight.objects.filter(provider=OuterRef("provider"), user=OuterRef("pk")))
     conditions = {
-        AlertReason.UNDELIVERED: invited & Q(status=AccountStatus.UNDELIVERED),
-        AlertReason.LOCKED: invited & Q(status=AccountStatus.LOCKED),
-        AlertReason.REFUSED: invited & Q(status=AccountStatus.REFUSED),
-        AlertReason.EXPIRED: invited & Q(status=AccountStatus.EXPIRED),
-        AlertReason.EXPIRING: invited
-        & Q(
-            status__in=[AccountStatus.OPENED, AccountStatus.SENDING, AccountStatus.INVITED],
-            invitation__expires_at__lte=now + EXPIRING_WITHIN,
-        ),
+        AlertReason.EXPIRING: Q(accepted_at=None) & _build_expiring_condition(),
         AlertReason.TWO_FACTOR: Q(accepted_at__isnull=False, two_factor=TwoFactorStatus.MISSING),
         AlertReason.WITHOUT_RIGHTS: ~in_team & ~has_right,
-        AlertReason.ENDING: Q(access_until__lte=today + ENDING_WITHIN),
+        AlertReason.ENDING: Q(access_until__lte=timezone.localdate() + ENDING_WITHIN),
     }
-    open_ = users.filter(Q(access_until=None) | Q(access_until__gte=today), blocked_at=None)
-    return open_.filter(conditions[reason])
+    return _filter_open(users).filter(conditions.get(reason) or Q(accepted_at=None, status=reason.value))
+
+
+def _filter_open(users: QuerySet[Any]) -> QuerySet[Any]:
+    return users.filter(Q(access_until=None) | Q(access_until__gte=timezone.localdate()), blocked_at=None)
+
+
+def _build_expiring_condition() -> Q:
+    until = timezone.now() + EXPIRING_WITHIN
+    waiting = [AccountStatus.OPENED, AccountStatus.SENDING, AccountStatus.INVITED]
+    return Q(status__in=waiting, invitation__expires_at__lte=until)
 
 
 def count_alerts(users: QuerySet[User], reasons: Collection[AlertReason]) -> list[Alert]:
     """Return the alerts of `reasons` that apply to any of `users`, counted up to MAX_ALERT_COUNT. One query."""
     if not reasons:
         return []
-    people: QuerySet[Any] = annotate_two_factor(annotate_account_status(users))
-    parts = [
-        filter_by_alert(people, reason)
-        .order_by()
-        .annotate(why=Value(reason.value), day=_build_first_day(reason))
-        .values_list("why", "day")[:MAX_ALERT_COUNT]
-        for reason in reasons
-    ]
-    rows = list(parts[0].union(*parts[1:], all=True))
-    numbers = Counter(why for why, _day in rows)
-    days = {reason: [day for why, day in rows if why == reason and day is not None] for reason in reasons}
+    no_day = Cast(Value(None), DateField())
+    parts: list[QuerySet[Any, Any]] = [_count_invited_by_status(users).annotate(day=no_day)]
+    for reason in AlertReason:
+        if reason in reasons and reason not in _INVITATION_REASONS:
+            is_two_factor = reason is AlertReason.TWO_FACTOR
+            annotated = cast(Any, annotate_two_factor(users) if is_two_factor else users)
+            row = {
+                "alert": Value(reason.value),
+                "number": Value(1),
+                "day": F("factor_due") if is_two_factor else no_day,
+            }
+            parts.append(filter_by_alert(annotated, reason).order_by().values(**row)[:MAX_ALERT_COUNT])
+    counts, first_days = Counter[str](), dict[str, date]()
+    for alert, number, day in parts[0].union(*parts[1:], all=True).values_list("alert", "number", "day"):
+        counts[alert] += number
+        if day is not None:
+            first_days[alert] = min(day, first_days.get(alert, day))
     return [
-        Alert(reason, numbers[reason], min(days[reason], default=None) if numbers[reason] < MAX_ALERT_COUNT else None)
+        Alert(reason, count, first_days.get(reason) if count < MAX_ALERT_COUNT else None)
         for reason in AlertReason
-        if numbers[reason]
+        if reason in reasons and (count := min(counts[reason], MAX_ALERT_COUNT))
     ]
 
 
-def _build_first_day(reason: AlertReason) -> Any:
-    return F("factor_due") if reason is AlertReason.TWO_FACTOR else Cast(Value(None), DateField())
+def _count_invited_by_status(users: QuerySet[User]) -> QuerySet[Any, Any]:
+    """Return the number of invited users for each `alert`: EXPIRING, or the account status, which may be no alert."""
+    expiring = When(_build_expiring_condition(), then=Value(AlertReason.EXPIRING.value))
+    invited = annotate_account_status(_filter_open(users).filter(accepted_at=None))
+    return invited.values(alert=Case(expiring, default=F("status"))).annotate(number=Count("pk"))

@@ -14,7 +14,7 @@ from accounts.locks import lock_provider
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
 from accounts.user_details import UserDetails, get_creation_changes
-from audit.actions import record_all
+from audit.actions import record_many
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
 from core.access import ReauthenticationLevel
@@ -43,40 +43,40 @@ class NewWebserviceUser(NamedTuple):
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def create_azure_users(provider: Provider, people: Sequence[NewAzureUser], *, by: Actor) -> list[User]:
+def create_azure_users(provider: Provider, new_users: Sequence[NewAzureUser], *, by: Actor) -> list[User]:
     """Create users "Alleen via Azure AD", all or none, and e-mail them. Raises as `login_methods.create_azure_user`."""
     provider = _lock_and_authorize(provider, by)
-    tenants = {one.tenant.pk: one.tenant for one in people}
+    tenants = {new.tenant.pk: new.tenant for new in new_users}
     usable = {key: login_methods.get_usable_tenant(provider, tenant) for key, tenant in tenants.items()}
     users = [
         User(
             provider=provider,
             login_method=LoginMethod.AZURE_AD,
-            username=one.username,
-            external_tenant=usable[one.tenant.pk],
-            external_user_id=one.external_user_id,
+            username=new.username,
+            external_tenant=usable[new.tenant.pk],
+            external_user_id=new.external_user_id,
             password=make_unusable_password(),
-            **one.details,
+            **new.details,
         )
-        for one in people
+        for new in new_users
     ]
     _save_new_users(users, by)
-    emails.send_microsoft_login(*users, requester=by)
+    emails.send("microsoft_login", *users, kind="microsoft", requester=by)
     return users
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
-def create_webservice_users(provider: Provider, people: Sequence[NewWebserviceUser], *, by: Actor) -> list[User]:
+def create_webservice_users(provider: Provider, new_users: Sequence[NewWebserviceUser], *, by: Actor) -> list[User]:
     """Create users "Alleen via SSO/Webservice", all or none. Raises as `login_methods.create_webservice_user`."""
     kind, now = LoginMethod.SSO_WEBSERVICE, timezone.now()
     users = [
-        User(provider=provider, login_method=kind, username=one.username, password_changed_at=now, **one.details)
-        for one in people
+        User(provider=provider, login_method=kind, username=new.username, password_changed_at=now, **new.details)
+        for new in new_users
     ]
-    for user, one in zip(users, people, strict=True):
-        passwords.validate_password(one.password, about=passwords.build_password_context(user))
-    hashes = passwords.hash_passwords(one.password for one in people)  # slow, so before locking rows
+    for user, new in zip(users, new_users, strict=True):
+        passwords.validate_password(new.password, about=passwords.build_password_context(user))
+    hashes = passwords.hash_passwords(new.password for new in new_users)  # slow, so before locking rows
     _lock_and_authorize(provider, by)
     for user, hashed in zip(users, hashes, strict=True):
         user.password = hashed
@@ -105,7 +105,7 @@ def _save_new_users(users: list[User], by: Actor) -> None:
         _require_unique(users)  # taken between the check and the insert
         raise
     changed = ((user, get_creation_changes(user)) for user in users)
-    record_all(Verb.USER_CREATED, changed, by=by, provider_id=users[0].provider_id if users else None)
+    record_many(Verb.USER_CREATED, changed, by=by, provider_id=users[0].provider_id if users else None)
 
 
 def _require_unique(users: list[User]) -> None:

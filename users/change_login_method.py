@@ -61,7 +61,7 @@ def change_to_azure(
     _end_sessions(user)
     login_methods.save_unique_user(user)
     _mark_office_established(user)
-    emails.send_microsoft_login(user, requester=by)
+    emails.send("microsoft_login", user, kind="microsoft", requester=by)
     record(verb, user, by=by, provider_id=user.provider_id, changes=_build_changes(before, user))
     return user
 
@@ -107,8 +107,8 @@ def _lock_user_and_invitation(user: User, by: Actor) -> tuple[User, Invitation |
     try:
         invitation = lock_invitation(user.pk)
     except InvitationNotOpen:
-        people = User.objects.select_for_update(of=("self",)).select_related("provider")
-        return people.get(pk=user.pk, provider=provider), None
+        users = User.objects.select_for_update(of=("self",)).select_related("provider")
+        return users.get(pk=user.pk, provider=provider), None
     return invitation.user, invitation
 
 

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -20,7 +19,7 @@ from core.access import ReauthenticationLevel
 from permissions import checks
 from permissions.checks import Right
 from users import dormant_accounts
-from users.dormant_accounts import ReviewReason, ReviewThresholds, get_thresholds
+from users.dormant_accounts import ReviewThresholds, get_thresholds
 
 TIME_BUDGET_SECONDS = 0.5  # seconds, after which no further e-mail is started, so that a worker stops soon
 
@@ -96,19 +95,7 @@ def _process_subscription(pk: UUID) -> bool | None:
     counts = dormant_accounts.count_users_to_review(User.objects.visible_to(subscription.user), thresholds)
     if not any(counts.values()):
         return None
-    _send_review_email(subscription.user, thresholds, counts)
+    with translation.override(settings.LANGUAGE_CODE):
+        lists = [(reason.get_title(thresholds), count) for reason, count in counts.items() if count]
+    emails.send("dormant_accounts", subscription.user, kind="hygiene", lists=lists)
     return True
-
-
-@translation.override(settings.LANGUAGE_CODE)
-def _send_review_email(user: User, thresholds: ReviewThresholds, counts: dict[ReviewReason, int]) -> None:
-    """Queue the e-mail: the number of accounts in each list, without names."""
-    found = "\n".join(f"- {reason.get_title(thresholds)}: {count}" for reason, count in counts.items() if count)
-    lines = [
-        _("%(office)s has dormant accounts to review:") % {"office": user.office_name},
-        found,
-        _("See which accounts these are and what you can do: %(url)s")
-        % {"url": settings.LOKET_URL + reverse("users:dormant_accounts")},
-        _("You receive this e-mail at most once a month. You can turn it off on the same page."),
-    ]
-    emails.send_account_email(user, kind="hygiene", subject=_("Dormant accounts to review"), lines=lines)

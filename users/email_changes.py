@@ -36,7 +36,7 @@ def request_email_change(user: User, email: str, *, by: Actor) -> None:
         checks.require_right(by, Right.MANAGE_USERS)
         checks.require_authority_over(by, user)
     if user.accepted_at is None:
-        raise ValueError("an invited person's address changes by sending the invitation again")
+        raise ValueError("the address of an invited user changes by sending the invitation again")
     token, expires_at = encryption.generate_token(), timezone.now() + timedelta(hours=EMAIL_CHANGE_HOURS)
     EmailChange.objects.update_or_create(
         user=user,
@@ -49,8 +49,10 @@ def request_email_change(user: User, email: str, *, by: Actor) -> None:
         },
     )
     with message_limits.batch_charges():  # else two requests for each other's address would deadlock
-        emails.send_address_confirmation(user, email, token=token, expires_at=expires_at, requester=by)
-        emails.send_address_change_requested(user, requester=by)
+        emails.send(
+            "confirm_email", user, kind="confirm_address", to=email, expires_at=expires_at, requester=by, token=token
+        )
+        emails.send("email_change_requested", user, kind="address_asked", requester=by)
     changes = {"email": [user.email, email]}
     record(Verb.EMAIL_CHANGE_REQUESTED, user, by=by, provider_id=user.provider_id, changes=changes)
 
@@ -91,7 +93,7 @@ def confirm_email_change(token: str, *, address: str, correlation_id: str) -> Us
     user.version += 1
     user.save()
     user.password_resets.all().delete()  # their links went to the old address
-    emails.send_address_changed(user, old)
+    emails.send("email_changed", user, kind="address_changed", to=old)
     by = Actor(EventOrigin.PAGE, user.full_name, user, address, correlation_id)
     record(Verb.EMAIL_CHANGED, user, by=by, provider_id=user.provider_id, changes={"email": [old, user.email]})
     return user

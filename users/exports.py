@@ -70,8 +70,8 @@ def export_users(
     checks.require_office(by, provider.pk)
     checks.require_right(by, Right.VIEW_USERS)
     used = {name: SEARCH_TERM_MASK if name == "q" else value for name, value in filters.items() if value}
-    people = users.filter(provider=provider).order_by("sort_name", "pk")
-    rows = people.prefetch_related("memberships__team", "individual_rights", "signal_settings").iterator(_FETCH_SIZE)
+    users = users.filter(provider=provider).order_by("sort_name", "pk")
+    rows = users.prefetch_related("memberships__team", "individual_rights", "signal_settings").iterator(_FETCH_SIZE)
     file = write_export_file(map(_get_user_values, rows), USER_COLUMNS, title=_("Users"), form=form)
     record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"users": [None, {"form": form, **used}]})
     return file
@@ -81,7 +81,7 @@ def _get_user_values(user: UserWithStatuses) -> dict[str, Any]:
     teams = sorted(member.team.name for member in user.memberships.all())
     codes = rights_from_codes(row.right for row in user.individual_rights.all())
     overrides = preferences.load_overrides(user.signal_settings.all())
-    made = {
+    computed = {
         "login_method": LoginMethod(user.login_method),
         "external_tenant": user.external_tid,
         "teams": teams,
@@ -93,4 +93,4 @@ def _get_user_values(user: UserWithStatuses) -> dict[str, Any]:
         "two_factor": TwoFactorStatus(user.two_factor) if user.two_factor else "",
         "blocked": user.blocked_at is not None,
     }
-    return {name: made[name] if name in made else getattr(user, name) for name in USER_COLUMNS}
+    return {name: computed[name] if name in computed else getattr(user, name) for name in USER_COLUMNS}

@@ -22,13 +22,13 @@ def filter_users(
     users: QuerySet[User], *, q: str, login_method: str, status: str, two_factor: str, attention: str
 ) -> QuerySet[UserWithStatuses]:
     """Return users that match the search and every filter; '' matches all."""
-    found = filter_by_search(annotate_statuses(users), q)
+    filtered = filter_by_search(annotate_statuses(users), q)
     if login_method:
-        found = found.filter(login_method=login_method)
+        filtered = filtered.filter(login_method=login_method)
     if status:
-        found = found.filter(Q(status=status))
+        filtered = filtered.filter(Q(status=status))
     if two_factor:
-        found = found.filter(Q(two_factor=two_factor))
+        filtered = filtered.filter(Q(two_factor=two_factor))
     if attention:
-        found = filter_by_alert(found, AlertReason(attention))
-    return found
+        filtered = filter_by_alert(filtered, AlertReason(attention))
+    return filtered

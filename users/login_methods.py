@@ -50,8 +50,8 @@ def create_webservice_user(
     passwords.validate_password(password, about=passwords.build_password_context(user))
     hashed = passwords.hash_password(password)  # slow, so before locking rows
     _lock_and_authorize(provider, by)
-    if (made := _find_previous_submission(user, user_id)) is not None:
-        return made
+    if (previous := _find_previous_submission(user, user_id)) is not None:
+        return previous
     user.password, user.password_changed_at = hashed, timezone.now()
     return _save_new_user(user, by, assign_initial_access)
 
@@ -78,12 +78,12 @@ def create_azure_user(
     check_username(username)
     provider = _lock_and_authorize(provider, by)
     user = User(provider=provider, login_method=LoginMethod.AZURE_AD, username=username, **details)
-    if (made := _find_previous_submission(user, user_id)) is not None:
-        return made
+    if (previous := _find_previous_submission(user, user_id)) is not None:
+        return previous
     user.external_tenant, user.external_user_id = get_usable_tenant(provider, tenant), external_user_id
     user.password = make_unusable_password()
     _save_new_user(user, by, assign_initial_access)
-    emails.send_microsoft_login(user, requester=by)
+    emails.send("microsoft_login", user, kind="microsoft", requester=by)
     return user
 
 

@@ -56,20 +56,20 @@ def set_up_office(name: str, *, administrator: UserDetails, mobile_number: str |
         by = _act_as_founder(by, known)
     provider = known or users.actions.create_provider(name, by=by)
     team = _get_or_create_default_team(provider, by)
-    people = User.objects.filter(provider=provider).exclude(login_method=LoginMethod.SSO_WEBSERVICE)
-    user = people.filter(email__iexact=administrator["email"]).order_by("pk").first()
+    invitable_users = User.objects.filter(provider=provider).exclude(login_method=LoginMethod.SSO_WEBSERVICE)
+    user = invitable_users.filter(email__iexact=administrator["email"]).order_by("pk").first()
 
-    def into_team(one: User) -> None:
-        teams.actions.change_members(team, add=[one], by=by)
+    def add_to_team(user: User) -> None:
+        teams.actions.change_members(team, add=[user], by=by)
 
     if (invited := user is None) or user is None:
         if mobile_number is None:
             raise ValidationError(_("Enter the mobile number."), code="mobile_number")
         user = invitations.actions.invite_user(
-            provider, details=administrator, mobile_number=mobile_number, by=by, assign_initial_access=into_team
+            provider, details=administrator, mobile_number=mobile_number, by=by, assign_initial_access=add_to_team
         )
     else:
-        into_team(user)
+        add_to_team(user)
     return OfficeSetup(provider, user, is_new=known is None, invited=invited)
 
 

@@ -53,8 +53,8 @@ UserWithStatuses: TypeAlias = "WithAnnotations[User, StatusAnnotations]"
 
 def annotate_statuses(users: QuerySet[User]) -> QuerySet[UserWithStatuses]:
     """Return `users` with their invitation and its message, annotated with `status` and `two_factor`."""
-    people = annotate_two_factor(users).annotate(status=build_status_case())
-    return people.select_related("invitation__message", "external_tenant")
+    annotated = annotate_two_factor(users).annotate(status=build_status_case())
+    return annotated.select_related("invitation__message", "external_tenant")
 
 
 def annotate_account_status(users: QuerySet[User]) -> QuerySet[UserWithAccountStatus]:
@@ -95,10 +95,12 @@ class Chip:
 
     def __str__(self) -> SafeString:
         """Return the HTML: lists render one per row, where including a template would double the time."""
-        chip = '<span class="chip {}"><span aria-hidden="true">{}</span> {}</span>'
-        word = '<span class="muted">{2}</span>'
-        shown = format_html(chip if self.mark else word, self.tone, self.mark, self.label)
-        return format_html('{}<span class="detail">{}</span>', shown, self.detail) if self.detail else shown
+        if self.mark:
+            markup = '<span class="chip {}"><span aria-hidden="true">{}</span> {}</span>'
+            html = format_html(markup, self.tone, self.mark, self.label)
+        else:
+            html = format_html('<span class="muted">{}</span>', self.label)
+        return format_html('{}<span class="detail">{}</span>', html, self.detail) if self.detail else html
 
 
 _CHIP_STYLES = {

@@ -36,8 +36,8 @@ def suspend_office(provider: Provider, *, by: Actor) -> bool:
     provider.save()
     User.objects.filter(provider=provider).update(session_version=F("session_version") + 1)
     outbox.actions.pause_office(provider.pk)
-    for user in checks.list_active_administrators(provider):
-        emails.send_office_suspended(user, by.reason)
+    administrators = checks.list_active_administrators(provider)
+    emails.send("office_suspended", *administrators, kind="office_closed", reason=by.reason)
     record(Verb.PROVIDER_SUSPENDED, provider, by=by, provider_id=provider.pk)
     return True
 
@@ -57,7 +57,7 @@ def reactivate_office(provider: Provider, *, by: Actor) -> bool:
     provider.version += 1
     provider.save()
     outbox.actions.resume_office(provider.pk)
-    for user in checks.list_active_administrators(provider):
-        emails.send_office_reactivated(user, by.reason)
+    administrators = checks.list_active_administrators(provider)
+    emails.send("office_reactivated", *administrators, kind="office_reopened", reason=by.reason)
     record(Verb.PROVIDER_REACTIVATED, provider, by=by, provider_id=provider.pk)
     return True

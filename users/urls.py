@@ -3,16 +3,7 @@
 from django.urls import path
 
 from core.export_files import FileFormat
-from users.views import (
-    change_login_method,
-    dormant_accounts,
-    invitations,
-    login_methods,
-    office,
-    profile,
-    tenants,
-    users,
-)
+from users.views import dormant_accounts, invitations, login_methods, profile, provider, users
 
 app_name = "users"
 urlpatterns = [
@@ -41,15 +32,15 @@ urlpatterns = [
     path("gebruikers/<uuid:pk>/gebruikersnaam-versturen/", users.send_username, name="send_username"),
     path("gebruikers/<uuid:pk>/wachtwoord/", login_methods.set_password, name="set_password"),
     path("gebruikers/<uuid:pk>/wachtwoord/maken/", login_methods.generate_password, name="generate_password"),
-    path("gebruikers/<uuid:pk>/inlogmethode/", change_login_method.login_method, name="login_method"),
-    path("gebruikers/<uuid:pk>/inlogmethode/azure/", change_login_method.change_to_azure, name="change_to_azure"),
-    path("gebruikers/<uuid:pk>/inlogmethode/website/", change_login_method.change_to_website, name="change_to_website"),
+    path("gebruikers/<uuid:pk>/inlogmethode/", login_methods.login_method, name="login_method"),
+    path("gebruikers/<uuid:pk>/inlogmethode/azure/", login_methods.change_to_azure, name="change_to_azure"),
+    path("gebruikers/<uuid:pk>/inlogmethode/website/", login_methods.change_to_website, name="change_to_website"),
     path("profiel/", profile.profile, name="profile"),
     path("profiel/email/", profile.change_email, name="change_email"),
     path("email-bevestigen/<str:token>/", profile.confirm_email, name="confirm_email"),
-    path("kantoor/", office.office_settings, name="office_settings"),
-    path("kantoor/tenants/", tenants.tenant_list, name="tenant_list"),
-    path("kantoor/tenants/nieuw/", tenants.add_tenant, name="add_tenant"),
-    path("kantoor/tenants/<uuid:pk>/", tenants.rename_tenant, name="rename_tenant"),
-    path("kantoor/tenants/<uuid:pk>/verwijderen/", tenants.remove_tenant, name="remove_tenant"),
+    path("kantoor/", provider.office_settings, name="office_settings"),
+    path("kantoor/tenants/", provider.tenant_list, name="tenant_list"),
+    path("kantoor/tenants/nieuw/", provider.add_tenant, name="add_tenant"),
+    path("kantoor/tenants/<uuid:pk>/", provider.rename_tenant, name="rename_tenant"),
+    path("kantoor/tenants/<uuid:pk>/verwijderen/", provider.remove_tenant, name="remove_tenant"),
 ]

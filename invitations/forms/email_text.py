@@ -29,10 +29,10 @@ class EmailTextForm(forms.Form):
     )
     before = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, data: Any = None, *, standing: EmailText) -> None:
-        initial = {"subject": standing.subject, "body": standing.body, "before": standing.fingerprint}
+    def __init__(self, data: Any = None, *, stored: EmailText) -> None:
+        initial = {"subject": stored.subject, "body": stored.body, "before": stored.fingerprint}
         super().__init__(data, initial=initial)
-        self.standing = standing
+        self.stored = stored
 
     def clean(self) -> dict[str, Any]:
         """Raise ValidationError, by field, for a wrong placeholder or a missing link."""
@@ -49,10 +49,10 @@ class EmailTextForm(forms.Form):
     @property
     def is_stale(self) -> bool:
         """Whether the text was changed by another user since the form was opened."""
-        return self.is_bound and self.data.get("before") != self.standing.fingerprint
+        return self.is_bound and self.data.get("before") != self.stored.fingerprint
 
     def accept_saved_text(self) -> None:
         """Report that the text was changed meanwhile, and let the next submission replace it."""
-        self.data = dict(self.data.items()) | {"before": self.standing.fingerprint}
+        self.data = dict(self.data.items()) | {"before": self.stored.fingerprint}
         message = _("Another user changed the text in the meantime. Compare it with yours; saving again replaces it.")
         self.add_error(None, ValidationError(message, code="stale"))

@@ -11,12 +11,12 @@ register = template.Library()
 
 
 @register.inclusion_tag("invitations/_pending_notice.html", takes_context=True)
-def invitation_note(context: dict[str, Any], person: User) -> dict[str, Any]:
-    """Tell that the invitation of `person` must be sent again, or that granting rights may cause that."""
-    waits = person.accepted_at is None and hasattr(person, "invitation") and person.invitation.is_open()
+def invitation_note(context: dict[str, Any], user: User) -> dict[str, Any]:
+    """Tell that the invitation of `user` must be sent again, or that granting rights may cause that."""
+    waits = user.accepted_at is None and hasattr(user, "invitation") and user.invitation.is_open()
     return {
-        "person": person,
+        "person": user,
         "waits": waits,
-        "must_be_sent": waits and bool(find_users_without_sender_authority([person])),
+        "must_be_sent": waits and bool(find_users_without_sender_authority([user])),
         "may_send": "manage_users" in context["request"].rights,
     }

@@ -25,10 +25,10 @@ def edit_text(request: OfficeRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and not form.is_stale:
         try:
             invitations.actions.save_office_text(
-                provider, text=form.text, before=form.standing, by=build_page_actor(request, request.user)
+                provider, text=form.text, before=form.stored, by=build_page_actor(request, request.user)
             )
         except EditConflict:
-            form.standing = invitations.actions.get_office_text(provider)
+            form.stored = invitations.actions.get_office_text(provider)
         else:
             messages.success(request, _("The text has been saved. It is used for new invitations."))
             return redirect("invitations:edit_text")
@@ -38,11 +38,9 @@ def edit_text(request: OfficeRequest) -> HttpResponse:
 @page(Right.MANAGE_PROVIDER)
 def preview_text(request: OfficeRequest) -> HttpResponse:
     """Preview the submitted text beside the form; nothing is saved."""
-    return (
-        _render_text_page(request, _build_form(request))
-        if request.method == "POST"
-        else redirect("invitations:edit_text")
-    )
+    if request.method != "POST":
+        return redirect("invitations:edit_text")
+    return _render_text_page(request, _build_form(request))
 
 
 @page(Right.MANAGE_PROVIDER)
@@ -79,7 +77,7 @@ def restore_standard_text(request: OfficeRequest) -> HttpResponse:
 
 def _build_form(request: OfficeRequest) -> EmailTextForm:
     data = request.POST if request.method == "POST" else None
-    return EmailTextForm(data, standing=invitations.actions.get_office_text(request.user.office))
+    return EmailTextForm(data, stored=invitations.actions.get_office_text(request.user.office))
 
 
 def _render_text_page(
@@ -87,14 +85,14 @@ def _render_text_page(
 ) -> HttpResponse:
     """Render the form with a preview of its text, or of the saved text when the form is invalid."""
     stale = form.is_stale
-    shown = form.text if form.is_bound and form.is_valid() else form.standing
+    text = form.text if form.is_bound and form.is_valid() else form.stored
     if stale:
         form.accept_saved_text()
     context |= {
         "form": form,
-        "standing": form.standing if stale else None,
-        "is_standard": form.standing == email_text.STANDARD_TEXT,
-        "preview": email_text.render_example(shown, email_text.build_example_user(), request.user.office),
+        "standing": form.stored if stale else None,
+        "is_standard": form.stored == email_text.STANDARD_TEXT,
+        "preview": email_text.render_example(text, email_text.build_example_user(), request.user.office),
         "placeholders": [("{" + name + "}", meaning) for name, meaning in email_text.PLACEHOLDERS.items()],
     }
     return render(request, "invitations/email_text.html", context, status=status)

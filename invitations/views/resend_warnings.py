@@ -18,14 +18,13 @@ _MAX_NAMED_USERS, _MAX_CHECKED_USERS = 3, 100
 def add_resend_warnings(request: HttpRequest, users: QuerySet[User]) -> None:
     """Add a warning for each of `users`, up to a hundred, that can no longer accept their invitation."""
     waiting = users.filter(accepted_at=None, invitation__state=Invitation.State.OPEN)
-    people = list(
-        waiting.select_related("provider", "invitation").order_by("sort_name", "pk").distinct()[:_MAX_CHECKED_USERS]
-    )
-    found = find_users_without_sender_authority(people)
-    for person in [person for person in people if person.pk in found][:_MAX_NAMED_USERS]:
+    ordered = waiting.select_related("provider", "invitation").order_by("sort_name", "pk").distinct()
+    invited = list(ordered[:_MAX_CHECKED_USERS])
+    found = find_users_without_sender_authority(invited)
+    for user in [user for user in invited if user.pk in found][:_MAX_NAMED_USERS]:
         text = _("%(name)s can no longer accept the invitation: the sender may not grant these rights.")
-        link = format_html('<a href="{}">{}</a>', reverse("users:resend_invitation", args=[person.pk]), _("Resend"))
-        messages.warning(request, format_html("{} {}", text % {"name": person.full_name}, link))
+        link = format_html('<a href="{}">{}</a>', reverse("users:resend_invitation", args=[user.pk]), _("Resend"))
+        messages.warning(request, format_html("{} {}", text % {"name": user.full_name}, link))
     if (more := len(found) - _MAX_NAMED_USERS) > 0:
         text = ngettext("%(count)s more invitation must be resent.", "%(count)s more invitations must be resent.", more)
         messages.warning(request, text % {"count": more})

@@ -62,7 +62,7 @@ QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # told 
 
 # Told who does it, but a part of other actions, which ask themselves.
 PARTS = {
-    "audit.actions.record", "audit.actions.record_all", "audit.actions.record_for_each",
+    "audit.actions.record", "audit.actions.record_many",
     "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.execute.apply_users.apply_user_file",
     "imports.execute.apply_users.apply_user_plan", "imports.execute.dispatch.execute_job",
     "imports.execute.dispatch.plan_job", "imports.declarative.reconcile.reconcile_office",
@@ -136,7 +136,7 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
         "code": factors.code_now(offer.secret),
         "invitation_days": 4, "number": 2, "products": [], "browser": "b", "token": "t", "initials": "X.", "prefix": "",
         "last_name": "X", "two_factor_required": True, "expected": None, "note": "", "values": {}, "subject": "s",
-        "people": [], "erase_after_months": 1, "checkpoint_addresses": "", "given": [Right.VIEW_USERS],
+        "people": [], "new_users": [], "erase_after_months": 1, "checkpoint_addresses": "", "given": [Right.VIEW_USERS],
         "policy": MfaPolicy(True, None, None, None), "seen": "", "form": FileFormat.CSV, "filters": {},
         "fingerprint": "",
         "notification_set": calm, "notification_type": NotificationType.BIRTHDAY, "event_date": date(2030, 1, 1),

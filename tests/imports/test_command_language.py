@@ -30,8 +30,8 @@ def test_the_same_option_is_in_all_of_them() -> None:
     own = {name: load_command_class(app, name) for name, app in get_commands().items() if app in apps}
     localized = {name for name, one in own.items() if isinstance(one, LocalizedCommand)}
     assert localized == {
-        "export_matrix", "export_person", "export_teams", "export_users", "hygiene", "import_teams", "import_users",
-        "offices",
+        "export_matrix", "export_person", "export_teams", "export_users", "import_teams", "import_users", "offices",
+        "review_dormant_accounts",
     }  # fmt: skip
     for name in localized:
         parser = own[name].create_parser("manage.py", name)
@@ -130,7 +130,7 @@ def test_headings_of_exports(
 
 def test_dormant_accounts_and_personal_data(office: Provider, bob: User, tmp_path: Path) -> None:
     make_user(office, username="weg", last_name="Weg", initials="W.", access_until="2020-01-01")
-    said = command("hygiene", provider=office.name, **ENGLISH)[1].splitlines()
+    said = command("review_dormant_accounts", provider=office.name, **ENGLISH)[1].splitlines()
     assert (said[0], said[1], said[-2]) == (
         "Not logged in for 90 days: 0", "End date has passed: 1", "Invitation never accepted: 0",
     )  # fmt: skip
@@ -164,7 +164,8 @@ def test_errors_in_arguments_are_english_and_plain(office: Provider, tmp_path: P
      "Give the administrator's mobile number with --admin-phone."),
     (["create_support", "do", "--name=P. B", "--email=b@x.example"], "Use 3 to 50 characters."),
     (["erase_user", "{alice}", "--yes"], "Block the account first, or set an end date and let it pass."),
-    (["raise_notification", "{office}", "1", "appraisal", "2027-02-20", "--text={long}"], "Use at most 150 characters."),
+    (["raise_notification", "{office}", "1", "appraisal", "2027-02-20", "--text={long}"],
+     "Use at most 150 characters."),
 ])  # fmt: skip
 def test_forms_and_actions_explain_in_english(
     office: Provider, alice: User, arguments: list[str], expected: str
@@ -188,5 +189,5 @@ def test_what_an_english_command_makes_stays_dutch() -> None:
 def test_several_offices_of_one_name(office: Provider) -> None:
     Provider.objects.create(name=office.name)
     with pytest.raises(CommandError) as raised:
-        command("hygiene", provider=office.name)
+        command("review_dormant_accounts", provider=office.name)
     assert str(raised.value) == f'There are several offices called "{office.name}". Give the ID of one.'

@@ -116,7 +116,7 @@ def test_the_first_administrator_is_invited_as_it_says() -> None:
 
 def test_every_command_that_is_named_exists() -> None:
     named = set(re.findall(r"manage\.py ([a-z_]+)", WHOLE))
-    assert {"reseal", "import_users", "hygiene", "trim_history"} <= named
+    assert {"reseal", "import_users", "review_dormant_accounts", "trim_history"} <= named
     assert named - set(get_commands()) == set()
 
 

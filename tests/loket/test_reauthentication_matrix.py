@@ -64,7 +64,8 @@ FIVE_MINUTES = {  # how users sign in
 HALF_HOUR = {  # what users may do, and the office
     "users.actions.block_user", "users.actions.change_retention", "users.actions.change_provider",
     "users.actions.create_provider", "users.actions.edit_user", "users.actions.send_username",
-    "users.actions.unblock_user", "users.suspension.suspend_office", "users.suspension.reactivate_office",
+    "users.actions.unblock_user", "users.actions.block_users", "users.actions.unblock_users",
+    "users.actions.edit_users", "users.suspension.suspend_office", "users.suspension.reactivate_office",
     "history.erasure.erase_user", "history.subject_access.export_personal_data", "users.exports.export_users",
     "users.login_methods.create_azure_user", "users.login_methods.create_webservice_user",
     "users.bulk_create.create_azure_users", "users.bulk_create.create_webservice_users",

@@ -161,7 +161,7 @@ def kill_at_random(processes: dict[str, Process], inviting: list[Future[None]], 
 
 
 @pytest.mark.slow
-def test_it_loses_no_invitation_when_processes_are_killed(tmp_path: Path) -> None:
+def test_no_invitation_is_lost_when_processes_are_killed(tmp_path: Path) -> None:
     deadline, port = time.monotonic() + SECONDS, free_port()
     log, data = tmp_path / "log", tmp_path / "data"
     for mail_server in running_mail_server():

@@ -37,7 +37,7 @@ APPS = (
     "accounts", "api", "authentication", "history", "imports", "invitations", "notifications", "oauth", "outbox",
     "permissions", "support", "teams", "users",
 )  # fmt: skip
-WRITERS = {"send_account_email", "queue_email", "queue_sms", "build_email"}
+WRITERS = {"send", "queue_sms", "build_email"}
 
 
 def kinds() -> set[str]:

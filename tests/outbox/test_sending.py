@@ -32,7 +32,8 @@ def queue_mail(**overrides: Any) -> Message:
         "user_id": None,
         "sender_name": "De Vries, Bröt & Co",
     }
-    return outbox.actions.queue_email(**{"requester": actor()} | values | overrides)
+    requester = overrides.pop("requester", actor())
+    return outbox.actions.queue_emails([outbox.actions.build_email(**values | overrides)], requester=requester)[0]
 
 
 def queue_sms(**overrides: Any) -> Message:
@@ -54,7 +55,7 @@ def make_due(message: Message) -> None:
     Message.objects.filter(pk=message.pk).update(due=timezone.now())
 
 
-def test_it_sends_a_mail_in_both_forms(mail_server: MailServer, settings: Any) -> None:
+def test_email_is_sent_as_text_and_html(mail_server: MailServer, settings: Any) -> None:
     message = queue_mail()
     assert send_due_messages() == 1
     assert state(message) == ("sent", 1)
@@ -74,7 +75,7 @@ def test_it_sends_a_mail_in_both_forms(mail_server: MailServer, settings: Any) -
 @pytest.mark.parametrize(
     "name", ["", "Ä" * 120, 'a "b" <c@d.example>,\r\nBcc: x@y.example', "🙂\u202eabc\x00", "x" * 120]
 )
-def test_it_sends_in_any_name(mail_server: MailServer, name: str) -> None:
+def test_any_office_name_can_be_the_sender(mail_server: MailServer, name: str) -> None:
     message = queue_mail(sender_name=name)
     send_due_messages()
     assert state(message) == ("sent", 1)
@@ -84,7 +85,7 @@ def test_it_sends_in_any_name(mail_server: MailServer, name: str) -> None:
     assert mail_server.recipients == ["p.deboer@devries.example"]
 
 
-def test_it_fails_at_once_when_the_recipient_is_refused(mail_server: MailServer) -> None:
+def test_refused_recipient_fails_at_once(mail_server: MailServer) -> None:
     mail_server.behaviour = "refuse"
     message = queue_mail()
     send_due_messages()
@@ -93,7 +94,7 @@ def test_it_fails_at_once_when_the_recipient_is_refused(mail_server: MailServer)
     assert "deboer" not in fresh(message).error
 
 
-def test_it_fails_at_once_on_an_address_that_is_none(mail_server: MailServer) -> None:
+def test_invalid_address_fails_at_once(mail_server: MailServer) -> None:
     message = queue_mail(to="nobody")
     send_due_messages()
     assert state(message) == ("failed", 1)
@@ -101,7 +102,7 @@ def test_it_fails_at_once_on_an_address_that_is_none(mail_server: MailServer) ->
 
 
 @pytest.mark.parametrize("behaviour", ["defer", "disconnect"])
-def test_it_tries_again_later(mail_server: MailServer, behaviour: str) -> None:
+def test_temporary_refusal_is_retried(mail_server: MailServer, behaviour: str) -> None:
     mail_server.behaviour = behaviour
     message = queue_mail()
     send_due_messages()
@@ -116,14 +117,14 @@ def test_it_tries_again_later(mail_server: MailServer, behaviour: str) -> None:
     assert fresh(message).error == ""
 
 
-def test_it_tries_again_when_no_server_answers(mail_server: MailServer, settings: Any) -> None:
+def test_unreachable_server_is_retried(mail_server: MailServer, settings: Any) -> None:
     settings.EMAIL_PORT = 1
     message = queue_mail()
     send_due_messages()
     assert state(message) == ("deferred", 1)
 
 
-def test_it_does_not_wait_for_ever_for_a_slow_server(mail_server: MailServer, settings: Any) -> None:
+def test_slow_server_times_out(mail_server: MailServer, settings: Any) -> None:
     assert settings.EMAIL_TIMEOUT == 10
     settings.EMAIL_TIMEOUT = 0.3
     mail_server.behaviour, mail_server.seconds = "slow", 1.0
@@ -132,7 +133,7 @@ def test_it_does_not_wait_for_ever_for_a_slow_server(mail_server: MailServer, se
     assert state(message) == ("deferred", 1)
 
 
-def test_it_gives_up_after_the_last_attempt(mail_server: MailServer) -> None:
+def test_last_attempt_fails_for_good(mail_server: MailServer) -> None:
     mail_server.behaviour = "defer"
     message = queue_mail()
     pauses = []
@@ -147,14 +148,14 @@ def test_it_gives_up_after_the_last_attempt(mail_server: MailServer) -> None:
     assert sum(RETRY_DELAYS, timedelta()) < timedelta(days=1)
 
 
-def test_it_fails_rather_than_plan_an_attempt_after_the_end(mail_server: MailServer) -> None:
+def test_no_attempt_is_scheduled_after_expiry(mail_server: MailServer) -> None:
     mail_server.behaviour = "defer"
     message = queue_mail(expires_at=timezone.now() + timedelta(seconds=20))
     send_due_messages()
     assert state(message) == ("failed", 1)
 
 
-def test_it_never_sends_what_expired(mail_server: MailServer, sms_gateway: SmsGateway) -> None:
+def test_expired_message_is_not_sent(mail_server: MailServer, sms_gateway: SmsGateway) -> None:
     past = timezone.now() - timedelta(seconds=1)
     messages = [queue_mail(expires_at=past), queue_sms(expires_at=past)]
     send_due_messages()
@@ -162,7 +163,7 @@ def test_it_never_sends_what_expired(mail_server: MailServer, sms_gateway: SmsGa
     assert mail_server.mails == sms_gateway.bodies == []
 
 
-def test_it_never_sends_what_was_cancelled(mail_server: MailServer) -> None:
+def test_canceled_message_is_not_sent(mail_server: MailServer) -> None:
     message = queue_mail()
     assert outbox.actions.cancel_message(message)
     assert send_due_messages() == 0
@@ -170,14 +171,14 @@ def test_it_never_sends_what_was_cancelled(mail_server: MailServer) -> None:
     assert not outbox.actions.cancel_message(message)
 
 
-def test_it_is_too_late_to_cancel_what_was_sent(mail_server: MailServer) -> None:
+def test_sent_message_cannot_be_canceled(mail_server: MailServer) -> None:
     message = queue_mail()
     send_due_messages()
     assert not outbox.actions.cancel_message(message)
     assert state(message) == ("sent", 1)
 
 
-def test_it_stops_a_message_at_which_the_worker_dies(mail_server: MailServer) -> None:
+def test_message_that_kills_the_worker_is_stopped(mail_server: MailServer) -> None:
     message = queue_mail()
     other = queue_mail()
     for attempt in range(MAX_ATTEMPTS):
@@ -206,7 +207,7 @@ def test_a_message_whose_worker_died_has_its_turn_again(mail_server: MailServer)
     assert state(message) == ("sent", 4)
 
 
-def test_it_leaves_a_message_that_another_worker_took(mail_server: MailServer) -> None:
+def test_message_claimed_by_another_worker_is_left_alone(mail_server: MailServer) -> None:
     message = queue_mail()
     first = outbox.actions.claim_message(Message.Channel.MAIL, None)
     make_due(message)
@@ -218,7 +219,7 @@ def test_it_leaves_a_message_that_another_worker_took(mail_server: MailServer) -
     assert len(mail_server.mails) == 1
 
 
-def test_it_keeps_what_cannot_be_unsealed_for_a_while(mail_server: MailServer) -> None:
+def test_message_that_cannot_be_decrypted_is_retried(mail_server: MailServer) -> None:
     message = queue_mail()
     Message.objects.filter(pk=message.pk).update(encrypted_body=encryption.encrypt(b"{}", context="another"))
     send_due_messages()
@@ -226,7 +227,7 @@ def test_it_keeps_what_cannot_be_unsealed_for_a_while(mail_server: MailServer) -
     assert fresh(message).error == "Unreadable"
 
 
-def test_it_sends_an_sms(sms_gateway: SmsGateway) -> None:
+def test_sms_is_sent(sms_gateway: SmsGateway) -> None:
     message = queue_sms()
     send_due_messages()
     assert fresh(message).error == ""
@@ -236,7 +237,7 @@ def test_it_sends_an_sms(sms_gateway: SmsGateway) -> None:
     assert sms_gateway.keys == [str(message.pk)]
 
 
-def test_it_tries_an_sms_again(sms_gateway: SmsGateway) -> None:
+def test_rejected_sms_is_retried(sms_gateway: SmsGateway) -> None:
     sms_gateway.status = 500
     message = queue_sms()
     send_due_messages()
@@ -250,7 +251,7 @@ def test_it_tries_an_sms_again(sms_gateway: SmsGateway) -> None:
 
 
 @pytest.mark.slow
-def test_it_waits_for_a_slow_gateway(sms_gateway: SmsGateway) -> None:
+def test_slow_gateway_is_awaited(sms_gateway: SmsGateway) -> None:
     sms_gateway.seconds = 6.0
     message = queue_sms()
     send_due_messages()
@@ -335,21 +336,21 @@ def test_taking_back_what_is_being_sent_ends_its_attempts(sms_gateway: SmsGatewa
     assert state(message) == ("failed", 1)
 
 
-def test_it_survives_an_address_of_a_gateway_that_is_none(settings: Any) -> None:
+def test_invalid_gateway_address_is_survived(settings: Any) -> None:
     settings.SMS_URL = "cm://x"
     message = queue_sms()
     send_due_messages()
     assert state(message) == ("deferred", 1)
 
 
-def test_it_prints_an_sms_on_the_console(settings: Any, capsys: Any) -> None:
+def test_sms_is_printed_on_the_console(settings: Any, capsys: Any) -> None:
     settings.SMS_URL = "console:"
     queue_sms()
     send_due_messages()
     assert f"SMS {NUMBER}: 482913" in capsys.readouterr().out
 
 
-def test_it_keeps_no_secret(mail_server: MailServer, sms_gateway: SmsGateway, caplog: Any) -> None:
+def test_no_secret_is_kept(mail_server: MailServer, sms_gateway: SmsGateway, caplog: Any) -> None:
     messages = [queue_mail(), queue_sms()]
     mail_server.behaviour, sms_gateway.status = "defer", 500
 
@@ -383,7 +384,7 @@ def test_it_keeps_no_secret(mail_server: MailServer, sms_gateway: SmsGateway, ca
         ("x" * 30 + " no " * 100, "… no"),
     ],
 )
-def test_it_takes_what_is_telling_out_of_a_reason(text: str, kept: str) -> None:
+def test_reason_is_redacted(text: str, kept: str) -> None:
     result = sending.redact_reason(text, to="a.b@c.example")
     assert result == kept or result.startswith(kept)
     assert len(result) <= 150

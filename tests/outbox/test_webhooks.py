@@ -90,7 +90,7 @@ def sent() -> Message:
     return fresh(message)
 
 
-def test_it_sends_through_a_provider(postmark: list[dict[str, Any]]) -> None:
+def test_email_is_sent_through_a_provider(postmark: list[dict[str, Any]]) -> None:
     message = sent()
     assert message.esp_id == ESP_ID
     assert postmark[0]["Metadata"] == {"message": str(message.pk)}
@@ -102,7 +102,7 @@ def test_it_sends_through_a_provider(postmark: list[dict[str, Any]]) -> None:
     ("to", "expected"),
     [("refused@x.example", "failed"), ("unclear@x.example", "deferred"), ("broken@x.example", "deferred")],
 )
-def test_it_classes_what_the_provider_answers(postmark: list[dict[str, Any]], to: str, expected: str) -> None:
+def test_provider_response_decides_the_state(postmark: list[dict[str, Any]], to: str, expected: str) -> None:
     message = queue_mail(to=to)
     send_due_messages()
     assert state(message) == (expected, 1)
@@ -111,7 +111,7 @@ def test_it_classes_what_the_provider_answers(postmark: list[dict[str, Any]], to
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_it_notes_a_bounce(postmark: list[dict[str, Any]], named: bool) -> None:
+def test_bounce_is_recorded(postmark: list[dict[str, Any]], named: bool) -> None:
     message = sent()
     other = queue_mail()
     assert post(bounce(message if named else None)) == 200
@@ -123,14 +123,14 @@ def test_it_notes_a_bounce(postmark: list[dict[str, Any]], named: bool) -> None:
     assert post(bounce(message if named else None)) == 200, "told twice"
 
 
-def test_it_notes_only_what_was_sent(postmark: list[dict[str, Any]]) -> None:
+def test_bounce_of_an_unsent_message_is_ignored(postmark: list[dict[str, Any]]) -> None:
     message = queue_mail()
     assert post(bounce(message)) == 200
     assert state(message) == ("queued", 0)
 
 
 @pytest.mark.parametrize("event", ["Transient", "SpamComplaint", "AutoResponder"])
-def test_it_does_not_call_everything_a_bounce(postmark: list[dict[str, Any]], event: str) -> None:
+def test_other_reports_are_no_bounce(postmark: list[dict[str, Any]], event: str) -> None:
     message = sent()
     assert post(bounce(message, Type=event)) == 200
     assert state(message) == ("sent", 1)
@@ -145,38 +145,38 @@ def test_it_does_not_call_everything_a_bounce(postmark: list[dict[str, Any]], ev
         {"Metadata": {"message": "0" * 32}},
     ],
 )
-def test_it_bears_a_report_of_something_unknown(postmark: list[dict[str, Any]], changes: dict[str, Any]) -> None:
+def test_report_of_an_unknown_message_is_accepted(postmark: list[dict[str, Any]], changes: dict[str, Any]) -> None:
     message = sent()
     assert post(bounce(message) | changes) == 200
     assert state(message) == ("sent", 1)
 
 
 @pytest.mark.parametrize("secret", [None, "postmark:wrong", ""])
-def test_it_refuses_a_stranger(postmark: list[dict[str, Any]], secret: str | None) -> None:
+def test_report_without_the_secret_is_refused(postmark: list[dict[str, Any]], secret: str | None) -> None:
     message = sent()
     assert post(bounce(message), secret=secret) == 400
     assert state(message) == ("sent", 1)
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "3", '"x"', "\x00", "x" * 1_000_000])
-def test_it_refuses_nonsense(postmark: list[dict[str, Any]], body: str) -> None:
+def test_invalid_report_is_refused(postmark: list[dict[str, Any]], body: str) -> None:
     assert post(body) == 400
 
 
-def test_it_has_no_address_without_a_secret(postmark: list[dict[str, Any]], settings: Any) -> None:
+def test_webhook_needs_a_configured_secret(postmark: list[dict[str, Any]], settings: Any) -> None:
     message = sent()
     settings.ANYMAIL = {**settings.ANYMAIL, "WEBHOOK_SECRET": ""}
     assert post(bounce(message), secret=":") == 404
     assert state(message) == ("sent", 1)
 
 
-def test_it_has_no_address_for_another_provider(postmark: list[dict[str, Any]], settings: Any) -> None:
+def test_webhook_exists_for_the_configured_provider_only(postmark: list[dict[str, Any]], settings: Any) -> None:
     for esp in ("mailgun", "resend", "nonsense", "console"):
         assert post({}, url=reverse("outbox:delivery_report", args=[esp])) == 404
     settings.EMAIL_BACKEND = "anymail.backends.console.EmailBackend"
     assert post({}, url=reverse("outbox:delivery_report", args=["console"])) == 404
 
 
-def test_it_answers_only_what_a_provider_asks(postmark: list[dict[str, Any]]) -> None:
+def test_webhook_answers_post_and_head_only(postmark: list[dict[str, Any]]) -> None:
     assert Client().head(URL).status_code == 200
     assert Client().get(URL).status_code == 405

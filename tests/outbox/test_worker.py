@@ -52,9 +52,7 @@ def is_sent(message: Message) -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_sends_an_sms_at_once_however_slow_mail_is(
-    mail_server: MailServer, sms_gateway: SmsGateway, settings: Any
-) -> None:
+def test_sms_does_not_wait_for_slow_mail(mail_server: MailServer, sms_gateway: SmsGateway, settings: Any) -> None:
     settings.EMAIL_TIMEOUT = 10 * LONG
     mail_server.behaviour = "hold"
     mails = [queue_mail() for _number in range(4)]
@@ -72,7 +70,7 @@ def test_it_sends_an_sms_at_once_however_slow_mail_is(
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_it_sends_four_sms_a_second_through_a_gateway_of_five(sms_gateway: SmsGateway) -> None:
+def test_four_sms_a_second_pass_a_gateway_of_five_seconds(sms_gateway: SmsGateway) -> None:
     sms_gateway.seconds = 5.0
     messages = [queue_sms(to=f"+316123456{number:02}") for number in range(40)]
     start = time.monotonic()
@@ -85,7 +83,7 @@ def test_it_sends_four_sms_a_second_through_a_gateway_of_five(sms_gateway: SmsGa
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_woken_and_does_not_wait_for_its_round(mail_server: MailServer, monkeypatch: Any) -> None:
+def test_notification_wakes_the_worker(mail_server: MailServer, monkeypatch: Any) -> None:
     monkeypatch.setattr(worker, "POLL_SECONDS", 3 * LONG)
     found = Worker()
     found.start()
@@ -101,7 +99,7 @@ def test_it_is_woken_and_does_not_wait_for_its_round(mail_server: MailServer, mo
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_sends_once_with_two_workers(mail_server: MailServer) -> None:
+def test_two_workers_send_a_message_once(mail_server: MailServer) -> None:
     messages = [queue_mail() for _number in range(30)]
     with running(), running():
         wait_until(lambda: all(is_sent(message) for message in messages))
@@ -109,7 +107,7 @@ def test_it_sends_once_with_two_workers(mail_server: MailServer) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_goes_on_when_the_database_hangs_up(mail_server: MailServer) -> None:
+def test_worker_survives_a_lost_connection(mail_server: MailServer) -> None:
     with running():
         time.sleep(0.3)
         with connection.cursor() as cursor:
@@ -122,7 +120,7 @@ def test_it_goes_on_when_the_database_hangs_up(mail_server: MailServer) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_waits_for_a_sending_when_a_message_is_taken_back(mail_server: MailServer, settings: Any) -> None:
+def test_cancel_waits_for_a_delivery_in_progress(mail_server: MailServer, settings: Any) -> None:
     settings.EMAIL_TIMEOUT = 10 * LONG
     mail_server.behaviour = "hold"
     message = queue_mail()
@@ -136,7 +134,7 @@ def test_it_waits_for_a_sending_when_a_message_is_taken_back(mail_server: MailSe
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_runs_its_jobs_in_their_time_whatever_one_does() -> None:
+def test_slow_job_does_not_delay_other_jobs() -> None:
     runs: Counter[str] = Counter()
 
     def failing() -> None:
@@ -153,7 +151,7 @@ def test_it_runs_its_jobs_in_their_time_whatever_one_does() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_leaves_no_thread(mail_server: MailServer) -> None:
+def test_stopped_worker_leaves_no_thread(mail_server: MailServer) -> None:
     before = threading.active_count()
     with running():
         assert threading.active_count() == before + worker.MAIL_SENDERS + 3  # SMS, listening, the heartbeat
@@ -161,7 +159,7 @@ def test_it_leaves_no_thread(mail_server: MailServer) -> None:
 
 
 @pytest.mark.django_db
-def test_it_does_what_is_due_and_stops(mail_server: MailServer) -> None:
+def test_worker_once_sends_due_messages_and_stops(mail_server: MailServer) -> None:
     messages = [queue_mail(), queue_mail()]
     call_command("worker", once=True)
     assert all(is_sent(message) for message in messages)
@@ -169,7 +167,7 @@ def test_it_does_what_is_due_and_stops(mail_server: MailServer) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_when_it_is_told_to(number: int, tmp_path: Path) -> None:
+def test_worker_stops_on_a_signal(number: int, tmp_path: Path) -> None:
     environment, folder = own_environment(tmp_path), tmp_path / "postgresql"
     server.start_server(folder)
     said = tmp_path / "said"

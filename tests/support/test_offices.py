@@ -191,7 +191,7 @@ def test_two_who_close_at_once_leave_one_line_and_one_mail(office: Provider, ali
 def test_the_command_does_the_same(office: Provider, alice: User) -> None:
     def run(*options: str, name: str = office.name) -> str:
         said = StringIO()
-        call_command("close_provider", name, f"--reason={REASON}", *options, stdout=said)
+        call_command("suspend_provider", name, f"--reason={REASON}", *options, stdout=said)
         return said.getvalue()
 
     assert "has been suspended" in run()
@@ -202,7 +202,7 @@ def test_the_command_does_the_same(office: Provider, alice: User) -> None:
     with pytest.raises(CommandError):
         run(name="Kantoor Niemand")
     with pytest.raises(CommandError):
-        call_command("close_provider", office.name, "--reason= ")
+        call_command("suspend_provider", office.name, "--reason= ")
 
 
 # What it means: every door, shut and open again.

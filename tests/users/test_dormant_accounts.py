@@ -217,7 +217,7 @@ def test_looking_changes_nothing(alice_client: Client) -> None:
 
 def command(*arguments: str) -> list[str]:
     out = StringIO()
-    call_command("hygiene", *arguments, stdout=out)
+    call_command("review_dormant_accounts", *arguments, stdout=out)
     return out.getvalue().splitlines()
 
 

@@ -82,22 +82,22 @@ class InitialAccessForm(forms.Form):
     def _offer_teams(self, requester: User, givable: frozenset[Right], never: frozenset[Right]) -> None:
         teams = Team.objects.visible_to(requester).exclude(pk__in=checks.find_ungrantable_teams(requester, givable))
         teams = teams.exclude(rights__right__in=never)
-        found = list(annotate_counts(teams).order_by("sort_name", "pk")[: MAX_TEAMS_SHOWN + 1])
-        if not found:
+        rows = list(annotate_counts(teams).order_by("sort_name", "pk")[: MAX_TEAMS_SHOWN + 1])
+        if not rows:
             self._leave_out("teams")
             return
         field = cast(Any, self.fields["teams"])
         field.queryset = teams
-        field.widget.choices = [(team.pk, render_team_label(team)) for team in found[:MAX_TEAMS_SHOWN]]
-        if len(found) > MAX_TEAMS_SHOWN:
+        field.widget.choices = [(team.pk, render_team_label(team)) for team in rows[:MAX_TEAMS_SHOWN]]
+        if len(rows) > MAX_TEAMS_SHOWN:
             field.help_text = _("Not all teams fit here. You can add the others later, on the user's page.")
 
     def _offer_rights(self, requester: User, givable: frozenset[Right]) -> None:
         cast(RightsField, self.fields["rights"]).set_choices(givable)
         sets = AuthorizationSet.objects.visible_to(requester).order_by("name", "pk")
-        fitting = [one.pk for one in sets if one.rights <= givable]
-        if fitting:
-            cast(_SetChoiceField, self.fields["authorization_set"]).queryset = sets.filter(pk__in=fitting)
+        grantable = [row.pk for row in sets if row.rights <= givable]
+        if grantable:
+            cast(_SetChoiceField, self.fields["authorization_set"]).queryset = sets.filter(pk__in=grantable)
         else:
             self._leave_out("authorization_set")
 
@@ -126,12 +126,14 @@ class InitialAccessForm(forms.Form):
     @property
     def initial_values(self) -> dict[str, Any]:
         """The choices as plain values, to fill in the form again later. Only for a valid form."""
-        given = self.initial_access
-        plain: dict[str, Any] = {"teams": [str(team.pk) for team in given["teams"]]}
-        plain["rights"] = [*map(str, given["individual"])]
-        for name, one in (("authorization_set", given["authorization_set"]), ("signal_set", self.signals)):
-            plain[name] = str(one.pk) if one else ""
-        return {name: value for name, value in plain.items() if value}
+        access = self.initial_access
+        values: dict[str, Any] = {
+            "teams": [str(team.pk) for team in access["teams"]],
+            "rights": [*map(str, access["individual"])],
+            "authorization_set": access["authorization_set"] and str(access["authorization_set"].pk),
+            "signal_set": self.signals and str(self.signals.pk),
+        }
+        return {name: value for name, value in values.items() if value}
 
     @property
     def fields_with_state(self) -> "list[tuple[forms.BoundField, bool]]":

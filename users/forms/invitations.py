@@ -10,6 +10,7 @@ from accounts.models import LoginMethod, Provider, User
 from core.text import validate_no_control_characters
 from invitations import email_text
 from invitations.email_text import EmailText
+from invitations.forms.email_text import NormalizedTextField
 from invitations.phone_numbers import parse_mobile_number
 from users.forms.initial_access import InitialAccessForm
 from users.forms.users import WebsiteUserForm, build_user_field
@@ -33,18 +34,13 @@ class InviteUserForm(WebsiteUserForm, InitialAccessForm):
     """Step 1: details and initial access, and the text of the e-mail if it differs for this invitation."""
 
     subject = forms.CharField(label=_("Subject"), max_length=512, validators=[validate_no_control_characters])
-    body = forms.CharField(label=_("Text"), max_length=6000, widget=forms.Textarea)
+    body = NormalizedTextField(label=_("Text"), max_length=6000, widget=forms.Textarea)
 
     def __init__(self, *args: Any, standard: EmailText, **kwargs: Any) -> None:
         kwargs["initial"] = {"subject": standard.subject, "body": standard.body} | kwargs.get("initial", {})
         super().__init__(*args, login_method=LoginMethod.WEBSITE_SSO, **kwargs)
         self.standard = standard
         self.fields["email"].help_text = _("We send the invitation to this address.")
-
-    def clean_body(self) -> str:
-        """Return the text with normalized line endings."""
-        body: str = self.cleaned_data["body"]
-        return body.replace("\r\n", "\n").replace("\r", "\n").strip()
 
     def clean(self) -> dict[str, Any]:
         """Validate the placeholders of the text (domain.md section 9)."""

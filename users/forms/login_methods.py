@@ -19,13 +19,18 @@ from users.forms.office import MicrosoftIdField
 from users.forms.users import ProfileDetailsForm, UserDetailsForm
 
 
+def _validate_new_username(username: str) -> None:
+    login_methods.check_username(username)
+    require_free_username(username)
+
+
 def build_username_field() -> forms.CharField:
-    """Return a field for a username chosen by the office; it is kept exactly as typed (seed article)."""
+    """Return a field for a free username chosen by the office; it is kept exactly as typed (seed article)."""
     # Not max_length: with that attribute browsers truncate a pasted username silently.
     return forms.CharField(
         label=_("Username"),
         strip=False,
-        validators=[login_methods.check_username],
+        validators=[_validate_new_username],
         error_messages={"required": _("Enter a username.")},
         help_text=_("3 to 50 characters. All characters count, including spaces. Not case-sensitive."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
@@ -55,11 +60,11 @@ class _NewUserForm(UserDetailsForm, InitialAccessForm):
         if user_id is None:
             self._renew()
             raise ValidationError(_("This form was open too long. Check it and submit it again."), code="concept")
-        made = User.objects.visible_to(self.requester).filter(pk=user_id).first()
-        if made is not None and not self._is_of(made):
+        user = User.objects.visible_to(self.requester).filter(pk=user_id).first()
+        if user is not None and not self._matches(user):
             self._renew()
             message = _("This form was already used to add %(name)s. Submit it again to add another user.")
-            raise ValidationError(message, code="used", params={"name": made.full_name})
+            raise ValidationError(message, code="used", params={"name": user.full_name})
         return user_id
 
     def _renew(self) -> None:
@@ -67,21 +72,14 @@ class _NewUserForm(UserDetailsForm, InitialAccessForm):
         data["concept"] = form_tokens.issue_form_token(self.requester, self.kind)
         self.data = data
 
-    def _is_of(self, made: User) -> bool:
-        typed = (self.data.get("username", ""), self.data.get("email", "").strip())
-        return (made.username, made.email) == typed
+    def _matches(self, user: User) -> bool:
+        return (user.username, user.email) == (self.data.get("username", ""), self.data.get("email", "").strip())
 
     def find_previous_user(self) -> User | None:
         """Return the user created by an earlier submission of this form, as by a double click."""
         user_id = self.cleaned_data.get("concept") if self.is_bound else None
-        made = User.objects.visible_to(self.requester).filter(pk=user_id).first() if user_id else None
-        return made if made is not None and self._is_of(made) else None
-
-    def clean_username(self) -> str:
-        """Reject a username in use by a user of any office."""
-        username: str = self.cleaned_data["username"]
-        require_free_username(username)
-        return username
+        user = User.objects.visible_to(self.requester).filter(pk=user_id).first() if user_id else None
+        return user if user is not None and self._matches(user) else None
 
     def clean(self) -> dict[str, Any]:
         """Reject the two-factor requirement, which these login methods do not have and the form does not offer."""
@@ -98,10 +96,9 @@ class NewWebserviceUserForm(_NewUserForm, BaseNewPasswordForm):
     kind = LoginMethod.SSO_WEBSERVICE
 
     def about(self) -> passwords.PasswordContext:
-        filled = ("initials", "first_name", "last_name", "email", "username")
-        return passwords.build_password_context(
-            User(provider=self.requester.provider, **{name: self.cleaned_data.get(name, "") for name in filled})
-        )
+        names = ("initials", "first_name", "last_name", "email", "username")
+        values = {name: self.cleaned_data.get(name, "") for name in names}
+        return passwords.build_password_context(User(provider=self.requester.provider, **values))
 
 
 class SetPasswordForm(NewPasswordForm):
@@ -145,9 +142,9 @@ class _MicrosoftAccountForm(forms.Form):
         error_messages={"required": _("Enter the user's Object ID.")},
     )
 
-    def __init__(self, *args: Any, provider: Provider, person: User | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, provider: Provider, user: User | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.person = person
+        self.user = user
         choice = cast(_TenantChoiceField, self.fields["external_tenant"])
         choice.queryset = ExternalTenant.objects.proved().filter(provider=provider).order_by("name", "id")
         if len(choice.queryset) == 1:
@@ -159,7 +156,7 @@ class _MicrosoftAccountForm(forms.Form):
         tenant, external_user_id = (self.cleaned_data.get(name) for name in ("external_tenant", "external_user_id"))
         if tenant and external_user_id:
             try:
-                login_methods.require_free_microsoft_account(tenant, external_user_id, user=self.person)
+                login_methods.require_free_microsoft_account(tenant, external_user_id, user=self.user)
             except ValidationError as error:
                 self.add_error("external_user_id", error)
         return self.cleaned_data
@@ -177,17 +174,11 @@ class ChangeToAzureForm(_MicrosoftAccountForm):
     username = build_username_field()
     field_order = ["username"]
 
-    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         kwargs["initial"] = {
-            "external_tenant": person.external_tenant_id,
-            "external_user_id": person.external_user_id,
+            "external_tenant": user.external_tenant_id,
+            "external_user_id": user.external_user_id,
         } | kwargs.get("initial", {})
-        super().__init__(*args, provider=person.office, person=person, **kwargs)
-        if person.username is not None:
+        super().__init__(*args, provider=user.office, user=user, **kwargs)
+        if user.username is not None:
             del self.fields["username"]
-
-    def clean_username(self) -> str:
-        """Reject a username in use by a user of any office."""
-        username: str = self.cleaned_data["username"]
-        require_free_username(username)
-        return username

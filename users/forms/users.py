@@ -26,12 +26,12 @@ _PHONE_VALIDATOR = RegexValidator(r"^[0-9+() -]*$", _("Use only digits, spaces, 
 
 def build_user_field(name: str, **options: Any) -> Any:
     """Return the form field of the User field `name`, with its label and limits."""
-    made = cast(Any, User._meta.get_field(name)).formfield(**options)
-    if isinstance(made, forms.CharField):
-        made.validators = [*made.validators, *PLAIN_TEXT_VALIDATORS]
+    field = cast(Any, User._meta.get_field(name)).formfield(**options)
+    if isinstance(field, forms.CharField):
+        field.validators = [*field.validators, *PLAIN_TEXT_VALIDATORS]
     if name in _REQUIRED_MESSAGES:
-        made.error_messages["required"] = _REQUIRED_MESSAGES[name]
-    return made
+        field.error_messages["required"] = _REQUIRED_MESSAGES[name]
+    return field
 
 
 class UserFilterForm(forms.Form):

@@ -37,10 +37,10 @@ def dormant_accounts(request: OfficeRequest) -> HttpResponse:
     standard = get_thresholds(subscription) if subscription else ReviewThresholds()
     form = ReviewThresholdsForm(standard._asdict() | {name: value for name, value in request.GET.items() if value})
     thresholds = form.thresholds if form.is_valid() else standard
-    people = User.objects.visible_to(request.user)
+    users = User.objects.visible_to(request.user)
     context = {
         "form": form,
-        "lists": list(_iter_review_lists(request, people, thresholds)),
+        "lists": list(_iter_review_lists(request, users, thresholds)),
         "subscription": subscription,
         "thresholds": thresholds,
         "is_other": subscription is not None and thresholds != standard,
@@ -50,13 +50,13 @@ def dormant_accounts(request: OfficeRequest) -> HttpResponse:
 
 
 def _iter_review_lists(
-    request: OfficeRequest, people: QuerySet[User], thresholds: ReviewThresholds
+    request: OfficeRequest, users: QuerySet[User], thresholds: ReviewThresholds
 ) -> Iterator[dict[str, Any]]:
     """Yield each list with its own pagination; paging one list keeps the position of the others."""
     cursors = {reason: request.GET.get(reason, "") for reason in ReviewReason}
-    for reason, count in count_users_to_review(people, thresholds).items():
+    for reason, count in count_users_to_review(users, thresholds).items():
         page = paginate_queryset(
-            annotate_statuses(filter_users_to_review(people, reason, thresholds)),
+            annotate_statuses(filter_users_to_review(users, reason, thresholds)),
             cursor=cursors[reason],
             sort=reason,
             sorts={reason: SINCE_EXPRESSIONS[reason]},

@@ -1,37 +1,50 @@
-"""Pages for creating webservice and Azure users, and for setting passwords of webservice users."""
+"""Pages of login methods: create webservice and Azure users, set passwords, change the login method of a user."""
 
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.html import format_html
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
+import users.change_login_method
 import users.login_methods
 from accounts import passwords
 from accounts.models import LoginMethod, User
 from audit.actors import build_page_actor
 from authentication.microsoft import oidc
-from core.access import POST, DuringImpersonation, ReauthenticationLevel, page
+from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
+from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
-from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import Right
-from users.forms.login_methods import NewAzureUserForm, NewWebserviceUserForm, SetPasswordForm, fill_password
-from users.views.initial_access import build_initial_access_callback, render_next_steps
+from users.forms.invitations import MobileNumberForm
+from users.forms.login_methods import (
+    ChangeToAzureForm,
+    NewAzureUserForm,
+    NewWebserviceUserForm,
+    SetPasswordForm,
+    fill_password,
+)
+from users.views.shared import (
+    build_initial_access_callback,
+    get_form_status,
+    get_managed_user,
+    render_created_message,
+    render_form,
+    show_errors,
+)
 
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def create_webservice_user(request: OfficeRequest) -> HttpResponse:
-    """Create a user "Alleen via SSO/Webservice"."""
     form = NewWebserviceUserForm(request.POST or None, requester=request.user)
-    person = None
+    user = None
     if request.method == "POST" and form.is_valid():
         values, by = form.cleaned_data, build_page_actor(request, request.user)
-        try:
-            person = users.login_methods.create_webservice_user(
+        with show_errors(form):
+            user = users.login_methods.create_webservice_user(
                 request.user.office,
                 details=form.details,
                 username=values["username"],
@@ -40,10 +53,8 @@ def create_webservice_user(request: OfficeRequest) -> HttpResponse:
                 user_id=values["concept"],
                 assign_initial_access=build_initial_access_callback(form, by),
             )
-        except ValidationError as error:
-            form.add_error(None, error)
-    if person := person or form.find_previous_user():
-        return _redirect_after_create(request, person)
+    if user := user or form.find_previous_user():
+        return _redirect_after_create(request, user)
     return render(request, "users/new_webservice.html", {"form": form})
 
 
@@ -59,13 +70,12 @@ def generate_new_user_password(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def create_azure_user(request: OfficeRequest) -> HttpResponse:
-    """Create a user "Alleen via Azure AD"."""
     form = NewAzureUserForm(request.POST or None, requester=request.user, provider=request.user.office)
-    person = None
+    user = None
     if request.method == "POST" and form.is_valid():
         values, by = form.cleaned_data, build_page_actor(request, request.user)
-        try:
-            person = users.login_methods.create_azure_user(
+        with show_errors(form):
+            user = users.login_methods.create_azure_user(
                 request.user.office,
                 details=form.details,
                 username=values["username"],
@@ -75,57 +85,110 @@ def create_azure_user(request: OfficeRequest) -> HttpResponse:
                 user_id=values["concept"],
                 assign_initial_access=build_initial_access_callback(form, by),
             )
-        except ValidationError as error:
-            form.add_error(None, error)
-    if person := person or form.find_previous_user():
-        return _redirect_after_create(request, person)
-    context = {
-        "form": form,
-        "is_configured": oidc.is_configured(),
-        "may_add_tenant": Right.MANAGE_PROVIDER in request.rights,
-    }
-    return render(request, "users/new_azure.html", context)
+    if user := user or form.find_previous_user():
+        return _redirect_after_create(request, user)
+    return render(request, "users/new_azure.html", {"form": form, **_get_microsoft_context(request)})
 
 
-def _redirect_after_create(request: OfficeRequest, person: User) -> HttpResponse:
-    what = _("%(name)s has been added.") % {"name": person.full_name}
-    messages.success(request, format_html("<strong>{}</strong> {}", what, render_next_steps(person)))
+def _get_microsoft_context(request: OfficeRequest) -> dict[str, bool]:
+    return {"is_configured": oidc.is_configured(), "may_add_tenant": Right.MANAGE_PROVIDER in request.rights}
+
+
+def _redirect_after_create(request: OfficeRequest, user: User) -> HttpResponse:
+    messages.success(request, render_created_message(_("%(name)s has been added."), user))
     return redirect("users:user_list")
 
 
 def _get_webservice_user(request: OfficeRequest, pk: UUID) -> User:
-    """Return the webservice user of the same office; raise PermissionDenied without authority."""
-    services = User.objects.visible_to(request.user).filter(login_method=LoginMethod.SSO_WEBSERVICE)
-    person = get_object_or_404(services.select_related("provider"), pk=pk)
-    checks.require_authority_over(build_page_actor(request, request.user), person)
-    return person
+    services = User.objects.filter(login_method=LoginMethod.SSO_WEBSERVICE)
+    return get_managed_user(request, pk, services.select_related("provider"))
 
 
 @page(
     Right.MANAGE_USERS, impersonation=DuringImpersonation.FORBIDDEN, reauthentication=ReauthenticationLevel.FIVE_MINUTES
 )
 def set_password(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    person = _get_webservice_user(request, pk)
-    form = SetPasswordForm(request.POST or None, user=person)
+    user = _get_webservice_user(request, pk)
+    form = SetPasswordForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         values, by = form.cleaned_data, build_page_actor(request, request.user)
         try:
-            users.login_methods.set_password(person, password=values["password"], before=values["before"], by=by)
+            users.login_methods.set_password(user, password=values["password"], before=values["before"], by=by)
         except EditConflict:
             messages.warning(request, _("Another user set a new password in the meantime. Yours was not saved."))
         else:
             text = _(
                 "The password of %(name)s has been changed. All sessions and tokens of the old password have ended."
             )
-            messages.success(request, text % {"name": person.full_name})
-        return redirect("users:user_detail", person.pk)
-    return render(request, "users/set_password.html", {"form": form, "person": person})
+            messages.success(request, text % {"name": user.full_name})
+        return redirect("users:user_detail", user.pk)
+    return render(request, "users/set_password.html", {"form": form, "person": user})
 
 
 @page(Right.MANAGE_USERS, methods=POST, impersonation=DuringImpersonation.FORBIDDEN)
 def generate_password(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show the form with a generated password; nothing is stored yet."""
-    person = _get_webservice_user(request, pk)
-    form, password = SetPasswordForm(user=person), passwords.generate_password()
+    user = _get_webservice_user(request, pk)
+    form, password = SetPasswordForm(user=user), passwords.generate_password()
     fill_password(form, password)
-    return render(request, "users/set_password.html", {"form": form, "person": person, "generated": password})
+    return render(request, "users/set_password.html", {"form": form, "person": user, "generated": password})
+
+
+def _get_user(request: OfficeRequest, pk: UUID) -> User:
+    return get_managed_user(request, pk, User.objects.select_related("provider", "external_tenant"))
+
+
+@page(Right.MANAGE_USERS, methods=SAFE)
+def login_method(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Show the login method of a user and the methods it can be changed to."""
+    return render(request, "users/login_method.html", {"person": _get_user(request, pk)})
+
+
+@page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
+def change_to_azure(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Change a user to Azure AD only, or to another Microsoft account."""
+    user = _get_user(request, pk)
+    form = ChangeToAzureForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        with show_errors(form):
+            users.change_login_method.change_to_azure(
+                user,
+                tenant=values["external_tenant"],
+                external_user_id=values["external_user_id"],
+                username=values.get("username"),
+                by=build_page_actor(request, request.user),
+            )
+            messages.success(request, _("%(name)s now logs in with Microsoft.") % {"name": user.full_name})
+            return redirect("users:user_detail", user.pk)
+    return render_form(request, "users/change_to_azure.html", form, person=user, **_get_microsoft_context(request))
+
+
+@page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
+def change_to_website(request: OfficeRequest, pk: UUID) -> HttpResponse:
+    """Invite an Azure user to sign in with username and password."""
+    user = _get_user(request, pk)
+    if not user.is_azure_user and user.accepted_at is not None:
+        raise Http404
+    form = MobileNumberForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        number, by = form.cleaned_data["mobile_number"], build_page_actor(request, request.user)
+        with show_errors(form):
+            users.change_login_method.change_to_website(user, mobile_number=number, by=by)
+            messages.success(request, _("The invitation for %(name)s is on its way.") % {"name": user.full_name})
+            return redirect("users:user_detail", user.pk)
+    values = {"name": user.full_name, "email": user.email}
+    confirmation = Confirmation(
+        _("Resend the invitation"),
+        _("Send the invitation"),
+        reverse("users:user_detail", args=[user.pk]),
+        [
+            _("All sessions end immediately, and Microsoft login is no longer possible."),
+            _("%(name)s receives an invitation at %(email)s to choose a username and password.") % values,
+            _("Rights are inactive until the invitation is accepted."),
+        ],
+        heading=_("Switch %(name)s to login via website and SSO?") % values,
+        breadcrumb="users/_breadcrumb.html",
+    )
+    status = get_form_status(form)
+    return render_confirmation(request, confirmation, status=status, form=form, person=user)

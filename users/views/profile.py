@@ -1,7 +1,6 @@
 """Pages of the own profile and e-mail address."""
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -10,13 +9,12 @@ import users.actions
 import users.email_changes
 from audit.actors import build_page_actor
 from core.access import Access, DuringImpersonation, ReauthenticationLevel, page
-from core.errors import EditConflict
 from core.middleware import get_client_address
-from core.throttle import Throttled
 from permissions.access import OfficeRequest
 from permissions.catalog import sort_rights
 from users.email_changes import InvalidEmailLink
 from users.forms.users import ChangeEmailForm, ProfileForm
+from users.views.shared import render_form, show_errors
 
 
 @page(Access.OWN_ACCOUNT)
@@ -28,15 +26,12 @@ def profile(request: OfficeRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         version, by = form.cleaned_data["version"], build_page_actor(request, user)
-        try:
+        with show_errors(form, saved=user):
             users.actions.edit_profile(user, details=form.details, version=version, by=by)
-        except EditConflict:
-            form.report_conflict(user)
-        else:
             messages.success(request, _("Your details have been saved."))
             return redirect("users:profile")
-    context = {"form": form, "rights": sort_rights(request.rights), "email_change": getattr(user, "email_change", None)}
-    return render(request, "users/profile.html", context)
+    context = {"rights": sort_rights(request.rights), "email_change": getattr(user, "email_change", None)}
+    return render_form(request, "users/profile.html", form, **context)
 
 
 @page(
@@ -50,22 +45,17 @@ def change_email(request: OfficeRequest) -> HttpResponse:
     form = ChangeEmailForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]
-        try:
+        with show_errors(form, "email"):
             users.email_changes.request_email_change(request.user, email, by=build_page_actor(request, request.user))
-        except Throttled as error:
-            form.add_error("email", ValidationError(str(error), code="throttled"))
-        else:
             text = _("We sent an e-mail to %(email)s. The new address takes effect once you confirm it there.")
             messages.success(request, text % {"email": email})
             return redirect("users:profile")
-    status = 429 if any(form.has_error(name, "throttled") for name in form.fields) else 200
-    return render(request, "users/change_email.html", {"form": form}, status=status)
+    return render_form(request, "users/change_email.html", form)
 
 
 @page(Access.PUBLIC)
 def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
     """Show the new address behind an e-mailed link, and apply the change on POST."""
-    context = {"token": token}
     try:
         if request.method == "POST":
             user = users.email_changes.confirm_email_change(
@@ -75,8 +65,5 @@ def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
         change = users.email_changes.get_email_change(token)
     except InvalidEmailLink:
         return render(request, "users/email_link_expired.html", status=404)
-    return render(
-        request,
-        "users/confirm_email.html",
-        context | {"change": change, "office_name": change.user.office_name},
-    )
+    context = {"token": token, "change": change, "office_name": change.user.office_name}
+    return render(request, "users/confirm_email.html", context)

@@ -16,11 +16,9 @@ from accounts.models import User
 from audit.actors import build_page_actor
 from core.access import POST, SAFE, DuringImpersonation, page
 from core.confirmation import Confirmation, render_confirmation
-from core.errors import EditConflict
 from core.export_files import CONTENT_TYPES, FileFormat
 from core.paging import build_pager_context, build_query_string, paginate_queryset
 from core.replica import allow_replica
-from core.throttle import Throttled
 from invitations.sender_authority import find_users_without_sender_authority
 from outbox.models import Message
 from permissions import checks
@@ -29,13 +27,8 @@ from permissions.checks import LastAdministrator, Right
 from users import exports
 from users.filters import DATETIME_SORTS, SORT_EXPRESSIONS, filter_users
 from users.forms.users import EditUserForm, UserFilterForm
-from users.status import (
-    AccountStatus,
-    UserWithStatuses,
-    annotate_statuses,
-    build_status_chip,
-    build_two_factor_chip,
-)
+from users.status import AccountStatus, UserWithStatuses, annotate_statuses, build_status_chip, build_two_factor_chip
+from users.views.shared import render_form, show_errors
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
@@ -55,9 +48,9 @@ def user_list(request: OfficeRequest) -> HttpResponse:
     )
     may_begin = {Right.MANAGE_USERS, Right.MANAGE_TEAMS} <= request.rights
     refused = find_users_without_sender_authority(page.rows)
-    for person in page.rows:
-        if person.pk in refused:
-            person.status = AccountStatus.REFUSED
+    for user in page.rows:
+        if user.pk in refused:
+            user.status = AccountStatus.REFUSED
     context = {
         "form": form if form.is_bound else UserFilterForm(),
         "rows": [(user, build_status_chip(user), build_two_factor_chip(user)) for user in page.rows],
@@ -101,25 +94,25 @@ def _get_user(request: OfficeRequest, pk: UUID) -> UserWithStatuses:
 @page(Right.VIEW_USERS, methods=SAFE)
 def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show the details and status of a user."""
-    person = _get_user(request, pk)
-    authority = checks.has_authority_over(build_page_actor(request, request.user), person)
+    user = _get_user(request, pk)
+    authority = checks.has_authority_over(build_page_actor(request, request.user), user)
     manages = Right.MANAGE_USERS in request.rights
-    invitation = getattr(person, "invitation", None) if person.accepted_at is None else None
+    invitation = getattr(user, "invitation", None) if user.accepted_at is None else None
     code = invitation and invitation.codes.select_related("message").order_by("-sent_at").first()
     context = {
-        "person": person,
-        "chip": build_status_chip(person),
-        "two_factor": build_two_factor_chip(person),
+        "person": user,
+        "chip": build_status_chip(user),
+        "two_factor": build_two_factor_chip(user),
         "invitation": invitation,
         "code": code,
-        "email_change": getattr(person, "email_change", None),
-        "password_is_old": person.is_webservice_user and passwords.is_password_old(person.password_changed_at),
-        "holds_nothing": checks.has_no_rights(person),
-        "two_factor_rules": checks.two_factor_rules(person),
-        "has_integrations": person.consents.exists(),
+        "email_change": getattr(user, "email_change", None),
+        "password_is_old": user.is_webservice_user and passwords.is_password_old(user.password_changed_at),
+        "holds_nothing": checks.has_no_rights(user),
+        "two_factor_rules": checks.two_factor_rules(user),
+        "has_integrations": user.consents.exists(),
         "may_act": manages and authority,
         "lacks_authority": manages and not authority,
-        "is_self": person.pk == request.user.pk,
+        "is_self": user.pk == request.user.pk,
         "Status": AccountStatus,
         "MessageState": Message.State,
     }
@@ -129,54 +122,45 @@ def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.MANAGE_USERS)
 def edit_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Change the details of another user; own details are on the profile page."""
-    person = _get_user(request, pk)
-    if person.pk == request.user.pk:
+    user = _get_user(request, pk)
+    if user.pk == request.user.pk:
         return redirect("users:profile")
-    checks.require_authority_over(build_page_actor(request, request.user), person)
-    form = EditUserForm(request.POST or None, user=person)
+    checks.require_authority_over(build_page_actor(request, request.user), user)
+    form = EditUserForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
-        details = form.details
-        email = details.pop("email", person.email)
-        by = build_page_actor(request, request.user)
-        try:
-            users.actions.edit_user(person, details=details, email=email, version=form.cleaned_data["version"], by=by)
-        except EditConflict:
-            form.report_conflict(person)
-        except LastAdministrator as error:
-            form.add_error(None, str(error))
-        except Throttled as error:
-            form.add_error("email", ValidationError(str(error), code="throttled"))
-        else:
-            messages.success(request, _("The details of %(name)s have been saved.") % {"name": person.full_name})
-            if email != person.email:
+        details, version, by = form.details, form.cleaned_data["version"], build_page_actor(request, request.user)
+        email = details.pop("email", user.email)
+        with show_errors(form, "email", saved=user):
+            users.actions.edit_user(user, details=details, email=email, version=version, by=by)
+            messages.success(request, _("The details of %(name)s have been saved.") % {"name": user.full_name})
+            if email != user.email:
                 text = _("We sent an e-mail to %(email)s. The new address takes effect once it is confirmed there.")
                 messages.info(request, text % {"email": email})
-            return redirect("users:user_detail", person.pk)
-    status = 429 if form.has_error("email", "throttled") else 200
-    return render(request, "users/edit.html", {"form": form, "person": person}, status=status)
+            return redirect("users:user_detail", user.pk)
+    return render_form(request, "users/edit.html", form, person=user)
 
 
 @page(Right.MANAGE_USERS)
 def block_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Confirm and block a user."""
-    person = _get_user(request, pk)
+    user = _get_user(request, pk)
     by = build_page_actor(request, request.user)
-    checks.require_authority_over(by, person)
+    checks.require_authority_over(by, user)
     error = ""
     if request.method == "POST":
         try:
-            users.actions.block_user(person, by=by)
+            users.actions.block_user(user, by=by)
         except LastAdministrator as fault:
             error = str(fault)
         else:
             text = _("%(name)s has been blocked and can no longer log in. All sessions have ended.")
-            messages.success(request, text % {"name": person.full_name})
-            return redirect("users:user_detail", person.pk)
-    values = {"name": person.full_name, "email": person.email}
+            messages.success(request, text % {"name": user.full_name})
+            return redirect("users:user_detail", user.pk)
+    values = {"name": user.full_name, "email": user.email}
     confirmation = Confirmation(
         _("Block %(name)s") % values,
         _("Block"),
-        reverse("users:user_detail", args=[person.pk]),
+        reverse("users:user_detail", args=[user.pk]),
         [
             _("All sessions end immediately, on every device."),
             _("%(name)s can no longer log in with any method.") % values,
@@ -188,25 +172,25 @@ def block_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
         note=_("You can unblock the account at any time."),
         error=error,
     )
-    return render_confirmation(request, confirmation, person=person)
+    return render_confirmation(request, confirmation, person=user)
 
 
 @page(Right.MANAGE_USERS, methods=POST)
 def unblock_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    person = _get_user(request, pk)
-    users.actions.unblock_user(person, by=build_page_actor(request, request.user))
-    messages.success(request, _("%(name)s is no longer blocked.") % {"name": person.full_name})
-    return redirect("users:user_detail", person.pk)
+    user = _get_user(request, pk)
+    users.actions.unblock_user(user, by=build_page_actor(request, request.user))
+    messages.success(request, _("%(name)s is no longer blocked.") % {"name": user.full_name})
+    return redirect("users:user_detail", user.pk)
 
 
 @page(Right.MANAGE_USERS, methods=POST)
 def send_username(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    person = _get_user(request, pk)
+    user = _get_user(request, pk)
     try:
-        users.actions.send_username(person, by=build_page_actor(request, request.user))
+        users.actions.send_username(user, by=build_page_actor(request, request.user))
     except ValidationError as error:
         messages.error(request, error.message)
     else:
         text = _("The username is on its way to %(email)s.")
-        messages.success(request, text % {"email": person.email})
-    return redirect("users:user_detail", person.pk)
+        messages.success(request, text % {"email": user.email})
+    return redirect("users:user_detail", user.pk)

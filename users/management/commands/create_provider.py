@@ -30,19 +30,19 @@ class Command(EnglishCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         provider = Provider(name=options["name"])
         office = OfficeSettingsForm({"name": provider.name, "invitation_days": 4, "version": 1}, provider=provider)
-        person = WebsiteUserForm(split_name(options["admin_name"]) | {"email": options["admin_email"]})
-        if errors := [*_list_errors(office), *_list_errors(person)]:
+        administrator = WebsiteUserForm(split_name(options["admin_name"]) | {"email": options["admin_email"]})
+        if errors := [*_list_errors(office), *_list_errors(administrator)]:
             raise CommandError("\n".join(errors))
-        details: UserDetails = person.details
+        details: UserDetails = administrator.details
         try:
-            made = self._set_up(office.cleaned_data["name"], details, options["admin_phone"])
+            setup = self._set_up(office.cleaned_data["name"], details, options["admin_phone"])
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
-        self.stdout.write(f"Office {made.provider.name} {'has been created' if made.is_new else 'already exists'}.")
-        if made.invited:
-            self.stdout.write(f"{made.administrator} is invited at {made.administrator.email}.")
+        self.stdout.write(f"Office {setup.provider.name} {'has been created' if setup.is_new else 'already exists'}.")
+        if setup.invited:
+            self.stdout.write(f"{setup.administrator} is invited at {setup.administrator.email}.")
         else:
-            self.stdout.write(f"{made.administrator} already exists; no invitation was sent.")
+            self.stdout.write(f"{setup.administrator} already exists; no invitation was sent.")
 
     def _set_up(self, name: str, details: UserDetails, phone: str | None) -> office_setup.OfficeSetup:
         """Set up the office, prompting for the mobile number only when it is needed."""

@@ -1,4 +1,4 @@
-"""`manage.py close_provider`: suspend or reactivate an office."""
+"""`manage.py suspend_provider`: suspend or reactivate an office."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         if not reason or len(reason) > 500:
             raise CommandError("Give a reason of at most 500 characters with --reason.")
         provider = get_office(options["name"])
-        by = replace(build_operator("close_provider"), reason=reason)
+        by = replace(build_operator("suspend_provider"), reason=reason)
         if options["reopen"]:
             state = "has been reactivated" if suspension.reactivate_office(provider, by=by) else "was not suspended"
         else:

@@ -1,4 +1,4 @@
-"""Pages of the office's Microsoft tenants."""
+"""Pages of the office's settings and Microsoft tenants."""
 
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 import authentication.microsoft.tenants
+import users.actions
 from accounts.models import ExternalTenant, User
 from audit.actors import build_page_actor
 from authentication.microsoft import oidc
@@ -19,7 +20,20 @@ from core.access import SAFE, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from permissions.access import OfficeRequest
 from permissions.checks import Right
-from users.forms.office import AddTenantForm, RenameTenantForm
+from users.forms.office import AddTenantForm, OfficeSettingsForm, RenameTenantForm
+from users.views.shared import render_form, show_errors
+
+
+@page(Right.MANAGE_PROVIDER)
+def office_settings(request: OfficeRequest) -> HttpResponse:
+    provider = request.user.office
+    form = OfficeSettingsForm(request.POST or None, provider=provider)
+    if request.method == "POST" and form.is_valid():
+        with show_errors(form, saved=provider):
+            users.actions.change_provider(provider, **form.cleaned_data, by=build_page_actor(request, request.user))
+            messages.success(request, _("The office settings have been saved."))
+            return redirect("users:office_settings")
+    return render_form(request, "users/office_settings.html", form)
 
 
 @page(Right.MANAGE_PROVIDER, methods=SAFE)
@@ -33,20 +47,13 @@ def tenant_list(request: OfficeRequest) -> HttpResponse:
 def add_tenant(request: OfficeRequest) -> HttpResponse:
     form = AddTenantForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        name, tenant_id, by = (
-            form.cleaned_data["name"],
-            form.cleaned_data["tenant_id"],
-            build_page_actor(request, request.user),
-        )
-        try:
-            authentication.microsoft.tenants.add_tenant(request.user.office, name=name, tenant_id=tenant_id, by=by)
-        except ValidationError as error:
-            form.add_error("tenant_id", error)
-        else:
+        name, by = form.cleaned_data["name"], build_page_actor(request, request.user)
+        with show_errors(form, "tenant_id"):
+            authentication.microsoft.tenants.add_tenant(request.user.office, **form.cleaned_data, by=by)
             text = _("%(name)s has been added. Confirm it now: until then, you cannot link users to it.")
             messages.success(request, text % {"name": name})
             return redirect("users:tenant_list")
-    return render(request, "users/add_tenant.html", {"form": form})
+    return render_form(request, "users/add_tenant.html", form)
 
 
 def _get_tenant(request: OfficeRequest, pk: UUID) -> ExternalTenant:

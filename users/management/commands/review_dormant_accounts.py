@@ -1,4 +1,4 @@
-"""`manage.py hygiene`: list the accounts of an office that need review, as the page does."""
+"""`manage.py review_dormant_accounts`: list the accounts of an office that need review, as the page does."""
 
 import json
 from typing import Any
@@ -35,15 +35,14 @@ class Command(LocalizedCommand):
         thresholds = ReviewThresholds(options["days"], options["password_days"])
         if not all(1 <= days <= MAX_THRESHOLD_DAYS for days in thresholds):
             raise CommandError(f"Give numbers of days from 1 to {MAX_THRESHOLD_DAYS}.", returncode=EXIT_FAULTS)
-        people = User.objects.filter(provider=provider)
-        counts = dormant_accounts.count_users_to_review(people, thresholds)
+        users = User.objects.filter(provider=provider)
+        counts = dormant_accounts.count_users_to_review(users, thresholds)
         if options["json"]:
             self._write_json(provider=str(provider.pk), **thresholds._asdict(), counts=counts)
         for reason, count in counts.items():
             if not options["json"]:
                 self.stdout.write(f"{reason.get_title(thresholds)}: {count}")
-            found = dormant_accounts.filter_users_to_review(people, reason, thresholds)
-            for user in found.iterator(_FETCH_SIZE):
+            for user in dormant_accounts.filter_users_to_review(users, reason, thresholds).iterator(_FETCH_SIZE):
                 if options["json"]:
                     self._write_user(reason, user)
                 else:
