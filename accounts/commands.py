@@ -10,12 +10,12 @@ from core.ids import parse_uuid
 def get_office(text: str) -> Provider:
     """Return the office with this ID or name. Raises CommandError when there is none, or more than one."""
     office_id = parse_uuid(text)
-    found = list(Provider.objects.filter(pk=office_id) if office_id else Provider.objects.filter(name=text)[:2])
-    if len(found) != 1:
+    offices = list(Provider.objects.filter(pk=office_id) if office_id else Provider.objects.filter(name=text)[:2])
+    if len(offices) != 1:
         message = (
             f'There are several offices called "{text}". Give the ID of one.'
-            if found
+            if offices
             else f'There is no office "{text}". Give its exact name or its ID.'
         )
         raise CommandError(message, returncode=EXIT_FAULTS)
-    return found[0]
+    return offices[0]

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django_otp.models import Device
 
 from core.composite_keys import CompositeForeignKey, SameOfficeForeignKey
 from core.ids import uuid7
@@ -46,7 +47,7 @@ class Provider(models.Model):
     established_at = models.DateTimeField(null=True, editable=False)  # first sign-in of an administrator
     # See `support.impersonation`.
     support_may_look = models.BooleanField(_("Loket support may impersonate users (read-only)"), default=True)
-    closed_at = models.DateTimeField(null=True, editable=False)  # suspended since, see users.suspension
+    suspended_at = models.DateTimeField(null=True, editable=False)  # see users.suspension
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -172,6 +173,7 @@ class User(AbstractBaseUser):
     search_text = models.TextField(editable=False)  # folding can turn one character into eighteen
 
     history_key: bytes | None = None  # set by queries that annotate it, see `audit.encryption_keys`
+    otp_device: Device | None = None  # second factor that was passed in this session, set by django_otp
 
     objects = UserManager()
     USERNAME_FIELD = "username_key"
@@ -257,12 +259,11 @@ class User(AbstractBaseUser):
         return self.full_name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store the user after filling the derived columns."""
         self.set_derived_fields()
         super().save(*args, **kwargs)
 
     def set_derived_fields(self) -> None:
-        """Fill the columns for sorting, searching and uniqueness; call it before `bulk_create()`."""
+        """Fill the columns for sorting, searching and uniqueness; `bulk_create()` does not."""
         self.external_tid = self.external_tenant.tenant_id if self.external_tenant else None
         self.username_key = None if self.username is None else compute_username_key(self.username)
         self.sort_name = normalize_for_search(f"{self.last_name} {self.prefix} {self.initials}")[:60]
@@ -271,7 +272,7 @@ class User(AbstractBaseUser):
 
     @property
     def office(self) -> Provider:
-        """The office of a user who has one. Raises Provider.DoesNotExist for support users."""
+        """The office. Raises Provider.DoesNotExist for support users."""
         if self.provider is None:
             raise Provider.DoesNotExist
         return self.provider
@@ -299,7 +300,6 @@ class User(AbstractBaseUser):
 
     @property
     def monogram(self) -> str:
-        """One or two initials shown as an avatar."""
         return (self.initials[:1] + self.last_name[:1]).upper()
 
     @property
@@ -314,14 +314,16 @@ class User(AbstractBaseUser):
     def is_azure_user(self) -> bool:
         return self.login_method == LoginMethod.AZURE_AD
 
+    def is_verified(self) -> bool:
+        return self.otp_device is not None
+
     def has_ended(self) -> bool:
         """Return whether the last day of access is before today, in the office's time zone."""
         return self.access_until is not None and self.access_until < timezone.localdate()
 
     @property
     def office_is_suspended(self) -> bool:
-        """Whether the user's office is suspended; false for support users."""
-        return not self.is_support and self.office.closed_at is not None
+        return not self.is_support and self.office.suspended_at is not None
 
     @property
     def is_denied_access(self) -> bool:
@@ -330,7 +332,6 @@ class User(AbstractBaseUser):
 
     @property
     def may_sign_in(self) -> bool:
-        """Whether the user accepted the invitation and access is not denied."""
         return self.accepted_at is not None and not self.is_denied_access
 
     @property
@@ -351,7 +352,6 @@ class User(AbstractBaseUser):
         return self._session_hash(None)
 
     def get_session_auth_fallback_hash(self) -> Any:
-        """Yield the hash for each of the older signing keys."""
         from django.conf import settings
 
         for secret in settings.SECRET_KEY_FALLBACKS:

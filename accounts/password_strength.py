@@ -55,7 +55,6 @@ class PasswordContext(NamedTuple):
 
 
 def is_common_password(password: str) -> bool:
-    """Return whether the password itself is in Django's list of 20,000 common passwords."""
     return password.lower().strip() in _load_common_passwords()
 
 

@@ -104,7 +104,6 @@ def validate_password(password: str, *, about: PasswordContext) -> None:
 
 
 def is_password_old(changed_at: datetime | None) -> bool:
-    """Return whether a password set at `changed_at` should be replaced."""
     return changed_at is None or timezone.now() - changed_at > MAX_PASSWORD_AGE
 
 

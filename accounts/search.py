@@ -11,7 +11,6 @@ UserQuerySetT = TypeVar("UserQuerySetT", bound=QuerySet[User])
 
 
 def filter_by_search(users: UserQuerySetT, q: str) -> UserQuerySetT:
-    """Return users that match every word of `q`."""
     for word in normalize_for_search(q).split():
         users = users.filter(search_text__contains=word)
     return users

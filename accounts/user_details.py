@@ -46,5 +46,4 @@ def get_changes(row: models.Model, values: Mapping[str, Any]) -> Changes:
 
 
 def to_plain(value: Any) -> Any:
-    """Return a value as an event stores it."""
     return value if isinstance(value, str | int) or value is None else str(value)

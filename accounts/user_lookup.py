@@ -43,7 +43,6 @@ def find_user_by_username_key(username_key: str) -> User | None:
 
 
 def require_free_username(username: str, *, user: User | None = None) -> None:
-    """Raise ValidationError when a user of any office, other than `user`, has this username."""
     holder = User.objects.filter(username_key=compute_username_key(username)).first()
     if holder is not None and holder != user:
         raise ValidationError(_("This username is taken. Choose another one."), code="taken")

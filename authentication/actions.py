@@ -151,7 +151,7 @@ def _list_users_by_email(email: str) -> list[User]:
     """Return the users with this address who can use the login page, in the same order for all workers."""
     users = User.objects.alias(address=Lower("email")).filter(
         Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
-        provider__closed_at=None,
+        provider__suspended_at=None,
         address=Lower(Value(email)),
         login_method=LoginMethod.WEBSITE_SSO,
         accepted_at__isnull=False,
@@ -181,8 +181,8 @@ def reset_password(reset: PasswordResetToken, *, password: str, by: Actor) -> Us
     weak password.
     """
     user = lock_user(reset.user_id, actor=by.user)
-    fresh = PasswordResetToken.objects.filter(pk=reset.pk).first()
-    if fresh is None or not fresh.is_open():
+    stored = PasswordResetToken.objects.filter(pk=reset.pk).first()
+    if stored is None or not stored.is_open():
         raise PasswordChangeNotAllowed
     _set_password(user, password, by)
     return user
@@ -196,14 +196,14 @@ def change_password(user: User, *, password: str, by: Actor) -> User:
     The caller has verified the current password. Raises EditConflict if it was changed in the meantime, ValidationError
     for a weak password, PasswordChangeNotAllowed for another login method.
     """
-    fresh = lock_user(user.pk, actor=by.user)
-    if not (fresh.is_website_user and fresh.may_sign_in):
+    locked = lock_user(user.pk, actor=by.user)
+    if not (locked.is_website_user and locked.may_sign_in):
         raise PasswordChangeNotAllowed
-    if fresh.password != user.password:
+    if locked.password != user.password:
         raise EditConflict
-    _set_password(fresh, password, by)
-    throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(fresh.pk))
-    return fresh
+    _set_password(locked, password, by)
+    throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(locked.pk))
+    return locked
 
 
 def _set_password(user: User, password: str, by: Actor) -> None:

@@ -12,6 +12,5 @@ class ActiveUserBackend(BaseBackend):
     """Load the user of a session. A blocked user, or one whose access ended, loses the session at once."""
 
     def get_user(self, user_id: UUID) -> User | None:
-        """Return the user with office and `factor_due`, or None without access."""
         user = annotate_factor_due(User.objects.select_related("provider")).filter(pk=user_id).first()
         return user if user is not None and user.may_sign_in else None

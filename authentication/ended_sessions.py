@@ -33,7 +33,6 @@ def redirect_to_login(request: HttpRequest) -> HttpResponse | None:
 
 
 def add_end_message(request: HttpRequest) -> bool:
-    """Add a message that says why the session of this browser ended; return False if none ended."""
     reason = _get_end_reason(request)
     if reason is not None:
         messages.warning(request, _format_end_message(reason))

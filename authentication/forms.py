@@ -56,8 +56,6 @@ class _UserForm(forms.Form):
 
 
 class NewPasswordForm(_UserForm, BaseNewPasswordForm):
-    """New password for `user`, typed twice."""
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password"].label, self.fields["password_again"].label = (
@@ -66,7 +64,6 @@ class NewPasswordForm(_UserForm, BaseNewPasswordForm):
         )
 
     def about(self) -> passwords.PasswordContext:
-        """Return the data of `user` that the password may not contain."""
         return passwords.build_password_context(self.user)
 
 
@@ -100,7 +97,6 @@ class CurrentPasswordForm(_UserForm):
     )
 
     def clean_current_password(self) -> str:
-        """Raise ValidationError if the current password is wrong or was tried too often."""
         current: str = self.cleaned_data["current_password"]
         try:
             throttle.consume_attempt(CURRENT_PASSWORD_LIMIT, str(self.user.pk))
@@ -112,6 +108,4 @@ class CurrentPasswordForm(_UserForm):
 
 
 class ChangePasswordForm(NewPasswordForm, CurrentPasswordForm):
-    """New password together with the current one."""
-
     field_order = ["current_password", "password", "password_again"]

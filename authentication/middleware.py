@@ -13,7 +13,7 @@ from django.urls import reverse
 from accounts.models import User
 from audit.actors import ReauthenticationRequired
 from authentication import ended_sessions, pending_forms, reauthentication, sessions
-from authentication.mfa import get_enrollment_deadline, must_enroll, session_state
+from authentication.mfa import get_enrollment_deadline, must_enroll
 from core.access import Access, ReauthenticationLevel, get_policy
 from core.throttle import Throttled
 from permissions.access import OfficeRequest
@@ -33,7 +33,6 @@ class MfaMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Record the last use of the session after the response."""
         response = self.get_response(request)
         # The database may be unavailable, and a query waits for its timeout.
         is_undeliverable = response.status_code >= 500
@@ -49,13 +48,14 @@ class MfaMiddleware:
         policy = get_policy(view)
         if not isinstance(user, User) and policy.access not in (Access.PUBLIC, Access.TOKEN):
             return ended_sessions.redirect_to_login(request)
-        if isinstance(user, User):
-            request.proof = reauthentication.get_reauthentication_level(request, user)
-            pending_forms.delete_resubmitted_form(request, user)
-        if not isinstance(user, User) or not user.is_website_user:
+        if not isinstance(user, User):
+            return None
+        request.proof = reauthentication.get_reauthentication_level(request, user)
+        pending_forms.delete_resubmitted_form(request, user)
+        if not user.is_website_user:
             return None
         if user.second_factor_at is not None:
-            is_open = session_state.has_passed_factor(request) or policy.before_second_factor
+            is_open = user.is_verified() or policy.before_second_factor
             return None if is_open else _redirect_with_next(request, "authentication:second_step")
         if must_enroll(user) and not policy.during_enrollment:
             return _redirect_with_next(request, "authentication:device_list")
@@ -86,7 +86,6 @@ class ReauthenticationMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the response unchanged."""
         return self.get_response(request)
 
     def process_view(
@@ -102,6 +101,5 @@ class ReauthenticationMiddleware:
 
 
 def _redirect_with_next(request: HttpRequest, name: str) -> HttpResponse:
-    """Return a redirect to the URL `name` with the requested page in `next`."""
     query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
     return HttpResponseRedirect(f"{reverse(name)}?{query}".rstrip("?"))

@@ -47,12 +47,13 @@ def save_form(request: HttpRequest, user_id: UUID) -> str:
     """
     fields = get_typed_fields(request)
     lacks = any(any(values) for name, values in request.POST.lists() if name not in fields and name != _CSRF_FIELD)
-    text = json.dumps({"path": request.get_full_path(), "fields": fields, "lacks_secrets": lacks}).encode()
-    if request.FILES or len(text) > MAX_FORM_BYTES:
+    text = json.dumps({"path": request.get_full_path(), "fields": fields, "lacks_secrets": lacks})
+    if request.FILES or len(text.encode()) > MAX_FORM_BYTES:
         request.session.pop(_SESSION_KEY, None)
         return ""
-    key, sealed = encryption.generate_token(), encryption.encrypt(text, context=_build_encryption_context(user_id))
-    request.session[_SESSION_KEY] = [str(user_id), sealed.hex(), int(time.time()), encryption.hash_token(key)]
+    key = encryption.generate_token()
+    encrypted = encryption.encrypt_text(text, context=_build_encryption_context(user_id))
+    request.session[_SESSION_KEY] = [str(user_id), encrypted, int(time.time()), encryption.hash_token(key)]
     return key
 
 
@@ -65,17 +66,17 @@ def set_form_cookie(response: HttpResponse, key: str) -> HttpResponse:
 
 def get_pending_form(request: HttpRequest, user: User, path: str) -> PendingForm | None:
     """Return the form that `user` sent to `path` from this browser in the last 30 minutes, or None."""
-    kept = request.session.get(_SESSION_KEY)
-    if not kept or kept[0] != str(user.pk) or not 0 <= time.time() - kept[2] < FORM_LIFETIME_SECONDS:
+    stored = request.session.get(_SESSION_KEY)
+    if not stored or stored[0] != str(user.pk) or not 0 <= time.time() - stored[2] < FORM_LIFETIME_SECONDS:
         return None
     key = cookies.get_signed_cookie(request, _COOKIE_NAME, salt=_COOKIE_SALT, max_age=FORM_LIFETIME_SECONDS)
-    if encryption.hash_token(key) != kept[3]:  # sent by another browser with the same session
+    if encryption.hash_token(key) != stored[3]:  # sent by another browser with the same session
         return None
     try:
-        found = json.loads(encryption.decrypt(bytes.fromhex(kept[1]), context=_build_encryption_context(user.pk)))
+        form = json.loads(encryption.decrypt_text(stored[1], context=_build_encryption_context(user.pk)))
     except encryption.DecryptionError:  # its key was retired in the meantime
         return None
-    return PendingForm(found["fields"], found.get("lacks_secrets", False)) if found["path"] == path else None
+    return PendingForm(form["fields"], form["lacks_secrets"]) if form["path"] == path else None
 
 
 def delete_form(request: HttpRequest) -> None:
@@ -89,9 +90,8 @@ def delete_resubmitted_form(request: HttpRequest, user: User) -> None:
 
 
 def delete_form_of_other_user(request: HttpRequest, user: User) -> None:
-    """Delete the stored form of any other user in this browser."""
-    kept = request.session.get(_SESSION_KEY)
-    if kept and kept[0] != str(user.pk):
+    stored = request.session.get(_SESSION_KEY)
+    if stored and stored[0] != str(user.pk):
         delete_form(request)
 
 

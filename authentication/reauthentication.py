@@ -47,7 +47,6 @@ def is_unconfirmed_sso_session(request: HttpRequest) -> bool:
 
 
 def was_reauthenticated_within(request: HttpRequest, seconds: float) -> bool:
-    """Return whether the user of this session authenticated within the last `seconds`."""
     confirmed_at = request.session.get(_CONFIRMED_AT_KEY)
     return type(confirmed_at) is int and -MAX_CLOCK_SKEW.total_seconds() <= time.time() - confirmed_at < seconds
 

@@ -12,14 +12,13 @@ _MAX_URL_LENGTH = 2000  # OAuth authorization requests have long URLs
 
 def get_next_url(request: HttpRequest) -> str:
     """Return the address in `next` if it is on this site, else the home page."""
-    wanted = request.POST.get("next") or request.GET.get("next", "")
-    ours = url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    target = request.POST.get("next") or request.GET.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return wanted if ours and wanted.startswith("/") and len(wanted) <= _MAX_URL_LENGTH else reverse("home")
+    return target if is_ours and target.startswith("/") and len(target) <= _MAX_URL_LENGTH else reverse("home")
 
 
 def build_anonymous_actor(request: HttpRequest, origin: EventOrigin = EventOrigin.PAGE) -> Actor:
-    """Return the actor for a visitor who has not authenticated."""
     correlation_id = getattr(request, "correlation_id", "")
     return Actor(origin=origin, name="", address=get_client_address(request), correlation_id=correlation_id)

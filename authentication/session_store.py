@@ -110,7 +110,6 @@ class SessionStore(db.SessionStore):
             raise
 
     def delete(self, session_key: str | None = None) -> None:
-        """Delete the session with this key, or this session without one."""
         key = session_key or self.session_key
         if key is not None:
             super().delete(hash_session_key(key))

@@ -10,14 +10,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.locks import lock_user
-from accounts.models import LoginMethod, User
+from accounts.models import User
 from audit.actions import record
 from audit.actors import Actor, build_page_actor, requires_reauthentication
 from audit.models import Verb
 from authentication import pending_forms, reauthentication, session_expiry, user_agents
 from authentication.mfa import session_state
-from authentication.mfa.session_state import SecondFactor
-from authentication.models import UserSession
+from authentication.models import AuthenticationMethod, MfaDevice, Passkey, RecoveryCodes, UserSession
 from authentication.session_store import hash_session_key
 from core.access import ReauthenticationLevel
 from core.middleware import get_client_address
@@ -26,22 +25,21 @@ from permissions.checks import SupportAction
 
 
 @transaction.atomic
-def start_session(request: HttpRequest, user: User, *, factor: SecondFactor | None = None) -> None:
+def start_session(request: HttpRequest, user: User, *, device: MfaDevice | None = None) -> None:
     """Sign `user` in under a new session key and record it.
 
-    The caller has authenticated the user. `factor` is the second factor that the user passed; without it a user who has
+    The caller has authenticated the user. `device` is the second factor that the user passed; without it a user who has
     one gets no access until they pass it (see `authentication.middleware`). The pending form of `user` is kept.
     """
     auth.login(request, user)
     request.session.pop(session_expiry.ENDED_KEY, None)
     pending_forms.delete_form_of_other_user(request, user)
-    session_state.set_passed_factor(request, factor)
+    session_state.set_verified_device(request, device)
     # In an SSO session, an app or recovery code does not replace the password.
-    if not reauthentication.is_sso_session(request) or factor in (None, SecondFactor.PASSKEY):
-        reauthentication.record_reauthentication(
-            request, with_factor=factor in (SecondFactor.APP, SecondFactor.PASSKEY)
-        )
-    _save_user_session(request, user, factor)
+    if not reauthentication.is_sso_session(request) or device is None or isinstance(device, Passkey):
+        with_factor = device is not None and not isinstance(device, RecoveryCodes)
+        reauthentication.record_reauthentication(request, with_factor=with_factor)
+    _save_user_session(request, user, device)
     record(Verb.SIGNED_IN, user, by=build_page_actor(request, user), provider_id=user.provider_id)
 
 
@@ -54,33 +52,32 @@ def start_sso_session(request: HttpRequest, user: User) -> None:
     request.session.flush()
     auth.login(request, user)
     request.session[session_expiry.BY_SSO_KEY] = True
-    _save_user_session(request, user, None)
+    _save_user_session(request, user)
     record(Verb.SIGNED_IN, user, by=build_page_actor(request, user), provider_id=user.provider_id, reason="sso")
 
 
-def _save_user_session(request: HttpRequest, user: User, factor: SecondFactor | None) -> None:
+def _save_user_session(request: HttpRequest, user: User, device: MfaDevice | None = None) -> None:
     if request.session.session_key is None:
         request.session.save()
+    if reauthentication.is_sso_session(request):
+        method = AuthenticationMethod.SSO
+    elif user.is_azure_user:
+        method = AuthenticationMethod.MICROSOFT
+    else:
+        method = device.method if device else AuthenticationMethod.PASSWORD
     browser, system = user_agents.parse_user_agent(request.headers.get("User-Agent", ""))
-    found = {
+    values = {
         "provider": user.provider,
         "user": user,
         "session_version": user.session_version,
-        "how": UserSession.AuthenticationMethod.SSO
-        if reauthentication.is_sso_session(request)
-        else _get_authentication_method(user, factor),
+        "method": method,
         "address": get_client_address(request) or None,
         "browser": browser,
         "system": system,
     }
+    key = hash_session_key(request.session.session_key or "")
     # Passing a second factor later does not start a new session: the time of sign-in stays.
-    UserSession.objects.update_or_create(session_id=hash_session_key(request.session.session_key or ""), defaults=found)
-
-
-def _get_authentication_method(user: User, factor: SecondFactor | None) -> UserSession.AuthenticationMethod:
-    if user.login_method == LoginMethod.AZURE_AD:
-        return UserSession.AuthenticationMethod.MICROSOFT
-    return UserSession.AuthenticationMethod(factor.value) if factor else UserSession.AuthenticationMethod.PASSWORD
+    UserSession.objects.update_or_create(session_id=key, defaults=values)
 
 
 @transaction.atomic
@@ -96,13 +93,11 @@ def list_active_sessions(user: User) -> QuerySet[UserSession]:
 
 
 def get_current_session_id(request: HttpRequest) -> UUID | None:
-    """Return the ID of the UserSession of this request, None if it has none."""
     found: UserSession | None = getattr(request.session, "user_session", None)
     return found.pk if found else None
 
 
 def get_time_left(request: HttpRequest) -> session_expiry.SessionTimeLeft | None:
-    """Return the seconds until the session of this request ends, None if no user is signed in."""
     found: session_expiry.SessionTimeLeft | None = getattr(request.session, "time_left", None)
     return found
 
@@ -155,7 +150,6 @@ def end_all_sessions(user: User, *, by: Actor) -> User:
 
 @transaction.atomic
 def end_other_sessions(request: HttpRequest, user: User) -> None:
-    """End all sessions of `user` except that of this request."""
     auth.update_session_auth_hash(request, end_all_sessions(user, by=build_page_actor(request, user)))
 
 

@@ -24,7 +24,6 @@ def get_device_id(request: HttpRequest, username: str) -> str:
 
 
 def trust_device(response: HttpResponse, user: User) -> None:
-    """Trust the browser for the account of `user`, who has just authenticated."""
     cookies.set_signed_cookie(
         response,
         _build_cookie_name(user.username_key or ""),

@@ -3,7 +3,6 @@
 from django.urls import URLPattern, URLResolver, path
 
 from authentication.views import (
-    login_help,
     mfa_devices,
     mfa_policy,
     mfa_reset,
@@ -18,7 +17,7 @@ from authentication.views import (
 app_name = "authentication"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("inloggen/", passwords.login, name="login"),
-    path("inloggen/hulp/", login_help.login_help, name="login_help"),
+    path("inloggen/hulp/", passwords.login_help, name="login_help"),
     path("inloggen/code/", second_step.enter_totp_code, name="second_step"),
     path("inloggen/herstelcode/", second_step.enter_recovery_code, name="enter_recovery_code"),
     path("inloggen/passkey/begin/", passkeys.begin_authentication, name="passkey_authentication_begin"),
@@ -26,7 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("inloggen/passkey/teksten.js", passkeys.passkey_translations, name="passkey_translations"),
     path("inloggen/microsoft/", microsoft.sign_in, name="microsoft_sign_in"),
     path("inloggen/microsoft/terug/", microsoft.microsoft_callback, name="microsoft_callback"),
-    path("inloggen/microsoft/mislukt/<str:told>/", microsoft.microsoft_error, name="microsoft_error"),
+    path("inloggen/microsoft/mislukt/<str:error>/", microsoft.microsoft_error, name="microsoft_error"),
     path("uitloggen/", passwords.logout, name="logout"),
     path("wachtwoord-vergeten/", passwords.forgot_password, name="forgot_password"),
     path("wachtwoord-vergeten/verstuurd/", passwords.forgot_password_sent, name="forgot_password_sent"),

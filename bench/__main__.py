@@ -52,9 +52,9 @@ def build_environment(folder: str) -> dict[str, str]:
     return {**os.environ, "LOKET_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "bench.settings"}
 
 
-def run_module(module: str, folder: str) -> dict[str, Any]:
-    """Return the figures of a module of `bench` in its own database, in milliseconds unless stated otherwise."""
-    environment = build_environment(f"{folder}/{module}")
+def run_module(module: str, folder: str, *, database: str = "") -> dict[str, Any]:
+    """Return the figures of a module of `bench`, by default in a database of its own, in milliseconds."""
+    environment = build_environment(f"{folder}/{database or module}")
     done = subprocess.run([sys.executable, "-m", module], env=environment, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 
@@ -139,7 +139,8 @@ def main() -> int:
     folder = tempfile.mkdtemp(prefix="loket-bench-")
     try:
         lists = {f"{size:,} people": measure_user_list(size, folder) for size in OFFICE_SIZES}
-        found = {part: run_module(f"bench.{part}", folder) for part in BENCH_MODULES}
+        policy = run_module("bench.mfa_policy", folder, database=str(OFFICE_SIZES[1]))
+        found = {part: run_module(f"bench.{part}", folder) for part in BENCH_MODULES} | {"mfa_policy": policy}
     finally:
         shutil.rmtree(Path(folder))
     peaks = {people: {"peak (MiB)": views.pop("peak")} for people, views in lists.items()}
@@ -150,6 +151,11 @@ def main() -> int:
         *build_list_verdicts(lists),
         Verdict(
             "slowest/quickest refused door (p50 of 200)", compute_spread(found["login_refusals"]), MAX_REFUSAL_RATIO
+        ),
+        Verdict(
+            f"preview of a two-factor policy/bare count, {OFFICE_SIZES[1]:,} people",
+            policy["preview"] / policy["bare"],
+            MAX_RATIO_TO_BARE,
         ),
         *build_permission_verdicts(found["permissions"]),
         *build_api_verdicts(found["rest_api"]),

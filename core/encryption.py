@@ -65,6 +65,20 @@ def decrypt(sealed: bytes, *, context: str) -> bytes:
     raise DecryptionError("no key of LOKET_SEALING_KEYS sealed this")
 
 
+def encrypt_text(text: str, *, context: str) -> str:
+    """Return `encrypt` of a text as base64, for a form or cookie."""
+    return base64.urlsafe_b64encode(encrypt(text.encode(), context=context)).decode()
+
+
+def decrypt_text(sealed: str, *, context: str) -> str:
+    """Return the text from `encrypt_text`. Raises DecryptionError for anything else."""
+    try:
+        data = base64.urlsafe_b64decode(sealed)
+    except ValueError:
+        raise DecryptionError("not base64") from None
+    return decrypt(data, context=context).decode()
+
+
 def reencrypt(sealed: bytes, *, context: str) -> bytes | None:
     """Return the value encrypted with the newest key, or None if it already is. Raises DecryptionError."""
     data = decrypt(sealed, context=context)

@@ -114,7 +114,7 @@ _PAST_TABLES_SQL = """, accounts_provider AS (
         (policies ->> 'two_factor_from')::date AS two_factor_from,
         (policies ->> 'two_factor_days')::smallint AS two_factor_days,
         (policies ->> 'two_factor_days_since')::date AS two_factor_days_since,
-        (policies ->> 'closed_at')::timestamptz AS closed_at
+        (policies ->> 'closed_at')::timestamptz AS suspended_at
     FROM (SELECT %(policies)s::jsonb AS policies) one
 ), permissions_team AS (
     SELECT %(provider)s::uuid AS provider_id, id, two_factor_required

@@ -142,6 +142,7 @@ INSTALLED_APPS = [
     "audit",
     "outbox",
     "accounts",
+    "django_otp",
     "django_otp_webauthn",
     "permissions",
     "authentication",
@@ -177,6 +178,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "authentication.middleware.MfaMiddleware",
@@ -204,8 +206,7 @@ TEMPLATES = [
 ]
 
 # Passkeys are bound to the host of LOKET_URL: on another host users have to register them again.
-OTP_WEBAUTHN_RP_ID = _url.hostname or "localhost"
-OTP_WEBAUTHN_RP_NAME = "Loket"
+OTP_WEBAUTHN_RP_ID, OTP_WEBAUTHN_RP_NAME = _url.hostname or "localhost", "Loket"
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 OTP_WEBAUTHN_CREDENTIAL_MODEL = "authentication.Passkey"
 SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E031"]  # Loket can be tried without TLS, where browsers reject passkeys

@@ -134,7 +134,7 @@ def run_daily() -> int:
     A periodic job of the worker; stops after `TIME_BUDGET_SECONDS` seconds and continues in the next run. Missed days
     are caught up at once.
     """
-    due = DailyRun.objects.filter(due_on__lte=timezone.localdate(), provider__closed_at=None)
+    due = DailyRun.objects.filter(due_on__lte=timezone.localdate(), provider__suspended_at=None)
     return sum(
         periodic_jobs.process_items(
             _run_office_day,
@@ -149,7 +149,7 @@ def _run_office_day(provider_id: UUID) -> bool:
     """Do the day of one office, all of it or nothing; return False when it was done or another worker is at it."""
     today = timezone.localdate()
     rows = DailyRun.objects.select_for_update(skip_locked=True, of=("self",))
-    day = rows.filter(pk=provider_id, due_on__lte=today, provider__closed_at=None).first()
+    day = rows.filter(pk=provider_id, due_on__lte=today, provider__suspended_at=None).first()
     if day is None:
         return False
     create_notifications(day.provider_id, today=today, since=min(day.due_on, today - LATE_DELIVERY_WINDOW))

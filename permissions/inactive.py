@@ -61,7 +61,7 @@ def build_two_factor_due_sql(office: str = OFFICE_POLICY_SQL) -> str:
 # Why rights are inactive (rule 4), most important reason first. Needs the parameter `today`.
 INACTIVE_CONDITIONS_SQL = {
     "closed": """(
-        SELECT closed_at FROM accounts_provider closed WHERE closed.id = accounts_user.provider_id
+        SELECT suspended_at FROM accounts_provider office WHERE office.id = accounts_user.provider_id
     ) IS NOT NULL""",
     "invited": "accounts_user.accepted_at IS NULL",
     "blocked": "accounts_user.blocked_at IS NOT NULL",

@@ -200,7 +200,7 @@ class UserAdmin(ReadOnlyAdmin):
 class ProviderAdmin(ReadOnlyAdmin):
     search_help_text = _("Start of the name, or the ID")
     _established = build_field_column("established_at", _("First administrator joined"))
-    _closed = build_field_column("closed_at", _("Suspended"))
+    _closed = build_field_column("suspended_at", _("Suspended"))
     list_display = (_NAME_COLUMN, _CREATED_COLUMN, _established, _closed)
     shown = (
         _ID_COLUMN,

@@ -43,7 +43,7 @@ def list_tenant_actions(tenant: ExternalTenant) -> list[AdminActionLink]:
 def list_office_actions(provider: Provider) -> list[AdminActionLink]:
     return [
         _build_link(
-            SupportAction.REACTIVATE_OFFICE if provider.closed_at else SupportAction.SUSPEND_OFFICE, provider.pk
+            SupportAction.REACTIVATE_OFFICE if provider.suspended_at else SupportAction.SUSPEND_OFFICE, provider.pk
         )
     ]
 

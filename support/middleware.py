@@ -66,6 +66,8 @@ class ImpersonationMiddleware:
         person = ActiveUserBackend().get_user(look.person_id)
         if person is None:
             return self._end_and_redirect(request, look)
+        if isinstance(request.user, User):
+            person.otp_device = request.user.otp_device
         request.impersonator, request.user = request.user, person
         _set_read_only(request)
         return None

@@ -1,6 +1,6 @@
 """Suspend and reactivate an office: no data is deleted.
 
-`User.is_denied_access` denies access and `permissions.inactive` makes rights inactive as long as `Provider.closed_at`
+`User.is_denied_access` denies access and `permissions.inactive` makes rights inactive as long as `Provider.suspended_at`
 is set. The actions here end sessions and tokens for good and pause the office's outgoing messages.
 """
 
@@ -29,9 +29,9 @@ def suspend_office(provider: Provider, *, by: Actor) -> bool:
     """
     provider = lock_provider(provider.pk)
     checks.require_operator_or_support(by, SupportAction.SUSPEND_OFFICE, provider.pk)
-    if provider.closed_at is not None:
+    if provider.suspended_at is not None:
         return False
-    provider.closed_at = timezone.now()
+    provider.suspended_at = timezone.now()
     provider.version += 1
     provider.save()
     User.objects.filter(provider=provider).update(session_version=F("session_version") + 1)
@@ -51,9 +51,9 @@ def reactivate_office(provider: Provider, *, by: Actor) -> bool:
     """
     provider = lock_provider(provider.pk)
     checks.require_operator_or_support(by, SupportAction.REACTIVATE_OFFICE, provider.pk)
-    if provider.closed_at is None:
+    if provider.suspended_at is None:
         return False
-    provider.closed_at = None
+    provider.suspended_at = None
     provider.version += 1
     provider.save()
     outbox.actions.resume_office(provider.pk)

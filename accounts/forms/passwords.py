@@ -26,7 +26,6 @@ class BaseNewPasswordForm(forms.Form):
     password_again = _build_password_field(_("Confirm password"), _("Enter the password again."))
 
     def about(self) -> passwords.PasswordContext:
-        """Return what is known of the password's user."""
         raise NotImplementedError
 
     def clean_password(self) -> str:

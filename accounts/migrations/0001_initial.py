@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ('checkpoint_addresses', models.TextField(blank=True)),
                 ('established_at', models.DateTimeField(editable=False, null=True)),
                 ('support_may_look', models.BooleanField(default=True, verbose_name='Loket support may impersonate users (read-only)')),
-                ('closed_at', models.DateTimeField(editable=False, null=True)),
+                ('suspended_at', models.DateTimeField(editable=False, null=True)),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],

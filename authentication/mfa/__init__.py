@@ -48,12 +48,10 @@ def _get_factor_due(user: User) -> date | None:
     """
     if user.second_factor_at is not None or not user.is_website_user:
         return None
-    known: date | None
-    if hasattr(user, "factor_due"):
-        known = user.factor_due
-    else:
-        known = annotate_factor_due(User.objects.filter(pk=user.pk)).get().factor_due
-    return known
+    if not hasattr(user, "factor_due"):
+        return annotate_factor_due(User.objects.filter(pk=user.pk)).get().factor_due
+    due: date | None = user.factor_due
+    return due
 
 
 def must_enroll(user: User) -> bool:

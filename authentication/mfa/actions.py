@@ -1,6 +1,5 @@
 """Actions that add, use and remove second factors."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,106 +14,72 @@ from accounts.models import User
 from audit.actions import record
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
-from authentication.mfa import emails, recovery_codes, reminders, totp
+from authentication import recovery_codes, totp
+from authentication.mfa import emails, reminders
 from authentication.mfa.passkeys import Ceremony
-from authentication.mfa.totp import TotpEnrollment
-from authentication.models import AuthenticatorApp, Passkey, RecoveryCode
-from core import encryption, throttle
+from authentication.models import AuthenticatorApp, MfaDevice, Passkey, RecoveryCodes
+from authentication.totp import TotpEnrollment
+from core import throttle
 from core.access import ReauthenticationLevel
-from core.throttle import RateLimit
+from core.throttle import RateLimit, Throttled
 from permissions import checks
 from permissions.checks import SupportAction
 
 MAX_DEVICES = 10
-MfaDevice = AuthenticatorApp | Passkey
-
-# By user: five at once, then one a minute, later one in ten minutes, finally one an hour. It never locks permanently.
-# A user whom an attacker with their password keeps waiting has passkeys and recovery codes, which count separately.
-_TOTP_LIMITS = (
-    RateLimit("second factor", burst=5, every=timedelta(minutes=1)),
-    RateLimit("second factor, an hour", burst=10, every=timedelta(minutes=10)),
-    RateLimit("second factor, a day", burst=20, every=timedelta(hours=1)),
-)
 # By user and network address: 50 bits cannot be guessed, and an attacker must not use up the owner's attempts.
 _RECOVERY_LIMIT = RateLimit("recovery code", burst=10, every=timedelta(minutes=1))
 
 
 class LastDeviceRequired(Exception):
-    """The last device cannot be removed while two-factor is required."""
-
     def __str__(self) -> str:
         return _("Two-factor is required for your account. Add another device before you remove this one.")
 
 
 class TooManyDevices(Exception):
-    """The user already has MAX_DEVICES devices."""
-
     def __str__(self) -> str:
         return _("You already have %(most)d devices. First remove one that you no longer use.") % {"most": MAX_DEVICES}
 
 
-def list_devices(user: User) -> list[MfaDevice]:
+def list_devices(user: User) -> list[AuthenticatorApp | Passkey]:
     """Return the devices of `user`, oldest first."""
-    devices: list[MfaDevice] = [*user.authenticator_apps.all(), *Passkey.objects.filter(user=user)]
-    return sorted(devices, key=lambda device: device.pk)
-
-
-def has_passkey(user: User) -> bool:
-    return Passkey.objects.filter(user=user).exists()
+    return sorted([*user.authenticator_apps.all(), *user.passkeys.all()], key=lambda device: device.pk)
 
 
 def count_recovery_codes(user: User) -> int:
-    """Return the number of unused recovery codes."""
-    return user.recovery_codes.filter(used_at=None).count()
-
-
-def verify_totp_code(user: User, code: str) -> AuthenticatorApp | None:
-    """Return the app of `user` whose current code this is, or None; a code works once (RFC 6238, section 5.2).
-
-    Raises Throttled. Call this outside a transaction.
-    """
-    for limit in _TOTP_LIMITS:
-        throttle.consume_attempt(limit, str(user.pk))
-    app = _consume_totp_code(user, code)
-    if app is not None:
-        for limit in _TOTP_LIMITS:
-            throttle.reset_attempts(limit, str(user.pk))
-    return app
+    return sum(len(codes.code_hashes) for codes in user.recovery_codes.all())
 
 
 @transaction.atomic
-def _consume_totp_code(user: User, code: str) -> AuthenticatorApp | None:
-    for app in AuthenticatorApp.objects.select_for_update().filter(user=user).order_by("pk"):
-        step = totp.find_matching_step(_decrypt_secret(app), code, after=app.last_step)
-        if step is not None:
-            app.last_step, app.last_used_at = step, timezone.now()
-            app.save(update_fields=["last_step", "last_used_at"])
-            return app
-    return None
+def verify_totp_code(user: User, code: str) -> AuthenticatorApp | None:
+    """Return the app of `user` whose current code this is, or None; a code works once. Raises Throttled.
 
-
-def _decrypt_secret(app: AuthenticatorApp) -> bytes:
-    return encryption.decrypt(bytes(app.encrypted_secret), context=app.encryption_context)
+    A wrong code counts for every app, and a right one restores the attempts of all.
+    """
+    apps = list(user.authenticator_apps.select_for_update().order_by("pk"))
+    denials = [denial for app in apps if (denial := app.verify_is_allowed()[1])]
+    if denials:
+        raise Throttled(max(denial["locked_until"] for denial in denials) - timezone.now())
+    match = next((app for app in apps if app.verify_token(code)), None)
+    if match is not None:
+        user.authenticator_apps.update(throttling_failure_count=0, throttling_failure_timestamp=None)
+    return match
 
 
 @requires_reauthentication(ReauthenticationLevel.NONE)
-def verify_recovery_code(user: User, code: str, *, by: Actor) -> bool:
-    """Mark `code` as used and return True if it is an unused recovery code of `user`. Raises Throttled."""
+def verify_recovery_code(user: User, code: str, *, by: Actor) -> RecoveryCodes | None:
+    """Use up `code` and return its device, or None if it is no unused recovery code of `user`. Raises Throttled."""
     throttle.consume_attempt(_RECOVERY_LIMIT, f"{user.pk}:{throttle.build_network_key(by.address)}")
-    return _consume_recovery_code(user, recovery_codes.normalize_code(code), by)
+    return _consume_recovery_code(user, code, by)
 
 
 @transaction.atomic
-def _consume_recovery_code(user: User, plain: str, by: Actor) -> bool:
-    rows = list(RecoveryCode.objects.select_for_update().filter(user=user, used_at=None).order_by("pk"))
-    found = [row for row in rows if recovery_codes.code_matches(row, plain)]
-    if not found:
-        return False
-    found[0].used_at = timezone.now()
-    found[0].save(update_fields=["used_at"])
-    emails.send_recovery_code_used(user, left=len(rows) - 1)
+def _consume_recovery_code(user: User, code: str, by: Actor) -> RecoveryCodes | None:
+    codes = user.recovery_codes.select_for_update().first()
+    if codes is None or not codes.verify_token(code):
+        return None
+    emails.send_recovery_code_used(user, left=len(codes.code_hashes))
     record(Verb.RECOVERY_CODE_USED, user, by=by, provider_id=user.provider_id)
-    return True
+    return codes
 
 
 @requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
@@ -127,15 +92,14 @@ def add_authenticator_app(
     A form that is submitted twice adds one app. Raises TooManyDevices.
     """
     user = _lock_website_user(user, by)
-    known = AuthenticatorApp.objects.filter(pk=offer.id, user=user).first()
-    if known is not None:
-        return known
+    if (stored := user.authenticator_apps.filter(pk=offer.id).first()) is not None:
+        return stored
     step = totp.find_matching_step(offer.secret, code, after=0)
     if step is None:
         return None
     _require_device_slot(user, by)
     app = AuthenticatorApp(pk=offer.id, provider=user.provider, user=user, name=name, last_step=step)
-    app.encrypted_secret = encryption.encrypt(offer.secret, context=app.encryption_context)
+    app.secret = offer.secret
     app.save(force_insert=True)
     _finish_enrollment(user, app, by)
     return app
@@ -165,9 +129,13 @@ def _lock_website_user(user: User, by: Actor) -> User:
     return locked
 
 
-def _require_device_slot(user: User, by: Actor) -> None:
+def _require_own_account(user: User, by: Actor) -> None:
     if by.user is None or by.user.pk != user.pk:
-        raise PermissionDenied(_("You cannot set up two-factor for another user."))
+        raise PermissionDenied(_("You can change only your own devices."))
+
+
+def _require_device_slot(user: User, by: Actor) -> None:
+    _require_own_account(user, by)
     if len(list_devices(user)) >= MAX_DEVICES:
         raise TooManyDevices
 
@@ -194,12 +162,7 @@ def rename_device(user: User, device_id: UUID, *, name: str, by: Actor) -> None:
         record(Verb.FACTOR_RENAMED, user, by=by, provider_id=user.provider_id, changes={"device": [old, name]})
 
 
-def _require_own_account(user: User, by: Actor) -> None:
-    if by.user is None or by.user.pk != user.pk:
-        raise PermissionDenied(_("You can change only your own devices."))
-
-
-def get_device(user: User, device_id: UUID) -> MfaDevice:
+def get_device(user: User, device_id: UUID) -> AuthenticatorApp | Passkey:
     """Return the device of `user` with this ID. Raises KeyError."""
     return {device.pk: device for device in list_devices(user)}[device_id]
 
@@ -249,7 +212,7 @@ def reset_mfa(user: User, *, reason: str, by: Actor) -> bool:
         return False
     names = [device.name for device in list_devices(user)]
     user.authenticator_apps.all().delete()
-    Passkey.objects.filter(user=user).delete()
+    user.passkeys.all().delete()
     _end_sessions(user, without_factor=True)
     emails.send_mfa_reset(user, by_support=by.is_support)
     changes = {"device": [", ".join(names), None]}
@@ -268,17 +231,9 @@ def generate_recovery_codes(user: User, *, by: Actor) -> list[str]:
     if by.user is None or by.user.pk != user.pk or user.second_factor_at is None:
         raise PermissionDenied(_("Recovery codes belong to your own second factor. Add a device first."))
     codes = recovery_codes.generate_codes()
-    user.recovery_codes.all().delete()
-    RecoveryCode.objects.bulk_create(_build_recovery_codes(user, codes))
+    device = user.recovery_codes.first() or RecoveryCodes(provider=user.provider, user=user)
+    device.set_codes(codes)
+    device.save()  # the same row: a session that a code opened goes on
     emails.send_recovery_codes_generated(user)
     record(Verb.RECOVERY_CODES_MADE, user, by=by, provider_id=user.provider_id)
     return codes
-
-
-def _build_recovery_codes(user: User, codes: Iterable[str]) -> list[RecoveryCode]:
-    rows = []
-    for code in codes:
-        row = RecoveryCode(provider=user.provider, user=user)
-        row.code_hash = recovery_codes.hash_code(row, recovery_codes.normalize_code(code))
-        rows.append(row)
-    return rows

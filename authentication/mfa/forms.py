@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Provider, User
 from authentication.forms import CurrentPasswordForm
 from authentication.mfa.office_policy import MfaPolicy
-from authentication.mfa.totp import TotpEnrollment
+from authentication.totp import TotpEnrollment
 from core.forms import VersionedForm
 from core.text import validate_no_control_characters, validate_no_direction_marks
 
@@ -109,8 +109,6 @@ class ReasonForm(forms.Form):
 
 
 class MfaPolicyForm(VersionedForm):
-    """Two-factor policy of an office for its website users."""
-
     two_factor_managers = forms.BooleanField(
         label=Provider._meta.get_field("two_factor_managers").verbose_name,
         required=False,

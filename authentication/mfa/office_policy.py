@@ -4,11 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import transaction
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Greatest
+from django.db import connection, transaction
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -29,8 +28,6 @@ _DORMANT_AFTER = timedelta(days=90)  # since the last sign-in: such users may no
 
 
 class PolicyImpactChanged(Exception):
-    """The impact differs from what the administrator confirmed."""
-
     def __str__(self) -> str:
         return _("The users who must set up two-factor have changed in the meantime. Review them and confirm again.")
 
@@ -50,7 +47,6 @@ class MfaPolicy:
 
     @classmethod
     def from_provider(cls, provider: Provider) -> "MfaPolicy":
-        """Return the current policy of the office."""
         return cls(*(getattr(provider, field.name) for field in fields(cls)))
 
     def with_start_date(self, before: "MfaPolicy") -> "MfaPolicy":
@@ -61,12 +57,10 @@ class MfaPolicy:
 
     @property
     def values(self) -> list[Any]:
-        """Field values in order."""
         return [getattr(self, field.name) for field in fields(self)]
 
 
-@dataclass(frozen=True)
-class PolicyImpact:
+class PolicyImpact(NamedTuple):
     """Impact of a policy: users who need a second factor that was not required, or earlier than before.
 
     Lists have at most MAX_LISTED_USERS users, sorted by name, each with `new_due`; the counts are exact.
@@ -83,51 +77,66 @@ class PolicyImpact:
     fingerprint: str
 
 
+# One pass: the days of each user are computed once. The hashes are added up, so that no order is needed.
+_IMPACT_SQL = f"""
+WITH affected AS MATERIALIZED ({{affected}}), required AS MATERIALIZED (
+    SELECT * FROM affected WHERE second_factor_at IS NULL AND new_due IS NOT NULL
+    AND (factor_due IS NULL OR factor_due > greatest(new_due, %s))
+), newly AS (SELECT * FROM required WHERE accepted_at IS NOT NULL)
+SELECT
+    ARRAY(SELECT id FROM newly ORDER BY sort_name, id LIMIT {MAX_LISTED_USERS}),
+    (SELECT count(*) FROM newly),
+    ARRAY(SELECT id FROM newly WHERE is_hard_to_reach ORDER BY sort_name, id LIMIT {MAX_LISTED_USERS}),
+    (SELECT count(*) FROM newly WHERE is_hard_to_reach),
+    (SELECT count(*) FROM required WHERE accepted_at IS NULL),
+    (SELECT count(*) FROM affected WHERE factor_due IS NOT NULL
+        AND (new_due IS NULL OR new_due > greatest(factor_due, %s))),
+    (SELECT sum(hashtextextended(concat_ws(' ', id, new_due, accepted_at), 0)) FROM required)
+"""  # noqa: S608
+
+
 def compute_impact(provider: Provider, policy: MfaPolicy) -> PolicyImpact:
-    """Return the impact of `policy` on the office."""
-    people, today = _list_affected_users(provider, policy), timezone.localdate()
-    sooner = Q(factor_due=None) | Q(factor_due__gt=Greatest(F("new_due"), Value(today)))
-    touched = people.filter(sooner, Q(new_due__isnull=False), second_factor_at=None)
-    newly_required = touched.filter(accepted_at__isnull=False)
-    hard_to_reach = _filter_hard_to_reach(newly_required)
-    later = Q(new_due=None) | Q(new_due__gt=Greatest(F("factor_due"), Value(today)))
-    released = people.filter(later, Q(factor_due__isnull=False))
-    everybody = list(touched.order_by("pk").values_list("pk", F("new_due"), "accepted_at"))
+    users = _list_affected_users(provider, policy)
+    columns = ("id", "sort_name", "accepted_at", "second_factor_at", "factor_due", "new_due", "is_hard_to_reach")
+    sql, parameters = users.values(*columns).query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(_IMPACT_SQL.format(affected=sql), [*parameters, *[timezone.localdate()] * 2])
+        newly_required, newly_required_count, hard_to_reach, hard_count, invited, released, checksum = cursor.fetchone()
+    listed = users.in_bulk({*newly_required, *hard_to_reach})
+    fingerprint = hashlib.sha256(repr((policy, checksum)).encode()).hexdigest()
     return PolicyImpact(
-        newly_required=_list_first_users(newly_required),
-        newly_required_count=sum(accepted_at is not None for _id, _day, accepted_at in everybody),
-        hard_to_reach=_list_first_users(hard_to_reach),
-        hard_to_reach_count=hard_to_reach.count(),
-        invited_count=sum(accepted_at is None for _id, _day, accepted_at in everybody),
-        released_count=released.count(),
-        fingerprint=hashlib.sha256(repr((policy, everybody)).encode()).hexdigest(),
+        [listed[pk] for pk in newly_required],
+        newly_required_count,
+        [listed[pk] for pk in hard_to_reach],
+        hard_count,
+        invited,
+        released,
+        fingerprint,
     )
 
 
 def _list_affected_users(provider: Provider, policy: MfaPolicy) -> QuerySet[User]:
-    """Return website users with access or an invitation, annotated with `factor_due` and `new_due`."""
-    people = User.objects.filter(
+    """Return website users with access or an invitation.
+
+    They are annotated with `factor_due`, `new_due`, `mail_was_lost`, which says that the last e-mail failed, and
+    `is_hard_to_reach`, for users who also may have signed in too long ago.
+    """
+    users = User.objects.filter(
         Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
         provider=provider,
         login_method=LoginMethod.WEBSITE_SSO,
         blocked_at=None,
     )
-    return annotate_factor_due(people).annotate(new_due=factor_due_under_policy(policy.values))
-
-
-def _filter_hard_to_reach(people: QuerySet[User]) -> QuerySet[User]:
-    """Return those of `people` who rarely sign in or whose last e-mail failed (`mail_was_lost`)."""
     mails = Message.objects.filter(
         provider_id=OuterRef("provider_id"), user_id=OuterRef("pk"), channel=Message.Channel.MAIL
     )
     lost = Q(state__in=[Message.State.FAILED, Message.State.BOUNCED])
-    people = people.annotate(mail_was_lost=Subquery(mails.order_by("-pk").values(lost=lost)[:1]))
-    long_ago = timezone.now() - _DORMANT_AFTER
-    return people.filter(Q(last_login=None) | Q(last_login__lt=long_ago) | Q(mail_was_lost=True))
-
-
-def _list_first_users(people: QuerySet[User]) -> list[User]:
-    return list(people.order_by("sort_name", "pk")[:MAX_LISTED_USERS])
+    is_away = Q(last_login=None) | Q(last_login__lt=timezone.now() - _DORMANT_AFTER)
+    return annotate_factor_due(users).annotate(
+        new_due=factor_due_under_policy(policy.values),
+        mail_was_lost=Subquery(mails.order_by("-pk").values(lost=lost)[:1]),
+        is_hard_to_reach=Case(When(is_away, then=True), default=F("mail_was_lost")),
+    )
 
 
 def require_policy_allowed(provider: Provider, policy: MfaPolicy, *, by: Actor) -> None:

@@ -56,31 +56,29 @@ class Ceremony:
     @classmethod
     def pop_pending(cls, request: HttpRequest, purpose: str, user: User | None) -> "Ceremony":
         """Return the ceremony that this session started for this purpose and user. Raises PasskeyRejected."""
-        kept = request.session.pop(_build_session_key(purpose), None)
+        stored = request.session.pop(_build_session_key(purpose), None)
         request.session.save()  # no challenge works twice, whatever happens next
-        if not kept or kept["user"] != _format_user_id(user) or not 0 <= time.time() - kept["at"] < _CEREMONY_SECONDS:
+        is_theirs = stored and stored["user"] == _format_user_id(user)
+        if not (is_theirs and 0 <= time.time() - stored["at"] < _CEREMONY_SECONDS):
             raise PasskeyRejected("no ceremony was begun here, or too long ago")
-        return cls(request, kept["state"])
+        return cls(request, stored["state"])
 
     def complete_registration(self, answer: Any, user: User) -> Passkey:
-        """Verify the response and return the saved passkey of `user`. Raises PasskeyRejected."""
-        try:
-            passkey: Passkey = _create_helper(self.request).register_complete(user, self.state, answer)
-        except _LIBRARY_ERRORS as error:
-            raise PasskeyRejected(type(error).__name__) from error
-        return passkey
+        return self._complete("register_complete", answer, user)
 
     def complete_authentication(self, answer: Any, user: User | None) -> Passkey:
         """Verify the response, record the use and return the passkey, of `user` if given. Raises PasskeyRejected."""
+        return self._complete("authenticate_complete", answer, user)
+
+    def _complete(self, method: str, answer: Any, user: User | None) -> Passkey:
         try:
-            passkey: Passkey = _create_helper(self.request).authenticate_complete(user, self.state, answer)
+            passkey: Passkey = getattr(_create_helper(self.request), method)(user, self.state, answer)
         except _LIBRARY_ERRORS as error:
             raise PasskeyRejected(type(error).__name__) from error
         return passkey
 
 
 def build_script_settings(request: HttpRequest) -> dict[str, Any]:
-    """Return the configuration that the library's scripts read from the page."""
     target = urlencode({"next": get_next_url(request)})
     return {
         "csrfToken": get_token(request),

@@ -21,7 +21,7 @@ _REMINDER_STAGES = {7: 2, 1: 1}
 
 
 class ReminderItem(NamedTuple):
-    """Who is to be told at which stage."""
+    """A user to remind, at a stage."""
 
     provider_id: UUID
     stage: int
@@ -38,7 +38,7 @@ def send_due_reminders() -> int:
     """
     today = timezone.localdate()
     near = Q(two_factor_from__gt=today, two_factor_from__lte=today + timedelta(days=max(_REMINDER_STAGES)))
-    offices = Provider.objects.filter(near | Q(two_factor_days__isnull=False), closed_at=None).values_list(
+    offices = Provider.objects.filter(near | Q(two_factor_days__isnull=False), suspended_at=None).values_list(
         "pk", flat=True
     )
     waiting = (
@@ -52,7 +52,7 @@ def send_due_reminders() -> int:
 
 @transaction.atomic
 def _send_batch(reminder: ReminderItem) -> bool:
-    """Tell a person who still waits; one who is locked, as by another worker, is left to the next run."""
+    """Remind a user; one whose row is locked, as by another worker, is left to the next run."""
     provider_id, stage, pk = reminder
     rows = _filter_unreminded(provider_id, stage).filter(pk=pk).select_related("provider")
     user = rows.select_for_update(skip_locked=True, of=("self",)).first()
@@ -67,12 +67,12 @@ def _send_batch(reminder: ReminderItem) -> bool:
 def _filter_unreminded(provider_id: UUID, stage: int) -> QuerySet[UserWithFactorDue]:
     """Return users to remind at this stage who were not reminded yet and keep access until the due day."""
     today = timezone.localdate()
-    told = MfaReminder.objects.filter(user=OuterRef("pk"), due=OuterRef("factor_due"), stage=stage)
-    able = User.objects.filter(
+    sent = MfaReminder.objects.filter(user=OuterRef("pk"), due=OuterRef("factor_due"), stage=stage)
+    users = User.objects.filter(
         provider_id=provider_id, accepted_at__isnull=False, blocked_at=None, second_factor_at=None
     )
-    return annotate_factor_due(able).filter(
-        ~Exists(told),
+    return annotate_factor_due(users).filter(
+        ~Exists(sent),
         Q(access_until=None) | Q(access_until__gte=F("factor_due")),
         Q(factor_due__range=(today + timedelta(days=_REMINDER_STAGES[stage]), today + timedelta(days=stage))),
     )
@@ -86,5 +86,4 @@ def cancel_reminders(user: User) -> None:
 
 
 def delete_past_reminders() -> None:
-    """Delete records of reminders for days in the past."""
     MfaReminder.objects.filter(due__lt=timezone.localdate()).delete()

@@ -32,7 +32,6 @@ UserWithTwoFactor: TypeAlias = "WithAnnotations[User, TwoFactorAnnotations]"
 
 
 def annotate_two_factor(users: QuerySet[User]) -> QuerySet[UserWithTwoFactor]:
-    """Annotate `users` with `two_factor` and `factor_due`."""
     is_missing = When(factor_due__isnull=False, then=Value(TwoFactorStatus.MISSING))
     is_active = When(second_factor_at__isnull=False, then=Value(TwoFactorStatus.ACTIVE))
     elsewhere = When(~Q(login_method=LoginMethod.WEBSITE_SSO), then=Value(""))
@@ -47,13 +46,13 @@ def count_two_factor(users: QuerySet[User]) -> dict[str, int]:
 
     Users for whom it becomes mandatory on a future date are included, as in the list.
     """
-    able = users.filter(
+    active_users = users.filter(
         Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
         login_method=LoginMethod.WEBSITE_SSO,
         accepted_at__isnull=False,
         blocked_at=None,
     )
-    return annotate_factor_due(able).aggregate(
+    return annotate_factor_due(active_users).aggregate(
         all=Count("pk"),
         active=Count("pk", filter=Q(second_factor_at__isnull=False)),
         missing=Count("pk", filter=Q(second_factor_at=None, factor_due__isnull=False)),

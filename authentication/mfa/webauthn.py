@@ -17,7 +17,6 @@ class PasskeyHelper(WebAuthnHelper):  # type: ignore[misc]
         return PublicKeyCredentialUserEntity(id=user.pk.bytes, name=user.username or "", display_name=user.full_name)
 
     def create_credential(self, user: User, *rest: Any) -> Passkey:
-        """Return the unsaved passkey, in the office of `user`."""
         passkey: Passkey = super().create_credential(user, *rest)
         passkey.provider = user.provider
         return passkey

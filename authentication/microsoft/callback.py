@@ -15,8 +15,7 @@ def identify_user(arrival: FlowResult) -> User:
     """
     tid, oid = arrival.identity.tid, arrival.identity.oid
     users = User.objects.select_related("provider", "external_tenant")
-    known = users.filter(external_tid=tid, external_user_id=oid, login_method=LoginMethod.AZURE_AD)
-    user: User | None = known.first()
+    user: User | None = users.filter(external_tid=tid, external_user_id=oid, login_method=LoginMethod.AZURE_AD).first()
     is_proved = ExternalTenant.objects.filter(tenant_id=tid, confirmed_at__isnull=False).exists()
     refusal = _get_refusal_reason(user, is_proved)
     if user is None or refusal:
@@ -34,31 +33,31 @@ def _get_refusal_reason(user: User | None, tenant_is_confirmed: bool) -> str:
 
 
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-def confirm_tenant(arrival: FlowResult, user: object, *, by: Actor) -> ExternalTenant:
+def confirm_tenant(arrival: FlowResult, user: User, *, by: Actor) -> ExternalTenant:
     """Confirm that the tenant belongs to the office, because `user` signed in at Microsoft in that tenant; return it.
 
     Raises MicrosoftSignInError, and PermissionDenied if the user may no longer manage the office.
     """
-    person = _require_same_user(arrival, user)
-    tenant = person.office.tenants.filter(pk=arrival.flow_context.tenant_id).first()
+    user = _require_same_user(arrival, user)
+    tenant = user.office.tenants.filter(pk=arrival.flow_context.tenant_id).first()
     if tenant is None:
-        raise MicrosoftSignInError(ErrorPage.START_AGAIN, "tenant_removed", person)
+        raise MicrosoftSignInError(ErrorPage.START_AGAIN, "tenant_removed", user)
     if tenant.tenant_id != arrival.identity.tid:
-        raise MicrosoftSignInError(ErrorPage.OTHER_TENANT, "other_tenant", person)
+        raise MicrosoftSignInError(ErrorPage.OTHER_TENANT, "other_tenant", user)
     try:
         tenants.confirm_tenant(tenant, by=by, how=ExternalTenant.ConfirmationMethod.MICROSOFT)
     except ExternalTenant.DoesNotExist:
-        raise MicrosoftSignInError(ErrorPage.START_AGAIN, "tenant_removed", person) from None
+        raise MicrosoftSignInError(ErrorPage.START_AGAIN, "tenant_removed", user) from None
     return tenant
 
 
 def verify_reauthentication(arrival: FlowResult, user: object) -> None:
     """Check that the Azure user `user` has just entered their credentials at Microsoft. Raises MicrosoftSignInError."""
-    person = _require_same_user(arrival, user)
-    if (person.external_tid, person.external_user_id) != (arrival.identity.tid, arrival.identity.oid):
-        raise MicrosoftSignInError(ErrorPage.NOT_CONFIRMED, "other_account", person)
+    user = _require_same_user(arrival, user)
+    if (user.external_tid, user.external_user_id) != (arrival.identity.tid, arrival.identity.oid):
+        raise MicrosoftSignInError(ErrorPage.NOT_CONFIRMED, "other_account", user)
     if not arrival.is_fresh:
-        raise MicrosoftSignInError(ErrorPage.NOT_CONFIRMED, "not_fresh", person)
+        raise MicrosoftSignInError(ErrorPage.NOT_CONFIRMED, "not_fresh", user)
 
 
 def _require_same_user(arrival: FlowResult, user: object) -> User:

@@ -9,8 +9,6 @@ from accounts.models import User
 
 
 class ErrorPage(Enum):
-    """HTTP status, title and advice of an error page."""
-
     def __init__(self, status: int, title: Promise, advice: Promise) -> None:
         self.status, self.title, self.advice = status, title, advice
 
@@ -85,5 +83,4 @@ _CLOCK_REASONS = frozenset({"expired", "not_yet_valid"})
 
 
 def build_token_error(reason: str) -> MicrosoftSignInError:
-    """Return the error for an ID token that is invalid for `reason`."""
     return MicrosoftSignInError(ErrorPage.CLOCKS if reason in _CLOCK_REASONS else ErrorPage.NOT_TRUSTED, reason)

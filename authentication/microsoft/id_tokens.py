@@ -42,8 +42,6 @@ class HttpClient(Protocol):
 
 
 class InvalidIdToken(Exception):
-    """The ID token is invalid; `reason` is a code for the audit trail."""
-
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason

@@ -3,8 +3,6 @@
 The state of the flow travels in an encrypted, single-use cookie. `callback.py` decides what the result gives access to.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -99,30 +97,33 @@ def start_flow(flow_context: FlowContext) -> tuple[str, str]:
 
     Raises MicrosoftSignInError.
     """
-    fresh = flow_context.purpose == FlowPurpose.CONFIRM
+    confirms = flow_context.purpose == FlowPurpose.CONFIRM
     # msal warns that it prefers form_post, but a browser sends no SameSite=Lax cookie with that POST.
     warnings.filterwarnings("ignore", "response_mode=", UserWarning)
     flow = _create_client().initiate_auth_code_flow(
         [],
         redirect_uri=settings.LOKET_URL + reverse("authentication:microsoft_callback"),
-        prompt="login" if fresh else "select_account",
-        max_age=0 if fresh else None,
+        prompt="login" if confirms else "select_account",
+        max_age=0 if confirms else None,
         response_mode="query",
     )
     address: str = flow.pop("auth_uri")
     flow.pop("max_age", None)  # we check `auth_time` ourselves
-    kept = json.dumps({"flow_context": asdict(flow_context), "flow": flow, "started_at": int(time.time())})
-    return address, base64.urlsafe_b64encode(encryption.encrypt(kept.encode(), context=_ENCRYPTION_CONTEXT)).decode()
+    state = json.dumps({"flow_context": asdict(flow_context), "flow": flow, "started_at": int(time.time())})
+    return address, encryption.encrypt_text(state, context=_ENCRYPTION_CONTEXT)
 
 
-def finish_flow(kept: str, answer: Mapping[str, str]) -> FlowResult:
-    """Return the identity, given the cookie value `kept` and Microsoft's response parameters `answer`.
+def finish_flow(cookie: str, answer: Mapping[str, str]) -> FlowResult:
+    """Return the identity, given the value of the cookie and Microsoft's response parameters `answer`.
 
     The caller checks that the cookie is at most FLOW_MINUTES old. Call this outside a transaction: a rollback would
     allow the flow a second time. Raises MicrosoftSignInError.
     """
-    journey = _decrypt_flow(kept)
-    flow: dict[str, Any] = journey["flow"]
+    try:
+        state = json.loads(encryption.decrypt_text(cookie, context=_ENCRYPTION_CONTEXT))
+    except encryption.DecryptionError:
+        raise MicrosoftSignInError(ErrorPage.START_AGAIN, "no_journey") from None
+    flow: dict[str, Any] = state["flow"]
     if not hmac.compare_digest(str(flow["state"]).encode(), answer.get("state", "").encode()):
         raise MicrosoftSignInError(ErrorPage.START_AGAIN, "state")
     try:
@@ -132,19 +133,8 @@ def finish_flow(kept: str, answer: Mapping[str, str]) -> FlowResult:
     if "error" in answer or not answer.get("code"):
         raise _build_authorization_error(answer)
     token = _fetch_id_token(flow, {"state": flow["state"], "code": answer["code"]})
-    flow_context = FlowContext(
-        **{**journey["flow_context"], "purpose": FlowPurpose(journey["flow_context"]["purpose"])}
-    )
-    return FlowResult(flow_context, _validate_identity(token, flow["nonce"]), journey["started_at"])
-
-
-def _decrypt_flow(kept: str) -> dict[str, Any]:
-    try:
-        opened = encryption.decrypt(base64.urlsafe_b64decode(kept), context=_ENCRYPTION_CONTEXT)
-    except (binascii.Error, encryption.DecryptionError):
-        raise MicrosoftSignInError(ErrorPage.START_AGAIN, "no_journey") from None
-    journey: dict[str, Any] = json.loads(opened)
-    return journey
+    flow_context = FlowContext(**state["flow_context"])
+    return FlowResult(flow_context, _validate_identity(token, flow["nonce"]), state["started_at"])
 
 
 def _build_authorization_error(answer: Mapping[str, str]) -> MicrosoftSignInError:

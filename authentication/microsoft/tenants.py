@@ -48,12 +48,12 @@ def add_tenant(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> 
     right to manage the office, ValidationError (code "taken") when the office has the tenant under another name.
     """
     provider = _lock_and_authorize(provider, by)
-    known = ExternalTenant.objects.filter(provider=provider, tenant_id=tenant_id).first()
-    if known is not None:
-        if known.name == name:
-            return known
+    stored = ExternalTenant.objects.filter(provider=provider, tenant_id=tenant_id).first()
+    if stored is not None:
+        if stored.name == name:
+            return stored
         message = _("This tenant is already in the list, as “%(name)s”.")
-        raise ValidationError(message, code="taken", params={"name": known.name})
+        raise ValidationError(message, code="taken", params={"name": stored.name})
     tenant = ExternalTenant.objects.create(provider=provider, name=name, tenant_id=tenant_id)
     changes = {"name": [None, name], "tenant_id": [None, str(tenant_id)]}
     record(Verb.TENANT_ADDED, tenant, by=by, provider_id=provider.pk, changes=changes)

@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import User
 from audit.actors import build_page_actor
-from authentication.mfa import actions, must_enroll, recovery_codes, session_state
-from authentication.mfa.actions import LastDeviceRequired, MfaDevice, TooManyDevices
+from authentication import recovery_codes
+from authentication.mfa import actions, must_enroll, session_state
+from authentication.mfa.actions import LastDeviceRequired, TooManyDevices
 from authentication.mfa.forms import AuthenticatorAppForm, DeviceNameForm
-from authentication.mfa.session_state import SecondFactor
+from authentication.models import AuthenticatorApp, MfaDevice, Passkey
 from authentication.request_utils import get_next_url
 from core.access import POST, SAFE, Access, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
@@ -45,16 +45,15 @@ def build_context(request: OfficeRequest, **more: object) -> dict[str, object]:
 
 @page(Access.OWN_ACCOUNT, methods=SAFE, during_enrollment=True, website_users_only=True)
 def device_list(request: OfficeRequest) -> HttpResponse:
-    """List devices and recovery codes, or the kinds of device to start with."""
     user = request.user
-    page = build_context(
+    context = build_context(
         request,
         devices=actions.list_devices(user),
         codes_left=actions.count_recovery_codes(user),
         rules=checks.two_factor_rules(user),
         most=actions.MAX_DEVICES,
     )
-    return render(request, "authentication/mfa/devices.html", page)
+    return render(request, "authentication/mfa/devices.html", context)
 
 
 @page(
@@ -64,31 +63,29 @@ def device_list(request: OfficeRequest) -> HttpResponse:
     reauthentication=ReauthenticationLevel.FIVE_MINUTES,
 )
 def add_app(request: OfficeRequest) -> HttpResponse:
-    """Show a new secret as QR code and text, and verify the code of the app."""
     user = request.user
     form = AuthenticatorAppForm(request.POST or None, user=user)
     if form.is_valid():
         name, code = form.cleaned_data["name"], form.cleaned_data["code"]
+        by = build_page_actor(request, user)
         try:
-            if actions.add_authenticator_app(
-                user, form.enrollment, name=name, code=code, by=build_page_actor(request, user)
-            ):
-                return HttpResponseRedirect(complete_enrollment(request, SecondFactor.APP))
+            if app := actions.add_authenticator_app(user, form.enrollment, name=name, code=code, by=by):
+                return HttpResponseRedirect(complete_enrollment(request, app))
             form.add_error(
                 "code", ValidationError(_("This is not the code that your app currently shows."), code="wrong")
             )
         except TooManyDevices as error:
             form.add_error(None, ValidationError(str(error), code="too_many"))
-    page = build_context(
+    context = build_context(
         request, form=form, qr_code=form.enrollment.render_qr_code(user), secret=form.enrollment.grouped_secret
     )
-    return render(request, "authentication/mfa/add_authenticator.html", page)
+    return render(request, "authentication/mfa/add_authenticator.html", context)
 
 
-def complete_enrollment(request: OfficeRequest, factor: SecondFactor) -> str:
+def complete_enrollment(request: OfficeRequest, device: MfaDevice) -> str:
     """Record that the user passed the new device in this session; return the address to continue on."""
-    if not session_state.has_passed_factor(request):
-        session_state.set_passed_factor(request, factor)
+    if not request.user.is_verified():
+        session_state.set_verified_device(request, device)
         request.session.cycle_key()
     messages.success(request, _("The device has been added."))
     target = get_next_url(request)
@@ -97,7 +94,7 @@ def complete_enrollment(request: OfficeRequest, factor: SecondFactor) -> str:
     return f"{reverse('authentication:generate_recovery_codes')}?{urlencode({'next': target})}"
 
 
-def _get_device_or_404(request: OfficeRequest, pk: UUID) -> MfaDevice:
+def _get_device_or_404(request: OfficeRequest, pk: UUID) -> AuthenticatorApp | Passkey:
     try:
         return actions.get_device(request.user, pk)
     except KeyError:
@@ -127,7 +124,6 @@ def rename_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Access.OWN_ACCOUNT, website_users_only=True, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def remove_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Confirm and remove a device."""
     device = _get_device_or_404(request, pk)
     error = ""
     if request.method == "POST":
@@ -136,7 +132,7 @@ def remove_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
         except LastDeviceRequired as fault:
             error = str(fault)
         else:
-            _keep_current_session(request, user)
+            update_session_auth_hash(request, user)  # not this session
             messages.success(request, _("The device has been removed. You have been logged out everywhere else."))
             return redirect("authentication:device_list")
     consequences = [_("You can no longer log in with this device."), _("You will be logged out everywhere else.")]
@@ -156,13 +152,6 @@ def remove_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
     return render_confirmation(request, confirmation)
 
 
-def _keep_current_session(request: OfficeRequest, user: User) -> None:
-    """Keep only this session alive after all sessions were ended."""
-    update_session_auth_hash(request, user)
-    if user.second_factor_at is None:
-        session_state.set_passed_factor(request, None)
-
-
 @page(Access.OWN_ACCOUNT, website_users_only=True, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def generate_recovery_codes(request: OfficeRequest) -> HttpResponse:
     """Explain recovery codes; on POST generate ten and show them once."""
@@ -173,8 +162,8 @@ def generate_recovery_codes(request: OfficeRequest) -> HttpResponse:
         left = actions.count_recovery_codes(user)
         return render(request, "authentication/mfa/recovery_codes.html", build_context(request, codes_left=left))
     codes = actions.generate_recovery_codes(user, by=build_page_actor(request, user))
-    page = build_context(request, codes=codes, sealed=recovery_codes.encrypt_for(user, codes))
-    return render(request, "authentication/mfa/recovery_codes_created.html", page)
+    context = build_context(request, codes=codes, encrypted_codes=recovery_codes.encrypt_for(user, codes))
+    return render(request, "authentication/mfa/recovery_codes_created.html", context)
 
 
 @page(Access.OWN_ACCOUNT, methods=POST, website_users_only=True)

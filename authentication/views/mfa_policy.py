@@ -19,7 +19,6 @@ from permissions.checks import Right
 
 @page(Right.MANAGE_PROVIDER, methods=SAFE)
 def mfa_policy(request: OfficeRequest) -> HttpResponse:
-    """Show the policy form, which leads to the page with the impact."""
     return _render_form(request, MfaPolicyForm(provider=request.user.office))
 
 

@@ -23,26 +23,26 @@ from permissions.checks import Right
 @page(Right.MANAGE_USERS)
 def reset_mfa(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Ask for a reason and reset; requires re-authentication with the administrator's own second factor."""
-    person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
-    checks.require_authority_over(build_page_actor(request, request.user), person)
+    owner = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
+    by = build_page_actor(request, request.user)
+    checks.require_authority_over(by, owner)
     if response := reauthentication.require_recent(request, ReauthenticationLevel.FIVE_MINUTES, with_factor=True):
         return response
     form = ReasonForm(request.POST or None)
-    if person.second_factor_at is None:
+    if owner.second_factor_at is None:
         text = _("%(name)s has no second factor, so there is nothing to reset.")
-        messages.info(request, text % {"name": person.full_name})
-        return redirect("users:user_detail", person.pk)
+        messages.info(request, text % {"name": owner.full_name})
+        return redirect("users:user_detail", owner.pk)
     if form.is_valid():
-        by = build_page_actor(request, request.user)
-        if actions.reset_mfa(person, reason=form.cleaned_data["reason"], by=by):
+        if actions.reset_mfa(owner, reason=form.cleaned_data["reason"], by=by):
             text = _("Two-factor for %(name)s has been reset, and all their sessions have ended.")
-            messages.success(request, text % {"name": person.full_name})
-        return redirect("users:user_detail", person.pk)
-    values = {"name": person.full_name, "email": person.email}
+            messages.success(request, text % {"name": owner.full_name})
+        return redirect("users:user_detail", owner.pk)
+    values = {"name": owner.full_name, "email": owner.email}
     confirmation = Confirmation(
         _("Reset the two-factor of %(name)s") % values,
         _("Reset two-factor"),
-        reverse("users:user_detail", args=[person.pk]),
+        reverse("users:user_detail", args=[owner.pk]),
         [
             _("All devices and recovery codes of %(name)s stop working.") % values,
             _("All sessions end immediately, on every device."),
@@ -54,4 +54,4 @@ def reset_mfa(request: OfficeRequest, pk: UUID) -> HttpResponse:
         warning=_("After this, the password alone is enough. Make sure that it is really %(name)s who is asking.")
         % values,
     )
-    return render_confirmation(request, confirmation, form=form, person=person)
+    return render_confirmation(request, confirmation, form=form, person=owner)

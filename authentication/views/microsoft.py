@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.models import LoginMethod, User
+from accounts.models import User
 from audit.actors import build_page_actor
 from authentication import actions, reauthentication, sessions
 from authentication.microsoft import callback, oidc
@@ -21,7 +21,6 @@ from authentication.request_utils import build_anonymous_actor, get_next_url
 from core import cookies, throttle
 from core.access import GET, SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
 from core.middleware import get_client_address
-from core.throttle import Throttled
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 
@@ -31,7 +30,6 @@ log = structlog.get_logger("loket.signin")
 
 @page(Access.PUBLIC, methods=GET)
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Redirect to Microsoft to sign in."""
     target = get_next_url(request)
     if request.user.is_authenticated:
         return HttpResponseRedirect(target)
@@ -40,12 +38,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @page(Access.OFFICE_USER, methods=GET, impersonation=DuringImpersonation.FORBIDDEN)
 def reauthenticate(request: OfficeRequest) -> HttpResponse:
-    """Redirect an Azure user to Microsoft to re-authenticate."""
-    if request.user.login_method != LoginMethod.AZURE_AD:
+    if not request.user.is_azure_user:
         raise Http404
-    return _redirect_to_microsoft(
-        request, FlowContext(FlowPurpose.CONFIRM, get_next_url(request), user_id=str(request.user.pk))
-    )
+    flow_context = FlowContext(FlowPurpose.CONFIRM, get_next_url(request), user_id=str(request.user.pk))
+    return _redirect_to_microsoft(request, flow_context)
 
 
 @page(
@@ -55,7 +51,6 @@ def reauthenticate(request: OfficeRequest) -> HttpResponse:
     reauthentication=ReauthenticationLevel.FIVE_MINUTES,
 )
 def confirm_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Redirect an administrator to Microsoft to sign in to the tenant, which confirms it."""
     tenant = get_object_or_404(request.user.office.tenants, pk=pk)
     target = reverse("users:tenant_list")
     flow_context = FlowContext(FlowPurpose.PROVE_TENANT, target, user_id=str(request.user.pk), tenant_id=str(tenant.pk))
@@ -64,15 +59,12 @@ def confirm_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Access.PUBLIC, methods=GET)
 def microsoft_callback(request: HttpRequest) -> HttpResponse:
-    """Handle the callback from Microsoft."""
     _require_configured()
-    kept = cookies.get_signed_cookie(request, _COOKIE_NAME, salt=_COOKIE_SALT, max_age=oidc.FLOW_MINUTES * 60)
+    cookie = cookies.get_signed_cookie(request, _COOKIE_NAME, salt=_COOKIE_SALT, max_age=oidc.FLOW_MINUTES * 60)
     answer = {name: request.GET[name] for name in ("code", "state", "error") if name in request.GET}
+    throttle.consume_attempt(MICROSOFT_LIMIT, throttle.build_network_key(get_client_address(request)))
     try:
-        throttle.consume_attempt(MICROSOFT_LIMIT, throttle.build_network_key(get_client_address(request)))
-        response = _complete_flow(request, oidc.finish_flow(kept, answer))
-    except Throttled as error:
-        return _render_throttled(request, error)
+        response = _complete_flow(request, oidc.finish_flow(cookie, answer))
     except MicrosoftSignInError as refusal:
         response = _redirect_to_error(request, refusal)
     cookies.delete_cookie(response, _COOKIE_NAME)
@@ -80,10 +72,10 @@ def microsoft_callback(request: HttpRequest) -> HttpResponse:
 
 
 @page(Access.PUBLIC, methods=SAFE)
-def microsoft_error(request: HttpRequest, told: str) -> HttpResponse:
+def microsoft_error(request: HttpRequest, error: str) -> HttpResponse:
     """Show the error page; the URL holds the error and the correlation ID, signed."""
     try:
-        name, correlation_id = signing.loads(told, salt=_COOKIE_SALT)
+        name, correlation_id = signing.loads(error, salt=_COOKIE_SALT)
     except signing.BadSignature:
         raise Http404 from None
     context = {"page": ErrorPage[name], "correlation_id": correlation_id}
@@ -93,15 +85,13 @@ def microsoft_error(request: HttpRequest, told: str) -> HttpResponse:
 def _redirect_to_microsoft(request: HttpRequest, flow_context: FlowContext) -> HttpResponse:
     """Return the redirect to Microsoft, with the cookie that the callback needs."""
     _require_configured()
+    throttle.consume_attempt(MICROSOFT_LIMIT, throttle.build_network_key(get_client_address(request)))
     try:
-        throttle.consume_attempt(MICROSOFT_LIMIT, throttle.build_network_key(get_client_address(request)))
-        address, kept = oidc.start_flow(flow_context)
-    except Throttled as error:
-        return _render_throttled(request, error)
+        address, cookie = oidc.start_flow(flow_context)
     except MicrosoftSignInError as refusal:
         return _redirect_to_error(request, refusal)
     response = HttpResponseRedirect(address)
-    cookies.set_signed_cookie(response, _COOKIE_NAME, kept, salt=_COOKIE_SALT, max_age=oidc.FLOW_MINUTES * 60)
+    cookies.set_signed_cookie(response, _COOKIE_NAME, cookie, salt=_COOKIE_SALT, max_age=oidc.FLOW_MINUTES * 60)
     return response
 
 
@@ -130,10 +120,6 @@ def _redirect_to_error(request: HttpRequest, refusal: MicrosoftSignInError) -> H
     return redirect(
         "authentication:microsoft_error", signing.dumps([refusal.page.name, by.correlation_id], salt=_COOKIE_SALT)
     )
-
-
-def _render_throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
-    return render(request, "authentication/throttled.html", {"message": str(error)}, status=429)
 
 
 def _require_configured() -> None:

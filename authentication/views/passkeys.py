@@ -16,7 +16,6 @@ from authentication.actions import record_failed_sign_in
 from authentication.mfa import actions, session_state
 from authentication.mfa.actions import TooManyDevices
 from authentication.mfa.passkeys import Ceremony, PasskeyRejected, build_script_settings
-from authentication.mfa.session_state import SecondFactor
 from authentication.rate_limits import LINK_LIMIT
 from authentication.request_utils import build_anonymous_actor
 from authentication.views.mfa_devices import build_context, complete_enrollment
@@ -41,13 +40,12 @@ passkey_translations = page(Access.PUBLIC, methods=None, before_second_factor=Tr
     reauthentication=ReauthenticationLevel.FIVE_MINUTES,
 )
 def add_passkey(request: OfficeRequest) -> HttpResponse:
-    page = build_context(request, passkey=build_script_settings(request))
-    return render(request, "authentication/mfa/add_passkey.html", page)
+    context = build_context(request, passkey=build_script_settings(request))
+    return render(request, "authentication/mfa/add_passkey.html", context)
 
 
 @page(Access.OWN_ACCOUNT, methods=POST, during_enrollment=True, website_users_only=True)
 def begin_registration(request: OfficeRequest) -> HttpResponse:
-    """Return the options for the browser to create a passkey."""
     if request.proof < ReauthenticationLevel.FIVE_MINUTES:
         return _build_error_response(_("This took too long. Try again."), 403)
     return JsonResponse(Ceremony.begin_registration(request, request.user))
@@ -55,7 +53,6 @@ def begin_registration(request: OfficeRequest) -> HttpResponse:
 
 @page(Access.OWN_ACCOUNT, methods=POST, during_enrollment=True, website_users_only=True)
 def complete_registration(request: OfficeRequest) -> HttpResponse:
-    """Add the passkey that the browser created."""
     if request.proof < ReauthenticationLevel.FIVE_MINUTES:
         return _build_error_response(_("This took too long. Try again."), 403)
     user, by = request.user, build_page_actor(request, request.user)
@@ -67,7 +64,7 @@ def complete_registration(request: OfficeRequest) -> HttpResponse:
         return _build_error_response(_("This passkey could not be added. Try again."))
     except TooManyDevices as error:
         return _build_error_response(str(error))
-    return JsonResponse({"id": str(passkey.pk), "redirect_url": complete_enrollment(request, SecondFactor.PASSKEY)})
+    return JsonResponse({"id": str(passkey.pk), "redirect_url": complete_enrollment(request, passkey)})
 
 
 @page(Access.PUBLIC, methods=POST, before_second_factor=True)
@@ -96,9 +93,9 @@ def complete_authentication(request: HttpRequest) -> HttpResponse:
         record_failed_sign_in(owner, owner.denial_reason or "ended", by=build_anonymous_actor(request))
         return _build_error_response(_("This passkey does not work here. Choose another method."))
     if isinstance(request.user, User) and session_state.get_pending_user(request) is None:
-        response = complete_reauthentication(request, with_factor=True)  # type: ignore[arg-type]
+        response = complete_reauthentication(request, passkey)  # type: ignore[arg-type]
     else:
-        response = complete_login(request, owner, SecondFactor.PASSKEY)
+        response = complete_login(request, owner, passkey)
     answer = JsonResponse({"id": str(passkey.pk), "redirect_url": response["Location"]})
     answer.cookies.update(response.cookies)
     return answer

@@ -32,7 +32,6 @@ _COOKIE_NAME, _COOKIE_SALT = "reset", "signin reset"
 
 @page(Access.PUBLIC)
 def login(request: HttpRequest) -> HttpResponse:
-    """Log a website user in with username and password."""
     target, status = get_next_url(request), 200
     if request.user.is_authenticated:
         return HttpResponseRedirect(target)
@@ -73,6 +72,12 @@ def _complete_login(request: HttpRequest, user: User, target: str) -> HttpRespon
     return response
 
 
+@page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
+def login_help(request: HttpRequest) -> HttpResponse:
+    """Explain what to do when logging in fails; the same for all visitors."""
+    return render(request, "authentication/help.html")
+
+
 @page(Access.PUBLIC, impersonation=DuringImpersonation.AS_SUPPORT, before_second_factor=True, during_enrollment=True)
 def logout(request: HttpRequest) -> HttpResponse:
     if not isinstance(request.user, User):
@@ -86,7 +91,6 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 @page(Access.PUBLIC)
 def forgot_password(request: HttpRequest) -> HttpResponse:
-    """Ask for an e-mail address and request a password reset."""
     form, status = ForgotPasswordForm(request.POST or None), 200
     if form.is_valid():
         try:
@@ -101,7 +105,6 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
 
 @page(Access.PUBLIC, methods=SAFE)
 def forgot_password_sent(request: HttpRequest) -> HttpResponse:
-    """Say what happens next, whether or not anybody has the address."""
     return render(request, "authentication/password_reset_sent.html", {"minutes": RESET_LINK_MINUTES})
 
 
@@ -116,46 +119,29 @@ def open_password_link(request: HttpRequest, token: str) -> HttpResponse:
 
 @page(Access.PUBLIC)
 def reset_password(request: HttpRequest) -> HttpResponse:
-    """Set a new password with the token in the cookie."""
-    try:
-        throttle.consume_attempt(LINK_LIMIT, throttle.build_network_key(get_client_address(request)))
-    except Throttled as error:
-        return render(request, "authentication/throttled.html", {"message": str(error)}, status=429)
-    opened = _get_open_reset(request)
-    if opened is None:
-        return _render_reset_closed(request)
-    form = PasswordResetForm(request.POST or None, reset=opened)
-    if form.is_valid():
-        by = build_page_actor(request, opened.user)
-        try:
-            user = actions.reset_password(opened, password=form.cleaned_data["password"], by=by)
-        except actions.PasswordChangeNotAllowed:
-            return _render_reset_closed(request)
-        return _redirect_to_login(request, user)
-    context = {"form": form, "person": opened.user, "office_name": opened.user.office_name}
-    return render(request, "authentication/password_reset_confirm.html", context)
-
-
-def _get_open_reset(request: HttpRequest) -> PasswordResetToken | None:
+    throttle.consume_attempt(LINK_LIMIT, throttle.build_network_key(get_client_address(request)))
     token = cookies.get_signed_cookie(request, _COOKIE_NAME, salt=_COOKIE_SALT, max_age=RESET_LINK_MINUTES * 60)
-    found = (
-        PasswordResetToken.objects.select_related("user__provider")
-        .filter(token_hash=encryption.hash_token(token))
-        .first()
-    )
-    return found if found is not None and found.is_open() else None
-
-
-def _render_reset_closed(request: HttpRequest) -> HttpResponse:
-    return render(request, "authentication/password_reset_link_expired.html", status=404)
-
-
-def _redirect_to_login(request: HttpRequest, user: User) -> HttpResponse:
+    resets = PasswordResetToken.objects.select_related("user__provider")
+    reset = resets.filter(token_hash=encryption.hash_token(token)).first()
+    if reset is None or not reset.is_open():
+        return _render_reset_closed(request)
+    form, user = PasswordResetForm(request.POST or None, reset=reset), reset.user
+    if not form.is_valid():
+        context = {"form": form, "owner": user, "office_name": user.office_name}
+        return render(request, "authentication/password_reset_confirm.html", context)
+    try:
+        actions.reset_password(reset, password=form.cleaned_data["password"], by=build_page_actor(request, user))
+    except actions.PasswordChangeNotAllowed:
+        return _render_reset_closed(request)
     messages.success(request, _("Your password has been changed. Log in with your new password."))
     response = redirect("authentication:login")
     cookies.delete_cookie(response, _COOKIE_NAME)
     trusted_devices.trust_device(response, user)  # the user has proved access to the mailbox
     return response
+
+
+def _render_reset_closed(request: HttpRequest) -> HttpResponse:
+    return render(request, "authentication/password_reset_link_expired.html", status=404)
 
 
 @page(Access.OWN_ACCOUNT, website_users_only=True, reauthentication=ReauthenticationLevel.FIVE_MINUTES)

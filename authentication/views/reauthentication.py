@@ -11,12 +11,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.models import LoginMethod
 from authentication import pending_forms, reauthentication
 from authentication.forms import CurrentPasswordForm
-from authentication.mfa import actions
+from authentication.mfa import actions, session_state
 from authentication.mfa.forms import PasswordAndTotpCodeForm, TotpCodeForm
 from authentication.mfa.passkeys import build_script_settings
+from authentication.models import MfaDevice
 from authentication.rate_limits import CURRENT_PASSWORD_LIMIT
 from authentication.request_utils import get_next_url
 from core import throttle
@@ -32,22 +32,21 @@ def reauthenticate(request: OfficeRequest) -> HttpResponse:
     An SSO ticket does not count as authentication: in such a session the password is required in addition to the code.
     """
     target = get_next_url(request)
-    page = {"next": target, "kept": _get_pending_form(request, target)}
-    if request.user.login_method == LoginMethod.AZURE_AD:
-        return render(
-            request, "authentication/reauthenticate_microsoft.html", page | {"query": urlencode({"next": target})}
-        )
+    context = {"next": target, "pending_form": _get_pending_form(request, target)}
+    if request.user.is_azure_user:
+        context["query"] = urlencode({"next": target})
+        return render(request, "authentication/reauthenticate_microsoft.html", context)
     if not request.user.is_website_user:
         return render(request, "authentication/reauthenticate_unavailable.html")
     if request.user.second_factor_at is not None:
-        return _reauthenticate_with_factor(request, page)
+        return _reauthenticate_with_factor(request, context)
     form = CurrentPasswordForm(request.POST or None, user=request.user)
     if form.is_valid():
         throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(request.user.pk))
-        return complete_reauthentication(request, with_factor=False)
+        return complete_reauthentication(request, None)
     status = 429 if form.has_error("current_password", "throttled") else 200
     _autofocus_first_field(form)
-    return render(request, "authentication/reauthenticate.html", page | {"form": form}, status=status)
+    return render(request, "authentication/reauthenticate.html", context | {"form": form}, status=status)
 
 
 def _autofocus_first_field(form: Form) -> None:
@@ -61,41 +60,38 @@ def _get_pending_form(request: OfficeRequest, target: str) -> pending_forms.Pend
     return pending_forms.get_pending_form(request, request.user, path)
 
 
-def _reauthenticate_with_factor(request: OfficeRequest, page: dict[str, Any]) -> HttpResponse:
-    asks_password = reauthentication.is_unconfirmed_sso_session(request)
-    form: Form
-    if asks_password:
-        form = PasswordAndTotpCodeForm(request.POST or None, user=request.user)
-    else:
-        form = TotpCodeForm(request.POST or None)
-    status = 200
+def _reauthenticate_with_factor(request: OfficeRequest, context: dict[str, Any]) -> HttpResponse:
+    user, asks_password = request.user, reauthentication.is_unconfirmed_sso_session(request)
+    data = request.POST or None
+    form: Form = PasswordAndTotpCodeForm(data, user=user) if asks_password else TotpCodeForm(data)
     if form.is_valid():
         try:
-            if actions.verify_totp_code(request.user, form.cleaned_data["code"]):
-                throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(request.user.pk))
-                return complete_reauthentication(request, with_factor=True)
+            if app := actions.verify_totp_code(user, form.cleaned_data["code"]):
+                throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(user.pk))
+                return complete_reauthentication(request, app)
             form.add_error(
                 "code", ValidationError(_("This is not the code that your app currently shows."), code="wrong")
             )
         except Throttled as error:
             form.add_error("code", ValidationError(str(error), code="throttled"))
-    if any(form.has_error(name, "throttled") for name in form.fields):
-        status = 429
+    status = 429 if any(form.has_error(name, "throttled") for name in form.fields) else 200
     _autofocus_first_field(form)
-    page |= {
+    context |= {
         "form": form,
         "asks_password": asks_password,
-        "has_app": request.user.authenticator_apps.exists(),
-        "has_passkey": actions.has_passkey(request.user),
+        "has_app": user.authenticator_apps.exists(),
+        "has_passkey": user.passkeys.exists(),
         "passkey": build_script_settings(request),
     }
-    return render(request, "authentication/mfa/reauthenticate.html", page, status=status)
+    return render(request, "authentication/mfa/reauthenticate.html", context, status=status)
 
 
-def complete_reauthentication(request: OfficeRequest, *, with_factor: bool) -> HttpResponse:
-    """Record the re-authentication and redirect to the requested page."""
+def complete_reauthentication(request: OfficeRequest, device: MfaDevice | None) -> HttpResponse:
+    """Record the re-authentication, with `device` or else a password, and redirect to the requested page."""
     request.session.cycle_key()
-    reauthentication.record_reauthentication(request, with_factor=with_factor)
+    if device is not None:
+        session_state.set_verified_device(request, device)
+    reauthentication.record_reauthentication(request, with_factor=device is not None)
     return HttpResponseRedirect(get_next_url(request))
 
 
@@ -103,9 +99,9 @@ def complete_reauthentication(request: OfficeRequest, *, with_factor: bool) -> H
 def resubmit_form(request: OfficeRequest) -> HttpResponse:
     """Offer to resubmit the pending form. Nothing is submitted before the user presses the button."""
     target = get_next_url(request)
-    kept = pending_forms.get_pending_form(request, request.user, target)
-    if kept is None:
+    form = pending_forms.get_pending_form(request, request.user, target)
+    if form is None:
         messages.warning(request, _("Your entries were not kept. Enter them again."))
         return HttpResponseRedirect(reverse("home"))
-    pairs = [(name, value) for name, values in kept.fields.items() for value in values]
-    return render(request, "authentication/resume_form.html", {"target": target, "pairs": pairs, "kept": kept})
+    pairs = [(name, value) for name, values in form.fields.items() for value in values]
+    return render(request, "authentication/resume_form.html", {"target": target, "pairs": pairs, "pending_form": form})

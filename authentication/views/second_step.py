@@ -1,5 +1,7 @@
 """Second step of logging in: a code, passkey or recovery code after the password."""
 
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -18,7 +20,7 @@ from authentication.actions import record_failed_sign_in
 from authentication.mfa import actions, session_state
 from authentication.mfa.forms import RecoveryCodeForm, TotpCodeForm
 from authentication.mfa.passkeys import build_script_settings
-from authentication.mfa.session_state import SecondFactor
+from authentication.models import MfaDevice, RecoveryCodes
 from authentication.request_utils import get_next_url
 from core.access import Access, page
 from core.throttle import Throttled
@@ -28,58 +30,73 @@ from core.throttle import Throttled
 def enter_totp_code(request: HttpRequest) -> HttpResponse:
     if (user := session_state.get_pending_user(request)) is None:
         return _redirect_to_login(request)
-    form, status = TotpCodeForm(request.POST or None), 200
-    if form.is_valid():
-        try:
-            if actions.verify_totp_code(user, form.cleaned_data["code"]):
-                return complete_login(request, user, SecondFactor.APP)
-            _add_code_error(request, user, form, _("This is not the code that your app currently shows."))
-        except Throttled as error:
-            form.add_error("code", ValidationError(str(error), code="throttled"))
-            status = 429
-    return render(request, "authentication/mfa/second_step.html", _build_context(request, user, form), status=status)
+    has_app = user.authenticator_apps.exists()
+    form = TotpCodeForm(request.POST or None if has_app else None)
+    wrong = _("This is not the code that your app currently shows.")
+    if response := _check_code(request, form, user, partial(actions.verify_totp_code, user), wrong):
+        return response
+    context = {
+        "has_app": has_app,
+        "has_passkey": user.passkeys.exists(),
+        "passkey": build_script_settings(request),
+    }
+    return _render_form(request, "authentication/mfa/second_step.html", form, user, context)
 
 
 @page(Access.PUBLIC, before_second_factor=True)
 def enter_recovery_code(request: HttpRequest) -> HttpResponse:
     if (user := session_state.get_pending_user(request)) is None:
         return _redirect_to_login(request)
-    form, status = RecoveryCodeForm(request.POST or None), 200
-    if form.is_valid():
-        try:
-            if actions.verify_recovery_code(user, form.cleaned_data["code"], by=build_page_actor(request, user)):
-                return _complete_recovery_login(request, user)
-            _add_code_error(request, user, form, _("This is not one of your unused recovery codes."))
-        except Throttled as error:
-            form.add_error("code", ValidationError(str(error), code="throttled"))
-            status = 429
-    return render(request, "authentication/mfa/recovery_code.html", _build_context(request, user, form), status=status)
+    form, verify = RecoveryCodeForm(request.POST or None), partial(actions.verify_recovery_code, user)
+    wrong = _("This is not one of your unused recovery codes.")
+    if response := _check_code(request, form, user, partial(verify, by=build_page_actor(request, user)), wrong):
+        return response
+    return _render_form(request, "authentication/mfa/recovery_code.html", form, user, {})
 
 
-def complete_login(request: HttpRequest, user: User, factor: SecondFactor) -> HttpResponse:
-    """Sign in `user`, who passed `factor`, and redirect to the requested page."""
+def _check_code(
+    request: HttpRequest, form: Form, user: User, verify: Callable[[str], MfaDevice | None], wrong: str
+) -> HttpResponse | None:
+    """Sign `user` in if the code of the form is right; otherwise add the error to the form and return None."""
+    if not form.is_valid():
+        return None
+    try:
+        device = verify(form.cleaned_data["code"])
+    except Throttled as error:
+        form.add_error("code", ValidationError(str(error), code="throttled"))
+        return None
+    if device is not None:
+        return complete_login(request, user, device)
+    record_failed_sign_in(user, "wrong_code", by=build_page_actor(request, user))
+    form.add_error("code", ValidationError(wrong, code="wrong"))
+    return None
+
+
+def _render_form(
+    request: HttpRequest, template: str, form: Form, user: User, context: dict[str, object]
+) -> HttpResponse:
     target = get_next_url(request)
-    sessions.start_session(request, user, factor=factor)
+    context |= {"form": form, "next": target, "query": urlencode({"next": target}), "office_name": user.office_name}
+    return render(request, template, context, status=429 if form.has_error("code", "throttled") else 200)
+
+
+def complete_login(request: HttpRequest, user: User, device: MfaDevice) -> HttpResponse:
+    """Sign in `user`, who proved to have `device`, and redirect to the requested page."""
+    target = get_next_url(request)
+    sessions.start_session(request, user, device=device)
     response = HttpResponseRedirect(target)
     trusted_devices.trust_device(response, user)
+    if isinstance(device, RecoveryCodes):
+        messages.warning(request, _format_codes_left(len(device.code_hashes)))
     return response
 
 
-def _complete_recovery_login(request: HttpRequest, user: User) -> HttpResponse:
-    response = complete_login(request, user, SecondFactor.RECOVERY_CODE)
-    left = actions.count_recovery_codes(user)
-    text = ngettext(
+def _format_codes_left(left: int) -> str:
+    return ngettext(
         "You used a recovery code; you have %(left)d left. If you lost a device, remove it under Profile, Two-factor.",
         "You used a recovery code; you have %(left)d left. If you lost a device, remove it under Profile, Two-factor.",
         left,
-    )
-    messages.warning(request, text % {"left": left})
-    return response
-
-
-def _add_code_error(request: HttpRequest, user: User, form: Form, text: str) -> None:
-    record_failed_sign_in(user, "wrong_code", by=build_page_actor(request, user))
-    form.add_error("code", ValidationError(text, code="wrong"))
+    ) % {"left": left}
 
 
 def _redirect_to_login(request: HttpRequest) -> HttpResponse:
@@ -87,17 +104,3 @@ def _redirect_to_login(request: HttpRequest) -> HttpResponse:
     if not isinstance(request.user, User):
         messages.info(request, _("Log in again: this took too long or was completed elsewhere."))
     return redirect(f"{reverse('authentication:login')}?{urlencode({'next': get_next_url(request)})}")
-
-
-def _build_context(request: HttpRequest, user: User, form: Form) -> dict[str, object]:
-    target = get_next_url(request)
-    return {
-        "form": form,
-        "next": target,
-        "query": urlencode({"next": target}),
-        "office_name": user.office_name,
-        "person": user,
-        "has_passkey": actions.has_passkey(user),
-        "passkey": build_script_settings(request),
-        "has_app": user.authenticator_apps.exists(),
-    }

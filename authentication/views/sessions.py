@@ -15,20 +15,18 @@ from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 
-_MAX_LISTED_SESSIONS = 100  # sessions listed
+_MAX_LISTED_SESSIONS = 100
 
 
 @page(Access.OWN_ACCOUNT, methods=SAFE)
 def own_sessions(request: OfficeRequest) -> HttpResponse:
     rows = sessions.list_active_sessions(request.user)[:_MAX_LISTED_SESSIONS]
-    return render(
-        request, "authentication/sessions/own.html", {"rows": rows, "current": sessions.get_current_session_id(request)}
-    )
+    context = {"rows": rows, "current": sessions.get_current_session_id(request)}
+    return render(request, "authentication/sessions/own.html", context)
 
 
 @page(Access.OWN_ACCOUNT, methods=POST)
 def end_own_session(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """End one of the user's sessions; the current one through the logout page."""
     if pk == sessions.get_current_session_id(request):
         return redirect("authentication:logout")
     _end_session(request, request.user, pk)
@@ -60,38 +58,35 @@ def extend_session(request: HttpRequest) -> HttpResponse:
 
 @page(Right.MANAGE_USERS, methods=SAFE)
 def user_sessions(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    person = _get_user_or_404(request, pk)
-    if person.pk == request.user.pk:
+    if pk == request.user.pk:
         return redirect("authentication:own_sessions")
-    checks.require_authority_over(build_page_actor(request, request.user), person)
-    rows = sessions.list_active_sessions(person)[:_MAX_LISTED_SESSIONS]
-    return render(request, "authentication/sessions/user.html", {"rows": rows, "person": person})
+    owner = _get_managed_user(request, pk)
+    rows = sessions.list_active_sessions(owner)[:_MAX_LISTED_SESSIONS]
+    return render(request, "authentication/sessions/user.html", {"rows": rows, "owner": owner})
 
 
 @page(Right.MANAGE_USERS, methods=POST)
 def end_user_session(request: OfficeRequest, pk: UUID, session_id: UUID) -> HttpResponse:
-    person = _get_user_or_404(request, pk)
-    checks.require_authority_over(build_page_actor(request, request.user), person)
-    _end_session(request, person, session_id)
-    return redirect("authentication:user_sessions", person.pk)
+    _end_session(request, _get_managed_user(request, pk), session_id)
+    return redirect("authentication:user_sessions", pk)
 
 
 @page(Right.MANAGE_USERS, methods=POST)
 def end_user_sessions(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    person = _get_user_or_404(request, pk)
-    checks.require_authority_over(build_page_actor(request, request.user), person)
-    sessions.end_all_sessions(person, by=build_page_actor(request, request.user))
-    messages.success(request, _("%(name)s has been logged out everywhere.") % {"name": person.full_name})
-    return redirect("authentication:user_sessions", person.pk)
+    owner = _get_managed_user(request, pk)
+    sessions.end_all_sessions(owner, by=build_page_actor(request, request.user))
+    messages.success(request, _("%(name)s has been logged out everywhere.") % {"name": owner.full_name})
+    return redirect("authentication:user_sessions", pk)
 
 
-def _get_user_or_404(request: OfficeRequest, pk: UUID) -> User:
-    person: User = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
-    return person
+def _get_managed_user(request: OfficeRequest, pk: UUID) -> User:
+    user: User = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
+    checks.require_authority_over(build_page_actor(request, request.user), user)
+    return user
 
 
-def _end_session(request: OfficeRequest, person: User, session_id: UUID) -> None:
-    if sessions.end_session(person, session_id, by=build_page_actor(request, request.user)):
+def _end_session(request: OfficeRequest, owner: User, session_id: UUID) -> None:
+    if sessions.end_session(owner, session_id, by=build_page_actor(request, request.user)):
         messages.success(request, _("The session has been ended."))
     else:
         messages.info(request, _("That session had already ended."))

@@ -26,8 +26,8 @@ import users.login_methods
 from accounts.models import Provider, User
 from accounts.user_details import UserDetails
 from audit.actors import Actor, EventOrigin, build_operator
-from authentication.mfa import totp
-from authentication.mfa.totp import TotpEnrollment
+from authentication import totp
+from authentication.totp import TotpEnrollment
 from core import encryption
 from core.access import ReauthenticationLevel
 from demo.data import office_notifications, office_teams

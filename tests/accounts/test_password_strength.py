@@ -80,7 +80,7 @@ def test_a_generated_password_is_never_refused() -> None:
     assert [word for _number in range(500) if codes(word := passwords.generate_password())] == []
 
 
-def test_it_takes_less_than_a_millisecond_or_so() -> None:
+def test_strength_check_takes_less_than_a_millisecond_or_so() -> None:
     codes("Zomer2026!")  # the list is read once
     started = perf_counter()
     for _number in range(100):

@@ -16,7 +16,7 @@ def told(row: models.Model | None) -> dict[str, object]:
     return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
 
-def test_it_finds_the_user_with_the_office(alice: User, bob: User, office: Provider) -> None:
+def test_lookup_finds_the_user_with_the_office(alice: User, bob: User, office: Provider) -> None:
     service = make_service(office)
     for user in (alice, bob, service):
         found = user_lookup.find_user_by_username_key(user.username_key or "")

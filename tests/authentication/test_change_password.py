@@ -40,7 +40,7 @@ def codes(response: Any, field: str) -> list[str]:
     return [error.code for error in response.context["form"].errors.as_data()[field]]
 
 
-def test_it_shows_the_form_and_changes_nothing(alice_client: Client, alice: User) -> None:
+def test_password_change_shows_the_form_and_changes_nothing(alice_client: Client, alice: User) -> None:
     assert alice_client.get(URL).status_code == 200
     alice_client.head(URL)
     assert unchanged(alice)
@@ -73,7 +73,7 @@ def test_other_kinds_have_no_such_page(office: Provider) -> None:
     assert unchanged(service)
 
 
-def test_it_changes_the_password_and_ends_every_other_session(
+def test_password_change_changes_the_password_and_ends_every_other_session(
     alice_client: Client, alice: User, charlie_client: Client
 ) -> None:
     elsewhere = Client()
@@ -116,7 +116,7 @@ def test_it_changes_the_password_and_ends_every_other_session(
         (PASSWORD, NEW, "anders", "password_again", "mismatch"),
     ],
 )
-def test_it_refuses(
+def test_password_change_refuses(
     alice_client: Client, alice: User, current: str, password: str, again: str, field: str, code: str
 ) -> None:
     response = send(alice_client, current, password, again)
@@ -126,7 +126,9 @@ def test_it_refuses(
     assert not Message.objects.exists()
 
 
-def test_it_is_throttled_before_anything_is_verified(alice_client: Client, alice: User, charlie_client: Client) -> None:
+def test_password_change_is_throttled_before_anything_is_verified(
+    alice_client: Client, alice: User, charlie_client: Client
+) -> None:
     for _ in range(10):
         assert send(alice_client, "Verkeerd-1").status_code == 200
     with patch("accounts.passwords.check_password") as verified:
@@ -150,7 +152,7 @@ def test_a_change_in_another_window_wins(alice_client: Client, alice: User) -> N
         assert send(alice_client, NEW, "Korenbloem-17")["Location"] == URL
 
 
-def test_it_wants_the_csrf_token_and_a_small_body(alice_client: Client, alice: User) -> None:
+def test_password_change_wants_the_csrf_token_and_a_small_body(alice_client: Client, alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)
     assert send(client).status_code == 403

@@ -39,14 +39,14 @@ def bodies() -> list[dict[str, str]]:
     ]
 
 
-def test_it_shows_the_form_and_changes_nothing(client: Client) -> None:
+def test_forgotten_password_shows_the_form_and_changes_nothing(client: Client) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert client.get(URL).status_code == 200
         assert client.get(SENT).status_code == 200
     assert len(queries) == 0
 
 
-def test_it_does_the_same_for_every_address(client: Client, alice: User) -> None:
+def test_forgotten_password_does_the_same_for_every_address(client: Client, alice: User) -> None:
     seen = []
     for email in ("alice@devries.example", "nobody@devries.example"):
         with CaptureQueriesContext(connection) as queries:
@@ -58,7 +58,7 @@ def test_it_does_the_same_for_every_address(client: Client, alice: User) -> None
     assert not Event.objects.exists()
 
 
-def test_it_keeps_the_address_sealed(client: Client, alice: User) -> None:
+def test_forgotten_password_keeps_the_address_sealed(client: Client, alice: User) -> None:
     ask(client)
     assert b"alice" not in bytes(PasswordResetRequest.objects.get().encrypted_email)
 
@@ -75,19 +75,19 @@ def test_it_keeps_the_address_sealed(client: Client, alice: User) -> None:
         "a b@x.nl",
     ],
 )
-def test_it_refuses_what_is_no_address(client: Client, email: str) -> None:
+def test_forgotten_password_refuses_what_is_no_address(client: Client, email: str) -> None:
     response = ask(client, email)
     assert response.status_code == 200
     assert list(response.context["form"].errors) == ["email"]
     assert not PasswordResetRequest.objects.exists()
 
 
-def test_it_refuses_a_huge_body_and_a_missing_token() -> None:
+def test_forgotten_password_refuses_a_huge_body_and_a_missing_token() -> None:
     assert ask(Client(), "x" * 1_000_000).status_code == 400
     assert ask(Client(enforce_csrf_checks=True)).status_code == 403
 
 
-def test_it_mails_a_link_for_one_hour(client: Client, alice: User) -> None:
+def test_forgotten_password_mails_a_link_for_one_hour(client: Client, alice: User) -> None:
     ask(client, "ALICE@devries.example")
     assert actions.process_reset_requests() == 1
     assert actions.process_reset_requests() == 0
@@ -109,7 +109,9 @@ def test_it_mails_a_link_for_one_hour(client: Client, alice: User) -> None:
     assert token not in audit_events.read_history_text() + str(list(Message.objects.values()))
 
 
-def test_it_mails_one_link_for_each_account_with_the_address(client: Client, alice: User, charlie: User) -> None:
+def test_forgotten_password_mails_one_link_for_each_account_with_the_address(
+    client: Client, alice: User, charlie: User
+) -> None:
     charlie.email = "Alice@DeVries.example"
     charlie.save()
     ask(client)
@@ -120,7 +122,7 @@ def test_it_mails_one_link_for_each_account_with_the_address(client: Client, ali
         assert other.provider.name not in str(body)
 
 
-def test_it_mails_only_those_who_use_the_login_page(client: Client, office: Provider) -> None:
+def test_forgotten_password_mails_only_those_who_use_the_login_page(client: Client, office: Provider) -> None:
     email = {"email": "alice@devries.example"}
     tenant = ExternalTenant.objects.create(provider=office, name="t", tenant_id=uuid4())
     make_user(office, username="service", login_method=LoginMethod.SSO_WEBSERVICE, **email)
@@ -135,13 +137,13 @@ def test_it_mails_only_those_who_use_the_login_page(client: Client, office: Prov
     assert [message.user_id for message in Message.objects.all()] == [last_day.pk]
 
 
-def test_it_answers_the_same_when_an_address_is_asked_for_too_often(alice: User) -> None:
+def test_forgotten_password_answers_the_same_when_an_address_is_asked_for_too_often(alice: User) -> None:
     for number in range(6):
         assert ask(Client(REMOTE_ADDR=f"192.0.2.{number}"))["Location"] == SENT
     assert PasswordResetRequest.objects.count() == 3
 
 
-def test_it_stops_a_network_that_asks_too_often(client: Client, alice: User) -> None:
+def test_forgotten_password_stops_a_network_that_asks_too_often(client: Client, alice: User) -> None:
     for number in range(10):
         assert ask(client, f"name{number}@devries.example").status_code == 302
     response = ask(client)
@@ -172,7 +174,7 @@ def test_a_request_that_cannot_be_read_does_not_stop_the_others(client: Client, 
     assert Message.objects.count() == 1
 
 
-def test_it_handles_many_requests_in_batches(alice: User) -> None:
+def test_forgotten_password_handles_many_requests_in_batches(alice: User) -> None:
     PasswordResetRequest.objects.bulk_create(PasswordResetRequest(encrypted_email=b"") for _ in range(60))
     assert actions.process_reset_requests() == 50
     assert actions.process_reset_requests() == 10

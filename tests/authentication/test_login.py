@@ -59,7 +59,7 @@ def others(office: Provider, alice: User) -> dict[str, str]:
     }  # fmt: skip
 
 
-def test_it_shows_the_form_and_changes_nothing(client: Client, db: None) -> None:
+def test_login_shows_the_form_and_changes_nothing(client: Client, db: None) -> None:
     with CaptureQueriesContext(
         connection,
     ) as queries:
@@ -72,7 +72,7 @@ def test_it_shows_the_form_and_changes_nothing(client: Client, db: None) -> None
     assert "no-store" in response["Cache-Control"]
 
 
-def test_it_signs_in(client: Client, alice: User) -> None:
+def test_login_signs_in(client: Client, alice: User) -> None:
     client.cookies["sessionid"] = "a" * 32  # chosen by an attacker
     response = sign_in(client)
     assert (response.status_code, response["Location"]) == (302, reverse("home"))
@@ -84,7 +84,7 @@ def test_it_signs_in(client: Client, alice: User) -> None:
     assert (event.actor_id, event.provider_id, event.address) == (alice.pk, alice.provider_id, "127.0.0.1")
 
 
-def test_it_compares_usernames_without_case_and_keeps_the_rest_as_typed(client: Client, alice: User) -> None:
+def test_login_compares_usernames_without_case_and_keeps_the_rest_as_typed(client: Client, alice: User) -> None:
     sign_in(client, " alice")
     assert not is_signed_in(client)
     sign_in(client, "ALICE", PASSWORD + " ")
@@ -93,13 +93,13 @@ def test_it_compares_usernames_without_case_and_keeps_the_rest_as_typed(client: 
     assert is_signed_in(client)
 
 
-def test_it_lets_a_person_in_who_still_misses_the_second_factor(client: Client, office: Provider) -> None:
+def test_login_lets_a_person_in_who_still_misses_the_second_factor(client: Client, office: Provider) -> None:
     make_user(office, username="twofactor", two_factor_required=True)
     sign_in(client, "twofactor")
     assert is_signed_in(client)
 
 
-def test_it_renews_the_session_key_of_the_anonymous_visitor(client: Client, alice: User) -> None:
+def test_login_renews_the_session_key_of_the_anonymous_visitor(client: Client, alice: User) -> None:
     session = client.session
     session["x"] = 1
     session.save()
@@ -109,7 +109,7 @@ def test_it_renews_the_session_key_of_the_anonymous_visitor(client: Client, alic
     assert not SessionStore().exists(session.session_key)
 
 
-def test_it_redirects_signed_in_users_home(alice_client: Client, bob: User) -> None:
+def test_login_redirects_signed_in_users_home(alice_client: Client, bob: User) -> None:
     assert alice_client.get(URL)["Location"] == "/"
     sign_in(alice_client, "bob")
     assert alice_client.session["_auth_user_id"] != str(bob.pk)
@@ -130,16 +130,16 @@ def test_it_redirects_signed_in_users_home(alice_client: Client, bob: User) -> N
         ("", "/"),
     ],
 )
-def test_it_goes_only_to_pages_of_ours(client: Client, alice: User, wanted: str, target: str) -> None:
+def test_login_goes_only_to_pages_of_ours(client: Client, alice: User, wanted: str, target: str) -> None:
     assert sign_in(client, next=wanted)["Location"] == target
 
 
-def test_it_keeps_the_wanted_page_while_showing_the_form(client: Client, alice: User) -> None:
+def test_login_keeps_the_wanted_page_while_showing_the_form(client: Client, alice: User) -> None:
     assert client.get(URL, {"next": "/profiel/"}).context["next"] == "/profiel/"
     assert sign_in(client, password=WRONG, next="/profiel/").context["next"] == "/profiel/"
 
 
-def test_it_refuses_everybody_in_the_same_words(client: Client, others: dict[str, str]) -> None:
+def test_login_refuses_everybody_in_the_same_words(client: Client, others: dict[str, str]) -> None:
     texts = set()
     for username in [*others, "alice"]:
         response = sign_in(client, username, WRONG if username == "alice" else PASSWORD)
@@ -154,7 +154,7 @@ def test_it_refuses_everybody_in_the_same_words(client: Client, others: dict[str
     assert set(reasons.values()) == {None}  # who guessed is not known
 
 
-def test_it_does_the_same_work_for_everybody_refused(others: dict[str, str]) -> None:
+def test_login_does_the_same_work_for_everybody_refused(others: dict[str, str]) -> None:
     seen = []
     for username in [*others, "alice", "x" * 60, "nul\x00"]:
         client = Client()
@@ -183,7 +183,7 @@ def test_it_does_the_same_work_for_everybody_refused(others: dict[str, str]) -> 
         ("<script>alert(1)</script>", PASSWORD),
     ],
 )
-def test_it_refuses_impossible_input_as_a_wrong_password(
+def test_login_refuses_impossible_input_as_a_wrong_password(
     client: Client, alice: User, username: str, password: str
 ) -> None:
     response = sign_in(client, username, password)
@@ -192,7 +192,7 @@ def test_it_refuses_impossible_input_as_a_wrong_password(
     assert password not in response.text
 
 
-def test_it_refuses_empty_and_huge_bodies(client: Client, alice: User) -> None:
+def test_login_refuses_empty_and_huge_bodies(client: Client, alice: User) -> None:
     with patch("accounts.passwords.check_password") as verified:
         response = client.post(URL, {"username": "", "next": "/"})
         assert set(response.context["form"].errors) == {"username", "password"}
@@ -200,13 +200,13 @@ def test_it_refuses_empty_and_huge_bodies(client: Client, alice: User) -> None:
     assert not verified.called
 
 
-def test_it_wants_the_csrf_token(alice: User) -> None:
+def test_login_wants_the_csrf_token(alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
     assert sign_in(client).status_code == 403
     assert not is_signed_in(client)
 
 
-def test_it_does_not_take_other_methods(client: Client, db: None) -> None:
+def test_login_does_not_take_other_methods(client: Client, db: None) -> None:
     assert client.put(URL).status_code == 405
 
 
@@ -217,7 +217,7 @@ def lock(guess: Callable[[], Any]) -> int:
     raise AssertionError("never locked")
 
 
-def test_it_locks_an_account_for_a_minute_only(client: Client, alice: User) -> None:
+def test_login_locks_an_account_for_a_minute_only(client: Client, alice: User) -> None:
     with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False) as clock:
         assert lock(lambda: sign_in(client, password=WRONG)) == 10
         with patch("accounts.passwords.check_password") as verified:
@@ -229,11 +229,11 @@ def test_it_locks_an_account_for_a_minute_only(client: Client, alice: User) -> N
         assert is_signed_in(client)
 
 
-def test_it_locks_unknown_accounts_as_well(client: Client, alice: User) -> None:
+def test_login_locks_unknown_accounts_as_well(client: Client, alice: User) -> None:
     assert lock(lambda: sign_in(client, "nobody")) == lock(lambda: sign_in(client, password=WRONG)) == 10
 
 
-def test_it_locks_a_network_that_guesses_at_many_accounts(client: Client, alice: User) -> None:
+def test_login_locks_a_network_that_guesses_at_many_accounts(client: Client, alice: User) -> None:
     names = iter(range(1000))
     with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False):
         assert lock(lambda: sign_in(client, f"name{next(names)}")) == 50

@@ -64,7 +64,7 @@ def test_unconfirmed_sessions_are_redirected_and_the_page_is_remembered(alice_cl
 def test_what_was_sent_is_said_to_be_kept(alice_client: Client, bob: User) -> None:
     asked = alice_client.post(f"/gebruikers/{bob.pk}/blokkeren/")["Location"]
     page = alice_client.get(asked)
-    assert page.context["kept"] == ({}, False)
+    assert page.context["pending_form"] == ({}, False)
     assert send(alice_client, next=page.context["next"])["Location"].startswith("/bevestigen/verder/?next=")
 
 
@@ -73,9 +73,9 @@ def test_secrets_are_said_not_to_be_kept(alice_client: Client) -> None:
         "Location"
     ]
     page = alice_client.get(asked)
-    assert page.context["kept"] == ({"last_name": ["Boer"]}, True)
+    assert page.context["pending_form"] == ({"last_name": ["Boer"]}, True)
     onward = alice_client.get(send(alice_client, next=page.context["next"])["Location"])
-    assert onward.context["kept"].lacks_secrets
+    assert onward.context["pending_form"].lacks_secrets
     assert "Zonnebloem-43" not in page.text + onward.text
 
 
@@ -84,7 +84,7 @@ def test_a_file_is_said_not_to_be_kept(alice_client: Client) -> None:
     response = alice_client.post("/gebruikers/importeren/", form, headers={"referer": "http://testserver/gebruikers/"})
     assert response["Location"] == "/bevestigen/?next=%2Fgebruikers%2F"
     page = alice_client.get(response["Location"])
-    assert page.context["kept"] is None
+    assert page.context["pending_form"] is None
     assert len(list(page.context["messages"])) == 1
 
 
@@ -128,7 +128,7 @@ def test_only_a_moment_in_the_past_counts(alice_client: Client, kept: object) ->
     assert open_dangerous(alice_client).status_code == 302
 
 
-def test_it_shows_the_form_and_changes_nothing(alice_client: Client) -> None:
+def test_reauthentication_shows_the_form_and_changes_nothing(alice_client: Client) -> None:
     response = alice_client.get(URL, {"next": "/profiel/"})
     alice_client.head(URL)
     assert (response.status_code, response.context["next"]) == (200, "/profiel/")
@@ -136,7 +136,7 @@ def test_it_shows_the_form_and_changes_nothing(alice_client: Client) -> None:
     assert open_dangerous(alice_client).status_code == 302
 
 
-def test_it_goes_only_to_pages_of_ours(alice_client: Client) -> None:
+def test_reauthentication_goes_only_to_pages_of_ours(alice_client: Client) -> None:
     assert alice_client.get(URL, {"next": "https://evil.example/"}).context["next"] == "/"
     assert send(alice_client, next="//evil.example/")["Location"] == "/"
 
@@ -151,13 +151,15 @@ def test_it_goes_only_to_pages_of_ours(alice_client: Client) -> None:
         ("🔑" * 300, "max_length"),
     ],
 )
-def test_it_refuses(alice_client: Client, password: str, code: str) -> None:
+def test_reauthentication_refuses(alice_client: Client, password: str, code: str) -> None:
     response = send(alice_client, password)
     assert (response.status_code, code in codes(response)) == (200, True)
     assert open_dangerous(alice_client).status_code == 302
 
 
-def test_it_is_throttled_before_anything_is_verified(alice_client: Client, charlie_client: Client) -> None:
+def test_reauthentication_is_throttled_before_anything_is_verified(
+    alice_client: Client, charlie_client: Client
+) -> None:
     for _ in range(10):
         assert send(alice_client, "Verkeerd-1").status_code == 200
     with patch("accounts.passwords.check_password") as verified:
@@ -179,7 +181,7 @@ def test_a_service_cannot_confirm(office: Provider) -> None:
     assert open_dangerous(client).status_code == 302
 
 
-def test_it_wants_the_csrf_token_and_a_small_body(alice_client: Client, alice: User) -> None:
+def test_reauthentication_wants_the_csrf_token_and_a_small_body(alice_client: Client, alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)
     assert send(client).status_code == 403

@@ -59,7 +59,7 @@ def test_the_token_leaves_the_address_for_a_cookie(client: Client, alice: User) 
     assert (response.status_code, response["Location"]) == (302, URL)
     cookie = client.cookies["reset"]
     assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/", True, "Lax")
-    assert client.get(URL).context["person"] == alice
+    assert client.get(URL).context["owner"] == alice
     assert not Session.objects.exists()
 
 
@@ -76,7 +76,7 @@ def test_looking_changes_nothing(client: Client, alice: User) -> None:
     assert not Event.objects.exists()
 
 
-def test_it_sets_the_password_and_ends_everything_else(alice_client: Client, alice: User) -> None:
+def test_password_link_sets_the_password_and_ends_everything_else(alice_client: Client, alice: User) -> None:
     make(alice)
     reset, client = opened(alice)
     response = send(client, reset)
@@ -97,7 +97,7 @@ def test_it_sets_the_password_and_ends_everything_else(alice_client: Client, ali
     assert "_auth_user_id" in client.session
 
 
-def test_it_works_once(alice: User) -> None:
+def test_password_link_works_once(alice: User) -> None:
     reset, link = make(alice)
     first, second = Client(), Client()
     first.get(link)
@@ -130,7 +130,7 @@ def test_used_expired_unknown_and_damaged_links_look_alike(alice: User) -> None:
 
 
 @pytest.mark.parametrize("change", [{"blocked_at": timezone.now()}, {"access_until": "2020-01-01"}])
-def test_it_is_closed_for_users_without_access(alice: User, change: dict[str, Any]) -> None:
+def test_password_link_is_closed_for_users_without_access(alice: User, change: dict[str, Any]) -> None:
     reset, client = opened(alice)
     User.objects.filter(pk=alice.pk).update(**change)
     assert client.get(URL).status_code == 404
@@ -171,7 +171,9 @@ def test_another_link_opened_since_is_noticed(alice: User, bob: User) -> None:
         ("Aa1-" + "x" * 100_000, None, "password", "max_length"),
     ],
 )
-def test_it_refuses_a_bad_password(alice: User, password: str, again: str | None, field: str, code: str) -> None:
+def test_password_link_refuses_a_bad_password(
+    alice: User, password: str, again: str | None, field: str, code: str
+) -> None:
     alice.last_name, alice.prefix = "Devries", ""
     alice.save()
     reset, client = opened(alice)
@@ -184,14 +186,14 @@ def test_it_refuses_a_bad_password(alice: User, password: str, again: str | None
 
 
 @pytest.mark.parametrize("password", ["😀🔑Sleutel1", "\u202eRegenboog-77", " Regenboog-77 ", "<script>1A"])
-def test_it_takes_a_password_exactly_as_typed(alice: User, password: str) -> None:
+def test_password_link_takes_a_password_exactly_as_typed(alice: User, password: str) -> None:
     reset, client = opened(alice)
     assert send(client, reset, password).status_code == 302
     alice.refresh_from_db()
     assert passwords.verify_password(password, alice.password)
 
 
-def test_it_wants_the_csrf_token_and_a_small_body(alice: User) -> None:
+def test_password_link_wants_the_csrf_token_and_a_small_body(alice: User) -> None:
     reset, link = make(alice)
     client = Client(enforce_csrf_checks=True)
     client.get(link)
@@ -201,7 +203,7 @@ def test_it_wants_the_csrf_token_and_a_small_body(alice: User) -> None:
     assert unchanged(alice)
 
 
-def test_it_stops_a_network_that_tries_many_links(client: Client, alice: User) -> None:
+def test_password_link_stops_a_network_that_tries_many_links(client: Client, alice: User) -> None:
     with time_machine.travel(timezone.now(), tick=False):
         statuses = [client.get(URL).status_code for _ in range(61)]
     assert statuses == [404] * 60 + [429]

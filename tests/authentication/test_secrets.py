@@ -9,7 +9,7 @@ import pytest
 from django.test import Client, RequestFactory
 
 from accounts.models import User
-from authentication.microsoft import oidc
+from core import encryption
 from demo import fake_entra
 from tests.helpers.entra import TID, Forger, build_callback_url, start_sign_in
 from tests.helpers.entra import dora as dora
@@ -26,7 +26,8 @@ def journey(entra: Forger, client: Client, start: str, **who: Any) -> set[str]:
     cookie = client.cookies["microsoft"].value
     request = RequestFactory().get("/")
     request.COOKIES["microsoft"] = cookie
-    flow = oidc._decrypt_flow(request.get_signed_cookie("microsoft", salt="signin microsoft"))["flow"]
+    cookie = request.get_signed_cookie("microsoft", salt="signin microsoft")
+    flow = json.loads(encryption.decrypt_text(cookie, context="journey to microsoft"))["flow"]
     address = build_callback_url(entra, asked, **who)
     client.get(address)
     code = dict(parse_qsl(urlsplit(address).query))["code"]

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from accounts.models import User
 from audit.models import Event
 from authentication import actions, sessions
-from authentication.models import AuthenticatorApp, UserSession
+from authentication.models import AuthenticationMethod, AuthenticatorApp, UserSession
 from permissions.checks import Right
 from tests.authentication.mfa.test_passkeys import make, show
 from tests.authentication.test_sessions import FIREFOX, is_signed_in, sign_in_from
@@ -73,7 +73,7 @@ def kinds(bob: User) -> dict[str, Callable[[], Client]]:
 
 
 @pytest.mark.parametrize("kind", ["written down", "never written down"])
-def test_it_ends_after_two_hours_without_use(bob: User, clock: Clock, kind: str) -> None:
+def test_session_ends_after_two_hours_without_use(bob: User, clock: Clock, kind: str) -> None:
     client = kinds(bob)[kind]()
     clock.shift(TWO_HOURS - SECOND)
     assert is_signed_in(client)
@@ -89,7 +89,7 @@ def test_a_request_keeps_it_open(bob: User, clock: Clock) -> None:
     assert not is_signed_in(client)
 
 
-def test_it_ends_at_most_a_minute_early_and_never_late(bob: User, clock: Clock) -> None:
+def test_session_ends_at_most_a_minute_early_and_never_late(bob: User, clock: Clock) -> None:
     client = sign_in_from("bob")
     clock.shift(timedelta(seconds=59))
     assert is_signed_in(client)
@@ -100,7 +100,9 @@ def test_it_ends_at_most_a_minute_early_and_never_late(bob: User, clock: Clock) 
 
 
 @pytest.mark.parametrize("kind", ["written down", "never written down"])
-def test_it_ends_after_twelve_hours_whatever_happens(bob: User, clock: Clock, settings: Settings, kind: str) -> None:
+def test_session_ends_after_twelve_hours_whatever_happens(
+    bob: User, clock: Clock, settings: Settings, kind: str
+) -> None:
     settings.LOKET_SESSION_IDLE_MINUTES = 1440
     client = kinds(bob)[kind]()
     use(client, clock, 10.5)
@@ -131,7 +133,7 @@ def test_that_of_a_portal_ends_an_hour_after_its_start(bob: User, clock: Clock) 
     assert open_with(client, ticket_for(bob)).status_code == 302
     clock.shift(timedelta(minutes=20) - SECOND)
     assert is_signed_in(client)
-    assert UserSession.objects.get().how == UserSession.AuthenticationMethod.SSO
+    assert UserSession.objects.get().method == AuthenticationMethod.SSO
     clock.shift(SECOND)
     assert "from a portal" in words(client)
 
@@ -161,7 +163,7 @@ def test_the_list_shows_none_that_has_ended(bob: User, clock: Clock) -> None:
     sign_in_from("bob"), by_sso(bob)
     assert sessions.list_active_sessions(bob).count() == 2
     clock.shift(timedelta(hours=1))
-    assert [row.how for row in sessions.list_active_sessions(bob)] == ["password"]
+    assert [row.method for row in sessions.list_active_sessions(bob)] == ["password"]
     clock.shift(timedelta(hours=1))
     assert not sessions.list_active_sessions(bob).exists()
     client = sign_in_from("bob")
@@ -191,7 +193,7 @@ def test_a_page_that_loads_itself_keeps_nothing_open(alice: User, clock: Clock) 
     assert not is_signed_in(client)
 
 
-def test_it_says_why(bob: User, clock: Clock) -> None:
+def test_session_says_why(bob: User, clock: Clock) -> None:
     client = sign_in_from("bob")
     clock.shift(TWO_HOURS)
     assert "2 uur" in words(client)
@@ -204,7 +206,7 @@ def test_it_says_why(bob: User, clock: Clock) -> None:
     assert words(Client()) == ""
 
 
-def test_it_says_that_something_else_ended_it(bob: User, alice: User) -> None:
+def test_session_says_that_something_else_ended_it(bob: User, alice: User) -> None:
     client, other = sign_in_from("bob"), sign_in_from("bob")
     sessions.end_session(bob, UserSession.objects.order_by("pk")[0].pk, by=actor(bob))
     assert "ander apparaat" in words(client)
@@ -253,7 +255,7 @@ def test_what_was_typed_is_offered_again(late_submission: tuple[Client, Any], bo
     assert bob.last_name == "Nieuwenaam"
 
 
-def test_it_lies_encrypted_and_holds_no_secret(late_submission: tuple[Client, Any]) -> None:
+def test_session_lies_encrypted_and_holds_no_secret(late_submission: tuple[Client, Any]) -> None:
     client, _response = late_submission
     stored = str([row.get_decoded() for row in Session.objects.all()])
     assert "Nieuwenaam" not in stored

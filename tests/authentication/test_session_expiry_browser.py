@@ -28,7 +28,7 @@ def shown(page: Page) -> str:
 
 
 @pytest.mark.parametrize("options", [{}, PHONE])
-def test_it_warns_and_stays(browser: Browser, office: Office, options: dict[str, object]) -> None:
+def test_page_warns_and_stays(browser: Browser, office: Office, options: dict[str, object]) -> None:
     admin = waiting(browser, office, **options)
     admin.fill(last_name="Half getypt")
     admin.page.clock.fast_forward(117 * MINUTE)

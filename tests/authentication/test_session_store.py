@@ -28,7 +28,7 @@ def test_what_the_table_holds_opens_nothing(alice_client: Client) -> None:
     assert thief.get("/profiel/").status_code == 302
 
 
-def test_it_keeps_changes_renews_and_deletes(db: None) -> None:
+def test_session_store_keeps_changes_renews_and_deletes(db: None) -> None:
     store = SessionStore()
     store["a"] = 1
     store.save()

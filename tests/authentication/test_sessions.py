@@ -42,10 +42,10 @@ def is_signed_in(client: Client) -> bool:
     return client.get("/profiel/").status_code == 200
 
 
-def test_it_says_since_when_from_where_and_how(bob: User) -> None:
+def test_session_list_says_since_when_from_where_and_how(bob: User) -> None:
     client, other = sign_in_from("bob"), sign_in_from("bob", "curl")
     row = UserSession.objects.get(session_id=hash_session_key(client.cookies["sessionid"].value))
-    assert (row.how, row.address, row.browser, row.system) == ("password", "192.0.2.7", "Firefox", "Linux")
+    assert (row.method, row.address, row.browser, row.system) == ("password", "192.0.2.7", "Firefox", "Linux")
     response = client.get(URL)
     assert (response.status_code, response.context["current"]) == (200, row.pk)
     assert {shown.pk for shown in response.context["rows"]} == set(UserSession.objects.values_list("pk", flat=True))
@@ -57,7 +57,7 @@ def test_the_factor_of_a_session_is_recorded(bob: User) -> None:
     signed_in(bob, give_app(bob))
     code = generate_recovery_codes(bob, by=actor(bob))[0]
     make_half_signed_in_client(bob).post("/inloggen/herstelcode/", {"code": code})
-    assert list(UserSession.objects.order_by("pk").values_list("how", flat=True)) == ["app", "recovery_code"]
+    assert list(UserSession.objects.order_by("pk").values_list("method", flat=True)) == ["app", "recovery_code"]
 
 
 def test_a_stranger_is_sent_to_the_login_page(client: Client, bob: User) -> None:
@@ -119,7 +119,7 @@ def test_get_changes_nothing(bob: User, alice_client: Client) -> None:
     assert is_signed_in(client)
 
 
-def test_it_wants_the_token_of_the_form(bob: User) -> None:
+def test_session_list_wants_the_token_of_the_form(bob: User) -> None:
     client = sign_in_from("bob")
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = client.cookies

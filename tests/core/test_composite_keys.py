@@ -153,8 +153,8 @@ def test_nothing_refers_to_nothing(office: Provider, alice: User) -> None:
 
 
 def test_a_generated_column_is_left_to_the_database(bob: User) -> None:
-    model = apps.get_model("authentication", "RecoveryCode")
-    row = model(provider=bob.provider, user=bob, code_hash="x")
+    model = apps.get_model("authentication", "RecoveryCodes")
+    row = model(provider=bob.provider, user=bob, code_hashes=["x"])
     row.validate_constraints()
     row.save()
     row.refresh_from_db()

@@ -28,7 +28,7 @@ import users
 from accounts.models import ExternalTenant, Provider, User
 from audit.actors import Actor
 from authentication.mfa.office_policy import MfaPolicy
-from authentication.mfa.totp import TotpEnrollment
+from authentication.totp import TotpEnrollment
 from core.export_files import FileFormat
 from invitations.email_text import STANDARD_TEXT
 from notifications.catalog import NotificationType

@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from accounts.models import User
 from authentication.mfa import actions
-from authentication.mfa.totp import TotpEnrollment
 from authentication.models import AuthenticatorApp
+from authentication.totp import TotpEnrollment
 from core import encryption
 from tests.helpers.users import PASSWORD, actor
 

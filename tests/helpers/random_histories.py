@@ -24,7 +24,7 @@ from authentication.mfa import actions as factors
 from authentication.mfa import office_policy
 from authentication.mfa.actions import LastDeviceRequired
 from authentication.mfa.office_policy import MfaPolicy
-from authentication.mfa.totp import TotpEnrollment
+from authentication.totp import TotpEnrollment
 from core.errors import EditConflict
 from core.ids import uuid7
 from history import erasure

@@ -46,15 +46,15 @@ SHOWN = {
     "notifications.NotificationSetApplication.user": "id notification_set applied_at",
     "notifications.NotificationSetting.user": "id notification_set type is_on days mail",
     "oauth2_provider.DeviceGrant.user": "id scope interval expires status client_id last_checked",
-    "authentication.AuthenticatorApp.user": "id name created_at last_used_at",
+    "authentication.AuthenticatorApp.user": "name confirmed created_at last_used_at id",
     "authentication.MfaReminder.user": "id due stage",
-    "authentication.UserSession.user": "id how address browser system created_at last_used_at",
+    "authentication.UserSession.user": "id method address browser system created_at last_used_at",
     "authentication.Passkey.user": (
         "name confirmed created_at last_used_at credential_type transports backup_eligible backup_state aaguid"
         " discoverable id"
     ),
     "authentication.PasswordResetToken.user": "id expires_at",
-    "authentication.RecoveryCode.user": "id used_at",
+    "authentication.RecoveryCodes.user": "name confirmed created_at last_used_at id",
     "support.Impersonation.person": "id person helper reason started_at ended_at",
     "permissions.IndividualRight.user": "id right",
     "permissions.SetApplication.user": "id authorization_set team applied_at",

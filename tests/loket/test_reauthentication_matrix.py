@@ -257,7 +257,7 @@ def _support(dora: User) -> Actor:
     factors.give_app(dora)
     request = _request(SessionStore(), User.objects.get(pk=dora.pk))
     reauthentication.record_reauthentication(request, with_factor=True)
-    session_state.set_passed_factor(request, session_state.SecondFactor.APP)
+    session_state.set_verified_device(request, dora.authenticator_apps.get())
     request.proof = reauthentication.get_reauthentication_level(request, request.user)
     return build_support_actor(request, request.user, "Gevraagd")
 

@@ -178,7 +178,7 @@ GUARDS = [
     ),
     Guard(
         4, "a second factor that is not shown", "authentication/middleware.py",
-        'is_open = session_state.has_passed_factor(request) or policy.before_second_factor',
+        'is_open = user.is_verified() or policy.before_second_factor',
         "is_open = True",
         ("authentication/mfa/test_second_step.py",),
     ),
@@ -410,12 +410,12 @@ GUARDS = [
         ("authentication/test_reset_password.py",),
     ),
     Guard(
-        8, "a code of the app works once", "authentication/mfa/totp.py", ", code) and step > after:", ", code):",
+        8, "a code of the app works once", "authentication/totp.py", ", code) and step > after:", ", code):",
         ("authentication/mfa/test_actions.py",),
     ),
     Guard(
-        8, "a recovery code works once", "authentication/mfa/actions.py",
-        "found[0].used_at = timezone.now()", "pass",
+        8, "a recovery code works once", "authentication/models.py",
+        "self.code_hashes.remove(matches[0])", "pass",
         ("authentication/mfa/test_actions.py",),
     ),
     Guard(
@@ -589,8 +589,8 @@ GUARDS = [
     ),
     Guard(
         0, "a page of another user after logging in", "authentication/request_utils.py",
-        'return wanted if ours and wanted.startswith("/") and len(wanted) <= _MAX_URL_LENGTH',
-        "return wanted if wanted",
+        'return target if is_ours and target.startswith("/") and len(target) <= _MAX_URL_LENGTH',
+        "return target if target",
         ("authentication/test_login.py",),
     ),
     Guard(
@@ -648,7 +648,7 @@ GUARDS = [
     ),
     Guard(
         0, "a session of a portal proves nothing", "authentication/sessions.py",
-        "    if not reauthentication.is_sso_session(request) or factor in (None, SecondFactor.PASSKEY):",
+        "    if not reauthentication.is_sso_session(request) or device is None or isinstance(device, Passkey):",
         "    if True:",
         ("oauth/test_sso_tickets.py",),
     ),
@@ -744,7 +744,7 @@ GUARDS = [
     Guard(
         0, "a sign-in begins a session", "authentication/sessions.py",
         "UserSession.objects.update_or_create(session_id=", "from django.utils import timezone\n"
-        "    found |= {'created_at': timezone.now()}\n    UserSession.objects.update_or_create(session_id=",
+        "    values |= {'created_at': timezone.now()}\n    UserSession.objects.update_or_create(session_id=",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
@@ -771,12 +771,12 @@ GUARDS = [
     ),
     Guard(
         0, "a form of another user", "authentication/pending_forms.py",
-        "if kept and kept[0] != str(user.pk):\n        delete_form(request)", "if False:\n        delete_form(request)",
+        "if stored and stored[0] != str(user.pk):\n        delete_form(request)", "if False:\n        delete_form(request)",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
         0, "a form of another browser", "authentication/pending_forms.py",
-        "if encryption.hash_token(key) != kept[3]:", "if False:",
+        "if encryption.hash_token(key) != stored[3]:", "if False:",
         ("loket/test_account_takeover.py",),
     ),
     Guard(

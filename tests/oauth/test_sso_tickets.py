@@ -18,7 +18,7 @@ import users.actions
 from accounts.models import EmailChange, Provider, User
 from audit.actors import Actor, EventOrigin, build_operator
 from audit.models import Event, Verb
-from authentication.models import UserSession
+from authentication.models import AuthenticationMethod, UserSession
 from core.access import ReauthenticationLevel
 from oauth.models import Application, SsoTicket
 from oauth.tokens import Caller
@@ -168,7 +168,7 @@ def test_the_session_is_short_and_marked(bob: User) -> None:
     with time_machine.travel(timezone.now(), tick=False) as clock:
         client = Client()
         open_with(client, ticket_for(bob))
-        assert UserSession.objects.get().how == UserSession.AuthenticationMethod.SSO
+        assert UserSession.objects.get().method == AuthenticationMethod.SSO
         clock.shift(3599)
         assert client.get("/profiel/").status_code == 200
         clock.shift(2)
@@ -235,7 +235,7 @@ def test_a_second_factor_is_still_to_be_shown_and_the_password_as_well(bob: User
     assert client.get("/profiel/wachtwoord/").status_code == 302
     assert client.post("/bevestigen/", {"code": code_now(secret), "current_password": PASSWORD}).status_code == 302
     assert client.get("/profiel/wachtwoord/").status_code == 200
-    assert UserSession.objects.get().how == UserSession.AuthenticationMethod.SSO
+    assert UserSession.objects.get().method == AuthenticationMethod.SSO
 
 
 def test_a_factor_that_is_missing_is_set_up_after_the_password(bob: User) -> None:

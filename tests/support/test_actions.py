@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
+import authentication.mfa.actions
 import invitations.actions
 from accounts.models import ExternalTenant, Provider, User
 from audit.actors import Actor, EventOrigin
@@ -23,7 +24,7 @@ from invitations.models import Invitation
 from outbox.models import Message
 from tests.helpers import mfa as factors
 from tests.helpers.invited_users import NUMBER, invite, token_of
-from tests.helpers.users import PASSWORD, letter, make_support
+from tests.helpers.users import PASSWORD, actor, letter, make_support
 
 pytestmark = pytest.mark.django_db
 REASON = "Gebeld door mevrouw Bakker, telefoon kwijt"
@@ -175,8 +176,9 @@ def test_a_recovery_code_opens_the_admin_but_presses_no_button(dora: User, bob: 
     client = Client()
     client.force_login(dora)
     factors.give_app(dora)
+    authentication.mfa.actions.generate_recovery_codes(dora, by=actor(dora))
     session = client.session
-    session["second_factor"], session["confirmed_at"] = "recovery_code", int(time.time())
+    session["otp_device_id"], session["confirmed_at"] = dora.recovery_codes.get().persistent_id, int(time.time())
     session.save()
     assert client.get("/admin/").status_code == 200
     assert press(client, "blokkeren", bob)["Location"].startswith("/bevestigen/")

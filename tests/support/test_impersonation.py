@@ -260,7 +260,7 @@ def test_it_is_in_one_browser_only(impersonating_client: Client, dora: User) -> 
     other = Client()
     other.force_login(dora)
     session = other.session
-    session["second_factor"] = "app"
+    session["otp_device_id"] = dora.authenticator_apps.get().persistent_id
     session.save()
     assert other.get("/gebruikers/").status_code in (302, 403)
 

@@ -151,10 +151,10 @@ def test_support_closes_and_reopens_with_a_count_a_name_and_a_reason(
     for wrong in ({"office_name": "Kantoor Smit"}, {"reason": " "}, {"office_name": ""}):
         assert press(dora_client, "kantoor-sluiten", office, **wrong).status_code == 200
     office.refresh_from_db()
-    assert office.closed_at is None
+    assert office.suspended_at is None
     assert press(dora_client, "kantoor-sluiten", office)["Location"] == f"/admin/accounts/provider/{office.pk}/"
     office.refresh_from_db()
-    assert office.closed_at is not None
+    assert office.suspended_at is not None
     event = Event.objects.get(verb="provider_closed")
     assert (event.provider_id, event.actor_id, event.origin, event.reason) == (office.pk, dora.pk, "support", REASON)
     assert "kantoor-heropenen" in dora_client.get(f"/admin/accounts/provider/{office.pk}/").content.decode()
@@ -165,7 +165,7 @@ def test_support_closes_and_reopens_with_a_count_a_name_and_a_reason(
     assert Event.objects.filter(verb="provider_closed").count() == 1
     press(dora_client, "kantoor-heropenen", office)
     office.refresh_from_db()
-    assert office.closed_at is None
+    assert office.suspended_at is None
     assert Event.objects.get(verb="provider_reopened").reason == REASON
     assert REASON in letter(Message.objects.get(kind="office_reopened", recipient=alice.email))
 

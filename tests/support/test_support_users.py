@@ -17,7 +17,7 @@ from pytest_django import Settings
 import support.actions
 from accounts.models import Provider, User
 from audit.models import Event
-from authentication.models import AuthenticatorApp, Passkey, PasswordResetToken, RecoveryCode, UserSession
+from authentication.models import AuthenticatorApp, Passkey, PasswordResetToken, RecoveryCodes, UserSession
 from authentication.session_store import hash_session_key
 from outbox.models import Message
 from permissions.models import IndividualRight
@@ -81,9 +81,9 @@ def one_of_each(user: User) -> list[Any]:
     common = {"provider": user.provider, "user": user}
     return [
         AuthenticatorApp.objects.create(**common, name="a", encrypted_secret=b"x", last_step=0),
-        RecoveryCode.objects.create(**common, code_hash="x"),
+        RecoveryCodes.objects.create(**common, code_hashes=["x"]),
         PasswordResetToken.objects.create(**common, token_hash=uuid4().hex, expires_at=timezone.now()),
-        UserSession.objects.create(**common, session_id=session, session_version=1, how="password"),
+        UserSession.objects.create(**common, session_id=session, session_version=1, method="password"),
         Passkey.objects.create(**common, name="p", credential_id=uuid4().bytes, public_key=b"x"),
     ]
 
@@ -196,7 +196,7 @@ def test_a_new_support_user_chooses_a_password_and_sets_up_two_factor() -> None:
     assert gone["Location"] == "/profiel/twee-factor/herstelcodes/?next=%2Fadmin%2F"
     shown = client.post(gone["Location"])
     assert shown.status_code == 200
-    kept = client.post("/profiel/twee-factor/herstelcodes/opslaan/", {"codes": shown.context["sealed"]})
+    kept = client.post("/profiel/twee-factor/herstelcodes/opslaan/", {"codes": shown.context["encrypted_codes"]})
     assert kept.content.startswith(b"Herstelcodes voor support van Loket, gebruikersnaam dora")
     assert client.get("/admin/").status_code == 200
     assert client.get("/profiel/sessies/").context["rows"][0].provider_id is None

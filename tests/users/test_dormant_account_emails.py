@@ -174,7 +174,7 @@ def test_who_lost_the_right_or_is_blocked_gets_none(
 def test_a_closed_office_gets_none(clock: time_machine.Traveller, office: Provider, alice: User) -> None:
     ask(alice)
     idle(office)
-    Provider.objects.update(closed_at=at(2026, 1, 25))
+    Provider.objects.update(suspended_at=at(2026, 1, 25))
     clock.move_to(at(2026, 2, 1))
     assert dormant_account_emails.send_due_emails() == 0
     assert not mails()

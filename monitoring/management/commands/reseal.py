@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from authentication.models import RecoveryCode
+from authentication.models import RecoveryCodes
 from monitoring import key_rotation
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
                 f"{name}: {found.value_count}, {found.older_key_count} {done}, {found.unreadable_count} unreadable"
             )
             unreadable += found.unreadable_count
-        people = RecoveryCode.objects.filter(used_at=None).values("user").distinct().count()
-        self.stdout.write(f"Recovery codes are hashed and keep their key. Users with unused codes: {people}.")
+        user_count = RecoveryCodes.objects.exclude(code_hashes=[]).count()
+        self.stdout.write(f"Recovery codes are hashed and keep their key. Users with unused codes: {user_count}.")
         if unreadable:
             raise CommandError(f"{unreadable} values cannot be decrypted: a key is missing in LOKET_SEALING_KEYS.")

@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from accounts.models import LoginMethod, Provider, User
 from audit.models import Event
-from authentication import mfa
-from authentication.mfa import actions, recovery_codes, totp
+from authentication import mfa, recovery_codes, totp
+from authentication.mfa import actions
 from authentication.mfa.actions import LastDeviceRequired, TooManyDevices
-from authentication.mfa.totp import TotpEnrollment
-from authentication.models import AuthenticatorApp, RecoveryCode
+from authentication.models import AuthenticatorApp, RecoveryCodes
+from authentication.totp import TotpEnrollment
+from core import encryption
 from core.throttle import Throttled
 from outbox.models import Message
 from permissions import checks
@@ -116,7 +117,7 @@ def test_the_secret_is_sealed_and_bound_to_its_row(alice: User, bob: User) -> No
     assert secret_of(app) == secret
     give_app(alice)
     AuthenticatorApp.objects.filter(user=alice).update(encrypted_secret=app.encrypted_secret)
-    with pytest.raises(actions.encryption.DecryptionError):
+    with pytest.raises(encryption.DecryptionError):
         actions.verify_totp_code(alice, code_now(secret))
 
 
@@ -189,7 +190,7 @@ def test_removing_the_last_device_takes_the_codes_along_and_ends_sessions(bob: U
     version = bob.session_version
     user = actions.remove_device(bob, AuthenticatorApp.objects.get().pk, by=actor(bob))
     assert (user.second_factor_at, user.session_version) == (None, version + 1)
-    assert not RecoveryCode.objects.exists()
+    assert not RecoveryCodes.objects.exists()
     assert Event.objects.filter(verb="factor_removed").count() == 1
 
 
@@ -225,7 +226,7 @@ def test_recovery_codes_lie_nowhere_readable(bob: User) -> None:
     give_app(bob)
     codes = actions.generate_recovery_codes(bob, by=actor(bob))
     with connection.cursor() as cursor:
-        for table in ("authentication_recoverycode", "audit_event", "outbox_message", "django_session"):
+        for table in ("authentication_recoverycodes", "audit_event", "outbox_message", "django_session"):
             cursor.execute(f"SELECT count(*) FROM {table} t WHERE t::text ~ %s", ["|".join(codes)])
             assert cursor.fetchone() == (0,), table
 
@@ -268,7 +269,7 @@ def test_a_code_is_not_compared_when_the_throttle_says_no(bob: User) -> None:
     secret = give_app(bob)
     for _guess in range(5):
         actions.verify_totp_code(bob, wrong(code_now(secret)))
-    with patch("authentication.mfa.totp.find_matching_step") as compared, pytest.raises(Throttled):
+    with patch("authentication.totp.find_matching_step") as compared, pytest.raises(Throttled):
         actions.verify_totp_code(bob, code_now(secret))
     assert not compared.called
 
@@ -303,7 +304,7 @@ def test_of_the_same_code_twice_at_the_same_moment_one_works(bob: User) -> None:
         try:
             if way == "code":
                 return bool(actions.verify_totp_code(bob, code_now(secret)))
-            return actions.verify_recovery_code(bob, codes[0], by=actor(bob))
+            return bool(actions.verify_recovery_code(bob, codes[0], by=actor(bob)))
         finally:
             connection.close()
 

@@ -46,7 +46,7 @@ def codes(response: object, field: str) -> list[str]:
     return [error.code for error in response.context["form"].errors.as_data()[field]]
 
 
-def test_it_adds_an_app_and_keeps_the_session(bob_logged_in: Client, bob: User) -> None:
+def test_device_page_adds_an_app_and_keeps_the_session(bob_logged_in: Client, bob: User) -> None:
     key = bob_logged_in.session.session_key
     secret, response = add(bob_logged_in)
     assert response["Location"] == f"{URL}herstelcodes/?next=%2F"
@@ -134,7 +134,7 @@ def test_users_with_a_device_confirm_with_it(secured: Client, bob: User) -> None
         assert secured.post("/bevestigen/", {"code": code_now(secret)}).status_code == 429
 
 
-def test_it_renames(secured: Client, bob: User) -> None:
+def test_device_page_renames(secured: Client, bob: User) -> None:
     device = AuthenticatorApp.objects.get()
     assert secured.get(f"{URL}{device.pk}/naam/").status_code == 200
     assert secured.post(f"{URL}{device.pk}/naam/", {"name": "Tablet"})["Location"] == URL
@@ -143,7 +143,7 @@ def test_it_renames(secured: Client, bob: User) -> None:
     assert secured.post(f"{URL}{device.pk}/naam/", {"name": ""}).status_code == 200
 
 
-def test_it_removes_and_ends_every_other_session(secured: Client, bob: User, bob_client: Client) -> None:
+def test_device_page_removes_and_ends_every_other_session(secured: Client, bob: User, bob_client: Client) -> None:
     device = AuthenticatorApp.objects.get()
     assert len(secured.get(f"{URL}{device.pk}/verwijderen/").context["confirmation"].consequences) == 3
     assert AuthenticatorApp.objects.exists()
@@ -165,7 +165,7 @@ def test_recovery_codes_are_shown_once_and_can_be_saved(secured: Client, bob: Us
     assert page.status_code == 200
     assert "codes" not in page.context
     shown = secured.post(f"{URL}herstelcodes/")
-    file = secured.post(f"{URL}herstelcodes/opslaan/", {"codes": shown.context["sealed"]})
+    file = secured.post(f"{URL}herstelcodes/opslaan/", {"codes": shown.context["encrypted_codes"]})
     assert file["Content-Disposition"].startswith("attachment")
     for code in shown.context["codes"]:
         assert code in file.content.decode()
@@ -179,7 +179,7 @@ def test_the_pages_of_another_user_do_not_exist(secured: Client, alice_client: C
     device = AuthenticatorApp.objects.get()
     for client, device_id in ((alice_client, device.pk), (secured, uuid4())):
         assert client.get(f"{URL}{device_id}/naam/").status_code == 404
-    sealed = secured.post(f"{URL}herstelcodes/").context["sealed"]
+    sealed = secured.post(f"{URL}herstelcodes/").context["encrypted_codes"]
     assert alice_client.post(f"{URL}herstelcodes/opslaan/", {"codes": sealed}).status_code == 403
     device.refresh_from_db()
     assert device.name == "Telefoon"

@@ -70,7 +70,7 @@ def names(people: Any) -> list[str]:
     return [person.username for person in people]
 
 
-def test_it_needs_the_right(bob_client: Client, bob: User, office: Provider) -> None:
+def test_policy_page_needs_the_right(bob_client: Client, bob: User, office: Provider) -> None:
     assert bob_client.get(URL).status_code == 403
     assert bob_client.get(address()).status_code == 403
     assert bob_client.post(address(two_factor_managers="on")).status_code == 403
@@ -92,7 +92,7 @@ def test_strangers_sign_in_first(client: Client) -> None:
     assert client.get(address())["Location"].startswith("/inloggen/")
 
 
-def test_it_asks_for_a_recent_confirmation_and_comes_back(alice_client: Client) -> None:
+def test_policy_page_asks_for_a_recent_confirmation_and_comes_back(alice_client: Client) -> None:
     confirm_now(alice_client, seconds_ago=1801)
     where = address(two_factor_managers="on")
     assert alice_client.get(where)["Location"] == f"/bevestigen/?{urlencode({'next': where})}"
@@ -100,7 +100,9 @@ def test_it_asks_for_a_recent_confirmation_and_comes_back(alice_client: Client) 
     assert alice_client.get(where).status_code == 200
 
 
-def test_it_shows_by_name_and_changes_nothing_until_confirmed(admin: Client, bob: User, office: Provider) -> None:
+def test_policy_page_shows_by_name_and_changes_nothing_until_confirmed(
+    admin: Client, bob: User, office: Provider
+) -> None:
     give_app(make_user(office, Right.MANAGE_PROVIDER, username="heeft"))
     where = address(two_factor_managers="on", two_factor_from=in_days(9))
     page = admin.get(where)
@@ -193,7 +195,7 @@ def test_of_two_administrators_at_once_one_is_told(office: Provider, alice: User
      ("two_factor_from", "2020-01-01"), ("two_factor_days", "0"), ("two_factor_days", "91"),
      ("two_factor_days", "vijf"), ("two_factor_days", "-1"), ("version", "-1"), ("version", "")],
 )  # fmt: skip
-def test_it_refuses_bad_input(admin: Client, field: str, value: str, office: Provider) -> None:
+def test_policy_page_refuses_bad_input(admin: Client, field: str, value: str, office: Provider) -> None:
     where = address(**{"two_factor_days": "5", field: value})
     for response in (admin.get(where), admin.post(where, {"seen": "x"})):
         assert field in response.context["form"].errors
@@ -227,7 +229,7 @@ def test_days_count_from_the_day_they_are_set_for_who_is_in_already(office: Prov
         assert set_policy(office, OFF, alice).two_factor_days_since is None
 
 
-def test_it_names_who_could_be_left_outside(admin: Client, office: Provider) -> None:
+def test_policy_page_names_who_could_be_left_outside(admin: Client, office: Provider) -> None:
     now = timezone.now()
     make_user(office, username="net", last_login=now)
     make_user(office, username="lang", last_login=now - timedelta(days=91))

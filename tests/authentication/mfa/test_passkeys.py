@@ -53,7 +53,7 @@ def key(bob_logged_in: Client) -> SoftKey:
     return found
 
 
-def test_it_makes_one_and_goes_on_to_the_recovery_codes(bob_logged_in: Client, bob: User) -> None:
+def test_passkey_makes_one_and_goes_on_to_the_recovery_codes(bob_logged_in: Client, bob: User) -> None:
     assert bob_logged_in.get(ADD).status_code == 200
     response = make(bob_logged_in, SoftKey(), "?next=/profiel/")
     assert response.json()["redirect_url"] == "/profiel/twee-factor/herstelcodes/?next=%2Fprofiel%2F"
@@ -66,7 +66,7 @@ def test_it_makes_one_and_goes_on_to_the_recovery_codes(bob_logged_in: Client, b
     assert Message.objects.filter(kind="factor_added").count() == 1
 
 
-def test_it_opens_the_second_step(key: SoftKey, bob: User) -> None:
+def test_passkey_opens_the_second_step(key: SoftKey, bob: User) -> None:
     client = make_half_signed_in_client(bob)
     response = show(client, key, "?next=/profiel/")
     assert response.json()["redirect_url"] == "/profiel/"
@@ -75,7 +75,7 @@ def test_it_opens_the_second_step(key: SoftKey, bob: User) -> None:
     assert Passkey.objects.get().last_used_at is not None
 
 
-def test_it_opens_the_door_without_a_password(client: Client, key: SoftKey) -> None:
+def test_passkey_opens_the_door_without_a_password(client: Client, key: SoftKey) -> None:
     response = show(client, key, "?next=https://evil.example/")
     assert response.json()["redirect_url"] == "/"
     assert client.get("/profiel/").status_code == 200
@@ -175,7 +175,7 @@ def test_another_kind_stays_out(client: Client, key: SoftKey, office: Provider, 
     assert client.get(ADD).status_code == 404
 
 
-def test_it_confirms(key: SoftKey, bob: User) -> None:
+def test_passkey_confirms(key: SoftKey, bob: User) -> None:
     client = signed_in(bob, give_app(bob))
     with time_machine.travel(timezone.now() + timedelta(minutes=16)):
         assert client.get(ADD)["Location"].startswith("/bevestigen/")

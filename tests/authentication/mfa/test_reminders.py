@@ -47,7 +47,7 @@ def mails() -> list[Message]:
     return list(Message.objects.filter(kind="factor_duty_ahead").order_by("pk"))
 
 
-def test_it_tells_7_days_and_1_day_before_and_each_once(clock: time_machine.Traveller, bob: User) -> None:
+def test_reminder_tells_7_days_and_1_day_before_and_each_once(clock: time_machine.Traveller, bob: User) -> None:
     ask_from(DAY)
     told = []
     for days in range(9, -2, -1):

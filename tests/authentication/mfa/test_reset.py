@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.models import Event
 from authentication.mfa import actions
-from authentication.models import AuthenticatorApp, RecoveryCode
+from authentication.models import AuthenticatorApp, RecoveryCodes
 from outbox.models import Message
 from permissions.checks import Right
 from permissions.models import IndividualRight
@@ -43,7 +43,7 @@ def secured(alice: User) -> Client:
     return signed_in(alice, give_app(alice))
 
 
-def test_it_takes_everything_away_and_ends_sessions(secured: Client, lost: User, alice: User) -> None:
+def test_mfa_reset_takes_everything_away_and_ends_sessions(secured: Client, lost: User, alice: User) -> None:
     theirs = signed_in(lost, give_app(lost, "Tablet"))
     make(theirs, SoftKey())
     assert secured.get(url(lost)).status_code == 200
@@ -52,7 +52,7 @@ def test_it_takes_everything_away_and_ends_sessions(secured: Client, lost: User,
     lost.refresh_from_db()
     assert lost.second_factor_at is None
     assert actions.list_devices(lost) == []
-    assert not RecoveryCode.objects.filter(user=lost).exists()
+    assert not RecoveryCodes.objects.filter(user=lost).exists()
     assert theirs.get("/profiel/")["Location"].startswith("/inloggen/")
     event = Event.objects.get(verb="factors_reset")
     assert (event.actor_id, event.target_id, event.reason) == (alice.pk, lost.pk, REASON["reason"])
@@ -63,13 +63,13 @@ def test_it_takes_everything_away_and_ends_sessions(secured: Client, lost: User,
 
 
 @pytest.mark.parametrize("reason", ["", " ", "x" * 501, "a\x00b", "a\u202eb"])
-def test_it_wants_a_reason(secured: Client, lost: User, reason: str) -> None:
+def test_mfa_reset_wants_a_reason(secured: Client, lost: User, reason: str) -> None:
     response = secured.post(url(lost), {"reason": reason})
     assert (response.status_code, response.context["form"].errors.keys()) == (200, {"reason"})
     assert AuthenticatorApp.objects.filter(user=lost).exists()
 
 
-def test_it_wants_ones_own_factor_within_five_minutes(secured: Client, lost: User) -> None:
+def test_mfa_reset_wants_ones_own_factor_within_five_minutes(secured: Client, lost: User) -> None:
     with time_machine.travel(timezone.now() + timedelta(minutes=5, seconds=1)):
         for answer in (secured.get(url(lost)), secured.post(url(lost), REASON)):
             assert answer["Location"].startswith("/bevestigen/?next=")

@@ -72,7 +72,7 @@ def test_a_used_code_is_rejected(bob: User, secret: bytes) -> None:
     assert make_half_signed_in_client(bob).post(URL, {"code": code}).status_code == 200
 
 
-def test_it_is_throttled_and_a_recovery_code_still_works(bob: User, secret: bytes) -> None:
+def test_second_step_is_throttled_and_a_recovery_code_still_works(bob: User, secret: bytes) -> None:
     codes = actions.generate_recovery_codes(bob, by=actor(bob))
     client = make_half_signed_in_client(bob)
     for _guess in range(5):
@@ -314,7 +314,7 @@ def test_help_is_open_before_the_second_step(office: Provider, bob: User) -> Non
     assert "/inloggen/hulp/" in Client().get("/inloggen/").text
 
 
-def test_it_redirects_to_the_requested_page(office: Provider) -> None:
+def test_second_step_redirects_to_the_requested_page(office: Provider) -> None:
     user = make_user(office, username="x", two_factor_required=True)
     client = Client()
     response = client.post("/inloggen/", {"username": "x", "password": PASSWORD, "next": "/profiel/?a=1"})

@@ -39,7 +39,9 @@ def refused(client: Client, response: Any, page: ErrorPage, reason: str) -> None
     assert (event.verb, event.reason) == (Verb.SIGN_IN_REFUSED, reason)
 
 
-def test_it_proves_the_tenant(alice_client: Client, alice: User, entra: Forger, unproved: ExternalTenant) -> None:
+def test_microsoft_login_proves_the_tenant(
+    alice_client: Client, alice: User, entra: Forger, unproved: ExternalTenant
+) -> None:
     key = alice_client.session.session_key
     response = visit(alice_client, entra, TID, uuid4(), url(unproved))
     assert response.status_code == 302

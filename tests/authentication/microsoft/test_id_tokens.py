@@ -176,12 +176,12 @@ def check(entra: Forger, keys: SigningKeyCache, nonce: str = "n", **said: Any) -
     return validate_id_token(token, keys=keys, http=entra, client_id=fake_entra.CLIENT_ID, nonce=nonce)
 
 
-def test_it_says_whom_microsoft_vouches_for(entra: Forger) -> None:
+def test_validation_says_whom_microsoft_vouches_for(entra: Forger) -> None:
     assert check(entra, SigningKeyCache(fake_entra.AUTHORITY)) == MicrosoftIdentity(TID, OID, 1)
     assert check(entra, SigningKeyCache(fake_entra.AUTHORITY), auth_time=None) == MicrosoftIdentity(TID, OID, None)
 
 
-def test_it_looks_at_the_nonce_itself(entra: Forger) -> None:
+def test_validation_looks_at_the_nonce_itself(entra: Forger) -> None:
     with pytest.raises(InvalidIdToken, match="nonce"):
         check(entra, SigningKeyCache(fake_entra.AUTHORITY), nonce="other")
     with pytest.raises(InvalidIdToken, match="nonce"):

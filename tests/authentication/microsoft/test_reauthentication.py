@@ -55,7 +55,7 @@ def test_the_page_leads_to_microsoft_and_keeps_where_to_go(dora_client: Client, 
     assert not is_confirmed(dora_client)
 
 
-def test_it_confirms(dora_client: Client, entra: Forger, dora: User) -> None:
+def test_microsoft_login_confirms(dora_client: Client, entra: Forger, dora: User) -> None:
     key = dora_client.session.session_key
     asked = start_sign_in(dora_client, URL + "?next=/profiel/")
     assert (asked["prompt"], asked["max_age"]) == ("login", "0")

@@ -81,7 +81,7 @@ def test_microsoft_itself_is_called_with_our_own_settings_only(settings: Any) ->
     assert oidc._get_authority() == "https://login.microsoftonline.com/organizations"
 
 
-def test_it_signs_in(client: Client, entra: Forger, dora: User) -> None:
+def test_microsoft_sign_in_signs_in(client: Client, entra: Forger, dora: User) -> None:
     client.cookies["sessionid"] = "a" * 32  # chosen by an attacker
     response = visit(client, entra)
     assert (response.status_code, response["Location"]) == (302, "/")
@@ -95,7 +95,7 @@ def test_it_signs_in(client: Client, entra: Forger, dora: User) -> None:
     assert client.get(URL, {"next": "/profiel/"})["Location"] == "/profiel/"
 
 
-def test_it_asks_as_it_should(client: Client, entra: Forger) -> None:
+def test_microsoft_sign_in_asks_as_it_should(client: Client, entra: Forger) -> None:
     asked = start_sign_in(client)
     assert asked["response_type"] == "code"
     assert asked["response_mode"] == "query"
@@ -128,7 +128,9 @@ def test_the_cookie_is_secure_where_the_site_is(client: Client, entra: Forger, s
 
 
 @pytest.mark.parametrize(("wanted", "target"), [("/profiel/", "/profiel/"), ("//evil.example/", "/"), ("\x00", "/")])
-def test_it_goes_on_to_pages_of_ours_only(client: Client, entra: Forger, dora: User, wanted: str, target: str) -> None:
+def test_microsoft_sign_in_goes_on_to_pages_of_ours_only(
+    client: Client, entra: Forger, dora: User, wanted: str, target: str
+) -> None:
     assert visit(client, entra, start=f"{URL}?{urlencode({'next': wanted})}")["Location"] == target
 
 
@@ -315,7 +317,9 @@ def test_a_journey_takes_ten_minutes_at_most(client: Client, entra: Forger, dora
         refused(client, client.get(address), ErrorPage.START_AGAIN, "no_journey")
 
 
-def test_it_is_throttled_by_network_address(client: Client, entra: Forger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_microsoft_sign_in_is_throttled_by_network_address(
+    client: Client, entra: Forger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         microsoft, "MICROSOFT_LIMIT", RateLimit("microsoft network", burst=3, every=timedelta(minutes=1))
     )

@@ -118,7 +118,7 @@ def product(live_server: Any, foreign_provider: ForeignProvider, settings: Any, 
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.filterwarnings("ignore")
-def test_it_signs_in_at_a_foreign_provider(
+def test_browser_signs_in_at_a_foreign_provider(
     transactional_db: None, dora: User, foreign_provider: ForeignProvider, product: str
 ) -> None:
     foreign_provider.knows("dora", oid=str(OID))

@@ -1,10 +1,9 @@
 """Codes of authenticator apps (TOTP, RFC 6238: HMAC-SHA-1, six digits, steps of 30 seconds)."""
 
 import base64
-import binascii
 import hmac
+import json
 import secrets
-import struct
 import time
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
@@ -17,11 +16,10 @@ from accounts.models import User
 from core import encryption
 from core.ids import uuid7
 
-STEP_SECONDS = 30  # seconds
+STEP_SECONDS = 30
 _ALLOWED_DRIFT_STEPS = 1  # steps by which a clock may differ, either way
-_SECRET_BYTES = 20  # bytes: as long as the hash (RFC 4226, section 4)
-_ENROLLMENT_SECONDS = 3600  # seconds
-_STRUCT_FORMAT = f"!16sq{_SECRET_BYTES}s"
+_SECRET_BYTES = 20  # as long as the hash (RFC 4226, section 4)
+_ENROLLMENT_SECONDS = 3600
 
 
 def get_current_step() -> int:
@@ -29,7 +27,10 @@ def get_current_step() -> int:
 
 
 def find_matching_step(secret: bytes, code: str, *, after: int) -> int | None:
-    """Return the time step of `code` among the current and adjacent ones later than `after`, or None."""
+    """Return the time step of `code` among the current and adjacent ones later than `after`, or None.
+
+    Unlike the library's own, it compares in constant time and takes the last step of two with the same code.
+    """
     now, found = get_current_step(), None
     for step in range(now - _ALLOWED_DRIFT_STEPS, now + _ALLOWED_DRIFT_STEPS + 1):
         if hmac.compare_digest(f"{hotp(secret, step):06d}", code) and step > after:
@@ -45,7 +46,7 @@ class TotpEnrollment:
     """
 
     id: UUID
-    made_at: int  # seconds since 1970
+    created_at: int  # seconds since 1970
     secret: bytes
 
     @classmethod
@@ -56,16 +57,16 @@ class TotpEnrollment:
     def decrypt_for(cls, encrypted: str, user: User) -> "TotpEnrollment | None":
         """Return the offer from `encrypt_for` for this user within the last hour, or None for anything else."""
         try:
-            data = encryption.decrypt(base64.urlsafe_b64decode(encrypted), context=_build_encryption_context(user))
-        except (encryption.DecryptionError, binascii.Error, ValueError):
+            data = encryption.decrypt_text(encrypted, context=_build_encryption_context(user))
+        except encryption.DecryptionError:
             return None
-        id_, made_at, secret = struct.unpack(_STRUCT_FORMAT, data)
-        return cls(UUID(bytes=id_), made_at, secret) if 0 <= time.time() - made_at < _ENROLLMENT_SECONDS else None
+        id_, created_at, secret = json.loads(data)
+        in_time = 0 <= time.time() - created_at < _ENROLLMENT_SECONDS
+        return cls(UUID(id_), created_at, bytes.fromhex(secret)) if in_time else None
 
     def encrypt_for(self, user: User) -> str:
-        """Return the encrypted offer, valid for `user` only."""
-        data = struct.pack(_STRUCT_FORMAT, self.id.bytes, self.made_at, self.secret)
-        return base64.urlsafe_b64encode(encryption.encrypt(data, context=_build_encryption_context(user))).decode()
+        data = json.dumps([str(self.id), self.created_at, self.secret.hex()])
+        return encryption.encrypt_text(data, context=_build_encryption_context(user))
 
     @property
     def grouped_secret(self) -> str:
@@ -75,9 +76,8 @@ class TotpEnrollment:
 
     def build_otpauth_uri(self, user: User) -> str:
         """Return the otpauth:// URI (key URI format of Google Authenticator)."""
-        label = quote(f"Loket:{user.username}")
         secret = base64.b32encode(self.secret).decode()
-        return f"otpauth://totp/{label}?" + urlencode({"secret": secret, "issuer": "Loket"})
+        return f"otpauth://totp/{quote(f'Loket:{user.username}')}?" + urlencode({"secret": secret, "issuer": "Loket"})
 
     def render_qr_code(self, user: User) -> SafeString:
         """Return the URI as an SVG QR code, dark on white in every color scheme, without style attributes (CSP)."""
