@@ -41,5 +41,5 @@ def lock_user(user_id: UUID, *, actor: User | None = None, office: Provider | No
     return user
 
 
-def _key_subquery(person: str, *values: UUID | None) -> RawSQL:
-    return RawSQL(encryption_keys.KEY_SUBQUERY.format(person=person), values, output_field=models.BinaryField())  # noqa: S611
+def _key_subquery(user_id: str, *values: UUID | None) -> RawSQL:
+    return RawSQL(encryption_keys.KEY_SUBQUERY.format(user_id=user_id), values, output_field=models.BinaryField())  # noqa: S611

@@ -22,7 +22,7 @@ def _list_attributes(model: type[models.Model]) -> list[str]:
 _USER_ATTRIBUTES = _list_attributes(User)
 _COLUMNS = ", ".join(_list_columns(User) + _list_columns(Provider))
 _USER_BY_KEY_SQL = f"""
-SELECT {_COLUMNS}, {encryption_keys.KEY_SUBQUERY.format(person="accounts_user.id")}
+SELECT {_COLUMNS}, {encryption_keys.KEY_SUBQUERY.format(user_id="accounts_user.id")}
 FROM accounts_user LEFT JOIN accounts_provider ON accounts_provider.id = accounts_user.provider_id
 WHERE username_key = %s
 """  # noqa: S608

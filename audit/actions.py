@@ -54,34 +54,26 @@ def record_many(
 
 
 def _build_events(
-    verb: Verb, rows: list[tuple[models.Model, Changes]], by: Actor, provider_id: UUID | None, reason: str
+    verb: Verb, changed: list[tuple[models.Model, Changes]], by: Actor, provider_id: UUID | None, reason: str
 ) -> list[Event]:
     by.require_not_impersonating()
-    keys = encryption_keys.get_or_create_keys([by.user, by.on_behalf_of, *(target for target, _changes in rows)])
+    keys = encryption_keys.get_or_create_keys([by.user, by.on_behalf_of, *(target for target, _changes in changed)])
     events = []
-    for target, changes in rows:
-        event = _build_event(verb, target, by, provider_id)
-        what = {
-            "changes": redaction.redact_changes(changes),
-            "name": str(target)[:200],
-            "reason": (reason or by.reason)[:500],
-        }
-        _encrypt_parts(event, target, by, what, keys)
+    for target, changes in changed:
+        event = Event(
+            provider_id=provider_id,
+            actor_id=by.user.pk if by.user else None,
+            on_behalf_of_id=by.on_behalf_of.pk if by.on_behalf_of else None,
+            origin=by.origin,
+            verb=verb,
+            target_kind=target._meta.label_lower.partition(".")[2],
+            target_id=target.pk,
+            correlation_id=by.correlation_id,
+        )
+        what = {"changes": redaction.redact_changes(changes), "name": str(target)[:200]}
+        _encrypt_parts(event, target, by, what | {"reason": (reason or by.reason)[:500]}, keys)
         events.append(event)
     return events
-
-
-def _build_event(verb: Verb, target: models.Model, by: Actor, provider_id: UUID | None) -> Event:
-    return Event(
-        provider_id=provider_id,
-        actor_id=by.user.pk if by.user else None,
-        on_behalf_of_id=by.on_behalf_of.pk if by.on_behalf_of else None,
-        origin=by.origin,
-        verb=verb,
-        target_kind=target._meta.label_lower.partition(".")[2],
-        target_id=target.pk,
-        correlation_id=by.correlation_id,
-    )
 
 
 def _encrypt_parts(
@@ -93,13 +85,13 @@ def _encrypt_parts(
 ) -> None:
     """Fill the parts of `event`, each encrypted for the user it is about."""
 
-    def part(name: str, content: dict[str, Any], person: models.Model | None) -> dict[str, Any]:
-        key = keys.get(person.pk) if person is not None and encryption_keys.is_user(person) else None
+    def encrypt(name: str, content: dict[str, Any], subject: models.Model | None) -> dict[str, Any]:
+        key = keys.get(subject.pk) if subject is not None and encryption_keys.is_user(subject) else None
         return key.encrypt_part(content, event_id=event.pk, name=name) if key else content
 
     # The network address of a failed sign-in is personal data of the user whose account was tried.
-    whose = by.user or (target if by.address else None)
-    event.who = part("who", {"address": by.address or None, "name": by.name[:200]}, whose)
-    event.what = part("what", what, target)
+    actor = by.user or (target if by.address else None)
+    event.who = encrypt("who", {"address": by.address or None, "name": by.name[:200]}, actor)
+    event.what = encrypt("what", what, target)
     if by.on_behalf_of is not None:
-        event.for_whom = part("for_whom", {"name": by.on_behalf_of.full_name[:200]}, by.on_behalf_of)
+        event.for_whom = encrypt("for_whom", {"name": by.on_behalf_of.full_name[:200]}, by.on_behalf_of)

@@ -32,21 +32,18 @@ def append_all_pending() -> int:
 
 def append_pending(provider_id: UUID | None) -> int:
     """Add the pending events of an office, or of no office, to its chain; return their number."""
-    made = 0
-    while batch := _append_batch(provider_id):
-        made += batch
-        if batch < _BATCH_SIZE:
-            break
-    return made
+    total = count = _append_batch(provider_id)
+    while count == _BATCH_SIZE:
+        count = _append_batch(provider_id)
+        total += count
+    return total
 
 
 @transaction.atomic
 def _append_batch(provider_id: UUID | None) -> int:
     lock_chain(provider_id)
-    waiting = (
-        PendingEvent.objects.filter(provider_id=provider_id).order_by("event_id").values_list("event_id", flat=True)
-    )
-    events = Event.objects.in_bulk(waiting[:_BATCH_SIZE])
+    pending = PendingEvent.objects.filter(provider_id=provider_id).order_by("event_id")
+    events = Event.objects.in_bulk(pending.values_list("event_id", flat=True)[:_BATCH_SIZE])
     links, (sequence, previous) = [], get_chain_head(provider_id)
     for event in sorted(events.values(), key=lambda event: event.pk):
         sequence += 1

@@ -55,13 +55,11 @@ def save_checkpoint_if_due(provider_id: UUID | None) -> Checkpoint | None:
     """Sign and store a checkpoint, unless the last one is younger than an hour or there are no new events."""
     chain.lock_chain(provider_id)
     chain.append_pending(provider_id)
-    kept = Checkpoint.objects.filter(provider_id=provider_id, kind=Checkpoint.CheckpointType.HEAD)
-    last, head = kept.order_by("-sequence", "-id").first(), chain.get_chain_head(provider_id)
-    if last is not None:
-        young = datetime.fromisoformat(last.signed["at"]) > timezone.now() - CHECKPOINT_INTERVAL
-        if young or last.sequence == head.sequence:
-            return None
-    if head.sequence == 0:
+    heads = Checkpoint.objects.filter(provider_id=provider_id, kind=Checkpoint.CheckpointType.HEAD)
+    last, head = heads.order_by("-sequence", "-id").first(), chain.get_chain_head(provider_id)
+    if head.sequence == (last.sequence if last else 0):
+        return None
+    if last and datetime.fromisoformat(last.signed["at"]) > timezone.now() - CHECKPOINT_INTERVAL:
         return None
     return Checkpoint.objects.create(
         provider_id=provider_id,

@@ -17,13 +17,11 @@ from core import encryption
 
 # The oldest key of a user comes last, and so wins in the dict. An erased user has one row without a key.
 _KEYS_SQL = (
-    "SELECT id, person_id, encrypted_key FROM audit_userencryptionkey WHERE person_id = ANY(%s::uuid[])"
-    " ORDER BY id DESC"
+    "SELECT user_id, id, encrypted_key FROM audit_userencryptionkey WHERE user_id = ANY(%s::uuid[]) ORDER BY id DESC"
 )
 # Queries for users can annotate this as `history_key` to save a query per event: the id followed by the encrypted key.
 KEY_SUBQUERY = (
-    "(SELECT uuid_send(id) || encrypted_key FROM audit_userencryptionkey WHERE person_id = {person}"
-    " ORDER BY id LIMIT 1)"
+    "(SELECT uuid_send(id) || encrypted_key FROM audit_userencryptionkey WHERE user_id = {user_id} ORDER BY id LIMIT 1)"
 )
 _KEY_ID_BYTES = 16  # bytes
 _KeyRow = tuple[UUID, bytes | memoryview | None]  # the id of a key, and the encrypted key
@@ -33,71 +31,63 @@ class EventEncryptionKey(NamedTuple):
     """A decrypted key for the parts of events."""
 
     id: str
-    person_id: str
+    user_id: str
     key: AESGCM
 
     def encrypt_part(self, part: dict[str, Any], *, event_id: UUID, name: str) -> dict[str, Any]:
         """Return `part`, the part `name` of an event, encrypted for storage."""
         encrypted = verify.encrypt_part(part, self.key, secrets.token_bytes(12), event_id=str(event_id), name=name)
-        return {"key": self.id, "person_id": self.person_id, "sealed": encrypted}
+        return {"key": self.id, "person_id": self.user_id, "sealed": encrypted}
 
 
-def is_user(one: models.Model | None) -> bool:
-    """Return whether `one` is a stored user, as opposed to a team, an office or an unknown username."""
-    return isinstance(one, AbstractBaseUser) and one.pk is not None
+def is_user(target: models.Model | None) -> bool:
+    """Return whether `target` is a stored user, as opposed to a team, an office or an unknown username."""
+    return isinstance(target, AbstractBaseUser) and target.pk is not None
 
 
-def get_or_create_keys(people: Iterable[models.Model | None]) -> dict[UUID, EventEncryptionKey]:
-    """Return a key for each user among `people`, creating missing ones. One query, none when all were annotated.
+def get_or_create_keys(targets: Iterable[models.Model | None]) -> dict[UUID, EventEncryptionKey]:
+    """Return a key for each user among `targets`, creating missing ones. One query, none when all were annotated.
 
     Erased users get a key that is not stored, so that later events about them cannot be read.
     """
-    persons = [one for one in people if one is not None and is_user(one)]
-    kept = {one.pk: row for one in persons if (row := _read_annotated_key(one))}
-    asked = {one.pk for one in persons} - kept.keys()
-    if asked or not persons:  # also without users: queries must not reveal whether a username exists
-        kept |= _load_keys(asked)
-        kept |= {row.person_id: (row.pk, row.encrypted_key) for row in _create_keys(asked - kept.keys())}
-    return {
-        person_id: _decrypt_key(key_id, person_id, encrypted_key) for person_id, (key_id, encrypted_key) in kept.items()
-    }
+    users = [target for target in targets if target is not None and is_user(target)]
+    rows = {user.pk: row for user in users if (row := _read_annotated_key(user))}
+    missing = {user.pk for user in users} - rows.keys()
+    if missing or not users:  # also without users: queries must not reveal whether a username exists
+        rows |= _load_keys(missing)
+        new = [_build_key_row(user_id) for user_id in sorted(missing - rows.keys())]
+        rows |= {row.user_id: (row.pk, row.encrypted_key) for row in new}
+        UserEncryptionKey.objects.bulk_create(new, batch_size=1000)
+    return {user_id: _decrypt_key(user_id, *row) for user_id, row in rows.items()}
 
 
-def _read_annotated_key(person: models.Model) -> _KeyRow | None:
-    row: bytes | None = getattr(person, "history_key", None)
+def _read_annotated_key(user: models.Model) -> _KeyRow | None:
+    row: bytes | None = getattr(user, "history_key", None)
     return (UUID(bytes=row[:_KEY_ID_BYTES]), row[_KEY_ID_BYTES:]) if row else None
 
 
 def _load_keys(ids: set[UUID]) -> dict[UUID, _KeyRow]:
     with connection.cursor() as cursor:  # runs for most events: the ORM would double the cost
-        cursor.execute(_KEYS_SQL, [f"{{{','.join(map(str, ids))}}}"])
-        return {person_id: (key_id, encrypted_key) for key_id, person_id, encrypted_key in cursor.fetchall()}
+        cursor.execute(_KEYS_SQL, [list(ids)])
+        return {user_id: (key_id, encrypted_key) for user_id, key_id, encrypted_key in cursor.fetchall()}
 
 
-def _create_keys(ids: set[UUID]) -> list[UserEncryptionKey]:
-    return (
-        UserEncryptionKey.objects.bulk_create([_build_key_row(person_id) for person_id in sorted(ids)], batch_size=1000)
-        if ids
-        else []
-    )
-
-
-def _decrypt_key(key_id: UUID, person_id: UUID, encrypted_key: bytes | memoryview | None) -> EventEncryptionKey:
+def _decrypt_key(user_id: UUID, key_id: UUID, encrypted_key: bytes | memoryview | None) -> EventEncryptionKey:
     if encrypted_key is None:
-        row = _build_key_row(person_id)
+        row = _build_key_row(user_id)
         key_id, encrypted_key = row.pk, row.encrypted_key
     key = UserEncryptionKey.decrypt_stored_key(key_id, bytes(encrypted_key or b""))
-    return EventEncryptionKey(str(key_id), str(person_id), key)
+    return EventEncryptionKey(str(key_id), str(user_id), key)
 
 
-def _build_key_row(person_id: UUID) -> UserEncryptionKey:
-    row = UserEncryptionKey(person_id=person_id)
+def _build_key_row(user_id: UUID) -> UserEncryptionKey:
+    row = UserEncryptionKey(user_id=user_id)
     row.encrypted_key = encryption.encrypt(secrets.token_bytes(32), context=row.encryption_context)
     return row
 
 
 @transaction.atomic
-def destroy_keys(person_id: UUID) -> None:
+def destroy_keys(user_id: UUID) -> None:
     """Destroy every key of a user: personal data about them in events becomes unreadable for good."""
-    UserEncryptionKey.objects.filter(person_id=person_id).delete()
-    UserEncryptionKey.objects.create(person_id=person_id, encrypted_key=None)
+    UserEncryptionKey.objects.filter(user_id=user_id).delete()
+    UserEncryptionKey.objects.create(user_id=user_id, encrypted_key=None)

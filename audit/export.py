@@ -41,7 +41,7 @@ class ChainExport:
         yield _encode_line(head | {"head": checkpoints.sign_head(self.provider_id, self.last)})
         for row in self.keys:
             key = base64.b64encode(row.decrypt_key_bytes()).decode()
-            yield _encode_line({"id": str(row.pk), "key": key, "person_id": str(row.person_id)})
+            yield _encode_line({"id": str(row.pk), "key": key, "person_id": str(row.user_id)})
         yield from self._events()
 
     def _events(self) -> Iterator[bytes]:

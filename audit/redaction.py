@@ -5,21 +5,10 @@ from typing import Any
 from audit.changes import Change, Changes
 
 # Fields whose values are never recorded, whichever action passes them; only these words are kept as they are.
-_SECRET_FIELDS = frozenset(
-    {
-        "password",
-        "token",
-        "token_hash",
-        "secret",
-        "encrypted_secret",
-        "code",
-        "code_hash",
-        "mobile_number",
-        "encrypted_phone",
-        "encrypted_key",
-        "browser_hash",
-    }
-)
+_SECRET_FIELDS = frozenset({
+    "password", "token", "token_hash", "secret", "encrypted_secret", "code", "code_hash", "mobile_number",
+    "encrypted_phone", "encrypted_key", "browser_hash",
+})  # fmt: skip
 _ALLOWED_WORDS = frozenset({None, "", "changed", "given", "member"})
 
 
@@ -43,7 +32,7 @@ def _to_plain(value: Any) -> Any:
     if isinstance(value, str | int):  # a member of an enumeration
         return str.__str__(value) if isinstance(value, str) else int(value)
     if isinstance(value, list | tuple):
-        return [_to_plain(one) for one in value]
+        return [_to_plain(item) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: _to_plain(one) for key, one in value.items()}
+        return {key: _to_plain(item) for key, item in value.items()}
     raise TypeError(f"an event cannot hold a {type(value).__name__}")

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,23 +27,47 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 VERIFIED_EVENTS = 1_000_000
 _OFFICE_ID, _NONCE = "01900000-0000-7000-8000-000000000000", secrets.token_bytes(12)
 FEW_EVENTS, MANY_EVENTS = 5_000, int(os.environ.get("BENCH_EVENTS", "5000000"))
-# Filters that match many events, and one that matches none.
+USERS_PER_OFFICE = 200
+# Filters that match many and no events; an office of 5,000 has a full page of each but the absent ones.
 _PAGE_QUERIES = {
-    "page": "",
-    "person": "?person=jansen",
-    "verb": "?verb=provider_created",
-    "never": "?verb=text_changed",
+    "page": "/historie/",
+    "verb": "/historie/?verb=user_changed",
+    "absent_verb": "/historie/?verb=text_changed",
+    "kind": "/historie/?kind=team",
+    "absent_kind": "/historie/?kind=externaltenant",
+    "origin": "/historie/?origin=scheduled",
+    "absent_origin": "/historie/?origin=scim",
+    "absent_pair": "/historie/?verb=signed_in&origin=command",
+    "since": "/historie/?since={today}",
+    "until": "/historie/?until=2020-01-01",
+    "person": "/historie/?person={name}",
+    "persons": "/historie/?person=jansen",
+    "absent_person": "/historie/?person=niemand",
+    "persons_verb": "/historie/?person=jansen&verb=rights_changed",
+    "persons_absent_verb": "/historie/?person=jansen&verb=text_changed",
+    "user": "/gebruikers/{user}/historie/",
+    "user_absent_verb": "/gebruikers/{user}/historie/?verb=text_changed",
 }
-_COPY_EVENTS_SQL = """
-INSERT INTO audit_event SELECT made.* FROM generate_series(1, %s) n,
-    (SELECT one FROM audit_event one WHERE verb = 'provider_created' LIMIT 1) base,
-    LATERAL jsonb_populate_record(base.one, jsonb_build_object('id', gen_random_uuid(), 'provider_id', %s::text,
-        'at', now() - n * interval '1 second')) made
+# Verbs by how often they come.
+_EVENTS_SQL = """
+INSERT INTO audit_event (id, provider_id, at, actor_id, who, on_behalf_of_id, for_whom, origin, verb, target_kind,
+    target_id, what, correlation_id)
+SELECT uuidv7(-n * interval '1 second'), %(office)s, now() - n * interval '1 second', users[1 + n / 7 %% %(count)s],
+    %(who)s, NULL, NULL, CASE WHEN n %% 100 = 1 THEN 'scheduled' WHEN verb = 'signed_in' THEN 'api' ELSE 'page' END,
+    verb, split_part(verb, '_', 1), users[1 + abs(hashint4(n)) %% %(count)s], %(what)s, ''
+FROM generate_series(1, %(size)s) n, (SELECT %(users)s::uuid[] AS users) office, LATERAL (
+    SELECT (array['signed_in', 'user_changed', 'signed_in', 'team_changed', 'rights_changed', 'employer_changed',
+        'signed_in', 'user_blocked', 'signed_in', 'exported'])[1 + n %% 10] AS verb
+) kind
 """
+# What the newest page needs at the least: the same rows by the index for them.
+_BARE_SQL = "SELECT * FROM audit_event WHERE provider_id = %s ORDER BY at DESC, id DESC LIMIT 51"
 _VERIFY_SCRIPT = """
 import resource, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -155,21 +180,39 @@ def _create_administrator() -> Any:
 
 
 def measure_pages() -> dict[str, float]:
-    """Return the medians in milliseconds of the first page of an office with few events and of one with many."""
-    found = {}
-    for name, size in (("few", FEW_EVENTS), ("many", MANY_EVENTS)):
-        administrator = _create_administrator()
-        _insert_events(size, administrator.provider_id)
+    """Return the medians in milliseconds of pages by filter, for an office with few events and one with many.
+
+    Besides, of the search for the newest page without the page around it, and of the bare query for the same rows.
+    """
+    from history.event_search import EventSearch
+
+    offices = {"few": create_office_with_events(FEW_EVENTS), "many": create_office_with_events(MANY_EVENTS)}
+    calls: dict[str, Callable[[], object]] = {}
+    for name, (administrator, user) in offices.items():
         client = Client(headers={"Host": "localhost"})
         client.force_login(administrator)
-        for what, query in _PAGE_QUERIES.items():
-            asked = [_measure_ms(lambda: _fetch_page(client, query)) for _number in range(30)]  # noqa: B023
-            found[f"{what}_{name}_ms"] = median(asked)
-    return found
+        words = {"today": timezone.localdate().isoformat(), "name": user.username, "user": user.pk}
+        for what, address in _PAGE_QUERIES.items():
+            calls[f"{what}_{name}_ms"] = partial(_fetch_page, client, address.format(**words))
+        calls[f"search_{name}_ms"] = partial(EventSearch(administrator.provider_id).fetch, None, True, 51)
+        calls[f"bare_{name}_ms"] = partial(_run_bare_query, administrator)
+    rounds = [{what: _measure_ms(call) for what, call in calls.items()} for _number in range(30)]
+    return {what: median(times[what] for times in rounds) for what in calls}
 
 
-def _fetch_page(client: Client, query: str) -> None:
-    if client.get(f"/historie/{query}").status_code != 200:
+def compute_growth(found: dict[str, float]) -> dict[str, float]:
+    """Return how many times a page of the office with many events takes that of the one with few, by filter."""
+    return {what: found[f"{what}_many_ms"] / found[f"{what}_few_ms"] for what in _PAGE_QUERIES}
+
+
+def _run_bare_query(administrator: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_BARE_SQL, [administrator.provider_id])
+        cursor.fetchall()
+
+
+def _fetch_page(client: Client, url: str) -> None:
+    if client.get(url).status_code != 200:
         raise SystemExit("the history was not shown")
 
 
@@ -179,12 +222,23 @@ def _measure_ms(call: Callable[[], object]) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def _insert_events(size: int, provider_id: UUID) -> None:
+def create_office_with_events(size: int) -> tuple[Any, Any]:
+    """Return an administrator and a user of a new office with `size` events, which are about all of its users."""
+    from tests.helpers.users import make_user
+
+    administrator, users = _create_administrator(), []
+    for number in range(USERS_PER_OFFICE):
+        last_name, username = "Jansen" if number % 10 == 0 else "Bakker", f"user{secrets.token_hex(6)}"
+        email = f"{username}@loket.example"
+        users.append(make_user(administrator.provider, username=username, last_name=last_name, email=email))
+    values = {"office": administrator.provider_id, "users": [user.pk for user in users], "count": len(users)}
+    values |= {"size": size, "who": Jsonb({"name": "A. Bakker"}), "what": Jsonb({"name": "B. Bakker", "changes": {}})}
     where = {"host": settings.DATABASES["default"]["HOST"], "port": settings.DATABASES["default"]["PORT"]}
     with psycopg.connect(**where, user="postgres", dbname="loket", autocommit=True) as database:
         database.execute("SET session_replication_role = replica")
-        database.execute(_COPY_EVENTS_SQL, [size, str(provider_id)])
+        database.execute(_EVENTS_SQL, values)
         database.execute("VACUUM ANALYZE audit_event")
+    return administrator, users[7]
 
 
 def main() -> None:

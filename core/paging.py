@@ -59,16 +59,35 @@ def paginate_queryset(
     downwards, name = sort.startswith("-"), sort.lstrip("-")
     if name not in sorts:
         name, downwards = next(iter(sorts)), False
-    start = _decode_cursor(
-        cursor, name, _parse_datetime if name in datetime_sorts else date.fromisoformat if name in date_sorts else str
-    )
-    backwards = start is not None and start.backwards
+    parse = _parse_datetime if name in datetime_sorts else date.fromisoformat if name in date_sorts else str
     keyed: QuerySet[Any] = rows.annotate(sort_key=sorts[name])
-    falling = downwards != backwards
-    if start is not None:
-        keyed = keyed.filter(_build_cursor_filter(start, falling))
-    order = ("-sort_key", "-pk") if falling else ("sort_key", "pk")
-    found = list(keyed.order_by(*order)[: size + 1])
+
+    def fetch_rows(start: PageCursor | None, falling: bool, limit: int) -> list[PagedModelT]:
+        beyond = keyed.filter(_build_cursor_filter(start, falling)) if start else keyed
+        return list(beyond.order_by(*(("-sort_key", "-pk") if falling else ("sort_key", "pk")))[:limit])
+
+    return _paginate(fetch_rows, cursor, name, downwards=downwards, parse=parse, size=size)
+
+
+def paginate_newest_first(
+    fetch_rows: "FetchRows[PagedModelT]", *, cursor: str, size: int = PAGE_SIZE
+) -> KeysetPage[PagedModelT]:
+    """Return the page at `cursor` of rows that `fetch_rows` finds, whose `sort_key` is a datetime."""
+    return _paginate(fetch_rows, cursor, "at", downwards=True, parse=_parse_datetime, size=size)
+
+
+def _paginate(
+    fetch_rows: "FetchRows[PagedModelT]",
+    cursor: str,
+    name: str,
+    *,
+    downwards: bool,
+    parse: Callable[[str], Any],
+    size: int,
+) -> KeysetPage[PagedModelT]:
+    start = _decode_cursor(cursor, name, parse)
+    backwards = start is not None and start.backwards
+    found: list[Any] = fetch_rows(start, downwards != backwards, size + 1)
     more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
@@ -91,13 +110,19 @@ _KeyedRow: TypeAlias = "WithAnnotations[Model, _SortKey]"
 
 
 @dataclass(frozen=True)
-class _PageCursor:
+class PageCursor:
+    """The row that a page starts beyond; `backwards` for the page before it."""
+
     key: Any
     id: UUID
-    backwards: bool
+    backwards: bool = False
 
 
-def _build_cursor_filter(start: _PageCursor, falling: bool) -> Q:
+# Return at most so many rows beyond the cursor, or from the first one, in falling or rising order; each has `sort_key`.
+FetchRows: TypeAlias = Callable[[PageCursor | None, bool, int], list[PagedModelT]]
+
+
+def _build_cursor_filter(start: PageCursor, falling: bool) -> Q:
     """Return the filter for rows beyond the cursor; the index can use its first half only."""
     if falling:
         return Q(sort_key__lte=start.key) & (Q(sort_key__lt=start.key) | Q(pk__lt=start.id))
@@ -114,12 +139,12 @@ def _parse_datetime(plain: str) -> datetime:
     return datetime.fromisoformat(plain).astimezone(UTC)
 
 
-def _decode_cursor(cursor: str, name: str, key_of: Callable[[str], Any]) -> _PageCursor | None:
+def _decode_cursor(cursor: str, name: str, key_of: Callable[[str], Any]) -> PageCursor | None:
     try:
         sort, plain, id_, backwards = json.loads(signing.b64_decode(cursor.encode()))
         key = key_of(plain)
         str(plain).encode()  # JSON can hold a lone surrogate, which no database accepts
-        start = _PageCursor(key, UUID(hex=id_), bool(backwards))
+        start = PageCursor(key, UUID(hex=id_), bool(backwards))
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     return start if sort == name and "\x00" not in str(plain) else None

@@ -21,20 +21,21 @@ class EventsTrimmed(Exception):
         self.since = since
 
 
-def rebuild_office(provider_id: UUID, moment: datetime, *, people: Iterable[UUID] | None = None) -> PastOffice:
-    """Return the office as it was at `moment`, with all users or only `people`.
+def rebuild_office(provider_id: UUID, moment: datetime, *, users: Iterable[UUID] | None = None) -> PastOffice:
+    """Return the office as it was at `moment`, with all users or only `users`.
 
     Three queries, whatever the number of events; five when old events were removed. Raises EventsTrimmed.
     """
-    whose = Q() if people is None else ~Q(target_kind="user") | Q(target_id__in=list(people))
+    condition = Q() if users is None else ~Q(target_kind="user") | Q(target_id__in=list(users))
     office = PastOffice(provider_id, moment)
     if (trimmed := get_last_trim(provider_id)) is not None:
         since = datetime.fromisoformat(trimmed.changes["before"][1])
         if moment < since:
             raise EventsTrimmed(since)
-        replay_events(office, get_snapshot_events(trimmed).filter(whose))
+        replay_events(office, get_snapshot_events(trimmed).filter(condition))
     replay_events(
-        office, filter_permission_events(Event.objects.filter(provider_id=provider_id)).filter(whose, at__lte=moment)
+        office,
+        filter_permission_events(Event.objects.filter(provider_id=provider_id)).filter(condition, at__lte=moment),
     )
     return office
 
@@ -58,7 +59,7 @@ def filter_permission_events(events: QuerySet[Event]) -> QuerySet[Event]:
 def replay_events(office: PastOffice, events: QuerySet[Event]) -> None:
     """Apply `events` to `office`, oldest first. Two queries."""
     about = events.filter(target_kind="user").order_by().values("target_id")
-    keys = UserEncryptionKey.objects.filter(person_id__in=about, encrypted_key__isnull=False)
+    keys = UserEncryptionKey.objects.filter(user_id__in=about, encrypted_key__isnull=False)
     ciphers = {str(row.pk): row.decrypt_key() for row in keys}
     for event in (
         events.only("at", "verb", "target_kind", "target_id", "what").order_by("at", "id").iterator(_FETCH_SIZE)

@@ -24,8 +24,8 @@ def trim_events(office: models.Model, *, before: datetime, by: Actor) -> int:
     chain.lock_chain(office.pk)
     chain.append_pending(office.pk)
     links = ChainLink.objects.filter(provider_id=office.pk)
-    kept = Event.objects.filter(provider_id=office.pk, at__gte=before).values("pk")
-    first = links.filter(event_id__in=kept).order_by("sequence").first()
+    remaining = Event.objects.filter(provider_id=office.pk, at__gte=before).values("pk")
+    first = links.filter(event_id__in=remaining).order_by("sequence").first()
     old = links.filter(sequence__lt=first.sequence) if first else links
     last = old.order_by("-sequence").first()
     if last is None:

@@ -32,39 +32,33 @@ def _iter_snapshot_items(office: models.Model, left: PastOffice) -> Iterator[_Sn
     if left.policies:
         yield office, {name: [None, value] for name, value in left.policies.items()}
     for employer in left.employers.values():
-        what: Changes = {"number": [None, employer.number], "name": [None, employer.name]}
-        what["products"] = [None, employer.products]
-        yield Employer(pk=employer.id, number=employer.number, name=employer.name), what
-    for person in left.users.values():
-        names = {"initials": person.initials, "prefix": person.prefix, "last_name": person.last_name}
-        yield User(pk=person.id, **names), _get_user_changes(person)
+        names = ("number", "name", "products")
+        changes: Changes = {name: [None, getattr(employer, name)] for name in names}
+        yield Employer(pk=employer.id, number=employer.number, name=employer.name), changes
+    for user in left.users.values():
+        yield (
+            User(pk=user.id, initials=user.initials, prefix=user.prefix, last_name=user.last_name),
+            _get_user_changes(user),
+        )
     for user_id in left.unreadable:
         yield User(pk=user_id), {}
     for team in left.teams.values():
         yield Team(pk=team.id, name=team.name), _get_team_changes(team, left)
 
 
-def _get_user_changes(person: PastUser) -> Changes:
-    values = {
-        "initials": person.initials,
-        "prefix": person.prefix,
-        "last_name": person.last_name,
-        "login_method": person.login_method,
-        "accepted_at": person.accepted_at and person.accepted_at.isoformat(),
-        "blocked": person.blocked,
-        "access_until": person.access_until and person.access_until.isoformat(),
-        "two_factor_required": person.two_factor_required,
-        "devices": person.devices,
+def _get_user_changes(user: PastUser) -> Changes:
+    names = ("initials", "prefix", "last_name", "login_method", "blocked", "two_factor_required", "devices")
+    values = {name: getattr(user, name) for name in names} | {
+        "accepted_at": user.accepted_at and user.accepted_at.isoformat(),
+        "access_until": user.access_until and user.access_until.isoformat(),
     }
     shown = {name: [None, value] for name, value in values.items() if value or name == "login_method"}
-    return shown | {code: [None, "given"] for code in sorted(person.rights)}
+    return shown | {code: [None, "given"] for code in sorted(user.rights)}
 
 
 def _get_team_changes(team: PastTeam, office: PastOffice) -> Changes:
     shown: Changes = {"name": [None, team.name], "two_factor_required": [None, team.two_factor_required]}
     shown["members"] = [None, sorted(str(user_id) for user_id in team.members)]
-    shown["employers"] = [
-        None,
-        {str(employer_id): str(office.employers[employer_id]) for employer_id in sorted(team.employers)},
-    ]
+    employers = {str(employer_id): str(office.employers[employer_id]) for employer_id in sorted(team.employers)}
+    shown["employers"] = [None, employers]
     return shown | {code: [None, "given"] for code in sorted(team.rights)}

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, transaction
+from django.db.models import Q
 from django.template.defaultfilters import yesno
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -29,17 +30,17 @@ from permissions.checks import Right
 
 # Secrets, values derived from them, and versions and hashes without personal data.
 EXCLUDED_FIELDS = frozenset({
-    "password", "token", "token_hash", "token_checksum", "token_family", "code", "code_hash", "code_hashes", "id_token", "jti",
-    "encrypted_phone", "encrypted_secret", "encrypted_response", "key_hash",
-    "body_hash", "digest", "last_step", "public_key", "credential_id", "credential_id_sha256", "handle_hex",
-    "sign_count", "throttling_failure_timestamp", "throttling_failure_count", "session", "session_version", "version", "message", "device_code", "user_code", "nonce", "claims",
-    "code_challenge", "code_challenge_method", "source_refresh_token", "access_token", "username_key", "sort_name",
-    "search_text", "provider", "user", "is_support", "of_support",
+    "password", "token", "token_hash", "token_checksum", "token_family", "code", "code_hash", "code_hashes",
+    "id_token", "jti", "encrypted_phone", "encrypted_secret", "encrypted_response", "key_hash", "body_hash", "digest",
+    "last_step", "public_key", "credential_id", "credential_id_sha256", "handle_hex", "sign_count",
+    "throttling_failure_timestamp", "throttling_failure_count", "session", "session_version", "version", "message",
+    "device_code", "user_code", "nonce", "claims", "code_challenge", "code_challenge_method", "source_refresh_token",
+    "access_token", "username_key", "sort_name", "search_text", "provider", "user", "is_support", "of_support",
 })  # fmt: skip
 # References to a user that the row is not about: who requested the address change of another user is in the events,
 # and impersonating users belong to support.
 EXCLUDED_REFERENCES = frozenset(
-    {"accounts.EmailChange.asked_by", "invitations.Invitation.sent_by", "support.Impersonation.helper"}
+    {"accounts.EmailChange.asked_by", "invitations.Invitation.sent_by", "support.Impersonation.supporter"}
 )
 _MESSAGE_FIELDS = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 
@@ -66,8 +67,8 @@ def export_personal_data(user: User, *, by: Actor) -> dict[str, Any]:
 def _iter_tables(user: User) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     for model, field in iter_user_references():
         rows = model._default_manager.filter(**{field.name: user}).order_by("pk")
-        if found := [_serialize_row(row) for row in rows.iterator()]:
-            yield model._meta.label, found
+        if values := [_serialize_row(row) for row in rows.iterator()]:
+            yield model._meta.label, values
 
 
 def iter_user_references() -> Iterator[tuple[type[models.Model], models.Field[Any, Any]]]:
@@ -99,33 +100,27 @@ def _get_messages(user: User) -> list[dict[str, Any]]:
 
 def _iter_events(user: User) -> Iterator[dict[str, Any]]:
     """Yield the events of the user, with changes if they are the target and the address if they are the actor."""
-    events = event_rows.filter_by_subject(Event.objects.filter(provider_id=user.provider_id), user.pk).order_by(
-        "at", "id"
-    )
-    for row in event_rows.present_events(list(events)):
+    events = Event.objects.filter(Q(target_id=user.pk) | Q(actor_id=user.pk), provider_id=user.provider_id)
+    for row in event_rows.present_events(list(events.order_by("at", "id"))):
         event = row.event
-        said = {"at": event.at, "sentence": row.sentence, "origin": event.get_origin_display()}
+        values = {"at": event.at, "sentence": row.sentence, "origin": event.get_origin_display()}
         if event.target_id == user.pk:
-            said |= {"changes": [change._asdict() for change in row.changes], "reason": row.reason}
+            values |= {"changes": [change._asdict() for change in row.changes], "reason": row.reason}
         if event.actor_id == user.pk:
-            said |= {"address": event.address}
-        yield said
+            values |= {"address": event.address}
+        yield values
 
 
-def render_json(found: dict[str, Any]) -> str:
-    return json.dumps(found, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
+def render_json(data: dict[str, Any]) -> str:
+    return json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
 
 
-def render_html(found: dict[str, Any], user: User) -> str:
+def render_html(data: dict[str, Any], user: User) -> str:
     """Return the export as a stand-alone HTML page."""
-    tables = [(_get_table_label(label), True, rows) for label, rows in found["tables"].items()]
-    parts = [(_("Account"), False, [found["account"]]), *tables, (_("Messages"), False, found["messages"])]
+    tables = [(label.partition(".")[2], True, rows) for label, rows in data["tables"].items()]
+    parts = [(_("Account"), False, [data["account"]]), *tables, (_("Messages"), False, data["messages"])]
     named = [(title, is_code, [_label_values(row) for row in rows]) for title, is_code, rows in parts if rows]
-    return render_to_string("history/personal_data.html", {"person": user, "found": found, "parts": named})
-
-
-def _get_table_label(label: str) -> str:
-    return label.partition(".")[2]
+    return render_to_string("history/personal_data.html", {"person": user, "found": data, "parts": named})
 
 
 class _Entry(NamedTuple):

@@ -1,6 +1,6 @@
 """Read-only admin pages of the offices' data for support, without secrets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,25 +17,23 @@ from invitations.models import Invitation
 from oauth.models import Application
 from outbox.models import Message
 from permissions.checks import has_administrator
-from support import search
-from support.admin_actions import (
-    AdminActionLink,
-    list_application_actions,
-    list_application_list_actions,
-    list_office_actions,
-    list_office_list_actions,
-    list_tenant_actions,
-    list_user_actions,
-)
+from support import admin_actions, search
+from support.admin_actions import AdminActionLink
 from support.admin_columns import AdminColumn, build_field_column, build_related_column
 from support.site import site as site
 from users.status import UserWithAccountStatus, annotate_statuses, build_status_chip
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Admin with a list searched by `find` and a page of the columns `shown`; no add, change or delete."""
+    """Admin with a list of the columns `list_display` and a page of the columns `shown`; no add, change or delete.
 
+    Changes are made with buttons, through the same actions as the offices' pages. `support.site` admits support only.
+    """
+
+    find: Callable[[str], list[UUID]]  # returns the IDs of the rows that match a text, at most a page
     shown: Sequence[AdminColumn] = ()
+    build_buttons: Callable[[Any], list[AdminActionLink]] = staticmethod(lambda row: [])
+    build_list_buttons: Callable[[], list[AdminActionLink]] = staticmethod(list)
     search_fields = ("pk",)  # shows the search box; `find` does the search
     actions = None
     list_per_page = search.MAX_RESULTS
@@ -46,27 +44,19 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     change_list_template = "support/change_list.html"
     change_form_template = "support/change_form.html"
 
-    def find(self, text: str) -> list[UUID]:
-        """Return the IDs of the rows that match `text`, at most a page."""
-        raise NotImplementedError
-
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return True: `support.site` admits support users only."""
         return True
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return True
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return False."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: the buttons make changes, through the same actions as the offices' pages."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False."""
         return False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
@@ -95,59 +85,46 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return self.shown
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
-        """Show one row, with the buttons for its state."""
         row = self.get_object(request, object_id)
-        context = {"title": str(row), "subtitle": None, "buttons": self.buttons(row) if row else []}
+        context = {"title": str(row), "subtitle": None, "buttons": self.build_buttons(row) if row else []}
         return super().change_view(request, object_id, extra_context=context)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         title = str(self.opts.verbose_name_plural)
-        context = {"title": title[:1].upper() + title[1:], "buttons": self.get_support_list_actions()}
+        context = {"title": title[:1].upper() + title[1:], "buttons": self.build_list_buttons()}
         return super().changelist_view(request, extra_context=context)
 
-    def buttons(self, row: Any) -> list[AdminActionLink]:
-        """Return the buttons for `row`."""
-        return []
 
-    def get_support_list_actions(self) -> list[AdminActionLink]:
-        """Return the buttons above the list."""
-        return []
-
-
-_ID_COLUMN = build_field_column("id", "id")
-_OFFICE_COLUMN = build_related_column("provider", _("Office"))
-_NAME_COLUMN = build_field_column("name", _("Name"))
-_EMAIL_COLUMN = build_field_column("email", _("E-mail address"))
-_STATE_COLUMN = build_field_column("state", _("Status"))
-_CREATED_COLUMN = build_field_column("created_at", _("Created"))
-_SENT_COLUMN = build_field_column("sent_at", _("Sent"))
-_EXPIRES_COLUMN = build_field_column("expires_at", _("Valid until"))
+_id, _name = build_field_column("id", "id"), build_field_column("name", _("Name"))
+_email, _state = build_field_column("email", _("E-mail address")), build_field_column("state", _("Status"))
+_created, _sent = build_field_column("created_at", _("Created")), build_field_column("sent_at", _("Sent"))
+_expires, _office = build_field_column("expires_at", _("Valid until")), build_related_column("provider", _("Office"))
 
 
 @admin.display(description=_("Status"))
-def _status_column(user: UserWithAccountStatus) -> str:
-    shown = build_status_chip(user)
-    return f"{shown.label} ({shown.detail})" if shown.detail else shown.label
+def _status(user: UserWithAccountStatus) -> str:
+    chip = build_status_chip(user)
+    return f"{chip.label} ({chip.detail})" if chip.detail else chip.label
 
 
 @admin.display(description=_("E-mail and SMS"))
-def _messages_column(user: User) -> str:
+def _messages(user: User) -> str:
     address = reverse("admin:outbox_message_changelist")
     return format_html('<a href="{}?q={}">{}</a>', address, user.pk, _("Sent messages and their delivery"))
 
 
 @admin.display(description=_("Has an administrator"), boolean=True)
-def _has_administrator_column(provider: Provider) -> bool:
+def _has_administrator(provider: Provider) -> bool:
     return has_administrator(provider)
 
 
 @admin.display(description=_("Office"))
-def _owner_column(application: Application) -> Any:
-    return _OFFICE_COLUMN(application) if application.provider_id else _("every office (partner)")
+def _owner(application: Application) -> Any:
+    return _office(application) if application.provider_id else _("every office (partner)")
 
 
 @admin.display(description=_("Has a secret"), boolean=True)
-def _has_secret_column(application: Application) -> bool:
+def _has_secret(application: Application) -> bool:
     return bool(application.client_secret)
 
 
@@ -156,24 +133,20 @@ class UserAdmin(ReadOnlyAdmin):
     """Users of the offices; the operator manages accounts of support."""
 
     search_help_text = _("Username, e-mail, ID, or start of the name: Boer, or P. de Boer")
-    _kind = build_field_column("login_method", _("Login method"))
-    list_display = (
-        build_field_column("list_name", _("Name")),
+    find, build_buttons = staticmethod(search.search_users), staticmethod(admin_actions.list_user_actions)
+    _columns = (
         build_field_column("username", _("Username")),
-        _EMAIL_COLUMN,
-        _OFFICE_COLUMN,
-        _kind,
-        _status_column,
+        _email,
+        _office,
+        build_field_column("login_method", _("Login method")),
+        _status,
     )
+    list_display = (build_field_column("list_name", _("Name")), *_columns)
     shown = (
-        _ID_COLUMN,
+        _id,
         build_field_column("full_name", _("Name")),
-        build_field_column("username", _("Username")),
-        _EMAIL_COLUMN,
-        _OFFICE_COLUMN,
-        _kind,
-        _status_column,
-        _messages_column,
+        *_columns,
+        _messages,
         build_field_column("accepted_at", _("Joined")),
         build_field_column("blocked_at", _("Blocked")),
         build_field_column("access_until", _("Access until")),
@@ -181,46 +154,32 @@ class UserAdmin(ReadOnlyAdmin):
         build_field_column("second_factor_at", _("Has two-factor since")),
         build_field_column("password_changed_at", _("Password changed")),
         build_field_column("last_login", _("Last login")),
-        _CREATED_COLUMN,
+        _created,
     )
 
-    def find(self, text: str) -> list[UUID]:
-        return search.search_users(text)
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Return the users of all offices with their status."""
-        people = User.objects.filter(is_support=False).order_by(*self.ordering)
-        return annotate_statuses(people.select_related("provider"))
-
-    def buttons(self, row: User) -> list[AdminActionLink]:
-        return list_user_actions(row)
+        users = User.objects.filter(is_support=False).order_by(*self.ordering)
+        return annotate_statuses(users.select_related("provider"))
 
 
 @admin.register(Provider, site=site)
 class ProviderAdmin(ReadOnlyAdmin):
     search_help_text = _("Start of the name, or the ID")
-    _established = build_field_column("established_at", _("First administrator joined"))
-    _closed = build_field_column("suspended_at", _("Suspended"))
-    list_display = (_NAME_COLUMN, _CREATED_COLUMN, _established, _closed)
+    find, build_buttons = staticmethod(search.search_offices), staticmethod(admin_actions.list_office_actions)
+    build_list_buttons = staticmethod(admin_actions.list_office_list_actions)
+    list_display = (
+        _name,
+        _created,
+        build_field_column("established_at", _("First administrator joined")),
+        build_field_column("suspended_at", _("Suspended")),
+    )
     shown = (
-        _ID_COLUMN,
-        _NAME_COLUMN,
-        _CREATED_COLUMN,
-        _established,
-        _closed,
+        _id,
+        *list_display,
         build_field_column("invitation_days", _("Invitation validity in days")),
-        _has_administrator_column,
+        _has_administrator,
         build_field_column("support_may_look", _("Impersonation allowed"), boolean=True),
     )
-
-    def find(self, text: str) -> list[UUID]:
-        return search.search_offices(text)
-
-    def buttons(self, row: Provider) -> list[AdminActionLink]:
-        return list_office_actions(row)
-
-    def get_support_list_actions(self) -> list[AdminActionLink]:
-        return list_office_list_actions()
 
 
 @admin.register(ExternalTenant, site=site)
@@ -228,60 +187,46 @@ class TenantAdmin(ReadOnlyAdmin):
     """Microsoft tenants of the offices."""
 
     search_help_text = _("Microsoft tenant ID or office ID")
-    _columns = (
-        _NAME_COLUMN,
+    find, build_buttons = staticmethod(search.search_tenants), staticmethod(admin_actions.list_tenant_actions)
+    list_display = (
+        _name,
         build_field_column("tenant_id", _("Azure AD Tenant ID")),
-        _OFFICE_COLUMN,
+        _office,
         build_field_column("confirmed_at", _("Confirmed")),
         build_field_column("confirmation_method", _("Confirmed by")),
     )
-    list_display = _columns
     list_select_related = ("provider",)
-    shown = (_ID_COLUMN, *_columns)
-
-    def find(self, text: str) -> list[UUID]:
-        return search.search_tenants(text)
-
-    def buttons(self, row: ExternalTenant) -> list[AdminActionLink]:
-        return list_tenant_actions(row)
+    shown = (_id, *list_display)
 
 
 @admin.register(Application, site=site)
 class ApplicationAdmin(ReadOnlyAdmin):
-    """OAuth applications of offices and partners, without their secrets."""
+    """OAuth applications of offices and partners, without their secrets and the built-in one."""
 
     search_help_text = _("Start of the name, client ID or office ID")
+    find, build_buttons = staticmethod(search.search_applications), staticmethod(admin_actions.list_application_actions)
+    build_list_buttons = staticmethod(admin_actions.list_application_list_actions)
     _used = build_field_column("last_used_at", _("Last used"))
     _off = build_field_column("switched_off_at", _("Turned off"))
-    list_display = (_NAME_COLUMN, _owner_column, _used, _off)
+    list_display = (_name, _owner, _used, _off)
     list_select_related = ("provider",)
     shown = (
-        _ID_COLUMN,
-        _NAME_COLUMN,
-        _owner_column,
+        _id,
+        _name,
+        _owner,
         build_field_column("client_id", _("Client ID")),
         build_field_column("scopes", _("Scopes")),
         build_field_column("redirect_uris", _("Redirect URIs")),
         build_field_column("post_logout_redirect_uris", _("Redirect URIs after logout")),
-        _has_secret_column,
+        _has_secret,
         build_field_column("previous_until", _("Previous secret works until")),
         _used,
         _off,
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
-        """Return all applications except the built-in one."""
         rows: QuerySet[Application] = Application.objects.registered().order_by(*self.ordering)
         return rows
-
-    def find(self, text: str) -> list[UUID]:
-        return search.search_applications(text)
-
-    def buttons(self, row: Application) -> list[AdminActionLink]:
-        return list_application_actions(row)
-
-    def get_support_list_actions(self) -> list[AdminActionLink]:
-        return list_application_list_actions()
 
 
 @admin.register(Invitation, site=site)
@@ -289,20 +234,10 @@ class InvitationAdmin(ReadOnlyAdmin):
     """Invitations; the mobile number is encrypted, and only the e-mail has the link."""
 
     search_help_text = _("Invited user: e-mail, ID or start of the name")
-    _columns = (
-        _EMAIL_COLUMN,
-        build_related_column("user", _("User")),
-        _OFFICE_COLUMN,
-        _STATE_COLUMN,
-        _SENT_COLUMN,
-        _EXPIRES_COLUMN,
-    )
-    list_display = _columns
+    find = staticmethod(search.search_invitations)
+    list_display = (_email, build_related_column("user", _("User")), _office, _state, _sent, _expires)
     list_select_related = ("user", "provider")
-    shown = (_ID_COLUMN, *_columns, build_field_column("opened_at", _("Opened")))
-
-    def find(self, text: str) -> list[UUID]:
-        return search.search_invitations(text)
+    shown = (_id, *list_display, build_field_column("opened_at", _("Opened")))
 
 
 @admin.register(Message, site=site)
@@ -310,28 +245,25 @@ class MessageAdmin(ReadOnlyAdmin):
     """Delivery of e-mails and SMS, without their content and the number of an SMS."""
 
     search_help_text = _("Recipient: username, e-mail, ID or start of the name")
-    _columns = (
+    find = staticmethod(search.search_messages)
+    list_display = (
         build_field_column("kind", _("Type")),
         build_field_column("channel", _("Channel")),
         build_field_column("recipient", _("Recipient")),
-        _STATE_COLUMN,
-        _CREATED_COLUMN,
-        _SENT_COLUMN,
+        _state,
+        _created,
+        _sent,
         build_field_column("attempts", _("Attempts")),
         build_field_column("error", _("Failure reason")),
     )
-    list_display = _columns
     shown = (
-        _ID_COLUMN,
-        *_columns,
+        _id,
+        *list_display,
         build_field_column("due", _("Next attempt")),
-        _EXPIRES_COLUMN,
+        _expires,
         build_field_column("esp_id", _("ID at the mail provider")),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         """Return the messages of offices; those to support users belong to none."""
         return Message.objects.filter(provider_id__isnull=False).order_by(*self.ordering)
-
-    def find(self, text: str) -> list[UUID]:
-        return search.search_messages(text)

@@ -22,18 +22,17 @@ class AdminActionLink(NamedTuple):
 def list_user_actions(user: User) -> list[AdminActionLink]:
     invitation = Invitation.objects.filter(user=user).first()
     is_invited = invitation is not None and user.accepted_at is None
-    wanted = {
+    is_open = invitation is not None and invitation.state != Invitation.State.REVOKED
+    links = {
         SupportAction.RESET_MFA: user.second_factor_at is not None,
         SupportAction.IMPERSONATE: user.may_sign_in and user.office.support_may_look,
         SupportAction.END_SESSIONS: user.may_sign_in,
         SupportAction.BLOCK: user.blocked_at is None,
         SupportAction.UNBLOCK: user.blocked_at is not None,
         SupportAction.RESEND_INVITATION: is_invited and user.blocked_at is None,
-        SupportAction.REVOKE_INVITATION: is_invited
-        and invitation is not None
-        and invitation.state != Invitation.State.REVOKED,
+        SupportAction.REVOKE_INVITATION: is_invited and is_open,
     }
-    return [_build_link(support_action, user.pk) for support_action, fits in wanted.items() if fits]
+    return [_build_link(support_action, user.pk) for support_action, is_shown in links.items() if is_shown]
 
 
 def list_tenant_actions(tenant: ExternalTenant) -> list[AdminActionLink]:
@@ -41,11 +40,8 @@ def list_tenant_actions(tenant: ExternalTenant) -> list[AdminActionLink]:
 
 
 def list_office_actions(provider: Provider) -> list[AdminActionLink]:
-    return [
-        _build_link(
-            SupportAction.REACTIVATE_OFFICE if provider.suspended_at else SupportAction.SUSPEND_OFFICE, provider.pk
-        )
-    ]
+    action = SupportAction.REACTIVATE_OFFICE if provider.suspended_at else SupportAction.SUSPEND_OFFICE
+    return [_build_link(action, provider.pk)]
 
 
 def list_office_list_actions() -> list[AdminActionLink]:
@@ -54,10 +50,8 @@ def list_office_list_actions() -> list[AdminActionLink]:
 
 def list_application_actions(application: Application) -> list[AdminActionLink]:
     """Return the buttons for `application`; an office edits its own applications itself."""
-    switch = _build_link(
-        SupportAction.DISABLE_INTEGRATION if application.is_usable() else SupportAction.ENABLE_INTEGRATION,
-        application.pk,
-    )
+    action = SupportAction.DISABLE_INTEGRATION if application.is_usable() else SupportAction.ENABLE_INTEGRATION
+    switch = _build_link(action, application.pk)
     if application.provider_id is not None:
         return [switch]
     secret = AdminActionLink(_("New secret"), reverse("support:partner_secret", args=[application.pk]))

@@ -13,13 +13,13 @@ from outbox.models import Message
 def describe_office_impact(provider: Provider) -> list[str]:
     """Return the impact of suspending or reactivating the office as lines of text. Five queries."""
     now = timezone.now()
-    people = User.objects.filter(provider=provider).count()
+    users = User.objects.filter(provider=provider).count()
     sessions = UserSession.objects.alive().filter(provider=provider).count()
     tokens = AccessToken.objects.filter(provider=provider, expires__gt=now).count()
     invited = Invitation.objects.filter(provider=provider, state=Invitation.State.OPEN, expires_at__gt=now).count()
     waiting = Message.objects.pending().filter(provider_id=provider.pk).count()
     return [
-        ngettext("%(count)d user", "%(count)d users", people) % {"count": people},
+        ngettext("%(count)d user", "%(count)d users", users) % {"count": users},
         ngettext("%(count)d open session", "%(count)d open sessions", sessions) % {"count": sessions},
         ngettext("%(count)d integration token", "%(count)d integration tokens", tokens) % {"count": tokens},
         ngettext("%(count)d open invitation", "%(count)d open invitations", invited) % {"count": invited},
@@ -29,9 +29,9 @@ def describe_office_impact(provider: Provider) -> list[str]:
 
 def describe_application_impact(application: Application) -> list[str]:
     """Return the impact of switching the application off or on as lines of text. Two queries."""
-    people = application.consents.count()
+    users = application.consents.count()
     offices = application.consents.values("provider").distinct().count()
     return [
-        ngettext("%(count)d user who allowed it", "%(count)d users who allowed it", people) % {"count": people},
+        ngettext("%(count)d user who allowed it", "%(count)d users who allowed it", users) % {"count": users},
         ngettext("%(count)d office", "%(count)d offices", offices) % {"count": offices},
     ]

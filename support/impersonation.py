@@ -27,32 +27,32 @@ from support.models import Impersonation
 
 @requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
 @transaction.atomic
-def start_impersonation(person: User, *, session: UUID | None, by: Actor) -> Impersonation:
-    """Start to impersonate `person` in the support user's own `session`; end any other impersonation of theirs.
+def start_impersonation(user: User, *, session: UUID | None, by: Actor) -> Impersonation:
+    """Start to impersonate `user` in the support user's own `session`; end any other impersonation of theirs.
 
     Raises PermissionDenied unless the actor is support with a reason, ValidationError if the office does not allow it
-    (code "switched_off") or `person` has no access now ("no_access").
+    (code "switched_off") or `user` has no access now ("no_access").
     """
-    provider = lock_provider(person.provider_id)
-    helper = checks.require_support_action(by, SupportAction.IMPERSONATE, provider.pk)
-    person = User.objects.select_related("provider").get(pk=person.pk)
+    provider = lock_provider(user.provider_id)
+    supporter = checks.require_support_action(by, SupportAction.IMPERSONATE, provider.pk)
+    user = User.objects.select_related("provider").get(pk=user.pk)
     if not provider.support_may_look:
         raise ValidationError(
             _("This office has turned off impersonation by support. Ask an administrator of the office."),
             code="switched_off",
         )
-    if not person.may_sign_in:
-        raise ValidationError(_("%(name)s currently has no access.") % {"name": person.full_name}, code="no_access")
-    for other in Impersonation.objects.begun().filter(helper=helper):
+    if not user.may_sign_in:
+        raise ValidationError(_("%(name)s currently has no access.") % {"name": user.full_name}, code="no_access")
+    for other in Impersonation.objects.begun().filter(supporter=supporter):
         end_impersonation(other, by=by)
     impersonation = Impersonation.objects.create(
         provider=provider,
-        person=person,
-        helper=helper,
-        session=UserSession.objects.filter(pk=session, user=helper).first() if session else None,
+        user=user,
+        supporter=supporter,
+        session=UserSession.objects.filter(pk=session, user=supporter).first() if session else None,
         reason=by.reason,
     )
-    record(Verb.IMPERSONATION_STARTED, person, by=by, provider_id=provider.pk)
+    record(Verb.IMPERSONATION_STARTED, user, by=by, provider_id=provider.pk)
     return impersonation
 
 
@@ -66,10 +66,10 @@ def end_impersonation(impersonation: Impersonation, *, by: Actor) -> bool:
     if (
         not by.is_operator
         and checks.require_support_action(by, SupportAction.IMPERSONATE, impersonation.provider_id)
-        != impersonation.helper
+        != impersonation.supporter
     ):
         raise PermissionDenied(_("Another support agent is already impersonating a user here."))
-    rows = Impersonation.objects.select_for_update(of=("self",)).select_related("provider", "person", "helper")
+    rows = Impersonation.objects.select_for_update(of=("self",)).select_related("provider", "user", "supporter")
     impersonation = rows.get(pk=impersonation.pk)
     if impersonation.ended_at is not None:
         return False
@@ -77,18 +77,18 @@ def end_impersonation(impersonation: Impersonation, *, by: Actor) -> bool:
     impersonation.save(update_fields=["ended_at"])
     record(
         Verb.IMPERSONATION_ENDED,
-        impersonation.person,
+        impersonation.user,
         by=by,
         provider_id=impersonation.provider_id,
         reason=impersonation.reason,
     )
-    for user in checks.list_active_administrators(impersonation.provider):
-        emails.send_impersonation_ended(user, impersonation)
+    for administrator in checks.list_active_administrators(impersonation.provider):
+        emails.send_impersonation_ended(administrator, impersonation)
     return True
 
 
 def end_expired_impersonations() -> int:
-    """End the looks that something else ended, such as their time; return how many. A periodic job of the worker."""
+    """End those that something else ended, such as their time; return their number. A periodic job."""
     return sum(periodic_jobs.process_items(_end_if_expired, Impersonation.objects.begun()))
 
 

@@ -16,17 +16,17 @@ from accounts.models import User
 from audit.actors import build_job_actor
 from authentication.backends import ActiveUserBackend
 from core.access import Access, DuringImpersonation, get_policy
-from support import impersonation
+from support.impersonation import end_impersonation
 from support.models import Impersonation
 
 IMPERSONATION_KEY = "look"  # in the session
 
 
 class ImpersonationRequest(HttpRequest):
-    """A request as this middleware leaves it. `look` and `impersonator` are set during an impersonation only."""
+    """A request as this middleware leaves it; `impersonation` and `impersonator` exist during one only."""
 
     reading: ExitStack  # holds the read-only transaction
-    look: Impersonation  # for the banner
+    impersonation: Impersonation  # for the banner
     impersonator: User | AnonymousUser  # support, once `user` is the impersonated user
 
 
@@ -50,12 +50,12 @@ class ImpersonationMiddleware:
         self, request: ImpersonationRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
         """Return None to continue, as the impersonated user or as support itself, or the response that rejects it."""
-        look = _get_impersonation(request)
-        if look is None:
+        impersonation = _get_impersonation(request)
+        if impersonation is None:
             return None
-        if not look.is_ongoing():
-            return self._end_and_redirect(request, look)
-        request.look = look
+        if not impersonation.is_ongoing():
+            return self._end_and_redirect(request, impersonation)
+        request.impersonation = impersonation
         safe = request.method in ("GET", "HEAD")
         policy = get_policy(view)
         is_open_to_all = policy.access in (Access.PUBLIC, Access.TOKEN) and safe
@@ -63,12 +63,12 @@ class ImpersonationMiddleware:
             return None
         if policy.impersonation is not DuringImpersonation.READ_ONLY or not safe:
             return _render_refusal(request)
-        person = ActiveUserBackend().get_user(look.person_id)
-        if person is None:
-            return self._end_and_redirect(request, look)
+        user = ActiveUserBackend().get_user(impersonation.user_id)
+        if user is None:
+            return self._end_and_redirect(request, impersonation)
         if isinstance(request.user, User):
-            person.otp_device = request.user.otp_device
-        request.impersonator, request.user = request.user, person
+            user.otp_device = request.user.otp_device
+        request.impersonator, request.user = request.user, user
         _set_read_only(request)
         return None
 
@@ -81,9 +81,9 @@ class ImpersonationMiddleware:
         request.reading.close()
         return _render_refusal(request)
 
-    def _end_and_redirect(self, request: HttpRequest, look: Impersonation) -> HttpResponse:
+    def _end_and_redirect(self, request: HttpRequest, impersonation: Impersonation) -> HttpResponse:
         del request.session[IMPERSONATION_KEY]
-        impersonation.end_impersonation(look, by=build_job_actor("end_looks"))
+        end_impersonation(impersonation, by=build_job_actor("end_looks"))
         messages.info(request, _("Impersonation has ended."))
         return redirect("admin:index")
 
@@ -92,7 +92,7 @@ def _get_impersonation(request: HttpRequest) -> Impersonation | None:
     """Return the current impersonation of this support session, or None."""
     if not (isinstance(request.user, User) and request.user.is_support and IMPERSONATION_KEY in request.session):
         return None
-    return Impersonation.objects.begun().filter(pk=request.session[IMPERSONATION_KEY], helper=request.user).first()
+    return Impersonation.objects.begun().filter(pk=request.session[IMPERSONATION_KEY], supporter=request.user).first()
 
 
 def _set_read_only(request: ImpersonationRequest) -> None:

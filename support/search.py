@@ -30,8 +30,8 @@ def search_users(text: str) -> list[UUID]:
     rows = User.objects.filter(is_support=False).alias(address=Lower("email"))
     key = compute_username_key(text)
     names = [Q(sort_name__startswith=name) for name in _list_sort_name_prefixes(text)]
-    wanted = [Q(username_key=key), Q(address=Lower(Value(text))), *names, Q(username_key__startswith=key)]
-    return _collect_ids(rows, text, wanted)
+    exact = [Q(username_key=key), Q(address=Lower(Value(text)))]
+    return _collect_ids(rows, text, [*exact, *names, Q(username_key__startswith=key)])
 
 
 def _list_sort_name_prefixes(text: str) -> Iterable[str]:
@@ -71,18 +71,17 @@ def search_messages(text: str) -> list[UUID]:
     rows = Message.objects.filter(provider_id__isnull=False).order_by("-pk")
     if not text:
         return _collect_ids(rows, text, [])
-    users = User.objects.filter(pk__in=search_users(text)).values_list("provider_id", "pk")
-    pairs = list(users)
-    of_people = Q(provider_id__in={office for office, _user in pairs}, user_id__in=[user for _office, user in pairs])
-    return _collect_ids(rows, text, [of_people])
+    pairs = list(User.objects.filter(pk__in=search_users(text)).values_list("provider_id", "pk"))
+    to_users = Q(provider_id__in={office for office, _user in pairs}, user_id__in=[user for _office, user in pairs])
+    return _collect_ids(rows, text, [to_users])
 
 
-def _collect_ids(rows: QuerySet[Any], text: str, roads: Iterable[Q]) -> list[UUID]:
+def _collect_ids(rows: QuerySet[Any], text: str, filters: Iterable[Q]) -> list[UUID]:
     if not text:
         return list(rows.order_by("-pk").values_list("pk", flat=True)[:MAX_RESULTS])
     ids: dict[UUID, None] = {}
-    for road in [*([Q(pk=id_)] if (id_ := _parse_uuid(text)) else []), *roads]:
-        ids |= dict.fromkeys(rows.filter(road).values_list("pk", flat=True)[:MAX_RESULTS])
+    for condition in [*([Q(pk=id_)] if (id_ := _parse_uuid(text)) else []), *filters]:
+        ids |= dict.fromkeys(rows.filter(condition).values_list("pk", flat=True)[:MAX_RESULTS])
     return list(ids)[:MAX_RESULTS]
 
 

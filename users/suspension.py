@@ -1,7 +1,8 @@
 """Suspend and reactivate an office: no data is deleted.
 
-`User.is_denied_access` denies access and `permissions.inactive` makes rights inactive as long as `Provider.suspended_at`
-is set. The actions here end sessions and tokens for good and pause the office's outgoing messages.
+`User.is_denied_access` denies access and `permissions.inactive` makes rights inactive as long as
+`Provider.suspended_at` is set. The actions here end sessions and tokens for good and pause the office's outgoing
+messages.
 """
 
 from django.db import transaction

@@ -11,24 +11,24 @@ from django.db import migrations, models
 WAITS = """
 CREATE FUNCTION audit_wait() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    INSERT INTO audit_pendingevent (event_id, provider_id) SELECT id, provider_id FROM fresh;
+    INSERT INTO audit_pendingevent (event_id, provider_id) SELECT id, provider_id FROM inserted;
     RETURN NULL;
 END $$;
-CREATE TRIGGER audit_event_waits AFTER INSERT ON audit_event REFERENCING NEW TABLE AS fresh
+CREATE TRIGGER audit_event_waits AFTER INSERT ON audit_event REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION audit_wait();
 CREATE FUNCTION audit_waited() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     gone bigint;
 BEGIN
-    DELETE FROM audit_pendingevent USING fresh WHERE audit_pendingevent.event_id = fresh.event_id
-        AND audit_pendingevent.provider_id IS NOT DISTINCT FROM fresh.provider_id;
+    DELETE FROM audit_pendingevent USING inserted WHERE audit_pendingevent.event_id = inserted.event_id
+        AND audit_pendingevent.provider_id IS NOT DISTINCT FROM inserted.provider_id;
     GET DIAGNOSTICS gone = ROW_COUNT;
-    IF gone <> (SELECT count(*) FROM fresh) THEN
+    IF gone <> (SELECT count(*) FROM inserted) THEN
         RAISE EXCEPTION 'only an event that waits gets a link' USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER audit_link_waited AFTER INSERT ON audit_chainlink REFERENCING NEW TABLE AS fresh
+CREATE TRIGGER audit_link_waited AFTER INSERT ON audit_chainlink REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION audit_waited();
 """
 WAITS_NOT = """
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
             name='UserEncryptionKey',
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('person_id', models.UUIDField(db_index=True)),
+                ('user_id', models.UUIDField(db_index=True)),
                 ('encrypted_key', models.BinaryField(null=True)),
             ],
         ),
@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 ('correlation_id', models.CharField(default='', max_length=36)),
             ],
             options={
-                'indexes': [models.Index(fields=['provider_id', '-at', '-id'], name='audit_event_by_moment'), models.Index(fields=['provider_id', 'target_id', '-at', '-id'], name='audit_event_by_target'), models.Index(fields=['provider_id', 'actor_id', '-at', '-id'], name='audit_event_by_actor')],
+                'indexes': [models.Index(fields=['provider_id', 'at', 'id'], name='audit_event_by_moment'), models.Index(fields=['provider_id', 'verb', 'target_kind', 'origin', 'at', 'id'], name='audit_event_by_facets'), models.Index(fields=['provider_id', 'target_id', 'at', 'id'], include=('verb', 'target_kind', 'origin'), name='audit_event_by_target'), models.Index(fields=['provider_id', 'actor_id', 'at', 'id'], include=('verb', 'target_kind', 'origin'), name='audit_event_by_actor')],
             },
         ),
         migrations.CreateModel(

@@ -138,35 +138,35 @@ def get_field_label(field: str) -> str:
     return str(columns[field].verbose_name) if field in columns else field
 
 
-def format_value(field: str, what: Any) -> str:
+def format_value(field: str, value: Any) -> str:
     """Return the value of a field in words; "" for none."""
-    if what is None or what == "":
+    if value is None or value == "":
         return ""
-    if isinstance(what, list):
-        return ", ".join(format_value(field, one) for one in what)
-    if isinstance(what, dict):
-        return ", ".join(f"{get_field_label(name)}: {format_value(name, one)}" for name, one in what.items())
+    if isinstance(value, list):
+        return ", ".join(format_value(field, item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{get_field_label(name)}: {format_value(name, item)}" for name, item in value.items())
     if field == "form":
-        return str(what).upper()
+        return str(value).upper()
     if field in _DATE_FIELDS:
-        return date_format(date.fromisoformat(what), "j F Y")
+        return date_format(date.fromisoformat(value), "j F Y")
     if field in _DATETIME_FIELDS:
-        return date_format(timezone.localtime(datetime.fromisoformat(what)), "j F Y H:i")
+        return date_format(timezone.localtime(datetime.fromisoformat(value)), "j F Y H:i")
     words = _CHOICE_LABELS.get(field, {})
-    if isinstance(what, bool) or (isinstance(what, str) and what not in words):
+    if isinstance(value, bool) or (isinstance(value, str) and value not in words):
         words = _VALUE_LABELS
-    return str(words.get(what, what))
+    return str(words.get(value, value))
 
 
-def format_reason(verb: str, what: str) -> str:
+def format_reason(verb: str, value: str) -> str:
     """Return the reason of an event; codes are translated."""
     known = _REASON_LABELS if verb in (Verb.SIGNED_IN, Verb.SIGN_IN_REFUSED) else {}
-    return str(known.get(what, what))
+    return str(known.get(value, value))
 
 
 def is_object_name(values: Iterable[Any]) -> bool:
     """Return whether a field with these values is the name of a team or set instead of a field."""
-    return any(one in ("member", "applied", "made equal") for one in values if isinstance(one, str))
+    return any(value in ("member", "applied", "made equal") for value in values if isinstance(value, str))
 
 
 def get_target_choices() -> list[tuple[str, "StrOrPromise"]]:

@@ -15,7 +15,7 @@ class PastUserRow(NamedTuple):
     """A user of the office, with their rights, or why these were inactive."""
 
     id: UUID
-    person: PastUser
+    user: PastUser
     kind: str
     inactive_reason: InactiveReason | None
     rights: list[Right]
@@ -39,39 +39,38 @@ class PastAccessRow(NamedTuple):
 
 def present_office(office: PastOffice, cursor: str) -> ListPage[PastUserRow]:
     """Return a page of the office's users by name, with their rights."""
-    people = sorted(office.users.values(), key=lambda person: person.sort_key)
-    part = paginate_list(people, cursor=cursor)
+    part = paginate_list(sorted(office.users.values(), key=lambda user: user.sort_key), cursor=cursor)
     return part.replace_rows(_build_user_rows(office, part.rows))
 
 
-def _build_user_rows(office: PastOffice, people: list[PastUser]) -> list[PastUserRow]:
-    found = compute_past_access(office, [person.id for person in people])
+def _build_user_rows(office: PastOffice, users: list[PastUser]) -> list[PastUserRow]:
+    access = compute_past_access(office, [user.id for user in users])
     return [
         PastUserRow(
-            id=person.id,
-            person=person,
-            kind=str(LoginMethod(person.login_method).label),
-            inactive_reason=found[person.id].inactive_reason,
-            rights=sort_rights(found[person.id].office),
-            employers=len(found[person.id].at_employers),
+            id=user.id,
+            user=user,
+            kind=str(LoginMethod(user.login_method).label),
+            inactive_reason=access[user.id].inactive_reason,
+            rights=sort_rights(access[user.id].office),
+            employers=len(access[user.id].at_employers),
         )
-        for person in people
+        for user in users
     ]
 
 
-def present_user(office: PastOffice, person: PastUser, cursor: str) -> dict[str, Any]:
+def present_user(office: PastOffice, user: PastUser, cursor: str) -> dict[str, Any]:
     """Return the rights of a user and where they applied, regardless of inactivity, and the reason for that."""
-    standing = compute_past_access(office, [person.id])[person.id]
-    part = paginate_list(list(_iter_access_rows(office, person, standing)), cursor=cursor)
+    standing = compute_past_access(office, [user.id])[user.id]
+    part = paginate_list(list(_iter_access_rows(office, user, standing)), cursor=cursor)
     return {"part": part, "standing": standing, "rights": sort_rights(standing.office)}
 
 
-def _iter_access_rows(office: PastOffice, person: PastUser, standing: PastAccess) -> Iterator[PastAccessRow]:
-    teams = office.teams_of(person.id)
+def _iter_access_rows(office: PastOffice, user: PastUser, standing: PastAccess) -> Iterator[PastAccessRow]:
+    teams = office.teams_of(user.id)
     if standing.office:
         sources = [PastGrantSource(team, sort_rights(resolve_office_rights(team.rights))) for team in teams]
         yield _build_access_row(
-            office.id, None, [*sources, PastGrantSource(None, sort_rights(resolve_office_rights(person.rights)))]
+            office.id, None, [*sources, PastGrantSource(None, sort_rights(resolve_office_rights(user.rights)))]
         )
     employers = [office.employers[employer_id] for employer_id in standing.at_employers]
     for employer in sorted(employers, key=lambda employer: employer.number):
@@ -80,7 +79,7 @@ def _iter_access_rows(office: PastOffice, person: PastUser, standing: PastAccess
             PastGrantSource(team, sort_rights(resolve_employer_rights(team.rights, employer.products)))
             for team in there
         ]
-        own = PastGrantSource(None, sort_rights(resolve_employer_rights(person.rights, employer.products)))
+        own = PastGrantSource(None, sort_rights(resolve_employer_rights(user.rights, employer.products)))
         yield _build_access_row(employer.id, employer, [*sources, own])
 
 
@@ -90,8 +89,8 @@ def _build_access_row(place_id: UUID, employer: PastEmployer | None, sources: li
 
 def present_team(office: PastOffice, team: PastTeam, members: str, employers: str) -> dict[str, Any]:
     """Return the rights of a team, its employers and its members; the lists at these cursors."""
-    people = [office.users[user_id] for user_id in team.members if user_id in office.users]
-    part = paginate_list(sorted(people, key=lambda person: person.sort_key), cursor=members)
+    users = [office.users[user_id] for user_id in team.members if user_id in office.users]
+    part = paginate_list(sorted(users, key=lambda user: user.sort_key), cursor=members)
     places = sorted(
         (office.employers[employer_id] for employer_id in team.employers), key=lambda employer: employer.number
     )
@@ -99,6 +98,6 @@ def present_team(office: PastOffice, team: PastTeam, members: str, employers: st
         "part": part.replace_rows(_build_user_rows(office, part.rows)),
         "places": paginate_list(places, cursor=employers),
         "rights": sort_rights(team.rights),
-        "members_count": len(people),
+        "members_count": len(users),
         "places_count": len(places),
     }

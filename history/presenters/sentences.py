@@ -1,7 +1,7 @@
 """Description of an event as a sentence, with the names of user, team, right, set or employer."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -106,18 +106,16 @@ _OWN_SENTENCES: Mapping[str, "StrOrPromise"] = {
 def describe_event(event: Event, names: Mapping[str, str], label: Mapping[str, str]) -> str:
     """Return the event as text; `names` maps ids to names of users, `label` fields to their labels."""
     by_change = _SENTENCE_BUILDERS.get(Verb(event.verb))
-    said = {"who": event.actor_name, "target": event.target_name}
-    if event.is_readable and by_change is not None and (sentences := by_change(event, said, names)):
+    words = {"who": event.actor_name, "target": event.target_name}
+    if event.is_readable and by_change is not None and (sentences := by_change(event, words, names)):
         return " ".join(sentences)
     changes = event.changes
     old, new = ([*next(iter(changes.values()), []), None, None])[:2]
-    said |= {"old": _to_text(old), "new": _to_text(new), "first": _get_applied_set_name(changes)}
-    said |= {
-        "fields": _join_parts(label.get(field, field) for field in changes),
-        "method": _get_login_method_label(changes),
-    }
+    words |= {"old": str(old or "…"), "new": str(new or "…"), "first": _get_applied_set_name(changes)}
+    words["fields"] = ", ".join(label.get(field, field) for field in changes) or "…"
+    words["method"] = _get_login_method_label(changes)
     own = _OWN_SENTENCES.get(event.verb) if event.actor_id and event.actor_id == event.target_id else None
-    return str(own or _SENTENCES.get(event.verb) or _("%(who)s changed %(target)s.")) % said
+    return str(own or _SENTENCES.get(event.verb) or _("%(who)s changed %(target)s.")) % words
 
 
 def _get_applied_set_name(changes: Changes) -> str:
@@ -127,14 +125,6 @@ def _get_applied_set_name(changes: Changes) -> str:
 def _get_login_method_label(changes: Changes) -> str:
     to = ([*changes.get("login_method", []), None, None])[1]
     return str(dict(LoginMethod.choices).get(to, "…"))
-
-
-def _to_text(value: Any) -> str:
-    return str(value) if value else "…"
-
-
-def _join_parts(parts: Iterable[str]) -> str:
-    return ", ".join(parts) or "…"
 
 
 def _format_rights(codes: Iterable[str]) -> str:
@@ -149,22 +139,22 @@ def _format_revoked_rights(event: Event) -> str:
     return _format_rights(field for field, (old, _new) in event.changes.items() if old == "given")
 
 
-def _describe_individual_rights(event: Event, said: dict[str, str], names: Mapping[str, str]) -> list[str]:
+def _describe_individual_rights(event: Event, words: dict[str, str], names: Mapping[str, str]) -> list[str]:
     sentences = []
-    if given := _format_granted_rights(event):
-        sentences.append(_("%(who)s granted %(target)s the individual right %(rights)s.") % (said | {"rights": given}))
-    if taken := _format_revoked_rights(event):
-        sentences.append(
-            _("%(who)s revoked the individual right %(rights)s from %(target)s.") % (said | {"rights": taken})
-        )
+    for text, rights in (
+        (_("%(who)s granted %(target)s the individual right %(rights)s."), _format_granted_rights(event)),
+        (_("%(who)s revoked the individual right %(rights)s from %(target)s."), _format_revoked_rights(event)),
+    ):
+        if rights:
+            sentences.append(text % (words | {"rights": rights}))
     return sentences
 
 
-def _describe_membership(event: Event, said: dict[str, str], names: Mapping[str, str]) -> list[str]:
+def _describe_membership(event: Event, common: dict[str, str], names: Mapping[str, str]) -> list[str]:
     sentences = []
     old, new = event.changes.get("rights", [None, None])
     for team, (before, after) in event.changes.items():
-        words = said | {"team": team, "rights": _format_rights(new or old or [])}
+        words = common | {"team": team, "rights": _format_rights(new or old or [])}
         if after == "member" and words["rights"]:
             sentences.append(_("%(who)s granted %(target)s the right %(rights)s via team %(team)s.") % words)
         elif after == "member":
@@ -178,8 +168,8 @@ def _describe_membership(event: Event, said: dict[str, str], names: Mapping[str,
     return sentences
 
 
-def _describe_team(event: Event, said: dict[str, str], names: Mapping[str, str]) -> list[str]:
-    changes, found = event.changes, []
+def _describe_team(event: Event, words: dict[str, str], names: Mapping[str, str]) -> list[str]:
+    changes, sentences = event.changes, []
     gone, come = changes.get("members", [None, None])
     left, added = changes.get("employers", [None, None])
     for text, parts in (
@@ -192,12 +182,12 @@ def _describe_team(event: Event, said: dict[str, str], names: Mapping[str, str])
         (_("%(who)s renamed team %(parts)s to %(target)s."), str(changes.get("name", [""])[0])),
     ):
         if parts:
-            found.append(text % (said | {"parts": parts}))
+            sentences.append(text % (words | {"parts": parts}))
     if "two_factor_required" in changes:
         asks = _("%(who)s made two-factor required for team %(target)s.")
         no_longer = _("%(who)s made two-factor optional for team %(target)s.")
-        found.append((asks if changes["two_factor_required"][1] else no_longer) % said)
-    return found
+        sentences.append((asks if changes["two_factor_required"][1] else no_longer) % words)
+    return sentences
 
 
 def _format_users(ids: Iterable[str] | None, names: Mapping[str, str]) -> str:

@@ -5,7 +5,6 @@ from typing import IO, Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -16,12 +15,13 @@ from accounts.models import User
 from audit import checkpoints, verify
 from audit.actions import SEARCH_TERM_MASK, record
 from audit.actors import build_page_actor
-from audit.models import Event, Verb, build_erased_name
+from audit.models import Verb, build_erased_name
 from core import sheets
 from core.access import GET, SAFE, DuringImpersonation, page
-from core.paging import build_pager_context, build_query_string, paginate_queryset
+from core.paging import build_pager_context, build_query_string, paginate_newest_first
 from core.replica import allow_replica
 from history import point_in_time
+from history.event_search import EventSearch, build_event_search
 from history.forms import EventFilterForm, PointInTimeForm
 from history.past_access import PastOffice
 from history.presenters import event_rows, past_state
@@ -38,18 +38,16 @@ _SPOOL_BYTES = 1024 * 1024  # bytes of a workbook
 @allow_replica
 def event_list(request: OfficeRequest) -> HttpResponse:
     """Show the events of the office, newest first."""
-    return _render_events(request, event_rows.get_office_events(request.user), "history/office_history.html", {})
+    return _render_events(request, "history/office_history.html")
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE)
 @allow_replica
 def user_event_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show the events with a user as actor or target."""
-    person = get_object_or_404(User.objects.visible_to(request.user), pk=pk)
-    events = event_rows.filter_by_subject(event_rows.get_office_events(request.user), person.pk)
-    may_export = Right.MANAGE_PROVIDER in request.rights and person.pk != request.user.pk
-    context = {"person": person, "may_export": may_export}
-    return _render_events(request, events, "history/user_history.html", context)
+    user = get_object_or_404(User.objects.visible_to(request.user), pk=pk)
+    may_export = Right.MANAGE_PROVIDER in request.rights and user.pk != request.user.pk
+    return _render_events(request, "history/user_history.html", user.pk, person=user, may_export=may_export)
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE)
@@ -57,39 +55,36 @@ def user_event_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
 def team_event_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show the events of a team."""
     team = get_object_or_404(Team.objects.visible_to(request.user), pk=pk)
-    events = event_rows.filter_by_subject(event_rows.get_office_events(request.user), team.pk)
-    return _render_events(request, events, "history/team_history.html", {"team": team})
+    return _render_events(request, "history/team_history.html", team.pk, team=team)
 
 
-def _render_events(
-    request: OfficeRequest, events: QuerySet[Event], template: str, context: dict[str, Any]
-) -> HttpResponse:
+def _render_events(request: OfficeRequest, template: str, subject: UUID | None = None, **context: Any) -> HttpResponse:
     form = EventFilterForm(request.GET or None)
     values = form.values()
-    found = event_rows.filter_events(events, user=request.user, **values)
-    cursor = request.GET.get("page", "")
-    page = paginate_queryset(found, sort="-at", sorts={"at": F("at")}, datetime_sorts=("at",), cursor=cursor)
+    search = build_event_search(request.user, subject=subject, **values)
+    page = paginate_newest_first(search.fetch, cursor=request.GET.get("page", ""))
     texts = {name: str(value) for name, value in values.items()}
     context |= {"form": form, "rows": event_rows.present_events(page.rows), "filtered": any(texts.values())}
     context |= {"export_query": build_query_string(**texts)} | build_pager_context(page, **texts)
     return render(request, template, context)
 
 
-def _record_and_filter_export(request: OfficeRequest, form: str) -> QuerySet[Event]:
-    """Record the export and return its events."""
+def _record_and_search_export(request: OfficeRequest, form: str) -> EventSearch:
+    """Record the export and return the search for its events."""
     values, office = EventFilterForm(request.GET or None).values(), request.user.office
-    what = {"history": [None, form]} | {name: [None, str(value)] for name, value in values.items() if value}
+    changes = {"history": [None, form]} | {name: [None, str(value)] for name, value in values.items() if value}
     if values["person"]:
-        what["person"] = [None, SEARCH_TERM_MASK]  # the search term may name a user to be erased one day
+        changes["person"] = [None, SEARCH_TERM_MASK]  # the search term may name a user to be erased one day
     with transaction.atomic():
-        record(Verb.EXPORTED, office, by=build_page_actor(request, request.user), provider_id=office.pk, changes=what)
-    return event_rows.filter_events(event_rows.get_office_events(request.user), user=request.user, **values)
+        by = build_page_actor(request, request.user)
+        record(Verb.EXPORTED, office, by=by, provider_id=office.pk, changes=changes)
+    return build_event_search(request.user, **values)
 
 
 @page(Right.VIEW_AUDIT, methods=GET, impersonation=DuringImpersonation.FORBIDDEN)
 def export_csv(request: OfficeRequest) -> StreamingHttpResponse:
     """Stream the events that match the filters as CSV."""
-    lines = sheets.iter_csv_lines(event_rows.iter_table_rows(_record_and_filter_export(request, "csv")))
+    lines = sheets.iter_csv_lines(event_rows.iter_table_rows(_record_and_search_export(request, "csv")))
     return _send_attachment(StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8"), "historie.csv")
 
 
@@ -98,7 +93,7 @@ def export_xlsx(request: OfficeRequest) -> FileResponse:
     """Send the events that match the filters as a workbook."""
     file: IO[bytes] = SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 (the response closes it)
     sheets.write_xlsx(
-        file, _("History"), event_rows.iter_table_rows(_record_and_filter_export(request, "xlsx")), _COLUMN_WIDTHS
+        file, _("History"), event_rows.iter_table_rows(_record_and_search_export(request, "xlsx")), _COLUMN_WIDTHS
     )
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename="historie.xlsx", content_type=sheets.XLSX_CONTENT_TYPE)
@@ -140,42 +135,41 @@ def show_point_in_time(request: OfficeRequest) -> HttpResponse:
     if not form.is_bound:
         form = PointInTimeForm(form.now())
     form.is_valid()
-    person_id, team_id = form.subject()
-    context: dict[str, Any] = {"form": form} | _get_subject_context(request, person_id, team_id)
+    user_id, team_id = form.subject()
+    context: dict[str, Any] = {"form": form} | _get_subject_context(request, user_id, team_id)
     if not form.errors:
-        people = [person_id] if person_id else None
+        users = [user_id] if user_id else None
         try:
-            office = point_in_time.rebuild_office(request.user.office.pk, form.moment(), people=people)
-        except point_in_time.EventsTrimmed as fault:
-            context["kept_since"] = fault.since
+            office = point_in_time.rebuild_office(request.user.office.pk, form.moment(), users=users)
+        except point_in_time.EventsTrimmed as error:
+            context["kept_since"] = error.since
         else:
-            context |= {"office": office} | _build_answer_context(request, office, person_id, team_id)
+            context |= {"office": office} | _build_answer_context(request, office, user_id, team_id)
     return render(request, "history/point_in_time.html", context)
 
 
-def _get_subject_context(request: OfficeRequest, person_id: UUID | None, team_id: UUID | None) -> dict[str, Any]:
+def _get_subject_context(request: OfficeRequest, user_id: UUID | None, team_id: UUID | None) -> dict[str, Any]:
     """Return user and team as they are today, or None if they no longer exist."""
-    user = request.user
-    person = User.objects.visible_to(user).filter(pk=person_id).first() if person_id else None
-    team = Team.objects.visible_to(user).filter(pk=team_id).first() if team_id else None
-    return {"person": person, "team": team, "subject": "person" if person_id else "team" if team_id else "office"}
+    user = User.objects.visible_to(request.user).filter(pk=user_id).first() if user_id else None
+    team = Team.objects.visible_to(request.user).filter(pk=team_id).first() if team_id else None
+    return {"person": user, "team": team, "subject": "person" if user_id else "team" if team_id else "office"}
 
 
 def _build_answer_context(
-    request: OfficeRequest, office: PastOffice, person_id: UUID | None, team_id: UUID | None
+    request: OfficeRequest, office: PastOffice, user_id: UUID | None, team_id: UUID | None
 ) -> dict[str, Any]:
-    asked = {name: str(value) for name, value in request.GET.items() if name in PointInTimeForm.base_fields}
+    query = {name: str(value) for name, value in request.GET.items() if name in PointInTimeForm.base_fields}
     cursor, places_cursor = request.GET.get("page", ""), request.GET.get("places", "")
-    if person_id is not None:
-        past_person = office.users.get(person_id)
-        found = past_state.present_user(office, past_person, cursor) if past_person else {}
-        found |= {"past": past_person, "alias": build_erased_name(person_id) if person_id in office.unreadable else ""}
+    if user_id is not None:
+        user = office.users.get(user_id)
+        context = past_state.present_user(office, user, cursor) if user else {}
+        context |= {"past": user, "alias": build_erased_name(user_id) if user_id in office.unreadable else ""}
     elif team_id is not None:
-        past_team = office.teams.get(team_id)
-        found = past_state.present_team(office, past_team, cursor, places_cursor) if past_team else {}
-        found |= {"past": past_team}
+        team = office.teams.get(team_id)
+        context = past_state.present_team(office, team, cursor, places_cursor) if team else {}
+        context["past"] = team
     else:
-        found = {"part": past_state.present_office(office, cursor)}
-    if "places" in found:
-        found["places_pager"] = build_pager_context(found["places"], parameter="places", **asked)
-    return found | (build_pager_context(found["part"], **asked) if "part" in found else {})
+        context = {"part": past_state.present_office(office, cursor)}
+    if "places" in context:
+        context["places_pager"] = build_pager_context(context["places"], parameter="places", **query)
+    return context | (build_pager_context(context["part"], **query) if "part" in context else {})

@@ -27,13 +27,13 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=500)),
                 ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('ended_at', models.DateTimeField(null=True)),
-                ('helper', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('supporter', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.provider')),
                 ('session', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='authentication.usersession')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('helper',), name='impersonation_one_at_a_time'), core.composite_keys.SameOfficeForeignKey('person', name='support_impersonation_person_id_same_office'), core.composite_keys.CompositeForeignKey(fields=('helper', 'of_support'), name='support_impersonation_by_support', to_fields=('id', 'is_support'))],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('supporter',), name='impersonation_one_at_a_time'), core.composite_keys.SameOfficeForeignKey('user', name='support_impersonation_user_id_same_office'), core.composite_keys.CompositeForeignKey(fields=('supporter', 'of_support'), name='support_impersonation_by_support', to_fields=('id', 'is_support'))],
             },
         ),
     ]

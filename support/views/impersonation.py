@@ -25,18 +25,18 @@ from support.models import IMPERSONATION_MINUTES, Impersonation
 @page(Access.SUPPORT, reauthentication=ReauthenticationLevel.FIVE_MINUTES, with_factor=True)
 def start_impersonation(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Ask for a reason and start to impersonate a user."""
-    person = get_object_or_404(User.objects.filter(is_support=False).select_related("provider"), pk=pk)
-    form = SupportActionForm(request.POST or None, support_action=SupportAction.IMPERSONATE, row=person)
+    user = get_object_or_404(User.objects.filter(is_support=False).select_related("provider"), pk=pk)
+    form = SupportActionForm(request.POST or None, support_action=SupportAction.IMPERSONATE, row=user)
     if form.is_valid():
         by = build_support_actor(request, request.user, form.cleaned_data["reason"])
         try:
-            look = impersonation.start_impersonation(person, session=sessions.get_current_session_id(request), by=by)
+            started = impersonation.start_impersonation(user, session=sessions.get_current_session_id(request), by=by)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            request.session[IMPERSONATION_KEY] = str(look.pk)
+            request.session[IMPERSONATION_KEY] = str(started.pk)
             return redirect("home")
-    values = {"name": person.full_name, "office": person.provider, "minutes": IMPERSONATION_MINUTES}
+    values = {"name": user.full_name, "office": user.provider, "minutes": IMPERSONATION_MINUTES}
     text = _(
         "You see the pages of %(office)s as %(name)s sees them, for at most %(minutes)s minutes. You cannot change"
         " anything, and secrets and exports are hidden."
@@ -48,7 +48,7 @@ def start_impersonation(request: OfficeRequest, pk: UUID) -> HttpResponse:
     confirmation = Confirmation(
         _("Impersonate %(name)s") % values,
         _("Impersonate"),
-        reverse("admin:accounts_user_change", args=[person.pk]),
+        reverse("admin:accounts_user_change", args=[user.pk]),
         parents=[(_("Support"), reverse("admin:index"))],
         introduction=[text % values],
         warning=warning % values,
@@ -60,12 +60,12 @@ def start_impersonation(request: OfficeRequest, pk: UUID) -> HttpResponse:
 def stop_impersonation(request: OfficeRequest) -> HttpResponse:
     """Stop impersonation and return to the page of the user."""
     key = request.session.pop(IMPERSONATION_KEY, None)
-    look = Impersonation.objects.begun().filter(pk=key, helper=request.user).first()
-    if look is None:
+    current = Impersonation.objects.begun().filter(pk=key, supporter=request.user).first()
+    if current is None:
         messages.info(request, _("Impersonation has ended."))
         return redirect("admin:index")
-    impersonation.end_impersonation(look, by=build_support_actor(request, request.user, look.reason))
+    impersonation.end_impersonation(current, by=build_support_actor(request, request.user, current.reason))
     messages.success(
         request, _("Impersonation has ended. The administrators of the office receive an e-mail about it.")
     )
-    return redirect("admin:accounts_user_change", look.person_id)
+    return redirect("admin:accounts_user_change", current.user_id)

@@ -49,7 +49,7 @@ def test_each_office_has_its_own(office: Provider, bob: User, charlie: User) -> 
 
 
 @pytest.mark.django_db
-def test_it_goes_on_where_it_was(office: Provider, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chain_continues_from_its_stored_end(office: Provider, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain, "_BATCH_SIZE", 2)
     for _number in range(5):
         write(office, bob)

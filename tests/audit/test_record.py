@@ -20,7 +20,7 @@ from tests.helpers.users import actor
 pytestmark = pytest.mark.django_db
 
 
-def test_it_copies_who_what_and_where(office: Provider, alice: User, bob: User) -> None:
+def test_event_copies_actor_target_and_origin(office: Provider, alice: User, bob: User) -> None:
     by = Actor(
         EventOrigin.PAGE,
         alice.full_name,
@@ -38,7 +38,7 @@ def test_it_copies_who_what_and_where(office: Provider, alice: User, bob: User) 
     assert (event.changes, event.reason) == (changes, "Huwelijk")
 
 
-def test_it_outlives_what_it_is_about(office: Provider, alice: User, bob: User) -> None:
+def test_event_outlives_its_target(office: Provider, alice: User, bob: User) -> None:
     audit.actions.record(Verb.USER_CHANGED, bob, by=actor(alice), provider_id=office.pk)
     office.delete()
     assert Event.objects.get().target_name == "B. Bakker"
@@ -64,7 +64,7 @@ def test_long_names_and_reasons_fit(office: Provider, bob: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_belongs_in_the_transaction_of_the_change(office: Provider, bob: User) -> None:
+def test_event_outside_a_transaction_is_refused(office: Provider, bob: User) -> None:
     with pytest.raises(transaction.TransactionManagementError):
         audit.actions.record(Verb.USER_CHANGED, bob, by=actor(), provider_id=office.pk)
     assert not Event.objects.exists()
@@ -147,9 +147,7 @@ def test_who_is_locked_for_a_change_brings_the_keys_along(alice: User, bob: User
         users.actions.edit_user(bob, details=details, email=bob.email, version=bob.version, by=actor(alice))
     assert ["FOR UPDATE" in query["sql"] for query in queries if "audit_userencryptionkey" in query["sql"]] == [True]
     event = Event.objects.get(verb=Verb.USER_CHANGED)
-    assert event.key_ids() == {
-        str(key.pk) for key in UserEncryptionKey.objects.filter(person_id__in=[alice.pk, bob.pk])
-    }
+    assert event.key_ids() == {str(key.pk) for key in UserEncryptionKey.objects.filter(user_id__in=[alice.pk, bob.pk])}
     assert (event.actor_name, event.target_name) == ("A. de Vries", "B. Bakker")
 
 
@@ -157,7 +155,7 @@ def test_users_without_a_key_get_one(alice: User, bob: User) -> None:
     UserEncryptionKey.objects.all().delete()
     details = {"place_of_employment": "Genemuiden"}
     users.actions.edit_user(bob, details=details, email=bob.email, version=bob.version, by=actor(alice))
-    assert {key.person_id for key in UserEncryptionKey.objects.all()} == {alice.pk, bob.pk}
+    assert {key.user_id for key in UserEncryptionKey.objects.all()} == {alice.pk, bob.pk}
     assert Event.objects.get(verb=Verb.USER_CHANGED).actor_name == "A. de Vries"
 
 

@@ -69,7 +69,7 @@ def rewritten(lines: list[bytes], edit: Callable[[list[dict[str, Any]]], None]) 
     ]
 
 
-def test_it_is_intact(export: list[bytes], office: Provider) -> None:
+def test_unchanged_export_is_intact(export: list[bytes], office: Provider) -> None:
     assert check(export, checkpoint(office.pk)).startswith("intact: events up to 5, 1 people erased, head ")
     assert events(export)[-1]["event"]["verb"] == "exported"
     assert len([line for line in export if b'"key":' in line and b'"event"' not in line]) == 1
@@ -106,7 +106,7 @@ def test_no_line_may_go_come_twice_or_change_places(export: list[bytes]) -> None
             assert not check(swapped).startswith("intact")
 
 
-def test_it_names_the_first_broken_place(export: list[bytes]) -> None:
+def test_verification_names_the_first_broken_place(export: list[bytes]) -> None:
     assert check(export[:3] + export[4:]) == "event 2 is missing: 3 is in its place"
     assert check([*export[:3], export[3].replace(b"page", b"scim"), *export[4:]]) == "event 2 was changed"
     assert "the tail is cut off after 4" in check(export[:-1])
@@ -159,9 +159,7 @@ def test_a_key_that_is_kept_back_is_missed(export: list[bytes]) -> None:
 
 
 def test_a_key_of_another_user_is_detected(export: list[bytes], alice: User) -> None:
-    other = json.loads(export[1]) | {
-        "person_id": str(UserEncryptionKey.objects.exclude(person_id=alice.pk)[0].person_id)
-    }
+    other = json.loads(export[1]) | {"person_id": str(UserEncryptionKey.objects.exclude(user_id=alice.pk)[0].user_id)}
     assert "another user" in check([export[0], verify.encode_canonical_json(other) + b"\n", *export[2:]])
 
 
@@ -188,7 +186,7 @@ def test_nonsense_with_the_right_hash_is_no_fault(export: list[bytes], name: str
     assert not check(rewritten(export, lambda found: found[1]["event"].update({name: value}))).startswith("intact")
 
 
-def test_it_is_a_program_of_its_own(export: list[bytes], office: Provider, tmp_path: Path) -> None:
+def test_verification_runs_without_the_application(export: list[bytes], office: Provider, tmp_path: Path) -> None:
     names = ("verify.py", "export.jsonl", "checkpoint.json", "public.pem")
     copy, file, signed, key = (tmp_path / name for name in names)
     copy.write_bytes(PROGRAM.read_bytes())

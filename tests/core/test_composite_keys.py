@@ -24,7 +24,7 @@ OTHER = {
         f"oauth.{name}.application"
         for name in ("AccessToken", "AuthorizationCode", "Consent", "IDToken", "RefreshToken")
     ),
-    *("oauth.SsoTicket.application", "support.Impersonation.helper", "support.Impersonation.session"),
+    *("oauth.SsoTicket.application", "support.Impersonation.supporter", "support.Impersonation.session"),
 }
 # What only actions hold in one office: these refer to each other by what was given out together.
 BY_ACTIONS = {

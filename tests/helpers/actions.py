@@ -120,7 +120,7 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
     program = Application.objects.create(
         provider=office, name="P", redirect_uris="https://x.example/", scopes=["openid"]
     )
-    impersonation = Impersonation.objects.create(provider=office, person=alice, helper=dora, reason="x")
+    impersonation = Impersonation.objects.create(provider=office, user=alice, supporter=dora, reason="x")
     return {
         "target": team, "to": [team], "required": True, "contents": [], "ceremony": None, "answer": None, "left": 1,
         "group": SharedRightsGroup([bob], frozenset({Right.VIEW_USERS}), []),

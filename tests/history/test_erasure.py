@@ -98,7 +98,7 @@ def test_later_events_about_an_erased_user_are_unreadable(office: Provider, alic
     late = audit.actions.record(Verb.SIGN_IN_REFUSED, quirijn, by=actor(), provider_id=office.pk, reason="blocked")
     assert late.target_name.startswith("verwijderde gebruiker ")
     assert late.reason == ""
-    (kept,) = UserEncryptionKey.objects.filter(person_id=quirijn.pk)
+    (kept,) = UserEncryptionKey.objects.filter(user_id=quirijn.pk)
     assert kept.encrypted_key is None
     assert encryption_keys.get_or_create_keys([quirijn])[quirijn.pk].id != str(kept.pk)
 
@@ -106,7 +106,7 @@ def test_later_events_about_an_erased_user_are_unreadable(office: Provider, alic
 @pytest.mark.django_db
 def test_the_erasure_event_does_not_use_the_destroyed_key(alice: User, quirijn: User) -> None:
     """A copy of the database from before still has that one."""
-    destroyed = UserEncryptionKey.objects.get(person_id=quirijn.pk)
+    destroyed = UserEncryptionKey.objects.get(user_id=quirijn.pk)
     erasure.erase_user(quirijn, by=actor(alice))
     erased = Event.objects.get(verb=Verb.USER_ERASED)
     assert erased.what["person_id"] == str(quirijn.pk)

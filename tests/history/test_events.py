@@ -41,7 +41,7 @@ def body(client: Client, name: str) -> bytes:
     return b"".join(response) if response.streaming else response.content
 
 
-def test_it_says_who_did_what(alice_client: Client, alice: User, bob: User, team: Team) -> None:
+def test_event_shows_actor_change_and_reason(alice_client: Client, alice: User, bob: User, team: Team) -> None:
     by = Actor(
         EventOrigin.PAGE,
         alice.full_name,
@@ -65,7 +65,7 @@ def test_it_says_who_did_what(alice_client: Client, alice: User, bob: User, team
     assert str(bob.pk) not in text.replace(f"/gebruikers/{bob.pk}", "")
 
 
-def test_it_names_the_login_method(alice_client: Client, alice: User, bob: User) -> None:
+def test_login_method_is_shown_by_its_label(alice_client: Client, alice: User, bob: User) -> None:
     changes = {"login_method": [None, "azure_ad"]}
     audit.actions.record(Verb.USER_CREATED, bob, by=actor(alice), provider_id=bob.provider_id, changes=changes)
     page = alice_client.get("/historie/").text
@@ -73,7 +73,9 @@ def test_it_names_the_login_method(alice_client: Client, alice: User, bob: User)
     assert "azure_ad" not in page
 
 
-def test_it_filters(alice_client: Client, alice: User, bob: User, charlie: User, team: Team) -> None:
+def test_every_filter_limits_the_events(
+    alice_client: Client, alice: User, bob: User, charlie: User, team: Team
+) -> None:
     audit.actions.record(Verb.INVITATION_EXPIRED, bob, by=build_job_actor("x"), provider_id=bob.provider_id)
     today = timezone.localdate().isoformat()
     shown = {
@@ -138,7 +140,7 @@ def test_the_whole_history_can_be_checked(alice_client: Client, office: Provider
     assert Event.objects.count() == before
 
 
-def test_it_goes_into_a_spreadsheet(alice_client: Client, team: Team, bob: User) -> None:
+def test_events_are_exported_as_csv_and_workbook(alice_client: Client, team: Team, bob: User) -> None:
     rows = list(csv.reader(StringIO(body(alice_client, "export.csv").decode("utf-8-sig")), delimiter=";"))
     assert rows[0][:2] == ["Wanneer", "Wie"]
     assert len(rows) == 5, "with the event of the export itself"

@@ -88,7 +88,7 @@ def test_no_verb_is_forgotten() -> None:
     )
 
 
-def test_it_takes_as_many_queries_however_much_happened() -> None:
+def test_number_of_queries_does_not_grow_with_events() -> None:
     random_history, taken = RandomHistory(7), []
     for rounds in (1, 2):
         random_history.run(rounds)
@@ -103,13 +103,13 @@ def test_one_person_alone_is_the_same() -> None:
     random_history = RandomHistory(8)
     last = random_history.run(1)[-1]
     for user_id, standing in last.standings.items():
-        office = point_in_time.rebuild_office(random_history.office.pk, last.moment, people=[user_id])
+        office = point_in_time.rebuild_office(random_history.office.pk, last.moment, users=[user_id])
         assert set(office.users) == {user_id}
         assert working(compute_past_access(office, [user_id])[user_id]) == standing
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_told_from_where_the_history_begins() -> None:
+def test_moment_before_the_trimmed_history_is_refused() -> None:
     random_history = RandomHistory(9)
     seen = random_history.run(2)
     for number in (len(seen) // 3, len(seen) // 2):

@@ -69,7 +69,7 @@ def asked(client: Client, moment: object = None, **about: object) -> str:
     return " ".join(response.text.split())
 
 
-def test_it_shows_the_past_rights_of_a_user_and_their_source(alice_client: Client, pieter: User, team: Team) -> None:
+def test_page_shows_past_rights_of_a_user_and_their_source(alice_client: Client, pieter: User, team: Team) -> None:
     text = asked(alice_client, THEN + timedelta(days=1), user=pieter.pk)
     assert "P. Pietersen1 – rechten op kantoorniveau: 2, werkgevers met rechten: 1." in text
     assert "7 Bakkerij" in text
@@ -83,21 +83,21 @@ def test_it_shows_the_past_rights_of_a_user_and_their_source(alice_client: Clien
     assert "hoorde op dat moment niet bij het kantoor" in asked(alice_client, THEN - timedelta(days=1), user=pieter.pk)
 
 
-def test_it_tells_why_it_rested(alice_client: Client, pieter: User, team: Team) -> None:
+def test_page_tells_why_rights_were_inactive(alice_client: Client, pieter: User, team: Team) -> None:
     with time_machine.travel(THEN + timedelta(days=2)):
         users.actions.block_user(pieter, by=actor())
     assert "kon toen niets (Geblokkeerd)" in asked(alice_client, THEN + timedelta(days=3), user=pieter.pk)
     assert "kon toen niets" not in asked(alice_client, THEN + timedelta(days=1), user=pieter.pk)
 
 
-def test_it_tells_what_a_team_gave(alice_client: Client, pieter: User, team: Team) -> None:
+def test_page_tells_what_a_team_granted(alice_client: Client, pieter: User, team: Team) -> None:
     text = asked(alice_client, THEN + timedelta(days=1), team=team.pk)
     assert "Team Loon Noord – leden: 1, rechten: 3, werkgevers: 1." in text
     assert "Pietersen1, P." in text
     assert "Dit team was er op dat moment niet." in asked(alice_client, team=team.pk)
 
 
-def test_it_tells_of_the_whole_office_in_pages(alice_client: Client, office: Provider) -> None:
+def test_whole_office_is_shown_in_pages(alice_client: Client, office: Provider) -> None:
     with time_machine.travel(THEN):
         made = [make(office, number) for number in range(120)]
     url, seen, taken = "/historie/op/", [], set()

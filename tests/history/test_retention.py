@@ -39,7 +39,7 @@ def trim(office: Provider, before: timezone.datetime) -> str:
     return answer.getvalue()
 
 
-def test_it_removes_the_beginning_and_the_rest_is_intact(
+def test_trimming_removes_the_oldest_events_and_leaves_the_rest_intact(
     office: Provider, alice: User, charlie: User, long_ago: timezone.datetime
 ) -> None:
     old = checkpoints.sign_current_head(office.pk)
@@ -75,7 +75,7 @@ def test_the_application_cannot(office: Provider, long_ago: timezone.datetime) -
     assert not Checkpoint.objects.exists()
 
 
-def test_it_says_what_is_wrong(office: Provider, alice: User, settings: object) -> None:
+def test_invalid_arguments_are_reported(office: Provider, alice: User, settings: object) -> None:
     for arguments in ([str(alice.pk), "--before=2020-01-01"], [str(office.pk), "--before=gisteren"]):
         with pytest.raises(CommandError):
             call_command("trim_history", *arguments)

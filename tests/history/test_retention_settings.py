@@ -31,7 +31,7 @@ def gone(bob: User) -> User:
     return bob
 
 
-def test_it_keeps_what_was_filled_in(alice_client: Client, office: Provider) -> None:
+def test_settings_are_saved(alice_client: Client, office: Provider) -> None:
     typed = {"erase_after_months": "36", "checkpoint_addresses": " a@x.example\r\nb@x.example\r\na@x.example "}
     assert alice_client.post(URL, typed).status_code == 302
     office.refresh_from_db()
@@ -48,7 +48,7 @@ def test_it_keeps_what_was_filled_in(alice_client: Client, office: Provider) -> 
         {"checkpoint_addresses": "geen adres"}, {"checkpoint_addresses": " ".join(f"a{n}@x.example" for n in range(6))},
     ],
 )  # fmt: skip
-def test_it_refuses_nonsense(alice_client: Client, office: Provider, typed: dict[str, str]) -> None:
+def test_invalid_settings_are_refused(alice_client: Client, office: Provider, typed: dict[str, str]) -> None:
     response = alice_client.post(URL, {"erase_after_months": "12", "checkpoint_addresses": ""} | typed)
     assert response.status_code == 200
     assert response.context["form"].errors
@@ -63,7 +63,7 @@ def test_only_an_administrator(bob_client: Client, charlie_client: Client, gone:
     assert User.objects.filter(pk=gone.pk).exists()
 
 
-def test_it_asks_and_erases(alice_client: Client, gone: User) -> None:
+def test_erasure_is_confirmed_and_done(alice_client: Client, gone: User) -> None:
     page = alice_client.get(erase_url(gone)).text
     assert "B. Bakker wissen?" in page
     assert f"verwijderde gebruiker {str(gone.pk)[-4:].upper()}" in page

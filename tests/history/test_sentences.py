@@ -59,7 +59,7 @@ def last(verb: Verb) -> str:
     return sentence(Event.objects.filter(verb=verb).order_by("id").last())
 
 
-def test_it_names_team_right_set_and_employer(office: Provider, alice: User, bob: User) -> None:
+def test_sentence_names_team_right_set_and_employer(office: Provider, alice: User, bob: User) -> None:
     by = actor(alice)
     team = teams.actions.create_team(office, name="Loon Noord", by=by)
     assert last(Verb.TEAM_CREATED) == "A. de Vries maakte team Loon Noord aan."

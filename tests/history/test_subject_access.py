@@ -55,7 +55,7 @@ SHOWN = {
     ),
     "authentication.PasswordResetToken.user": "id expires_at",
     "authentication.RecoveryCodes.user": "name confirmed created_at last_used_at id",
-    "support.Impersonation.person": "id person helper reason started_at ended_at",
+    "support.Impersonation.user": "id supporter reason started_at ended_at",
     "permissions.IndividualRight.user": "id right",
     "permissions.SetApplication.user": "id authorization_set team applied_at",
     "permissions.TeamMember.user": "id team",
@@ -101,7 +101,7 @@ def test_no_table_is_forgotten() -> None:
     assert " ".join(field.name for field in subject_access.get_exported_fields(User)) == ACCOUNT
 
 
-def test_it_holds_what_is_stored(alice_client: Client, alice: User, piet: Invited) -> None:
+def test_export_holds_all_stored_data(alice_client: Client, alice: User, piet: Invited) -> None:
     user = piet.invitation.user
     by = Actor(EventOrigin.PAGE, alice.full_name, alice, address="192.0.2.1", proof=ReauthenticationLevel.FIVE_MINUTES)
     record(Verb.USER_CHANGED, user, by=by, provider_id=user.provider_id, changes={"prefix": ["", "de"]}, reason="Trouw")
@@ -121,7 +121,7 @@ def test_it_holds_what_is_stored(alice_client: Client, alice: User, piet: Invite
         assert part in page
 
 
-def test_it_has_no_secrets(alice_client: Client, piet: Invited, bob: User) -> None:
+def test_export_holds_no_secrets(alice_client: Client, piet: Invited, bob: User) -> None:
     piet.prove()
     secret = give_app(bob)
     for user in (piet.invitation.user, bob):
@@ -150,7 +150,7 @@ def test_others_are_no_more_than_names(alice_client: Client, alice: User, bob: U
     assert "192.0.2.77" not in about_bob
 
 
-def test_it_is_an_event(alice_client: Client, bob: User, alice: User) -> None:
+def test_export_is_recorded(alice_client: Client, bob: User, alice: User) -> None:
     alice_client.get(f"/gebruikers/{bob.pk}/alles.json")
     event = Event.objects.get(verb=Verb.PERSON_EXPORTED)
     assert (event.actor_id, event.target_id) == (alice.pk, bob.pk)

@@ -21,7 +21,6 @@ LONGER_FILES = {
     "accounts/models.py",
     "imports/execute/apply_users.py",
     "imports/declarative/reconcile.py",
-    "support/admin.py",
     "permissions/checks.py",
     "oauth/models.py",
 }

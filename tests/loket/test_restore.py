@@ -138,7 +138,7 @@ def test_everything_lives_on_after_a_restore(installations: tuple[Installation, 
 
     new.tool("pg_restore", "--exit-on-error", "--single-transaction", str(dump))
     new.python("migrate", "-v0")
-    said = new.python("reseal", "--check")
+    said = new.python("rotate_encryption_key", "--check")
     assert "audit_userencryptionkey.encrypted_key: 2, 0 with an older key, 0 unreadable" in said
     export = tmp_path / "export.jsonl"
     export.write_text(new.python("shell", "-v0", "-c", f"FILE = {str(file)!r}\n{AFTER}"))
@@ -169,4 +169,4 @@ def test_a_restore_without_the_sealing_keys_is_noticed(installations: tuple[Inst
     old.python("shell", "-v0", "-c", BEFORE)
     old.environment["LOKET_SEALING_KEYS"] = new_key()
     with pytest.raises(AssertionError, match="a key is missing in LOKET_SEALING_KEYS"):
-        old.python("reseal", "--check")
+        old.python("rotate_encryption_key", "--check")

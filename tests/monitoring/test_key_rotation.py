@@ -66,9 +66,9 @@ def secret(alice: User, bob: User) -> bytes:
     return give_app(bob)
 
 
-def reseal(*options: str) -> list[str]:
+def rotate_key(*options: str) -> list[str]:
     output = StringIO()
-    call_command("reseal", *options, stdout=output)
+    call_command("rotate_encryption_key", *options, stdout=output)
     return output.getvalue().splitlines()
 
 
@@ -85,7 +85,7 @@ def test_the_old_sealing_key_can_be_dropped_after_resealing(
     mixed = before[next(column for column in key_rotation.ENCRYPTED_COLUMNS if column.model is Message)]
     assert 0 < mixed.older_key_count < mixed.value_count, "what is sealed now is sealed with the new one"
 
-    said = reseal()
+    said = rotate_key()
     assert any(line.startswith("audit_userencryptionkey.encrypted_key: ") and "0 unreadable" in line for line in said)
     settings.LOKET_SEALING_KEYS = [new]
     assert_all_is_read(invited, bob, secret)
@@ -116,17 +116,17 @@ def test_without_the_old_key_it_says_so_and_changes_nothing(secret: bytes, setti
     settings.LOKET_SEALING_KEYS = [new_key()]
     for options in ([], ["--check"]):
         with pytest.raises(CommandError, match="a key is missing in LOKET_SEALING_KEYS"):
-            reseal(*options)
+            rotate_key(*options)
     assert bytes(SigningKey.objects.get().encrypted_pem) == rows
 
 
 def test_looking_changes_nothing(secret: bytes, settings: Any) -> None:
     settings.LOKET_SEALING_KEYS = [new_key(), *settings.LOKET_SEALING_KEYS]
     rows = bytes(SigningKey.objects.get().encrypted_pem)
-    assert "oauth_signingkey.encrypted_pem: 1, 1 with an older key, 0 unreadable" in reseal("--check")
+    assert "oauth_signingkey.encrypted_pem: 1, 1 with an older key, 0 unreadable" in rotate_key("--check")
     assert bytes(SigningKey.objects.get().encrypted_pem) == rows
-    assert "oauth_signingkey.encrypted_pem: 1, 1 re-encrypted, 0 unreadable" in reseal()
-    assert "oauth_signingkey.encrypted_pem: 1, 0 re-encrypted, 0 unreadable" in reseal()
+    assert "oauth_signingkey.encrypted_pem: 1, 1 re-encrypted, 0 unreadable" in rotate_key()
+    assert "oauth_signingkey.encrypted_pem: 1, 0 re-encrypted, 0 unreadable" in rotate_key()
 
 
 def test_recovery_codes_keep_needing_the_key_of_their_day(alice: User, bob: User, settings: Any) -> None:
@@ -134,7 +134,7 @@ def test_recovery_codes_keep_needing_the_key_of_their_day(alice: User, bob: User
     first, second, *_others = factors.generate_recovery_codes(bob, by=actor(bob))
     (old,) = settings.LOKET_SEALING_KEYS
     settings.LOKET_SEALING_KEYS = [new := new_key(), old]
-    assert reseal()[-1] == "Recovery codes are hashed and keep their key. Users with unused codes: 1."
+    assert rotate_key()[-1] == "Recovery codes are hashed and keep their key. Users with unused codes: 1."
     assert factors.verify_recovery_code(bob, first, by=actor(bob))
     settings.LOKET_SEALING_KEYS = [new]
     assert not factors.verify_recovery_code(bob, second, by=actor(bob))
@@ -143,7 +143,7 @@ def test_recovery_codes_keep_needing_the_key_of_their_day(alice: User, bob: User
 def test_an_app_goes_on_through_it_all(bob: User, settings: Any) -> None:
     secret = give_app(bob)
     settings.LOKET_SEALING_KEYS = [new := new_key(), *settings.LOKET_SEALING_KEYS]
-    reseal()
+    rotate_key()
     settings.LOKET_SEALING_KEYS = [new]
     assert factors.verify_totp_code(bob, code_now(secret))
 

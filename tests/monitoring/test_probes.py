@@ -45,7 +45,7 @@ def measured(settings: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 @pytest.mark.django_db
-def test_it_answers_whatever_the_host_and_without_tls(settings: Any, client: Client, path: str) -> None:
+def test_probes_answer_for_any_host_without_tls(settings: Any, client: Client, path: str) -> None:
     settings.ALLOWED_HOSTS, settings.SECURE_SSL_REDIRECT = ["loket.example"], True
     outbox.actions.record_heartbeat(uuid7())
     response = client.get(path, headers={"Host": "10.1.2.3:8000"})
@@ -71,7 +71,7 @@ def test_ready_when_everything_works(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_it_names_the_part_that_does_not_work(client: Client) -> None:
+def test_readiness_names_the_failing_component(client: Client) -> None:
     def wrong() -> dict[str, str]:
         response = client.get("/readyz")
         assert (response.status_code, response.json()["ready"]) == (503, False)

@@ -771,7 +771,8 @@ GUARDS = [
     ),
     Guard(
         0, "a form of another user", "authentication/pending_forms.py",
-        "if stored and stored[0] != str(user.pk):\n        delete_form(request)", "if False:\n        delete_form(request)",
+        "if stored and stored[0] != str(user.pk):\n        delete_form(request)",
+        "if False:\n        delete_form(request)",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(

@@ -45,7 +45,7 @@ def line(provider: Provider, verb: str, dora: User) -> Event:
     return event
 
 
-def test_it_resets_two_factor(dora_client: Client, dora: User, bob: User, office: Provider) -> None:
+def test_support_resets_two_factor(dora_client: Client, dora: User, bob: User, office: Provider) -> None:
     factors.give_app(bob)
     colleague = Client()
     colleague.force_login(bob)
@@ -60,14 +60,16 @@ def test_it_resets_two_factor(dora_client: Client, dora: User, bob: User, office
     assert AuthenticatorApp.objects.filter(user=dora).exists()
 
 
-def test_it_ends_sessions(dora_client: Client, dora: User, bob: User, bob_client: Client, office: Provider) -> None:
+def test_support_ends_sessions(
+    dora_client: Client, dora: User, bob: User, bob_client: Client, office: Provider
+) -> None:
     assert bob_client.get("/").status_code == 200
     press(dora_client, "sessies-beeindigen", bob)
     assert bob_client.get("/")["Location"].startswith("/inloggen/")
     assert line(office, "sessions_ended", dora).target_id == bob.pk
 
 
-def test_it_blocks_and_unblocks(
+def test_support_blocks_and_unblocks(
     dora_client: Client, dora: User, alice: User, bob: User, bob_client: Client, office: Provider
 ) -> None:
     press(dora_client, "blokkeren", bob)
@@ -84,7 +86,7 @@ def test_it_blocks_and_unblocks(
     assert line(office, "user_unblocked", dora).target_id == bob.pk
 
 
-def test_it_does_not_block_the_last_administrator(dora_client: Client, alice: User) -> None:
+def test_last_administrator_is_not_blocked(dora_client: Client, alice: User) -> None:
     response = press(dora_client, "blokkeren", alice)
     assert "Dan is er niemand meer die dit kantoor kan beheren" in response.content.decode()
     alice.refresh_from_db()
@@ -92,7 +94,7 @@ def test_it_does_not_block_the_last_administrator(dora_client: Client, alice: Us
     assert not Event.objects.filter(verb="user_blocked").exists()
 
 
-def test_it_sends_an_invitation_again(dora_client: Client, dora: User, alice: User, office: Provider) -> None:
+def test_support_resends_an_invitation(dora_client: Client, dora: User, alice: User, office: Provider) -> None:
     invited = invite(alice)
     old = invited.token
     assert "mobiel" in dora_client.get(f"/admin/hulp/opnieuw-versturen/{invited.invitation.user.pk}/").content.decode()
@@ -106,7 +108,7 @@ def test_it_sends_an_invitation_again(dora_client: Client, dora: User, alice: Us
     assert Event.objects.filter(origin=EventOrigin.SUPPORT).count() == 1
 
 
-def test_it_sends_to_the_office_s_own_address_only(dora_client: Client, alice: User) -> None:
+def test_invitation_goes_to_the_address_of_the_office_only(dora_client: Client, alice: User) -> None:
     invited = invite(alice)
     press(dora_client, "opnieuw-versturen", invited.invitation.user, mobile_number=NUMBER, email="boef@evil.example")
     invited.invitation.refresh_from_db()
@@ -114,7 +116,7 @@ def test_it_sends_to_the_office_s_own_address_only(dora_client: Client, alice: U
     assert not Message.objects.filter(recipient__contains="evil").exists()
 
 
-def test_it_revokes_an_invitation(dora_client: Client, dora: User, alice: User, office: Provider) -> None:
+def test_support_revokes_an_invitation(dora_client: Client, dora: User, alice: User, office: Provider) -> None:
     invited = invite(alice)
     press(dora_client, "intrekken", invited.invitation.user)
     invited.invitation.refresh_from_db()
@@ -125,7 +127,7 @@ def test_it_revokes_an_invitation(dora_client: Client, dora: User, alice: User, 
     assert "niet meer" in press(dora_client, "intrekken", alice).content.decode()
 
 
-def test_it_confirms_a_tenant(dora_client: Client, dora: User, office: Provider) -> None:
+def test_support_confirms_a_tenant(dora_client: Client, dora: User, office: Provider) -> None:
     tenant = ExternalTenant.objects.create(provider=office, name="De Vries", tenant_id=UUID(int=7))
     assert press(dora_client, "tenant-bevestigen", tenant)["Location"] == f"/admin/accounts/externaltenant/{tenant.pk}/"
     tenant.refresh_from_db()
@@ -134,7 +136,7 @@ def test_it_confirms_a_tenant(dora_client: Client, dora: User, office: Provider)
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "\x00", "x" * 501, "\u202eabc"])
-def test_it_asks_why(reason: str, dora_client: Client, bob: User) -> None:
+def test_action_without_a_reason_is_refused(reason: str, dora_client: Client, bob: User) -> None:
     response = press(dora_client, "blokkeren", bob, reason=reason)
     assert response.status_code == 200
     assert "id_reason_error" in response.content.decode()
@@ -158,7 +160,7 @@ def test_asking_changes_nothing(dora_client: Client, bob: User, alice: User) -> 
         assert dora_client.post(url, {"reason": REASON}).status_code == 404
 
 
-def test_it_wants_the_factor_of_a_moment_ago(dora: User, bob: User) -> None:
+def test_action_requires_a_recent_second_factor(dora: User, bob: User) -> None:
     client = factors.signed_in(dora, factors.give_app(dora))
     session = client.session
     session["confirmed_at"] = int(time.time()) - LAPSE

@@ -278,7 +278,7 @@ def test_a_list_takes_any_input(path: str, dora_client: Client, rows: dict[str, 
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_it_costs_the_same_however_many_there_are(path: str, dora_client: Client, alice: User) -> None:
+def test_number_of_queries_does_not_grow_with_rows(path: str, dora_client: Client, alice: User) -> None:
     def queries() -> int:
         with CaptureQueriesContext(
             connection,
@@ -303,7 +303,7 @@ def found(client: Client, text: str, path: str = "accounts/user") -> list[str]:
     return re.findall(rf'<a href="/admin/{path}/([0-9a-f-]{{36}})/', page)
 
 
-def test_it_finds_people_of_every_office(dora_client: Client, alice: User, bob: User, charlie: User) -> None:
+def test_search_finds_users_of_every_office(dora_client: Client, alice: User, bob: User, charlie: User) -> None:
     boer = make_user(
         charlie.provider,
         initials="P.",
@@ -322,7 +322,9 @@ def test_it_finds_people_of_every_office(dora_client: Client, alice: User, bob: 
     assert set(found(dora_client, "")) == {str(user.pk) for user in (alice, bob, charlie, boer)}
 
 
-def test_it_finds_the_rest(dora_client: Client, rows: dict[str, Any], charlie: User) -> None:
+def test_search_finds_offices_tenants_invitations_and_messages(
+    dora_client: Client, rows: dict[str, Any], charlie: User
+) -> None:
     office, invited, tenant = rows["provider"], rows["user"], rows["externaltenant"]
     assert found(dora_client, "administratiekantoor de", "accounts/provider") == [str(office.pk)]
     assert found(dora_client, str(office.pk), "accounts/provider") == [str(office.pk)]
@@ -402,7 +404,7 @@ def test_the_queue_says_what_lies_and_that_no_worker_runs(dora_client: Client, a
     assert len(seen) == 2
 
 
-def test_it_is_dutch(dora_client: Client, rows: dict[str, Any]) -> None:
+def test_pages_are_dutch(dora_client: Client, rows: dict[str, Any]) -> None:
     page = dora_client.get("/admin/").content.decode()
     assert "Gebruikers AK" in page
     assert "Kantoren" in page

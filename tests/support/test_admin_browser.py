@@ -20,7 +20,7 @@ def helper(browser: Browser, office: Office) -> Visitor:
     return found
 
 
-def test_it_finds_a_user_and_blocks_them(browser: Browser, office: Office) -> None:
+def test_support_finds_a_user_and_blocks_them(browser: Browser, office: Office) -> None:
     dora = helper(browser, office)
     dora.page.locator("#q").fill("P. van den Berg")
     dora.send("#content form input[type=submit]")
@@ -40,7 +40,7 @@ def test_it_finds_a_user_and_blocks_them(browser: Browser, office: Office) -> No
     dora.sees(".object-tools a[href*='/deblokkeren/']")
 
 
-def test_it_looks_along_and_stops(browser: Browser, office: Office) -> None:
+def test_support_impersonates_and_stops(browser: Browser, office: Office) -> None:
     dora = helper(browser, office)
     dora.open("/admin/accounts/user/?q=m.vermeer")
     dora.follow("#result_list th a")

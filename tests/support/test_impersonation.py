@@ -78,7 +78,7 @@ def event(verb: str) -> Event:
     return Event.objects.get(verb=verb)
 
 
-def test_it_shows_the_pages_as_the_person_sees_them(impersonating_client: Client, alice: User, bob: User) -> None:
+def test_pages_are_shown_as_the_user_sees_them(impersonating_client: Client, alice: User, bob: User) -> None:
     page = impersonating_client.get("/gebruikers/").content.decode()
     assert "Bakker, B." in page
     assert "Je kijkt mee als A. de Vries van Administratiekantoor De Vries." in page
@@ -90,7 +90,7 @@ def test_it_shows_the_pages_as_the_person_sees_them(impersonating_client: Client
         assert 'class="impersonation-banner"' in response.content.decode(), path
 
 
-def test_it_sees_no_more_than_the_person(dora_client: Client, bob: User, charlie: User) -> None:
+def test_support_sees_no_more_than_the_user(dora_client: Client, bob: User, charlie: User) -> None:
     begin(dora_client, bob)
     assert dora_client.get("/gebruikers/").status_code == 403
     assert dora_client.get(f"/gebruikers/{charlie.pk}/").status_code == 403
@@ -103,7 +103,7 @@ def test_another_office_does_not_exist(impersonating_client: Client, charlie: Us
     assert impersonating_client.get(f"/gebruikers/{charlie.pk}/").status_code == 404
 
 
-def test_it_stands_in_the_history_and_is_mailed_afterwards(
+def test_impersonation_is_recorded_and_mailed_afterwards(
     dora_client: Client, dora: User, office: Provider, alice: User, bob: User
 ) -> None:
     begin(dora_client, bob)
@@ -128,7 +128,7 @@ def test_it_stands_in_the_history_and_is_mailed_afterwards(
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
-def test_it_asks_why(reason: str, dora_client: Client, bob: User) -> None:
+def test_impersonation_without_a_reason_is_refused(reason: str, dora_client: Client, bob: User) -> None:
     response = dora_client.post(f"/admin/hulp/meekijken/{bob.pk}/", {"reason": reason})
     assert response.status_code == 200
     assert not Impersonation.objects.exists()
@@ -151,9 +151,9 @@ def insert(fields: dict[str, Any]) -> None:
 
 def test_the_database_holds_who_looks_at_whom(office: Provider, alice: User, charlie: User, dora: User) -> None:
     for fields in (
-        {"provider": office, "person": charlie, "helper": dora},
-        {"provider": office, "person": dora, "helper": dora},
-        {"provider": office, "person": alice, "helper": charlie},
+        {"provider": office, "user": charlie, "supporter": dora},
+        {"provider": office, "user": dora, "supporter": dora},
+        {"provider": office, "user": alice, "supporter": charlie},
     ):
         with pytest.raises(IntegrityError):
             insert(fields)
@@ -196,7 +196,7 @@ def test_an_office_switches_it_off(
 # What ends it.
 
 
-def test_it_ends_after_thirty_minutes(impersonating_client: Client) -> None:
+def test_impersonation_ends_after_thirty_minutes(impersonating_client: Client) -> None:
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=29)):
         assert impersonating_client.get("/gebruikers/").status_code == 200
     with time_machine.travel(datetime.now(UTC) + LATER):
@@ -234,7 +234,7 @@ ENDINGS: dict[str, Callable[[User, User], object]] = {
 
 
 @pytest.mark.parametrize("what", ENDINGS)
-def test_it_ends_when(what: str, impersonating_client: Client, dora: User, alice: User) -> None:
+def test_impersonation_ends_with_access(what: str, impersonating_client: Client, dora: User, alice: User) -> None:
     assert impersonating_client.get("/gebruikers/").status_code == 200
     ENDINGS[what](dora, alice)
     assert impersonating_client.get("/gebruikers/").status_code == 302
@@ -256,7 +256,7 @@ def test_the_next_one_ends_the_one_before(impersonating_client: Client, bob: Use
     assert event("look_ended").target_name == "A. de Vries"
 
 
-def test_it_is_in_one_browser_only(impersonating_client: Client, dora: User) -> None:
+def test_impersonation_is_in_one_browser_only(impersonating_client: Client, dora: User) -> None:
     other = Client()
     other.force_login(dora)
     session = other.session
@@ -281,7 +281,7 @@ def test_the_key_of_another_impersonation_opens_nothing(
     assert client.get("/gebruikers/").status_code == 403
 
 
-def test_it_wants_the_factor_of_a_moment_ago(impersonating_client: Client, bob: User) -> None:
+def test_impersonation_requires_a_recent_second_factor(impersonating_client: Client, bob: User) -> None:
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=6)):
         assert begin(impersonating_client, bob)["Location"].startswith("/bevestigen/")
 

@@ -76,7 +76,7 @@ def test_support_makes_an_office_as_the_command_does(dora_client: Client, dora: 
     assert {event.verb for event in events} >= {"provider_created", "team_created", "user_created", "invitation_sent"}
 
 
-def test_it_never_touches_an_office_that_is_there(dora_client: Client, office: Provider, alice: User) -> None:
+def test_existing_office_is_never_changed(dora_client: Client, office: Provider, alice: User) -> None:
     before = (User.objects.count(), Team.objects.count(), Event.objects.count())
     response = dora_client.post("/admin/hulp/kantoor-maken/", NEW | {"office_name": office.name})
     assert response.status_code == 200
@@ -85,7 +85,7 @@ def test_it_never_touches_an_office_that_is_there(dora_client: Client, office: P
 
 
 @pytest.mark.parametrize("field", sorted(NEW))
-def test_it_asks_for_all_of_it(field: str, dora_client: Client) -> None:
+def test_missing_field_is_refused(field: str, dora_client: Client) -> None:
     response = dora_client.post("/admin/hulp/kantoor-maken/", NEW | {field: ""})
     if field == "prefix":
         assert response.status_code == 302

@@ -53,7 +53,7 @@ def only(verb: str, dora: User) -> Event:
     return event
 
 
-def test_it_registers_one_that_serves_every_office(dora_client: Client, dora: User) -> None:
+def test_registered_partner_serves_every_office(dora_client: Client, dora: User) -> None:
     response = add(dora_client)
     partner = Application.objects.get(name="Loonportaal")
     assert response["Location"] == f"/admin/oauth/application/{partner.pk}/"
@@ -74,12 +74,12 @@ def test_it_registers_one_that_serves_every_office(dora_client: Client, dora: Us
         ("scopes", ["alles"]), ("redirect_uris", "javascript:alert(1)"), ("post_logout_redirect_uris", "x"),
     ],
 )  # fmt: skip
-def test_it_asks_for_what_is_right(field: str, value: Any, dora_client: Client) -> None:
+def test_invalid_partner_is_refused(field: str, value: Any, dora_client: Client) -> None:
     assert add(dora_client, **{field: value}).context["form"].has_error(field)
     assert not Application.objects.filter(name="Loonportaal").exists()
 
 
-def test_it_changes_one(dora_client: Client, dora: User, partner: Application) -> None:
+def test_partner_is_changed(dora_client: Client, dora: User, partner: Application) -> None:
     url = f"/admin/hulp/partner/{partner.pk}/"
     assert dora_client.get(url).context["form"]["name"].value() == "P"
     changed = NEW | {"scopes": ["openid", "sso"], "version": str(partner.version)}
@@ -135,7 +135,7 @@ def test_a_secret_asks_why(dora_client: Client, partner: Application) -> None:
 
 
 @pytest.mark.parametrize("whose", ["partner", "own"])
-def test_it_switches_one_off_and_on(
+def test_partner_is_turned_off_and_on(
     whose: str, dora_client: Client, dora: User, request: pytest.FixtureRequest
 ) -> None:
     application: Application = request.getfixturevalue(whose)
@@ -197,7 +197,7 @@ def test_only_support_and_the_operator_change_a_partner(alice: User, dora: User,
                 act()
 
 
-def test_it_is_found(dora_client: Client, partner: Application, own: Application, office: Provider) -> None:
+def test_partner_is_found(dora_client: Client, partner: Application, own: Application, office: Provider) -> None:
     def found(text: str) -> set[str]:
         page = dora_client.get("/admin/oauth/application/", {"q": text}).content.decode()
         return {name for name, one in (("partner", partner), ("own", own)) if str(one.pk) in page}

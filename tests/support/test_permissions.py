@@ -36,7 +36,7 @@ BY_ONESELF = {  # asked with the person as the actor, or before anybody is known
 }  # fmt: skip
 
 
-def test_it_knows_all_actions() -> None:
+def test_every_support_action_is_covered() -> None:
     found = set(list_actions())
     assert found >= MAY | BY_ONESELF
     assert len(found) > 40

@@ -219,7 +219,7 @@ def test_a_second_time_sends_the_link_again_until_it_was_used() -> None:
     assert Message.objects.count() == 2
 
 
-def test_it_prints_and_records_nothing_secret() -> None:
+def test_command_prints_and_records_nothing_secret() -> None:
     said = create()
     token = link_in(Message.objects.get(kind="password_link")).split("/")[2]
     user = User.objects.get()
@@ -245,7 +245,7 @@ def test_it_prints_and_records_nothing_secret() -> None:
         ("BOB", {}),
     ],
 )
-def test_it_refuses_invalid_input_and_usernames_of_office_users(
+def test_invalid_input_and_usernames_of_office_users_are_refused(
     username: str, options: dict[str, str], bob: User
 ) -> None:
     with pytest.raises(CommandError):
@@ -268,7 +268,7 @@ def test_the_operator_ends_an_account(dora: User, dora_client: Client) -> None:
         create("niemand", "--end")
 
 
-def test_it_does_not_end_the_access_of_office_users(bob: User) -> None:
+def test_access_of_office_users_is_not_ended(bob: User) -> None:
     with pytest.raises(CommandError):
         create("bob", "--end")
     with pytest.raises(PermissionDenied):

@@ -1,0 +1,144 @@
+"""Search in the audit log of an office, by statements whose plans do not depend on the number of events.
+
+No filter goes through events that it does not return: a statement takes the newest events of each of a few ranges of an
+index and merges them. A range holds the events of one target or actor, or those with one combination of verb, kind of
+target and origin. An office has some dozens of combinations, which a recursive query steps through.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.search import filter_by_search
+from audit.models import Event
+from core.paging import PageCursor
+
+_CHUNK_SIZE = 1000
+_MAX_RANGED_USERS = 1000  # of more users so many events are found that all events are read, newest first
+_COMBINATIONS_SQL = """
+WITH RECURSIVE combination AS (
+    (SELECT verb, target_kind, origin FROM audit_event WHERE provider_id = %(provider)s
+    ORDER BY verb, target_kind, origin LIMIT 1)
+    UNION ALL
+    SELECT following.* FROM combination last CROSS JOIN LATERAL (
+        SELECT verb, target_kind, origin FROM audit_event WHERE provider_id = %(provider)s
+            AND (verb, target_kind, origin) > (last.verb, last.target_kind, last.origin)
+        ORDER BY verb, target_kind, origin LIMIT 1
+    ) following
+), matching AS (SELECT * FROM combination WHERE {facets})
+"""
+_RANGE_SQL = """
+(SELECT at, id FROM audit_event event WHERE provider_id = %(provider)s AND {conditions}
+ORDER BY at {direction}, id {direction} LIMIT {limit})
+"""
+_PAGE_SQL = """
+{combinations}
+SELECT event.*, event.at AS sort_key FROM (
+    SELECT DISTINCT page.at, page.id FROM {source} CROSS JOIN LATERAL ({ranges}) page
+    ORDER BY at {direction}, id {direction} LIMIT {limit}
+) found JOIN audit_event event USING (id) ORDER BY event.at {direction}, event.id {direction}
+"""
+_INVOLVED_SQL = "(actor_id IN (SELECT unnest(%(users)s::uuid[])) OR target_id IN (SELECT unnest(%(users)s::uuid[])))"
+
+
+@dataclass(frozen=True)
+class EventSearch:
+    """Which events of an office are asked for."""
+
+    provider_id: UUID
+    subject: UUID | None = None  # the target or actor
+    users: Sequence[UUID] | None = None  # one of them is the target or actor
+    facets: dict[str, str] = field(default_factory=dict)  # values of verb, target_kind and origin
+    since: datetime | None = None
+    before: datetime | None = None
+
+    def fetch(self, start: PageCursor | None, falling: bool, limit: int) -> list[Event]:
+        """Return at most `limit` events beyond `start`, the newest first if `falling`. One query."""
+        source, ranges, conditions = self._choose_ranges()
+        if self.since:
+            conditions.append("at >= %(since)s")
+        if self.before:
+            conditions.append("at < %(before)s")
+        if start:
+            conditions.append(f"(at, id) {'<' if falling else '>'} (%(start_at)s, %(start_id)s)")
+        shape: dict[str, Any] = {"direction": "DESC" if falling else "ASC", "limit": limit}
+        facets = " AND ".join(f"{name} = %({name})s" for name in self.facets)
+        page = _PAGE_SQL.format(
+            combinations=_COMBINATIONS_SQL.format(facets=facets) if facets else "",
+            source=source,
+            ranges=" UNION ALL ".join(
+                _RANGE_SQL.format(conditions=" AND ".join([place, *conditions]), **shape) for place in ranges
+            ),
+            **shape,
+        )
+        values: dict[str, Any] = {
+            "provider": self.provider_id,
+            "since": self.since,
+            "before": self.before,
+            **self.facets,
+        }
+        values |= {"subjects": self._get_subjects(), "users": list(self.users or ())}
+        values |= {"start_at": start.key, "start_id": start.id} if start else {}
+        return list(Event.objects.raw(page, values))
+
+    def _get_subjects(self) -> list[UUID] | None:
+        if self.subject is not None:
+            return [self.subject]
+        return list(self.users) if self.users is not None and len(self.users) <= _MAX_RANGED_USERS else None
+
+    def _choose_ranges(self) -> tuple[str, list[str], list[str]]:
+        """Return what the ranges are joined to, the condition of each range, and the conditions inside them."""
+        facets = [f"{name} = %({name})s" for name in self.facets]
+        involved = [_INVOLVED_SQL] if self.users is not None else []
+        if self._get_subjects() is not None:
+            source = "unnest(%(subjects)s::uuid[]) subject"
+            if facets:
+                source += " CROSS JOIN (SELECT FROM matching LIMIT 1) any_match"
+            return source, ["target_id = subject", "actor_id = subject"], facets + (involved if self.subject else [])
+        if facets:
+            same = [f"event.{name} = matching.{name}" for name in ("verb", "target_kind", "origin")]
+            return "matching", [" AND ".join(same)], involved
+        return "(SELECT) whole", ["TRUE"], involved
+
+    def iter_chunks(self) -> Iterator[list[Event]]:
+        """Yield all events, newest first."""
+        start = None
+        while events := self.fetch(start, True, _CHUNK_SIZE):
+            yield events
+            start = PageCursor(events[-1].at, events[-1].pk)
+
+
+def build_event_search(
+    user: User,
+    *,
+    subject: UUID | None = None,
+    person: str = "",
+    kind: str = "",
+    verb: str = "",
+    origin: str = "",
+    since: date | None = None,
+    until: date | None = None,
+) -> EventSearch:
+    """Return the search for events of the office of `user`, never of another office (rule 1).
+
+    `person` is searched for among its current users.
+    """
+    facets = {"verb": verb, "target_kind": kind, "origin": origin}
+    found = filter_by_search(User.objects.visible_to(user), person).values_list("pk", flat=True)
+    return EventSearch(
+        user.office.pk,
+        subject=subject,
+        users=list(found) if person else None,
+        facets={name: value for name, value in facets.items() if value},
+        since=_get_day_start(since) if since else None,
+        before=_get_day_start(until + timedelta(days=1)) if until else None,
+    )
+
+
+def _get_day_start(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
