@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import connection, models
-from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
+from accounts.validators import build_username_taken_error
 from audit import encryption_keys
 from core.text import compute_username_key
 
@@ -45,4 +44,4 @@ def find_user_by_username_key(username_key: str) -> User | None:
 def require_free_username(username: str, *, user: User | None = None) -> None:
     holder = User.objects.filter(username_key=compute_username_key(username)).first()
     if holder is not None and holder != user:
-        raise ValidationError(_("This username is taken. Choose another one."), code="taken")
+        raise build_username_taken_error()

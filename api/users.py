@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query
@@ -14,6 +15,7 @@ import invitations.actions
 import users.actions
 from accounts.models import LoginMethod, User
 from accounts.user_details import UserDetails
+from accounts.validators import validate_two_factor_required
 from api import etags, user_schemas
 from api.auth import ApiRequest
 from api.errors import ApiError, validate_form
@@ -113,9 +115,12 @@ def _build_edit_form(request: ApiRequest, user: User, body: UserUpdate) -> EditU
     if user.accepted_at is None and sent["email"] != user.email:
         text = _("The address of an invited user changes when you resend the invitation: action Resend.")
         raise ApiError(400, "invited", text, field="contactInformation.emailAddress")
-    if required and not user.is_website_user:
-        text = _("Two-factor authentication can only be required for users via website and SSO.")
-        raise ApiError(400, "two_factor_required", text, field="twoFactorAuthenticationRequired")
+    try:
+        validate_two_factor_required(required, user.login_method)
+    except ValidationError as error:
+        raise ApiError(
+            400, "two_factor_required", str(error.message), field="twoFactorAuthenticationRequired"
+        ) from None
     if body.hasMultiFactorAuthentication and user.second_factor_at is None:
         text = _("Users set up two-factor themselves; it can only be removed here.")
         raise ApiError(400, "two_factor", text, field="hasMultiFactorAuthentication")

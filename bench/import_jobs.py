@@ -4,7 +4,7 @@ Both run alternately, so that a busy machine slows both; then inviting users, an
 users.
 
     python -m bench            # sizes that take a minute or two
-    python -m bench.import_jobs 2000 100000 1000000
+    python -m bench.import_jobs 2000 10000 50000
 
 Prints as JSON, for each size, the seconds of both and the peak memory of the process so far (MiB), then the seconds to
 queue 1,000 invitations, and how many times as fast as one core all cores hash.
@@ -38,7 +38,8 @@ from audit.actors import build_operator  # noqa: E402
 from audit.models import Verb  # noqa: E402
 from core import sheets  # noqa: E402
 from core.embedded_postgres import server  # noqa: E402
-from imports.execute import apply_users  # noqa: E402
+from imports import executor  # noqa: E402
+from imports.plans import user_plans  # noqa: E402
 
 FILE_SIZES = (2_000, 10_000)
 INVITATION_COUNT, HASH_COUNT = 1_000, 48
@@ -118,10 +119,13 @@ def _write_file(head: list[list[str]], people: Iterator[list[str]]) -> Iterator[
 
 def _measure_apply(provider: Provider, file: IO[bytes], size: int) -> float:
     started = time.perf_counter()
-    plan, done = apply_users.apply_user_file(provider, file, by=build_operator("bench"), invite=True)
+    by = build_operator("bench")
+    plan = executor.plan_and_apply(
+        provider, lambda locked: user_plans.plan_user_file(locked, file, by=by, invite=True), by=by
+    )
     taken = time.perf_counter() - started
-    if len(plan.faults) or len(done) != size:
-        raise SystemExit(f"{len(plan.faults)} faults, {len(done)} of {size} were made")
+    if plan.faults or len(plan.items) != size:
+        raise SystemExit(f"{len(plan.faults)} faults, {len(plan.items)} of {size} were created")
     return taken
 
 

@@ -9,9 +9,8 @@ from accounts.models import User
 from audit.actors import Actor, requires_reauthentication
 from core import sheets
 from core.access import ReauthenticationLevel
-from imports import quotas, runner, storage
+from imports import job_plans, quotas, runner, storage
 from imports.bulk_actions import BulkActionRequest
-from imports.execute import dispatch
 from imports.files import result_files
 from imports.models import ImportJob, ImportJobPage, ImportJobProgress
 
@@ -35,7 +34,7 @@ def create_team_import(user: User, files: Iterable[tuple[str, bytes]], *, name: 
     """Store an encrypted team import for an hour and have the worker plan it. Raises Throttled."""
     quotas.count_submission(user)
     job = ImportJob(provider=user.office, user=user, kind=JobType.TEAMS, name=name)
-    return _create_job(job, dispatch.serialize_files(files), by)
+    return _create_job(job, job_plans.serialize_files(files), by)
 
 
 def create_bulk_action(user: User, bulk_action: BulkActionRequest, *, name: str, by: Actor) -> ImportJob:

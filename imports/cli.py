@@ -1,4 +1,4 @@
-"""Shared parts of the import commands: progress, printed plans, exit codes."""
+"""What the import commands share: planning, applying and reverting, progress, printed plans, exit codes."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from io import TextIOBase
 from pathlib import Path
 from typing import IO, Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import (
@@ -25,17 +25,20 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from core.commands import EXIT_DONE, EXIT_FAULTS, EXIT_REFUSED, EXIT_STOPPED
+from accounts.commands import get_office
+from accounts.models import Provider
+from audit.actors import Actor, build_operator
+from core.commands import EXIT_DONE, EXIT_FAULTS, EXIT_REFUSED, EXIT_STOPPED, LocalizedCommand
 from core.export_files import FileFormat
-from imports.files import readers
-from imports.plans import plan as plans
+from imports import executor
+from imports.files.cells import UnreadableFile
 from imports.plans import rendering
-from imports.plans.plan import Plan, PlanItem
+from imports.plans.plan import Plan, PlanItem, PlanRefused, ProgressCallback, read_plan_header, read_plan_items
 
 _ROWS_PER_LINE = 10_000  # rows per line of progress
 
 
-StartProgress = Callable[[str], plans.ProgressCallback]  # starts a phase and returns its progress callback
+StartProgress = Callable[[str], ProgressCallback]  # starts a phase and returns its progress callback
 
 
 @contextmanager
@@ -66,8 +69,6 @@ def show_progress(stream: TextIOBase, total: Callable[[], int]) -> Iterator[Star
 
 
 class _RateColumn(ProgressColumn):
-    """Rows per second."""
-
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed or 0:.0f}/s")
 
@@ -83,56 +84,119 @@ class _LineProgress:
             self._next_count = self._count - self._count % _ROWS_PER_LINE + _ROWS_PER_LINE
 
 
-def print_plan(plan: Plan, out: TextIOBase, *, as_json: bool, applied: bool) -> None:
-    """Print a plan, losses and faults included, or as JSON Lines: header, items, faults."""
-    if as_json:
-        _print_plan_json(plan, out, applied)
-        return
-    if not applied:
-        for item in rendering.order_plan_items(plan):
-            out.write(f"{rendering.render_title(item)}\n")
-            for line in rendering.render_details(item):
-                out.write(f"    {line}\n")
-        for fault in plan.faults:
-            place = _("Row %(row)s, column %(column)s") % fault
-            out.write(f"{place}: {json.dumps(fault['value'], ensure_ascii=False)}: {fault['what']}\n")
-    for line in rendering.render_totals(plan):
-        out.write(f"{line}\n")
+class ImportCommand(LocalizedCommand):
+    """Plan, apply or revert an import. Only the plan is written without --apply."""
 
+    what: str  # what the command imports, as in its plans
 
-def _print_plan_json(plan: Plan, out: TextIOBase, applied: bool) -> None:
-    values: list[Any] = [plan.header() | {"applied": applied, "refusal": plan.refusal}]
-    for value in values:
-        out.write(json.dumps(value, ensure_ascii=False) + "\n")
-    for item in rendering.order_plan_items(plan):
-        out.write(json.dumps(item, ensure_ascii=False) + "\n")
-    for fault in plan.faults:
-        out.write(json.dumps({"fault": fault}, ensure_ascii=False) + "\n")
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--provider", default="", help="office ID or name")
+        parser.add_argument("--apply", action="store_true", help="apply the plan in one transaction")
+        parser.add_argument("--plan-file", type=Path, help="file to store the plan in; --apply applies only that plan")
+        parser.add_argument("--undo", action="store_true", help="undo the applied plan in --plan-file")
+        parser.add_argument("--json", action="store_true", help="output JSON lines")
+        super().add_arguments(parser)
 
+    def make_plan(
+        self, provider: Provider, files: list[IO[bytes]], by: Actor, options: dict[str, Any], progress: ProgressCallback
+    ) -> Plan:
+        raise NotImplementedError
 
-def save_plan(plan: Plan, path: Path, applied: Iterable[PlanItem] | None) -> None:
-    """Save a plan to its file; after applying, with the assigned IDs."""
-    if applied is not None and plan.is_empty and path.exists():
-        return  # keep the applied plan, which can be reverted
-    with open_private_file(path) as out:
-        plan.write(out, applied=applied)
+    def make_revert(self, provider: Provider, items: Iterable[PlanItem], by: Actor, progress: ProgressCallback) -> Plan:
+        """Return the plan that reverts the items of an applied plan."""
+        raise NotImplementedError
 
+    def count_rows(self, files: list[IO[bytes]]) -> int:
+        """Return how many rows the files have below their headers, and rewind them. Raises UnreadableFile."""
+        raise NotImplementedError
 
-def print_plan_and_exit(plan: Plan, out: TextIOBase, *, as_json: bool, done: bool) -> None:
-    """Print a plan and exit: with 1 for faults, 2 when it is refused."""
-    print_plan(plan, out, as_json=as_json, applied=done)
-    if not as_json:
-        out.write(_("Done.") if done else _("Nothing has been written. Add --apply to apply this plan."))
-    code = EXIT_FAULTS if len(plan.faults) else EXIT_REFUSED if plan.refusal else EXIT_DONE
-    if code:
-        sys.exit(code)
+    def write_results(self, plan: Plan, files: list[IO[bytes]]) -> None:
+        """Write other files than the plan; none by default."""
 
+    def run_import(self, paths: list[Path], options: dict[str, Any]) -> None:
+        """Exit with 1 for faults, 2 when the plan is refused."""
+        if not options["provider"]:
+            raise CommandError("Give the office with --provider.", returncode=EXIT_FAULTS)
+        provider = get_office(options["provider"])
+        if options["undo"] and options["plan_file"] is None:
+            raise CommandError("Give the applied plan with --plan-file.", returncode=EXIT_FAULTS)
+        try:
+            if options["undo"]:
+                plan = self._revert(provider, options)
+            else:
+                require_files(*paths)
+                plan = self._plan_or_apply(provider, paths, options)
+        except UnreadableFile as error:
+            raise CommandError(str(error), returncode=EXIT_FAULTS) from None
+        except PlanRefused as error:
+            raise CommandError(str(error), returncode=EXIT_REFUSED) from None
+        self._print_plan(plan, as_json=options["json"])
+        if not options["json"]:
+            done = _("Done.") if plan.is_applied else _("Nothing has been written. Add --apply to apply this plan.")
+            self.stdout.write(done)
+        code = EXIT_FAULTS if plan.faults else EXIT_REFUSED if plan.refusal else EXIT_DONE
+        if code:
+            sys.exit(code)
 
-def count_user_rows(file: IO[bytes]) -> int:
-    """Return how many rows `file` has below its header, and rewind it. Raises UnreadableFile."""
-    found = sum(1 for _row in readers.read_rows(file)) - 1
-    file.seek(0)
-    return found
+    def _plan_or_apply(self, provider: Provider, paths: list[Path], options: dict[str, Any]) -> Plan:
+        by, plan_path = build_operator(f"import_{self.what}"), options["plan_file"]
+        with ExitStack() as stack:
+            files: list[IO[bytes]] = [stack.enter_context(path.open("rb")) for path in paths]
+            begin = stack.enter_context(show_progress(self.stderr, lambda: self.count_rows(files)))
+            digest = None
+            if options["apply"] and plan_path:
+                digest = read_plan_header(plan_path, provider.pk, self.what)["digest"]
+            planning = begin(_("Planned"))
+            if options["apply"]:
+                plan = executor.plan_and_apply(
+                    provider,
+                    lambda provider: self.make_plan(provider, files, by, options, planning),
+                    by=by,
+                    digest=digest,
+                    progress=begin(_("Applied")),
+                )
+            else:
+                plan = self.make_plan(provider, files, by, options, planning)
+            plan_path = plan_path or paths[0].with_name(paths[0].name + ".plan.jsonl")
+            if not (plan.is_applied and plan.is_empty and plan_path.exists()):  # else keep the plan to revert
+                with open_private_file(plan_path) as out:
+                    plan.write(out)
+            self.write_results(plan, files)
+        return plan
+
+    def _revert(self, provider: Provider, options: dict[str, Any]) -> Plan:
+        by, path = build_operator(f"import_{self.what} --undo"), options["plan_file"]
+        if not read_plan_header(path, provider.pk, self.what).get("applied"):
+            raise PlanRefused(_("This plan has not been applied."))
+        with show_progress(self.stderr, lambda: sum(1 for _item in read_plan_items(path))) as begin:
+            planning = begin(_("Planned"))
+            if options["apply"]:
+                return executor.plan_and_apply(
+                    provider,
+                    lambda provider: self.make_revert(provider, read_plan_items(path), by, planning),
+                    by=by,
+                    progress=begin(_("Applied")),
+                )
+            return self.make_revert(provider, read_plan_items(path), by, planning)
+
+    def _print_plan(self, plan: Plan, *, as_json: bool) -> None:
+        """Print a plan, losses first and faults included, or as JSON Lines: header, items, faults."""
+        if as_json:
+            values: list[Any] = [plan.header() | {"applied": plan.is_applied, "refusal": plan.refusal}]
+            values += [*rendering.order_plan_items(plan), *({"fault": fault} for fault in plan.faults)]
+            for value in values:
+                self.stdout.write(json.dumps(value, ensure_ascii=False))
+            return
+        if not plan.is_applied:
+            for item in rendering.order_plan_items(plan):
+                self.stdout.write(rendering.render_title(item))
+                for line in rendering.render_details(item):
+                    self.stdout.write(f"    {line}")
+            for fault in plan.faults:
+                place = _("Row %(row)s, column %(column)s") % fault
+                self.stdout.write(f"{place}: {json.dumps(fault['value'], ensure_ascii=False)}: {fault['what']}")
+        for line in rendering.render_totals(plan):
+            self.stdout.write(line)
 
 
 def require_files(*paths: Path) -> None:
@@ -152,10 +216,9 @@ def get_export_format(path: Path) -> FileFormat:
         raise CommandError("Give a file name that ends in .csv, .xlsx or .jsonl.", returncode=EXIT_FAULTS) from None
 
 
-def write_export(made: IO[bytes], path: Path) -> None:
-    """Write an export to its file."""
-    with made, open_private_file(path) as file:
-        shutil.copyfileobj(made, file)
+def write_export(source: IO[bytes], path: Path) -> None:
+    with source, open_private_file(path) as file:
+        shutil.copyfileobj(source, file)
 
 
 def open_private_file(path: Path) -> IO[bytes]:

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.validators import validate_access_until
 from imports.bulk_actions import TEAM_ACTIONS, BulkAction, BulkActionRequest
 from imports.files.budget import UPLOAD_LIMITS
 from invitations.phone_numbers import parse_mobile_number
@@ -44,8 +44,7 @@ class _MultipleFileInput(forms.FileInput):
 
 class _MultipleFileField(forms.FileField):
     def clean(self, data: Any, initial: Any = None) -> list[Any]:
-        """Return the files as a list, each validated."""
-        return [super(_MultipleFileField, self).clean(one, initial) for one in data or [None]]
+        return [super(_MultipleFileField, self).clean(file, initial) for file in data or [None]]
 
 
 class TeamUploadForm(forms.Form):
@@ -110,9 +109,11 @@ class BulkActionForm(forms.Form):
         if values.get("act") == BulkAction.SET_END_DATE and not self.has_error("access_until"):
             if until is None:
                 self.add_error("access_until", ValidationError(_("Enter the last day of access."), code="required"))
-            elif until < timezone.localdate():
-                message = _("This date is in the past. To end access now, block the account.")
-                self.add_error("access_until", ValidationError(message, code="past"))
+            else:
+                try:
+                    validate_access_until(until)
+                except ValidationError as error:
+                    self.add_error("access_until", error)
         return values
 
     def build_request(self, ids: list[str]) -> BulkActionRequest:
@@ -123,11 +124,11 @@ class BulkActionForm(forms.Form):
 
 
 class MobileNumbersForm(forms.Form):
-    """The mobile numbers of `people`; users without a number are not invited again."""
+    """The mobile numbers of `users`; users without a number are not invited again."""
 
-    def __init__(self, *args: Any, people: Sequence[User], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, users: Sequence[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for user in people:
+        for user in users:
             field = self.fields[f"number-{user.pk}"] = build_mobile_number_field()
             field.label, field.help_text, field.required = user.list_name, user.email, False
 

@@ -15,7 +15,6 @@ PLAN_RETENTION, RESULT_RETENTION = timedelta(hours=1), timedelta(days=7)
 
 
 def get_plan_expiry() -> datetime:
-    """Return when a job planned now expires."""
     return timezone.now() + PLAN_RETENTION
 
 
@@ -100,7 +99,6 @@ class ImportJob(models.Model):
 
     @property
     def has_files(self) -> bool:
-        """Whether the input is one or more files."""
         return self.kind in (self.Kind.USERS, self.Kind.TEAMS)
 
     @property
@@ -122,7 +120,6 @@ class ImportJob(models.Model):
         return self.kind in (self.Kind.BULK_ACTION, self.Kind.REVERT_USERS)
 
     def encryption_context(self, part: str) -> str:
-        """Return the encryption context of a part."""
         return f"bulk.Operation {self.pk} {part}"
 
 
@@ -152,7 +149,6 @@ class ImportJobPage(models.Model):
 
     @property
     def encryption_context(self) -> str:
-        """Encryption context of the values."""
         return f"bulk.Page {self.operation_id} {self.what} {self.number}"
 
 

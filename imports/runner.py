@@ -10,13 +10,12 @@ from django.utils.translation import gettext as _
 
 from audit.actors import Actor, EventOrigin
 from core.access import ReauthenticationLevel
-from imports import scheduling, storage
-from imports.execute import dispatch
+from imports import job_plans, scheduling, storage
 from imports.files.cells import UnreadableFile
 from imports.models import PLAN_RETENTION, RESULT_RETENTION, ImportJob, ImportJobPage
 from imports.models import ImportJobProgress as Waiting
 from imports.plans import rendering
-from imports.plans.plan import JsonLinesFile, Plan, PlanRefused, ProgressCallback, ignore_progress
+from imports.plans.plan import Plan, PlanRefused, ProgressCallback, ignore_progress
 from imports.scheduling import JobQueue, JobTimeout
 
 JobState = ImportJob.State
@@ -112,27 +111,26 @@ def plan_and_store(job: ImportJob, *, by: Actor, progress: ProgressCallback = ig
         rows.append(some)
         progress(some)
 
-    plan = dispatch.plan_job(job, by=by, progress=count)
+    plan = job_plans.plan_job(job, by=by, progress=count)
     storage.set_plan_summary(job, plan, rows=sum(rows))
     job.save(update_fields=["encrypted_summary", "digest"])
     storage.store_pages(job, ImportJobPage.ListName.ITEMS, rendering.order_plan_items(plan))
     storage.store_pages(job, ImportJobPage.ListName.FAULTS, plan.faults)
-    storage.store_pages(job, ImportJobPage.ListName.ROWS, dispatch.read_faulty_rows(job, plan))
+    storage.store_pages(job, ImportJobPage.ListName.ROWS, job_plans.read_faulty_rows(job, plan))
 
 
 def _execute_job(job: ImportJob, by: Actor, progress: ProgressCallback) -> None:
-    plan, done = dispatch.execute_job(job, by=by, planning=progress, progress=progress)
-    if done is None:
-        store_refusal(job, _("The plan now has errors. Create the plan again and review it."))
+    plan = job_plans.execute_job(job, by=by, progress=progress)
+    if plan.is_applied:
+        _store_result(job, plan)
     else:
-        _store_result(job, plan, done)
+        store_refusal(job, _("The plan now has errors. Create the plan again and review it."))
 
 
-def _store_result(job: ImportJob, plan: Plan, done: JsonLinesFile) -> None:
-    """Store the result and delete the input."""
+def _store_result(job: ImportJob, plan: Plan) -> None:
     now = timezone.now()
     storage.set_plan_summary(job, plan, rows=0)
-    storage.store_pages(job, ImportJobPage.ListName.ITEMS, rendering.order_losses_first(done))
+    storage.store_pages(job, ImportJobPage.ListName.ITEMS, rendering.order_plan_items(plan))
     storage.store_pages(job, ImportJobPage.ListName.FAULTS, plan.faults)
     storage.store_pages(job, ImportJobPage.ListName.ROWS, ())
     job.state, job.encrypted_input = JobState.DONE, None

@@ -35,7 +35,6 @@ class JobQueue:
         return sorted(offices, key=self._last_turns.__getitem__)
 
     def record_turn(self, office: UUID) -> None:
-        """Record that an office is served now."""
         self._last_turns[office] = time.monotonic()
 
 

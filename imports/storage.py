@@ -98,7 +98,6 @@ def load_page(job: ImportJob, list_name: ImportJobPage.ListName, number: int) ->
 
 
 def iterate_items(job: ImportJob) -> Iterator[PlanItem]:
-    """Yield all items of a job, losses first."""
     return iterate_values(job, ImportJobPage.ListName.ITEMS)
 
 
@@ -107,7 +106,6 @@ def iterate_faults(job: ImportJob) -> Iterator[Any]:
 
 
 def iterate_values(job: ImportJob, list_name: ImportJobPage.ListName) -> Iterator[Any]:
-    """Yield the values of all pages of a list."""
     for page in job.pages.filter(what=list_name).order_by("number").iterator(chunk_size=20):
         yield from _decrypt_values(page)
 

@@ -62,8 +62,8 @@ def _initialize_fork() -> None:
     if parent is None or parent.pid != os.getppid():  # it died before the check was set up
         sys.exit(0)
     uuid_utils.reseed_rng()
-    for one in connections.all():
-        one.settings_dict["OPTIONS"].pop("pool", None)  # a fork has no pool threads
+    for database in connections.all():
+        database.settings_dict["OPTIONS"].pop("pool", None)  # a fork has no pool threads
 
 
 def _exit_on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -115,7 +115,6 @@ def _run_long_jobs(queue: JobQueue) -> None:
 
 
 def _stop_process(child: BaseProcess) -> None:
-    """Terminate a process, and kill it if it does not exit in time."""
     if child.pid is not None:
         child.terminate()
         child.join(_STOP_TIMEOUT_SECONDS)

@@ -52,6 +52,11 @@ class SupportAction(models.TextChoices):
     REACTIVATE_OFFICE = "kantoor-heropenen", gettext_lazy("Reactivate the office")
 
 
+MACHINE_ADMINISTRATOR = gettext_lazy(
+    "An SSO/Webservice user cannot have the office administration right. Remove that right."
+)
+
+
 class LastAdministrator(Exception):
     """A change would leave the office without an administrator who can sign in (rule 6).
 
@@ -237,7 +242,7 @@ def require_authority_over(by: Actor, *users: User) -> None:
     Required for changing another user's details, address, password, login method, identity or second factor, for
     blocking and unblocking, and for sending the username or the invitation again (rule 5).
     """
-    if by.is_operator:
+    if by.is_operator or not users:
         return
     for user in users:
         if by.user is None or by.user.is_support or by.user.provider_id != user.provider_id:
@@ -291,9 +296,7 @@ def require_administrator(provider: Provider) -> None:
     """
     users = list_administrators(provider)
     if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):
-        raise PermissionDenied(
-            _("An SSO/Webservice user cannot have the office administration right. Remove that right.")
-        )
+        raise PermissionDenied(MACHINE_ADMINISTRATOR)
     if provider.established_at is None:
         return
     ends = [user.access_until for user in users if _can_administer_office(user)]

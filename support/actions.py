@@ -1,7 +1,7 @@
 """Actions on accounts of support staff, which belong to no office; for the operator only."""
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -11,6 +11,7 @@ from accounts import passwords
 from accounts.locks import lock_user
 from accounts.models import LoginMethod, User
 from accounts.user_lookup import require_free_username
+from accounts.validators import build_username_taken_error
 from audit.actions import record
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
@@ -87,5 +88,5 @@ def find_support_user(username: str) -> User | None:
     check_username(username)
     user = User.objects.filter(username_key=compute_username_key(username)).first()
     if user is not None and not user.is_support:
-        raise ValidationError(_("This username is taken. Choose another one."), code="taken")
+        raise build_username_taken_error()
     return user

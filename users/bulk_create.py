@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from accounts import emails, passwords
 from accounts.locks import lock_provider
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
 from accounts.user_details import UserDetails, get_creation_changes
+from accounts.validators import build_account_taken_error, build_username_taken_error
 from audit.actions import record_many
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
@@ -112,10 +111,9 @@ def _require_unique(users: list[User]) -> None:
     """Raise ValidationError when a username or Microsoft account is in use, or occurs twice."""
     keys = [compute_username_key(user.username or "") for user in users]
     if len(set(keys)) < len(keys) or User.objects.filter(username_key__in=keys).exists():
-        raise ValidationError(_("This username is taken. Choose another one."), code="taken")
+        raise build_username_taken_error()
     accounts = {(user.external_tid, user.external_user_id) for user in users if user.is_azure_user}
     ids = [external_user_id for _tid, external_user_id in accounts]
     found = User.objects.filter(external_user_id__in=ids).values_list("external_tid", "external_user_id")
     if len(accounts) < sum(user.is_azure_user for user in users) or accounts & set(found):
-        message = _("Another user already has this Microsoft account. Check the User ID.")
-        raise ValidationError(message, code="account_taken")
+        raise build_account_taken_error()

@@ -16,6 +16,7 @@ from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
 from accounts.user_details import InitialAccessCallback, UserDetails, get_creation_changes
 from accounts.user_lookup import require_free_username
+from accounts.validators import build_account_taken_error
 from audit.actions import record
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
@@ -152,8 +153,7 @@ def require_free_microsoft_account(tenant: ExternalTenant, external_user_id: UUI
     """Raise ValidationError when a user of any office, other than `user`, has this Microsoft account."""
     holder = User.objects.filter(external_tid=tenant.tenant_id, external_user_id=external_user_id).first()
     if holder is not None and holder != user:
-        message = _("Another user already has this Microsoft account. Check the User ID.")
-        raise ValidationError(message, code="account_taken")
+        raise build_account_taken_error()
 
 
 def get_usable_tenant(provider: Provider, tenant: ExternalTenant) -> ExternalTenant:

@@ -9,7 +9,8 @@ from django.db.models.functions import Lower
 
 from accounts.models import ExternalTenant, Provider, User
 from imports.declarative.schema import SCHEMA_VERSION
-from imports.plans.team_plans import TeamLookup, get_team_values
+from imports.plans.office_lookup import OfficeLookup
+from imports.plans.team_plans import get_team_rights, get_team_values
 from notifications import preferences
 from notifications.preference_text import serialize_overrides
 from permissions.catalog import rights_from_codes, sort_rights
@@ -32,8 +33,8 @@ def export_offices(offices: Iterable[Provider]) -> Iterator[str]:
         yield from _render_table("office", _get_office_values(office))
         for tenant in ExternalTenant.objects.filter(provider=office).order_by("name", "pk"):
             yield from _render_table("office.tenant", {"tenant_id": str(tenant.tenant_id), "name": tenant.name})
-        for one in AuthorizationSet.objects.filter(provider=office).order_by(Lower("name"), "pk"):
-            yield from _render_table("office.set", {"name": one.name, "rights": sort_rights(one.rights)})
+        for set_ in AuthorizationSet.objects.filter(provider=office).order_by(Lower("name"), "pk"):
+            yield from _render_table("office.set", {"name": set_.name, "rights": sort_rights(set_.rights)})
         yield from _export_teams(office)
         for user in _list_users(office).iterator(_FETCH_SIZE):
             yield from _render_table("office.user", _get_user_values(user))
@@ -55,13 +56,12 @@ def _get_office_values(office: Provider) -> dict[str, Any]:
 
 
 def _export_teams(provider: Provider) -> Iterator[str]:
-    office = TeamLookup(provider)
+    office = OfficeLookup(provider)
     for number, employer in sorted(office.employers.items()):
         products = [Product(product).name.lower() for product in employer.products]
         yield from _render_table("office.employer", {"number": number, "name": employer.name, "products": products})
     for team in sorted(office.teams.values(), key=lambda team: (team.sort_name, team.pk)):
-        given = rights_from_codes(row.right for row in team.rights.all())
-        yield from _render_table("office.team", get_team_values(team) | {"rights": sort_rights(given)})
+        yield from _render_table("office.team", get_team_values(team) | {"rights": sort_rights(get_team_rights(team))})
 
 
 class _SharedAddress(TypedDict):
@@ -74,29 +74,28 @@ _UserToExport: TypeAlias = "WithAnnotations[User, _SharedAddress]"
 
 
 def _list_users(office: Provider) -> QuerySet[_UserToExport]:
-    """Return the users of an office by name."""
     address = User.objects.filter(provider=office, email__iexact=OuterRef("email")).exclude(pk=OuterRef("pk"))
-    people: QuerySet[User] = User.objects.filter(provider=office)
-    found = people.annotate(shared=Exists(address)).order_by("sort_name", "pk")
-    return found.prefetch_related("memberships__team", "individual_rights", "signal_settings")
+    rows: QuerySet[User] = User.objects.filter(provider=office)
+    users = rows.annotate(shared=Exists(address)).order_by("sort_name", "pk")
+    return users.prefetch_related("memberships__team", "individual_rights", "signal_settings")
 
 
 def _get_user_values(user: _UserToExport) -> dict[str, Any]:
-    found: dict[str, Any] = {"login_method": user.login_method}
+    values: dict[str, Any] = {"login_method": user.login_method}
     if user.is_website_user and user.shared:
-        found["id"] = str(user.pk)
+        values["id"] = str(user.pk)
     if not user.is_website_user:
-        found["username"] = user.username
+        values["username"] = user.username
     for name in ("initials", "prefix", "last_name", "first_name", "email"):
-        found[name] = getattr(user, name)
-    found |= {name: getattr(user, name) for name in _KEYS_OMITTED_WHEN_EMPTY if getattr(user, name)}
+        values[name] = getattr(user, name)
+    values |= {name: getattr(user, name) for name in _KEYS_OMITTED_WHEN_EMPTY if getattr(user, name)}
     if user.is_azure_user:
-        found |= {"external_tenant": str(user.external_tid), "external_user_id": str(user.external_user_id)}
-    found["teams"] = sorted(member.team.name for member in user.memberships.all())
-    found["individual_rights"] = sort_rights(rights_from_codes(row.right for row in user.individual_rights.all()))
+        values |= {"external_tenant": str(user.external_tid), "external_user_id": str(user.external_user_id)}
+    values["teams"] = sorted(member.team.name for member in user.memberships.all())
+    values["individual_rights"] = sort_rights(rights_from_codes(row.right for row in user.individual_rights.all()))
     if signals := serialize_overrides(preferences.load_overrides(user.signal_settings.all())):
-        found["signals"] = signals
-    return found | ({"blocked": True} if user.blocked_at is not None else {})
+        values["signals"] = signals
+    return values | ({"blocked": True} if user.blocked_at is not None else {})
 
 
 def _render_table(name: str, values: dict[str, Any]) -> Iterator[str]:
@@ -106,7 +105,6 @@ def _render_table(name: str, values: dict[str, Any]) -> Iterator[str]:
 
 
 def _render_value(value: Any) -> str:
-    """Return a value as TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):

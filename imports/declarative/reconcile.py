@@ -23,15 +23,14 @@ from audit.changes import Changes
 from authentication.mfa import office_policy
 from authentication.mfa.office_policy import MfaPolicy
 from core.text import compute_username_key
+from imports import executor
 from imports.declarative.schema import DeclaredOffice, OfficeFault
 from imports.declarative.secrets_file import OfficeSecrets
-from imports.execute import apply_users
-from imports.execute.apply_users import REFUSAL_ERRORS, build_plan_refused
 from imports.files.team_rows import TeamFileContents, TeamFileRow
 from imports.files.user_columns import SECRET_COLUMNS
 from imports.files.user_rows import BATCH_ROWS, UserFinder, UserRow
 from imports.plans import team_plans, user_plans
-from imports.plans.plan import Plan, PlanItem, PlanRefused
+from imports.plans.plan import Plan, PlanItem, PlanRefused, refuse_on_error
 from permissions.catalog import Right
 from permissions.models import AuthorizationSet, Employer, Team
 from users import office_setup
@@ -74,12 +73,10 @@ def reconcile_office(declared: DeclaredOffice, secrets: OfficeSecrets, *, by: Ac
     if any((fault["table"], fault["key"]) in (("office", "name"), ("office", "id")) for fault in declared.faults):
         return outcome  # the office is ambiguous
     try:
-        with transaction.atomic():
+        with refuse_on_error(), transaction.atomic():
             _OfficeReconciler(declared, secrets, outcome, by).run()
             if outcome.faults or not commit:
                 transaction.set_rollback(True)
-    except REFUSAL_ERRORS as error:
-        outcome.refusal = str(build_plan_refused(error))
     except PlanRefused as error:
         outcome.refusal = str(error)
     return outcome
@@ -124,16 +121,16 @@ class _OfficeReconciler:
 
     def _reconcile_settings(self) -> None:
         values, office = self._declared.values, self._provider
-        wanted = {key: values.get(key, getattr(office, key)) for key in _OFFICE_FIELDS}
-        keeping = {key: values.get(key, getattr(office, key)) for key in _RETENTION_FIELDS}
-        changes = _diff_fields(office, wanted | keeping)
-        users.actions.change_provider(office, **wanted, version=office.version, by=self._by)
-        users.actions.change_retention(office, **keeping, by=self._by)
+        settings = {key: values.get(key, getattr(office, key)) for key in _OFFICE_FIELDS}
+        retention = {key: values.get(key, getattr(office, key)) for key in _RETENTION_FIELDS}
+        changes = _diff_fields(office, settings | retention)
+        users.actions.change_provider(office, **settings, version=office.version, by=self._by)
+        users.actions.change_retention(office, **retention, by=self._by)
         self._add_item("office", self._declared.number, office.name, changes, is_new=False)
         self._provider = lock_provider(office.pk)
 
     def _reconcile_tenants(self) -> None:
-        known = {one.tenant_id: one for one in ExternalTenant.objects.filter(provider=self._provider)}
+        known = {tenant.tenant_id: tenant for tenant in ExternalTenant.objects.filter(provider=self._provider)}
         for entry in self._declared.tables["tenant"]:
             name, tenant_id = entry.values.get("name"), entry.values.get("tenant_id")
             if name is None or tenant_id is None:
@@ -155,22 +152,22 @@ class _OfficeReconciler:
             self._add_item("tenant", entry.number, name, changes, is_new=tenant is None)
 
     def _reconcile_sets(self) -> None:
-        known = {one.name.casefold(): one for one in AuthorizationSet.objects.filter(provider=self._provider)}
+        known = {set_.name.casefold(): set_ for set_ in AuthorizationSet.objects.filter(provider=self._provider)}
         for entry in self._declared.tables["set"]:
             name = entry.values.get("name")
             if name is None:
                 continue
-            found = known.get(name.casefold())
-            held = found.rights if found else frozenset[Right]()
-            wanted = frozenset(entry.values.get("rights", held))
-            changes: Changes = {} if found and found.name == name else {"name": [found and found.name, name]}
-            if wanted != held:
-                changes["rights"] = [sorted(held), sorted(wanted)]
-            if found is None:
-                known[name.casefold()] = teams.sets.create_set(self._provider, name=name, contents=wanted, by=self._by)
+            stored = known.get(name.casefold())
+            held = stored.rights if stored else frozenset[Right]()
+            rights = frozenset(entry.values.get("rights", held))
+            changes: Changes = {} if stored and stored.name == name else {"name": [stored and stored.name, name]}
+            if rights != held:
+                changes["rights"] = [sorted(held), sorted(rights)]
+            if stored is None:
+                known[name.casefold()] = teams.sets.create_set(self._provider, name=name, contents=rights, by=self._by)
             elif changes:
-                teams.sets.update_set(found, name=name, contents=wanted, version=found.version, by=self._by)
-            self._add_item("set", entry.number, name, changes, is_new=found is None)
+                teams.sets.update_set(stored, name=name, contents=rights, version=stored.version, by=self._by)
+            self._add_item("set", entry.number, name, changes, is_new=stored is None)
 
     def _reconcile_teams(self) -> None:
         plan, contents = Plan(self._provider.pk, "teams"), _build_team_contents(self._declared)
@@ -178,26 +175,27 @@ class _OfficeReconciler:
         for fault in plan.faults:
             table, _dot, key = fault["column"].partition(".")
             self._add_fault(table, fault["row"], key, fault["value"], fault["what"])
-        apply_users.check_plan(plan, None)
-        if not len(plan.faults):
-            self._outcome.items += team_plans.apply_team_plan(self._provider, plan, by=self._by)
+        executor.check_plan(plan, None)
+        if not plan.faults:
+            executor.apply_plan(self._provider, plan, by=self._by)
+            self._outcome.items += plan.items
 
     def _reconcile_users(self) -> None:
         wrong = {fault["number"] for fault in self._declared.faults if fault["table"] == "user"}
         entries = [entry for entry in self._declared.tables["user"] if entry.number not in wrong]
         rows = [self._build_row(entry.number, entry.values) for entry in entries]
         plan = Plan(self._provider.pk, "users", invite=True)
-        planner = user_plans.UserPlanner(user_plans.OfficeLookup(self._provider), self._by, plan)
+        planner = user_plans.UserPlanner(self._provider, self._by, plan)
         for start in range(0, len(rows), BATCH_ROWS):
-            planner.plan_batch(rows[start : start + BATCH_ROWS])
+            planner.plan_rows(rows[start : start + BATCH_ROWS])
         if not plan.is_empty:
             planner.check_whole_plan()
         for row in rows:
             self._report_problems(row)
-        apply_users.check_plan(plan, None)
+        executor.check_plan(plan, None)
         if not self._outcome.faults:
-            for item in apply_users.apply_user_plan(self._provider, plan, by=self._by, rows=rows):
-                self._outcome.items.append(item | PlanItem(kind="user"))
+            executor.apply_plan(self._provider, plan, by=self._by)
+            self._outcome.items += [item | PlanItem(kind="user") for item in plan.items]
         self._named_user_count = len(UserFinder(self._provider).find_users(rows))
 
     def _build_row(self, number: int, values: dict[str, Any]) -> UserRow:
@@ -208,8 +206,8 @@ class _OfficeReconciler:
         if row.has_value("username"):
             row.values["password"] = self._secrets.passwords.get(compute_username_key(row.values["username"]))
         if self._outcome.faults and "teams" in values:  # declared teams were not created; do not report them here
-            made = {entry.values.get("name", "").casefold() for entry in self._declared.tables["team"]}
-            row.values["teams"] = [name for name in values["teams"] if name.casefold() not in made]
+            declared = {entry.values.get("name", "").casefold() for entry in self._declared.tables["team"]}
+            row.values["teams"] = [name for name in values["teams"] if name.casefold() not in declared]
         return row
 
     def _report_problems(self, row: UserRow) -> None:
@@ -237,11 +235,11 @@ class _OfficeReconciler:
 
     def _reconcile_mfa_policy(self) -> None:
         office, values = lock_provider(self._provider.pk), self._declared.values
-        wanted = {key: values.get(key, getattr(office, key)) for key in _POLICY_FIELDS}
-        changes = _diff_fields(office, wanted)
+        fields = {key: values.get(key, getattr(office, key)) for key in _POLICY_FIELDS}
+        changes = _diff_fields(office, fields)
         if not changes:
             return
-        policy = MfaPolicy(**wanted)
+        policy = MfaPolicy(**fields)
         fingerprint = office_policy.compute_impact(
             office, policy.with_start_date(MfaPolicy.from_provider(office))
         ).fingerprint
@@ -261,8 +259,8 @@ class _OfficeReconciler:
                 self._outcome.not_in_file_counts[table] = there - named
 
 
-def _diff_fields(office: Provider, wanted: dict[str, Any]) -> Changes:
-    pairs = {key: [getattr(office, key), value] for key, value in wanted.items()}
+def _diff_fields(office: Provider, values: dict[str, Any]) -> Changes:
+    pairs = {key: [getattr(office, key), value] for key, value in values.items()}
     return {
         key: [_convert_to_plain_value(old), _convert_to_plain_value(new)]
         for key, (old, new) in pairs.items()
@@ -277,25 +275,25 @@ def _convert_to_plain_value(value: Any) -> Any:
 class _DeclaredTeamContents(TeamFileContents):
     """Contents whose faults are reported under the keys of the TOML file."""
 
-    def add_fault(self, wanted: TeamFileRow, column: str, what: str, value: object = None) -> None:
+    def add_fault(self, row: TeamFileRow, column: str, what: str, value: object = None) -> None:
         key = {"team": "name"}.get(column, column)
-        shown = str(wanted.values.get(column, "") if value is None else value)[:60]
-        self.faults.append({"row": wanted.row, "column": f"{wanted.sheet}.{key}", "value": shown, "what": what})
+        shown = str(row.values.get(column, "") if value is None else value)[:60]
+        self.faults.append({"row": row.row, "column": f"{row.sheet}.{key}", "value": shown, "what": what})
 
 
 def _build_team_contents(declared: DeclaredOffice) -> TeamFileContents:
     """Convert declared teams and employers to contents of a team import; the rights of a team are complete."""
-    found = _DeclaredTeamContents()
+    contents = _DeclaredTeamContents()
     for entry in declared.tables["employer"]:
-        found.employers.append(TeamFileRow(entry.number, "employer", _sort_lists(entry.values)))
+        contents.employers.append(TeamFileRow(entry.number, "employer", _sort_lists(entry.values)))
     for entry in declared.tables["team"]:
         values = _sort_lists(entry.values)
-        given = values.pop("rights", None)
-        found.teams.append(TeamFileRow(entry.number, "team", values))
-        if given is not None and "name" in values:
-            marks = {right: right in given for right in Right}
-            found.rights.append(TeamFileRow(entry.number, "team", {"team": values["name"], "marks": marks}))
-    return found
+        rights = values.pop("rights", None)
+        contents.teams.append(TeamFileRow(entry.number, "team", values))
+        if rights is not None and "name" in values:
+            marks = {right: right in rights for right in Right}
+            contents.rights.append(TeamFileRow(entry.number, "team", {"team": values["name"], "marks": marks}))
+    return contents
 
 
 def _sort_lists(values: dict[str, Any]) -> dict[str, Any]:
@@ -303,14 +301,14 @@ def _sort_lists(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def reconcile_offices(
-    wanted: Iterable[DeclaredOffice], secrets: OfficeSecrets, *, by: Actor, commit: bool
+    offices: Iterable[DeclaredOffice], secrets: OfficeSecrets, *, by: Actor, commit: bool
 ) -> list[OfficeOutcome]:
     """Plan every office, and with `commit` reconcile each if no office has faults; return the outcomes."""
-    declared = list(wanted)
-    planned = [reconcile_office(one, secrets, by=by, commit=False) for one in declared]
+    declared = list(offices)
+    planned = [reconcile_office(office, secrets, by=by, commit=False) for office in declared]
     if not commit or any(outcome.faults for outcome in planned):
         return planned
     return [
-        outcome if outcome.is_empty or outcome.refusal else reconcile_office(one, secrets, by=by, commit=True)
-        for one, outcome in zip(declared, planned, strict=True)
+        outcome if outcome.is_empty or outcome.refusal else reconcile_office(office, secrets, by=by, commit=True)
+        for office, outcome in zip(declared, planned, strict=True)
     ]

@@ -12,7 +12,6 @@ from permissions.catalog import rights_from_codes
 
 
 def get_status(outcome: OfficeOutcome, *, done: bool) -> str:
-    """Return the status in JSON output."""
     if outcome.faults:
         return "faults"
     if outcome.refusal:
@@ -22,18 +21,18 @@ def get_status(outcome: OfficeOutcome, *, done: bool) -> str:
 
 def render_outcome(outcome: OfficeOutcome, *, done: bool) -> list[str]:
     """Return the outcome as lines of text, losses first."""
-    said = {
+    labels = {
         "faults": _("errors"),
         "refused": _("refused: %(why)s") % {"why": outcome.refusal},
         "unchanged": _("no changes"),
         "done": _("done"),
         "planned": _("pending"),
     }
-    lines = [f"{outcome.name or '[[office]] ' + str(outcome.number)}: {said[get_status(outcome, done=done)]}"]
+    lines = [f"{outcome.name or '[[office]] ' + str(outcome.number)}: {labels[get_status(outcome, done=done)]}"]
     for item in sorted(outcome.items, key=lambda item: not item.get("takes")):
         lines += [f"    {_render_title(item)}", *(f"        {line}" for line in _render_details(item))]
     lines += [f"    {render_fault(fault)}" for fault in outcome.faults]
-    lines += [f"    {_render_missing_secret(one)}" for one in outcome.missing_secrets]
+    lines += [f"    {_render_missing_secret(secret)}" for secret in outcome.missing_secrets]
     if outcome.not_in_file_counts:
         counts = ", ".join(f"{table} {count}" for table, count in outcome.not_in_file_counts.items())
         lines.append("    " + _("Not in the file and left unchanged: %(counts)s") % {"counts": counts})
@@ -74,16 +73,15 @@ def _render_change(key: str, old: Any, new: Any) -> str:
     )
 
 
-def _render_missing_secret(one: MissingSecret) -> str:
+def _render_missing_secret(secret: MissingSecret) -> str:
     waits = {
         "mobile_number": _("awaits a mobile number; provide it with --secrets"),
         "password": _("awaits a password; provide it with --secrets"),
     }
-    return f"[[office.user]] {one['number']}: {one['name']}, {waits[one['key']]}"
+    return f"[[office.user]] {secret['number']}: {secret['name']}, {waits[secret['key']]}"
 
 
 def serialize_outcome(outcome: OfficeOutcome, *, done: bool) -> dict[str, Any]:
-    """Return the outcome for JSON output."""
     return {
         "office": outcome.name,
         "number": outcome.number,

@@ -63,7 +63,6 @@ class DeclaredOffice:
     faults: list[OfficeFault] = field(default_factory=list)
 
     def add_fault(self, table: str, number: int, key: str, value: object, what: str) -> None:
-        """Add a fault."""
         shown = "" if value in (None, "", []) else str(value)[:60]
         self.faults.append(OfficeFault(office=self.name, table=table, number=number, key=key, value=shown, what=what))
 
@@ -90,70 +89,71 @@ def parse_offices(content: bytes) -> list[DeclaredOffice]:
     offices = whole.get("office", [])
     if not _is_list_of_tables(offices):
         raise UnreadableFile(_("Start each office with [[office]]."))
-    found = [_parse_office(number, values) for number, values in enumerate(offices, start=1)]
-    _refuse_duplicate_offices(found)
-    return found
+    declared = [_parse_office(number, values) for number, values in enumerate(offices, start=1)]
+    _refuse_duplicate_offices(declared)
+    return declared
 
 
 def _is_list_of_tables(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+    return isinstance(value, list) and all(isinstance(table, dict) for table in value)
 
 
 def _refuse_duplicate_offices(offices: Iterable[DeclaredOffice]) -> None:
     seen: set[str] = set()
-    for one in offices:
-        key = str(one.values.get("id", one.name))
-        if one.name and key in seen:
-            one.add_fault("office", one.number, "name", one.name, _("This is in the file twice. Keep one."))
+    for office in offices:
+        key = str(office.values.get("id", office.name))
+        if office.name and key in seen:
+            office.add_fault("office", office.number, "name", office.name, _("This is in the file twice. Keep one."))
         seen.add(key)
 
 
 def _parse_office(number: int, values: dict[str, Any]) -> DeclaredOffice:
-    found = DeclaredOffice(number)
-    found.name = values["name"] if isinstance(values.get("name"), str) else ""
+    office = DeclaredOffice(number)
+    office.name = values["name"] if isinstance(values.get("name"), str) else ""
     plain = {key: value for key, value in values.items() if key not in TABLE_PARSERS}
-    found.values = _parse_values(found, "office", number, OFFICE_PARSERS, plain, ["name"])
+    office.values = _parse_values(office, "office", number, OFFICE_PARSERS, plain, ["name"])
     for table, (readers, needed) in TABLE_PARSERS.items():
         entries = values.get(table, [])
         if not _is_list_of_tables(entries):
             what = _("Start each one with [[office.%(table)s]].") % {"table": table}
-            found.add_fault("office", number, table, "", what)
+            office.add_fault("office", number, table, "", what)
             continue
         for place, entry in enumerate(entries, start=1):
-            found.tables[table].append(DeclaredEntry(place, _parse_values(found, table, place, readers, entry, needed)))
+            parsed = _parse_values(office, table, place, readers, entry, needed)
+            office.tables[table].append(DeclaredEntry(place, parsed))
     for table, key in (("tenant", "tenant_id"), ("set", "name")):  # the import reports other duplicates
-        _refuse_duplicate_entries(found, table, key)
-    return found
+        _refuse_duplicate_entries(office, table, key)
+    return office
 
 
-def _refuse_duplicate_entries(found: DeclaredOffice, table: str, key: str) -> None:
+def _refuse_duplicate_entries(office: DeclaredOffice, table: str, key: str) -> None:
     seen: set[str] = set()
-    for entry in found.tables[table]:
+    for entry in office.tables[table]:
         value = str(entry.values.get(key, "")).casefold()
         if value and value in seen:
-            found.add_fault(table, entry.number, key, value, _("This is in the file twice. Keep one."))
+            office.add_fault(table, entry.number, key, value, _("This is in the file twice. Keep one."))
         seen.add(value)
 
 
 def _parse_values(
-    found: DeclaredOffice, table: str, number: int, readers: dict[str, Any], values: dict[str, Any], needed: list[str]
+    office: DeclaredOffice, table: str, number: int, readers: dict[str, Any], values: dict[str, Any], needed: list[str]
 ) -> dict[str, Any]:
     """Return the parsed values of a table; invalid ones are added as faults."""
-    meant: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
     for key, value in values.items():
         try:
             if key in user_columns.SECRET_COLUMNS:
                 raise ValidationError(_("This file must not contain secrets. Use --secrets."))
             if key not in readers:
                 raise ValidationError(_("Unknown key."))
-            meant[key] = readers[key](value)
+            parsed[key] = readers[key](value)
         except ValidationError as error:
             shown = "…" if key in user_columns.SECRET_COLUMNS else value
-            found.add_fault(table, number, key, shown, " ".join(error.messages))
+            office.add_fault(table, number, key, shown, " ".join(error.messages))
     for key in needed:
-        if key not in values or meant.get(key) == "":
-            found.add_fault(table, number, key, "", _("This is required."))
-    return meant
+        if key not in values or parsed.get(key) == "":
+            office.add_fault(table, number, key, "", _("This is required."))
+    return parsed
 
 
 def _require_type(kind: type | tuple[type, ...], value: Any, what: str) -> Any:
@@ -200,14 +200,14 @@ def _parse_date(value: Any) -> date | None:
 
 
 def _make_list_parser(of: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
-    return lambda value: [of(one) for one in _require_type(list, value, _("Write a list: [ … ]."))]
+    return lambda value: [of(item) for item in _require_type(list, value, _("Write a list: [ … ]."))]
 
 
 def _parse_right(value: Any) -> Right:
-    found = rights_from_codes([_require_type(str, value, _("This is not a string. Put it between quotation marks."))])
-    if not found:
+    rights = rights_from_codes([_require_type(str, value, _("This is not a string. Put it between quotation marks."))])
+    if not rights:
         raise ValidationError(_("Right “%(name)s” does not exist.") % {"name": value})
-    return next(iter(found))
+    return next(iter(rights))
 
 
 def _parse_product(value: Any) -> int:
@@ -226,10 +226,10 @@ def _parse_addresses(value: Any) -> str:
 
 
 def _parse_uuid(value: Any) -> UUID:
-    found: UUID = MicrosoftIdField().clean(
+    parsed: UUID = MicrosoftIdField().clean(
         _require_type(str, value, _("This is not a string. Put it between quotation marks."))
     )
-    return found
+    return parsed
 
 
 def _make_user_key_parser(column: str) -> Callable[[Any], Any]:

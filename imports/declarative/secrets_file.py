@@ -16,7 +16,7 @@ class OfficeSecrets(NamedTuple):
 
 def read_secrets(file: IO[bytes]) -> tuple[OfficeSecrets, list[OfficeFault]]:
     """Return the mobile numbers and passwords in a file with columns of a user import. Raises UnreadableFile."""
-    found, faults = OfficeSecrets({}, {}), list[OfficeFault]()
+    secrets, faults = OfficeSecrets({}, {}), list[OfficeFault]()
     for batch in read_user_rows(file)[1]:
         for row in batch:
             for problem in row.problems:
@@ -25,7 +25,7 @@ def read_secrets(file: IO[bytes]) -> tuple[OfficeSecrets, list[OfficeFault]]:
                           what=problem.what)
                 )  # fmt: skip
             if row.has_value("mobile_number") and row.has_value("email"):
-                found.mobile_numbers[row.values["email"].lower()] = row.values["mobile_number"]
+                secrets.mobile_numbers[row.values["email"].lower()] = row.values["mobile_number"]
             if row.has_value("password") and row.has_value("username"):
-                found.passwords[compute_username_key(row.values["username"])] = row.values["password"]
-    return found, faults
+                secrets.passwords[compute_username_key(row.values["username"])] = row.values["password"]
+    return secrets, faults

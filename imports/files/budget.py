@@ -29,7 +29,7 @@ class FileLimits:
 
 
 UPLOAD_LIMITS = FileLimits(5 * 2**20, 64 * 2**20, 50, 50_000, 1_000_000, 100_000, 20)
-COMMAND_LIMITS = FileLimits(512 * 2**20, 2 * 2**30, 200, 1_100_000, 100_000_000, 2_000_000, 3600)
+COMMAND_LIMITS = FileLimits(64 * 2**20, 512 * 2**20, 200, 100_000, 10_000_000, 2_000_000, 3600)
 
 
 @dataclass
@@ -45,7 +45,6 @@ class ReadBudget:
 
     @contextmanager
     def measure_time(self) -> Iterator[None]:
-        """Measure the CPU time spent inside the block."""
         self._since = started = thread_time()
         try:
             yield
@@ -53,14 +52,14 @@ class ReadBudget:
             self._spent_seconds += thread_time() - started
             self._since = None
 
-    def iterate_measured(self, found: Iterator[Result]) -> Iterator[Result]:
-        """Yield from `found`; time spent by the consumer is not counted."""
+    def iterate_measured(self, rows: Iterator[Result]) -> Iterator[Result]:
+        """Yield from `rows`; time spent by the consumer is not counted."""
         while True:
             with self.measure_time():
-                one = next(found, None)
-            if one is None:
+                row = next(rows, None)
+            if row is None:
                 return
-            yield one
+            yield row
 
     def check_time(self) -> None:
         """Raise UnreadableFile when reading takes too long."""

@@ -20,9 +20,9 @@ class InvalidCell(str):
     advice: str
 
     def __new__(cls, shown: str, advice: str) -> "InvalidCell":
-        made = super().__new__(cls, shown)
-        made.advice = advice
-        return made
+        cell = super().__new__(cls, shown)
+        cell.advice = advice
+        return cell
 
 
 Cell = str

@@ -1,12 +1,12 @@
 """Read CSV, XLSX and JSON Lines files from any spreadsheet program, row by row as text.
 
-Files are streamed. Memory and time are bounded by `imports.files.budget`.
+Memory and time are bounded by `imports.files.budget`.
 """
 
 import csv
 import json
 from collections.abc import Iterator
-from io import TextIOWrapper
+from io import StringIO
 from itertools import chain
 from typing import IO, Any
 
@@ -50,8 +50,8 @@ def _read_all_rows(file: IO[bytes], start: bytes, budget: ReadBudget, sheet: str
         yield from xlsx.read_sheet_rows(file, budget=budget, sheet=sheet)
         return
     is_json = start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
-    found = _read_json_lines(file) if is_json else _read_csv(file)
-    for number, cells in enumerate(found, start=1):
+    rows = _read_json_lines(file) if is_json else _read_csv(file)
+    for number, cells in enumerate(rows, start=1):
         budget.check_time()
         budget.count_cells(number, len(cells))
         yield FileRow(number, cells)
@@ -76,20 +76,16 @@ def _read_signature(file: IO[bytes], budget: ReadBudget) -> bytes:
 
 def _read_lines(file: IO[bytes]) -> Iterator[str]:
     """Yield the lines of a text file, each of bounded length."""
-    text = TextIOWrapper(file, encoding=encoding_detection.detect_encoding(file), newline="")
-    try:
-        number = 0
-        while line := text.readline(_MAX_LINE_CHARACTERS):
-            number += 1
-            if len(line) >= _MAX_LINE_CHARACTERS:
-                raise UnreadableFile(_("Line %(number)s has no end. Is this a CSV file?") % {"number": number})
-            if "\x00" in line:
-                message = _("Line %(number)s contains bytes that are not text. Is this a CSV file?")
-                raise UnreadableFile(message % {"number": number})
-            yield line
-    finally:
-        if not file.closed:
-            text.detach()  # otherwise it closes the file
+    text = StringIO(encoding_detection.decode_text(file.read()), newline="")
+    number = 0
+    while line := text.readline(_MAX_LINE_CHARACTERS):
+        number += 1
+        if len(line) >= _MAX_LINE_CHARACTERS:
+            raise UnreadableFile(_("Line %(number)s has no end. Is this a CSV file?") % {"number": number})
+        if "\x00" in line:
+            message = _("Line %(number)s contains bytes that are not text. Is this a CSV file?")
+            raise UnreadableFile(message % {"number": number})
+        yield line
 
 
 def _read_csv(file: IO[bytes]) -> Iterator[list[Cell]]:

@@ -46,12 +46,12 @@ def iterate_faulty_rows(plan: Plan, file: IO[bytes], *, limits: FileLimits) -> I
         wrong[fault["row"]].append(f"{fault['column']}: {fault['what']}" if fault["column"] else fault["what"])
     file.seek(0)
     rows = readers.read_rows(file, budget=ReadBudget(limits))
-    head = next(rows)
-    kept = [number for number, name in enumerate(parse_header(head).names) if name != "fault"]
-    yield [*(head.cells[number] for number in kept), str(USER_COLUMN_LABELS["fault"])]
+    header = next(rows)
+    columns = [number for number, name in enumerate(parse_header(header).names) if name != "fault"]
+    yield [*(header.cells[number] for number in columns), str(USER_COLUMN_LABELS["fault"])]
     for row in rows:
         if row.number in wrong:
-            cells = [str(row.cells[number]) if number < len(row.cells) else "" for number in kept]
+            cells = [str(row.cells[number]) if number < len(row.cells) else "" for number in columns]
             yield [*cells, " ".join(wrong[row.number])]
 
 

@@ -52,51 +52,49 @@ class TeamFileContents:
     rights: list[TeamFileRow] = field(default_factory=list)
     faults: list[PlanFault] = field(default_factory=list)
 
-    def add_fault(self, wanted: TeamFileRow, column: str, what: str, value: object = None) -> None:
-        """Add a fault to a row."""
-        shown = str(wanted.values.get(column, "") if value is None else value)[:60]
+    def add_fault(self, row: TeamFileRow, column: str, what: str, value: object = None) -> None:
+        shown = str(row.values.get(column, "") if value is None else value)[:60]
         self.faults.append(
-            PlanFault(row=wanted.row, column=f"{wanted.sheet}: {get_column_label(column)}", value=shown, what=what)
+            PlanFault(row=row.row, column=f"{row.sheet}: {get_column_label(column)}", value=shown, what=what)
         )
 
 
 def get_column_label(column: str) -> str:
-    """Return the header of a column in the active language."""
     return str(TEAM_COLUMN_LABELS.get(column, column))
 
 
 def read_team_files(files: NamedFiles, plan: Plan, *, limits: FileLimits = COMMAND_LIMITS) -> TeamFileContents:
     """Return the contents of `files`: a workbook with sheets, or several CSV files. Raises UnreadableFile."""
-    found = TeamFileContents()
+    contents = TeamFileContents()
     for name, sheet, lines in _iterate_sheets(files, ReadBudget(limits)):
-        head = next(lines)
-        heads = {number: _parse_header_cell(cell) for number, cell in enumerate(head.cells) if cell.strip()}
-        names = set(heads.values())
+        header = next(lines)
+        columns = {number: _parse_header_cell(cell) for number, cell in enumerate(header.cells) if cell.strip()}
+        names = set(columns.values())
         if "number" in names:
-            _read_table(found.employers, found, heads, lines, sheet or name)
+            _read_table(contents.employers, contents, columns, lines, sheet or name)
         elif "team" in names:
-            _read_rights_matrix(found, heads, lines, sheet or name)
+            _read_rights_matrix(contents, columns, lines, sheet or name)
         elif "name" in names:
-            _read_table(found.teams, found, heads, lines, sheet or name)
+            _read_table(contents.teams, contents, columns, lines, sheet or name)
         else:
             plan.notices[_("“%(name)s” is not about teams, employers or rights and is ignored.")
                          % {"name": sheet or name}] += 1  # fmt: skip
             continue
-        for number, known in heads.items():
+        for number, known in columns.items():
             if known is None:
                 notice = _("Unknown column “%(head)s” is ignored.")
-                plan.notices[notice % {"head": head.cells[number][:60]}] += 1
-    return found
+                plan.notices[notice % {"head": header.cells[number][:60]}] += 1
+    return contents
 
 
 def count_team_rows(files: NamedFiles) -> int:
     """Return how many rows `files` have below their headers, and rewind them. Raises UnreadableFile."""
-    found = sum(
+    count = sum(
         sum(1 for _row in lines) - 1 for _name, _sheet, lines in _iterate_sheets(files, ReadBudget(COMMAND_LIMITS))
     )
     for _name, file in files:
         file.seek(0)
-    return found
+    return count
 
 
 def _iterate_sheets(files: NamedFiles, budget: ReadBudget) -> Iterator[tuple[str, str, Iterator[FileRow]]]:
@@ -113,52 +111,54 @@ def _iterate_sheets(files: NamedFiles, budget: ReadBudget) -> Iterator[tuple[str
 
 
 def _parse_header_cell(cell: str) -> str | Right | None:
-    wanted = normalize_label(cell)
+    label = normalize_label(cell)
     for language in ("en", "nl"):
         with translation.override(language):
             for name, text in TEAM_COLUMN_LABELS.items():
-                if wanted in (normalize_label(str(text)), normalize_label(name)):
+                if label in (normalize_label(str(text)), normalize_label(name)):
                     return name
-    right = user_columns.map_names_to_rights().get(wanted)
+    right = user_columns.map_names_to_rights().get(label)
     return right if isinstance(right, Right) else None
 
 
 def _read_table(
-    into: list[TeamFileRow], found: TeamFileContents, heads: dict[int, Any], lines: Iterator[FileRow], sheet: str
+    rows: list[TeamFileRow], contents: TeamFileContents, columns: dict[int, Any], lines: Iterator[FileRow], sheet: str
 ) -> None:
     for line in lines:
-        wanted = TeamFileRow(line.number, sheet)
-        for number, name in heads.items():
+        row = TeamFileRow(line.number, sheet)
+        for number, name in columns.items():
             cell = line.cells[number] if number < len(line.cells) else ""
             if isinstance(name, str) and name in _PARSERS:
-                _parse_cell(wanted, found, name, cell)
-        into.append(wanted)
+                _parse_cell(row, contents, name, cell)
+        rows.append(row)
 
 
-def _parse_cell(wanted: TeamFileRow, found: TeamFileContents, name: str, cell: str) -> None:
+def _parse_cell(row: TeamFileRow, contents: TeamFileContents, name: str, cell: str) -> None:
     try:
         if isinstance(cell, InvalidCell):
             raise ValidationError(cell.advice)
-        wanted.values[name] = _PARSERS[name](cell)
+        row.values[name] = _PARSERS[name](cell)
     except (ValidationError, ValueError) as error:
         text = " ".join(error.messages) if isinstance(error, ValidationError) else _("This file cannot be read.")
-        found.add_fault(wanted, name, text, cell)
+        contents.add_fault(row, name, text, cell)
 
 
-def _read_rights_matrix(found: TeamFileContents, heads: dict[int, Any], lines: Iterator[FileRow], sheet: str) -> None:
-    place = next(number for number, name in heads.items() if name == "team")
+def _read_rights_matrix(
+    contents: TeamFileContents, columns: dict[int, Any], lines: Iterator[FileRow], sheet: str
+) -> None:
+    place = next(number for number, name in columns.items() if name == "team")
     for line in lines:
-        wanted = TeamFileRow(line.number, sheet, {"team": line.cells[place].strip() if place < len(line.cells) else ""})
+        row = TeamFileRow(line.number, sheet, {"team": line.cells[place].strip() if place < len(line.cells) else ""})
         marks: dict[Right, bool] = {}
-        for number, right in heads.items():
+        for number, right in columns.items():
             if isinstance(right, Right):
                 cell = line.cells[number] if number < len(line.cells) else ""
                 try:
                     marks[right] = bool(user_columns.parse_cell("blocked", cell))
                 except ValidationError as error:
-                    found.add_fault(wanted, str(right.label), " ".join(error.messages), cell)
-        wanted.values["marks"] = marks
-        found.rights.append(wanted)
+                    contents.add_fault(row, str(right.label), " ".join(error.messages), cell)
+        row.values["marks"] = marks
+        contents.rights.append(row)
 
 
 def _parse_name(cell: str) -> str:
@@ -184,13 +184,13 @@ def _parse_products(cell: str) -> list[int]:
     for language in ("en", "nl"):
         with translation.override(language):
             known |= {normalize_label(str(product.label)): product for product in Product}
-    found = []
+    products = set()
     for part in split_names(cell):
         product = known.get(normalize_label(part))
         if product is None:
             raise ValidationError(_("Product “%(name)s” does not exist.") % {"name": part})
-        found.append(int(product))
-    return sorted(set(found))
+        products.add(int(product))
+    return sorted(products)
 
 
 _PARSERS: dict[str, Any] = {

@@ -1,26 +1,29 @@
 """Rows of a user import, and the users that they identify."""
 
-import sqlite3
-import weakref
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from itertools import islice
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
+from accounts.validators import build_account_taken_error, build_username_taken_error
 from core.text import compute_username_key, normalize_label
 from imports.files import user_columns
 from imports.files.budget import COMMAND_LIMITS, FileLimits, ReadBudget
 from imports.files.cells import FileRow, UnreadableFile
 from imports.files.readers import read_rows
 from imports.files.user_columns import IGNORED_COLUMNS, SECRET_COLUMNS, USER_COLUMN_LABELS, CellProblem
+from notifications.models import NotificationSetting
+from permissions.models import IndividualRight, TeamMember
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 BATCH_ROWS = 1000
 TEMPLATE_EXAMPLE = {
@@ -35,7 +38,7 @@ TEMPLATE_EXAMPLE = {
 }
 
 
-@dataclass
+@dataclass(slots=True)
 class UserRow:
     """A row of a user import: parsed `values` by column name, without invalid ones."""
 
@@ -44,11 +47,9 @@ class UserRow:
     problems: list[CellProblem] = field(default_factory=list)
 
     def has_value(self, column: str) -> bool:
-        """Return whether the row has a value for `column`."""
         return self.values.get(column) not in (None, "", [])
 
     def has_problem(self, column: str) -> bool:
-        """Return whether `column` has a problem."""
         return any(problem.column == column for problem in self.problems)
 
     def add_problem(self, column: str, what: str) -> None:
@@ -56,10 +57,17 @@ class UserRow:
         value = self.values.get(column)
         self.problems.append(CellProblem(column, _mask_value(column, value), what))
 
+    def validate(self, column: str, validator: Callable[..., object], *args: Any, **options: Any) -> None:
+        """Add the problem for which `validator` refuses the value of a column."""
+        try:
+            validator(self.values.get(column), *args, **options)
+        except ValidationError as error:
+            self.add_problem(column, " ".join(error.messages))
 
-@dataclass
+
+@dataclass(slots=True)
 class ExistingUserRow(UserRow):
-    """A row about an existing user, whose name is the value shown with each problem."""
+    """A row about an existing user without a file; the name is the value shown with each problem."""
 
     name: str = ""
 
@@ -101,32 +109,53 @@ def read_user_rows(
     file: IO[bytes], *, limits: FileLimits = COMMAND_LIMITS
 ) -> tuple[FileHeader, Iterator[list[UserRow]]]:
     """Return the header of a file and its rows in batches, without the example row of the template."""
-    found = read_rows(file, budget=ReadBudget(limits))
-    head = parse_header(next(found))
-    return head, _split_into_batches(_parse_row(head, row) for row in found)
+    file_rows = read_rows(file, budget=ReadBudget(limits))
+    header = parse_header(next(file_rows))
+
+    def iterate_batches() -> Iterator[list[UserRow]]:
+        rows = (row for file_row in file_rows if (row := _parse_row(header, file_row)) is not None)
+        while batch := list(islice(rows, BATCH_ROWS)):
+            yield batch
+
+    return header, iterate_batches()
 
 
-def _split_into_batches(found: Iterable[UserRow | None]) -> Iterator[list[UserRow]]:
-    some = iter(one for one in found if one is not None)
-    while batch := list(islice(some, BATCH_ROWS)):
-        yield batch
-
-
-def _parse_row(head: FileHeader, row: FileRow) -> UserRow | None:
-    wanted = UserRow(row.number, {})
-    cells = dict(zip(head.names, row.cells, strict=False))
+def _parse_row(header: FileHeader, file_row: FileRow) -> UserRow | None:
+    cells = dict(zip(header.names, file_row.cells, strict=False))
     if cells.get("email", "").strip() == TEMPLATE_EXAMPLE["email"]:
         return None
-    for name in head.names:
-        if not name or name in IGNORED_COLUMNS:
-            continue
-        cell = cells.get(name, "")
-        try:
-            wanted.values[name] = user_columns.parse_cell(name, cell)
-        except ValidationError as error:
-            shown = "…" if name in SECRET_COLUMNS and cell else str(cell)[:60]
-            wanted.problems.append(CellProblem(name, shown, " ".join(error.messages)))
-    return wanted
+    row = UserRow(file_row.number, {})
+    for name in header.names:
+        if name and name not in IGNORED_COLUMNS:
+            cell = cells.get(name, "")
+            try:
+                row.values[name] = user_columns.parse_cell(name, cell)
+            except ValidationError as error:
+                row.problems.append(CellProblem(name, _mask_value(name, cell), " ".join(error.messages)))
+    return row
+
+
+class _AccessRows(TypedDict):
+    """The rows of a user that planning compares."""
+
+    membership_rows: list[TeamMember]
+    right_rows: list[IndividualRight]
+    setting_rows: list[NotificationSetting]
+
+
+if TYPE_CHECKING:
+    UserWithAccess: TypeAlias = WithAnnotations[User, _AccessRows]
+else:
+    UserWithAccess = User
+
+
+def select_with_access(users: QuerySet[User]) -> QuerySet[UserWithAccess]:
+    """Select everything about users that planning compares, as lists: thousands of related managers take long."""
+    return users.select_related("provider", "external_tenant", "invitation", "email_change").prefetch_related(
+        Prefetch("memberships", TeamMember.objects.select_related("team"), to_attr="membership_rows"),
+        Prefetch("individual_rights", to_attr="right_rows"),
+        Prefetch("signal_settings", to_attr="setting_rows"),
+    )
 
 
 class UserFinder:
@@ -134,31 +163,28 @@ class UserFinder:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        # A temporary database, on disk when large; the thread that collects this object closes it.
-        self._seen = sqlite3.connect("", check_same_thread=False)
-        self._seen.execute("CREATE TABLE seen (key BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID")
-        weakref.finalize(self, self._seen.close)
+        self._seen: dict[tuple[Any, ...], int] = {}  # the row of each user and Microsoft account in the file
 
-    def find_users(self, batch: list[UserRow]) -> dict[int, User]:
+    def find_users(self, batch: list[UserRow]) -> dict[int, UserWithAccess]:
         """Return the existing users by row number, and add problems to rows that match no or several users."""
-        found: dict[int, User] = {}
+        users_by_row: dict[int, UserWithAccess] = {}
         by_key = self._load_candidates(batch)
-        for wanted in batch:
-            key = get_row_identity(wanted)
-            people = by_key.get(key, [])
-            if len(people) > 1:
-                wanted.add_problem(key[0], _("Several users match. Add the column Id, or the username."))
-            elif people and people[0].provider_id != self._provider.pk:
-                wanted.add_problem(key[0], _get_taken_message(key[0]))
-            elif people:
-                found[wanted.row] = people[0]
+        for row in batch:
+            key = get_row_identity(row)
+            users = by_key.get(key, [])
+            if len(users) > 1:
+                row.add_problem(key[0], _("Several users match. Add the column Id, or the username."))
+            elif users and users[0].provider_id != self._provider.pk:
+                row.add_problem(key[0], _get_taken_message(key[0]))
+            elif users:
+                users_by_row[row.row] = users[0]
             elif key[0] == "id":
-                wanted.add_problem("id", _("No user in this office has this ID. Check the ID."))
-            self._refuse_duplicate(wanted, f"user {people[0].pk}" if people else f"{key}", key[0])
-        self._refuse_taken(batch, found)
-        return found
+                row.add_problem("id", _("No user in this office has this ID. Check the ID."))
+            self._refuse_duplicate(row, ("user", users[0].pk) if users else key, key[0])
+        self._refuse_taken(batch, users_by_row)
+        return users_by_row
 
-    def _refuse_taken(self, batch: list[UserRow], found: dict[int, User]) -> None:
+    def _refuse_taken(self, batch: list[UserRow], users_by_row: dict[int, UserWithAccess]) -> None:
         """Refuse usernames and Microsoft accounts of other users, in any office or in this file."""
         names = {compute_username_key(row.values["username"]): row for row in batch if row.has_value("username")}
         accounts = {get_microsoft_account(row): row for row in batch if get_microsoft_account(row) is not None}
@@ -168,74 +194,63 @@ class UserFinder:
         for pk, tid, oid in ids.values_list("pk", "external_tid", "external_user_id"):
             if (tid, oid) in accounts:
                 taken.append(("external_user_id", accounts[tid, oid], pk))
-        for column, wanted, pk in taken:
-            if not wanted.has_problem(column) and (wanted.row not in found or found[wanted.row].pk != pk):
-                wanted.add_problem(column, _get_taken_message(column))
-        for wanted in batch:
-            if (
-                get_microsoft_account(wanted) is not None
-                and get_row_identity(wanted)[0] != "external_user_id"
-                and not wanted.problems
-            ):
-                self._refuse_duplicate(wanted, f"account {get_microsoft_account(wanted)}", "external_user_id")
+        for column, row, pk in taken:
+            if not row.has_problem(column) and (row.row not in users_by_row or users_by_row[row.row].pk != pk):
+                row.add_problem(column, _get_taken_message(column))
+        for row in batch:
+            account = get_microsoft_account(row)
+            if account is not None and get_row_identity(row)[0] != "external_user_id" and not row.problems:
+                self._refuse_duplicate(row, ("account", *account), "external_user_id")
 
-    def _refuse_duplicate(self, wanted: UserRow, key: str, column: str) -> None:
-        short = blake2b(key.encode(), digest_size=12).digest()
-        added = self._seen.execute("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", [short, wanted.row])
-        if not added.rowcount:
-            ((first,),) = self._seen.execute("SELECT number FROM seen WHERE key = ?", [short])
-            message = _("Row %(row)s is about the same user. Keep one.") % {"row": first}
-            wanted.add_problem(column, message)
+    def _refuse_duplicate(self, row: UserRow, key: tuple[Any, ...], column: str) -> None:
+        first = self._seen.setdefault(key, row.row)
+        if first != row.row:
+            row.add_problem(column, _("Row %(row)s is about the same user. Keep one.") % {"row": first})
 
-    def _load_candidates(self, batch: list[UserRow]) -> dict[tuple[str, Any], list[User]]:
+    def _load_candidates(self, batch: list[UserRow]) -> dict[tuple[str, Any], list[UserWithAccess]]:
         keys: dict[str, set[Any]] = defaultdict(set)
-        for wanted in batch:
-            column, value = get_row_identity(wanted)
+        for row in batch:
+            column, value = get_row_identity(row)
             keys[column].add(value)
-        people = (
-            User.objects.select_related("provider", "external_tenant", "invitation", "email_change")
-            .prefetch_related("memberships__team", "individual_rights", "signal_settings")
-            .order_by("pk")
-        )
-        own: QuerySet[User] = people.filter(provider=self._provider)
-        found: dict[tuple[str, Any], list[User]] = defaultdict(list)
+        users = select_with_access(User.objects.order_by("pk"))
+        own = users.filter(provider=self._provider)
+        candidates: dict[tuple[str, Any], list[UserWithAccess]] = defaultdict(list)
         if keys["id"]:
             for user in own.filter(pk__in=keys["id"]):
-                found["id", user.pk].append(user)
+                candidates["id", user.pk].append(user)
         if keys["username"]:
-            for user in people.filter(username_key__in=keys["username"]):
-                found["username", user.username_key].append(user)
+            for user in users.filter(username_key__in=keys["username"]):
+                candidates["username", user.username_key].append(user)
         if keys["external_user_id"]:
-            for user in people.filter(external_user_id__in={oid for _tenant, oid in keys["external_user_id"]}):
-                found["external_user_id", (user.external_tid, user.external_user_id)].append(user)
+            for user in users.filter(external_user_id__in={oid for _tenant, oid in keys["external_user_id"]}):
+                candidates["external_user_id", (user.external_tid, user.external_user_id)].append(user)
         if keys["email"]:
             for namesake in own.annotate(address=Lower("email")).filter(address__in=keys["email"]):
-                found["email", namesake.address].append(namesake)
-        return found
+                candidates["email", namesake.address].append(namesake)
+        return candidates
 
 
 def _get_taken_message(column: str) -> str:
-    if column == "username":
-        return _("This username is taken. Choose another one.")
-    return _("Another user already has this Microsoft account. Check the User ID.")
+    error = build_username_taken_error() if column == "username" else build_account_taken_error()
+    return str(error.message)
 
 
-def get_microsoft_account(wanted: UserRow) -> tuple[Any, Any] | None:
+def get_microsoft_account(row: UserRow) -> tuple[Any, Any] | None:
     """Return the tenant ID and object ID of a row that has both, once its tenant is resolved."""
-    if wanted.has_value("external_tenant") and wanted.has_value("external_user_id"):
-        return wanted.values["external_tenant"].tenant_id, wanted.values["external_user_id"]
+    if row.has_value("external_tenant") and row.has_value("external_user_id"):
+        return row.values["external_tenant"].tenant_id, row.values["external_user_id"]
     return None
 
 
-def get_row_identity(wanted: UserRow) -> tuple[str, Any]:
+def get_row_identity(row: UserRow) -> tuple[str, Any]:
     """Return the column and value that identify the user of a row.
 
     The first of these that is present: id, username, Microsoft account, e-mail address.
     """
-    if wanted.has_value("id"):
-        return "id", wanted.values["id"]
-    if wanted.has_value("username"):
-        return "username", compute_username_key(wanted.values["username"])
-    if get_microsoft_account(wanted) is not None:
-        return "external_user_id", get_microsoft_account(wanted)
-    return "email", (wanted.values.get("email") or "").lower()
+    if row.has_value("id"):
+        return "id", row.values["id"]
+    if row.has_value("username"):
+        return "username", compute_username_key(row.values["username"])
+    if get_microsoft_account(row) is not None:
+        return "external_user_id", get_microsoft_account(row)
+    return "email", (row.values.get("email") or "").lower()

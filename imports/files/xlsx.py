@@ -61,7 +61,6 @@ def _open_workbook(file: IO[bytes], budget: ReadBudget) -> Iterator[ExcelReader]
 
 
 def _list_visible_sheets(book: ExcelReader) -> list[tuple[str, str]]:
-    """Return the name and path of each visible sheet."""
     return [
         (sheet.name, related.target)
         for sheet, related in book.parser.find_sheets()
@@ -69,11 +68,11 @@ def _list_visible_sheets(book: ExcelReader) -> list[tuple[str, str]]:
     ]
 
 
-def _find_sheet_path(book: ExcelReader, wanted: str | None) -> str:
+def _find_sheet_path(book: ExcelReader, sheet: str | None) -> str:
     for name, path in _list_visible_sheets(book):
-        if wanted is None or name == wanted:
+        if sheet is None or name == sheet:
             return path
-    raise UnreadableFile(_("This workbook has no sheet “%(name)s”.") % {"name": wanted or "1"})
+    raise UnreadableFile(_("This workbook has no sheet “%(name)s”.") % {"name": sheet or "1"})
 
 
 class _SheetParser(WorkSheetParser):  # type: ignore[misc] # untyped library

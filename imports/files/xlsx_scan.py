@@ -31,7 +31,6 @@ class TimeLimitedFile:
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1) -> bytes:
-        """Read like the wrapped file. Raises UnreadableFile."""
         self._budget.check_time()
         return self._file.read(size)
 

@@ -1,21 +1,30 @@
-"""Plans: items and faults, spooled to disk, that can be displayed, saved, compared and applied."""
+"""Plans: what a file, bulk action or revert changes, as typed commands that can be shown, saved and applied."""
+
+from __future__ import annotations
 
 import hashlib
 import json
-import weakref
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
-from typing import IO, Any, TypedDict
+from typing import IO, Any, ClassVar, NamedTuple, Self, TypedDict
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils.translation import gettext as _
 
+from accounts.models import Provider
+from audit.actors import Actor
 from audit.changes import Changes
+from core.errors import EditConflict
+from core.throttle import Throttled
+from invitations.actions import InvitationNotOpen
+from permissions.checks import LastAdministrator
 
 PLAN_FORMAT = 1
-_MAX_IN_MEMORY_BYTES = 2**20  # bytes; larger plans are spooled to disk
 ProgressCallback = Callable[[int], object]  # called after each batch with its number of rows
 
 
@@ -25,6 +34,18 @@ def ignore_progress(_count: int) -> None:
 
 class PlanRefused(Exception):
     """The plan is not applied and nothing was written; the message says why."""
+
+
+@contextmanager
+def refuse_on_error() -> Iterator[None]:
+    """Raise PlanRefused in place of the errors by which actions refuse a change."""
+    try:
+        yield
+    except (
+        PermissionDenied, ValidationError, LastAdministrator, EditConflict, InvitationNotOpen, Throttled,
+    ) as error:  # fmt: skip
+        text = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
+        raise PlanRefused(text or _("Another user changed this in the meantime. Create the plan again.")) from error
 
 
 class PlanFault(TypedDict):
@@ -37,7 +58,7 @@ class PlanFault(TypedDict):
 
 
 class PlanItem(TypedDict, total=False):
-    """What changes for one user or object: `changes` maps a field to [old, new], without secrets."""
+    """What changes for one user or object, as stored: `changes` maps a field to [old, new], without secrets."""
 
     row: int
     id: str | None  # of an existing user or object, and after applying of every one
@@ -48,60 +69,67 @@ class PlanItem(TypedDict, total=False):
     effect: dict[str, Any]
     takes: bool
     mails: list[str]
-    notes: list[str]
 
 
-class JsonLinesFile:
-    """JSON values spooled to a temporary file, so that a large plan takes little memory."""
+@dataclass(frozen=True)
+class ApplyContext:
+    """The office, locked, and the actor for whom commands are applied."""
 
-    def __init__(self) -> None:
-        self._file: IO[bytes] = SpooledTemporaryFile(_MAX_IN_MEMORY_BYTES)  # noqa: SIM115 (it lives as long as the plan)
-        weakref.finalize(self, self._file.close)
-        self._count = 0
+    provider: Provider
+    by: Actor
 
-    def __len__(self) -> int:
-        return self._count
 
-    def __iter__(self) -> Iterator[Any]:
-        place = 0
-        while True:
-            self._file.seek(place)
-            part = self._file.readlines(2**20)
-            place = self._file.tell()
-            if not part:
-                return
-            yield from map(json.loads, part)
+class Command(ABC):
+    """One change of an item, immutable. Commands may hold secrets, which items never do.
 
-    def add(self, values: Iterable[Any]) -> bytes:
-        """Append `values`; return the bytes that were written."""
-        kept = [json.dumps(value, ensure_ascii=False, sort_keys=True).encode() + b"\n" for value in values]
-        self._file.seek(0, 2)
-        self._file.write(b"".join(kept))
-        self._count += len(kept)
-        return b"".join(kept)
+    Commands are applied in the order of `phase`, those of one class together: grants before revocations, so that the
+    office always has an administrator.
+    """
+
+    phase: ClassVar[int]
+
+    @classmethod
+    @abstractmethod
+    def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
+        """Apply commands, each to the object of its item; new objects set the id of theirs."""
+
+
+class PlanStep(NamedTuple):
+    """An item and its commands in order of application; none for a user whom only a change to a team affects."""
+
+    item: PlanItem
+    commands: Sequence[Command] = ()
 
 
 class Plan:
-    """What applying a file to an office does: `items` in file order, and every fault."""
+    """What applying a file to an office does: `steps` in file order, and every fault."""
 
     def __init__(self, provider_id: UUID, what: str, *, invite: bool = False) -> None:
         self.provider_id, self.what, self.invite = provider_id, what, invite
-        self.items, self.faults = JsonLinesFile(), JsonLinesFile()
+        self.steps: list[PlanStep] = []
+        self.faults: list[PlanFault] = []
         self.notices: Counter[str] = Counter()
         self.mails: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.refusal = ""
+        self.is_applied = False
         self._digest = hashlib.sha256(f"{PLAN_FORMAT} {what} {provider_id} {invite}".encode())
 
-    def add(self, items: list[PlanItem], faults: list[PlanFault]) -> None:
-        """Add the items and faults of the next rows of the file."""
-        self._digest.update(self.items.add(items))
-        self.faults.add(faults)
-        for item in items:
+    def add(self, steps: Iterable[PlanStep], faults: Iterable[PlanFault]) -> None:
+        """Add the steps and faults of the next rows of the file."""
+        self.faults += faults
+        for step in steps:
+            item = step.item
+            self.steps.append(step)
+            self._digest.update(_dump_line(item))
             self.mails.update(item.get("mails", ()))
             if item["changes"]:
                 self.counts["new" if item["is_new"] else "changed"] += 1
             self.counts["takes"] += bool(item.get("takes"))
+
+    @property
+    def items(self) -> list[PlanItem]:
+        return [step.item for step in self.steps]
 
     @property
     def digest(self) -> str:
@@ -110,7 +138,7 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        return not len(self.items)
+        return not self.steps
 
     def header(self) -> dict[str, Any]:
         """Return the first line of a saved plan."""
@@ -125,17 +153,15 @@ class Plan:
             "faults": len(self.faults),
         }
 
-    def write(self, file: IO[bytes], *, applied: Iterable[PlanItem] | None = None) -> None:
-        """Write the plan as JSON Lines; `applied` are its items with the IDs assigned when they were applied."""
-        _write_line(file, self.header() | {"applied": applied is not None})
-        for item in self.items if applied is None else applied:
-            _write_line(file, item)
-        for fault in self.faults:
-            _write_line(file, {"fault": fault})
+    def write(self, file: IO[bytes]) -> None:
+        """Write the plan as JSON Lines; after applying, with the assigned IDs."""
+        file.write(_dump_line(self.header() | {"applied": self.is_applied}))
+        file.writelines(_dump_line(item) for item in self.items)
+        file.writelines(_dump_line({"fault": fault}) for fault in self.faults)
 
 
-def _write_line(file: IO[bytes], value: Any) -> None:
-    file.write(json.dumps(value, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+def _dump_line(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
 
 def read_plan_header(path: Path, provider_id: UUID, what: str) -> dict[str, Any]:
@@ -152,7 +178,6 @@ def read_plan_header(path: Path, provider_id: UUID, what: str) -> dict[str, Any]
 
 
 def read_plan_items(path: Path) -> Iterator[PlanItem]:
-    """Yield the items of a saved plan."""
     with path.open("rb") as file:
         next(file)
         for line in file:

@@ -1,6 +1,6 @@
 """Render a plan as text, for both the terminal and the browser."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -59,21 +59,11 @@ def get_email_label(kind: str) -> str:
     return names.get(kind, kind)
 
 
-def order_plan_items(plan: Plan) -> Iterator[PlanItem]:
-    """Yield the items of a plan, losses first."""
-    return order_losses_first(plan.items)
-
-
-def order_losses_first(items: Iterable[PlanItem]) -> Iterator[PlanItem]:
-    """Yield `items`, losses first. `items` is iterated twice."""
-    for takes in (True, False):
-        for item in items:
-            if bool(item.get("takes")) is takes:
-                yield item
+def order_plan_items(plan: Plan) -> list[PlanItem]:
+    return sorted(plan.items, key=lambda item: not item.get("takes"))
 
 
 def render_title(item: PlanItem) -> str:
-    """Return a line with the row, name and action of an item."""
     if not item["changes"]:
         return item["name"]  # user affected by a change to a team
     return _("Row %(row)s: %(name)s, %(what)s") % {
@@ -103,7 +93,6 @@ def render_action(item: PlanItem) -> str:
 
 
 def render_details(item: PlanItem) -> list[str]:
-    """Return the changed fields, followed by the impact on rights."""
     changes = item["changes"]
     order = [
         name for name in (*USER_COLUMN_LABELS, *team_rows.TEAM_COLUMN_LABELS) if name in changes and name != "blocked"
@@ -147,7 +136,6 @@ def _render_product(number: int) -> str:
 
 
 def render_impact(found: dict[str, Any]) -> list[str]:
-    """Return the impact on rights as lines of text."""
     lines = []
     sentences = {
         "gained": _("Gains: %(rights)s"),

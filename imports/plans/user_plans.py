@@ -1,77 +1,43 @@
-"""Plan an import of users without writing anything."""
+"""Plan changes to users without writing anything: from a file, a selection or an applied plan."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import ExternalTenant, LoginMethod, Provider, User
+from accounts.models import LoginMethod, Provider
+from accounts.user_details import UserDetails
 from audit.actors import Actor, EventOrigin
+from audit.changes import Changes
 from imports.files.budget import COMMAND_LIMITS, FileLimits
 from imports.files.user_columns import USER_COLUMN_LABELS
-from imports.files.user_rows import UserFinder, UserRow, read_user_rows
-from imports.plans.impact import ImpactCache
-from imports.plans.plan import Plan, PlanFault, PlanItem, ProgressCallback, ignore_progress
-from imports.plans.user_diff import NOTIFICATION_FIELDS, plan_existing_user, plan_new_user
-from notifications.models import NotificationSet
+from imports.files.user_rows import UserFinder, UserRow, UserWithAccess, read_user_rows
+from imports.plans import user_commands
+from imports.plans.impact import compute_access, compute_impact
+from imports.plans.office_lookup import OfficeLookup
+from imports.plans.plan import Plan, PlanFault, PlanItem, PlanStep, ProgressCallback, ignore_progress
+from imports.plans.user_commands import UserCommand
+from imports.plans.user_diff import DETAIL_FIELDS, NOTIFICATION_FIELDS, plan_existing_user, plan_new_user
 from outbox import message_limits
 from permissions import checks
 from permissions.catalog import Right, rights_from_codes
 from permissions.checks import LastAdministrator
-from permissions.impact import HypotheticalUser
-from permissions.models import AuthorizationSet, Team, TeamEmployer, TeamRight
+from permissions.impact import HypotheticalAccess, HypotheticalUser
+from permissions.models import TeamEmployer, TeamRight
 from users.actions import PROFILE_FIELDS
 
 
-class OfficeLookup:
-    """The teams, sets and tenants of an office that rows can refer to by name."""
-
-    def __init__(self, provider: Provider) -> None:
-        self.provider = provider
-        self.teams = {team.name.casefold(): team for team in Team.objects.filter(provider=provider)}
-        self.sets = {one.name.casefold(): one for one in AuthorizationSet.objects.filter(provider=provider)}
-        signal_sets = NotificationSet.objects.filter(provider=provider).prefetch_related("settings")
-        self.signal_sets = {one.name.casefold(): one for one in signal_sets}
-        tenants = list(ExternalTenant.objects.proved().filter(provider=provider))
-        self.tenants = {tenant.name.casefold(): tenant for tenant in tenants}
-        self.tenants |= {str(tenant.tenant_id): tenant for tenant in tenants}
-
-    def resolve_names(self, wanted: UserRow) -> None:
-        """Replace names in a row by the objects they refer to, and add problems for unknown names."""
-        for column, known_ones, unknown in (
-            (
-                "external_tenant",
-                self.tenants,
-                _("This tenant cannot be used: it has been removed or is not confirmed."),
-            ),
-            ("authorization_set", self.sets, _("No set has this name. Check the name.")),
-            ("signal_set", self.signal_sets, _("No set has this name. Check the name.")),
-        ):
-            if wanted.has_value(column):
-                found = known_ones.get(str(wanted.values[column]).casefold())
-                if found is None:
-                    wanted.add_problem(column, unknown)
-                wanted.values[column] = found
-        if "teams" in wanted.values:
-            names = wanted.values["teams"]
-            for name in names:
-                if name.casefold() not in self.teams:
-                    wanted.add_problem("teams", _("Team “%(name)s” does not exist. Create it first.") % {"name": name})
-            wanted.values["teams"] = sorted(
-                {self.teams[name.casefold()].name for name in names if name.casefold() in self.teams}
-            )
-
-
-class PlanStep(NamedTuple):
+class UserChange(NamedTuple):
     """A row with its planned item, and the user before and after, for computing rights."""
 
-    wanted: UserRow
+    row: UserRow
     item: PlanItem
-    user: User | None
+    user: UserWithAccess | None
+    commands: list[UserCommand]
     before: HypotheticalUser | None
     after: HypotheticalUser
 
@@ -89,94 +55,88 @@ def plan_user_file(
 
     `progress` is called after each batch with its number of rows. Raises UnreadableFile.
     """
-    made = Plan(provider.pk, "users", invite=invite)
-    head, batches = read_user_rows(file, limits=limits)
-    for name in head.unknown:
-        made.notices[_("Unknown column “%(head)s” is ignored.") % {"head": name[:60]}] += 1
-    planner = UserPlanner(OfficeLookup(provider), by, made)
+    plan = Plan(provider.pk, "users", invite=invite)
+    header, batches = read_user_rows(file, limits=limits)
+    for name in header.unknown:
+        plan.notices[_("Unknown column “%(head)s” is ignored.") % {"head": name[:60]}] += 1
+    planner = UserPlanner(provider, by, plan)
     for batch in batches:
-        planner.plan_batch(batch)
+        planner.plan_rows(batch)
         progress(len(batch))
     planner.check_whole_plan()
-    return made
+    return plan
 
 
 class UserPlanner:
-    """Adds rows to a plan: computes their impact on rights and checks permissions."""
+    """Adds changes to a plan: computes their impact on rights and checks permissions."""
 
-    def __init__(self, office: OfficeLookup, by: Actor, plan: Plan) -> None:
-        self._office, self._by, self._plan = office, by, plan
+    def __init__(self, provider: Provider, by: Actor, plan: Plan) -> None:
+        self.office = OfficeLookup(provider)
+        self._by, self._plan, self._finder = by, plan, UserFinder(provider)
         self._manages = checks.holds_every_right(by)
-        self._finder, self._impacts = UserFinder(office.provider), ImpactCache(office.provider)
-        self._changed_user_ids: set[Any] = set()
+        self._changed_user_ids: set[UUID] = set()
         self._gains_administrator = False
 
-    def plan_batch(self, batch: list[UserRow]) -> None:
-        """Plan a batch of rows."""
-        for wanted in batch:
-            self._office.resolve_names(wanted)
-        people = self._finder.find_users(batch)
-        steps = [step for wanted in batch if (step := self._plan_row(wanted, people.get(wanted.row))) is not None]
-        self.add_steps(steps, batch)
+    def plan_rows(self, rows: list[UserRow]) -> None:
+        for row in rows:
+            self.office.resolve_names(row)
+        users = self._finder.find_users(rows)
+        changes = []
+        for row in rows:
+            user = users.get(row.row)
+            if user is not None:
+                changes.append(self.build_change(row, plan_existing_user(row, user, self._plan), user))
+            elif not row.problems:
+                changes.append(self.build_change(row, plan_new_user(row, self._plan, self.office.provider), None))
+        self.add_changes([change for change in changes if change.item["changes"]], rows)
 
-    def add_steps(self, steps: list[PlanStep], rows: list[UserRow]) -> None:
-        """Add steps to the plan, and the problems of `rows` as faults."""
-        self._impacts.preload([one for step in steps for one in (step.before, step.after)])
-        for step in steps:
-            self._add_impact_and_check(step)
-        faults: list[PlanFault] = [
-            {
-                "row": wanted.row,
-                "column": str(USER_COLUMN_LABELS[problem.column]),
-                "value": problem.value,
-                "what": problem.what,
-            }
-            for wanted in rows
-            for problem in wanted.problems
+    def build_change(
+        self, row: UserRow, item: PlanItem, user: UserWithAccess | None, secrets: Mapping[str, Any] | None = None
+    ) -> UserChange:
+        """Return the change of an item; `secrets` are those of the row if omitted."""
+        commands = _build_commands(item, self.office, row.values if secrets is None else secrets, not row.problems)
+        before = None if user is None else snapshot_user(user)
+        start = before or HypotheticalUser("", None, False, None, False, False, frozenset(), frozenset())
+        return UserChange(row, item, user, commands, before, user_commands.compute_access_after(start, commands))
+
+    def add_changes(self, changes: list[UserChange], rows: Iterable[UserRow]) -> None:
+        """Add changes to the plan, and the problems of `rows` as faults."""
+        cases = [case for change in changes for case in (change.before, change.after) if case is not None]
+        access = compute_access(self.office.provider, cases)
+        pairs = {(change.before, change.after) for change in changes}  # users in the same situation share their impact
+        impacts = {pair: compute_impact(access[pair[0]] if pair[0] else None, access[pair[1]]) for pair in pairs}
+        for change in changes:
+            self._add_impact_and_check(change, impacts[change.before, change.after], access[change.after])
+        faults = [
+            PlanFault(row=row.row, column=str(USER_COLUMN_LABELS[column]), value=value, what=what)
+            for row in rows
+            for column, value, what in row.problems
         ]
-        self._plan.add([step.item for step in steps if not step.wanted.problems], faults)
+        self._plan.add([PlanStep(each.item, each.commands) for each in changes if not each.row.problems], faults)
 
-    def _plan_row(self, wanted: UserRow, user: User | None) -> PlanStep | None:
-        if wanted.problems and user is None:
-            return None
-        made = (
-            plan_new_user(wanted, self._plan, self._office.provider)
-            if user is None
-            else plan_existing_user(wanted, user, self._plan)
-        )
-        if not made["changes"]:
-            return None
-        before, after = snapshot_before_and_after(user, made, self._office)
-        return PlanStep(wanted, made, user, before, after)
-
-    def _add_impact_and_check(self, step: PlanStep) -> None:
-        """Add the impact on rights to a step, and refuse what this actor may not grant."""
-        item, wanted = step.item, step.wanted
-        item["effect"] = self._impacts.compute_change(step.before, step.after)
-        blocked = item["changes"].get("blocked", [None, None])[1] is True
-        item["takes"] = blocked or "lost" in item["effect"]
-        if step.user is not None and step.user.accepted_at is None and "waiting" in item["effect"]:
+    def _add_impact_and_check(self, change: UserChange, impact: dict[str, Any], access: HypotheticalAccess) -> None:
+        """Add the impact on rights to an item, and refuse what this actor may not grant."""
+        item, user = change.item, change.user
+        item["effect"] = impact
+        item["takes"] = item["changes"].get("blocked", [None, None])[1] is True or "lost" in impact
+        if user is not None and user.accepted_at is None and "waiting" in impact:
             self._plan.notices[
                 _("Invited user gets more rights. If the sender may not grant these, resend the invitation.")
             ] += 1
-        can = self._impacts.get_rights(step.after)
-        if step.after.login_method == LoginMethod.SSO_WEBSERVICE and Right.MANAGE_PROVIDER in can.office:
-            wanted.add_problem(
-                "individual_rights",
-                _("An SSO/Webservice user cannot have the office administration right. Remove that right."),
-            )
+        if change.after.login_method == LoginMethod.SSO_WEBSERVICE and Right.MANAGE_PROVIDER in access.office:
+            change.row.add_problem("individual_rights", str(checks.MACHINE_ADMINISTRATOR))
         if not self._by.is_operator:
-            _check_permissions(step, self._by, self._office, manages=self._manages)
-        if wanted.problems:
+            _check_permissions(change, self._by, self.office.provider, manages=self._manages)
+        if change.row.problems:
             return  # nothing changes for this user
-        if step.user is not None:
-            self._changed_user_ids.add(step.user.pk)
-        is_able = step.after.accepted_on is not None and not step.after.blocked and step.after.access_until is None
-        self._gains_administrator = self._gains_administrator or (is_able and Right.MANAGE_PROVIDER in can.office)
+        if user is not None:
+            self._changed_user_ids.add(user.pk)
+        is_able = change.after.accepted_on is not None and not change.after.blocked and not change.after.access_until
+        self._gains_administrator = self._gains_administrator or (is_able and Right.MANAGE_PROVIDER in access.office)
 
     def check_whole_plan(self) -> None:
         """Refuse the whole plan when it leaves no administrator or exceeds the invitation limit."""
-        provider, plan = self._office.provider, self._plan
+        provider, plan = self.office.provider, self._plan
         if provider.established_at is not None and not self._gains_administrator:
             ends = [
                 user.access_until
@@ -196,8 +156,7 @@ class UserPlanner:
             plan.refusal = message % {"count": plan.mails["invitation"], "room": room}
 
 
-def snapshot_user(user: User) -> HypotheticalUser:
-    """Return what determines the rights of a user now."""
+def snapshot_user(user: UserWithAccess) -> HypotheticalUser:
     return HypotheticalUser(
         user.login_method,
         None if user.accepted_at is None else timezone.localdate(user.accepted_at),
@@ -205,83 +164,129 @@ def snapshot_user(user: User) -> HypotheticalUser:
         user.access_until,
         user.two_factor_required,
         user.second_factor_at is not None,
-        frozenset(member.team_id for member in user.memberships.all()),
-        rights_from_codes(row.right for row in user.individual_rights.all()),
+        frozenset(member.team_id for member in user.membership_rows),
+        rights_from_codes(row.right for row in user.right_rows),
     )
 
 
-def snapshot_before_and_after(
-    user: User | None, item: PlanItem, office: OfficeLookup
-) -> tuple[HypotheticalUser | None, HypotheticalUser]:
-    """Return what determines the rights of a user before the change, None for a new user, and after it."""
-    before = None if user is None else snapshot_user(user)
-    start = before or HypotheticalUser("", None, False, None, False, False, frozenset(), frozenset())
-    new = {name: change[1] for name, change in item["changes"].items()}
-    kind = new.get("login_method", start.login_method)
-    accepted_on = start.accepted_on
-    if "login_method" in new:
-        accepted_on = None if kind == LoginMethod.WEBSITE_SSO else accepted_on or timezone.localdate()
-    until = new.get("access_until", start.access_until)
-    after = start._replace(
-        login_method=kind,
-        accepted_on=accepted_on,
-        blocked=new.get("blocked", start.blocked),
-        access_until=date.fromisoformat(until) if isinstance(until, str) else until,
-        two_factor_required=new.get("two_factor_required", start.two_factor_required)
-        and kind == LoginMethod.WEBSITE_SSO,
-        teams=_get_team_ids(office, new["teams"]) if "teams" in new else start.teams,
-        individual=rights_from_codes(new["individual_rights"]) if "individual_rights" in new else start.individual,
-    )
-    return before, after
-
-
-def _get_team_ids(office: OfficeLookup, names: list[str]) -> frozenset[Any]:
-    return frozenset(office.teams[name.casefold()].pk for name in names)
-
-
-def _check_permissions(step: PlanStep, by: Actor, office: OfficeLookup, *, manages: bool) -> None:
+def _check_permissions(change: UserChange, by: Actor, provider: Provider, *, manages: bool) -> None:
     """Refuse what this actor may not do, by rule 5; the actions check the same again.
 
     Permission to manage the office allows everything on other users, so it is checked once instead of for every row.
     """
-    wanted, changes = step.wanted, step.item["changes"]
+    user, changes = change.user, change.item["changes"]
     column = next(iter(changes))
     try:
-        manages = manages and by.user is not None and by.user.provider_id == office.provider.pk
+        manages = manages and by.user is not None and by.user.provider_id == provider.pk
         if not manages:
             checks.require_right(by, Right.MANAGE_USERS)
         if changes.keys() & NOTIFICATION_FIELDS and not manages:
             checks.require_right(by, Right.MANAGE_SIGNALS)
-        is_own = step.user is not None and by.user is not None and step.user.pk == by.user.pk
-        if step.user is not None and not changes.keys() <= (
+        is_own = user is not None and by.user is not None and user.pk == by.user.pk
+        if user is not None and not changes.keys() <= (
             PROFILE_FIELDS | NOTIFICATION_FIELDS if is_own else NOTIFICATION_FIELDS
         ):
             if is_own:
                 raise PermissionDenied(_("You cannot do this to yourself. Ask another administrator."))
             if not manages:
-                checks.require_authority_over(by, step.user)
+                checks.require_authority_over(by, user)
         if not manages:
-            _check_grant_permissions(step, by, office)
+            _check_grant_permissions(change, by, provider)
     except PermissionDenied as error:
-        wanted.add_problem(column, str(error))
+        change.row.add_problem(column, str(error))
 
 
-def _check_grant_permissions(step: PlanStep, by: Actor, office: OfficeLookup) -> None:
-    before = step.before or step.after._replace(teams=frozenset(), individual=frozenset())
-    teams, own = before.teams ^ step.after.teams, before.individual ^ step.after.individual
-    if teams:
+def _check_grant_permissions(change: UserChange, by: Actor, provider: Provider) -> None:
+    after = change.after
+    before = change.before or after._replace(teams=frozenset(), individual=frozenset())
+
+    def find_employers(team_ids: frozenset[UUID]) -> set[UUID]:
+        rows = TeamEmployer.objects.filter(provider=provider, team__in=team_ids)
+        return set(rows.values_list("employer_id", flat=True))
+
+    if teams := before.teams ^ after.teams:
         checks.require_right(by, Right.MANAGE_TEAMS)
-        places = TeamEmployer.objects.filter(provider=office.provider, team__in=teams)
-        codes = TeamRight.objects.filter(provider=office.provider, team__in=teams).values_list("right", flat=True)
-        checks.require_can_grant(
-            by, rights_from_codes(codes) | before.individual | step.after.individual, _get_employer_ids(places)
-        )
-    if own:
+        codes = TeamRight.objects.filter(provider=provider, team__in=teams).values_list("right", flat=True)
+        rights = rights_from_codes(codes) | before.individual | after.individual
+        checks.require_can_grant(by, rights, find_employers(teams))
+    if rights := before.individual ^ after.individual:
         checks.require_right(by, Right.GRANT_RIGHTS)
-        everywhere = before.teams | step.after.teams
-        places = TeamEmployer.objects.filter(provider=office.provider, team__in=everywhere)
-        checks.require_can_grant(by, own, _get_employer_ids(places))
+        checks.require_can_grant(by, rights, find_employers(before.teams | after.teams))
 
 
-def _get_employer_ids(places: "QuerySet[TeamEmployer]") -> set[UUID]:
-    return set(places.values_list("employer_id", flat=True))
+def _build_commands(
+    item: PlanItem, office: OfficeLookup, secrets: Mapping[str, Any], is_complete: bool
+) -> list[UserCommand]:
+    """Return the commands of an item in order of application.
+
+    `secrets` has the mobile number and the password, which items do not have.
+    """
+    changes = item["changes"]
+    new = {name: change[1] for name, change in changes.items()}
+    details = {name: new[name] for name in DETAIL_FIELDS if name in new}
+    if details.get("access_until") is not None:
+        details["access_until"] = date.fromisoformat(details["access_until"])
+    commands = _build_access_commands(changes, office)
+    if item["is_new"]:
+        grants = sorted(commands, key=lambda command: command.phase)
+        values = cast(UserDetails, details | {"email": new.get("email", "")})
+        return (
+            _build_creation(new, values, grants, office, secrets)
+            if is_complete
+            else [user_commands.CreateUser(values, new.get("login_method", "")), *grants]
+        )
+    number = secrets.get("mobile_number") or ""
+    if new.get("login_method") == LoginMethod.WEBSITE_SSO:
+        commands.append(user_commands.ChangeToWebsite(number))
+    if details.get("access_until") is not None:
+        commands.append(user_commands.EndAccess(details.pop("access_until")))
+    if details:
+        commands.append(user_commands.ChangeDetails(tuple(details.items())))
+    if "email" in new:
+        commands.append(user_commands.ChangeEmail(new["email"], number))
+    if "invitation" in new:
+        commands.append(user_commands.ResendInvitation(number, changes["invitation"][0]))
+    if new.get("external_user_id") is not None:
+        tenant = office.tenants[new["external_tenant"]]
+        commands.append(user_commands.ChangeToAzure(tenant, UUID(new["external_user_id"]), new.get("username")))
+    if "blocked" in new:
+        commands.append(user_commands.BlockUser() if new["blocked"] else user_commands.UnblockUser())
+    return sorted(commands, key=lambda command: command.phase)
+
+
+def _build_creation(
+    new: Mapping[str, Any],
+    details: UserDetails,
+    grants: list[UserCommand],
+    office: OfficeLookup,
+    secrets: Mapping[str, Any],
+) -> list[UserCommand]:
+    kind = new["login_method"]
+    if kind == LoginMethod.WEBSITE_SSO:
+        return [user_commands.InviteUser(details, kind, secrets["mobile_number"], tuple(grants))]
+    if kind == LoginMethod.SSO_WEBSERVICE:
+        return [user_commands.CreateWebserviceUser(details, kind, new["username"], secrets["password"]), *grants]
+    tenant, external_user_id = office.tenants[new["external_tenant"]], UUID(new["external_user_id"])
+    return [user_commands.CreateAzureUser(details, kind, new["username"], tenant, external_user_id), *grants]
+
+
+def _build_access_commands(changes: Changes, office: OfficeLookup) -> list[UserCommand]:
+    commands: list[UserCommand] = []
+    old_teams, new_teams = (set(names or []) for names in changes.get("teams", [None, None]))
+    commands += [user_commands.AddToTeam(office.teams[name.casefold()]) for name in sorted(new_teams - old_teams)]
+    commands += [user_commands.RemoveFromTeam(office.teams[name.casefold()]) for name in sorted(old_teams - new_teams)]
+    old_rights, new_rights = (
+        rights_from_codes(codes or []) for codes in changes.get("individual_rights", [None, None])
+    )
+    if new_rights - old_rights:
+        commands.append(user_commands.GrantRights(new_rights - old_rights))
+    if old_rights - new_rights:
+        commands.append(user_commands.RevokeRights(old_rights - new_rights))
+    if "authorization_set" in changes:
+        name = changes["authorization_set"][1].casefold()
+        commands.append(user_commands.ApplyAuthorizationSet(office.sets[name]))
+    if "signal_set" in changes:
+        commands.append(user_commands.ApplyNotificationSet(office.signal_sets[changes["signal_set"][1].casefold()]))
+    if "signals" in changes:
+        commands.append(user_commands.SetNotifications(tuple(changes["signals"][1])))
+    return commands

@@ -21,7 +21,7 @@ from core.throttle import Throttled
 from imports import actions
 from imports.bulk_actions import BulkAction, BulkActionRequest, get_resend_refusal
 from imports.forms import BulkActionForm, MobileNumbersForm
-from imports.views import job_pages
+from imports.views import jobs
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from users.filters import filter_users
@@ -30,15 +30,15 @@ from users.forms.users import UserFilterForm
 
 def _get_selected_users(request: OfficeRequest) -> QuerySet[User]:
     """Return the selected users: those ticked, or with `all` every user that matches the filters."""
-    people: QuerySet[User] = User.objects.visible_to(request.user)
+    users: QuerySet[User] = User.objects.visible_to(request.user)
     if "all" in request.GET:
-        values = UserFilterForm(request.GET).values()
-        del values["sort"]
-        people = filter_users(people, **values)
+        filters = UserFilterForm(request.GET).values()
+        del filters["sort"]
+        users = filter_users(users, **filters)
     else:
         ids = [id_ for text in request.GET.getlist("users") if (id_ := parse_uuid(text)) is not None]
-        people = people.filter(pk__in=ids)
-    return people.order_by("sort_name", "pk")
+        users = users.filter(pk__in=ids)
+    return users.order_by("sort_name", "pk")
 
 
 def _redirect_without_selection(request: OfficeRequest) -> HttpResponse:
@@ -49,72 +49,65 @@ def _redirect_without_selection(request: OfficeRequest) -> HttpResponse:
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def choose_bulk_action(request: OfficeRequest) -> HttpResponse:
     """Choose the bulk action for the selected users, and plan it; nothing is changed yet."""
-    people = _get_selected_users(request)
-    if not people.exists():
+    users = _get_selected_users(request)
+    if not users.exists():
         return _redirect_without_selection(request)
     form = BulkActionForm(request.POST or None, user=request.user, rights=request.rights)
+
+    def render_form() -> HttpResponse:
+        context = {
+            "form": form,
+            "total": users.count(),
+            "filters": build_query_string(**UserFilterForm(request.GET).values()) if "all" in request.GET else "",
+            "users": list(users[: PAGE_SIZE + 1])[:PAGE_SIZE],
+            "recent_jobs": jobs.list_recent_jobs(request, about_teams=False),
+        }
+        return render(request, "imports/bulk_action.html", context)
+
     if request.method == "POST" and form.is_valid():
         if form.cleaned_data["act"] == BulkAction.RESEND:
             return redirect(f"{reverse('imports:bulk_action_numbers')}?{request.GET.urlencode()}")
-        bulk_action = form.build_request([str(pk) for pk in people.values_list("pk", flat=True)])
-        return _create_and_redirect(request, form, bulk_action, lambda: _render_choice(request, form, people))
-    return _render_choice(request, form, people)
-
-
-def _render_choice(request: OfficeRequest, form: BulkActionForm, people: QuerySet[User]) -> HttpResponse:
-    total = people.count()
-    context = {
-        "form": form,
-        "total": total,
-        "filters": _get_filter_query(request),
-        "names": list(people[: PAGE_SIZE + 1])[:PAGE_SIZE],
-    }
-    return render(
-        request,
-        "imports/bulk_action.html",
-        context | {"recent_jobs": job_pages.list_recent_jobs(request, about_teams=False)},
-    )
-
-
-def _get_filter_query(request: OfficeRequest) -> str:
-    """Return the query string of the filters if all matching users are selected, else ''."""
-    return build_query_string(**UserFilterForm(request.GET).values()) if "all" in request.GET else ""
+        bulk_action = form.build_request([str(pk) for pk in users.values_list("pk", flat=True)])
+        return _create_and_redirect(request, form, bulk_action, render_form)
+    return render_form()
 
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def enter_mobile_numbers(request: OfficeRequest) -> HttpResponse:
     """Enter the mobile numbers of users who can be invited again, at most one page full, and plan that."""
-    people = _get_selected_users(request).select_related("invitation", "provider")
-    found = [user for user in people.filter(accepted_at=None)[: 2 * PAGE_SIZE] if not get_resend_refusal(user)]
-    total, invitable = people.count(), found[:PAGE_SIZE]
+    users = _get_selected_users(request).select_related("invitation", "provider")
+    pending = [user for user in users.filter(accepted_at=None)[: 2 * PAGE_SIZE] if not get_resend_refusal(user)]
+    total, invitable = users.count(), pending[:PAGE_SIZE]
     if not total:
         return _redirect_without_selection(request)
-    form = MobileNumbersForm(request.POST or None, people=invitable)
+    form = MobileNumbersForm(request.POST or None, users=invitable)
     context: dict[str, Any] = {
         "form": form,
         "total": total,
         "invitable": len(invitable),
-        "more": len(found) > PAGE_SIZE,
+        "more": len(pending) > PAGE_SIZE,
     }
+
+    def render_form() -> HttpResponse:
+        return render(request, "imports/mobile_numbers.html", context)
+
     if request.method == "POST" and invitable and form.is_valid():
-        ids = [str(pk) for pk in people.values_list("pk", flat=True)]
+        ids = [str(pk) for pk in users.values_list("pk", flat=True)]
         bulk_action = BulkActionRequest(BulkAction.RESEND, ids, numbers=form.mobile_numbers)
-        return _create_and_redirect(
-            request, form, bulk_action, lambda: render(request, "imports/mobile_numbers.html", context)
-        )
-    return render(request, "imports/mobile_numbers.html", context)
+        return _create_and_redirect(request, form, bulk_action, render_form)
+    return render_form()
 
 
 def _create_and_redirect(
-    request: OfficeRequest, form: Form, bulk_action: BulkActionRequest, again: Callable[[], HttpResponse]
+    request: OfficeRequest, form: Form, bulk_action: BulkActionRequest, render_form: Callable[[], HttpResponse]
 ) -> HttpResponse:
-    """Plan `bulk_action` and redirect to its plan, or render the form `again` when throttled."""
+    """Plan `bulk_action` and redirect to its plan, or render the form again when throttled."""
     count = len(bulk_action.ids)
-    people = ngettext("%(count)d user", "%(count)d users", count) % {"count": count}
-    name, by = f"{BulkAction(bulk_action.act).label}: {people}", build_page_actor(request, request.user)
+    users = ngettext("%(count)d user", "%(count)d users", count) % {"count": count}
+    name, by = f"{BulkAction(bulk_action.act).label}: {users}", build_page_actor(request, request.user)
     try:
         job = actions.create_bulk_action(request.user, bulk_action, name=name, by=by)
     except Throttled as error:
         form.add_error(None, str(error))
-        return job_pages.mark_as_throttled(again(), error)
+        return jobs.mark_as_throttled(render_form(), error)
     return redirect("imports:plan", job.pk)

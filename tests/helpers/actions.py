@@ -63,16 +63,15 @@ QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # told 
 # Told who does it, but a part of other actions, which ask themselves.
 PARTS = {
     "audit.actions.record", "audit.actions.record_many",
-    "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.execute.apply_users.apply_user_file",
-    "imports.execute.apply_users.apply_user_plan", "imports.execute.dispatch.execute_job",
-    "imports.execute.dispatch.plan_job", "imports.declarative.reconcile.reconcile_office",
+    "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.executor.plan_and_apply",
+    "imports.executor.apply_plan", "imports.job_plans.execute_job", "imports.job_plans.plan_job",
+    "imports.declarative.reconcile.reconcile_office",
     "imports.declarative.reconcile.reconcile_offices", "users.office_setup.set_up_office",
     "imports.actions.create_user_import", "imports.actions.create_team_import", "imports.actions.create_revert",
     "imports.actions.create_bulk_action", "imports.actions.replan_job", "imports.plans.user_plans.plan_user_file",
-    "imports.runner.plan_and_store", "imports.bulk_actions.apply_bulk_action", "imports.bulk_actions.plan_bulk_action",
-    "imports.files.team_export.export_teams", "imports.plans.team_plans.apply_team_files",
-    "imports.plans.team_plans.plan_team_files", "imports.plans.team_plans.apply_team_plan",
-    "imports.plans.revert_teams.plan_team_revert", "imports.plans.revert_users.plan_user_revert",
+    "imports.runner.plan_and_store", "imports.bulk_actions.plan_bulk_action", "imports.files.team_export.export_teams",
+    "imports.plans.team_plans.plan_team_files", "imports.plans.reverts.plan_team_revert",
+    "imports.plans.reverts.plan_user_revert",
 }  # fmt: skip
 
 

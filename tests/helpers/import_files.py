@@ -3,16 +3,16 @@
 import json
 from io import BytesIO, StringIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.core.management import call_command
 
 from accounts.models import Provider, User
 from audit.actors import Actor
 from core import sheets
-from imports.execute import apply_users
+from imports import executor
 from imports.plans import user_plans
-from imports.plans.plan import JsonLinesFile, Plan
+from imports.plans.plan import Plan, PlanItem
 from permissions.checks import Right
 from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
 from tests.helpers.users import actor
@@ -47,13 +47,21 @@ def planned(office: Provider, *rows: dict[str, str], by: Actor | None = None, in
     return user_plans.plan_user_file(office, file_of(*rows), by=by or actor(), invite=invite)
 
 
-def applied(
-    office: Provider, *rows: dict[str, str], by: Actor | None = None, **options: Any
-) -> tuple[Plan, JsonLinesFile]:
+def apply_user_file(
+    office: Provider, file: IO[bytes], *, by: Actor | None = None, invite: bool = True, digest: str | None = None
+) -> Plan:
+    """Plan a file of users and apply it, as the command does."""
+    by = by or actor()
+    return executor.plan_and_apply(
+        office, lambda locked: user_plans.plan_user_file(locked, file, by=by, invite=invite), by=by, digest=digest
+    )
+
+
+def applied(office: Provider, *rows: dict[str, str], **options: Any) -> tuple[Plan, list[PlanItem]]:
     """Apply `rows`; there may be no fault."""
-    plan, done = apply_users.apply_user_file(office, file_of(*rows), by=by or actor(), **({"invite": True} | options))
-    assert list(plan.faults) == []
-    return plan, done
+    plan = apply_user_file(office, file_of(*rows), **options)
+    assert plan.faults == []
+    return plan, plan.items
 
 
 def faults(plan: Plan) -> list[tuple[int, str, str]]:

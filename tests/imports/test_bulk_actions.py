@@ -155,7 +155,7 @@ def test_who_may_and_who_may_not(office: Provider, alice: User, bob: User, charl
     )
 
 
-def test_it_asks_who_you_are_first(alice_client: Client, bob: User) -> None:
+def test_reauthentication_is_required(alice_client: Client, bob: User) -> None:
     confirm_now(alice_client, seconds_ago=1801)
     assert alice_client.get(address(bob))["Location"].startswith(reverse("authentication:reauthenticate"))
 
@@ -358,7 +358,7 @@ def test_a_blocking_says_which_mails_stay_sent(office: Provider, alice: User, bo
     assert bob.blocked_at is None
 
 
-def test_it_is_kept_for_a_week(office: Provider, alice: User, bob: User) -> None:
+def test_result_is_stored_for_a_week(office: Provider, alice: User, bob: User) -> None:
     client = confirmed(alice)
     plan = planned(client, bob, act="block")
     client.post(reverse("imports:plan", args=[plan.pk]))

@@ -106,7 +106,7 @@ def person_of(world: dict[str, Any], number: int) -> dict[str, Any]:
 @pytest.mark.slow
 @LOOSE
 @given(before=WORLD, after=WORLD)
-def test_it_reaches_what_is_declared_and_twice_is_once(
+def test_declared_state_is_reached_and_applying_again_changes_nothing(
     office: Provider, alice: User, before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     with transaction.atomic():

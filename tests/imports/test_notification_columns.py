@@ -9,7 +9,7 @@ import notifications.actions
 import notifications.sets
 from accounts.models import Provider, User
 from audit.models import Event, Verb
-from imports.plans import rendering, revert_users
+from imports.plans import rendering, reverts
 from notifications import preferences
 from notifications.catalog import NotificationType
 from notifications.models import NotificationSetApplication
@@ -75,20 +75,20 @@ def test_a_set_is_applied_once(office: Provider, alice: User, bob: User) -> None
     assert faults(planned(office, {"username": "bob", "signal_set": "Onbekend"}))[0][:2] == (2, "Signaalset")
 
 
-def test_it_is_turned_back_unless_changed_since(office: Provider, alice: User, bob: User) -> None:
+def test_settings_are_reverted_unless_changed_since(office: Provider, alice: User, bob: User) -> None:
     _plan, done = applied(office, {"username": "bob", "signals": SAID})
     undone(office, done)
     assert preferences.get_user_overrides(bob) == {}
     _plan, done = applied(office, {"username": "bob", "signals": SAID})
     notifications.actions.set_user_overrides(bob, {}, seen=preferences.fingerprint_preferences(MEANT), by=actor())
-    assert revert_users.plan_user_revert(office, done, by=actor()).is_empty
+    assert reverts.plan_user_revert(office, done, by=actor()).is_empty
     notifications.actions.set_user_overrides(
         bob, {NotificationType.OWN: PreferenceOverride(mail=True)}, seen="", by=actor()
     )
-    assert "Signalen" in next(iter(revert_users.plan_user_revert(office, done, by=actor()).faults))["what"]
+    assert "Signalen" in next(iter(reverts.plan_user_revert(office, done, by=actor()).faults))["what"]
 
 
-def test_it_needs_the_right(office: Provider, alice: User, bob: User, charlie: User) -> None:
+def test_settings_require_the_right(office: Provider, alice: User, bob: User, charlie: User) -> None:
     manager = make_user(office, Right.MANAGE_USERS, username="chef")
     row = {"username": "bob", "signals": SAID}
     assert faults(planned(office, row, by=actor(manager)))

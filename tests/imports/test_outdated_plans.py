@@ -15,7 +15,6 @@ import teams.sets
 import users.actions
 from accounts.models import ExternalTenant, Provider, User
 from audit.models import Event
-from imports.execute import apply_users
 from imports.plans.plan import PlanRefused
 from notifications import preferences
 from notifications.catalog import NotificationType
@@ -24,7 +23,7 @@ from notifications.preferences import NotificationPreference, PreferenceOverride
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, Employer, Team
 from permissions.products import Product
-from tests.helpers.import_files import applied, azure, command, file_of, planned, team_of
+from tests.helpers.import_files import applied, apply_user_file, azure, command, file_of, planned, team_of
 from tests.helpers.login_methods import make_azure, tenant_of
 from tests.helpers.users import actor
 from tests.imports.test_team_commands import code_of, csvs
@@ -116,19 +115,19 @@ def rows(office: Provider, alice: User, bob: User) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_it_is_refused(office: Provider, bob: User, rows: list[dict[str, str]], write: str) -> None:
+def test_plan_is_refused_after_a_write(office: Provider, bob: User, rows: list[dict[str, str]], write: str) -> None:
     plan = planned(office, *rows)
     assert not list(plan.faults)
     bob.refresh_from_db()
     WRITES[write](office, bob)
     events = Event.objects.count()
     with suppress(PlanRefused):
-        again, _done = apply_users.apply_user_file(office, file_of(*rows), by=actor(), invite=True, digest=plan.digest)
+        again = apply_user_file(office, file_of(*rows), digest=plan.digest)
         assert len(again.faults)  # what the file names is gone
     assert Event.objects.count() == events
 
 
-def test_without_a_write_it_is_not(office: Provider, rows: list[dict[str, str]]) -> None:
+def test_plan_is_applied_without_a_write(office: Provider, rows: list[dict[str, str]]) -> None:
     applied(office, *rows, digest=planned(office, *rows).digest)
     assert planned(office, *rows).is_empty
 

@@ -53,7 +53,7 @@ def book(*lines: list[object], change: object = None) -> bytes:
 
 @pytest.mark.parametrize("name", ["libreoffice.xlsx", "gnumeric.xlsx", "gnumeric.csv", "libreoffice-comma.csv",
     "libreoffice-utf16.csv"])  # fmt: skip
-def test_it_reads_what_other_programs_write(name: str) -> None:
+def test_files_of_other_programs_are_read(name: str) -> None:
     found = cells((FILES / name).read_bytes())
     assert found[0][:5] == ["Voorletters", "Voorvoegsel", "Achternaam", "E-mail", "Mobiel nummer"]
     assert [line[2] for line in found] == ["Achternaam", "Boer", "Dubois", "Yılmaz"]
@@ -70,7 +70,7 @@ def test_another_kind_of_workbook_is_named() -> None:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
-def test_it_reads_every_usual_csv(delimiter: str, encoding: str, ending: str) -> None:
+def test_every_usual_csv_is_read(delimiter: str, encoding: str, ending: str) -> None:
     line = StringIO(newline="")
     writer = csv.writer(line, delimiter=delimiter, lineterminator=ending, quoting=csv.QUOTE_ALL)
     table = [HEAD, ["Dubois é €", "regel 1\nregel 2"], ['a "b"', f"x{delimiter}y"]]
@@ -158,7 +158,7 @@ def test_hidden_sheets_are_left_aside() -> None:
         (";".join(map(str, range(1000))).encode(), "1000 kolommen"),
     ],
 )
-def test_it_says_what_is_wrong(content: bytes, says: str) -> None:
+def test_unreadable_file_says_what_is_wrong(content: bytes, says: str) -> None:
     assert says in fault(content)
 
 

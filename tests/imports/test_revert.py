@@ -6,9 +6,9 @@ from django.db import transaction
 import teams.actions
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
-from imports.execute import apply_users
-from imports.plans import revert_users
-from imports.plans.plan import JsonLinesFile, Plan
+from imports import executor
+from imports.plans import reverts
+from imports.plans.plan import Plan, PlanItem
 from permissions import checks
 from permissions.checks import Right
 from permissions.models import Employer
@@ -19,12 +19,12 @@ from tests.helpers.users import actor, make_user
 pytestmark = pytest.mark.django_db
 
 
-def undone(office: Provider, done: JsonLinesFile) -> Plan:
+def undone(office: Provider, done: list[PlanItem]) -> Plan:
     with transaction.atomic():
         lock_provider(office.pk)
-        plan = revert_users.plan_user_revert(office, done, by=actor())
+        plan = reverts.plan_user_revert(office, done, by=actor())
         assert list(plan.faults) == []
-        apply_users.apply_user_plan(office, plan, by=actor())
+        executor.apply_plan(office, plan, by=actor())
     return plan
 
 
@@ -40,7 +40,7 @@ def able(office: Provider) -> dict[str, object]:
     return found
 
 
-def test_it_restores_what_everybody_could_do(office: Provider, alice: User, bob: User) -> None:
+def test_revert_restores_the_rights_of_all_users(office: Provider, alice: User, bob: User) -> None:
     tenant = tenant_of(office)
     team_of(office, "Noord", Right.VIEW_TEAMS, Right.VIEW_WAGES, members=(bob,), numbers=(1, 2))
     team_of(office, "Zuid", Right.VIEW_AUDIT)
@@ -69,7 +69,7 @@ def test_it_restores_what_everybody_could_do(office: Provider, alice: User, bob:
 def test_what_was_changed_since_is_named(office: Provider, alice: User, bob: User) -> None:
     _plan, done = applied(office, {"username": "bob", "individual_rights": "view_users"})
     teams.actions.set_individual_rights(bob, [Right.VIEW_AUDIT], by=actor())
-    plan = revert_users.plan_user_revert(office, done, by=actor())
+    plan = reverts.plan_user_revert(office, done, by=actor())
     assert "B. Bakker" in next(iter(plan.faults))["what"]
     assert plan.is_empty
 
@@ -77,4 +77,4 @@ def test_what_was_changed_since_is_named(office: Provider, alice: User, bob: Use
 def test_an_administrator_stays(office: Provider, alice: User, bob: User) -> None:
     _plan, done = applied(office, {"username": "bob", "individual_rights": "manage_provider"})
     teams.actions.set_individual_rights(alice, [], by=actor())
-    assert revert_users.plan_user_revert(office, done, by=actor()).refusal
+    assert reverts.plan_user_revert(office, done, by=actor()).refusal

@@ -73,7 +73,7 @@ def test_what_is_not_done_in_time_is_undone_and_has_its_turn_among_what_is_long(
     plan, events = keep(alice), Event.objects.count()
     queue = quick(0.2)
     with monkeypatch.context() as patch:
-        patch.setattr(runner.dispatch, "plan_job", loops)
+        patch.setattr(runner.job_plans, "plan_job", loops)
         started = time.monotonic()
         assert runner.run_next_job(queue)
         assert time.monotonic() - started < 5
@@ -89,7 +89,7 @@ def test_what_is_not_done_in_time_is_undone_and_has_its_turn_among_what_is_long(
 def test_what_is_not_done_in_a_long_time_is_refused(office: Provider, alice: User, monkeypatch: Any) -> None:
     client, plan = confirmed(alice), keep(alice)
     ImportJobProgress.objects.update(is_long=True)
-    monkeypatch.setattr(runner.dispatch, "plan_job", loops)
+    monkeypatch.setattr(runner.job_plans, "plan_job", loops)
     assert runner.run_next_job(long(0.2))
     plan.refresh_from_db()
     assert plan.is_planned
@@ -160,7 +160,7 @@ def test_each_turn_is_counted_even_if_it_is_killed(office: Provider, alice: User
     def dies(*_args: object, **_options: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(runner.dispatch, "plan_job", dies)
+    monkeypatch.setattr(runner.job_plans, "plan_job", dies)
     with pytest.raises(SystemExit):
         runner.run_next_job(quick())
     assert ImportJobProgress.objects.get(operation=plan).turns == 1

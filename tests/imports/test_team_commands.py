@@ -14,7 +14,9 @@ import teams.actions
 from accounts.models import Provider, User
 from audit.models import Event
 from core import sheets
-from imports.plans import revert_teams, team_plans
+from imports import executor
+from imports.plans import reverts, team_plans
+from imports.plans.plan import Plan
 from permissions import checks
 from permissions.checks import Right
 from permissions.models import Employer, Team
@@ -220,12 +222,17 @@ def test_applying_reaches_the_files_and_undoing_the_state_before(
     def files() -> list[tuple[str, BytesIO]]:
         return [(name, BytesIO(b"".join(sheets.iter_csv_lines(table)))) for name, table in tables.items()]
 
+    def apply_files() -> Plan:
+        return executor.plan_and_apply(
+            office, lambda locked: team_plans.plan_team_files(locked, files(), by=actor()), by=actor()
+        )
+
     with transaction.atomic():
         team_of(office, "Noord", Right.VIEW_AUDIT, Right.EXPORT_JOURNAL, members=(bob,), numbers=(1, 2))
         team_of(office, "Zuid", Right.VIEW_USERS, members=(bob,))
         before = able(office)
-        plan, done = team_plans.apply_team_files(office, files(), by=actor())
-        assert list(plan.faults) == []
+        plan = apply_files()
+        assert plan.faults == []
         for row in rows:
             team = Team.objects.get(provider=office, name=row["Naam"])
             given = {right.right for right in team.rights.all()}
@@ -236,10 +243,10 @@ def test_applying_reaches_the_files_and_undoing_the_state_before(
             )
             assert team.two_factor_required == (row["Two-factor verplicht"] == "ja")
         events = Event.objects.count()
-        again, _nothing = team_plans.apply_team_files(office, files(), by=actor())
+        again = apply_files()
         assert (again.is_empty, Event.objects.count()) == (True, events)
-        undo = revert_teams.plan_team_revert(office, done, by=actor())
-        assert list(undo.faults) == []
-        team_plans.apply_team_plan(office, undo, by=actor())
+        undo = reverts.plan_team_revert(office, plan.items, by=actor())
+        assert undo.faults == []
+        executor.apply_plan(office, undo, by=actor())
         assert able(office) == before
         transaction.set_rollback(True)

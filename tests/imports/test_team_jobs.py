@@ -145,7 +145,7 @@ def test_only_who_sent_it_sees_it(office: Provider, alice: User, bob: User, char
     assert confirmed(bob).get(reverse("imports:upload_teams")).status_code == 403
 
 
-def test_it_asks_who_you_are_first(alice_client: Client) -> None:
+def test_reauthentication_is_required(alice_client: Client) -> None:
     confirm_now(alice_client, seconds_ago=1801)
     assert alice_client.get(reverse("imports:upload_teams"))["Location"].startswith(
         reverse("authentication:reauthenticate")

@@ -14,7 +14,6 @@ import notifications.actions
 from accounts.models import Provider, User
 from audit.models import Event
 from core.export_files import FileFormat
-from imports.execute import apply_users
 from imports.files.user_rows import TEMPLATE_EXAMPLE
 from imports.plans import user_plans
 from notifications import preferences
@@ -23,7 +22,17 @@ from notifications.preference_text import parse_overrides as read_signals
 from notifications.preferences import PreferenceOverride
 from outbox.models import Message
 from permissions.checks import Right
-from tests.helpers.import_files import SERVICE, applied, azure, command, file_of, lines, planned, team_of
+from tests.helpers.import_files import (
+    SERVICE,
+    applied,
+    apply_user_file,
+    azure,
+    command,
+    file_of,
+    lines,
+    planned,
+    team_of,
+)
 from tests.helpers.login_methods import make_azure, make_service, tenant_of
 from tests.helpers.users import actor, make_user
 from tests.imports.test_revert import able, undone
@@ -138,9 +147,9 @@ def test_files_of_other_programs_go_in(office: Provider, alice: User, name: str)
     team_of(office, "Loon Noord")
     team_of(office, "Loon Zuid")
     with (FILES / name).open("rb") as file:
-        plan, done = apply_users.apply_user_file(office, file, by=actor(), invite=True)
-    assert list(plan.faults) == []
-    boer, dubois, yilmaz = (User.objects.get(pk=item["id"]) for item in done)
+        plan = apply_user_file(office, file)
+    assert plan.faults == []
+    boer, dubois, yilmaz = (User.objects.get(pk=item["id"]) for item in plan.items)
     assert (boer.prefix, boer.memberships.count(), str(boer.access_until)) == ("de", 2, "2030-12-31")
     assert (dubois.initials, dubois.invitation.state) == ("É.", "open")
     assert (yilmaz.last_name, str(yilmaz.access_until)) == ("Yılmaz", "2031-02-01")

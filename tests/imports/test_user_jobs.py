@@ -130,7 +130,7 @@ def test_only_who_sent_a_file_sees_it(office: Provider, alice: User, bob: User, 
     assert User.objects.filter(username="koppeling #1").count() == 0
 
 
-def test_it_asks_who_you_are_first(alice_client: Client) -> None:
+def test_reauthentication_is_required(alice_client: Client) -> None:
     confirm_now(alice_client, seconds_ago=1801)
     assert alice_client.get(reverse("imports:upload_users"))["Location"].startswith(
         reverse("authentication:reauthenticate")
@@ -146,7 +146,7 @@ def test_a_manager_grants_only_own_rights(office: Provider, alice: User) -> None
     assert not User.objects.filter(username="koppeling #1").exists()
 
 
-def test_it_is_forgotten_after_an_hour(office: Provider, alice: User) -> None:
+def test_plan_expires_after_an_hour(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     old, young = send(client, SERVICE), send(client, SERVICE)
     ImportJob.objects.filter(pk=old.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
@@ -156,7 +156,7 @@ def test_it_is_forgotten_after_an_hour(office: Provider, alice: User) -> None:
     assert young.expires_at - young.created_at <= timedelta(hours=1, seconds=1)
 
 
-def test_it_can_be_thrown_away(office: Provider, alice: User) -> None:
+def test_plan_can_be_discarded(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     upload = send(client, SERVICE)
     assert client.post(reverse("imports:discard", args=[upload.pk])).status_code == 302

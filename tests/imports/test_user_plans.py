@@ -14,7 +14,7 @@ import users.actions
 from accounts import passwords
 from accounts.models import EmailChange, Provider, User
 from audit.models import Event, Verb
-from imports.execute import apply_users
+from imports import executor
 from imports.files.user_rows import TEMPLATE_EXAMPLE
 from imports.plans import rendering
 from imports.plans.plan import PlanRefused
@@ -23,7 +23,17 @@ from outbox.models import Message
 from permissions import checks
 from permissions.checks import Right
 from permissions.models import IndividualRight, SetApplication
-from tests.helpers.import_files import INVITED, SERVICE, applied, azure, faults, file_of, planned, team_of
+from tests.helpers.import_files import (
+    INVITED,
+    SERVICE,
+    applied,
+    apply_user_file,
+    azure,
+    faults,
+    file_of,
+    planned,
+    team_of,
+)
 from tests.helpers.invited_users import invite
 from tests.helpers.login_methods import TID, make_azure, make_service, tenant_of
 from tests.helpers.users import actor, make_user
@@ -36,7 +46,7 @@ def tenant(office: Provider) -> object:
     return tenant_of(office)
 
 
-def test_it_makes_all_three_kinds(office: Provider, alice: User, tenant: object) -> None:
+def test_users_of_all_three_login_methods_are_created(office: Provider, alice: User, tenant: object) -> None:
     team_of(office, "Loon Noord", Right.VIEW_WAGES, numbers=(1001,))
     teams.sets.create_set(office, name="Kijker", contents=[Right.VIEW_TEAMS], by=actor())
     plan, done = applied(
@@ -73,7 +83,7 @@ def test_who_manages_users_does_not_rename_an_administrator(
     assert [row for row, _column, _what in faults(plan)] == [2]
     assert [item["row"] for item in plan.items] == [3], "one's own details stay one's own"
     with pytest.raises(PlanRefused):
-        apply_users.apply_user_plan(office, planned(office, {"username": "alice"} | change), by=actor(bob))
+        executor.apply_plan(office, planned(office, {"username": "alice"} | change), by=actor(bob))
     alice.refresh_from_db()
     assert alice.last_name == "Vries"
 
@@ -191,8 +201,8 @@ def test_every_fault_is_named_at_once(office: Provider, alice: User) -> None:
 
 def test_a_file_with_faults_changes_nothing(office: Provider, alice: User) -> None:
     file = file_of(SERVICE, SERVICE | {"username": "x"})
-    plan, done = apply_users.apply_user_file(office, file, by=actor(), invite=True)
-    assert (len(plan.faults), len(done)) == (1, 0)
+    plan = apply_user_file(office, file)
+    assert (len(plan.faults), plan.is_applied) == (1, False)
     assert User.objects.count() == 1
 
 

@@ -881,7 +881,7 @@ GUARDS = [
         ("imports/test_scheduling.py",),
     ),
     Guard(
-        0, "another plan than was looked at", "imports/execute/apply_users.py",
+        0, "another plan than was looked at", "imports/executor.py",
         "if digest is not None and plan.digest != digest and not plan.is_empty:", "if False:",
         ("imports/test_outdated_plans.py", "imports/test_user_plans.py"),
     ),

@@ -12,6 +12,7 @@ from accounts import passwords
 from accounts.forms.passwords import BaseNewPasswordForm
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.user_lookup import require_free_username
+from accounts.validators import validate_two_factor_required
 from authentication.forms import NewPasswordForm
 from users import form_tokens, login_methods
 from users.forms.initial_access import InitialAccessForm
@@ -84,9 +85,10 @@ class _NewUserForm(UserDetailsForm, InitialAccessForm):
     def clean(self) -> dict[str, Any]:
         """Reject the two-factor requirement, which these login methods do not have and the form does not offer."""
         super().clean()
-        if "two_factor_required" in self.data:
-            message = _("Two-factor authentication can only be required for users via website and SSO.")
-            self.add_error(None, ValidationError(message, code="two_factor_required"))
+        try:
+            validate_two_factor_required("two_factor_required" in self.data, self.kind)
+        except ValidationError as error:
+            self.add_error(None, error)
         return self.cleaned_data
 
 

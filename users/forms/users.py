@@ -5,11 +5,11 @@ from typing import Any, cast
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import LoginMethod, User
 from accounts.user_details import UserDetails
+from accounts.validators import validate_access_until
 from authentication.forms import CurrentPasswordForm
 from authentication.mfa.status import TwoFactorStatus
 from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
@@ -100,8 +100,7 @@ class UserDetailsForm(ProfileDetailsForm):
     def clean_access_until(self) -> Any:
         """Reject a day in the past unless it is the stored one."""
         until = self.cleaned_data["access_until"]
-        if until and until < timezone.localdate() and until != self.initial.get("access_until"):
-            raise ValidationError(_("This date is in the past. To end access now, block the account."), code="past")
+        validate_access_until(until, stored=self.initial.get("access_until"))
         return until
 
 

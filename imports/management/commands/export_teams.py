@@ -27,5 +27,5 @@ class Command(LocalizedCommand):
         if path.suffix.lower() != ".xlsx" and not path.is_dir():
             raise CommandError("Give a file name that ends in .xlsx, or an existing folder.", returncode=EXIT_FAULTS)
         form = FileFormat.XLSX if not path.is_dir() else FileFormat.JSONL if options["jsonl"] else FileFormat.CSV
-        for title, made in team_export.export_teams(provider, form=form, by=build_operator("export_teams")).items():
-            cli.write_export(made, path / f"{title.lower()}.{form}" if path.is_dir() else path)
+        for title, file in team_export.export_teams(provider, form=form, by=build_operator("export_teams")).items():
+            cli.write_export(file, path / f"{title.lower()}.{form}" if path.is_dir() else path)

@@ -24,7 +24,7 @@ class Command(LocalizedCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider, path = get_office(options["provider"]), options["file"]
-        people, form = annotate_statuses(User.objects.filter(provider=provider)), cli.get_export_format(path)
+        users, form = annotate_statuses(User.objects.filter(provider=provider)), cli.get_export_format(path)
         cli.write_export(
-            exports.export_users(provider, people, form=form, filters={}, by=build_operator("export_users")), path
+            exports.export_users(provider, users, form=form, filters={}, by=build_operator("export_users")), path
         )

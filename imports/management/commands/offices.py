@@ -52,15 +52,15 @@ class Command(LocalizedCommand):
         outcomes = reconcile.reconcile_offices(declared, secrets, by=by, commit=commit)
         wrong = bool(faults) or any(outcome.faults for outcome in outcomes)
         self._print_outcomes(outcomes, faults, as_json=options["json"], done=commit and not wrong)
-        code = EXIT_FAULTS if wrong else EXIT_REFUSED if any(one.refusal for one in outcomes) else EXIT_DONE
+        code = EXIT_FAULTS if wrong else EXIT_REFUSED if any(outcome.refusal for outcome in outcomes) else EXIT_DONE
         if code:
             sys.exit(code)
 
-    def _read_files(self, path: Path, apart: Path | None) -> tuple[bytes, OfficeSecrets, list[OfficeFault]]:
-        cli.require_files(path, *filter(None, [apart]))
+    def _read_files(self, path: Path, secrets_path: Path | None) -> tuple[bytes, OfficeSecrets, list[OfficeFault]]:
+        cli.require_files(path, *filter(None, [secrets_path]))
         secrets, faults = OfficeSecrets(), list[OfficeFault]()
-        if apart is not None:
-            with apart.open("rb") as file:
+        if secrets_path is not None:
+            with secrets_path.open("rb") as file:
                 secrets, faults = secrets_file.read_secrets(file)
         return path.read_bytes(), secrets, faults
 

@@ -1,8 +1,9 @@
-"""Pages of a job, shared by users and teams; the calling views check access."""
+"""Pages of a job: review the plan, execute it, see the result, revert it. Each exists for users and for teams."""
 
 from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from audit.actors import Actor, build_page_actor
 from authentication import sessions
+from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
 from core.export_files import CONTENT_TYPES, FileFormat
 from core.paging import build_query_string
 from core.throttle import Throttled
@@ -21,28 +23,92 @@ from imports.models import ImportJob, ImportJobPage, ImportJobProgress
 from imports.plans import rendering
 from imports.plans.plan import PlanItem
 from permissions.access import OfficeRequest
+from permissions.checks import Right
 
 _REFRESH_SECONDS = "1"  # seconds until the page of a running job reloads
 _LINK_NAMES = ("plan", "replan", "discard", "revert", "result", "faulty_rows")
 JobType = ImportJob.Kind
+JobView = Callable[[OfficeRequest, ImportJob], HttpResponse]
 
 
-def get_job_or_404(request: OfficeRequest, pk: UUID, *, about_teams: bool) -> ImportJob:
-    """Return the job of the signed-in user with this id, or respond with 404."""
-    kinds = (
-        (JobType.TEAMS, JobType.REVERT_TEAMS)
-        if about_teams
-        else (JobType.USERS, JobType.BULK_ACTION, JobType.REVERT_USERS)
+class JobPages(NamedTuple):
+    """A page of jobs about users, which requires the right to manage users, and one of jobs about teams."""
+
+    users: Callable[..., HttpResponse]
+    teams: Callable[..., HttpResponse]
+
+
+def _make_job_pages(**policy: Any) -> Callable[[JobView], JobPages]:
+    """Return a decorator that makes both pages of a view; jobs of other users and of the other kind are a 404."""
+
+    def build_page(view: JobView, right: Right, kinds: tuple[ImportJob.Kind, ...]) -> Callable[..., HttpResponse]:
+        @page(right, **policy)
+        @wraps(view)
+        def show_page(request: OfficeRequest, pk: UUID) -> HttpResponse:
+            jobs = ImportJob.objects.visible_to(request.user).filter(kind__in=kinds)
+            return view(request, get_object_or_404(jobs.select_related("provider", "user__provider", "undoes"), pk=pk))
+
+        return show_page
+
+    return lambda view: JobPages(
+        build_page(view, Right.MANAGE_USERS, (JobType.USERS, JobType.BULK_ACTION, JobType.REVERT_USERS)),
+        build_page(view, Right.MANAGE_TEAMS, (JobType.TEAMS, JobType.REVERT_TEAMS)),
     )
-    own = ImportJob.objects.visible_to(request.user).filter(kind__in=kinds)
-    return get_object_or_404(own.select_related("provider", "user__provider", "undoes"), pk=pk)
 
 
-def handle_plan(request: OfficeRequest, job: ImportJob) -> HttpResponse:
+_download_policy = {
+    "methods": SAFE,
+    "impersonation": DuringImpersonation.FORBIDDEN,
+    "reauthentication": ReauthenticationLevel.HALF_HOUR,
+}
+
+
+@_make_job_pages(reauthentication=ReauthenticationLevel.HALF_HOUR)
+def show_plan(request: OfficeRequest, job: ImportJob) -> HttpResponse:
     """Show the plan, or have the worker execute it."""
     if request.method == "POST":
         return _act_and_redirect(request, job, lambda by: actions.request_execution(job, by=by))
     return _render_job(request, job)
+
+
+@_make_job_pages(methods=POST)
+def replan(request: OfficeRequest, job: ImportJob) -> HttpResponse:
+    return _act_and_redirect(request, job, lambda by: actions.replan_job(job, by=by))
+
+
+@_make_job_pages(methods=POST)
+def discard(request: OfficeRequest, job: ImportJob) -> HttpResponse:
+    if not actions.discard_job(job):  # it was queued meanwhile
+        return redirect(get_job_links(job)["plan"])
+    messages.success(request, _("The plan has been discarded. Nothing was changed."))
+    return redirect(_get_start_url_name(job))
+
+
+@_make_job_pages(methods=POST)
+def revert(request: OfficeRequest, job: ImportJob) -> HttpResponse:
+    """Plan the revert of a job; nothing is changed yet."""
+    if not actions.can_revert(job):
+        raise Http404
+    return _act_and_redirect(request, job, lambda by: actions.create_revert(job, by=by))
+
+
+@_make_job_pages(**_download_policy)
+def download_result(_request: OfficeRequest, job: ImportJob) -> HttpResponse:
+    if not job.is_done:
+        raise Http404
+    return _send_csv(actions.export_result(job), _("result"))
+
+
+@_make_job_pages(**_download_policy)
+def download_faulty_rows(_request: OfficeRequest, job: ImportJob) -> HttpResponse:
+    if job.is_done or job.kind != JobType.USERS:
+        raise Http404
+    return _send_csv(actions.export_faulty_rows(job), _("errors"))
+
+
+def _send_csv(content: bytes, name: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return HttpResponse(content, content_type=CONTENT_TYPES[FileFormat.CSV], headers=headers)
 
 
 def _act_and_redirect(request: OfficeRequest, job: ImportJob, act: Callable[[Actor], ImportJob | None]) -> HttpResponse:
@@ -59,27 +125,6 @@ def mark_as_throttled(response: HttpResponse, error: Throttled) -> HttpResponse:
     response.status_code = HTTPStatus.TOO_MANY_REQUESTS
     response["Retry-After"] = str(error.seconds)
     return response
-
-
-def handle_replan(request: OfficeRequest, job: ImportJob) -> HttpResponse:
-    """Plan again for the current state of the office."""
-    return _act_and_redirect(request, job, lambda by: actions.replan_job(job, by=by))
-
-
-def handle_discard(request: OfficeRequest, job: ImportJob) -> HttpResponse:
-    """Discard a plan, unless it is being executed."""
-    there = get_job_links(job)["plan"]
-    if not actions.discard_job(job):
-        return redirect(there)
-    messages.success(request, _("The plan has been discarded. Nothing was changed."))
-    return redirect(_get_start_url_name(job))
-
-
-def handle_revert(request: OfficeRequest, job: ImportJob) -> HttpResponse:
-    """Plan the revert of a job; nothing is changed yet."""
-    if not actions.can_revert(job):
-        raise Http404
-    return _act_and_redirect(request, job, lambda by: actions.create_revert(job, by=by))
 
 
 def _render_job(request: OfficeRequest, job: ImportJob, *, throttled_message: str = "") -> HttpResponse:
@@ -111,13 +156,9 @@ def _render_job(request: OfficeRequest, job: ImportJob, *, throttled_message: st
 
 
 def get_job_links(job: ImportJob) -> dict[str, str]:
-    """Return the URLs of the pages of a job by name."""
     space = "imports:teams_" if job.is_about_teams else "imports:"
-    return {name: reverse(f"{space}{name}", args=[job.pk]) for name in _LINK_NAMES if _has_link(job, name)}
-
-
-def _has_link(job: ImportJob, name: str) -> bool:
-    return name != "faulty_rows" or job.kind == JobType.USERS
+    names = _LINK_NAMES if job.kind == JobType.USERS else _LINK_NAMES[:-1]
+    return {name: reverse(f"{space}{name}", args=[job.pk]) for name in names}
 
 
 def _get_start_url_name(job: ImportJob) -> str:
@@ -149,11 +190,11 @@ def _build_list(job: ImportJob, list_name: ImportJobPage.ListName, **numbers: in
     rows, has_next = storage.load_page(job, list_name, number)
     if list_name == ImportJobPage.ListName.ITEMS:
         rows = [_build_item(job, item) for item in rows]
-    asked = {key: str(value) for key, value in numbers.items() if value > 1}
+    query = {key: str(value) for key, value in numbers.items() if value > 1}
     return {
         "rows": rows,
-        "previous_url": build_query_string(**(asked | {name: str(number - 1)})) if rows and number > 1 else "",
-        "next_url": build_query_string(**(asked | {name: str(number + 1)})) if has_next else "",
+        "previous_url": build_query_string(**(query | {name: str(number - 1)})) if rows and number > 1 else "",
+        "next_url": build_query_string(**(query | {name: str(number + 1)})) if has_next else "",
     }
 
 
@@ -162,30 +203,8 @@ def _build_item(job: ImportJob, item: PlanItem) -> dict[str, Any]:
     return {"title": title, "details": rendering.render_details(item), "takes": bool(item.get("takes"))}
 
 
-def build_upload_context(request: OfficeRequest, *, about_teams: bool) -> dict[str, Any]:
-    """Return the context of an upload page besides its form: link to the list, recent jobs."""
-    return {
-        "list_url": reverse("teams:team_list" if about_teams else "users:user_list"),
-        "list_title": _("Teams") if about_teams else _("Users"),
-        "recent_jobs": list_recent_jobs(request, about_teams=about_teams),
-    }
-
-
 def list_recent_jobs(request: OfficeRequest, *, about_teams: bool) -> list[tuple[ImportJob, str, str]]:
     """Return the recent jobs of the user, newest first, each with title and URL."""
     own = ImportJob.objects.visible_to(request.user).exclude(state=ImportJob.State.PLANNED)
-    rows = [one for one in own.order_by("-asked_at")[:50] if one.is_about_teams is about_teams]
-    return [(one, _get_title(one), get_job_links(one)["plan"]) for one in rows[:10]]
-
-
-def send_result(job: ImportJob) -> HttpResponse:
-    """Return the result of a job as CSV."""
-    if not job.is_done:
-        raise Http404
-    return send_csv(actions.export_result(job), _("result") + ".csv")
-
-
-def send_csv(content: bytes, name: str) -> HttpResponse:
-    """Return a CSV file as a download."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(content, content_type=CONTENT_TYPES[FileFormat.CSV], headers=headers)
+    jobs = [job for job in own.order_by("-asked_at")[:50] if job.is_about_teams is about_teams]
+    return [(job, _get_title(job), get_job_links(job)["plan"]) for job in jobs[:10]]

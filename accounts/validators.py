@@ -1,0 +1,31 @@
+"""Rules about the fields of a user that pages, web service, actions and imports share."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import LoginMethod
+
+
+def validate_access_until(last_day: date | None, *, stored: date | None = None) -> None:
+    """Raise ValidationError ("past") for a day that has passed, unless it is the stored one."""
+    if last_day is not None and last_day < timezone.localdate() and last_day != stored:
+        raise ValidationError(_("This date is in the past. To end access now, block the account."), code="past")
+
+
+def validate_two_factor_required(required: object, login_method: str) -> None:
+    """Raise ValidationError ("two_factor_required") when a login method cannot require two-factor (rule 2)."""
+    if required and login_method != LoginMethod.WEBSITE_SSO:
+        message = _("Two-factor authentication can only be required for users via website and SSO.")
+        raise ValidationError(message, code="two_factor_required")
+
+
+def build_username_taken_error() -> ValidationError:
+    return ValidationError(_("This username is taken. Choose another one."), code="taken")
+
+
+def build_account_taken_error() -> ValidationError:
+    message = _("Another user already has this Microsoft account. Check the User ID.")
+    return ValidationError(message, code="account_taken")

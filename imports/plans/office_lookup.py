@@ -1,0 +1,65 @@
+"""The teams, employers, sets and tenants of an office that files refer to by name."""
+
+from functools import cached_property
+
+from django.utils.translation import gettext as _
+
+from accounts.models import ExternalTenant, Provider
+from imports.files.user_rows import UserRow
+from notifications.models import NotificationSet
+from permissions.models import AuthorizationSet, Employer, Team
+
+
+class OfficeLookup:
+    """The objects of an office by their names in lower case; each kind is loaded when it is first needed."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+
+    @cached_property
+    def teams(self) -> dict[str, Team]:
+        teams = Team.objects.filter(provider=self.provider).prefetch_related("rights", "employers__employer")
+        return {team.name.casefold(): team for team in teams}
+
+    @cached_property
+    def employers(self) -> dict[int, Employer]:
+        """Employers by number."""
+        return {employer.number: employer for employer in Employer.objects.filter(provider=self.provider)}
+
+    @cached_property
+    def sets(self) -> dict[str, AuthorizationSet]:
+        return {set_.name.casefold(): set_ for set_ in AuthorizationSet.objects.filter(provider=self.provider)}
+
+    @cached_property
+    def signal_sets(self) -> dict[str, NotificationSet]:
+        sets = NotificationSet.objects.filter(provider=self.provider).prefetch_related("settings")
+        return {set_.name.casefold(): set_ for set_ in sets}
+
+    @cached_property
+    def tenants(self) -> dict[str, ExternalTenant]:
+        """Confirmed tenants by name and by tenant ID."""
+        tenants = list(ExternalTenant.objects.proved().filter(provider=self.provider))
+        return {tenant.name.casefold(): tenant for tenant in tenants} | {str(each.tenant_id): each for each in tenants}
+
+    def resolve_names(self, row: UserRow) -> None:
+        """Replace names in a row by the objects they refer to, and add problems for unknown names."""
+        unknown_set = _("No set has this name. Check the name.")
+        unknown_tenant = _("This tenant cannot be used: it has been removed or is not confirmed.")
+        for column, known, message in (
+            ("external_tenant", self.tenants, unknown_tenant),
+            ("authorization_set", self.sets, unknown_set),
+            ("signal_set", self.signal_sets, unknown_set),
+        ):
+            if row.has_value(column):
+                match = known.get(str(row.values[column]).casefold())
+                if match is None:
+                    row.add_problem(column, message)
+                row.values[column] = match
+        if "teams" in row.values:
+            names = row.values["teams"]
+            for name in names:
+                if name.casefold() not in self.teams:
+                    row.add_problem("teams", _("Team “%(name)s” does not exist. Create it first.") % {"name": name})
+            row.values["teams"] = sorted(
+                {self.teams[key].name for key in map(str.casefold, names) if key in self.teams}
+            )

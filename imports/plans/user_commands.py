@@ -1,0 +1,327 @@
+"""Commands of a plan about users: what each changes in the rights of a user, and the action that applies it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import reduce
+from typing import Any, Self, cast
+from uuid import UUID
+
+from django.utils import timezone
+
+import invitations.actions
+import notifications.actions
+import notifications.sets
+import teams.actions
+import teams.sets
+import users.actions
+import users.change_login_method
+import users.email_changes
+from accounts.models import ExternalTenant, LoginMethod, User
+from accounts.user_details import UserDetails
+from audit.actors import Actor
+from imports.plans.plan import ApplyContext, Command, PlanItem
+from notifications import preference_text, preferences
+from notifications.models import NotificationSet, NotificationSetting
+from permissions import checks
+from permissions.catalog import Right
+from permissions.impact import HypotheticalUser
+from permissions.models import AuthorizationSet, Team
+from users import bulk_create
+from users.bulk_create import NewAzureUser, NewWebserviceUser
+
+
+class UserCommand(Command):
+    """A change to a user. Equal commands are applied to all their users at once, in `APPLY_ORDER`."""
+
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        """Return what determines the rights of the user after the change."""
+        return access
+
+    def apply(self, members: Sequence[User], by: Actor) -> None:
+        """Apply the command to existing users; by default one by one."""
+        for user in members:
+            self.apply_to_one(user, by)
+
+    def apply_to_one(self, user: User, by: Actor) -> None:
+        raise NotImplementedError
+
+    @classmethod
+    def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
+        ids = [item["id"] or "" for item, _command in pairs]
+        rows = User.objects.filter(provider=context.provider, pk__in=ids).select_related("provider")
+        users_by_id = {str(user.pk): user for user in rows}
+        groups: dict[Self, list[User]] = defaultdict(list)
+        for item, command in pairs:
+            groups[command].append(users_by_id[item["id"] or ""])
+        for command, members in groups.items():
+            command.apply(members, context.by)
+
+
+@dataclass(frozen=True)
+class UnblockUser(UserCommand):
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        return access._replace(blocked=False)
+
+    def apply(self, members: Sequence[User], by: Actor) -> None:
+        users.actions.unblock_users(members, by=by)
+
+
+@dataclass(frozen=True, eq=False)
+class CreateUser(UserCommand):
+    """A new user; each login method has a class of its own, which can be applied."""
+
+    details: UserDetails
+    login_method: LoginMethod
+
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        is_accepted = self.login_method != LoginMethod.WEBSITE_SSO
+        return access._replace(
+            login_method=self.login_method,
+            accepted_on=timezone.localdate() if is_accepted else None,
+            access_until=self.details.get("access_until"),
+            two_factor_required=self.details.get("two_factor_required", False),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class CreateAzureUser(CreateUser):
+    username: str
+    tenant: ExternalTenant
+    external_user_id: UUID
+
+    @classmethod
+    def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
+        new = [NewAzureUser(one.details, one.username, one.tenant, one.external_user_id) for _item, one in pairs]
+        _set_ids(pairs, bulk_create.create_azure_users(context.provider, new, by=context.by))
+
+
+@dataclass(frozen=True, eq=False)
+class CreateWebserviceUser(CreateUser):
+    username: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
+        new = [NewWebserviceUser(command.details, command.username, command.password) for _item, command in pairs]
+        _set_ids(pairs, bulk_create.create_webservice_users(context.provider, new, by=context.by))
+
+
+@dataclass(frozen=True, eq=False)
+class InviteUser(CreateUser):
+    """A new user who is invited. `grants` come first, because the invitation depends on them."""
+
+    mobile_number: str = field(repr=False)
+    grants: tuple[UserCommand, ...]
+
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        return reduce(lambda after, grant: grant.change_access(after), self.grants, super().change_access(access))
+
+    @classmethod
+    def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
+        _set_ids(pairs, [command._invite(context) for _item, command in pairs])
+
+    def _invite(self, context: ApplyContext) -> User:
+        def assign_grants(user: User) -> None:
+            for grant in self.grants:
+                grant.apply([user], context.by)
+
+        return invitations.actions.invite_user(
+            context.provider,
+            details=self.details,
+            mobile_number=self.mobile_number,
+            by=context.by,
+            assign_initial_access=assign_grants,
+        )
+
+
+def _set_ids(pairs: Sequence[tuple[PlanItem, Command]], created: Iterable[User]) -> None:
+    for (item, _command), user in zip(pairs, created, strict=True):
+        item["id"] = str(user.pk)
+
+
+@dataclass(frozen=True)
+class ChangeToWebsite(UserCommand):
+    mobile_number: str = field(repr=False)
+
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        return access._replace(login_method=LoginMethod.WEBSITE_SSO, accepted_on=None)
+
+    def apply_to_one(self, user: User, by: Actor) -> None:
+        users.change_login_method.change_to_website(user, mobile_number=self.mobile_number, by=by)
+
+
+@dataclass(frozen=True)
+class ChangeDetails(UserCommand):
+    """Other details; an end of access is a command of its own, which comes after all grants."""
+
+    details: tuple[tuple[str, Any], ...]
+
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        known = {name: value for name, value in self.details if name in ("access_until", "two_factor_required")}
+        return access._replace(**known)
+
+    def apply(self, members: Sequence[User], by: Actor) -> None:
+        users.actions.edit_users(members, details=cast(UserDetails, dict(self.details)), by=by)
+
+
+@dataclass(frozen=True)
+class ChangeEmail(UserCommand):
+    """A new address, which the user confirms; an invitation that is not accepted is sent there at once."""
+
+    email: str
+    mobile_number: str = field(repr=False)
+
+    def apply_to_one(self, user: User, by: Actor) -> None:
+        if user.accepted_at is None:
+            invitations.actions.resend_invitation(user, mobile_number=self.mobile_number, email=self.email, by=by)
+        else:
+            users.email_changes.request_email_change(user, self.email, by=by)
+
+
+@dataclass(frozen=True)
+class ResendInvitation(UserCommand):
+    mobile_number: str = field(repr=False)
+    sent_before: str  # when it was last sent (ISO 8601)
+
+    def apply_to_one(self, user: User, by: Actor) -> None:
+        invitations.actions.resend_invitation(
+            user, mobile_number=self.mobile_number, email=user.email, before=self.sent_before, by=by
+        )
+
+
+@dataclass(frozen=True)
+class ChangeToAzure(UserCommand):
+    """Sign in at Microsoft from now on, or with another account there; `username` for a user without one."""
+
+    tenant: ExternalTenant
+    external_user_id: UUID
+    username: str | None
+
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        return access._replace(
+            login_method=LoginMethod.AZURE_AD, accepted_on=access.accepted_on or timezone.localdate()
+        )
+
+    def apply_to_one(self, user: User, by: Actor) -> None:
+        users.change_login_method.change_to_azure(
+            user, tenant=self.tenant, external_user_id=self.external_user_id, username=self.username, by=by
+        )
+
+
+@dataclass(frozen=True)
+class AddToTeam(UserCommand):
+    team: Team
+
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        return access._replace(teams=access.teams | {self.team.pk})
+
+    def apply(self, members: Sequence[User], by: Actor) -> None:
+        teams.actions.change_members(self.team, add=members, by=by)
+
+
+@dataclass(frozen=True)
+class GrantRights(UserCommand):
+    rights: frozenset[Right]
+
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        return access._replace(individual=access.individual | self.rights)
+
+    def apply(self, members: Sequence[User], by: Actor) -> None:
+        teams.actions.give_individual_rights(members, self.rights, by=by)
+
+
+@dataclass(frozen=True)
+class ApplyAuthorizationSet(UserCommand):
+    """Note that the user has the set, whose rights are granted by `GrantRights`."""
+
+    authorization_set: AuthorizationSet
+
+    def apply_to_one(self, user: User, by: Actor) -> None:
+        teams.sets.apply_set(self.authorization_set, user, by=by)
+
+
+@dataclass(frozen=True)
+class ApplyNotificationSet(UserCommand):
+    notification_set: NotificationSet
+
+    def apply_to_one(self, user: User, by: Actor) -> None:
+        notifications.sets.apply_set(self.notification_set, user, by=by)
+
+
+@dataclass(frozen=True)
+class SetNotifications(UserCommand):
+    """Replace the notification settings of the user; `codes` as in the column of a file."""
+
+    codes: tuple[str, ...]
+
+    def apply(self, members: Sequence[User], by: Actor) -> None:
+        overrides = preference_text.parse_overrides(self.codes)
+        ids = [user.pk for user in members]
+        having = set(NotificationSetting.objects.filter(user__in=ids).values_list("user_id", flat=True))
+        without = [user for user in members if user.pk not in having]
+        notifications.actions.set_overrides_for_users(without, overrides, by=by)
+        for user in members:
+            if user.pk in having:
+                seen = preferences.fingerprint_preferences(preferences.get_user_overrides(user))
+                notifications.actions.set_user_overrides(user, overrides, seen=seen, by=by)
+
+
+@dataclass(frozen=True)
+class EndAccess(UserCommand):
+    last_day: date
+
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        return access._replace(access_until=self.last_day)
+
+    def apply(self, members: Sequence[User], by: Actor) -> None:
+        users.actions.edit_users(members, details={"access_until": self.last_day}, by=by)
+
+
+@dataclass(frozen=True)
+class RemoveFromTeam(UserCommand):
+    team: Team
+
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        return access._replace(teams=access.teams - {self.team.pk})
+
+    def apply(self, members: Sequence[User], by: Actor) -> None:
+        teams.actions.change_members(self.team, remove=members, by=by)
+
+
+@dataclass(frozen=True)
+class RevokeRights(UserCommand):
+    rights: frozenset[Right]
+
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        return access._replace(individual=access.individual - self.rights)
+
+    def apply_to_one(self, user: User, by: Actor) -> None:
+        teams.actions.set_individual_rights(user, checks.individual_rights(user) - self.rights, by=by)
+
+
+@dataclass(frozen=True)
+class BlockUser(UserCommand):
+    def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
+        return access._replace(blocked=True)
+
+    def apply(self, members: Sequence[User], by: Actor) -> None:
+        users.actions.block_users(members, by=by)
+
+
+# Grants come before revocations, so that the office always has an administrator.
+APPLY_ORDER: tuple[type[UserCommand], ...] = (
+    UnblockUser, CreateAzureUser, CreateWebserviceUser, InviteUser, ChangeToWebsite, ChangeDetails, ChangeEmail,
+    ResendInvitation, ChangeToAzure, AddToTeam, GrantRights, ApplyAuthorizationSet, ApplyNotificationSet,
+    SetNotifications, EndAccess, RemoveFromTeam, RevokeRights, BlockUser,
+)  # fmt: skip
+for phase, command_class in enumerate(APPLY_ORDER):
+    command_class.phase = phase
+
+
+def compute_access_after(access: HypotheticalUser, commands: Iterable[UserCommand]) -> HypotheticalUser:
+    """Return what determines the rights of a user after all `commands`."""
+    after = reduce(lambda access, command: command.change_access(access), commands, access)
+    is_required = after.two_factor_required and after.login_method == LoginMethod.WEBSITE_SSO
+    return after._replace(two_factor_required=is_required)
