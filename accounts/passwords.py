@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from accounts import password_strength
 from accounts.models import User
 from accounts.password_strength import PasswordContext as PasswordContext
+from core.keys import normalize_password
 from core.text import normalize_for_search
 
 MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 8, 255
@@ -46,19 +47,19 @@ def verify_password(password: str, stored: str | None) -> bool:
     """
     usable = stored if stored is not None and stored.startswith("argon2") else None
     with _hashing_slots:
-        matches = check_password(password, usable or _make_dummy_hash())
+        matches = check_password(normalize_password(password), usable or _make_dummy_hash())
     return matches and usable is not None
 
 
 def hash_passwords(passwords: Iterable[str]) -> list[str]:
     """Return the hash of each of `passwords`, computed on all cores: for commands, not for requests."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return list(threads.map(make_password, passwords))
+        return list(threads.map(make_password, map(normalize_password, passwords)))
 
 
 def hash_password(password: str) -> str:
     with _hashing_slots:
-        return make_password(password)
+        return make_password(normalize_password(password))
 
 
 def count_character_classes(password: str) -> int:
@@ -77,8 +78,9 @@ def validate_password(password: str, *, about: PasswordContext) -> None:
     """Validate a new password: 8-255 characters, three of four classes, not common, not built from the user's data.
 
     Raises ValidationError with every error found (codes "length", "control_characters", "classes", "common", "personal"
-    and "similar").
+    and "similar"). The rules apply to the password as it is hashed, see `core.keys.normalize_password`.
     """
+    password = normalize_password(password)
     faults = []
     if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
         faults.append(ValidationError(_("Use 8 to 255 characters."), code="length"))
