@@ -21,6 +21,7 @@ from django.core.validators import validate_email
 from django.utils.module_loading import import_string
 
 from core.encryption import DecryptionError
+from core.keys import encode_email_domain
 from outbox.models import Message, MessageBody
 
 if TYPE_CHECKING:
@@ -100,14 +101,19 @@ def format_sender(name: str) -> str:
 
 
 def _build_email(message: Message, body: MessageBody) -> EmailMultiAlternatives:
+    recipient = encode_email_domain(body["to"])
     try:
-        validate_email(body["to"])
-        sanitize_address(body["to"], "utf-8")
+        validate_email(recipient)
+        sanitize_address(recipient, "utf-8")
     except (ValidationError, ValueError):
         raise SendingError("address refused", permanent=True) from None
-    mail = EmailMultiAlternatives(body["subject"], body["text"], format_sender(body["sender_name"]), [body["to"]])
+    mail = EmailMultiAlternatives(body["subject"], body["text"], format_sender(body["sender_name"]), [recipient])
     mail.attach_alternative(body["html"], "text/html")
-    mail.extra_headers["Content-Language"] = settings.LANGUAGE_CODE
+    mail.extra_headers |= {
+        "Content-Language": settings.LANGUAGE_CODE,
+        "Auto-Submitted": "auto-generated",  # RFC 3834 section 5: no out-of-office reply
+        "X-Auto-Response-Suppress": "All",  # the same for Exchange
+    }
     if settings.EMAIL_BACKEND.startswith("anymail."):
         mail.metadata = {"message": str(message.pk)}  # type: ignore[attr-defined]
     else:  # the same at every attempt, so that duplicates can be recognized

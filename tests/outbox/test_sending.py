@@ -67,9 +67,16 @@ def test_email_is_sent_as_text_and_html(mail_server: MailServer, settings: Any) 
     assert mail["From"].addresses[0].addr_spec == "loket@loket.example"
     assert mail["Message-ID"] == f"<{message.pk}@localhost>"
     assert mail["Content-Language"] == "nl"
+    assert (mail["Auto-Submitted"], mail["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
     parts = [part.get_content_type() for part in mail.iter_parts()]
     assert parts == ["text/plain", "text/html"]
     assert "https://loket.example/uitnodiging/geheim/" in mail.get_body(["plain"]).get_content()
+
+
+def test_mail_goes_to_the_domain_that_was_typed(mail_server: MailServer) -> None:
+    queue_mail(to="Jan@straße.example")
+    send_due_messages()
+    assert mail_server.recipients == ["Jan@xn--strae-oqa.example"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from unittest.mock import patch
+from urllib.parse import unquote
 from uuid import uuid4
 
 import pytest
@@ -138,6 +139,13 @@ def test_the_address_in_the_picture_says_whose_it_is(bob: User) -> None:
     picture = offer.render_qr_code(bob)
     assert picture.startswith("<svg")
     assert "style" not in picture
+
+
+def test_the_label_of_the_picture_holds_any_username(bob: User) -> None:
+    bob.username = "a:b/c d@e"
+    label, _, _ = TotpEnrollment.generate().build_otpauth_uri(bob).removeprefix("otpauth://totp/").partition("?")
+    assert "/" not in label
+    assert unquote(label).split(":", maxsplit=1) == ["Loket", "a:b/c d@e"]
 
 
 def test_adding_leaves_an_event_and_a_mail_without_the_secret(bob: User) -> None:
