@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 import invitations.actions
 from accounts.models import ExternalTenant, LoginMethod, User
-from api import errors, users
+from api import errors, user_schemas, users
 from api.auth import ApiRequest
 from api.errors import ApiError, validate_form
 from api.inputs import AzureAccountInput, SsoAccountInput, UserCreate, UserInvite, build_person_form_data
@@ -108,27 +108,28 @@ def post_invite(request: ApiRequest, provider_id: UUID, body: UserInvite) -> Htt
         WebsiteUserForm(_build_form_data(body) | {"two_factor_required": body.twoFactorAuthenticationRequired})
     )
     try:
-        number = parse_mobile_number(body.destinationForSecret)
+        number = parse_mobile_number(body.destinationForSecret, confirmed=True)
     except ValidationError as error:
         raise errors.convert_validation_error(error, "destinationForSecret") from None
     provider = request.caller.user.office
     user = invitations.actions.invite_user(provider, details=form.details, mobile_number=number, by=request.by)
-    return _respond_created(request, user)
+    return _respond_created(request, user, number)
 
 
-def _respond_created(request: ApiRequest, user: User) -> HttpResponse:
+def _respond_created(request: ApiRequest, user: User, number: str | None = None) -> HttpResponse:
     location = f"/v2/providers/users/{user.pk}"
     return users.respond_with_user(
-        request, user.pk, status=201, location=location, messages=_build_warnings(request, user)
+        request, user.pk, status=201, location=location, messages=_build_warnings(request, user, number)
     )
 
 
-def _build_warnings(request: ApiRequest, user: User) -> list[ApiMessage]:
-    """Return warnings that do not prevent creation: other users of the office have the same address."""
+def _build_warnings(request: ApiRequest, user: User, number: str | None) -> list[ApiMessage]:
+    """Return warnings that do not prevent creation: the number, and other users of the office have the same address."""
     others = [
         other.full_name for other in find_users_with_email(request.caller.user.office, user.email) if other != user
     ]
+    warnings = user_schemas.build_number_warnings(number)
     if not others:
-        return []
+        return warnings
     text = _("This address is also used by %(names)s.") % {"names": ", ".join(others)}
-    return [build_information_message("same_email", text, "contactInformation.emailAddress")]
+    return [*warnings, build_information_message("same_email", text, "contactInformation.emailAddress")]

@@ -1,5 +1,6 @@
 """Azure AD tenants of the office, and the Microsoft account of a user."""
 
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -67,12 +68,13 @@ def get_configured_tenant(request: ApiRequest, user_id: UUID) -> HttpResponse:
     return _respond(request, user_id)
 
 
-def _respond(request: ApiRequest, user_id: UUID) -> HttpResponse:
+def _respond(request: ApiRequest, user_id: UUID, **options: Any) -> HttpResponse:
     user = user_schemas.get_user_or_404(request, user_id)
     return render_item(
         request,
         user_schemas.serialize_user(user)["azureActiveDirectory"],
         etag=user_schemas.compute_user_etag(user),
+        **options,
     )
 
 
@@ -84,14 +86,15 @@ def _respond(request: ApiRequest, user_id: UUID) -> HttpResponse:
 )
 def patch_configured_tenant(request: ApiRequest, user_id: UUID, body: ConfiguredTenantUpdate) -> HttpResponse:
     """Switch a user to signing in with Microsoft only. If both are null, invite the user via website and SSO again."""
+    number = None
     with user_schemas.lock_user(request, user_id) as user:
         if body.tenant is not None and body.userId is not None:
             _change_to_azure(request, user, body.tenant.id, body.userId, body.userName)
         elif body.tenant is None and body.userId is None:
-            _change_to_website(request, user, body.destinationForSecret or "")
+            number = _change_to_website(request, user, body.destinationForSecret or "")
         else:
             raise ApiError(400, "half", _("Send both tenant and userId, or leave both empty."), field="tenant")
-    return _respond(request, user_id)
+    return _respond(request, user_id, messages=user_schemas.build_number_warnings(number))
 
 
 def _change_to_azure(request: ApiRequest, user: User, tenant_id: UUID, user_id: UUID, username: str | None) -> None:
@@ -107,9 +110,12 @@ def _change_to_azure(request: ApiRequest, user: User, tenant_id: UUID, user_id: 
         raise errors.convert_validation_error(error, places.get(error.error_list[0].code or "", "userName")) from None
 
 
-def _change_to_website(request: ApiRequest, user: User, number: str) -> None:
+def _change_to_website(request: ApiRequest, user: User, typed: str) -> str:
+    """Invite a user via website and SSO; return the mobile number in E.164."""
     try:
-        users.change_login_method.change_to_website(user, mobile_number=parse_mobile_number(number), by=request.by)
+        number = parse_mobile_number(typed, confirmed=True)
+        users.change_login_method.change_to_website(user, mobile_number=number, by=request.by)
     except ValidationError as error:
         place = "destinationForSecret" if error.error_list[0].code == "mobile_number" else None
         raise errors.convert_validation_error(error, place) from None
+    return number

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypeAlias, cast
 from uuid import UUID
 
 from django.db.models import BooleanField, Case, ExpressionWrapper, Q, QuerySet, Value, When
+from django.utils.translation import gettext as _
 from typing_extensions import TypedDict
 
 from accounts.models import LoginMethod, User
@@ -14,7 +15,8 @@ from api import errors, etags
 from api.auth import ApiRequest
 from api.filters import FieldType, FilterField
 from api.listing import ListQuery
-from api.schemas import MetadataValue
+from api.schemas import ApiMessage, MetadataValue, build_information_message
+from invitations.phone_numbers import is_known_mobile_number
 from oauth.models import IntegrationsAnnotation, annotate_has_integrations
 from oauth.scopes import Scope
 from users.status import AccountStatus, AccountStatusAnnotation, build_status_case
@@ -252,3 +254,11 @@ def serialize_user(user: VisibleUser) -> UserResource:
         userSpecifiedRole=None,  # not stored
         userCustomSpecifiedRole=None,
     )
+
+
+def build_number_warnings(number: str | None) -> list[ApiMessage]:
+    """Return a warning when `number`, in E.164, is not known to be a mobile one."""
+    if number is None or is_known_mobile_number(number):
+        return []
+    text = _("We do not know this number as a mobile number. Check it.")
+    return [build_information_message("mobile_number_unknown", text, "destinationForSecret")]

@@ -139,12 +139,13 @@ def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResp
     if (body.action == "Resend") != (body.resendInformation is not None):
         text = _("Send resendInformation with the action Resend only.")
         raise ApiError(400, "resend_information", text, field="resendInformation")
+    messages: list[ApiMessage] = []
     with user_schemas.lock_user(request, user_id) as user:
         if body.action == "Resend":
-            _resend_invitation(request, user, body.resendInformation)
+            messages = _resend_invitation(request, user, body.resendInformation)
         else:
             _ACTIONS[body.action](user, by=request.by)
-    return respond_with_user(request, user_id)
+    return respond_with_user(request, user_id, messages=messages)
 
 
 @operations.delete("/providers/users/{uuid:user_id}", "DeleteUserByUserId", Right.MANAGE_PROVIDER)
@@ -155,12 +156,14 @@ def delete_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def _resend_invitation(request: ApiRequest, user: User, information: ResendInformation | None) -> None:
+def _resend_invitation(request: ApiRequest, user: User, information: ResendInformation | None) -> list[ApiMessage]:
     invitation = getattr(user, "invitation", None)
     if information is None or invitation is None:
         raise InvitationNotOpen
     email = information.emailAddress or user.email
-    sent = {"email": email, "mobile_number": information.destinationForSecret, "sent": invitation.sent_at.isoformat()}
+    number = information.destinationForSecret
+    sent = {"email": email, "mobile_number": number, "sent": invitation.sent_at.isoformat()}
+    sent["mobile_number-questioned"] = number  # a client is not asked again; it reads a warning
     form = validate_form(ResendInvitationForm(sent, user=user), field_prefix="resendInformation.")
     required = information.twoFactorAuthenticationRequired
     if required is not None and required != user.two_factor_required:
@@ -170,6 +173,7 @@ def _resend_invitation(request: ApiRequest, user: User, information: ResendInfor
     invitations.actions.resend_invitation(
         user, mobile_number=values["mobile_number"], email=values["email"], by=request.by
     )
+    return user_schemas.build_number_warnings(values["mobile_number"])
 
 
 _ACTIONS: dict[str, Callable[..., object]] = {

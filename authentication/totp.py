@@ -77,7 +77,8 @@ class TotpEnrollment:
     def build_otpauth_uri(self, user: User) -> str:
         """Return the otpauth:// URI (key URI format of Google Authenticator)."""
         secret = base64.b32encode(self.secret).decode()
-        return f"otpauth://totp/{quote(f'Loket:{user.username}')}?" + urlencode({"secret": secret, "issuer": "Loket"})
+        label = quote(f"Loket:{user.username}", safe="")  # the first colon separates issuer and account
+        return f"otpauth://totp/{label}?" + urlencode({"secret": secret, "issuer": "Loket"})
 
     def render_qr_code(self, user: User) -> SafeString:
         """Return the URI as an SVG QR code, dark on white in every color scheme, without style attributes (CSP)."""

@@ -11,10 +11,9 @@ from accounts.models import User
 from accounts.validators import validate_access_until
 from imports.bulk_actions import TEAM_ACTIONS, BulkAction, BulkActionRequest
 from imports.files.budget import UPLOAD_LIMITS
-from invitations.phone_numbers import parse_mobile_number
+from invitations.forms.mobile_number import MobileNumberField
 from permissions.checks import Right
 from permissions.models import Team
-from users.forms.invitations import build_mobile_number_field
 
 
 class UserUploadForm(forms.Form):
@@ -129,16 +128,12 @@ class MobileNumbersForm(forms.Form):
     def __init__(self, *args: Any, users: Sequence[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for user in users:
-            field = self.fields[f"number-{user.pk}"] = build_mobile_number_field()
-            field.label, field.help_text, field.required = user.list_name, user.email, False
+            self.fields[f"number-{user.pk}"] = MobileNumberField(
+                label=user.list_name, help_text=user.email, required=False
+            )
 
     def clean(self) -> dict[str, Any]:
-        """Validate the numbers, and require at least one."""
-        for name, text in list(self.cleaned_data.items()):
-            try:
-                self.cleaned_data[name] = parse_mobile_number(text) if text else ""
-            except ValidationError as error:
-                self.add_error(name, error)
+        """Require at least one number."""
         if not self.errors and not any(self.cleaned_data.values()):
             raise ValidationError(_("Enter at least one mobile number."), code="required")
         return self.cleaned_data

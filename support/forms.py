@@ -11,10 +11,9 @@ from accounts.models import User
 from accounts.user_details import UserDetails
 from authentication.mfa.forms import ReasonForm
 from core.forms import PLAIN_TEXT_VALIDATORS
-from invitations.phone_numbers import parse_mobile_number
+from invitations.forms.mobile_number import MobileNumberField
 from oauth.forms import ApplicationForm, ClientSecretForm
 from permissions.checks import SupportAction
-from users.forms.invitations import build_mobile_number_field
 from users.forms.users import build_user_field
 
 _OFFICE_REASON_EXAMPLE = _("For example: requested by the office, with the request number.")
@@ -28,7 +27,7 @@ class SupportActionForm(ReasonForm):
     and cannot be read. Suspending an office also asks for its name.
     """
 
-    mobile_number = build_mobile_number_field()
+    mobile_number = MobileNumberField()
     office_name = forms.CharField(
         label=_("Office name"),
         max_length=100,
@@ -47,10 +46,6 @@ class SupportActionForm(ReasonForm):
             del self.fields["mobile_number"]
         if support_action != SupportAction.SUSPEND_OFFICE:
             del self.fields["office_name"]
-
-    def clean_mobile_number(self) -> str:
-        """Return the number as E.164."""
-        return parse_mobile_number(self.cleaned_data["mobile_number"])
 
     def clean_office_name(self) -> str:
         """Raise ValidationError (code "other") unless it is the name of the office."""
@@ -73,7 +68,7 @@ class CreateOfficeForm(ReasonForm):
     prefix = build_user_field("prefix")
     last_name = build_user_field("last_name")
     email = build_user_field("email", help_text=_("We send the invitation to this address."))
-    mobile_number = build_mobile_number_field()
+    mobile_number = MobileNumberField()
     field_order = ["office_name", "initials", "prefix", "last_name", "email", "mobile_number", "reason"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -81,10 +76,6 @@ class CreateOfficeForm(ReasonForm):
         self.fields["reason"].help_text = _OFFICE_REASON_EXAMPLE
         for name in ("initials", "prefix", "last_name", "email"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
-
-    def clean_mobile_number(self) -> str:
-        """Return the number as E.164."""
-        return parse_mobile_number(self.cleaned_data["mobile_number"])
 
     @property
     def administrator(self) -> UserDetails:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -195,7 +195,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "authorization_set": _make_optional(str.strip),
     "signals": _parse_notifications,
     "signal_set": _make_optional(str.strip),
-    "mobile_number": _make_optional(parse_mobile_number),
+    "mobile_number": _make_optional(partial(parse_mobile_number, confirmed=True)),
     "password": _make_optional(str),
 }
 

@@ -220,6 +220,26 @@ def test_sixty_calls_do_not_send_sixty_mails(calls: Program, alice: User) -> Non
     assert Message.objects.filter(kind="invitation").count() == 10
 
 
+def test_an_unknown_foreign_number_is_accepted_with_a_warning(calls: Program, alice: User) -> None:
+    invited = invite(alice).invitation.user
+    information = {"destinationForSecret": "+32612345678"}
+    answers = [
+        calls.call("PATCH", f"/providers/users/{invited.pk}", {"action": "Resend", "resendInformation": information}),
+        calls.call(
+            "POST",
+            f"/providers/{alice.provider_id}/users/invite",
+            {
+                "personalDetails": {"initials": "V.", "lastName": "Waal"},
+                "contactInformation": {"emailAddress": "v.waal@devries.example"},
+                **information,
+            },
+        ),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 201]
+    for answer in answers:
+        assert [message["code"] for message in answer.json()["messages"]] == ["mobile_number_unknown"]
+
+
 def test_resending_can_ask_for_two_factor_as_well(calls: Program, alice: User) -> None:
     person = invite(alice).invitation.user
     information = {"destinationForSecret": "0612345678", "twoFactorAuthenticationRequired": True}

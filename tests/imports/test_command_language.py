@@ -186,6 +186,16 @@ def test_what_an_english_command_makes_stays_dutch() -> None:
     assert "Je bent uitgenodigd" in letter(Message.objects.get())
 
 
+def test_a_command_warns_about_an_unknown_foreign_number() -> None:
+    warnings = StringIO()
+    call_command(
+        "create_provider", "X", "--admin-name=A. B", "--admin-email=b@x.example", "--admin-phone=+32612345678",
+        stdout=StringIO(), stderr=warnings,
+    )  # fmt: skip
+    assert warnings.getvalue() == "Warning: +32612345678 is not known as a mobile number. Check it.\n"
+    assert Message.objects.filter(kind="invitation").count() == 1
+
+
 def test_several_offices_of_one_name(office: Provider) -> None:
     Provider.objects.create(name=office.name)
     with pytest.raises(CommandError) as raised:

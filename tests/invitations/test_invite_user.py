@@ -149,6 +149,27 @@ def test_it_refuses_what_is_no_mobile_number(alice_client: Client, number: str) 
     assert alice_client.post(MOBILE, {"concept": draft, "mobile_number": "0612345678"}).status_code == 302
 
 
+def test_the_number_of_the_seed_article_is_asked_about_once(alice_client: Client) -> None:
+    data = {"concept": draft_of(alice_client), "mobile_number": "+32612345678"}
+    asked = alice_client.post(MOBILE, data)
+    assert asked.context["form"].errors.as_data()["mobile_number"][0].code == "mobile_number_unknown"
+    assert 'name="mobile_number-questioned" value="+32612345678"' in asked.text
+    other = alice_client.post(
+        MOBILE, data | {"mobile_number": "+32612345679", "mobile_number-questioned": "+32612345678"}
+    )
+    assert other.status_code == 200
+    assert not Invitation.objects.exists()
+    assert alice_client.post(MOBILE, data | {"mobile_number-questioned": "+32612345678"}).status_code == 302
+    assert Invitation.objects.count() == 1
+
+
+@pytest.mark.parametrize("number", ["0201234567", "+3222345678", "+1 900 555 0123", "+32612345678901"])
+def test_a_number_that_cannot_be_mobile_is_refused_however_often_sent(alice_client: Client, number: str) -> None:
+    data = {"concept": draft_of(alice_client), "mobile_number": number, "mobile_number-questioned": number}
+    assert alice_client.post(MOBILE, data).status_code == 200
+    assert not Invitation.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("field", "value", "code"),
     [

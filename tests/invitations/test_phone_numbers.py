@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from invitations.phone_numbers import parse_mobile_number
+from invitations.phone_numbers import is_known_mobile_number, parse_mobile_number
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,8 @@ def test_it_reads_a_dutch_number(text: str) -> None:
         ("+49 1512 3456789", "+4915123456789"),
         ("+44 7400 123456", "+447400123456"),
         ("+1 201 555 0123", "+12015550123"),
+        ("0049 1512 3456789", "+4915123456789"),
+        ("00 32 470 12 34 56", "+32470123456"),
     ],
 )
 def test_it_reads_an_international_number(text: str, number: str) -> None:
@@ -78,13 +80,13 @@ def test_it_reads_an_international_number(text: str, number: str) -> None:
         "++31612345678",
         "0612345678" + " " * 31,
         "Bel 0612345678",
-        "0049 1512 3456789",
-        "+32612345678",
         "061234\u0000 5678",
         "0" * 31,
         "6" * 400_000,
         "+32612345678901",
-        "0032 2 123 45 67",
+        "0032 2 223 45 67",
+        "+3222345678",
+        "+1 900 555 0123",
         "+999123456789",
         "32470123456",
         "0612345678 0687654321",
@@ -97,6 +99,19 @@ def test_it_refuses(text: str) -> None:
     with pytest.raises(ValidationError) as caught:
         parse_mobile_number(text)
     assert caught.value.code == "mobile_number"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("+32612345678", "+32612345678"), ("+49 1512 345", "+491512345"), ("0032 612345678", "+32612345678")],
+)
+def test_a_number_that_may_be_mobile_is_asked_about_once(text: str, number: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        parse_mobile_number(text)
+    assert caught.value.code == "mobile_number_unknown"
+    assert parse_mobile_number(text, confirmed=True) == number
+    assert not is_known_mobile_number(number)
+    assert is_known_mobile_number("+32470123456")
 
 
 SPACES = st.sampled_from(["", " ", "-", ".", "\u00a0"])

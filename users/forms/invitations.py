@@ -11,23 +11,9 @@ from core.text import validate_no_control_characters
 from invitations import email_text
 from invitations.email_text import EmailText
 from invitations.forms.email_text import NormalizedTextField
-from invitations.phone_numbers import parse_mobile_number
+from invitations.forms.mobile_number import MobileNumberField
 from users.forms.initial_access import InitialAccessForm
 from users.forms.users import WebsiteUserForm, build_user_field
-
-
-def build_mobile_number_field() -> forms.CharField:
-    """Return the field for the number that the code is sent to (seed article)."""
-    return forms.CharField(
-        label=_("Mobile number"),
-        error_messages={"required": _("Enter the mobile number.")},
-        max_length=30,
-        help_text=_(
-            "A Dutch mobile number, or an international one such as +32470123456. It is used only for this invitation"
-            " and is not stored with the user."
-        ),
-        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off", "inputmode": "tel"}),
-    )
 
 
 class InviteUserForm(WebsiteUserForm, InitialAccessForm):
@@ -68,11 +54,7 @@ class InviteUserForm(WebsiteUserForm, InitialAccessForm):
 class MobileNumberForm(forms.Form):
     """Step 2: the number, which is never stored unencrypted."""
 
-    mobile_number = build_mobile_number_field()
-
-    def clean_mobile_number(self) -> str:
-        """Return the number as E.164."""
-        return parse_mobile_number(self.cleaned_data["mobile_number"])
+    mobile_number = MobileNumberField()
 
 
 class ResendInvitationForm(MobileNumberForm):

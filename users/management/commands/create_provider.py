@@ -8,7 +8,7 @@ from accounts.models import Provider
 from accounts.user_details import UserDetails
 from audit.actors import build_operator
 from core.commands import EnglishCommand
-from invitations.phone_numbers import parse_mobile_number
+from invitations.phone_numbers import is_known_mobile_number, parse_mobile_number
 from users import office_setup
 from users.forms.office import OfficeSettingsForm
 from users.forms.users import WebsiteUserForm
@@ -44,10 +44,17 @@ class Command(EnglishCommand):
         else:
             self.stdout.write(f"{setup.administrator} already exists; no invitation was sent.")
 
+    def _parse_number(self, text: str) -> str:
+        """Return the number in E.164, with a warning when it is not known as a mobile number."""
+        number = parse_mobile_number(text, confirmed=True)
+        if not is_known_mobile_number(number):
+            self.stderr.write(f"Warning: {number} is not known as a mobile number. Check it.")
+        return number
+
     def _set_up(self, name: str, details: UserDetails, phone: str | None) -> office_setup.OfficeSetup:
         """Set up the office, prompting for the mobile number only when it is needed."""
         by = build_operator("create_provider")
-        number = parse_mobile_number(phone) if phone else None
+        number = self._parse_number(phone) if phone else None
         try:
             return office_setup.set_up_office(name, administrator=details, mobile_number=number, by=by)
         except ValidationError as error:
@@ -55,7 +62,7 @@ class Command(EnglishCommand):
                 raise
             if not sys.stdin.isatty():
                 raise CommandError("Give the administrator's mobile number with --admin-phone.") from None
-        number = parse_mobile_number(input("Mobile number of the administrator: "))
+        number = self._parse_number(input("Mobile number of the administrator: "))
         return office_setup.set_up_office(name, administrator=details, mobile_number=number, by=by)
 
 
