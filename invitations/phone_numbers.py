@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 # Usual notation of a number. The library alone would also find one in the middle of other text.
 _NUMBER_PATTERN = re.compile(r"[\s(]*\+?[\d\s()./\-‐‑‒–—−]+")
-
-
 _NETHERLANDS = 31  # country code
 
 

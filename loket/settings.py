@@ -120,6 +120,7 @@ SESSION_COOKIE_AGE = 12 * 3600  # for anonymous sessions; see authentication.ses
 LOKET_COOKIE_PREFIX = "__Host-" if _https else ""
 SESSION_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}csrftoken"
+CSRF_FAILURE_VIEW = "loket.views.handle_csrf_failure"
 LANGUAGE_COOKIE_NAME = f"{LOKET_COOKIE_PREFIX}django_language"
 MESSAGE_STORAGE = "core.cookies.MessageStorage"
 LANGUAGE_COOKIE_HTTPONLY = True

@@ -9,13 +9,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.views.csrf import csrf_failure
 from django.views.defaults import server_error
 
 from accounts.models import User
 from authentication import pending_forms
 from authentication.mfa import actions as factors
+from authentication.request_utils import get_next_url
 from core.access import POST, SAFE, Access, DuringImpersonation, page
 from core.db_errors import is_database_unavailable, was_never_connected
 from notifications.views.inbox import get_home_context
@@ -84,6 +87,13 @@ def set_language(request: HttpRequest) -> HttpResponse:
             samesite="Lax",
         )
     return response
+
+
+def handle_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Render the page that asks to submit again, or continue where a login meanwhile done in another tab leads to."""
+    if request.user.is_authenticated and request.path == reverse("authentication:login"):
+        return redirect(get_next_url(request))
+    return csrf_failure(request, reason)
 
 
 def handle_server_error(request: HttpRequest) -> HttpResponse:

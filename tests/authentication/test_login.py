@@ -200,6 +200,17 @@ def test_login_refuses_empty_and_huge_bodies(client: Client, alice: User) -> Non
     assert not verified.called
 
 
+def test_a_second_tab_continues_once_the_first_is_signed_in(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    first, second = (re.findall(r'csrfmiddlewaretoken" value="(\w+)"', client.get(URL).text)[0] for _tab in range(2))
+    assert sign_in(client, csrfmiddlewaretoken=first).status_code == 302
+    late = sign_in(client, csrfmiddlewaretoken=second, next="/gebruikers/")
+    assert (late.status_code, late.headers["Location"]) == (302, "/gebruikers/")
+    elsewhere = sign_in(client, csrfmiddlewaretoken=second, next="https://elders.example/")
+    assert elsewhere.headers["Location"] == "/"
+    assert client.post("/profiel/", {"csrfmiddlewaretoken": second}).status_code == 403
+
+
 def test_login_wants_the_csrf_token(alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
     assert sign_in(client).status_code == 403
