@@ -8,7 +8,7 @@ from core.ids import parse_uuid
 
 
 def get_office(text: str) -> Provider:
-    """Return the office with this ID or name. Raises CommandError when there is none, or more than one."""
+    """Return the office with this ID or name. Raises CommandError if there is none or more than one."""
     office_id = parse_uuid(text)
     offices = list(Provider.objects.filter(pk=office_id) if office_id else Provider.objects.filter(name=text)[:2])
     if len(offices) != 1:

@@ -62,7 +62,7 @@ def explain_weakness(password: str, about: PasswordContext) -> tuple[str, str] |
     """Return what an easily guessed `password` is built from, or None if enough of it is left.
 
     The result is a code, "personal" when it contains names of the user or the office and "common" otherwise, and the
-    parts in words.
+    parts as text.
     """
     folded = normalize_for_search(password)
     known = {_PERSONAL_LABEL: _split_words(about.own), _OFFICE_LABEL: _split_words([about.office])} | _WORD_LISTS
@@ -86,7 +86,7 @@ def explain_weakness(password: str, about: PasswordContext) -> tuple[str, str] |
 def _strip_known_words(folded: str, spelling: dict[int, str], known: dict[str, list[str]]) -> tuple[set[str], int]:
     """Return which labels of `known` occur, and how many letters are left without them.
 
-    Signs between letters are ignored: 'Wel-kom' counts as 'welkom'.
+    Symbols between letters are ignored: 'Wel-kom' counts as 'welkom'.
     """
     spelled = folded.translate(spelling)
     places = [place for place, char in enumerate(spelled) if char.isalnum()]
@@ -108,7 +108,7 @@ def _keep_letters(text: str) -> str:
 
 
 def _split_words(texts: Iterable[str]) -> list[str]:
-    """Return the words of at least three letters in `texts`, and each text as a whole, without signs."""
+    """Return the words of at least three letters in `texts`, and each text as a whole, without symbols."""
     words = set[str]()
     for text in texts:
         local, _at, domain = normalize_for_search(text).partition("@")

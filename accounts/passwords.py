@@ -42,7 +42,7 @@ def _make_dummy_hash() -> str:
 def verify_password(password: str, stored: str | None) -> bool:
     """Return whether `password` matches the hash `stored`.
 
-    Without a usable hash the same work is done, so that timing tells nothing. At most two verifications run at a time
+    Without a usable hash the same work is done, so that timing reveals nothing. At most two verifications run at a time
     in a process.
     """
     usable = stored if stored is not None and stored.startswith("argon2") else None
@@ -63,7 +63,7 @@ def hash_password(password: str) -> str:
 
 
 def count_character_classes(password: str) -> int:
-    """Return how many of four character classes occur: capital, small letter, digit, other (seed article)."""
+    """Return how many of four character classes occur: uppercase, lowercase, digit, other (seed article)."""
     return sum(
         (
             any(char.isupper() for char in password),

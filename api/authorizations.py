@@ -1,4 +1,4 @@
-"""Rights of a user: individual rights, and effective rights with their held_right."""
+"""Rights of a user: individual rights, and effective rights with their sources."""
 
 from collections.abc import Container
 from uuid import UUID

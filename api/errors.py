@@ -128,7 +128,7 @@ def build_step_up_error(caller: Caller) -> ApiError:
             "This change requires a logged-in user: use a token from the authorization code grant."
         ),
         MissingEvidence.RECENT: _(
-            "The user must log in again: this requires a token from a login at most 5 minutes ago."
+            "The user must log in again: this requires a token from a login within the last 5 minutes."
         ),
         MissingEvidence.FACTOR: _("The user must log in with a second factor."),
     }

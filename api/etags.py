@@ -36,7 +36,7 @@ def require_etag_match(request: ApiRequest, etag: str) -> None:
     """Raise ApiError (412) unless `If-Match` names `etag`. Without the header, any version matches."""
     header = request.headers.get("If-Match", "*")
     if not IF_MATCH_PATTERN.fullmatch(header):
-        raise ApiError(400, "if_match", _("Send the ETag as received, in double quotes."), field="If-Match")
+        raise ApiError(400, "if_match", _("Send the ETag exactly as received, in double quotes."), field="If-Match")
     if header not in ("*", f'"{etag}"'):
         raise errors.build_edit_conflict_error()
 
@@ -44,7 +44,7 @@ def require_etag_match(request: ApiRequest, etag: str) -> None:
 def require_if_match_header(request: ApiRequest) -> None:
     """Raise ApiError (428, RFC 6585) unless `If-Match` names a version: the body may repeat an outdated value."""
     if request.headers.get("If-Match", "*") == "*":
-        text = _("This request removes data. Send the ETag as received in If-Match.")
+        text = _("This request removes data. Send the ETag you received in the If-Match header.")
         raise ApiError(428, "if_match_required", text, field="If-Match")
 
 

@@ -200,7 +200,7 @@ def _parse_datetime(token: _Token) -> datetime:
         aware = found if found.tzinfo else timezone.make_aware(found)
         return aware.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _syntax_error(token, _("a moment such as '2026-11-24T09:30:00Z'")) from None
+        raise _syntax_error(token, _("a date and time such as '2026-11-24T09:30:00Z'")) from None
 
 
 _VALUE_PARSERS: dict[FieldType, Callable[[_Token], Any]] = {

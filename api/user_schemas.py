@@ -177,7 +177,7 @@ def serialize_own_user(user: VisibleUser, scopes: Collection[str]) -> OwnResourc
 def compute_user_etag(user: VisibleUser) -> str:
     """Return the ETag of `user`. It changes with every field in the representation.
 
-    The version counts changes of the user only: status, tenant, integrations and last login change without it.
+    The version alone is not enough: status, tenant, integrations and last login change without it.
     """
     tenant = user.external_tenant.name if user.external_tenant else ""
     others = (user.status, tenant, user.has_integrations, user.last_login)

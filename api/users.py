@@ -137,7 +137,7 @@ def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResp
     """Resend or revoke the invitation of a user, or block or unblock the user."""
     user_schemas.get_user_or_404(request, user_id)  # a user of another office is 404, whatever the body
     if (body.action == "Resend") != (body.resendInformation is not None):
-        text = _("Send resendInformation with the action Resend only.")
+        text = _("Send resendInformation only with the action Resend.")
         raise ApiError(400, "resend_information", text, field="resendInformation")
     messages: list[ApiMessage] = []
     with user_schemas.lock_user(request, user_id) as user:

@@ -36,7 +36,7 @@ class EventOrigin(models.TextChoices):
 
 
 class ReauthenticationRequired(PermissionDenied):
-    """The actor must re-authenticate first; `proof` tells how recently."""
+    """The actor must re-authenticate first; `proof` says how recently."""
 
     def __init__(self, proof: ReauthenticationLevel) -> None:
         super().__init__(gettext("First confirm it is you."))

@@ -1,4 +1,4 @@
-"""Periodic work of the audit log."""
+"""Periodic jobs of the audit log."""
 
 from audit import chain
 from core.periodic_jobs import PeriodicJob

@@ -88,7 +88,7 @@ class Verb(models.TextChoices):
     CLIENT_SWITCHED_ON = "client_switched_on", _("turned on the integration")
     CLIENT_REMOVED = "client_removed", _("removed the integration")
     CONSENT_GIVEN = "consent_given", _("allowed an integration")
-    CONSENT_ENDED = "consent_ended", _("revoked access of an integration")
+    CONSENT_ENDED = "consent_ended", _("revoked an integration's access")
     TICKET_MADE = "ticket_made", _("requested an SSO ticket")
     USER_ERASED = verify.ERASED_VERB, _("erased")
     PERSON_EXPORTED = "person_exported", _("exported personal data")
@@ -127,7 +127,7 @@ class UserEncryptionKey(models.Model):
         return _build_encryption_context(self.pk)
 
     def decrypt_key(self) -> AESGCM:
-        """Return the key itself. Raises encryption.DecryptionError, also when it was destroyed."""
+        """Return the key itself. Raises encryption.DecryptionError, also if it was destroyed."""
         return AESGCM(self.decrypt_key_bytes())
 
     @classmethod
@@ -136,7 +136,7 @@ class UserEncryptionKey(models.Model):
         return AESGCM(encryption.decrypt(encrypted_key, context=_build_encryption_context(key_id)))
 
     def decrypt_key_bytes(self) -> bytes:
-        """Return the 32 bytes of the key. Raises encryption.DecryptionError, also when it was destroyed."""
+        """Return the 32 bytes of the key. Raises encryption.DecryptionError, also if it was destroyed."""
         return encryption.decrypt(bytes(self.encrypted_key or b""), context=self.encryption_context)
 
 

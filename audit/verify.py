@@ -50,7 +50,7 @@ class HistoryBroken(Exception):
 
 
 class CannotVerify(Exception):
-    """The history cannot be verified; the message tells why."""
+    """The history cannot be verified; the message says why."""
 
 
 def _reject_number(text: str) -> NoReturn:
@@ -234,7 +234,7 @@ class _Verifier:
 
 
 def verify_history(lines: Iterable[bytes], checkpoints: Iterable[dict[str, Any]], *publics: Ed25519PublicKey) -> str:
-    """Return the result in words when the history is intact. Raises HistoryBroken, CannotVerify."""
+    """Return the result as text when the history is intact. Raises HistoryBroken, CannotVerify."""
     numbered = enumerate(lines, 1)
     verifier = _Verifier(_parse_line(next(numbered, (1, b""))[1], "line 1"), checkpoints, *publics)
     for number, raw in numbered:

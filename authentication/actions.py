@@ -39,7 +39,7 @@ _BATCH_SIZE = 50
 
 
 class PasswordChangeNotAllowed(Exception):
-    """The link was used or has expired, or the user may not sign in or has no password here."""
+    """The link has been used or has expired, or the user may not sign in or has no password here."""
 
 
 @requires_reauthentication(ReauthenticationLevel.NONE)
@@ -102,8 +102,8 @@ def record_failed_sign_in(user: User | None, refusal: str, *, by: Actor) -> None
 def request_password_reset(email: str, *, address: str) -> None:
     """Store a request to reset the password of the accounts with `email`.
 
-    Does the same whether or not such an account exists: the worker finds out. Raises Throttled for the network address
-    only.
+    Does the same whether or not such an account exists, which only the worker determines. Raises Throttled for the
+    network address only.
     """
     throttle.consume_attempt(RESET_NETWORK_LIMIT, throttle.build_network_key(address))
     try:

@@ -9,7 +9,7 @@ from authentication.mfa import annotate_factor_due
 
 
 class ActiveUserBackend(BaseBackend):
-    """Load the user of a session. A blocked user, or one whose access ended, loses the session at once."""
+    """Load the user of a session. A blocked user, or one whose access ended, loses the session immediately."""
 
     def get_user(self, user_id: UUID) -> User | None:
         user = annotate_factor_due(User.objects.select_related("provider")).filter(pk=user_id).first()

@@ -1,4 +1,4 @@
-"""Periodic work of signing in."""
+"""Periodic jobs of signing in."""
 
 from authentication import actions
 from authentication.mfa import reminders

@@ -80,7 +80,7 @@ class MfaMiddleware:
 
 
 class ReauthenticationMiddleware:
-    """Ask for recent re-authentication where the policy of the page requires it; the right has been checked by then."""
+    """Ask for recent re-authentication where the policy of the page requires it; the right has already been checked."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,7 +1,7 @@
 """Database session store that saves only a hash of each session key, so that a stolen table opens no session.
 
 This is the one place that expires sessions (`authentication.session_expiry`). An expired session gives no access; until
-it is deleted it tells whose it was, so that a form submitted too late can be offered to that user again
+it is deleted, it identifies its user, so that a form submitted too late can be offered to that user again
 (`authentication.ended_sessions`).
 
 Only the browser's cookie holds the key itself. There are no asynchronous views, so only the synchronous methods are

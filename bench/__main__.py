@@ -115,11 +115,11 @@ def build_import_verdicts(found: dict[str, Any]) -> list[Verdict]:
             sizes[large]["imported"] / sizes[large]["bare"],
             MAX_RATIO_TO_BULK_CREATE,
         ),
-        Verdict(f"a row of an import of {large:,}/{small:,}", a_row[large] / a_row[small], MAX_GROWTH),
-        Verdict(f"memory of importing {large:,} (MiB)", sizes[large]["MiB"], 300.0),
+        Verdict(f"time per row, import of {large:,}/{small:,}", a_row[large] / a_row[small], MAX_GROWTH),
+        Verdict(f"memory of an import of {large:,} (MiB)", sizes[large]["MiB"], 300.0),
         Verdict("1,000 invitations (s)", found["invitations"], 10.0),
         Verdict(
-            "cores/times as fast as one core all of them hash", found["cores"] / found["hashing"], MAX_CORES_PER_SPEEDUP
+            "cores/speed-up of password hashing on all cores", found["cores"] / found["hashing"], MAX_CORES_PER_SPEEDUP
         ),
     ]
 
@@ -133,10 +133,10 @@ def build_list_verdicts(found: dict[str, Any]) -> list[Verdict]:
         Verdict(f"home/list, {people} (p50)", views["/"]["p50"] / views["/gebruikers/"]["p50"], MAX_HOME_RATIO_TO_LIST)
         for people, views in found.items()
     ]
-    small, large = (found[f"{size:,} people"]["/gebruikers/"]["p50"] for size in OFFICE_SIZES)
+    small, large = (found[f"{size:,} users"]["/gebruikers/"]["p50"] for size in OFFICE_SIZES)
     return [
         *verdicts,
-        Verdict(f"list of {OFFICE_SIZES[1]:,}/{OFFICE_SIZES[0]:,} people (p50)", large / small, MAX_GROWTH),
+        Verdict(f"list of {OFFICE_SIZES[1]:,}/{OFFICE_SIZES[0]:,} users (p50)", large / small, MAX_GROWTH),
     ]
 
 
@@ -151,14 +151,16 @@ def main() -> int:
         found = {part: run_module(f"bench.{part}", folder) for part in BENCH_MODULES} | {"mfa_policy": policy}
     finally:
         shutil.rmtree(Path(folder))
-    peaks = {people: {"peak (MiB)": views.pop("peak")} for people, views in lists.items()}
+    peaks = {size: {"peak (MiB)": views.pop("peak")} for size, views in lists.items()}
     everybody = found["permissions"].pop("lists")
     lists["2,000 people of 1,000,000"] = {name: everybody[name] for name in ("/", "/gebruikers/", "bare", "admin")}
     postgresql = found["permissions"].pop("postgresql")
     verdicts = [
         *build_list_verdicts(lists),
         Verdict(
-            "slowest/quickest refused door (p50 of 200)", compute_spread(found["login_refusals"]), MAX_REFUSAL_RATIO
+            "slowest/fastest refusal of a sign-in (p50 of 200)",
+            compute_spread(found["login_refusals"]),
+            MAX_REFUSAL_RATIO,
         ),
         Verdict(
             f"preview of a two-factor policy/bare count, {OFFICE_SIZES[1]:,} people",

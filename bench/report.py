@@ -12,9 +12,9 @@ REPORT_PATH = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 _LISTED_LIBRARIES = ("Django", "psycopg", "django-oauth-toolkit", "django-ninja", "granian")
 _PAGE_HEADER = """# Performance
 
-`make bench` writes this page; do not edit it. Every part is measured in a process of its own on the built-in
-PostgreSQL in a throw-away folder, without a web server in between. What is compared is measured by turns in one run, so
-that a busy machine slows both; the figures themselves are those of this machine on that day.
+`make bench` writes this page; do not edit it. Each part is measured in its own process, on the embedded PostgreSQL in a
+temporary folder, without a web server in between. Compared measurements alternate in one run, so that a busy machine
+slows both; the absolute figures are those of this machine on that day.
 
 """
 
@@ -65,12 +65,12 @@ def write_report(
     REPORT_PATH.write_text(
         _PAGE_HEADER
         + _render_table(("machine", ""), describe_machine(postgresql))
-        + "\n## What was asked\n\n"
-        + _render_table(("measured", "figure", "at most", "kept"), targets)
-        + "\n## Lists of people\n\nDjango admin's own changelist shows the same people and columns, without sign-in and"
-        " without any middleware, as the bare view; ours has both. Milliseconds.\n\n"
-        + _render_table(("people", "view", "p50", "p95", "queries"), rows)
-        + "\n## Every other figure\n\nMilliseconds and medians unless it says otherwise.\n\n"
+        + "\n## Targets\n\n"
+        + _render_table(("measurement", "figure", "at most", "met"), targets)
+        + "\n## Lists of users\n\nDjango admin's changelist shows the same users and columns. Like the bare view, it"
+        " runs without sign-in and middleware; our list has both. Milliseconds.\n\n"
+        + _render_table(("users", "view", "p50", "p95", "queries"), rows)
+        + "\n## Other figures\n\nMedians in milliseconds unless stated otherwise.\n\n"
         + _render_table(("part", "what", "figure"), others)
     )
 

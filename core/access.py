@@ -1,4 +1,4 @@
-"""What a page says about who may open it, and how: the policy that `page` gives to a view.
+"""Page policies: who may open a page, and how; `page` assigns one to a view.
 
 A view without a policy does not open. `permissions.access` enforces `access` and `methods`, `authentication.middleware`
 second factors and re-authentication, `support.middleware` impersonation.
@@ -52,7 +52,7 @@ class ReauthenticationLevel(IntEnum):
 
 @dataclass(frozen=True)
 class PagePolicy:
-    """Who may open a page, and how. Raises ImproperlyConfigured for a combination that means nothing."""
+    """Who may open a page, and how. Raises ImproperlyConfigured for a meaningless combination."""
 
     access: str  # `Access`, or the right that the page requires
     methods: tuple[str, ...] | None  # None: the view handles every method

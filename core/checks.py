@@ -1,4 +1,4 @@
-"""System check of pages, which Django runs at start-up."""
+"""System check of page policies, which Django runs at startup."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

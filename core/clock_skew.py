@@ -12,7 +12,7 @@ MAX_CLOCK_SKEW = timedelta(minutes=5)  # allowed difference between two servers,
 
 
 def is_still_valid(moment: datetime, *, within: timedelta = timedelta(0)) -> bool:
-    """Return whether `moment`, set at most `within` ahead, is still to come; False when it lies further ahead."""
+    """Return whether `moment`, set at most `within` ahead, is in the future; False if it is further ahead."""
     now = timezone.now()
     return now < moment <= now + within + MAX_CLOCK_SKEW
 

@@ -12,7 +12,7 @@ EXIT_DONE, EXIT_FAULTS, EXIT_REFUSED, EXIT_STOPPED = 0, 1, 2, 130
 
 
 class EnglishCommand(BaseCommand):
-    """Command that answers in English, including the messages of forms and actions."""
+    """Command that prints English, including the messages of forms and actions."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         with translation.override(options.get("language", "en")):

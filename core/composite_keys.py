@@ -1,4 +1,4 @@
-"""Foreign keys over two columns, by which PostgreSQL refuses a row that joins two offices (rule 1).
+"""Foreign keys over two columns, with which PostgreSQL refuses a row that connects two offices (rule 1).
 
 Declared in `Meta.constraints`, so that `makemigrations` writes them. In a table that is in use, put the `AddConstraint`
 in a `SeparateDatabaseAndState` with SQL that adds the key NOT VALID, and validate it in a later migration.
@@ -17,8 +17,8 @@ from django.db.models.constants import LOOKUP_SEP
 class CompositeForeignKey(models.BaseConstraint):
     """Reference `to_fields` of the model that the first of `fields`, a ForeignKey, points at.
 
-    It stands beside the key of that field and is checked at commit as well. A row with NULL in one of `fields` refers
-    to nothing. `to_fields` need a unique constraint in their model.
+    It exists next to the key of that field and is also checked at commit. A row with NULL in one of `fields` refers to
+    nothing. `to_fields` need a unique constraint in their model.
     """
 
     def __init__(self, *, fields: Sequence[str], to_fields: Sequence[str], name: str, **options: Any) -> None:
@@ -28,7 +28,7 @@ class CompositeForeignKey(models.BaseConstraint):
         super().__init__(name=name, **options)
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
-        """Return nothing for the CREATE TABLE: the key is made at the end, when what it refers to is there."""
+        """Return nothing for CREATE TABLE: the key is added at the end, once the referenced table exists."""
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
 
     def create_sql(self, model: Any, schema_editor: Any) -> Any:
@@ -53,8 +53,8 @@ class CompositeForeignKey(models.BaseConstraint):
     ) -> None:  # fmt: skip
         """Raise ValidationError unless the row that `instance` refers to exists.
 
-        Not asked where a form has one of the fields not, as in Django's own constraints, nor where the database
-        computes one of them: then the key itself answers.
+        Skipped if a form lacks one of the fields, as with Django's own constraints, or if the database computes one of
+        them: the key itself is then checked.
         """
         fields: list[Any] = [model._meta.get_field(name) for name in self.fields]
         if any(field.generated or field.name in (exclude or ()) for field in fields):
@@ -65,7 +65,7 @@ class CompositeForeignKey(models.BaseConstraint):
             raise ValidationError(self.get_violation_error_message(), code=self.violation_error_code)
 
     def _check(self, model: Any, connection: Any) -> list[CheckMessage]:
-        """Return what is wrong with the declaration; for Django's system checks."""
+        """Return the errors in the declaration, for Django's system checks."""
         missing: list[CheckMessage] = model._check_local_fields(self.fields, "constraints")
         if missing:
             return missing
@@ -97,7 +97,7 @@ class CompositeForeignKey(models.BaseConstraint):
 
 
 class SameOfficeForeignKey(CompositeForeignKey):
-    """Let `field` refer to a row of the same office only."""
+    """Let `field` refer only to a row of the same office."""
 
     def __init__(self, field: str, *, name: str = "", **options: Any) -> None:
         name = name or f"%(app_label)s_%(class)s_{field}_id_same_office"

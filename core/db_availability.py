@@ -1,7 +1,7 @@
-"""Process-wide availability of the database, so that no page waits for a database that does not answer.
+"""Process-wide availability of the database, so that no page waits for a database that does not respond.
 
 A thread of the web server pings the database. After `DOWN_AFTER_SECONDS` without an answer the database counts as down:
-pages that wait for it give up, and new ones fail at once. Other processes have no such thread, and wait.
+pages that wait for it give up, and new ones fail immediately. Other processes have no such thread, and wait.
 """
 
 import time
@@ -55,7 +55,7 @@ def is_database_down() -> bool:
 
 
 class LimitedConnection(psycopg.Connection[Any]):
-    """Connection that keeps to the time limit. It closes when it gives up, because its answer may still arrive."""
+    """Connection that enforces the time limit. It closes when it gives up, because its answer may still arrive."""
 
     def wait(self, gen: PQGen[QueryResultT], *args: Any, **kwargs: Any) -> QueryResultT:
         """Wait for an answer. Raises OperationalError after the time limit."""

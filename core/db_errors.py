@@ -1,4 +1,4 @@
-"""Classification of database errors: unavailable for a moment, or wrong."""
+"""Classification of database errors: temporarily unavailable, or a real error."""
 
 from collections.abc import Iterator
 

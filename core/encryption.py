@@ -1,4 +1,4 @@
-"""Encryption at rest, with the keys of the application or with an emailed token; hashing where comparing is enough.
+"""Encryption at rest, with the keys of the application or with an e-mailed token; hashing where comparing is enough.
 
 Design section 4, rule 7. AES-256-GCM, with the id of the key in front, so that keys can be rotated: the newest of
 LOKET_SEALING_KEYS encrypts, each of them decrypts.

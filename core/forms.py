@@ -13,7 +13,7 @@ PLAIN_TEXT_VALIDATORS = [validate_no_control_characters, validate_no_direction_m
 
 
 class Versioned(Protocol):
-    """A row with a version, which each change raises."""
+    """A row with a version, which every change increments."""
 
     version: Any
 
@@ -27,7 +27,7 @@ class VersionedForm(forms.Form):
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
 
     def report_conflict(self, saved: Versioned) -> None:
-        """Report what was saved meanwhile beside each field, keep the input, and allow saving it again."""
+        """Report what was saved in the meantime beside each field, keep the input, and allow saving it again."""
         saved.refresh_from_db()
         data = cast(QueryDict, self.data).copy()
         data["version"] = str(saved.version)

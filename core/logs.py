@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object per line with the correlation id of the request, never with email addresses."""
+"""Structured logs: one JSON object per line with the correlation id of the request, never with e-mail addresses."""
 
 import traceback
 from pathlib import Path
@@ -11,7 +11,7 @@ _MAX_FRAMES = 30  # innermost frames of an error
 
 
 def get_correlation_id() -> str:
-    """Return the correlation id of the current request or job, or an empty text outside both."""
+    """Return the correlation id of the current request or job, or an empty string outside both."""
     return str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
 
 

@@ -1,4 +1,4 @@
-"""Middleware for every request: language and a limit on the body; the client's address."""
+"""Middleware for every request: language and body size limit; and the address of the client."""
 
 import sys
 import traceback
@@ -26,7 +26,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 def get_client_address(request: HttpRequest) -> str:
     """Return the network address of the client.
 
-    A hop of `X-Forwarded-For` is believed only if the hop that reported it is one of LOKET_TRUSTED_PROXIES.
+    A hop of `X-Forwarded-For` is trusted only if the hop that reported it is one of LOKET_TRUSTED_PROXIES.
     """
     address = str(request.META.get("REMOTE_ADDR") or "")
     hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]

@@ -34,7 +34,7 @@ OtherListItemT = TypeVar("OtherListItemT", bound=_HasId)
 
 @dataclass(frozen=True)
 class KeysetPage(Generic[PagedModelT]):
-    """One page of a queryset with the cursors of the pages before and after it; '' where there is none."""
+    """One page of a queryset with the cursors of the pages before and after it, '' if there is none."""
 
     rows: Sequence[PagedModelT]
     previous: str

@@ -1,8 +1,8 @@
 """Read-only pages may be served from a replica, but never from one that lags behind the start of the request.
 
-Authentication and permissions have been read from the primary by then. The replica serves the page once it has replayed
-everything that the primary had flushed at that moment, so the page shows every earlier change. If the replica cannot do
-that in time, the primary serves the page.
+By then, authentication and permissions have been read from the primary. The replica serves the page once it has
+replayed everything that the primary had flushed at that moment, so the page shows every earlier change. If the replica
+cannot do that in time, the primary serves the page.
 """
 
 import time
@@ -54,7 +54,7 @@ class ReplicaRouter:
         return REPLICA_ALIAS if _reads_replica.get() else DEFAULT_DB_ALIAS
 
     def db_for_write(self, model: Any, **hints: Any) -> str:
-        """Return the primary, also for instances read from the replica."""
+        """Return the primary, even for instances read from the replica."""
         return DEFAULT_DB_ALIAS
 
     def allow_relation(self, one: Any, other: Any, **hints: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Mailbox of the demo: every email and SMS "sent" is a line of postvak.jsonl in LOKET_DATA_DIR."""
+"""Mailbox of the demo: every e-mail and SMS "sent" is a line of postvak.jsonl in LOKET_DATA_DIR."""
 
 import fcntl
 import json
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 
 class DeliveredMessage(TypedDict):
-    """One delivered email or SMS; `at` is ISO 8601 in UTC."""
+    """One delivered e-mail or SMS; `at` is ISO 8601 in UTC."""
 
     channel: str
     to: str
@@ -26,7 +26,7 @@ class DeliveredMessage(TypedDict):
 
 
 class EmailBackend(BaseEmailBackend):
-    """Email backend that delivers to the mailbox."""
+    """E-mail backend that delivers to the mailbox."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for mail in email_messages:

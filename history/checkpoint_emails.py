@@ -14,7 +14,7 @@ from outbox.emails import render_email
 
 
 def sign_due_checkpoints() -> int:
-    """Sign what is due and mail it; return how many were signed. A job of the worker, any number of them may do it."""
+    """Sign and e-mail checkpoints that are due; return their number. Safe to run in several workers at once."""
     offices: list[UUID | None] = [None, *Provider.objects.order_by("pk").values_list("pk", flat=True)]
     return len([checkpoint for checkpoint in periodic_jobs.process_items(sign_due_checkpoint, offices) if checkpoint])
 

@@ -77,7 +77,7 @@ class PointInTimeForm(forms.Form):
         """Reject a point in time in the future."""
         cleaned = super().clean() or {}
         if not self.errors and self.moment() > timezone.now():
-            self.add_error("day", _("This moment is in the future. Choose an earlier one."))
+            self.add_error("day", _("This time is in the future. Choose an earlier one."))
         return cleaned
 
     def moment(self) -> datetime:

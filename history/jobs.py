@@ -1,4 +1,4 @@
-"""Periodic work of the history."""
+"""Periodic jobs of the history."""
 
 from core.periodic_jobs import PeriodicJob
 from history import checkpoint_emails

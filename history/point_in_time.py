@@ -24,7 +24,7 @@ class EventsTrimmed(Exception):
 def rebuild_office(provider_id: UUID, moment: datetime, *, users: Iterable[UUID] | None = None) -> PastOffice:
     """Return the office as it was at `moment`, with all users or only `users`.
 
-    Three queries, whatever the number of events; five when old events were removed. Raises EventsTrimmed.
+    Three queries, regardless of the number of events; five when old events were removed. Raises EventsTrimmed.
     """
     condition = Q() if users is None else ~Q(target_kind="user") | Q(target_id__in=list(users))
     office = PastOffice(provider_id, moment)

@@ -124,7 +124,7 @@ def render_html(data: dict[str, Any], user: User) -> str:
 
 
 class _Entry(NamedTuple):
-    """A field and its value; what has no translation is English, and a screen reader must know."""
+    """A field and its value; untranslated text is marked as English for screen readers."""
 
     label: str
     value: Any

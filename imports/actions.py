@@ -130,7 +130,7 @@ def can_revert(job: ImportJob) -> bool:
 
 
 def discard_job(job: ImportJob) -> bool:
-    """Delete a planned job; return False when it was queued meanwhile."""
+    """Delete a planned job; return False when it was queued in the meantime."""
     return ImportJob.objects.filter(pk=job.pk, state=JobState.PLANNED).delete()[0] > 0
 
 

@@ -45,7 +45,8 @@ StartProgress = Callable[[str], ProgressCallback]  # starts a phase and returns 
 def show_progress(stream: TextIOBase, total: Callable[[], int]) -> Iterator[StartProgress]:
     """Show progress: a bar with rate and remaining time on a terminal, otherwise a line now and then.
 
-    Each phase has about `total` rows, which is called on a terminal only. Raises CommandError on Ctrl-C.
+    `total` returns the approximate number of rows of a phase and is called only on a terminal. Raises CommandError on
+    Ctrl-C.
     """
     try:
         if not stream.isatty():

@@ -79,7 +79,7 @@ class BulkActionForm(forms.Form):
         queryset=Team.objects.none(),
         required=False,
         empty_label=_("Choose a team"),
-        help_text=_("For adding to or removing from a team."),
+        help_text=_("For adding users to a team or removing them from it."),
     )
     access_until = forms.DateField(
         label=_("Access until"),

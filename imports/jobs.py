@@ -1,4 +1,4 @@
-"""Periodic work of imports."""
+"""Periodic jobs of imports."""
 
 from core.periodic_jobs import PeriodicJob
 from imports import actions

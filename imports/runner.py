@@ -44,9 +44,9 @@ def has_due_job(queue: JobQueue) -> bool:
 def run_next_job(queue: JobQueue | None = None) -> bool:
     """Plan or execute the next job in `queue`, or in any queue without it; return False when there is none.
 
-    The row stays locked meanwhile, so that no other worker takes the job and a crash leaves nothing behind. A job that
-    exceeds the time limit is rolled back; it moves to the long queue, or is refused if it came from there. After an
-    unexpected error the job is refused, not retried, and the error is raised.
+    The row stays locked in the meantime, so that no other worker takes the job and a crash leaves nothing behind. A job
+    that exceeds the time limit is rolled back; it moves to the long queue, or is refused if it came from there. After
+    an unexpected error the job is refused, not retried, and the error is raised.
     """
     taken = None
     try:
@@ -147,7 +147,7 @@ def store_refusal(job: ImportJob, error: str) -> None:
 
 @contextmanager
 def _open_progress(job: ImportJob) -> Iterator[ProgressCallback]:
-    """Give a callback that stores progress.
+    """Yield a callback that stores progress.
 
     It uses its own connection, because the transaction of the job is not committed yet.
     """

@@ -40,8 +40,8 @@ log = structlog.get_logger("loket.bulk")
 def run_import_processes() -> Iterator[None]:
     """Run the job processes in the background.
 
-    Start this before any thread, because a fork inherits only their locks. On exit the processes are terminated at
-    once; a job in progress is rolled back and runs again later.
+    Start this before any thread, because a fork inherits only their locks. On exit the processes are terminated
+    immediately; a job in progress is rolled back and runs again later.
     """
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]

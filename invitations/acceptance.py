@@ -1,4 +1,4 @@
-"""Acceptance of an invitation: request a code, prove the phone with it, choose credentials."""
+"""Acceptance of an invitation: request a code, verify the phone number with it, choose credentials."""
 
 import secrets
 from collections.abc import Callable
@@ -31,11 +31,11 @@ PHONE_PROOF_LIFETIME = timedelta(hours=1)
 
 
 class SenderNotAuthorized(Exception):
-    """The last sender may no longer grant what the invited user holds; the invitation must be sent again."""
+    """The last sender may no longer grant what the invited user holds; the invitation must be resent."""
 
 
 class CodeLimitReached(Exception):
-    """No code is sent for `wait`; `timedelta.max` means not before the invitation is sent again."""
+    """No code is sent for `wait`; `timedelta.max` means not before the invitation is resent."""
 
     def __init__(self, wait: timedelta) -> None:
         super().__init__(wait)
@@ -126,7 +126,7 @@ def send_code(invitation: Invitation, *, token: str, browser: str, by: Actor, af
 
     `after` is the id of this browser's last code as the page knew it, "" for none: with a newer one, as after a double
     click, nothing is sent. Raises CodeLimitReached after three codes in an hour or ten in total, MessageLimitReached
-    when too many messages were sent, InvitationNotOpen when the invitation ended meanwhile, SenderNotAuthorized.
+    when too many messages were sent, InvitationNotOpen when the invitation ended in the meantime, SenderNotAuthorized.
     """
     invitation = _lock_open_invitation(invitation)
     last = get_last_code(invitation, browser=browser)
@@ -165,7 +165,7 @@ def _queue_code(invitation: Invitation, number: str, browser: str, by: Actor) ->
 def check_code(invitation: Invitation, *, code: str, browser: str, by: Actor) -> bool:
     """Return whether `code` is the last one sent to this browser; wrong codes are counted.
 
-    After five wrong tries the code is invalid; after fifteen in total the invitation is locked until it is sent again.
+    After five wrong attempts the code is invalid; after fifteen in total the invitation is locked until it is resent.
     Without a usable code in this browser the result is False and nothing is counted. Raises InvitationNotOpen when the
     invitation ended, SenderNotAuthorized.
     """
@@ -192,8 +192,8 @@ def check_code(invitation: Invitation, *, code: str, browser: str, by: Actor) ->
 def accept_invitation(invitation: Invitation, *, browser: str, username: str, password: str, by: Actor) -> User:
     """Set the chosen username and password and return the user, ready to be signed in.
 
-    Raises InvitationNotOpen when the invitation ended meanwhile or this browser did not prove the phone,
-    SenderNotAuthorized, ValidationError when the username was taken meanwhile (code "taken") or the password is
+    Raises InvitationNotOpen when the invitation ended in the meantime or this browser did not prove the phone,
+    SenderNotAuthorized, ValidationError when the username was taken in the meantime (code "taken") or the password is
     rejected.
     """
     if not has_proved_phone(invitation, browser=browser):

@@ -1,4 +1,4 @@
-"""Actions of the office on invitations: invite, send again, revoke, and edit the text of the e-mail."""
+"""Actions of the office on invitations: invite, resend, revoke, and edit the text of the e-mail."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -31,7 +31,7 @@ from permissions.checks import Right, SupportAction
 
 
 class InvitationNotOpen(Exception):
-    """The invitation was accepted, revoked, sent again, locked or has expired, or does not exist."""
+    """The invitation has been accepted, revoked, resent or locked, has expired, or does not exist."""
 
 
 def _require_right(by: Actor, right: Right, provider: Provider) -> None:
@@ -82,11 +82,11 @@ def invite_user(
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def resend_invitation(user: User, *, mobile_number: str, email: str, by: Actor, before: str | None = None) -> None:
-    """Send the invitation again with a new link and period; the old link is invalid. The address may change.
+    """Resend the invitation with a new link and period; the old link is invalid. The address may change.
 
     `before` is when it was last sent as the form knew it (ISO 8601): if it was sent since, as by a double click,
-    nothing is sent. Support can send it to the same address only. Raises InvitationNotOpen when the user accepted
-    meanwhile, PermissionDenied without authority over the user, ValidationError when the user is blocked,
+    nothing is sent. Support can send it to the same address only. Raises InvitationNotOpen when the user accepted in
+    the meantime, PermissionDenied without authority over the user, ValidationError when the user is blocked,
     MessageLimitReached when too many messages were sent.
     """
     lock_provider(user.provider_id)
@@ -116,7 +116,7 @@ def resend_invitation(user: User, *, mobile_number: str, email: str, by: Actor, 
 def lock_invitation(user_id: UUID) -> Invitation:
     """Return the invitation of a user from the database, both locked until the end of the transaction.
 
-    Lock the office first where its row is needed as well. Raises InvitationNotOpen when the user was never invited.
+    Lock the office first if its row is needed as well. Raises InvitationNotOpen when the user was never invited.
     """
     rows = Invitation.objects.select_for_update(of=("self", "user")).select_related("user__provider", "message")
     if (invitation := rows.filter(user_id=user_id).first()) is None:
@@ -231,7 +231,7 @@ def _expire_invitation(pk: UUID) -> bool:
 def save_office_text(provider: Provider, *, text: EmailText, before: EmailText, by: Actor) -> None:
     """Set the office's own text of the invitation.
 
-    `before` is the text when the form was opened. Raises EditConflict when the text was changed meanwhile,
+    `before` is the text when the form was opened. Raises EditConflict when the text was changed in the meantime,
     PermissionDenied without the right to manage the office, ValidationError for a wrong placeholder.
     """
     _require_right(by, Right.MANAGE_PROVIDER, provider)

@@ -82,8 +82,8 @@ def validate_text(subject: str, body: str) -> None:
 def render_text(text: EmailText, user: User, *, link: str, expires_at: datetime, with_two_factor: bool) -> EmailText:
     """Return `text` with every placeholder replaced once; a name that looks like a placeholder stays as it is.
 
-    With `with_two_factor` a text without a placeholder for that paragraph gets it at the end. `user` need not be
-    stored, but has an office. The date is always in Dutch, as the text is.
+    With `with_two_factor`, that paragraph is added at the end of a text without a placeholder for it. `user` need not
+    be stored, but has an office. The date is always in Dutch, like the text.
     """
     with translation.override(settings.LANGUAGE_CODE):
         until = formats.date_format(timezone.localtime(expires_at), r"l j F Y \o\m H:i")

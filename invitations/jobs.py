@@ -1,4 +1,4 @@
-"""Periodic work of invitations."""
+"""Periodic jobs of invitations."""
 
 from core.periodic_jobs import PeriodicJob
 from invitations import actions

@@ -84,7 +84,7 @@ class Invitation(models.Model):
         return self.state == self.State.OPEN and timezone.now() < self.expires_at
 
     def can_be_accepted(self) -> bool:
-        """Return whether the link works and the user is not denied access meanwhile."""
+        """Return whether the link works and the user is not denied access in the meantime."""
         return self.is_open() and not self.user.is_denied_access
 
     def get_code_wait(self) -> timedelta | None:
@@ -104,7 +104,7 @@ class Invitation(models.Model):
 
 
 class InvitationCode(models.Model):
-    """A six-digit code: valid for ten minutes, five tries and the browser that requested it."""
+    """A six-digit code: valid for ten minutes, five attempts and the browser that requested it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="codes")
@@ -121,11 +121,11 @@ class InvitationCode(models.Model):
 
     @property
     def tries_left(self) -> int:
-        """Number of tries left for this code."""
+        """Number of attempts left for this code."""
         return max(0, MAX_TRIES_PER_CODE - self.wrong_tries)
 
     def is_usable(self) -> bool:
-        """Return whether it can still be typed."""
+        """Return whether the code can still be used."""
         in_time = clock_skew.is_still_valid(self.expires_at, within=timedelta(minutes=CODE_VALID_MINUTES))
         return in_time and self.verified_at is None and self.wrong_tries < MAX_TRIES_PER_CODE
 

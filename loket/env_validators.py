@@ -74,7 +74,7 @@ def validate_site_url(text: str) -> None:
 
 
 def validate_authority_url(text: str) -> None:
-    """Require an authority URL as msal takes it: https, a host and a path."""
+    """Require an authority URL that msal accepts: https, a host and a path."""
     url = _split_url(text)
     if url.scheme != "https" or not url.hostname or not url.path.strip("/"):
         raise ValidationError("must be https://host/path")
@@ -88,7 +88,7 @@ def validate_mail_server_url(text: str) -> None:
 
 
 def validate_sender(text: str) -> None:
-    """Require an email address with an optional name."""
+    """Require an e-mail address with an optional name."""
     try:
         validate_email(parseaddr(text)[1])
     except NotAnAddress:

@@ -38,14 +38,14 @@ log = structlog.get_logger("loket.access")
 
 
 class _Refused(Exception):
-    """The body is not read; the client is told so in Dutch and English, as no page is rendered yet."""
+    """The body is not read; the response says so in Dutch and English, because the language is not known yet."""
 
     status: int
     text: str
 
 
 class _BodyTooSlow(_Refused):
-    """The body comes in too slowly."""
+    """The body arrives too slowly."""
 
     status = 408
     text = "Het versturen duurde te lang. Probeer het opnieuw. / Sending took too long. Try again.\n"
@@ -72,7 +72,7 @@ class RsgiApplication:
         self._open_bodies = Counter[str]()  # number being read, by network address
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Watch the database from now on: granian calls this in the process that serves."""
+        """Start watching the database; granian calls this in each serving process."""
         db_availability.start_watch(postgresql.ping_primary)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:

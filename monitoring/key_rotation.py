@@ -46,7 +46,7 @@ class RotationResult(NamedTuple):
 def rotate_keys(*, reencrypt: bool) -> Iterator[RotationResult]:
     """Check every encrypted column; with `reencrypt`, re-encrypt values of older keys with the newest one.
 
-    A value that changes meanwhile is skipped: the change encrypts it with the newest key, or removes it.
+    A value that changes in the meantime is skipped: the change encrypts it with the newest key, or removes it.
     """
     for column in ENCRYPTED_COLUMNS:
         values = older = unreadable = 0

@@ -148,9 +148,9 @@ def raise_notification_event(
 ) -> NotificationEvent:
     """Raise an event about `employer` on `event_date`: shown at once where due, otherwise on each user's day.
 
-    `text` is shown besides the type ("30 jaar"); `reference` distinguishes events of one type, employer and day, and
-    defaults to the text. Raising an event again returns the existing one. Recipients and e-mail are determined on the
-    day itself, see `notifications.delivery`. Raises PermissionDenied for another office's employer and without
+    `text` is shown in addition to the type ("30 jaar"); `reference` distinguishes events of one type, employer and day,
+    and defaults to the text. Raising an event again returns the existing one. Recipients and e-mail are determined on
+    the day itself, see `notifications.delivery`. Raises PermissionDenied for another office's employer and without
     manage_employer_signals there, ValidationError for a text or reference of more than 150 characters or with control
     characters, ValueError for an unknown type.
     """

@@ -12,8 +12,9 @@ MAX_OFFSET_DAYS = 99
 class NotificationType(StrEnum):
     """A type of event that users are notified of.
 
-    `label` is its name, `says` its description in one sentence; `after` tells that its days count after the event
-    instead of before it; `days` is the default until the office chooses. By default all are on, and none is e-mailed.
+    `label` is its name, `says` its description in one sentence; `after` means that its days count after the event
+    instead of before it; `days` is the default until the office chooses. By default, all types are on and none is
+    e-mailed.
     """
 
     label: Promise
@@ -42,7 +43,7 @@ class NotificationType(StrEnum):
     WEDDING_ANNIVERSARY = (
         "wedding_anniversary",
         _("Wedding anniversary"),
-        _("An employee reaches a milestone in years of marriage."),
+        _("An employee celebrates a milestone wedding anniversary."),
         14,
     )
 

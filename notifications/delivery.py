@@ -1,7 +1,8 @@
 """Daily delivery of notifications: shown on the day each user prefers, e-mailed once a day, by any number of workers.
 
-The situation on the day counts: users that reach the employer then, have active rights there and want the type. A
-notification event stays open, for users who join or change their preferences later, until no user's day can still come.
+The situation on that day counts: users who then have access to the employer and active rights there, and want the type.
+A notification event stays open, for users who join or change their preferences later, until no user's day can still
+come.
 """
 
 from collections import defaultdict
@@ -146,7 +147,7 @@ def run_daily() -> int:
 
 @transaction.atomic
 def _run_office_day(provider_id: UUID) -> bool:
-    """Do the day of one office, all of it or nothing; return False when it was done or another worker is at it."""
+    """Process a day of one office, completely or not at all; return False if it was done or another worker has it."""
     today = timezone.localdate()
     rows = DailyRun.objects.select_for_update(skip_locked=True, of=("self",))
     day = rows.filter(pk=provider_id, due_on__lte=today, provider__suspended_at=None).first()

@@ -78,7 +78,7 @@ def _build_choice_field(initial: bool | None, empty: str, yes: str, no: str) -> 
 
 
 class SharedPreferencesForm(PreferencesForm):
-    """Base form for preferences that can change meanwhile; `seen` is their fingerprint when the form was opened."""
+    """Base form for preferences that can change concurrently; `seen` is their fingerprint when the form was opened."""
 
     seen = forms.CharField(required=False, max_length=4000, widget=forms.HiddenInput)
 
@@ -90,7 +90,7 @@ class SharedPreferencesForm(PreferencesForm):
         super().__init__(*args, **kwargs)
 
     def report_conflict(self) -> None:
-        """Report what was changed meanwhile, keep the input, and allow saving it again."""
+        """Report what was changed in the meantime, keep the input, and allow saving it again."""
         data = cast(QueryDict, self.data).copy()
         before, now = set(self.cleaned_data["seen"].split(",")), set(self.stamp.split(","))
         data["seen"] = self.stamp

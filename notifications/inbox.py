@@ -15,7 +15,7 @@ MAX_UNREAD_COUNT = 100  # counting unread notifications stops here
 
 
 class InboxItem(NamedTuple):
-    """A notification, and the one of the same event that was read first in the office, if any."""
+    """A notification, and the first one that was read in the office for the same event, if any."""
 
     notice: Notification
     first: Notification | None

@@ -1,4 +1,4 @@
-"""Periodic work of notifications."""
+"""Periodic jobs of notifications."""
 
 from core.periodic_jobs import PeriodicJob
 from notifications import delivery

@@ -115,7 +115,7 @@ class NotificationEvent(OfficeModel):
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
     def visible_to(self, user: User) -> Self:
-        """Return the notifications of `user` at employers that they reach now and that have the product."""
+        """Return the notifications of `user` at employers that the user can access now and that have the product."""
         employers = checks.list_reachable_employers(user).filter(products__contains=[Product.SIGNALS])
         return self.filter(provider_id=user.provider_id, user=user, employer__in=employers)
 

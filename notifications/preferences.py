@@ -91,7 +91,7 @@ def fingerprint_preferences(held: Mapping[NotificationType, NotificationPreferen
 
 
 def describe_preference(type_: NotificationType, preference: NotificationPreference) -> str:
-    """Return a preference in words: 'off', or when and how."""
+    """Return a preference as text: 'off', or when and how."""
     if not preference.is_on:
         return _("off")
     if not preference.days:

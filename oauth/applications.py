@@ -62,7 +62,7 @@ def update_application(
 ) -> Application:
     """Update an application. `version` is the version the form was opened with.
 
-    Removing a scope takes effect immediately, also for issued tokens. Raises PermissionDenied without the right,
+    Removing a scope takes effect immediately, even for issued tokens. Raises PermissionDenied without the right,
     EditConflict on a concurrent change, ValidationError ("taken") if another application has the name.
     """
     application = _lock_application(application, by)
@@ -102,7 +102,7 @@ def set_application_enabled(application: Application, *, enabled: bool, by: Acto
     """Enable or disable an application. Disabling invalidates all its tokens.
 
     Support may do both for an office, with a reason. Raises PermissionDenied without the right, EditConflict if the
-    application was deleted meanwhile.
+    application was deleted in the meantime.
     """
     application = _lock_application(
         application, by, SupportAction.ENABLE_INTEGRATION if enabled else SupportAction.DISABLE_INTEGRATION
@@ -151,7 +151,7 @@ def _require_application_manager(
 
 
 def _lock_partner_applications() -> None:
-    """Serialize changes to partner applications, as by a double click: there is no office row to lock."""
+    """Serialize changes to partner applications, for example by a double click: there is no office row to lock."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('partners', 0))")
 

@@ -1,6 +1,6 @@
 """Client credentials grant (RFC 6749 section 4.4): an SSO/Webservice user is its own OAuth client.
 
-Bypasses the library, which needs many more queries per token: machines request tokens every second.
+Bypasses the library, which needs many more queries per token: programs request tokens every second.
 """
 
 from datetime import timedelta

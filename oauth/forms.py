@@ -15,7 +15,7 @@ from oauth.scopes import Scope
 
 _LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 _MAX_URIS, _MAX_URI_LENGTH = 10, 250
-PREVIOUS_SECRET_HOURS = [(0, _("no longer")), (24, _("24 hours")), (7 * 24, _("7 days")), (30 * 24, _("30 days"))]
+PREVIOUS_SECRET_HOURS = [(0, _("no grace period")), (24, _("24 hours")), (7 * 24, _("7 days")), (30 * 24, _("30 days"))]
 
 
 def validate_redirect_uri(address: str) -> None:
@@ -76,7 +76,7 @@ class ApplicationForm(forms.Form):
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("The maximum scope: all users must agree themselves, and their own rights still apply."),
+        help_text=_("The maximum scope: each user must agree individually, and the user's own rights still apply."),
         error_messages={"required": _("Choose at least one scope.")},
     )
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
@@ -112,7 +112,7 @@ class ClientSecretForm(forms.Form):
     """
 
     hours = forms.TypedChoiceField(
-        label=_("The current secret keeps working for"),
+        label=_("Grace period for the current secret"),
         choices=PREVIOUS_SECRET_HOURS,
         coerce=int,
         initial=24,

@@ -120,7 +120,7 @@ class Application(AbstractApplication):  # type: ignore[misc]
         return self.previous_until is not None and self.previous_until > timezone.now()
 
     def get_allowed_schemes(self) -> list[str]:
-        """Allow http as well: registration accepts it for loopback addresses only."""
+        """Also allow http, which registration accepts for loopback addresses only."""
         return ["https", "http"]
 
     @property

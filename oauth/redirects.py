@@ -16,9 +16,9 @@ def is_trusted_redirect(
     """Return whether the browser may be redirected to `address` of `application` without showing the target first.
 
     RFC 9700 section 4.11.2: redirect only to a trusted URI and, except for silent authentication, only after the user
-    was authenticated. Trusted are applications registered by the operator, applications of the signed-in user's office,
-    and the origin the browser came from. A `silent` request (prompt=none, OpenID Connect Core section 3.1.2.6) is
-    answered too, as in a frame, unless the browser reports that it is a top-level navigation.
+    was authenticated. Trusted targets are applications registered by the operator, applications of the signed-in user's
+    office, and the origin the browser came from. A `silent` request (prompt=none, OpenID Connect Core section 3.1.2.6)
+    is answered too, as in a frame, unless the browser reports that it is a top-level navigation.
     """
     if application is not None and application.provider_id is None:
         return True
@@ -51,7 +51,7 @@ def redirect_to_application(request: HttpRequest, address: str, *, trusted: bool
 def allow_form_redirect(address: str, request: HttpRequest, page: HttpResponse) -> HttpResponse:
     """Extend the CSP of `page` so that its forms may redirect to the host of `address`; elsewhere only to this site.
 
-    Browsers apply form-action to redirects after a submission as well.
+    Browsers also apply form-action to redirects after a submission.
     """
     parts = urlsplit(address)
     csp_update({"form-action": [f"{parts.scheme}://{parts.netloc}"]})(lambda _request: page)(request)

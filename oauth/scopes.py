@@ -14,7 +14,7 @@ class Scope(TextChoices):
     OPENID = "openid", _("Verify your identity")
     PROFILE = "profile", _("View your name, username and office")
     EMAIL = "email", _("View your e-mail address")
-    PROFILE_WRITE = "profile:write", _("View and change your name, phone number and place of work")
+    PROFILE_WRITE = "profile:write", _("View and change your name, phone number and place of employment")
     ACCOUNT_READ = "account:read", _("View how and when you log in, your rights here and your integrations")
     USERS_READ = (
         "users:read",

@@ -29,7 +29,7 @@ def create_sso_ticket(caller: Caller, *, next_path: str = "", by: Actor) -> tupl
 
     `next_path` is the internal page to open, a path or an absolute URL; "" is the home page. Raises PermissionDenied
     for an Azure AD user, who signs in through Microsoft only, ValidationError ("next") for a page outside this site,
-    and Application.DoesNotExist if the application was deleted meanwhile.
+    and Application.DoesNotExist if the application was deleted in the meantime.
     """
     user = caller.user
     _lock_application_row(caller.application)
@@ -78,7 +78,7 @@ def find_sso_ticket(token: str) -> SsoTicket | None:
 
 @transaction.atomic
 def redeem_sso_ticket(token: str) -> SsoTicket | None:
-    """Redeem a ticket and return it, None if it is not or no longer valid."""
+    """Redeem a ticket and return it, or None if it is not valid."""
     ticket = find_sso_ticket(token)
     is_first = ticket is not None and SsoTicket.objects.filter(pk=ticket.pk).delete()[0]
     return ticket if is_first else None

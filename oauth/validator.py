@@ -42,7 +42,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     # Client authentication. Every client has a secret; an SSO/Webservice user is its own client.
 
     def client_authentication_required(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Require client authentication always."""
+        """Always require client authentication."""
         return True
 
     def authenticate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:
@@ -207,7 +207,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         return claims, expires_at
 
     def finalize_id_token(self, id_token: Any, token: Any, token_handler: Any, request: Any) -> str:
-        """Return the signed token. Raises InvalidGrantError if consent was revoked meanwhile."""
+        """Return the signed token. Raises InvalidGrantError if consent was revoked in the meantime."""
         with transaction.atomic():
             allowed = Consent.objects.select_for_update().filter(user=request.user, application=request.client)
             if allowed.first() is None:

@@ -2,7 +2,7 @@
 
 A message is sent in two transactions (`claim_message`, `deliver_message`): the first counts the attempt, the second
 locks the row while the message is sent and records the result. A process that dies in between loses nothing, and a
-message that kills the process stops after its last attempt, because attempts stay counted.
+message that kills the process is not sent again after its last attempt, because attempts remain counted.
 
 Phones cannot detect a duplicate SMS, so an SMS is sent at most once unless the gateway is known to have rejected it:
 without a response it is not sent again. No row is locked while the gateway is busy.
@@ -112,7 +112,7 @@ def _insert_and_notify(messages: list[Message]) -> list[Message]:
 def cancel_message(message: Message) -> bool:
     """Cancel a message that is still to be sent; return whether that was in time.
 
-    Wait for an email that is being sent, and return False if it was sent. An SMS that is being sent may arrive; if the
+    Wait for an e-mail that is being sent, and return False if it was sent. An SMS that is being sent may arrive; if the
     gateway rejects it there is no further attempt.
     """
     locked = Message.objects.select_for_update(no_key=True).get(pk=message.pk)
@@ -217,7 +217,7 @@ def _record_outcome(message: Message, outcome: str | sending.SendingError) -> Me
 def _schedule_retry(message: Message, error: sending.SendingError) -> None:
     """Schedule the next attempt.
 
-    Give up if the message may have arrived, was rejected for good, has used its last attempt or expires before.
+    Give up if the message may have arrived, was permanently rejected, has used its last attempt or expires before.
     """
     if error.no_response:
         _finish_message(message, Message.State.NO_RESPONSE, error=str(error))
@@ -239,7 +239,7 @@ def _finish_message(message: Message, state: Message.State, *, error: str = "") 
 
 @transaction.atomic
 def mark_bounced(*, message_id: UUID | None, esp_id: str, reason: str) -> bool:
-    """Mark a sent email as bounced, as reported by the email provider; return whether the email was found.
+    """Mark a sent e-mail as bounced, as reported by the e-mail provider; return whether the e-mail was found.
 
     `message_id` is our id; without it, `esp_id` is the id of the provider. Waits for a delivery in progress.
     """

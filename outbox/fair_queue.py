@@ -1,4 +1,4 @@
-"""Fair queueing: offices take turns, urgent messages go first, and an email server that hangs delays only its domain.
+"""Fair queueing: offices take turns, urgent messages go first, and an e-mail server that hangs delays only its domain.
 
 Turns and hanging servers are kept in memory by each worker; other workers find out for themselves.
 """

@@ -1,6 +1,6 @@
 """Limits on requested messages: per recipient, per sender and per office, on every path.
 
-Email bombing needs one address, SMS pumping many numbers. The counts belong to the transaction of the change: a
+E-mail bombing needs one address, SMS pumping many numbers. The counts belong to the transaction of the change: a
 rollback restores them.
 """
 
@@ -39,7 +39,7 @@ _SMS_KINDS = ("invitation", "code")  # an invitation leads to an SMS later
 
 
 class MessageLimitReached(Throttled):
-    """The limit of `recipient` is reached, or with "" that of the sender or the office."""
+    """The limit of `recipient` has been reached or, if that is "", the limit of the sender or the office."""
 
     def __init__(self, wait: timedelta, recipient: str = "") -> None:
         super().__init__(wait)
@@ -48,23 +48,23 @@ class MessageLimitReached(Throttled):
     def __str__(self) -> str:
         if self.recipient:
             text = ngettext(
-                "Many messages have been sent to %(recipient)s. Nothing has been sent now. Try again in %(minutes)d"
+                "Many messages have already been sent to %(recipient)s, so nothing was sent. Try again in %(minutes)d"
                 " minute.",
-                "Many messages have been sent to %(recipient)s. Nothing has been sent now. Try again in %(minutes)d"
+                "Many messages have already been sent to %(recipient)s, so nothing was sent. Try again in %(minutes)d"
                 " minutes.",
                 self.minutes,
             )
         else:
             text = ngettext(
-                "Your office has sent many messages. Nothing has been sent now. Try again in %(minutes)d minute.",
-                "Your office has sent many messages. Nothing has been sent now. Try again in %(minutes)d minutes.",
+                "Your office has sent many messages, so nothing was sent. Try again in %(minutes)d minute.",
+                "Your office has sent many messages, so nothing was sent. Try again in %(minutes)d minutes.",
                 self.minutes,
             )
         return text % {"recipient": self.recipient, "minutes": self.minutes}
 
 
 class RequestedMessage(NamedTuple):
-    """A requested message: kind, email address or number, office and requester."""
+    """A requested message: kind, e-mail address or number, office and requester."""
 
     kind: str
     to: str
@@ -94,7 +94,7 @@ def charge_messages(messages: Iterable[tuple[str, str, UUID | None]], by: Actor 
 
 @contextmanager
 def batch_charges() -> Iterator[None]:
-    """Count the messages of this block at once at its end, inside the surrounding transaction.
+    """Count the messages of this block together at its end, within the surrounding transaction.
 
     Raises MessageLimitReached.
     """

@@ -1,4 +1,4 @@
-"""Email and SMS: one row per message, written in the transaction of the change that causes it."""
+"""E-mail and SMS: one row per message, written in the transaction of the change that causes it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LOW_PRIORITY_KINDS = frozenset({"signals", "hygiene", "checkpoint", "factor_duty
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
-    """Messages, filtered by what is to be done with them."""
+    """Queryset of messages, filtered by delivery state."""
 
     def pending(self) -> MessageQuerySet:
         """Filter messages that are still to be sent."""
@@ -62,7 +62,7 @@ class PausedOffice(models.Model):
 
 
 class Message(models.Model):
-    """One email or SMS with its delivery state; the encrypted body is deleted once it can no longer be sent."""
+    """One e-mail or SMS with its delivery state; the encrypted body is deleted once it can no longer be sent."""
 
     class Channel(models.TextChoices):
         """Means of delivery."""
@@ -142,7 +142,7 @@ class Message(models.Model):
 
     @property
     def domain(self) -> str:
-        """Domain of the email address, or "" for an SMS."""
+        """Domain of the e-mail address, or "" for an SMS."""
         return self.recipient.rpartition("@")[2].lower()
 
     @property
@@ -160,7 +160,7 @@ class Message(models.Model):
         return self.state in (self.State.FAILED, self.State.BOUNCED)
 
     def decrypt_body(self) -> MessageBody:
-        """Decrypt the body. Raises encryption.DecryptionError, also once the body is deleted."""
+        """Decrypt the body. Raises encryption.DecryptionError, also once the body has been deleted."""
         return cast(
             MessageBody,
             json.loads(encryption.decrypt(bytes(self.encrypted_body or b""), context=self.encryption_context)),

@@ -1,4 +1,4 @@
-"""Sending one message: email through EMAIL_BACKEND, SMS through the gateway of SMS_URL. Writes no row."""
+"""Sending one message: e-mail through EMAIL_BACKEND, SMS through the gateway of SMS_URL. Writes no row."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class SendingError(Exception):
 
 
 def send_message(message: Message) -> str:
-    """Send `message` and return its id at the email provider, or an empty text.
+    """Send `message` and return its id at the e-mail provider, or an empty text.
 
     Raises SendingError, `permanent` when the recipient was rejected for good; other errors may be temporary.
     """
@@ -68,7 +68,7 @@ def get_max_sms_duration() -> timedelta:
 
 
 def require_email_backend() -> None:
-    """Raise ImproperlyConfigured unless the email backend exists and is configured; does not connect."""
+    """Raise ImproperlyConfigured unless the e-mail backend exists and is configured; does not connect."""
     try:
         get_connection()
     except (ImportError, AttributeError, ImproperlyConfigured, AnymailError) as error:
@@ -185,7 +185,7 @@ def _send_sms_via_gateway(message: Message, body: MessageBody) -> None:
 
 
 def _build_gateway_error(tracker: RequestTracker, *, is_understood: bool) -> SendingError:
-    """Return the error for an SMS that the gateway did not accept, as far as its responses tell."""
+    """Return the error for an SMS that the gateway did not accept, judging by its responses."""
     if tracker.no_response:
         return SendingError("the gateway did not answer", no_response=True)
     if not tracker.request_count:  # the number was rejected before any request, or the protocol cannot be watched

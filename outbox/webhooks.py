@@ -1,4 +1,4 @@
-"""Delivery reports of the email provider, received through anymail's `tracking` signal."""
+"""Delivery reports of the e-mail provider, received through anymail's `tracking` signal."""
 
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ log = structlog.get_logger("loket.outbox")
 
 
 def handle_tracking_event(sender: Any, event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
-    """Mark the email of `event` as bounced if the event says that it did not arrive."""
+    """Mark the e-mail of `event` as bounced if the event says that it did not arrive."""
     if event.event_type not in _BOUNCE_EVENT_TYPES:
         return
     parts = [event.event_type, event.reject_reason, event.mta_response or event.description]

@@ -17,7 +17,7 @@ from permissions.checks import Right
 
 
 class OfficeRequest(HttpRequest):
-    """A request of a user who is signed in."""
+    """A request of a signed-in user."""
 
     user: User
     rights: frozenset[Right]

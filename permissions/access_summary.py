@@ -1,4 +1,4 @@
-"""The active rights of a user, and where they count, grouped as in the catalog; for the home page."""
+"""The active rights of a user, and where they apply, grouped as in the catalog; for the home page."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,7 +16,7 @@ MAX_NAMED_EMPLOYERS = 3  # above this number of employers only the count is show
 
 
 class AvailableRight(NamedTuple):
-    """An active right, where it counts in words, and the URL of the page that it opens ('' for none)."""
+    """An active right, where it applies (as text), and the URL of the page that it opens ('' for none)."""
 
     held_right: HeldRight
     scope: str
@@ -32,7 +32,7 @@ class AvailableRightGroup:
 
     @property
     def omitted_employers(self) -> list[Employer]:
-        """The employers where these rights count, sorted by name; empty if the rows name them already."""
+        """The employers where these rights apply, sorted by name; empty if the rows name them already."""
         found = {employer.pk: employer for row in self.rows for employer in _list_active_employers(row.held_right)}
         return (
             sorted(found.values(), key=lambda employer: (employer.sort_name, employer.pk))

@@ -19,7 +19,7 @@ from permissions.models import Employer, IndividualRight, Team
 
 
 def lock_and_authorize(provider_id: UUID | None, by: Actor, right: Right) -> Provider:
-    """Lock the row of the office and return it, so that changes of permissions run one after the other.
+    """Lock the row of the office and return it, so that changes to permissions run one after the other.
 
     Raises PermissionDenied unless the actor belongs to the office and may use `right` once it is locked.
     """
@@ -43,7 +43,7 @@ def get_team_employer_ids(team: Team) -> list[UUID]:
 
 
 def get_individual_employer_rights(provider: Provider, *, users: Iterable[UUID]) -> frozenset[Right]:
-    """Return the employer-level individual rights of `users`, which count at each employer of their teams."""
+    """Return the employer-level individual rights of `users`, which apply at each employer of their teams."""
     rows = IndividualRight.objects.filter(provider=provider, user__in=list(users)).values_list("right", flat=True)
     return rights_from_codes(rows.distinct()) & EMPLOYER_LEVEL_RIGHTS
 

@@ -10,7 +10,7 @@ from permissions.products import Product
 
 
 class RightLevel(Enum):
-    """Whether a right counts for the office as a whole or at each employer of the user's teams."""
+    """Whether a right applies to the office as a whole or at each employer of the user's teams."""
 
     PROVIDER = "provider"
     EMPLOYER = "employer"

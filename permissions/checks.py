@@ -87,7 +87,7 @@ def individual_rights(user: User) -> frozenset[Right]:
 def require_right(by: Actor, right: Right) -> None:
     """Raise PermissionDenied unless the actor is the operator or may use `right`.
 
-    Call it with the row of the office locked, so that a right revoked a moment ago no longer counts.
+    Call it with the row of the office locked, so that a right revoked just now no longer counts.
     """
     by.require_not_impersonating()
     if not by.is_operator and not (by.user and has_right(by.user, right)):

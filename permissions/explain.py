@@ -99,7 +99,7 @@ class AccessExplanation:
 
     `revocation` is the smallest change that removes the right, empty if the user does not have it. `grant` is the
     smallest change that gives it: empty if the user has it, None if it is impossible because there is no team or
-    because a machine would manage the office.
+    because an SSO/Webservice user would manage the office.
     """
 
     is_allowed: bool
@@ -188,7 +188,7 @@ def _find_smallest_revocation(
 def _find_smallest_grant(
     user: User, right: Right, places: list[_TeamContext], own: list[Right], employer: Employer | None
 ) -> list[AccessChange] | None:
-    """Return the fewest steps that open a path, preferring an existing team as it is, then an individual right."""
+    """Return the fewest steps that open a path, preferring an unchanged existing team, then an individual right."""
     machine = user.login_method == LoginMethod.SSO_WEBSERVICE
     if machine and right is Right.MANAGE_PROVIDER:
         return None

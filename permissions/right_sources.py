@@ -22,8 +22,8 @@ class HeldRight:
     """One right that a user holds, with its sources.
 
     `teams` are the teams that give it; `individual`: granted individually; `implied`: included in manage_provider;
-    `superfluous`: revoking the individual right would change nothing. For an employer-level right,
-    `employers` is where it counts and `employers_without_product` are those of them where its product is disabled.
+    `superfluous`: revoking the individual right would change nothing. For an employer-level right, `employers` is where
+    it applies and `employers_without_product` are those of them where its product is disabled.
     """
 
     right: Right

@@ -1,4 +1,4 @@
-"""Periodic work of support."""
+"""Periodic jobs of support."""
 
 from core.periodic_jobs import PeriodicJob
 from support import impersonation

@@ -49,7 +49,7 @@ class SupportAdminSite(AdminSite):
         return [*urls, path("<slug:app_label>/", self.admin_view(self.app_index), name="app_list")]
 
     def queue(self, request: HttpRequest) -> HttpResponse:
-        """Show the state of the outbox, which tells whether a worker runs."""
+        """Show the state of the outbox, which shows whether a worker is running."""
         context = {**self.each_context(request), "title": _("Queue and worker"), "queue": stats.get_outbox_stats()}
         return render(request, "support/queue.html", context)
 

@@ -143,7 +143,7 @@ def _require_administrator(provider: Provider, touched: Iterable[Right]) -> None
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[User] = (), by: Actor) -> None:
-    """Add members to a team and remove members; changes that are already the case are ignored.
+    """Add members to a team and remove members; changes without effect are ignored.
 
     Raises EditConflict if the team is deleted, PermissionDenied for the actors themselves, for users of another office
     and for rights that the actor does not hold, LastAdministrator.
@@ -204,7 +204,7 @@ def set_team_rights(team: Team, rights: Iterable[Right], *, by: Actor, version: 
     """Replace the rights of a team by `rights`; `version` is the version that the form was opened with.
 
     Raises EditConflict, PermissionDenied for the actor's own team, for rights that the actor does not hold and for
-    granting manage_provider to a machine, LastAdministrator.
+    granting manage_provider to an SSO/Webservice user, LastAdministrator.
     """
     team = _lock_team(team, by, version)
     before, after = get_team_rights(team), frozenset(rights)

@@ -132,8 +132,8 @@ def revoke_superfluous_rights(users: Iterable[User], *, by: Actor) -> int:
 def replace_rights_by_team(provider: Provider, group: SharedRightsGroup, *, name: str, by: Actor) -> Team:
     """Create a team that gives `group` its rights, and revoke the individual rights.
 
-    Raises as the actions on teams and individual rights, and RightsWouldChange if the rights of a user would change,
-    for example because they changed since the group was found; nothing is changed then.
+    Raises the same errors as the actions on teams and individual rights, and RightsWouldChange if the rights of a user
+    would change, for example because they changed since the group was found; nothing is changed then.
     """
     provider = lock_and_authorize(provider.pk, by, Right.GRANT_RIGHTS)
     keys = [user.pk for user in group.users]

@@ -47,8 +47,8 @@ def update_employer(
 ) -> None:
     """Update an employer. Disabling a product makes the rights that need it ineffective, but revokes none.
 
-    Raises PermissionDenied without manage_employers, EditConflict if the employer was changed or deleted meanwhile,
-    ValidationError (field number, code "taken").
+    Raises PermissionDenied without manage_employers, EditConflict if the employer was changed or deleted in the
+    meantime, ValidationError (field number, code "taken").
     """
     lock_and_authorize(employer.provider_id, by, Right.MANAGE_EMPLOYERS)
     stored = Employer.objects.filter(pk=employer.pk).first()

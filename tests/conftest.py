@@ -1,4 +1,4 @@
-"""Fixtures for every test: two offices, three people, and password hashes that cost little."""
+"""Fixtures for every test: two offices, three users, and cheap password hashes."""
 
 import gc
 import os
@@ -27,12 +27,12 @@ from tests.helpers.users import make_support, make_user, signed_in
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files in a browser: they take longest, and at the end one worker would wait for the other."""
+    """Run browser tests first: they take longest, and at the end one process would wait for another."""
     items.sort(key=lambda item: not item.get_closest_marker("browser"))
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector leave alone what stays until the end: modules, models and tests."""
+    """Freeze the objects that live until the end (modules, models, tests) for the garbage collector."""
     gc.collect()
     gc.freeze()
 
@@ -43,7 +43,7 @@ PROGRAMS = {"browser": ["chromium"], "nginx": ["nginx"], "node": ["node", "java"
 
 
 def _absent(mark: str) -> str:
-    """Return which programs are not there, "" if all are; what the pages are walked with is one of them."""
+    """Return which programs are missing, "" if none; what the page crawls need counts as one."""
     absent = [program for program in PROGRAMS[mark] if not shutil.which(program, path=_PATH)]
     if mark == "node" and not (Path(__file__).parent.parent / "node_modules" / ".stamp").exists():
         absent.append("node_modules")
@@ -51,7 +51,7 @@ def _absent(mark: str) -> str:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out tests whose program is not there, unless its LOKET_…_REQUIRED=1."""
+    """Skip tests whose program is missing, unless its LOKET_…_REQUIRED=1."""
     for mark in PROGRAMS:
         if item.get_closest_marker(mark) and (absent := _absent(mark)):
             required = f"LOKET_{mark.upper()}_REQUIRED"
@@ -61,7 +61,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it aloud when tests were left out."""
+    """Report prominently that tests were skipped."""
     for mark in PROGRAMS:
         if absent := _absent(mark):
             text = f"{absent} is not installed: no test that needs {mark} was run"
@@ -78,7 +78,7 @@ def django_db_modify_db_settings(
     django_db_keepdb: bool,
     django_db_createdb: bool,
 ) -> None:
-    """Make the test database as the owner of its tables, from a template unless it is reused."""
+    """Create the test database as the owner of its tables, from a template unless it is reused."""
     db_roles.switch_role(db_roles.get_owner_role())
     if django_db_createdb or not django_db_keepdb:
         with django_db_blocker.unblock():
@@ -87,7 +87,7 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[None]:
-    """Run the tests as the application; it may empty tables, which is how Django clears up behind some of them."""
+    """Run the tests in the application's role, which may truncate tables for Django's cleanup."""
     with django_db_blocker.unblock():
         role = db_roles.get_application_role()["USER"]
         db_roles.execute_statements([f"GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO {role}"])
@@ -111,7 +111,7 @@ def _quick_cleanup() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _static_files_found_once() -> Iterator[None]:
-    """Look for static files once, not in every test: a test client is an application with middleware of its own."""
+    """Find static files only once: each test client is an application with its own middleware."""
     find, found = WhiteNoiseMiddleware.add_files_from_finders, {}
 
     def add_files(middleware: WhiteNoiseMiddleware) -> None:
@@ -132,7 +132,7 @@ def _dutch() -> Iterator[None]:
 
 @pytest.fixture
 def office(db: None) -> Provider:
-    """An office that has had its first administrator."""
+    """An office whose first administrator has joined."""
     return Provider.objects.create(name="Administratiekantoor De Vries", established_at=timezone.now())
 
 
@@ -147,7 +147,7 @@ def alice(office: Provider) -> User:
 
 @pytest.fixture
 def bob(office: Provider) -> User:
-    """A colleague without any right."""
+    """A colleague without any rights."""
     return make_user(office, initials="B.", last_name="Bakker", username="bob", email="bob@devries.example")
 
 
@@ -162,19 +162,19 @@ def charlie(db: None) -> User:
 
 @pytest.fixture
 def alice_client(alice: User) -> Client:
-    """The browser of alice, signed in."""
+    """Alice's browser, signed in."""
     return signed_in(alice)
 
 
 @pytest.fixture
 def bob_client(bob: User) -> Client:
-    """The browser of bob, signed in."""
+    """Bob's browser, signed in."""
     return signed_in(bob)
 
 
 @pytest.fixture
 def charlie_client(charlie: User) -> Client:
-    """The browser of charlie, signed in."""
+    """Charlie's browser, signed in."""
     return signed_in(charlie)
 
 
@@ -186,13 +186,13 @@ def dora(db: None) -> User:
 
 @pytest.fixture
 def dora_client(dora: User) -> Client:
-    """The browser of dora, who set up two-factor and has just shown it."""
+    """Dora's browser, with two-factor set up and used just now."""
     return factors.signed_in(dora, factors.give_app(dora))
 
 
 @pytest.fixture
 def unavailable_database(transactional_db: None) -> Iterator[None]:
-    """The database does not answer: its socket is that of nobody."""
+    """The database does not answer: the socket does not exist."""
     before = connection.settings_dict.copy()
     connection.close()
     connection.close_pool()

@@ -33,7 +33,7 @@ PROFILE_FIELDS = frozenset({"initials", "first_name", "prefix", "last_name", "ph
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -> Provider:
-    """Create an office without users. Administrators must use two-factor unless told otherwise.
+    """Create an office without users. Administrators must use two-factor unless specified otherwise.
 
     Raises PermissionDenied unless the actor is the operator.
     """
@@ -52,7 +52,8 @@ def change_provider(
 ) -> None:
     """Change the office's name, the validity of invitations in days, and whether support may impersonate its users.
 
-    Raises PermissionDenied without the right to manage the office, EditConflict when the office was changed meanwhile.
+    Raises PermissionDenied without the right to manage the office, EditConflict when the office was changed in the
+    meantime.
     """
     _change_office(provider, by, version, name=name, invitation_days=invitation_days, support_may_look=support_may_look)
 
@@ -60,7 +61,7 @@ def change_provider(
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def change_retention(provider: Provider, *, erase_after_months: int, checkpoint_addresses: str, by: Actor) -> None:
-    """Change the retention period of accounts in months, and the recipients of checkpoints, one address a line.
+    """Change the retention period of accounts in months, and the recipients of checkpoints, one address per line.
 
     Raises PermissionDenied without the right to manage the office.
     """
@@ -83,7 +84,7 @@ def _change_office(provider: Provider, by: Actor, version: int | None = None, **
 def edit_user(user: User, *, details: UserDetails, email: str, version: int, by: Actor) -> User:
     """Change the details of a user; a different `email` is only requested, see `email_changes`.
 
-    `version` is the one the form was opened with. Raises EditConflict when the user was changed meanwhile,
+    `version` is the one the form was opened with. Raises EditConflict when the user was changed in the meantime,
     PermissionDenied without the right or authority over the user and for access-related fields of oneself,
     LastAdministrator when an end date would leave the office without an administrator.
     """

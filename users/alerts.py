@@ -107,7 +107,9 @@ _ALERT_TEXTS = {
     AlertReason.DORMANT: _AlertTexts(
         "neutral",
         ngettext_lazy(
-            "%(count)s account was not used for 90 days", "%(count)s accounts were not used for 90 days", "number"
+            "%(count)s account has not been used for 90 days",
+            "%(count)s accounts have not been used for 90 days",
+            "number",
         ),
         gettext_lazy("Block accounts that are no longer needed."),
     ),
@@ -129,7 +131,7 @@ class Alert:
 
     @property
     def icon(self) -> str:
-        """Sign shown beside the color."""
+        """Icon shown next to the color."""
         return _ALERT_ICONS[self.tone]
 
     @property

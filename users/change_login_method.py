@@ -34,10 +34,10 @@ def change_to_azure(
 ) -> User:
     """Change a user to "Alleen via Azure AD", or an Azure user to another Microsoft account, and e-mail them.
 
-    Deletes the password, revokes an open invitation, drops required two-factor and ends all sessions. `username` is
-    used for a user without one. Repeating the call changes nothing. Raises PermissionDenied on oneself or without
-    authority, ValidationError when the tenant cannot be used ("tenant"), username or account are in use ("taken",
-    "account_taken") or there is no username ("no_username").
+    Deletes the password, revokes an open invitation, removes the two-factor requirement and ends all sessions.
+    `username` is used for a user without one. Repeating the call changes nothing. Raises PermissionDenied on oneself or
+    without authority, ValidationError when the tenant cannot be used ("tenant"), username or account are in use
+    ("taken", "account_taken") or there is no username ("no_username").
     """
     user, invitation = _lock_user_and_invitation(user, by)
     before = _get_recorded_values(user)

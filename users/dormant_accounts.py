@@ -60,7 +60,7 @@ SINCE_EXPRESSIONS: dict[ReviewReason, Combinable] = {
 
 
 class ReviewAnnotation(TypedDict):
-    """Start of the situation: a date, or a datetime; the reason decides."""
+    """Start of the situation: a date or a datetime, depending on the reason."""
 
     since: date
 

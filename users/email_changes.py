@@ -21,7 +21,7 @@ EMAIL_CHANGE_HOURS = 48
 
 
 class InvalidEmailLink(Exception):
-    """The link was used, replaced by a newer one or has expired."""
+    """The link has been used, has been replaced by a newer one or has expired."""
 
 
 @requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
@@ -29,8 +29,8 @@ class InvalidEmailLink(Exception):
 def request_email_change(user: User, email: str, *, by: Actor) -> None:
     """Request confirmation from the new address `email` and notify the current one; nothing changes until then.
 
-    For users who accepted their invitation; for others the invitation is sent again instead. The actor is the user, or
-    an administrator with authority over the user. A newer request replaces an older one (rule 5).
+    For users who accepted their invitation; for others the invitation is resent instead. The actor is the user, or an
+    administrator with authority over the user. A newer request replaces an older one (rule 5).
     """
     if by.user is None or by.user.pk != user.pk:
         checks.require_right(by, Right.MANAGE_USERS)

@@ -1,4 +1,4 @@
-"""Periodic work on users."""
+"""Periodic jobs of users."""
 
 from core.periodic_jobs import PeriodicJob
 from users import dormant_account_emails

@@ -175,7 +175,7 @@ def set_password(user: User, *, password: str, by: Actor, before: str | None = N
     """Set a new password for a user "Alleen via SSO/Webservice" and end sessions and tokens of the old one.
 
     `before` is the time of the last change that the form knew (ISO 8601): submitting a password twice sets it once.
-    Raises PermissionDenied without authority over the user, EditConflict when another password was set meanwhile,
+    Raises PermissionDenied without authority over the user, EditConflict when another password was set in the meantime,
     ValidationError for a weak password or another login method ("kind").
     """
     passwords.validate_password(password, about=passwords.build_password_context(user))

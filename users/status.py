@@ -83,7 +83,7 @@ def build_status_case() -> Case:
 
 @dataclass(frozen=True)
 class Chip:
-    """A state as shown: a mark and a label, never color alone, with an optional detail.
+    """A displayed state: a mark and a label, never color alone, with an optional detail.
 
     Without a mark it is rendered as muted text.
     """

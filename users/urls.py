@@ -1,4 +1,4 @@
-"""Routes of users, the own profile and office settings."""
+"""URLs of users, the user's own profile and office settings."""
 
 from django.urls import path
 

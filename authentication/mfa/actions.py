@@ -122,7 +122,7 @@ def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: A
 
 
 def _lock_website_user(user: User, by: Actor) -> User:
-    """Lock `user` and return the stored row, so that changes of their factors are serialized."""
+    """Lock `user` and return the stored row, so that changes to their factors are serialized."""
     locked = lock_user(user.pk, actor=by.user)
     if not locked.is_website_user:
         raise PermissionDenied(_("Only users via website and SSO can have a second factor here."))

@@ -30,7 +30,7 @@ def _build_name_field(**options: Any) -> forms.CharField:
 
 
 class TotpCodeForm(forms.Form):
-    """Six digits of an authenticator app; spaces, dots and dashes are ignored."""
+    """Six digits from an authenticator app; spaces, dots and dashes are ignored."""
 
     code = forms.CharField(
         label=_("Code from the app"),
@@ -103,7 +103,7 @@ class ReasonForm(forms.Form):
         max_length=500,
         error_messages={"required": _("Enter a reason, for future reference.")},
         validators=[validate_no_control_characters, validate_no_direction_marks],
-        help_text=_("For example: lost phone, requested at the desk."),
+        help_text=_("For example: lost phone, requested at the help desk."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 

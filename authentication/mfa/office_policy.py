@@ -163,9 +163,9 @@ def require_policy_allowed(provider: Provider, policy: MfaPolicy, *, by: Actor) 
 def change_policy(provider: Provider, policy: MfaPolicy, *, version: int, fingerprint: str, by: Actor) -> MfaPolicy:
     """Set the policy of the office; return it with its start date.
 
-    `fingerprint` is that of the PolicyImpact which the actor confirmed. The same policy twice, as after a double click,
-    is one change. Raises PermissionDenied without the right to manage the office, EditConflict after a concurrent
-    change, PolicyImpactChanged if the impact has changed, PolicyRefused.
+    `fingerprint` is that of the PolicyImpact that the actor confirmed. Submitting the same policy twice, for example by
+    a double click, is one change. Raises PermissionDenied without the right to manage the office, EditConflict after a
+    concurrent change, PolicyImpactChanged if the impact has changed, PolicyRefused.
     """
     checks.require_office(by, provider.pk)
     provider = lock_provider(provider.pk)

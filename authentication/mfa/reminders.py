@@ -1,4 +1,4 @@
-"""Periodic job: e-mails users before the day from which they need a second factor."""
+"""Periodic job that e-mails users before the day from which they need a second factor."""
 
 from datetime import timedelta
 from typing import NamedTuple

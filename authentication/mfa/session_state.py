@@ -17,7 +17,7 @@ _PENDING_KEY = "half_signed_in"
 def start_second_step(request: HttpRequest, user: User) -> None:
     """Record that `user` entered the right password: for SECOND_STEP_MINUTES they may pass a second factor.
 
-    This signs no one in. A password change, a two-factor reset and a block undo it.
+    This does not sign the user in. A password change, a two-factor reset and a block invalidate it.
     """
     pending_forms.flush_session_except_form(request, user)
     request.session[_PENDING_KEY] = [str(user.pk), user.get_session_auth_hash(), int(time.time())]

@@ -1,4 +1,4 @@
-"""WebAuthn helper of django-otp-webauthn, adapted: the passkey's owner, and no attestation."""
+"""WebAuthn helper of django-otp-webauthn, adapted: it sets the owner of a passkey and requests no attestation."""
 
 from typing import Any
 

@@ -19,7 +19,7 @@ class ErrorPage(Enum):
     )
     CANCELLED = (
         400,
-        _("You canceled at Microsoft"),
+        _("You canceled the Microsoft login"),
         _("Nothing has changed. You can log in at any time."),
     )
     START_AGAIN = (
@@ -42,7 +42,7 @@ class ErrorPage(Enum):
     )
     OUR_SECRET = (
         502,
-        _("Microsoft login is out of order"),
+        _("Microsoft login is not working"),
         _(
             "Microsoft no longer accepts Loket's own credentials. Tell an administrator of your office, who can have"
             " them renewed."
@@ -58,12 +58,12 @@ class ErrorPage(Enum):
     )
     OTHER_TENANT = (
         400,
-        _("That was a different tenant"),
+        _("That account belongs to a different tenant"),
         _("The tenant has not been confirmed: the Microsoft account you chose does not belong to it."),
     )
     NOT_CONFIRMED = (
         400,
-        _("This does not confirm it is you"),
+        _("This does not confirm that it is you"),
         _("Log in with Microsoft again, using the account that you use here, and enter your password there."),
     )
 

@@ -238,7 +238,7 @@ def _create_http_client() -> HttpClient:
 
 
 def _limit_concurrency(ask: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `ask` with as many calls at once as there are places. Raises TimeoutError when none becomes free."""
+    """Return `ask` with a limited number of concurrent calls. Raises TimeoutError if none becomes free."""
 
     @wraps(ask)
     def call(*args: Any, **kwargs: Any) -> Any:

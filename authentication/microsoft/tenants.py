@@ -44,8 +44,9 @@ def _lock_tenant(tenant: ExternalTenant, by: Actor, support_action: SupportActio
 def add_tenant(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> ExternalTenant:
     """Register the tenant with Microsoft's id `tenant_id`; users can belong to it once it is confirmed.
 
-    Adding the same name and id twice, as by a double click, returns one tenant. Raises PermissionDenied without the
-    right to manage the office, ValidationError (code "taken") when the office has the tenant under another name.
+    Adding the same name and id twice, for example by a double click, returns one tenant. Raises PermissionDenied
+    without the right to manage the office, ValidationError (code "taken") when the office has the tenant under another
+    name.
     """
     provider = _lock_and_authorize(provider, by)
     stored = ExternalTenant.objects.filter(provider=provider, tenant_id=tenant_id).first()
@@ -99,7 +100,7 @@ def confirm_tenant(tenant: ExternalTenant, *, by: Actor, how: str, reason: str =
     """Confirm the tenant; `how` is a value of ExternalTenant.ConfirmationMethod. Return False when already confirmed.
 
     A confirmation by support needs a `reason` and an actor who is support or the operator. Raises PermissionDenied,
-    ValueError without a reason, ExternalTenant.DoesNotExist when the tenant was removed meanwhile.
+    ValueError without a reason, ExternalTenant.DoesNotExist when the tenant was removed in the meantime.
     """
     method = ExternalTenant.ConfirmationMethod(how)
     if method == ExternalTenant.ConfirmationMethod.SUPPORT:

@@ -16,7 +16,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Connection from the pool. The timeout of the pool is the interval at which waiting is reconsidered."""
 
     def connect(self) -> None:
-        """Connect. Raises NotConnected at once when the database is known to be down."""
+        """Connect. Raises NotConnected immediately when the database is known to be down."""
         if self._is_down():
             raise db_availability.NotConnected("The database is known to be down.")
         super().connect()

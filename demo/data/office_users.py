@@ -1,4 +1,4 @@
-"""Users of the example offices. All are fictional; every email address ends in the reserved domain `.example`."""
+"""Users of the example offices. All are fictional; every e-mail address ends in the reserved domain `.example`."""
 
 from dataclasses import dataclass
 from enum import Enum, auto

@@ -135,7 +135,7 @@ def _create_other_office(password: str) -> None:
 
 
 def _create_support_user(password: str) -> None:
-    """Create a support user who has chosen a password through the emailed link."""
+    """Create a support user who has chosen a password through the e-mailed link."""
     user = support.actions.create_support_user(
         SUPPORT_USERNAME, initials="S.", prefix="", last_name="Hulst", email="s.hulst@loket.example", by=_OPERATOR
     )
@@ -221,7 +221,7 @@ def _decrypt_body(message: Message) -> dict[str, str]:
 
 
 def _request_code(invitation: Invitation) -> str:
-    """Request a code through the link in the email; return the code."""
+    """Request a code through the link in the e-mail; return the code."""
     found = re.search(r"/uitnodiging/([\w-]+)/", _decrypt_body(invitation.message)["text"])
     token = found[1] if found else ""
     invitations.acceptance.send_code(invitation, token=token, browser=_BROWSER_ID, by=_build_actor(invitation.user))

@@ -17,7 +17,7 @@ from permissions.catalog import rights_from_codes, sort_rights
 
 
 class FieldChange(NamedTuple):
-    """The change of one field, in words."""
+    """The change of one field, as text."""
 
     label: str
     old: str
@@ -25,7 +25,7 @@ class FieldChange(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """An event in words."""
+    """An event as text."""
 
     event: Event
     changes: list[FieldChange]
@@ -34,7 +34,7 @@ class EventRow(NamedTuple):
 
 
 def present_events(events: Sequence[Event]) -> list[EventRow]:
-    """Return events in words. Two queries, whatever their number."""
+    """Return events in words. Two queries, regardless of their number."""
     keys = UserEncryptionKey.objects.load_ciphers({key for event in events for key in event.key_ids()})
     for event in events:
         event.keys = keys

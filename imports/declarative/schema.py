@@ -1,7 +1,7 @@
 """Schema of TOML files that declare offices, reporting all faults at once.
 
-The format is described in docs/how-to/offices-as-a-file.md. Increase `SCHEMA_VERSION` when an older file would get
-another meaning.
+The format is described in docs/how-to/offices-as-a-file.md. Increase `SCHEMA_VERSION` when an older file would change
+its meaning.
 """
 
 import tomllib

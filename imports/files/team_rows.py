@@ -1,4 +1,4 @@
-"""Files of a team import: tell team, employer and right sheets apart, and parse their rows."""
+"""Files of a team import: distinguish sheets of teams, employers and rights, and parse their rows."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

@@ -121,7 +121,7 @@ class UserPlanner:
         item["takes"] = item["changes"].get("blocked", [None, None])[1] is True or "lost" in impact
         if user is not None and user.accepted_at is None and "waiting" in impact:
             self._plan.notices[
-                _("Invited user gets more rights. If the sender may not grant these, resend the invitation.")
+                _("The invited user gets more rights. If the sender may not grant these, resend the invitation.")
             ] += 1
         if change.after.login_method == LoginMethod.SSO_WEBSERVICE and Right.MANAGE_PROVIDER in access.office:
             change.row.add_problem("individual_rights", str(checks.MACHINE_ADMINISTRATOR))

@@ -56,7 +56,7 @@ class InvitationCodeForm(InvitationForm):
     )
 
     def clean_code(self) -> str:
-        """Return the digits. Raises ValidationError (code "six_digits"), which does not count as a try."""
+        """Return the digits. Raises ValidationError (code "six_digits"), which does not count as an attempt."""
         code = re.sub(r"[\s.\-–—]", "", self.cleaned_data["code"])
         if not re.fullmatch("[0-9]{6}", code):
             raise ValidationError(_("The code has six digits, for example 482 913."), code="six_digits")

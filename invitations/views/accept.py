@@ -1,4 +1,4 @@
-"""Pages of the invited user: open the link, prove the phone, choose username and password."""
+"""Pages of the invited user: open the link, verify the phone number, choose username and password."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,7 +40,7 @@ InvitationView = Callable[[HttpRequest, InvitationSession], HttpResponse]
 
 @page(Access.PUBLIC, methods=SAFE)
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Move the token from the URL to a cookie; changes nothing, however often it is called."""
+    """Move the token from the URL to a cookie; changes nothing, no matter how often it is called."""
     if cookies.find_invitation(token) is None:
         try:
             throttle.consume_attempt(UNKNOWN_LINK_LIMIT, throttle.build_network_key(get_client_address(request)))
@@ -182,8 +182,8 @@ def enter_code(request: HttpRequest, session: InvitationSession) -> HttpResponse
 
 def _get_wrong_code_message(left: int) -> str:
     text = ngettext(
-        "This code is incorrect. You have %(left)d more attempt.",
-        "This code is incorrect. You have %(left)d more attempts.",
+        "This code is incorrect. You have %(left)d attempt left.",
+        "This code is incorrect. You have %(left)d attempts left.",
         left,
     )
     return text % {"left": left}

@@ -154,7 +154,7 @@ def _get_max_age(request: HttpRequest, authorization: AuthorizationRequest) -> i
 
 
 def _is_recently_authenticated(request: HttpRequest, seconds: int) -> bool:
-    """Return whether the user authenticated within `seconds`. Microsoft may sign users in without asking anything."""
+    """Return whether the user authenticated within `seconds`. Microsoft may sign users in silently."""
     _at, with_factor = reauthentication.get_last_reauthentication(request)
     asked_at_microsoft = with_factor or not (isinstance(request.user, User) and request.user.is_azure_user)
     return asked_at_microsoft and reauthentication.was_reauthenticated_within(request, seconds)
@@ -196,7 +196,7 @@ def _return_to_application(
 def _build_code_redirect(request: HttpRequest, authorization: AuthorizationRequest) -> str:
     """Return the redirect URI with a code.
 
-    Raises AuthorizationRequestError if the application was deleted or disabled meanwhile.
+    Raises AuthorizationRequestError if the application was deleted or disabled in the meantime.
     """
     usable = Application.objects.select_for_update(no_key=True).filter(switched_off_at=None)
     if usable.filter(pk=authorization.application.pk).first() is None:

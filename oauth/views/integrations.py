@@ -67,4 +67,4 @@ def _end_integration(request: OfficeRequest, user: User, integration_id: UUID) -
     if consents.revoke_consent(user, integration_id, by=build_page_actor(request, request.user)):
         messages.success(request, _("The access of the integration has been ended."))
     else:
-        messages.info(request, _("The access of that integration had already ended."))
+        messages.info(request, _("That integration's access had already ended."))

@@ -29,7 +29,7 @@ GRANT_COLUMNS: ExportColumns = {
     "email": (gettext_lazy("E-mail address"), 34),
     "login_method": (gettext_lazy("Login method"), 24),
     "right": (gettext_lazy("Right"), 40),
-    "by": (gettext_lazy("Granted via the right"), 40),
+    "by": (gettext_lazy("Granting right"), 40),
     "individual": (gettext_lazy("Individual right"), 16),
     "team": (gettext_lazy("Team"), 30),
     "at_office": (gettext_lazy("At the office"), 14),

@@ -139,8 +139,8 @@ def _revoke_invitation(person: User, by: Actor) -> bool:
 
 _OFFICE_ACTIONS = {
     SupportAction.SUSPEND_OFFICE: gettext_lazy(
-        "No users of the office can log in; sessions and tokens end; invitations, e-mails and notifications are"
-        " paused. No data is deleted. The office administrators receive an e-mail with your reason."
+        "No user of the office can log in; sessions and tokens end; invitations, e-mails and notifications are paused."
+        " No data is deleted. The office administrators receive an e-mail with your reason."
     ),
     SupportAction.REACTIVATE_OFFICE: gettext_lazy(
         "All users can log in as before; invitations, e-mails and notifications resume unless they have expired. The"
@@ -150,7 +150,7 @@ _OFFICE_ACTIONS = {
 _APPLICATION_ACTIONS = {
     SupportAction.DISABLE_INTEGRATION: gettext_lazy("The integration has no access until it is turned on again."),
     SupportAction.ENABLE_INTEGRATION: gettext_lazy(
-        "The integration has access again for users who allowed it and did not revoke that."
+        "The integration regains access for the users who allowed it and have not revoked their consent."
     ),
 }
 _ACTIONS: dict[SupportAction, Callable[[Any, Actor, dict[str, Any]], bool]] = {

@@ -35,7 +35,7 @@ def authorization_matrix(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.VIEW_USERS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def export_matrix(request: OfficeRequest) -> HttpResponse:
-    """Return the matrix as an XLSX file. The export is recorded, also for a HEAD request."""
+    """Return the matrix as an XLSX file. The export is recorded, even for a HEAD request."""
     form = EmployerChoiceForm(request.GET, user=request.user)
     if not form.is_valid():
         raise Http404
@@ -47,7 +47,7 @@ def export_matrix(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.VIEW_USERS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def export_grants(request: OfficeRequest, form: FileFormat) -> FileResponse:
-    """Return all granted rights as a file. The export is recorded, also for a HEAD request."""
+    """Return all granted rights as a file. The export is recorded, even for a HEAD request."""
     asked = EmployerChoiceForm(request.GET, user=request.user)
     if not asked.is_valid():
         raise Http404

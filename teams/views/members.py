@@ -1,4 +1,4 @@
-"""Search users or employers that are not in a team, and add the chosen or all matching ones."""
+"""Search for users or employers that are not in a team, and add the chosen or all matching ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -135,7 +135,9 @@ def _confirm_add_all(
         rows = list(found)
         if len(rows) == form.cleaned_data["count"]:
             return add(request, team, rows)
-        messages.warning(request, _("The number has changed in the meantime, so nothing has been added yet."))
+        messages.warning(
+            request, _("The number of matches has changed in the meantime, so nothing has been added yet.")
+        )
     context = {"team": team, "total": found.count(), "values": values, "query": build_query_string(**values)}
     context |= {"of_users": add is _add_users, "is_own": add is _add_employers and is_own_team(request, team)}
     return render(request, "teams/add_all_matches.html", context)

@@ -54,7 +54,7 @@ def list_teams(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.VIEW_TEAMS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def export_teams(request: OfficeRequest, form: FileFormat) -> FileResponse:
-    """Return the teams that match the filters as a file. The export is recorded, also for a HEAD request."""
+    """Return the teams that match the filters as a file. The export is recorded, even for a HEAD request."""
     values = SearchForm(request.GET, hint="").values()
     found = filter_teams(Team.objects.visible_to(request.user), **values)
     by = build_page_actor(request, request.user)

@@ -1,4 +1,4 @@
-"""What the database itself refuses, tried with SQL past every action (rules 1 and 2)."""
+"""Database constraints, tested with SQL that bypasses every action (rules 1 and 2)."""
 
 from itertools import product
 from uuid import UUID, uuid4
@@ -16,7 +16,7 @@ ALL = ("username", "password", "external_tenant_id", "external_tid", "external_u
 
 
 def update(user: User, **columns: object) -> None:
-    """Change columns behind everybody's back, and have the keys that wait for the commit checked now."""
+    """Change columns with plain SQL and check deferred constraints immediately."""
     assignments = ", ".join(f"{name} = %s" for name in columns)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"UPDATE accounts_user SET {assignments} WHERE id = %s", [*columns.values(), user.pk])
@@ -25,7 +25,7 @@ def update(user: User, **columns: object) -> None:
 
 
 def is_whole(kind: str, has: dict[str, bool]) -> bool:
-    """Say which combinations there may be, in other words than the constraint."""
+    """Return whether a combination is valid, written independently of the constraint."""
     external = [has[name] for name in ("external_tenant_id", "external_tid", "external_user_id")]
     if kind == LoginMethod.AZURE_AD:
         return all(external) and has["username"] and has["accepted_at"] and not has["password"]

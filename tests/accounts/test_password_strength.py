@@ -1,4 +1,4 @@
-"""Passwords that are common, or made of what is known of their user (NIST SP 800-63B-4, 3.1.1.2)."""
+"""Passwords that are common or based on user data are rejected (NIST SP 800-63B-4, 3.1.1.2)."""
 
 from time import perf_counter
 

@@ -1,4 +1,4 @@
-"""Who has a username: the plain SQL says what Django says."""
+"""Lookup by username: the plain SQL returns the same user as the Django ORM."""
 
 import pytest
 from django.db import models

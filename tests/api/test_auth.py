@@ -1,7 +1,4 @@
-"""Who may call what: every operation names a scope and a right.
-
-The data of strangers does not exist, and nothing is shown before the token.
-"""
+"""API authorization: every operation requires a scope and a right; data of other offices is 404."""
 
 import re
 from datetime import timedelta
@@ -76,7 +73,7 @@ def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
 
 
 def sent(operation_id: str) -> Any:
-    """Return a body that is good enough to be let in with."""
+    """Return a body that is valid enough to pass authorization."""
     person = {"initials": "P.", "lastName": "Boer"}
     contact = {"emailAddress": "p@devries.example"}
     rights = {"authorizations": []}
@@ -158,7 +155,7 @@ def test_a_program_without_the_scope_is_told_which_link_failed(alice: User, ids:
 
 
 def test_one_right_and_one_scope_suffice(office: Provider, ids: dict[str, str]) -> None:
-    """Each operation is open to who holds what it names, and nothing else: refusals by other rules aside."""
+    """The declared scope and right suffice for each operation, except for refusals by other rules."""
     for number, operation in enumerate(sorted(OPERATIONS, key=lambda one: one.methods == ["DELETE"])):
         asked = door_of(operation)
         rights = [] if asked.right is None else [asked.right]
@@ -299,7 +296,7 @@ def test_rights_are_asked_at_every_call(bob: User, office: Provider, ids: dict[s
 
 
 def test_middleware_refuses_a_view_without_a_mark() -> None:
-    """Default deny holds here too: the mark comes from one place, for every address of the interface."""
+    """Default deny applies to the API as well: a single place marks every URL of the interface."""
     from api.urls import urlpatterns
 
     def views(patterns: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Checkpoints of the history by the web service: signed, of one's own office, checked as an auditor checks them."""
+"""Checkpoints through the web service: signed, of the caller's office only, verified as an auditor does."""
 
 import json
 from datetime import timedelta
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 def happen(alice: User) -> Checkpoint:
-    """Have something happen, and sign it."""
+    """Record an event and sign a checkpoint."""
     audit.actions.record(Verb.USER_CHANGED, alice, by=actor(alice), provider_id=alice.provider_id)
     kept = checkpoints.save_checkpoint_if_due(alice.provider_id)
     assert kept is not None

@@ -1,4 +1,4 @@
-"""Two at once: the same request twice makes one thing, and of two changes on one version one is refused."""
+"""Concurrent requests: a repeated request creates one object, and one of two edits of a version is refused."""
 
 import threading
 from datetime import timedelta
@@ -25,7 +25,7 @@ BODY = {
 
 
 def at_once(*calls: Any) -> list[HttpResponse]:
-    """Return the answers of calls that begin at the same moment, each on a connection of its own."""
+    """Return the responses to simultaneous calls, each on its own connection."""
     barrier, answers = threading.Barrier(len(calls)), []
 
     def run(call: Any) -> None:

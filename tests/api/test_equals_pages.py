@@ -1,4 +1,4 @@
-"""Every change through the web service is the change of the page: the same events but for where they came from."""
+"""Changes through the web service equal those of the pages: same events, except for the origin."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ API_CONTACT = {"emailAddress": "p.deboer@devries.example"}
 
 
 def traces(change: Change, origin: str) -> list[tuple[Any, ...]]:
-    """Return what `change` left: its events, and the kinds of mail; it is taken back afterwards."""
+    """Return the events and message kinds that `change` produces; the change is rolled back."""
     audit_events.truncate_history()
     Message.objects.all().exclude(pk__in=Invitation.objects.values("message")).delete()
     before = set(Message.objects.values_list("pk", flat=True))
@@ -60,7 +60,7 @@ def traces(change: Change, origin: str) -> list[tuple[Any, ...]]:
 
 
 class Both:
-    """Alice in her browser and a program that calls for her, with a colleague and a team."""
+    """Alice in a browser, an API client on behalf of alice, a colleague and a team."""
 
     def __init__(self, alice: User, bob: User) -> None:
         self.alice, self.bob, self.office = alice, bob, alice.provider
@@ -71,7 +71,7 @@ class Both:
         self.program: Program = program(alice)
 
     def page(self, name: str, /, *args: Any, **data: Any) -> Change:
-        """Return the change by a form; what is not given is as the form shows it."""
+        """Return a change through a form; omitted fields keep the values that the form shows."""
 
         def change() -> HttpResponse:
             url = reverse(name, args=args)
@@ -84,7 +84,7 @@ class Both:
         return change
 
     def call(self, operation_id: str, ids: list[object], body: Any) -> HttpResponse:
-        """Return the answer of an operation."""
+        """Return the response of an operation."""
         (operation,) = (one for one in OPERATIONS if one.operation_id == operation_id)
         left = [str(user_id) for user_id in ids]
         path = re.sub(r"{\w+:\w+}", lambda _found: left.pop(0), operation.path)
@@ -102,7 +102,7 @@ NO_PAGE = {"PostSsoTicket": "a program asks for it, and the person who opens it 
 
 
 def compared(operation_id: str) -> Callable[..., None]:
-    """Note how an operation is compared with its page."""
+    """Register how an operation is compared with its page."""
     return lambda cases: COMPARED.update({operation_id: cases})
 
 

@@ -1,4 +1,4 @@
-"""The filter language: what it finds is compared with plain Python over the fetched rows, and its refusals point."""
+"""The filter language: results are compared with plain Python, and errors point at the position."""
 
 import operator
 from collections.abc import Callable
@@ -36,7 +36,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 @pytest.fixture
 def people(office: Provider) -> list[User]:
-    """Nine people with what makes filters difficult."""
+    """Nine users with values that make filtering difficult."""
     names = ["a", "A", "ab", "b'b", "a%b", "a_b", "a\\b", "Zé", "zz 1-"]
     for number, name in enumerate(names):
         invited = number % 3 == 0
@@ -71,7 +71,7 @@ def is_join(tree: Any) -> bool:
 
 
 def written(tree: Any, above: str = "") -> str:
-    """Return the filter that says `tree`, with parentheses only where `and` needs them."""
+    """Return the filter for `tree`, with parentheses only where `and` needs them."""
     left, middle, right = tree
     if not is_join(tree):
         (name,) = (name for name, field in FIELDS.items() if field.column == left)
@@ -152,7 +152,7 @@ def test_error_names_the_position(text: str, place: int) -> None:
 
 @pytest.fixture
 def alice_api_client(alice: User) -> Program:
-    """A program of alice."""
+    """An API client on behalf of alice."""
     return program(alice)
 
 

@@ -1,4 +1,4 @@
-"""The guide: its commands are run as they are printed, against a running server."""
+"""The web service guide: its commands are run as printed, against a live server."""
 
 import os
 import re
@@ -25,13 +25,13 @@ RIGHTS = (Right.VIEW_USERS, Right.VIEW_TEAMS, Right.VIEW_AUDIT, Right.MANAGE_USE
 
 
 def blocks(language: str) -> str:
-    """Return the code of the guide in that language, one after the other."""
+    """Return the guide's code in a language, concatenated."""
     return "\n".join(re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.M | re.S))
 
 
 @pytest.fixture
 def environment(live_server: LiveServer, alice: User, office: Provider, settings: Any) -> dict[str, str]:
-    """What the guide asks to fill in."""
+    """The variables that the guide asks to fill in."""
     settings.LOKET_URL = live_server.url
     service = make_service(office, username="koppeling", initials="K.", last_name="Dienst")
     IndividualRight.objects.bulk_create(IndividualRight(provider=office, user=service, right=right) for right in RIGHTS)

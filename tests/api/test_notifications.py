@@ -1,4 +1,4 @@
-"""Notifications by the web service: sets, the preferences of a user, and changing them."""
+"""Notifications through the web service: sets, and reading and changing a user's preferences."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def path(user: User) -> str:
 
 
 def of(calls: Program, user: User, type_: NotificationType = TYPE) -> dict[str, Any]:
-    """Return what the web service says of one type."""
+    """Return the API representation of a notification type."""
     (found,) = (one for one in calls.content(path(user))["notificationSettings"]
                 if one["notificationType"]["key"] == type_)  # fmt: skip
     return found

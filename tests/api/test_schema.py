@@ -1,4 +1,4 @@
-"""The web service attacked along its own document, by schemathesis with every check on."""
+"""Fuzzing the web service from its own OpenAPI document: schemathesis with every check enabled."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ FEW, MANY = 5, 60
 
 @pytest.fixture
 def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
-    """One of everything that an address can name."""
+    """One object of each type that a URL can refer to."""
     team = Team.objects.create(provider=office, name="Loon Noord")
     TeamMember.objects.create(provider=office, team=team, user=bob)
     Employer.objects.create(provider=office, number=1, name="Bakkerij", products=[290])
@@ -49,7 +49,7 @@ def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
 
 @contextmanager
 def one_connection() -> Iterator[None]:
-    """Keep the connection with the transaction of the test, as Django's own test client does."""
+    """Keep the connection open within the test's transaction, as Django's test client does."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
@@ -59,7 +59,7 @@ def one_connection() -> Iterator[None]:
 
 @pytest.fixture
 def headers(alice: User) -> dict[str, str]:
-    """What every call of the attacker has."""
+    """Headers of every generated call."""
     return {"Accept": VERSION, "Authorization": f"Bearer {program(alice).token}"}
 
 
@@ -68,7 +68,7 @@ def is_id(value: object) -> bool:
 
 
 def attack(case: Case, ids: dict[str, str], headers: dict[str, str]) -> None:
-    """Call with what was invented, on rows that exist; what it changed is taken back."""
+    """Send generated calls for existing rows; changes are rolled back."""
     named = case.path_parameters or {}
     case.path_parameters = {name: ids[name] if is_id(value) else value for name, value in named.items()}
     with one_connection(), transaction.atomic():

@@ -1,4 +1,4 @@
-"""What a token must prove before it changes how another user signs in, at every door of the web service."""
+"""Step-up authentication for changes to how another user signs in, for every operation of the web service."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -35,7 +35,7 @@ Act = Callable[[Program, "Targets"], Any]
 
 
 class Targets:
-    """Users, a tenant and a team of one office that a program changes."""
+    """Users, a tenant and a team of one office that an API client changes."""
 
     def __init__(self, alice: User, bob: User) -> None:
         self.alice, self.bob = alice, bob
@@ -46,7 +46,7 @@ class Targets:
         self.team = Team.objects.create(provider=alice.provider, name="Loon Noord")
 
     def state(self) -> Any:
-        """Return everything that a refused call must leave as it is."""
+        """Return everything that a refused call must leave unchanged."""
         columns = ("second_factor_at", "two_factor_required", "email", "login_method", "external_user_id", "version")
         users = list(User.objects.order_by("pk").values_list(*columns))
         sent = list(Invitation.objects.values_list("token_hash", "email"))
@@ -194,7 +194,7 @@ def portal(alice: User) -> Application:
 
 
 def browser(user: User, *, with_factor: bool, seconds_ago: int = 0) -> Client:
-    """Return a browser in which `user` confirmed so long ago."""
+    """Return a browser in which `user` re-authenticated this long ago."""
     client = signed_in(user, seconds_ago=seconds_ago)
     session = client.session
     session["confirmed_with_factor"] = with_factor

@@ -1,4 +1,4 @@
-"""What the web service says about people, and what a list costs."""
+"""Users in the web service, and the query cost of lists."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ PUT = {
 
 @pytest.fixture
 def calls(alice: User) -> Program:
-    """A program of alice."""
+    """An API client on behalf of alice."""
     return program(alice)
 
 
@@ -112,7 +112,7 @@ def test_a_list_costs_the_same_for_one_as_for_many(
 
 
 def many(office: Provider, team: Team) -> None:
-    """Fill every list."""
+    """Add rows to every list."""
     tenant = tenant_of(office)
     for number in range(30):
         user = make_azure(

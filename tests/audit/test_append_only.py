@@ -1,4 +1,4 @@
-"""What was written down stays: triggers for everybody, and a role of the database that has no other rights."""
+"""The history is append-only: triggers for every role, and an application role without other privileges."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def event(office: Provider, bob: User) -> Event:
-    """An event with its link, and a checkpoint behind it."""
+    """An event with its chain link, followed by a checkpoint."""
     with transaction.atomic():
         made = audit.actions.record(Verb.USER_BLOCKED, bob, by=actor(), provider_id=office.pk)
     checkpoints.save_checkpoint_if_due(office.pk)

@@ -1,4 +1,4 @@
-"""The chain: gapless, complete and in nobody's way."""
+"""The hash chain: complete, without gaps, and without blocking writers."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ def write(office: Provider | None, user: User) -> Event:
 
 
 def require_whole(provider_id: object) -> list[ChainLink]:
-    """Return the links of an office, of which none is missing and each has the right hash."""
+    """Return the chain links of an office after checking that none is missing and each hash is correct."""
     links = list(ChainLink.objects.filter(provider_id=provider_id).order_by("sequence"))
     assert [link.sequence for link in links] == list(range(1, len(links) + 1))
     previous = verify.ZERO_HASH

@@ -1,4 +1,4 @@
-"""Writing the audit trail (rule 9)."""
+"""Recording audit events (rule 9)."""
 
 import re
 
@@ -160,7 +160,7 @@ def test_users_without_a_key_get_one(alice: User, bob: User) -> None:
 
 
 def test_a_refusal_takes_the_same_queries_with_and_without_a_user(bob: User) -> None:
-    """Also where the user was found otherwise than by username, without the key."""
+    """This includes users that were found in another way than by username, without the key."""
     stranger = Actor(EventOrigin.PAGE, "", address="192.0.2.7")
     asked, by_name = [], user_lookup.find_user_by_username_key("bob")
     assert by_name is not None

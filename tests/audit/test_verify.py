@@ -1,4 +1,4 @@
-"""What an auditor can find without us: every change to an export, and to the history behind it."""
+"""Verification by an auditor: every manipulation of an export, and of the history behind it, is detected."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ def change(user: User, prefix: str) -> None:
 
 @pytest.fixture
 def export(office: Provider, alice: User, bob: User) -> list[bytes]:
-    """The lines of a small office in which a user was erased."""
+    """The exported lines of a small office in which a user was erased."""
     for user in (alice, bob):
         change(user, "de “Boer” \u2028🙂")
     encryption_keys.destroy_keys(bob.pk)
@@ -45,7 +45,7 @@ def checkpoint(provider_id: object) -> dict[str, Any]:
 
 
 def check(lines: list[bytes], *given: dict[str, Any]) -> str:
-    """Return what the verifier says of a file with these lines."""
+    """Return the verifier's output for a file with these lines."""
     try:
         return verify.verify_history(b"".join(lines).splitlines(keepends=True), given, PUBLIC)
     except (verify.HistoryBroken, verify.CannotVerify) as error:
@@ -57,7 +57,7 @@ def events(lines: list[bytes]) -> list[dict[str, Any]]:
 
 
 def rewritten(lines: list[bytes], edit: Callable[[list[dict[str, Any]]], None]) -> list[bytes]:
-    """Return the file after an edit by an attacker who recomputes every hash but cannot sign."""
+    """Return the file edited by an attacker who recomputes every hash but cannot sign."""
     found = events(lines)
     edit(found)
     previous = verify.ZERO_HASH
@@ -128,7 +128,7 @@ def test_hashes_made_anew_do_not_help(export: list[bytes], edit: Callable[[Any],
 
 
 def test_who_has_the_key_but_not_an_old_checkpoint_is_found(export: list[bytes], office: Provider) -> None:
-    """Everything recomputed and signed again, by an attacker with the database and the application."""
+    """The attacker controls database and application, and recomputes and signs everything again."""
     old = checkpoint(office.pk)
     forged = rewritten(export, lambda found: found[3]["event"].update(verb="user_blocked"))
     last = events(forged)[-1]
@@ -164,7 +164,7 @@ def test_a_key_of_another_user_is_detected(export: list[bytes], alice: User) -> 
 
 
 def test_a_start_that_was_not_signed_as_one_is_refused(export: list[bytes], office: Provider) -> None:
-    """An ordinary old checkpoint does not make it right to leave out what came before it."""
+    """An ordinary old checkpoint does not justify omitting the events before it."""
     second = events(export)[1]
     head = json.loads(export[0]) | {"start": checkpoints.sign_head(office.pk, chain.ChainHead(2, second["hash"]))}
     assert "not one to start after" in check([verify.encode_canonical_json(head) + b"\n", export[1], *export[4:]])

@@ -1,4 +1,4 @@
-"""A forgotten password: asking for a link, and what the worker makes of it."""
+"""Forgotten passwords: requesting a link, and the worker's e-mail."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ def ask(client: Client, email: str = "alice@devries.example") -> Any:
 
 
 def bodies() -> list[dict[str, str]]:
-    """Every queued mail, opened."""
+    """The decrypted bodies of all queued e-mails."""
     return [
         json.loads(encryption.decrypt(bytes(message.encrypted_body), context=message.encryption_context))
         for message in Message.objects.order_by("id")

@@ -1,4 +1,4 @@
-"""The login page: website users only, without a reason for a refusal."""
+"""The login page: website users only, and refusals without a reason."""
 
 import re
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def code(response: Any) -> str:
 
 @pytest.fixture
 def others(office: Provider, alice: User) -> dict[str, str]:
-    """One username for each way not to come in."""
+    """One username for each way in which login is refused."""
     make_user(office, username="service", login_method=LoginMethod.SSO_WEBSERVICE)
     tenant = ExternalTenant.objects.create(provider=office, name="t", tenant_id=uuid4())
     make_user(

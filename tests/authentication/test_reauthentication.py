@@ -1,4 +1,4 @@
-"""Proving once more who one is, and the mark of pages that ask for it."""
+"""Re-authentication, and the pages that require it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def alice_client(alice: User) -> Client:
-    """The browser of alice, who signed in this morning."""
+    """Alice's browser, signed in this morning."""
     return signed_in(alice, seconds_ago=6 * 3600)
 
 

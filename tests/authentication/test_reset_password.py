@@ -1,4 +1,4 @@
-"""The mailed link with which one chooses a new password."""
+"""The e-mailed link for choosing a new password."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

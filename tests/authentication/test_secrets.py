@@ -1,4 +1,4 @@
-"""Codes, tokens, state, nonce, verifier and the client's secret are nowhere to be read."""
+"""Codes, tokens, state, nonce, verifier and the client secret are not readable anywhere."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 def journey(entra: Forger, client: Client, start: str, **who: Any) -> set[str]:
-    """Go to Microsoft and come back; return everything secret about it."""
+    """Sign in at Microsoft and return; returns every secret involved."""
     asked = start_sign_in(client, start)
     cookie = client.cookies["microsoft"].value
     request = RequestFactory().get("/")

@@ -1,4 +1,4 @@
-"""A session ends by time: without use, and in any case; it says why, and a form that came too late is offered again."""
+"""Session expiry: idle and absolute limits, the reason shown, and forms submitted too late are kept."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -44,7 +44,7 @@ def clock() -> Iterator[Clock]:
 
 
 def words(client: Client, path: str = "/profiel/") -> str:
-    """Return what stands above the login page to which `path` leads."""
+    """Return the notice on the login page to which `path` redirects."""
     response = client.get(path, follow=True)
     assert response.redirect_chain[-1][0].startswith("/inloggen/?next=")
     return " ".join(str(message) for message in response.context["messages"])
@@ -57,7 +57,7 @@ def next_of(response: Any) -> str:
 
 
 def use(client: Client, clock: Clock, hours: float, step: float = 1.5) -> None:
-    """Use a session for so many hours."""
+    """Use a session for this many hours."""
     for _turn in range(round(hours / step)):
         clock.shift(timedelta(hours=step))
         assert is_signed_in(client)
@@ -222,7 +222,7 @@ def test_session_says_that_something_else_ended_it(bob: User, alice: User) -> No
 
 @pytest.fixture
 def late_submission(alice: User, bob: User, clock: Clock) -> tuple[Client, Any]:
-    """The browser of alice, who sent a form two hours after her last request, and the answer."""
+    """Alice's browser, with a form submitted two hours after the last request, and the response."""
     client = sign_in_from("alice")
     clock.shift(TWO_HOURS)
     return client, client.post(
@@ -231,7 +231,7 @@ def late_submission(alice: User, bob: User, clock: Clock) -> tuple[Client, Any]:
 
 
 def resumed(client: Client, target: str) -> dict[str, str]:
-    """Return what is offered to be sent again at `target`."""
+    """Return the form fields offered for resubmission at `target`."""
     response = client.get(target)
     assert response.status_code == 200, (response.status_code, target)
     return dict(response.context["pairs"])

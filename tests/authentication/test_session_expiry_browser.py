@@ -1,4 +1,4 @@
-"""The warning before a session ends, in a real browser whose clock is moved on."""
+"""The warning before a session ends, in a real browser with a controlled clock."""
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,7 +14,7 @@ MINUTE = 60_000  # ms
 
 
 def waiting(browser: Browser, office: Office, **options: object) -> Visitor:
-    """Return the administrator at a form, with a clock of the browser that stands still."""
+    """Return the administrator at a form, with the browser's clock stopped."""
     admin = visitor(browser, office.demo.url, **options)
     sign_in(admin, office.username, office.password)
     admin.page.clock.install()

@@ -1,4 +1,4 @@
-"""The session table holds nothing that opens a session."""
+"""The session table contains nothing that opens a session."""
 
 import pytest
 from django.contrib.sessions.models import Session

@@ -1,4 +1,4 @@
-"""Where one is signed in, and where a colleague is."""
+"""The lists of a user's own sessions and of a colleague's."""
 
 from datetime import timedelta
 from uuid import uuid4

@@ -1,6 +1,6 @@
-"""People who work while the database fails over, through the real web server, and what they were told.
+"""Simulated users who keep working while the database fails over, through the real web server.
 
-Whatever was acknowledged is known by the X-Request-ID of its answer, which the event in the history has as well.
+Acknowledged changes are identified by the X-Request-ID of the response, which the event in the history also has.
 """
 
 import re
@@ -16,74 +16,74 @@ import requests
 from tests.helpers.users import PASSWORD
 
 TIMEOUT = 20  # seconds
-PAUSE = 0.3  # seconds between two tries of one person
+PAUSE = 0.3  # seconds between two attempts of a user
 
 
-class NotNow(Exception):
-    """The site asked for patience."""
+class TryAgainLater(Exception):
+    """The site asked to try again later."""
 
 
 @dataclass
-class Told:
-    """What everybody was told, put together."""
+class Results:
+    """The combined results of all simulated users."""
 
     acknowledged: list[str] = field(default_factory=list)  # ids of requests
     invited: list[str] = field(default_factory=list)  # addresses
     moments: list[float] = field(default_factory=list)  # of what was acknowledged
     answers: Counter[str] = field(default_factory=Counter)
-    odd: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
 
     def longest_silence(self, since: float) -> float:
-        """Return the longest time between two acknowledged changes."""
+        """Return the longest time in seconds between two acknowledged changes."""
         moments = [since, *sorted(moment for moment in self.moments if moment > since)]
         return max(later - earlier for earlier, later in pairwise(moments))
 
 
-class Person:
-    """A user at a browser, who tries again when asked to."""
+class SimulatedUser:
+    """A user in a browser, who tries again when asked to."""
 
-    def __init__(self, url: str, told: Told, username: str) -> None:
-        self.url, self.told, self.username = url, told, username
+    def __init__(self, url: str, results: Results, username: str) -> None:
+        self.url, self.results, self.username = url, results, username
         self.session = requests.Session()
         self.session.trust_env = False
 
     def get(self, path: str) -> str:
-        """Return a page, without the places where an address may break. Raises NotNow."""
+        """Return the text of a page without `<wbr>` tags. Raises NotNow."""
         response = self._ask(lambda: self.session.get(self.url + path, timeout=TIMEOUT, allow_redirects=False))
         return response.text.replace("<wbr>", "")
 
     def change(self, path: str, **data: object) -> str:
-        """Send a form that changes something; return where the answer leads to. Raises NotNow."""
+        """Submit a form that changes something; return the redirect target. Raises NotNow."""
         form = {"csrfmiddlewaretoken": self.session.cookies["csrftoken"], **data}
         response = self._ask(lambda: self.session.post(self.url + path, form, timeout=TIMEOUT, allow_redirects=False))
         if response.status_code != 302:
-            with self.told.lock:
-                self.told.odd.append(f"{response.status_code} {path}")
-            raise NotNow
+            with self.results.lock:
+                self.results.unexpected.append(f"{response.status_code} {path}")
+            raise TryAgainLater
         self.last_id = response.headers["X-Request-ID"]
         return response.headers["Location"]
 
     def acknowledge(self) -> None:
-        """Note that the last change was acknowledged."""
-        with self.told.lock:
-            self.told.acknowledged.append(self.last_id)
-            self.told.moments.append(time.monotonic())
+        """Record that the last change was acknowledged."""
+        with self.results.lock:
+            self.results.acknowledged.append(self.last_id)
+            self.results.moments.append(time.monotonic())
 
     def _ask(self, request: Callable[[], requests.Response]) -> requests.Response:
         try:
             response = request()
         except requests.RequestException as error:
-            with self.told.lock:
-                self.told.odd.append(type(error).__name__)
-            raise NotNow from None
+            with self.results.lock:
+                self.results.unexpected.append(type(error).__name__)
+            raise TryAgainLater from None
         plain = response.status_code == 503 and "Probeer het zo opnieuw" in response.text
-        with self.told.lock:
-            self.told.answers["plain 503" if plain else str(response.status_code)] += 1
+        with self.results.lock:
+            self.results.answers["plain 503" if plain else str(response.status_code)] += 1
             if response.status_code >= 500 and not plain:
-                self.told.odd.append(f"{response.status_code} {response.text[:200]}")
+                self.results.unexpected.append(f"{response.status_code} {response.text[:200]}")
         if response.status_code >= 500:
-            raise NotNow
+            raise TryAgainLater
         return response
 
     def sign_in(self) -> None:
@@ -97,45 +97,45 @@ class Person:
 _numbers = count()
 
 
-def invite(person: Person) -> None:
+def invite(user: SimulatedUser) -> None:
     """Invite a new user."""
     email = f"p{next(_numbers)}@kantoor.example"
     path = "/gebruikers/nieuw/website/"
     text = {"subject": "Uitnodiging", "body": "Open {UitnodigingLink} voor {GeldigTot}."}
-    on = person.change(path, initials="P.", last_name="Boer", email=email, **text)
+    on = user.change(path, initials="P.", last_name="Boer", email=email, **text)
     concept = re.search(r"concept=([0-9a-f-]+)", on)
     assert concept is not None
-    answer = person.change(on, mobile_number="0612345678", concept=concept[1])
+    answer = user.change(on, mobile_number="0612345678", concept=concept[1])
     if answer.startswith("/gebruikers/") and "nieuw" not in answer:
-        person.acknowledge()
-        with person.told.lock:
-            person.told.invited.append(email)
+        user.acknowledge()
+        with user.results.lock:
+            user.results.invited.append(email)
 
 
-def change_rights(person: Person, team: str) -> None:
-    """Give the team another right."""
-    page = person.get(f"/teams/{team}/rechten/")
+def change_rights(user: SimulatedUser, team: str) -> None:
+    """Change the rights of the team."""
+    page = user.get(f"/teams/{team}/rechten/")
     version = re.search(r'name="version" value="(\d+)"', page)
     assert version is not None, page[:500]
     right = ("view_users", "view_teams")[int(version[1]) % 2]
-    person.change(f"/teams/{team}/rechten/", rights=right, version=version[1])
-    person.acknowledge()
+    user.change(f"/teams/{team}/rechten/", rights=right, version=version[1])
+    user.acknowledge()
 
 
 class Load:
-    """Two who invite, one who changes rights, one who signs in again and again."""
+    """Two browsers that invite users, one that changes rights, and one that signs in repeatedly."""
 
     def __init__(self, url: str, team: str) -> None:
-        self.told, self._stop = Told(), Event()
-        alice_client = [Person(url, self.told, "alice") for _number in range(3)]
-        for one in alice_client:
-            one.sign_in()
-        bob = Person(url, self.told, "bob")
+        self.results, self._stop = Results(), Event()
+        alice_client = [SimulatedUser(url, self.results, "alice") for _number in range(3)]
+        for alice in alice_client:
+            alice.sign_in()
+        bob = SimulatedUser(url, self.results, "bob")
         works: list[tuple[Callable[[], None], float]] = [
             (lambda: invite(alice_client[0]), 0.2), (lambda: invite(alice_client[1]), 0.2),
             (lambda: change_rights(alice_client[2], team), 0.3), (bob.sign_in, 0.5),
         ]  # fmt: skip
-        self._people, self._faults = [*alice_client, bob], list[str]()
+        self._users, self._errors = [*alice_client, bob], list[str]()
         self._threads = [Thread(target=self._repeat, args=work) for work in works]
         for thread in self._threads:
             thread.start()
@@ -144,18 +144,18 @@ class Load:
         while not self._stop.wait(pause):
             try:
                 work()
-            except NotNow:
+            except TryAgainLater:
                 self._stop.wait(PAUSE)
             except Exception as error:
-                self._faults.append(repr(error))
+                self._errors.append(repr(error))
                 return
 
-    def stop(self) -> Told:
-        """Stop and return what everybody was told."""
+    def stop(self) -> Results:
+        """Stop and return the combined results."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        for person in self._people:
-            person.session.close()
-        assert self._faults == []
-        return self.told
+        for user in self._users:
+            user.session.close()
+        assert self._errors == []
+        return self.results

@@ -1,7 +1,7 @@
-"""Three nodes of PostgreSQL, Patroni and etcd, and a haproxy before them, each on a loopback address of its own.
+"""Three nodes of PostgreSQL, Patroni and etcd behind a haproxy, each on its own loopback address.
 
-Clients reach a node through proxies, and the Patroni of the node reaches its etcd through one: cut them and
-the node is alone. Everything lies in one temporary folder and is ended at the end.
+Clients reach a node through proxies, and its Patroni reaches etcd through one: cutting the proxies isolates the node.
+All files are in one temporary folder, which is removed at the end.
 """
 
 import glob
@@ -28,17 +28,17 @@ NUMBERS = (1, 2, 3)
 
 
 def inner(number: int) -> str:
-    """Return the address of a node itself."""
+    """Return the address of the node itself."""
     return f"127.0.0.1{number}"
 
 
 def outer(number: int) -> str:
-    """Return the address at which others reach it."""
+    """Return the address at which others reach the node."""
     return f"127.0.0.2{number}"
 
 
 def eventually(question: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Return the answer once it is one; an error counts as none."""
+    """Return the result once it is true; exceptions count as false. Fails with `message` after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         with suppress(OSError, requests.RequestException, psycopg.Error):
@@ -49,12 +49,12 @@ def eventually(question: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 def postgresql_binaries() -> str:
-    """Return the folder of Debian's newest PostgreSQL."""
+    """Return the folder of the newest PostgreSQL of Debian."""
     return max(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
 
 
 def as_nobody_special() -> list[str]:
-    """Return the prefix with which root runs what refuses to run as root."""
+    """Return the command prefix with which root runs programs that refuse to run as root."""
     return ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
 
 
@@ -71,7 +71,7 @@ class Cluster:
         }
 
     def start(self) -> None:
-        """Start everything and return once there is a primary that waits for a replica at every commit."""
+        """Start everything and return once a primary waits for a replica at every commit."""
         for number in NUMBERS:
             self._start_etcd(number)
         eventually(self._etcd_is_healthy, 30, "etcd does not start")
@@ -82,14 +82,14 @@ class Cluster:
         eventually(lambda: self.ask("SELECT 1"), 20, "haproxy finds no primary")
 
     def run(self, name: str, *command: str) -> None:
-        """Start a process in a session of its own; what it says is in the folder."""
+        """Start a process in its own session; its output is in the folder."""
         with (self.folder / f"{name}.log").open("ab") as output:
             self.processes[name] = subprocess.Popen(
                 command, stdout=output, stderr=output, cwd=self.folder, start_new_session=True
             )
 
     def stop(self) -> None:
-        """End everything: nothing of it is needed any more."""
+        """Kill everything immediately."""
         for number in NUMBERS:
             self.kill(number)
         for process in self.processes.values():
@@ -101,7 +101,7 @@ class Cluster:
                 proxy.close()
 
     def kill(self, number: int) -> None:
-        """Kill a node with -9: Patroni first, then PostgreSQL and every process of it."""
+        """Kill a node with -9: Patroni first, then PostgreSQL with all its processes."""
         patroni = self.processes.get(f"patroni{number}")
         if patroni is not None:
             with suppress(ProcessLookupError):
@@ -121,12 +121,12 @@ class Cluster:
         return [server, *map(int, found.stdout.split())]
 
     def cut(self, number: int) -> None:
-        """Let nothing reach a node any more, and let it reach nothing."""
+        """Cut off a node in both directions."""
         for proxy in self.proxies[number]:
             proxy.cut()
 
     def members(self) -> list[dict[str, Any]]:
-        """Return what the cluster says of itself, by the first node that answers."""
+        """Return the cluster members, as reported by the first node that answers."""
         for number in NUMBERS:
             with suppress(requests.RequestException):
                 answer = requests.get(f"http://{outer(number)}:{REST}/cluster", timeout=2)
@@ -136,16 +136,18 @@ class Cluster:
 
     def primary(self) -> int:
         """Return the number of the primary, or 0."""
-        return next((int(one["name"][-1]) for one in self.members() if one["role"] == "leader"), 0)
+        return next((int(member["name"][-1]) for member in self.members() if member["role"] == "leader"), 0)
 
     def replicas(self, what: str) -> list[str]:
-        """Return the replicas of a role, or in a state."""
+        """Return the replicas with a role or a state."""
         return [
-            one["name"] for one in self.members() if one["role"] != "leader" and what in (one["role"], one["state"])
+            member["name"]
+            for member in self.members()
+            if member["role"] != "leader" and what in (member["role"], member["state"])
         ]
 
     def ask(self, query: str, *, database: str = "postgres", user: str = "postgres") -> list[tuple[Any, ...]]:
-        """Return the rows of a query to the primary, by way of haproxy."""
+        """Return the rows of a query on the primary, through haproxy."""
         with psycopg.connect(
             host=ENTRANCE, port=PORT, user=user, password="x", dbname=database, autocommit=True, connect_timeout=3
         ) as connection:
@@ -157,17 +159,17 @@ class Cluster:
 
     def _start_etcd(self, number: int) -> None:
         address = inner(number)
-        everybody = ",".join(f"etcd{one}=http://{inner(one)}:{PEER}" for one in NUMBERS)
+        members = ",".join(f"etcd{other}=http://{inner(other)}:{PEER}" for other in NUMBERS)
         self.run(
             f"etcd{number}", "etcd", "--name", f"etcd{number}", "--data-dir", str(self.folder / f"etcd{number}"),
             "--listen-client-urls", f"http://{address}:{ETCD}", "--advertise-client-urls", f"http://{address}:{ETCD}",
             "--listen-peer-urls", f"http://{address}:{PEER}", "--initial-advertise-peer-urls",
-            f"http://{address}:{PEER}", "--initial-cluster", everybody, "--heartbeat-interval", "200",
+            f"http://{address}:{PEER}", "--initial-cluster", members, "--heartbeat-interval", "200",
             "--election-timeout", "2000", "--unsafe-no-fsync",
         )  # fmt: skip
 
     def _etcd_is_healthy(self) -> bool:
-        answers = [requests.get(f"http://{inner(one)}:{ETCD}/health", timeout=2).json() for one in NUMBERS]
+        answers = [requests.get(f"http://{inner(number)}:{ETCD}/health", timeout=2).json() for number in NUMBERS]
         return all(answer["health"] == "true" for answer in answers)
 
     def _start_patroni(self, number: int) -> None:
@@ -206,7 +208,7 @@ listen primary
 
 
 def configuration(number: int, home: Path) -> dict[str, Any]:
-    """Return what Patroni is told: commits wait for a replica, and there is always one that is waited for."""
+    """Return the configuration of Patroni: commits wait for a replica, and one is always synchronous."""
     trust = ["local all all trust", "host all all 127.0.0.0/8 trust", "host replication all 127.0.0.0/8 trust"]
     parameters = {"max_connections": 60, "synchronous_commit": "on", "log_min_error_statement": "panic"}
     return {

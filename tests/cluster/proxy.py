@@ -1,4 +1,4 @@
-"""A proxy on loopback that stops passing: what is behind it is cut off without notice."""
+"""A proxy on loopback that can stop forwarding: the server behind it is cut off without notice."""
 
 import socket
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 
 class Proxy:
-    """Passes what comes in at `listen` on to `target`, until it is cut."""
+    """Forwards connections from `listen` to `target`, until it is cut."""
 
     def __init__(self, listen: tuple[str, int], target: tuple[str, int]) -> None:
         self.target, self.passing = target, Event()
@@ -18,11 +18,11 @@ class Proxy:
         self._start(self._accept)
 
     def cut(self) -> None:
-        """Pass nothing any more, in either direction; every connection stays open."""
+        """Stop forwarding in both directions; every connection stays open."""
         self.passing.clear()
 
     def close(self) -> None:
-        """Stop, and end every connection."""
+        """Stop, and close every connection."""
         self.passing.set()
         self.server.shutdown(socket.SHUT_RDWR)
         self.server.close()

@@ -1,4 +1,4 @@
-"""A clock that ran ahead an hour and is right again; two servers whose clocks differ by minutes."""
+"""A clock that ran an hour ahead and was corrected; two servers whose clocks differ by minutes."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -63,7 +63,7 @@ def test_nor_by_limits_that_are_charged_together(clock: Clock) -> None:
 
 
 def test_two_servers_keep_a_limit_together_while_their_clocks_differ(clock: Clock) -> None:
-    """By turns at one that is ahead and one that is right, nobody has more tries than at the former alone."""
+    """Alternating between a fast and a correct server allows no more attempts than the fast one alone."""
     limit = RateLimit("short", burst=3, every=timedelta(minutes=1))
     assert tries(limit) == 3
     for _turn in range(3):

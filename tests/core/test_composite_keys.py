@@ -1,4 +1,4 @@
-"""Foreign keys that carry the office: which tables have them, and what Django makes of the constraint class."""
+"""Foreign keys that include the office: which tables have them, and how Django's migrations see the constraint."""
 
 from io import StringIO
 
@@ -41,7 +41,7 @@ def carries_office(model: type[models.Model]) -> bool:
 
 
 def references_within_offices() -> set[str]:
-    """Return every foreign key from a table with an office to another."""
+    """Return every foreign key between two tables with an office."""
     return {
         f"{model._meta.label}.{field.name}"
         for model in apps.get_models()
@@ -74,7 +74,7 @@ def test_every_key_is_in_the_database() -> None:
 
 
 def changes_without(model: str, name: str, *, before: bool) -> list[object]:
-    """Return what `makemigrations` writes when a key is gone from the state before or from the one after."""
+    """Return the `makemigrations` operations when a key is missing from the old or from the new state."""
     states = MigrationLoader(None).project_state(), ProjectState.from_apps(apps)
     options = states[0 if before else 1].models["permissions", model].options
     options["constraints"] = [one for one in options["constraints"] if one.name != name]

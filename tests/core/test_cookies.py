@@ -1,4 +1,4 @@
-"""Our cookies: for one host and every path, signed, and under TLS with names that nobody else can plant."""
+"""Our cookies: for one host and every path, signed, and under TLS with names that no other host can set."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def test_under_tls_every_name_has_the_prefix(tmp_path: Path, url: str, prefix: s
 
 
 def put(value: str = "geheim") -> tuple[HttpResponse, HttpRequest]:
-    """Return an answer with a cookie, and the next request of that browser."""
+    """Return a response with a cookie, and the next request of that browser."""
     response, request = HttpResponse(), HttpRequest()
     cookies.set_signed_cookie(response, "own", value, salt="test", max_age=60)
     request.COOKIES = {name: morsel.value for name, morsel in response.cookies.items()}

@@ -1,4 +1,4 @@
-"""A database or Microsoft that does not answer: no page waits for it once that is known, whatever it hangs on."""
+"""An unresponsive database or Microsoft: once that is known, no page waits for it, however it hangs."""
 
 import signal
 import socket
@@ -33,7 +33,7 @@ def watched(ping: Callable[[], None]) -> Iterator[None]:
 
 
 def terminate_sleeping_backends() -> None:
-    """End what the server still does for connections that gave up."""
+    """Terminate backends of connections that have given up."""
     connection.close()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -95,7 +95,7 @@ def test_a_page_begins_nothing_with_a_database_that_is_down(monkeypatch: pytest.
 
 
 class Site:
-    """A web server of one process with four threads, and a database that the test stops."""
+    """A web server with one process of four threads, and a database that the test stops."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.port, self.data, self.log = free_port(), folder / "data", folder / "log"
@@ -113,7 +113,7 @@ class Site:
             time.sleep(0.2)
 
     def ask(self, path: str) -> tuple[int, float]:
-        """Return the status, 0 without one, and the seconds."""
+        """Return the status, 0 if there is none, and the seconds."""
         started = time.monotonic()
         try:
             status = requests.get(f"{self.url}{path}", cookies={"sessionid": "x" * 32}, timeout=30).status_code
@@ -141,7 +141,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site that runs."""
+    """A running site."""
     found = Site(tmp_path_factory.mktemp("site"))
     try:
         yield found

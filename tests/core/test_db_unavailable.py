@@ -1,4 +1,4 @@
-"""The database is away: a plain page that says try again, to programs in JSON, and one line of it in the log."""
+"""The database is unavailable: a plain error page, JSON for programs, and one log line."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ PAGES = ("/", "/inloggen/", "/gebruikers/", "/uitnodiging/", "/historie/", "/oau
 
 @pytest.fixture
 def browser(client: Client, alice: User) -> Client:
-    """A browser that shows what the visitor sees, also of faults."""
+    """A browser that shows what the visitor sees, including errors."""
     client.force_login(alice)
     client.raise_request_exception = False
     return client
@@ -102,7 +102,7 @@ def test_a_session_that_cannot_be_saved_is_not_taken_for_one_that_was_ended(brow
 
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
-    """Have the database be known to be down, or up again."""
+    """Mark the database as down, or as up again."""
 
     def switch(is_away: bool) -> None:
         connection.close()
@@ -112,7 +112,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
 
 
 def hidden(html: str) -> dict[str, str]:
-    """Return the fields of the form that the page offers to send again."""
+    """Return the fields of the form that the page offers to resubmit."""
     return dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)">', html))
 
 
@@ -160,7 +160,7 @@ def test_a_form_that_may_be_saved_already_says_so(browser: Client, unavailable_d
 
 @pytest.mark.django_db(transaction=True)
 def test_a_form_of_another_site_is_not_offered(away: Callable[[bool], None]) -> None:
-    """What fails before Django checks where a form comes from is never shown with a token of ours."""
+    """A form that fails before Django checks its origin is never shown with our CSRF token."""
     away(True)
     strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
     strict.cookies["sessionid"] = "x" * 32

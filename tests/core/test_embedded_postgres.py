@@ -1,4 +1,4 @@
-"""The built-in PostgreSQL, in data folders of its own."""
+"""The embedded PostgreSQL, in data folders of its own."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A short folder: pytest's own may be too long for a socket."""
+    """A folder with a short path: pytest's own may be too long for a socket."""
     path = Path(tempfile.mkdtemp(prefix="loket-test-"))
     yield path
     for pid_file in path.rglob("postmaster.pid"):

@@ -1,4 +1,4 @@
-"""How every field is drawn."""
+"""Rendering of form fields."""
 
 from django import forms
 

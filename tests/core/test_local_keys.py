@@ -1,4 +1,4 @@
-"""Keys beside the data."""
+"""Generated keys in the data folder."""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor

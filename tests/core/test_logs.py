@@ -1,4 +1,4 @@
-"""What the logs say: one id from request to message, worker and event, and nobody's name, address or number."""
+"""Logs: one correlation ID from request to message, worker and event, and no names, addresses or numbers."""
 
 import json
 import logging
@@ -30,7 +30,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Lines:
-    """The lines as they are written."""
+    """The log lines as written."""
     formatter = logging.config.DictConfigurator(logs.LOGGING).configure_formatter(
         dict(logs.LOGGING["formatters"]["json"])
     )
@@ -98,7 +98,7 @@ def test_they_contain_no_personal_data(
 
 
 def played(alice_client: Client, alice: User) -> str:
-    """Play an invitation and some sign-ins; return the token of the link."""
+    """Run an invitation and some sign-ins; return the token of the link."""
     alice_client.get("/gebruikers/?q=Boer")
     invited: Invited = invite(alice)
     token = token_of(invited.invitation)

@@ -1,4 +1,4 @@
-"""What every request gets: correlation id, access line, address of the caller, language."""
+"""Middleware for every request: correlation ID, access log line, client address, language."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Periodic jobs: what fails, be it a job or an office or row inside it, holds up nothing else, and is seen."""
+"""Periodic jobs: a failing job, office or row does not block the others, and is reported."""
 
 import json
 import threading

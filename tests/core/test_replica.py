@@ -1,4 +1,4 @@
-"""Pages from a replica: a real one, that streams, lags, dies and is promoted while people work."""
+"""Pages from a replica: a real one that streams, lags, crashes and is promoted under load."""
 
 import os
 import shlex
@@ -63,7 +63,7 @@ IndividualRight.objects.filter(user__username="carl").delete()
 
 
 class Replica:
-    """A standby of a built-in server, in a folder beside it."""
+    """A standby of an embedded server, in a folder beside it."""
 
     def __init__(self, primary: Path) -> None:
         self.data = primary.with_name("replica")
@@ -75,7 +75,7 @@ class Replica:
         self.start()
 
     def start(self) -> None:
-        """Start it, also after it was killed."""
+        """Start the standby, also after it was killed."""
         server._remove_stale_lock_files(self.data)
         where = f"-c listen_addresses= -c unix_socket_directories={shlex.quote(self.socket)} -c max_connections=60"
         self._run("pg_ctl", "-D", str(self.data), "-w", "-o", where, "-l", str(self.log), "start")
@@ -84,17 +84,17 @@ class Replica:
         assert server._run_tool(*command, data=self.data, log=self.log).returncode == 0, self.log.read_text()
 
     def ask(self, query: str) -> Any:
-        """Return the first value of what the superuser is answered."""
+        """Return the first value of a query as superuser."""
         with psycopg.connect(host=self.socket, user="postgres", dbname="loket", autocommit=True) as connection:
             return connection.execute(query).fetchone()[0]
 
     def kill(self) -> None:
-        """End it without a word."""
+        """Kill the standby without notice."""
         os.kill(int((self.data / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
 
 
 class Site:
-    """A web server before a primary and its replica."""
+    """A web server with a primary and its replica."""
 
     def __init__(self, folder: Path) -> None:
         keys = {"LOKET_SECRET_KEY": "s" * 50, "LOKET_SEALING_KEYS": new_key(), "LOKET_CHECKPOINT_KEY": new_key()}
@@ -118,21 +118,21 @@ class Site:
         self.told = Told()
 
     def manage(self, *arguments: str) -> str:
-        """Return what `manage.py` prints."""
+        """Return the output of `manage.py`."""
         return self.installation.python(*arguments)
 
     def person(self, username: str) -> Person:
-        """Return a user who signed in."""
+        """Return a user who has signed in."""
         found = Person(self.url, self.told, username)
         found.sign_in()
         return found
 
     def given(self, read_from: str) -> int:
-        """Return how many pages came from there."""
+        """Return the number of pages served from this database."""
         return scrape(self.url)[f'loket_replica_pages_total{{read_from="{read_from}"}}']
 
     def comes_from(self, person: Person, read_from: str, page: str = "/gebruikers/") -> bool:
-        """Return whether the page comes from there."""
+        """Return whether the page is served from this database."""
         before = self.given(read_from)
         person.get(page)
         return self.given(read_from) > before
@@ -286,7 +286,7 @@ def test_one_that_was_promoted_gives_nothing_any_more(site: Site, alice_there: P
 def test_reads_in_a_transaction_stay_on_its_connection(
     client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Support that looks along: its transaction refuses every change."""
+    """Impersonation by support: its transaction refuses every change."""
     monkeypatch.setitem(django_settings.DATABASES, "replica", {"ATOMIC_REQUESTS": False})
     client.force_login(alice)
     assert client.get("/gebruikers/").status_code == 200

@@ -1,4 +1,4 @@
-"""Text in the cells of spreadsheet files."""
+"""Text in cells of spreadsheet files."""
 
 import csv
 from io import BytesIO, StringIO

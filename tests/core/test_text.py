@@ -1,4 +1,4 @@
-"""How text is compared, sorted and checked."""
+"""Comparing, sorting and validating text."""
 
 import pytest
 from django.core.exceptions import ValidationError

@@ -1,4 +1,4 @@
-"""Limits on tries."""
+"""Rate limits on attempts."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def tries(limit: RateLimit = LIMIT, key: str = "x", most: int = 50) -> int:
-    """Spend until refused; return how many were let through."""
+    """Use up attempts until one is refused; return the number of accepted ones."""
     for number in range(most):
         try:
             throttle.consume_attempt(limit, key)

@@ -1,4 +1,4 @@
-"""Where an address may break."""
+"""Where an e-mail address may break across lines."""
 
 import pytest
 

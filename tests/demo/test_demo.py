@@ -1,4 +1,4 @@
-"""`make demo` as a real process, and the example offices it makes."""
+"""`make demo` as a real process, and the example offices that it creates."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The stand-in for Microsoft: clearly labelled, in the demo only, and as strict as the real one."""
+"""The stand-in for Microsoft: clearly labeled, in the demo only, and as strict as the real one."""
 
 import hashlib
 import stat
@@ -69,7 +69,7 @@ def test_invalid_authorization_requests_are_refused(client: Client, entra: Forge
 
 
 def redeemable(entra: FakeEntra, client: Client) -> dict[str, str]:
-    """Return a form with which a code of the stand-in can be exchanged for tokens."""
+    """Return a form that exchanges an authorization code of the stand-in for tokens."""
     asked = start_sign_in(client)
     asked["code_challenge"] = jwt.utils.base64url_encode(hashlib.sha256(VERIFIER.encode()).digest()).decode()
     return {

@@ -1,4 +1,4 @@
-"""The demo's mailbox."""
+"""The demo mailbox."""
 
 import json
 import stat
@@ -21,7 +21,7 @@ URLS = [reverse("demo:mailbox"), reverse("demo:mailbox_json")]
 
 @pytest.fixture
 def demo(settings: Any, tmp_path: Path) -> Path:
-    """The demo's settings; returns its file."""
+    """The demo's settings; returns the mailbox file."""
     settings.LOKET_DEMO = True
     settings.LOKET_DATA_DIR = tmp_path
     settings.EMAIL_BACKEND = "demo.mailbox.EmailBackend"

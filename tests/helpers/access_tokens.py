@@ -1,4 +1,4 @@
-"""What tests of the web service share: a caller with a token that was made without any page."""
+"""API callers with an access token created without any page."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,9 +12,10 @@ from oauth.scopes import API_SCOPES
 
 
 def token_of(user: User, *scopes: str, application: Application | None = None, **fields: Any) -> str:
-    """Return an access token of `user`, of every scope of the API unless others are given.
+    """Return an access token of `user`, with every scope of the API by default.
 
-    As if the user signed in with a second factor a moment ago; `authenticated_at=None` is one of client credentials.
+    By default, the user has just signed in with a second factor; `authenticated_at=None` gives a client credentials
+    token.
     """
     token, now = encryption.generate_token(), timezone.now()
     values = {"expires": now + timedelta(hours=1), "scope": " ".join(scopes or API_SCOPES)}
@@ -26,5 +27,5 @@ def token_of(user: User, *scopes: str, application: Application | None = None, *
 
 
 def bearing(token: str) -> dict[str, str]:
-    """Return the headers of a call with that token."""
+    """Return the headers of a call with the token."""
     return {"Authorization": f"Bearer {token}"}

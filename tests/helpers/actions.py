@@ -1,4 +1,4 @@
-"""Every action of the product, and something of an office for each of its parameters."""
+"""Every action of the product, and a value for each of its parameters."""
 
 import importlib
 import inspect
@@ -76,13 +76,13 @@ PARTS = {
 
 
 def list_actions(packages: tuple[ModuleType, ...] = PACKAGES) -> dict[str, Callable[..., Any]]:
-    """Return every public function that is told who does it and is no question, letter or part of other actions."""
+    """Return every public function that takes an actor, without questions, e-mails and parts of other actions."""
     found = list_functions(packages)
     return {name: function for name, function in found.items() if name not in QUESTIONS | PARTS}
 
 
 def list_functions(packages: tuple[ModuleType, ...]) -> dict[str, Callable[..., Any]]:
-    """Return every public function that is told who does it and is no letter."""
+    """Return every public function that takes an actor, without e-mails."""
     found = {}
     for package in packages:
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -101,7 +101,7 @@ def list_functions(packages: tuple[ModuleType, ...]) -> dict[str, Callable[..., 
 
 @pytest.fixture
 def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> dict[str, Any]:
-    """Something of the office for every name of a parameter."""
+    """A value of the office for every parameter name."""
     invited = invite(alice)
     team = Team.objects.create(provider=office, name="Loon")
     employer = Employer.objects.create(provider=office, number=1, name="Bakker")
@@ -147,7 +147,7 @@ def action_arguments(office: Provider, alice: User, bob: User, dora: User) -> di
 
 
 def call(function: Callable[..., Any], action_arguments: dict[str, Any], by: Actor) -> Any:
-    """Call an action with what belongs to each of its parameters."""
+    """Call an action with a fitting value for each parameter."""
     arguments, named = [], {}
     for name, parameter in inspect.signature(inspect.unwrap(function)).parameters.items():
         if name == "by":
@@ -162,7 +162,7 @@ def call(function: Callable[..., Any], action_arguments: dict[str, Any], by: Act
 
 
 def outcome(function: Callable[..., Any], action_arguments: dict[str, Any], by: Actor) -> str:
-    """Return the class of what `function` raises when `by` does it, "done" when it raises nothing; it is undone."""
+    """Return the name of the exception class that `function` raises for `by`, or "done"; changes are rolled back."""
     try:
         with transaction.atomic():
             made = call(function, action_arguments, by)

@@ -1,4 +1,4 @@
-"""The history as the tests read it: opened, and emptied where a test begins anew."""
+"""Reading the history decrypted, and clearing it."""
 
 from django.db import connection
 
@@ -6,7 +6,7 @@ from audit.models import Event
 
 
 def read_history_text() -> str:
-    """Return everything that the history says, opened."""
+    """Return the decrypted text of the whole history."""
     return "\n".join(
         f"{event.__dict__} {event} {event.address} {event.on_behalf_of_name} {event.changes} {event.reason}"
         for event in Event.objects.order_by("id")
@@ -14,11 +14,11 @@ def read_history_text() -> str:
 
 
 def list_reasons() -> list[tuple[str, str]]:
-    """Return verb and reason of every event, in their order."""
+    """Return verb and reason of every event, in order."""
     return [(event.verb, event.reason) for event in Event.objects.order_by("id")]
 
 
 def truncate_history() -> None:
-    """Begin with an empty history: only in tests, where the trigger that refuses this is off."""
+    """Clear the history; works only in tests, with the trigger that refuses this turned off."""
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE audit_event, audit_chainlink, audit_pendingevent")

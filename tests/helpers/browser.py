@@ -1,4 +1,4 @@
-"""A real Chromium, and people who look at every page they get: accessible, quiet and no wider than the window."""
+"""A real Chromium whose visitors examine every page: accessible, without errors, and no wider than the window."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from tests.helpers.demo_process import Demo, fresh_demo
 
 CHROMIUM = "/usr/bin/chromium"
 WIDTHS = (320, 360, 640, 800, 1024, 1280)  # 320 is WCAG 1.4.10; 640 is a window of 1280 at 200 % zoom
-_examined: set[tuple[str, str]] = set()  # pages, so that the same one is examined once in a window of that size
+_examined: set[tuple[str, str]] = set()  # pages, so that each is examined once per window size
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
     "rules": {"target-size": {"enabled": True}},
@@ -25,7 +25,7 @@ RULES = {
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Give Debian's Chromium; without its sandbox only where root runs it, which it refuses otherwise."""
+    """Yield Debian's Chromium; as root, which it refuses otherwise, without its sandbox."""
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
@@ -46,8 +46,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def office() -> Iterator["Office"]:
     """A demo for the tests of one file."""
-    with fresh_demo() as (running, said):
-        yield Office(running, said["Gebruikersnaam"], said["Wachtwoord"])
+    with fresh_demo() as (running, login):
+        yield Office(running, login["Gebruikersnaam"], login["Wachtwoord"])
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,16 @@ class Office:
 
 @dataclass
 class Visitor:
-    """A visitor with a browser of their own, in which every page is examined."""
+    """A visitor with a separate browser, in which every page is examined."""
 
     page: Page
     url: str
     scripts: bool = True
     faults: list[str] = field(default_factory=list)
-    expected: str = ""  # what the console may say, where an answer other than 200 is wanted
+    expected: str = ""  # allowed console output, for pages that are not answered with 200
 
     def open(self, path: str, status: int = 200) -> None:
-        """Go to an address, which answers with `status`, and examine the page."""
+        """Open a URL, which must answer with `status`, and examine the page."""
         self.expected = f"status of {status}" if status >= 400 else ""
         response = self.page.goto(path if path.startswith("http") else self.url + path)
         assert response is not None
@@ -87,7 +87,7 @@ class Visitor:
                 found.fill(value)
 
     def send(self, selector: str = "", status: int = 200) -> None:
-        """Press a button, by default the primary one, and examine the page that comes."""
+        """Press a button, by default the primary one, and examine the next page."""
         self.expected = f"status of {status}" if status >= 400 else ""
         with self.page.expect_navigation() as navigation:
             self.page.locator(selector or "main button.primary").click()
@@ -95,33 +95,33 @@ class Visitor:
         self.examine()
 
     def follow(self, selector: str) -> None:
-        """Follow the first link of a selector that can be seen, and examine the page that comes."""
+        """Follow the first visible link that matches a selector, and examine the next page."""
         self.expected = ""
         with self.page.expect_navigation():
             self.page.locator(f"{selector} >> visible=true").first.click()
         self.examine()
 
     def follow_to(self, path: str) -> None:
-        """Follow the link to `path` that is on the page, and examine the page that comes."""
+        """Follow the link to `path` on the page, and examine the next page."""
         self.follow(f'a[href="{path}"]')
 
     @property
     def path(self) -> str:
-        """Where this browser is, with the identifier of a person as {id}."""
+        """The current path, with the ID of a user as {id}."""
         path = self.page.url.removeprefix(self.url).partition("?")[0]
         return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "{id}", path)
 
     def at(self, path: str) -> None:
-        """Demand to be at an address."""
+        """Check that the browser is at a path."""
         assert self.path == path, f"at {self.path}, not at {path}"
 
     def sees(self, selector: str, count: int = 1) -> None:
-        """Demand that so many elements of a selector are on the page."""
+        """Check the number of elements that match a selector."""
         found = self.page.locator(selector).count()
         assert found == count, f"{self.path}: {found} of {selector}"
 
     def examine(self) -> None:
-        """Demand of this page: quiet, one h1, accessible in light and dark, no wider than any window."""
+        """Check that the page has no errors, one h1, is accessible in light and dark, and fits every window."""
         self.page.wait_for_load_state()
         self.sees("h1")
         assert not self.faults, f"{self.path}: {self.faults}"
@@ -155,7 +155,7 @@ class Visitor:
 
 
 def visitor(browser: Browser, url: str, **options: Any) -> Visitor:
-    """Return a visitor with a browser of their own; `options` are those of a browser context."""
+    """Return a visitor with a separate browser; `options` are those of a browser context."""
     context: BrowserContext = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
     context.set_default_timeout(10_000)
     found = Visitor(context.new_page(), url, scripts=options.get("java_script_enabled", True))

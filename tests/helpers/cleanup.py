@@ -1,6 +1,7 @@
-"""Quicker emptying of the database behind a test that commits: only what has rows, and no row is made again.
+"""Faster cleanup of the database after a test that commits: only tables with rows, without recreating rows.
 
-Django's own way makes new files for each of 70 tables and their indexes, and then content types and permissions anew.
+Django's own way creates new files for each of 70 tables and their indexes, and then content types and permissions
+again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ HISTORY = "audit_"  # tables whose rows the application may not delete
 def make_flush_sql(
     operations: DatabaseOperations, style: Any, tables: Sequence[str], *, reset_sequences: bool = False, **options: Any
 ) -> list[str]:
-    """Return the statements that empty `tables`; the order is free, as foreign keys are checked at the end."""
+    """Return the statements that empty `tables`, in any order, as foreign keys are checked at the end."""
     assert not reset_sequences, "sequences go on, as after Django's own cleaning up"
     emptied = sorted({*tables} - KEPT)
     history = [table for table in emptied if table.startswith(HISTORY)]
@@ -30,7 +31,7 @@ def make_flush_sql(
 
 @contextmanager
 def quick_cleanup() -> Iterator[None]:
-    """Let Django empty the tables so."""
+    """Let Django use the faster cleanup."""
     with (
         patch.object(DatabaseOperations, "sql_flush", make_flush_sql),
         patch("django.core.management.commands.flush.emit_post_migrate_signal"),

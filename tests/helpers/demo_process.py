@@ -1,4 +1,4 @@
-"""The demo as a real process: web server, worker and built-in database in a folder of its own."""
+"""The demo as a real process: web server, worker and embedded database in a folder of its own."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ START_SECONDS = 60
 
 
 def free_port() -> int:
-    """Return a port of loopback on which nothing listens."""
+    """Return a free port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 class Demo:
-    """A running demo, in a session of its own: Ctrl-C in the tests is not for it."""
+    """A running demo in a session of its own, so that Ctrl-C in the tests does not reach it."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port, self.url = folder, port, f"http://localhost:{port}"
@@ -47,12 +47,12 @@ class Demo:
         )
 
     def lines(self) -> dict[str, str]:
-        """Return the first four lines once they are there."""
+        """Return the first four lines of output once they are available."""
         found = [self.process.stdout.readline().rstrip("\n") for _number in range(4)]
         return dict(line.split(": ", 1) for line in found)
 
     def family(self) -> list[int]:
-        """Return the processes of the demo in this folder that are alive, its database apart."""
+        """Return the running processes of the demo in this folder, without its database."""
         mark, alive = f"LOKET_DATA_DIR={self.folder}".encode(), []
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -64,14 +64,14 @@ class Demo:
         return alive
 
     def mailbox(self) -> list[dict[str, Any]]:
-        """Return what was sent, newest first."""
+        """Return the sent messages, newest first."""
         with requests.Session() as session:
             session.trust_env = False
             found: list[dict[str, Any]] = session.get(f"{self.url}/demo/postvak.json", timeout=10).json()
         return found
 
     def wait_for(self, channel: str, to: str, *, after: int, seconds: float = 15) -> str:
-        """Return the text of the newest message to `to` once there is one beyond the `after` oldest."""
+        """Return the text of the newest message to `to`, once there is one besides the `after` oldest."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             box = self.mailbox()
@@ -83,7 +83,7 @@ class Demo:
 
 
 def send_signal(processes: Iterable[int], number: signal.Signals) -> None:
-    """Send a signal to those of `processes` that have not ended since they were listed."""
+    """Send a signal to those of `processes` that are still running."""
     for process in processes:
         with suppress(ProcessLookupError):
             os.kill(process, number)
@@ -91,7 +91,7 @@ def send_signal(processes: Iterable[int], number: signal.Signals) -> None:
 
 @contextmanager
 def demo(folder: Path, port: int) -> Iterator[Demo]:
-    """Start a demo in `folder` and kill what is left of it at the end."""
+    """Start a demo in `folder`, and kill what is left of it at the end."""
     running = Demo(folder, port)
     try:
         yield running
@@ -102,7 +102,7 @@ def demo(folder: Path, port: int) -> Iterator[Demo]:
 
 @contextmanager
 def fresh_demo() -> Iterator[tuple[Demo, dict[str, str]]]:
-    """Give a demo that has said how to sign in, and what it said; stop and remove everything at the end."""
+    """Yield a demo that has printed its login details, and those details; remove everything at the end."""
     folder = Path(tempfile.mkdtemp(prefix="loket-demo-"))
     try:
         with demo(folder, free_port()) as running:

@@ -1,4 +1,4 @@
-"""The stand-in for Microsoft in the hands of a test, which can forge whatever it says."""
+"""The stand-in for Microsoft under the control of a test, which can forge all of its responses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 @dataclass
 class Forger(FakeEntra):
-    """A stand-in whose claims, signing and answers a test replaces."""
+    """A stand-in whose claims, signature and responses a test replaces."""
 
     said: dict[str, Any] = field(default_factory=dict)  # claims that replace others; None leaves one out
     sign: Callable[[dict[str, Any]], str] | None = None
@@ -37,24 +37,24 @@ class Forger(FakeEntra):
     tokens: list[str] = field(default_factory=list)
 
     def build_claims(self, kept: dict[str, Any]) -> dict[str, Any]:
-        """Return what the ID token says."""
+        """Return the claims of the ID token."""
         claims = {**super().build_claims(kept), **self.said}
         return {name: value for name, value in claims.items() if value is not None}
 
     def sign_id_token(self, claims: dict[str, Any]) -> str:
-        """Return the ID token."""
+        """Return the signed ID token."""
         self.tokens.append(self.sign(claims) if self.sign else super().sign_id_token(claims))
         return self.tokens[-1]
 
     def get(self, url: str, **options: Any) -> FakeResponse:
-        """Answer a request, or not."""
+        """Answer a GET request, or fail."""
         self._reach(url)
         if self.published is not None and url.endswith("/keys"):
             return FakeResponse(200, {"keys": self.published})
         return super().get(url, **options)
 
     def post(self, url: str, *, data: dict[str, str], **options: Any) -> FakeResponse:
-        """Answer a request for tokens, or not."""
+        """Answer a token request, or fail."""
         self._reach(url)
         return self.answer or super().post(url, data=data, **options)
 
@@ -66,7 +66,7 @@ class Forger(FakeEntra):
 
 @pytest.fixture
 def entra(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Forger:
-    """A stand-in that nobody has asked anything yet."""
+    """A stand-in that has not received a request yet."""
     found = Forger(_key)
     settings.LOKET_DEMO = True
     monkeypatch.setattr(fake_entra, "get_fake_entra", lambda: found)
@@ -77,7 +77,7 @@ def entra(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Forger:
 
 @pytest.fixture
 def tenant(office: Provider) -> ExternalTenant:
-    """The tenant of the office, proved."""
+    """The office's tenant, confirmed."""
     return make_tenant(office, TID)
 
 
@@ -88,13 +88,13 @@ def dora(office: Provider, tenant: ExternalTenant) -> User:
 
 
 def make_tenant(office: Provider, tid: UUID, *, proved: bool = True) -> ExternalTenant:
-    """Make a tenant, proved by signing in or not at all."""
+    """Create a tenant, either confirmed by signing in or unconfirmed."""
     proof = {"confirmed_at": timezone.now(), "confirmation_method": "microsoft"} if proved else {}
     return ExternalTenant.objects.create(provider=office, name="De Vries Groep", tenant_id=tid, **proof)
 
 
 def make_azure_user(office: Provider, tenant: ExternalTenant, oid: UUID, **fields: Any) -> User:
-    """Make an Azure user; `fields` override."""
+    """Create an Azure user; `fields` override the defaults."""
     return make_user(
         office,
         **{
@@ -105,14 +105,14 @@ def make_azure_user(office: Provider, tenant: ExternalTenant, oid: UUID, **field
 
 
 def start_sign_in(client: Client, start: str = "/inloggen/microsoft/") -> dict[str, str]:
-    """Go to Microsoft; return what Loket asks there."""
+    """Go to Microsoft; return the parameters of Loket's request."""
     response = client.get(start)
     assert response.status_code == 302, response.status_code
     return dict(parse_qsl(urlsplit(response["Location"]).query))
 
 
 def build_callback_url(entra: FakeEntra, asked: dict[str, str], tid: UUID = TID, oid: UUID = OID) -> str:
-    """Return the address at which the user comes back, without the host."""
+    """Return the URL at which the user comes back, without the host."""
     return entra.build_code_url(entra.parse_request(asked), tid=tid, oid=oid).removeprefix("http://localhost:8000")
 
 

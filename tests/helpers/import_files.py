@@ -1,4 +1,4 @@
-"""What tests of importing share: files from rows, and the command."""
+"""Import files built from rows, and the import command."""
 
 import json
 from io import BytesIO, StringIO
@@ -37,13 +37,13 @@ def azure(number: int = 1, tenant: str = "Groep") -> dict[str, str]:
 
 
 def file_of(*rows: dict[str, str]) -> BytesIO:
-    """Return a CSV file with `rows` under the names of the columns."""
+    """Return a CSV file with `rows` under the column headings."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return BytesIO(b"".join(sheets.iter_csv_lines([names, *([row.get(name, "") for name in names] for row in rows)])))
 
 
 def planned(office: Provider, *rows: dict[str, str], by: Actor | None = None, invite: bool = True) -> Plan:
-    """Return what `rows` change."""
+    """Return the changes that `rows` cause."""
     return user_plans.plan_user_file(office, file_of(*rows), by=by or actor(), invite=invite)
 
 
@@ -65,16 +65,16 @@ def applied(office: Provider, *rows: dict[str, str], **options: Any) -> tuple[Pl
 
 
 def faults(plan: Plan) -> list[tuple[int, str, str]]:
-    """Return row, column and what to do of every fault."""
+    """Return row, column and advice of every error."""
     return [(fault["row"], fault["column"], fault["what"]) for fault in plan.faults]
 
 
 def team_of(
-    office: Provider, name: str, *given: Right, members: tuple[User, ...] = (), numbers: tuple[int, ...] = ()
+    office: Provider, name: str, *rights: Right, members: tuple[User, ...] = (), numbers: tuple[int, ...] = ()
 ) -> Team:
-    """Make a team, and the employers with these numbers in it."""
+    """Create a team with employers that have these numbers."""
     team = Team.objects.create(provider=office, name=name)
-    for right in given:
+    for right in rights:
         TeamRight.objects.create(provider=office, team=team, right=right)
     for user in members:
         TeamMember.objects.create(provider=office, team=team, user=user)
@@ -87,13 +87,13 @@ def team_of(
 
 
 def command(name: str, *args: object, **options: object) -> tuple[int, str]:
-    """Run a command; return its exit code and what it said."""
-    said, code = StringIO(), 0
+    """Run a command; return its exit code and output."""
+    output, code = StringIO(), 0
     try:
-        call_command(name, *map(str, args), stdout=said, stderr=StringIO(), **options)
+        call_command(name, *map(str, args), stdout=output, stderr=StringIO(), **options)
     except SystemExit as end:
         code = int(end.code or 0)
-    return code, said.getvalue()
+    return code, output.getvalue()
 
 
 def lines(path: Path) -> list[Any]:

@@ -1,4 +1,4 @@
-"""An invited person for the tests: the token of the link, the number, and the code of the SMS as it lies sealed."""
+"""An invited user: the token of the link, the mobile number, and the SMS code decrypted from the outbox."""
 
 import json
 import re
@@ -22,12 +22,12 @@ DETAILS = {"initials": "P.", "prefix": "de", "last_name": "Boer", "email": "p.de
 
 
 def by(user: User) -> Actor:
-    """Return `user` acting on a page."""
+    """Return `user` as an actor on a page."""
     return actor(user)
 
 
 def body_of(message: Message) -> dict[str, str]:
-    """Return what a queued message says."""
+    """Return the body of a queued message."""
     body: dict[str, str] = json.loads(
         encryption.decrypt(bytes(message.encrypted_body or b""), context=message.encryption_context)
     )
@@ -35,7 +35,7 @@ def body_of(message: Message) -> dict[str, str]:
 
 
 def token_of(invitation: Invitation) -> str:
-    """Return the token in the mail of the invitation, which still waits."""
+    """Return the token in the queued invitation e-mail."""
     invitation.refresh_from_db()
     found = re.search(r"/uitnodiging/([\w-]{43})/", body_of(invitation.message)["text"])
     assert found
@@ -44,14 +44,14 @@ def token_of(invitation: Invitation) -> str:
 
 @dataclass
 class Invited:
-    """One invitation and a browser with its link."""
+    """An invitation and a browser with its link."""
 
     invitation: Invitation
     token: str
     client: Client
 
     def post(self, name: str, client: Client | None = None, **data: Any) -> HttpResponse:
-        """Send a form of this invitation."""
+        """Submit a form of this invitation."""
         data = {"invitation": str(self.invitation.pk)} | data
         return (client or self.client).post(reverse(f"invitations:{name}"), data)
 
@@ -62,17 +62,17 @@ class Invited:
         return found[0]
 
     def wrong_code(self) -> str:
-        """Return six digits that are not the newest code."""
+        """Return six digits that differ from the newest code."""
         return f"{(int(self.last_code()) + 1) % 10**6:06d}"
 
     def prove(self) -> None:
-        """Have a code sent and type it."""
+        """Request a code and enter it."""
         self.post("send_code")
         self.post("enter_code", code=self.last_code())
 
 
 def invite(alice: User, **details: Any) -> Invited:
-    """Let alice invite a user who opens the link."""
+    """Let alice invite a user, who opens the link."""
     user = invitations.actions.invite_user(
         alice.provider,
         details=DETAILS | details,

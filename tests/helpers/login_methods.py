@@ -1,4 +1,4 @@
-"""What tests of login methods share: a user of each, and a browser that confirmed a moment ago."""
+"""A user of each login method, and a browser that has just re-authenticated."""
 
 from uuid import UUID, uuid4
 
@@ -15,7 +15,7 @@ GOOD = "Regenboog-17"
 
 
 def confirmed(user: User) -> Client:
-    """Return the browser of a website user who has just typed the password."""
+    """Return a website user's browser, with the password entered just now."""
     client = Client()
     assert (
         client.post(reverse("authentication:login"), {"username": user.username, "password": PASSWORD}).status_code
@@ -25,7 +25,7 @@ def confirmed(user: User) -> Client:
 
 
 def tenant_of(office: Provider, tenant_id: UUID = TID, *, proved: bool = True, name: str = "Groep") -> ExternalTenant:
-    """Make a tenant of the office."""
+    """Create a tenant of the office."""
     tenant = ExternalTenant(provider=office, name=name, tenant_id=tenant_id)
     if proved:
         tenant.confirmed_at, tenant.confirmation_method = timezone.now(), "microsoft"
@@ -34,7 +34,7 @@ def tenant_of(office: Provider, tenant_id: UUID = TID, *, proved: bool = True, n
 
 
 def make_azure(office: Provider, *rights: str, tenant: ExternalTenant | None = None, **fields: object) -> User:
-    """Make a user "Alleen via Azure AD"."""
+    """Create an "Azure AD only" user."""
     values: dict[str, object] = {
         "login_method": LoginMethod.AZURE_AD,
         "username": "azuur",
@@ -47,5 +47,5 @@ def make_azure(office: Provider, *rights: str, tenant: ExternalTenant | None = N
 
 
 def make_service(office: Provider, **fields: object) -> User:
-    """Make a user "Alleen via SSO/Webservice"."""
+    """Create an "SSO/Webservice only" user."""
     return make_user(office, login_method=LoginMethod.SSO_WEBSERVICE, **({"username": "dienst 1"} | fields))

@@ -1,4 +1,4 @@
-"""Second factors for the tests, with codes made by an implementation of our own of RFC 6238."""
+"""Second factors for the tests, with codes from our own implementation of RFC 6238."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ from tests.helpers.users import PASSWORD, actor
 
 
 def code_at(secret: bytes, moment: float, digits: int = 6) -> str:
-    """Return the code of RFC 6238 at a moment in seconds since 1970, by the text of the standard."""
+    """Return the RFC 6238 code at a time in seconds since 1970, computed as the standard describes."""
     counter = int(moment // 30)
     message = bytes((counter >> shift) & 0xFF for shift in range(56, -8, -8))
     digest = hmac.new(secret, message, hashlib.sha1).digest()
@@ -26,12 +26,12 @@ def code_at(secret: bytes, moment: float, digits: int = 6) -> str:
 
 
 def code_now(secret: bytes, steps: int = 0) -> str:
-    """Return the code that an app shows now, or some steps of thirty seconds away."""
+    """Return the code that an app shows now, or a number of 30-second steps away."""
     return code_at(secret, time.time() + 30 * steps)
 
 
 def wrong(code: str) -> str:
-    """Return six other digits."""
+    """Return six different digits."""
     return f"{(int(code) + 500_001) % 10**6:06d}"
 
 
@@ -46,7 +46,7 @@ def give_app(user: User, name: str = "Telefoon") -> bytes:
 
 
 def secret_of(app: AuthenticatorApp) -> bytes:
-    """Return what the app knows."""
+    """Return the secret of the user's app."""
     return encryption.decrypt(bytes(app.encrypted_secret), context=app.encryption_context)
 
 
@@ -59,7 +59,7 @@ def make_half_signed_in_client(user: User) -> Client:
 
 
 def signed_in(user: User, secret: bytes) -> Client:
-    """Return a browser in which the user passed both steps."""
+    """Return a browser in which the user completed both steps."""
     client = make_half_signed_in_client(user)
     AuthenticatorApp.objects.filter(user=user).update(last_step=0)
     assert client.post("/inloggen/code/", {"code": code_now(secret)}).status_code == 302

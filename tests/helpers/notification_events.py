@@ -22,7 +22,7 @@ def employer_of(office: Provider, number: int = 1, *products: Product) -> Employ
 
 
 def make_team_at_employer(employer: Employer, *users: User, **fields: Any) -> Team:
-    """Make a team that brings people to an employer."""
+    """Create a team that gives users access to an employer."""
     office = employer.provider
     team = Team.objects.create(provider=office, name=f"Team {Team.objects.count()}", **fields)
     TeamEmployer.objects.create(provider=office, team=team, employer=employer)
@@ -31,7 +31,7 @@ def make_team_at_employer(employer: Employer, *users: User, **fields: Any) -> Te
 
 
 def wants(office: Provider, type_: NotificationType, user: User | None = None, **parts: Any) -> None:
-    """Set the preference of the office or a user for a type; the default of the office is on, 7 days, no mail."""
+    """Set the preference of the office or a user for a type; the office default is on, 7 days, no e-mail."""
     whole = parts if user else {"is_on": True, "days": 7, "mail": False} | parts
     NotificationSetting.objects.update_or_create(
         provider=office, user=user, type=type_, notification_set=None, defaults=whole
@@ -49,7 +49,7 @@ def raised(
 
 
 def days_pass(clock: Any, days: int) -> None:
-    """Let so many days go by, on each of which the worker does its work."""
+    """Let days pass, running the worker's daily job on each of them."""
     for _day in range(days):
         clock.shift(timedelta(days=1))
         notifications.delivery.run_daily()

@@ -1,4 +1,4 @@
-"""Random histories: an office to which all kinds of actions happen, and the rights of every user."""
+"""Random histories: an office with random actions of every kind, and the rights of every user over time."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -49,19 +49,19 @@ RIGHTS = list(Right)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The rights of every user at a moment."""
+    """The rights of every user at a point in time."""
 
     moment: datetime
     standings: dict[UUID, PastAccess]
 
 
 class RandomHistory:
-    """An office to which random actions happen."""
+    """An office in which random actions are performed."""
 
     def __init__(self, seed: int) -> None:
         self.chance = Random(seed)  # noqa: S311 histories, not secrets
         self.snapshots: list[Snapshot] = []
-        self.made = 0
+        self.created_count = 0
         with time_machine.travel(BEGIN, tick=False):
             self._begin(seed)
 
@@ -82,7 +82,7 @@ class RandomHistory:
         Provider.objects.filter(pk=self.office.pk).update(established_at=timezone.now())
 
     def run(self, rounds: int) -> list[Snapshot]:
-        """Take each step `rounds` times, in random order and some time apart; return the snapshots."""
+        """Take each step `rounds` times, in random order and at intervals; return the snapshots."""
         steps = [step for of_verb in STEPS.values() for step in of_verb] * rounds
         self.chance.shuffle(steps)
         with time_machine.travel(BEGIN, tick=False) as clock:
@@ -106,7 +106,7 @@ class RandomHistory:
         return self.snapshots
 
     def take_snapshot(self) -> None:
-        """Store the rights of every user now."""
+        """Store the current rights of every user."""
         employers, seen = list(Employer.objects.filter(provider=self.office)), {}
         for user in User.objects.filter(provider=self.office).select_related("provider"):
             places = {employer.pk: checks.effective_rights_at(user, employer) for employer in employers}
@@ -119,8 +119,8 @@ class RandomHistory:
 
     def pick_user(self, **which: object) -> User:
         """Return a user of the office. Raises IndexError if there is none."""
-        people = User.objects.filter(provider=self.office, **which).select_related("provider").order_by("pk")
-        return self.chance.choice(list(people))
+        users = User.objects.filter(provider=self.office, **which).select_related("provider").order_by("pk")
+        return self.chance.choice(list(users))
 
     def pick_rows(self, rows: list[object]) -> list[object]:
         return self.chance.sample(rows, min(len(rows), self.chance.randint(0, 3)))
@@ -136,14 +136,18 @@ class RandomHistory:
         return list(Employer.objects.filter(provider=self.office).order_by("pk"))
 
     def make_details(self) -> dict[str, object]:
-        self.made += 1
-        details = {"initials": "A.", "last_name": f"Jansen {self.made}", "email": f"u{self.made}@example.nl"}
+        self.created_count += 1
+        details = {
+            "initials": "A.",
+            "last_name": f"Jansen {self.created_count}",
+            "email": f"u{self.created_count}@example.nl",
+        }
         if self.chance.random() < 0.3:
             details["access_until"] = self.pick_day()
         return details
 
     def make_username(self) -> str:
-        return f"{self.office.pk} {self.made}"
+        return f"{self.office.pk} {self.created_count}"
 
     def pick_day(self) -> object:
         return timezone.localdate() + timedelta(days=self.chance.choice([0, 1, 3, 30]))
@@ -162,10 +166,10 @@ class RandomHistory:
         )
 
     def create_users_in_bulk(self) -> None:
-        one = bulk_create.NewAzureUser(self.make_details(), self.make_username(), self.tenant, uuid7())
-        bulk_create.create_azure_users(self.office, [one], by=OPERATOR)
-        one = bulk_create.NewWebserviceUser(self.make_details(), self.make_username(), PASSWORD)
-        bulk_create.create_webservice_users(self.office, [one], by=OPERATOR)
+        new_user = bulk_create.NewAzureUser(self.make_details(), self.make_username(), self.tenant, uuid7())
+        bulk_create.create_azure_users(self.office, [new_user], by=OPERATOR)
+        new_user = bulk_create.NewWebserviceUser(self.make_details(), self.make_username(), PASSWORD)
+        bulk_create.create_webservice_users(self.office, [new_user], by=OPERATOR)
 
     def invite_user(self) -> None:
         details = self.make_details() | {"two_factor_required": self.chance.random() < 0.3}
@@ -179,14 +183,14 @@ class RandomHistory:
         acceptance.send_code(invitation, token=token, browser="b", by=OPERATOR)
         code = body_of(invitation.codes.latest("pk").message)["text"][:6]
         assert acceptance.check_code(invitation, code=code, browser="b", by=OPERATOR)
-        self.made += 1
+        self.created_count += 1
         acceptance.accept_invitation(
             invitation, browser="b", username=self.make_username(), password=PASSWORD, by=OPERATOR
         )
 
     def edit_user(self) -> None:
         user = self.pick_user()
-        details: dict[str, object] = {"last_name": f"Anders {self.made}"}
+        details: dict[str, object] = {"last_name": f"Anders {self.created_count}"}
         details["access_until"] = self.chance.choice([None, self.pick_day()])
         if user.is_website_user:
             details["two_factor_required"] = self.chance.random() < 0.4
@@ -200,7 +204,7 @@ class RandomHistory:
         users.actions.unblock_user(self.pick_user(blocked_at__isnull=False), by=OPERATOR)
 
     def change_to_azure(self) -> None:
-        self.made += 1
+        self.created_count += 1
         users.change_login_method.change_to_azure(
             self.pick_user(), tenant=self.tenant, external_user_id=uuid7(), username=self.make_username(), by=OPERATOR
         )
@@ -219,28 +223,30 @@ class RandomHistory:
         teams.actions.copy_colleague_access(self.pick_user(), self.pick_user(), by=OPERATOR)
 
     def apply_set(self) -> None:
-        made = AuthorizationSet.objects.create(
+        authorization_set = AuthorizationSet.objects.create(
             provider=self.office, name=f"Set {uuid7()}", codes=sorted(set(self.pick_rights()))
         )
         do = self.chance.choice([teams.sets.apply_set, teams.sets.replace_with_set])
-        do(made, self.chance.choice([self.pick_user(), self.pick_team()]), by=OPERATOR)
+        do(authorization_set, self.chance.choice([self.pick_user(), self.pick_team()]), by=OPERATOR)
 
     def create_team(self) -> None:
         teams.actions.create_team(self.office, name=f"Team {uuid7()}", by=OPERATOR)
 
     def change_members(self) -> None:
         team = self.pick_team()
-        people = [
+        users = [
             user for user in User.objects.filter(provider=self.office).order_by("pk") if not user.is_webservice_user
         ]
         here = [member.user for member in team.members.select_related("user").order_by("pk")]
-        teams.actions.change_members(team, add=self.pick_rows(people), remove=self.pick_rows(here)[:1], by=OPERATOR)
+        teams.actions.change_members(team, add=self.pick_rows(users), remove=self.pick_rows(here)[:1], by=OPERATOR)
 
     def change_employers(self) -> None:
         team = self.pick_team()
         here = [row.employer for row in team.employers.select_related("employer").order_by("pk")]
         add, remove = self.pick_rows(self.list_employers()), self.pick_rows(here)[:1]
-        teams.actions.change_employers(team, add=[one for one in add if one not in remove], remove=remove, by=OPERATOR)
+        teams.actions.change_employers(
+            team, add=[employer for employer in add if employer not in remove], remove=remove, by=OPERATOR
+        )
 
     def set_team_rights(self) -> None:
         teams.actions.set_team_rights(self.pick_team(), self.pick_rights(), by=OPERATOR)
@@ -257,15 +263,22 @@ class RandomHistory:
         teams.actions.delete_team(team, version=team.version, by=OPERATOR)
 
     def create_employer(self) -> None:
-        self.made += 1
+        self.created_count += 1
         products = self.chance.sample(list(Product), self.chance.randint(0, 9))
-        teams.employers.create_employer(self.office, number=self.made, name="Bakkerij", products=products, by=OPERATOR)
+        teams.employers.create_employer(
+            self.office, number=self.created_count, name="Bakkerij", products=products, by=OPERATOR
+        )
 
     def update_employer(self) -> None:
-        one = self.chance.choice(self.list_employers())
+        employer = self.chance.choice(self.list_employers())
         products = self.chance.sample(list(Product), self.chance.randint(0, 9))
         teams.employers.update_employer(
-            one, number=one.number, name=f"Slagerij {uuid7()}", products=products, version=one.version, by=OPERATOR
+            employer,
+            number=employer.number,
+            name=f"Slagerij {uuid7()}",
+            products=products,
+            version=employer.version,
+            by=OPERATOR,
         )
 
     def add_factor(self) -> None:

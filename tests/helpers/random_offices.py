@@ -1,4 +1,4 @@
-"""Random offices with teams, employers and rights, and a second evaluator: plain Python over the fetched rows."""
+"""Random offices with teams, employers and rights, and a second evaluator in plain Python over the fetched rows."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,7 +30,7 @@ class RandomOffice:
 def make_random_office(
     chance: Random, *, users: int = 8, employers: int = 5, teams: int = 5, rights: int = 12
 ) -> RandomOffice:
-    """Make an office with users in every state; sizes are at most the given ones."""
+    """Create an office with users in every state; sizes are maximums."""
     provider = Provider.objects.create(
         name=f"Kantoor {chance.random()}", established_at=timezone.now(), **make_random_policies(chance)
     )
@@ -54,7 +54,7 @@ def make_random_office(
 
 
 def make_random_policies(chance: Random) -> dict[str, Any]:
-    """Return what an office asks about second factors, mostly nothing that counts yet."""
+    """Return a random two-factor policy of an office, most often one without effect yet."""
     near = timezone.localdate() + timedelta(days=chance.choice([-1, 0, 1, 30]))
     days = chance.choice([None, None, 1, 5, 9])
     return {
@@ -66,7 +66,7 @@ def make_random_policies(chance: Random) -> dict[str, Any]:
 
 
 def make_random_user(provider: Provider, chance: Random, number: int) -> User:
-    """Return a user, not stored yet; more often than not with active rights."""
+    """Return an unsaved user, more often than not with active rights."""
     user = User(
         provider=provider, login_method=LoginMethod.WEBSITE_SSO, initials="A.", last_name=f"Jansen {number}",
         email=f"u{number}@example.nl", username=f"{provider.pk}-{number}", password=hash_of("Zonnebloem-42"),
@@ -89,7 +89,7 @@ def make_random_user(provider: Provider, chance: Random, number: int) -> User:
 
 
 def assign_access(random_office: RandomOffice, chance: Random, most: int) -> None:
-    """Assign random users, employers and rights to the teams, and random individual rights."""
+    """Assign random users, employers and rights to the teams, and random individual rights to users."""
     office = random_office.provider
     some = [right for right in RIGHTS if chance.random() < 0.4] or RIGHTS
     for team in random_office.teams:
@@ -97,8 +97,8 @@ def assign_access(random_office: RandomOffice, chance: Random, most: int) -> Non
             TeamMember(provider=office, team=team, user=user) for user in random_office.users if chance.random() < 0.4
         )
         TeamEmployer.objects.bulk_create(
-            TeamEmployer(provider=office, team=team, employer=one)
-            for one in random_office.employers
+            TeamEmployer(provider=office, team=team, employer=employer)
+            for employer in random_office.employers
             if chance.random() < 0.4
         )
         TeamRight.objects.bulk_create(
@@ -106,14 +106,14 @@ def assign_access(random_office: RandomOffice, chance: Random, most: int) -> Non
             for right in chance.sample(some, min(len(some), chance.randint(0, most)))
         )
     for user in random_office.users:
-        given = chance.sample(some, min(len(some), chance.choice([0, 0, 2, 5])))
-        rows = [IndividualRight(provider=office, user=user, right=right) for right in given]
+        rights = chance.sample(some, min(len(some), chance.choice([0, 0, 2, 5])))
+        rows = [IndividualRight(provider=office, user=user, right=right) for right in rights]
         IndividualRight.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 @dataclass
 class Rows:
-    """All rows that decide about rights in an office."""
+    """All rows of an office that determine rights."""
 
     provider: Provider
     users: dict[UUID, User] = field(default_factory=dict)

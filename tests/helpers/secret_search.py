@@ -1,4 +1,4 @@
-"""Looking for a secret in whatever was written down: plain, escaped, coded, or parted by spaces."""
+"""Searching for a secret in any stored data: plain, escaped, encoded, or split by spaces."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ _SEPARATORS = rb"[\s\-./()]{0,3}"
 
 
 def spellings(secret: str) -> Iterator[bytes]:
-    """Yield the ways in which a word may be written down: plain, escaped, hexadecimal, and base64 at any offset."""
+    """Yield the ways in which a word can be stored: plain, escaped, hexadecimal, and base64 at any offset."""
     raws = [secret.encode()]
     if re.fullmatch(r"[\w-]{43}", secret):
         raws.append(base64.urlsafe_b64decode(secret + "="))  # a token is 32 random bytes
@@ -28,7 +28,7 @@ def spellings(secret: str) -> Iterator[bytes]:
 
 
 def patterns(kind: str, secret: str) -> list[re.Pattern[bytes]]:
-    """Return what a secret looks like, wherever it was written down."""
+    """Return regular expressions that match a secret in any stored form."""
     if kind == "code":  # not six digits of a moment or of a hash
         words = [rb"(?<![\w.+-])%s(?![\w])" % secret.encode()]
     elif kind == "number":  # the digits that every notation shares, however they are parted
@@ -44,7 +44,7 @@ def patterns(kind: str, secret: str) -> list[re.Pattern[bytes]]:
 
 
 def found(secrets: dict[str, tuple[str, str]], places: dict[str, bytes]) -> list[str]:
-    """Return which secret is to be read where."""
+    """Return which secrets are readable, and where."""
     return [
         f"{name} in {place}"
         for name, (kind, secret) in secrets.items()
@@ -55,7 +55,7 @@ def found(secrets: dict[str, tuple[str, str]], places: dict[str, bytes]) -> list
 
 
 def unpacked(session: bytes) -> bytes:
-    """Return what a row of the session store says: base64, perhaps compressed, with a signature that is let be."""
+    """Return the decoded value of a session row: base64, possibly compressed; the signature is ignored."""
     text = session.partition(b":")[0]
     packed = text.startswith(b".")
     text = text.removeprefix(b".")

@@ -1,4 +1,4 @@
-"""A real mail server and a real SMS gateway on loopback, whose behaviour a test switches while they run."""
+"""A real mail server and a real SMS gateway on loopback, whose behavior a test changes while they run."""
 
 import asyncio
 import logging
@@ -21,17 +21,17 @@ from werkzeug import Request, Response
 
 
 def own_environment(folder: Path) -> dict[str, str]:
-    """Return an environment for processes of the product that keep all their data in `folder` and send nothing out."""
+    """Return an environment for product processes that keep all data in `folder` and send nothing out."""
     ours = ("DATABASE_URL", "EMAIL_URL", "SMS_URL", "LOKET_", "ANYMAIL_", "DJANGO_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | {"LOKET_DATA_DIR": str(folder), "EMAIL_URL": "smtp://127.0.0.1:1"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return environment | {"LOKET_DATA_DIR": str(folder), "EMAIL_URL": "smtp://127.0.0.1:1"}
 
 
 @dataclass
 class MailServer:
-    """What the mail server got, and how it is to behave: accept, refuse, defer, disconnect, slow or hold.
+    """Received mails, and the behavior of the server: accept, refuse, defer, disconnect, slow or hold.
 
-    One that holds keeps every mail in its hands until it is told to accept.
+    A server that holds keeps every mail until it is told to accept.
     """
 
     behaviour: str = "accept"
@@ -46,7 +46,7 @@ class MailServer:
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Answer a recipient."""
+        """Handle a recipient."""
         if self.behaviour == "refuse":
             return self.reply
         if self.behaviour == "defer":
@@ -55,7 +55,7 @@ class MailServer:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Take a mail."""
+        """Handle a mail."""
         if self.behaviour == "slow":
             await asyncio.sleep(self.seconds)
         self.held += 1
@@ -87,7 +87,7 @@ class _Controller(Controller):
 
 
 def running_mail_server() -> Iterator[MailServer]:
-    """Run a mail server on a free port of loopback."""
+    """Run a mail server on a free port on loopback."""
     logging.getLogger("mail.log").setLevel("ERROR")  # aiosmtpd's own, which would name every recipient
     server = MailServer()
     controller = _Controller(server, hostname="127.0.0.1", port=0, ready_timeout=10)
@@ -111,9 +111,9 @@ def mail_server(settings: Any) -> Iterator[MailServer]:
 
 @dataclass
 class SmsGateway:
-    """What the SMS gateway got, and how it is to behave: a status, and seconds to wait first.
+    """Received SMS messages, and the behavior of the gateway: a status, and seconds to wait first.
 
-    One that does not answer takes the SMS and hangs up.
+    A gateway that does not answer accepts the message and hangs up.
     """
 
     status: int = 200
@@ -127,7 +127,7 @@ class SmsGateway:
     keys: list[str] = field(default_factory=list)  # of idempotency
 
     def answer(self, request: Request) -> Response:
-        """Answer a request."""
+        """Handle a request."""
         self.asked.append(request.headers["Idempotency-Key"])
         with self.lock:
             self.held += 1

@@ -1,4 +1,4 @@
-"""A passkey in software for the tests: what a browser and its authenticator answer to a challenge (WebAuthn, none)."""
+"""A software passkey for the tests: the response of a browser and authenticator to a challenge (WebAuthn, none)."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ def _text(data: bytes) -> str:
 
 @dataclass
 class SoftKey:
-    """One passkey; what it says about itself can be changed to lie."""
+    """A passkey; its properties can be changed to lie."""
 
     origin: str = ORIGIN
     host: str = "localhost"
@@ -38,7 +38,7 @@ class SoftKey:
         return hashlib.sha256(self.host.encode()).digest() + bytes([flags]) + self.uses.to_bytes(4, "big")
 
     def make(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer to the options for making a passkey."""
+        """Return the response to the options for registering a passkey."""
         numbers = self.key.public_key().public_numbers()
         public = {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")}
         data = self._head(self.flags | _WITH_KEY) + bytes(16) + len(self.id).to_bytes(2, "big") + self.id
@@ -53,7 +53,7 @@ class SoftKey:
                 "clientExtensionResults": extensions}  # fmt: skip
 
     def show(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer to the options for showing it."""
+        """Return the response to the options for authenticating with it."""
         data = self._head(self.flags)
         client = self._client_data("webauthn.get", options["challenge"])
         signature = self.key.sign(data + hashlib.sha256(client).digest(), ec.ECDSA(SHA256()))

@@ -1,7 +1,7 @@
-"""The test database is copied from a template, which takes a tenth of the time that the migrations take.
+"""Copy the test database from a template, in a tenth of the time that the migrations take.
 
-The real migrations make the template, anew whenever something changes that they depend on. `migrate` runs on each copy
-as well, so that nothing can be missing from it.
+The real migrations create the template, again whenever anything that they depend on changes. `migrate` runs on each
+copy as well, so that nothing can be missing.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ PROGRAMS = ("loket/settings.py", "loket/management/commands/migrate.py")
 
 
 def find_sources(root: Path = ROOT) -> set[Path]:
-    """Return the files of each migration and of `migrate`, and what they import of the project, however indirectly."""
+    """Return the files of each migration and of `migrate`, and the project files that they import, also indirectly."""
     sources = {path for app in apps.get_app_configs() for path in Path(app.path).glob("migrations/*.py")}
     sources |= {root / name for name in PROGRAMS}
     finder = ModuleFinder(path=[str(root)])
@@ -33,7 +33,7 @@ def find_sources(root: Path = ROOT) -> set[Path]:
 
 
 def compute_name(server_version: str, sources: Iterable[Path]) -> str:
-    """Return the name of the template that these sources make: another one as soon as a file is not the same."""
+    """Return the name of the template built from these sources, which changes with every file."""
     digest = hashlib.sha256(f"{server_version} {django.__version__}".encode())
     for path in sorted([*sources, ROOT / "requirements.txt"]):
         digest.update("/".join(path.parts[-3:]).encode() + hashlib.sha256(path.read_bytes()).digest())
@@ -41,9 +41,9 @@ def compute_name(server_version: str, sources: Iterable[Path]) -> str:
 
 
 def use_template() -> None:
-    """Let Django copy the test database from the template, made first if need be; call it as the owner of the tables.
+    """Let Django copy the test database from the template, and create that first if needed.
 
-    Another process that needs it meanwhile waits until it is there.
+    Call it as the owner of the tables. Another process that needs the template waits until it is there.
     """
     with connection._nodb_cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s), current_setting('server_version')", [LOCK])
@@ -58,13 +58,13 @@ def use_template() -> None:
 
 
 def list_templates(cursor: CursorWrapper) -> set[str]:
-    """Return the names of the templates that the server has, one that was left unfinished among them."""
+    """Return the names of the templates on the server, including unfinished ones."""
     cursor.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [PREFIX])
     return {name for (name,) in cursor.fetchall()}
 
 
 def _make_template() -> None:
-    """Run all migrations in a database that gets its name when it is whole."""
+    """Run all migrations in a database that is renamed once it is complete."""
     settings = connection.settings_dict
     with patch.dict(settings), patch.dict(settings["TEST"], NAME=UNFINISHED, TEMPLATE=None):
         try:

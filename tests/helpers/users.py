@@ -1,4 +1,4 @@
-"""People for the tests, made without any action so that an action can be the thing that is tested."""
+"""Users for the tests, created without actions so that actions can be tested."""
 
 import json
 import time
@@ -22,14 +22,17 @@ _hashes: dict[str, str] = {}
 
 
 def hash_of(password: str) -> str:
-    """Return a stored form of `password`, hashed once in a run."""
+    """Return a hash of `password`, computed once per run."""
     if password not in _hashes:
         _hashes[password] = passwords.hash_password(password)
     return _hashes[password]
 
 
 def make_user(provider: Provider, *rights: Right, **fields: Any) -> User:
-    """Make a website user who accepted; `fields` override, `rights` become individual rights."""
+    """Create a website user who has accepted the invitation.
+
+    `fields` override the defaults, `rights` become individual rights.
+    """
     values: dict[str, Any] = {
         "login_method": LoginMethod.WEBSITE_SSO,
         "initials": "A.",
@@ -44,12 +47,12 @@ def make_user(provider: Provider, *rights: Right, **fields: Any) -> User:
         values["username"] = f"{values['initials']}{values['last_name']}".lower()
     user = User.objects.create(provider=provider, **values)
     IndividualRight.objects.bulk_create(IndividualRight(provider=provider, user=user, right=right) for right in rights)
-    encryption_keys.get_or_create_keys([user])  # as everybody has since the event of being made
+    encryption_keys.get_or_create_keys([user])  # every user has one since the event of being created
     return user
 
 
 def actor(user: User | None = None) -> Actor:
-    """Return `user` acting on a page a moment after signing in, or without one the operator."""
+    """Return `user` as an actor on a page just after signing in, or the operator without a user."""
     return (
         Actor(EventOrigin.PAGE, user.full_name, user, proof=ReauthenticationLevel.FIVE_MINUTES)
         if user
@@ -58,7 +61,7 @@ def actor(user: User | None = None) -> Actor:
 
 
 def letter(message: Message) -> str:
-    """Return the text of a message that waits in the outbox."""
+    """Return the text of a queued e-mail."""
     body: dict[str, str] = json.loads(
         encryption.decrypt(bytes(message.encrypted_body), context=message.encryption_context)
     )
@@ -66,14 +69,14 @@ def letter(message: Message) -> str:
 
 
 def make_support(username: str = "dora", **fields: Any) -> User:
-    """Make a support user with a password, who must have a second factor."""
+    """Create a support user with a password, who must have a second factor."""
     values: dict[str, Any] = {"initials": "D.", "last_name": "Dekker", "email": f"{username}@loket.example"}
     values |= {"two_factor_required": True, "is_support": True, "username": username}
     return make_user(None, **(values | fields))  # type: ignore[arg-type]
 
 
 def signed_in(user: User, *, seconds_ago: float = 0) -> Client:
-    """Return a browser in which `user` signed in so many seconds ago."""
+    """Return a browser in which `user` signed in this many seconds ago."""
     client = Client()
     client.force_login(user)
     confirm_now(client, seconds_ago=seconds_ago)
@@ -81,7 +84,7 @@ def signed_in(user: User, *, seconds_ago: float = 0) -> Client:
 
 
 def confirm_now(client: Client, *, seconds_ago: float = 0) -> None:
-    """Note in the session of `client` that its user confirmed who they are so many seconds ago."""
+    """Store in the session of `client` that its user re-authenticated this many seconds ago."""
     session = client.session
     session["confirmed_at"] = int(time.time() - seconds_ago)
     session.save()

@@ -39,7 +39,7 @@ WORDS = ["quirijn", "zwartewater", "genemuiden", "0384567890", "203.0.113.77", "
 
 @pytest.fixture
 def quirijn(office: Provider, alice: User) -> User:
-    """A user with much history, who left long ago."""
+    """A user with a long history, who left long ago."""
     by = actor(alice)
     user = invitations.actions.invite_user(office, details=DETAILS, mobile_number="+31612345678", by=by)
     with transaction.atomic():
@@ -57,13 +57,13 @@ def quirijn(office: Provider, alice: User) -> User:
 
 
 def said(office: Provider, user: User, alice: User) -> str:
-    """Return the history of a user, in words."""
+    """Return the history of a user as text."""
     events = Event.objects.filter(target_id=user.pk).order_by("id")
     return "\n".join(f"{event} {event.changes} {event.reason} {event.address}" for event in events)
 
 
 def dump() -> str:
-    """Return everything that the database holds, as its own tool writes it."""
+    """Return the whole database as pg_dump writes it."""
     where = connection.settings_dict
     command = [str(server.get_binary_dir() / "pg_dump"), "-h", where["HOST"], "-p", where["PORT"], "--inserts", "-U"]
     done = subprocess.run([*command, db_roles.get_owner_role()["USER"], where["NAME"]], capture_output=True, check=True)

@@ -29,7 +29,7 @@ FILES = ["export.jsonl", "export.csv", "export.xlsx", "checkpoint.json", "public
 
 @pytest.fixture
 def team(office: Provider, alice: User, bob: User) -> Team:
-    """A team about which there is something to tell."""
+    """A team with events."""
     made = teams.actions.create_team(office, name="=Loon", by=actor(alice))
     teams.actions.change_members(made, add=[bob], by=actor(alice))
     return made

@@ -1,4 +1,4 @@
-"""What an event holds is called by its Dutch name, never by that of the code."""
+"""Labels of the history: fields and values have Dutch names, never those of the code."""
 
 import ast
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ APPS = [
 
 
 def pairs(tree: ast.AST) -> Iterator[str]:
-    """Yield the fields that code gives an old and a new value: `{"name": [None, name]}`, `lost["rights"] = [a, b]`."""
+    """Yield the fields that get an old and a new value in code: `{"name": [None, name]}`, `lost["rights"] = [a, b]`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
             found = zip(node.keys, node.values, strict=True)

@@ -1,4 +1,4 @@
-"""Who could do what in the past, computed from the events: equal to what held then."""
+"""Rights in the past, computed from the events: equal to the rights at that time."""
 
 from collections import Counter
 from datetime import timedelta
@@ -36,12 +36,12 @@ NOTHING = frozenset({
 
 
 def working(standing: PastAccess) -> PastAccess:
-    """Return what had effect."""
+    """Return the rights that had effect."""
     return PastAccess(standing.inactive_reason, frozenset(), {}) if standing.inactive_reason else standing
 
 
 def agree(random_history: RandomHistory) -> int:
-    """Compare what was seen in a history with what its events say; return how many answers were compared."""
+    """Compare the snapshots of a history with its events; return the number of compared answers."""
     here = set(random_history.snapshots[-1].standings)
     compared = 0
     for snapshot in random_history.snapshots:
@@ -56,7 +56,7 @@ def agree(random_history: RandomHistory) -> int:
 
 
 def play(seeds: range, rounds: int) -> tuple[Counter[str], set[InactiveReason | None]]:
-    """Play and compare histories; return how often each verb occurred, and why rights rested."""
+    """Run and compare histories; return how often each verb occurred, and why rights were inactive."""
     verbs: Counter[str] = Counter()
     rested = set()
     for seed in seeds:

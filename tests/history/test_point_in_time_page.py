@@ -1,4 +1,4 @@
-"""The page that tells who could do what at a moment."""
+"""The page that shows which user had which right at a point in time."""
 
 from datetime import timedelta
 
@@ -45,7 +45,7 @@ def pieter(office: Provider) -> User:
 
 @pytest.fixture
 def team(office: Provider, pieter: User) -> Team:
-    """A team in which Pieter was for fifty days, and which is no more."""
+    """A deleted team, of which Pieter was a member for fifty days."""
     with time_machine.travel(THEN):
         employer = teams.employers.create_employer(
             office, number=7, name="Bakkerij", products=[Product.JOURNAL], by=actor()
@@ -61,7 +61,7 @@ def team(office: Provider, pieter: User) -> Team:
 
 
 def asked(client: Client, moment: object = None, **about: object) -> str:
-    """Return the words of the page about a moment."""
+    """Return the text of the page for a point in time."""
     local = timezone.localtime(moment)
     query = {"day": f"{local:%Y-%m-%d}", "time": f"{local:%H:%M}"} | {name: str(value) for name, value in about.items()}
     response = client.get("/historie/op/", query)

@@ -1,4 +1,4 @@
-"""Removing old events: only the beginning, only as the owner, and with a signed place to start after."""
+"""Removing old events: only the oldest, only as the owner, and with a signed starting point."""
 
 from datetime import timedelta
 from io import StringIO
@@ -25,7 +25,7 @@ PUBLIC = load_pem_public_key(checkpoints.get_public_key_pem())
 
 @pytest.fixture
 def long_ago(office: Provider, alice: User) -> timezone.datetime:
-    """The moment before which there are three events; there are two after it."""
+    """The time before which there are three events; there are two after it."""
     now = timezone.now()
     for days in (900, 800, 700, 20, 10):
         with time_machine.travel(now - timedelta(days=days)), transaction.atomic():

@@ -1,4 +1,4 @@
-"""What an office keeps and for how long; the button that erases; checkpoints that go to the office's addresses."""
+"""Retention settings of an office, the button that erases, and checkpoints sent to the office's addresses."""
 
 import json
 from datetime import timedelta
@@ -26,7 +26,7 @@ def erase_url(user: User) -> str:
 
 @pytest.fixture
 def gone(bob: User) -> User:
-    """Bob, who was blocked long ago."""
+    """Bob, blocked long ago."""
     User.objects.filter(pk=bob.pk).update(blocked_at=timezone.now() - timedelta(days=1000))
     return bob
 

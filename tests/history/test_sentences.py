@@ -1,4 +1,4 @@
-"""Every event is told as a sentence, in both languages."""
+"""Every event is shown as a sentence, in both languages."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Everything that is stored about one person, and nothing about others."""
+"""The personal data export: everything that is stored about a user, and nothing about others."""
 
 import json
 import re
@@ -192,7 +192,7 @@ def test_the_command_writes_a_file_for_its_owner_alone(bob: User, tmp_path: Path
 
 
 def test_the_page_says_which_words_are_english(alice: User) -> None:
-    """A name of the code has no translation; in a Dutch page a screen reader would read it as Dutch."""
+    """Names from the code have no translation; a screen reader would read them as Dutch in a Dutch page."""
     found = subject_access.export_personal_data(alice, by=build_operator("export_person"))
     found["tables"] = {"authentication.UserSession": [{"how": "password", "address": "127.0.0.1", "is_on": True}]}
     with translation.override("nl"):

@@ -1,4 +1,4 @@
-"""Doing something to several people at once: chosen in the list, planned, done for whom it can be done."""
+"""Bulk actions: users selected in the list, planned, and applied to those for whom it is possible."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -40,7 +40,7 @@ def address(*people: User, name: str = "bulk_action", **filters: str) -> str:
 
 
 def planned(client: Client, *people: User, name: str = "bulk_action", **fields: object) -> ImportJob:
-    """Choose people in the list and what is to be done; return the plan."""
+    """Select users in the list and an action; return the plan."""
     filters = {key: str(fields.pop(key)) for key in ("all", "q", "status") if key in fields}
     response = client.post(address(*people, name=name, **filters), fields)
     assert response.status_code == 302, response.text
@@ -54,14 +54,14 @@ def page(client: Client, job: ImportJob) -> str:
 
 
 def done(client: Client, job: ImportJob) -> str:
-    """Have a plan done; return the page of it."""
+    """Apply a plan; return its page."""
     assert client.post(reverse("imports:plan", args=[job.pk])).status_code == 302
     assert runner.run_due_jobs() == 1
     return page(client, job)
 
 
 def left(job: ImportJob, client: Client) -> dict[str, str]:
-    """Return for whom it is not done, and why."""
+    """Return the users who are skipped, and why."""
     response = client.get(reverse("imports:plan", args=[job.pk]))
     return {fault["value"]: fault["what"] for fault in response.context["faults"]["rows"]}
 
@@ -403,7 +403,7 @@ def test_more_than_a_page_is_paged(office: Provider, alice: User) -> None:
 
 
 def test_a_long_plan_is_made_by_the_worker(office: Provider, alice: User, bob: User) -> None:
-    """Who is chosen 1,800 times over is there once; what counts here is how much was sent in."""
+    """A user selected 1,800 times is in the plan once; the limit counts the submitted selection."""
     client, gone = confirmed(alice), [str(uuid7()) for _number in range(1_800)]
     wish = bulk_actions.BulkActionRequest("block", [str(bob.pk), *gone])
     plan = actions.create_bulk_action(alice, wish, name="Blokkeren", by=actor(alice))
@@ -450,7 +450,7 @@ def test_an_unexpected_error_is_shown_and_raised(office: Provider, alice: User, 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_and_two_administrators_at_once(office: Provider, alice: User, bob: User) -> None:
-    """Each blocks the other and bob: one goes first, and what the other one planned is not so any more."""
+    """Each blocks the other and bob: one goes first, and the plan of the other is outdated."""
     other = make_user(office, Right.MANAGE_PROVIDER, username="tweede", last_name="Tweede")
     plans = [
         actions.create_bulk_action(

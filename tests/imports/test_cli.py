@@ -1,4 +1,4 @@
-"""How far a command is, on a terminal and in a pipe."""
+"""Progress of a command, on a terminal and in a pipe."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @contextmanager
 def screen() -> Iterator[tuple[int, IO[str]]]:
-    """Have a terminal for standard error: its other end, and what is written to."""
+    """Use a terminal for standard error: its other end, and the stream to write to."""
     ours, theirs = os.openpty()
     with os.fdopen(theirs, "w") as stream, pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stderr", stream)

@@ -1,4 +1,4 @@
-"""`--language` of the commands that print or write what an office's administrator reads."""
+"""`--language` of the commands whose output an administrator of the office reads."""
 
 import csv
 from io import StringIO

@@ -1,4 +1,4 @@
-"""Offices as one declared state: reading, planning, applying and exporting."""
+"""Offices as a file: reading, planning, applying and exporting."""
 
 import json
 import re
@@ -34,14 +34,14 @@ Write = Callable[[str], Path]
 
 
 def block(language: str) -> str:
-    """Return the one block of the guide in that language."""
+    """Return the guide's only code block in a language."""
     (found,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.M | re.S)
     return str(found)
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write a file of offices; "format = 1" is put on top."""
+    """Write a file of offices, starting with "format = 1"."""
 
     def written(text: str) -> Path:
         path = tmp_path / "kantoren.toml"
@@ -173,7 +173,7 @@ def test_the_operator_did_it_and_all_of_one_file_belongs_together(guide: tuple[P
 
 
 def furnish(office: Provider, alice: User) -> None:
-    """Give an office everything that an export can hold."""
+    """Give an office everything that an export can contain."""
     team_of(office, 'Loon "Noord"; \\ é', Right.VIEW_WAGES, members=(alice,), numbers=(7, 1001))
     Team.objects.create(provider=office, name="Leeg", two_factor_required=True)
     Employer.objects.filter(number=7).update(products=[290, 500])

@@ -1,4 +1,4 @@
-"""Offices as one declared state, in many worlds: whatever was there, what the file says is reached, and only once."""
+"""Offices as a file, in random situations: the declared state is reached from any state, and only once."""
 
 import json
 from typing import Any
@@ -97,7 +97,7 @@ def exported(office: Provider) -> str:
 
 
 def person_of(world: dict[str, Any], number: int) -> dict[str, Any]:
-    """Return what a user is to be once the declared state is reached."""
+    """Return the expected state of a user once the file is applied."""
     person = dict(world["people"][number])
     own = set(person["individual_rights"]) | set(world["set"] if "authorization_set" in person else [])
     return person | {"teams": set(person["teams"]), "individual_rights": own}
@@ -157,7 +157,7 @@ KEYS = {"office": schema.OFFICE_PARSERS} | {name: readers for name, (readers, _n
 
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
-    """Make a file of tables in which each key may have any value."""
+    """Build a file whose tables can have any value for each key."""
     text = 'format = 1\n[[office]]\nname = "Kantoor"\n'
     for name in draw(st.lists(st.sampled_from(sorted(KEYS)), max_size=4)):
         values = draw(st.dictionaries(st.sampled_from([*KEYS[name], "password", "vreemd"]), VALUES, max_size=5))

@@ -1,4 +1,4 @@
-"""Heavy files beside what others do: with a real web server and a real worker on this machine."""
+"""Heavy files do not slow down others: with a real web server and a real worker."""
 
 import re
 import statistics
@@ -56,13 +56,13 @@ class Browser:
         return self.session.post(f"{self.url}{path}", data, allow_redirects=False, timeout=60, **more)
 
     def send(self, content: bytes, path: str = "/gebruikers/importeren/") -> str:
-        """Send a file; return where its plan is."""
+        """Upload a file; return the URL of its plan."""
         response = self.post(path, {"invite": "on"}, files={"file": ("mensen.xlsx", content)})
         assert response.status_code == 302, response.text
         return response.headers["Location"]
 
     def wait(self, path: str, seconds: float = 60) -> str:
-        """Return the page of a plan once it is there."""
+        """Return the page of a plan once it is ready."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             response = self.session.get(f"{self.url}{path}", timeout=30)
@@ -74,7 +74,7 @@ class Browser:
 
 @contextmanager
 def installation(folder: Path) -> Iterator[tuple[str, dict[str, Process], Path]]:
-    """Run web server and worker in `folder`, with offices; give their address, the processes and the log."""
+    """Run web server and worker in `folder`, with offices; yield their URL, the processes and the log."""
     port, log = free_port(), folder / "log"
     environment = own_environment(folder / "data") | {"LOKET_URL": f"http://localhost:{port}"}
     processes: dict[str, Process] = {}
@@ -106,7 +106,7 @@ def wait_for(url: str) -> None:
 
 
 def heavy(count: int = 8_000) -> bytes:
-    """Return a workbook of rows that are all right, and take the worker long."""
+    """Return a workbook of valid rows that take the worker a long time."""
     heads = list(INVITED)
     rows = ([*(INVITED | {"email": f"p{number}@devries.example"}).values()] for number in range(count))
     file = BytesIO()
@@ -123,7 +123,7 @@ def p95(seconds: list[float]) -> float:
 
 
 def login_times(url: str, until: "list[bool]") -> list[float]:
-    """Return how long the login page took each time, every 20 ms until told to stop."""
+    """Return the response times of the login page, requested every 20 ms until told to stop."""
     found = []
     with requests.Session() as session:
         session.trust_env = False
@@ -176,7 +176,7 @@ def test_a_heavy_file_of_one_office_does_not_hold_up_another(tmp_path: Path) -> 
 
 
 def took(browser: Browser, number: int) -> float:
-    """Return after how many seconds the plan of one line is there."""
+    """Return the seconds until a one-line plan is ready."""
     started = time.monotonic()
     page = browser.wait(browser.send(one_line(number)))
     assert "1 nieuw" in page
@@ -222,7 +222,7 @@ def test_a_worker_that_is_killed_leaves_no_process_and_loses_nothing(tmp_path: P
 
 
 def workers(folder: Path) -> list[int]:
-    """Return the processes of the worker that keeps its data in `folder`."""
+    """Return the processes of the worker whose data is in `folder`."""
     mark, found = f"LOKET_DATA_DIR={folder / 'data'}".encode(), []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""What a file may cost at most: it is counted by the references of its cells, and refused in time, naming the row."""
+"""Limits on the cost of a file: counted by cell references, and refused in time with the row."""
 
 import time
 import zipfile
@@ -30,7 +30,7 @@ OVERRIDE = (
 
 
 def workbook(texts: bytes = b"", **changes: Callable[[bytes], bytes]) -> bytes:
-    """Return a workbook of which some parts are otherwise, `sheet` and `book`, with shared `texts`."""
+    """Return a workbook in which `sheet`, `book` and shared `texts` can be replaced."""
     by_place, file = {PLACES[name]: change for name, change in changes.items()}, BytesIO()
     if texts:
         by_place["[Content_Types].xml"] = lambda xml: xml.replace(b"</Types>", OVERRIDE + b"</Types>")
@@ -50,7 +50,7 @@ def with_rows(added: str) -> bytes:
 
 
 def wide(count: int = 5_000) -> bytes:
-    """Return a workbook of some kB whose rows reach to the last column that there is."""
+    """Return a workbook of a few kB whose rows extend to the last possible column."""
     return with_rows("".join(f'<row r="{number}"><c r="XFD{number}"/></row>' for number in range(3, count + 3)))
 
 
@@ -63,7 +63,7 @@ def read(content: bytes, limits: FileLimits = UPLOAD_LIMITS) -> list[tuple[int, 
 
 
 def refused(content: bytes, limits: FileLimits = UPLOAD_LIMITS) -> str:
-    """Return why it is refused, which costs little."""
+    """Return why the file is refused, which must be cheap."""
     started = time.thread_time()
     with pytest.raises(UnreadableFile) as raised:
         read(content, limits)

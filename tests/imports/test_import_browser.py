@@ -1,4 +1,4 @@
-"""Setting up an office in a real browser: 200 people from the template, and several at once on a telephone."""
+"""Setting up an office in a real browser: 200 users from the template, and a bulk action on a phone."""
 
 import re
 import time
@@ -19,7 +19,7 @@ PEOPLE, SECONDS = 200, 120
 
 
 def filled_in(template: bytes) -> bytes:
-    """Return the template with a row for each colleague under its example."""
+    """Return the template with one row per colleague below its example."""
     book = load_workbook(BytesIO(template))
     sheet = book.active
     heads = [cell.value for cell in sheet[1]]
@@ -42,7 +42,7 @@ def template(admin: Visitor) -> bytes:
 
 
 def have_it_done(admin: Visitor) -> list[str]:
-    """Press the button and look at the page that follows it until it is done; return what it said meanwhile."""
+    """Press the button and follow the page until the job is done; return the texts shown in the meantime."""
     said = []
     admin.page.locator("main button.primary").click()
     deadline = time.monotonic() + SECONDS
@@ -84,7 +84,7 @@ def test_an_office_of_200_people_in_five_minutes(browser: Browser, office: Offic
 
 
 def test_several_at_once_on_a_telephone_without_scripts(browser: Browser, office: Office) -> None:
-    """By the keyboard alone; who cannot be changed is named, the others are, and it is undone."""
+    """By keyboard only; users who cannot be changed are named, the others are changed, and it is undone."""
     admin = visitor(browser, office.demo.url, java_script_enabled=False, **PHONE)
     sign_in(admin, office.username, office.password)
     admin.open("/gebruikers/?q=groen")

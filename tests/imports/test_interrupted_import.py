@@ -1,4 +1,4 @@
-"""Importing that is killed, or stopped by Ctrl-C, at a random moment leaves all or nothing."""
+"""An import that is killed, or stopped by Ctrl-C, at a random moment leaves all or nothing."""
 
 import random
 import signal
@@ -28,7 +28,7 @@ TRIES = 4
 
 @pytest.fixture
 def empty_office() -> Provider:
-    """An office without anybody."""
+    """An office without users."""
     return Provider.objects.create(name=f"Kantoor {uuid4()}")
 
 
@@ -39,7 +39,7 @@ def is_locked(office: Provider) -> bool:
 
 
 def applying(name: str, path: Path, office: Provider, number: signal.Signals, seed: int) -> Iterator[int]:
-    """Start applying a file a few times, end it when it has begun, and yield each time how it ended."""
+    """Start applying a file several times, stop it once it has begun, and yield how it ended each time."""
     chance, database = random.Random(seed), connection.settings_dict["NAME"]  # noqa: S311
     code = (
         "import os, sys; from django.conf import settings; from django.core import management;"

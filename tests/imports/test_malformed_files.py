@@ -1,4 +1,4 @@
-"""Files that nobody should send, given to the command: each is refused with its place, and nothing is written."""
+"""Malformed files given to the command: each is refused with its position, and nothing is written."""
 
 import resource
 from collections.abc import Callable
@@ -22,7 +22,7 @@ SAME = SERVICE | {"email": "ander@devries.example"}
 
 
 def workbook(*changes: tuple[str, object], change: Callable[[Workbook], object] | None = None) -> bytes:
-    """Return a workbook with one person, of whom some columns are otherwise."""
+    """Return a workbook with one user, some of whose columns are replaced."""
     person = SERVICE | {name: "" for name, _value in changes}
     return book(list(person), list((person | dict(changes)).values()), change=change)
 
@@ -56,7 +56,7 @@ BAD: dict[str, tuple[Callable[[], bytes], list[str]]] = {
 
 
 def said_by(path: Path, office: Provider) -> tuple[int, str]:
-    """Return the exit code of applying a file, and everything that was said."""
+    """Return the exit code of applying a file, and all of its output."""
     try:
         return command("import_users", path, provider=office.name, apply=True, invite=True)
     except CommandError as error:

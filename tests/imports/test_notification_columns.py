@@ -1,4 +1,4 @@
-"""Signals as columns of a file of people."""
+"""Notification columns in a file of users."""
 
 import pytest
 from django.core.exceptions import PermissionDenied

@@ -1,4 +1,4 @@
-"""Whatever is written between looking at a plan and applying it, and touches what the plan touches, refuses it."""
+"""A plan is refused if anything that it depends on was changed between planning and applying."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -103,7 +103,7 @@ WRITES: dict[str, Callable[[Provider, User], object]] = {
 
 @pytest.fixture
 def rows(office: Provider, alice: User, bob: User) -> list[dict[str, str]]:
-    """A file that touches everything that WRITES write."""
+    """A file that affects everything that WRITES change."""
     tenant_of(office)
     team_of(office, "Noord", Right.EXPORT_JOURNAL, Right.VIEW_WAGES, numbers=(1001,))
     teams.sets.create_set(office, name="Kijker", contents=[Right.VIEW_TEAMS], by=actor())
@@ -135,7 +135,7 @@ def test_plan_is_applied_without_a_write(office: Provider, rows: list[dict[str, 
 @pytest.mark.parametrize("write", ["a membership", "an individual right", "the rights of a team",
     "a team", "a team's name", "a product", "a block"])  # fmt: skip
 def test_a_plan_of_teams_is_refused(office: Provider, alice: User, bob: User, tmp_path: Path, write: str) -> None:
-    """Bob is in a team of the file from the beginning; only the import adds bob to "Noord"."""
+    """Bob is in a team of the file from the start; only the import adds bob to "Noord"."""
     team_of(office, "Noord", Right.EXPORT_JOURNAL, numbers=(1001,))
     team_of(office, "Zuid", Right.MANAGE_EMPLOYERS, members=(bob,), numbers=(1001,))
     tables = [["Team", "view_audit", "export_journal", "view_teams"], ["Noord", "x", "x", ""], ["Zuid", "", "x", "x"]]

@@ -1,4 +1,4 @@
-"""How much may be sent in and wait for the worker, of a user and of an office; the web process reads none of it."""
+"""Quotas on submitted and waiting imports, per user and per office; the web process reads none of the files."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ UPLOADS = ("imports:upload_users", "imports:upload_teams")
 
 
 def post(client: Client, name: str = "imports:upload_users", content: bytes | None = None) -> HttpResponse:
-    """Send a file in."""
+    """Upload a file."""
     file = SimpleUploadedFile("mensen.csv", file_of(SERVICE).getvalue() if content is None else content)
     return client.post(reverse(name), {"file": file})
 

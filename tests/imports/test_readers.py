@@ -1,4 +1,4 @@
-"""Files as people's spreadsheet programs write them, and as nobody should."""
+"""Files as spreadsheet programs write them, and malformed ones."""
 
 import codecs
 import csv
@@ -171,7 +171,7 @@ def test_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
 
 
 def bomb(lie: int | None = None) -> bytes:
-    """Return a workbook of some 100 kB with a sheet of 100 MB, which may say that it is `lie` bytes."""
+    """Return a workbook of about 100 kB with a sheet of 100 MB, which can claim to have `lie` bytes."""
     file = BytesIO()
     with zipfile.ZipFile(BytesIO(book(HEAD))) as good, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
         for part in good.infolist():

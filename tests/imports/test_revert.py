@@ -1,4 +1,4 @@
-"""Turning an applied plan back."""
+"""Reverting an applied plan."""
 
 import pytest
 from django.db import transaction
@@ -29,7 +29,7 @@ def undone(office: Provider, done: list[PlanItem]) -> Plan:
 
 
 def able(office: Provider) -> dict[str, object]:
-    """Return what everybody can do who can do anything."""
+    """Return the rights of every user who has any."""
     found: dict[str, object] = {}
     for user in User.objects.filter(provider=office):
         places = Employer.objects.filter(provider=office)

@@ -1,4 +1,4 @@
-"""Whose turn it is at the worker: offices by turns, one thing of an office at a time, and what takes long apart."""
+"""Scheduling in the worker: offices take turns, one job per office at a time, and long jobs separately."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def keep(user: User, number: int = 1) -> ImportJob:
-    """Send a file in."""
+    """Upload a file."""
     content = file_of(SERVICE | {"username": f"dienst {number}"}).getvalue()
     return actions.create_user_import(user, content, name=f"{user.username} {number}", invite=False, by=actor(user))
 
@@ -37,7 +37,7 @@ def long(seconds: float = 30.0) -> JobQueue:
 
 
 def order(queue: JobQueue, monkeypatch: Any) -> list[str]:
-    """Return whose turns there are in a queue, in order."""
+    """Return the offices of a queue in the order of their turns."""
     had: list[str] = []
 
     def run(job: ImportJob) -> None:
@@ -128,7 +128,7 @@ def test_a_large_file_does_not_try_a_quick_turn(office: Provider, alice: User) -
 
 @contextmanager
 def at_work(queue: JobQueue) -> Any:
-    """Be a worker that is at something."""
+    """Simulate a busy worker."""
     with transaction.atomic():
         yield scheduling.claim_job(queue)
         transaction.set_rollback(True)

@@ -1,4 +1,4 @@
-"""Inviting, sending again, revoking, expiring: as actions."""
+"""Inviting, resending, revoking and expiring: as actions."""
 
 from datetime import timedelta
 from threading import Barrier, Thread
@@ -193,7 +193,7 @@ def test_it_expires_what_is_due(alice: User) -> None:
 
 
 def together(*acts: object) -> list[object]:
-    """Run each of `acts` in a thread of its own at the same moment; return results or exceptions in that order."""
+    """Run each of `acts` in its own thread at the same moment; return results or exceptions in that order."""
     results: list[object] = [None] * len(acts)
     ready = Barrier(len(acts))
 

@@ -1,4 +1,4 @@
-"""Choosing username and password, and being in."""
+"""Choosing username and password when accepting."""
 
 from datetime import timedelta
 from unittest import mock

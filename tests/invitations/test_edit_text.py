@@ -1,4 +1,4 @@
-"""The page on which the office edits the text of its invitations."""
+"""The page for editing the office's invitation text."""
 
 from unittest import mock
 

@@ -1,4 +1,4 @@
-"""Filling the text of the invitation."""
+"""Filling in the placeholders of the invitation text."""
 
 from datetime import UTC, datetime
 

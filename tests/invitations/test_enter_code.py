@@ -1,4 +1,4 @@
-"""Having a code sent and typing it."""
+"""Requesting a code and entering it."""
 
 from datetime import timedelta
 from unittest import mock

@@ -68,7 +68,7 @@ def give(user: User, *given: Right) -> None:
 
 
 def fill(client: Client, kind: LoginMethod, **chosen: Any) -> dict[str, Any]:
-    """Return a form of that kind as it would be sent."""
+    """Return the data of a form of that kind."""
     if kind == WEBSITE:
         return PERSON | {"subject": STANDARD_TEXT.subject, "body": STANDARD_TEXT.body} | chosen
     form = client.get(URLS[kind]).context["form"]
@@ -80,7 +80,7 @@ def fill(client: Client, kind: LoginMethod, **chosen: Any) -> dict[str, Any]:
 
 
 def send(client: Client, kind: LoginMethod, **chosen: Any) -> Any:
-    """Send a form of that kind, and its second step; return the last answer."""
+    """Submit a form of that kind and its second step; return the last response."""
     response = client.post(URLS[kind], fill(client, kind, **chosen))
     if kind != WEBSITE or response.status_code != 302:
         return response
@@ -378,7 +378,7 @@ def test_the_form_costs_the_same_however_many_teams(
 
 
 def test_teams_beyond_are_those_of_which_one_does_not_hold_all() -> None:
-    """The list and the guard agree in random offices, about everybody."""
+    """The list and the check agree in random offices, for every user."""
     seen = 0
     for seed in range(25):
         random_office = random_offices.make_random_office(Random(seed), rights=4)  # noqa: S311 test data, not secrets

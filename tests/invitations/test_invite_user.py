@@ -1,4 +1,4 @@
-"""Inviting in two steps: one decision."""
+"""Inviting a user in two steps."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -31,7 +31,7 @@ STEP1 = {
 
 
 def draft_of(client: Client, **values: str) -> str:
-    """Send step 1 and return the draft that step 2 names."""
+    """Submit step 1 and return the draft that step 2 names."""
     response = client.post(NEW, STEP1 | values)
     assert response.status_code == 302, response.context["form"].errors
     location: str = response.headers["Location"]

@@ -1,4 +1,4 @@
-"""The link of the invitation and the page behind it."""
+"""The invitation link and the page that it opens."""
 
 import re
 from datetime import timedelta

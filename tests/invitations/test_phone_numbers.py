@@ -1,4 +1,4 @@
-"""Which numbers an invitation accepts."""
+"""Phone numbers that an invitation accepts."""
 
 import pytest
 from django.core.exceptions import ValidationError

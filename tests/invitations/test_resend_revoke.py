@@ -1,4 +1,4 @@
-"""Sending an invitation again, and revoking it."""
+"""Resending and revoking an invitation."""
 
 import pytest
 from django.test import Client

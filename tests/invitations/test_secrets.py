@@ -1,4 +1,4 @@
-"""Number, token, code and password are nowhere to be read, at any step."""
+"""Mobile number, token, code and password are not readable anywhere, at any step."""
 
 import json
 import re

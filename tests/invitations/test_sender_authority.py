@@ -1,4 +1,4 @@
-"""An invitation is accepted on the authority of who sent it last, as it is at that moment."""
+"""An invitation is accepted on the current authority of its last sender."""
 
 from datetime import timedelta
 from threading import Thread
@@ -43,7 +43,7 @@ def mallory(office: Provider) -> User:
 
 
 def opened(invitation: Invitation) -> Invited:
-    """Return the invitation as it was sent last, in a browser that opened its link."""
+    """Return the latest invitation, in a browser that opened its link."""
     invitation.refresh_from_db()
     found = Invited(invitation, token_of(invitation), Client())
     found.client.get(reverse("invitations:open_link", args=[found.token]))
@@ -51,13 +51,13 @@ def opened(invitation: Invitation) -> Invited:
 
 
 def resent(user: User, by: Actor, email: str = OWN_MAILBOX) -> Invited:
-    """Return the invitation of `user` once it was sent again."""
+    """Return the invitation of `user` after it was resent."""
     invitations.actions.resend_invitation(user, mobile_number=OWN_PHONE, email=email, by=by)
     return opened(Invitation.objects.get(user=user))
 
 
 def steps(invited: Invited) -> list[HttpResponse]:
-    """Return the answer to every step of accepting."""
+    """Return the response to every step of accepting."""
     return [
         invited.post("send_code"),
         invited.post("enter_code", code="123456"),
@@ -66,7 +66,7 @@ def steps(invited: Invited) -> list[HttpResponse]:
 
 
 def is_refused(invited: Invited, answer: HttpResponse) -> bool:
-    """Return whether accepting was refused for want of authority, and nothing came of it."""
+    """Return whether accepting was refused for lack of authority, without any effect."""
     invited.invitation.refresh_from_db()
     user = User.objects.get(pk=invited.invitation.user_id)
     untouched = (user.username, user.accepted_at, invited.invitation.state) == (None, None, "open")

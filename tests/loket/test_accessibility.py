@@ -1,7 +1,7 @@
-"""Every page, in its states, before axe, the rules of pa11y and the W3C's checker.
+"""Every page, in its states, checked with axe, the rules of pa11y and the W3C's checker.
 
-HTML_CodeSniffer is what pa11y itself asks, here by the same standard, WCAG2AA, and in the browser in which the page
-already stands: the program around it would open every page once more, without the states that people bring it into.
+HTML_CodeSniffer is what pa11y itself runs, here with the same standard, WCAG2AA, in the browser where the page is
+already open: pa11y would open every page again, without the states that users bring it into.
 """
 
 import inspect
@@ -50,14 +50,14 @@ NO_PAGES = {
 
 @dataclass
 class Walk:
-    """What is found on the way: the sources of the pages, the names of their addresses, and what is wrong."""
+    """Results of the crawl: page sources, URL names, and findings."""
 
     folder: Path
     findings: list[str] = field(default_factory=list)
     addresses: set[str] = field(default_factory=set)
 
     def note(self, url: str) -> None:
-        """Remember where a page is, unless it is drawn for the pictures alone."""
+        """Record the URL of a page, unless it is drawn only for the screenshots."""
         try:
             self.addresses.add(resolve("/" + url.split("/", 3)[3].partition("?")[0]).view_name)
         except Resolver404:
@@ -78,14 +78,14 @@ class Walker(Camera):
             self.source = response
 
     def speak_english(self) -> None:
-        """Press the switch of the languages; every page from here on is English."""
+        """Press the language switch; every page from here on is English."""
         self.go("/inloggen/")
         with self.page.expect_navigation():
             self.page.locator("form.language-switch button").first.click()
         self.language = "en"
 
     def shoot(self, name: str) -> None:
-        """Have this page examined; the mailbox is always Dutch, as are the mails of the demo."""
+        """Examine this page; the mailbox is always Dutch, as are the e-mails of the demo."""
         if (name, self.language) == ("mailbox", "en"):
             return
         self.page.wait_for_load_state()
@@ -104,7 +104,7 @@ class Walker(Camera):
 
 
 def check_markup(folder: Path) -> list[str]:
-    """Return what the W3C's checker has against the pages in a folder."""
+    """Return the W3C checker's findings for the pages in a folder."""
     done = subprocess.run(
         ["java", "-jar", str(CHECKER), "--format", "json", "--exit-zero-always", str(folder)],
         capture_output=True, text=True, check=True, timeout=300,
@@ -117,7 +117,7 @@ def check_markup(folder: Path) -> list[str]:
 
 
 def answers_get(pattern: URLPattern) -> bool:
-    """Whether an address shows something: by the policy of its page, or else by Django's own decorators."""
+    """Return whether a URL answers GET: by the policy of its page, otherwise by Django's own decorators."""
 
     def methods(view: object) -> list[str]:
         found = inspect.getclosurevars(view).nonlocals if inspect.isfunction(view) else {}
@@ -131,7 +131,7 @@ def answers_get(pattern: URLPattern) -> bool:
 
 
 def shown(patterns: list[URLPattern | URLResolver], space: str = "") -> set[str]:
-    """Return the names of all addresses that answer a GET."""
+    """Return the names of all URLs that answer a GET request."""
     found = set()
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
@@ -143,7 +143,7 @@ def shown(patterns: list[URLPattern | URLResolver], space: str = "") -> set[str]
 
 @pytest.fixture(scope="module")
 def walk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Walk:
-    """The walk past every page, in Dutch."""
+    """The crawl of every page, in Dutch."""
     walked = Walk(tmp_path_factory.mktemp("pages"))
     with fresh_demo() as (demo, said):
         every_page(said, lambda: Walker(browser, demo, walked))
@@ -161,7 +161,7 @@ def test_every_address_that_shows_a_page_is_walked(walk: Walk) -> None:
 
 
 def test_the_main_pages_have_no_finding_in_english(browser: Browser, tmp_path: Path) -> None:
-    """Signing in, the pages of the office, inviting, and the page of a user; the others differ in their words alone."""
+    """Sign-in, the office's pages, inviting, and a user's page; the others differ only in their texts."""
     walked = Walk(tmp_path)
     with fresh_demo() as (demo, said):
         stranger, administrator = (Walker(browser, demo, walked) for _number in range(2))

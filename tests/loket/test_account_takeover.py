@@ -1,4 +1,4 @@
-"""An intruder with the right to manage users and a portal tries every door to the account of an administrator."""
+"""An attacker with the right to manage users and a portal tries every path to an administrator's account."""
 
 import re
 from collections.abc import Callable
@@ -52,7 +52,7 @@ PAGES = (
 
 
 class OfficeSetup(NamedTuple):
-    """Who takes part: the administrator, the intruder with a browser, a machine with the same rights, and a portal."""
+    """The administrator, the attacker with a browser, a webservice user with the same rights, and a portal."""
 
     office: Provider
     boss: User
@@ -64,7 +64,7 @@ class OfficeSetup(NamedTuple):
 
 @pytest.fixture
 def office_setup(office: Provider, alice: User) -> OfficeSetup:
-    """An office with an administrator who has two-factor and lets the portal log them in."""
+    """An office whose administrator has two-factor and allows the portal to log them in."""
     factors.give_app(alice)
     may = (Right.VIEW_USERS, Right.MANAGE_USERS)
     mallory = make_user(office, *may, initials="M.", last_name="Malier", username="mallory", email=OWN_MAILBOX)
@@ -77,7 +77,7 @@ def office_setup(office: Provider, alice: User) -> OfficeSetup:
 
 
 def outcome(office_setup: OfficeSetup) -> dict[str, Any]:
-    """Return how the administrator signs in, who manages the office, and what the intruder may do."""
+    """Return how the administrator signs in, who manages the office, and what the attacker may do."""
     boss = User.objects.get(pk=office_setup.boss.pk)
     return {
         "signs in by": [getattr(boss, name) for name in SIGN_IN],
@@ -91,17 +91,17 @@ def outcome(office_setup: OfficeSetup) -> dict[str, Any]:
 
 
 def colleague(office_setup: OfficeSetup, name: str) -> User:
-    """Return a user without rights, whom the intruder may change."""
+    """Return a user without rights, whom the attacker may change."""
     return make_user(office_setup.office, username=name, last_name=name.title(), email=f"{name}@devries.example")
 
 
 def promoted(office_setup: OfficeSetup, user: User) -> None:
-    """Have the administrator make the user an administrator, too."""
+    """Let the administrator make the user an administrator too."""
     teams.actions.give_individual_rights([user], [Right.MANAGE_PROVIDER], by=actor(office_setup.boss))
 
 
 def by_pages(office_setup: OfficeSetup) -> None:
-    """Send every form about the administrator and about the intruder themselves."""
+    """Submit every form about the administrator and about the attacker."""
     team = team_of(office_setup.office, "Beheer", Right.MANAGE_PROVIDER)
     typed = {
         "email": OWN_MAILBOX, "version": "1", "initials": "A.", "last_name": "Anders", "password": OWN_PASSWORD,
@@ -119,7 +119,7 @@ def by_pages(office_setup: OfficeSetup) -> None:
 
 
 def by_machine(office_setup: OfficeSetup) -> None:
-    """Call every operation about the administrator, with a token of client credentials and with one of a sign-in."""
+    """Call every operation about the administrator, with a client credentials token and with one of a sign-in."""
     tenant, user = tenant_of(office_setup.office), f"/providers/users/{office_setup.boss.pk}"
     person = {"personalDetails": {"initials": "A.", "lastName": "Anders"}, "hasAccessToPayrollingTestData": False}
     kept = {"contactInformation": {"emailAddress": office_setup.boss.email}}
@@ -150,7 +150,7 @@ def by_machine(office_setup: OfficeSetup) -> None:
 
 
 def by_file(office_setup: OfficeSetup) -> None:
-    """Import rows about the administrator and a newcomer with rights; then undo what was done to a colleague."""
+    """Import rows about the administrator and a new user with rights; then undo changes to a colleague."""
     rows = [
         {"username": "alice", "email": OWN_MAILBOX},
         {"username": "alice", "blocked": "ja"},
@@ -175,19 +175,19 @@ def by_file(office_setup: OfficeSetup) -> None:
 
 
 def is_done(office_setup: OfficeSetup, job: ImportJob) -> bool:
-    """Confirm a plan, and return whether the worker did what it says."""
+    """Confirm a plan, and return whether the worker applied it."""
     office_setup.browser.post(f"/gebruikers/plan/{job.pk}/")
     runner.run_due_jobs()
     return ImportJob.objects.get(pk=job.pk).is_done
 
 
 def retired(office_setup: OfficeSetup, user: User) -> None:
-    """Have the administrator take back what was given."""
+    """Let the administrator revoke what was granted."""
     teams.actions.set_individual_rights(user, [], by=actor(office_setup.boss))
 
 
 def by_selection(office_setup: OfficeSetup) -> None:
-    """Choose the administrator in the list, for everything that can be done to several at once."""
+    """Select the administrator in the list, for every bulk action."""
     team = team_of(office_setup.office, "Alle", Right.MANAGE_PROVIDER)
     for act in ("block", "end", "two_factor", "join", "resend"):
         typed = {"act": act, "team": str(team.pk), "access_until": "2030-01-01"}
@@ -202,7 +202,7 @@ def by_selection(office_setup: OfficeSetup) -> None:
 
 
 def by_an_invitation(office_setup: OfficeSetup) -> None:
-    """Have invitations sent to a mailbox of the intruder, which become worth more by each grant."""
+    """Have invitations sent to the attacker's mailbox, which become worth more with each grant."""
     managing = team_of(office_setup.office, "Beheer", Right.MANAGE_PROVIDER)
     plain = team_of(office_setup.office, "Gewoon")
     grants: list[Callable[[User], object]] = [
@@ -227,13 +227,13 @@ def by_an_invitation(office_setup: OfficeSetup) -> None:
 
 
 def joined_first(office_setup: OfficeSetup, user: User, team: Team) -> None:
-    """Add a user to a team that gives nothing yet, and have it manage the office afterwards."""
+    """Add a user to a team without rights, and let it manage the office afterwards."""
     teams.actions.change_teams(user, add=[team], by=actor(office_setup.boss))
     teams.actions.set_team_rights(team, [Right.MANAGE_PROVIDER], by=actor(office_setup.boss))
 
 
 def by_a_mailed_link(office_setup: OfficeSetup) -> None:
-    """Ask for another address of a colleague who is made an administrator before the link is opened."""
+    """Request a new address for a colleague who becomes an administrator before the link is opened."""
     rose = colleague(office_setup, "rose")
     typed = {name: getattr(rose, name) for name in ("initials", "last_name", "version")} | {"email": OWN_MAILBOX}
     assert office_setup.browser.post(f"/gebruikers/{rose.pk}/bewerken/", typed).status_code == 302
@@ -251,7 +251,7 @@ def by_a_mailed_link(office_setup: OfficeSetup) -> None:
 
 
 def by_the_portal(office_setup: OfficeSetup) -> None:
-    """Come in as the administrator with a ticket, which their consent to be logged in is good for, and go on."""
+    """Sign in as the administrator with a ticket, which their consent allows, and go on."""
     portals = program(office_setup.boss, "sso", application=office_setup.portal)
     far = portals.call("POST", "/sso/tickets", {"next": "https://evil.example/"})
     assert far.status_code == 400
@@ -274,7 +274,7 @@ def by_the_portal(office_setup: OfficeSetup) -> None:
 
 
 def pass_by(client: Client, user: User) -> None:
-    """Show the code of the app, which may be used once more afterwards."""
+    """Enter the code of the app, which may be used once more afterwards."""
     user.authenticator_apps.update(last_step=0)
     code = factors.code_now(factors.secret_of(user.authenticator_apps.get()))
     assert client.post("/inloggen/code/", {"code": code}).status_code == 302
@@ -282,7 +282,7 @@ def pass_by(client: Client, user: User) -> None:
 
 
 def nothing_without_proof(client: Client, office_setup: OfficeSetup) -> None:
-    """Try, in a session of the administrator, everything that would take over the account or the office."""
+    """In a session of the administrator, try everything that would take over the account or the office."""
     device, of = office_setup.boss.authenticator_apps.get(), f"/gebruikers/{office_setup.mallory.pk}"
     typed = {
         "email": OWN_MAILBOX, "password": OWN_PASSWORD, "password_again": OWN_PASSWORD, "rights": "manage_provider",
@@ -303,12 +303,12 @@ def nothing_without_proof(client: Client, office_setup: OfficeSetup) -> None:
 
 
 def asks(answer: Any) -> bool:
-    """Return whether a page asks to confirm who one is first."""
+    """Return whether a page asks for re-authentication first."""
     return bool(answer.headers.get("Location", "").startswith("/bevestigen/?next="))
 
 
 def by_a_stolen_cookie(office_setup: OfficeSetup) -> None:
-    """Use the session of the administrator, who signed in an hour ago, until it is renewed under another key."""
+    """Use the session of the administrator, who signed in an hour ago, until its key is renewed."""
     bosses = factors.signed_in(office_setup.boss, factors.secret_of(office_setup.boss.authenticator_apps.get()))
     confirm_now(bosses, seconds_ago=3600)
     thief = thief_of(bosses)
@@ -324,7 +324,7 @@ def by_a_stolen_cookie(office_setup: OfficeSetup) -> None:
 
 
 def by_another_session(office_setup: OfficeSetup) -> None:
-    """Plant a session before the administrator signs in, and let one's own recent proof count as theirs."""
+    """Plant a session before the administrator signs in, and present one's own recent proof as theirs."""
     planted = thief_of(office_setup.browser)
     assert planted.get("/inloggen/").status_code == 302
     assert planted.post("/uitloggen/").status_code == 302
@@ -338,7 +338,7 @@ def by_another_session(office_setup: OfficeSetup) -> None:
 
 
 def by_the_program_of_another_office(office_setup: OfficeSetup) -> None:
-    """Ask the administrator's browser for the consent of a program that another office registered."""
+    """Ask the administrator's browser to consent to an application of another office."""
     other = Provider.objects.create(name="Kantoor Smit", established_at=timezone.now())
     smit = make_user(other, Right.MANAGE_PROVIDER, username="smit", last_name="Smit")
     foreign = make_application(smit, scopes=["openid", "users:write", "sso"])
@@ -365,7 +365,7 @@ def test_the_intruder_gets_nowhere_by_any_door(office_setup: OfficeSetup) -> Non
 
 
 def thief_of(client: Client) -> Client:
-    """Return another browser with the session cookie of `client` and nothing else."""
+    """Return another browser with only the session cookie of `client`."""
     thief = Client()
     thief.cookies["sessionid"] = client.cookies["sessionid"].value
     return thief

@@ -1,4 +1,4 @@
-"""The house stays as it is drawn: which module may import which, and how long things are."""
+"""The architecture: which module may import which, and size limits."""
 
 import ast
 import re
@@ -27,7 +27,7 @@ LONGER_FILES = {
 
 
 def sources() -> dict[str, Path]:
-    """Return every module of the product by its dotted name; migrations are history."""
+    """Return every module of the product by its dotted name, without migrations."""
     apps = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
     paths = (path for app in apps for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts)
     return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
@@ -37,7 +37,7 @@ MODULES = sources()
 
 
 def imports(module: str, *, at_once: bool) -> Iterator[str]:
-    """Yield what a module imports of the product; `at_once`: while it is imported itself."""
+    """Yield the product modules that a module imports; `at_once`: only while it is being imported itself."""
     pending: list[ast.AST] = [ast.parse(MODULES[module].read_text())]
     while pending:
         node = pending.pop()
@@ -62,7 +62,7 @@ def app(module: str) -> str:
 
 
 def functions() -> list[tuple[int, str]]:
-    """Return the length in lines and the place of every function, those of the measurements as well."""
+    """Return length and location of every function, including those of the benchmarks."""
     found = []
     for path in [*MODULES.values(), *(ROOT / "bench").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -78,7 +78,7 @@ def test_modules_are_found() -> None:
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
-    """Return modules each of which imports the next, the last the first; none where there is no circle."""
+    """Return a circle of imports as a list of modules, empty if there is none."""
     try:
         list(TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -130,14 +130,14 @@ def test_functions_are_short() -> None:
 
 
 def test_files_are_short() -> None:
-    """Those that are longer are named, so that a file which grows is seen, and one that was split leaves the list."""
+    """Longer files are listed, so that a growing file is noticed and a split one leaves the list."""
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in MODULES.values()}
     assert {name for name, lines in lengths.items() if lines > LONGEST_FILE} == LONGER_FILES
     assert [name for name, lines in lengths.items() if lines > LONGER_FILE] == []
 
 
 def test_every_guard_that_is_taken_away_is_there() -> None:
-    """`make test-guards` takes long; that its list still fits the code is seen at once."""
+    """`make test-guards` takes long; this notices at once if its list no longer fits the code."""
     for guard in GUARDS:
         whole = (ROOT / guard.file).read_text()
         assert whole.count(guard.text) == 1, guard.name

@@ -1,4 +1,4 @@
-"""Behind a test that commits nothing is left but what the migrations made."""
+"""After a test without commits, the database contains only what the migrations created."""
 
 import pytest
 from django.core.management import call_command

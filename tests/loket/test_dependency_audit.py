@@ -1,4 +1,4 @@
-"""`make audit` calls nothing checked that was not: the reports are as pip-audit 2.10 and npm 11 write them."""
+"""`make audit` reports nothing as checked that was not; reports are as pip-audit 2.10 and npm 11 write them."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""README.md and the pages of docs/ say what is there."""
+"""README.md and the pages of docs/ match the code."""
 
 import pkgutil
 import re
@@ -30,24 +30,24 @@ class Adr(NamedTuple):
 
 
 def first_administrator() -> list[str]:
-    """Return the command with which an office begins, with the number that it would ask for."""
+    """Return the command that creates an office, with the mobile number that it would ask for."""
     (line,) = re.findall(r"^    python manage\.py (create_provider .*)$", OFFICES, re.M)
     return [*shlex.split(line), "--admin-phone", "06 12345678"]
 
 
 def own_commands() -> set[str]:
-    """Return the names of the commands of the product, without those of Django and its packages."""
+    """Return the names of the product's commands, without those of Django and other packages."""
     return {name for name, app in get_commands().items() if isinstance(app, str) and (ROOT / app).is_dir()}
 
 
 def command_lines() -> list[str]:
-    """Return every command line of `manage.py` that is complete and stands on a line of its own."""
+    """Return every complete `manage.py` command line on a line of its own."""
     lines = [line for text in PAGES.values() for line in re.findall(r"^    .*\bmanage\.py (\w.*)$", text, re.M)]
     return [line for line in lines if "…" not in line.replace('"…"', "") and "'" not in line]
 
 
 def links() -> list[tuple[str, str]]:
-    """Return the page and the target of every link that stays in this repository."""
+    """Return page and target of every link within this repository."""
     found = [(page, target) for page, text in PAGES.items() for target in re.findall(r"\]\(([^)\s]+)\)", text)]
     return [(page, target) for page, target in found if "://" not in target]
 
@@ -74,7 +74,7 @@ def test_the_readme_is_one_screen() -> None:
 
 
 def test_the_readme_leads_to_every_page() -> None:
-    """Except the single decisions, which their list leads to."""
+    """Except for single decisions, which their list links to."""
     pages = {page for page in PAGES if page.startswith("docs/") and not re.match(r"docs/adr/\d", page)}
     assert {page for page in pages if f"]({page})" not in README} == set()
 

@@ -1,4 +1,4 @@
-"""A variable that is not right: nothing starts, and what is said names the variable and repeats no secret."""
+"""Invalid settings abort startup; the message names the variable and contains no secret."""
 
 import json
 import os

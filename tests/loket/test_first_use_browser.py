@@ -1,4 +1,4 @@
-"""A new office on a phone: from the empty home page to a colleague who reads there what may be done."""
+"""A new office on a phone: from the empty home page to a colleague who reads their rights there."""
 
 import pytest
 from playwright.sync_api import Browser

@@ -1,4 +1,4 @@
-"""Ids of another office, in every address and in every field of every form: they do not exist (rule 1)."""
+"""IDs of another office, in every URL and every field of every form, do not exist (rule 1)."""
 
 from typing import Any
 from uuid import UUID
@@ -41,7 +41,7 @@ OWN = [name for name, kinds in EVERY if not kinds and name != "authentication:lo
 
 
 def furnish(office: Provider, boss: User) -> list[UUID]:
-    """Give an office one of everything that an address or a form can name; return their ids."""
+    """Give an office one of everything that a URL or a form can refer to; return the IDs."""
     by, tag = actor(), office.name
     team = teams.actions.create_team(office, name="Loon", by=by)
     employer = teams.employers.create_employer(office, number=7, name="Bakkerij", by=by)
@@ -73,7 +73,7 @@ def forms_of(response: Any) -> list[BaseForm]:
 
 
 def foreign_fields(response: Any) -> dict[str, ModelChoiceField]:  # type: ignore[type-arg]
-    """Return the fields of a page that take the id of a row."""
+    """Return the fields of a page that take the ID of a row."""
     read(response)
     found = {}
     for form in forms_of(response):

@@ -1,4 +1,4 @@
-"""The screens use the words of docs/glossary.md, in English and in Dutch, and none that it rejects."""
+"""The screens use the terms of docs/glossary.md, in English and in Dutch, and none that it rejects."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ COLUMNS = ["concept", "code", "English", "Dutch", "not"]
 
 
 class Entry(NamedTuple):
-    """One concept, with the words of each column."""
+    """One concept, with the terms of each column."""
 
     concept: str
     code: str

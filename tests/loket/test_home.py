@@ -29,7 +29,7 @@ NOW = timezone.now
 
 
 def asked(client: Client) -> dict[str, int]:
-    """Return for each reason how many the home page says, having made sure that its link leads to exactly those."""
+    """Return the count of each alert, after checking that its link leads to exactly those users."""
     page = client.get("/")
     found = {one.reason: one.count for one in page.context["alerts"]}
     for one in page.context["alerts"]:
@@ -45,7 +45,7 @@ def listed(client: Client, reason: AlertReason) -> set[User]:
 
 
 def invited(alice: User, **changes: Any) -> User:
-    """Return an invited user who has a right already; `changes` are of the invitation."""
+    """Return an invited user who already has a right; `changes` are fields of the invitation."""
     person: User = invite(alice).invitation.user
     give(person, Right.VIEW_TEAMS)
     Invitation.objects.filter(user=person).update(**changes)
@@ -53,7 +53,7 @@ def invited(alice: User, **changes: Any) -> User:
 
 
 def working(office: Provider, **fields: Any) -> User:
-    """Return a colleague about whom there is nothing to say but `fields`."""
+    """Return a colleague without alerts except for `fields`."""
     fields.setdefault("username", f"u{User.objects.count()}")
     return make_user(office, Right.VIEW_TEAMS, **fields)
 
@@ -194,7 +194,7 @@ def test_a_user_without_rights_is_told_so(bob_client: Client, alice_client: Clie
 
 
 def rows_of(client: Client) -> dict[str, list[tuple[Right, str, list[str]]]]:
-    """Return for each group of the home page the rights, where they count and by which teams."""
+    """Return for each group of the home page the rights, where they apply and via which teams."""
     return {
         group.title: [
             (held_right.right, scope, [team.name for team in held_right.teams])
@@ -268,7 +268,7 @@ def test_few_recovery_codes_are_told(bob: User) -> None:
 
 
 def test_an_office_is_led_to_its_first_colleague(alice_client: Client, alice: User, office: Provider) -> None:
-    """Three steps, each done once its fact is there; the last leads to the form with the team chosen."""
+    """Three steps, each completed by a fact; the last one opens the form with the team selected."""
     put(office, "Beheer", [alice], [], Right.MANAGE_PROVIDER)
     working(office, login_method=LoginMethod.SSO_WEBSERVICE)
     for page in (alice_client.get("/"), alice_client.get("/teams/")):
@@ -292,7 +292,7 @@ def test_an_office_is_led_to_its_first_colleague(alice_client: Client, alice: Us
 
 
 def chosen(page: Any) -> list[str]:
-    """Return the teams that are ticked in the form, which offers more."""
+    """Return the selected teams of the form, which offers more."""
     boxes = page.context["form"]["teams"].subwidgets
     assert boxes
     return [str(box.data["value"]) for box in boxes if box.data["selected"]]

@@ -1,4 +1,4 @@
-"""The whole story in a real browser: an office invites a colleague by mail and SMS, and the colleague gets in."""
+"""The invitation journey in a real browser: an office invites a colleague by e-mail and SMS, who accepts."""
 
 import re
 
@@ -28,7 +28,7 @@ def sign_out(person: Visitor) -> None:
 
 
 def invite(admin: Visitor, office: Office, last_name: str, email: str, number: str) -> str:
-    """Invite a user; return the link in the mail."""
+    """Invite a user; return the link in the e-mail."""
     after = len(office.demo.mailbox())
     admin.open("/gebruikers/")
     admin.follow_to("/gebruikers/nieuw/website/")
@@ -43,14 +43,14 @@ def invite(admin: Visitor, office: Office, last_name: str, email: str, number: s
 
 
 def link(office: Office, path: str, email: str, after: int) -> str:
-    """Return the link in the newest mail to a user, once it is there."""
+    """Return the link in the newest e-mail to a user, once it is there."""
     found = re.search(rf"http\S+/{path}/\S+", office.demo.wait_for("mail", email, after=after))
     assert found
     return found[0]
 
 
 def open_person(admin: Visitor, last_name: str) -> str:
-    """Find a user in the list and open the page; return its address."""
+    """Find a user in the list and open the page; return its URL."""
     admin.open("/gebruikers/")
     admin.page.locator("[name=q]").fill(last_name)
     admin.send("form.filters button")
@@ -61,7 +61,7 @@ def open_person(admin: Visitor, last_name: str) -> str:
 
 
 def prove_phone(guest: Visitor, office: Office, opened: str, number: str) -> None:
-    """Open the link, have the code sent, and type a wrong one first."""
+    """Open the link, request the code, and enter a wrong one first."""
     guest.open(opened)
     guest.at("/uitnodiging/")
     assert office.demo.mailbox()[0]["channel"] == "mail"  # opening it sends nothing
@@ -83,7 +83,7 @@ def prove_phone(guest: Visitor, office: Office, opened: str, number: str) -> Non
 
 
 def choose_account(guest: Visitor, username: str) -> None:
-    """Choose a username and a password, too weak a one first; the rules are marked where there are scripts."""
+    """Choose a username and a password, first too weak a one; scripts mark the rules that are met."""
     guest.fill(username=username, password="abc", password_again="abc")
     guest.send()
     guest.at("/uitnodiging/account/")
@@ -106,7 +106,7 @@ def change_password(guest: Visitor) -> None:
 
 
 def manage(admin: Visitor, guest: Visitor, person: str) -> None:
-    """Edit a colleague, give a right, block and unblock, while the colleague is signed in."""
+    """Edit, grant a right to, block and unblock a colleague who is signed in."""
     admin.sees(".chip.success")
     admin.sees("#invitation-title", 0)
     admin.follow("a[href$='/bewerken/']")

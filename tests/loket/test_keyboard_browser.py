@@ -1,4 +1,4 @@
-"""An administrator without a mouse signs in, chooses a user in the list and invites a colleague."""
+"""An administrator without a mouse signs in, selects a user in the list and invites a colleague."""
 
 import pytest
 from playwright.sync_api import Browser
@@ -20,7 +20,7 @@ STOP = """() => {
 
 
 def tab(person: Visitor, key: str = "Tab") -> dict[str, object]:
-    """Go to the next stop; demand that it can be seen."""
+    """Move to the next tab stop and check that it is visible."""
     person.page.keyboard.press(key)
     stop: dict[str, object] = person.page.evaluate(STOP)
     assert stop["body"] or (stop["ring"] and stop["there"]), f"{person.path}: {stop}"
@@ -37,14 +37,14 @@ def tab_to(person: Visitor, selector: str) -> None:
 
 
 def press(person: Visitor, path: str) -> None:
-    """Press Enter where the focus is, which leads to `path`."""
+    """Press Enter on the focused element, which leads to `path`."""
     with person.page.expect_navigation():
         person.page.keyboard.press("Enter")
     person.at(path)
 
 
 def write(person: Visitor, **values: str) -> None:
-    """Fill fields in their order on the page."""
+    """Fill in fields in their order on the page."""
     for name, value in values.items():
         tab_to(person, f"main [name={name}]")
         person.page.keyboard.type(value)
@@ -59,7 +59,7 @@ def sign_in(person: Visitor, office: Office) -> None:
 
 @pytest.fixture
 def admin(browser: Browser, office: Office) -> Visitor:
-    """The administrator, who signed in by keyboard."""
+    """The administrator, signed in by keyboard."""
     found = visitor(browser, office.demo.url)
     sign_in(found, office)
     return found

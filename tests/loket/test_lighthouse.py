@@ -1,4 +1,4 @@
-"""Lighthouse over the list of users, the form of an invitation and the page of a user, as who signed in sees them."""
+"""Lighthouse for the user list, the invitation form and a user's page, signed in."""
 
 import json
 import os
@@ -21,7 +21,7 @@ TRIES = 3  # a busy machine is slow, which is no fault of the page
 
 
 def pages(browser: Browser, office: Office) -> tuple[str, list[str]]:
-    """Sign in; return the cookies and the addresses of the three pages."""
+    """Sign in; return the cookies and the URLs of the three pages."""
     admin = visitor(browser, office.demo.url)
     sign_in(admin, office.username, office.password)
     cookies = "; ".join(f"{found['name']}={found['value']}" for found in admin.page.context.cookies())
@@ -31,7 +31,7 @@ def pages(browser: Browser, office: Office) -> tuple[str, list[str]]:
 
 
 def judge(url: str, headers: Path) -> tuple[dict[str, float], str]:
-    """Return what Lighthouse gives a page in each category, and which of its audits are not met."""
+    """Return Lighthouse's score of a page in each category, and the failed audits."""
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     done = subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""Every address answers every nasty input with a page, never with a fault (1 MB, no token, NUL, emoji, …)."""
+"""Every URL answers any malformed input with a page, never with an error (1 MB, no token, NUL, emoji, …)."""
 
 from typing import Any
 from uuid import UUID
@@ -35,7 +35,7 @@ BY_MACHINES = (
 
 
 def names(patterns: list[URLPattern | URLResolver], space: str = "") -> list[tuple[str, tuple[str, ...]]]:
-    """Return the name of every address and the kinds of what stands in it."""
+    """Return the name of every URL and the types of its parameters."""
     found = []
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
@@ -61,13 +61,13 @@ def signed_in(user: User, **options: Any) -> Client:
 
 
 def read(response: HttpResponse) -> None:
-    """Read a file to its end, which closes it."""
+    """Read a file to the end, which closes it."""
     if response.streaming:
         response.getvalue()
 
 
 def fields(response: HttpResponse) -> dict[str, Any]:
-    """Return what the form on the page would send, "q" where it has none."""
+    """Return the fields that the form on the page would submit, "q" if it has none."""
     read(response)
     form = (getattr(response, "context", None) or {}).get("form")
     if not isinstance(form, BaseForm):

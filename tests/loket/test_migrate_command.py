@@ -1,4 +1,4 @@
-"""`migrate`: two at once, as by two servers that start a release together, and a database from before the release."""
+"""`migrate`: two concurrent runs, as by two servers starting a release, and a database from before the release."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ from tests.helpers.servers import own_environment
 def test_a_database_from_before_the_first_release_is_refused(
     row: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its tables are there under other migrations: going on would end in “relation already exists”."""
+    """Its tables belong to other migrations: continuing would end in “relation already exists”."""
     monkeypatch.setattr(db_roles, "use_owner_role", nullcontext)  # the row below is seen in this transaction only
     MigrationRecorder(connection).record_applied(*row)
     with pytest.raises(CommandError, match=r"create a new database, or .* delete its folder, LOKET_DATA_DIR \(/.+\)"):

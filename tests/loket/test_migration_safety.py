@@ -1,4 +1,4 @@
-"""Migrations run while people work: none after the first release may hold them up, or break the release before it.
+"""Migrations run while users work: after the first release, none may block them or break the previous release.
 
 The rule and its reasons are in docs/operating.md, *Upgrade*.
 """
@@ -50,7 +50,7 @@ def made_here(migration: Any) -> set[str]:
 
 
 def faults(migration: Any) -> list[str]:
-    """Return what in a migration holds people up, or breaks the release that still runs."""
+    """Return what in a migration blocks users or breaks the previous release."""
     fresh, found = made_here(migration), []
     for operation in migration.operations:
         if getattr(operation, "model_name", "").lower() in fresh or getattr(operation, "name", "").lower() in fresh:
@@ -66,7 +66,7 @@ def concurrent(migration: Any) -> bool:
 
 
 def faults_of(operation: Operation) -> Iterator[str]:
-    """Yield what is wrong with one operation on a table that is in use."""
+    """Yield what is wrong with one operation on a table in use."""
     if isinstance(operation, migrations.SeparateDatabaseAndState):
         for inner in operation.database_operations:
             yield from faults_of(inner)
@@ -99,7 +99,7 @@ def faults_of_field(field: Any) -> Iterator[str]:
 
 
 def faults_of_sql(sql: str) -> Iterator[str]:
-    """Yield what is wrong with SQL of our own that does not say why it is safe."""
+    """Yield what is wrong with hand-written SQL that does not say why it is safe."""
     words = sql.upper()
     if SAFE.upper() in words:
         return

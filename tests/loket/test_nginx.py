@@ -1,4 +1,4 @@
-"""The example configuration of docs/operating.md, in a real nginx before a real web server."""
+"""The example configuration of docs/operating.md, in a real nginx in front of a real web server."""
 
 import os
 import re
@@ -41,7 +41,7 @@ class Site:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def manage(self, *arguments: str) -> str:
-        """Return what `manage.py` prints."""
+        """Return the output of `manage.py`."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True,
@@ -49,7 +49,7 @@ class Site:
         return done.stdout
 
     def configuration(self) -> Path:
-        """Return the file of nginx: what the page says, at places and ports of this test."""
+        """Return the nginx configuration of the docs, with the paths and ports of this test."""
         (block,) = re.findall(r"```nginx\n(.*?)```", OPERATING, re.S)
         for old, new in {
             "listen 80;": f"listen 127.0.0.1:{self.plain};",
@@ -103,7 +103,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def browser(site: Site) -> Iterator[requests.Session]:
-    """A browser that trusts the certificate of the test."""
+    """A browser that trusts the test's certificate."""
     with requests.Session() as session:
         session.trust_env = False
         session.verify = str(site.folder / "certificate.pem")

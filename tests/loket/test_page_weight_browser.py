@@ -1,4 +1,4 @@
-"""How much a browser that has nothing yet has to fetch, and how little a page moves and is laid out on a phone."""
+"""Download size without a cache, and layout shifts and layouts of a page on a phone."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ MOVING = """() => document.getAnimations().length + [...document.querySelectorAl
 
 
 def weigh(page: Page, go: Callable[[], object]) -> int:
-    """Return how many bytes come over the line for what `go` does, by a browser that keeps nothing."""
+    """Return the bytes transferred during `go`, in a browser without a cache."""
     sizes: list[int] = []
     tools = page.context.new_cdp_session(page)
     tools.send("Network.enable")
@@ -47,7 +47,7 @@ def test_a_first_visit_weighs_less_than_60_kb(browser: Browser, office: Office) 
 
 @pytest.fixture
 def admin(browser: Browser, office: Office) -> Visitor:
-    """The administrator, on a phone, who asked for less motion."""
+    """The administrator, on a phone that prefers reduced motion."""
     found = visitor(browser, office.demo.url, reduced_motion="reduce", **PHONE)
     sign_in(found, office.username, office.password)
     return found

@@ -1,4 +1,4 @@
-"""The rights matrix and a user's sheet on A4: what is printed, what is not, and that nothing is cut off."""
+"""The rights matrix and a user's page on A4: what is printed, what is not, and that nothing is cut off."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def admin(browser: Browser, office: Office) -> Iterator[Visitor]:
 
 
 def printed(person: Visitor, path: str, size: tuple[int, int], margin: int) -> str:
-    """Go to an address, print it, and return what can be read on the paper, none of which lies beside it."""
+    """Open a URL, print it, and return the text on the paper after checking that none lies outside it."""
     person.page.goto(person.url + path)
     sheets = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", person.page.pdf(prefer_css_page_size=True))
     assert {tuple(round(float(side) / 72 * 25.4) for side in sheet) for sheet in sheets} == {size}

@@ -1,4 +1,4 @@
-"""No page takes more than 20 queries, in an office that has one of everything."""
+"""No page takes more than 20 queries, in an office with one of everything."""
 
 from typing import Any
 from uuid import UUID

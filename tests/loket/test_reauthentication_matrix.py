@@ -1,6 +1,6 @@
-"""Which proof each act asks at each door: every cell of the table is tried, and docs/acts-and-doors.md prints it.
+"""How recent re-authentication each action requires, per entry point: tests every cell of docs/acts-and-doors.md.
 
-`python -m tests.tools.print_reauthentication_matrix` writes the page anew.
+`python -m tests.tools.print_reauthentication_matrix` writes that page.
 """
 
 from collections.abc import Callable
@@ -109,12 +109,12 @@ ASKED = {
 
 
 def every_action() -> dict[str, Callable[..., Any]]:
-    """Return every action of the product by name, those of imports and audit too."""
+    """Return every action of the product by name, including those of imports and audit."""
     return list_actions((*PACKAGES, audit, imports))
 
 
-# What these ask about another user, and where something changes: one's own sessions and integrations may be ended at
-# any time, and the same once more changes nothing.
+# What these require for another user, or when something changes: users may end their own sessions and integrations at
+# any time, and repeating a change changes nothing.
 WITHIN = {
     "authentication.sessions.end_all_sessions": ("of a colleague", ReauthenticationLevel.HALF_HOUR),
     "authentication.sessions.end_session": ("of a colleague", ReauthenticationLevel.HALF_HOUR),
@@ -130,14 +130,14 @@ WITHIN = {
 
 
 class Things(dict[str, Any]):
-    """Something for every parameter, and nothing for those that no proof hangs on."""
+    """A value for every parameter, None for those that do not affect re-authentication."""
 
     def __missing__(self, name: str) -> None:
         return None
 
 
 class Case(NamedTuple):
-    """An act that asks more than its action does as a rule, since it changes more."""
+    """A call that requires more than its action usually does, because it changes more."""
 
     asks: ReauthenticationLevel
     act: Callable[[dict[str, Any], Actor], Any]
@@ -176,11 +176,11 @@ CASES = {
         ReauthenticationLevel.FIVE_MINUTES,
         lambda action_arguments, by: _edit(action_arguments, by, two_factor_required=True),
     ),
-    "users.actions.edit_user: another email address": Case(
+    "users.actions.edit_user: another e-mail address": Case(
         ReauthenticationLevel.FIVE_MINUTES,
         lambda action_arguments, by: _edit(action_arguments, by, email="nieuw@devries.example"),
     ),
-    "users.actions.edit_user: nothing": Case(ReauthenticationLevel.HALF_HOUR, _edit),
+    "users.actions.edit_user: no change": Case(ReauthenticationLevel.HALF_HOUR, _edit),
     "invitations.actions.resend_invitation: to the same address, another number": Case(
         ReauthenticationLevel.FIVE_MINUTES, _resend, asks_programs=ReauthenticationLevel.HALF_HOUR
     ),
@@ -201,7 +201,7 @@ CASES = {
 }
 
 
-# The doors: each makes its actor with the product's own code.
+# The entry points: each builds its actor with the product's own code.
 
 
 def _request(session: SessionBase | None = None, user: User | None = None, **headers: str) -> Any:
@@ -241,7 +241,7 @@ def _by_program(user: User, **fields: Any) -> Actor:
 
 
 def _by_worker(user: User, proof: ReauthenticationLevel) -> Actor:
-    """Return the actor that the worker makes of a bulk action which was confirmed with this proof."""
+    """Return the actor that the worker builds for a bulk action confirmed with this re-authentication."""
     request = _request(user=user)
     request.proof = proof
     job = _planned(user, BulkActionRequest(BulkAction.BLOCK, []))
@@ -263,7 +263,7 @@ def _support(dora: User) -> Actor:
 
 
 class Entrance(NamedTuple):
-    """A door: which proof comes in by it, and how its actor is made."""
+    """An entry point: the re-authentication it provides, and how to build its actor."""
 
     proof: ReauthenticationLevel
     actor: Callable[[User, User], Actor]  # of the administrator and of support
@@ -390,25 +390,27 @@ PORTAL = {
     ReauthenticationLevel.HALF_HOUR: "confirm, 30 min",
     ReauthenticationLevel.FIVE_MINUTES: "confirm, 5 min",
 }
-INTRODUCTION = """# Acts and doors
+INTRODUCTION = """# Re-authentication per action
 
-Which proof each act asks of its actor, at every door by which it can come in. The table is printed by
-`python -m tests.tools.print_reauthentication_matrix` from the data of the test that tries every cell. The proof comes
-on top of the right that the act needs, and where an act is not offered at a door, its right or the door itself refuses
-it.
+How recently the user must have re-authenticated for each action, for every way to start it. The table is printed by
+`python -m tests.tools.print_reauthentication_matrix` from the data of the test that tries every cell. The requirement
+comes on top of the right that the action needs. Where an action is not available in a way that the table shows, the
+missing right or the entry point itself refuses it.
 
-- **5 min**, **30 min**: the user signed in or confirmed who they are at most so long ago, with the second factor where
-  one is due. How users sign in asks 5 minutes; what users may do, and the office, ask 30.
-- **confirm**: an SSO ticket proves nothing; the user gives password and second factor, or a passkey, first.
-- **portal**: a session that an SSO ticket began; **program**: a token of a user who signed in; **webservice token**: a
-  token of client credentials.
-- **scope**: the token must hold the scope of the operation; **never**: no token of that kind does it.
-- An import or bulk action runs with the proof that its user gave when confirming the plan.
-- A command is the operator's and asks none. Support asks its own second factor of at most 5 minutes and a reason, for
-  the acts in `permissions.checks.SupportAction` alone. Impersonation changes nothing. An invitation opens the acts of
-  accepting it alone, with the mailed link and the code.
+- **5 min**, **30 min**: the user signed in or re-authenticated at most this long ago, with the second factor where one
+  is required. Actions that change how users sign in require 5 minutes; those that change what users may do, or the
+  office, require 30.
+- **confirm**: an SSO ticket does not count as re-authentication; the user first enters the password and the second
+  factor, or uses a passkey.
+- **portal**: a session that started with an SSO ticket; **program**: a token of a user who signed in; **webservice
+  token**: a token of client credentials.
+- **scope**: the token must have the scope of the operation; **never**: no token of this kind can do it.
+- An import or bulk action runs with the re-authentication that its user had when confirming the plan.
+- Commands run as the operator and require none. Support needs its own second factor, at most 5 minutes ago, and a
+  reason, and can start only the actions in `permissions.checks.SupportAction`. Impersonation changes nothing. An
+  invitation gives access only to the actions of accepting it, with the mailed link and the code.
 
-| act | page, import, bulk | portal | program | webservice token | command | support | impersonation | invitation |
+| action | page, import, bulk | portal | program | webservice token | command | support | impersonation | invitation |
 |---|---|---|---|---|---|---|---|---|
 """
 

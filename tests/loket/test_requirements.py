@@ -1,4 +1,4 @@
-"""What is installed is pinned, and comes from where pip is told to look on the machine itself."""
+"""Installed packages are pinned and come from the machine's own pip configuration."""
 
 import re
 import tomllib

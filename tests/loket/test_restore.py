@@ -1,4 +1,4 @@
-"""The drill of a restore: a real database with its two roles is dumped, and lives on in another server.
+"""The restore drill: a real database with its two roles is dumped and restored on another server.
 
 The commands are those of docs/operating.md.
 """
@@ -85,7 +85,7 @@ sys.stdout.buffer.write(b"".join(audit.export.begin_export(alice.provider, by=ac
 
 
 class Installation:
-    """An installation of its own: a database server in a folder, and the environment of its processes."""
+    """An installation: a database server in a folder, and the environment of its processes."""
 
     def __init__(self, folder: Path, keys: dict[str, str]) -> None:
         self.folder, self.data = folder, folder / "postgresql"
@@ -97,7 +97,7 @@ class Installation:
         }  # fmt: skip
 
     def python(self, *arguments: str) -> str:
-        """Return what `manage.py` with these arguments prints."""
+        """Return the output of `manage.py` with these arguments."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
@@ -113,7 +113,7 @@ class Installation:
 
 @pytest.fixture
 def installations() -> Iterator[tuple[Installation, Installation]]:
-    """The machine that was, and the one that takes its place: with the same keys, which were kept elsewhere."""
+    """The old machine and its replacement, which has the same keys, stored elsewhere."""
     keys = {"LOKET_SECRET_KEY": "s" * 50, "LOKET_SEALING_KEYS": new_key(), "LOKET_CHECKPOINT_KEY": new_key()}
     folders = [Path(tempfile.mkdtemp(prefix="loket-restore-")) for _number in range(2)]
     try:
@@ -151,7 +151,7 @@ def test_everything_lives_on_after_a_restore(installations: tuple[Installation, 
 
 
 def verified(folder: Path, kept: dict[str, object], export: Path) -> subprocess.CompletedProcess[str]:
-    """Return the output of the auditor's program, with the checkpoint kept from before."""
+    """Return the output of the auditor's program, with the checkpoint from before."""
     (folder / "checkpoint.json").write_text(
         json.dumps(kept["checkpoint"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     )

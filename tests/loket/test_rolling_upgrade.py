@@ -1,9 +1,9 @@
-"""Old and new release side by side on one database, as during an upgrade: migrations under work, then both at once.
+"""Old and new release side by side on one database, as during an upgrade: migrations under load, then both at once.
 
-The old one is real: its code comes from the history of the repository. It is the newest release, a tag such as v1.2, in
-the history before the present commit. WHILE NO RELEASE IS TAGGED it is the commit that last changed or removed a
-migration: databases from before it cannot be upgraded, and have never been anybody's. Until something is changed after
-that commit, this compares the code with itself.
+The old release is real: its code comes from the repository's history. It is the newest release before the current
+commit, a tag such as v1.2. WHILE NO RELEASE IS TAGGED, it is the commit that last changed or removed a migration:
+databases from before it cannot be upgraded and were never deployed. Until something changes after that commit, this
+compares the code with itself.
 """
 
 import os
@@ -44,7 +44,7 @@ class Release:
         self.running: list[subprocess.Popen[bytes]] = []
 
     def manage(self, *arguments: str) -> str:
-        """Return what its `manage.py` prints."""
+        """Return the output of its `manage.py`."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=self.code, env=self.environment, capture_output=True, text=True, check=False,
@@ -72,7 +72,7 @@ class Release:
         return self._start("manage.py", "worker")
 
     def stop(self) -> None:
-        """End everything that runs."""
+        """End all of its processes."""
         for process in self.running:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -80,20 +80,20 @@ class Release:
 
 
 def git(*arguments: str, code: Path = ROOT) -> bytes:
-    """Return what git answers, nothing if it cannot."""
+    """Return git's output, empty if it fails."""
     command = ["git", "-c", "safe.directory=*", *arguments]
     return subprocess.run(command, cwd=code, capture_output=True, check=False).stdout
 
 
 def release_before(code: Path = ROOT) -> str:
-    """Return the release whose code has to run on the tables of the present one (see above); "" without a history."""
+    """Return the release whose code must run on the current tables (see above); "" without a history."""
     tag = git("describe", "--tags", "--abbrev=0", f"--match={RELEASES}", "HEAD^", code=code)
     begin = ("log", "-1", "--first-parent", "--diff-filter=MDRT", "--format=%H", "--", "*/migrations/0*.py")
     return (tag or git(*begin, code=code)).decode().strip()
 
 
 def code_before(folder: Path) -> Path:
-    """Return a folder with the code of the release before; without the history leave the test out, unless required."""
+    """Return a folder with the previous release's code; without a history, skip the test unless required."""
     found = release_before()
     if not found:
         text = "the history has no release before, nor the beginning of the migrations: git fetch --unshallow --tags"
@@ -108,7 +108,7 @@ ReleasesAndMail = tuple[Release, Release, MailServer]
 
 @pytest.fixture
 def releases(tmp_path: Path) -> Iterator[ReleasesAndMail]:
-    """The old release and the new one before one database, that the old one made."""
+    """The old and the new release on one database that the old one created."""
     data = tmp_path / "data"
     started: list[Release] = []
     try:
@@ -134,7 +134,7 @@ def eventually(holds: Callable[[], bool], what: str) -> None:
 
 
 def waiting(release: Release) -> int:
-    """Return how many messages have not been sent."""
+    """Return the number of messages that have not been sent."""
     socket = server.get_socket_dir(Path(release.environment["LOKET_DATA_DIR"]) / "postgresql")
     with psycopg.connect(host=socket, user="postgres", dbname="loket") as connection:
         query = "SELECT count(*) FROM outbox_message WHERE state IN ('queued', 'deferred')"
@@ -142,7 +142,7 @@ def waiting(release: Release) -> int:
 
 
 def at(release: Release, told: Told, person: Person) -> Person:
-    """Return the same person, in the same session, at another release."""
+    """Return the same user, in the same session, at another release."""
     found = Person(release.url, told, person.username)
     found.session.cookies = person.session.cookies
     return found
@@ -190,7 +190,7 @@ def test_both_releases_do_the_same_work(releases: ReleasesAndMail) -> None:
 
 
 def test_the_release_before(tmp_path: Path) -> None:
-    """A commit that adds migrations is none: the one that made the others anew is, and then the newest tag."""
+    """A commit that adds migrations does not count: the one that recreated them does, then the newest tag."""
     path, found = tmp_path / "app" / "migrations" / "0001_initial.py", [release_before(tmp_path)]
 
     def commit(text: str, name: str = path.name) -> str:

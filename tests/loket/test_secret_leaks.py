@@ -1,7 +1,7 @@
-"""The whole story over HTTP, with real processes: at every step neither database, nor logs, nor files hold a secret.
+"""The whole journey over HTTP with real processes: no secret in database, logs or files, at any step.
 
-Only four files of the data folder may: the demo's mailbox, which stands for the phone and the mail program; the keys;
-and the demo's own file with the password that it prints.
+Only four files of the data folder may contain secrets: the demo's mailbox, which stands for the phone and the mail
+program; the keys; and the demo's own file with the password that it prints.
 """
 
 import base64
@@ -44,7 +44,7 @@ SECRETS = {
 
 @dataclass
 class Witness:
-    """Looks everywhere after every step."""
+    """Searches everywhere after every step."""
 
     demo: Demo
     secrets: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -55,14 +55,15 @@ class Witness:
         return self.demo.folder / "postgresql"
 
     def knows(self, name: str, kind: str, secret: str) -> str:
-        """Look for this secret as well from now on."""
+        """Search for this secret from now on."""
         self.secrets[name] = (kind, secret)
         return secret
 
     def places(self, *, inside: bool = False) -> dict[str, bytes]:
-        """Return the dump, the sessions, and every file of the data folder; with `inside` the database's own as well.
+        """Return the dump, the sessions, and every file of the data folder.
 
-        Those are looked into once, at the end: its write-ahead log keeps every row of every step.
+        With `inside`, include the database's own files. Those are searched once, at the end: the write-ahead log keeps
+        every row of every step.
         """
         places = {"dump": self.run("pg_dump", "--inserts", "--no-owner")}
         rows = self.run("psql", "-Atc", "SELECT session_data FROM django_session").split()
@@ -77,7 +78,7 @@ class Witness:
         return places
 
     def history(self) -> bytes:
-        """Return what the history says, which the dump has in sealed form."""
+        """Return the decrypted history, which the dump has encrypted."""
         said = "from tests.helpers import audit_events; print(audit_events.read_history_text())"
         command = [sys.executable, "manage.py", "shell", "-v0", "-c", said]
         environment = own_environment(self.demo.folder)
@@ -90,7 +91,7 @@ class Witness:
         ).stdout
 
     def look(self, *, inside: bool = False) -> None:
-        """Demand that no secret is to be read anywhere."""
+        """Check that no secret is readable anywhere."""
         places = self.places(inside=inside)
         assert "demo.log" in places, "the logs are among them"
         assert "postgresql/server.log" in places
@@ -101,7 +102,7 @@ class Witness:
 
 @dataclass
 class Someone:
-    """A browser without a window; every form that is sent is a step after which the witness looks."""
+    """A browser without a window; every submitted form is a step after which the witness searches."""
 
     witness: Witness
     session: requests.Session = field(default_factory=requests.Session)
@@ -110,14 +111,14 @@ class Someone:
         self.session.trust_env = False
 
     def get(self, path: str, status: int = 200) -> requests.Response:
-        """Open an address."""
+        """Open a URL."""
         url = path if path.startswith("http") else self.witness.demo.url + path
         response = self.session.get(url, timeout=10)
         assert response.status_code == status, f"{path}: {response.status_code}"
         return response
 
     def send(self, path: str, ends_at: str, status: int = 200, **values: str) -> requests.Response:
-        """Open the page at `path`, send its form with `values`, demand where that ends, and look."""
+        """Open the page at `path`, submit its form with `values`, check where that ends, and search."""
         page = self.get(path)
         hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text)
         known = dict(hidden) | {"csrfmiddlewaretoken": self.session.cookies["csrftoken"]}
@@ -132,7 +133,7 @@ class Someone:
 
 
 def link(witness: Witness, path: str, to: str, after: int) -> str:
-    """Return the link in the mail to a user, whose token is a secret from now on."""
+    """Return the link in the e-mail to a user, whose token is a secret from now on."""
     mail = witness.demo.wait_for("mail", to, after=after)
     token = re.search(rf"/{path}/([\w-]{{43}})/", mail)[1]
     witness.knows(f"token {len(witness.secrets)}", "token", token)
@@ -172,7 +173,7 @@ def accept(guest: Someone, opened: str) -> None:
 
 
 def use_passwords(guest: Someone) -> None:
-    """Change the password, confirm another address, forget the password and choose a third."""
+    """Change the password, confirm a new address, forget the password and choose a third."""
     first, changed, reset = (PASSWORDS[name] for name in ("first", "changed", "reset"))
     new = {"password": changed, "password_again": changed}
     guest.send("/profiel/wachtwoord/", "/profiel/wachtwoord/$", current_password=PASSWORDS["wrong"], **new)
@@ -199,7 +200,7 @@ def send_again_and_revoke(admin: Someone) -> None:
 
 
 def what_is_planted_is_found(witness: Witness) -> None:
-    """Demand that a secret in a table, a session or a log is found by the search that found none."""
+    """Check that a secret planted in a table, a session or a log is found by the same search."""
     sql = "CREATE TABLE planted AS SELECT 'Zonnebloem-42é' AS plain, convert_to('Korenbloem!17', 'UTF8') AS raw"
     sql += " FROM generate_series(1, 3)"  # the log breaks a row where one of its pages ends
     witness.run("psql", "-c", sql)
@@ -223,7 +224,7 @@ def what_is_planted_is_found(witness: Witness) -> None:
 
 @contextmanager
 def watched_demo() -> Iterator[Witness]:
-    """Yield a demo and a searcher for its secrets."""
+    """Yield a demo and a search for its secrets."""
     with fresh_demo() as (running, said):
         watching = Witness(running, dict(SECRETS))
         watching.knows("password of the administrator", "password", said["Wachtwoord"])

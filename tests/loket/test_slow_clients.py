@@ -1,4 +1,4 @@
-"""Clients that send slowly, at the web server as it is shipped; without a database, so that only threads count."""
+"""Slow clients of the web server as it is shipped; without a database, so that only threads matter."""
 
 import asyncio
 import socket
@@ -30,7 +30,7 @@ STATIC = next((django_settings.BASE_DIR / "static").rglob("*.css")).relative_to(
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Where the web server listens."""
+    """The port of the web server."""
     port, folder = free_port(), tmp_path_factory.mktemp("slow")
     # The database is at an address at which nothing answers: a form is refused before it is asked.
     with (folder / "log").open("wb") as output:
@@ -53,14 +53,14 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def send_head(port: int, length: int, source: str = "127.0.0.1") -> socket.socket:
-    """Send the head of a form and nothing of its body."""
+    """Send the header of a form without a body."""
     client = socket.create_connection(("127.0.0.1", port), timeout=30, source_address=(source, 0))
     client.sendall(f"POST /inloggen/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode())
     return client
 
 
 def answers(port: int) -> None:
-    """Require that a page comes, and at once."""
+    """Check that a page is served immediately."""
     for path in ("/healthz", f"/{STATIC}"):
         began = time.monotonic()
         assert requests.get(f"http://127.0.0.1:{port}{path}", timeout=5).status_code == 200
@@ -68,7 +68,7 @@ def answers(port: int) -> None:
 
 
 def posts(port: int, source: str) -> int:
-    """Return how a form of another client is answered, which has no token."""
+    """Return the status of another client's form, which has no token."""
     with send_head(port, 3, source) as client:
         client.settimeout(5)
         client.sendall(b"a=b")
@@ -76,7 +76,7 @@ def posts(port: int, source: str) -> int:
 
 
 def refused(clients: list[socket.socket]) -> list[int]:
-    """Return how those were answered that were answered at once."""
+    """Return the statuses of those that were answered immediately."""
     time.sleep(0.5)
     return [status(client) for client in select(clients, [], [], 0)[0]]
 
@@ -149,7 +149,7 @@ def test_a_body_that_is_too_long_is_refused_with_a_page(port: int) -> None:
 
 @dataclass
 class Protocol:
-    """What granian is told of an answer."""
+    """What granian is told about a response."""
 
     sent: list[bytes] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
@@ -167,7 +167,7 @@ class Protocol:
 
 
 def answer(protocol: Protocol, headers: rsgi.Headers) -> bool:
-    """Answer a request in three parts; return whether the answer was closed."""
+    """Answer a request in three parts; return whether the response was closed."""
 
     class Answer:
         is_closed = False
@@ -202,7 +202,7 @@ def test_an_answer_is_sent_part_by_part_unless_its_length_is_known(headers: rsgi
 
 
 class Slow(Protocol):
-    """A client that sends nothing of its body."""
+    """A client that sends no part of its body."""
 
     status: int | None = None
 
@@ -218,7 +218,7 @@ class Slow(Protocol):
 
 
 async def send_slowly(number: int, path: str = "/gebruikers/", length: int = 9) -> list[int | None]:
-    """Send so many forms at once without a body; return how each was answered."""
+    """Send this many simultaneous forms without a body; return the status of each."""
     application, scope, clients = (
         rsgi.RsgiApplication(lambda environ, start: []),
         Scope(),
@@ -241,7 +241,7 @@ def test_one_address_has_so_many_bodies_at_once(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_files_of_one_address_fill_no_memory() -> None:
-    """A file to import is read before it is known who sends it."""
+    """An uploaded file is read before the sender is known."""
     form, most = len("a=b"), rsgi.MAX_BODIES_PER_ADDRESS // rsgi.FILE_WEIGHT
     upload, size = "/gebruikers/importeren/", django_settings.LOKET_IMPORT_MAX_SIZE
     assert asyncio.run(send_slowly(most + 1, upload, size)) == [None] * most + [503]
@@ -256,7 +256,7 @@ def test_a_client_that_takes_no_part_holds_no_thread(monkeypatch: pytest.MonkeyP
 
 
 class Scope:
-    """What granian says of a request."""
+    """What granian says about a request."""
 
     method, path, query_string, http_version, scheme = "POST", "/gebruikers/é/", "q=%C3%A9", "1.1", "http"
     server, client = "127.0.0.1:8000", "[2001:db8::1]:4711"

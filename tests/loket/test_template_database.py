@@ -1,4 +1,4 @@
-"""The template of the test database is made anew when a migration changes, or what it depends on, and only then."""
+"""The template of the test database is rebuilt when a migration or its dependencies change, and only then."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_its_name_changes_with_every_source(tmp_path: Path) -> None:
 
 @pytest.fixture
 def make_template(transactional_db: None) -> Iterator[Mock]:
-    """Make templates that are empty, with names of their own."""
+    """Create empty templates with names of their own."""
 
     def create() -> None:
         with connection._nodb_cursor() as cursor:

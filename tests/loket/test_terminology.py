@@ -1,4 +1,4 @@
-"""The words on the screen: one word for one thing, "je", and nothing that goes around the translations."""
+"""The texts on the screens: one term per concept, "je" in Dutch, and nothing that bypasses the translations."""
 
 import re
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ def test_a_sentence_ends_as_the_english_one() -> None:
 
 
 def visible(text: str) -> Iterator[str]:
-    """Yield what a template shows, or says to a screen reader, without asking the translations."""
+    """Yield the texts of a template, including those for screen readers, that bypass the translations."""
     for tag in ("comment", "blocktranslate", "block main_class", "block bodyclass"):
         text = re.sub(rf"{{% {tag}\b.*?{{% end{tag.split()[0]} %}}", "", text, flags=re.DOTALL)
     text = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}|<!--.*?-->", "", text, flags=re.DOTALL)

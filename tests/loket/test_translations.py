@@ -1,4 +1,4 @@
-"""The Dutch texts are complete, and the compiled file is made from them."""
+"""The Dutch translations are complete, and the compiled file matches them."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The drill of new keys: old and new both read, then everything is sealed anew, then the old one can be dropped."""
+"""The key rotation drill: old and new keys decrypt, everything is re-encrypted, and the old key can be removed."""
 
 import base64
 import os
@@ -39,7 +39,7 @@ def new_key() -> str:
 
 
 def test_every_sealed_column_is_known() -> None:
-    """Only a number that is sealed with the token of a link stands aside: no key of ours opens it."""
+    """Only a number encrypted with the token of a link is excluded: none of our keys decrypts it."""
     found = {
         (model, field.name)
         for model in apps.get_models()
@@ -52,7 +52,7 @@ def test_every_sealed_column_is_known() -> None:
 
 @pytest.fixture
 def secret(alice: User, bob: User) -> bytes:
-    """Something in every place; return what bob's app knows."""
+    """A secret in every place; returns the secret of bob's app."""
     SigningKey.objects.get_current()
     authentication.actions.request_password_reset(alice.email, address="203.0.113.7")
     answer = IdempotentResponse(provider=alice.provider, user=alice, key_hash="k", body_hash="b")

@@ -1,4 +1,4 @@
-"""Requests are counted over every process of the web server, unless the disk is full: counting never costs a page."""
+"""Request metrics across all web server processes; when the disk is full, pages still work."""
 
 import os
 import subprocess
@@ -90,7 +90,7 @@ print("on" if metric_files.is_counting() else "off", text.count("GET"))
 
 
 def counting(data: Path, number: int, mark: Path, *before: str) -> subprocess.Popen[str]:
-    """Start a process that counts `number` requests, and waits after the first until a file behind `mark` is there."""
+    """Start a process that counts `number` requests, pausing after the first until a file behind `mark` exists."""
     environment = own_environment(data) | {"LOKET_METRICS_TOKEN": TOKEN, "DJANGO_SETTINGS_MODULE": "loket.settings"}
     environment["DATABASE_URL"] = "postgres://loket@127.0.0.1:1/loket"  # what it keeps in the folder is counts only
     environment |= {
@@ -106,7 +106,7 @@ def counting(data: Path, number: int, mark: Path, *before: str) -> subprocess.Po
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with room for the first blocks of one process, not for many more."""
+    """A file system with room for the first blocks of one process, but not for many more."""
     folder = tmp_path / "disk"
     folder.mkdir()
     size = 2 * metric_files.INITIAL_FILE_BYTES + 64 * 1024
@@ -134,7 +134,7 @@ def test_a_disk_that_is_full_at_the_start_costs_no_page(small_disk: Path, tmp_pa
 
 @pytest.mark.slow
 def test_a_disk_that_becomes_full_costs_no_page(small_disk: Path, tmp_path: Path) -> None:
-    """What was counted until the file had to grow is still there."""
+    """Counts from before the file had to grow are still there."""
     mark = tmp_path / "mark"
     process = counting(small_disk, 5000, mark)
     while process.poll() is None and not mark.exists():

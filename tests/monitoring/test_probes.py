@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics: what machines of the operator ask."""
+"""/healthz, /readyz and /metrics for the operator's monitoring."""
 
 import json
 import re

@@ -1,1 +1,1 @@
-"""Every guard of the house is taken away once, to see that some test notices: `python -m tests.mutations`."""
+"""Remove every guard of the code once and check that a test fails: `python -m tests.mutations`."""

@@ -1,8 +1,8 @@
-"""Take each guard away in a copy of the tree and run the tests that must notice.
+"""Remove each guard in a copy of the tree and run the tests that must fail.
 
-`python -m tests.mutations` does all of them, `python -m tests.mutations "sealed form" …` those whose name begins so.
-First the tests run on the copy as it is: a test that fails anyhow notices nothing. Exit code 0 when every removal is
-noticed.
+`python -m tests.mutations` does this for all guards, `python -m tests.mutations "secrets" …` for those whose name
+starts with an argument. The tests first run on the unchanged copy: a test that fails anyway shows nothing. Exit code 0
+if every removal is noticed.
 """
 
 import shutil
@@ -30,7 +30,7 @@ NOTICED = 1  # pytest: some tests failed; every other code says that they did no
 
 @contextmanager
 def copied() -> Iterator[Path]:
-    """Give a copy of the tree with a database of its own, gone afterwards."""
+    """Yield a copy of the tree with its own database, removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="guards") as folder:
         tree = Path(folder) / "tree"
         shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
@@ -41,7 +41,7 @@ def copied() -> Iterator[Path]:
 
 
 def run(tree: Path, files: tuple[str, ...], *, anew: bool = False) -> int:
-    """Return how pytest ends on these files, at the first test that fails; `anew` makes the tables for it alone."""
+    """Return pytest's exit code for these files, stopping at the first failure; `anew` creates the tables again."""
     command = [sys.executable, "-B", "-m", "pytest", "-x", "-p", "no:cacheprovider"]
     command += [] if anew else ["--reuse-db"]
     paths = [f"tests/{name}" for name in files]
@@ -52,7 +52,7 @@ def run(tree: Path, files: tuple[str, ...], *, anew: bool = False) -> int:
 
 
 def without(tree: Path, guard: Guard) -> str:
-    """Return what becomes of a guard that is taken away, in one word."""
+    """Return the result of removing a guard, as one word."""
     path = tree / guard.file
     whole = path.read_text()
     if whole.count(guard.text) != 1:
@@ -74,7 +74,7 @@ def main(names: list[str]) -> int:
     with copied() as tree:
         files = tuple(sorted({name for guard in chosen for name in guard.tests}))
         if run(tree, files) != 0:
-            print("The tests fail as it is.")
+            print("The tests fail without any removal.")
             return 2
         results = []
         for guard in chosen:

@@ -1,10 +1,10 @@
-"""The guards, by the rules that always hold; 0 is what protects every page, whatever it is about."""
+"""The guards, by the number of the invariant; 0 means that the guard protects every page."""
 
 from typing import NamedTuple
 
 
 class Guard(NamedTuple):
-    """What keeps something from happening: the text in `file` that does so, and what stands there without it."""
+    """A guard: the text in `file` that prevents something, and its replacement without the guard."""
 
     rule: int
     name: str
@@ -15,9 +15,9 @@ class Guard(NamedTuple):
 
 
 GUARDS = [
-    # 1. An office sees itself only.
+    # 1. An office sees only itself.
     Guard(
-        1, "people of another office", "accounts/models.py",
+        1, "users of another office", "accounts/models.py",
         'other users do not exist for them (rule 1)."""\n        return self.filter(build_office_filter(user))',
         'other users do not exist for them (rule 1)."""\n        return self',
         ("users/test_user_detail.py",),
@@ -40,7 +40,7 @@ GUARDS = [
         ("permissions/test_escalation.py", "invitations/test_actions.py", "users/test_tenants.py"),
     ),
     Guard(
-        1, "a row that joins two offices", "core/composite_keys.py",
+        1, "a row that connects two offices", "core/composite_keys.py",
         "for name in self.fields], quote),\n            to_table=Table(parent.db_table, quote),\n"
         "            to_column=Columns(parent.db_table, [parent.get_field(name).column for name in self.to_fields]",
         "for name in self.fields[:1]], quote),\n            to_table=Table(parent.db_table, quote),\n"
@@ -54,7 +54,7 @@ GUARDS = [
         ("core/test_composite_keys.py",),
     ),
     Guard(
-        1, "a form that joins two offices", "core/composite_keys.py",
+        1, "a form that connects two offices", "core/composite_keys.py",
         "if None not in values and not self._parent", "if False and not self._parent",
         ("core/test_composite_keys.py",),
     ),
@@ -68,34 +68,34 @@ GUARDS = [
         "if request.caller.user.provider_id != provider_id:", "if False:",
         ("api/test_auth.py",),
     ),
-    # 2. A kind is whole.
+    # 2. A login method is complete.
     Guard(
-        2, "a kind is whole", "accounts/migrations/0001_initial.py",
+        2, "a complete login method", "accounts/migrations/0001_initial.py",
         "_connector='OR'), name='user_kind_is_whole')",
         "('id__isnull', False), _connector='OR'), name='user_kind_is_whole')",
         ("accounts/test_constraints.py",),
     ),
     Guard(
-        2, "two-factor is asked of website users only", "accounts/migrations/0001_initial.py",
+        2, "two-factor required of website users only", "accounts/migrations/0001_initial.py",
         "_connector='OR'), name='user_two_factor_website_only')",
         "('id__isnull', False), _connector='OR'), name='user_two_factor_website_only')",
         ("accounts/test_constraints.py",),
     ),
     Guard(
-        2, "a username is of one user", "accounts/migrations/0001_initial.py",
+        2, "a unique username", "accounts/migrations/0001_initial.py",
         "max_length=150, null=True, unique=True", "max_length=150, null=True",
         ("accounts/test_constraints.py",),
     ),
-    # 3. Each kind has its own door.
+    # 3. Each login method has its own entry point.
     Guard(
-        3, "one verification for an unknown name", "accounts/passwords.py",
+        3, "one verification for an unknown username", "accounts/passwords.py",
         "matches = check_password(password, usable or _make_dummy_hash())",
         "matches = usable is not None and check_password(password, usable)",
         ("authentication/test_login.py",),
     ),
     Guard(
         0, "a package that was not audited", "tests/tools/dependency_audit.py",
-        'if one.get("version") != version or "vulns" not in one:', "if False:",
+        'if entry.get("version") != version or "vulns" not in entry:', "if False:",
         ("loket/test_dependency_audit.py",),
     ),
     Guard(
@@ -104,17 +104,17 @@ GUARDS = [
         ("accounts/test_password_strength.py",),
     ),
     Guard(
-        3, "the kind at the login page", "authentication/actions.py",
+        3, "the login method on the login page", "authentication/actions.py",
         'if user.login_method != kind:', "if False:",
         ("authentication/test_login.py", "oauth/test_client_credentials.py"),
     ),
     Guard(
-        3, "tries by username and network", "authentication/actions.py",
+        3, "attempts per username and network", "authentication/actions.py",
         "throttle.consume_attempt_pair(_build_network_key(by), account)", "pass",
         ("authentication/test_login.py",),
     ),
     Guard(
-        3, "tries by browser", "authentication/actions.py",
+        3, "attempts per browser", "authentication/actions.py",
         "if device:\n        throttle.consume_attempt(*account)", "if device:\n        pass",
         ("authentication/test_login.py",),
     ),
@@ -129,15 +129,15 @@ GUARDS = [
         ("authentication/microsoft/test_id_tokens.py",),
     ),
     Guard(
-        3, "the tenant of who arrives from Microsoft", "authentication/microsoft/callback.py",
+        3, "the tenant of a user who signs in with Microsoft", "authentication/microsoft/callback.py",
         "users.filter(external_tid=tid, external_user_id=oid,", "users.filter(external_user_id=oid,",
         ("authentication/microsoft/test_sign_in.py",),
     ),
     Guard(
-        3, "an Azure user by SSO ticket", "oauth/sso_tickets.py", "if user.is_azure_user:", "if False:",
+        3, "an Azure user with an SSO ticket", "oauth/sso_tickets.py", "if user.is_azure_user:", "if False:",
         ("oauth/test_sso_tickets.py",),
     ),
-    # 4. Nothing is effective before acceptance, after blocking, after the end date, without a required factor.
+    # 4. Nothing has effect before acceptance, while blocked, after the end date, or without a required factor.
     Guard(
         4, "rights that rest", "permissions/inactive.py",
         'f"(SELECT ({INACTIVE_REASON_SQL}) IS NULL FROM', 'f"(SELECT true FROM',
@@ -150,7 +150,7 @@ GUARDS = [
         ("permissions/test_effective.py",),
     ),
     Guard(
-        4, "who was blocked is kept out", "accounts/models.py",
+        4, "a blocked user is refused", "accounts/models.py",
         "return self.blocked_at is not None or self.has_ended() or self.office_is_suspended",
         "return self.has_ended() or self.office_is_suspended",
         (
@@ -160,19 +160,19 @@ GUARDS = [
         ),
     ),
     Guard(
-        4, "whose access ended is kept out", "accounts/models.py",
+        4, "a user whose access has ended is refused", "accounts/models.py",
         "return self.blocked_at is not None or self.has_ended() or self.office_is_suspended",
         "return self.blocked_at is not None or self.office_is_suspended",
         ("oauth/test_tokens.py", "authentication/test_login.py"),
     ),
     Guard(
-        4, "a closed office is kept out", "accounts/models.py",
+        4, "a suspended office is refused", "accounts/models.py",
         "return self.blocked_at is not None or self.has_ended() or self.office_is_suspended",
         "return self.blocked_at is not None or self.has_ended()",
         ("support/test_offices.py",),
     ),
     Guard(
-        4, "a duty to enrol", "authentication/middleware.py",
+        4, "enrollment of a second factor", "authentication/middleware.py",
         'if must_enroll(user) and not policy.during_enrollment:', "if False:",
         ("authentication/mfa/test_second_step.py", "authentication/mfa/test_devices.py"),
     ),
@@ -189,18 +189,18 @@ GUARDS = [
         ("authentication/mfa/test_second_step.py",),
     ),
     Guard(
-        4, "a program for who must enrol", "oauth/tokens.py",
+        4, "an integration for a user who must enroll", "oauth/tokens.py",
         "return user.may_sign_in and not must_enroll(user)", "return user.may_sign_in",
         ("oauth/test_tokens.py",),
     ),
-    # 5. Nobody grows.
+    # 5. No escalation.
     Guard(
-        5, "the right that a page asks", "permissions/access.py",
+        5, "the right that a page requires", "permissions/access.py",
         "if isinstance(access, Right) and access not in request.rights:", "if False:",
         ("teams/test_team_list.py", "users/test_user_list.py"),
     ),
     Guard(
-        5, "a page that says nothing", "core/access.py",
+        5, "a page without a policy", "core/access.py",
         'policy = getattr(view, "policy", None)',
         'policy = getattr(view, "policy", page(Access.PUBLIC)(lambda: None).policy)',
         ("permissions/test_checks.py", "core/test_middleware.py"),
@@ -211,12 +211,12 @@ GUARDS = [
         ("support/test_admin.py",),
     ),
     Guard(
-        5, "the right that an action asks", "permissions/checks.py",
+        5, "the right that an action requires", "permissions/checks.py",
         "if not by.is_operator and not (by.user and has_right(by.user, right)):", "if False:",
         ("permissions/test_escalation.py",),
     ),
     Guard(
-        5, "giving what one does not hold", "permissions/checks.py",
+        5, "granting a right without having it", "permissions/checks.py",
         "if found is None:\n        return\n", "return\n",
         ("permissions/test_escalation.py",),
     ),
@@ -231,7 +231,7 @@ GUARDS = [
         ("permissions/test_escalation.py",),
     ),
     Guard(
-        5, "changing one's own team", "permissions/checks.py",
+        5, "changing a team of one's own", "permissions/checks.py",
         "if by.user is not None and team.members.filter(user=by.user).exists():", "if False:",
         ("permissions/test_escalation.py",),
     ),
@@ -257,18 +257,18 @@ GUARDS = [
         ("users/test_user_detail.py", "imports/test_user_plans.py"),
     ),
     Guard(
-        5, "authority over who is renamed by a file", "imports/plans/user_plans.py",
+        5, "authority over a user renamed by an import", "imports/plans/user_plans.py",
         "PROFILE_FIELDS | NOTIFICATION_FIELDS if is_own else NOTIFICATION_FIELDS\n",
         "PROFILE_FIELDS | NOTIFICATION_FIELDS\n",
         ("imports/test_user_plans.py",),
     ),
     Guard(
-        5, "authority over whose username is sent", "users/actions.py",
+        5, "authority over a user whose username is e-mailed", "users/actions.py",
         "checks.require_authority_over(by, user)\n    if user.username is None:", "if user.username is None:",
         ("users/test_user_detail.py",),
     ),
     Guard(
-        5, "a new address of whom one has no authority over any more", "users/email_changes.py",
+        5, "a new address after losing authority over the user", "users/email_changes.py",
         "if not checks.has_right(requester, Right.MANAGE_USERS) or not checks.has_authority_over(by, found.user):",
         "if False:",
         ("users/test_profile.py", "permissions/test_escalation.py"),
@@ -295,7 +295,7 @@ GUARDS = [
         ("invitations/test_sender_authority.py",),
     ),
     Guard(
-        5, "support sends to no other address", "invitations/actions.py",
+        5, "support resends to the same address only", "invitations/actions.py",
         "checks.require_office(by, user.provider_id)  # support lends", "pass  # support lends",
         ("invitations/test_sender_authority.py",),
     ),
@@ -305,13 +305,13 @@ GUARDS = [
         ("invitations/test_sender_authority.py",),
     ),
     Guard(
-        0, "how many messages go to one address", "outbox/message_limits.py",
+        0, "the number of messages to one address", "outbox/message_limits.py",
         "if (refused := throttle.consume_attempts(counts)) is not None:",
         "if (refused := None) is not None:",
         ("outbox/test_message_limits.py",),
     ),
     Guard(
-        0, "password links counted apart", "outbox/message_limits.py",
+        0, "password links counted separately", "outbox/message_limits.py",
         'f"{message.kind} {message.to}" if message.kind == "password_link" else message.to', "message.to",
         ("outbox/test_message_limits.py",),
     ),
@@ -321,7 +321,7 @@ GUARDS = [
         ("outbox/test_message_limits.py",),
     ),
     Guard(
-        5, "the office locked while the asker of an address is asked", "users/email_changes.py",
+        5, "the office locked while a new address is authorized", "users/email_changes.py",
         "lock_provider(get_email_change(token).provider_id)", "get_email_change(token)",
         ("users/test_profile.py",),
     ),
@@ -331,23 +331,23 @@ GUARDS = [
         ("permissions/test_escalation.py",),
     ),
     Guard(
-        6, "a machine that manages", "permissions/checks.py",
+        6, "an SSO/Webservice user as administrator", "permissions/checks.py",
         "if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):", "if False:",
         ("permissions/test_escalation.py", "permissions/test_checks.py"),
     ),
     Guard(
-        6, "two who leave at once", "accounts/locks.py",
+        6, "two administrators who leave at once", "accounts/locks.py",
         "return Provider.objects.select_for_update(no_key=True).get(pk=provider_id)",
         "return Provider.objects.get(pk=provider_id)",
         ("permissions/test_escalation.py",),
     ),
-    # 7. A secret is never at rest readable.
+    # 7. No secret is stored in readable form.
     Guard(
         7, "tokens hashed", "core/encryption.py", "return hashlib.sha256(token.encode()).hexdigest()", "return token",
         ("core/test_encryption.py", "invitations/test_secrets.py"),
     ),
     Guard(
-        7, "sealed for one context", "core/encryption.py",
+        7, "encryption bound to one context", "core/encryption.py",
         "_get_cipher(key).encrypt(nonce, data, context.encode())\n\n\ndef decrypt(",
         "nonce + data + nonce[:4]\n\n\ndef decrypt(",
         ("core/test_encryption.py",),
@@ -362,7 +362,7 @@ GUARDS = [
         ("audit/test_record.py",),
     ),
     Guard(
-        7, "the number of an invitation that ended", "invitations/actions.py",
+        7, "the mobile number of an ended invitation", "invitations/actions.py",
         "invitation.state, invitation.encrypted_phone = state, None", "invitation.state = state",
         ("invitations/test_actions.py",),
     ),
@@ -385,22 +385,22 @@ GUARDS = [
         ("invitations/test_open_link.py",),
     ),
     Guard(
-        8, "five tries a code", "invitations/models.py",
+        8, "five attempts per code", "invitations/models.py",
         "self.verified_at is None and self.wrong_tries < MAX_TRIES_PER_CODE", "self.verified_at is None",
         ("invitations/test_enter_code.py",),
     ),
     Guard(
-        8, "fifteen tries in all", "invitations/acceptance.py",
+        8, "fifteen attempts in total", "invitations/acceptance.py",
         "if invitation.wrong_tries() >= MAX_TRIES_PER_INVITATION:", "if False:",
         ("invitations/test_enter_code.py",),
     ),
     Guard(
-        8, "a code of this browser", "invitations/acceptance.py",
+        8, "a code for this browser only", "invitations/acceptance.py",
         "return encryption.verify_keyed_hash(browser, row.browser_hash, purpose=_BROWSER_PURPOSE)", "return True",
         ("invitations/test_enter_code.py",),
     ),
     Guard(
-        8, "three codes an hour", "invitations/models.py",
+        8, "three codes per hour", "invitations/models.py",
         "if len(lately) >= MAX_CODES_PER_HOUR:", "if False:",
         ("invitations/test_enter_code.py",),
     ),
@@ -428,21 +428,21 @@ GUARDS = [
         ("oauth/test_tokens.py",),
     ),
     Guard(
-        8, "a token ends with the sessions", "oauth/tokens.py", " or not found.is_valid_for(found.user)", "",
+        8, "tokens end with the sessions", "oauth/tokens.py", " or not found.is_valid_for(found.user)", "",
         ("oauth/test_tokens.py",),
     ),
     Guard(
-        8, "a program that was switched off", "oauth/tokens.py", "found.application.is_usable() and ", "",
+        8, "an integration that was turned off", "oauth/tokens.py", "found.application.is_usable() and ", "",
         ("oauth/test_tokens.py",),
     ),
-    # 9. Every change leaves an event.
+    # 9. Every change records an event.
     Guard(
         9, "an event outside the transaction", "audit/actions.py",
         "if not transaction.get_connection().in_atomic_block:", "if False:",
         ("audit/test_record.py",),
     ),
     Guard(
-        9, "events stay as they are", "audit/append_only.py",
+        9, "immutable events", "audit/append_only.py",
         "RAISE EXCEPTION 'the history cannot be changed' USING ERRCODE = 'restrict_violation';", "RETURN NEW;",
         ("audit/test_append_only.py",),
     ),
@@ -458,13 +458,13 @@ GUARDS = [
         ("users/test_user_detail.py",),
     ),
     Guard(
-        9, "looking along in a read-only transaction", "support/middleware.py",
+        9, "impersonation in a read-only transaction", "support/middleware.py",
         'cursor.execute("SET TRANSACTION READ ONLY")', 'cursor.execute("SELECT 1")',
         ("support/test_impersonation.py",),
     ),
     Guard(
         9,
-        "looking along by GET only",
+        "impersonation with GET only",
         "support/middleware.py",
         "is not DuringImpersonation.READ_ONLY or not safe:",
         "is not DuringImpersonation.READ_ONLY:",
@@ -472,12 +472,12 @@ GUARDS = [
     ),
     # 10. No acknowledged message is lost.
     Guard(
-        10, "a message that was taken is due again", "outbox/actions.py",
+        10, "a claimed message becomes due again", "outbox/actions.py",
         "message.due = now + CLAIM_GRACE * message.attempts", "message.due = now + CLAIM_GRACE * 10**6",
         ("outbox/test_sending.py", "outbox/test_worker.py"),
     ),
     Guard(
-        10, "one worker for a message", "outbox/actions.py", ".filter(pk=claimed.pk, attempts=claimed.attempts)",
+        10, "one worker per message", "outbox/actions.py", ".filter(pk=claimed.pk, attempts=claimed.attempts)",
         ".filter(pk=claimed.pk)", ("outbox/test_sending.py", "outbox/test_worker.py"),
     ),
     Guard(
@@ -487,16 +487,16 @@ GUARDS = [
         ("outbox/test_sending.py",),
     ),
     Guard(
-        10, "an SMS that may have arrived is not sent again", "outbox/actions.py", "if error.no_response:", "if False:",
+        10, "an SMS that may have arrived is not resent", "outbox/actions.py", "if error.no_response:", "if False:",
         ("outbox/test_sending.py",),
     ),
     Guard(
-        10, "an SMS whose worker died is not sent again", "outbox/actions.py",
+        10, "an SMS whose worker died is not resent", "outbox/actions.py",
         "if message.is_being_sent:\n        _finish_message(", "if False:\n        _finish_message(",
         ("outbox/test_sending.py",),
     ),
     Guard(
-        10, "an SMS that is taken back while it is sent", "outbox/actions.py",
+        10, "an SMS canceled while it is being sent", "outbox/actions.py",
         "locked.expires_at = timezone.now()", "pass",
         ("outbox/test_sending.py",),
     ),
@@ -511,17 +511,17 @@ GUARDS = [
         ("outbox/test_sending.py",),
     ),
     Guard(
-        10, "several SMS at once", "outbox/worker.py", "MAX_CONCURRENT_SMS = 48", "MAX_CONCURRENT_SMS = 2",
+        10, "concurrent SMS messages", "outbox/worker.py", "MAX_CONCURRENT_SMS = 48", "MAX_CONCURRENT_SMS = 2",
         ("outbox/test_worker.py",),
     ),
     Guard(
-        7, "a body is gone once it cannot be sent", "outbox/actions.py",
+        7, "the body of an unsendable message is deleted", "outbox/actions.py",
         "message.state, message.error, message.encrypted_body = state, error, None",
         "message.state, message.error = state, error",
         ("outbox/test_sending.py",),
     ),
     Guard(
-        10, "messages of a clock that ran ahead", "outbox/actions.py",
+        10, "messages scheduled by a clock that ran ahead", "outbox/actions.py",
         "impossible |= Q(attempts=attempts, due__gt=now + pause + MAX_CLOCK_SKEW)", "pass",
         ("core/test_clock_skew.py",),
     ),
@@ -531,37 +531,37 @@ GUARDS = [
         ("core/test_clock_skew.py",),
     ),
     Guard(
-        0, "tries at two servers whose clocks differ", "core/throttle.py",
+        0, "attempts on two servers whose clocks differ", "core/throttle.py",
         "return now + limit.burst * limit.every + MAX_CLOCK_SKEW", "return now + limit.burst * limit.every",
         ("core/test_clock_skew.py",),
     ),
     Guard(
-        0, "sessions of a clock that ran ahead", "authentication/session_expiry.py",
+        0, "sessions created by a clock that ran ahead", "authentication/session_expiry.py",
         "if clock_skew.is_in_future(self.began_at) or clock_skew.is_in_future(self.used_at):", "if False:",
         ("core/test_clock_skew.py",),
     ),
     Guard(
-        0, "codes and links of a clock that ran ahead", "core/clock_skew.py", "<= now + within + MAX_CLOCK_SKEW", "",
+        0, "codes and links from a clock that ran ahead", "core/clock_skew.py", "<= now + within + MAX_CLOCK_SKEW", "",
         ("core/test_clock_skew.py",),
     ),
     Guard(
-        0, "how slow a body may be", "loket/rsgi.py",
+        0, "the time for sending a body", "loket/rsgi.py",
         "asyncio.timeout_at(began + BODY_GRACE_SECONDS + received / MIN_BODY_BYTES_PER_SECOND)",
         "asyncio.timeout_at(None)",
         ("loket/test_slow_clients.py",),
     ),
     Guard(
-        0, "how many bodies of one address", "loket/rsgi.py",
+        0, "the number of bodies from one address", "loket/rsgi.py",
         " or self._open_bodies[address] + weight > MAX_BODIES_PER_ADDRESS", "",
         ("loket/test_slow_clients.py",),
     ),
     Guard(
-        0, "memory for files of strangers", "loket/rsgi.py",
+        0, "memory for anonymous uploads", "loket/rsgi.py",
         "weight = FILE_WEIGHT if is_kept and", "weight = 1 if is_kept and",
         ("loket/test_slow_clients.py",),
     ),
     Guard(
-        0, "a header that passes for another", "loket/rsgi.py", 'if "_" in name:', "if False:",
+        0, "a header that imitates another", "loket/rsgi.py", 'if "_" in name:', "if False:",
         ("loket/test_slow_clients.py",),
     ),
     # 0. Every page.
@@ -575,15 +575,15 @@ GUARDS = [
         ("core/test_middleware.py",),
     ),
     Guard(
-        0, "the policy on scripts", "loket/settings.py", '    "csp.middleware.CSPMiddleware",\n', "",
+        0, "the content security policy", "loket/settings.py", '    "csp.middleware.CSPMiddleware",\n', "",
         ("support/test_admin.py", "oauth/test_authorize.py"),
     ),
     Guard(
-        0, "too large a body", "core/middleware.py", "or not _is_body_allowed(request, int(length)):", ":",
+        0, "a body that is too large", "core/middleware.py", "or not _is_body_allowed(request, int(length)):", ":",
         ("core/test_middleware.py",),
     ),
     Guard(
-        0, "addresses by proxies that nobody trusts", "core/middleware.py",
+        0, "client addresses from untrusted proxies", "core/middleware.py",
         "while hops and _is_trusted(address):", "while hops:",
         ("core/test_middleware.py",),
     ),
@@ -603,7 +603,7 @@ GUARDS = [
         ("demo/test_mailbox.py",),
     ),
     Guard(
-        0, "a session keeps its key", "authentication/session_store.py", "        self.delete(old)\n", "",
+        0, "a new session key after login", "authentication/session_store.py", "        self.delete(old)\n", "",
         ("authentication/test_session_store.py", "authentication/test_sessions.py"),
     ),
     Guard(
@@ -612,23 +612,23 @@ GUARDS = [
         ("users/test_user_detail.py", "oauth/test_tokens.py"),
     ),
     Guard(
-        0, "a recent proof", "authentication/reauthentication.py",
+        0, "recent re-authentication", "authentication/reauthentication.py",
         "return type(confirmed_at) is int and -MAX_CLOCK_SKEW.total_seconds() <= time.time() - confirmed_at < seconds",
         "return True",
         ("authentication/test_reauthentication.py",),
     ),
     Guard(
-        0, "the proof that a page asks", "authentication/middleware.py",
+        0, "the re-authentication that a page requires", "authentication/middleware.py",
         "if not policy.reauthentication:", "if policy.reauthentication or not policy.reauthentication:",
         ("authentication/test_reauthentication.py",),
     ),
     Guard(
-        0, "the method of a page", "permissions/access.py",
+        0, "the HTTP method of a page", "permissions/access.py",
         "if policy.methods is not None and request.method not in policy.methods:", "if False:",
         ("core/test_middleware.py", "users/test_user_detail.py"),
     ),
     Guard(
-        0, "a proof with a factor", "authentication/reauthentication.py",
+        0, "re-authentication with the second factor", "authentication/reauthentication.py",
         "if is_enough and (not with_factor or request.session.get(_WITH_FACTOR_KEY) is True):", "if is_enough:",
         (
             "authentication/test_reauthentication.py",
@@ -637,12 +637,12 @@ GUARDS = [
         ),
     ),
     Guard(
-        0, "the proof of an action", "audit/actors.py",
+        0, "the re-authentication that an action requires", "audit/actors.py",
         'cast(Actor, kwargs["by"]).require_reauthentication(proof)', "pass",
         ("loket/test_reauthentication_matrix.py",),
     ),
     Guard(
-        0, "the proof of a session", "authentication/reauthentication.py",
+        0, "the re-authentication of a session", "authentication/reauthentication.py",
         "    if session_state.get_pending_user(request) is not None:\n        return ReauthenticationLevel.NONE\n", "",
         ("loket/test_reauthentication_matrix.py",),
     ),
@@ -653,7 +653,7 @@ GUARDS = [
         ("oauth/test_sso_tickets.py",),
     ),
     Guard(
-        0, "the proof of an import", "imports/runner.py",
+        0, "the re-authentication of an import", "imports/runner.py",
         "proof=ReauthenticationLevel(job.proof)", "proof=ReauthenticationLevel.FIVE_MINUTES",
         ("loket/test_reauthentication_matrix.py",),
     ),
@@ -671,19 +671,19 @@ GUARDS = [
         ("loket/test_reauthentication_matrix.py",),
     ),
     Guard(
-        0, "the proof for another address of an invitation", "invitations/actions.py",
+        0, "re-authentication for a new address of an invitation", "invitations/actions.py",
         "        by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)\n    outbox.actions.cancel_message",
         "        pass\n    outbox.actions.cancel_message",
         ("loket/test_reauthentication_matrix.py",),
     ),
     Guard(
-        0, "the proof for sessions of a colleague", "authentication/sessions.py",
+        0, "re-authentication for the sessions of a colleague", "authentication/sessions.py",
         "        by.require_reauthentication(ReauthenticationLevel.HALF_HOUR)\n",
         "",
         ("loket/test_reauthentication_matrix.py",),
     ),
     Guard(
-        0, "the proof for integrations of a colleague", "oauth/consents.py",
+        0, "re-authentication for the integrations of a colleague", "oauth/consents.py",
         "        by.require_reauthentication(ReauthenticationLevel.HALF_HOUR)\n",
         "",
         ("loket/test_reauthentication_matrix.py",),
@@ -702,17 +702,17 @@ GUARDS = [
         ("api/test_concurrency.py",),
     ),
     Guard(
-        0, "the scope of a program", "api/auth.py",
+        0, "the scope of a client", "api/auth.py",
         "if self.scope not in request.caller.scopes:", "if False:",
         ("api/test_auth.py",),
     ),
     Guard(
-        0, "the right of who calls", "api/auth.py",
+        0, "the right of the caller", "api/auth.py",
         "if self.right is not None and not checks.has_right(request.caller.user, self.right):", "if False:",
         ("api/test_auth.py",),
     ),
     Guard(
-        0, "calls a second", "api/auth.py", "        _apply_rate_limit(request)\n", "",
+        0, "calls per second", "api/auth.py", "        _apply_rate_limit(request)\n", "",
         ("api/test_auth.py",),
     ),
     Guard(
@@ -722,27 +722,27 @@ GUARDS = [
         ("oauth/test_authorize.py",),
     ),
     Guard(
-        0, "an exact address with TLS", "oauth/forms.py",
+        0, "an exact redirect URI with TLS", "oauth/forms.py",
         'safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)', "safe = True",
         ("oauth/test_applications.py",),
     ),
     Guard(
-        0, "reports of nobody", "outbox/views.py",
+        0, "unauthenticated reports", "outbox/views.py",
         'if not settings.ANYMAIL.get("WEBHOOK_SECRET") or backend', "if backend",
         ("outbox/test_webhooks.py",),
     ),
     Guard(
-        0, "a session without use", "authentication/session_expiry.py",
+        0, "an idle session", "authentication/session_expiry.py",
         "return SessionEndReason.IDLE if now >= self.used_at + get_idle_timeout() else None", "return None",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
-        0, "the longest session", "authentication/session_expiry.py",
+        0, "the maximum lifetime of a session", "authentication/session_expiry.py",
         "if now >= self.began_at + get_absolute_timeout(by_sso=self.by_sso):", "if False:",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
-        0, "a sign-in begins a session", "authentication/sessions.py",
+        0, "only a sign-in starts a session", "authentication/sessions.py",
         "UserSession.objects.update_or_create(session_id=", "from django.utils import timezone\n"
         "    values |= {'created_at': timezone.now()}\n    UserSession.objects.update_or_create(session_id=",
         ("authentication/test_session_expiry.py",),
@@ -760,12 +760,12 @@ GUARDS = [
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
-        0, "a page that loads itself", "authentication/sessions.py",
+        0, "a page that reloads itself", "authentication/sessions.py",
         "if is_activity and found is not None", "if found is not None",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
-        0, "where a kept form leads", "authentication/reauthentication.py",
+        0, "the target of a saved form", "authentication/reauthentication.py",
         "target = f\"{reverse('authentication:resubmit_form')}?{urlencode({'next': target})}\"", "pass",
         ("authentication/test_reauthentication.py",),
     ),
@@ -781,32 +781,32 @@ GUARDS = [
         ("loket/test_account_takeover.py",),
     ),
     Guard(
-        0, "agreeing long after signing in", "oauth/views/authorize.py",
+        0, "consent long after signing in", "oauth/views/authorize.py",
         "_READING_SECONDS if request.method == \"POST\" else 0", "10**9 if request.method == \"POST\" else 0",
         ("loket/test_account_takeover.py",),
     ),
     Guard(
-        0, "a key that is not unlocked, without a password", "authentication/mfa/passkeys.py",
+        0, "a passkey without user verification, without a password", "authentication/mfa/passkeys.py",
         "is_alone = user is None or BY_SSO_KEY in request.session", "is_alone = user is None",
         ("loket/test_account_takeover.py",),
     ),
     Guard(
-        0, "what a second step carries", "authentication/mfa/session_state.py",
+        0, "the state of a second step", "authentication/mfa/session_state.py",
         "pending_forms.flush_session_except_form(request, user)", "request.session.flush()",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
-        0, "support's session", "support/models.py",
+        0, "the session of support", "support/models.py",
         "is_ongoing = session is not None and session.lifetime.get_end_reason() is None", "is_ongoing = True",
         ("support/test_impersonation.py",),
     ),
     Guard(
-        0, "names of cookies", "loket/settings.py",
+        0, "cookie names", "loket/settings.py",
         'LOKET_COOKIE_PREFIX = "__Host-" if _https else ""', 'LOKET_COOKIE_PREFIX = ""',
         ("core/test_cookies.py",),
     ),
     Guard(
-        0, "the browser after logging out", "authentication/ended_sessions.py",
+        0, "browser data after logging out", "authentication/ended_sessions.py",
         'response["Clear-Site-Data"] = \'"cache", "storage"\'', "pass",
         ("authentication/test_session_expiry.py",),
     ),
@@ -825,12 +825,12 @@ GUARDS = [
         ("imports/test_file_limits.py",),
     ),
     Guard(
-        0, "cells by their reference", "imports/files/xlsx_scan.py",
+        0, "cells counted by reference", "imports/files/xlsx_scan.py",
         "self._budget.count_cells(self._row_number, self._widest)", "self._budget.count_cells(self._row_number, 0)",
         ("imports/test_file_limits.py",),
     ),
     Guard(
-        0, "cells of a text", "imports/files/readers.py", "budget.count_cells(number, len(cells))", "pass",
+        0, "the length of a cell", "imports/files/readers.py", "budget.count_cells(number, len(cells))", "pass",
         ("imports/test_file_limits.py",),
     ),
     Guard(
@@ -838,12 +838,12 @@ GUARDS = [
         ("imports/test_file_limits.py",),
     ),
     Guard(
-        0, "time for reading", "imports/files/budget.py",
+        0, "the time for reading", "imports/files/budget.py",
         "if self._spent_seconds + running > self.limits.seconds:", "if False:",
         ("imports/test_file_limits.py",),
     ),
     Guard(
-        0, "texts that cells share", "imports/files/budget.py",
+        0, "shared strings of a workbook", "imports/files/budget.py",
         "if self._characters > self.limits.unpacked_bytes:", "if False:",
         ("imports/test_file_limits.py",),
     ),
@@ -852,16 +852,16 @@ GUARDS = [
         "if self._sheet_count > self._limits.sheets:", "if False:", ("imports/test_file_limits.py",),
     ),
     Guard(
-        0, "files in the web process", "imports/actions.py", "if is_small and not job.has_files:",
+        0, "files read in the web process", "imports/actions.py", "if is_small and not job.has_files:",
         "if is_small:", ("imports/test_quotas.py",),
     ),
     Guard(
-        0, "what waits of a user", "imports/quotas.py",
+        0, "queued jobs per user", "imports/quotas.py",
         "if users.count(job.user_id) >= MAX_WAITING_JOBS_PER_USER:", "if False:",
         ("imports/test_quotas.py",),
     ),
     Guard(
-        0, "what waits of an office", "imports/quotas.py", "if len(users) >= MAX_WAITING_JOBS_PER_OFFICE:", "if False:",
+        0, "queued jobs per office", "imports/quotas.py", "if len(users) >= MAX_WAITING_JOBS_PER_OFFICE:", "if False:",
         ("imports/test_quotas.py",),
     ),
     Guard(
@@ -869,15 +869,15 @@ GUARDS = [
         ("imports/test_scheduling.py",),
     ),
     Guard(
-        0, "one thing of an office at a time", "imports/scheduling.py", "if not _try_lock_office(office):", "if False:",
+        0, "one job of an office at a time", "imports/scheduling.py", "if not _try_lock_office(office):", "if False:",
         ("imports/test_scheduling.py",),
     ),
     Guard(
-        0, "turns that end", "imports/scheduling.py", "signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)", "None",
+        0, "turns with a limit", "imports/scheduling.py", "signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)", "None",
         ("imports/test_scheduling.py",),
     ),
     Guard(
-        0, "what kills the worker", "imports/runner.py", "if job.progress.turns >= MAX_ATTEMPTS:", "if False:",
+        0, "a job that kills the worker", "imports/runner.py", "if job.progress.turns >= MAX_ATTEMPTS:", "if False:",
         ("imports/test_scheduling.py",),
     ),
     Guard(
@@ -886,23 +886,23 @@ GUARDS = [
         ("imports/test_outdated_plans.py", "imports/test_user_plans.py"),
     ),
     Guard(
-        0, "a form that brings its own id", "users/form_tokens.py",
+        0, "a form with an ID of its own", "users/form_tokens.py",
         "return UUID(signing.loads(text, salt=_build_salt(user, kind)))",
         'return UUID(signing.loads(text, salt=_build_salt(user, kind)) if ":" in text else text)',
         ("users/test_create_webservice_user.py", "users/test_create_azure_user.py"),
     ),
     Guard(
-        0, "what a token proves", "api/auth.py",
+        0, "the re-authentication of a token", "api/auth.py",
         "request.proof = caller.proof", "request.proof = ReauthenticationLevel.FIVE_MINUTES",
         ("api/test_step_up.py",),
     ),
     Guard(
-        0, "a token of a sign-in of long ago", "oauth/tokens.py",
+        0, "a token of an old sign-in", "oauth/tokens.py",
         "is_recent = -MAX_CLOCK_SKEW <= age < timedelta(seconds=most)", "is_recent = True",
         ("api/test_step_up.py",),
     ),
     Guard(
-        0, "a token of a sign-in without factor", "oauth/tokens.py",
+        0, "a token of a sign-in without a second factor", "oauth/tokens.py",
         "MissingEvidence.FACTOR: not self.with_factor", "MissingEvidence.FACTOR: False",
         ("api/test_step_up.py",),
     ),
@@ -912,7 +912,7 @@ GUARDS = [
         ("api/test_step_up.py",),
     ),
     Guard(
-        0, "an old value removes a factor", "api/users.py",
+        0, "an outdated value that removes a factor", "api/users.py",
         "        etags.require_if_match_header(request)\n", "",
         ("api/test_step_up.py",),
     ),
@@ -923,54 +923,54 @@ GUARDS = [
         ("api/test_step_up.py",),
     ),
     Guard(
-        0, "an ETag of all that is shown", "api/user_schemas.py",
+        0, "an ETag over every field", "api/user_schemas.py",
         'return f"{user.version}-{etags.hash_ordered(str(other) for other in others)[:16]}"',
         'return f"{user.version}"',
         ("api/test_step_up.py",),
     ),
     Guard(
-        0, "own profile by scope", "api/user_schemas.py",
+        0, "one's own profile by scope", "api/user_schemas.py",
         "_FIELD_SCOPES.get(name, Scope.ACCOUNT_READ) in scopes", "True",
         ("oauth/test_scopes.py",),
     ),
     Guard(
-        0, "strangers see where they go", "oauth/redirects.py",
+        0, "anonymous users see the redirect target", "oauth/redirects.py",
         "    if trusted:", "    if True:",
         ("oauth/test_redirects.py",),
     ),
     Guard(
-        0, "a page that waits for a database that hangs", "core/db_availability.py",
+        0, "a page waiting for a database that hangs", "core/db_availability.py",
         "return super().should_give_up() or is_database_down()", "return super().should_give_up()",
         ("core/test_db_availability.py",),
     ),
     Guard(
-        0, "a page that begins while the database is down", "core/postgresql/base.py",
+        0, "a page requested while the database is down", "core/postgresql/base.py",
         "        if self._is_down():\n            raise", "        if False:\n            raise",
         ("core/test_db_availability.py",),
     ),
     Guard(
-        8, "a form of another site on the page that says try again", "loket/views.py",
+        8, "a cross-site form on the database error page", "loket/views.py",
         "page[\"sent\"] and is_ours and", "page[\"sent\"] and",
         ("core/test_db_unavailable.py",),
     ),
     Guard(
-        7, "secrets on the page that says try again", "authentication/pending_forms.py",
+        7, "secrets on the database error page", "authentication/pending_forms.py",
         "request.POST.lists() if not _EXCLUDED_FIELDS.fullmatch(name)}", "request.POST.lists()}",
         ("core/test_db_unavailable.py",),
     ),
     Guard(
-        0, "a count that needs a block of a full disk", "monitoring/metric_files.py",
+        0, "a counter that needs a block on a full disk", "monitoring/metric_files.py",
         "            os.posix_fallocate(self._f.fileno(), 0, size)", "            pass",
         ("monitoring/test_metrics.py",),
     ),
     Guard(
-        0, "the first blocks of the counts on a full disk", "monitoring/metric_files.py",
+        0, "the first blocks of the counters on a full disk", "monitoring/metric_files.py",
         "os.posix_fallocate(descriptor, 0, max(size, INITIAL_FILE_BYTES))",
         "os.truncate(descriptor, INITIAL_FILE_BYTES)",
         ("monitoring/test_metrics.py",),
     ),
     Guard(
-        0, "a count that fails", "monitoring/metric_files.py",
+        0, "a counter that fails", "monitoring/metric_files.py",
         "except Exception as error:\n            _disable_counting(error)",
         "except ZeroDivisionError:\n            pass",
         ("monitoring/test_metrics.py",),
@@ -981,7 +981,7 @@ GUARDS = [
         ("core/test_db_availability.py",),
     ),
     Guard(
-        0, "two migrate at once", "loket/management/commands/migrate.py",
+        0, "two migrations at once", "loket/management/commands/migrate.py",
         'while not _call_lock_function("pg_try_advisory_lock"):', "while False:",
         ("loket/test_migrate_command.py",),
     ),
@@ -996,29 +996,29 @@ GUARDS = [
         ("core/test_replica.py",),
     ),
     Guard(
-        0, "how long readiness takes", "monitoring/probes.py",
+        0, "the time for a readiness check", "monitoring/probes.py",
         "    with db_availability.limit_database_wait(READINESS_TIMEOUT_SECONDS):", "    if True:",
         ("monitoring/test_probes.py",),
     ),
-    # 0. Nothing waits for what is stuck.
+    # 0. Failures do not hold up anything else.
     Guard(
-        0, "jobs that fail by themselves", "core/periodic_jobs.py",
+        0, "isolated failures of jobs", "core/periodic_jobs.py",
         "            if is_server_unreachable(error):\n                raise\n            self.failures += 1",
         "            raise\n            self.failures += 1",
         ("core/test_periodic_jobs.py",),
     ),
     Guard(
-        0, "offices and rows that fail by themselves", "core/periodic_jobs.py",
+        0, "isolated failures of offices and rows", "core/periodic_jobs.py",
         "if not job or is_server_unreachable(error):", "if True:",
         ("core/test_periodic_jobs.py",),
     ),
     Guard(
-        0, "an item that failed rests", "core/periodic_jobs.py",
+        0, "a pause after a failed item", "core/periodic_jobs.py",
         "if failed is not None and failed.retry_at > now:", "if False:",
         ("core/test_periodic_jobs.py",),
     ),
     Guard(
-        0, "a batch that is not full of rows that failed", "authentication/actions.py",
+        0, "a batch not filled with failed rows", "authentication/actions.py",
         ".exclude(pk__in=periodic_jobs.list_deferred_items())", "",
         ("core/test_periodic_jobs.py",),
     ),
@@ -1045,26 +1045,26 @@ GUARDS = [
         ("outbox/test_fair_queue.py",),
     ),
     Guard(
-        0, "what is urgent goes first", "outbox/actions.py", '.order_by("urgency", "due")', '.order_by("due")',
+        0, "urgent messages go first", "outbox/actions.py", '.order_by("urgency", "due")', '.order_by("due")',
         ("outbox/test_fair_queue.py",),
     ),
     Guard(
-        0, "half of the senders for an office", "outbox/fair_queue.py",
+        0, "at most half of the senders for one office", "outbox/fair_queue.py",
         "if self._senders_by_office[office] >= limit:", "if False:",
         ("outbox/test_fair_queue.py", "outbox/test_worker.py"),
     ),
     Guard(
-        0, "domains that hang rest", "outbox/fair_queue.py",
+        0, "a pause for domains that hang", "outbox/fair_queue.py",
         "if is_sent or seconds < HANG_SECONDS:", "if True:",
         ("outbox/test_fair_queue.py",),
     ),
     Guard(
-        0, "domains that hang have one sender", "outbox/fair_queue.py",
+        0, "one sender for domains that hang", "outbox/fair_queue.py",
         "if probed or until > now", "if until > now",
         ("outbox/test_fair_queue.py",),
     ),
     Guard(
-        0, "a sender for what is urgent", "outbox/worker.py",
+        0, "a sender for urgent messages", "outbox/worker.py",
         "ONLY_URGENT if number < URGENT_ONLY_SENDERS else ANY_URGENCY", "ANY_URGENCY",
         ("outbox/test_fair_queue.py",),
     ),

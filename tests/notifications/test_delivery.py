@@ -50,7 +50,7 @@ def bakery(office: Provider) -> Employer:
 
 @pytest.fixture
 def clock() -> Iterator[Any]:
-    """A clock that stands still at noon until it is moved."""
+    """A clock stopped at noon until it is moved."""
     with time_machine.travel("2027-01-11T11:00Z", tick=False) as moved:
         yield moved
 

@@ -1,4 +1,4 @@
-"""Who is told, over random offices, against a computation in plain Python over the fetched rows."""
+"""Recipients of notifications in random offices, compared with plain Python over the fetched rows."""
 
 from datetime import date, timedelta
 from random import Random
@@ -25,7 +25,7 @@ Settings = dict[tuple[UUID | None, str], NotificationSetting]
 
 
 def wish(random_office: RandomOffice, chance: Random) -> None:
-    """Let the office and its people want this and that, and give most employers the product."""
+    """Set random preferences of the office and its users, and give most employers the product."""
     for employer in random_office.employers:
         employer.products = [Product.SIGNALS.value] if chance.random() < 0.8 else [Product.JOURNAL.value]
     Employer.objects.bulk_update(random_office.employers, ["products"])

@@ -40,7 +40,7 @@ def clock() -> Iterator[Any]:
 
 
 def mails(user: User) -> list[str]:
-    """Return the texts of the mails about notifications to a user, oldest first."""
+    """Return the texts of the notification e-mails to a user, oldest first."""
     return [letter(message) for message in Message.objects.filter(user_id=user.pk, kind="signals").order_by("id")]
 
 
@@ -148,7 +148,7 @@ WAITING = (
 
 
 def looking() -> "psycopg.Connection[tuple[Any, ...]]":
-    """Return a connection of its own, in which every look is a fresh one."""
+    """Return a separate connection in which every read sees the latest committed data."""
     return psycopg.connect(**connection.get_connection_params(), autocommit=True)
 
 

@@ -1,4 +1,4 @@
-"""Signals as people write them in a file."""
+"""Notification preferences as users write them in a file."""
 
 import pytest
 from django.core.exceptions import ValidationError

@@ -31,7 +31,7 @@ def of(user: User, name: str = "notifications:user_preferences") -> str:
 
 
 def sent(client: Client, url: str, **changed: Any) -> dict[str, Any]:
-    """Return what the form of a page would send, with some fields changed; False unticks."""
+    """Return the data that a page's form would submit, with some fields changed; False unticks."""
     form = client.get(url).context["form"]
     values = {name: form[name].value() for name in form.fields} | changed
     return {name: value for name, value in values.items() if value is not None and value is not False}

@@ -1,4 +1,4 @@
-"""Signal sets: making, changing, deleting, who deviates from them, and applying one to a person."""
+"""Notification sets: creating, changing, deleting, deviations, and applying one to a user."""
 
 from typing import Any
 

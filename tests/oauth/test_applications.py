@@ -1,4 +1,4 @@
-"""The programs of the office."""
+"""The integrations of the office."""
 
 import re
 from collections.abc import Callable
@@ -270,7 +270,7 @@ def test_only_the_operator_creates_a_partner(alice: User, alice_client: Client) 
 
 
 def during(removal: Callable[[], None], call: Callable[[], HttpResponse]) -> HttpResponse:
-    """Return the answer to `call`, which begins before `removal` is committed and has to wait for it."""
+    """Return the response to `call`, which starts before `removal` is committed and has to wait for it."""
     answers: list[HttpResponse] = []
 
     def run() -> None:
@@ -328,7 +328,7 @@ def test_who_agrees_with_a_program_that_is_being_removed_hears_so(
 
 @pytest.mark.django_db(transaction=True)
 def test_tokens_are_asked_for_while_the_program_is_removed(alice: User, bob: User) -> None:
-    """Whichever is first, nobody gets a fault and nothing is left."""
+    """Whichever comes first, no request fails with an error and nothing is left."""
     for number in range(4):
         program = make_application(alice, name=f"Portaal {number}")
         consents.grant_consent(bob, program, scopes=["openid"], by=actor(bob))

@@ -1,4 +1,4 @@
-"""The authorization code with PKCE, by a foreign client (Authlib) against a running server."""
+"""The authorization code grant with PKCE, by an external client (Authlib) against a live server."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ ALL = ["openid", "profile", "email", "users:read", "sso"]
 
 
 def make_application(owner: User, *, scopes: list[str] | None = None, name: str = "Portaal") -> Application:
-    """Register a program with a secret."""
+    """Register an application with a secret."""
     details = {"name": name, "redirect_uris": [BACK], "post_logout_redirect_uris": ["https://portaal.example/uit"]}
     details["scopes"] = scopes or ALL
     made = oauth.applications.register_application(owner.provider, details=details, by=actor(owner))
@@ -46,7 +46,7 @@ def program(alice: User) -> Application:
 
 
 class Partner:
-    """A program outside, and the person in front of a browser."""
+    """An external application and a user in front of a browser."""
 
     def __init__(
         self, server: LiveServer, program: Application, scope: str = "openid profile email users:read"
@@ -79,7 +79,7 @@ class Partner:
         return made
 
     def allow(self, **extra: str) -> str:
-        """Agree on the page; return the address that the person is sent to."""
+        """Give consent on the page; return the URL that the user is sent to."""
         return self._send(self.address(**extra)).headers["Location"]
 
     def fetch(self, address: str, **extra: str) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Partner:
         )  # fmt: skip
 
     def raw(self, path: str, **data: str) -> requests.Response:
-        """Send a form with the secret of the program."""
+        """Submit a form with the client secret."""
         auth = (self.oauth.client_id, SECRET)
         return requests.post(f"{self.url}/oauth/{path}/", data, auth=auth, timeout=10)
 
@@ -224,13 +224,13 @@ def test_a_code_works_once_and_for_its_own_program(partner: Partner, alice: User
 
 
 def code_of(partner: Partner) -> dict[str, str]:
-    """Return what a program sends for its tokens."""
+    """Return the form with which an application requests its tokens."""
     code = query(partner.allow())["code"]
     return {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": partner.verifier}
 
 
 def dead(partner: Partner, token: dict[str, str]) -> bool:
-    """Return whether nothing that was given works any more."""
+    """Return whether none of the issued tokens works any longer."""
     renewed = partner.raw("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
     looked = partner.raw("introspect", token=token["access_token"]).json()
     return renewed.json().get("error") == "invalid_grant" and looked == {"active": False}
@@ -238,7 +238,7 @@ def dead(partner: Partner, token: dict[str, str]) -> bool:
 
 @pytest.mark.parametrize("verifier", [True, False], ids=["with verifier", "without"])
 def test_a_code_that_comes_twice_ends_what_it_brought(partner: Partner, verifier: bool) -> None:
-    """RFC 6749 section 4.1.2: the second one may be its owner, and the first one a thief."""
+    """RFC 6749 section 4.1.2: the second use may be the owner's, and the first a thief's."""
     data, bystander = code_of(partner), partner.fetch(partner.allow())
     first = partner.raw("token", **data).json()
     second = partner.raw("token", grant_type="refresh_token", refresh_token=first["refresh_token"]).json()
@@ -295,7 +295,7 @@ def test_who_agreed_before_goes_on_at_once_and_not_for_more(partner: Partner) ->
 
 
 def test_a_program_has_its_person_logged_out(partner: Partner, program: Application) -> None:
-    """OpenID Connect RP-Initiated Logout 1.0, by the address that discovery names."""
+    """OpenID Connect RP-Initiated Logout 1.0, at the URL from discovery."""
     found = requests.get(f"{partner.url}/.well-known/openid-configuration", timeout=10).json()
     token = partner.fetch(partner.allow())
     ask = urlencode({

@@ -1,4 +1,4 @@
-"""The page that asks for permission: programs that ask in a wrong way, and people who cannot give it."""
+"""The consent page: invalid requests of applications, and users who cannot give consent."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit

@@ -1,4 +1,4 @@
-"""Client credentials: username and password of an SSO/Webservice user, and the same door for everybody else."""
+"""Client credentials: username and password of an SSO/Webservice user; all others are refused alike."""
 
 import base64
 import re
@@ -51,7 +51,7 @@ def service(office: Provider, alice: User) -> User:
 
 @pytest.fixture
 def others(office: Provider, service: User, bob: User) -> dict[str, str]:
-    """One username for each way not to come in."""
+    """One username for each way in which sign-in is refused."""
     make_azure(office, username="azure")
     make_service(office, username="blocked", blocked_at=timezone.now())
     make_service(office, username="ended", access_until=timezone.localdate() - timedelta(days=1))

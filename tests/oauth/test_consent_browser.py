@@ -1,4 +1,4 @@
-"""A program on another host and a user in a real browser, which checks where our forms lead."""
+"""An application on another host and a user in a real browser, which enforces where our forms lead."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -17,7 +17,7 @@ _PAGE = "<!doctype html><html lang=nl><title>Portaal</title><main><h1>Terug</h1>
 
 @pytest.fixture
 def portal() -> Iterator[str]:
-    """The address of a program elsewhere, to which people are sent back."""
+    """The URL of an external application to which users are sent back."""
     with HTTPServer("127.0.0.1") as server:
         server.expect_request("/terug").respond_with_data(_PAGE, content_type="text/html")
         server.expect_request("/favicon.ico").respond_with_data("", status=200)

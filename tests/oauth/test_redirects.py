@@ -1,4 +1,4 @@
-"""Nobody is sent elsewhere from our address without seeing where to, unless the address is trusted."""
+"""Users are never redirected from our URLs without seeing the target, unless it is trusted."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -31,13 +31,13 @@ def portal(alice: User) -> Application:
 
 @pytest.fixture
 def partner(db: None) -> Application:
-    """A program that the operator registered, for every office."""
+    """A partner's application, registered by the operator for every office."""
     details = {"name": "Loonportaal", "redirect_uris": [BACK], "post_logout_redirect_uris": [AFTER]}
     return applications.register_application(None, details=details | {"scopes": ["openid"]}, by=build_operator("test"))
 
 
 def stays(response: Any, status: int, address: str) -> None:
-    """Check that a page of ours names the host and leaves it to the user."""
+    """Check that our page names the host and leaves the choice to the user."""
     assert (response.status_code, "Location" in response) == (status, False)
     assert "<strong>portaal.example</strong>" in response.text
     assert f'href="{address}' in response.text

@@ -1,4 +1,4 @@
-"""What each scope gives is what its sentence on the consent page says, and nothing beside it."""
+"""Each scope gives access to exactly what its sentence on the consent page says."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Discovery, logging out for a program, and that nothing secret is to be read in any table, log or session."""
+"""Discovery, logout by an application, and no secret readable in any table, log or session."""
 
 import base64
 import hashlib

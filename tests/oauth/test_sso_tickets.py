@@ -1,4 +1,4 @@
-"""The SSO ticket: one address, one use, one minute, and a session that opens less."""
+"""SSO tickets: one URL, one use, one minute, and a session with limited access."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 def ticket_for(user: User, next_url: str = "") -> str:
-    """Return the path of a ticket that a portal asked for."""
+    """Return the path of a ticket requested by a portal."""
     caller = Caller(user, Application.objects.get_built_in(), frozenset({"sso"}))
     url, _expires = oauth.sso_tickets.create_sso_ticket(
         caller,
@@ -47,7 +47,7 @@ def open_with(client: Client, path: str) -> Any:
 
 
 def by_sso(user: User) -> Client:
-    """Return the browser of a user who came in from a portal."""
+    """Return the browser of a user who came from a portal."""
     client = Client()
     assert open_with(client, ticket_for(user)).status_code == 302
     return client

@@ -1,4 +1,4 @@
-"""Who calls: a token is checked anew at every call, and dies with whatever ends the person's own access."""
+"""Callers: a token is checked on every call, and ends with anything that ends the user's own access."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Turns: offices one after the other, the urgent first, and a server that hangs costs only its own office or domain."""
+"""Fair queueing: offices take turns, urgent messages go first, and a hanging server affects only its own domain."""
 
 import time
 from datetime import timedelta
@@ -23,7 +23,7 @@ BIG, SMALL = UUID(int=1), UUID(int=2)
 
 
 def queue_many(number: int, provider_id: UUID, **overrides: Any) -> None:
-    """Queue mails of one office, past the limits on asking."""
+    """Queue e-mails of one office, bypassing the message limits."""
     values: dict[str, Any] = {"kind": "invitation", "to": "p.deboer@devries.example"} | overrides
     mails = [
         outbox.actions.build_email(

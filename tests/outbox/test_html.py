@@ -1,4 +1,4 @@
-"""The HTML form of a mail."""
+"""The HTML form of an e-mail."""
 
 from outbox.emails import render_text_as_html
 

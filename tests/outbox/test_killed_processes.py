@@ -1,6 +1,6 @@
-"""No acknowledged invitation is lost: 500 are made over HTTP while web server and worker are killed at random moments.
+"""No acknowledged invitation is lost: 500 are sent over HTTP while web server and worker are killed at random.
 
-Everything is real: the built-in database in a folder of its own, granian, `manage.py worker`, a mail server.
+Everything is real: the embedded database in its own folder, granian, `manage.py worker`, a mail server.
 """
 
 import os
@@ -43,7 +43,7 @@ assert "{PASSWORD}"
 
 
 class Process:
-    """One of the product's processes with all its children, killed and started again."""
+    """A process of the product with all its children, killed and restarted."""
 
     def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
         self.arguments, self.environment, self.log = arguments, environment, log
@@ -67,7 +67,7 @@ class Process:
 
 @contextmanager
 def installation(folder: Path, port: int, mail_port: int) -> Iterator[dict[str, str]]:
-    """Give the environment of an installation in `folder` with one administrator; stop its database at the end."""
+    """Yield the environment of an installation in `folder` with one administrator; stop its database at the end."""
     environment = own_environment(folder) | {
         "LOKET_URL": f"http://localhost:{port}",
         "LOKET_SMS_PER_HOUR": "100000",
@@ -84,7 +84,7 @@ def installation(folder: Path, port: int, mail_port: int) -> Iterator[dict[str, 
 
 
 class Browser:
-    """The administrator's browser, which tries again when the web server does not answer."""
+    """The administrator's browser, which retries when the web server does not answer."""
 
     def __init__(self, url: str, deadline: float) -> None:
         self.url, self.deadline, self.session = url, deadline, requests.Session()
@@ -108,7 +108,7 @@ class Browser:
         raise TimeoutError("the web server does not answer")
 
     def post(self, path: str, data: dict[str, str]) -> str:
-        """Return where the answer leads to."""
+        """Return the redirect target."""
         data["csrfmiddlewaretoken"] = self.session.cookies["csrftoken"]
         post = self.session.post
         response = self.ask(lambda: post(f"{self.url}{path}", data, allow_redirects=False, timeout=10))
@@ -116,7 +116,7 @@ class Browser:
         return response.headers["Location"]
 
     def invite(self, number: int) -> None:
-        """Make one invitation; return when it was acknowledged."""
+        """Send an invitation; return when it was acknowledged."""
         person = {"initials": "P.", "last_name": f"Boer{number}", "email": f"p{number}@kantoor.example"}
         text = {"subject": "Uitnodiging", "body": "Open {UitnodigingLink} voor {GeldigTot}."}
         while True:
@@ -146,7 +146,7 @@ def invite_all(url: str, deadline: float, pool: ThreadPoolExecutor) -> list[Futu
 
 
 def kill_at_random(processes: dict[str, Process], inviting: list[Future[None]], deadline: float) -> Counter[str]:
-    """Kill and start again until there were KILLS; return how often each was killed."""
+    """Kill and restart until there were KILLS; return how often each was killed."""
     chance = random.Random(20)  # noqa: S311
     kills: Counter[str] = Counter()
     while kills.total() < KILLS and time.monotonic() < deadline:
@@ -194,7 +194,7 @@ def test_no_invitation_is_lost_when_processes_are_killed(tmp_path: Path) -> None
 
 
 def wait_until_sent(folder: Path, deadline: float) -> list[tuple[str, str]]:
-    """Wait until nothing waits; return address and state of every invitation's mail."""
+    """Wait until the queue is empty; return address and state of every invitation's e-mail."""
     with psycopg.connect(
         host=server.get_socket_dir(folder), port=server.SERVER_PORT, user="loket", dbname="loket", autocommit=True
     ) as asking:

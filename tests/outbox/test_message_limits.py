@@ -1,4 +1,4 @@
-"""No door sends more messages than there may go to one recipient, by one sender and of one office."""
+"""Message limits per recipient, sender and office, for every path that sends messages."""
 
 import ast
 from collections.abc import Callable
@@ -41,7 +41,7 @@ WRITERS = {"send", "queue_sms", "build_email"}
 
 
 def kinds() -> set[str]:
-    """Return every kind of message that the code writes."""
+    """Return every kind of message in the code."""
     found = {"factor_duty_ahead"}  # a constant
     for path in (path for app in APPS for path in (ROOT / app).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -62,7 +62,7 @@ def test_who_asks_must_be_said(office: Provider) -> None:
 
 
 def until_refused(act: Callable[[], object]) -> int:
-    """Return how often `act` is done before it is refused."""
+    """Return how often `act` succeeds before it is refused."""
     for number in range(200):
         try:
             with transaction.atomic():

@@ -202,7 +202,7 @@ def test_message_that_kills_the_worker_is_stopped(mail_server: MailServer) -> No
 
 
 def test_a_message_whose_worker_died_has_its_turn_again(mail_server: MailServer) -> None:
-    """After five seconds, and after each further time five later."""
+    """After five seconds, and five more after each further attempt."""
     message = queue_mail()
     with time_machine.travel(timezone.now() + timedelta(seconds=1), tick=False) as clock:
         for attempt in range(1, 4):
@@ -320,7 +320,7 @@ def test_an_sms_whose_worker_died_is_not_sent_again(sms_gateway: SmsGateway) -> 
 
 @pytest.mark.parametrize(("status", "ends"), [(200, "sent"), (500, "failed")])
 def test_an_answer_that_comes_late_counts(sms_gateway: SmsGateway, status: int, ends: str) -> None:
-    """Another worker, or one whose clock is ahead, gave up on it."""
+    """Another worker, or one whose clock is ahead, had given up on the message."""
     sms_gateway.status = status
     message = queue_sms()
     taken = outbox.actions.claim_message(Message.Channel.SMS, None)

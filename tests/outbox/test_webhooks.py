@@ -1,4 +1,4 @@
-"""A mail provider's reports: anymail sends through a real HTTP server, and its webhook is called as Postmark does."""
+"""Reports of a mail provider: anymail sends through a real HTTP server, and its webhook is called as by Postmark."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ ESP_ID = "883953f4-6105-42a2-a16a-77a8eac79483"
 
 @pytest.fixture
 def postmark(httpserver: HTTPServer, settings: Any) -> list[dict[str, Any]]:
-    """Postmark on loopback; returns what was posted to it."""
+    """Postmark on loopback; returns the requests it received."""
     posted: list[dict[str, Any]] = []
 
     def answer(request: Request) -> Response:
@@ -52,7 +52,7 @@ def postmark(httpserver: HTTPServer, settings: Any) -> list[dict[str, Any]]:
 
 
 def bounce(message: Message | None, **overrides: Any) -> dict[str, Any]:
-    """A bounce as Postmark's documentation shows it."""
+    """A bounce as in Postmark's documentation."""
     return {
         "RecordType": "Bounce",
         "MessageStream": "outbound",

@@ -1,4 +1,4 @@
-"""The worker: its threads, its jobs, its stopping."""
+"""The worker: its threads, jobs and shutdown."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The page with the rights of a user, and rules 4, 5 and 6 of the design."""
+"""The page with a user's rights, and rules 4, 5 and 6 of the design."""
 
 from datetime import timedelta
 from typing import Any

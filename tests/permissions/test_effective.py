@@ -1,4 +1,4 @@
-"""The evaluator against a second one in plain Python, over random offices; and how many queries a question takes."""
+"""Effective rights compared with plain Python over random offices, and query counts."""
 
 from random import Random
 
@@ -23,7 +23,7 @@ RIGHTS = list(Right)
 
 
 def agree(seed: int, *, single: int) -> int:
-    """Compare every triple of a random office, `single` of them with `may` by itself; return how many triples."""
+    """Compare every triple of a random office, `single` of them with separate `may` calls; return their number."""
     chance = Random(seed)  # noqa: S311 test data, not secrets
     random_office = random_offices.make_random_office(chance)
     random_offices.make_random_office(chance)  # another office, that is never seen

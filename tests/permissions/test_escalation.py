@@ -1,4 +1,4 @@
-"""Users cannot raise or change their own rights, and an office keeps an administrator, by any action (rules 5, 6)."""
+"""No action lets users raise or change their own rights or leaves an office without administrator (rules 5, 6)."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -47,7 +47,7 @@ def codes(team: Team) -> set[str]:
 
 @pytest.fixture
 def dora(office: Provider, alice: User) -> User:
-    """A colleague who may change teams, rights, users, employers and sets, and sees the wages of one employer."""
+    """A colleague who may change teams, rights, users, employers and sets, and view the wages of one employer."""
     user = make_user(office, *OFFICE, initials="D.", last_name="Dekker", username="dora")
     put(office, "Van Dora", [user], [own_employer(office)], [Right.VIEW_WAGES])
     return user
@@ -59,7 +59,7 @@ def own_employer(office: Provider) -> Employer:
 
 @pytest.fixture
 def other(office: Provider) -> Employer:
-    """An employer that dora does not reach."""
+    """An employer that dora cannot access."""
     return Employer.objects.create(provider=office, number=2, name="Elders")
 
 
@@ -166,7 +166,7 @@ def test_without_the_right_nothing_changes(bob: User, alice: User, office: Provi
 
 
 def every_action(who: User, bob: User, office: Provider, other: Employer) -> list[Callable[[], Any]]:
-    """Return every action on rows of `office`, done by `who`."""
+    """Return every action on rows of `office`, called as `who`."""
     by, team = actor(who), put(office, "Doel", [bob], [other], [Right.VIEW_WAGES])
     made = AuthorizationSet.objects.create(provider=office, name="Set", codes=["view_wages"])
     colleague = make_user(office, username="collega")
@@ -242,7 +242,7 @@ def test_a_machine_manages_no_office_by_any_road(alice: User, office: Provider) 
 
 @pytest.fixture
 def team_of_one(office: Provider) -> tuple[Team, User]:
-    """The only administrator, by a team."""
+    """The only administrator, via a team."""
     only = make_user(office, initials="E.", last_name="Enige", username="enige")
     return put(office, "Beheer", [only], [], [Right.MANAGE_PROVIDER]), only
 
@@ -281,7 +281,7 @@ def test_an_administrator_with_an_end_date_is_not_enough(team_of_one: tuple[Team
 
 
 def together(*acts: Callable[[], Any]) -> list[Any]:
-    """Run `acts` at the same moment in threads of their own; return what each returned or raised."""
+    """Run `acts` at the same moment in separate threads; return what each returned or raised."""
     results: list[Any] = [None] * len(acts)
     ready = Barrier(len(acts))
 

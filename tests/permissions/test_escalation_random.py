@@ -1,6 +1,6 @@
-"""A random attacker without manage_provider never ends with a right that they did not hold, as any user.
+"""A random attacker without manage_provider never gains a right that they did not have, as any user.
 
-The attacker has the passwords of several colleagues and machines and of all new users, and sends any action with rows
+The attacker has the passwords of several colleagues, webservice users and all new users, and calls any action with rows
 of two offices.
 """
 
@@ -49,7 +49,7 @@ SEVERAL = st.sets(st.sampled_from(SOME), max_size=3)
 
 
 def offices() -> tuple[RandomOffice, RandomOffice]:
-    """Make an office with an administrator, two attackers with much power, a machine and colleagues, and another."""
+    """Create an office with an administrator, two powerful attackers, a webservice user and colleagues; and another."""
     made = []
     for name in ("Kantoor", "Elders"):
         office = Provider.objects.create(name=name)
@@ -68,11 +68,11 @@ def offices() -> tuple[RandomOffice, RandomOffice]:
 
 
 class Attack(RuleBasedStateMachine):
-    """Attackers are the first two colleagues and the machine; they have rights and act as they like."""
+    """The attackers are the first two colleagues and the webservice user; they have rights and perform any action."""
 
     @initialize(seed=CHOICE)
     def begin(self, seed: int) -> None:
-        """Fill two offices at random, with nobody but the administrators managing them."""
+        """Fill two offices at random; only the administrators manage them."""
         chance = Random(seed)  # noqa: S311
         self.random_office, self.other = offices()
         self.accomplices: list[User] = []
@@ -100,7 +100,7 @@ class Attack(RuleBasedStateMachine):
 
     @property
     def attackers(self) -> list[User]:
-        """Those whose passwords the attacker has, and those with the attacker's mailbox."""
+        """Users whose password the attacker has, and users with the attacker's mailbox."""
         return [
             self.random_office.users[0],
             self.random_office.users[1],
@@ -109,7 +109,7 @@ class Attack(RuleBasedStateMachine):
         ]
 
     def loot(self) -> set[tuple[Any, str]]:
-        """Return everything the attackers hold together, by plain Python over the rows."""
+        """Return the attackers' combined rights, computed in plain Python over the rows."""
         rows, found = fetch_rows(self.random_office.provider), set()
         for user in self.attackers:
             teams_of = {team for team, member in rows.members if member == user.pk}
@@ -124,11 +124,11 @@ class Attack(RuleBasedStateMachine):
         }
 
     def pick(self, rows: list[Any], foreign: list[Any], number: int) -> Any:
-        """Return one of `rows`, now and then of the other office."""
+        """Return one of `rows`, sometimes of the other office."""
         return foreign[number % len(foreign)] if number % 11 == 0 else rows[number % len(rows)]
 
     def attempt(self, change: Callable[[], Any]) -> None:
-        """Try an action; it may be refused."""
+        """Try an action, which may be refused."""
         try:
             change()
         except REFUSALS:
@@ -157,7 +157,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(who=CHOICE, person=CHOICE, wanted=SEVERAL)
     def individual(self, who: int, person: int, wanted: set[Right]) -> None:
-        """Give a user rights."""
+        """Grant individual rights to a user."""
         user = self.user(person)
         self.attempt(
             lambda: teams.actions.set_individual_rights(user, checks.individual_rights(user) | wanted, by=self.by(who))
@@ -165,12 +165,12 @@ class Attack(RuleBasedStateMachine):
 
     @rule(who=CHOICE, person=CHOICE, like=CHOICE)
     def like(self, who: int, person: int, like: int) -> None:
-        """Give a user the access of another."""
+        """Give a user the access of another user."""
         self.attempt(lambda: teams.actions.copy_colleague_access(self.user(person), self.user(like), by=self.by(who)))
 
     @rule(who=CHOICE, one=CHOICE, to=CHOICE, equal=st.booleans(), contents=SEVERAL)
     def a_set(self, who: int, one: int, to: int, equal: bool, contents: set[Right]) -> None:
-        """Change a set, then apply it to a team or a person."""
+        """Change a set, then apply it to a team or a user."""
         chosen = self.sets[one % 2]
         chosen.refresh_from_db()
         self.attempt(
@@ -183,7 +183,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(who=CHOICE, name=CHOICE, place=CHOICE)
     def new_ones(self, who: int, name: int, place: int) -> None:
-        """Make a team and an employer, bring one to the other; a product goes on."""
+        """Create a team and an employer, link them, and turn on a product."""
         by = self.by(who)
 
         def make() -> None:
@@ -199,7 +199,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(who=CHOICE, name=CHOICE, team=CHOICE, one=CHOICE, wanted=SEVERAL, machine=st.booleans())
     def newcomer(self, who: int, name: int, team: int, one: int, wanted: set[Right], machine: bool) -> None:
-        """Make a machine with a chosen password, or an invitation to the attacker, with teams, a set and rights."""
+        """Create a webservice user with a known password, or invite the attacker, with teams, a set and rights."""
         by, office = self.by(who), self.pick([self.random_office.provider], [self.other.provider], who)
         wanted = wanted if name % 3 else wanted & checks.get_grantable_rights(self.attackers[who % len(self.attackers)])
         chosen = {"teams": [] if team % 3 else [self.team(team)], "individual": wanted}
@@ -227,7 +227,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(who=CHOICE, team=CHOICE, person=CHOICE)
     def ends(self, who: int, team: int, person: int) -> None:
-        """Delete a team, block a user, end the access of a user."""
+        """Delete a team, block a user, or end a user's access."""
         target, user = self.team(team), self.user(person)
         self.attempt(lambda: teams.actions.delete_team(target, version=target.version, by=self.by(who)))
         self.attempt(lambda: users.actions.block_user(user, by=self.by(who)))
@@ -240,7 +240,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(who=CHOICE, name=CHOICE)
     def tidy(self, who: int, name: int) -> None:
-        """Take superfluous rights away, replace a group by a team."""
+        """Revoke redundant rights, or replace a group by a team."""
         self.attempt(lambda: deviations.revoke_superfluous_rights(self.random_office.users, by=self.by(who)))
         for group in deviations.find_shared_rights_groups(self.random_office.provider):
             self.attempt(
@@ -254,23 +254,23 @@ class Attack(RuleBasedStateMachine):
         return actor(self.attackers[who % len(self.attackers)])
 
     def user(self, number: int) -> User:
-        """Return a user as stored now."""
+        """Return the current state of a user."""
         return User.objects.get(pk=self.pick(self.random_office.users, self.other.users, number).pk)
 
     def team(self, number: int) -> Team:
-        """Return a team as it is now, or as it was when it is gone."""
+        """Return the current state of a team, or its last one if it was deleted."""
         known = self.pick(self.random_office.teams, self.other.teams, number)
         return Team.objects.filter(pk=known.pk).first() or known
 
     @invariant()
     def nobody_grew(self) -> None:
-        """Together they hold nothing that they did not hold together at the start."""
+        """The attackers together have no right that they did not have at the start."""
         if hasattr(self, "before"):
             assert self.loot() <= self.before, self.loot() - self.before
 
     @invariant()
     def an_administrator_remains(self) -> None:
-        """In both offices."""
+        """Both offices still have an administrator."""
         if hasattr(self, "before"):
             assert checks.has_administrator(self.random_office.provider)
             assert checks.has_administrator(self.other.provider)
@@ -290,7 +290,7 @@ def test_an_attacker_never_grows(transactional_machine: Any, examples: int, step
 
 @pytest.fixture
 def transactional_machine(db: None) -> type[Attack]:
-    """The machine with each example in a transaction that is undone."""
+    """The state machine, with each example in a transaction that is rolled back."""
     from django.db import transaction
 
     class Undone(Attack):

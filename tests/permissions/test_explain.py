@@ -1,4 +1,4 @@
-"""Why?, Who? and where from: every smallest change is sufficient, and no smaller one is (brute force over all)."""
+"""Why?, Who? and grant paths: every suggested change suffices, and no smaller one does (brute force)."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -39,7 +39,7 @@ def plain(change: AccessChange, user: User, employer: Employer | None) -> Plain:
 
 
 def changed(rows: Rows, changes: list[Plain], *, add: bool) -> Rows:
-    """Return the rows after changes; those of rest and product are left to `eased`."""
+    """Return the rows after changes, without those of inactivity and products, which `eased` handles."""
     parts = {name: set(getattr(rows, name)) for name in ("members", "places", "gives", "own")}
     for name, first, second in changes:
         if name in parts:
@@ -50,7 +50,7 @@ def changed(rows: Rows, changes: list[Plain], *, add: bool) -> Rows:
 def everything(
     random_office: RandomOffice, user: User, right: Right, employer: Employer | None, rows: Rows, *, add: bool
 ) -> list[Plain]:
-    """Return every single change of a row that could matter."""
+    """Return every single row change that could matter."""
     key, codes = employer and employer.pk, [str(code) for code in right.granted_by]
     found = [("own", user.pk, code) for code in codes]
     for team in random_office.teams:
@@ -63,7 +63,7 @@ def everything(
 def fewest(
     random_office: RandomOffice, user: User, right: Right, employer: Employer | None, rows: Rows, *, add: bool
 ) -> int | None:
-    """Return how many changes of rows it takes at least, trying all subsets up to three."""
+    """Return the smallest number of row changes needed, trying all subsets of up to three."""
     key, options = employer and employer.pk, everything(random_office, user, right, employer, rows, add=add)
     for size in range(5):
         for subset in combinations(options, size):
@@ -108,7 +108,7 @@ def check_give(
     employer: Employer | None,
     give: list[AccessChange],
 ) -> None:
-    """Assert that what is proposed lifts every block, and that no smaller change opens a path."""
+    """Check that the suggestion removes every block, and that no smaller change opens a path."""
     key, steps = employer and employer.pk, [plain(change, user, employer) for change in give]
     structural = [step for step in steps if step[0] in ("members", "places", "gives", "own")]
     after = changed(rows, structural, add=True)
@@ -205,7 +205,7 @@ def put(office: Provider, name: str, users: list[User], employers: list[Employer
 
 @pytest.fixture
 def trio(office: Provider) -> list[User]:
-    """Three colleagues with the same individual rights, two of whom reach the same employer."""
+    """Three colleagues with the same individual rights, two of whom have access to the same employer."""
     employer = Employer.objects.create(provider=office, number=1, name="Bakkerij")
     users = [make_user(office, Right.VIEW_USERS, Right.VIEW_WAGES, username=f"u{number}") for number in range(3)]
     put(office, "Samen", users[:2], [employer], Right.VIEW_EMPLOYMENTS)

@@ -1,4 +1,4 @@
-"""The buttons of support: the same effect as the office's own page, and a line in the office's own history."""
+"""Support actions: same effect as the office's own page, and an event in the office's history."""
 
 import threading
 import time
@@ -36,7 +36,7 @@ def press(client: Client, what: str, row: Any, **data: str) -> Any:
 
 
 def line(provider: Provider, verb: str, dora: User) -> Event:
-    """Return the one line of that verb, which stands in the office's history as done by support and why."""
+    """Return the only event of this verb, after checking that the history attributes it to support, with the reason."""
     event = Event.objects.get(verb=verb, origin=EventOrigin.SUPPORT)
     assert event.provider_id == provider.pk
     assert (event.actor_id, event.actor_name) == (dora.pk, "D. Dekker")

@@ -1,4 +1,4 @@
-"""The pages of support: who gets which, and that nothing there is secret or can be changed."""
+"""The support pages: who has access, and that nothing on them is secret or editable."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -64,7 +64,7 @@ def rows(office: Provider, alice: User) -> dict[str, Any]:
 
 
 def every_address(rows: dict[str, Any]) -> list[str]:
-    """Return every address under /admin/ of something that is there, written out and not asked of the admin."""
+    """Return every URL under /admin/ for existing rows, listed here and not generated from the admin site."""
     found = [
         "/admin/",
         "/admin/wachtrij/",

@@ -1,4 +1,4 @@
-"""Support of the demo finds a user and helps, in a real browser: quiet under the strict policy, and accessible."""
+"""Demo support finds a user and helps, in a real browser: no CSP violations, and accessible."""
 
 import pytest
 from playwright.sync_api import Browser

@@ -1,4 +1,4 @@
-"""Impersonation: support sees an office's pages as one of its people does, and nothing at all comes of it."""
+"""Impersonation: support sees an office's pages as one of its users does, and nothing changes."""
 
 import re
 from collections.abc import Callable
@@ -60,9 +60,9 @@ def impersonating_client(dora_client: Client, alice: User) -> Client:
 
 
 def snapshot() -> dict[str, str]:
-    """Return what is in every table but those of sessions and of the counters of tries, hashed.
+    """Return hashes of every table except those of sessions and attempt counters.
 
-    That nothing is known of a session of the person, is asked elsewhere.
+    That no session of the user is created is checked elsewhere.
     """
     found = {}
     with connection.cursor() as cursor:
@@ -143,7 +143,7 @@ def test_support_users_are_not_impersonated(dora_client: Client, dora: User) -> 
 
 
 def insert(fields: dict[str, Any]) -> None:
-    """Store a look behind everybody's back, and have the keys that wait for the commit checked now."""
+    """Store an impersonation with plain SQL and check deferred constraints immediately."""
     with transaction.atomic(), connection.cursor() as cursor:
         Impersonation.objects.create(**fields, reason="x")
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -291,7 +291,7 @@ def test_impersonation_requires_a_recent_second_factor(impersonating_client: Cli
 
 @pytest.fixture
 def office_rows(office: Provider, alice: User, bob: User) -> dict[str, Any]:
-    """An office with something of everything."""
+    """An office with one of everything."""
     invited = invite(alice)
     factors.give_app(bob)
     team = Team.objects.create(provider=office, name="Loon")
@@ -308,7 +308,7 @@ def office_rows(office: Provider, alice: User, bob: User) -> dict[str, Any]:
 def test_every_address_and_method_changes_nothing(
     dora_client: Client, alice: User, office_rows: dict[str, Any]
 ) -> None:
-    """Walk over all of them, each with an id that fits; what is unsafe on a page of an office is refused in words."""
+    """Every URL with a fitting ID; unsafe methods on an office's page are refused with a message."""
     begin(dora_client, alice)
     before = snapshot()
     for name, kinds in EVERY:
@@ -329,7 +329,7 @@ def test_every_address_and_method_changes_nothing(
 
 
 def is_of_an_office(name: str) -> bool:
-    """Return whether an address is not only for support itself, or what it does as itself."""
+    """Return whether a URL is not only for support itself, or for its own actions."""
     return not name.startswith(("admin:", "support:")) and name not in ENDS | {
         "language",
         "authentication:extend_session",

@@ -1,4 +1,4 @@
-"""Making, closing and reopening an office: by support and by command, and what closing means at every door."""
+"""Creating, suspending and reactivating an office: by support and by command, and the effect of suspension."""
 
 import threading
 from datetime import timedelta

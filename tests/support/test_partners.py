@@ -1,4 +1,4 @@
-"""Programs of partners and of offices in the hands of support: what `manage.py add_partner` does, with a reason."""
+"""Support manages integrations of partners and offices, as `manage.py add_partner` does, with a reason."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ def partner(db: None) -> Application:
 
 @pytest.fixture
 def own(office: Provider) -> Application:
-    """A program of the office itself."""
+    """An integration of the office itself."""
     return oauth.applications.register_application(office, details=DETAILS, by=build_operator("test"))
 
 

@@ -1,4 +1,4 @@
-"""Support may do what is in `permissions.checks.SupportAction` and nothing else: each action of every part is tried."""
+"""Support may perform the actions of `permissions.checks.SupportAction` and no others: every action is tried."""
 
 import inspect
 from typing import Any

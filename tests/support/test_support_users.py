@@ -1,4 +1,4 @@
-"""Accounts of support: who has no office is of support, made and ended by the operator, and two-factor is required."""
+"""Support accounts: they have no office, are created and ended by the operator, and require two-factor."""
 
 import re
 from io import StringIO
@@ -31,7 +31,7 @@ NAME = "D. van den Dekker"
 
 
 def run(sql: str, *values: object) -> None:
-    """Run SQL behind everybody's back, and have the keys that wait for the commit checked now."""
+    """Run plain SQL and check deferred constraints immediately."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, values)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -73,7 +73,7 @@ def copy(row: Any, **columns: object) -> None:
 
 
 def one_of_each(user: User) -> list[Any]:
-    """Make one row about `user` in each table that support needs as well."""
+    """Create a row about `user` in each table that support needs as well."""
     client = Client()
     client.force_login(user)
     client.get("/uitloggen/")
@@ -89,7 +89,7 @@ def one_of_each(user: User) -> list[Any]:
 
 
 def fresh(row: Any) -> dict[str, object]:
-    """Return the values that a copy must have of its own."""
+    """Return values that must be unique in a copy."""
     unique = {
         PasswordResetToken: {"token_hash": uuid4().hex},
         Passkey: {"credential_id": uuid4().bytes, "credential_id_sha256": uuid4().bytes},

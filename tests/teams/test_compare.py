@@ -1,4 +1,4 @@
-"""Two colleagues beside each other, and making one like the other."""
+"""Comparing two colleagues, and giving one the access of the other."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""The page of individual rights that need not be, and tidying them up."""
+"""The page of redundant and deviating individual rights, and cleaning them up."""
 
 import pytest
 from django.contrib.messages import get_messages

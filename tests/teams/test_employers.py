@@ -1,4 +1,4 @@
-"""Employers: the list, making and changing one, and linking it to teams."""
+"""Employers: the list, creating and editing one, and linking it to teams."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Why? and Who? on the screen."""
+"""The pages Why? and Who?."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""Teams as a file, and who has which right, where and by what: from the pages and by command."""
+"""Exports of teams and of rights, with where and via which path: from the pages and by command."""
 
 import json
 from io import BytesIO
@@ -35,14 +35,14 @@ def content(client: Client, name: str, **asked: Any) -> bytes:
 
 
 def table(content: bytes) -> list[dict[str, str]]:
-    """Return the rows of a file under its heads, as importing reads them."""
+    """Return the rows of a file under its headings, as the import reads them."""
     head, *rows = readers.read_rows(BytesIO(content))
     return [dict(zip(head.cells, row.cells, strict=False)) for row in rows]
 
 
 @pytest.fixture
 def wages(office: Provider, bob: User) -> Employer:
-    """Two teams that bring bob to employers, one of which has the product of the journal."""
+    """Two teams that give bob access to employers, one of which has the product for journal entries."""
     here, there = employer(office, 1, Product.JOURNAL), employer(office, 2)
     put(office, "Loon", [bob], [here, there], Right.VIEW_WAGES, Right.EXPORT_JOURNAL)
     put(office, "Zuid", [bob], [there], Right.VIEW_WAGES)

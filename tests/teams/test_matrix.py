@@ -1,4 +1,4 @@
-"""The authorization matrix: on the screen and as a sheet."""
+"""The authorization matrix: on the screen and as a worksheet."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""Adding to a team all that a search finds, and applying a set to a team."""
+"""Adding all search results to a team, and applying a set to a team."""
 
 import time
 from typing import Any
@@ -126,7 +126,7 @@ def test_adding_all_requires_the_rights_of_the_team(
 def test_ten_thousand_come_in_bounded_time(
     alice_client: Client, office: Provider, team: Team, django_assert_max_num_queries: Any
 ) -> None:
-    """10,000 members by one POST: a number of queries that is that of the batches, and a few seconds."""
+    """10,000 members in one POST: the query count of the batches, and a few seconds."""
     crowd(office, 10_000)
     started = time.perf_counter()
     with django_assert_max_num_queries(60):

@@ -1,4 +1,4 @@
-"""Authorization sets: making, changing, deleting, and who deviates; applying one to a person."""
+"""Authorization sets: creating, changing, deleting, deviations, and applying one to a user."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""One team: its three columns, and changing, renaming and deleting it."""
+"""A team's page: its three columns, and changing, renaming and deleting the team."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The list of teams, making one, and the menu."""
+"""The list of teams, creating one, and the menu."""
 
 from typing import Any
 

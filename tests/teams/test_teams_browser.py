@@ -1,4 +1,4 @@
-"""Teams in a real browser: made, given to a colleague in the invitation, and explained."""
+"""Teams in a real browser: created, assigned in the invitation, and explained."""
 
 import re
 
@@ -16,7 +16,7 @@ GIVEN = ("Raadplegen gebruikers AK", "Raadplegen teams", "Raadplegen beloningen"
 
 
 def tick(person: Visitor, *labels: str) -> None:
-    """Tick the boxes of the page that say so, whatever stands below them."""
+    """Tick the checkboxes with these labels, ignoring their help texts."""
     for label in labels:
         box(person, label).check()
 
@@ -35,7 +35,7 @@ def make_employer(admin: Visitor) -> None:
 
 
 def make_team(admin: Visitor) -> str:
-    """Make a team with rights and an employer; return its address."""
+    """Create a team with rights and an employer; return its URL."""
     admin.open("/teams/")
     admin.follow_to("/teams/nieuw/")
     admin.fill(name="Team Story")
@@ -56,7 +56,7 @@ def make_team(admin: Visitor) -> str:
 
 
 def invite_into_team(admin: Visitor, office: Office) -> str:
-    """Invite a colleague with the team in the form; return the link in the mail."""
+    """Invite a colleague with the team in the form; return the link in the e-mail."""
     after = len(office.demo.mailbox())
     admin.open("/gebruikers/nieuw/website/")
     admin.fill(initials="T.", last_name="Teamlid", email="geen adres")

@@ -1,4 +1,4 @@
-"""The teams of one person on the page of that person."""
+"""The teams of a user, on the page of that user."""
 
 from typing import Any
 

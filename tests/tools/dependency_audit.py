@@ -1,7 +1,7 @@
-"""What `make audit` runs: the known vulnerabilities of every package that is pinned, by pip-audit and npm.
+"""`make audit`: the known vulnerabilities of every pinned package, according to pip-audit and npm.
 
-Both call it a success when they could look up nothing, so that their reports are read here. Exit code 0: every package
-was checked and nothing is known. 1: at least one is vulnerable. 2: at least one was not checked. Arguments go to
+Both report success when they could not look up anything, so their reports are parsed here. Exit code 0: every package
+was checked and none is vulnerable. 1: at least one is vulnerable. 2: at least one was not checked. Arguments go to
 pip-audit: `--ignore-vuln ID`, or `-s osv` for another database.
 """
 
@@ -21,7 +21,7 @@ _PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)")
 
 
 class Report(NamedTuple):
-    """What is known of the packages of one file: each line names a package and says what."""
+    """The findings for the packages of one file, one line per package."""
 
     file: str
     packages: int
@@ -31,23 +31,23 @@ class Report(NamedTuple):
 
 
 def pinned(text: str) -> dict[str, str]:
-    """Return the version of each package in a requirements file, those for other platforms as well."""
+    """Return the version of each package in a requirements file, including those for other platforms."""
     found = (_PIN.match(line) for line in text.splitlines())
-    return {re.sub(r"[-_.]+", "-", one[1]).lower(): one[2] for one in found if one}
+    return {re.sub(r"[-_.]+", "-", entry[1]).lower(): entry[2] for entry in found if entry}
 
 
 def read_pip_audit(file: str, pins: dict[str, str], output: str, errors: str) -> Report:
-    """Return what pip-audit's JSON says of `pins`; a package that it does not name was not checked."""
+    """Return pip-audit's findings for `pins`; a package that the JSON does not name was not checked."""
     try:
-        found = {one["name"]: one for one in json.loads(output)["dependencies"]}
+        found = {entry["name"]: entry for entry in json.loads(output)["dependencies"]}
     except (ValueError, KeyError, TypeError):
         return Report(file, len(pins), unreached=_last_line(errors) or "pip-audit said nothing")
     vulnerable, unchecked = list[str](), list[str]()
     for name, version in pins.items():
-        one = found.get(name, {})
-        if one.get("version") != version or "vulns" not in one:
-            unchecked.append(f"{name} {version}: {one.get('skip_reason') or 'not in the report of pip-audit'}")
-        for vulnerability in one.get("vulns", []):
+        entry = found.get(name, {})
+        if entry.get("version") != version or "vulns" not in entry:
+            unchecked.append(f"{name} {version}: {entry.get('skip_reason') or 'not in the report of pip-audit'}")
+        for vulnerability in entry.get("vulns", []):
             fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
             vulnerable.append(f"{name} {version}: {vulnerability['id']}, fixed in {fixed}")
     if len(unchecked) == len(pins):  # as behind a mirror, which answers 404 to each
@@ -56,14 +56,14 @@ def read_pip_audit(file: str, pins: dict[str, str], output: str, errors: str) ->
 
 
 def read_npm_audit(lock: dict[str, Any], output: str, errors: str) -> Report:
-    """Return what npm's JSON says of the packages of a lock file."""
+    """Return npm's findings for the packages of a lock file."""
     packages = len(lock["packages"]) - 1  # the first is this project
     try:
         found = json.loads(output)
         advisories, total = found["vulnerabilities"], found["metadata"]["dependencies"]["total"]
     except (ValueError, KeyError, TypeError):
         return Report(LOCK, packages, unreached=_last_line(errors) or "npm said nothing")
-    vulnerable = [f"{name} {one['range']}: {', '.join(_titles(one))}" for name, one in sorted(advisories.items())]
+    vulnerable = [f"{name} {entry['range']}: {', '.join(_titles(entry))}" for name, entry in sorted(advisories.items())]
     missing = packages - total
     return Report(LOCK, packages, vulnerable, [f"{missing} packages: not in the report of npm"] if missing else [])
 
@@ -79,7 +79,7 @@ def _last_line(text: str) -> str:
 
 
 def audit_python(file: str, options: list[str]) -> Report:
-    """Return what pip-audit knows of the packages pinned in `file`, without installing or resolving anything."""
+    """Return pip-audit's findings for the packages pinned in `file`, without installing or resolving anything."""
     pins = pinned((ROOT / file).read_text())
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "requirements.txt"  # without markers: pip-audit leaves out what is for other platforms
@@ -91,7 +91,7 @@ def audit_python(file: str, options: list[str]) -> Report:
 
 
 def audit_node() -> Report:
-    """Return what the registry of npm knows of the packages in the lock file, of which none is installed."""
+    """Return npm's findings for the packages in the lock file, without installing them."""
     lock = json.loads((ROOT / LOCK).read_text())
     command = ["npm", "audit", "--package-lock-only", "--json"]
     try:
@@ -102,7 +102,7 @@ def audit_node() -> Report:
 
 
 def conclude(reports: Iterable[Report]) -> int:
-    """Print what is known and return the exit code."""
+    """Print the findings and return the exit code."""
     vulnerable = unchecked = 0
     for report in reports:
         if report.unreached:

@@ -1,4 +1,4 @@
-"""Writes docs/acts-and-doors.md from the data of the test that tries every cell."""
+"""Write docs/acts-and-doors.md from the data of the test that tries every cell."""
 
 import os
 

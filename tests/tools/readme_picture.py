@@ -1,4 +1,4 @@
-"""`make picture`: the picture in README.md, of the list of people in the example office."""
+"""`make picture`: the picture in README.md, of the user list in the example office."""
 
 import os
 
@@ -10,12 +10,12 @@ from tests.tools.screenshots import Camera
 
 
 def main() -> None:
-    """Sign in and take the list, light and 1280 wide."""
+    """Sign in and take the picture of the list, in light mode, 1280 pixels wide."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loket.settings")
     django.setup()
-    with fresh_demo() as (demo, said), chromium() as browser:
+    with fresh_demo() as (demo, login), chromium() as browser:
         camera = Camera(browser, demo)
-        camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])
+        camera.sign_in(login["Gebruikersnaam"], login["Wachtwoord"])
         camera.go("/gebruikers/")
         camera.page.screenshot(path=ROOT / "docs" / "people.png")
 

@@ -1,4 +1,4 @@
-"""The pages of `make screenshots` beside the way of the others: kinds of users, tenants, employers, two-factor."""
+"""Additional pages of `make screenshots`: login methods, tenants, employers, two-factor."""
 
 import base64
 import time
@@ -20,7 +20,7 @@ SEND = """path => {
 
 
 def kinds(camera: "Camera") -> None:
-    """Take the pages of users who come in by Microsoft or are a program, and of the tenants."""
+    """Take the pages of Azure and SSO/Webservice users, and of the tenants."""
     for path, name in {
         "gebruikers/nieuw/webservice": "new-webservice",
         "gebruikers/nieuw/azure": "new-azure",
@@ -48,7 +48,7 @@ def kinds(camera: "Camera") -> None:
 
 
 def employers(camera: "Camera") -> None:
-    """Take the pages of one employer, and those on which a team or a set is thrown away."""
+    """Take the pages of one employer, and those for deleting a team or a set."""
     camera.go("/werkgevers/nieuw/")
     camera.shoot("employer-new")
     camera.go("/werkgevers/")
@@ -58,17 +58,17 @@ def employers(camera: "Camera") -> None:
         camera.shoot(name)
     for path, name in (("teams", "team"), ("kantoor/sets", "set")):
         camera.go(f"/{path}/")
-        one = str(camera.page.locator("tbody th a").first.get_attribute("href"))
-        camera.go(one)
+        address = str(camera.page.locator("tbody th a").first.get_attribute("href"))
+        camera.go(address)
         camera.shoot(f"{name}-first")
         if name == "team":
             taken_out(camera)
-        camera.go(f"{one}verwijderen/")
+        camera.go(f"{address}verwijderen/")
         camera.shoot(f"{name}-delete")
 
 
 def taken_out(camera: "Camera") -> None:
-    """Ask for the first member of the team on the page to be taken out, and take the page that asks."""
+    """Start removing the first member of the team on the page, and take the confirmation page."""
     form = camera.page.locator("form[action$='/gebruikers/verwijderen/']")
     form.locator("input[name=users]").first.check()
     form.locator("button").click()
@@ -76,7 +76,7 @@ def taken_out(camera: "Camera") -> None:
 
 
 def two_factor(camera: "Camera", username: str, password: str) -> None:
-    """Add an app to an administrator, use it, and reset that of another user."""
+    """Add an app to an administrator, use it, and reset two-factor for another user."""
     from tests.helpers.mfa import code_at  # it has models, for which Django must be set up
 
     camera.go("/profiel/twee-factor/passkey/")
@@ -127,7 +127,7 @@ def microsoft(guest: "Camera") -> None:
 
 
 def ended(camera: "Camera", password: str) -> None:
-    """Send a form too late: the login page says so, and goes on to what was typed."""
+    """Submit a form too late: the login page says so, and continues with what was typed."""
     camera.go("/kantoor/")
     camera.shoot_dialog("session-warning", seconds="100 9999")
     camera.shoot_dialog("session-over", seconds="9999 0")
@@ -145,7 +145,7 @@ def ended(camera: "Camera", password: str) -> None:
 
 
 def not_vouched_for(camera: "Camera", guest: "Camera") -> None:
-    """Take an invitation that must be sent again, as the administrator and as the invited user see it."""
+    """Take the pages of an invitation that must be resent, for the administrator and the invited user."""
     link = camera.invite("Zonder")
     with camera.database() as connection:
         connection.execute(
@@ -163,7 +163,7 @@ def not_vouched_for(camera: "Camera", guest: "Camera") -> None:
 
 
 def leaving(guest: "Camera", client_id: str) -> None:
-    """Take where a stranger is not sent on at once to the address of an office's program."""
+    """Take the page shown to a visitor who is not redirected to an integration's URL automatically."""
     asked = {"client_id": client_id, "redirect_uri": "https://portaal.example/terug", "response_type": "token"}
     guest.go(f"/oauth/authorize/?{urlencode(asked)}")
     guest.shoot("leave")

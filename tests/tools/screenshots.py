@@ -1,4 +1,4 @@
-"""`make screenshots`: every page in light and dark, 360 and 1280 pixels wide, in screenshots/ to be looked at."""
+"""`make screenshots`: every page in light and dark, 360 and 1280 pixels wide, in screenshots/."""
 
 import os
 import re
@@ -29,7 +29,7 @@ LONG = {
 
 
 class Camera:
-    """One browser, which goes through the pages and takes four pictures of each."""
+    """A browser that visits the pages and takes four pictures of each."""
 
     def __init__(self, browser: Browser, demo: Demo) -> None:
         self.demo = demo
@@ -38,14 +38,14 @@ class Camera:
         self.password = ""  # of the user who signed in last
 
     def go(self, path: str) -> None:
-        """Open a page, and confirm where it asks: the way through all pages takes longer than five minutes."""
+        """Open a page, re-authenticating where needed: visiting all pages takes longer than five minutes."""
         self.page.goto(path if path.startswith("http") else self.demo.url + path)
         asks = "/bevestigen/?next=" in self.page.url and not path.startswith("/bevestigen/")
         if asks and self.password and self.page.locator("main [name=current_password]").count():
             self.send(current_password=self.password)
 
     def shoot(self, name: str) -> None:
-        """Take the page as it is now; say what axe has against it and whether it is too wide."""
+        """Take the current page; report axe's findings and whether the page is too wide."""
         for width in (360, 1280):
             self.page.set_viewport_size({"width": width, "height": 800})
             if self.page.evaluate("document.scrollingElement.scrollWidth") > width:
@@ -58,7 +58,7 @@ class Camera:
                 self.page.screenshot(path=FOLDER / f"{name}-{width}-{scheme}.png", full_page=True)
 
     def send(self, **values: str) -> None:
-        """Fill fields by their names and press the primary button."""
+        """Fill in fields by their names and press the primary button."""
         for name, value in values.items():
             self.page.locator(f"main [name={name}]").fill(value)
         with self.page.expect_navigation():
@@ -70,7 +70,7 @@ class Camera:
         self.password = password
 
     def invite(self, name: str, **details: str) -> str:
-        """Invite a user; return the link in the mail."""
+        """Invite a user; return the link in the e-mail."""
         email = details.get("email", f"{name.lower()}@devries.example")
         before = len(self.demo.mailbox())
         self.go("/gebruikers/nieuw/website/")
@@ -80,18 +80,18 @@ class Camera:
         return re.search(r"http\S+/uitnodiging/\S+", text)[0]
 
     def code(self) -> str:
-        """Have a code sent from the page with the button; return it."""
+        """Request a code with the button on the page; return it."""
         before = len(self.demo.mailbox())
         self.send()
         return re.search(r"\d{6}", self.demo.wait_for("sms", "+31612345678", after=before))[0]
 
     def of(self, last_name: str) -> str:
-        """Return the address of the page of a user."""
+        """Return the URL of a user's page."""
         self.go(f"/gebruikers/?q={last_name}")
         return str(self.page.locator("tbody th a").first.get_attribute("href"))
 
     def show(self, name: str, template: str, **context: object) -> None:
-        """Take a page that no request is to get: it is drawn here and put where the browser asks for it."""
+        """Take a page that no request can get: it is rendered here and served at the URL that the browser requests."""
         from django.template.loader import render_to_string
         from django.utils import translation
 
@@ -99,7 +99,7 @@ class Camera:
             self.lay_down(name, render_to_string(template, context))
 
     def shoot_dialog(self, name: str, *, seconds: str) -> None:
-        """Take the dialog of a session that ends, on the page as it is: so many seconds are left of both its limits."""
+        """Take the session warning on the current page, with this many seconds left of both limits."""
         path = self.page.url
 
         def hurry(route: Route) -> None:
@@ -123,7 +123,7 @@ class Camera:
         )
 
     def lay_down(self, name: str, body: str) -> None:
-        """Take a page that is handed out as a file."""
+        """Take a page that is downloaded as a file."""
         self.page.route("**/drawn/", lambda route: route.fulfill(body=body, content_type="text/html"))
         self.go("/drawn/")
         self.shoot(name)
@@ -150,7 +150,7 @@ def signing_in(camera: Camera) -> None:
 
 
 def the_office(camera: Camera) -> str:
-    """Take the pages of the office; return the client ID of a program that it registers."""
+    """Take the pages of the office; return the client ID of an integration that it registers."""
     pages = {
         "home": "/",
         "list": "/gebruikers/",
@@ -230,15 +230,15 @@ def programs(camera: Camera) -> str:
     camera.shoot("integration-remove")
     camera.go("/kantoor/koppelingen/")
     camera.shoot("integrations-some")
-    wanted = {
+    parameters = {
         "client_id": client_id, "response_type": "code", "redirect_uri": "https://portaal.example/terug",
         "scope": "openid profile", "code_challenge": "x" * 43, "code_challenge_method": "S256",
     }  # fmt: skip
-    camera.go(f"/oauth/authorize/?{urlencode(wanted)}")
+    camera.go(f"/oauth/authorize/?{urlencode(parameters)}")
     camera.shoot("authorize")
     allow(camera)
     camera.page.route("https://portaal.example/**", lambda route: route.fulfill(status=204))  # the page stays
-    camera.go(f"/oauth/authorize/?{urlencode(wanted)}")
+    camera.go(f"/oauth/authorize/?{urlencode(parameters)}")
     camera.shoot("authorize-onward")
     camera.go("/profiel/koppelingen/")
     camera.shoot("own-integrations-some")
@@ -252,19 +252,19 @@ def programs(camera: Camera) -> str:
 
 
 def allow(camera: Camera) -> None:
-    """Let the program on the page act; the browser is not led to it, for there is nobody at its address."""
+    """Give consent on the page, without following the redirect, because nothing listens at its URL."""
     form = {"csrfmiddlewaretoken": camera.page.locator("main [name=csrfmiddlewaretoken]").first.input_value()}
     answer = camera.page.request.post(camera.page.url, form=form, max_redirects=0)
     assert answer.status == 302, answer.status
 
 
 def from_a_portal(guest: Camera, name: str, password: str) -> None:
-    """Come in by a ticket, as the user of a program."""
+    """Sign in with a ticket, as the user of an integration."""
     form = {"grant_type": "client_credentials", "client_id": name, "client_secret": password}
     token = guest.page.request.post(f"{guest.demo.url}/oauth/token/", form=form).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json;version=2018-01-01"}
-    made = guest.page.request.post(f"{guest.demo.url}/v2/sso/tickets", data={}, headers=headers)
-    guest.go(made.json()["content"]["url"])
+    response = guest.page.request.post(f"{guest.demo.url}/v2/sso/tickets", data={}, headers=headers)
+    guest.go(response.json()["content"]["url"])
     guest.shoot("sso")
     guest.send()
     guest.go("/bevestigen/")
@@ -394,7 +394,7 @@ def importing(camera: Camera) -> None:
 
 
 def several(camera: Camera) -> None:
-    """Block two at once: the plan, the page while the worker waits for the office, what was done, and undoing it."""
+    """Block two users in a bulk action: the plan, the waiting page, the result, and undoing it."""
     camera.go("/gebruikers/?q=jans")
     for box in camera.page.locator("main [name=users]").all():
         box.check()
@@ -497,7 +497,7 @@ def with_a_deadline(camera: Camera) -> None:
 
 
 def _again(guest: Camera) -> str:
-    """Have a further code sent, from whichever page offers it."""
+    """Request another code, from the page that offers it."""
     before = len(guest.demo.mailbox())
     with guest.page.expect_navigation():
         guest.page.locator("form[action$='versturen/'] button").click()
@@ -519,7 +519,7 @@ def supporting(camera: Camera, password: str) -> None:
             camera.shoot(f"support-{name}-one")
     camera.go("/admin/accounts/user/?q=berg")
     camera.page.locator("#result_list th a").first.click()
-    camera.shoot("support-person")
+    camera.shoot("support-user")
     camera.page.locator(".object-tools a").first.click()
     camera.shoot("support-help")
     camera.send()
@@ -551,7 +551,7 @@ def of_offices_and_partners(camera: Camera) -> None:
     camera.page.locator(".object-tools a[href*='/geheim/']").click()
     camera.shoot("support-partner-secret")
     camera.send(reason="Contract getekend")
-    camera.shoot("support-partner-secret-made")
+    camera.shoot("support-partner-secret-created")
     for name, path in (("programs", "oauth/application/"), ("queue", "wachtrij/"), ("group", "support/")):
         camera.go(f"/admin/{path}")
         camera.shoot(f"support-{name}")
@@ -561,28 +561,28 @@ def looking_along(camera: Camera) -> None:
     camera.go("/admin/accounts/user/?q=m.vermeer")
     camera.page.locator("#result_list th a").first.click()
     camera.page.locator(".object-tools a[href*='/meekijken/']").click()
-    camera.shoot("support-look-along")
+    camera.shoot("support-impersonate")
     camera.send(reason="Ziet het team niet, zaak 4712")
-    camera.shoot("looking-home")
+    camera.shoot("impersonation-home")
     camera.go("/gebruikers/")
-    camera.shoot("looking-people")
+    camera.shoot("impersonation-users")
     camera.go("/profiel/")
-    camera.shoot("looking-refused")
+    camera.shoot("impersonation-refused")
     camera.go("/gebruikers/")
     with camera.page.expect_navigation():
         camera.page.locator(".impersonation-banner button").click()
-    camera.shoot("looking-stopped")
+    camera.shoot("impersonation-stopped")
 
 
-def every_page(said: dict[str, str], come: Callable[[], Camera]) -> None:
-    """Go through every page, in its states, as every user who may see it; `come` gives a user a browser."""
+def every_page(login: dict[str, str], come: Callable[[], Camera]) -> None:
+    """Visit every page, in its states, as every user who may see it; `come` gives a user a browser."""
     stranger, camera, guest, smit, helper = (come() for _number in range(5))
     signing_in(stranger)
     stranger.show("500", "500.html")
     stranger.show("503", "503.html")
     stranger.show("400", "400.html")
     stranger.show("throttled", "authentication/throttled.html", message="Probeer het over 12 minuten nog eens.")
-    camera.sign_in(said["Gebruikersnaam"], said["Wachtwoord"])
+    camera.sign_in(login["Gebruikersnaam"], login["Wachtwoord"])
     leaving(come(), the_office(camera))
     telling(camera)
     inviting(camera)
@@ -594,15 +594,15 @@ def every_page(said: dict[str, str], come: Callable[[], Camera]) -> None:
     not_accepting(camera, come())
     not_vouched_for(camera, come())
     with_a_deadline(camera)
-    from_a_portal(come(), "webservice-de-vries", said["Wachtwoord"])
-    smit.sign_in("c.smit", said["Wachtwoord"])
+    from_a_portal(come(), "webservice-de-vries", login["Wachtwoord"])
+    smit.sign_in("c.smit", login["Wachtwoord"])
     smit.shoot("home-few")
-    ended(smit, said["Wachtwoord"])
-    supporting(helper, said["Wachtwoord"])
+    ended(smit, login["Wachtwoord"])
+    supporting(helper, login["Wachtwoord"])
     kinds(camera)
     employers(camera)
     microsoft(come())
-    two_factor(camera, said["Gebruikersnaam"], said["Wachtwoord"])
+    two_factor(camera, login["Gebruikersnaam"], login["Wachtwoord"])
 
 
 def main() -> None:
@@ -612,8 +612,8 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for old in Path(FOLDER).glob("*.png"):
         old.unlink()
-    with fresh_demo() as (demo, said), chromium() as browser:
-        every_page(said, lambda: Camera(browser, demo))
+    with fresh_demo() as (demo, login), chromium() as browser:
+        every_page(login, lambda: Camera(browser, demo))
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")  # noqa: T201
 
 

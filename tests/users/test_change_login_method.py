@@ -1,4 +1,4 @@
-"""Changing the login method: to Azure AD only, and from it back to the website."""
+"""Changing the login method: to Azure AD only, and back to the website."""
 
 from unittest.mock import patch
 from uuid import UUID, uuid4
@@ -33,7 +33,7 @@ PAGES = ["login_method", "change_to_azure", "change_to_website"]
 
 @pytest.fixture
 def tenant(office: Provider) -> ExternalTenant:
-    """The proved tenant of the office."""
+    """The confirmed tenant of the office."""
     return tenant_of(office)
 
 

@@ -1,4 +1,4 @@
-"""Making a user "Alleen via Azure AD"."""
+"""Creating an "Azure AD only" user."""
 
 from unittest.mock import patch
 from uuid import UUID, uuid4

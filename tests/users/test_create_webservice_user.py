@@ -1,4 +1,4 @@
-"""Making a user "Alleen via SSO/Webservice"."""
+"""Creating an "SSO/Webservice only" user."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""The mail once a month about accounts to tidy up."""
+"""The monthly e-mail about dormant accounts."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The page and the command of accounts to tidy up."""
+"""The page and the command for dormant accounts."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -35,7 +35,7 @@ def ago(days: float) -> datetime:
 
 
 def listed(client: Client, reason: ReviewReason, **values: object) -> list[User]:
-    """Return the people whom the page shows in that list."""
+    """Return the users whom the page shows in a list."""
     lists = client.get(URL, values).context["lists"]
     return [user for user, _chip in next(one for one in lists if one["reason"] == reason)["rows"]]
 

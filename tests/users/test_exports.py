@@ -1,4 +1,4 @@
-"""The users AK as a file."""
+"""Exporting users to a file."""
 
 import csv
 import json
@@ -31,7 +31,7 @@ def content(client: Client, form: str, **filters: str) -> bytes:
 
 
 def rows(client: Client, form: str, **filters: str) -> list[dict[str, str]]:
-    """Return the file's rows under the names of the columns, read as a stranger would."""
+    """Return the rows of the file under the column headings, without the product's own reader."""
     file = content(client, form, **filters)
     if form == "jsonl":
         return [json.loads(line) for line in file.decode().split("\n") if line]

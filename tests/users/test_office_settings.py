@@ -1,4 +1,4 @@
-"""The office's own page."""
+"""The office settings page."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""One's own page, one's own address, and confirming an address."""
+"""The profile page, changing one's own address, and confirming an address."""
 
 from datetime import timedelta
 
@@ -110,7 +110,7 @@ def test_the_link_dies_after_two_days_and_with_a_block(
 
 
 def ask(client: Client, password: str = PASSWORD) -> str:
-    """Ask for another address; return the link that confirms it."""
+    """Request a new address; return the link that confirms it."""
     client.post(reverse("users:change_email"), {"email": NEW, "current_password": password})
     return link()
 

@@ -1,4 +1,4 @@
-"""A new password for a user "Alleen via SSO/Webservice", set by an administrator after re-authentication."""
+"""A new password for an "SSO/Webservice only" user, set by an administrator after re-authentication."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def service(office: Provider) -> User:
-    """A program of the office."""
+    """An SSO/Webservice user of the office."""
     return make_service(office)
 
 

@@ -1,4 +1,4 @@
-"""The status of a user, on the list and on the page of the user."""
+"""The status of a user, in the list and on the user's page."""
 
 from datetime import timedelta
 from typing import Any
@@ -25,7 +25,7 @@ def invited(alice: User) -> User:
 
 
 def shown(client: Client, person: User) -> tuple[str, str]:
-    """Return the status and its detail as the list shows them, having made sure that the page says the same."""
+    """Return status and detail in the list, after checking that the user's page shows the same."""
     row = next(chip for found, chip, _two_factor in client.get(LIST).context["rows"] if found == person)
     page = client.get(reverse("users:user_detail", args=[person.pk]))
     assert page.context["chip"] == row

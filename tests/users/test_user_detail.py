@@ -1,4 +1,4 @@
-"""One person: the page, editing, blocking, the username by mail."""
+"""A user's page: details, editing, blocking, and e-mailing the username."""
 
 from datetime import timedelta
 from typing import cast

@@ -1,4 +1,4 @@
-"""The list of gebruikers AK."""
+"""The user list."""
 
 from datetime import timedelta
 

@@ -26,7 +26,7 @@ class InviteUserForm(WebsiteUserForm, InitialAccessForm):
         kwargs["initial"] = {"subject": standard.subject, "body": standard.body} | kwargs.get("initial", {})
         super().__init__(*args, login_method=LoginMethod.WEBSITE_SSO, **kwargs)
         self.standard = standard
-        self.fields["email"].help_text = _("We send the invitation to this address.")
+        self.fields["email"].help_text = _("The invitation is sent to this address.")
 
     def clean(self) -> dict[str, Any]:
         """Validate the placeholders of the text (domain.md section 9)."""
@@ -46,7 +46,7 @@ class InviteUserForm(WebsiteUserForm, InitialAccessForm):
 
     @property
     def text_is_expanded(self) -> bool:
-        """Whether the text is unfolded: changed or invalid."""
+        """Whether the text is expanded: changed or invalid."""
         initial = EmailText(str(self["subject"].value()), str(self["body"].value()).replace("\r\n", "\n"))
         return bool(self["subject"].errors or self["body"].errors) or initial != self.standard
 

@@ -77,7 +77,7 @@ class _NewUserForm(UserDetailsForm, InitialAccessForm):
         return (user.username, user.email) == (self.data.get("username", ""), self.data.get("email", "").strip())
 
     def find_previous_user(self) -> User | None:
-        """Return the user created by an earlier submission of this form, as by a double click."""
+        """Return the user created by an earlier submission of this form, for example by a double click."""
         user_id = self.cleaned_data.get("concept") if self.is_bound else None
         user = User.objects.visible_to(self.requester).filter(pk=user_id).first() if user_id else None
         return user if user is not None and self._matches(user) else None

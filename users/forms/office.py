@@ -90,7 +90,7 @@ class RetentionForm(forms.Form):
     )
 
     def clean_checkpoint_addresses(self) -> str:
-        """Return the addresses, one a line. Raises ValidationError for more than five or an invalid one."""
+        """Return the addresses, one per line. Raises ValidationError for more than five or an invalid one."""
         addresses = list(dict.fromkeys(self.cleaned_data["checkpoint_addresses"].split()))
         if len(addresses) > 5:
             raise ValidationError(_("Enter at most five addresses."), code="many")

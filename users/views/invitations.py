@@ -1,4 +1,4 @@
-"""Pages of the office for invitations: invite in two steps, send again, revoke."""
+"""Pages of the office for invitations: invite in two steps, resend, revoke."""
 
 from datetime import timedelta
 from typing import Any
@@ -66,7 +66,7 @@ def _get_draft_id(request: OfficeRequest) -> UUID | None:
 
 
 def _render_preview(request: OfficeRequest, details: UserDetails, text: EmailText) -> EmailText:
-    """Return the e-mail as it will look, with example details where none are known yet."""
+    """Return a preview of the e-mail, with example details for those that are not known yet."""
     example = UserDetails(initials="P.", prefix="de", last_name="Boer", email="p.deboer@example.nl")
     user = User(provider=request.user.office, **(details or example))
     until = timezone.now() + timedelta(days=request.user.office.invitation_days)
@@ -117,7 +117,7 @@ def _redirect_without_draft(request: OfficeRequest, draft_id: UUID | None) -> Ht
     if sent is not None:
         messages.success(request, render_created_message(_("The invitation for %(name)s is on its way."), sent))
         return redirect("users:user_list")
-    messages.warning(request, _("This form was open too long. Nothing has been sent. Enter it again."))
+    messages.warning(request, _("This form was open too long. Nothing has been sent. Fill it in again."))
     return redirect("users:invite_user")
 
 

@@ -118,7 +118,7 @@ def set_password(request: OfficeRequest, pk: UUID) -> HttpResponse:
             messages.warning(request, _("Another user set a new password in the meantime. Yours was not saved."))
         else:
             text = _(
-                "The password of %(name)s has been changed. All sessions and tokens of the old password have ended."
+                "The password for %(name)s has been changed. All sessions and tokens of the old password have ended."
             )
             messages.success(request, text % {"name": user.full_name})
         return redirect("users:user_detail", user.pk)

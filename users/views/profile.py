@@ -1,4 +1,4 @@
-"""Pages of the own profile and e-mail address."""
+"""Pages of the user's own profile and e-mail address."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -41,7 +41,7 @@ def profile(request: OfficeRequest) -> HttpResponse:
     reauthentication=ReauthenticationLevel.FIVE_MINUTES,
 )
 def change_email(request: OfficeRequest) -> HttpResponse:
-    """Request a change of the own e-mail address; for users with a password to confirm it."""
+    """Request a change of the user's own e-mail address, confirmed with the password."""
     form = ChangeEmailForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]

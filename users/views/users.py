@@ -69,7 +69,7 @@ def user_list(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.VIEW_USERS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def export_users(request: OfficeRequest, form: FileFormat) -> FileResponse:
-    """Send the users that match the filters as a file; an event is recorded, also for HEAD requests."""
+    """Send the users that match the filters as a file; an event is recorded, even for HEAD requests."""
     values = UserFilterForm(request.GET).values()
     del values["sort"]
     users = filter_users(User.objects.visible_to(request.user), **values)

@@ -30,7 +30,7 @@ class Command(migrate.Command):
     """Django's command, run as the owner of the tables after any other run has finished."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate. Raises CommandError when nothing says who the owner is, or on a database that cannot be upgraded."""
+        """Migrate. Raises CommandError without an owner role, or on a database that cannot be upgraded."""
         try:
             db_roles.get_owner_role()
         except ImproperlyConfigured as error:

@@ -1,4 +1,4 @@
-"""`manage.py worker`: sends email and SMS, runs imports and periodic jobs."""
+"""`manage.py worker`: sends e-mail and SMS, runs imports and periodic jobs."""
 
 import signal
 from queue import SimpleQueue

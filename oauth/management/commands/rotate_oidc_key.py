@@ -20,7 +20,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Create the key and delete keys that no client can need any more."""
+        """Create the key and delete keys that no client can still need."""
         now = timezone.now()
         SigningKey.objects.get_current()  # ensure that a key signs meanwhile
         key = SigningKey.objects.create_key(

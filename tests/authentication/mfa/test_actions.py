@@ -1,4 +1,4 @@
-"""One's own second factors: the rules behind the pages."""
+"""A user's own second factors: the rules behind the pages."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -82,7 +82,7 @@ def test_each_of_several_devices_works(bob: User) -> None:
 
 
 def guess(user: User, secret: bytes) -> timedelta | None:
-    """Type a wrong code; return how long the next try has to wait when this one was not even looked at."""
+    """Enter a wrong code; return the seconds until the next attempt if this one was not verified."""
     try:
         assert not actions.verify_totp_code(user, wrong(code_now(secret)))
     except Throttled as error:

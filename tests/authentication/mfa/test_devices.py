@@ -1,4 +1,4 @@
-"""The pages about one's own second factors."""
+"""The pages of a user's own second factors."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -22,7 +22,7 @@ PAGES = ["", "app/", "herstelcodes/"]
 
 @pytest.fixture
 def bob_logged_in(bob: User) -> Client:
-    """The browser of bob, who has just typed the password."""
+    """Bob's browser, with the password entered just now."""
     client = Client()
     client.post("/inloggen/", {"username": "bob", "password": PASSWORD})
     return client
@@ -30,12 +30,12 @@ def bob_logged_in(bob: User) -> Client:
 
 @pytest.fixture
 def secured(bob: User) -> Client:
-    """The browser of bob, who has a device and passed it."""
+    """Bob's browser, after using a device as the second factor."""
     return signed_in(bob, give_app(bob))
 
 
 def add(client: Client, **change: str) -> tuple[bytes, object]:
-    """Add an app as a person does; return its secret and the answer."""
+    """Add an app through the page; return its secret and the response."""
     form = client.get(f"{URL}app/").context["form"]
     secret = form.enrollment.secret
     data = {"offer": form["offer"].value(), "code": code_now(secret), "name": "Telefoon"} | change

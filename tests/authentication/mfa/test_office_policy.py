@@ -1,4 +1,4 @@
-"""The office's own rules about two-factor: what a change would do, and making it."""
+"""The office's two-factor policy: impact preview and change."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
@@ -42,7 +42,7 @@ def in_days(days: int) -> date:
 
 @pytest.fixture
 def admin(alice: User) -> Client:
-    """The browser of alice, who has just typed the password."""
+    """Alice's browser, with the password entered just now."""
     client = Client()
     client.post("/inloggen/", {"username": "alice", "password": PASSWORD})
     return client
@@ -53,12 +53,12 @@ def address(version: int = 1, **wanted: Any) -> str:
 
 
 def confirm(client: Client, where: str) -> Any:
-    """Look at what changes, and confirm it."""
+    """Preview the impact and confirm it."""
     return client.post(where, {"seen": client.get(where).context["impact"].fingerprint})
 
 
 def set_policy(office: Provider, policy: MfaPolicy, by: User | None) -> MfaPolicy:
-    """Do what the page does, in one go."""
+    """Preview and confirm in one step."""
     fresh = Provider.objects.get(pk=office.pk)
     fingerprint = office_policy.compute_impact(
         fresh, policy.with_start_date(MfaPolicy.from_provider(fresh))

@@ -1,4 +1,4 @@
-"""A new office that asks two-factor of its people, in a real Chromium: from the mails to the home page."""
+"""A new office requires two-factor, in a real Chromium: from the e-mails to the home page."""
 
 import base64
 import subprocess
@@ -32,14 +32,14 @@ PHONE = {"viewport": {"width": 360, "height": 740}}
 
 
 def manage(office: Office, *arguments: str) -> None:
-    """Run a command of manage.py on the running demo."""
+    """Run a manage.py command on the running demo."""
     environment = own_environment(office.demo.folder) | {"LOKET_DEMO": "1", "LOKET_URL": office.demo.url}
     subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)
 
 
 @pytest.fixture(scope="module")
 def founder(browser: Browser, office: Office) -> Visitor:
-    """The first administrator of a new office, invited as the guide says; must enroll, and uses a passkey."""
+    """The first administrator of a new office, invited as the guide says, who must enroll and uses a passkey."""
     after = len(office.demo.mailbox())
     manage(office, *first_administrator())
     found = visitor(browser, office.demo.url)
@@ -53,7 +53,7 @@ def founder(browser: Browser, office: Office) -> Visitor:
 
 
 def ask(founder: Visitor, **policy: str | bool) -> None:
-    """Set the rules of the office, after a look at what they change."""
+    """Set the office's policy after previewing its impact."""
     founder.open("/")
     founder.follow_to("/kantoor/twee-factor/")
     founder.fill(**{"two_factor_from": "", "two_factor_days": ""} | policy)
@@ -65,7 +65,7 @@ def ask(founder: Visitor, **policy: str | bool) -> None:
 
 
 def invite(founder: Visitor, office: Office, last_name: str) -> int:
-    """Invite a user for whom only the policy of the office counts; return how many messages there were."""
+    """Invite a user covered only by the office's policy; return the number of messages before that."""
     after = len(office.demo.mailbox())
     founder.open("/gebruikers/nieuw/website/")
     founder.fill(initials="N.", last_name=last_name, email=f"{last_name.lower()}@jansen.example")

@@ -26,20 +26,20 @@ def send(client: Client, path: str, answer: Any = None) -> Any:
 
 
 def make(client: Client, key: SoftKey, query: str = "") -> Any:
-    """Make a passkey as the script does."""
+    """Register a passkey as the script does."""
     options = send(client, f"{ADD}begin/").json()
     return send(client, f"{ADD}klaar/{query}", key.make(options))
 
 
 def show(client: Client, key: SoftKey, query: str = "") -> Any:
-    """Show it as the script does."""
+    """Authenticate with a passkey as the script does."""
     options = send(client, f"{SHOW}begin/").json()
     return send(client, f"{SHOW}klaar/{query}", key.show(options))
 
 
 @pytest.fixture
 def bob_logged_in(bob: User) -> Client:
-    """The browser of bob, who has just typed the password."""
+    """Bob's browser, with the password entered just now."""
     client = Client()
     client.post("/inloggen/", {"username": "bob", "password": PASSWORD})
     return client

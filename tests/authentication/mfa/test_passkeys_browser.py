@@ -1,4 +1,4 @@
-"""Passkeys and apps in a real Chromium with its virtual authenticator."""
+"""Passkeys and authenticator apps in a real Chromium with its virtual authenticator."""
 
 import base64
 import re
@@ -39,7 +39,7 @@ def with_authenticator(person: Visitor) -> CDPSession:
 
 
 def accept(admin: Visitor, guest: Visitor, office: Office, last_name: str) -> str:
-    """Invite a user who must have two-factor, and accept as far as the password; return the username."""
+    """Invite a user who must have two-factor and accept up to the password; return the username."""
     email = f"{last_name.lower()}@devries.example"
     after = len(office.demo.mailbox())
     admin.open("/inloggen/")
@@ -60,7 +60,7 @@ def accept(admin: Visitor, guest: Visitor, office: Office, last_name: str) -> st
 
 
 def arrive(guest: Visitor, office: Office, email: str, username: str, *, after: int, steps: int = 4) -> None:
-    """Follow the link in the mail, prove the phone, choose username and password, of so many steps."""
+    """Open the e-mailed link, verify the phone number, choose username and password, in this many steps."""
     link = re.search(r"http\S+/uitnodiging/\S+", office.demo.wait_for("mail", email, after=after))
     assert link
     guest.open(link[0])
@@ -76,7 +76,7 @@ def arrive(guest: Visitor, office: Office, email: str, username: str, *, after: 
 
 
 def press(person: Visitor, selector: str, path: str) -> None:
-    """Press a button whose script goes to another page; examine the one that comes."""
+    """Press a button whose script navigates; examine the next page."""
     person.page.locator(selector).click()
     person.page.wait_for_url(lambda url: urlsplit(url).path == path)
     person.examine()

@@ -1,4 +1,4 @@
-"""The mails before the day on which two-factor becomes required."""
+"""Reminders by e-mail before two-factor becomes required."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Who must have a second factor, from when: every kind, rule and side of a deadline against a rule of thumb."""
+"""Which users must have a second factor, and from when: every login method, rule and side of a deadline."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ KINDS = list(LoginMethod)
 
 
 def first_day(rule: str, kind: LoginMethod, is_new: bool) -> date | None:
-    """Return the first day on which a user must have a second factor, by the words of the policies."""
+    """Return the first day on which a user must have a second factor, computed from the policy texts."""
     if kind != LoginMethod.WEBSITE_SSO or rule == "none":
         return None
     if rule == "everybody":
@@ -50,7 +50,7 @@ def first_day(rule: str, kind: LoginMethod, is_new: bool) -> date | None:
 
 
 def person(office: Provider, kind: LoginMethod, rule: str, is_new: bool) -> User:
-    """Make a user to whom `rule` applies as far as the login method allows; new users signed in just now."""
+    """Create a user to whom `rule` applies as far as the login method allows; new users have just signed in."""
     fields: dict[str, Any] = {"accepted_at": NOW if is_new else NOW - timedelta(days=400), "login_method": kind}
     if kind == LoginMethod.AZURE_AD:
         tenant = ExternalTenant.objects.create(
@@ -77,7 +77,7 @@ def set_rule(office: Provider, rule: str) -> None:
 
 
 def sides(day: date | None) -> list[datetime]:
-    """Return the last second before a day and its first one; without a day that lies ahead any moments."""
+    """Return the last second before a day and its first second; arbitrary times if there is no future day."""
     if day is None or day == date.min:
         return [NOW, NOW + timedelta(days=100)]
     midnight = datetime(day.year, day.month, day.day, tzinfo=AMSTERDAM)
@@ -93,7 +93,7 @@ def arrive(user: User, secret: bytes | None) -> Client:
 
 
 def check(user: User, day: date | None, secret: bytes | None) -> None:
-    """Demand that every door agrees with the day on what is open now."""
+    """Check that every entry point agrees with the day on what is accessible."""
     today = datetime.now(AMSTERDAM).date()
     is_closed = day is not None and secret is None and today >= day
     is_ahead = day is not None and secret is None and today < day

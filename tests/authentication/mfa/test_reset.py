@@ -1,4 +1,4 @@
-"""Resetting the second factor of a user."""
+"""Resetting a user's second factor."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -39,7 +39,7 @@ def lost(bob: User) -> User:
 
 @pytest.fixture
 def secured(alice: User) -> Client:
-    """The browser of alice, who has just shown her own device."""
+    """Alice's browser, after using a second factor just now."""
     return signed_in(alice, give_app(alice))
 
 
@@ -149,7 +149,7 @@ def test_afterwards_a_required_factor_is_set_up_again(lost: User, alice: User) -
 
 
 def shown_for_attention(client: Client) -> set[User]:
-    """Return to whom the home page leads for two-factor."""
+    """Return the users to whom the two-factor alert on the home page links."""
     return {row[0] for row in client.get("/gebruikers/", {"attention": "two_factor"}).context["rows"]}
 
 

@@ -1,4 +1,4 @@
-"""The second step of logging in, and the middleware that asks for it."""
+"""The second step of logging in, and the middleware that requires it."""
 
 import re
 from collections.abc import Callable
@@ -182,7 +182,7 @@ def test_the_csrf_token_is_wanted(bob: User, secret: bytes) -> None:
 
 
 def paths(resolver: URLResolver, prefix: str = "/") -> list[str]:
-    """Return an address of every pattern below `resolver`."""
+    """Return a URL for every pattern of `resolver`."""
     found = []
     for part in resolver.url_patterns:
         here = prefix + str(part.pattern)

@@ -1,4 +1,4 @@
-"""A tenant becomes usable when a user of the office signs in at Microsoft with an account of that tenant."""
+"""A tenant is confirmed when a user of the office signs in at Microsoft with an account of that tenant."""
 
 from typing import Any
 from unittest.mock import patch
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def unproved(office: Provider) -> ExternalTenant:
-    """A tenant that the office registered a moment ago."""
+    """An unconfirmed tenant that the office has just registered."""
     return make_tenant(office, TID, proved=False)
 
 

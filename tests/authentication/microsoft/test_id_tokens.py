@@ -1,4 +1,4 @@
-"""Forged ID tokens, each alone: all refused, all recorded, none a fault."""
+"""Forged ID tokens, one defect at a time: all are refused and recorded, and none causes an error."""
 
 import base64
 import hashlib
@@ -97,7 +97,7 @@ def iss(tid: object) -> str:
 
 
 class FromNow(int):
-    """So many seconds from the moment of the test."""
+    """A number of seconds from the time of the test."""
 
 
 def resolved(said: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An Azure user confirms at Microsoft, by typing the credentials there anew."""
+"""Azure users re-authenticate by entering their credentials at Microsoft again."""
 
 import time
 from typing import Any
@@ -22,7 +22,7 @@ URL = "/bevestigen/microsoft/"
 
 @pytest.fixture
 def dora_client(dora: User) -> Client:
-    """The browser of dora, who signed in long ago."""
+    """Dora's browser, signed in long ago."""
     client = Client()
     client.force_login(dora)
     return client
@@ -33,7 +33,7 @@ def is_confirmed(client: Client) -> bool:
 
 
 def long_ago(client: Client) -> Client:
-    """Return the browser as it is when its user has confirmed nothing yet."""
+    """Return the browser in its state before any re-authentication."""
     session = client.session
     del session["confirmed_at"]
     session.save()

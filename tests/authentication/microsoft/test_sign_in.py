@@ -1,4 +1,4 @@
-"""Signing in with Microsoft: Azure users only, matched on tenant and object, and no forged answer lets anybody in."""
+"""Microsoft sign-in: Azure users only, matched by tenant and object ID; forged responses are refused."""
 
 import re
 from datetime import timedelta
@@ -47,7 +47,7 @@ def is_signed_in(client: Client) -> bool:
 
 
 def refused(client: Client, response: Any, page: ErrorPage, reason: str) -> Event:
-    """Assert that a user was refused and told so, and that one event says why; return it."""
+    """Check that the sign-in was refused with a message and recorded in one event; return the event."""
     assert response.status_code == 302
     assert not is_signed_in(client)
     event = Event.objects.get(verb=Verb.SIGN_IN_REFUSED)
@@ -267,7 +267,7 @@ def test_a_journey_works_once(entra: Forger, dora: User) -> None:
 
 
 def test_a_code_works_once(entra: Forger, dora: User) -> None:
-    """Another journey of the same browser, with a code that was used."""
+    """A second sign-in in the same browser, with a used code."""
     client = Client()
     asked = start_sign_in(client)
     used = entra.build_code_url(entra.parse_request(asked), tid=TID, oid=OID)

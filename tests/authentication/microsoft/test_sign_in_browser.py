@@ -1,6 +1,6 @@
-"""Signing in at a foreign identity provider over TLS, in a real browser.
+"""Signing in at an external identity provider over TLS, in a real browser.
 
-oidc-provider-mock is nobody of ours; what it lacks of Entra (the name of its key, `nbf`, one `aud`) is added to it.
+The provider is oidc-provider-mock; what it lacks compared to Entra (the key ID, `nbf`, a single `aud`) is added here.
 """
 
 import ipaddress
@@ -39,13 +39,13 @@ CLIENT_ID = "0b5f7c1e-6a53-4c0c-8c51-1f3f6f1d9a10"
 
 @dataclass
 class ForeignProvider:
-    """A foreign provider on loopback, and the file with the certificate that vouches for it."""
+    """An external provider on loopback, and the file with its CA certificate."""
 
     url: str
     certificate: Path
 
     def knows(self, sub: str, **claims: Any) -> None:
-        """Register a user, with claims as Entra has them."""
+        """Register a user with claims as Entra sends them."""
         with requests.Session() as session:
             session.trust_env = False
             claims = {"aud": CLIENT_ID, "nbf": int(datetime.now(UTC).timestamp()), "tid": str(TID), **claims}
@@ -54,7 +54,7 @@ class ForeignProvider:
 
 
 def certificate_in(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for localhost that signs itself; return its file and that of its key."""
+    """Create a self-signed certificate for localhost; return its file and its key file."""
     key, now = rsa.generate_private_key(public_exponent=65537, key_size=2048), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
@@ -68,15 +68,15 @@ def certificate_in(folder: Path) -> tuple[Path, Path]:
 
 
 class Quiet(WSGIRequestHandler):
-    """A handler that does not write a line for each request."""
+    """A request handler without logging."""
 
     def log(self, *args: Any) -> None:
-        """Write nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def foreign_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ForeignProvider]:
-    """The foreign provider."""
+    """The external provider."""
     with warnings.catch_warnings(record=True):  # of the libraries below it
         import oidc_provider_mock
         from oidc_provider_mock import _app
@@ -99,7 +99,7 @@ def foreign_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 @pytest.fixture
 def product(live_server: Any, foreign_provider: ForeignProvider, settings: Any, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The product on loopback, which takes the foreign provider for Microsoft; return its address."""
+    """The product on loopback with the external provider in place of Microsoft; returns its URL."""
 
     def trusting() -> requests.Session:
         session = requests.Session()
