@@ -1,6 +1,6 @@
 """Authorization of calls: token, rate limit, version, scope of the client and right of the user, in that order.
 
-Each operation declares one scope and one right (`api.operations`). A refusal states which check failed (domain.md
+Each operation declares one scope and one right (`api.operations`). An error states which check failed (domain.md
 section 3.1).
 """
 

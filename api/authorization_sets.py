@@ -96,7 +96,7 @@ def _serialize_template(request: ApiRequest) -> EmailTemplateResource:
     "/providers/{uuid:provider_id}/emailtemplates", "GetEmailTemplatesByProviderId", EmailTemplates, Right.VIEW_USERS
 )
 def list_email_templates(request: ApiRequest, provider_id: UUID) -> HttpResponse:
-    """List the e-mail templates that the office can customize, in their present version."""
+    """List the e-mail templates that the office can customize, in their current version."""
     return render_item(request, EmailTemplates(emailTemplates=[_serialize_template(request)]))
 
 

@@ -127,7 +127,7 @@ class UserEncryptionKey(models.Model):
         return _build_encryption_context(self.pk)
 
     def decrypt_key(self) -> AESGCM:
-        """Return the key itself. Raises encryption.DecryptionError, also if it was destroyed."""
+        """Return the key itself. Raises encryption.DecryptionError, including if it was destroyed."""
         return AESGCM(self.decrypt_key_bytes())
 
     @classmethod
@@ -136,7 +136,7 @@ class UserEncryptionKey(models.Model):
         return AESGCM(encryption.decrypt(encrypted_key, context=_build_encryption_context(key_id)))
 
     def decrypt_key_bytes(self) -> bytes:
-        """Return the 32 bytes of the key. Raises encryption.DecryptionError, also if it was destroyed."""
+        """Return the 32 bytes of the key. Raises encryption.DecryptionError, including if it was destroyed."""
         return encryption.decrypt(bytes(self.encrypted_key or b""), context=self.encryption_context)
 
 

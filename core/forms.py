@@ -27,7 +27,7 @@ class VersionedForm(forms.Form):
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
 
     def report_conflict(self, saved: Versioned) -> None:
-        """Report what was saved in the meantime beside each field, keep the input, and allow saving it again."""
+        """Show the saved value next to each field, keep the input, and allow saving it again."""
         saved.refresh_from_db()
         data = cast(QueryDict, self.data).copy()
         data["version"] = str(saved.version)

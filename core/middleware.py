@@ -1,4 +1,4 @@
-"""Middleware for every request: language and body size limit; and the address of the client."""
+"""Middleware for every request: its language and the size limit of its body. Also finds the client address."""
 
 import sys
 import traceback

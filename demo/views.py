@@ -12,7 +12,7 @@ from demo.access import require_demo
 
 @page(Access.PUBLIC, methods=SAFE)
 def mailbox_page(request: HttpRequest) -> HttpResponse:
-    """Show all e-mails and SMS of the demo, newest first."""
+    """Show all e-mails and SMS messages of the demo, newest first."""
     require_demo(request)
     delivered = [{**entry, "when": datetime.fromisoformat(entry["at"])} for entry in demo_mailbox.list_delivered()]
     return render(request, "demo/mailbox.html", {"delivered": delivered})
@@ -20,6 +20,6 @@ def mailbox_page(request: HttpRequest) -> HttpResponse:
 
 @page(Access.PUBLIC, methods=SAFE)
 def mailbox_json(request: HttpRequest) -> HttpResponse:
-    """Return all e-mails and SMS of the demo as JSON, newest first."""
+    """Return all e-mails and SMS messages of the demo as JSON, newest first."""
     require_demo(request)
     return JsonResponse(demo_mailbox.list_delivered(), safe=False)

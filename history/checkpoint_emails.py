@@ -21,7 +21,7 @@ def sign_due_checkpoints() -> int:
 
 @transaction.atomic
 def sign_due_checkpoint(provider_id: UUID | None) -> Checkpoint | None:
-    """Sign the checkpoint of one office, or of the events of none, if it is due, and mail it."""
+    """Sign and e-mail the checkpoint of an office, or of events without an office, if it is due."""
     checkpoint = checkpoints.save_checkpoint_if_due(provider_id)
     if checkpoint is not None and provider_id is not None:
         office = Provider.objects.get(pk=provider_id)

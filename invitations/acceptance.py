@@ -124,9 +124,10 @@ def _record_refusal(invitation: Invitation, by: Actor) -> None:
 def send_code(invitation: Invitation, *, token: str, browser: str, by: Actor, after: str | None = None) -> None:
     """Send a new six-digit code to the encrypted number; it works only in the browser that holds `browser`.
 
-    `after` is the id of this browser's last code as the page knew it, "" for none: with a newer one, as after a double
-    click, nothing is sent. Raises CodeLimitReached after three codes in an hour or ten in total, MessageLimitReached
-    when too many messages were sent, InvitationNotOpen when the invitation ended in the meantime, SenderNotAuthorized.
+    `after` is the id of this browser's last code as the page knew it, "" for none: with a newer one, for example after
+    a double click, nothing is sent. Raises CodeLimitReached after three codes in an hour or ten in total,
+    MessageLimitReached when too many messages were sent, InvitationNotOpen when the invitation ended in the meantime,
+    SenderNotAuthorized.
     """
     invitation = _lock_open_invitation(invitation)
     last = get_last_code(invitation, browser=browser)
@@ -192,7 +193,7 @@ def check_code(invitation: Invitation, *, code: str, browser: str, by: Actor) ->
 def accept_invitation(invitation: Invitation, *, browser: str, username: str, password: str, by: Actor) -> User:
     """Set the chosen username and password and return the user, ready to be signed in.
 
-    Raises InvitationNotOpen when the invitation ended in the meantime or this browser did not prove the phone,
+    Raises InvitationNotOpen when the invitation ended in the meantime or this browser did not verify the phone number,
     SenderNotAuthorized, ValidationError when the username was taken in the meantime (code "taken") or the password is
     rejected.
     """

@@ -84,10 +84,10 @@ def invite_user(
 def resend_invitation(user: User, *, mobile_number: str, email: str, by: Actor, before: str | None = None) -> None:
     """Resend the invitation with a new link and period; the old link is invalid. The address may change.
 
-    `before` is when it was last sent as the form knew it (ISO 8601): if it was sent since, as by a double click,
-    nothing is sent. Support can send it to the same address only. Raises InvitationNotOpen when the user accepted in
-    the meantime, PermissionDenied without authority over the user, ValidationError when the user is blocked,
-    MessageLimitReached when too many messages were sent.
+    `before` is when it was last sent according to the form (ISO 8601): if it has been sent since then, for example by a
+    double click, nothing is sent. Support can send it to the same address only. Raises InvitationNotOpen when the user
+    accepted in the meantime, PermissionDenied without authority over the user, ValidationError when the user is
+    blocked, MessageLimitReached when too many messages were sent.
     """
     lock_provider(user.provider_id)
     checks.require_user_management(by, user, SupportAction.RESEND_INVITATION)

@@ -80,7 +80,7 @@ def validate_text(subject: str, body: str) -> None:
 
 
 def render_text(text: EmailText, user: User, *, link: str, expires_at: datetime, with_two_factor: bool) -> EmailText:
-    """Return `text` with every placeholder replaced once; a name that looks like a placeholder stays as it is.
+    """Return `text` with every placeholder replaced once; a name that looks like a placeholder stays unchanged.
 
     With `with_two_factor`, that paragraph is added at the end of a text without a placeholder for it. `user` need not
     be stored, but has an office. The date is always in Dutch, like the text.

@@ -130,10 +130,10 @@ def close_expired(provider_id: UUID, *, today: date) -> None:
 
 
 def run_daily() -> int:
-    """Process the offices that are due, or where a notification event was raised since; return their number.
+    """Process the offices that are due or have a new notification event; return their number.
 
     A periodic job of the worker; stops after `TIME_BUDGET_SECONDS` seconds and continues in the next run. Missed days
-    are caught up at once.
+    are made up for together.
     """
     due = DailyRun.objects.filter(due_on__lte=timezone.localdate(), provider__suspended_at=None)
     return sum(

@@ -83,7 +83,7 @@ class NotificationSetApplication(OfficeModel):
 
 
 class NotificationEvent(OfficeModel):
-    """Something at an employer that users are notified of; `notifications.delivery` determines to whom, daily."""
+    """An event at an employer that users are notified of; `notifications.delivery` determines to whom, daily."""
 
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="notification_events")
     type = models.CharField(max_length=40)

@@ -38,7 +38,7 @@ class PreferenceDifference(NamedTuple):
 
 
 def get_set_differences(notification_set: NotificationSet, user: User) -> list[PreferenceDifference]:
-    """Return what applying the set would change for `user`; types outside the set stay as they are."""
+    """Return what applying the set would change for `user`; types outside the set stay unchanged."""
     return _compare_preferences(
         preferences.get_set_preferences(notification_set), preferences.get_user_preferences(user)
     )
@@ -115,7 +115,7 @@ def delete_set(notification_set: NotificationSet, *, version: int, by: Actor) ->
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def apply_set(notification_set: NotificationSet, user: User, *, by: Actor) -> None:
-    """Copy the set to a user, once; types outside the set stay as they are.
+    """Copy the set to a user once; types outside the set are left unchanged.
 
     Raises EditConflict when the set was deleted, PermissionDenied without manage_signals and for a user of another
     office.

@@ -58,7 +58,7 @@ def build_email(
     html: str = "",
     expires_at: datetime | None = None,
 ) -> Message:
-    """Return an unsaved email for `queue_emails`; it is not sent after `expires_at`. The default HTML is the text."""
+    """Return an unsaved e-mail for `queue_emails`; it is not sent after `expires_at`. The default HTML is the text."""
     html = html or render_text_as_html(text)
     body = MessageBody(to=to, subject=subject, text=text, html=html, sender_name=sender_name)
     message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to)
@@ -66,7 +66,7 @@ def build_email(
 
 
 def queue_emails(messages: list[Message], *, requester: Actor | None = None) -> list[Message]:
-    """Queue emails built by `build_email` in the transaction of the caller.
+    """Queue e-mails built by `build_email` in the transaction of the caller.
 
     `requester` is charged for them, see `message_limits`. Raises MessageLimitReached.
     """

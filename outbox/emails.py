@@ -31,7 +31,7 @@ def render_email(template: str, **context: Any) -> EmailContent:
 def render_text_as_html(text: str) -> SafeString:
     """Render `text` as HTML paragraphs with clickable links; all text is escaped.
 
-    Emails are in the default language, whatever language the recipient chose for the screens.
+    E-mails are in the default language, whatever language the recipient chose for the screens.
     """
     parts = [urlize(part, autoescape=True).replace("\n", "<br>") for part in text.strip().split("\n\n")]
     paragraphs = format_html_join("", "<p>{}</p>", ((mark_safe(part),) for part in parts))  # noqa: S308 (escaped above)

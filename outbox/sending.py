@@ -46,7 +46,7 @@ class SendingError(Exception):
 def send_message(message: Message) -> str:
     """Send `message` and return its id at the e-mail provider, or an empty text.
 
-    Raises SendingError, `permanent` when the recipient was rejected for good; other errors may be temporary.
+    Raises SendingError, `permanent` when the recipient was permanently rejected; other errors may be temporary.
     """
     try:
         body = message.decrypt_body()

@@ -112,7 +112,7 @@ class Worker:
             wake.set()
 
     def _repeat(self, step: Callable[[], None]) -> None:
-        """Repeat `step` until stopped, even when the database fails in the meantime."""
+        """Repeat `step` until stopped, even when the database fails."""
         while not self._stop.is_set():
             try:
                 step()

@@ -175,7 +175,7 @@ class Grant(models.Model):
     """A path by which a right reaches a user: a row of the view of `permissions.grants_sql`. Ask it for values only.
 
     Each right is there once regardless of employers, with the team that gives it (none if `individual`), and once for
-    each employer where it counts (`at_employer`), with the team that gives the user access to that employer.
+    each employer where it applies (`at_employer`), with the team that gives the user access to that employer.
     """
 
     provider_id = models.UUIDField()

@@ -25,8 +25,8 @@ ContentsT = TypeVar("ContentsT")
 class SetType(Generic[SetT, ContentsT]):
     """A type of set: its model, its audit events, and how contents are stored.
 
-    `replace_contents` stores contents in a locked set and returns the changes for the event. Copies of a set stay as
-    they are, whatever happens to the set.
+    `replace_contents` stores contents in a locked set and returns the changes for the event. Copies of a set stay
+    unchanged, whatever happens to the set.
     """
 
     model: type[SetT]

@@ -28,7 +28,7 @@ from support.models import Impersonation
 @requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
 @transaction.atomic
 def start_impersonation(user: User, *, session: UUID | None, by: Actor) -> Impersonation:
-    """Start to impersonate `user` in the support user's own `session`; end any other impersonation of theirs.
+    """Start impersonating `user` in the support user's own `session`; end any other impersonation of theirs.
 
     Raises PermissionDenied unless the actor is support with a reason, ValidationError if the office does not allow it
     (code "switched_off") or `user` has no access now ("no_access").

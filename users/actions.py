@@ -134,7 +134,7 @@ def _lock_unchanged_user(user: User, office: Provider, version: int, by: Actor) 
 
 
 def _lock_users(users: Iterable[User], office: Provider, **conditions: Any) -> list[User]:
-    """Return those of `users` that meet `conditions`, from the database and locked.
+    """Return the ones of `users` that meet `conditions`, from the database and locked.
 
     Raises PermissionDenied for users of another office.
     """

@@ -136,7 +136,7 @@ class Alert:
 
     @property
     def sentence(self) -> str:
-        """The number of users, in words."""
+        """The number of users, as text."""
         is_capped = self.count >= MAX_ALERT_COUNT
         count = _("%(count)s or more") % {"count": MAX_ALERT_COUNT} if is_capped else str(self.count)
         return str(_ALERT_TEXTS[self.reason].sentence % {"number": self.count, "count": count})

@@ -52,7 +52,7 @@ def send_due_reminders() -> int:
 
 @transaction.atomic
 def _send_batch(reminder: ReminderItem) -> bool:
-    """Remind a user; one whose row is locked, as by another worker, is left to the next run."""
+    """Remind a user; one whose row is locked, for example by another worker, is left to the next run."""
     provider_id, stage, pk = reminder
     rows = _filter_unreminded(provider_id, stage).filter(pk=pk).select_related("provider")
     user = rows.select_for_update(skip_locked=True, of=("self",)).first()

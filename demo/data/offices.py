@@ -169,7 +169,7 @@ def _create_accepted_user(
     *,
     domain: str = "devries.example",
 ) -> User:
-    """Create a user through the whole invitation: email, code, username and password."""
+    """Create a user through the whole invitation: e-mail, code, username and password."""
     user = _invite_user(office, example, domain)
     teams.actions.set_individual_rights(user, rights, by=_OPERATOR)
     _verify_phone(user.invitation)
@@ -246,7 +246,7 @@ def _lock_invitation(invitation: Invitation) -> None:
 
 
 def _create_user_in_status(office: Provider, example: ExampleUser, status: ExampleStatus, unknown: str) -> None:
-    """Create a user in `status`. An open invitation keeps its email in the outbox, so that it can be accepted."""
+    """Create a user in `status`. An open invitation keeps its e-mail in the outbox, so that it can be accepted."""
     if status in (ExampleStatus.BLOCKED, ExampleStatus.ENDED):
         _end_access(_create_accepted_user(office, example, unknown), status)
         return

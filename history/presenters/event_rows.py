@@ -34,7 +34,7 @@ class EventRow(NamedTuple):
 
 
 def present_events(events: Sequence[Event]) -> list[EventRow]:
-    """Return events in words. Two queries, regardless of their number."""
+    """Return events as text. Two queries, regardless of their number."""
     keys = UserEncryptionKey.objects.load_ciphers({key for event in events for key in event.key_ids()})
     for event in events:
         event.keys = keys

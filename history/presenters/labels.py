@@ -139,7 +139,7 @@ def get_field_label(field: str) -> str:
 
 
 def format_value(field: str, value: Any) -> str:
-    """Return the value of a field in words; "" for none."""
+    """Return the value of a field as text; "" for none."""
     if value is None or value == "":
         return ""
     if isinstance(value, list):

@@ -42,7 +42,7 @@ class OfficeLookup:
         return {tenant.name.casefold(): tenant for tenant in tenants} | {str(each.tenant_id): each for each in tenants}
 
     def resolve_names(self, row: UserRow) -> None:
-        """Replace names in a row by the objects they refer to, and add problems for unknown names."""
+        """Replace names in a row with the objects they refer to, and add problems for unknown names."""
         unknown_set = _("No set has this name. Check the name.")
         unknown_tenant = _("This tenant cannot be used: it has been removed or is not confirmed.")
         for column, known, message in (

@@ -172,7 +172,7 @@ def snapshot_user(user: UserWithAccess) -> HypotheticalUser:
 def _check_permissions(change: UserChange, by: Actor, provider: Provider, *, manages: bool) -> None:
     """Refuse what this actor may not do, by rule 5; the actions check the same again.
 
-    Permission to manage the office allows everything on other users, so it is checked once instead of for every row.
+    The right to manage the office covers all actions on other users, so it is checked once instead of for every row.
     """
     user, changes = change.user, change.item["changes"]
     column = next(iter(changes))

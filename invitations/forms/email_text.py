@@ -52,7 +52,7 @@ class EmailTextForm(forms.Form):
         return self.is_bound and self.data.get("before") != self.stored.fingerprint
 
     def accept_saved_text(self) -> None:
-        """Report that the text was changed meanwhile, and let the next submission replace it."""
+        """Report that the text was changed in the meantime, and let the next submission replace it."""
         self.data = dict(self.data.items()) | {"before": self.stored.fingerprint}
         message = _("Another user changed the text in the meantime. Compare it with yours; saving again replaces it.")
         self.add_error(None, ValidationError(message, code="stale"))

@@ -12,7 +12,7 @@ register = template.Library()
 
 @register.inclusion_tag("invitations/_pending_notice.html", takes_context=True)
 def invitation_note(context: dict[str, Any], user: User) -> dict[str, Any]:
-    """Tell that the invitation of `user` must be sent again, or that granting rights may cause that."""
+    """Say that the invitation of `user` must be resent, or that granting rights may cause that."""
     waits = user.accepted_at is None and hasattr(user, "invitation") and user.invitation.is_open()
     return {
         "person": user,

@@ -24,7 +24,7 @@ from support.models import IMPERSONATION_MINUTES, Impersonation
 
 @page(Access.SUPPORT, reauthentication=ReauthenticationLevel.FIVE_MINUTES, with_factor=True)
 def start_impersonation(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Ask for a reason and start to impersonate a user."""
+    """Ask for a reason and start impersonating a user."""
     user = get_object_or_404(User.objects.filter(is_support=False).select_related("provider"), pk=pk)
     form = SupportActionForm(request.POST or None, support_action=SupportAction.IMPERSONATE, row=user)
     if form.is_valid():

@@ -52,7 +52,7 @@ def _render_team_link(team: CountedTeam) -> str:
 
 @page(Right.MANAGE_TEAMS)
 def add_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Search teams that the user is not in and the actor can grant, and add the user to the chosen ones."""
+    """Search for teams that the user is not in and the actor can grant, and add the user to the chosen ones."""
     user = get_colleague_or_404(request, pk)
     search = SearchForm(request.GET, hint=_("Name of a team"))
     q = search.values()["q"]

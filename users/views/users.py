@@ -121,7 +121,7 @@ def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_USERS)
 def edit_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Change the details of another user; own details are on the profile page."""
+    """Change the details of another user; users edit their own details on the profile page."""
     user = _get_user(request, pk)
     if user.pk == request.user.pk:
         return redirect("users:profile")
