@@ -91,7 +91,8 @@ def set_language(request: HttpRequest) -> HttpResponse:
 
 def handle_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Render the page that asks to submit again, or continue where a login meanwhile done in another tab leads to."""
-    if request.user.is_authenticated and request.path == reverse("authentication:login"):
+    is_own_login = request.path == reverse("authentication:login") and "csrfmiddlewaretoken" in request.POST
+    if is_own_login and request.user.is_authenticated:
         return redirect(get_next_url(request))
     return csrf_failure(request, reason)
 

@@ -21,8 +21,8 @@ from invitations.phone_numbers import parse_mobile_number
 from notifications.preference_text import parse_overrides as read_signals
 from notifications.preferences import OverridesByType
 from permissions.catalog import Right
+from users import login_methods
 from users.exports import USER_COLUMNS as EXPORTED
-from users.forms.login_methods import build_username_field
 from users.forms.office import MicrosoftIdField
 from users.forms.users import WebsiteUserForm
 
@@ -175,6 +175,11 @@ def _make_optional(clean: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda cell: clean(cell) if cell.strip() else None
 
 
+def _parse_username(cell: str) -> str:
+    login_methods.check_username(cell)
+    return cell
+
+
 _FORM_COLUMNS = (
     "initials", "prefix", "last_name", "first_name", "email", "phone_number", "place_of_employment"
 )  # fmt: skip
@@ -183,7 +188,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     **{name: _make_optional(WebsiteUserForm.base_fields[name].clean) for name in ("initials", "last_name", "email")},
     "id": _parse_id,
     "login_method": _parse_login_method,
-    "username": _make_optional(build_username_field().clean),
+    "username": _make_optional(_parse_username),
     "has_access_to_test_years": _parse_boolean,
     "two_factor_required": _parse_boolean,
     "blocked": _parse_boolean,

@@ -20,7 +20,7 @@ class _MobileNumberInput(forms.TextInput):
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
         self.confirmed = data.get(f"{name}-questioned", "")
-        return super().value_from_datadict(data, files, name)  # type: ignore[arg-type]
+        return super().value_from_datadict(data, files, name)
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         html = super().render(name, value, attrs, renderer)
@@ -38,7 +38,7 @@ class MobileNumberField(forms.CharField):
     widget = _MobileNumberInput
 
     def __init__(self, **kwargs: Any) -> None:
-        defaults = {
+        defaults: dict[str, Any] = {
             "label": _("Mobile number"),
             "error_messages": {"required": _("Enter the mobile number.")},
             "max_length": 30,

@@ -75,7 +75,7 @@ def test_without_its_event_a_change_is_undone(alice: User, bob: User, monkeypatc
     def full(*args: object, **kwargs: object) -> None:
         raise OSError("no room for the event")
 
-    monkeypatch.setattr(users.actions, "record", full)
+    monkeypatch.setattr(users.actions, "record_many", full)
     with pytest.raises(OSError, match="no room"):
         users.actions.block_user(bob, by=actor(alice))
     bob.refresh_from_db()

@@ -49,12 +49,12 @@ class SimulatedUser:
         self.session.trust_env = False
 
     def get(self, path: str) -> str:
-        """Return the text of a page without `<wbr>` tags. Raises NotNow."""
+        """Return the text of a page without `<wbr>` tags. Raises TryAgainLater."""
         response = self._ask(lambda: self.session.get(self.url + path, timeout=TIMEOUT, allow_redirects=False))
         return response.text.replace("<wbr>", "")
 
     def change(self, path: str, **data: object) -> str:
-        """Submit a form that changes something; return the redirect target. Raises NotNow."""
+        """Submit a form that changes something; return the redirect target. Raises TryAgainLater."""
         form = {"csrfmiddlewaretoken": self.session.cookies["csrftoken"], **data}
         response = self._ask(lambda: self.session.post(self.url + path, form, timeout=TIMEOUT, allow_redirects=False))
         if response.status_code != 302:

@@ -22,7 +22,7 @@ from django.test import Client
 from accounts.models import User
 from core.embedded_postgres import server
 from core.processes import build_granian_arguments
-from tests.cluster.load import Person, Told, invite
+from tests.cluster.load import Results, SimulatedUser, invite
 from tests.helpers.demo_process import ROOT, free_port, send_signal
 from tests.loket.test_restore import Installation
 from tests.monitoring.test_key_rotation import new_key
@@ -115,15 +115,15 @@ class Site:
                 cwd=ROOT, env=self.installation.environment, stdout=output, stderr=output,
             )  # fmt: skip
         wait_until_alive(self.url)
-        self.told = Told()
+        self.results = Results()
 
     def manage(self, *arguments: str) -> str:
         """Return the output of `manage.py`."""
         return self.installation.python(*arguments)
 
-    def person(self, username: str) -> Person:
+    def person(self, username: str) -> SimulatedUser:
         """Return a user who has signed in."""
-        found = Person(self.url, self.told, username)
+        found = SimulatedUser(self.url, self.results, username)
         found.sign_in()
         return found
 
@@ -131,7 +131,7 @@ class Site:
         """Return the number of pages served from this database."""
         return scrape(self.url)[f'loket_replica_pages_total{{read_from="{read_from}"}}']
 
-    def comes_from(self, person: Person, read_from: str, page: str = "/gebruikers/") -> bool:
+    def comes_from(self, person: SimulatedUser, read_from: str, page: str = "/gebruikers/") -> bool:
         """Return whether the page is served from this database."""
         before = self.given(read_from)
         person.get(page)
@@ -162,7 +162,7 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def alice_there(site: Site) -> Person:
+def alice_there(site: Site) -> SimulatedUser:
     """The administrator, while the replica is in use."""
     person = site.person("alice")
     eventually(lambda: site.comes_from(person, "replica"))
@@ -170,40 +170,40 @@ def alice_there(site: Site) -> Person:
 
 
 @pytest.mark.slow
-def test_every_page_that_may_comes_from_the_replica(site: Site, alice_there: Person) -> None:
+def test_every_page_that_may_comes_from_the_replica(site: Site, alice_there: SimulatedUser) -> None:
     me = alice_there.get("/gebruikers/").partition('href="/gebruikers/0')[2].partition("/")[0]
     pages = [*LISTS, f"/gebruikers/0{me}/historie/", f"/gebruikers/0{me}/rechten/waarom/?right=view_users"]
     for page in pages:
         eventually(lambda: site.comes_from(alice_there, "replica", page))  # noqa: B023  # a busy one may be behind
-    assert site.told.odd == []
+    assert site.results.unexpected == []
 
 
 @pytest.mark.slow
-def test_a_list_has_what_was_saved_just_before(site: Site, alice_there: Person) -> None:
+def test_a_list_has_what_was_saved_just_before(site: Site, alice_there: SimulatedUser) -> None:
     before = site.given("replica")
     for _number in range(15):
         invite(alice_there)
-        assert site.told.invited[-1] in alice_there.get("/gebruikers/?sort=-email")
+        assert site.results.invited[-1] in alice_there.get("/gebruikers/?sort=-email")
     assert site.given("replica") - before >= 10, "and mostly by the replica"
 
 
 @pytest.mark.slow
-def test_a_replica_that_lags_gives_nothing(site: Site, alice_there: Person) -> None:
+def test_a_replica_that_lags_gives_nothing(site: Site, alice_there: SimulatedUser) -> None:
     site.replica.ask("SELECT pg_wal_replay_pause()::text")
     try:
         invite(alice_there)
         before = site.given("primary")
-        assert site.told.invited[-1] in alice_there.get("/gebruikers/?sort=-email")
+        assert site.results.invited[-1] in alice_there.get("/gebruikers/?sort=-email")
         assert site.given("primary") == before + 1
         assert '"why": "behind"' in site.log.read_text()
     finally:
         site.replica.ask("SELECT pg_wal_replay_resume()::text")
     eventually(lambda: site.comes_from(alice_there, "replica"))
-    assert site.told.invited[-1] in alice_there.get("/gebruikers/?sort=-email")
+    assert site.results.invited[-1] in alice_there.get("/gebruikers/?sort=-email")
 
 
 @pytest.mark.slow
-def test_who_was_blocked_or_lost_the_right_is_out_at_once(site: Site, alice_there: Person) -> None:
+def test_who_was_blocked_or_lost_the_right_is_out_at_once(site: Site, alice_there: SimulatedUser) -> None:
     bob, carl = site.person("bob"), site.person("carl")
     assert site.comes_from(bob, "replica")
     site.manage("shell", "-v0", "-c", BLOCK)
@@ -216,11 +216,11 @@ def test_who_was_blocked_or_lost_the_right_is_out_at_once(site: Site, alice_ther
 
 
 @pytest.mark.slow
-def test_requests_succeed_while_the_replica_is_down_and_back(site: Site, alice_there: Person) -> None:
-    stop, people, before = Event(), [site.person("alice") for _number in range(3)], site.told.answers["200"]
+def test_requests_succeed_while_the_replica_is_down_and_back(site: Site, alice_there: SimulatedUser) -> None:
+    stop, people, before = Event(), [site.person("alice") for _number in range(3)], site.results.answers["200"]
     longest = [0.0]
 
-    def look(person: Person) -> None:
+    def look(person: SimulatedUser) -> None:
         while not stop.is_set():
             started = time.monotonic()
             person.get("/historie/")
@@ -235,8 +235,8 @@ def test_requests_succeed_while_the_replica_is_down_and_back(site: Site, alice_t
     stop.set()
     for thread in threads:
         thread.join()
-    assert site.told.odd == []
-    assert site.told.answers["200"] - before > 20
+    assert site.results.unexpected == []
+    assert site.results.answers["200"] - before > 20
     assert longest[0] < 5
     assert '"why": "away"' in site.log.read_text()
     assert site.comes_from(alice_there, "primary")
@@ -245,7 +245,7 @@ def test_requests_succeed_while_the_replica_is_down_and_back(site: Site, alice_t
 
 
 @pytest.mark.slow
-def test_a_replica_that_hangs_is_left_alone(site: Site, alice_there: Person) -> None:
+def test_a_replica_that_hangs_is_left_alone(site: Site, alice_there: SimulatedUser) -> None:
     eventually(lambda: site.comes_from(alice_there, "replica"))
     parent = int((site.replica.data / "postmaster.pid").read_text().splitlines()[0])
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
@@ -273,14 +273,14 @@ def test_replica_is_read_only(site: Site) -> None:
 
 
 @pytest.mark.slow
-def test_one_that_was_promoted_gives_nothing_any_more(site: Site, alice_there: Person) -> None:
+def test_one_that_was_promoted_gives_nothing_any_more(site: Site, alice_there: SimulatedUser) -> None:
     assert site.replica.ask("SELECT pg_promote()")
     for _number in range(3):
         invite(alice_there)
-        assert site.told.invited[-1] in alice_there.get("/gebruikers/?sort=-email")
+        assert site.results.invited[-1] in alice_there.get("/gebruikers/?sort=-email")
         assert site.comes_from(alice_there, "primary")
         time.sleep(2.5)
-    assert site.told.odd == []
+    assert site.results.unexpected == []
 
 
 def test_reads_in_a_transaction_stay_on_its_connection(

@@ -18,8 +18,8 @@ import psycopg
 import pytest
 
 from core.embedded_postgres import server
-from tests.cluster.failover import SET_UP, VERIFIED
-from tests.cluster.load import Load, Person, Told, invite
+from tests.cluster.failover import SET_UP, VERIFY
+from tests.cluster.load import Load, Results, SimulatedUser, invite
 from tests.helpers.demo_process import ROOT, free_port
 from tests.helpers.servers import MailServer, own_environment, running_mail_server
 from tests.monitoring.test_metrics import wait_until_alive
@@ -141,9 +141,9 @@ def waiting(release: Release) -> int:
         return int(connection.execute(query).fetchone()[0])
 
 
-def at(release: Release, told: Told, person: Person) -> Person:
+def at(release: Release, results: Results, person: SimulatedUser) -> SimulatedUser:
     """Return the same user, in the same session, at another release."""
-    found = Person(release.url, told, person.username)
+    found = SimulatedUser(release.url, results, person.username)
     found.session.cookies = person.session.cookies
     return found
 
@@ -162,16 +162,16 @@ def test_both_releases_do_the_same_work(releases: ReleasesAndMail) -> None:
     new_worker = new.work()
     second = Load(new.url, new.manage("shell", "-v0", "-c", SECOND_TEAM).strip())
     time.sleep(WORK)
-    told = [first.stop(), second.stop()]
-    for one in told:
-        assert one.odd == []
+    results = [first.stop(), second.stop()]
+    for one in results:
+        assert one.unexpected == []
         assert set(one.answers) <= {"200", "302"}
         assert len(one.acknowledged) > 10
     eventually(lambda: waiting(new) == 0, "messages are left")
-    assert {address for one in told for address in one.invited} <= set(mail.recipients)
+    assert {address for one in results for address in one.invited} <= set(mail.recipients)
 
-    here = Told()
-    alice = Person(old.url, here, "alice")
+    here = Results()
+    alice = SimulatedUser(old.url, here, "alice")
     alice.sign_in()
     there = at(new, here, alice)
     assert "alice" in there.get("/profiel/"), "one session opens both"
@@ -183,8 +183,8 @@ def test_both_releases_do_the_same_work(releases: ReleasesAndMail) -> None:
         before = len(mail.recipients)
         invite(invited_at)
         eventually(lambda before=before: here.invited[-1] in mail.recipients[before:], "the other worker does not send")
-    assert here.odd == []
-    assert new.manage("shell", "-v0", "-c", VERIFIED).strip().startswith("intact")
+    assert here.unexpected == []
+    assert new.manage("shell", "-v0", "-c", VERIFY).strip().startswith("intact")
     for release in (old, new):
         assert '"level": "error"' not in release.log.read_text()
 

@@ -89,7 +89,7 @@ GUARDS = [
     # 3. Each login method has its own entry point.
     Guard(
         3, "one verification for an unknown username", "accounts/passwords.py",
-        "matches = check_password(password, usable or _make_dummy_hash())",
+        "matches = check_password(normalize_password(password), usable or _make_dummy_hash())",
         "matches = usable is not None and check_password(password, usable)",
         ("authentication/test_login.py",),
     ),

@@ -192,7 +192,7 @@ def test_the_office_is_locked_while_the_asker_is_asked(bob: User, alice: User) -
     token = link().rstrip("/").rpartition("/")[2]
     with CaptureQueriesContext(connection) as queries:
         users.email_changes.confirm_email_change(token, address="", correlation_id="")
-    asked = [number for number, query in enumerate(queries) if "permissions_individualright" in query["sql"]]
+    asked = [number for number, query in enumerate(queries) if "permissions_grant" in query["sql"]]
     (locked,) = [number for number, query in enumerate(queries) if "FOR NO KEY UPDATE" in query["sql"]]
     assert max(asked) > locked
 
