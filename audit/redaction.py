@@ -6,8 +6,8 @@ from audit.changes import Change, Changes
 
 # Fields whose values are never recorded, whichever action passes them; only these words are kept as they are.
 _SECRET_FIELDS = frozenset({
-    "password", "token", "token_hash", "secret", "encrypted_secret", "code", "code_hash", "mobile_number",
-    "encrypted_phone", "encrypted_key", "browser_hash",
+    "password", "token", "token_hash", "secret", "encrypted_secret", "code", "code_hash", "code_hashes",
+    "mobile_number", "encrypted_phone", "encrypted_key", "browser_hash",
 })  # fmt: skip
 _ALLOWED_WORDS = frozenset({None, "", "changed", "given", "member"})
 

@@ -25,7 +25,7 @@ MAX_FORM_BYTES, FORM_LIFETIME_SECONDS = 256 * 1024, 1800
 _SESSION_KEY = _COOKIE_NAME = "pending_form"
 _COOKIE_SALT = "signin pending form"
 _CSRF_FIELD = "csrfmiddlewaretoken"  # the name of a field
-_EXCLUDED_FIELDS = re.compile(rf"{_CSRF_FIELD}|.*password.*|code|mobile_number|number-.*")
+_EXCLUDED_FIELDS = re.compile(rf"{_CSRF_FIELD}|.*password.*|code|mobile_number.*|number-.*")
 
 
 class PendingForm(NamedTuple):

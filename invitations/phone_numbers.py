@@ -66,10 +66,11 @@ def _parse(text: str) -> PhoneNumber | None:
     is_dutch = number.country_code == _NETHERLANDS
     if number.extension or not (is_dutch or is_international) or not phonenumbers.is_possible_number(number):
         return None
-    # Of other types the plan of the country may be newer than the library's.
+    # Of other types the plan of the country may be newer than the library's. Personal numbers, as British 070, cost
+    # the sender what premium ones do.
     refused = {
         PhoneNumberType.FIXED_LINE, PhoneNumberType.TOLL_FREE, PhoneNumberType.PREMIUM_RATE, PhoneNumberType.UAN,
-        PhoneNumberType.SHARED_COST, PhoneNumberType.PAGER, PhoneNumberType.VOICEMAIL,
+        PhoneNumberType.SHARED_COST, PhoneNumberType.PERSONAL_NUMBER, PhoneNumberType.PAGER, PhoneNumberType.VOICEMAIL,
     }  # fmt: skip
     if phonenumbers.number_type(number) in refused or (is_dutch and not _is_valid_mobile(number)):
         return None

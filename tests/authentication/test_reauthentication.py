@@ -79,6 +79,13 @@ def test_secrets_are_said_not_to_be_kept(alice_client: Client) -> None:
     assert "Zonnebloem-43" not in page.text + onward.text
 
 
+@pytest.mark.parametrize("name", ["mobile_number", "number-01a21d61-abc7-7108-a581-894ff559d2c5"])
+def test_a_mobile_number_is_not_kept_nor_the_one_that_was_asked_about(alice_client: Client, name: str) -> None:
+    form = {"email": "x@devries.example", name: "+32612345678", f"{name}-questioned": "+32612345678"}
+    page = alice_client.get(alice_client.post("/gebruikers/nieuw/webservice/", form)["Location"])
+    assert page.context["pending_form"] == ({"email": ["x@devries.example"]}, True)
+
+
 def test_a_file_is_said_not_to_be_kept(alice_client: Client) -> None:
     form = {"file": SimpleUploadedFile("mensen.csv", b"Voornaam")}
     response = alice_client.post("/gebruikers/importeren/", form, headers={"referer": "http://testserver/gebruikers/"})

@@ -163,7 +163,7 @@ def test_the_number_of_the_seed_article_is_asked_about_once(alice_client: Client
     assert Invitation.objects.count() == 1
 
 
-@pytest.mark.parametrize("number", ["0201234567", "+3222345678", "+1 900 555 0123", "+32612345678901"])
+@pytest.mark.parametrize("number", ["0201234567", "+3222345678", "+1 900 555 0123", "+447012345678", "+32612345678901"])
 def test_a_number_that_cannot_be_mobile_is_refused_however_often_sent(alice_client: Client, number: str) -> None:
     data = {"concept": draft_of(alice_client), "mobile_number": number, "mobile_number-questioned": number}
     assert alice_client.post(MOBILE, data).status_code == 200
