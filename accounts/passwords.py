@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from accounts import password_strength
 from accounts.models import User
 from accounts.password_strength import PasswordContext as PasswordContext
-from core.keys import normalize_password
 from core.text import normalize_for_search
 
 MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 8, 255
@@ -37,6 +36,15 @@ class Argon2id(Argon2PasswordHasher):
 @cache
 def _make_dummy_hash() -> str:
     return make_password("nobody has this password")
+
+
+def normalize_password(password: str) -> str:
+    """Return `password` as it is hashed, however the keyboard composes it.
+
+    Every space is a plain one (RFC 8265 section 4.2), and letters are normalized by NFKC (NIST SP 800-63B).
+    """
+    spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
+    return unicodedata.normalize("NFKC", spaced)
 
 
 def verify_password(password: str, stored: str | None) -> bool:
@@ -78,7 +86,7 @@ def validate_password(password: str, *, about: PasswordContext) -> None:
     """Validate a new password: 8-255 characters, three of four classes, not common, not built from the user's data.
 
     Raises ValidationError with every error found (codes "length", "control_characters", "classes", "common", "personal"
-    and "similar"). The rules apply to the password as it is hashed, see `core.keys.normalize_password`.
+    and "similar"). The rules apply to the password as it is hashed, see `normalize_password`.
     """
     password = normalize_password(password)
     faults = []

@@ -18,9 +18,9 @@ _COMMON_STATUSES = (401, 403, 406, 429)
 
 
 class Operations:
-    """The operations of one tag. Each requires the scope `read` or `write` by its method, unless it names its own.
+    """The operations of one tag.
 
-    Without a right an operation concerns the user of the token. An operation with `provider_id` in its path is a 404
+    Each requires the scope `read` or `write` by its method; reading an item can name another. Without a right an operation concerns the user of the token. An operation with `provider_id` in its path is a 404
     for users of other offices. The OpenAPI document has the error statuses that the kind of operation implies.
     """
 
@@ -28,13 +28,11 @@ class Operations:
         self.router = Router(tags=[tag])
         self._read, self._write = read, write
 
-    def get_list(
-        self, path: str, operation_id: str, resource: Any, right: Right | None, *, scope: Scope | None = None
-    ) -> Callable[[ViewT], ViewT]:
+    def get_list(self, path: str, operation_id: str, resource: Any, right: Right | None) -> Callable[[ViewT], ViewT]:
         """Declare a list of `resource`, which takes `ListQuery`."""
         statuses = (400, 404) if "{" in path else (400,)
         responses = _list_responses(200, ListResponse[resource], *statuses)
-        return self._declare("GET", path, operation_id, responses, right, scope or self._read)
+        return self._declare("GET", path, operation_id, responses, right, self._read)
 
     def get_item(
         self, path: str, operation_id: str, resource: Any, right: Right | None, *, scope: Scope | None = None
@@ -43,12 +41,10 @@ class Operations:
         responses = _list_responses(200, ItemResponse[resource], *((404,) if "{" in path else ()))
         return self._declare("GET", path, operation_id, responses, right, scope or self._read)
 
-    def post(
-        self, path: str, operation_id: str, resource: Any, right: Right | None, *, scope: Scope | None = None
-    ) -> Callable[[ViewT], ViewT]:
+    def post(self, path: str, operation_id: str, resource: Any, right: Right | None) -> Callable[[ViewT], ViewT]:
         """Declare creating a `resource`; a request with an Idempotency-Key is executed once."""
         responses = _list_responses(201, ItemResponse[resource], 400, 404, 415, 422)
-        declare = self._declare("POST", path, operation_id, responses, right, scope or self._write)
+        declare = self._declare("POST", path, operation_id, responses, right, self._write)
         return lambda view: declare(idempotent(view))
 
     def put(

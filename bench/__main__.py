@@ -24,11 +24,12 @@ from bench import history, report
 from bench.report import Verdict
 
 OFFICE_SIZES = (1_000, 100_000)
-BENCH_MODULES = ("login_refusals", "permissions", "rest_api", "tokens", "history", "import_jobs")
+BENCH_MODULES = ("login_refusals", "permissions", "rest_api", "tokens", "history", "import_jobs", "bulk_actions")
 MAX_RATIO_TO_BARE = 2.0
 MAX_HOME_RATIO_TO_LIST = 1.5
 MAX_RATIO_TO_BULK_CREATE = 3.0
 MAX_CORES_PER_SPEEDUP = 1.5  # each core reaches more than two thirds of its speed alone
+MAX_RATIO_OF_BULK_ACTION, MAX_BULK_ACTION_MS = 5.0, 5000.0  # times; milliseconds
 MAX_GROWTH = 1.25  # ratio of medians; the variation of the machine itself
 MAX_FILTER_GROWTH = 1.5  # ratio of medians, the largest of many
 MAX_CHECK_MS, MAX_LIST_MS, MAX_PAGE_MS, MAX_OWN_USER_MS = 5.0, 300.0, 400.0, 15.0  # milliseconds
@@ -124,14 +125,30 @@ def build_import_verdicts(found: dict[str, Any]) -> list[Verdict]:
     ]
 
 
+def build_bulk_verdicts(found: dict[str, dict[str, float]]) -> list[Verdict]:
+    """Return the verdicts on bulk actions on 1,000 users, by action."""
+    return [
+        Verdict(
+            "bulk action/bare statements, 1,000 users (largest)",
+            max(times["executing"] / times["bare"] for times in found.values()),
+            MAX_RATIO_OF_BULK_ACTION,
+        ),
+        Verdict(
+            "bulk action on 1,000 users, planned and executed (slowest, ms)",
+            max(times["planning"] + times["executing"] for times in found.values()),
+            MAX_BULK_ACTION_MS,
+        ),
+    ]
+
+
 def build_list_verdicts(found: dict[str, Any]) -> list[Verdict]:
     """Return the verdicts on the user list and the home page, by size of the office."""
     verdicts = [
-        Verdict(f"list/bare, {people} (p50)", views["/gebruikers/"]["p50"] / views["bare"]["p50"], MAX_RATIO_TO_BARE)
-        for people, views in found.items()
+        Verdict(f"list/bare, {size} (p50)", views["/gebruikers/"]["p50"] / views["bare"]["p50"], MAX_RATIO_TO_BARE)
+        for size, views in found.items()
     ] + [
-        Verdict(f"home/list, {people} (p50)", views["/"]["p50"] / views["/gebruikers/"]["p50"], MAX_HOME_RATIO_TO_LIST)
-        for people, views in found.items()
+        Verdict(f"home/list, {size} (p50)", views["/"]["p50"] / views["/gebruikers/"]["p50"], MAX_HOME_RATIO_TO_LIST)
+        for size, views in found.items()
     ]
     small, large = (found[f"{size:,} users"]["/gebruikers/"]["p50"] for size in OFFICE_SIZES)
     return [
@@ -146,14 +163,14 @@ def main() -> int:
         os.environ.pop(name, None)
     folder = tempfile.mkdtemp(prefix="loket-bench-")
     try:
-        lists = {f"{size:,} people": measure_user_list(size, folder) for size in OFFICE_SIZES}
+        lists = {f"{size:,} users": measure_user_list(size, folder) for size in OFFICE_SIZES}
         policy = run_module("bench.mfa_policy", folder, database=str(OFFICE_SIZES[1]))
         found = {part: run_module(f"bench.{part}", folder) for part in BENCH_MODULES} | {"mfa_policy": policy}
     finally:
         shutil.rmtree(Path(folder))
     peaks = {size: {"peak (MiB)": views.pop("peak")} for size, views in lists.items()}
     everybody = found["permissions"].pop("lists")
-    lists["2,000 people of 1,000,000"] = {name: everybody[name] for name in ("/", "/gebruikers/", "bare", "admin")}
+    lists["2,000 users of 1,000,000"] = {name: everybody[name] for name in ("/", "/gebruikers/", "bare", "admin")}
     postgresql = found["permissions"].pop("postgresql")
     verdicts = build_verdicts(lists, found)
     lists["all of 1,000,000"] = {"admin": everybody["everybody"]}
@@ -176,7 +193,7 @@ def build_verdicts(lists: dict[str, Any], found: dict[str, dict[str, Any]]) -> l
             MAX_REFUSAL_RATIO,
         ),
         Verdict(
-            f"preview of a two-factor policy/bare count, {OFFICE_SIZES[1]:,} people",
+            f"preview of a two-factor policy/bare count, {OFFICE_SIZES[1]:,} users",
             policy["preview"] / policy["bare"],
             MAX_RATIO_TO_BARE,
         ),
@@ -184,6 +201,7 @@ def build_verdicts(lists: dict[str, Any], found: dict[str, dict[str, Any]]) -> l
         *build_api_verdicts(found["rest_api"]),
         *build_history_verdicts(found["history"]),
         *build_import_verdicts(found["import_jobs"]),
+        *build_bulk_verdicts(found["bulk_actions"]),
         Verdict(
             "bare verifications/tokens (1/0.72)", compute_token_ratio(found["tokens"]), 1 / MIN_TOKEN_RATIO, _TOKENS_DOC
         ),
@@ -207,6 +225,7 @@ def flatten_figures(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, flo
         figures[part] = {what: value for what, value in values.items() if isinstance(value, float | int)}
         for size, times in values.get("sizes", {}).items():
             figures[f"{part} of {int(size):,}"] = times
+        figures |= {f"{part}: {name}": times for name, times in values.items() if part == "bulk_actions"}
     return figures
 
 

@@ -1,7 +1,8 @@
-"""Keys for comparing and sorting text, and validators of text."""
+"""Keys for comparing and sorting text, validators of text, and domains as mail servers know them."""
 
 import unicodedata
 
+import idna
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -41,3 +42,15 @@ def validate_no_direction_marks(text: str) -> None:
     """Raise ValidationError when `text` has a zero-width character or one that changes the writing direction."""
     if _INVISIBLE_CHARACTERS & set(text):
         raise ValidationError(_("Remove the invisible characters."), code="direction")
+
+
+def encode_email_domain(address: str) -> str:
+    """Return `address` with its domain in ASCII by IDNA 2008 with UTS 46 mapping: 'straße.nl' is 'xn--strae-oqa.nl'.
+
+    A domain that these rules do not allow stays as it is.
+    """
+    local, at, domain = address.rpartition("@")
+    try:
+        return f"{local}{at}{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        return address

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -85,7 +86,7 @@ class _LineProgress:
             self._next_count = self._count - self._count % _ROWS_PER_LINE + _ROWS_PER_LINE
 
 
-class ImportCommand(LocalizedCommand):
+class ImportCommand(LocalizedCommand, ABC):
     """Plan, apply or revert an import. Only the plan is written without --apply."""
 
     what: str  # what the command imports, as in its plans
@@ -98,18 +99,18 @@ class ImportCommand(LocalizedCommand):
         parser.add_argument("--json", action="store_true", help="output JSON lines")
         super().add_arguments(parser)
 
+    @abstractmethod
     def make_plan(
         self, provider: Provider, files: list[IO[bytes]], by: Actor, options: dict[str, Any], progress: ProgressCallback
-    ) -> Plan:
-        raise NotImplementedError
+    ) -> Plan: ...
 
+    @abstractmethod
     def make_revert(self, provider: Provider, items: Iterable[PlanItem], by: Actor, progress: ProgressCallback) -> Plan:
         """Return the plan that reverts the items of an applied plan."""
-        raise NotImplementedError
 
+    @abstractmethod
     def count_rows(self, files: list[IO[bytes]]) -> int:
         """Return how many rows the files have below their headers, and rewind them. Raises UnreadableFile."""
-        raise NotImplementedError
 
     def write_results(self, plan: Plan, files: list[IO[bytes]]) -> None:
         """Write other files than the plan; none by default."""

@@ -1,5 +1,6 @@
 """Commands of a plan about employers and teams, and the action that applies each."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -68,8 +69,8 @@ class CreateTeam(Command):
 class TeamCommand(Command):
     """A change to a team that exists."""
 
-    def apply(self, team: Team, by: Actor) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def apply(self, team: Team, by: Actor) -> None: ...
 
     @classmethod
     def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:

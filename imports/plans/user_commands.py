@@ -1,5 +1,6 @@
 """Commands of a plan about users: what each changes in the rights of a user, and the action that applies it."""
 
+from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -33,19 +34,18 @@ from users.bulk_create import NewAzureUser, NewWebserviceUser
 
 
 class UserCommand(Command):
-    """A change to a user. Equal commands are applied to all their users at once, in `APPLY_ORDER`."""
+    """A change to a user."""
 
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
         """Return what determines the rights of the user after the change."""
         return access
 
-    def apply(self, members: Sequence[User], by: Actor) -> None:
-        """Apply the command to existing users; by default one by one."""
-        for user in members:
-            self.apply_to_one(user, by)
 
-    def apply_to_one(self, user: User, by: Actor) -> None:
-        raise NotImplementedError
+class ExistingUserCommand(UserCommand):
+    """A change to a user who exists. Equal commands are applied to all their users at once, in `APPLY_ORDER`."""
+
+    @abstractmethod
+    def apply(self, members: Sequence[User], by: Actor) -> None: ...
 
     @classmethod
     def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
@@ -59,8 +59,19 @@ class UserCommand(Command):
             command.apply(members, context.by)
 
 
+class SingleUserCommand(ExistingUserCommand):
+    """A change that is applied to one user after the other."""
+
+    def apply(self, members: Sequence[User], by: Actor) -> None:
+        for user in members:
+            self.apply_to_one(user, by)
+
+    @abstractmethod
+    def apply_to_one(self, user: User, by: Actor) -> None: ...
+
+
 @dataclass(frozen=True)
-class UnblockUser(UserCommand):
+class UnblockUser(ExistingUserCommand):
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
         return access._replace(blocked=False)
 
@@ -113,7 +124,7 @@ class InviteUser(CreateUser):
     """A new user who is invited. `grants` come first, because the invitation depends on them."""
 
     mobile_number: str = field(repr=False)
-    grants: tuple[UserCommand, ...]
+    grants: tuple[ExistingUserCommand, ...]
 
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
         return reduce(lambda after, grant: grant.change_access(after), self.grants, super().change_access(access))
@@ -142,7 +153,7 @@ def _set_ids(pairs: Sequence[tuple[PlanItem, Command]], created: Iterable[User])
 
 
 @dataclass(frozen=True)
-class ChangeToWebsite(UserCommand):
+class ChangeToWebsite(SingleUserCommand):
     mobile_number: str = field(repr=False)
 
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
@@ -153,7 +164,7 @@ class ChangeToWebsite(UserCommand):
 
 
 @dataclass(frozen=True)
-class ChangeDetails(UserCommand):
+class ChangeDetails(ExistingUserCommand):
     """Other details; an end of access is a command of its own, which comes after all grants."""
 
     details: tuple[tuple[str, Any], ...]
@@ -167,7 +178,7 @@ class ChangeDetails(UserCommand):
 
 
 @dataclass(frozen=True)
-class ChangeEmail(UserCommand):
+class ChangeEmail(SingleUserCommand):
     """A new address, which the user confirms; an invitation that is not accepted is sent there at once."""
 
     email: str
@@ -181,7 +192,7 @@ class ChangeEmail(UserCommand):
 
 
 @dataclass(frozen=True)
-class ResendInvitation(UserCommand):
+class ResendInvitation(SingleUserCommand):
     mobile_number: str = field(repr=False)
     sent_before: str  # when it was last sent (ISO 8601)
 
@@ -192,7 +203,7 @@ class ResendInvitation(UserCommand):
 
 
 @dataclass(frozen=True)
-class ChangeToAzure(UserCommand):
+class ChangeToAzure(SingleUserCommand):
     """Sign in at Microsoft from now on, or with another account there; `username` for a user without one."""
 
     tenant: ExternalTenant
@@ -211,7 +222,7 @@ class ChangeToAzure(UserCommand):
 
 
 @dataclass(frozen=True)
-class AddToTeam(UserCommand):
+class AddToTeam(ExistingUserCommand):
     team: Team
 
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
@@ -222,7 +233,7 @@ class AddToTeam(UserCommand):
 
 
 @dataclass(frozen=True)
-class GrantRights(UserCommand):
+class GrantRights(ExistingUserCommand):
     rights: frozenset[Right]
 
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
@@ -233,7 +244,7 @@ class GrantRights(UserCommand):
 
 
 @dataclass(frozen=True)
-class ApplyAuthorizationSet(UserCommand):
+class ApplyAuthorizationSet(SingleUserCommand):
     """Note that the user has the set, whose rights are granted by `GrantRights`."""
 
     authorization_set: AuthorizationSet
@@ -243,7 +254,7 @@ class ApplyAuthorizationSet(UserCommand):
 
 
 @dataclass(frozen=True)
-class ApplyNotificationSet(UserCommand):
+class ApplyNotificationSet(SingleUserCommand):
     notification_set: NotificationSet
 
     def apply_to_one(self, user: User, by: Actor) -> None:
@@ -251,7 +262,7 @@ class ApplyNotificationSet(UserCommand):
 
 
 @dataclass(frozen=True)
-class SetNotifications(UserCommand):
+class SetNotifications(ExistingUserCommand):
     """Replace the notification settings of the user; `codes` as in the column of a file."""
 
     codes: tuple[str, ...]
@@ -269,7 +280,7 @@ class SetNotifications(UserCommand):
 
 
 @dataclass(frozen=True)
-class EndAccess(UserCommand):
+class EndAccess(ExistingUserCommand):
     last_day: date
 
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
@@ -280,7 +291,7 @@ class EndAccess(UserCommand):
 
 
 @dataclass(frozen=True)
-class RemoveFromTeam(UserCommand):
+class RemoveFromTeam(ExistingUserCommand):
     team: Team
 
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
@@ -291,7 +302,7 @@ class RemoveFromTeam(UserCommand):
 
 
 @dataclass(frozen=True)
-class RevokeRights(UserCommand):
+class RevokeRights(SingleUserCommand):
     rights: frozenset[Right]
 
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
@@ -302,7 +313,7 @@ class RevokeRights(UserCommand):
 
 
 @dataclass(frozen=True)
-class BlockUser(UserCommand):
+class BlockUser(ExistingUserCommand):
     def change_access(self, access: HypotheticalUser) -> HypotheticalUser:
         return access._replace(blocked=True)
 

@@ -59,3 +59,17 @@ def test_marks_of_direction_are_refused(bad: str) -> None:
 def test_ordinary_text_is_accepted(good: str) -> None:
     text.validate_no_control_characters(good)
     text.validate_no_direction_marks(good)
+
+
+@pytest.mark.parametrize(
+    ("address", "encoded"),
+    [
+        ("Jan@straße.nl", "Jan@xn--strae-oqa.nl"),
+        ("x@mu\u0308ller.nl", "x@xn--mller-kva.nl"),
+        ("x@Example.ORG", "x@example.org"),
+        ("x@a_b.nl", "x@a_b.nl"),
+        ("nobody", "nobody"),
+    ],
+)
+def test_domains_are_encoded_as_mail_servers_know_them(address: str, encoded: str) -> None:
+    assert text.encode_email_domain(address) == encoded

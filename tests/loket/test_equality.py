@@ -1,4 +1,4 @@
-"""Texts that are the same are the same at every door: sign-in, uniqueness, lookup, files, search."""
+"""A password is the same at every door, however the keyboard composes it."""
 
 import base64
 from typing import Any

@@ -179,7 +179,7 @@ def change_to_website(request: OfficeRequest, pk: UUID) -> HttpResponse:
             return redirect("users:user_detail", user.pk)
     values = {"name": user.full_name, "email": user.email}
     confirmation = Confirmation(
-        _("Resend the invitation"),
+        _("Change login method"),
         _("Send the invitation"),
         reverse("users:user_detail", args=[user.pk]),
         [

@@ -20,7 +20,6 @@ from core.export_files import CONTENT_TYPES, FileFormat
 from core.paging import build_pager_context, build_query_string, paginate_queryset
 from core.replica import allow_replica
 from invitations.sender_authority import find_users_without_sender_authority
-from outbox.models import Message
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator, Right
@@ -113,8 +112,6 @@ def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "may_act": manages and authority,
         "lacks_authority": manages and not authority,
         "is_self": user.pk == request.user.pk,
-        "Status": AccountStatus,
-        "MessageState": Message.State,
     }
     return render(request, "users/user.html", context)
 
