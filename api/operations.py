@@ -20,8 +20,9 @@ _COMMON_STATUSES = (401, 403, 406, 429)
 class Operations:
     """The operations of one tag.
 
-    Each requires the scope `read` or `write` by its method; reading an item can name another. Without a right an operation concerns the user of the token. An operation with `provider_id` in its path is a 404
-    for users of other offices. The OpenAPI document has the error statuses that the kind of operation implies.
+    Each requires the scope `read` or `write` by its method; reading an item can name another. Without a right an
+    operation concerns the user of the token. An operation with `provider_id` in its path is a 404 for users of other
+    offices. The OpenAPI document has the error statuses that the kind of operation implies.
     """
 
     def __init__(self, tag: str, *, read: Scope, write: Scope) -> None:

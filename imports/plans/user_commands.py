@@ -81,7 +81,7 @@ class UnblockUser(ExistingUserCommand):
 
 @dataclass(frozen=True, eq=False)
 class CreateUser(UserCommand):
-    """A new user; each login method has a class of its own, which can be applied."""
+    """A new user; each login method has a class of its own."""
 
     details: UserDetails
     login_method: LoginMethod
@@ -94,6 +94,15 @@ class CreateUser(UserCommand):
             access_until=self.details.get("access_until"),
             two_factor_required=self.details.get("two_factor_required", False),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class CreateIncompleteUser(CreateUser):
+    """A new user whose row has faults: the plan shows the impact, and nothing can be applied."""
+
+    @classmethod
+    def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
+        raise TypeError("a row with faults cannot be applied")
 
 
 @dataclass(frozen=True, eq=False)

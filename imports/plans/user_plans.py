@@ -20,7 +20,7 @@ from imports.plans import user_commands
 from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
 from imports.plans.plan import Plan, PlanFault, PlanItem, PlanStep, ProgressCallback, ignore_progress
-from imports.plans.user_commands import UserCommand
+from imports.plans.user_commands import ExistingUserCommand, UserCommand
 from imports.plans.user_diff import DETAIL_FIELDS, NOTIFICATION_FIELDS, plan_existing_user, plan_new_user
 from outbox import message_limits
 from permissions import checks
@@ -233,7 +233,7 @@ def _build_commands(
         return (
             _build_creation(new, values, grants, office, secrets)
             if is_complete
-            else [user_commands.CreateUser(values, new.get("login_method", "")), *grants]
+            else [user_commands.CreateIncompleteUser(values, new.get("login_method", "")), *grants]
         )
     number = secrets.get("mobile_number") or ""
     if new.get("login_method") == LoginMethod.WEBSITE_SSO:
@@ -257,7 +257,7 @@ def _build_commands(
 def _build_creation(
     new: Mapping[str, Any],
     details: UserDetails,
-    grants: list[UserCommand],
+    grants: list[ExistingUserCommand],
     office: OfficeLookup,
     secrets: Mapping[str, Any],
 ) -> list[UserCommand]:
@@ -270,8 +270,8 @@ def _build_creation(
     return [user_commands.CreateAzureUser(details, kind, new["username"], tenant, external_user_id), *grants]
 
 
-def _build_access_commands(changes: Changes, office: OfficeLookup) -> list[UserCommand]:
-    commands: list[UserCommand] = []
+def _build_access_commands(changes: Changes, office: OfficeLookup) -> list[ExistingUserCommand]:
+    commands: list[ExistingUserCommand] = []
     old_teams, new_teams = (set(names or []) for names in changes.get("teams", [None, None]))
     commands += [user_commands.AddToTeam(office.teams[name.casefold()]) for name in sorted(new_teams - old_teams)]
     commands += [user_commands.RemoveFromTeam(office.teams[name.casefold()]) for name in sorted(old_teams - new_teams)]
