@@ -30,7 +30,7 @@ coverage: .venv/dev.stamp
 test-slow: .venv/dev.stamp node_modules/.stamp
 	$(RUN)/python -m pytest -n 2 --dist loadfile -m slow
 
-test-all: test test-slow
+test-all: coverage test-slow
 
 # Three nodes of Patroni, etcd and haproxy from Debian's packages, on loopback; as root it installs them.
 test-cluster: .venv/dev.stamp
