@@ -9,7 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import is_password_usable
 from django.db import models
 from django.db.models import Q, Value
-from django.db.models.functions import Coalesce, Lower
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext
@@ -18,7 +18,8 @@ from django_otp.models import Device
 
 from core.composite_keys import CompositeForeignKey, SameOfficeForeignKey
 from core.ids import uuid7
-from core.text import compute_username_key, normalize_for_search
+from core.key_fields import KeyField
+from core.keys import compute_email_key, compute_name_key, compute_search_key, compute_username_key
 
 # Sorts before every other datetime.
 MIN_DATETIME = Value(datetime(1, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())
@@ -98,6 +99,7 @@ class ExternalTenant(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="tenants")
     name = models.CharField(_("Name"), max_length=28)
+    name_key = KeyField(source="name", compute=compute_name_key)
     tenant_id = models.UUIDField(_("Azure AD Tenant ID"))
     confirmed_at = models.DateTimeField(null=True, editable=False)
     confirmation_method = models.CharField(max_length=10, choices=ConfirmationMethod, blank=True, editable=False)
@@ -110,6 +112,7 @@ class ExternalTenant(models.Model):
             models.UniqueConstraint(fields=["id", "provider"], name="tenant_id_provider"),
             models.UniqueConstraint(fields=["id", "tenant_id"], name="tenant_id_tenant_id"),
             models.UniqueConstraint(fields=["provider", "tenant_id"], name="tenant_once_per_provider"),
+            models.UniqueConstraint(fields=["provider", "name_key"], name="tenant_name_once"),
             models.CheckConstraint(
                 condition=Q(confirmed_at=None, confirmation_method="")
                 | Q(confirmed_at__isnull=False) & ~Q(confirmation_method=""),
@@ -148,12 +151,13 @@ class User(AbstractBaseUser):
     is_support = models.BooleanField(default=False, editable=False)
     login_method = models.CharField(_("Login method"), max_length=20, choices=LoginMethod)
     username = models.CharField(_("Username"), max_length=50, null=True)
-    username_key = models.CharField(max_length=150, null=True, unique=True, editable=False)
+    username_key = KeyField(source="username", compute=compute_username_key, null=True, unique=True)
     initials = models.CharField(_("Initials"), max_length=6)
     first_name = models.CharField(_("First name"), max_length=28, blank=True)
     prefix = models.CharField(_("Prefix"), max_length=10, blank=True)
     last_name = models.CharField(_("Last name"), max_length=25)
     email = models.EmailField(_("E-mail address"), max_length=255)
+    email_key = KeyField(source="email", compute=compute_email_key)
     phone_number = models.CharField(_("Phone number"), max_length=15, blank=True)
     place_of_employment = models.CharField(_("Place of employment"), max_length=24, blank=True)
     has_access_to_test_years = models.BooleanField(_("Access to test years"), default=False)
@@ -223,10 +227,10 @@ class User(AbstractBaseUser):
         ]
         indexes = [
             models.Index(fields=["provider", "sort_name", "id"], name="user_by_name"),
-            models.Index("provider", Lower("email"), "id", name="user_by_email"),
+            models.Index(fields=["provider", "email_key", "id"], name="user_by_email"),
             models.Index("provider", Coalesce("username_key", Value("")), "id", name="user_by_username"),
             models.Index("provider", Coalesce("last_login", MIN_DATETIME), "id", name="user_by_last_login"),
-            models.Index(Lower("email"), name="user_by_address"),
+            models.Index(fields=["email_key"], name="user_by_address"),
             models.Index(fields=["sort_name"], opclasses=["varchar_pattern_ops"], name="user_by_name_anywhere"),
             # For the lists of dormant accounts (`users.dormant_accounts`).
             models.Index(
@@ -263,12 +267,11 @@ class User(AbstractBaseUser):
         super().save(*args, **kwargs)
 
     def set_derived_fields(self) -> None:
-        """Fill the columns for sorting, searching and uniqueness; `bulk_create()` does not."""
+        """Fill the columns for sorting and searching; `bulk_create()` does not."""
         self.external_tid = self.external_tenant.tenant_id if self.external_tenant else None
-        self.username_key = None if self.username is None else compute_username_key(self.username)
-        self.sort_name = normalize_for_search(f"{self.last_name} {self.prefix} {self.initials}")[:60]
+        self.sort_name = compute_search_key(f"{self.last_name} {self.prefix} {self.initials}")[:60]
         words = [self.initials, self.first_name, self.prefix, self.last_name, self.username or "", self.email]
-        self.search_text = normalize_for_search(" ".join(words))
+        self.search_text = compute_search_key(" ".join(words))
 
     @property
     def office(self) -> Provider:

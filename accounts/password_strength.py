@@ -10,7 +10,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from core.text import normalize_for_search
+from core.keys import compute_search_key
 
 MIN_UNGUESSABLE_LETTERS = 4  # letters that must be left after removing known words
 _OUTER_NON_LETTERS = re.compile(r"^[\W\d_]+|[\W\d_]+$")
@@ -64,7 +64,7 @@ def explain_weakness(password: str, about: PasswordContext) -> tuple[str, str] |
     The result is a code, "personal" when it contains names of the user or the office and "common" otherwise, and the
     parts as text.
     """
-    folded = normalize_for_search(password)
+    folded = compute_search_key(password)
     known = {_PERSONAL_LABEL: _split_words(about.own), _OFFICE_LABEL: _split_words([about.office])} | _WORD_LISTS
     found, fewest = set[str](), MIN_UNGUESSABLE_LETTERS
     for spelling in _LETTER_SUBSTITUTIONS:
@@ -111,7 +111,7 @@ def _split_words(texts: Iterable[str]) -> list[str]:
     """Return the words of at least three letters in `texts`, and each text as a whole, without symbols."""
     words = set[str]()
     for text in texts:
-        local, _at, domain = normalize_for_search(text).partition("@")
+        local, _at, domain = compute_search_key(text).partition("@")
         for part in (local, domain.rpartition(".")[0]):
             split = re.split(r"[\W_]+", part)
             words |= {"".join(split), *split, *re.findall(r"[^\W\d_]+", part)}

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from accounts import password_strength
 from accounts.models import User
 from accounts.password_strength import PasswordContext as PasswordContext
-from core.text import normalize_for_search
+from core.keys import compute_search_key, normalize_password
 
 MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 8, 255
 MAX_PASSWORD_AGE = timedelta(days=180)  # the seed article advises regular changes, without a period
@@ -36,15 +36,6 @@ class Argon2id(Argon2PasswordHasher):
 @cache
 def _make_dummy_hash() -> str:
     return make_password("nobody has this password")
-
-
-def normalize_password(password: str) -> str:
-    """Return `password` as it is hashed, however the keyboard composes it.
-
-    Every space is a plain one (RFC 8265 section 4.2), and letters are normalized by NFKC (NIST SP 800-63B).
-    """
-    spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
-    return unicodedata.normalize("NFKC", spaced)
 
 
 def verify_password(password: str, stored: str | None) -> bool:
@@ -86,7 +77,7 @@ def validate_password(password: str, *, about: PasswordContext) -> None:
     """Validate a new password: 8-255 characters, three of four classes, not common, not built from the user's data.
 
     Raises ValidationError with every error found (codes "length", "control_characters", "classes", "common", "personal"
-    and "similar"). The rules apply to the password as it is hashed, see `normalize_password`.
+    and "similar"). The rules apply to the password as it is hashed, see `core.keys.normalize_password`.
     """
     password = normalize_password(password)
     faults = []
@@ -133,11 +124,9 @@ def generate_password() -> str:
 
 def _resembles_user_data(password: str, about: Iterable[str]) -> bool:
     """Return whether a name makes up at least half of the password."""
-    folded = normalize_for_search(password)
+    folded = compute_search_key(password)
     words = {
-        normalize_for_search(word)
-        for text in about
-        for word in [text, *text.replace("@", " ").replace(".", " ").split()]
+        compute_search_key(word) for text in about for word in [text, *text.replace("@", " ").replace(".", " ").split()]
     }
     return any(len(word) >= 4 and word in folded and len(word) * 2 >= len(folded) for word in words)
 

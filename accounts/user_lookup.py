@@ -7,7 +7,7 @@ from django.db import connection, models
 from accounts.models import Provider, User
 from accounts.validators import build_username_taken_error
 from audit import encryption_keys
-from core.text import compute_username_key
+from core.keys import compute_username_key
 
 
 def _list_columns(model: type[models.Model]) -> list[str]:

@@ -4,8 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, Value
-from django.db.models.functions import Lower
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import passwords, user_lookup
@@ -30,8 +29,8 @@ from authentication.session_store import SessionStore
 from core import encryption, periodic_jobs, throttle
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
+from core.keys import compute_email_key, compute_username_key
 from core.models import Throttle
-from core.text import compute_username_key
 from core.throttle import RateLimit, Throttled
 
 _MAX_USERNAME_LENGTH = 50
@@ -107,7 +106,7 @@ def request_password_reset(email: str, *, address: str) -> None:
     """
     throttle.consume_attempt(RESET_NETWORK_LIMIT, throttle.build_network_key(address))
     try:
-        throttle.consume_attempt(RESET_EMAIL_LIMIT, email.lower())
+        throttle.consume_attempt(RESET_EMAIL_LIMIT, compute_email_key(email))
     except Throttled:
         return
     request = PasswordResetRequest()
@@ -149,10 +148,10 @@ def _process_reset_request(pk: UUID) -> bool:
 
 def _list_users_by_email(email: str) -> list[User]:
     """Return the users with this address who can use the login page, in the same order for all workers."""
-    users = User.objects.alias(address=Lower("email")).filter(
+    users = User.objects.filter(
         Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
         provider__suspended_at=None,
-        address=Lower(Value(email)),
+        email_key=compute_email_key(email),
         login_method=LoginMethod.WEBSITE_SSO,
         accepted_at__isnull=False,
         blocked_at=None,

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.models import User
 from core import cookies, encryption
-from core.text import compute_username_key
+from core.keys import compute_username_key
 
 _COOKIE_MAX_AGE_SECONDS = 180 * 24 * 3600  # seconds
 _COOKIE_PURPOSE = "signin device"

@@ -1,27 +1,14 @@
-"""Keys for comparing and sorting text, validators of text, and domains as mail servers know them."""
+"""Validators of text."""
 
 import unicodedata
 
-import idna
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from core.keys import is_ignorable
 
-def normalize_for_search(text: str) -> str:
-    """Return `text` without case and diacritics, for sorting and searching: 'Émile' -> 'emile'."""
-    # Decompose first: the letters that a sign such as '℠' stands for are capitals.
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
-
-
-def normalize_label(text: str) -> str:
-    """Return the letters and digits of `text` without case and diacritics, to match names in files of users."""
-    return "".join(char for char in normalize_for_search(text) if char.isalnum())
-
-
-def compute_username_key(username: str) -> str:
-    """Return the key on which usernames are unique: NFC, casefolded, NFC (rule 2)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", username).casefold())
+# Some scripts and many emoji need these: the joiners, and the variation selectors of text and emoji.
+_ALLOWED_IGNORABLE_CHARACTERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
 
 
 def validate_no_control_characters(text: str) -> None:
@@ -30,27 +17,7 @@ def validate_no_control_characters(text: str) -> None:
         raise ValidationError(_("Remove the invisible control characters."), code="control_characters")
 
 
-# Characters that change the writing direction or have no width can make a name look like another one. The joiners
-# U+200C and U+200D are allowed: some scripts and many emoji need them.
-_INVISIBLE_CHARACTERS = set(
-    "\u00ad\u200b\u2060\u2061\u2062\u2063\u2064\ufeff"
-    "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-)
-
-
 def validate_no_direction_marks(text: str) -> None:
-    """Raise ValidationError when `text` has a zero-width character or one that changes the writing direction."""
-    if _INVISIBLE_CHARACTERS & set(text):
+    """Raise ValidationError when `text` has a character that leaves no mark, or that changes the writing direction."""
+    if any(is_ignorable(char) for char in set(text) - _ALLOWED_IGNORABLE_CHARACTERS):
         raise ValidationError(_("Remove the invisible characters."), code="direction")
-
-
-def encode_email_domain(address: str) -> str:
-    """Return `address` with its domain in ASCII by IDNA 2008 with UTS 46 mapping: 'straße.nl' is 'xn--strae-oqa.nl'.
-
-    A domain that these rules do not allow stays as it is.
-    """
-    local, at, domain = address.rpartition("@")
-    try:
-        return f"{local}{at}{idna.encode(domain, uts46=True).decode()}"
-    except idna.IDNAError:
-        return address

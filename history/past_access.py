@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from core.text import normalize_for_search
+from core.keys import compute_search_key
 from permissions.catalog import Right, rights_from_codes
 from permissions.effective import InactiveReason, resolve_employer_rights, resolve_office_rights
 from permissions.impact import (
@@ -51,7 +51,7 @@ class PastUser:
 
     @property
     def sort_key(self) -> tuple[str, UUID]:
-        return normalize_for_search(f"{self.last_name} {self.prefix} {self.initials}"), self.id
+        return compute_search_key(f"{self.last_name} {self.prefix} {self.initials}"), self.id
 
 
 @dataclass
@@ -67,7 +67,7 @@ class PastTeam:
 
     @property
     def sort_key(self) -> tuple[str, UUID]:
-        return normalize_for_search(self.name), self.id
+        return compute_search_key(self.name), self.id
 
 
 @dataclass

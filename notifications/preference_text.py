@@ -9,7 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from core.text import normalize_label
+from core.keys import compute_label_key
 from notifications.catalog import MAX_OFFSET_DAYS, NotificationType, filter_known_types
 from notifications.preferences import OverridesByType, PreferenceOverride
 
@@ -46,7 +46,7 @@ def parse_overrides(entries: Iterable[str]) -> OverridesByType:
     found: OverridesByType = {}
     for entry in entries:
         name, _colon, rest = entry.partition(":")
-        type_ = _get_types_by_name().get(normalize_label(name))
+        type_ = _get_types_by_name().get(compute_label_key(name))
         if type_ is None:
             raise ValidationError(_("Notification “%(name)s” does not exist.") % {"name": name.strip()})
         if type_ in found:
@@ -57,10 +57,10 @@ def parse_overrides(entries: Iterable[str]) -> OverridesByType:
 
 @cache
 def _get_types_by_name() -> dict[str, NotificationType]:
-    found = {normalize_label(type_.value): type_ for type_ in NotificationType}
+    found = {compute_label_key(type_.value): type_ for type_ in NotificationType}
     for language in ("en", "nl"):
         with translation.override(language):
-            found |= {normalize_label(str(type_.label)): type_ for type_ in NotificationType}
+            found |= {compute_label_key(str(type_.label)): type_ for type_ in NotificationType}
     return found
 
 
@@ -75,7 +75,7 @@ def _parse_override(text: str, entry: str) -> PreferenceOverride:
     parts: dict[str, int | bool] = {}
     for part in filter(None, map(str.strip, re.split("[,:]", text))):
         days = _DAYS_PATTERN.fullmatch(part)
-        name, value = ("days", int(days[1])) if days else _KEYWORDS.get(normalize_label(part), ("", False))
+        name, value = ("days", int(days[1])) if days else _KEYWORDS.get(compute_label_key(part), ("", False))
         if not name or name in parts:
             message = _("“%(entry)s” is not clear. Write, for example, “Performance review: on, 30 days, mail”.")
             raise ValidationError(message % {"entry": entry.strip()})

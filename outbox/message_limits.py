@@ -18,6 +18,7 @@ from django.conf import settings
 from django.utils.translation import ngettext
 
 from core import throttle
+from core.keys import compute_email_key
 from core.throttle import RateLimit, Throttled
 
 if TYPE_CHECKING:
@@ -154,9 +155,9 @@ def _iter_limit_keys(message: RequestedMessage) -> Iterator[tuple[RateLimit, str
 
 
 def _iter_recipient_keys(address: str) -> Iterator[tuple[RateLimit, str]]:
-    an_hour, a_day = _RECIPIENT_LIMIT_NAMES
-    yield _build_limit(an_hour, settings.LOKET_MESSAGES_TO_ONE_PER_HOUR), address.casefold()
-    yield _build_limit(a_day, settings.LOKET_MESSAGES_TO_ONE_PER_DAY, timedelta(days=1)), address.casefold()
+    (an_hour, a_day), key = _RECIPIENT_LIMIT_NAMES, compute_email_key(address)
+    yield _build_limit(an_hour, settings.LOKET_MESSAGES_TO_ONE_PER_HOUR), key
+    yield _build_limit(a_day, settings.LOKET_MESSAGES_TO_ONE_PER_DAY, timedelta(days=1)), key
 
 
 def _build_limit(name: str, number: int, period: timedelta = timedelta(hours=1)) -> RateLimit:

@@ -21,7 +21,7 @@ from django.core.validators import validate_email
 from django.utils.module_loading import import_string
 
 from core.encryption import DecryptionError
-from core.text import encode_email_domain
+from core.keys import encode_email_domain
 from outbox.models import Message, MessageBody
 
 if TYPE_CHECKING:

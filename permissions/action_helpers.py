@@ -4,15 +4,14 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Lookup, Value
-from django.db.models.functions import Lower
-from django.db.models.lookups import Exact
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from audit.actors import Actor
 from audit.changes import Changes
+from core.keys import compute_name_key
 from permissions import checks
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, Right, rights_from_codes
 from permissions.models import Employer, IndividualRight, Team
@@ -60,5 +59,6 @@ def snapshot_employers(employers: Iterable[Employer]) -> dict[str, str]:
     return {str(employer.pk): str(employer) for employer in employers}
 
 
-def match_name(name: str) -> "Lookup[bool]":
-    return Exact(Lower("name"), Lower(Value(name)))
+def match_name(name: str) -> Q:
+    """Return the condition that a row has this name, see `core.keys`."""
+    return Q(name_key=compute_name_key(name))

@@ -5,13 +5,13 @@ from typing import Any, Self, TypeVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Provider, User, build_office_filter
 from core.composite_keys import SameOfficeForeignKey
 from core.ids import uuid7
-from core.text import normalize_for_search
+from core.key_fields import KeyField
+from core.keys import compute_name_key, compute_search_key
 from permissions.catalog import Right, rights_from_codes
 from permissions.products import Product
 
@@ -61,7 +61,7 @@ class Employer(OfficeModel):
         return f"{self.number} {self.name}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.sort_name = normalize_for_search(self.name)[:70]
+        self.sort_name = compute_search_key(self.name)[:70]
         super().save(*args, **kwargs)
 
 
@@ -69,6 +69,7 @@ class Team(OfficeModel):
     """Gives its members its rights, at its employers (domain.md section 4)."""
 
     name = models.CharField(_("Name"), max_length=50)
+    name_key = KeyField(source="name", compute=compute_name_key)
     two_factor_required = models.BooleanField(_("Two-factor required"), default=False)
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change, also of members
     created_at = models.DateTimeField(auto_now_add=True)
@@ -79,7 +80,7 @@ class Team(OfficeModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["id", "provider"], name="team_id_provider"),
-            models.UniqueConstraint("provider", Lower("name"), name="team_name_once"),
+            models.UniqueConstraint(fields=["provider", "name_key"], name="team_name_once"),
         ]
         indexes = [models.Index(fields=["provider", "sort_name", "id"], name="team_by_name")]
 
@@ -87,7 +88,7 @@ class Team(OfficeModel):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.sort_name = normalize_for_search(self.name)[:50]
+        self.sort_name = compute_search_key(self.name)[:50]
         super().save(*args, **kwargs)
 
 
@@ -200,6 +201,7 @@ class OfficeSet(OfficeModel):
     """A named bundle of the office that can be copied."""
 
     name = models.CharField(_("Name"), max_length=50)
+    name_key = KeyField(source="name", compute=compute_name_key)
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -207,7 +209,7 @@ class OfficeSet(OfficeModel):
         abstract = True
         constraints = [
             models.UniqueConstraint(fields=["id", "provider"], name="%(class)s_id_provider"),
-            models.UniqueConstraint("provider", Lower("name"), name="%(class)s_name_once"),
+            models.UniqueConstraint(fields=["provider", "name_key"], name="%(class)s_name_once"),
         ]
 
     def __str__(self) -> str:

@@ -17,7 +17,8 @@ from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
 from core import encryption
 from core.access import ReauthenticationLevel
-from core.text import compute_username_key, validate_no_control_characters
+from core.keys import compute_username_key
+from core.text import validate_no_control_characters
 from users.login_methods import check_username
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Value
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from accounts.models import ExternalTenant, Provider, User
-from core.text import compute_username_key, normalize_for_search
+from core.keys import compute_email_key, compute_search_key, compute_username_key
 from invitations.models import Invitation
 from oauth.models import Application
 from outbox.models import Message
@@ -27,16 +27,16 @@ def search_users(text: str) -> list[UUID]:
 
     An exact username or e-mail comes before prefix matches. Without text, the newest. At most six queries.
     """
-    rows = User.objects.filter(is_support=False).alias(address=Lower("email"))
+    rows = User.objects.filter(is_support=False)
     key = compute_username_key(text)
     names = [Q(sort_name__startswith=name) for name in _list_sort_name_prefixes(text)]
-    exact = [Q(username_key=key), Q(address=Lower(Value(text)))]
+    exact = [Q(username_key=key), Q(email_key=compute_email_key(text))]
     return _collect_ids(rows, text, [*exact, *names, Q(username_key__startswith=key)])
 
 
 def _list_sort_name_prefixes(text: str) -> Iterable[str]:
     """Return the prefixes of `sort_name` (last name, prefix, initials) that the typed name may stand for."""
-    last_name, comma, rest = normalize_for_search(text).partition(",")
+    last_name, comma, rest = compute_search_key(text).partition(",")
     words = last_name.split()
     if comma:  # Boer, P. de
         initials, prefix = rest.split()[:1], rest.split()[1:]

@@ -7,7 +7,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext as _
 
-from core.text import normalize_for_search
+from core.keys import compute_search_key
 from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _count_related(model: type[Model], column: str) -> Coalesce:
 
 def filter_teams(teams: TeamQuerySetT, *, q: str, only: str = "") -> TeamQuerySetT:
     """Filter `teams` on names that contain every word of `q`; with `only`, on teams with a missing part."""
-    for word in normalize_for_search(q).split():
+    for word in compute_search_key(q).split():
         teams = teams.filter(sort_name__contains=word)
     if only:
         gap: Combinable | Q = Q()
@@ -66,7 +66,7 @@ def filter_employers(employers: QuerySet[Employer], *, q: str, only: str = "") -
 
     With `only`, filter on employers without a team.
     """
-    words = normalize_for_search(q).split()
+    words = compute_search_key(q).split()
     if words:
         employers = employers.annotate(digits=Cast(F("number"), CharField()))
     for word in words:

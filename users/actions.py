@@ -23,6 +23,7 @@ from audit.changes import Changes
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
+from core.keys import compute_email_key
 from permissions import checks
 from permissions.checks import Right, SupportAction
 from users import email_changes
@@ -93,7 +94,7 @@ def edit_user(user: User, *, details: UserDetails, email: str, version: int, by:
     checks.require_right(by, Right.MANAGE_USERS)
     user = _lock_unchanged_user(user, office, version, by)
     _apply_details([user], details, office, by)
-    if email != user.email:
+    if compute_email_key(email) != user.email_key:
         email_changes.request_email_change(user, email, by=by)
     return user
 

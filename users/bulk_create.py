@@ -17,7 +17,7 @@ from audit.actions import record_many
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
 from core.access import ReauthenticationLevel
-from core.text import compute_username_key
+from core.keys import compute_username_key
 from permissions import checks
 from permissions.checks import Right
 from users import login_methods

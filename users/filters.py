@@ -2,7 +2,7 @@
 
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, Lower
+from django.db.models.functions import Coalesce
 
 from accounts.models import MIN_DATETIME, User
 from accounts.search import filter_by_search
@@ -12,7 +12,7 @@ from users.status import UserWithStatuses, annotate_statuses
 SORT_EXPRESSIONS: dict[str, Combinable] = {
     "name": F("sort_name"),
     "username": Coalesce("username_key", Value("")),
-    "email": Lower("email"),
+    "email": F("email_key"),
     "last_login": Coalesce("last_login", MIN_DATETIME),
 }
 DATETIME_SORTS = ("last_login",)

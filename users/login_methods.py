@@ -22,6 +22,7 @@ from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
+from core.keys import compute_username_key, is_blank
 from core.text import validate_no_control_characters
 from permissions import checks
 from permissions.checks import Right
@@ -89,12 +90,14 @@ def create_azure_user(
 
 
 def check_username(username: str) -> None:
-    """Raise ValidationError unless `username` has 3 to 50 characters ("length") and no control characters.
+    """Raise ValidationError unless `username` has 3 to 50 visible characters ("length") and no control characters.
 
-    Every other character is allowed (seed article).
+    Every other character is allowed (seed article), but no spaces at the start or end ("spaces").
     """
-    if not 3 <= len(username) <= 50:
+    if len(username) > 50 or len(compute_username_key(username)) < 3:
         raise ValidationError(_("Use 3 to 50 characters."), code="length")
+    if is_blank(username[0]) or is_blank(username[-1]):
+        raise ValidationError(_("Remove the spaces at the start and end."), code="spaces")
     validate_no_control_characters(username)
 
 

@@ -15,6 +15,7 @@ import users.actions
 from accounts.models import LoginMethod, Provider, User
 from accounts.user_details import UserDetails
 from audit.actors import Actor
+from core.keys import compute_email_key
 from permissions import checks
 from permissions.checks import Right, SupportAction
 from permissions.models import Team
@@ -57,7 +58,7 @@ def set_up_office(name: str, *, administrator: UserDetails, mobile_number: str |
     provider = known or users.actions.create_provider(name, by=by)
     team = _get_or_create_default_team(provider, by)
     invitable_users = User.objects.filter(provider=provider).exclude(login_method=LoginMethod.SSO_WEBSERVICE)
-    user = invitable_users.filter(email__iexact=administrator["email"]).order_by("pk").first()
+    user = invitable_users.filter(email_key=compute_email_key(administrator["email"])).order_by("pk").first()
 
     def add_to_team(user: User) -> None:
         teams.actions.change_members(team, add=[user], by=by)

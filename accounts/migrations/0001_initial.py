@@ -2,10 +2,11 @@
 
 import core.composite_keys
 import core.ids
+import core.key_fields
+import core.keys
 import datetime
 import django.db.models.deletion
 import django.db.models.functions.comparison
-import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
@@ -47,6 +48,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=28, verbose_name='Name')),
+                ('name_key', core.key_fields.KeyField(compute=core.keys.compute_name_key, editable=False, source='name')),
                 ('tenant_id', models.UUIDField(verbose_name='Azure AD Tenant ID')),
                 ('confirmed_at', models.DateTimeField(editable=False, null=True)),
                 ('confirmation_method', models.CharField(blank=True, choices=[('microsoft', 'Microsoft login'), ('support', 'support')], editable=False, max_length=10)),
@@ -66,12 +68,13 @@ class Migration(migrations.Migration):
                 ('is_support', models.BooleanField(default=False, editable=False)),
                 ('login_method', models.CharField(choices=[('website_sso', 'Via website and SSO'), ('sso_webservice', 'SSO/Webservice only'), ('azure_ad', 'Azure AD only')], max_length=20, verbose_name='Login method')),
                 ('username', models.CharField(max_length=50, null=True, verbose_name='Username')),
-                ('username_key', models.CharField(editable=False, max_length=150, null=True, unique=True)),
+                ('username_key', core.key_fields.KeyField(compute=core.keys.compute_username_key, editable=False, null=True, source='username', unique=True)),
                 ('initials', models.CharField(max_length=6, verbose_name='Initials')),
                 ('first_name', models.CharField(blank=True, max_length=28, verbose_name='First name')),
                 ('prefix', models.CharField(blank=True, max_length=10, verbose_name='Prefix')),
                 ('last_name', models.CharField(max_length=25, verbose_name='Last name')),
                 ('email', models.EmailField(max_length=255, verbose_name='E-mail address')),
+                ('email_key', core.key_fields.KeyField(compute=core.keys.compute_email_key, editable=False, source='email')),
                 ('phone_number', models.CharField(blank=True, max_length=15, verbose_name='Phone number')),
                 ('place_of_employment', models.CharField(blank=True, max_length=24, verbose_name='Place of employment')),
                 ('has_access_to_test_years', models.BooleanField(default=False, verbose_name='Access to test years')),
@@ -131,6 +134,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='externaltenant',
+            constraint=models.UniqueConstraint(fields=('provider', 'name_key'), name='tenant_name_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='externaltenant',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('confirmation_method', ''), ('confirmed_at', None)), models.Q(('confirmed_at__isnull', False), models.Q(('confirmation_method', ''), _negated=True)), _connector='OR'), name='tenant_proved_somehow'),
         ),
         migrations.AddIndex(
@@ -139,7 +146,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='user',
-            index=models.Index(models.F('provider'), django.db.models.functions.text.Lower('email'), models.F('id'), name='user_by_email'),
+            index=models.Index(fields=['provider', 'email_key', 'id'], name='user_by_email'),
         ),
         migrations.AddIndex(
             model_name='user',
@@ -151,7 +158,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='user',
-            index=models.Index(django.db.models.functions.text.Lower('email'), name='user_by_address'),
+            index=models.Index(fields=['email_key'], name='user_by_address'),
         ),
         migrations.AddIndex(
             model_name='user',

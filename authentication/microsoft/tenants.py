@@ -14,6 +14,7 @@ from audit.actions import record
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
 from core.access import ReauthenticationLevel
+from core.keys import compute_name_key
 from permissions import checks
 from permissions.checks import Right, SupportAction
 
@@ -55,7 +56,9 @@ def add_tenant(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> 
             return stored
         message = _("This tenant is already in the list, as “%(name)s”.")
         raise ValidationError(message, code="taken", params={"name": stored.name})
-    tenant = ExternalTenant.objects.create(provider=provider, name=name, tenant_id=tenant_id)
+    tenant = ExternalTenant(provider=provider, name=name, tenant_id=tenant_id)
+    _require_free_name(tenant)
+    tenant.save(force_insert=True)
     changes = {"name": [None, name], "tenant_id": [None, str(tenant_id)]}
     record(Verb.TENANT_ADDED, tenant, by=by, provider_id=provider.pk, changes=changes)
     return tenant
@@ -64,13 +67,23 @@ def add_tenant(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> 
 @requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
 @transaction.atomic
 def rename_tenant(tenant: ExternalTenant, *, name: str, by: Actor) -> ExternalTenant:
-    """Change the office's name for the tenant. Raises PermissionDenied without the right."""
+    """Change the office's name for the tenant.
+
+    Raises PermissionDenied without the right, ValidationError (code "taken") when another tenant has the name.
+    """
     tenant = _lock_tenant(tenant, by)
     if name != tenant.name:
         old, tenant.name = tenant.name, name
-        tenant.save(update_fields=["name"])
+        _require_free_name(tenant)
+        tenant.save(update_fields=["name", "name_key"])
         record(Verb.TENANT_RENAMED, tenant, by=by, provider_id=tenant.provider_id, changes={"name": [old, name]})
     return tenant
+
+
+def _require_free_name(tenant: ExternalTenant) -> None:
+    others = ExternalTenant.objects.filter(provider=tenant.provider_id, name_key=compute_name_key(tenant.name))
+    if others.exclude(pk=tenant.pk).exists():
+        raise ValidationError(_("Another tenant has this name. Choose another one."), code="taken")
 
 
 @requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)

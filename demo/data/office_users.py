@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from accounts.user_details import UserDetails
-from core.text import normalize_for_search
+from core.keys import compute_search_key
 from permissions.checks import Right
 
 
@@ -43,7 +43,7 @@ class ExampleUser:
     @property
     def username(self) -> str:
         """Chosen username, such as 'j.vandenberg'."""
-        return normalize_for_search(self.initials.rstrip(".") + "." + self.prefix + self.last_name).replace(" ", "")
+        return compute_search_key(self.initials.rstrip(".") + "." + self.prefix + self.last_name).replace(" ", "")
 
     @property
     def mobile(self) -> str:

@@ -74,7 +74,7 @@ _UserToExport: TypeAlias = "WithAnnotations[User, _SharedAddress]"
 
 
 def _list_users(office: Provider) -> QuerySet[_UserToExport]:
-    address = User.objects.filter(provider=office, email__iexact=OuterRef("email")).exclude(pk=OuterRef("pk"))
+    address = User.objects.filter(provider=office, email_key=OuterRef("email_key")).exclude(pk=OuterRef("pk"))
     rows: QuerySet[User] = User.objects.filter(provider=office)
     users = rows.annotate(shared=Exists(address)).order_by("sort_name", "pk")
     return users.prefetch_related("memberships__team", "individual_rights", "signal_settings")

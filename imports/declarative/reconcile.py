@@ -22,7 +22,7 @@ from audit.actors import Actor
 from audit.changes import Changes
 from authentication.mfa import office_policy
 from authentication.mfa.office_policy import MfaPolicy
-from core.text import compute_username_key
+from core.keys import compute_email_key, compute_name_key, compute_username_key
 from imports import executor
 from imports.declarative.schema import DeclaredOffice, OfficeFault
 from imports.declarative.secrets_file import OfficeSecrets
@@ -152,19 +152,21 @@ class _OfficeReconciler:
             self._add_item("tenant", entry.number, name, changes, is_new=tenant is None)
 
     def _reconcile_sets(self) -> None:
-        known = {set_.name.casefold(): set_ for set_ in AuthorizationSet.objects.filter(provider=self._provider)}
+        known = {compute_name_key(set_.name): set_ for set_ in AuthorizationSet.objects.filter(provider=self._provider)}
         for entry in self._declared.tables["set"]:
             name = entry.values.get("name")
             if name is None:
                 continue
-            stored = known.get(name.casefold())
+            stored = known.get(compute_name_key(name))
             held = stored.rights if stored else frozenset[Right]()
             rights = frozenset(entry.values.get("rights", held))
             changes: Changes = {} if stored and stored.name == name else {"name": [stored and stored.name, name]}
             if rights != held:
                 changes["rights"] = [sorted(held), sorted(rights)]
             if stored is None:
-                known[name.casefold()] = teams.sets.create_set(self._provider, name=name, contents=rights, by=self._by)
+                known[compute_name_key(name)] = teams.sets.create_set(
+                    self._provider, name=name, contents=rights, by=self._by
+                )
             elif changes:
                 teams.sets.update_set(stored, name=name, contents=rights, version=stored.version, by=self._by)
             self._add_item("set", entry.number, name, changes, is_new=stored is None)
@@ -202,12 +204,12 @@ class _OfficeReconciler:
         """Return the row of a user, with mobile number and password from the secrets."""
         row = UserRow(number, dict(values))
         if row.has_value("email"):
-            row.values["mobile_number"] = self._secrets.mobile_numbers.get(row.values["email"].lower())
+            row.values["mobile_number"] = self._secrets.mobile_numbers.get(compute_email_key(row.values["email"]))
         if row.has_value("username"):
             row.values["password"] = self._secrets.passwords.get(compute_username_key(row.values["username"]))
         if self._outcome.faults and "teams" in values:  # declared teams were not created; do not report them here
-            declared = {entry.values.get("name", "").casefold() for entry in self._declared.tables["team"]}
-            row.values["teams"] = [name for name in values["teams"] if name.casefold() not in declared]
+            declared = {compute_name_key(entry.values.get("name", "")) for entry in self._declared.tables["team"]}
+            row.values["teams"] = [name for name in values["teams"] if compute_name_key(name) not in declared]
         return row
 
     def _report_problems(self, row: UserRow) -> None:

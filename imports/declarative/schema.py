@@ -16,6 +16,7 @@ from django.forms import Field
 from django.utils.translation import gettext as _
 
 from authentication.mfa.forms import MfaPolicyForm
+from core.keys import compute_name_key
 from core.sheets import join_names
 from core.text import validate_no_control_characters, validate_no_direction_marks
 from imports.files import user_columns
@@ -129,7 +130,7 @@ def _parse_office(number: int, values: dict[str, Any]) -> DeclaredOffice:
 def _refuse_duplicate_entries(office: DeclaredOffice, table: str, key: str) -> None:
     seen: set[str] = set()
     for entry in office.tables[table]:
-        value = str(entry.values.get(key, "")).casefold()
+        value = compute_name_key(str(entry.values.get(key, "")))
         if value and value in seen:
             office.add_fault(table, entry.number, key, value, _("This is in the file twice. Keep one."))
         seen.add(value)

@@ -2,7 +2,7 @@
 
 from typing import IO, NamedTuple
 
-from core.text import compute_username_key
+from core.keys import compute_email_key, compute_username_key
 from imports.declarative.schema import OfficeFault
 from imports.files.user_rows import read_user_rows
 
@@ -25,7 +25,7 @@ def read_secrets(file: IO[bytes]) -> tuple[OfficeSecrets, list[OfficeFault]]:
                           what=problem.what)
                 )  # fmt: skip
             if row.has_value("mobile_number") and row.has_value("email"):
-                secrets.mobile_numbers[row.values["email"].lower()] = row.values["mobile_number"]
+                secrets.mobile_numbers[compute_email_key(row.values["email"])] = row.values["mobile_number"]
             if row.has_value("password") and row.has_value("username"):
                 secrets.passwords[compute_username_key(row.values["username"])] = row.values["password"]
     return secrets, faults

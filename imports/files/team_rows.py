@@ -10,8 +10,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.keys import compute_label_key
 from core.sheets import split_names
-from core.text import normalize_label, validate_no_control_characters
+from core.text import validate_no_control_characters
 from imports.files import user_columns
 from imports.files.budget import COMMAND_LIMITS, FileLimits, ReadBudget
 from imports.files.cells import FileRow, InvalidCell
@@ -111,11 +112,11 @@ def _iterate_sheets(files: NamedFiles, budget: ReadBudget) -> Iterator[tuple[str
 
 
 def _parse_header_cell(cell: str) -> str | Right | None:
-    label = normalize_label(cell)
+    label = compute_label_key(cell)
     for language in ("en", "nl"):
         with translation.override(language):
             for name, text in TEAM_COLUMN_LABELS.items():
-                if label in (normalize_label(str(text)), normalize_label(name)):
+                if label in (compute_label_key(str(text)), compute_label_key(name)):
                     return name
     right = user_columns.map_names_to_rights().get(label)
     return right if isinstance(right, Right) else None
@@ -183,10 +184,10 @@ def _parse_products(cell: str) -> list[int]:
     known = {str(product.value): product for product in Product}
     for language in ("en", "nl"):
         with translation.override(language):
-            known |= {normalize_label(str(product.label)): product for product in Product}
+            known |= {compute_label_key(str(product.label)): product for product in Product}
     products = set()
     for part in split_names(cell):
-        product = known.get(normalize_label(part))
+        product = known.get(compute_label_key(part))
         if product is None:
             raise ValidationError(_("Product “%(name)s” does not exist.") % {"name": part})
         products.add(int(product))

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import LoginMethod
 from core.ids import parse_uuid
+from core.keys import compute_label_key
 from core.sheets import split_names
-from core.text import normalize_label
 from imports.files.cells import Cell, InvalidCell, NumberCell
 from invitations.phone_numbers import parse_mobile_number
 from notifications.preference_text import parse_overrides as read_signals
@@ -65,21 +65,21 @@ class CellProblem(NamedTuple):
 
 @cache
 def map_headers_to_columns() -> dict[str, str]:
-    """Return column names by recognized header, normalized by `normalize_label`."""
-    found = {normalize_label(head): name for name, heads in _HEADER_ALIASES.items() for head in heads}
+    """Return column names by recognized header, normalized by `compute_label_key`."""
+    found = {compute_label_key(head): name for name, heads in _HEADER_ALIASES.items() for head in heads}
     for language in ("en", "nl"):
         with translation.override(language):
-            found |= {normalize_label(str(label)): name for name, label in USER_COLUMN_LABELS.items()}
-    return found | {normalize_label(name): name for name in USER_COLUMN_LABELS}
+            found |= {compute_label_key(str(label)): name for name, label in USER_COLUMN_LABELS.items()}
+    return found | {compute_label_key(name): name for name in USER_COLUMN_LABELS}
 
 
 @cache
 def _map_names_to_choices(kind: type[LoginMethod] | type[Right]) -> dict[str, Any]:
-    """Return the members of `kind` by code and by label in both languages, normalized by `normalize_label`."""
-    found: dict[str, Any] = {normalize_label(member.value): member for member in kind}
+    """Return the members of `kind` by code and by label in both languages, normalized by `compute_label_key`."""
+    found: dict[str, Any] = {compute_label_key(member.value): member for member in kind}
     for language in ("en", "nl"):
         with translation.override(language):
-            found |= {normalize_label(str(member.label)): member for member in kind}
+            found |= {compute_label_key(str(member.label)): member for member in kind}
     return found
 
 
@@ -105,7 +105,7 @@ _TEXT_ONLY_COLUMNS = frozenset({"username", "password", "phone_number"})
 
 
 def _parse_boolean(cell: str) -> bool:
-    word = normalize_label(cell)
+    word = compute_label_key(cell)
     if word not in _TRUE_WORDS | _FALSE_WORDS or (cell.strip() and not word):
         raise ValidationError(_("Enter yes or no."))
     return word in _TRUE_WORDS
@@ -131,7 +131,7 @@ def _parse_date(cell: str) -> date | None:
 def _parse_login_method(cell: str) -> LoginMethod | None:
     if not cell.strip():
         return None
-    found: LoginMethod | None = _map_names_to_choices(LoginMethod).get(normalize_label(cell))
+    found: LoginMethod | None = _map_names_to_choices(LoginMethod).get(compute_label_key(cell))
     if found is None:
         names = ", ".join(f"“{kind.label}”" for kind in LoginMethod)
         raise ValidationError(_("This is not a valid login method. Use one of these: %(names)s.") % {"names": names})
@@ -152,10 +152,10 @@ def _parse_list(cell: str) -> list[str]:
 
 def _parse_rights(cell: str) -> list[Right]:
     names = _map_names_to_choices(Right)
-    unknown = [name for name in _parse_list(cell) if normalize_label(name) not in names]
+    unknown = [name for name in _parse_list(cell) if compute_label_key(name) not in names]
     if unknown:
         raise ValidationError(_("Right “%(name)s” does not exist.") % {"name": unknown[0]})
-    return [names[normalize_label(name)] for name in _parse_list(cell)]
+    return [names[compute_label_key(name)] for name in _parse_list(cell)]
 
 
 def _parse_notifications(cell: str) -> OverridesByType:
@@ -206,5 +206,5 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
 
 
 def map_names_to_rights() -> dict[str, Right]:
-    """Return the rights by code and by label in both languages, normalized by `normalize_label`."""
+    """Return the rights by code and by label in both languages, normalized by `compute_label_key`."""
     return _map_names_to_choices(Right)

@@ -8,12 +8,11 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet
-from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
 from accounts.validators import build_account_taken_error, build_username_taken_error
-from core.text import compute_username_key, normalize_label
+from core.keys import compute_email_key, compute_label_key, compute_username_key
 from imports.files import user_columns
 from imports.files.budget import COMMAND_LIMITS, FileLimits, ReadBudget
 from imports.files.cells import FileRow, UnreadableFile
@@ -92,7 +91,7 @@ class FileHeader:
 def parse_header(row: FileRow) -> FileHeader:
     """Parse the header. Raises UnreadableFile when a column occurs twice or no column is recognized."""
     known = user_columns.map_headers_to_columns()
-    names = [known.get(normalize_label(cell), "") for cell in row.cells]
+    names = [known.get(compute_label_key(cell), "") for cell in row.cells]
     for name in set(names) - {""}:
         if names.count(name) > 1:
             raise UnreadableFile(
@@ -225,8 +224,8 @@ class UserFinder:
             for user in users.filter(external_user_id__in={oid for _tenant, oid in keys["external_user_id"]}):
                 candidates["external_user_id", (user.external_tid, user.external_user_id)].append(user)
         if keys["email"]:
-            for namesake in own.annotate(address=Lower("email")).filter(address__in=keys["email"]):
-                candidates["email", namesake.address].append(namesake)
+            for namesake in own.filter(email_key__in=keys["email"]):
+                candidates["email", namesake.email_key].append(namesake)
         return candidates
 
 
@@ -253,4 +252,4 @@ def get_row_identity(row: UserRow) -> tuple[str, Any]:
         return "username", compute_username_key(row.values["username"])
     if get_microsoft_account(row) is not None:
         return "external_user_id", get_microsoft_account(row)
-    return "email", (row.values.get("email") or "").lower()
+    return "email", compute_email_key(row.values.get("email") or "")

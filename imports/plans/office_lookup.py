@@ -5,6 +5,7 @@ from functools import cached_property
 from django.utils.translation import gettext as _
 
 from accounts.models import ExternalTenant, Provider
+from core.keys import compute_name_key
 from imports.files.user_rows import UserRow
 from notifications.models import NotificationSet
 from permissions.models import AuthorizationSet, Employer, Team
@@ -19,7 +20,7 @@ class OfficeLookup:
     @cached_property
     def teams(self) -> dict[str, Team]:
         teams = Team.objects.filter(provider=self.provider).prefetch_related("rights", "employers__employer")
-        return {team.name.casefold(): team for team in teams}
+        return {compute_name_key(team.name): team for team in teams}
 
     @cached_property
     def employers(self) -> dict[int, Employer]:
@@ -28,18 +29,20 @@ class OfficeLookup:
 
     @cached_property
     def sets(self) -> dict[str, AuthorizationSet]:
-        return {set_.name.casefold(): set_ for set_ in AuthorizationSet.objects.filter(provider=self.provider)}
+        return {compute_name_key(set_.name): set_ for set_ in AuthorizationSet.objects.filter(provider=self.provider)}
 
     @cached_property
     def signal_sets(self) -> dict[str, NotificationSet]:
         sets = NotificationSet.objects.filter(provider=self.provider).prefetch_related("settings")
-        return {set_.name.casefold(): set_ for set_ in sets}
+        return {compute_name_key(set_.name): set_ for set_ in sets}
 
     @cached_property
     def tenants(self) -> dict[str, ExternalTenant]:
         """Confirmed tenants by name and by tenant ID."""
         tenants = list(ExternalTenant.objects.proved().filter(provider=self.provider))
-        return {tenant.name.casefold(): tenant for tenant in tenants} | {str(each.tenant_id): each for each in tenants}
+        return {compute_name_key(tenant.name): tenant for tenant in tenants} | {
+            str(each.tenant_id): each for each in tenants
+        }
 
     def resolve_names(self, row: UserRow) -> None:
         """Replace names in a row with the objects they refer to, and add problems for unknown names."""
@@ -51,15 +54,15 @@ class OfficeLookup:
             ("signal_set", self.signal_sets, unknown_set),
         ):
             if row.has_value(column):
-                match = known.get(str(row.values[column]).casefold())
+                match = known.get(compute_name_key(str(row.values[column])))
                 if match is None:
                     row.add_problem(column, message)
                 row.values[column] = match
         if "teams" in row.values:
             names = row.values["teams"]
             for name in names:
-                if name.casefold() not in self.teams:
+                if compute_name_key(name) not in self.teams:
                     row.add_problem("teams", _("Team “%(name)s” does not exist. Create it first.") % {"name": name})
             row.values["teams"] = sorted(
-                {self.teams[key].name for key in map(str.casefold, names) if key in self.teams}
+                {self.teams[key].name for key in map(compute_name_key, names) if key in self.teams}
             )

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.models import LoginMethod, Provider, User
 from audit.actors import Actor
 from audit.changes import Changes
+from core.keys import compute_name_key
 from imports.files import team_rows
 from imports.files.team_rows import TeamFileContents, TeamFileRow
 from imports.files.user_columns import USER_COLUMN_LABELS
@@ -68,7 +69,7 @@ def _revert_user(
         plan.notices[_("E-mails already sent cannot be undone (%(kind)s).") % {"kind": get_email_label(mail)}] += 1
     revertible = _get_changes_to_revert(item)
     for team in revertible.get("teams", [[]])[0]:
-        if team.casefold() not in planner.office.teams:
+        if compute_name_key(team) not in planner.office.teams:
             row.add_problem("teams", _("Team “%(name)s” does not exist. Create it first.") % {"name": team})
     changes, changed_since = _swap_changes(revertible, {name: _get_user_value(user, name) for name in revertible})
     for name in changed_since:

@@ -12,6 +12,7 @@ from accounts.models import Provider, User
 from audit.actors import Actor
 from audit.changes import Changes
 from core.access import ReauthenticationLevel
+from core.keys import compute_name_key
 from imports import executor
 from imports.files import team_rows
 from imports.files.budget import COMMAND_LIMITS, FileLimits
@@ -146,7 +147,7 @@ def _build_team_items(contents: TeamFileContents, office: OfficeLookup) -> list[
     new_numbers = {row.values.get("number") for row in contents.employers}
     for row in contents.teams:
         team = _find_team(row, contents, office)
-        key = (team.name if team else row.values.get("name", "")).casefold()
+        key = compute_name_key(team.name if team else row.values.get("name", ""))
         if key in items:
             contents.add_fault(row, "name", _("This is in the file twice. Keep one."))
         elif key:
@@ -157,7 +158,7 @@ def _build_team_items(contents: TeamFileContents, office: OfficeLookup) -> list[
             items[key] = _build_team_item(row, team)
             with_rights |= {key} if "rights" in row.values else set()
     for row in contents.rights:
-        if row.values["team"].casefold() in with_rights:
+        if compute_name_key(row.values["team"]) in with_rights:
             contents.add_fault(row, "team", _("This is in the file twice. Keep one."))
         else:
             _add_rights(row, contents, office, items)
@@ -170,14 +171,14 @@ def _find_team(row: TeamFileRow, contents: TeamFileContents, office: OfficeLooku
         team = next((team for team in office.teams.values() if team.pk == row.values["id"]), None)
         if team is None:
             contents.add_fault(row, "id", _("No team in this office has this ID. Check the ID."))
-        elif name and name.casefold() != team.name.casefold() and name.casefold() in office.teams:
+        elif name and compute_name_key(name) != compute_name_key(team.name) and compute_name_key(name) in office.teams:
             contents.add_fault(row, "name", _("A team with this name already exists. Choose another name."))
         return team
     if not name:
         contents.add_fault(row, "name", _("Enter a name."))
     elif len(name) > 50:
         contents.add_fault(row, "name", _("Use at most %(count)d characters.") % {"count": 50})
-    return office.teams.get(name.casefold())
+    return office.teams.get(compute_name_key(name))
 
 
 def get_team_values(team: Team | None) -> dict[str, Any]:
@@ -219,7 +220,7 @@ def has_losses(changes: Changes) -> bool:
 
 def _add_rights(row: TeamFileRow, contents: TeamFileContents, office: OfficeLookup, items: dict[str, PlanItem]) -> None:
     """Add the row of a rights matrix to the item of its team."""
-    key = row.values["team"].casefold()
+    key = compute_name_key(row.values["team"])
     team, item = office.teams.get(key), items.get(key)
     if team is None and item is None:
         message = _("Team “%(name)s” does not exist. Create it first.") % {"name": row.values["team"]}

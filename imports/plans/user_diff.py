@@ -1,5 +1,6 @@
 """Compare one row of a user import with the stored user, giving the item of the plan."""
 
+import unicodedata
 from typing import Any
 
 from django.utils import timezone
@@ -8,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts import passwords, validators
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.changes import Changes
-from core.text import compute_username_key
+from core.keys import compute_email_key, compute_username_key
 from imports.files.user_rows import UserRow, UserWithAccess
 from imports.plans.plan import Plan, PlanItem
 from notifications import preferences
@@ -114,7 +115,7 @@ def plan_existing_user(row: UserRow, user: UserWithAccess, plan: Plan) -> PlanIt
     mails: list[str] = []
     for name in DETAIL_FIELDS:
         is_kept = name not in row.values or (name in ("initials", "last_name") and not row.has_value(name))
-        if not is_kept and row.values[name] != getattr(user, name):
+        if not is_kept and not _is_same_detail(name, row.values[name], getattr(user, name)):
             changes[name] = [convert_to_plan_value(getattr(user, name)), convert_to_plan_value(row.values[name])]
     row.validate("access_until", validators.validate_access_until, stored=user.access_until)
     kind = row.values.get("login_method") or LoginMethod(user.login_method)
@@ -129,6 +130,15 @@ def plan_existing_user(row: UserRow, user: UserWithAccess, plan: Plan) -> PlanIt
     if row.has_value("password"):
         plan.notices[_("Passwords of existing users are ignored.")] += 1
     return PlanItem(row=row.row, id=str(user.pk), name=user.list_name, is_new=False, changes=changes, mails=mails)
+
+
+def _is_same_detail(name: str, value: Any, stored: Any) -> bool:
+    """Return whether a cell says what is stored: letters composed or not, a phone number with or without its zero."""
+    if not isinstance(value, str) or not isinstance(stored, str):
+        return bool(value == stored)
+    if name == "phone_number" and value.isdigit():
+        return value.lstrip("0") == stored.lstrip("0")
+    return unicodedata.normalize("NFC", value) == unicodedata.normalize("NFC", stored)
 
 
 def _change_login_method(
@@ -172,13 +182,17 @@ def _change_login_method(
 
 
 def _change_email(row: UserRow, user: UserWithAccess, changes: Changes, mails: list[str], plan: Plan) -> None:
-    if not row.has_value("email") or row.values["email"] == user.email:
+    if not row.has_value("email") or compute_email_key(row.values["email"]) == user.email_key:
         return
     pending = getattr(user, "email_change", None)
     if user.accepted_at is None or "login_method" in changes:
         _check_invitation(row, plan, _("A different address requires a new invitation. Allow invitations to be sent."))
         mails.append("invitation")
-    elif pending is not None and pending.email == row.values["email"] and pending.expires_at > timezone.now():
+    elif (
+        pending is not None
+        and compute_email_key(pending.email) == compute_email_key(row.values["email"])
+        and pending.expires_at > timezone.now()
+    ):
         plan.notices[_("New e-mail addresses that await confirmation are ignored.")] += 1
         return
     else:

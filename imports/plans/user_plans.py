@@ -13,6 +13,7 @@ from accounts.models import LoginMethod, Provider
 from accounts.user_details import UserDetails
 from audit.actors import Actor, EventOrigin
 from audit.changes import Changes
+from core.keys import compute_name_key
 from imports.files.budget import COMMAND_LIMITS, FileLimits
 from imports.files.user_columns import USER_COLUMN_LABELS
 from imports.files.user_rows import UserFinder, UserRow, UserWithAccess, read_user_rows
@@ -273,8 +274,12 @@ def _build_creation(
 def _build_access_commands(changes: Changes, office: OfficeLookup) -> list[ExistingUserCommand]:
     commands: list[ExistingUserCommand] = []
     old_teams, new_teams = (set(names or []) for names in changes.get("teams", [None, None]))
-    commands += [user_commands.AddToTeam(office.teams[name.casefold()]) for name in sorted(new_teams - old_teams)]
-    commands += [user_commands.RemoveFromTeam(office.teams[name.casefold()]) for name in sorted(old_teams - new_teams)]
+    joined, left = (
+        [office.teams[compute_name_key(name)] for name in sorted(names)]
+        for names in (new_teams - old_teams, old_teams - new_teams)
+    )
+    commands += [user_commands.AddToTeam(team) for team in joined]
+    commands += [user_commands.RemoveFromTeam(team) for team in left]
     old_rights, new_rights = (
         rights_from_codes(codes or []) for codes in changes.get("individual_rights", [None, None])
     )
@@ -283,10 +288,11 @@ def _build_access_commands(changes: Changes, office: OfficeLookup) -> list[Exist
     if old_rights - new_rights:
         commands.append(user_commands.RevokeRights(old_rights - new_rights))
     if "authorization_set" in changes:
-        name = changes["authorization_set"][1].casefold()
+        name = compute_name_key(changes["authorization_set"][1])
         commands.append(user_commands.ApplyAuthorizationSet(office.sets[name]))
     if "signal_set" in changes:
-        commands.append(user_commands.ApplyNotificationSet(office.signal_sets[changes["signal_set"][1].casefold()]))
+        name = compute_name_key(changes["signal_set"][1])
+        commands.append(user_commands.ApplyNotificationSet(office.signal_sets[name]))
     if "signals" in changes:
         commands.append(user_commands.SetNotifications(tuple(changes["signals"][1])))
     return commands

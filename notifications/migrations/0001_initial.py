@@ -2,8 +2,9 @@
 
 import core.composite_keys
 import core.ids
+import core.key_fields
+import core.keys
 import django.db.models.deletion
-import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
@@ -115,6 +116,10 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ("name", models.CharField(max_length=50, verbose_name="Name")),
+                (
+                    "name_key",
+                    core.key_fields.KeyField(compute=core.keys.compute_name_key, editable=False, source="name"),
+                ),
                 ("version", models.PositiveIntegerField(default=1, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
@@ -276,7 +281,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="notificationset",
             constraint=models.UniqueConstraint(
-                models.F("provider"), django.db.models.functions.text.Lower("name"), name="notificationset_name_once"
+                fields=("provider", "name_key"), name="notificationset_name_once"
             ),
         ),
         migrations.AddConstraint(

@@ -2,9 +2,10 @@
 
 import core.composite_keys
 import core.ids
+import core.key_fields
+import core.keys
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
@@ -45,6 +46,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=50, verbose_name='Name')),
+                ('name_key', core.key_fields.KeyField(compute=core.keys.compute_name_key, editable=False, source='name')),
                 ('codes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -78,6 +80,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=50, verbose_name='Name')),
+                ('name_key', core.key_fields.KeyField(compute=core.keys.compute_name_key, editable=False, source='name')),
                 ('two_factor_required', models.BooleanField(default=False, verbose_name='Two-factor required')),
                 ('version', models.PositiveIntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -129,7 +132,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='authorizationset',
-            constraint=models.UniqueConstraint(models.F('provider'), django.db.models.functions.text.Lower('name'), name='authorizationset_name_once'),
+            constraint=models.UniqueConstraint(fields=('provider', 'name_key'), name='authorizationset_name_once'),
         ),
         migrations.AddIndex(
             model_name='employer',
@@ -165,7 +168,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='team',
-            constraint=models.UniqueConstraint(models.F('provider'), django.db.models.functions.text.Lower('name'), name='team_name_once'),
+            constraint=models.UniqueConstraint(fields=('provider', 'name_key'), name='team_name_once'),
         ),
         migrations.AddConstraint(
             model_name='setapplication',

@@ -13,7 +13,7 @@ from django.urls import reverse
 from accounts.models import Provider, User
 from audit.models import Event, Verb
 from authentication.session_store import SessionStore
-from core.text import compute_username_key
+from core.keys import compute_username_key
 from core.throttle import RateLimit
 from invitations import acceptance
 from invitations.cookies import COOKIE_NAME

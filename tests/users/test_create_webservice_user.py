@@ -20,7 +20,7 @@ from accounts import passwords
 from accounts.models import LoginMethod, Provider, User
 from accounts.user_lookup import require_free_username
 from audit.models import Event, Verb
-from core.text import compute_username_key
+from core.keys import compute_username_key
 from outbox.models import Message
 from permissions.checks import Right
 from permissions.models import IndividualRight

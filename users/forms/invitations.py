@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import LoginMethod, Provider, User
+from core.keys import compute_email_key
 from core.text import validate_no_control_characters
 from invitations import email_text
 from invitations.email_text import EmailText
@@ -72,4 +73,5 @@ class ResendInvitationForm(MobileNumberForm):
 
 def find_users_with_email(provider: Provider, email: str) -> list[User]:
     """Return at most five users of this office with the same address; never those of other offices."""
-    return list(User.objects.filter(provider=provider, email__iexact=email).order_by("sort_name", "pk")[:5])
+    users = User.objects.filter(provider=provider, email_key=compute_email_key(email))
+    return list(users.order_by("sort_name", "pk")[:5])

@@ -13,6 +13,7 @@ from accounts.validators import validate_access_until
 from authentication.forms import CurrentPasswordForm
 from authentication.mfa.status import TwoFactorStatus
 from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
+from core.keys import compute_email_key
 from users.alerts import AlertReason
 from users.status import AccountStatus
 
@@ -146,6 +147,6 @@ class ChangeEmailForm(CurrentPasswordForm):
     def clean_email(self) -> str:
         """Reject the current address."""
         email: str = self.cleaned_data["email"]
-        if email == self.user.email:
+        if compute_email_key(email) == self.user.email_key:
             raise ValidationError(_("This is already your address."), code="same")
         return email
