@@ -55,7 +55,7 @@ def add_tenant(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> 
         if stored.name == name:
             return stored
         message = _("This tenant is already in the list, as “%(name)s”.")
-        raise ValidationError(message, code="taken", params={"name": stored.name})
+        raise ValidationError({"tenant_id": ValidationError(message, code="taken", params={"name": stored.name})})
     tenant = ExternalTenant(provider=provider, name=name, tenant_id=tenant_id)
     _require_free_name(tenant)
     tenant.save(force_insert=True)
@@ -83,7 +83,8 @@ def rename_tenant(tenant: ExternalTenant, *, name: str, by: Actor) -> ExternalTe
 def _require_free_name(tenant: ExternalTenant) -> None:
     others = ExternalTenant.objects.filter(provider=tenant.provider_id, name_key=compute_name_key(tenant.name))
     if others.exclude(pk=tenant.pk).exists():
-        raise ValidationError(_("Another tenant has this name. Choose another one."), code="taken")
+        message = _("Another tenant has this name. Choose another one.")
+        raise ValidationError({"name": ValidationError(message, code="taken")})
 
 
 @requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)

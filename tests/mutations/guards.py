@@ -83,7 +83,7 @@ GUARDS = [
     ),
     Guard(
         2, "a unique username", "accounts/migrations/0001_initial.py",
-        "max_length=150, null=True, unique=True", "max_length=150, null=True",
+        "null=True, source='username', unique=True", "null=True, source='username'",
         ("accounts/test_constraints.py",),
     ),
     # 3. Each login method has its own entry point.

@@ -48,7 +48,7 @@ def add_tenant(request: OfficeRequest) -> HttpResponse:
     form = AddTenantForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         name, by = form.cleaned_data["name"], build_page_actor(request, request.user)
-        with show_errors(form, "tenant_id"):
+        with show_errors(form):
             authentication.microsoft.tenants.add_tenant(request.user.office, **form.cleaned_data, by=by)
             text = _("%(name)s has been added. Confirm it now: until then, you cannot link users to it.")
             messages.success(request, text % {"name": name})
@@ -66,11 +66,12 @@ def rename_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
     tenant = _get_tenant(request, pk)
     form = RenameTenantForm(request.POST or None, initial={"name": tenant.name})
     if request.method == "POST" and form.is_valid():
-        tenant = authentication.microsoft.tenants.rename_tenant(
-            tenant, name=form.cleaned_data["name"], by=build_page_actor(request, request.user)
-        )
-        messages.success(request, _("The tenant is now called %(name)s.") % {"name": tenant.name})
-        return redirect("users:tenant_list")
+        with show_errors(form):
+            tenant = authentication.microsoft.tenants.rename_tenant(
+                tenant, name=form.cleaned_data["name"], by=build_page_actor(request, request.user)
+            )
+            messages.success(request, _("The tenant is now called %(name)s.") % {"name": tenant.name})
+            return redirect("users:tenant_list")
     context = {
         "form": form,
         "name": tenant.name,
