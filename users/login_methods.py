@@ -97,7 +97,7 @@ def check_username(username: str) -> None:
     if len(username) > 50 or len(compute_username_key(username)) < 3:
         raise ValidationError(_("Use 3 to 50 characters."), code="length")
     if is_blank(username[0]) or is_blank(username[-1]):
-        raise ValidationError(_("Remove the spaces at the start and end."), code="spaces")
+        raise ValidationError(_("Remove the space at the beginning or end."), code="spaces")
     validate_no_control_characters(username)
 
 

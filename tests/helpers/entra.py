@@ -87,10 +87,10 @@ def dora(office: Provider, tenant: ExternalTenant) -> User:
     return make_azure_user(office, tenant, OID, initials="D.", last_name="Dekker", username="dora@devries.example")
 
 
-def make_tenant(office: Provider, tid: UUID, *, proved: bool = True) -> ExternalTenant:
+def make_tenant(office: Provider, tid: UUID, *, proved: bool = True, name: str = "De Vries Groep") -> ExternalTenant:
     """Create a tenant, either confirmed by signing in or unconfirmed."""
     proof = {"confirmed_at": timezone.now(), "confirmation_method": "microsoft"} if proved else {}
-    return ExternalTenant.objects.create(provider=office, name="De Vries Groep", tenant_id=tid, **proof)
+    return ExternalTenant.objects.create(provider=office, name=name, tenant_id=tid, **proof)
 
 
 def make_azure_user(office: Provider, tenant: ExternalTenant, oid: UUID, **fields: Any) -> User:

@@ -160,7 +160,7 @@ def test_an_export_imported_again_is_an_empty_plan(
     office: Provider, alice: User, form: FileFormat, tmp_path: Path
 ) -> None:
     team_of(office, 'Team "A"; B', Right.VIEW_TEAMS, members=(alice,))
-    make_service(office, phone_number="0301234567", username=' =dienst;"1"\'', two_factor_required=False)
+    make_service(office, phone_number="0301234567", username='=dienst;"1"\'', two_factor_required=False)
     make_azure(office, Right.VIEW_USERS, Right.VIEW_WAGES, prefix="'t", last_name="Hart")
     made = make_user(office, username="vreemd", email="vreemd@devries.example")
     owns = {

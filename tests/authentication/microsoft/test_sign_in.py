@@ -138,7 +138,7 @@ def test_everybody_who_may_not_come_in_sees_the_same_page(
     entra: Forger, dora: User, office: Provider, tenant: ExternalTenant, charlie: User
 ) -> None:
     other = make_tenant(charlie.provider, OTHER_TID)
-    unproved = make_tenant(office, uuid4(), proved=False)
+    unproved = make_tenant(office, uuid4(), proved=False, name="Onbevestigd")
     oids = [uuid4() for _number in range(6)]
     make_azure_user(office, tenant, oids[0], username="blocked", blocked_at=timezone.now())
     make_azure_user(
