@@ -28,6 +28,7 @@ from tests.helpers import audit_events
 from tests.helpers.login_methods import GOOD, PERSON, make_service
 from tests.helpers.users import actor
 from tests.users.test_exports import FORMS, rows
+from users.login_methods import check_username
 
 pytestmark = pytest.mark.django_db
 URL, GENERATE = "/gebruikers/nieuw/webservice/", reverse("users:generate_new_user_password")
@@ -237,18 +238,25 @@ def test_it_generates_from_anything(alice_client: Client) -> None:
         assert alice_client.post(GENERATE, dict.fromkeys(SERVICE, value)).status_code == 200
 
 
-allowed = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=3, max_size=50)
+def is_allowed(username: str) -> bool:
+    """Return whether an office may choose this username."""
+    try:
+        check_username(username)
+    except ValidationError:
+        return False
+    return True
+
+
+allowed = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=3, max_size=50).filter(is_allowed)
 
 
 @pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(username=allowed)
-@example("   ")
-@example(" %_\\' OR 1=1 --\"")
+@example("%_\\' OR 1=1 --\"")
 @example("</bdi><script>alert(1)</script>")
 @example("\u202eneewt\u202c\u200f")
 @example("👩‍👩‍👧‍👦é́ǅ")
-@example("\u2028\u2029\ufeff\xa0")
 @example("ﷺ" * 50)
 @example("{{ 1 }}{% x %}%s{0}")
 @example("ΰΐẖſﬃ" * 10)
