@@ -18,7 +18,7 @@ from django_otp.models import Device
 
 from core.composite_keys import CompositeForeignKey, SameOfficeForeignKey
 from core.ids import uuid7
-from core.key_fields import KeyField
+from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
 from core.keys import compute_email_key, compute_name_key, compute_search_key, compute_username_key
 
 # Sorts before every other datetime.
@@ -74,7 +74,7 @@ def build_office_filter(user: User) -> Q:
     return Q(provider_id=user.provider_id, provider_id__isnull=False)
 
 
-class ExternalTenantQuerySet(models.QuerySet["ExternalTenant"]):
+class ExternalTenantQuerySet(KeyedQuerySet["ExternalTenant"]):
     def visible_to(self, user: User) -> Self:
         """Return the tenants of the office of `user` (rule 1)."""
         return self.filter(build_office_filter(user))
@@ -87,7 +87,7 @@ class ExternalTenantQuerySet(models.QuerySet["ExternalTenant"]):
 ExternalTenantManager = models.Manager.from_queryset(ExternalTenantQuerySet)
 
 
-class ExternalTenant(models.Model):
+class ExternalTenant(KeyedModel):
     """A Microsoft Entra tenant registered by an office; usable once confirmed to belong to that office."""
 
     class ConfirmationMethod(models.TextChoices):
@@ -99,7 +99,7 @@ class ExternalTenant(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="tenants")
     name = models.CharField(_("Name"), max_length=28)
-    name_key = KeyField(source="name", compute=compute_name_key)
+    name_key = KeyField("name", compute=compute_name_key)
     tenant_id = models.UUIDField(_("Azure AD Tenant ID"))
     confirmed_at = models.DateTimeField(null=True, editable=False)
     confirmation_method = models.CharField(max_length=10, choices=ConfirmationMethod, blank=True, editable=False)
@@ -130,7 +130,7 @@ class LoginMethod(models.TextChoices):
     AZURE_AD = "azure_ad", _("Azure AD only")
 
 
-class UserQuerySet(models.QuerySet["User"]):
+class UserQuerySet(KeyedQuerySet["User"]):
     def visible_to(self, user: User) -> Self:
         """Return the users of the office of `user`; other users do not exist for them (rule 1)."""
         return self.filter(build_office_filter(user))
@@ -139,7 +139,7 @@ class UserQuerySet(models.QuerySet["User"]):
 UserManager = models.Manager.from_queryset(UserQuerySet)
 
 
-class User(AbstractBaseUser):
+class User(KeyedModel, AbstractBaseUser):
     """A user or service account of exactly one office; field limits from domain.md section 2.
 
     Support users have no office (see `support`); every other user has one.
@@ -151,13 +151,13 @@ class User(AbstractBaseUser):
     is_support = models.BooleanField(default=False, editable=False)
     login_method = models.CharField(_("Login method"), max_length=20, choices=LoginMethod)
     username = models.CharField(_("Username"), max_length=50, null=True)
-    username_key = KeyField(source="username", compute=compute_username_key, null=True, unique=True)
+    username_key = KeyField("username", compute=compute_username_key, null=True, unique=True)
     initials = models.CharField(_("Initials"), max_length=6)
     first_name = models.CharField(_("First name"), max_length=28, blank=True)
     prefix = models.CharField(_("Prefix"), max_length=10, blank=True)
     last_name = models.CharField(_("Last name"), max_length=25)
     email = models.EmailField(_("E-mail address"), max_length=255)
-    email_key = KeyField(source="email", compute=compute_email_key)
+    email_key = KeyField("email", compute=compute_email_key)
     phone_number = models.CharField(_("Phone number"), max_length=15, blank=True)
     place_of_employment = models.CharField(_("Place of employment"), max_length=24, blank=True)
     has_access_to_test_years = models.BooleanField(_("Access to test years"), default=False)
@@ -173,8 +173,10 @@ class User(AbstractBaseUser):
     session_version = models.PositiveIntegerField(default=1, editable=False)  # incremented to end every session
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change of the details
     created_at = models.DateTimeField(auto_now_add=True)
-    sort_name = models.CharField(max_length=60, editable=False)
-    search_text = models.TextField(editable=False)  # folding can turn one character into eighteen
+    sort_name = KeyField("last_name", "prefix", "initials", compute=compute_search_key, max_length=60)
+    search_text = KeyField(
+        "initials", "first_name", "prefix", "last_name", "username", "email", compute=compute_search_key
+    )
 
     history_key: bytes | None = None  # set by queries that annotate it, see `audit.encryption_keys`
     otp_device: Device | None = None  # second factor that was passed in this session, set by django_otp
@@ -263,15 +265,8 @@ class User(AbstractBaseUser):
         return self.full_name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.set_derived_fields()
-        super().save(*args, **kwargs)
-
-    def set_derived_fields(self) -> None:
-        """Fill the columns for sorting and searching; `bulk_create()` does not."""
         self.external_tid = self.external_tenant.tenant_id if self.external_tenant else None
-        self.sort_name = compute_search_key(f"{self.last_name} {self.prefix} {self.initials}")[:60]
-        words = [self.initials, self.first_name, self.prefix, self.last_name, self.username or "", self.email]
-        self.search_text = compute_search_key(" ".join(words))
+        super().save(*args, **kwargs)
 
     @property
     def office(self) -> Provider:

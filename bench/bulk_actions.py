@@ -45,7 +45,6 @@ def create_office(name: str) -> tuple[User, list[User], Team]:
             email=f"g{number}@{name}.example", username=f"{name} {number}",
             accepted_at=timezone.now(), password="argon2$x",
         )  # fmt: skip
-        user.set_derived_fields()
         users.append(user)
     User.objects.bulk_create(users)
     administrator, *others = users

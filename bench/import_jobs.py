@@ -81,13 +81,11 @@ def measure_bare(size: int) -> float:
 
 
 def _build_bare_user(provider: Provider, tenant: ExternalTenant, row: list[str]) -> User:
-    user = User(
+    return User(
         provider=provider, login_method=LoginMethod.AZURE_AD, initials=row[1], last_name=row[2], email=row[3],
-        username=row[4], external_tenant=tenant, external_user_id=UUID(row[6]), accepted_at=timezone.now(),
-        password=make_unusable_password(),
+        username=row[4], external_tenant=tenant, external_tid=tenant.tenant_id,
+        external_user_id=UUID(row[6]), accepted_at=timezone.now(), password=make_unusable_password(),
     )  # fmt: skip
-    user.set_derived_fields()
-    return user
 
 
 def measure_import(size: int) -> float:

@@ -55,7 +55,6 @@ def _iter_users(office: Provider, hashed: str, numbers: range) -> Iterator[User]
         if invited:
             user.login_method, user.username, user.accepted_at = LoginMethod.WEBSITE_SSO, None, None
             user.password, user.last_login = "!", None
-        user.set_derived_fields()
         yield user
 
 

@@ -51,13 +51,14 @@ def _build_statements() -> list[str]:
             LATERAL jsonb_populate_record(base.one, jsonb_build_object(
             'id', {build_id_sql("user", "n")}, 'provider_id', {build_id_sql("office", office)},
             'username', 'u' || n, 'username_key', 'u' || n, 'last_name', 'Jansen ' || n, 'sort_name', 'jansen ' || n,
-            'search_text', 'jansen ' || n, 'email', 'u' || n || '@example.nl')) made""",
+            'search_text', 'jansen ' || n, 'email', 'u' || n || '@example.nl',
+            'email_key', 'u' || n || '@example.nl')) made""",
         f"""INSERT INTO permissions_employer (id, provider_id, number, name, products, version, created_at, sort_name)
             SELECT {build_id_sql("employer", "n")}, {build_id_sql("office", office)}, n, 'Werkgever ' || n,
             '{{940, 290, 904}}', 1, now(), 'werkgever ' || n FROM generate_series(0, {EMPLOYER_COUNT - 1}) n""",
-        f"""INSERT INTO permissions_team (id, provider_id, name, two_factor_required, version, created_at, sort_name)
-            SELECT {build_id_sql("team", "n")}, {build_id_sql("office", office)}, 'Team ' || n, false, 1, now(),
-            'team ' || n FROM generate_series(0, {TEAM_COUNT - 1}) n""",
+        f"""INSERT INTO permissions_team (id, provider_id, name, name_key, two_factor_required, version, created_at,
+            sort_name) SELECT {build_id_sql("team", "n")}, {build_id_sql("office", office)}, 'Team ' || n, 'team ' || n,
+            false, 1, now(), 'team ' || n FROM generate_series(0, {TEAM_COUNT - 1}) n""",
         f"""INSERT INTO permissions_teammember (id, provider_id, team_id, user_id) SELECT gen_random_uuid(),
             {in_office}, {team}, {build_id_sql("user", "n")}
             FROM generate_series(0, {USER_COUNT - 1}) n, generate_series(0, 2) j
@@ -89,8 +90,6 @@ def create_large_office(*, users: int = 2_000, employers: int = 1_000, teams: in
         )
         for n in range(users)
     ]  # fmt: skip
-    for user in people:
-        user.set_derived_fields()
     User.objects.bulk_create(people)
     places = Employer.objects.bulk_create(
         Employer(provider=office, number=n, name=f"W{n}", products=[940, 290, 904]) for n in range(employers)

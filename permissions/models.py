@@ -1,6 +1,6 @@
 """Employers, teams with their members and rights, authorization sets, and individual rights."""
 
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Provider, User, build_office_filter
 from core.composite_keys import SameOfficeForeignKey
 from core.ids import uuid7
-from core.key_fields import KeyField
+from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
 from core.keys import compute_name_key, compute_search_key
 from permissions.catalog import Right, rights_from_codes
 from permissions.products import Product
@@ -18,7 +18,7 @@ from permissions.products import Product
 ModelT = TypeVar("ModelT", bound=models.Model)
 
 
-class OfficeQuerySet(models.QuerySet[ModelT]):
+class OfficeQuerySet(KeyedQuerySet[ModelT]):
     """Queryset of rows that belong to an office."""
 
     def visible_to(self, user: User) -> Self:
@@ -36,7 +36,7 @@ class OfficeModel(models.Model):
         abstract = True
 
 
-class Employer(OfficeModel):
+class Employer(KeyedModel, OfficeModel):
     """A client of the office, with its enabled products."""
 
     number = models.PositiveIntegerField(_("Number"))
@@ -46,7 +46,7 @@ class Employer(OfficeModel):
     )
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
-    sort_name = models.CharField(max_length=70, editable=False)
+    sort_name = KeyField("name", compute=compute_search_key, max_length=70)
 
     objects = OfficeQuerySet["Employer"].as_manager()
 
@@ -60,20 +60,16 @@ class Employer(OfficeModel):
     def __str__(self) -> str:
         return f"{self.number} {self.name}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.sort_name = compute_search_key(self.name)[:70]
-        super().save(*args, **kwargs)
 
-
-class Team(OfficeModel):
+class Team(KeyedModel, OfficeModel):
     """Gives its members its rights, at its employers (domain.md section 4)."""
 
     name = models.CharField(_("Name"), max_length=50)
-    name_key = KeyField(source="name", compute=compute_name_key)
+    name_key = KeyField("name", compute=compute_name_key)
     two_factor_required = models.BooleanField(_("Two-factor required"), default=False)
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change, also of members
     created_at = models.DateTimeField(auto_now_add=True)
-    sort_name = models.CharField(max_length=50, editable=False)
+    sort_name = KeyField("name", compute=compute_search_key, max_length=50)
 
     objects = OfficeQuerySet["Team"].as_manager()
 
@@ -86,10 +82,6 @@ class Team(OfficeModel):
 
     def __str__(self) -> str:
         return self.name
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.sort_name = compute_search_key(self.name)[:50]
-        super().save(*args, **kwargs)
 
 
 class TeamMember(OfficeModel):
@@ -197,11 +189,11 @@ class Grant(models.Model):
         return f"{self.user_id} {self.right}"
 
 
-class OfficeSet(OfficeModel):
+class OfficeSet(KeyedModel, OfficeModel):
     """A named bundle of the office that can be copied."""
 
     name = models.CharField(_("Name"), max_length=50)
-    name_key = KeyField(source="name", compute=compute_name_key)
+    name_key = KeyField("name", compute=compute_name_key)
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 

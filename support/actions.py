@@ -52,7 +52,6 @@ def create_support_user(username: str, *, initials: str, prefix: str, last_name:
         password=passwords.hash_password(encryption.generate_token()),
         two_factor_required=not settings.LOKET_DEMO,
     )
-    user.set_derived_fields()
     user.clean_fields(exclude=["provider", "external_tenant", "external_user_id"])
     user.save(force_insert=True)
     changes = {"username": [None, username], "email": [None, email]}

@@ -73,7 +73,7 @@ def rename_team(team: Team, *, name: str, version: int, by: Actor) -> None:
     if before == name:
         return
     _require_free_name(team)
-    team.save(update_fields=["name", "sort_name"])
+    team.save(update_fields=["name"])
     _record_team_change(team, by, {"name": [before, name]})
 
 

@@ -178,9 +178,7 @@ def _save_users(users: list[User], changed_fields: Iterable[str]) -> None:
     if len(users) == 1:
         users[0].save()
         return
-    for user in users:
-        user.set_derived_fields()
-    fields = [*changed_fields, "sort_name", "search_text", "session_version", "version"]
+    fields = [*changed_fields, "session_version", "version"]
     # One quick statement; that of bulk_update() has a CASE with every user for each field.
     User.objects.bulk_create(users, batch_size=1000, update_conflicts=True, unique_fields=["id"], update_fields=fields)
 

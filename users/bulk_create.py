@@ -95,7 +95,6 @@ def _save_new_users(users: list[User], by: Actor) -> None:
     for user in users:
         login_methods.check_username(user.username or "")
         user.accepted_at = now
-        user.set_derived_fields()
     _require_unique(users)
     try:
         with transaction.atomic():

@@ -1,6 +1,6 @@
 """Search, filters and sorting of the user list."""
 
-from django.db.models import F, Q, QuerySet, TextField, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
@@ -11,7 +11,7 @@ from users.status import UserWithStatuses, annotate_statuses
 
 SORT_EXPRESSIONS: dict[str, Combinable] = {
     "name": F("sort_name"),
-    "username": Coalesce("username_key", Value("", output_field=TextField())),
+    "username": Coalesce("username_key", Value("")),
     "email": F("email_key"),
     "last_login": Coalesce("last_login", MIN_DATETIME),
 }

@@ -75,7 +75,7 @@ def rename_tenant(tenant: ExternalTenant, *, name: str, by: Actor) -> ExternalTe
     if name != tenant.name:
         old, tenant.name = tenant.name, name
         _require_free_name(tenant)
-        tenant.save(update_fields=["name", "name_key"])
+        tenant.save(update_fields=["name"])
         record(Verb.TENANT_RENAMED, tenant, by=by, provider_id=tenant.provider_id, changes={"name": [old, name]})
     return tenant
 

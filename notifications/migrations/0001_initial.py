@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=50, verbose_name="Name")),
                 (
                     "name_key",
-                    core.key_fields.KeyField(compute=core.keys.compute_name_key, editable=False, source="name"),
+                    core.key_fields.KeyField("name", blank=True, compute=core.keys.compute_name_key, editable=False, max_length=None),
                 ),
                 ("version", models.PositiveIntegerField(default=1, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),

@@ -46,7 +46,8 @@ def people(office: Provider) -> list[User]:
             last_login=None if number % 4 == 0 else NOON + timedelta(hours=number),
         )  # fmt: skip
         if invited:
-            User.objects.filter(pk=person.pk).update(username=None, username_key=None, accepted_at=None, password="!")
+            person.username, person.accepted_at, person.password = None, None, "!"
+            person.save()
     return list(User.objects.filter(provider=office))
 
 

@@ -60,7 +60,8 @@ def test_its_commands_work_as_printed(environment: dict[str, str]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_its_python_works_as_printed(environment: dict[str, str], bob: User) -> None:
-    User.objects.filter(pk=bob.pk).update(last_name="Boerema")
+    bob.last_name = "Boerema"
+    bob.save()
     assert run([sys.executable, "-I", "-"], blocks("python"), environment) == "bob Heeft toegang\n"
 
 

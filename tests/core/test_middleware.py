@@ -88,7 +88,7 @@ def test_a_fault_is_logged_without_values(caplog: pytest.LogCaptureFixture) -> N
 def test_a_fault_of_the_database_is_logged_without_the_row(bob: User, caplog: pytest.LogCaptureFixture) -> None:
     try:
         with transaction.atomic():
-            User.objects.filter(pk=bob.pk).update(username=None)
+            User.objects.filter(pk=bob.pk).update(accepted_at=None)
     except IntegrityError:
         middleware._log_exception(None)
     assert "user_kind_is_whole" in caplog.text

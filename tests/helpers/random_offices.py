@@ -84,7 +84,6 @@ def make_random_user(provider: Provider, chance: Random, number: int) -> User:
         user.two_factor_required = True
     elif state == 5:
         user.login_method, user.second_factor_at = LoginMethod.SSO_WEBSERVICE, None
-    user.set_derived_fields()
     return user
 
 

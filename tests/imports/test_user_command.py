@@ -82,7 +82,8 @@ def test_exactly_the_plan_is_applied_and_undone(office: Provider, alice: User, t
 def test_a_plan_of_another_state_is_refused(office: Provider, alice: User, bob: User, tmp_path: Path) -> None:
     path, plan = written(tmp_path, {"username": "bob", "first_name": "Ander"}), tmp_path / "plan"
     command("import_users", path, provider=office.name, plan_file=plan)
-    User.objects.filter(pk=bob.pk).update(first_name="Tussendoor")
+    bob.first_name = "Tussendoor"
+    bob.save()
     with pytest.raises(CommandError) as raised:
         command("import_users", path, provider=office.name, plan_file=plan, apply=True)
     assert raised.value.returncode == 2

@@ -83,7 +83,8 @@ GUARDS = [
     ),
     Guard(
         2, "a unique username", "accounts/migrations/0001_initial.py",
-        "null=True, source='username', unique=True", "null=True, source='username'",
+        "compute_username_key, editable=False, max_length=None, null=True, unique=True",
+        "compute_username_key, editable=False, max_length=None, null=True",
         ("accounts/test_constraints.py",),
     ),
     # 3. Each login method has its own entry point.

@@ -414,8 +414,6 @@ def test_a_team_of_10_000_members(alice: User, office: Provider) -> None:
         User(provider=office, login_method=LoginMethod.WEBSITE_SSO, initials="A.", last_name=f"{number}", password="!")
         for number in range(10_000)
     ]
-    for user in people:
-        user.set_derived_fields()
     User.objects.bulk_create(people, batch_size=2000)
     team = put(office, "Iedereen", [], [], [Right.VIEW_USERS])
     teams.actions.change_members(team, add=people, by=actor(alice))

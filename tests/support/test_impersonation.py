@@ -361,7 +361,8 @@ def test_a_page_that_wants_to_change_something_is_refused_by_the_database(
     from loket import views
 
     def write(request: Any) -> dict[str, Any]:
-        User.objects.filter(pk=alice.pk).update(last_name="Anders")
+        alice.last_name = "Anders"
+        alice.save()
         return {}
 
     monkeypatch.setattr(views, "get_home_context", write)

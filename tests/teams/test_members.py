@@ -36,8 +36,6 @@ def crowd(office: Provider, count: int, name: str = "Naam") -> list[User]:
         )
         for number in range(count)
     ]  # fmt: skip
-    for user in people:
-        user.set_derived_fields()
     return User.objects.bulk_create(people)
 
 
