@@ -30,11 +30,13 @@ _IDENTITY: dict[str, Any] = {f"{name}__isnull": False for name in _EXTERNAL}
 _SIGNS_IN: dict[str, Any] = {"username__isnull": False, "accepted_at__isnull": False}
 
 
-class Provider(models.Model):
+class Provider(KeyedModel):
     """An office: the tenancy boundary. No user sees data of another office."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=100)
+    name_key = KeyField("name", compute=compute_name_key)
+    sort_name = KeyField("name", compute=compute_search_key, max_length=100)
     invitation_days = models.PositiveSmallIntegerField(_("invitation validity in days"), default=4)
     # Who must use two-factor; permissions/inactive.py applies these three rules.
     two_factor_managers = models.BooleanField(_("Administrators of the office"), default=False)
@@ -52,8 +54,11 @@ class Provider(models.Model):
     version = models.PositiveIntegerField(default=1, editable=False)  # incremented by every change
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = KeyedQuerySet["Provider"].as_manager()
+
     class Meta:
         verbose_name, verbose_name_plural = _("office"), _("offices")
+        indexes = [models.Index(fields=["sort_name"], opclasses=["varchar_pattern_ops"], name="provider_by_name")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(invitation_days__gte=1, invitation_days__lte=30), name="provider_invitation_days"

@@ -14,6 +14,7 @@ from api.filters import FieldType, FilterField
 from api.listing import ListQuery, render_list
 from api.operations import Operations
 from api.schemas import MetadataValue, render_item
+from core.keys import compute_name_key
 from invitations import email_text
 from invitations.actions import get_office_text
 from oauth.scopes import Scope
@@ -21,7 +22,7 @@ from permissions.catalog import Right
 from permissions.models import AuthorizationSet
 
 operations = Operations("sets and texts", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
-FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name")}
+FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name", key=compute_name_key)}
 # The only template that an office can edit.
 INVITATION_TEMPLATE_ID = uuid5(UUID(int=0), "loket.emailtemplate.invitation")
 

@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from api.errors import ApiError
+from core.keys import KeyFunction
 
 _MAX_CHARACTERS, _MAX_PARENTHESES, _MAX_COMPARISONS = 2_000, 20, 50
 _TOKEN_PATTERN = re.compile(
@@ -44,10 +45,14 @@ class FieldType(Enum):
 
 @dataclass(frozen=True)
 class FilterField:
-    """A field for filtering and sorting: its column or annotation, and its type."""
+    """A field for filtering and sorting: its column or annotation, and its type.
+
+    With `key`, texts are the same when their keys are; the column with `_key` behind its name holds them.
+    """
 
     column: str
     type: FieldType = FieldType.TEXT
+    key: KeyFunction | None = None
 
 
 @dataclass(frozen=True)
@@ -154,14 +159,16 @@ def _build_comparison(field: FilterField, operator: _Token, value: _Token) -> Q:
         empty = empty | Q(**{field.column: ""}) if field.type is FieldType.TEXT else empty
         return empty if operator.text == "eq" else ~empty
     parsed = _VALUE_PARSERS[field.type](value)
+    key = field.key(parsed) if field.key else ""
     if operator.text == "lk":
-        return Q(**{f"{field.column}__icontains": parsed})
+        part = Q(**{f"{field.column}__icontains": parsed})
+        return part | Q(**{f"{field.column}_key__contains": key}) if key else part
     if operator.text in _ORDERING_LOOKUPS:
         # Compare texts by code point, independent of the collation of the database.
         of_text = field.type is FieldType.TEXT
         column = Collate(F(field.column), "C") if of_text else F(field.column)
         return Q(_ORDERING_LOOKUPS[operator.text](column, Value(parsed)))
-    same = Q(**{field.column: parsed})
+    same = Q(**({f"{field.column}_key": key} if field.key else {field.column: parsed}))
     return same if operator.text == "eq" else Q(**{f"{field.column}__isnull": True}) | ~same
 
 

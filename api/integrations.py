@@ -18,13 +18,14 @@ from api.inputs import RequestBody
 from api.listing import ListQuery, render_list
 from api.operations import Operations
 from api.schemas import render_item
+from core.keys import compute_name_key
 from oauth.models import Application, Consent
 from oauth.scopes import Scope
 
 operations = Operations("portals", read=Scope.ACCOUNT_READ, write=Scope.SSO)
 _FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
-    "description": FilterField("application__name"),
+    "description": FilterField("application__name", key=compute_name_key),
     "dateTimeCreation": FilterField("created_at", FieldType.DATETIME),
     "dateTimeLastActive": FilterField("last_used_at", FieldType.DATETIME),
 }

@@ -19,12 +19,16 @@ from api.listing import ListQuery, render_list
 from api.operations import Operations
 from api.schemas import ResourceReference, render_item
 from api.user_schemas import OwnResource
+from core.keys import compute_name_key
 from oauth.scopes import Scope
 from permissions import checks
 from users.forms.users import ProfileForm
 
 operations = Operations("own", read=Scope.PROFILE, write=Scope.PROFILE_WRITE)
-_PROVIDER_FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name")}
+_PROVIDER_FILTER_FIELDS = {
+    "id": FilterField("id", FieldType.ID),
+    "description": FilterField("name", key=compute_name_key),
+}
 
 
 class OwnAuthorizations(TypedDict):

@@ -19,6 +19,7 @@ from api.inputs import NotificationSettingsUpdate
 from api.listing import ListQuery, render_list
 from api.operations import Operations
 from api.schemas import MetadataValue, render_item
+from core.keys import compute_name_key
 from notifications import preferences
 from notifications.catalog import NotificationType
 from notifications.models import NotificationSet
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 operations = Operations("signals", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
-FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name")}
+FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name", key=compute_name_key)}
 _SETTING_FIELDS = {
     "is_on": "isEnabled",
     "days": "createNumberOfDaysBeforeEvent",

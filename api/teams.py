@@ -17,6 +17,7 @@ from api.inputs import TeamCreate, TeamUpdate
 from api.listing import ListQuery, render_list
 from api.operations import Operations
 from api.schemas import render_item
+from core.keys import compute_name_key
 from oauth.scopes import Scope
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, OfficeQuerySet, Team
@@ -26,7 +27,7 @@ from teams.queries import CountedTeam, annotate_counts
 operations = Operations("teams", read=Scope.TEAMS_READ, write=Scope.TEAMS_WRITE)
 FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
-    "description": FilterField("name"),
+    "description": FilterField("name", key=compute_name_key),
     "twoFactorAuthenticationRequired": FilterField("two_factor_required", FieldType.BOOLEAN),
     "numberOfMembers": FilterField("member_count", FieldType.NUMBER),
     "numberOfEmployers": FilterField("employer_count", FieldType.NUMBER),

@@ -19,6 +19,7 @@ from api.listing import ListQuery, render_list
 from api.operations import Operations
 from api.schemas import render_item
 from api.user_schemas import AzureActiveDirectory, Tenant
+from core.keys import compute_name_key
 from invitations.phone_numbers import parse_mobile_number
 from oauth.scopes import Scope
 from permissions.checks import Right
@@ -26,7 +27,7 @@ from permissions.checks import Right
 operations = Operations("tenants", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
-    "description": FilterField("name"),
+    "description": FilterField("name", key=compute_name_key),
     "externalId": FilterField("tenant_id", FieldType.ID),
 }
 

@@ -16,6 +16,7 @@ from api.auth import ApiRequest
 from api.filters import FieldType, FilterField
 from api.listing import ListQuery
 from api.schemas import ApiMessage, MetadataValue, build_information_message
+from core.keys import compute_email_key, compute_username_key
 from invitations.phone_numbers import is_known_mobile_number
 from oauth.models import IntegrationsAnnotation, annotate_has_integrations
 from oauth.scopes import Scope
@@ -40,14 +41,14 @@ ACCESS_STATUS_KEYS = {
 }
 FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
-    "userName": FilterField("username"),
+    "userName": FilterField("username", key=compute_username_key),
     "loginMethod.key": FilterField("login_method", FieldType.KEY),
     "accessStatus.key": FilterField("access_key", FieldType.KEY),
     "personalDetails.initials": FilterField("initials"),
     "personalDetails.firstName": FilterField("first_name"),
     "personalDetails.prefix": FilterField("prefix"),
     "personalDetails.lastName": FilterField("last_name"),
-    "contactInformation.emailAddress": FilterField("email"),
+    "contactInformation.emailAddress": FilterField("email", key=compute_email_key),
     "contactInformation.phoneNumber": FilterField("phone_number"),
     "contactInformation.placeOfEmployment": FilterField("place_of_employment"),
     "azureActiveDirectory.userId": FilterField("external_user_id", FieldType.ID),

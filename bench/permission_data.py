@@ -44,7 +44,8 @@ def _build_statements() -> list[str]:
         f"""INSERT INTO accounts_provider SELECT made.* FROM generate_series(0, {OFFICE_COUNT - 1}) n,
             (SELECT one FROM accounts_provider one LIMIT 1) base,
             LATERAL jsonb_populate_record(base.one, jsonb_build_object(
-            'id', {build_id_sql("office", "n")}, 'name', 'Kantoor ' || n, 'two_factor_managers', n % 2 = 0,
+            'id', {build_id_sql("office", "n")}, 'name', 'Kantoor ' || n, 'name_key', 'kantoor ' || n,
+            'sort_name', 'kantoor ' || n, 'two_factor_managers', n % 2 = 0,
             'two_factor_from', CASE WHEN n % 3 = 0 THEN current_date + n % 60 - 30 END)) made""",
         f"""INSERT INTO accounts_user SELECT made.* FROM generate_series(0, {USER_COUNT - 1}) n,
             (SELECT one FROM accounts_user one LIMIT 1) base,

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
 import idna
 
@@ -49,27 +50,41 @@ def _fold_char(char: str) -> str:
     return "-" if unicodedata.category(char) == "Pd" else char
 
 
-def _fold(text: str) -> str:
+def _squeeze(text: str) -> str:
     # Before normalization too: NFKC takes a spacing accent apart into a space and a combining mark.
-    text = unicodedata.normalize("NFKC", text.translate(_PUNCTUATION)).casefold()
-    text = "".join(map(_fold_char, unicodedata.normalize("NFKC", text).translate(_PUNCTUATION)))
-    return " ".join(text.split())
+    text = unicodedata.normalize("NFKC", text.translate(_PUNCTUATION)).translate(_PUNCTUATION)
+    return " ".join("".join(map(_fold_char, text)).split())
+
+
+def _repeat(fold: KeyFunction, text: str) -> str:
+    """Return `text` folded until folding changes nothing: each step can make work for another."""
+    while (folded := fold(text)) != text:
+        text = folded
+    return text
+
+
+@lru_cache(maxsize=4096)
+def compute_spelling_key(name: str) -> str:
+    """Return the key on which two spellings are the same: NFKC, white space squeezed, plain punctuation."""
+    return _repeat(_squeeze, name)
+
+
+def is_same_value(first: Any, second: Any) -> bool:
+    """Return whether two values of a field are the same; texts in the same spelling are."""
+    if isinstance(first, str) and isinstance(second, str):
+        return compute_spelling_key(first) == compute_spelling_key(second)
+    return bool(first == second)
 
 
 @lru_cache(maxsize=4096)
 def compute_name_key(name: str) -> str:
-    """Return the key on which names are the same: Unicode NFKC_Casefold, white space squeezed, plain punctuation."""
-    while (folded := _fold(name)) != name:
-        name = folded
-    return name
+    """Return the key on which names are the same: that of their spelling without case (Unicode NFKC_Casefold)."""
+    return _repeat(lambda text: _squeeze(text.casefold()), name)
 
 
 def compute_search_key(text: str) -> str:
     """Return the key for searching and sorting: a name key without diacritics, 'Łukasz Sønder' -> 'lukasz sonder'."""
-    key = text
-    while (plain := _remove_diacritics(compute_name_key(key))) != key:
-        key = plain
-    return key
+    return _repeat(lambda key: _remove_diacritics(compute_name_key(key)), text)
 
 
 def _remove_diacritics(text: str) -> str:

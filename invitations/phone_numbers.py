@@ -40,6 +40,17 @@ def parse_mobile_number(text: str, *, confirmed: bool = False) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def compute_phone_key(text: str) -> str:
+    """Return the key on which phone numbers are the same: E.164, also without the zero that a spreadsheet removes."""
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text, "NL")
+    except phonenumbers.NumberParseException:
+        return text
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
 def is_known_mobile_number(number: str) -> bool:
     """Return whether a number in E.164 is a valid mobile number in the plan of its country."""
     import phonenumbers

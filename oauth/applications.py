@@ -19,6 +19,7 @@ from audit.models import Verb
 from core import encryption
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
+from core.keys import compute_name_key
 from oauth.consents import delete_tokens
 from oauth.models import Application
 from permissions import checks
@@ -45,7 +46,9 @@ def register_application(provider: Provider | None, *, details: ApplicationDetai
     _require_application_manager(provider.pk if provider else None, by)
     application = Application(provider=provider)
     changes = _apply_details(application, details)
-    existing: Application | None = Application.objects.filter(provider=provider, name=details["name"]).first()
+    existing: Application | None = Application.objects.filter(
+        provider=provider, name_key=compute_name_key(details["name"])
+    ).first()
     if existing is not None:
         if not _apply_details(existing, details):
             return existing
@@ -68,7 +71,7 @@ def update_application(
     application = _lock_application(application, by)
     if application.version != version:
         raise EditConflict
-    namesakes = Application.objects.filter(provider=application.provider_id, name=details["name"])
+    namesakes = Application.objects.filter(provider=application.provider_id, name_key=compute_name_key(details["name"]))
     if namesakes.exclude(pk=application.pk).exists():
         raise ValidationError(_("An integration with this name already exists. Choose another name."), code="taken")
     if changes := _apply_details(application, details):

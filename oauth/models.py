@@ -28,6 +28,8 @@ from accounts.models import Provider, User, build_office_filter
 from core import clock_skew, encryption
 from core.composite_keys import SameOfficeForeignKey
 from core.ids import uuid7
+from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
+from core.keys import compute_name_key
 from oauth import signing_keys
 from oauth.scopes import API_SCOPES, Scope, sort_scopes
 
@@ -45,7 +47,7 @@ class HashedField(models.CharField):  # type: ignore[type-arg]
         return value and encryption.hash_token(str(value))
 
 
-class ApplicationQuerySet(models.QuerySet["Application"]):
+class ApplicationQuerySet(KeyedQuerySet["Application"]):
     def visible_to(self, user: User) -> Self:
         """Return the applications registered by the office of `user` (rule 1)."""
         return self.filter(build_office_filter(user))
@@ -63,12 +65,13 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 ApplicationManager = models.Manager.from_queryset(ApplicationQuerySet)
 
 
-class Application(AbstractApplication):  # type: ignore[misc]
+class Application(KeyedModel, AbstractApplication):  # type: ignore[misc]
     """An OAuth client ("koppeling") of one office. A null `provider` makes it a partner's, open to all offices."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, related_name="+")
     name = models.CharField(_("Name"), max_length=50)
+    name_key = KeyField("name", compute=compute_name_key)
     client_id = models.CharField(max_length=50, unique=True, default=uuid7, editable=False)
     client_type = models.CharField(max_length=32, default=AbstractApplication.CLIENT_CONFIDENTIAL, editable=False)
     authorization_grant_type = models.CharField(
@@ -96,8 +99,10 @@ class Application(AbstractApplication):  # type: ignore[misc]
         verbose_name, verbose_name_plural = _("integration"), _("integrations")
         constraints = [
             models.UniqueConstraint(fields=["id", "provider"], name="application_id_provider"),
+            models.UniqueConstraint(
+                fields=["provider", "name_key"], name="application_name_once", nulls_distinct=False
+            ),
         ]
-        indexes = [models.Index(fields=["provider", "name", "id"], name="application_by_name")]
 
     def is_usable(self, request: object = None) -> bool:
         """Return whether the application is enabled (called by the library)."""

@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Lower
 
 from accounts.models import ExternalTenant, Provider, User
-from core.keys import compute_email_key, compute_search_key, compute_username_key
+from accounts.search import list_sort_name_prefixes
+from core.keys import compute_email_key, compute_name_key, compute_search_key, compute_username_key
 from invitations.models import Invitation
 from oauth.models import Application
 from outbox.models import Message
@@ -18,8 +18,7 @@ MAX_RESULTS = 50
 
 def search_offices(text: str) -> list[UUID]:
     """Return the IDs of offices by ID or beginning of the name; without text the newest."""
-    rows = Provider.objects.alias(lower=Lower("name"))
-    return _collect_ids(rows, text, [Q(lower__startswith=text.lower())])
+    return _collect_ids(Provider.objects.all(), text, [Q(sort_name__startswith=compute_search_key(text))])
 
 
 def search_users(text: str) -> list[UUID]:
@@ -29,22 +28,9 @@ def search_users(text: str) -> list[UUID]:
     """
     rows = User.objects.filter(is_support=False)
     key = compute_username_key(text)
-    names = [Q(sort_name__startswith=name) for name in _list_sort_name_prefixes(text)]
+    names = [Q(sort_name__startswith=name) for name in list_sort_name_prefixes(text)]
     exact = [Q(username_key=key), Q(email_key=compute_email_key(text))]
     return _collect_ids(rows, text, [*exact, *names, Q(username_key__startswith=key)])
-
-
-def _list_sort_name_prefixes(text: str) -> Iterable[str]:
-    """Return the prefixes of `sort_name` (last name, prefix, initials) that the typed name may stand for."""
-    last_name, comma, rest = compute_search_key(text).partition(",")
-    words = last_name.split()
-    if comma:  # Boer, P. de
-        initials, prefix = rest.split()[:1], rest.split()[1:]
-        yield " ".join([*words, *prefix, *initials])
-    else:
-        yield " ".join(words)
-        if len(words) > 1:  # P. de Boer
-            yield " ".join([words[-1], *words[1:-1], words[0]])
 
 
 def search_tenants(text: str) -> list[UUID]:
@@ -55,10 +41,10 @@ def search_tenants(text: str) -> list[UUID]:
 
 def search_applications(text: str) -> list[UUID]:
     """Return the IDs of applications by ID, client ID, office ID or name prefix; without text the newest."""
-    rows = Application.objects.registered().alias(lower=Lower("name"))
+    rows = Application.objects.registered()
     id_ = _parse_uuid(text)
     exact = [Q(provider_id=id_)] if id_ else []
-    return _collect_ids(rows, text, [Q(client_id=text), *exact, Q(lower__startswith=text.lower())])
+    return _collect_ids(rows, text, [Q(client_id=text), *exact, Q(name_key__startswith=compute_name_key(text))])
 
 
 def search_invitations(text: str) -> list[UUID]:

@@ -1,5 +1,6 @@
 """Querysets for the lists of teams and employers: search, counts and missing parts."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar
 
 from django.db.models import CharField, Count, Exists, F, IntegerField, Model, OuterRef, Q, QuerySet, Subquery
@@ -8,6 +9,8 @@ from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext as _
 
 from core.keys import compute_search_key
+from core.paging import NAME_SORT
+from core.search import sort_by_match, split_search_words
 from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ def _count_related(model: type[Model], column: str) -> Coalesce:
 
 def filter_teams(teams: TeamQuerySetT, *, q: str, only: str = "") -> TeamQuerySetT:
     """Filter `teams` on names that contain every word of `q`; with `only`, on teams with a missing part."""
-    for word in compute_search_key(q).split():
+    for word in split_search_words(q):
         teams = teams.filter(sort_name__contains=word)
     if only:
         gap: Combinable | Q = Q()
@@ -66,7 +69,7 @@ def filter_employers(employers: QuerySet[Employer], *, q: str, only: str = "") -
 
     With `only`, filter on employers without a team.
     """
-    words = compute_search_key(q).split()
+    words = split_search_words(q)
     if words:
         employers = employers.annotate(digits=Cast(F("number"), CharField()))
     for word in words:
@@ -74,6 +77,16 @@ def filter_employers(employers: QuerySet[Employer], *, q: str, only: str = "") -
     if only:
         employers = employers.filter(~Exists(TeamEmployer.objects.filter(employer=OuterRef("pk"))))
     return employers
+
+
+def sort_employers_by_match(q: str) -> Mapping[str, Combinable]:
+    """Return the sort of employers that match `q`: those with exactly this name or number come first."""
+    key = compute_search_key(q)
+    if not key:
+        return NAME_SORT
+    return sort_by_match(
+        exact=Q(sort_name=key) | Q(digits=key), begins=Q(sort_name__startswith=key) | Q(digits__startswith=key)
+    )
 
 
 def annotate_team_count(employers: QuerySet[Employer]) -> QuerySet[Employer]:

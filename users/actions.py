@@ -76,7 +76,10 @@ def _change_office(provider: Provider, by: Actor, version: int | None = None, **
     if version not in (None, provider.version):
         raise EditConflict
     if changes := get_changes(provider, values):
-        Provider.objects.filter(pk=provider.pk).update(version=provider.version + 1, **values)
+        for name in changes:
+            setattr(provider, name, values[name])
+        provider.version += 1
+        provider.save(update_fields=[*changes, "version"])
         record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 

@@ -15,7 +15,7 @@ import users.actions
 from accounts.models import LoginMethod, Provider, User
 from accounts.user_details import UserDetails
 from audit.actors import Actor
-from core.keys import compute_email_key
+from core.keys import compute_email_key, compute_name_key
 from permissions import checks
 from permissions.checks import Right, SupportAction
 from permissions.models import Team
@@ -36,8 +36,8 @@ def lock_office_name(name: str) -> Provider | None:
     Raises ValidationError (code "several") when several offices have the name.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"office {name}"])
-    known = list(Provider.objects.filter(name=name).order_by("pk")[:2])
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"office {compute_name_key(name)}"])
+    known = list(Provider.objects.filter(name_key=compute_name_key(name)).order_by("pk")[:2])
     if len(known) > 1:
         raise ValidationError(_("Several offices have this name. Use the ID."), code="several")
     return known[0] if known else None
@@ -86,7 +86,7 @@ def _get_or_create_default_team(provider: Provider, by: Actor) -> Team:
     """Return the team of administrators; an existing one keeps its rights."""
     with translation.override(settings.LANGUAGE_CODE):
         name = _("Administration")
-    team = Team.objects.filter(provider=provider, name=name).first()
+    team = Team.objects.filter(provider=provider, name_key=compute_name_key(name)).first()
     if team is None:
         team = teams.actions.create_team(provider, name=name, by=by)
         teams.actions.set_team_rights(team, [Right.MANAGE_PROVIDER], by=by)

@@ -24,6 +24,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=100, verbose_name='name')),
+                ('name_key', core.key_fields.KeyField('name', blank=True, compute=core.keys.compute_name_key, editable=False, max_length=None)),
+                ('sort_name', core.key_fields.KeyField('name', blank=True, compute=core.keys.compute_search_key, editable=False, max_length=100)),
                 ('invitation_days', models.PositiveSmallIntegerField(default=4, verbose_name='invitation validity in days')),
                 ('two_factor_managers', models.BooleanField(default=False, verbose_name='Administrators of the office')),
                 ('two_factor_from', models.DateField(blank=True, null=True, verbose_name='Everyone, from')),
@@ -40,6 +42,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'office',
                 'verbose_name_plural': 'offices',
+                'indexes': [models.Index(fields=['sort_name'], name='provider_by_name', opclasses=['varchar_pattern_ops'])],
                 'constraints': [models.CheckConstraint(condition=models.Q(('invitation_days__gte', 1), ('invitation_days__lte', 30)), name='provider_invitation_days'), models.CheckConstraint(condition=models.Q(models.Q(('two_factor_days', None), ('two_factor_days_since', None)), models.Q(('two_factor_days__isnull', False), ('two_factor_days__range', (1, 90)), ('two_factor_days_since__isnull', False)), _connector='OR'), name='provider_two_factor_days')],
             },
         ),

@@ -5,7 +5,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from django.db.models import Exists, OuterRef, QuerySet
-from django.db.models.functions import Lower
 
 from accounts.models import ExternalTenant, Provider, User
 from imports.declarative.schema import SCHEMA_VERSION
@@ -31,9 +30,9 @@ def export_offices(offices: Iterable[Provider]) -> Iterator[str]:
     yield f"format = {SCHEMA_VERSION}\n"
     for office in offices:
         yield from _render_table("office", _get_office_values(office))
-        for tenant in ExternalTenant.objects.filter(provider=office).order_by("name", "pk"):
+        for tenant in ExternalTenant.objects.filter(provider=office).order_by("name_key", "pk"):
             yield from _render_table("office.tenant", {"tenant_id": str(tenant.tenant_id), "name": tenant.name})
-        for set_ in AuthorizationSet.objects.filter(provider=office).order_by(Lower("name"), "pk"):
+        for set_ in AuthorizationSet.objects.filter(provider=office).order_by("name_key", "pk"):
             yield from _render_table("office.set", {"name": set_.name, "rights": sort_rights(set_.rights)})
         yield from _export_teams(office)
         for user in _list_users(office).iterator(_FETCH_SIZE):
@@ -41,7 +40,7 @@ def export_offices(offices: Iterable[Provider]) -> Iterator[str]:
 
 
 def _get_office_values(office: Provider) -> dict[str, Any]:
-    several = Provider.objects.filter(name=office.name).count() > 1
+    several = Provider.objects.filter(name_key=office.name_key).count() > 1
     return {
         **({"id": str(office.pk)} if several else {}),
         "name": office.name,

@@ -22,7 +22,7 @@ from audit.actors import Actor
 from audit.changes import Changes
 from authentication.mfa import office_policy
 from authentication.mfa.office_policy import MfaPolicy
-from core.keys import compute_email_key, compute_name_key, compute_username_key
+from core.keys import compute_email_key, compute_name_key, compute_username_key, is_same_value
 from imports import executor
 from imports.declarative.schema import DeclaredOffice, OfficeFault
 from imports.declarative.secrets_file import OfficeSecrets
@@ -110,7 +110,7 @@ class _OfficeReconciler:
             known = Provider.objects.filter(pk=values["id"]).first()
             if known is None:
                 raise ValidationError(_("No office has this ID. Check the ID."))
-            if known.name != name and office_setup.lock_office_name(name) is not None:
+            if known.name_key != compute_name_key(name) and office_setup.lock_office_name(name) is not None:
                 raise ValidationError(_("Another office already has this name."))
         else:
             known = office_setup.lock_office_name(name)
@@ -122,6 +122,8 @@ class _OfficeReconciler:
     def _reconcile_settings(self) -> None:
         values, office = self._declared.values, self._provider
         settings = {key: values.get(key, getattr(office, key)) for key in _OFFICE_FIELDS}
+        if "id" not in values:  # found by name, which keeps its spelling
+            settings["name"] = office.name
         retention = {key: values.get(key, getattr(office, key)) for key in _RETENTION_FIELDS}
         changes = _diff_fields(office, settings | retention)
         users.actions.change_provider(office, **settings, version=office.version, by=self._by)
@@ -142,7 +144,7 @@ class _OfficeReconciler:
                 known[tenant_id] = authentication.microsoft.tenants.add_tenant(
                     self._provider, name=name, tenant_id=tenant_id, by=self._by
                 )
-            elif tenant.name != name:
+            elif not is_same_value(tenant.name, name):
                 changes = {"name": [tenant.name, name]}
                 known[tenant_id] = authentication.microsoft.tenants.rename_tenant(tenant, name=name, by=self._by)
             if (why := entry.values.get("confirmed")) and known[tenant_id].confirmed_at is None:
@@ -160,7 +162,7 @@ class _OfficeReconciler:
             stored = known.get(compute_name_key(name))
             held = stored.rights if stored else frozenset[Right]()
             rights = frozenset(entry.values.get("rights", held))
-            changes: Changes = {} if stored and stored.name == name else {"name": [stored and stored.name, name]}
+            changes: Changes = {} if stored else {"name": [None, name]}
             if rights != held:
                 changes["rights"] = [sorted(held), sorted(rights)]
             if stored is None:
@@ -168,7 +170,7 @@ class _OfficeReconciler:
                     self._provider, name=name, contents=rights, by=self._by
                 )
             elif changes:
-                teams.sets.update_set(stored, name=name, contents=rights, version=stored.version, by=self._by)
+                teams.sets.update_set(stored, name=stored.name, contents=rights, version=stored.version, by=self._by)
             self._add_item("set", entry.number, name, changes, is_new=stored is None)
 
     def _reconcile_teams(self) -> None:

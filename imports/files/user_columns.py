@@ -91,7 +91,8 @@ def parse_cell(column: str, cell: Cell) -> Any:
         raise ValidationError(
             _("Your spreadsheet program rounded this number. Format the column as text and enter the value again.")
         )
-    if isinstance(cell, NumberCell) and column in _TEXT_ONLY_COLUMNS:
+    is_restorable = column == "phone_number" and _WITHOUT_ZERO.fullmatch(cell)
+    if isinstance(cell, NumberCell) and column in _TEXT_ONLY_COLUMNS and not is_restorable:
         raise ValidationError(
             _(
                 "This value is stored as a number, so leading zeros are lost. Format the column as text and enter it"
@@ -101,6 +102,7 @@ def parse_cell(column: str, cell: Cell) -> Any:
     return _PARSERS[column](cell)
 
 
+_WITHOUT_ZERO = re.compile(r"[1-9][0-9]{8}")  # a Dutch number of which a spreadsheet removed the zero
 _TEXT_ONLY_COLUMNS = frozenset({"username", "password", "phone_number"})
 
 
@@ -162,6 +164,10 @@ def _parse_notifications(cell: str) -> OverridesByType:
     return read_signals(_parse_list(cell))
 
 
+def _parse_phone_number(cell: str) -> Any:
+    return WebsiteUserForm.base_fields["phone_number"].clean(f"0{cell}" if _WITHOUT_ZERO.fullmatch(cell) else cell)
+
+
 def _parse_id(cell: str) -> Any:
     if not cell.strip():
         return None
@@ -187,6 +193,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     **{name: WebsiteUserForm.base_fields[name].clean for name in _FORM_COLUMNS},
     **{name: _make_optional(WebsiteUserForm.base_fields[name].clean) for name in ("initials", "last_name", "email")},
     "id": _parse_id,
+    "phone_number": _parse_phone_number,
     "login_method": _parse_login_method,
     "username": _make_optional(_parse_username),
     "has_access_to_test_years": _parse_boolean,

@@ -179,7 +179,8 @@ class UserFinder:
                 users_by_row[row.row] = users[0]
             elif key[0] == "id":
                 row.add_problem("id", _("No user in this office has this ID. Check the ID."))
-            self._refuse_duplicate(row, ("user", users[0].pk) if users else key, key[0])
+            if users or key[1]:  # rows without an address are not about the same user
+                self._refuse_duplicate(row, ("user", users[0].pk) if users else key, key[0])
         self._refuse_taken(batch, users_by_row)
         return users_by_row
 

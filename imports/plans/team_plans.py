@@ -12,7 +12,7 @@ from accounts.models import Provider, User
 from audit.actors import Actor
 from audit.changes import Changes
 from core.access import ReauthenticationLevel
-from core.keys import compute_name_key
+from core.keys import compute_name_key, is_same_value
 from imports import executor
 from imports.files import team_rows
 from imports.files.budget import COMMAND_LIMITS, FileLimits
@@ -126,7 +126,7 @@ def _build_employer_item(row: TeamFileRow, number: int, employer: Employer | Non
     changes: Changes = {} if employer else {"number": [None, number]}
     for key, value in (("name", name), ("products", row.values.get("products"))):
         present = getattr(employer, key) if employer else None
-        if value is not None and value != present and (employer or value):
+        if value is not None and not is_same_value(value, present) and (employer or value):
             changes[key] = [present, value]
     if not changes:
         return None
@@ -197,7 +197,7 @@ def _build_team_item(row: TeamFileRow, team: Team | None) -> PlanItem:
     changes = {
         name: [present, row.values[name]]
         for name, present in get_team_values(team).items()
-        if name in row.values and row.values[name] != present and (name != "name" or row.values[name])
+        if name in row.values and row.values[name] != present and (name != "name" or _is_new_name(row, team))
     }
     held, new = get_team_rights(team), frozenset(row.values.get("rights", ()))
     if "rights" in row.values and new != held:
@@ -211,6 +211,14 @@ def _build_team_item(row: TeamFileRow, team: Team | None) -> PlanItem:
         changes=changes,
         takes=has_losses(changes),
     )
+
+
+def _is_new_name(row: TeamFileRow, team: Team | None) -> bool:
+    """Return whether a row names its team anew, which only its ID can do: a team found by name keeps its spelling."""
+    name = row.values["name"]
+    if team is None or not name:
+        return bool(name)
+    return bool(row.values.get("id")) and not is_same_value(name, team.name)
 
 
 def has_losses(changes: Changes) -> bool:

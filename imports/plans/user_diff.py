@@ -1,6 +1,5 @@
 """Compare one row of a user import with the stored user, giving the item of the plan."""
 
-import unicodedata
 from typing import Any
 
 from django.utils import timezone
@@ -9,9 +8,10 @@ from django.utils.translation import gettext as _
 from accounts import passwords, validators
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.changes import Changes
-from core.keys import compute_email_key, compute_username_key
+from core.keys import compute_email_key, compute_username_key, is_same_value
 from imports.files.user_rows import UserRow, UserWithAccess
 from imports.plans.plan import Plan, PlanItem
+from invitations.phone_numbers import compute_phone_key
 from notifications import preferences
 from notifications.preference_text import serialize_overrides
 from notifications.preferences import OverridesByType, PreferenceOverride
@@ -133,12 +133,10 @@ def plan_existing_user(row: UserRow, user: UserWithAccess, plan: Plan) -> PlanIt
 
 
 def _is_same_detail(name: str, value: Any, stored: Any) -> bool:
-    """Return whether a cell says what is stored: letters composed or not, a phone number with or without its zero."""
-    if not isinstance(value, str) or not isinstance(stored, str):
-        return bool(value == stored)
-    if name == "phone_number" and value.isdigit():
-        return value.lstrip("0") == stored.lstrip("0")
-    return unicodedata.normalize("NFC", value) == unicodedata.normalize("NFC", stored)
+    """Return whether a cell says what is stored, however its letters are composed or its digits are grouped."""
+    if name == "phone_number":
+        return compute_phone_key(value) == compute_phone_key(stored)
+    return is_same_value(value, stored)
 
 
 def _change_login_method(

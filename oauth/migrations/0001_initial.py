@@ -2,6 +2,8 @@
 
 import core.composite_keys
 import core.ids
+import core.key_fields
+import core.keys
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import oauth.models
@@ -41,6 +43,7 @@ class Migration(migrations.Migration):
                 ('registration_source', models.CharField(choices=[('manual', 'Manual'), ('dcr', 'Dynamic Client Registration'), ('cimd', 'Client ID Metadata Document')], default='manual', help_text='How this application was registered (manual, DCR per RFC 7591, or CIMD)', max_length=32, verbose_name='registration source')),
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=50, verbose_name='Name')),
+                ('name_key', core.key_fields.KeyField('name', blank=True, compute=core.keys.compute_name_key, editable=False, max_length=None)),
                 ('client_id', models.CharField(default=core.ids.uuid7, editable=False, max_length=50, unique=True)),
                 ('client_type', models.CharField(default='confidential', editable=False, max_length=32)),
                 ('authorization_grant_type', models.CharField(default='authorization-code', editable=False, max_length=44)),
@@ -191,13 +194,13 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
-        migrations.AddIndex(
-            model_name='application',
-            index=models.Index(fields=['provider', 'name', 'id'], name='application_by_name'),
-        ),
         migrations.AddConstraint(
             model_name='application',
             constraint=models.UniqueConstraint(fields=('id', 'provider'), name='application_id_provider'),
+        ),
+        migrations.AddConstraint(
+            model_name='application',
+            constraint=models.UniqueConstraint(fields=('provider', 'name_key'), name='application_name_once', nulls_distinct=False),
         ),
         migrations.AddIndex(
             model_name='authorizationcode',

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models.functions import Lower
+from django.db.models import F
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -32,7 +32,7 @@ _EDIT_CONFLICT_MESSAGE = gettext_lazy("Another user changed this integration in 
 @page(Right.MANAGE_INTEGRATIONS, methods=SAFE)
 def application_list(request: OfficeRequest) -> HttpResponse:
     rows = Application.objects.visible_to(request.user)
-    page = paging.paginate_queryset(rows, cursor=request.GET.get("page", ""), sorts={"name": Lower("name")})
+    page = paging.paginate_queryset(rows, cursor=request.GET.get("page", ""), sorts={"name": F("name_key")})
     return render(request, "oauth/applications.html", {"rows": page.rows, **paging.build_pager_context(page)})
 
 

@@ -16,12 +16,20 @@ from core.access import SAFE, page
 from core.errors import EditConflict
 from core.paging import build_pager_context, paginate_queryset
 from core.replica import allow_replica
+from core.search import sort_names_by_match
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.models import Employer, Team
 from teams.forms.employers import EmployerForm, NewEmployerForm
 from teams.forms.teams import SearchForm, TeamSelectionForm
-from teams.queries import CountedTeam, annotate_counts, annotate_team_count, filter_employers, filter_teams
+from teams.queries import (
+    CountedTeam,
+    annotate_counts,
+    annotate_team_count,
+    filter_employers,
+    filter_teams,
+    sort_employers_by_match,
+)  # fmt: skip
 
 MAX_TEAMS_LISTED = 25
 
@@ -32,7 +40,7 @@ def list_employers(request: OfficeRequest) -> HttpResponse:
     form = SearchForm(request.GET, hint=_("Name or number"), only=_("Only employers without a team"))
     values = form.values()
     found = filter_employers(annotate_team_count(Employer.objects.visible_to(request.user)), **values)
-    page = paginate_queryset(found, cursor=request.GET.get("page", ""))
+    page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_employers_by_match(values["q"]))
     context = {
         "form": form,
         "rows": page.rows,
@@ -101,7 +109,7 @@ def link_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     # Users never change what their own team gives (rule 5).
     others = Team.objects.visible_to(request.user).exclude(members__user=request.user)
     found = filter_teams(annotate_counts(others), q=q).exclude(employers__employer=employer)
-    page = paginate_queryset(found, cursor=request.GET.get("page", ""))
+    page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_names_by_match(q))
     form = TeamSelectionForm(
         request.POST or None, options=others, shown=[(team.pk, _render_team_label(team)) for team in page.rows]
     )

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 import teams.actions
 from accounts.models import User
-from accounts.search import filter_by_search
+from accounts.search import filter_by_search, sort_users_by_match
 from audit.actors import build_page_actor
 from core.access import page
 from core.errors import EditConflict
@@ -23,7 +23,7 @@ from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.models import Employer, Team
 from teams.forms.teams import ConfirmCountForm, EmployerSelectionForm, SearchForm, UserSelectionForm
-from teams.queries import filter_employers
+from teams.queries import filter_employers, sort_employers_by_match
 from teams.views.team_detail import redirect_deleted_team, render_employer_label, render_user_label
 from teams.views.teams import get_team_or_404, is_own_team
 from users.status import annotate_statuses
@@ -80,7 +80,7 @@ def add_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
     values = {"q": search.values()["q"]}
     others = User.objects.visible_to(request.user).exclude(pk=request.user.pk)
     candidates = annotate_statuses(_filter_users_to_add(request, team, **values))
-    page = paginate_queryset(candidates, cursor=request.GET.get("page", ""))
+    page = paginate_queryset(candidates, cursor=request.GET.get("page", ""), sorts=sort_users_by_match(**values))
     shown = [(user.pk, render_user_label(user, linked=False)) for user in page.rows]
     form = UserSelectionForm(request.POST or None, options=others, shown=shown)
     if request.method == "POST" and form.is_valid():
@@ -96,7 +96,7 @@ def add_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
     search = SearchForm(request.GET, hint=_("Name or number"), only=_("Only employers without a team"))
     values = search.values()
     candidates = _filter_employers_to_add(request, team, **values)
-    page = paginate_queryset(candidates, cursor=request.GET.get("page", ""))
+    page = paginate_queryset(candidates, cursor=request.GET.get("page", ""), sorts=sort_employers_by_match(values["q"]))
     shown = [(employer.pk, render_employer_label(employer)) for employer in page.rows]
     form = EmployerSelectionForm(request.POST or None, options=Employer.objects.visible_to(request.user), shown=shown)
     if request.method == "POST" and form.is_valid():

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 import teams.actions
 from accounts.models import User
-from accounts.search import filter_by_search
+from accounts.search import filter_by_search, sort_users_by_match
 from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
@@ -28,7 +28,7 @@ from permissions.checks import LastAdministrator, Right
 from permissions.models import Employer, Team
 from teams.forms.rights import TeamRightsForm
 from teams.forms.teams import EmployerSelectionForm, SearchForm, UserSelectionForm
-from teams.queries import CountedTeam, filter_employers, list_missing_parts
+from teams.queries import CountedTeam, filter_employers, list_missing_parts, sort_employers_by_match
 from teams.views.teams import get_team_or_404, is_own_team
 from users.status import AccountStatus, UserWithAccountStatus, annotate_statuses, build_status_chip
 
@@ -63,8 +63,11 @@ def team_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
     users = annotate_statuses(User.objects.visible_to(request.user).filter(memberships__team=team))
     employers = Employer.objects.visible_to(request.user).filter(teams__team=team)
     at = {name: request.GET.get(name, "") for name in ("members", "employers")}
-    members = paginate_queryset(filter_by_search(users, q), cursor=at["members"], size=PAGE_SIZE)
-    places = paginate_queryset(filter_employers(employers, q=q), cursor=at["employers"], size=PAGE_SIZE)
+    members = paginate_queryset(
+        filter_by_search(users, q), sorts=sort_users_by_match(q), cursor=at["members"], size=PAGE_SIZE
+    )
+    found = filter_employers(employers, q=q)
+    places = paginate_queryset(found, sorts=sort_employers_by_match(q), cursor=at["employers"], size=PAGE_SIZE)
     may_manage, is_own = Right.MANAGE_TEAMS in request.rights, is_own_team(request, team)
     linked = Right.VIEW_USERS in request.rights
     user_rows = [(user.pk, render_user_label(user, linked=linked)) for user in members.rows]

@@ -21,6 +21,7 @@ from core.export_files import CONTENT_TYPES, FileFormat
 from core.forms import VersionedForm
 from core.paging import build_pager_context, build_query_string, paginate_queryset
 from core.replica import allow_replica
+from core.search import sort_names_by_match
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator, Right
 from permissions.models import Team
@@ -37,7 +38,7 @@ def list_teams(request: OfficeRequest) -> HttpResponse:
     form = SearchForm(request.GET, hint=_("Name of a team"), only=_("Incomplete teams only"))
     values = form.values()
     found = filter_teams(annotate_counts(Team.objects.visible_to(request.user)), **values)
-    page = paginate_queryset(found, cursor=request.GET.get("page", ""))
+    page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_names_by_match(values["q"]))
     # Query for other users only if there is no team, or only one whose single member is the administrator.
     is_first = not any(values.values()) and [team.member_count for team in page.rows] in ([], [1])
     may_begin = {Right.MANAGE_TEAMS, Right.MANAGE_USERS} <= request.rights

@@ -18,6 +18,7 @@ from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.errors import EditConflict
 from core.paging import build_pager_context, paginate_queryset
+from core.search import sort_names_by_match
 from invitations.views.resend_warnings import add_resend_warnings
 from permissions import checks
 from permissions.access import OfficeRequest
@@ -61,7 +62,7 @@ def add_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if user.login_method == LoginMethod.SSO_WEBSERVICE:
         others = others.exclude(rights__right=Right.MANAGE_PROVIDER)
     found = filter_teams(annotate_counts(others), q=q).exclude(members__user=user)
-    page = paginate_queryset(found, cursor=request.GET.get("page", ""))
+    page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_names_by_match(q))
     form = TeamSelectionForm(
         request.POST or None, options=others, shown=[(team.pk, render_team_label(team)) for team in page.rows]
     )

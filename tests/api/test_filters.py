@@ -15,12 +15,13 @@ from accounts.models import LoginMethod, Provider, User
 from api import filters
 from api.errors import ApiError
 from api.filters import FieldType, FilterField, parse_filter
+from core.keys import compute_username_key
 from tests.helpers.api_client import Program, program
-from tests.helpers.users import make_user
+from tests.helpers.users import change_user, make_user
 
 FIELDS = {
     "lastName": FilterField("last_name"),
-    "userName": FilterField("username"),
+    "userName": FilterField("username", key=compute_username_key),
     "kind": FilterField("login_method", FieldType.KEY),
     "version": FilterField("version", FieldType.NUMBER),
     "required": FilterField("two_factor_required", FieldType.BOOLEAN),
@@ -46,8 +47,7 @@ def people(office: Provider) -> list[User]:
             last_login=None if number % 4 == 0 else NOON + timedelta(hours=number),
         )  # fmt: skip
         if invited:
-            person.username, person.accepted_at, person.password = None, None, "!"
-            person.save()
+            change_user(person, username=None, accepted_at=None, password="!")
     return list(User.objects.filter(provider=office))
 
 
@@ -99,11 +99,16 @@ def holds(tree: Any, person: User) -> bool:
     has = getattr(person, left)
     if right is None:
         return (has in (None, "")) is (middle == "eq")
+    if left == "username" and middle in ("eq", "ne"):
+        has, right = person.username_key, compute_username_key(right)
     if middle in ("eq", "ne"):
         return (has == right) is (middle == "eq")
     if has is None:
         return False
-    return right.upper() in has.upper() if middle == "lk" else COMPARE[middle](has, right)
+    if middle == "lk":
+        key = compute_username_key(right) if left == "username" else ""
+        return right.upper() in has.upper() or (key != "" and key in (person.username_key or ""))
+    return COMPARE[middle](has, right)
 
 
 @pytest.mark.django_db

@@ -18,7 +18,7 @@ from oauth.models import SsoTicket
 from permissions.checks import Right
 from permissions.models import IndividualRight
 from tests.helpers.login_methods import make_service
-from tests.helpers.users import PASSWORD
+from tests.helpers.users import PASSWORD, change_user
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "reference" / "web-service.md").read_text()
 RIGHTS = (Right.VIEW_USERS, Right.VIEW_TEAMS, Right.VIEW_AUDIT, Right.MANAGE_USERS)
@@ -60,8 +60,7 @@ def test_its_commands_work_as_printed(environment: dict[str, str]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_its_python_works_as_printed(environment: dict[str, str], bob: User) -> None:
-    bob.last_name = "Boerema"
-    bob.save()
+    change_user(bob, last_name="Boerema")
     assert run([sys.executable, "-I", "-"], blocks("python"), environment) == "bob Heeft toegang\n"
 
 

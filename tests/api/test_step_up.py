@@ -24,7 +24,7 @@ from tests.helpers.api_client import Program, machine, program
 from tests.helpers.invited_users import invite
 from tests.helpers.login_methods import make_azure, tenant_of
 from tests.helpers.mfa import give_app
-from tests.helpers.users import actor, signed_in
+from tests.helpers.users import actor, change_user, signed_in
 from tests.oauth.test_authorization_code import SECRET, make_application
 from tests.oauth.test_authorize import asked
 from tests.oauth.test_client_credentials import basic
@@ -283,7 +283,7 @@ def test_what_is_left_out_of_a_put_stays(alice: User, bob: User) -> None:
         "first_name": "Bart", "prefix": "de", "phone_number": "0201234567", "place_of_employment": "Utrecht",
         "two_factor_required": True, "access_until": timezone.localdate() + timedelta(days=9),
     }  # fmt: skip
-    User.objects.filter(pk=bob.pk).update(**kept)
+    change_user(bob, **kept)
     assert machine(alice).call("PUT", f"/providers/users/{bob.pk}", details(bob)).status_code == 200
     bob.refresh_from_db()
     assert {name: getattr(bob, name) for name in kept} == kept

@@ -14,6 +14,7 @@ from accounts.models import ExternalTenant, Provider
 from core.key_fields import KeyField
 from core.keys import compute_name_key
 from notifications.models import NotificationSet
+from oauth.models import Application
 from permissions.models import AuthorizationSet, Employer, Team
 from tests.helpers.users import make_user
 
@@ -42,6 +43,10 @@ def make_row(model: Any, office: Provider) -> Any:
         return Employer.objects.create(provider=office, name="Oud", number=1)
     if model is ExternalTenant:
         return ExternalTenant.objects.create(provider=office, name="Oud", tenant_id=uuid4())
+    if model is Provider:
+        return office
+    if model is Application:
+        return Application.objects.create(provider=office, name="Oud", scopes=[])
     return make_user(office, username="oud", email="oud@example.org")
 
 

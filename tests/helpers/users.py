@@ -51,6 +51,14 @@ def make_user(provider: Provider, *rights: Right, **fields: Any) -> User:
     return user
 
 
+def change_user(user: User, **values: Any) -> None:
+    """Store `values` as another process would: the object `user` does not know."""
+    stored = User.objects.get(pk=user.pk)
+    for name, value in values.items():
+        setattr(stored, name, value)
+    stored.save(update_fields=values.keys())
+
+
 def actor(user: User | None = None) -> Actor:
     """Return `user` as an actor on a page just after signing in, or the operator without a user."""
     return (

@@ -28,7 +28,7 @@ from permissions.models import Team, TeamMember
 from tests.helpers.import_files import team_of
 from tests.helpers.invited_users import NUMBER, invite, token_of
 from tests.helpers.login_methods import confirmed, make_azure, make_service, tenant_of
-from tests.helpers.users import actor, confirm_now, make_user
+from tests.helpers.users import actor, change_user, confirm_now, make_user
 from tests.imports.test_user_jobs import send
 
 pytestmark = pytest.mark.django_db
@@ -303,9 +303,7 @@ def test_numbers_are_checked_and_kept_sealed(office: Provider, alice: User) -> N
 def test_an_invitation_that_was_accepted_meanwhile(office: Provider, alice: User) -> None:
     client, person = confirmed(alice), invite(alice).invitation.user
     plan = planned(client, person, name="bulk_action_numbers", **{f"number-{person.pk}": "0612345678"})
-    User.objects.filter(pk=person.pk).update(
-        accepted_at=timezone.now(), username="gast", username_key="gast", password="argon2$x"
-    )
+    change_user(person, accepted_at=timezone.now(), username="gast", password="argon2$x")
     sent = Message.objects.filter(kind="invitation").count()
     done(client, plan)
     assert Message.objects.filter(kind="invitation").count() == sent

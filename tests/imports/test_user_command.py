@@ -34,7 +34,7 @@ from tests.helpers.import_files import (
     team_of,
 )
 from tests.helpers.login_methods import make_azure, make_service, tenant_of
-from tests.helpers.users import actor, make_user
+from tests.helpers.users import actor, change_user, make_user
 from tests.imports.test_revert import able, undone
 from users.exports import export_users
 from users.status import annotate_statuses
@@ -82,8 +82,7 @@ def test_exactly_the_plan_is_applied_and_undone(office: Provider, alice: User, t
 def test_a_plan_of_another_state_is_refused(office: Provider, alice: User, bob: User, tmp_path: Path) -> None:
     path, plan = written(tmp_path, {"username": "bob", "first_name": "Ander"}), tmp_path / "plan"
     command("import_users", path, provider=office.name, plan_file=plan)
-    bob.first_name = "Tussendoor"
-    bob.save()
+    change_user(bob, first_name="Tussendoor")
     with pytest.raises(CommandError) as raised:
         command("import_users", path, provider=office.name, plan_file=plan, apply=True)
     assert raised.value.returncode == 2

@@ -33,7 +33,7 @@ from permissions.models import AuthorizationSet, IndividualRight, SetApplication
 from teams import initial_access
 from tests.helpers import random_offices
 from tests.helpers.login_methods import GOOD, PERSON, tenant_of
-from tests.helpers.users import actor, hash_of
+from tests.helpers.users import actor, change_user, hash_of
 from users.forms.initial_access import MAX_TEAMS_SHOWN
 
 pytestmark = pytest.mark.django_db
@@ -146,9 +146,7 @@ def test_what_was_chosen_rests_until_acceptance(alice_client: Client, team: Team
     send(alice_client, WEBSITE, teams=[team.pk], rights=["view_users"])
     person = made()
     assert checks.effective_rights(person) == frozenset()
-    User.objects.filter(pk=person.pk).update(
-        accepted_at=timezone.now(), username="p", username_key="p", password=hash_of(GOOD)
-    )
+    change_user(person, accepted_at=timezone.now(), username="p", password=hash_of(GOOD))
     assert checks.effective_rights(person) == {Right.VIEW_USERS, Right.VIEW_TEAMS}
 
 

@@ -12,7 +12,7 @@ from invitations.models import Invitation
 from outbox.models import Message
 from permissions.checks import Right
 from permissions.models import IndividualRight
-from tests.helpers.users import actor, hash_of, letter, make_user
+from tests.helpers.users import actor, change_user, hash_of, letter, make_user
 
 pytestmark = pytest.mark.django_db
 DETAILS = {"initials": "P.", "prefix": "de", "last_name": "Boer", "email": "p.deboer@devries.example"}
@@ -115,9 +115,7 @@ def test_not_for_a_user_with_more_rights(
 
 def test_accepted_meanwhile(alice_client: Client, invited: User) -> None:
     Invitation.objects.filter(user=invited).update(state=Invitation.State.ACCEPTED, encrypted_phone=None)
-    User.objects.filter(pk=invited.pk).update(
-        accepted_at=timezone.now(), username="piet", username_key="piet", password=hash_of("Regenboog-77")
-    )
+    change_user(invited, accepted_at=timezone.now(), username="piet", password=hash_of("Regenboog-77"))
     assert alice_client.get(url("resend_invitation", invited)).status_code == 302
     assert alice_client.post(url("revoke_invitation", invited)).status_code == 302
     invited.invitation.refresh_from_db()

@@ -29,7 +29,7 @@ from support.models import Impersonation
 from tests.helpers import mfa as factors
 from tests.helpers.invited_users import invite
 from tests.helpers.login_methods import make_azure, make_service
-from tests.helpers.users import actor, letter, make_support, make_user
+from tests.helpers.users import actor, change_user, letter, make_support, make_user
 from tests.loket.test_malformed_input import EVERY, address, read
 from tests.support.test_permissions import action_arguments as action_arguments
 from tests.support.test_permissions import call, list_actions
@@ -361,8 +361,7 @@ def test_a_page_that_wants_to_change_something_is_refused_by_the_database(
     from loket import views
 
     def write(request: Any) -> dict[str, Any]:
-        alice.last_name = "Anders"
-        alice.save()
+        change_user(alice, last_name="Anders")
         return {}
 
     monkeypatch.setattr(views, "get_home_context", write)

@@ -16,7 +16,7 @@ from audit.actors import Actor
 from audit.models import Event, Verb
 from outbox.models import Message
 from permissions.checks import LastAdministrator, Right
-from tests.helpers.users import actor, letter, make_user
+from tests.helpers.users import actor, change_user, letter, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -58,10 +58,8 @@ def test_block_and_unblock_change_every_user_once(office: Provider, alice: User)
 
 def test_edit_stores_and_records_what_differs(office: Provider, alice: User) -> None:
     first, second, same = make_colleagues(office, 3)
-    for pk, place in ((same.pk, "Zwolle"), (second.pk, "")):
-        stored = User.objects.get(pk=pk)
-        stored.last_name, stored.place_of_employment = "Anders", place
-        stored.save()
+    change_user(same, last_name="Anders", place_of_employment="Zwolle")
+    change_user(second, last_name="Anders")
     details = UserDetails(last_name="Anders", place_of_employment="Zwolle")
     assert users.actions.edit_users([first, second, same], details=details, by=actor(alice)) == [first, second, same]
     for user, version in ((first, 2), (second, 2), (same, 1)):

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 import users.actions
 from accounts import passwords
 from accounts.models import User
+from accounts.search import sort_users_by_match
 from audit.actors import build_page_actor
 from core.access import POST, SAFE, DuringImpersonation, page
 from core.confirmation import Confirmation, render_confirmation
@@ -41,7 +42,7 @@ def user_list(request: OfficeRequest) -> HttpResponse:
     page = paginate_queryset(
         users,
         sort=sort or "name",
-        sorts=SORT_EXPRESSIONS,
+        sorts={**SORT_EXPRESSIONS, **sort_users_by_match(values["q"])},
         datetime_sorts=DATETIME_SORTS,
         cursor=request.GET.get("page", ""),
     )
