@@ -269,9 +269,9 @@ class User(KeyedModel, AbstractBaseUser):
     def __str__(self) -> str:
         return self.full_name
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, **options: Any) -> None:
         self.external_tid = self.external_tenant.tenant_id if self.external_tenant else None
-        super().save(*args, **kwargs)
+        super().save(**options)
 
     @property
     def office(self) -> Provider:

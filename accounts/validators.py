@@ -7,6 +7,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import LoginMethod
+from core.keys import compute_username_key, is_blank
+from core.text import validate_no_control_characters
 
 
 def validate_access_until(last_day: date | None, *, stored: date | None = None) -> None:
@@ -20,6 +22,18 @@ def validate_two_factor_required(required: object, login_method: str) -> None:
     if required and login_method != LoginMethod.WEBSITE_SSO:
         message = _("Two-factor authentication can only be required for users via website and SSO.")
         raise ValidationError(message, code="two_factor_required")
+
+
+def validate_username(username: str) -> None:
+    """Raise ValidationError unless `username` has 3 to 50 visible characters ("length") and no control characters.
+
+    Every other character is allowed (seed article), but no spaces at the start or end ("spaces").
+    """
+    if len(username) > 50 or len(compute_username_key(username)) < 3:
+        raise ValidationError(_("Use 3 to 50 characters."), code="length")
+    if is_blank(username[0]) or is_blank(username[-1]):
+        raise ValidationError(_("Remove the space at the beginning or end."), code="spaces")
+    validate_no_control_characters(username)
 
 
 def build_username_taken_error() -> ValidationError:

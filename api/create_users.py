@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 import invitations.actions
 from accounts.models import ExternalTenant, LoginMethod, User
+from accounts.validators import validate_username
 from api import errors, user_schemas, users
 from api.auth import ApiRequest
 from api.errors import ApiError, validate_form
@@ -63,7 +64,7 @@ def _build_form_data(body: UserCreate | UserInvite) -> dict[str, Any]:
 
 def _create_webservice_user(request: ApiRequest, form: UserDetailsForm, account: SsoAccountInput) -> User:
     try:
-        login_methods.check_username(account.userName)
+        validate_username(account.userName)
     except ValidationError as error:
         raise errors.convert_validation_error(error, "ssoAccount.userName") from None
     try:

@@ -67,11 +67,11 @@ class KeyedQuerySet(models.QuerySet[ModelT]):
             raise FieldError(f"update() cannot compute {', '.join(keys)}: save the rows.")
         return super().update(**values)
 
-    def bulk_create(self, objs: Any, *args: Any, update_fields: Collection[str] | None = None, **kwargs: Any) -> Any:
+    def bulk_create(self, objs: Any, **options: Any) -> Any:  # type: ignore[override]  # its options by name only
         """Insert the rows as Django does; on conflict with `update_fields` and their keys."""
-        if update_fields is not None:
-            update_fields = _add_keys(self.model, update_fields)
-        return super().bulk_create(objs, *args, update_fields=update_fields, **kwargs)
+        if options.get("update_fields"):
+            options["update_fields"] = _add_keys(self.model, options["update_fields"])
+        return super().bulk_create(objs, **options)
 
 
 class KeyedModel(models.Model):
@@ -80,10 +80,9 @@ class KeyedModel(models.Model):
     class Meta:
         abstract = True
 
-    def save(self, *args: Any, update_fields: Collection[str] | None = None, **kwargs: Any) -> None:
+    def save(self, **options: Any) -> None:
         """Save the row as Django does, the keys of `update_fields` included."""
-        if update_fields is None and (deferred := self.get_deferred_fields()):
-            update_fields = {field.attname for field in self._meta.concrete_fields if not field.primary_key} - deferred
-        if update_fields is not None:
-            update_fields = _add_keys(type(self), update_fields)
-        super().save(*args, update_fields=update_fields, **kwargs)
+        fields = options.get("update_fields")
+        if fields is None and (deferred := self.get_deferred_fields()):
+            fields = {field.attname for field in self._meta.concrete_fields if not field.primary_key} - deferred
+        super().save(**options | {"update_fields": fields and _add_keys(type(self), fields)})

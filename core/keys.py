@@ -37,9 +37,14 @@ def is_ignorable(char: str) -> bool:
     return unicodedata.category(char) == "Cf" or any(low <= ord(char) <= high for low, high in _IGNORABLE_RANGES)
 
 
+def is_inkless(char: str) -> bool:
+    """Return whether `char` is a symbol without ink."""
+    return char == _BRAILLE_BLANK
+
+
 def is_blank(char: str) -> bool:
-    """Return whether `char` is white space of any kind, the blank Braille pattern included."""
-    return char.isspace() or unicodedata.category(char).startswith("Z") or char == _BRAILLE_BLANK
+    """Return whether `char` is white space of any kind, or a symbol without ink."""
+    return char.isspace() or unicodedata.category(char).startswith("Z") or is_inkless(char)
 
 
 def _fold_char(char: str) -> str:

@@ -15,6 +15,7 @@ from accounts import emails, passwords
 from accounts.locks import lock_provider
 from accounts.models import User
 from accounts.user_lookup import require_free_username
+from accounts.validators import validate_username
 from audit.actions import record
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
@@ -194,11 +195,12 @@ def accept_invitation(invitation: Invitation, *, browser: str, username: str, pa
     """Set the chosen username and password and return the user, ready to be signed in.
 
     Raises InvitationNotOpen when the invitation ended in the meantime or this browser did not verify the phone number,
-    SenderNotAuthorized, ValidationError when the username was taken in the meantime (code "taken") or the password is
-    rejected.
+    SenderNotAuthorized, ValidationError when the username was taken in the meantime (code "taken") or cannot be chosen,
+    or the password is rejected.
     """
     if not has_proved_phone(invitation, browser=browser):
         raise InvitationNotOpen
+    validate_username(username)
     passwords.validate_password(password, about=passwords.build_password_context(invitation.user, username=username))
     hashed = passwords.hash_password(password)  # slow, so before locking rows
     invitation = _lock_open_invitation(invitation)

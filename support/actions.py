@@ -11,7 +11,7 @@ from accounts import passwords
 from accounts.locks import lock_user
 from accounts.models import LoginMethod, User
 from accounts.user_lookup import require_free_username
-from accounts.validators import build_username_taken_error
+from accounts.validators import build_username_taken_error, validate_username
 from audit.actions import record
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
@@ -19,7 +19,6 @@ from core import encryption
 from core.access import ReauthenticationLevel
 from core.keys import compute_username_key
 from core.text import validate_no_control_characters
-from users.login_methods import check_username
 
 
 def _require_operator(by: Actor) -> None:
@@ -36,7 +35,7 @@ def create_support_user(username: str, *, initials: str, prefix: str, last_name:
     ValidationError for a taken username or an invalid field.
     """
     _require_operator(by)
-    check_username(username)
+    validate_username(username)
     require_free_username(username)
     for text in (initials, prefix, last_name):
         validate_no_control_characters(text)
@@ -85,7 +84,7 @@ def find_support_user(username: str) -> User | None:
 
     Raises ValidationError if it is invalid or belongs to a user of an office.
     """
-    check_username(username)
+    validate_username(username)
     user = User.objects.filter(username_key=compute_username_key(username)).first()
     if user is not None and not user.is_support:
         raise build_username_taken_error()

@@ -12,7 +12,7 @@ from accounts.locks import lock_provider
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
 from accounts.user_details import UserDetails, get_creation_changes
-from accounts.validators import build_account_taken_error, build_username_taken_error
+from accounts.validators import build_account_taken_error, build_username_taken_error, validate_username
 from audit.actions import record_many
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
@@ -94,7 +94,7 @@ def _lock_and_authorize(provider: Provider, by: Actor) -> Provider:
 def _save_new_users(users: list[User], by: Actor) -> None:
     now = timezone.now()
     for user in users:
-        login_methods.check_username(user.username or "")
+        validate_username(user.username or "")
         user.accepted_at = now
     _require_unique(users)
     try:

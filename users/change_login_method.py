@@ -13,6 +13,7 @@ from accounts import emails
 from accounts.locks import lock_provider
 from accounts.models import EmailChange, ExternalTenant, LoginMethod, User
 from accounts.passwords import make_unusable_password
+from accounts.validators import validate_username
 from audit.actions import record
 from audit.actors import Actor, requires_reauthentication
 from audit.changes import Changes
@@ -48,7 +49,7 @@ def change_to_azure(
     if user.username is None:
         if username is None:
             raise ValidationError(_("Enter a username."), code="no_username")
-        login_methods.check_username(username)
+        validate_username(username)
         user.username = username
     verb = Verb.USER_CHANGED if user.is_azure_user else Verb.LOGIN_METHOD_CHANGED
     if invitation is not None and invitation.state != Invitation.State.ACCEPTED:

@@ -16,14 +16,12 @@ from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
 from accounts.user_details import InitialAccessCallback, UserDetails, get_creation_changes
 from accounts.user_lookup import require_free_username
-from accounts.validators import build_account_taken_error
+from accounts.validators import build_account_taken_error, validate_username
 from audit.actions import record
 from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
-from core.keys import compute_username_key, is_blank
-from core.text import validate_no_control_characters
 from permissions import checks
 from permissions.checks import Right
 
@@ -48,7 +46,7 @@ def create_webservice_user(
     created another user ("used").
     """
     user = User(provider=provider, login_method=LoginMethod.SSO_WEBSERVICE, username=username, **details)
-    check_username(username)
+    validate_username(username)
     passwords.validate_password(password, about=passwords.build_password_context(user))
     hashed = passwords.hash_password(password)  # slow, so before locking rows
     _lock_and_authorize(provider, by)
@@ -77,7 +75,7 @@ def create_azure_user(
     manage users, ValidationError when the tenant cannot be used ("tenant"), or the username ("taken") or Microsoft
     account ("account_taken") is in use.
     """
-    check_username(username)
+    validate_username(username)
     provider = _lock_and_authorize(provider, by)
     user = User(provider=provider, login_method=LoginMethod.AZURE_AD, username=username, **details)
     if (previous := _find_previous_submission(user, user_id)) is not None:
@@ -87,18 +85,6 @@ def create_azure_user(
     _save_new_user(user, by, assign_initial_access)
     emails.send("microsoft_login", user, kind="microsoft", requester=by)
     return user
-
-
-def check_username(username: str) -> None:
-    """Raise ValidationError unless `username` has 3 to 50 visible characters ("length") and no control characters.
-
-    Every other character is allowed (seed article), but no spaces at the start or end ("spaces").
-    """
-    if len(username) > 50 or len(compute_username_key(username)) < 3:
-        raise ValidationError(_("Use 3 to 50 characters."), code="length")
-    if is_blank(username[0]) or is_blank(username[-1]):
-        raise ValidationError(_("Remove the space at the beginning or end."), code="spaces")
-    validate_no_control_characters(username)
 
 
 def _lock_and_authorize(provider: Provider, by: Actor) -> Provider:

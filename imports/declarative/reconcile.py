@@ -255,7 +255,13 @@ class _OfficeReconciler:
 
     def _count_unnamed(self) -> None:
         """Count the objects that the file does not name."""
-        models = {"tenant": ExternalTenant, "set": AuthorizationSet, "employer": Employer, "team": Team, "user": User}
+        models: dict[str, type[Any]] = {
+            "tenant": ExternalTenant,
+            "set": AuthorizationSet,
+            "employer": Employer,
+            "team": Team,
+            "user": User,
+        }
         for table, model in models.items():
             named = self._named_user_count if table == "user" else len(self._declared.tables[table])
             there = model._default_manager.filter(provider=self._provider).count()

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import LoginMethod
+from accounts.validators import validate_username
 from core.ids import parse_uuid
 from core.keys import compute_label_key
 from core.sheets import split_names
@@ -21,7 +22,6 @@ from invitations.phone_numbers import parse_mobile_number
 from notifications.preference_text import parse_overrides as read_signals
 from notifications.preferences import OverridesByType
 from permissions.catalog import Right
-from users import login_methods
 from users.exports import USER_COLUMNS as EXPORTED
 from users.forms.office import MicrosoftIdField
 from users.forms.users import WebsiteUserForm
@@ -182,7 +182,7 @@ def _make_optional(clean: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def _parse_username(cell: str) -> str:
-    login_methods.check_username(cell)
+    validate_username(cell)
     return cell
 
 

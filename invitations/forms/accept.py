@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts import passwords
 from accounts.forms.passwords import BaseNewPasswordForm
 from accounts.user_lookup import require_free_username
-from core.text import validate_no_control_characters, validate_no_direction_marks
+from accounts.validators import validate_username
+from core.text import validate_no_direction_marks
 from invitations.models import Invitation
 
 
@@ -70,9 +71,8 @@ class AccountForm(InvitationForm, BaseNewPasswordForm):
         label=_("Username"),
         strip=False,
         error_messages={"required": _("Choose a username.")},
-        min_length=3,
         max_length=50,
-        validators=[validate_no_control_characters, validate_no_direction_marks],
+        validators=[validate_no_direction_marks],
         help_text=_("3 to 50 characters. Not case-sensitive when you log in."),
         widget=forms.TextInput(
             attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
@@ -81,10 +81,9 @@ class AccountForm(InvitationForm, BaseNewPasswordForm):
     field_order = ("username",)
 
     def clean_username(self) -> str:
-        """Raise ValidationError for a leading or trailing space, or a username in use."""
+        """Raise ValidationError for a username that cannot be chosen, or is in use."""
         username: str = self.cleaned_data["username"]
-        if username != username.strip():
-            raise ValidationError(_("Remove the space at the beginning or end."), code="outer_space")
+        validate_username(username)
         require_free_username(username)
         return username
 

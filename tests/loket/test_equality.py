@@ -14,6 +14,7 @@ import authentication.actions
 from accounts.models import Provider, User
 from accounts.passwords import hash_password
 from accounts.user_lookup import require_free_username
+from accounts.validators import validate_username
 from authentication.microsoft import tenants
 from notifications.models import NotificationSet
 from permissions.action_helpers import match_name
@@ -21,7 +22,6 @@ from permissions.models import AuthorizationSet, Team, TeamMember
 from tests.helpers.import_files import faults, planned
 from tests.helpers.login_methods import make_service
 from tests.helpers.users import PASSWORD, actor, make_user
-from users.login_methods import check_username
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +63,7 @@ def test_a_username_that_looks_like_another_is_taken(office: Provider, twin: str
 )
 def test_a_username_has_no_blank_ends(username: str, code: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        check_username(username)
+        validate_username(username)
     assert caught.value.code == code
 
 

@@ -19,6 +19,7 @@ import users.login_methods
 from accounts import passwords
 from accounts.models import LoginMethod, Provider, User
 from accounts.user_lookup import require_free_username
+from accounts.validators import validate_username
 from audit.models import Event, Verb
 from core.keys import compute_username_key
 from outbox.models import Message
@@ -28,7 +29,6 @@ from tests.helpers import audit_events
 from tests.helpers.login_methods import GOOD, PERSON, make_service
 from tests.helpers.users import actor
 from tests.users.test_exports import FORMS, rows
-from users.login_methods import check_username
 
 pytestmark = pytest.mark.django_db
 URL, GENERATE = "/gebruikers/nieuw/webservice/", reverse("users:generate_new_user_password")
@@ -241,7 +241,7 @@ def test_it_generates_from_anything(alice_client: Client) -> None:
 def is_allowed(username: str) -> bool:
     """Return whether an office may choose this username."""
     try:
-        check_username(username)
+        validate_username(username)
     except ValidationError:
         return False
     return True

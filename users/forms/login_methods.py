@@ -12,7 +12,7 @@ from accounts import passwords
 from accounts.forms.passwords import BaseNewPasswordForm
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.user_lookup import require_free_username
-from accounts.validators import validate_two_factor_required
+from accounts.validators import validate_two_factor_required, validate_username
 from authentication.forms import NewPasswordForm
 from users import form_tokens, login_methods
 from users.forms.initial_access import InitialAccessForm
@@ -21,7 +21,7 @@ from users.forms.users import ProfileDetailsForm, UserDetailsForm
 
 
 def _validate_new_username(username: str) -> None:
-    login_methods.check_username(username)
+    validate_username(username)
     require_free_username(username)
 
 
