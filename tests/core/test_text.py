@@ -50,7 +50,7 @@ def test_control_characters_are_refused(bad: str) -> None:
     assert refused.value.code == "control_characters"
 
 
-@pytest.mark.parametrize("bad", ["a\u202eb", "\u200f", "x\u2066y\u2069"])
+@pytest.mark.parametrize("bad", ["a\u202eb", "\u200f", "x\u2066y\u2069", "a\u3164", "a\u2800", "\u200d\u200c"])
 def test_marks_of_direction_are_refused(bad: str) -> None:
     with pytest.raises(ValidationError) as refused:
         text.validate_no_direction_marks(bad)
