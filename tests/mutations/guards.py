@@ -87,6 +87,55 @@ GUARDS = [
         "compute_username_key, editable=False, max_length=None, null=True",
         ("accounts/test_constraints.py",),
     ),
+    Guard(
+        2, "no update that leaves a stale key", "core/key_fields.py",
+        "if not {field.name, *field.sources}.isdisjoint(values)", "if False", ("core/test_key_fields.py",),
+    ),
+    Guard(
+        2, "keys are saved with their sources", "core/key_fields.py",
+        '{"update_fields": fields and _add_keys(type(self), fields)}', '{"update_fields": fields}',
+        ("core/test_key_fields.py",),
+    ),
+    Guard(
+        2, "keys are inserted with their sources", "core/key_fields.py",
+        'options["update_fields"] = _add_keys(self.model, options["update_fields"])', "pass",
+        ("core/test_key_fields.py",),
+    ),
+    Guard(
+        2, "no model whose keys can be stale", "core/key_fields.py",
+        "if issubclass(self.model, KeyedModel) and all(isinstance(rows, KeyedQuerySet) for rows in querysets):",
+        "if True:", ("core/test_key_fields.py",),
+    ),
+    Guard(
+        2, "a look-alike username", "core/keys.py", "while not key.isascii() and", "while False and",
+        ("core/test_keys.py", "loket/test_equality.py"),
+    ),
+    Guard(
+        2, "a character that leaves no mark", "core/keys.py", "    if is_ignorable(char):\n", "    if False:\n",
+        ("core/test_keys.py", "loket/test_equality.py"),
+    ),
+    Guard(
+        2, "a username of three visible characters", "accounts/validators.py",
+        "len(compute_username_key(username)) < 3", "len(username) < 3", ("loket/test_equality.py",),
+    ),
+    Guard(
+        2, "a blank end of a username", "accounts/validators.py",
+        "if is_blank(username[0]) or is_blank(username[-1]):", "if False:",
+        ("loket/test_equality.py", "invitations/test_create_account.py"),
+    ),
+    Guard(
+        2, "a name of invisible characters", "core/text.py", "if any(unseen) or", "if", ("core/test_text.py",),
+    ),
+    Guard(
+        1, "two tenants of one name", "authentication/microsoft/tenants.py",
+        "    _require_free_name(tenant)\n    tenant.save(force_insert=True)", "    tenant.save(force_insert=True)",
+        ("loket/test_equality.py",),
+    ),
+    Guard(
+        2, "one team of a name", "permissions/migrations/0001_initial.py",
+        "fields=('provider', 'name_key'), name='team_name_once'", "fields=('provider', 'id'), name='team_name_once'",
+        ("loket/test_equality.py",),
+    ),
     # 3. Each login method has its own entry point.
     Guard(
         3, "one verification for an unknown username", "accounts/passwords.py",
