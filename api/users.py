@@ -25,6 +25,7 @@ from api.operations import Operations
 from api.schemas import ApiMessage, MetadataValue, build_information_message, render_item
 from api.user_schemas import ACCESS_STATUS_KEYS, FILTER_FIELDS, UserResource, serialize_user
 from core.access import ReauthenticationLevel
+from core.keys import compute_email_key
 from history import erasure
 from invitations.actions import InvitationNotOpen
 from oauth.scopes import Scope
@@ -90,9 +91,8 @@ def put_user(request: ApiRequest, user_id: UUID, body: UserUpdate) -> HttpRespon
         users.actions.edit_user(found, details=details, email=email, version=user.version, by=request.by)
         if removes_factor:
             authentication.mfa.actions.reset_mfa(found, reason=_("via the web service"), by=request.by)
-    return respond_with_user(
-        request, user_id, messages=[_build_email_pending_message(email)] if email != user.email else []
-    )
+    is_other = compute_email_key(email) != user.email_key
+    return respond_with_user(request, user_id, messages=[_build_email_pending_message(email)] if is_other else [])
 
 
 def _build_edit_form(request: ApiRequest, user: User, body: UserUpdate) -> EditUserForm:

@@ -52,7 +52,7 @@ def add_tenant(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> 
     provider = _lock_and_authorize(provider, by)
     stored = ExternalTenant.objects.filter(provider=provider, tenant_id=tenant_id).first()
     if stored is not None:
-        if stored.name == name:
+        if stored.name_key == compute_name_key(name):
             return stored
         message = _("This tenant is already in the list, as “%(name)s”.")
         raise ValidationError({"tenant_id": ValidationError(message, code="taken", params={"name": stored.name})})

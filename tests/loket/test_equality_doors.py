@@ -15,10 +15,11 @@ from django.urls import reverse
 import authentication.actions
 import teams.actions
 from accounts.commands import get_office
-from accounts.models import ExternalTenant, Provider, User
+from accounts.models import EmailChange, ExternalTenant, Provider, User
 from history.event_search import build_event_search
 from imports.plans import team_plans, user_plans
 from oauth.models import Application
+from outbox.models import Message
 from permissions.models import AuthorizationSet, Employer, Team, TeamEmployer, TeamMember
 from support.search import search_offices, search_users
 from tests.helpers.api_client import machine
@@ -183,6 +184,25 @@ def test_rows_without_an_address_are_not_about_one_user(office: Provider) -> Non
     found = faults(planned(office, row | {"email": ""}, row | {"email": "", "last_name": "Smit"}))
     assert [(number, column) for number, column, _what in found] == [(2, "Email"), (3, "Email")]
     assert all("Vul het e-mailadres in" in what for _row, _column, what in found)
+
+
+def test_an_address_in_another_spelling_is_no_change(office: Provider, alice: User, bob: User) -> None:
+    spelling = bob.email.upper()
+    values = {"initials": "B.", "last_name": "Bakker", "email": spelling, "version": bob.version}
+    response = confirmed(alice).post(reverse("users:edit_user", args=[bob.pk]), values, follow=True)
+    assert response.redirect_chain
+    assert spelling not in response.text
+    path, program = f"/providers/users/{bob.pk}", machine(alice)
+    body = {
+        "personalDetails": {"initials": "B.", "lastName": "Bakker"}, "contactInformation": {"emailAddress": spelling},
+        "hasAccessToPayrollingTestData": False,
+    }  # fmt: skip
+    answer = program.call("PUT", path, body, If_Match=program.get(path).headers["ETag"])
+    assert (answer.status_code, answer.json()["messages"]) == (200, [])
+    own = confirmed(bob).post(reverse("users:change_email"), {"email": spelling, "current_password": PASSWORD})
+    assert "email" in own.context["form"].errors
+    assert not EmailChange.objects.exists()
+    assert not Message.objects.exists()
 
 
 @pytest.mark.parametrize("typed", ["x@m\u00fcller.example", "X@XN--MLLER-KVA.example", "x@mu\u0308ller.example "])

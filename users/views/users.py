@@ -18,6 +18,7 @@ from audit.actors import build_page_actor
 from core.access import POST, SAFE, DuringImpersonation, page
 from core.confirmation import Confirmation, render_confirmation
 from core.export_files import CONTENT_TYPES, FileFormat
+from core.keys import compute_email_key
 from core.paging import build_pager_context, build_query_string, paginate_queryset
 from core.replica import allow_replica
 from invitations.sender_authority import find_users_without_sender_authority
@@ -131,7 +132,7 @@ def edit_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
         with show_errors(form, "email", saved=user):
             users.actions.edit_user(user, details=details, email=email, version=version, by=by)
             messages.success(request, _("The details of %(name)s have been saved.") % {"name": user.full_name})
-            if email != user.email:
+            if compute_email_key(email) != user.email_key:
                 text = _("We sent an e-mail to %(email)s. The new address takes effect once it is confirmed there.")
                 messages.info(request, text % {"email": email})
             return redirect("users:user_detail", user.pk)
