@@ -24,6 +24,7 @@ TABLES = (
     "audit/append_only.py",
     "accounts/migrations/",
     "authentication/migrations/",
+    "permissions/migrations/",
 )  # then they are made anew
 NOTICED = 1  # pytest: some tests failed; every other code says that they did not run
 
