@@ -26,6 +26,7 @@ from invitations import email_text
 from invitations.email_text import EmailText
 from invitations.models import Invitation, InvitationText
 from invitations.sender_authority import set_sender
+from outbox import message_limits
 from permissions import checks
 from permissions.checks import Right, SupportAction
 
@@ -125,12 +126,16 @@ def lock_invitation(user_id: UUID) -> Invitation:
 
 
 def send_invitation(invitation: Invitation, mobile_number: str, by: Actor) -> None:
-    """Give the invitation, whose row is locked, a new token and queue its e-mail. Raises MessageLimitReached."""
-    user, now = invitation.user, timezone.now()
+    """Give the invitation, whose row is locked, a new token and queue its e-mail. Raises MessageLimitReached.
+
+    Its period starts when the e-mail is to be sent, which for an import may be hours later.
+    """
+    user, scheduled_at = invitation.user, message_limits.schedule_bulk_invitation(invitation.provider_id)
     token = encryption.generate_token()
     invitation.token_hash = encryption.hash_token(token)
     invitation.email = user.email
-    invitation.sent_at, invitation.expires_at = now, now + timedelta(days=user.office.invitation_days)
+    invitation.sent_at = scheduled_at or timezone.now()
+    invitation.expires_at = invitation.sent_at + timedelta(days=user.office.invitation_days)
     invitation.state, invitation.opened_at = Invitation.State.OPEN, None
     set_sender(invitation, by)
     invitation.encrypted_phone = encryption.encrypt_with_token(
@@ -150,6 +155,7 @@ def send_invitation(invitation: Invitation, mobile_number: str, by: Actor) -> No
         user_id=user.pk,
         sender_name=user.office_name,
         expires_at=invitation.expires_at,
+        scheduled_at=scheduled_at,
     )
     (invitation.message,) = outbox.actions.queue_emails([message], requester=by)
     if not invitation._state.adding:
