@@ -3,10 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,7 +20,7 @@ from audit.models import Verb
 from core import encryption, periodic_jobs
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
-from invitations import email_text
+from invitations import email_text, emails
 from invitations.email_text import EmailText
 from invitations.models import Invitation, InvitationText
 from invitations.sender_authority import set_sender
@@ -141,28 +139,18 @@ def send_invitation(invitation: Invitation, mobile_number: str, by: Actor) -> No
     invitation.encrypted_phone = encryption.encrypt_with_token(
         mobile_number.encode(), token=token, context=invitation.encryption_context
     )
-    link = settings.LOKET_URL + reverse("invitations:open_link", args=[token])
-    two_factor = checks.two_factor_rules(user).is_required_today
-    mail = email_text.render_text(
-        get_invitation_text(invitation), user, link=link, expires_at=invitation.expires_at, with_two_factor=two_factor
-    )
-    message = outbox.actions.build_email(
-        kind="invitation",
-        to=user.email,
-        subject=mail.subject,
-        text=mail.body,
-        provider_id=user.provider_id,
-        user_id=user.pk,
-        sender_name=user.office_name,
-        expires_at=invitation.expires_at,
-        scheduled_at=scheduled_at,
+    message = emails.build_invitation_email(
+        invitation, get_invitation_text(invitation), token=token, scheduled_at=scheduled_at
     )
     (invitation.message,) = outbox.actions.queue_emails([message], requester=by)
     if not invitation._state.adding:
         cancel_codes(invitation)
         invitation.codes.all().delete()
     invitation.save()
-    record(Verb.INVITATION_SENT, user, by=by, provider_id=user.provider_id, changes={"email": [None, user.email]})
+    changes: Changes = {"email": [None, user.email]}
+    if invitation.message.is_scheduled:
+        changes["send_at"] = [None, invitation.sent_at.isoformat()]
+    record(Verb.INVITATION_SENT, user, by=by, provider_id=user.provider_id, changes=changes)
 
 
 def get_invitation_text(invitation: Invitation) -> EmailText:
@@ -284,15 +272,5 @@ def send_test_email(provider: Provider, *, text: EmailText, by: Actor) -> None:
     email_text.validate_text(text.subject, text.body)
     if by.user is None:
         return
-    mail = email_text.render_example(text, email_text.build_example_user(), provider)
-    message = outbox.actions.build_email(
-        kind="invitation_test",
-        to=by.user.email,
-        subject=mail.subject,
-        text=mail.body,
-        provider_id=provider.pk,
-        user_id=by.user.pk,
-        sender_name=provider.name,
-        expires_at=timezone.now() + timedelta(hours=1),
-    )
+    message = emails.build_test_email(text, by.user, provider)
     outbox.actions.queue_emails([message], requester=by)

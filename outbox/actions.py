@@ -150,8 +150,9 @@ def pause_office(provider_id: UUID) -> None:
 
 @transaction.atomic
 def resume_office(provider_id: UUID) -> None:
-    """Resume the messages of an office that have not expired."""
+    """Resume the messages of an office that have not expired; spread the invitations of its imports again."""
     PausedOffice.objects.filter(provider_id=provider_id).delete()
+    message_limits.reschedule_overdue_invitations(provider_id)
 
 
 @transaction.atomic

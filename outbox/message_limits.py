@@ -179,6 +179,17 @@ def schedule_bulk_invitation(provider_id: UUID) -> datetime | None:
     return batch.schedules[provider_id].take_next()
 
 
+def reschedule_overdue_invitations(provider_id: UUID) -> None:
+    """Spread the invitations of imports that were held back, oldest first; the caller has locked the office."""
+    waiting = Message.objects.pending().filter(provider_id=provider_id, scheduled_at__isnull=False, attempts=0)
+    overdue = list(waiting.filter(due__lte=timezone.now()).select_for_update(no_key=True).order_by("due", "pk"))
+    Message.objects.filter(pk__in=[message.pk for message in overdue]).update(scheduled_at=None)
+    schedule = BulkSchedule(provider_id)
+    for message in overdue:
+        message.scheduled_at = message.due = schedule.take_next()
+    Message.objects.bulk_update(overdue, ["scheduled_at", "due"], batch_size=1000)
+
+
 class BulkProgress(NamedTuple):
     """How many invitations of an import are gone, how many are still to be sent, and when the last of these is."""
 

@@ -1,8 +1,11 @@
 """Description of an event as a sentence, with the names of user, team, right, set or employer."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -139,6 +142,14 @@ def _format_revoked_rights(event: Event) -> str:
     return _format_rights(field for field, (old, _new) in event.changes.items() if old == "given")
 
 
+def _describe_invitation(event: Event, words: dict[str, str], names: Mapping[str, str]) -> list[str]:
+    if "send_at" not in event.changes:
+        return []
+    at = date_format(timezone.localtime(datetime.fromisoformat(event.changes["send_at"][1])), "j F Y H:i")
+    text = _("%(who)s invited %(target)s, with the e-mail scheduled for %(time)s.")
+    return [text % (words | {"time": at})]
+
+
 def _describe_individual_rights(event: Event, words: dict[str, str], names: Mapping[str, str]) -> list[str]:
     sentences = []
     for text, rights in (
@@ -199,6 +210,7 @@ def _format_employers(named: Mapping[str, str] | None) -> str:
 
 
 _SENTENCE_BUILDERS = {
+    Verb.INVITATION_SENT: _describe_invitation,
     Verb.RIGHTS_CHANGED: _describe_individual_rights,
     Verb.TEAMS_CHANGED: _describe_membership,
     Verb.TEAM_CHANGED: _describe_team,

@@ -34,8 +34,7 @@ def render_totals(plan: Plan, *, skips_failures: bool = False) -> list[str]:
         lines.append(
             _("E-mails of type “%(kind)s” to be sent: %(count)s.") % {"kind": get_email_label(kind), "count": count}
         )
-    if plan.send_forecast is not None:
-        lines += _render_send_forecast(plan.send_forecast)
+    lines += render_send_forecast(plan.send_forecast)
     for notice, count in plan.notices.items():
         lines.append(notice if count == 1 else f"{notice} ({count}×)")
     if len(plan.faults) and skips_failures:
@@ -51,9 +50,9 @@ def render_totals(plan: Plan, *, skips_failures: bool = False) -> list[str]:
     return lines
 
 
-def _render_send_forecast(forecast: BulkProgress) -> list[str]:
+def render_send_forecast(forecast: BulkProgress | None) -> list[str]:
     """Return when invitations are sent, if not all at once."""
-    if forecast.last_at is None:
+    if forecast is None or forecast.last_at is None:
         return []
     values = {"sent": forecast.sent, "waiting": forecast.waiting, "time": format_upcoming(forecast.last_at)}
     if not forecast.sent:

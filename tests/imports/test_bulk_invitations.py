@@ -20,6 +20,7 @@ import outbox.actions
 import users.actions
 import users.suspension
 from accounts.models import Provider, User
+from audit.models import Event, Verb
 from core.ids import uuid7
 from imports.plans.plan import PlanRefused
 from invitations.models import Invitation
@@ -182,6 +183,36 @@ def test_who_was_blocked_before_is_invited_again(spread: User, alice: User, cloc
     page = confirmed(alice).get(reverse("users:user_detail", args=[spread.pk])).text
     assert "De mail is niet verstuurd" in page
     assert "het account was eerder geblokkeerd" in confirmed(alice).get(reverse("users:user_list")).text
+
+
+def test_an_office_that_is_open_again_sends_no_more_than_its_number(
+    spread: User, clock: Clock, mail_server: MailServer
+) -> None:
+    by = replace(actor(), reason="onbetaald")
+    users.suspension.suspend_office(spread.office, by=by)
+    clock.shift(4 * HOUR)
+    users.suspension.reactivate_office(spread.office, by=by)
+    assert list_due_times() == ["16:00", "16:00", "17:00", "17:00", "18:00"]
+    send_due_messages()
+    assert Message.objects.filter(kind="invitation", state="sent").count() == 2
+
+
+def test_the_history_says_when_the_mail_is_sent(spread: User, alice: User) -> None:
+    events = Event.objects.filter(verb=Verb.INVITATION_SENT).order_by("pk")
+    assert ["send_at" in event.changes for event in events] == [False, False, True, True, True]
+    page = confirmed(alice).get(reverse("history:user_events", args=[spread.pk])).text
+    assert "de mail is gepland op 27 november 2026 14:00" in page
+
+
+def test_offices_from_a_file_are_told_too(clock: Clock, tmp_path: Path) -> None:
+    file, secrets = tmp_path / "kantoren.toml", tmp_path / "geheim.csv"
+    entry = '[[office.user]]\nlogin_method = "website_sso"\ninitials = "P."\nlast_name = "Boer"\nemail = "{}"\n'
+    emails = [row["email"] for row in rows(3)]
+    file.write_text('format = 1\n[[office]]\nname = "Nieuw"\n' + "".join(map(entry.format, emails)))
+    secrets.write_text("email;mobile_number\n" + "".join(f"{email};06 12345678\n" for email in emails))
+    code, said = command("offices", "apply", file, "--secrets", secrets)
+    assert (code, list_due_times()) == (0, ["12:00", "12:00", "13:00"]), said
+    assert "Uitnodigingen die direct uitgaan: 2; de andere 1 volgen, de laatste om 13:00." in said
 
 
 def test_a_canceled_one_frees_its_place(spread: User, office: Provider, alice: User) -> None:
