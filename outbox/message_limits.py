@@ -160,7 +160,8 @@ class BulkSchedule:
             .exclude(state=Message.State.CANCELED)
             .order_by("-scheduled_at")
         )
-        self._latest = list(taken.values_list("scheduled_at", flat=True)[: self._limit])[::-1]
+        latest = list(taken.values_list("scheduled_at", flat=True)[: self._limit])
+        self._latest = [at for at in reversed(latest) if at is not None]
 
     def take_next(self) -> datetime:
         """Take the next place and return its time, now if possible."""
