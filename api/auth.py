@@ -82,7 +82,7 @@ def _apply_rate_limit(request: ApiRequest) -> None:
     except Throttled as error:
         exhausted = throttle.AttemptsLeft(0, timedelta(seconds=1))
         request.rate_limit_headers = build_rate_limit_headers(CALL_LIMIT, exhausted)
-        raise errors.build_rate_limit_error(error.wait.total_seconds()) from None
+        raise errors.build_rate_limit_error(error) from None
     request.rate_limit_headers = build_rate_limit_headers(CALL_LIMIT, left)
 
 

@@ -1,6 +1,5 @@
 """Errors of the API, and the conversion of exceptions to errors."""
 
-import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
@@ -114,11 +113,9 @@ def build_edit_conflict_error() -> ApiError:
     return ApiError(412, "stale", text, field="If-Match")
 
 
-def build_rate_limit_error(wait: float) -> ApiError:
-    """Return the error for a caller that has to wait `wait` seconds."""
-    seconds = max(1, math.ceil(wait))
-    text = _("Too many requests. Try again in %(seconds)d seconds.") % {"seconds": seconds}
-    return ApiError(429, "too_many_requests", text, Retry_After=str(seconds))
+def build_rate_limit_error(error: Throttled) -> ApiError:
+    """Return the error for a caller that has to wait."""
+    return ApiError(429, "too_many_requests", str(error), Retry_After=str(error.seconds))
 
 
 def build_step_up_error(caller: Caller) -> ApiError:
@@ -160,7 +157,7 @@ _CONVERTERS: dict[type[Exception], Callable[[Any], ApiError]] = {
     RequestValidationError: lambda error: ApiValidationError(_build_schema_message(part) for part in error.errors),
     ValidationError: convert_validation_error,
     PermissionDenied: lambda error: ApiError(403, "reach", str(error)),
-    Throttled: lambda error: build_rate_limit_error(error.wait.total_seconds()),
+    Throttled: build_rate_limit_error,
     LastAdministrator: lambda error: ApiError(400, "last_administrator", str(error)),
     InvitationNotOpen: lambda error: ApiError(
         400, "not_open", _("There is no open invitation: it was accepted or revoked.")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from core.throttle import RateLimit
 
 LINK_LIMIT = RateLimit("password link", burst=60, every=timedelta(seconds=5))  # opened, by network address
+PASSKEY_LIMIT = RateLimit("passkey", burst=60, every=timedelta(seconds=5))  # asked for, by network address
 CURRENT_PASSWORD_LIMIT = RateLimit("current password", burst=10, every=timedelta(minutes=1))  # by user
 MICROSOFT_LIMIT = RateLimit("microsoft network", burst=200, every=timedelta(seconds=2))  # by network address, both ways
 ACCOUNT_LIMIT = RateLimit("sign-in account", burst=10, every=timedelta(minutes=1))  # by username, for unknown browsers

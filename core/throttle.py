@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 from django.db import connection
 from django.utils import timezone
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _
 
 from core import encryption
 from core.clock_skew import MAX_CLOCK_SKEW
+from core.dates import format_upcoming
 from core.models import Throttle
 
 _HASH_PURPOSE = "throttle"
@@ -77,9 +78,9 @@ class Throttled(Exception):
         self.wait = wait
 
     @property
-    def minutes(self) -> int:
-        """`wait` in whole minutes, at least one."""
-        return max(1, math.ceil(self.wait / timedelta(minutes=1)))
+    def retry_at(self) -> datetime:
+        """When the next attempt is allowed."""
+        return timezone.now() + max(self.wait, timedelta(0))
 
     @property
     def seconds(self) -> int:
@@ -87,11 +88,7 @@ class Throttled(Exception):
         return max(1, math.ceil(self.wait.total_seconds()))
 
     def __str__(self) -> str:
-        return ngettext(
-            "Too many attempts. Try again in %(minutes)d minute.",
-            "Too many attempts. Try again in %(minutes)d minutes.",
-            self.minutes,
-        ) % {"minutes": self.minutes}
+        return _("Too many attempts. Try again %(time)s.") % {"time": format_upcoming(self.retry_at)}
 
 
 class AttemptsLeft(NamedTuple):
@@ -157,18 +154,6 @@ def get_exhausted_limits(limits: Iterable[LimitKey]) -> dict[LimitKey, timedelta
         (limit_key, full_at + limit_key[0].every * (1 - limit_key[0].burst) - now) for limit_key, full_at in possible
     )
     return {limit_key: wait for limit_key, wait in waits if wait > timedelta(0)}
-
-
-def count_attempts_left(limits: Iterable[LimitKey]) -> int:
-    """Return how many attempts are left under all of these limits combined. One query."""
-    now, hashed = timezone.now(), {_hash_key(limit, key): limit for limit, key in limits}
-    full = dict(Throttle.objects.filter(key__in=hashed).values_list("key", "full_at"))
-    stored = ((limit, full.get(key, now)) for key, limit in hashed.items())
-    waits = (
-        (limit, max(at - now, timedelta(0)) if at <= _get_latest_possible(limit, now) else timedelta(0))
-        for limit, at in stored
-    )
-    return max(0, min((limit.burst * limit.every - wait) // limit.every for limit, wait in waits))
 
 
 def _get_latest_possible(limit: RateLimit, now: datetime) -> datetime:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from structlog.contextvars import bound_contextvars
 
 from accounts.locks import lock_provider
 from accounts.models import Provider
@@ -70,7 +71,12 @@ def apply_plan(provider: Provider, plan: Plan, *, by: Actor, progress: ProgressC
             pairs[type(command)].append((step.item, command))
     last_commands = {id(step.commands[-1]) for step in plan.steps if step.commands}
     context = ApplyContext(provider, by)
-    with refuse_on_error(), transaction.atomic(), message_limits.batch_charges():
+    with (
+        refuse_on_error(),
+        transaction.atomic(),
+        bound_contextvars(correlation_id=by.correlation_id),  # that of its messages
+        message_limits.batch_charges(),
+    ):
         for kind in sorted(pairs, key=lambda kind: kind.phase):
             for start in range(0, len(pairs[kind]), _BATCH_SIZE):
                 batch = pairs[kind][start : start + _BATCH_SIZE]

@@ -3,10 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,10 +20,11 @@ from audit.models import Verb
 from core import encryption, periodic_jobs
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
-from invitations import email_text
+from invitations import email_text, emails
 from invitations.email_text import EmailText
 from invitations.models import Invitation, InvitationText
 from invitations.sender_authority import set_sender
+from outbox import message_limits
 from permissions import checks
 from permissions.checks import Right, SupportAction
 
@@ -125,38 +124,33 @@ def lock_invitation(user_id: UUID) -> Invitation:
 
 
 def send_invitation(invitation: Invitation, mobile_number: str, by: Actor) -> None:
-    """Give the invitation, whose row is locked, a new token and queue its e-mail. Raises MessageLimitReached."""
-    user, now = invitation.user, timezone.now()
+    """Give the invitation, whose row is locked, a new token and queue its e-mail. Raises MessageLimitReached.
+
+    Its period starts when the e-mail is to be sent, which for an import may be hours later.
+    """
+    user, scheduled_at = invitation.user, message_limits.schedule_bulk_invitation(invitation.provider_id)
     token = encryption.generate_token()
     invitation.token_hash = encryption.hash_token(token)
     invitation.email = user.email
-    invitation.sent_at, invitation.expires_at = now, now + timedelta(days=user.office.invitation_days)
+    invitation.sent_at = scheduled_at or timezone.now()
+    invitation.expires_at = invitation.sent_at + timedelta(days=user.office.invitation_days)
     invitation.state, invitation.opened_at = Invitation.State.OPEN, None
     set_sender(invitation, by)
     invitation.encrypted_phone = encryption.encrypt_with_token(
         mobile_number.encode(), token=token, context=invitation.encryption_context
     )
-    link = settings.LOKET_URL + reverse("invitations:open_link", args=[token])
-    two_factor = checks.two_factor_rules(user).is_required_today
-    mail = email_text.render_text(
-        get_invitation_text(invitation), user, link=link, expires_at=invitation.expires_at, with_two_factor=two_factor
-    )
-    message = outbox.actions.build_email(
-        kind="invitation",
-        to=user.email,
-        subject=mail.subject,
-        text=mail.body,
-        provider_id=user.provider_id,
-        user_id=user.pk,
-        sender_name=user.office_name,
-        expires_at=invitation.expires_at,
+    message = emails.build_invitation_email(
+        invitation, get_invitation_text(invitation), token=token, scheduled_at=scheduled_at
     )
     (invitation.message,) = outbox.actions.queue_emails([message], requester=by)
     if not invitation._state.adding:
         cancel_codes(invitation)
         invitation.codes.all().delete()
     invitation.save()
-    record(Verb.INVITATION_SENT, user, by=by, provider_id=user.provider_id, changes={"email": [None, user.email]})
+    changes: Changes = {"email": [None, user.email]}
+    if invitation.message.is_scheduled:
+        changes["send_at"] = [None, invitation.sent_at.isoformat()]
+    record(Verb.INVITATION_SENT, user, by=by, provider_id=user.provider_id, changes=changes)
 
 
 def get_invitation_text(invitation: Invitation) -> EmailText:
@@ -278,15 +272,5 @@ def send_test_email(provider: Provider, *, text: EmailText, by: Actor) -> None:
     email_text.validate_text(text.subject, text.body)
     if by.user is None:
         return
-    mail = email_text.render_example(text, email_text.build_example_user(), provider)
-    message = outbox.actions.build_email(
-        kind="invitation_test",
-        to=by.user.email,
-        subject=mail.subject,
-        text=mail.body,
-        provider_id=provider.pk,
-        user_id=by.user.pk,
-        sender_name=provider.name,
-        expires_at=timezone.now() + timedelta(hours=1),
-    )
+    message = emails.build_test_email(text, by.user, provider)
     outbox.actions.queue_emails([message], requester=by)

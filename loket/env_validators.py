@@ -23,6 +23,7 @@ validate_secret_key = validate.Length(min=50, error="must have at least {min} ra
 validate_token = validate.Regexp(
     r"\Z|[!-~]{32,}\Z", error="must have at least 32 random characters, letters and digits"
 )
+validate_positive = validate.Range(min=1, error="must be {min} or more")
 validate_not_negative = validate.Range(min=0, error="must be {min} or more")
 # A slow SMS gateway answers within 15 seconds.
 validate_gateway_seconds = validate.Range(15, 60, error="must be a number of seconds from {min} to {max}")

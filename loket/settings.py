@@ -284,6 +284,7 @@ if LOKET_DEMO:
 LOKET_SMS_TIMEOUT = env.int("LOKET_SMS_TIMEOUT", 15, validate=check.validate_gateway_seconds)
 LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 2000, validate=check.validate_not_negative)
 # Limits on messages that users request, see outbox.message_limits.
+LOKET_BULK_INVITATIONS_PER_HOUR = env.int("LOKET_BULK_INVITATIONS_PER_HOUR", 500, validate=check.validate_positive)
 LOKET_MESSAGES_TO_ONE_PER_HOUR = env.int("LOKET_MESSAGES_TO_ONE_PER_HOUR", 10, validate=check.validate_not_negative)
 LOKET_MESSAGES_TO_ONE_PER_DAY = env.int("LOKET_MESSAGES_TO_ONE_PER_DAY", 20, validate=check.validate_not_negative)
 LOKET_MESSAGES_BY_ONE_PER_HOUR = env.int("LOKET_MESSAGES_BY_ONE_PER_HOUR", 10_000, validate=check.validate_not_negative)

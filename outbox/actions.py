@@ -11,7 +11,7 @@ without a response it is not sent again. No row is locked while the gateway is b
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -57,11 +57,17 @@ def build_email(
     sender_name: str,
     html: str = "",
     expires_at: datetime | None = None,
+    scheduled_at: datetime | None = None,
 ) -> Message:
-    """Return an unsaved e-mail for `queue_emails`; it is not sent after `expires_at`. The default HTML is the text."""
+    """Return an unsaved e-mail for `queue_emails`, sent from `scheduled_at` until `expires_at`.
+
+    The default HTML is the text.
+    """
     html = html or render_text_as_html(text)
     body = MessageBody(to=to, subject=subject, text=text, html=html, sender_name=sender_name)
-    message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to)
+    message = Message(channel=Message.Channel.MAIL, kind=kind, recipient=to, scheduled_at=scheduled_at)
+    if scheduled_at is not None:
+        message.due = scheduled_at
     return _encrypt_message(message, body, provider_id, user_id, expires_at)
 
 
@@ -127,6 +133,16 @@ def cancel_message(message: Message) -> bool:
 
 
 @transaction.atomic
+def cancel_emails(kind: str, user_ids: Iterable[UUID], *, provider_id: UUID) -> None:
+    """Cancel the e-mails of `kind` to users of an office that are still to be sent; wait for those being sent."""
+    waiting = Message.objects.pending().filter(
+        provider_id=provider_id, user_id__in=user_ids, channel=Message.Channel.MAIL, kind=kind
+    )
+    locked = list(waiting.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+    Message.objects.filter(pk__in=locked).update(state=Message.State.CANCELED, encrypted_body=None)
+
+
+@transaction.atomic
 def pause_office(provider_id: UUID) -> None:
     """Pause all messages of an office, including those queued later."""
     PausedOffice.objects.get_or_create(provider_id=provider_id)
@@ -134,8 +150,9 @@ def pause_office(provider_id: UUID) -> None:
 
 @transaction.atomic
 def resume_office(provider_id: UUID) -> None:
-    """Resume the messages of an office that have not expired."""
+    """Resume the messages of an office that have not expired; spread the invitations of its imports again."""
     PausedOffice.objects.filter(provider_id=provider_id).delete()
+    message_limits.reschedule_overdue_invitations(provider_id)
 
 
 @transaction.atomic
@@ -264,9 +281,10 @@ def record_heartbeat(worker: UUID) -> None:
 
 def _repair_due_times(now: datetime) -> None:
     """Make messages due now whose due time is beyond any retry delay, as written by a clock that ran ahead."""
-    impossible = Q()
-    for attempts, pause in enumerate([timedelta(0), *RETRY_DELAYS]):
-        impossible |= Q(attempts=attempts, due__gt=now + pause + MAX_CLOCK_SKEW)
-    found = Message.objects.pending().filter(impossible, channel__in=Message.Channel, due__gt=now + MAX_CLOCK_SKEW)
+    latest = now + MAX_CLOCK_SKEW
+    impossible = Q(attempts=0) & (Q(scheduled_at=None) | Q(created_at__gt=latest))
+    for attempts, pause in enumerate(RETRY_DELAYS, 1):
+        impossible |= Q(attempts=attempts, due__gt=latest + pause)
+    found = Message.objects.pending().filter(impossible, channel__in=Message.Channel, due__gt=latest)
     locked = found.select_for_update(skip_locked=True, no_key=True).values("pk")
     Message.objects.filter(pk__in=locked).update(due=now)

@@ -38,7 +38,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def pending(self) -> MessageQuerySet:
         """Filter messages that are still to be sent."""
-        return self.filter(state__in=[Message.State.QUEUED, Message.State.DEFERRED])
+        return self.filter(state__in=Message.PENDING_STATES)
 
     def exclude_domains(self, domains: Sequence[str]) -> MessageQuerySet:
         """Exclude messages to addresses in these domains."""
@@ -82,6 +82,9 @@ class Message(models.Model):
         CANCELED = "cancelled", _("canceled")
         EXPIRED = "expired", _("expired")
 
+    PENDING_STATES = (State.QUEUED, State.DEFERRED)
+    UNDELIVERED_STATES = (State.FAILED, State.BOUNCED, State.CANCELED)
+
     class Urgency(models.IntegerChoices):
         """Order in which the messages of an office are sent; `get_urgency` returns it for a kind."""
 
@@ -99,6 +102,7 @@ class Message(models.Model):
     state = models.CharField(max_length=9, choices=State, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
     due = models.DateTimeField(default=timezone.now)
+    scheduled_at = models.DateTimeField(null=True)  # of an invitation of an import, see `message_limits.BulkSchedule`
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True)
@@ -128,6 +132,11 @@ class Message(models.Model):
             ),
             models.Index(fields=["esp_id"], condition=~Q(esp_id=""), name="message_esp"),
             models.Index(fields=["provider_id", "user_id", "-id"], name="message_of_user"),
+            models.Index(
+                fields=["provider_id", "scheduled_at"],
+                condition=Q(scheduled_at__isnull=False),
+                name="message_scheduled",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -147,7 +156,16 @@ class Message(models.Model):
 
     @property
     def is_pending(self) -> bool:
-        return self.state in (self.State.QUEUED, self.State.DEFERRED)
+        return self.state in self.PENDING_STATES
+
+    @property
+    def is_canceled(self) -> bool:
+        return self.state == self.State.CANCELED
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the message waits for the time at which it is to be sent, which is `due`."""
+        return self.is_pending and self.scheduled_at is not None and not self.attempts and self.due > timezone.now()
 
     @property
     def is_being_sent(self) -> bool:

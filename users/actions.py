@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+import outbox.actions
 from accounts import emails
 from accounts.locks import lock_provider, lock_user
 from accounts.models import EmailChange, Provider, User
@@ -210,6 +211,7 @@ def _block_users(users: Sequence[User], by: Actor) -> list[User]:
         _update_users(users, blocked_at=timezone.now(), session_version=F("session_version") + 1)
         checks.require_administrator(office)
         EmailChange.objects.filter(user__in=users).delete()  # else it could be confirmed after unblocking
+        outbox.actions.cancel_emails("invitation", [user.pk for user in users], provider_id=office.pk)
         emails.send("account_blocked", *users, kind="blocked")
         record_many(Verb.USER_BLOCKED, ((user, {}) for user in users), by=by, provider_id=office.pk)
     return users

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from authentication.mfa.status import TwoFactorAnnotations, TwoFactorStatus, UserWithTwoFactor, annotate_two_factor
+from core.dates import format_upcoming
 from invitations.models import Invitation
 from outbox.models import Message
 
@@ -73,7 +74,7 @@ def build_status_case() -> Case:
         AccountStatus.LOCKED: Q(invitation__state=state.LOCKED),
         AccountStatus.EXPIRED: Q(invitation__state=state.EXPIRED) | Q(invitation__expires_at__lte=now),
         AccountStatus.REFUSED: Q(invitation__refused_at__isnull=False),
-        AccountStatus.UNDELIVERED: Q(invitation__message__state__in=[Message.State.FAILED, Message.State.BOUNCED]),
+        AccountStatus.UNDELIVERED: Q(invitation__message__state__in=Message.UNDELIVERED_STATES),
         AccountStatus.OPENED: Q(invitation__opened_at__isnull=False),
         AccountStatus.SENDING: Q(invitation__message__state__in=[Message.State.QUEUED, Message.State.DEFERRED]),
     }
@@ -144,9 +145,12 @@ def _get_chip_detail(status: AccountStatus, user: User) -> str:
     if status == AccountStatus.ACTIVE and user.access_until:
         return _("until %(date)s") % {"date": f"{user.access_until:%d-%m-%Y}"}
     if status == AccountStatus.UNDELIVERED:
-        return user.invitation.message.error
+        message = user.invitation.message
+        return message.error or (_("the account was blocked first") if message.is_canceled else "")
     if status == AccountStatus.LOCKED:
         return _("too many incorrect codes")
+    if status == AccountStatus.SENDING and user.invitation.message.is_scheduled:
+        return _("will be sent %(time)s") % {"time": format_upcoming(user.invitation.message.due)}
     if status == AccountStatus.SENDING and user.invitation.message.state == Message.State.DEFERRED:
         return _("the mail server is asking us to wait")
     if status in (AccountStatus.OPENED, AccountStatus.INVITED):

@@ -16,7 +16,7 @@ from authentication.actions import record_failed_sign_in
 from authentication.mfa import actions, session_state
 from authentication.mfa.actions import TooManyDevices
 from authentication.mfa.passkeys import Ceremony, PasskeyRejected, build_script_settings
-from authentication.rate_limits import LINK_LIMIT
+from authentication.rate_limits import PASSKEY_LIMIT
 from authentication.request_utils import build_anonymous_actor
 from authentication.views.mfa_devices import build_context, complete_enrollment
 from authentication.views.reauthentication import complete_reauthentication
@@ -71,7 +71,7 @@ def complete_registration(request: OfficeRequest) -> HttpResponse:
 def begin_authentication(request: HttpRequest) -> HttpResponse:
     """Return the options to authenticate with a passkey: of the (half) signed-in user, else of any user."""
     try:
-        throttle.consume_attempt(LINK_LIMIT, throttle.build_network_key(get_client_address(request)))
+        throttle.consume_attempt(PASSKEY_LIMIT, throttle.build_network_key(get_client_address(request)))
     except Throttled as error:
         return _build_error_response(str(error), 429)
     return JsonResponse(Ceremony.begin_authentication(request, _get_expected_user(request)))

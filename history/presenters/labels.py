@@ -39,6 +39,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "confirmation_method": _("Confirmation method"),
     "accepted_at": _("Accepted"),
     "blocked": _("Blocked"),
+    "send_at": _("Will be sent"),
     "device": _("Device"),
     "devices": _("Devices"),
     "session": _("Session"),
@@ -106,7 +107,7 @@ _CHOICE_LABELS: Mapping[str, Mapping[Any, Any]] = {
     "only": {"1": _("yes")},
 }
 _DATE_FIELDS = frozenset({"access_until", "two_factor_from", "two_factor_days_since", "event_date", "since", "until"})
-_DATETIME_FIELDS = frozenset({"accepted_at", "before"})
+_DATETIME_FIELDS = frozenset({"accepted_at", "before", "send_at"})
 # Codes of why a sign-in succeeded or failed; every other reason is free text.
 _REASON_LABELS: Mapping[str, "StrOrPromise"] = {
     "sso": _("SSO from a portal"),

@@ -1,8 +1,11 @@
 """Description of an event as a sentence, with the names of user, team, right, set or employer."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -114,8 +117,10 @@ def describe_event(event: Event, names: Mapping[str, str], label: Mapping[str, s
     words |= {"old": str(old or "…"), "new": str(new or "…"), "first": _get_applied_set_name(changes)}
     words["fields"] = ", ".join(label.get(field, field) for field in changes) or "…"
     words["method"] = _get_login_method_label(changes)
+    words["time"] = _format_send_time(changes)
     own = _OWN_SENTENCES.get(event.verb) if event.actor_id and event.actor_id == event.target_id else None
-    return str(own or _SENTENCES.get(event.verb) or _("%(who)s changed %(target)s.")) % words
+    scheduled = _("%(who)s invited %(target)s, with the e-mail scheduled for %(time)s.") if words["time"] else None
+    return str(own or scheduled or _SENTENCES.get(event.verb) or _("%(who)s changed %(target)s.")) % words
 
 
 def _get_applied_set_name(changes: Changes) -> str:
@@ -137,6 +142,12 @@ def _format_granted_rights(event: Event) -> str:
 
 def _format_revoked_rights(event: Event) -> str:
     return _format_rights(field for field, (old, _new) in event.changes.items() if old == "given")
+
+
+def _format_send_time(changes: Changes) -> str:
+    """Return when a scheduled invitation is sent, "" for one that is sent at once."""
+    at = changes.get("send_at", [None, None])[1]
+    return date_format(timezone.localtime(datetime.fromisoformat(at)), "j F Y H:i") if at else ""
 
 
 def _describe_individual_rights(event: Event, words: dict[str, str], names: Mapping[str, str]) -> list[str]:

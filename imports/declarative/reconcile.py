@@ -31,6 +31,7 @@ from imports.files.user_columns import SECRET_COLUMNS
 from imports.files.user_rows import BATCH_ROWS, UserFinder, UserRow
 from imports.plans import team_plans, user_plans
 from imports.plans.plan import Plan, PlanItem, PlanRefused, refuse_on_error
+from outbox.message_limits import BulkProgress
 from permissions.catalog import Right
 from permissions.models import AuthorizationSet, Employer, Team
 from users import office_setup
@@ -61,6 +62,7 @@ class OfficeOutcome:
         default_factory=dict
     )  # number of each that is not in the file and left alone
     refusal: str = ""
+    send_forecast: BulkProgress | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -200,6 +202,7 @@ class _OfficeReconciler:
         if not self._outcome.faults:
             executor.apply_plan(self._provider, plan, by=self._by)
             self._outcome.items += [item | PlanItem(kind="user") for item in plan.items]
+            self._outcome.send_forecast = plan.send_forecast
         self._named_user_count = len(UserFinder(self._provider).find_users(rows))
 
     def _build_row(self, number: int, values: dict[str, Any]) -> UserRow:

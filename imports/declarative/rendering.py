@@ -33,6 +33,7 @@ def render_outcome(outcome: OfficeOutcome, *, done: bool) -> list[str]:
         lines += [f"    {_render_title(item)}", *(f"        {line}" for line in _render_details(item))]
     lines += [f"    {render_fault(fault)}" for fault in outcome.faults]
     lines += [f"    {_render_missing_secret(secret)}" for secret in outcome.missing_secrets]
+    lines += [f"    {line}" for line in rendering.render_send_forecast(outcome.send_forecast)]
     if outcome.not_in_file_counts:
         counts = ", ".join(f"{table} {count}" for table, count in outcome.not_in_file_counts.items())
         lines.append("    " + _("Not in the file and left unchanged: %(counts)s") % {"counts": counts})

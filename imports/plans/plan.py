@@ -22,6 +22,7 @@ from audit.changes import Changes
 from core.errors import EditConflict
 from core.throttle import Throttled
 from invitations.actions import InvitationNotOpen
+from outbox.message_limits import BulkProgress
 from permissions.checks import LastAdministrator
 
 PLAN_FORMAT = 1
@@ -112,6 +113,7 @@ class Plan:
         self.mails: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.refusal = ""
+        self.send_forecast: BulkProgress | None = None  # when its invitations are sent
         self.is_applied = False
         self._digest = hashlib.sha256(f"{PLAN_FORMAT} {what} {provider_id} {invite}".encode())
 

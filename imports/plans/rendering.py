@@ -7,10 +7,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import LoginMethod
+from core.dates import format_upcoming
 from imports.files import team_rows
 from imports.files.user_columns import USER_COLUMN_LABELS
 from imports.plans.plan import Plan, PlanItem
 from notifications import preference_text
+from outbox.message_limits import BulkProgress
 from permissions.catalog import Right, rights_from_codes, sort_rights
 from permissions.effective import InactiveReason
 from permissions.products import Product
@@ -32,6 +34,7 @@ def render_totals(plan: Plan, *, skips_failures: bool = False) -> list[str]:
         lines.append(
             _("E-mails of type “%(kind)s” to be sent: %(count)s.") % {"kind": get_email_label(kind), "count": count}
         )
+    lines += render_send_forecast(plan.send_forecast)
     for notice, count in plan.notices.items():
         lines.append(notice if count == 1 else f"{notice} ({count}×)")
     if len(plan.faults) and skips_failures:
@@ -45,6 +48,16 @@ def render_totals(plan: Plan, *, skips_failures: bool = False) -> list[str]:
     if plan.refusal:
         lines.append(plan.refusal)
     return lines
+
+
+def render_send_forecast(forecast: BulkProgress | None) -> list[str]:
+    """Return when invitations are sent, if not all at once."""
+    if forecast is None or forecast.last_at is None:
+        return []
+    values = {"sent": forecast.sent, "waiting": forecast.waiting, "time": format_upcoming(forecast.last_at)}
+    if not forecast.sent:
+        return [_("The invitations follow those of an earlier import, the last %(time)s.") % values]
+    return [_("Invitations sent at once: %(sent)s; the other %(waiting)s follow, the last %(time)s.") % values]
 
 
 def get_email_label(kind: str) -> str:

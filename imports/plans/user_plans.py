@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import LoginMethod, Provider
 from accounts.user_details import UserDetails
-from audit.actors import Actor, EventOrigin
+from audit.actors import Actor
 from audit.changes import Changes
 from core.keys import compute_name_key
 from imports.files.budget import COMMAND_LIMITS, FileLimits
@@ -136,7 +136,7 @@ class UserPlanner:
         self._gains_administrator = self._gains_administrator or (is_able and Right.MANAGE_PROVIDER in access.office)
 
     def check_whole_plan(self) -> None:
-        """Refuse the whole plan when it leaves no administrator or exceeds the invitation limit."""
+        """Refuse the whole plan when it leaves no administrator, and compute when its invitations are sent."""
         provider, plan = self.office.provider, self._plan
         if provider.established_at is not None and not self._gains_administrator:
             ends = [
@@ -148,13 +148,8 @@ class UserPlanner:
                 today = timezone.localdate()
                 last = max((day for day in ends if day and day >= today), default=None)
                 plan.refusal = str(LastAdministrator(last))
-        room = message_limits.count_messages_left(provider.pk, self._by, "invitation")
-        if self._by.origin != EventOrigin.COMMAND and plan.mails["invitation"] > room:
-            message = _(
-                "This file sends %(count)s invitations, but your office can send only %(room)s more this hour. Split"
-                " the file or postpone the rest."
-            )
-            plan.refusal = message % {"count": plan.mails["invitation"], "room": room}
+        if count := plan.mails["invitation"]:
+            plan.send_forecast = message_limits.forecast_bulk_invitations(provider.pk, count)
 
 
 def snapshot_user(user: UserWithAccess) -> HypotheticalUser:

@@ -22,6 +22,7 @@ from imports import actions, storage
 from imports.models import ImportJob, ImportJobPage, ImportJobProgress
 from imports.plans import rendering
 from imports.plans.plan import PlanItem
+from outbox.message_limits import get_bulk_progress
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 
@@ -150,6 +151,7 @@ def _render_job(request: OfficeRequest, job: ImportJob, *, throttled_message: st
         "faults": _build_list(job, ImportJobPage.ListName.FAULTS, page=items, faults=faults),
         "has_skipped_failures": job.skips_failures,
         "can_revert": actions.can_revert(job),
+        "invitations": str(get_bulk_progress(job.provider_id, job.correlation_id)) if job.is_done else "",
         "revert": job.reverted_by.filter(state=ImportJob.State.DONE).first(),
     }
     return render(request, "imports/plan.html", context)

@@ -100,7 +100,9 @@ def _render_closed(request: HttpRequest, session: InvitationSession | None) -> H
 def _render_throttled(request: HttpRequest, error: Throttled, invitation: Invitation | None = None) -> HttpResponse:
     office_name = invitation.user.office_name if invitation else ""
     context = {"reason": "throttled", "error": error, "office_name": office_name}
-    return render(request, "invitations/unavailable.html", context, status=429)
+    response = render(request, "invitations/unavailable.html", context, status=429)
+    response["Retry-After"] = str(error.seconds)
+    return response
 
 
 def _get_actor(request: HttpRequest, session: InvitationSession) -> Actor:

@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('queued', 'queued'), ('deferred', 'retrying'), ('sent', 'sent'), ('failed', 'failed'), ('no_answer', 'no answer'), ('bounced', 'bounced'), ('cancelled', 'canceled'), ('expired', 'expired')], default='queued', max_length=9)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('due', models.DateTimeField(default=django.utils.timezone.now)),
+                ('scheduled_at', models.DateTimeField(null=True)),
                 ('expires_at', models.DateTimeField(null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('sent_at', models.DateTimeField(null=True)),
@@ -43,7 +44,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'message',
                 'verbose_name_plural': 'messages',
-                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'due'], name='message_due'), models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'provider_id', 'urgency', 'due'], name='message_turn'), models.Index(condition=models.Q(('esp_id', ''), _negated=True), fields=['esp_id'], name='message_esp'), models.Index(fields=['provider_id', 'user_id', '-id'], name='message_of_user')],
+                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'due'], name='message_due'), models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'provider_id', 'urgency', 'due'], name='message_turn'), models.Index(condition=models.Q(('esp_id', ''), _negated=True), fields=['esp_id'], name='message_esp'), models.Index(fields=['provider_id', 'user_id', '-id'], name='message_of_user'), models.Index(condition=models.Q(('scheduled_at__isnull', False)), fields=['provider_id', 'scheduled_at'], name='message_scheduled')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('encrypted_body__isnull', False), ('state__in', ['queued', 'deferred'])), models.Q(models.Q(('state__in', ['queued', 'deferred']), _negated=True), ('encrypted_body__isnull', True)), _connector='OR'), name='message_body_while_waiting'), models.CheckConstraint(condition=models.Q(('channel', 'mail'), ('recipient', ''), _connector='OR'), name='message_sms_number_encrypted')],
             },
         ),

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.db import connection, connections
+from django.utils import translation
 
 from core import throttle
 from core.models import Throttle
 from core.throttle import RateLimit, Throttled
+from outbox.message_limits import MessageLimitReached, TooManyMessages
 
 LIMIT = RateLimit("test", burst=3, every=timedelta(minutes=1))
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -138,3 +140,30 @@ def test_many_who_spend_both_and_get_them_back_do_not_wait_for_each_other_for_ev
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one, range(8)))
     assert tries(wide, "n", most=2_000) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("wait", "dutch", "english"),
+    [
+        (timedelta(seconds=-501), "om 13:00", "at 13:00"),
+        (timedelta(0), "om 13:00", "at 13:00"),
+        (timedelta(seconds=1), "om 13:01", "at 13:01"),
+        (timedelta(minutes=59, seconds=30), "om 14:00", "at 14:00"),
+        (timedelta(hours=11), "morgen om 00:00", "tomorrow at 00:00"),
+        (timedelta(hours=80), "op 4 maart om 21:00", "on 4 March at 21:00"),
+    ],
+)
+def test_a_refusal_names_the_time_in_the_zone_of_the_office(wait: timedelta, dutch: str, english: str) -> None:
+    with time_machine.travel(NOON, tick=False):
+        for language, when in (("nl", dutch), ("en", english)):
+            with translation.override(language):
+                texts = [
+                    str(Throttled(wait)),
+                    str(MessageLimitReached(wait)),
+                    str(MessageLimitReached(wait, "bob@devries.example")),
+                    str(TooManyMessages(wait, "", 11, 10)),
+                    str(TooManyMessages(wait, "bob@devries.example", 11, 10)),
+                ]
+            assert all(when in text for text in texts), texts
+            assert not [text for text in texts if "-" in text or "second" in text]
+        assert Throttled(wait).seconds >= 1

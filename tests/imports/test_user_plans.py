@@ -382,11 +382,12 @@ def test_an_end_in_the_past_is_refused_unless_it_was_there(office: Provider, ali
     assert faults(planned(office, {"username": "alice", "access_until": f"{past:%d-%m-%Y}"}))
 
 
-def test_an_operator_may_invite_more_than_an_office(office: Provider, alice: User, settings: object) -> None:
-    settings.LOKET_SMS_PER_HOUR = 1
-    rows = [INVITED | {"email": f"u{number}@devries.example"} for number in range(3)]
-    assert planned(office, *rows, by=actor(alice)).refusal
-    assert len(applied(office, *rows)[1]) == 3
+def test_no_number_of_invitations_is_refused(office: Provider, alice: User, settings: object) -> None:
+    settings.LOKET_SMS_PER_HOUR = settings.LOKET_MESSAGES_BY_ONE_PER_HOUR = settings.LOKET_MESSAGES_PER_HOUR = 1
+    rows = [INVITED | {"email": f"u{number}@devries.example"} for number in range(6)]
+    assert not planned(office, *rows, by=actor(alice)).refusal
+    assert len(applied(office, *rows[:3], by=actor(alice))[1]) == 3
+    assert len(applied(office, *rows[3:])[1]) == 3
 
 
 def test_queries_do_not_grow_with_the_rows(office: Provider, alice: User, tenant: object) -> None:

@@ -21,11 +21,8 @@ def test_the_compiled_file_is_that_of_the_texts(settings: LazySettings) -> None:
 
 def test_the_catalog_is_the_one_that_is_shown() -> None:
     assert gettext("Username") == "Gebruikersnaam"
-    one, many = (
-        "Too many attempts. Try again in %(minutes)d minute.",
-        "Too many attempts. Try again in %(minutes)d minutes.",
-    )
-    assert ngettext(one, many, 1) % {"minutes": 1} != ngettext(one, many, 2) % {"minutes": 1}
+    one, many = "%(count)d minute", "%(count)d minutes"
+    assert ngettext(one, many, 1) % {"count": 1} != ngettext(one, many, 2) % {"count": 1}
 
 
 def test_no_text_of_ours_stands_in_for_a_month_or_a_day(settings: LazySettings) -> None:

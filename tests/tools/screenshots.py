@@ -581,7 +581,7 @@ def every_page(login: dict[str, str], come: Callable[[], Camera]) -> None:
     stranger.show("500", "500.html")
     stranger.show("503", "503.html")
     stranger.show("400", "400.html")
-    stranger.show("throttled", "authentication/throttled.html", message="Probeer het over 12 minuten nog eens.")
+    stranger.show("throttled", "authentication/throttled.html", message="Probeer het om 16:05 opnieuw.")
     camera.sign_in(login["Gebruikersnaam"], login["Wachtwoord"])
     leaving(come(), the_office(camera))
     telling(camera)
