@@ -15,6 +15,7 @@ from accounts.models import User
 from authentication import last_user, pending_forms, session_expiry
 from authentication.pending_forms import SavedForm
 from authentication.session_expiry import SessionEndReason
+from core.access import SAFE
 from core.ids import parse_uuid
 
 
@@ -24,7 +25,7 @@ def redirect_to_login(request: HttpRequest) -> HttpResponse | None:
     None if no session ended and no form is kept.
     """
     has_ended, target, saved = add_end_message(request), request.get_full_path(), None
-    if request.method not in ("GET", "HEAD"):
+    if request.method not in SAFE:
         target, saved = pending_forms.get_form_url(request), _save_late_form(request)
         if saved:
             target = saved.url

@@ -14,7 +14,7 @@ from accounts.models import User
 from audit.actors import ReauthenticationRequired
 from authentication import ended_sessions, last_user, pending_forms, reauthentication, sessions
 from authentication.mfa import get_enrollment_deadline, must_enroll
-from core.access import Access, ReauthenticationLevel, get_policy
+from core.access import SAFE, Access, ReauthenticationLevel, get_policy
 from core.throttle import Throttled
 from permissions.access import OfficeRequest
 
@@ -102,5 +102,5 @@ class ReauthenticationMiddleware:
 
 
 def _redirect_with_next(request: HttpRequest, name: str) -> HttpResponse:
-    query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+    query = urlencode({"next": request.get_full_path()}) if request.method in SAFE else ""
     return HttpResponseRedirect(f"{reverse(name)}?{query}".rstrip("?"))

@@ -95,7 +95,7 @@ def handle_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
     A form to sign in continues where that sign-in leads to; any other form of the same user is offered again.
     """
-    if not isinstance(request.user, User) or "csrfmiddlewaretoken" not in request.POST:
+    if "csrfmiddlewaretoken" not in request.POST or not isinstance(request.user, User):
         return csrf_failure(request, reason)
     if request.path in (reverse(f"authentication:{name}") for name in _SIGN_IN_PAGES):
         return redirect(get_next_url(request))

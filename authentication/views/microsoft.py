@@ -19,7 +19,7 @@ from authentication.microsoft.oidc import FlowContext, FlowPurpose, FlowResult
 from authentication.rate_limits import MICROSOFT_LIMIT
 from authentication.request_utils import build_anonymous_actor, get_next_url
 from core import cookies, throttle
-from core.access import GET, SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
+from core.access import SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
 from core.middleware import get_client_address
 from permissions.access import OfficeRequest
 from permissions.checks import Right
@@ -28,7 +28,7 @@ _COOKIE_NAME, _COOKIE_SALT, _COOKIE_SECONDS = "microsoft", "signin microsoft", o
 log = structlog.get_logger("loket.signin")
 
 
-@page(Access.PUBLIC, methods=GET)
+@page(Access.PUBLIC, methods=SAFE)
 def sign_in(request: HttpRequest) -> HttpResponse:
     target = get_next_url(request)
     if request.user.is_authenticated:
@@ -36,7 +36,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return _redirect_to_microsoft(request, FlowContext(FlowPurpose.SIGN_IN, target))
 
 
-@page(Access.OFFICE_USER, methods=GET, impersonation=DuringImpersonation.FORBIDDEN)
+@page(Access.OFFICE_USER, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def reauthenticate(request: OfficeRequest) -> HttpResponse:
     if not request.user.is_azure_user:
         raise Http404
@@ -46,7 +46,7 @@ def reauthenticate(request: OfficeRequest) -> HttpResponse:
 
 @page(
     Right.MANAGE_PROVIDER,
-    methods=GET,
+    methods=SAFE,
     impersonation=DuringImpersonation.FORBIDDEN,
     reauthentication=ReauthenticationLevel.FIVE_MINUTES,
 )
@@ -57,9 +57,11 @@ def confirm_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
     return _redirect_to_microsoft(request, flow_context)
 
 
-@page(Access.PUBLIC, methods=GET)
+@page(Access.PUBLIC, methods=SAFE)
 def microsoft_callback(request: HttpRequest) -> HttpResponse:
     _require_configured()
+    if request.method == "HEAD":  # of a program that checks links: the flow is still to be finished
+        return HttpResponse()
     answer = {name: request.GET[name] for name in ("code", "state", "error") if name in request.GET}
     name = cookies.build_flow_name(_COOKIE_NAME, answer.get("state", ""))
     cookie = cookies.get_signed_cookie(request, name, salt=_COOKIE_SALT, max_age=_COOKIE_SECONDS)

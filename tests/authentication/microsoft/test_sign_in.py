@@ -381,11 +381,20 @@ def test_many_tabs_do_not_fill_the_request(client: Client, entra: Forger, dora: 
         assert client.get(build_callback_url(entra, last))["Location"].startswith("/profiel/")
 
 
-@pytest.mark.parametrize("method", ["head", "post", "put"])
+@pytest.mark.parametrize("method", ["post", "put"])
 def test_only_get_goes_there_and_back(client: Client, entra: Forger, method: str) -> None:
     assert getattr(client, method)(URL).status_code == 405
     assert getattr(client, method)(BACK).status_code == 405
     assert not Event.objects.exists()
+
+
+def test_head_finishes_no_flow(client: Client, entra: Forger, dora: User) -> None:
+    address = build_callback_url(entra, start_sign_in(client))
+    assert (client.head(address).status_code, is_signed_in(client)) == (200, False)
+    assert client.head(URL)["Location"].startswith("http")
+    assert not Event.objects.exists()
+    client.get(address)
+    assert is_signed_in(client)
 
 
 @pytest.mark.parametrize("told", ["x", "x:y:z", "😀", "%00"])
