@@ -20,8 +20,8 @@ def normalize_label(text: str) -> str:
 
 
 def compute_username_key(username: str) -> str:
-    """Return the key on which usernames are unique: NFC, casefolded, NFC (rule 2)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", username).casefold())
+    """Return the key on which usernames are unique: without space around it, NFC, casefolded, NFC (rule 2)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", username.strip()).casefold())
 
 
 def validate_no_control_characters(text: str) -> None:

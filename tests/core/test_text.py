@@ -23,13 +23,14 @@ def test_folding_twice_changes_nothing(written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Piet", "PIET"), ("café", "cafe\u0301"), ("STRASSE", "straße"), ("ÉMILE", "e\u0301mile")]
+    ("one", "other"),
+    [("Piet", "PIET"), ("café", "cafe\u0301"), ("STRASSE", "straße"), ("ÉMILE", "e\u0301mile"), ("piet", "piet ")],
 )
 def test_usernames_that_look_alike_have_one_key(one: str, other: str) -> None:
     assert text.compute_username_key(one) == text.compute_username_key(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("piet", "piet "), ("émile", "emile"), ("a b", "ab")])
+@pytest.mark.parametrize(("one", "other"), [("piet", "piet-"), ("émile", "emile"), ("a b", "ab")])
 def test_other_usernames_have_another_key(one: str, other: str) -> None:
     assert text.compute_username_key(one) != text.compute_username_key(other)
 
