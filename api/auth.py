@@ -120,7 +120,8 @@ def require_office(request: ApiRequest, provider_id: UUID) -> None:
 def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Mark `view` as an API view, which authenticates by token and ignores the browser session.
 
-    Also answers a wrong content type or method with an error of the API, and adds the rate limit headers.
+    Also answers HEAD as GET, and a wrong content type or method with an error of the API, and adds the rate limit
+    headers.
     """
 
     @wraps(view)
@@ -128,9 +129,12 @@ def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         if request.body and request.content_type != JSON_CONTENT_TYPE:
             fault = ApiError(415, "content_type", _("Send “Content-Type: application/json”."), field="Content-Type")
             return errors.render_exception(request, fault)
+        method, request.method = request.method, "GET" if request.method == "HEAD" else request.method
         response = view(request, *args, **kwargs)
+        request.method = method  # the server leaves out the body
         if isinstance(response, HttpResponseNotAllowed):
-            fault = ApiError(405, "method", _("This method is not allowed here."), Allow=response["Allow"])
+            allowed = response["Allow"].replace("GET", "GET, HEAD")
+            fault = ApiError(405, "method", _("This method is not allowed here."), Allow=allowed)
             return errors.render_exception(request, fault)
         for name, value in getattr(request, "rate_limit_headers", {}).items():
             response[name] = value

@@ -48,7 +48,8 @@ def authenticate_password(
     """Return the user with login method `kind` and these credentials, or record the failure and return None.
 
     `device` is the result of `trusted_devices.get_device_id`; `by` is an anonymous actor with a network address. Every
-    failure runs the same statements and verifies exactly one password (rule 3). Raises Throttled.
+    failure runs the same statements and verifies exactly one password (rule 3). Space around the username is ignored:
+    no username has any. Raises Throttled.
     """
     username = username.strip()
     possible = len(username) <= _MAX_USERNAME_LENGTH and "\x00" not in username

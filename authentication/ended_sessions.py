@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
@@ -12,24 +11,42 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from authentication import pending_forms, session_expiry
+from accounts.models import User
+from authentication import last_user, pending_forms, session_expiry
+from authentication.pending_forms import SavedForm
 from authentication.session_expiry import SessionEndReason
+from core.access import SAFE
+from core.ids import parse_uuid
 
 
 def redirect_to_login(request: HttpRequest) -> HttpResponse | None:
-    """Return a redirect to the login page with a message, and keep the submitted form; None if no session ended."""
-    if not add_end_message(request):
-        return None
-    target, key = request.get_full_path(), ""
-    if request.method != "GET":
-        target, key = pending_forms.get_form_url(request), _save_late_form(request)
-        if key:
-            target = f"{reverse('authentication:resubmit_form')}?{urlencode({'next': request.get_full_path()})}"
+    """Return a redirect to the login page with a message, and keep the submitted form.
+
+    None if no session ended and no form is kept.
+    """
+    has_ended, target, saved = add_end_message(request), request.get_full_path(), None
+    if request.method not in SAFE:
+        target, saved = pending_forms.get_form_url(request), _save_late_form(request)
+        if saved:
+            target = saved.url
             messages.info(request, _("Your entries have been kept. Log in to continue."))
         elif request.method == "POST":
             messages.warning(request, _("Your entries could not be kept. Log in and enter them again."))
+    if not has_ended and saved is None:
+        return None
     response = HttpResponseRedirect(f"{reverse('authentication:login')}?{urlencode({'next': target})}")
-    return pending_forms.set_form_cookie(response, key)
+    return pending_forms.set_form_cookie(response, saved)
+
+
+def redirect_earlier_form(request: HttpRequest, user: User) -> HttpResponse | None:
+    """Return a redirect that offers the form of a page that `user` opened before signing in in another tab, or None."""
+    if not last_user.is_from_earlier_page(request):
+        return None
+    saved = pending_forms.save_form(request, user.pk)
+    if saved is None:
+        messages.warning(request, _("Your entries could not be kept. Enter them again."))
+    response = HttpResponseRedirect(saved.url if saved else pending_forms.get_form_url(request))
+    return pending_forms.set_form_cookie(response, saved)
 
 
 def add_end_message(request: HttpRequest) -> bool:
@@ -58,10 +75,12 @@ def _get_end_reason(request: HttpRequest) -> SessionEndReason | None:
     return SessionEndReason.OTHERWISE if is_gone and settings.SESSION_COOKIE_NAME in request.COOKIES else None
 
 
-def _save_late_form(request: HttpRequest) -> str:
+def _save_late_form(request: HttpRequest) -> SavedForm | None:
+    """Store the form for the user of the ended session, or else for the last user of this browser."""
     ended = request.session.get(session_expiry.ENDED_KEY)
+    user_id = parse_uuid(ended[0] if ended is not None else last_user.get_last_user_id(request))
     is_form = request.method == "POST" and request.content_type in pending_forms.FORM_CONTENT_TYPES
-    return pending_forms.save_form(request, UUID(ended[0])) if ended is not None and is_form else ""
+    return pending_forms.save_form(request, user_id) if user_id is not None and is_form else None
 
 
 def _format_end_message(reason: SessionEndReason) -> str:

@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from accounts.models import User
 from audit.actors import ReauthenticationRequired
-from authentication import ended_sessions, pending_forms, reauthentication, sessions
+from authentication import ended_sessions, last_user, pending_forms, reauthentication, sessions
 from authentication.mfa import get_enrollment_deadline, must_enroll
-from core.access import Access, ReauthenticationLevel, get_policy
+from core.access import SAFE, Access, ReauthenticationLevel, get_policy
 from core.throttle import Throttled
 from permissions.access import OfficeRequest
 
@@ -38,6 +38,7 @@ class MfaMiddleware:
         is_undeliverable = response.status_code >= 500
         if not is_undeliverable and request.session.accessed and isinstance(request.user, User):
             sessions.record_activity(request)
+            last_user.set_last_user(request, response)
         return response
 
     def process_view(
@@ -101,5 +102,5 @@ class ReauthenticationMiddleware:
 
 
 def _redirect_with_next(request: HttpRequest, name: str) -> HttpResponse:
-    query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+    query = urlencode({"next": request.get_full_path()}) if request.method in SAFE else ""
     return HttpResponseRedirect(f"{reverse(name)}?{query}".rstrip("?"))

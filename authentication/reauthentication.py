@@ -87,12 +87,12 @@ def require_recent(
 
 def redirect_to_reauthentication(request: HttpRequest, user: User) -> HttpResponse:
     """Return the redirect to re-authentication, which returns to this page or offers to resubmit this POST."""
-    target, key = request.get_full_path(), ""
-    if request.method == "POST" and (key := pending_forms.save_form(request, user.pk)):
-        target = f"{reverse('authentication:resubmit_form')}?{urlencode({'next': target})}"
+    target, saved = request.get_full_path(), None
+    if request.method == "POST" and (saved := pending_forms.save_form(request, user.pk)):
+        target = saved.url
     elif request.method == "POST":
         target = pending_forms.get_form_url(request)
         text = _("Files and very long forms cannot be kept. Confirm it is you, and submit the form again.")
         messages.warning(request, text)
     response = HttpResponseRedirect(f"{reverse('authentication:reauthenticate')}?{urlencode({'next': target})}")
-    return pending_forms.set_form_cookie(response, key)
+    return pending_forms.set_form_cookie(response, saved)

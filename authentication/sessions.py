@@ -14,7 +14,7 @@ from accounts.models import User
 from audit.actions import record
 from audit.actors import Actor, build_page_actor, requires_reauthentication
 from audit.models import Verb
-from authentication import pending_forms, reauthentication, session_expiry, user_agents
+from authentication import last_user, pending_forms, reauthentication, session_expiry, user_agents
 from authentication.mfa import session_state
 from authentication.models import AuthenticationMethod, MfaDevice, Passkey, RecoveryCodes, UserSession
 from authentication.session_store import hash_session_key
@@ -31,9 +31,9 @@ def start_session(request: HttpRequest, user: User, *, device: MfaDevice | None 
     The caller has authenticated the user. `device` is the second factor that the user passed; without it a user who has
     one gets no access until they pass it (see `authentication.middleware`). The pending form of `user` is kept.
     """
-    auth.login(request, user)
+    _log_in(request, user)
     request.session.pop(session_expiry.ENDED_KEY, None)
-    pending_forms.delete_form_of_other_user(request, user)
+    pending_forms.delete_forms_of_other_users(request, user)
     session_state.set_verified_device(request, device)
     # In an SSO session, an app or recovery code does not replace the password.
     if not reauthentication.is_sso_session(request) or device is None or isinstance(device, Passkey):
@@ -49,11 +49,18 @@ def start_sso_session(request: HttpRequest, user: User) -> None:
 
     An enrolled second factor must still be passed; the session stays an SSO session after that.
     """
-    request.session.flush()
-    auth.login(request, user)
+    _log_in(request, user, flush=True)
     request.session[session_expiry.BY_SSO_KEY] = True
     _save_user_session(request, user)
     record(Verb.SIGNED_IN, user, by=build_page_actor(request, user), provider_id=user.provider_id, reason="sso")
+
+
+def _log_in(request: HttpRequest, user: User, *, flush: bool = False) -> None:
+    tokens = last_user.list_earlier_tokens(request, user)
+    if flush:
+        request.session.flush()
+    auth.login(request, user)
+    last_user.save_earlier_tokens(request, tokens)
 
 
 def _save_user_session(request: HttpRequest, user: User, device: MfaDevice | None = None) -> None:

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
-GET, POST = ("GET",), ("POST",)
+POST = ("POST",)
 SAFE = ("GET", "HEAD")
 FORM = ("GET", "HEAD", "POST")
 

@@ -1,6 +1,7 @@
-"""App configuration: registers the checks."""
+"""App configuration: registers the checks, and reads ids in capitals."""
 
 from django.apps import AppConfig
+from django.urls.converters import UUIDConverter
 
 
 class CoreConfig(AppConfig):
@@ -8,3 +9,6 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         from core import checks as checks
+
+        # Before the URLs are loaded: an id from another program may be in capitals (RFC 9562 section 4).
+        UUIDConverter.regex = UUIDConverter.regex.replace("a-f", "a-fA-F")

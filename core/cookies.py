@@ -11,6 +11,10 @@ from django.contrib.messages.storage.session import SessionStorage
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
+from core import encryption
+
+_MAX_FLOW_CHARACTERS = 4000  # of the cookies of earlier flows: servers accept 8 KB of cookies at least
+
 
 class PrefixedCookieStorage(CookieStorage):
     """Message storage in a cookie that has our prefix."""
@@ -47,3 +51,20 @@ def get_signed_cookie(request: HttpRequest, cookie: str, *, salt: str, max_age: 
 
 def delete_cookie(response: HttpResponse, cookie: str) -> None:
     response.delete_cookie(settings.LOKET_COOKIE_PREFIX + cookie, samesite="Lax")
+
+
+def build_flow_name(cookie: str, state: str) -> str:
+    """Return the name of the cookie of one flow, such as a sign-in in one tab; `state` identifies it."""
+    return f"{cookie}-{encryption.hash_token(state)[:16]}"
+
+
+def delete_oldest_flows(response: HttpResponse, request: HttpRequest, cookie: str) -> None:
+    """Make room for another flow: delete the oldest that together are too long for a request."""
+    prefix = settings.LOKET_COOKIE_PREFIX
+    flows = [(name, text) for name, text in request.COOKIES.items() if name.startswith(f"{prefix}{cookie}-")]
+    length = 0
+    # Each ends in the time of its signature and the signature; base 62 sorts as text.
+    for name, text in sorted(flows, key=lambda flow: flow[1].rsplit(":", 2)[1:2], reverse=True):
+        length += len(name) + len(text)
+        if length > _MAX_FLOW_CHARACTERS:
+            delete_cookie(response, name.removeprefix(prefix))

@@ -17,8 +17,8 @@ def build_min_uuid7(moment: datetime) -> UUID:
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """Return `text` as an id, or None when it is invalid."""
+    """Return `text` as an id, in any usual spelling, or None when it is invalid."""
     try:
-        return UUID(text)
+        return UUID(text.strip())
     except ValueError:
         return None

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from accounts.models import ExternalTenant, User
-from core.access import GET, Access, page
+from core.access import SAFE, Access, page
 from demo import fake_entra
 from demo.access import require_demo
 from demo.fake_entra import EntraError
@@ -15,7 +15,7 @@ from demo.fake_entra import EntraError
 _MAX_TENANTS = 50
 
 
-@page(Access.PUBLIC, methods=GET)
+@page(Access.PUBLIC, methods=SAFE)
 def choose_user(request: HttpRequest) -> HttpResponse:
     """List the users of each tenant, an unknown user and Cancel; each links back to the callback of Loket."""
     require_demo(request)

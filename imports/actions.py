@@ -126,7 +126,7 @@ def can_revert(job: ImportJob) -> bool:
     if not job.is_done or job.is_revert or job.reverted_by.filter(state=JobState.DONE).exists():
         return False
     items = storage.load_page(job, ImportJobPage.ListName.ITEMS, 1)[0]
-    return any(item["changes"].keys() - {"invitation"} for item in items)
+    return any(item["changes"].keys() - {"invitation", "invitation_revoked"} for item in items)
 
 
 def discard_job(job: ImportJob) -> bool:

@@ -61,7 +61,7 @@ def is_known_mobile_number(number: str) -> bool:
 def _parse(text: str) -> PhoneNumber | None:
     """Return a possible number that is not surely a fixed or premium one."""
     import phonenumbers
-    from phonenumbers import PhoneNumberType
+    from phonenumbers import CountryCodeSource, PhoneNumberType
 
     if len(text) > 40:
         return None
@@ -69,11 +69,12 @@ def _parse(text: str) -> PhoneNumber | None:
     text = "".join(char for char in text if unicodedata.category(char) != "Cf").strip()
     if not _NUMBER_PATTERN.fullmatch(text):
         return None
-    is_international = "+" in text or re.sub(r"\D", "", text).startswith("00")
     try:
-        number = phonenumbers.parse(text, "NL")
+        number = phonenumbers.parse(text, "NL", keep_raw_input=True)
     except phonenumbers.NumberParseException:
         return None
+    signs = (CountryCodeSource.FROM_NUMBER_WITH_PLUS_SIGN, CountryCodeSource.FROM_NUMBER_WITH_IDD)  # "+" and "00"
+    is_international = number.country_code_source in signs
     is_dutch = number.country_code == _NETHERLANDS
     if number.extension or not (is_dutch or is_international) or not phonenumbers.is_possible_number(number):
         return None

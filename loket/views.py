@@ -16,7 +16,7 @@ from django.views.csrf import csrf_failure
 from django.views.defaults import server_error
 
 from accounts.models import User
-from authentication import pending_forms
+from authentication import ended_sessions, pending_forms
 from authentication.mfa import actions as factors
 from authentication.request_utils import get_next_url
 from core.access import POST, SAFE, Access, DuringImpersonation, page
@@ -28,6 +28,7 @@ from permissions.checks import Right
 from teams.onboarding import get_onboarding_progress
 from users.alerts import AlertReason, count_alerts
 
+_SIGN_IN_PAGES = ("login", "second_step", "enter_recovery_code")
 RETRY_AFTER_SECONDS = 5  # seconds
 LOW_RECOVERY_CODES = 3  # unused recovery codes at which users are asked to generate new ones
 
@@ -90,11 +91,15 @@ def set_language(request: HttpRequest) -> HttpResponse:
 
 
 def handle_csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Render the page that asks to submit again, or continue where a login meanwhile done in another tab leads to."""
-    is_own_login = request.path == reverse("authentication:login") and "csrfmiddlewaretoken" in request.POST
-    if is_own_login and request.user.is_authenticated:
+    """Render the page that asks to submit again, or continue after a sign-in meanwhile done in another tab.
+
+    A form to sign in continues where that sign-in leads to; any other form of the same user is offered again.
+    """
+    if "csrfmiddlewaretoken" not in request.POST or not isinstance(request.user, User):
+        return csrf_failure(request, reason)
+    if request.path in (reverse(f"authentication:{name}") for name in _SIGN_IN_PAGES):
         return redirect(get_next_url(request))
-    return csrf_failure(request, reason)
+    return ended_sessions.redirect_earlier_form(request, request.user) or csrf_failure(request, reason)
 
 
 def handle_server_error(request: HttpRequest) -> HttpResponse:

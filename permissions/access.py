@@ -11,7 +11,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from core.access import Access, ReauthenticationLevel, get_policy
+from core.access import SAFE, Access, ReauthenticationLevel, get_policy
 from permissions import checks
 from permissions.checks import Right
 
@@ -48,7 +48,7 @@ class AccessMiddleware:
         if policy.access not in (Access.PUBLIC, Access.TOKEN):
             user = request.user
             if not isinstance(user, User):
-                query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+                query = urlencode({"next": request.get_full_path()}) if request.method in SAFE else ""
                 return HttpResponseRedirect(f"{reverse('authentication:login')}?{query}".rstrip("?"))
             _require_access(cast(OfficeRequest, request), user, policy.access)
         if policy.methods is not None and request.method not in policy.methods:

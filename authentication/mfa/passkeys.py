@@ -1,5 +1,9 @@
-"""Passkeys (WebAuthn): registration and authentication take two steps, with a challenge in the session in between."""
+"""Passkeys (WebAuthn): registration and authentication take two steps, with a challenge in the session in between.
 
+Each tab has a challenge of its own; the browser's response says which.
+"""
+
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +13,7 @@ from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.urls import reverse
 from django_otp_webauthn.exceptions import OTPWebAuthnApiError
+from webauthn.helpers import base64url_to_bytes
 from webauthn.helpers.exceptions import WebAuthnException
 
 from accounts.models import User
@@ -16,7 +21,7 @@ from authentication.models import Passkey
 from authentication.request_utils import get_next_url
 from authentication.session_expiry import BY_SSO_KEY
 
-_CEREMONY_SECONDS = 600  # seconds
+_CEREMONY_SECONDS, _MAX_CEREMONIES = 600, 5
 # Raised by the libraries for malformed responses, such as a number instead of an object.
 _LIBRARY_ERRORS = (WebAuthnException, OTPWebAuthnApiError, LookupError, TypeError, ValueError, AttributeError)
 
@@ -54,9 +59,12 @@ class Ceremony:
         return options
 
     @classmethod
-    def pop_pending(cls, request: HttpRequest, purpose: str, user: User | None) -> "Ceremony":
-        """Return the ceremony that this session started for this purpose and user. Raises PasskeyRejected."""
-        stored = request.session.pop(_build_session_key(purpose), None)
+    def pop_pending(cls, request: HttpRequest, purpose: str, user: User | None, answer: Any) -> "Ceremony":
+        """Return the ceremony of `answer` that this session started for this purpose and user.
+
+        Raises PasskeyRejected.
+        """
+        stored = request.session.get(_build_session_key(purpose), {}).pop(_read_challenge(answer), None)
         request.session.save()  # no challenge works twice, whatever happens next
         is_theirs = stored and stored["user"] == _format_user_id(user)
         if not (is_theirs and 0 <= time.time() - stored["at"] < _CEREMONY_SECONDS):
@@ -100,11 +108,17 @@ def _format_user_id(user: User | None) -> str:
 
 
 def _save_ceremony(request: HttpRequest, purpose: str, user: User | None, state: dict[str, Any]) -> None:
-    request.session[_build_session_key(purpose)] = {
-        "user": _format_user_id(user),
-        "at": int(time.time()),
-        "state": state,
-    }
+    ceremonies = request.session.get(_build_session_key(purpose), {})
+    ceremonies[state["challenge"]] = {"user": _format_user_id(user), "at": int(time.time()), "state": state}
+    request.session[_build_session_key(purpose)] = dict(list(ceremonies.items())[-_MAX_CEREMONIES:])
+
+
+def _read_challenge(answer: Any) -> str:
+    """Return the challenge that the browser's response names. Raises PasskeyRejected if it is malformed."""
+    try:
+        return str(json.loads(base64url_to_bytes(answer["response"]["clientDataJSON"]))["challenge"])
+    except (*_LIBRARY_ERRORS, RecursionError) as error:
+        raise PasskeyRejected("no client data") from error
 
 
 def _create_helper(request: HttpRequest) -> Any:

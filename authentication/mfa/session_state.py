@@ -19,7 +19,7 @@ def start_second_step(request: HttpRequest, user: User) -> None:
 
     This does not sign the user in. A password change, a two-factor reset and a block invalidate it.
     """
-    pending_forms.flush_session_except_form(request, user)
+    pending_forms.flush_session_except_forms(request, user)
     request.session[_PENDING_KEY] = [str(user.pk), user.get_session_auth_hash(), int(time.time())]
 
 

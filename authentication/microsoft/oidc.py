@@ -1,6 +1,7 @@
 """Authorization code flow with PKCE at Microsoft, through msal, which is imported on use.
 
-The state of the flow travels in an encrypted, single-use cookie. `callback.py` decides what the result gives access to.
+Each flow travels in an encrypted, single-use cookie of its own, so that tabs do not disturb each other. `callback.py`
+decides what the result gives access to.
 """
 
 import hashlib
@@ -92,8 +93,8 @@ def is_configured() -> bool:
     return settings.LOKET_DEMO or bool(settings.LOKET_ENTRA_CLIENT_ID and settings.LOKET_ENTRA_CLIENT_SECRET)
 
 
-def start_flow(flow_context: FlowContext) -> tuple[str, str]:
-    """Return the address at Microsoft to redirect to, and the cookie value for `finish_flow`.
+def start_flow(flow_context: FlowContext) -> tuple[str, str, str]:
+    """Return the address at Microsoft to redirect to, the state that it sends back, and the cookie for `finish_flow`.
 
     Raises MicrosoftSignInError.
     """
@@ -110,7 +111,7 @@ def start_flow(flow_context: FlowContext) -> tuple[str, str]:
     address: str = flow.pop("auth_uri")
     flow.pop("max_age", None)  # we check `auth_time` ourselves
     state = json.dumps({"flow_context": asdict(flow_context), "flow": flow, "started_at": int(time.time())})
-    return address, encryption.encrypt_text(state, context=_ENCRYPTION_CONTEXT)
+    return address, flow["state"], encryption.encrypt_text(state, context=_ENCRYPTION_CONTEXT)
 
 
 def finish_flow(cookie: str, answer: Mapping[str, str]) -> FlowResult:

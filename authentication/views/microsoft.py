@@ -19,16 +19,16 @@ from authentication.microsoft.oidc import FlowContext, FlowPurpose, FlowResult
 from authentication.rate_limits import MICROSOFT_LIMIT
 from authentication.request_utils import build_anonymous_actor, get_next_url
 from core import cookies, throttle
-from core.access import GET, SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
+from core.access import SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
 from core.middleware import get_client_address
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 
-_COOKIE_NAME, _COOKIE_SALT = "microsoft", "signin microsoft"
+_COOKIE_NAME, _COOKIE_SALT, _COOKIE_SECONDS = "microsoft", "signin microsoft", oidc.FLOW_MINUTES * 60
 log = structlog.get_logger("loket.signin")
 
 
-@page(Access.PUBLIC, methods=GET)
+@page(Access.PUBLIC, methods=SAFE)
 def sign_in(request: HttpRequest) -> HttpResponse:
     target = get_next_url(request)
     if request.user.is_authenticated:
@@ -36,7 +36,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return _redirect_to_microsoft(request, FlowContext(FlowPurpose.SIGN_IN, target))
 
 
-@page(Access.OFFICE_USER, methods=GET, impersonation=DuringImpersonation.FORBIDDEN)
+@page(Access.OFFICE_USER, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def reauthenticate(request: OfficeRequest) -> HttpResponse:
     if not request.user.is_azure_user:
         raise Http404
@@ -46,7 +46,7 @@ def reauthenticate(request: OfficeRequest) -> HttpResponse:
 
 @page(
     Right.MANAGE_PROVIDER,
-    methods=GET,
+    methods=SAFE,
     impersonation=DuringImpersonation.FORBIDDEN,
     reauthentication=ReauthenticationLevel.FIVE_MINUTES,
 )
@@ -57,17 +57,20 @@ def confirm_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
     return _redirect_to_microsoft(request, flow_context)
 
 
-@page(Access.PUBLIC, methods=GET)
+@page(Access.PUBLIC, methods=SAFE)
 def microsoft_callback(request: HttpRequest) -> HttpResponse:
     _require_configured()
-    cookie = cookies.get_signed_cookie(request, _COOKIE_NAME, salt=_COOKIE_SALT, max_age=oidc.FLOW_MINUTES * 60)
+    if request.method == "HEAD":  # of a program that checks links: the flow is still to be finished
+        return HttpResponse()
     answer = {name: request.GET[name] for name in ("code", "state", "error") if name in request.GET}
+    name = cookies.build_flow_name(_COOKIE_NAME, answer.get("state", ""))
+    cookie = cookies.get_signed_cookie(request, name, salt=_COOKIE_SALT, max_age=_COOKIE_SECONDS)
     throttle.consume_attempt(MICROSOFT_LIMIT, throttle.build_network_key(get_client_address(request)))
     try:
         response = _complete_flow(request, oidc.finish_flow(cookie, answer))
     except MicrosoftSignInError as refusal:
         response = _redirect_to_error(request, refusal)
-    cookies.delete_cookie(response, _COOKIE_NAME)
+    cookies.delete_cookie(response, name)  # flows of other tabs stay
     return response
 
 
@@ -87,18 +90,23 @@ def _redirect_to_microsoft(request: HttpRequest, flow_context: FlowContext) -> H
     _require_configured()
     throttle.consume_attempt(MICROSOFT_LIMIT, throttle.build_network_key(get_client_address(request)))
     try:
-        address, cookie = oidc.start_flow(flow_context)
+        address, state, cookie = oidc.start_flow(flow_context)
     except MicrosoftSignInError as refusal:
         return _redirect_to_error(request, refusal)
     response = HttpResponseRedirect(address)
-    cookies.set_signed_cookie(response, _COOKIE_NAME, cookie, salt=_COOKIE_SALT, max_age=oidc.FLOW_MINUTES * 60)
+    cookies.delete_oldest_flows(response, request, _COOKIE_NAME)
+    name = cookies.build_flow_name(_COOKIE_NAME, state)
+    cookies.set_signed_cookie(response, name, cookie, salt=_COOKIE_SALT, max_age=_COOKIE_SECONDS)
     return response
 
 
 def _complete_flow(request: HttpRequest, arrival: FlowResult) -> HttpResponse:
     """Complete the flow for its purpose. Raises MicrosoftSignInError."""
     if arrival.flow_context.purpose == FlowPurpose.SIGN_IN:
-        sessions.start_session(request, callback.identify_user(arrival))
+        user = callback.identify_user(arrival)
+        # Signing in twice would invalidate the forms of the tab that came first.
+        if request.user != user or reauthentication.is_sso_session(request):
+            sessions.start_session(request, user)
     elif arrival.flow_context.purpose == FlowPurpose.CONFIRM:
         callback.verify_reauthentication(arrival, request.user)
         request.session.cycle_key()

@@ -58,8 +58,9 @@ def complete_registration(request: OfficeRequest) -> HttpResponse:
     user, by = request.user, build_page_actor(request, request.user)
     name = _("Passkey of %(date)s") % {"date": date_format(timezone.localtime(), "j F Y")}
     try:
-        ceremony = Ceremony.pop_pending(request, "make", user)
-        passkey = actions.add_passkey(user, _parse_browser_response(request), ceremony=ceremony, name=name, by=by)
+        answer = _parse_browser_response(request)
+        ceremony = Ceremony.pop_pending(request, "make", user, answer)
+        passkey = actions.add_passkey(user, answer, ceremony=ceremony, name=name, by=by)
     except PasskeyRejected:
         return _build_error_response(_("This passkey could not be added. Try again."))
     except TooManyDevices as error:
@@ -82,9 +83,9 @@ def complete_authentication(request: HttpRequest) -> HttpResponse:
     """Sign in with the passkey, or record the re-authentication of a user who is already signed in."""
     user = _get_expected_user(request)
     try:
-        passkey = Ceremony.pop_pending(request, "show", user).complete_authentication(
-            _parse_browser_response(request), user
-        )
+        response_data = _parse_browser_response(request)
+        ceremony = Ceremony.pop_pending(request, "show", user, response_data)
+        passkey = ceremony.complete_authentication(response_data, user)
     except PasskeyRejected:
         record_failed_sign_in(user, "passkey", by=build_anonymous_actor(request))
         return _build_error_response(_("This passkey does not work here. Choose another method."))

@@ -1,5 +1,6 @@
 """Login, logout, password reset and password change."""
 
+import re
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -28,6 +29,7 @@ from core.throttle import Throttled
 from permissions.access import OfficeRequest
 
 _COOKIE_NAME, _COOKIE_SALT = "reset", "signin reset"
+_TOKEN_PATTERN, _MAX_LINKS = re.compile(r"[\w-]{43}", re.ASCII), 5
 
 
 @page(Access.PUBLIC)
@@ -110,19 +112,20 @@ def forgot_password_sent(request: HttpRequest) -> HttpResponse:
 
 @page(Access.PUBLIC, methods=SAFE)
 def open_password_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Move the token of the e-mailed link from the URL to a cookie, and redirect to the form."""
-    response = redirect("authentication:reset_password")
-    value = token if token.isascii() and token.isprintable() else ""
-    cookies.set_signed_cookie(response, _COOKIE_NAME, value, salt=_COOKIE_SALT, max_age=RESET_LINK_MINUTES * 60)
-    return response
+    """Move the token of the e-mailed link from the URL to a cookie, with those of other tabs; redirect to the form."""
+    value = token if _TOKEN_PATTERN.fullmatch(token) else "invalid"
+    return _set_tokens(redirect("authentication:reset_password"), [value, *_read_tokens(request)])
 
 
 @page(Access.PUBLIC)
 def reset_password(request: HttpRequest) -> HttpResponse:
+    """Ask for the new password of the link that the form names, else of the link that was opened last."""
     throttle.consume_attempt(LINK_LIMIT, throttle.build_network_key(get_client_address(request)))
-    token = cookies.get_signed_cookie(request, _COOKIE_NAME, salt=_COOKIE_SALT, max_age=RESET_LINK_MINUTES * 60)
-    resets = PasswordResetToken.objects.select_related("user__provider")
-    reset = resets.filter(token_hash=encryption.hash_token(token)).first()
+    hashes = {encryption.hash_token(token): token for token in _read_tokens(request)}
+    resets = PasswordResetToken.objects.select_related("user__provider").filter(token_hash__in=hashes)
+    by_hash = {reset.token_hash: reset for reset in resets}
+    reset = by_hash.get(next(iter(hashes), ""))
+    reset = next((one for one in by_hash.values() if str(one.pk) == request.POST.get("reset")), reset)
     if reset is None or not reset.is_open():
         return _render_reset_closed(request)
     form, user = PasswordResetForm(request.POST or None, reset=reset), reset.user
@@ -134,9 +137,24 @@ def reset_password(request: HttpRequest) -> HttpResponse:
     except actions.PasswordChangeNotAllowed:
         return _render_reset_closed(request)
     messages.success(request, _("Your password has been changed. Log in with your new password."))
-    response = redirect("authentication:login")
-    cookies.delete_cookie(response, _COOKIE_NAME)
+    used = hashes[reset.token_hash]
+    response = _set_tokens(redirect("authentication:login"), [token for token in hashes.values() if token != used])
     trusted_devices.trust_device(response, user)  # the user has proved access to the mailbox
+    return response
+
+
+def _read_tokens(request: HttpRequest) -> list[str]:
+    """Return the tokens of the links opened in this browser, the last one first."""
+    joined = cookies.get_signed_cookie(request, _COOKIE_NAME, salt=_COOKIE_SALT, max_age=RESET_LINK_MINUTES * 60)
+    return joined.split(".") if joined else []
+
+
+def _set_tokens(response: HttpResponse, tokens: list[str]) -> HttpResponse:
+    if tokens:
+        joined = ".".join(list(dict.fromkeys(tokens))[:_MAX_LINKS])
+        cookies.set_signed_cookie(response, _COOKIE_NAME, joined, salt=_COOKIE_SALT, max_age=RESET_LINK_MINUTES * 60)
+    else:
+        cookies.delete_cookie(response, _COOKIE_NAME)
     return response
 
 

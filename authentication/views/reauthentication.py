@@ -56,8 +56,9 @@ def _autofocus_first_field(form: Form) -> None:
 def _get_pending_form(request: OfficeRequest, target: str) -> pending_forms.PendingForm | None:
     """Return the pending form that the user resubmits after re-authentication, or None."""
     parts = urlsplit(target)
-    path = parse_qs(parts.query).get("next", [""])[0] if parts.path == reverse("authentication:resubmit_form") else ""
-    return pending_forms.get_pending_form(request, request.user, path)
+    query = parse_qs(parts.query) if parts.path == reverse("authentication:resubmit_form") else {}
+    form_id, path = (query.get(name, [""])[0] for name in ("form", "next"))
+    return pending_forms.get_pending_form(request, request.user, form_id, path)
 
 
 def _reauthenticate_with_factor(request: OfficeRequest, context: dict[str, Any]) -> HttpResponse:
@@ -99,7 +100,7 @@ def complete_reauthentication(request: OfficeRequest, device: MfaDevice | None) 
 def resubmit_form(request: OfficeRequest) -> HttpResponse:
     """Offer to resubmit the pending form. Nothing is submitted before the user presses the button."""
     target = get_next_url(request)
-    form = pending_forms.get_pending_form(request, request.user, target)
+    form = pending_forms.get_pending_form(request, request.user, request.GET.get("form", ""), target)
     if form is None:
         messages.warning(request, _("Your entries were not kept. Enter them again."))
         return HttpResponseRedirect(reverse("home"))

@@ -17,7 +17,7 @@ from audit.actions import SEARCH_TERM_MASK, record
 from audit.actors import build_page_actor
 from audit.models import Verb, build_erased_name
 from core import sheets
-from core.access import GET, SAFE, DuringImpersonation, page
+from core.access import SAFE, DuringImpersonation, page
 from core.paging import build_pager_context, build_query_string, paginate_newest_first
 from core.replica import allow_replica
 from history import point_in_time
@@ -81,14 +81,14 @@ def _record_and_search_export(request: OfficeRequest, form: str) -> EventSearch:
     return build_event_search(request.user, **values)
 
 
-@page(Right.VIEW_AUDIT, methods=GET, impersonation=DuringImpersonation.FORBIDDEN)
+@page(Right.VIEW_AUDIT, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def export_csv(request: OfficeRequest) -> StreamingHttpResponse:
     """Stream the events that match the filters as CSV."""
     lines = sheets.iter_csv_lines(event_rows.iter_table_rows(_record_and_search_export(request, "csv")))
     return _send_attachment(StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8"), "historie.csv")
 
 
-@page(Right.VIEW_AUDIT, methods=GET, impersonation=DuringImpersonation.FORBIDDEN)
+@page(Right.VIEW_AUDIT, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def export_xlsx(request: OfficeRequest) -> FileResponse:
     """Send the events that match the filters as a workbook."""
     file: IO[bytes] = SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 (the response closes it)
@@ -99,7 +99,7 @@ def export_xlsx(request: OfficeRequest) -> FileResponse:
     return FileResponse(file, as_attachment=True, filename="historie.xlsx", content_type=sheets.XLSX_CONTENT_TYPE)
 
 
-@page(Right.VIEW_AUDIT, methods=GET, impersonation=DuringImpersonation.FORBIDDEN)
+@page(Right.VIEW_AUDIT, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def export_jsonl(request: OfficeRequest) -> StreamingHttpResponse:
     """Stream the whole chain; the last event is that of the export."""
     export = audit.export.begin_export(request.user.office, by=build_page_actor(request, request.user))

@@ -14,7 +14,7 @@ import users.actions
 from accounts.models import User
 from audit.actors import build_page_actor
 from audit.models import build_erased_name
-from core.access import GET, page
+from core.access import SAFE, page
 from core.confirmation import Confirmation, render_confirmation
 from history import erasure, subject_access
 from permissions import checks
@@ -71,7 +71,7 @@ def erase_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
     return render_confirmation(request, confirmation, person=person)
 
 
-@page(Right.MANAGE_PROVIDER, methods=GET)
+@page(Right.MANAGE_PROVIDER, methods=SAFE)
 def personal_data_json(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Send the subject access export as JSON."""
     person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
@@ -81,7 +81,7 @@ def personal_data_json(request: OfficeRequest, pk: UUID) -> HttpResponse:
     )
 
 
-@page(Right.MANAGE_PROVIDER, methods=GET)
+@page(Right.MANAGE_PROVIDER, methods=SAFE)
 def personal_data_html(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Send the subject access export as HTML."""
     person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)

@@ -171,7 +171,7 @@ def _parse_phone_number(cell: str) -> Any:
 def _parse_id(cell: str) -> Any:
     if not cell.strip():
         return None
-    found = parse_uuid(cell.strip())
+    found = parse_uuid(cell)
     if found is None:
         raise ValidationError(_("This is not a valid Loket ID. Leave the cell empty for a new user."))
     return found

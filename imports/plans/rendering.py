@@ -100,6 +100,8 @@ def render_action(item: PlanItem) -> str:
         return _("new")
     if "blocked" in item["changes"]:
         return _("blocked") if item["changes"]["blocked"][1] else _("no longer blocked")
+    if "invitation_revoked" in item["changes"]:
+        return _("invitation revoked")
     if "invitation" in item["changes"]:
         return _("invitation resent")
     return _("changed")

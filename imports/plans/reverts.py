@@ -20,6 +20,7 @@ from imports.plans.rendering import get_email_label
 from imports.plans.team_plans import add_items_with_impact, get_team_rights, get_team_values, has_losses
 from imports.plans.user_diff import DETAIL_FIELDS, convert_to_plan_value
 from imports.plans.user_plans import UserChange, UserPlanner
+from invitations.models import Invitation
 from notifications import preferences
 from notifications.preference_text import serialize_overrides
 from permissions.catalog import rights_from_codes
@@ -40,8 +41,8 @@ def plan_user_revert(
 ) -> Plan:
     """Return the plan that restores the rights that users had before the plan with `items` was applied.
 
-    Created users are blocked and lose their teams and rights. Sent e-mails cannot be recalled. Fields changed since are
-    reported as faults.
+    Created users lose their teams and rights, and are blocked, or their invitation revoked if nobody opened it. Sent
+    e-mails cannot be recalled. Fields changed since are reported as faults.
     """
     plan = Plan(provider.pk, "users")
     planner, remaining = UserPlanner(provider, by, plan), iter(items)
@@ -67,7 +68,7 @@ def _revert_user(
         return None
     for mail in item.get("mails", []):
         plan.notices[_("E-mails already sent cannot be undone (%(kind)s).") % {"kind": get_email_label(mail)}] += 1
-    revertible = _get_changes_to_revert(item)
+    revertible = _get_changes_to_revert(item, user)
     for team in revertible.get("teams", [[]])[0]:
         if compute_name_key(team) not in planner.office.teams:
             row.add_problem("teams", _("Team “%(name)s” does not exist. Create it first.") % {"name": team})
@@ -87,15 +88,18 @@ def _revert_user(
     return planner.build_change(row, reverted, user)
 
 
-def _get_changes_to_revert(item: PlanItem) -> Changes:
+def _get_changes_to_revert(item: PlanItem, user: User) -> Changes:
     """Return [old, new] of each field to revert.
 
-    Also blocks users whom the plan gave access for the first time.
+    Also blocks users whom the plan gave access for the first time. Those who never opened their invitation have had
+    none: it is revoked, and no e-mail tells them about an account.
     """
     changes, block = item["changes"], {"blocked": [True, False]}
     kind = changes.get("login_method", [None, None])[1]
     if item["is_new"]:
-        return {name: [[], changes[name][1]] for name in ("teams", "individual_rights") if name in changes} | block
+        access: Changes = {name: [[], changes[name][1]] for name in ("teams", "individual_rights") if name in changes}
+        is_unopened = user.accepted_at is None and hasattr(user, "invitation") and user.invitation.opened_at is None
+        return access | ({"invitation_revoked": [True, False]} if is_unopened else block)
     revertible = {name: changes[name] for name in _REVERTIBLE_FIELDS if name in changes}
     if kind == LoginMethod.WEBSITE_SSO:
         return revertible | {name: changes[name] for name in _LOGIN_FIELDS}
@@ -112,6 +116,8 @@ def _get_user_value(user: UserWithAccess, name: str) -> Any:
         return serialize_overrides(preferences.load_overrides(user.setting_rows))
     if name == "blocked":
         return user.blocked_at is not None
+    if name == "invitation_revoked":
+        return user.invitation.state == Invitation.State.REVOKED
     return convert_to_plan_value(getattr(user, name))
 
 

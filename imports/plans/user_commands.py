@@ -330,11 +330,18 @@ class BlockUser(ExistingUserCommand):
         users.actions.block_users(members, by=by)
 
 
+@dataclass(frozen=True)
+class RevokeInvitation(SingleUserCommand):
+    def apply_to_one(self, user: User, by: Actor) -> None:
+        invitations.actions.revoke_invitation(user, by=by)
+
+
 # Grants come before revocations, so that the office always has an administrator.
 APPLY_ORDER: tuple[type[UserCommand], ...] = (
     UnblockUser, CreateAzureUser, CreateWebserviceUser, InviteUser, ChangeToWebsite, ChangeDetails, ChangeEmail,
     ResendInvitation, ChangeToAzure, AddToTeam, GrantRights, ApplyAuthorizationSet, ApplyNotificationSet,
     SetNotifications, EndAccess, RemoveFromTeam, RevokeRights, BlockUser,
+    RevokeInvitation,
 )  # fmt: skip
 for phase, command_class in enumerate(APPLY_ORDER):
     command_class.phase = phase

@@ -119,7 +119,8 @@ class UserPlanner:
         """Add the impact on rights to an item, and refuse what this actor may not grant."""
         item, user = change.item, change.user
         item["effect"] = impact
-        item["takes"] = item["changes"].get("blocked", [None, None])[1] is True or "lost" in impact
+        ends = (item["changes"].get(name, [None, None])[1] is True for name in ("blocked", "invitation_revoked"))
+        item["takes"] = any(ends) or "lost" in impact
         if user is not None and user.accepted_at is None and "waiting" in impact:
             self._plan.notices[
                 _("The invited user gets more rights. If the sender may not grant these, resend the invitation.")
@@ -171,7 +172,7 @@ def _check_permissions(change: UserChange, by: Actor, provider: Provider, *, man
     The right to manage the office covers all actions on other users, so it is checked once instead of for every row.
     """
     user, changes = change.user, change.item["changes"]
-    column = next(iter(changes))
+    column = next((name for name in changes if name in USER_COLUMN_LABELS), "id")
     try:
         manages = manages and by.user is not None and by.user.provider_id == provider.pk
         if not manages:
@@ -247,6 +248,8 @@ def _build_commands(
         commands.append(user_commands.ChangeToAzure(tenant, UUID(new["external_user_id"]), new.get("username")))
     if "blocked" in new:
         commands.append(user_commands.BlockUser() if new["blocked"] else user_commands.UnblockUser())
+    if "invitation_revoked" in new:
+        commands.append(user_commands.RevokeInvitation())
     return sorted(commands, key=lambda command: command.phase)
 
 

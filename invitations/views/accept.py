@@ -70,7 +70,9 @@ def require_invitation(page: InvitationView) -> Callable[[HttpRequest], HttpResp
             context = {"reason": "other", "office_name": session.invitation.user.office_name}
             return render(request, "invitations/unavailable.html", context, status=409)
         try:
-            return page(request, session)
+            response = page(request, session)
+            cookies.promote_invitation(response, request, session.token)
+            return response
         except InvitationNotOpen:
             return _render_closed(request, cookies.get_invitation_session(request))
         except SenderNotAuthorized:
@@ -206,7 +208,7 @@ def create_account(request: HttpRequest, session: InvitationSession) -> HttpResp
             authentication.sessions.start_session(request, user)
             messages.success(request, _("Welcome, %(name)s. Your account is ready.") % {"name": user.full_name})
             response = redirect("home")
-            cookies.delete_invitation_cookie(response)
+            cookies.delete_from_invitation_cookie(response, request, session.token)
             trusted_devices.trust_device(response, user)
             return response
     return render(request, "invitations/account.html", _build_context(request, session) | {"form": form})

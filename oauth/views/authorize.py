@@ -52,7 +52,7 @@ class AuthorizationRequestError(Exception):
         self.response = response
 
 
-@page(Access.PUBLIC, methods=("GET", "POST"))
+@page(Access.PUBLIC)
 def authorize(request: HttpRequest) -> HttpResponse:
     """Ask the user for consent and redirect to the application with a code.
 
@@ -80,9 +80,8 @@ def _respond(request: HttpRequest, authorization: AuthorizationRequest) -> HttpR
         with transaction.atomic():
             consents.grant_consent(request.user, authorization.application, scopes=authorization.scopes, by=by)
             return _return_to_application(request, authorization)
-    if "consent" not in authorization.prompt and consents.has_consented(
-        request.user, authorization.application, authorization.scopes
-    ):
+    skips = request.method != "HEAD" and "consent" not in authorization.prompt  # HEAD issues no code
+    if skips and consents.has_consented(request.user, authorization.application, authorization.scopes):
         return _return_to_application(request, authorization)
     return _render_consent_page(request, authorization)
 

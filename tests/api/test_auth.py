@@ -274,7 +274,7 @@ def test_an_unknown_address_is_answered_in_json(path: str, alice: User) -> None:
 def test_another_method_is_refused_with_those_that_are_known(alice: User) -> None:
     response = program(alice).call("DELETE", "/user")
     assert response.status_code == 405
-    assert set(response.headers["Allow"].replace(",", " ").split()) == {"GET", "PUT"}
+    assert set(response.headers["Allow"].replace(",", " ").split()) == {"GET", "HEAD", "PUT"}
 
 
 def test_reading_tenants_texts_and_sets_needs_view_users_only(office: Provider, ids: dict[str, str]) -> None:

@@ -43,6 +43,22 @@ def code(response: Any) -> str:
     return error.code
 
 
+@pytest.mark.parametrize("username", [" alice", "alice ", "\talice\u00a0", " " * 60 + "alice"])
+def test_space_around_the_username_is_forgiven_and_in_a_password_is_not(alice: User, username: str) -> None:
+    refused, client = Client(), Client()
+    assert code(sign_in(refused, username, f" {PASSWORD}")) == "refused"
+    assert code(sign_in(refused, username, f"{PASSWORD} ")) == "refused"
+    assert sign_in(client, username).status_code == 302
+    assert is_signed_in(client)
+    client.post("/uitloggen/")
+    assert len([name for name in client.cookies if name.startswith("device-")]) == 1
+
+
+def test_space_around_the_username_gives_no_more_attempts(alice: User) -> None:
+    answers = [sign_in(Client(), " " * number + "alice", WRONG).status_code for number in range(12)]
+    assert answers[-1] == 429
+
+
 @pytest.fixture
 def others(office: Provider, alice: User) -> dict[str, str]:
     """One username for each way in which login is refused."""

@@ -141,17 +141,37 @@ def test_password_link_is_closed_for_users_without_access(alice: User, change: d
     assert unchanged(alice)
 
 
-def test_another_link_opened_since_is_noticed(alice: User, bob: User) -> None:
+def test_each_tab_sets_the_password_of_its_own_account(alice: User, bob: User) -> None:
     mine, client = opened(alice)
-    _, link = make(bob)
+    theirs, link = make(bob)
     client.get(link)
-    response = send(client, mine)
-    (error,) = response.context["form"].errors.as_data()["reset"]
-    assert error.code == "other_link"
+    assert client.get(URL).context["owner"] == bob
+    wrong = send(client, mine, "kort")
+    assert wrong.context["owner"] == alice
+    assert send(client, mine)["Location"] == "/inloggen/"
+    assert (unchanged(alice), unchanged(bob)) == (False, True)
+    assert client.get(URL).context["owner"] == bob
+    assert send(client, theirs)["Location"] == "/inloggen/"
+    assert not unchanged(bob)
+    assert client.cookies["reset"].value == ""
+
+
+def test_a_form_of_a_link_that_this_browser_did_not_open_is_refused(alice: User, bob: User) -> None:
+    _reset, client = opened(alice)
+    other, _link = make(bob)
+    for named in (other.pk, "nonsense", "\x00"):
+        response = client.post(URL, {"reset": named, "password": NEW, "password_again": NEW})
+        assert "reset" in response.context["form"].errors
     assert unchanged(alice)
     assert unchanged(bob)
-    response = client.post(URL, {"reset": "nonsense", "password": NEW, "password_again": NEW})
-    assert "reset" in response.context["form"].errors
+
+
+def test_five_links_are_kept(alice: User, bob: User) -> None:
+    first, client = opened(alice)
+    for _link in range(5):
+        client.get(make(bob)[1])
+    assert len(client.cookies["reset"].value) < 500
+    assert "reset" in send(client, first).context["form"].errors
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 from accounts.models import User
 from core import encryption
 from demo import fake_entra
-from tests.helpers.entra import TID, Forger, build_callback_url, start_sign_in
+from tests.helpers.entra import TID, Forger, build_callback_url, get_flow_cookies, start_sign_in
 from tests.helpers.entra import dora as dora
 from tests.helpers.entra import entra as entra
 from tests.helpers.entra import tenant as tenant
@@ -23,10 +23,10 @@ pytestmark = pytest.mark.django_db
 def journey(entra: Forger, client: Client, start: str, **who: Any) -> set[str]:
     """Sign in at Microsoft and return; returns every secret involved."""
     asked = start_sign_in(client, start)
-    cookie = client.cookies["microsoft"].value
+    *_earlier, (name, signed) = get_flow_cookies(client).items()
     request = RequestFactory().get("/")
-    request.COOKIES["microsoft"] = cookie
-    cookie = request.get_signed_cookie("microsoft", salt="signin microsoft")
+    request.COOKIES[name] = signed.value
+    cookie = request.get_signed_cookie(name, salt="signin microsoft")
     flow = json.loads(encryption.decrypt_text(cookie, context="journey to microsoft"))["flow"]
     address = build_callback_url(entra, asked, **who)
     client.get(address)

@@ -111,6 +111,18 @@ def start_sign_in(client: Client, start: str = "/inloggen/microsoft/") -> dict[s
     return dict(parse_qsl(urlsplit(response["Location"]).query))
 
 
+def get_flow_cookies(client: Client) -> dict[str, Any]:
+    """Return the cookies of the flows that this browser has started and not finished, the oldest first."""
+    kept = {name: cookie for name, cookie in client.cookies.items() if name.startswith("microsoft-") and cookie.value}
+    return dict(sorted(kept.items(), key=lambda item: item[1].value.rsplit(":", 2)[1]))
+
+
+def copy_flow_cookies(from_client: Client, to_client: Client) -> None:
+    """Give the flows of one browser to another."""
+    for name, cookie in get_flow_cookies(from_client).items():
+        to_client.cookies[name] = cookie.value
+
+
 def build_callback_url(entra: FakeEntra, asked: dict[str, str], tid: UUID = TID, oid: UUID = OID) -> str:
     """Return the URL at which the user comes back, without the host."""
     return entra.build_code_url(entra.parse_request(asked), tid=tid, oid=oid).removeprefix("http://localhost:8000")

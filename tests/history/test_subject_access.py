@@ -155,9 +155,10 @@ def test_export_is_recorded(alice_client: Client, bob: User, alice: User) -> Non
     event = Event.objects.get(verb=Verb.PERSON_EXPORTED)
     assert (event.actor_id, event.target_id) == (alice.pk, bob.pk)
     for form in ("json", "html"):
-        assert alice_client.head(f"/gebruikers/{bob.pk}/alles.{form}").status_code == 405
         assert alice_client.post(f"/gebruikers/{bob.pk}/alles.{form}").status_code == 405
-    assert Event.objects.filter(verb=Verb.PERSON_EXPORTED).count() == 1
+        assert Event.objects.filter(verb=Verb.PERSON_EXPORTED).count() == 1
+    assert alice_client.head(f"/gebruikers/{bob.pk}/alles.json").status_code == 200
+    assert Event.objects.filter(verb=Verb.PERSON_EXPORTED).count() == 2, "like GET, as all exports"
 
 
 @pytest.mark.parametrize("form", ["json", "html"])

@@ -2,16 +2,20 @@
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 import teams.actions
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
+from audit.models import Event, Verb
 from imports import executor
-from imports.plans import reverts
+from imports.plans import rendering, reverts
 from imports.plans.plan import Plan, PlanItem
+from invitations.models import Invitation
+from outbox.models import Message
 from permissions import checks
 from permissions.checks import Right
-from permissions.models import Employer
+from permissions.models import Employer, TeamMember
 from tests.helpers.import_files import INVITED, SERVICE, applied, azure, team_of
 from tests.helpers.login_methods import make_azure, tenant_of
 from tests.helpers.users import actor, make_user
@@ -64,6 +68,43 @@ def test_revert_restores_the_rights_of_all_users(office: Provider, alice: User, 
     assert able(office) == before
     assert any("uitnodiging" in notice for notice in plan.notices)
     assert undone(office, done).is_empty
+
+
+def test_an_invitation_that_nobody_opened_is_revoked_without_a_mail(office: Provider, alice: User) -> None:
+    team_of(office, "Noord", Right.VIEW_TEAMS)
+    _plan, done = applied(
+        office,
+        INVITED | {"teams": "Noord"},
+        INVITED | {"email": "open@devries.example", "last_name": "Open"},
+        INVITED | {"email": "expired@devries.example", "last_name": "Verlopen"},
+    )
+    unopened, opened, expired = (User.objects.get(pk=item["id"]) for item in done)
+    Invitation.objects.filter(user=opened).update(opened_at=timezone.now())
+    Invitation.objects.filter(user=expired).update(state=Invitation.State.EXPIRED, encrypted_phone=None)
+    plan = undone(office, done)
+    assert [rendering.render_action(item) for item in plan.items] == [
+        "uitnodiging ingetrokken", "geblokkeerd", "uitnodiging ingetrokken",
+    ]  # fmt: skip
+    assert (plan.mails, plan.counts["takes"]) == ({"blocked": 1}, 3)
+    assert [message.user_id for message in Message.objects.filter(kind="blocked")] == [opened.pk]
+    for user in (unopened, expired):
+        user.refresh_from_db()
+        assert (user.invitation.state, user.blocked_at) == (Invitation.State.REVOKED, None)
+    assert not unopened.memberships.exists()
+    assert unopened.invitation.message.state == Message.State.CANCELED
+    assert Event.objects.filter(verb=Verb.INVITATION_REVOKED).count() == 2
+    assert undone(office, done).is_empty
+
+
+def test_only_who_may_revoke_undoes_it(office: Provider, alice: User) -> None:
+    _plan, done = applied(office, INVITED | {"individual_rights": "view_audit"})
+    helper = make_user(office, Right.MANAGE_USERS, username="helper")
+    plan = reverts.plan_user_revert(office, done, by=actor(helper))
+    assert len(plan.faults) == 1
+    _plan, bare = applied(office, INVITED | {"email": "kaal@devries.example"})
+    Invitation.objects.filter(user=bare[0]["id"]).update(sent_by=alice)
+    TeamMember.objects.create(provider=office, team=team_of(office, "Zuid", Right.VIEW_AUDIT), user_id=bare[0]["id"])
+    assert len(reverts.plan_user_revert(office, bare, by=actor(helper)).faults) == 1
 
 
 def test_what_was_changed_since_is_named(office: Provider, alice: User, bob: User) -> None:

@@ -196,15 +196,37 @@ def test_it_refuses_a_form_of_another_invitation(name: str, named: str, invited:
     assert state(invited) == Invitation.State.OPEN
 
 
-def test_it_refuses_the_first_of_two_tabs(invited: Invited, alice: User) -> None:
+def test_each_tab_goes_on_with_its_own_invitation(invited: Invited, alice: User) -> None:
     second = invite(alice, email="tweede@devries.example", last_name="Tweede")
     invited.post("send_code")
     code = invited.last_code()
     invited.client.get(reverse("invitations:open_link", args=[second.token]))
-    assert invited.post("enter_code", code=code).status_code == 409
+    assert "Tweede" in invited.client.get(WELCOME).text
+    assert invited.post("enter_code", code="000000").context["invitation"] == invited.invitation
+    assert invited.post("enter_code", code=code)["Location"] == ACCOUNT
+    assert invited.client.get(ACCOUNT).context["invitation"] == invited.invitation
+    assert second.post("send_code", invited.client)["Location"] == WELCOME
+    assert invited.client.get(CODE).context["invitation"] == second.invitation
+    response = invited.post(
+        "create_account", username="p.deboer", password="Zonnebloem-42", password_again="Zonnebloem-42"
+    )
+    assert response["Location"] == "/"
+    assert state(invited) == Invitation.State.ACCEPTED
+    assert invited.client.get(CODE).context["invitation"] == second.invitation
+
+
+def test_it_refuses_an_invitation_that_another_browser_opened(invited: Invited, alice: User) -> None:
+    second = invite(alice, email="tweede@devries.example", last_name="Tweede")
+    assert second.post("send_code", invited.client).status_code == 409
+
+
+def test_three_invitations_are_kept(invited: Invited, alice: User) -> None:
+    for number in range(3):
+        other = invite(alice, email=f"{number}@devries.example", last_name=f"Nummer {number}")
+        invited.client.get(reverse("invitations:open_link", args=[other.token]))
     assert invited.post("send_code").status_code == 409
     invited.client.get(reverse("invitations:open_link", args=[invited.token]))
-    assert invited.post("enter_code", code=code)["Location"] == ACCOUNT
+    assert invited.post("send_code")["Location"] == WELCOME
 
 
 def test_it_counts_codes_of_the_office(invited: Invited, settings: LazySettings) -> None:

@@ -44,6 +44,8 @@ def test_it_reads_a_dutch_number(text: str) -> None:
         ("+1 201 555 0123", "+12015550123"),
         ("0049 1512 3456789", "+4915123456789"),
         ("00 32 470 12 34 56", "+32470123456"),
+        ("(0032) 470 123456", "+32470123456"),
+        ("٠٠٣٢ ٤٧٠١٢٣٤٥٦", "+32470123456"),
     ],
 )
 def test_it_reads_an_international_number(text: str, number: str) -> None:

@@ -831,19 +831,28 @@ GUARDS = [
     ),
     Guard(
         0, "the target of a saved form", "authentication/reauthentication.py",
-        "target = f\"{reverse('authentication:resubmit_form')}?{urlencode({'next': target})}\"", "pass",
+        "        target = saved.url", "        pass",
         ("authentication/test_reauthentication.py",),
     ),
     Guard(
         0, "a form of another user", "authentication/pending_forms.py",
-        "if stored and stored[0] != str(user.pk):\n        delete_form(request)",
-        "if False:\n        delete_form(request)",
+        "    if own != forms:\n", "    if False:\n",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
         0, "a form of another browser", "authentication/pending_forms.py",
-        "if encryption.hash_token(key) != stored[3]:", "if False:",
+        "if encryption.hash_token(key) != stored.key_hash:", "if False:",
         ("loket/test_account_takeover.py",),
+    ),
+    Guard(
+        0, "a form of a page that another user opened", "authentication/last_user.py",
+        "if get_last_user_id(request) != str(user.pk):", "if False:",
+        ("authentication/test_late_forms.py",),
+    ),
+    Guard(
+        0, "a form without the token of an earlier page", "authentication/ended_sessions.py",
+        "if not last_user.is_from_earlier_page(request):", "if False:",
+        ("authentication/test_late_forms.py",),
     ),
     Guard(
         0, "consent long after signing in", "oauth/views/authorize.py",
@@ -857,7 +866,7 @@ GUARDS = [
     ),
     Guard(
         0, "the state of a second step", "authentication/mfa/session_state.py",
-        "pending_forms.flush_session_except_form(request, user)", "request.session.flush()",
+        "pending_forms.flush_session_except_forms(request, user)", "request.session.flush()",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(

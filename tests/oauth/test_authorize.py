@@ -189,9 +189,18 @@ def test_agreeing_wants_the_csrf_token_and_looking_changes_nothing(bob: User, pr
     client.force_login(bob)
     assert client.post(_address(asked(program))).status_code == 403
     client.get(URL, asked(program))
-    assert client.head(URL, asked(program)).status_code == 405
+    assert client.head(URL, asked(program)).status_code == 200
     assert not AuthorizationCode.objects.exists()
     assert not Consent.objects.exists()
+
+
+def test_looking_issues_no_code_to_an_application_with_consent(bob_client: Client, program: Application) -> None:
+    assert bob_client.post(_address(asked(program))).status_code == 302
+    AuthorizationCode.objects.all().delete()
+    assert bob_client.head(URL, asked(program)).status_code == 200
+    assert not AuthorizationCode.objects.exists()
+    bob_client.get(URL, asked(program))
+    assert AuthorizationCode.objects.exists()
 
 
 def test_a_withdrawn_consent_is_asked_again(bob_client: Client, bob: User, program: Application) -> None:

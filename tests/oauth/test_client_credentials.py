@@ -78,6 +78,13 @@ def test_credentials_in_the_body_are_accepted(service: User) -> None:
     assert Client().post(URL, GRANT | said).status_code == 200
 
 
+def test_space_around_the_username_is_forgiven_and_in_the_password_is_not(service: User) -> None:
+    said = {"client_id": " dienst 1 ", "client_secret": PASSWORD}
+    assert Client().post(URL, GRANT | said).status_code == 200
+    assert ask(" dienst 1\n").status_code == 200
+    assert ask("dienst 1", f"{PASSWORD} ").status_code == 401
+
+
 def test_token_is_limited_to_the_requested_scopes(service: User) -> None:
     assert ask(scope="users:read").json()["scope"] == "users:read"
     for scope in ("openid", "alles", "users:read alles"):

@@ -1,14 +1,17 @@
 """Sending through a real mail server and a real SMS gateway."""
 
+import ast
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings as settings_module
 from django.utils import timezone
 
 import outbox.actions
+from authentication.mfa.emails import REMINDER_KIND
 from core import encryption
 from outbox import sending
 from outbox.actions import MAX_ATTEMPTS, RETRY_DELAYS
@@ -21,7 +24,7 @@ pytestmark = pytest.mark.django_db
 NUMBER = "+31612345678"
 
 
-def queue_mail(**overrides: Any) -> Message:
+def build_mail(**overrides: Any) -> Message:
     values: dict[str, Any] = {
         "kind": "invitation",
         "to": "p.deboer@devries.example",
@@ -32,8 +35,12 @@ def queue_mail(**overrides: Any) -> Message:
         "user_id": None,
         "sender_name": "De Vries, Bröt & Co",
     }
+    return outbox.actions.build_email(**values | overrides)
+
+
+def queue_mail(**overrides: Any) -> Message:
     requester = overrides.pop("requester", actor())
-    return outbox.actions.queue_emails([outbox.actions.build_email(**values | overrides)], requester=requester)[0]
+    return outbox.actions.queue_emails([build_mail(**overrides)], requester=requester)[0]
 
 
 def queue_sms(**overrides: Any) -> Message:
@@ -71,6 +78,35 @@ def test_email_is_sent_as_text_and_html(mail_server: MailServer, settings: Any) 
     parts = [part.get_content_type() for part in mail.iter_parts()]
     assert parts == ["text/plain", "text/html"]
     assert "https://loket.example/uitnodiging/geheim/" in mail.get_body(["plain"]).get_content()
+
+
+def list_mail_kinds() -> set[str]:
+    """Return the kind of every e-mail that the product builds, from its source."""
+    kinds = {REMINDER_KIND}
+    for path in settings_module.BASE_DIR.glob("[a-z]*/**/*.py"):
+        if path.relative_to(settings_module.BASE_DIR).parts[0] in ("tests", "bench", "node_modules"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("emails.send", "build_email")):
+                kinds |= {
+                    str(word.value.value)
+                    for word in node.keywords
+                    if word.arg == "kind" and isinstance(word.value, ast.Constant)
+                }
+    return kinds
+
+
+def test_every_kind_of_mail_asks_for_no_automatic_answer(mail_server: MailServer) -> None:
+    kinds = list_mail_kinds()
+    assert len(kinds) == 24, sorted(kinds)
+    mails = [build_mail(kind=kind, to=f"{kind}@devries.example") for kind in sorted(kinds)]
+    outbox.actions.queue_emails(mails, requester=actor())
+    while send_due_messages():
+        pass
+    assert {address.partition("@")[0] for address in mail_server.recipients} == kinds
+    for mail in mail_server.mails:
+        assert mail.get_all("Auto-Submitted") == ["auto-generated"]
+        assert mail.get_all("X-Auto-Response-Suppress") == ["All"]
 
 
 def test_mail_goes_to_the_domain_that_was_typed(mail_server: MailServer) -> None:

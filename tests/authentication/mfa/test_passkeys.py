@@ -75,6 +75,26 @@ def test_passkey_opens_the_second_step(key: SoftKey, bob: User) -> None:
     assert Passkey.objects.get().last_used_at is not None
 
 
+def test_two_tabs_each_finish_what_they_began(client: Client, key: SoftKey, bob_logged_in: Client) -> None:
+    first, second = (send(client, f"{SHOW}begin/").json() for _tab in range(2))
+    answer = key.show(first)
+    assert send(client, f"{SHOW}klaar/", answer).status_code == 200
+    assert send(client, f"{SHOW}klaar/", answer).status_code == 400, "no challenge works twice"
+    client.post("/uitloggen/")
+    first, second = (send(client, f"{SHOW}begin/").json() for _tab in range(2))
+    assert send(client, f"{SHOW}klaar/", key.show(second)).status_code == 200
+    first, second = (send(bob_logged_in, f"{ADD}begin/").json() for _tab in range(2))
+    for options in (first, second):
+        assert send(bob_logged_in, f"{ADD}klaar/", SoftKey().make(options)).status_code == 200
+
+
+def test_many_tabs_do_not_fill_the_session(client: Client, key: SoftKey) -> None:
+    began = [send(client, f"{SHOW}begin/").json() for _tab in range(7)]
+    assert len(client.session["passkey_show"]) == 5
+    assert send(client, f"{SHOW}klaar/", key.show(began[0])).status_code == 400
+    assert send(client, f"{SHOW}klaar/", key.show(began[2])).status_code == 200
+
+
 def test_passkey_opens_the_door_without_a_password(client: Client, key: SoftKey) -> None:
     response = show(client, key, "?next=https://evil.example/")
     assert response.json()["redirect_url"] == "/"

@@ -10,7 +10,7 @@ from accounts.models import LoginMethod, Provider, User
 from audit.models import Event, Verb
 from authentication.microsoft.errors import ErrorPage
 from tests.helpers import audit_events
-from tests.helpers.entra import OID, TID, Forger, build_callback_url, start_sign_in, visit
+from tests.helpers.entra import OID, TID, Forger, build_callback_url, copy_flow_cookies, start_sign_in, visit
 from tests.helpers.entra import dora as dora
 from tests.helpers.entra import entra as entra
 from tests.helpers.entra import tenant as tenant
@@ -81,7 +81,7 @@ def test_only_who_left_comes_back(dora_client: Client, alice_client: Client, cli
     for other in (long_ago(alice_client), client):
         audit_events.truncate_history()
         address = build_callback_url(entra, start_sign_in(dora_client, URL))
-        other.cookies["microsoft"] = dora_client.cookies["microsoft"].value
+        copy_flow_cookies(dora_client, other)
         refused(other, other.get(address), "other_person", ErrorPage.START_AGAIN)
     assert "_auth_user_id" not in client.session
 

@@ -17,7 +17,7 @@ from accounts.models import ExternalTenant, Provider, User
 from audit.actors import build_operator
 from audit.models import Event, Verb
 from authentication.microsoft import oidc
-from authentication.microsoft.errors import ErrorPage
+from authentication.microsoft.errors import ErrorPage, MicrosoftSignInError
 from authentication.views import microsoft
 from core.throttle import RateLimit
 from demo.fake_entra import FakeResponse
@@ -28,6 +28,8 @@ from tests.helpers.entra import (
     TID,
     Forger,
     build_callback_url,
+    copy_flow_cookies,
+    get_flow_cookies,
     make_azure_user,
     make_tenant,
     start_sign_in,
@@ -111,20 +113,20 @@ def test_microsoft_sign_in_asks_as_it_should(client: Client, entra: Forger) -> N
 
 def test_the_journey_is_in_a_sealed_cookie_that_goes(client: Client, entra: Forger, dora: User) -> None:
     asked = start_sign_in(client)
-    cookie = client.cookies["microsoft"]
+    ((name, cookie),) = get_flow_cookies(client).items()
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")
     assert (cookie["max-age"], cookie["secure"]) == (600, "")
     assert len(cookie.value) < 3000
-    assert asked["state"] not in cookie.value
+    assert asked["state"] not in name + cookie.value
     client.get(build_callback_url(entra, asked))
-    gone = client.cookies["microsoft"]
+    gone = client.cookies[name]
     assert (gone.value, gone["max-age"], gone["path"]) == ("", 0, "/")
 
 
 def test_the_cookie_is_secure_where_the_site_is(client: Client, entra: Forger, settings: Any) -> None:
     settings.SESSION_COOKIE_SECURE = True
     start_sign_in(client)
-    assert client.cookies["microsoft"]["secure"]
+    assert all(cookie["secure"] for cookie in get_flow_cookies(client).values())
 
 
 @pytest.mark.parametrize(("wanted", "target"), [("/profiel/", "/profiel/"), ("//evil.example/", "/"), ("\x00", "/")])
@@ -257,12 +259,11 @@ def test_what_microsoft_says_instead_of_a_token(
 def test_a_journey_works_once(entra: Forger, dora: User) -> None:
     client = Client()
     asked = start_sign_in(client)
-    kept = client.cookies["microsoft"].value
+    thief = Client()
+    copy_flow_cookies(client, thief)
     address = build_callback_url(entra, asked)
     client.get(address)
     assert is_signed_in(client)
-    thief = Client()
-    thief.cookies["microsoft"] = kept
     refused(thief, thief.get(address), ErrorPage.START_AGAIN, "replayed")
 
 
@@ -292,7 +293,7 @@ def test_an_answer_to_another_browser_is_refused(entra: Forger, dora: User, kept
     mine, other = Client(), Client()
     address = build_callback_url(entra, start_sign_in(mine))
     if kept:
-        other.cookies["microsoft"] = kept
+        other.cookies[next(iter(get_flow_cookies(mine)))] = kept
     refused(other, other.get(address), ErrorPage.START_AGAIN, "no_journey")
     mine.get(address)
     assert is_signed_in(mine)
@@ -301,13 +302,18 @@ def test_an_answer_to_another_browser_is_refused(entra: Forger, dora: User, kept
 def test_an_answer_with_another_state_is_refused(client: Client, entra: Forger, dora: User) -> None:
     other = start_sign_in(Client())
     start_sign_in(client)
-    refused(client, client.get(build_callback_url(entra, other)), ErrorPage.START_AGAIN, "state")
+    refused(client, client.get(build_callback_url(entra, other)), ErrorPage.START_AGAIN, "no_journey")
+    mine, _state, cookie = oidc.start_flow(oidc.FlowContext(oidc.FlowPurpose.SIGN_IN, "/"))
+    with pytest.raises(MicrosoftSignInError) as caught:
+        oidc.finish_flow(cookie, {"state": other["state"], "code": "x"})
+    assert (mine.startswith("http"), caught.value.reason) == (True, "state")
 
 
 @pytest.mark.parametrize("query", ["", "?state=", "?code=x", "?state=%00&code=%00", "?state=" + "é" * 2000])
 def test_a_bare_answer_is_refused(client: Client, entra: Forger, query: str) -> None:
     start_sign_in(client)
-    refused(client, client.get(BACK + query), ErrorPage.START_AGAIN, "state")
+    refused(client, client.get(BACK + query), ErrorPage.START_AGAIN, "no_journey")
+    assert get_flow_cookies(client), "the flow that this browser did start goes on"
 
 
 def test_a_journey_takes_ten_minutes_at_most(client: Client, entra: Forger, dora: User) -> None:
@@ -332,11 +338,63 @@ def test_microsoft_sign_in_is_throttled_by_network_address(
     assert Event.objects.count() == 2
 
 
-@pytest.mark.parametrize("method", ["head", "post", "put"])
+def test_both_tabs_sign_in(client: Client, entra: Forger, dora: User) -> None:
+    first = start_sign_in(client, f"{URL}?next=/profiel/")
+    second = start_sign_in(client, f"{URL}?next=/profiel/sessies/")
+    assert client.get(build_callback_url(entra, first))["Location"] == "/profiel/"
+    token = client.cookies["csrftoken"].value if "csrftoken" in client.cookies else ""
+    key = client.cookies["sessionid"].value
+    assert client.get(build_callback_url(entra, second))["Location"] == "/profiel/sessies/"
+    assert client.cookies["sessionid"].value == key, "one session"
+    assert (client.cookies["csrftoken"].value if token else "") == token, "forms of the first tab stay valid"
+    assert Event.objects.count() == 1
+    assert not get_flow_cookies(client)
+
+
+def test_a_failure_in_a_tab_leaves_the_other_tab_alone(client: Client, entra: Forger, dora: User) -> None:
+    first, second = start_sign_in(client), start_sign_in(client, f"{URL}?next=/profiel/")
+    cancel = entra.parse_request(first).build_cancel_url().removeprefix("http://localhost:8000")
+    refused(client, client.get(cancel), ErrorPage.CANCELLED, "cancelled")
+    assert client.get(BACK, {"state": "unknown", "code": "x"}).status_code == 302
+    assert client.get(build_callback_url(entra, second))["Location"] == "/profiel/"
+    assert is_signed_in(client)
+
+
+def test_another_account_in_a_second_tab_replaces_the_first(
+    client: Client, entra: Forger, dora: User, office: Provider, tenant: ExternalTenant
+) -> None:
+    other = make_azure_user(office, tenant, uuid4(), username="other@devries.example")
+    first, second = start_sign_in(client), start_sign_in(client)
+    client.get(build_callback_url(entra, first))
+    client.get(build_callback_url(entra, second, oid=other.external_user_id))
+    assert client.session["_auth_user_id"] == str(other.pk)
+
+
+def test_many_tabs_do_not_fill_the_request(client: Client, entra: Forger, dora: User) -> None:
+    with time_machine.travel("2026-03-01T12:00Z", tick=False) as clock:
+        for _tab in range(12):
+            clock.shift(1)
+            last = start_sign_in(client, f"{URL}?{urlencode({'next': '/profiel/?' + 'x' * 300})}")
+        kept = get_flow_cookies(client)
+        assert 3 <= len(kept) < 12
+        assert sum(len(name) + len(cookie.value) for name, cookie in kept.items()) < 6000
+        assert client.get(build_callback_url(entra, last))["Location"].startswith("/profiel/")
+
+
+@pytest.mark.parametrize("method", ["post", "put"])
 def test_only_get_goes_there_and_back(client: Client, entra: Forger, method: str) -> None:
     assert getattr(client, method)(URL).status_code == 405
     assert getattr(client, method)(BACK).status_code == 405
     assert not Event.objects.exists()
+
+
+def test_head_finishes_no_flow(client: Client, entra: Forger, dora: User) -> None:
+    address = build_callback_url(entra, start_sign_in(client))
+    assert (client.head(address).status_code, is_signed_in(client)) == (200, False)
+    assert client.head(URL)["Location"].startswith("http")
+    assert not Event.objects.exists()
+    client.get(address)
+    assert is_signed_in(client)
 
 
 @pytest.mark.parametrize("told", ["x", "x:y:z", "😀", "%00"])
