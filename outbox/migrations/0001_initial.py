@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'message',
                 'verbose_name_plural': 'messages',
-                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'due'], name='message_due'), models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'provider_id', 'urgency', 'due'], name='message_turn'), models.Index(condition=models.Q(('esp_id', ''), _negated=True), fields=['esp_id'], name='message_esp'), models.Index(fields=['provider_id', 'user_id', '-id'], name='message_of_user')],
+                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'due'], name='message_due'), models.Index(condition=models.Q(('state__in', ['queued', 'deferred'])), fields=['channel', 'provider_id', 'urgency', 'due'], name='message_turn'), models.Index(condition=models.Q(('state__in', ['failed', 'bounced'])), fields=['provider_id'], name='message_undelivered'), models.Index(condition=models.Q(('esp_id', ''), _negated=True), fields=['esp_id'], name='message_esp'), models.Index(fields=['provider_id', 'user_id', '-id'], name='message_of_user')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('encrypted_body__isnull', False), ('state__in', ['queued', 'deferred'])), models.Q(models.Q(('state__in', ['queued', 'deferred']), _negated=True), ('encrypted_body__isnull', True)), _connector='OR'), name='message_body_while_waiting'), models.CheckConstraint(condition=models.Q(('channel', 'mail'), ('recipient', ''), _connector='OR'), name='message_sms_number_encrypted')],
             },
         ),
