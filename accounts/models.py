@@ -27,6 +27,7 @@ _PASSWORD_USABLE = ~Q(password="") & ~Q(password__startswith="!")  # noqa: S106
 _EXTERNAL = ("external_tenant", "external_tid", "external_user_id")
 _NO_IDENTITY: dict[str, Any] = dict.fromkeys(_EXTERNAL)
 _IDENTITY: dict[str, Any] = {f"{name}__isnull": False for name in _EXTERNAL}
+_NO_FACTOR = Q(login_method="website_sso", second_factor_at=None, blocked_at=None, accepted_at__isnull=False)
 _SIGNS_IN: dict[str, Any] = {"username__isnull": False, "accepted_at__isnull": False}
 
 
@@ -239,6 +240,7 @@ class User(KeyedModel, AbstractBaseUser):
             models.Index("provider", Coalesce("last_login", MIN_DATETIME), "id", name="user_by_last_login"),
             models.Index(fields=["email_key"], name="user_by_address"),
             models.Index(fields=["sort_name"], opclasses=["varchar_pattern_ops"], name="user_by_name_anywhere"),
+            models.Index("provider", "two_factor_required", "accepted_at", condition=_NO_FACTOR, name="user_no_factor"),
             # For the lists of dormant accounts (`users.dormant_accounts`).
             models.Index(
                 "provider",

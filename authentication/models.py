@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.contrib.sessions.models import Session
@@ -88,9 +88,9 @@ class PasswordResetToken(UserOwnedModel):
     def __str__(self) -> str:
         return str(self.pk)
 
-    def is_open(self, now: datetime | None = None) -> bool:
-        """Return whether the link works at `now` (default: this moment) for a user who may use the login page."""
-        now = now or timezone.now()
+    def is_open(self) -> bool:
+        """Return whether the link works for a user who may use the login page."""
+        now = timezone.now()
         in_time = now < self.expires_at <= now + timedelta(minutes=RESET_LINK_MINUTES) + clock_skew.MAX_CLOCK_SKEW
         return in_time and self.user.is_website_user and self.user.may_sign_in
 

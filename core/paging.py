@@ -69,11 +69,9 @@ def paginate_queryset(
     return _paginate(fetch_rows, cursor, name, downwards=downwards, parse=parse, size=size)
 
 
-def paginate_newest_first(
-    fetch_rows: "FetchRows[PagedModelT]", *, cursor: str, size: int = PAGE_SIZE
-) -> KeysetPage[PagedModelT]:
+def paginate_newest_first(fetch_rows: "FetchRows[PagedModelT]", *, cursor: str) -> KeysetPage[PagedModelT]:
     """Return the page at `cursor` of rows that `fetch_rows` finds, whose `sort_key` is a datetime."""
-    return _paginate(fetch_rows, cursor, "at", downwards=True, parse=_parse_datetime, size=size)
+    return _paginate(fetch_rows, cursor, "at", downwards=True, parse=_parse_datetime)
 
 
 def _paginate(
@@ -83,7 +81,7 @@ def _paginate(
     *,
     downwards: bool,
     parse: Callable[[str], Any],
-    size: int,
+    size: int = PAGE_SIZE,
 ) -> KeysetPage[PagedModelT]:
     start = _decode_cursor(cursor, name, parse)
     backwards = start is not None and start.backwards
@@ -163,7 +161,7 @@ class ListPage(Generic[ListItemT]):
         return ListPage(rows, self.previous, self.next)
 
 
-def paginate_list(rows: Sequence[ListItemT], *, cursor: str, size: int = PAGE_SIZE) -> ListPage[ListItemT]:
+def paginate_list(rows: Sequence[ListItemT], *, cursor: str) -> ListPage[ListItemT]:
     """Return the page of `rows` at `cursor`; a damaged cursor falls back to the first page.
 
     A cursor is the id of the row before the page, or with a leading '-' of the row after it.
@@ -171,12 +169,12 @@ def paginate_list(rows: Sequence[ListItemT], *, cursor: str, size: int = PAGE_SI
     places = {f"{row.id}": number for number, row in enumerate(rows)}
     place, start = places.get(cursor.lstrip("-")), 0
     if place is not None:
-        start = max(place - size, 0) if cursor.startswith("-") else place + 1
-    found = list(rows[start : start + size])
+        start = max(place - PAGE_SIZE, 0) if cursor.startswith("-") else place + 1
+    found = list(rows[start : start + PAGE_SIZE])
     return ListPage(
         rows=found,
         previous=f"-{found[0].id}" if found and start else "",
-        next=f"{found[-1].id}" if start + size < len(rows) else "",
+        next=f"{found[-1].id}" if start + PAGE_SIZE < len(rows) else "",
     )
 
 

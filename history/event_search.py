@@ -33,7 +33,7 @@ WITH RECURSIVE combination AS (
 ), matching AS (SELECT * FROM combination WHERE {facets})
 """
 _RANGE_SQL = """
-(SELECT at, id FROM audit_event event WHERE provider_id = %(provider)s AND {conditions}
+(SELECT {columns} FROM audit_event event WHERE provider_id = %(provider)s AND {conditions}
 ORDER BY at {direction}, id {direction} LIMIT {limit})
 """
 _PAGE_SQL = """
@@ -68,14 +68,13 @@ class EventSearch:
             conditions.append(f"(at, id) {'<' if falling else '>'} (%(start_at)s, %(start_id)s)")
         shape: dict[str, Any] = {"direction": "DESC" if falling else "ASC", "limit": limit}
         facets = " AND ".join(f"{name} = %({name})s" for name in self.facets)
-        page = _PAGE_SQL.format(
-            combinations=_COMBINATIONS_SQL.format(facets=facets) if facets else "",
-            source=source,
-            ranges=" UNION ALL ".join(
-                _RANGE_SQL.format(conditions=" AND ".join([place, *conditions]), **shape) for place in ranges
-            ),
-            **shape,
+        shape["columns"] = "at, id" if source else "*, at AS sort_key"
+        page = " UNION ALL ".join(
+            _RANGE_SQL.format(conditions=" AND ".join([place, *conditions]), **shape) for place in ranges
         )
+        if source:
+            combinations = _COMBINATIONS_SQL.format(facets=facets) if facets else ""
+            page = _PAGE_SQL.format(combinations=combinations, source=source, ranges=page, **shape)
         values: dict[str, Any] = {
             "provider": self.provider_id,
             "since": self.since,
@@ -92,7 +91,10 @@ class EventSearch:
         return list(self.users) if self.users is not None and len(self.users) <= _MAX_RANGED_USERS else None
 
     def _choose_ranges(self) -> tuple[str, list[str], list[str]]:
-        """Return what the ranges are joined to, the condition of each range, and the conditions inside them."""
+        """Return what the ranges are joined to, the condition of each range, and the conditions inside them.
+
+        Without any of these filters all events are one range, joined to nothing ("").
+        """
         facets = [f"{name} = %({name})s" for name in self.facets]
         involved = [_INVOLVED_SQL] if self.users is not None else []
         if self._get_subjects() is not None:
@@ -103,7 +105,7 @@ class EventSearch:
         if facets:
             same = [f"event.{name} = matching.{name}" for name in ("verb", "target_kind", "origin")]
             return "matching", [" AND ".join(same)], involved
-        return "(SELECT) whole", ["TRUE"], involved
+        return "", ["TRUE"], involved
 
     def iter_chunks(self) -> Iterator[list[Event]]:
         """Yield all events, newest first."""

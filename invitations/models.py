@@ -68,6 +68,9 @@ class Invitation(models.Model):
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(state="open"), name="invitation_open_until"),
             models.Index(fields=["provider", "sent_at"], name="invitation_sent"),
+            # For the alerts of the home page (`users.alerts`).
+            models.Index(fields=["provider", "state", "expires_at"], name="invitation_by_state"),
+            models.Index(fields=["provider"], condition=Q(refused_at__isnull=False), name="invitation_refused"),
             models.Index(fields=["sent_by"], name="invitation_sent_by"),
         ]
 

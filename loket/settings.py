@@ -156,7 +156,6 @@ INSTALLED_APPS = [
     "oauth2_provider",
     "oauth",
     "imports",
-    "anymail",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -265,6 +264,8 @@ WHITENOISE_USE_FINDERS = True
 env.str("EMAIL_URL", "", validate=check.validate_mail_server_url)
 _email = env.dj_email_url("EMAIL_URL", "smtp://localhost:25")
 EMAIL_BACKEND = env.str("LOKET_EMAIL_BACKEND", _email["EMAIL_BACKEND"])
+if EMAIL_BACKEND.startswith("anymail."):
+    INSTALLED_APPS.append("anymail")  # checks its settings; takes 5 MB
 EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]

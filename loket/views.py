@@ -43,7 +43,7 @@ def home(request: OfficeRequest) -> HttpResponse:
     context = {
         "manages": manages,
         "may_invite": Right.MANAGE_USERS in held,
-        "alerts": count_alerts(User.objects.visible_to(request.user), _list_alert_reasons(held)) if manages else [],
+        "alerts": count_alerts(request.user, _list_alert_reasons(held)) if manages else [],
         "beginning": get_onboarding_progress(request.user) if manages and Right.MANAGE_TEAMS in held else None,
         "codes_left": _count_low_recovery_codes(request.user),
     }

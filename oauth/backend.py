@@ -7,13 +7,14 @@ from oauthlib.common import Request
 from oauthlib.openid import Server
 
 from oauth.models import Application
-from oauth.validator import OAuthValidator
 
 
 class OAuthBackend(OAuthLibCore):  # type: ignore[misc]
     """OAuth library backend for one request; `validator` holds the authenticated client."""
 
     def __init__(self, request: HttpRequest) -> None:
+        from oauth.validator import OAuthValidator  # loaded when needed: its library loads requests (5 MB)
+
         self.validator = OAuthValidator(request)
         self.server = Server(self.validator, **oauth2_settings.server_kwargs)
 

@@ -308,11 +308,10 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
         kid, sealed = signing_keys.generate_signing_key()
         return self.create(kid=kid, encrypted_pem=sealed, signs_from=signs_from)
 
-    def list_published(self, now: datetime | None = None) -> list[SigningKey]:
+    def list_published(self) -> list[SigningKey]:
         """Return the keys that clients may still need to verify an ID token, newest first."""
-        now = now or timezone.now()
-        found = list(self.order_by("-signs_from"))
-        settled = [key.signs_from for key in found if key.signs_from <= now - signing_keys.ID_TOKEN_LIFETIME]
+        found, since = list(self.order_by("-signs_from")), timezone.now() - signing_keys.ID_TOKEN_LIFETIME
+        settled = [key.signs_from for key in found if key.signs_from <= since]
         return [key for key in found if not settled or key.signs_from >= settled[0]]
 
 

@@ -21,9 +21,8 @@ from core import encryption, throttle
 from core.throttle import AttemptsLeft, RateLimit
 from oauth import consents, credentials, oidc, tokens
 from oauth.models import AccessToken, Application, AuthorizationCode, Consent, IDToken, RefreshToken
+from oauth.rate_limit_headers import CLIENT_TOKEN_LIMIT
 
-# Per client, once authenticated.
-CLIENT_TOKEN_LIMIT = RateLimit("token client", burst=200, every=timedelta(milliseconds=100))
 # Per network address, for wrong secrets.
 _FAILED_CLIENT_LIMIT = RateLimit("token client network", burst=50, every=timedelta(seconds=10))
 

@@ -130,6 +130,9 @@ class Message(models.Model):
                 condition=Q(state__in=["queued", "deferred"]),
                 name="message_turn",
             ),
+            models.Index(
+                fields=["provider_id"], condition=Q(state__in=["failed", "bounced"]), name="message_undelivered"
+            ),
             models.Index(fields=["esp_id"], condition=~Q(esp_id=""), name="message_esp"),
             models.Index(fields=["provider_id", "user_id", "-id"], name="message_of_user"),
             models.Index(

@@ -9,10 +9,10 @@ from datetime import timedelta
 from email.headerregistry import Address
 from email.utils import parseaddr
 from http import HTTPStatus
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from anymail.exceptions import AnymailError, AnymailInvalidAddress, AnymailRecipientsRefused
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
@@ -67,11 +67,16 @@ def get_max_sms_duration() -> timedelta:
     return timedelta(seconds=CONNECT_TIMEOUT_SECONDS + settings.LOKET_SMS_TIMEOUT)
 
 
+def _load_anymail_exceptions() -> Any:
+    """Return the module, which loads requests (5 MB): an `except` asks for it only after an error."""
+    return import_module("anymail.exceptions")
+
+
 def require_email_backend() -> None:
     """Raise ImproperlyConfigured unless the e-mail backend exists and is configured; does not connect."""
     try:
         get_connection()
-    except (ImportError, AttributeError, ImproperlyConfigured, AnymailError) as error:
+    except (ImportError, AttributeError, ImproperlyConfigured, _load_anymail_exceptions().AnymailError) as error:
         text = f"LOKET_EMAIL_BACKEND or one of its ANYMAIL_… variables is invalid: {error}"
         raise ImproperlyConfigured(text) from None
 
@@ -131,9 +136,9 @@ def _send_email(mail: EmailMultiAlternatives, to: str) -> str:
         # A 5xx on the content is also final (RFC 5321, 4.2.1); one on our own login or address can be fixed.
         permanent = isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
         raise _build_smtp_error(error.smtp_code, error.smtp_error, to=to, permanent=permanent) from None
-    except (AnymailRecipientsRefused, AnymailInvalidAddress):
+    except (_load_anymail_exceptions().AnymailRecipientsRefused, _load_anymail_exceptions().AnymailInvalidAddress):
         raise SendingError("address refused", permanent=True) from None
-    except AnymailError as error:
+    except _load_anymail_exceptions().AnymailError as error:
         raise SendingError(f"{error.esp_name or 'mail provider'} {error.status_code or 'does not answer'}") from None
     if not sent:
         raise SendingError("not sent")

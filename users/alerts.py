@@ -1,28 +1,28 @@
 """Alerts of the home page: which users need attention today, why, and what to do about it."""
 
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple, cast
 
 from django.db import models
-from django.db.models import Case, Count, DateField, Exists, F, OuterRef, Q, QuerySet, Value, When
-from django.db.models.functions import Cast
+from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 
-from accounts.models import User
-from authentication.mfa.status import TwoFactorStatus, annotate_two_factor
+from accounts.models import Provider, User
+from authentication.mfa.status import TwoFactorStatus, filter_missing_factor, find_first_due
+from invitations.models import Invitation
+from outbox.models import Message
 from permissions.models import IndividualRight, TeamMember
 from users.dormant_accounts import ReviewReason, ReviewThresholds, filter_users_to_review
 from users.status import AccountStatus, UserWithStatuses, annotate_account_status
 
 _ALERT_ICONS = {"danger": "✕", "warning": "◔", "neutral": "○"}
-MAX_ALERT_COUNT = 100  # counting stops here
+MAX_ALERT_COUNT = 10_000  # counting stops here
 EXPIRING_WITHIN, ENDING_WITHIN = timedelta(days=2), timedelta(days=14)
 
 
@@ -118,7 +118,7 @@ _ALERT_TEXTS = {
 
 @dataclass(frozen=True)
 class Alert:
-    """The number of users with one alert; `first` is the day on which it takes effect, or None if not applicable."""
+    """The number of users with one alert; `first` is the future day on which it takes effect, or None."""
 
     reason: AlertReason
     count: int
@@ -138,12 +138,14 @@ class Alert:
     def sentence(self) -> str:
         """The number of users, as text."""
         is_capped = self.count >= MAX_ALERT_COUNT
-        count = _("%(count)s or more") % {"count": MAX_ALERT_COUNT} if is_capped else str(self.count)
+        count = number_format(self.count, force_grouping=True)
+        if is_capped:
+            count = _("%(count)s or more") % {"count": count}
         return str(_ALERT_TEXTS[self.reason].sentence % {"number": self.count, "count": count})
 
     @property
     def advice(self) -> str:
-        if self.first is not None and self.first > timezone.localdate():
+        if self.first is not None:
             return _("Required from %(date)s; without it, rights are inactive.") % {"date": date_format(self.first)}
         return str(_ALERT_TEXTS[self.reason].advice)
 
@@ -174,36 +176,56 @@ def _build_expiring_condition() -> Q:
     return Q(status__in=waiting, invitation__expires_at__lte=until)
 
 
-def count_alerts(users: QuerySet[User], reasons: Collection[AlertReason]) -> list[Alert]:
-    """Return the alerts of `reasons` that apply to any of `users`, counted up to MAX_ALERT_COUNT. One query."""
+class _RowCount(Subquery):
+    """The number of rows of a queryset, which may be sliced."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+
+
+def count_alerts(user: User, reasons: Collection[AlertReason]) -> list[Alert]:
+    """Return the alerts of `reasons` in the office of `user`, each counted up to MAX_ALERT_COUNT.
+
+    One query, or two if the office requires two-factor of all its users.
+    """
     if not reasons:
         return []
-    no_day = Cast(Value(None), DateField())
-    parts: list[QuerySet[Any, Any]] = [_count_invited_by_status(users).annotate(day=no_day)]
-    for reason in AlertReason:
-        if reason in reasons and reason not in _INVITATION_REASONS:
-            is_two_factor = reason is AlertReason.TWO_FACTOR
-            annotated = cast(Any, annotate_two_factor(users) if is_two_factor else users)
-            row = {
-                "alert": Value(reason.value),
-                "number": Value(1),
-                "day": F("factor_due") if is_two_factor else no_day,
-            }
-            parts.append(filter_by_alert(annotated, reason).order_by().values(**row)[:MAX_ALERT_COUNT])
-    counts, first_days = Counter[str](), dict[str, date]()
-    for alert, number, day in parts[0].union(*parts[1:], all=True).values_list("alert", "number", "day"):
-        counts[alert] += number
-        if day is not None:
-            first_days[alert] = min(day, first_days.get(alert, day))
+    users, office = User.objects.visible_to(user), user.office
+    missing = filter_missing_factor(_filter_open(users), office)
+    parts = [_count_invited_by_status(users, office)]
+    for reason in reasons:
+        if reason not in _INVITATION_REASONS:
+            found = missing if reason is AlertReason.TWO_FACTOR else filter_by_alert(cast(Any, users), reason)
+            number = _RowCount(found.order_by().values("pk")[:MAX_ALERT_COUNT])
+            parts.append(Provider.objects.filter(pk=office.pk).values(alert=Value(reason.value), number=number))
+    counts = dict(parts[0].union(*parts[1:], all=True).values_list("alert", "number"))
     return [
-        Alert(reason, count, first_days.get(reason) if count < MAX_ALERT_COUNT else None)
+        Alert(
+            reason,
+            min(number, MAX_ALERT_COUNT),
+            find_first_due(missing, office) if reason is AlertReason.TWO_FACTOR else None,
+        )
         for reason in AlertReason
-        if reason in reasons and (count := min(counts[reason], MAX_ALERT_COUNT))
+        if reason in reasons and (number := counts.get(reason))
     ]
 
 
-def _count_invited_by_status(users: QuerySet[User]) -> QuerySet[Any, Any]:
-    """Return the number of invited users for each `alert`: EXPIRING, or the account status, which may be no alert."""
+def _count_invited_by_status(users: QuerySet[User], office: Provider) -> QuerySet[Any, Any]:
+    """Return the number of invited users for each `alert`: EXPIRING, or the account status, which may be no alert.
+
+    Only of invitations that an index finds: all those with an alert, and few others.
+    """
+    until, state = timezone.now() + EXPIRING_WITHIN, Invitation.State
+    found = Invitation.objects.filter(
+        Q(state__in=[state.LOCKED, state.EXPIRED])
+        | Q(state=state.OPEN, expires_at__lte=until)
+        | Q(refused_at__isnull=False),
+        provider=office,
+    )
+    undelivered = Message.objects.filter(provider_id=office.pk, state__in=[Message.State.FAILED, Message.State.BOUNCED])
+    found_users = found.values("user_id").union(
+        Invitation.objects.filter(provider=office, message__in=undelivered).values("user_id"), all=True
+    )
     expiring = When(_build_expiring_condition(), then=Value(AlertReason.EXPIRING.value))
-    invited = annotate_account_status(_filter_open(users).filter(accepted_at=None))
+    invited = annotate_account_status(_filter_open(users).filter(accepted_at=None, pk__in=found_users))
     return invited.values(alert=Case(expiring, default=F("status"))).annotate(number=Count("pk"))

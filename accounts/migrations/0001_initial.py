@@ -169,6 +169,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='user',
+            index=models.Index(models.F('provider'), models.F('two_factor_required'), models.F('accepted_at'), condition=models.Q(('accepted_at__isnull', False), ('blocked_at', None), ('login_method', 'website_sso'), ('second_factor_at', None)), name='user_no_factor'),
+        ),
+        migrations.AddIndex(
+            model_name='user',
             index=models.Index(models.F('provider'), django.db.models.functions.comparison.Coalesce('last_login', 'accepted_at'), models.F('id'), condition=models.Q(('accepted_at__isnull', False), ('blocked_at', None)), name='user_by_last_seen'),
         ),
         migrations.AddIndex(

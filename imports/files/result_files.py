@@ -34,9 +34,9 @@ def _build_result_rows(items: Iterable[PlanItem], passed_over: Iterable[PlanFaul
         yield [str(fault["row"]), fault["value"], _("not applied: %(why)s") % {"why": fault["what"]}, ""]
 
 
-def render_faulty_rows_csv(plan: Plan, file: IO[bytes], *, limits: FileLimits = COMMAND_LIMITS) -> Iterator[bytes]:
+def render_faulty_rows_csv(plan: Plan, file: IO[bytes]) -> Iterator[bytes]:
     """Yield a CSV file with the rows of `file` that have faults, followed by a column with the faults."""
-    return sheets.iter_csv_lines(iterate_faulty_rows(plan, file, limits=limits))
+    return sheets.iter_csv_lines(iterate_faulty_rows(plan, file, limits=COMMAND_LIMITS))
 
 
 def iterate_faulty_rows(plan: Plan, file: IO[bytes], *, limits: FileLimits) -> Iterator[list[str]]:

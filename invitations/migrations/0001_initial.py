@@ -76,6 +76,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='invitation',
+            index=models.Index(fields=['provider', 'state', 'expires_at'], name='invitation_by_state'),
+        ),
+        migrations.AddIndex(
+            model_name='invitation',
+            index=models.Index(condition=models.Q(('refused_at__isnull', False)), fields=['provider'], name='invitation_refused'),
+        ),
+        migrations.AddIndex(
+            model_name='invitation',
             index=models.Index(fields=['sent_by'], name='invitation_sent_by'),
         ),
         migrations.AddConstraint(

@@ -12,9 +12,8 @@ from core.access import Access, page
 from core.throttle import Throttled
 from oauth import client_credentials, oidc, tokens
 from oauth.backend import OAuthBackend
-from oauth.rate_limit_headers import build_rate_limit_headers
+from oauth.rate_limit_headers import CLIENT_TOKEN_LIMIT, build_rate_limit_headers
 from oauth.scopes import Scope
-from oauth.validator import CLIENT_TOKEN_LIMIT
 
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")  # the library supports more
 _BASIC_CHALLENGE = 'Basic realm="Loket", charset="UTF-8"'

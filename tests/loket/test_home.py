@@ -21,7 +21,7 @@ from tests.helpers import mfa as factors
 from tests.helpers.invited_users import invite
 from tests.helpers.users import make_user
 from tests.teams.test_user_rights import employer, give, put
-from users.alerts import MAX_ALERT_COUNT, AlertReason
+from users.alerts import AlertReason, count_alerts
 
 pytestmark = pytest.mark.django_db
 LIST = "/gebruikers/"
@@ -132,14 +132,48 @@ def test_the_export_of_the_list_keeps_to_who_asks_for_attention(alice_client: Cl
     assert "without_rights" in str(Event.objects.get(verb=Verb.EXPORTED).changes)
 
 
-def test_many_are_counted_no_further(alice_client: Client, office: Provider) -> None:
-    people = [
+def test_many_are_counted_exactly(alice_client: Client, office: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    users = [
         User(provider=office, login_method=LoginMethod.WEBSITE_SSO, initials="A.", last_name=f"N{n}", email="n@x.nl")
-        for n in range(MAX_ALERT_COUNT + 1)
+        for n in range(1_032)
     ]  # fmt: skip
-    User.objects.bulk_create(people)
-    (one,) = alice_client.get("/").context["alerts"]
-    assert (one.count, one.sentence) == (MAX_ALERT_COUNT, "100 of meer collega’s hebben geen team en geen rechten")
+    User.objects.bulk_create(users)
+    (alert,) = alice_client.get("/").context["alerts"]
+    assert (alert.count, alert.sentence) == (1_032, "1.032 collega’s hebben geen team en geen rechten")
+    monkeypatch.setattr("users.alerts.MAX_ALERT_COUNT", 1_000)
+    (alert,) = alice_client.get("/").context["alerts"]
+    assert (alert.count, alert.sentence) == (1_000, "1.000 of meer collega’s hebben geen team en geen rechten")
+
+
+def test_two_factor_by_each_rule_is_counted_as_listed(alice_client: Client, alice: User, office: Provider) -> None:
+    """The page counts sets, the list computes the day of each user."""
+    today = timezone.localdate()
+    required, in_team, manager, *_others = (working(office, accepted_at=NOW() - timedelta(days=n)) for n in range(5))
+    team = put(office, "Loon", [in_team, working(office, second_factor_at=NOW())], [])
+    give(manager, Right.MANAGE_PROVIDER)
+    for user in (required, in_team, manager):  # who is denied access is not counted
+        User.objects.filter(pk=user.pk).update(two_factor_required=user is required)
+    working(office, blocked_at=NOW(), two_factor_required=True)
+    assert asked(alice_client) == {"TWO_FACTOR": 1}
+    Team.objects.filter(pk=team.pk).update(two_factor_required=True)
+    assert asked(alice_client) == {"TWO_FACTOR": 2}
+    Provider.objects.filter(pk=office.pk).update(two_factor_managers=True)
+    User.objects.filter(pk=alice.pk).update(second_factor_at=NOW())
+    # alice's session has not passed a factor: ask as the page does
+    counted = {alert.reason: (alert.count, alert.first) for alert in count_alerts(reload(alice), list(AlertReason))}
+    assert counted == {AlertReason.TWO_FACTOR: (3, None)}
+    Provider.objects.filter(pk=office.pk).update(two_factor_days=30, two_factor_days_since=today - timedelta(days=9))
+    counted = {alert.reason: (alert.count, alert.first) for alert in count_alerts(reload(alice), list(AlertReason))}
+    assert counted == {AlertReason.TWO_FACTOR: (5, None)}, "some need it now"
+    User.objects.update(two_factor_required=False)
+    Team.objects.update(two_factor_required=False)
+    Provider.objects.filter(pk=office.pk).update(two_factor_managers=False)
+    counted = {alert.reason: (alert.count, alert.first) for alert in count_alerts(reload(alice), list(AlertReason))}
+    assert counted == {AlertReason.TWO_FACTOR: (5, today + timedelta(days=26))}, "who accepted four days ago"
+
+
+def reload(user: User) -> User:
+    return User.objects.get(pk=user.pk)
 
 
 def test_home_page_takes_a_constant_number_of_queries(

@@ -18,7 +18,7 @@ from django.urls import reverse
 reverse("home")
 print(json.dumps([sorted(sys.modules), gc.get_freeze_count(), len(gc.get_objects())]))
 """
-RARELY_NEEDED = ["api", "apprise", "msal", "openpyxl", "phonenumbers", "pydantic", "rich", "segno"]
+RARELY_NEEDED = ["api", "apprise", "msal", "openpyxl", "phonenumbers", "pydantic", "requests", "rich", "segno"]
 HASH_ONCE_IN_EACH_THREAD = """
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +32,12 @@ before = read_memory()
 with ThreadPoolExecutor(4) as threads:
     list(threads.map(hash_password, ["a password of 19 MiB"] * 8))
     print(read_memory() - before)
+"""
+MEMORY_AT_START = """
+import os
+import loket.rsgi
+
+print(int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 10**6)
 """
 
 
@@ -51,6 +57,11 @@ def test_what_is_loaded_at_the_start_is_not_collected_again(tmp_path: Path) -> N
 def test_rarely_needed_modules_are_not_loaded_at_the_start(tmp_path: Path) -> None:
     loaded, _frozen, _others = json.loads(run_python(START, tmp_path))
     assert set(RARELY_NEEDED) & set(loaded) == set()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux only")
+def test_a_web_worker_takes_at_most_100_mb_at_the_start(tmp_path: Path) -> None:
+    assert int(run_python(MEMORY_AT_START, tmp_path)) <= 100
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux only")

@@ -194,6 +194,23 @@ GUARDS = [
         ("permissions/test_effective.py",),
     ),
     Guard(
+        4, "one right of an inactive user", "permissions/effective.py",
+        "any(is_active and right.works_with(products)", "any(right.works_with(products)",
+        ("permissions/test_effective.py",),
+    ),
+    Guard(
+        4, "the office rights of an inactive user", "permissions/effective.py",
+        "resolve_office_rights(code for code, _products, is_active in rows if is_active)",
+        "resolve_office_rights(code for code, _products, is_active in rows)",
+        ("permissions/test_effective.py",),
+    ),
+    Guard(
+        4, "the rights of an inactive user at an employer", "permissions/effective.py",
+        "codes = [code for code, _products, is_active in rows if is_active]",
+        "codes = [code for code, _products, is_active in rows]",
+        ("permissions/test_effective.py",),
+    ),
+    Guard(
         4, "a product that is off", "permissions/effective.py",
         "rights_from_codes(codes) & EMPLOYER_LEVEL_RIGHTS if right.works_with(products))",
         "rights_from_codes(codes) & EMPLOYER_LEVEL_RIGHTS)",
