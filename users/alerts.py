@@ -196,8 +196,8 @@ def count_alerts(user: User, reasons: Collection[AlertReason]) -> list[Alert]:
     for reason in reasons:
         if reason not in _INVITATION_REASONS:
             found = missing if reason is AlertReason.TWO_FACTOR else filter_by_alert(cast(Any, users), reason)
-            number = _RowCount(found.order_by().values("pk")[:MAX_ALERT_COUNT])
-            parts.append(Provider.objects.filter(pk=office.pk).values(alert=Value(reason.value), number=number))
+            row_count = _RowCount(found.order_by().values("pk")[:MAX_ALERT_COUNT])
+            parts.append(Provider.objects.filter(pk=office.pk).values(alert=Value(reason.value), number=row_count))
     counts = dict(parts[0].union(*parts[1:], all=True).values_list("alert", "number"))
     return [
         Alert(
