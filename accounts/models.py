@@ -75,7 +75,6 @@ def build_office_filter(user: User) -> Q:
 
 class ExternalTenantQuerySet(models.QuerySet["ExternalTenant"]):
     def visible_to(self, user: User) -> Self:
-        """Return the tenants of the office of `user` (rule 1)."""
         return self.filter(build_office_filter(user))
 
     def proved(self) -> Self:
@@ -272,7 +271,6 @@ class User(AbstractBaseUser):
 
     @property
     def office(self) -> Provider:
-        """The office. Raises Provider.DoesNotExist for support users."""
         if self.provider is None:
             raise Provider.DoesNotExist
         return self.provider

@@ -163,7 +163,6 @@ def _list_users_by_email(email: str) -> list[User]:
 @requires_reauthentication(ReauthenticationLevel.NONE)
 @transaction.atomic
 def email_password_link(user: User, *, by: Actor) -> None:
-    """E-mail `user` a single-use link to choose a password, valid for an hour. Raises MessageLimitReached."""
     token = encryption.generate_token()
     reset = PasswordResetToken(provider=user.provider, user=user, token_hash=encryption.hash_token(token))
     reset.expires_at = timezone.now() + timedelta(minutes=RESET_LINK_MINUTES)

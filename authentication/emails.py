@@ -7,7 +7,6 @@ from authentication.models import PasswordResetToken
 
 
 def send_password_link(reset: PasswordResetToken, *, token: str, minutes: int, requester: Actor) -> None:
-    """E-mail the link to choose a new password; it is valid for `minutes`."""
     emails.send(
         "password_link",
         reset.user,

@@ -131,7 +131,6 @@ class AuthenticatorApp(MfaDevice, ThrottlingMixin, TimestampMixin, Device):  # t
 
     @property
     def encryption_context(self) -> str:
-        """Associated data: the ciphertext cannot be decrypted in another row."""
         return f"authenticator app:{self.pk}"
 
     @property
@@ -202,7 +201,6 @@ class RecoveryCodes(MfaDevice, TimestampMixin, Device):  # type: ignore[misc]
         ]
 
     def verify_token(self, token: str) -> bool:
-        """Return whether `token` is an unused code, and use it up. The caller has locked the row."""
         bound = self._bind(token)
         matches = [
             digest
@@ -240,7 +238,6 @@ class MfaReminder(models.Model):
 
 class UserSessionQuerySet(models.QuerySet["UserSession"]):
     def alive(self) -> UserSessionQuerySet:
-        """Return the sessions that have not expired, by the same rule as `UserSession.lifetime`."""
         now, by_sso = timezone.now(), Q(method=AuthenticationMethod.SSO)
         short, long = (
             Q(created_at__gt=now - session_expiry.get_absolute_timeout(by_sso=is_short)) for is_short in (True, False)

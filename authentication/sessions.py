@@ -87,7 +87,6 @@ def log_out(request: HttpRequest, user: User) -> None:
 
 
 def list_active_sessions(user: User) -> QuerySet[UserSession]:
-    """Return the sessions in which `user` is still signed in, most recently used first."""
     rows = UserSession.objects.alive().filter(provider=user.provider, user=user, session_version=user.session_version)
     return rows.order_by("-last_used_at", "-pk")
 
@@ -108,7 +107,6 @@ def exclude_from_activity(request: HttpRequest) -> None:
 
 
 def record_activity(request: HttpRequest) -> None:
-    """Update the last use of the session of this request, at most once a minute."""
     found: UserSession | None = getattr(request.session, "user_session", None)
     now = timezone.now()
     is_activity = getattr(request.session, "counts_as_activity", True)

@@ -70,7 +70,6 @@ class TotpEnrollment:
 
     @property
     def grouped_secret(self) -> str:
-        """The secret for manual entry: base32 in groups of four."""
         plain = base64.b32encode(self.secret).decode()
         return " ".join(plain[start : start + 4] for start in range(0, len(plain), 4))
 

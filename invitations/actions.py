@@ -167,7 +167,6 @@ def get_invitation_text(invitation: Invitation) -> EmailText:
 
 
 def get_office_text(provider: Provider) -> EmailText:
-    """Return the office's own text, else the standard text."""
     own = InvitationText.objects.filter(provider=provider).first()
     return EmailText(own.subject, own.body) if own else email_text.STANDARD_TEXT
 
@@ -197,7 +196,6 @@ def close_invitation(invitation: Invitation, state: Invitation.State) -> None:
 
 
 def cancel_codes(invitation: Invitation) -> None:
-    """Cancel the codes of the invitation that were not sent yet."""
     for code in invitation.codes.select_related("message"):
         outbox.actions.cancel_message(code.message)
 

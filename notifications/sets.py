@@ -22,8 +22,6 @@ from permissions.sets import SetType
 
 
 class PreferenceDifference(NamedTuple):
-    """The current preference of a user for one type, and that of the set."""
-
     type: NotificationType
     now: NotificationPreference
     desired: NotificationPreference
@@ -53,8 +51,6 @@ def _compare_preferences(contents: PreferencesByType, now: PreferencesByType) ->
 
 
 class SetUsage(NamedTuple):
-    """A user that a set was applied to, and the current deviations from it."""
-
     application: NotificationSetApplication
     difference: list[PreferenceDifference]
 

@@ -17,8 +17,6 @@ from permissions.checks import Right
 
 
 class OfficeRequest(HttpRequest):
-    """A request of a signed-in user."""
-
     user: User
     rights: frozenset[Right]
     proof: ReauthenticationLevel

@@ -270,7 +270,6 @@ class Right(StrEnum):
         return (Right.MANAGE_PROVIDER, self) if self in OFFICE_ADMIN_RIGHTS - {Right.MANAGE_PROVIDER} else (self,)
 
     def works_with(self, products: Iterable[int]) -> bool:
-        """Return whether the right has effect at an employer with `products` enabled."""
         return not self.products or not set(self.products).isdisjoint(products)
 
 
@@ -286,5 +285,4 @@ def rights_from_codes(codes: Iterable[str]) -> frozenset[Right]:
 
 
 def sort_rights(rights: Container[str]) -> list[Right]:
-    """Return `rights` in catalog order."""
     return [right for right in Right if right in rights]

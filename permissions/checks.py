@@ -305,7 +305,6 @@ def require_administrator(provider: Provider) -> None:
 
 
 def list_administrators(provider: Provider) -> list[User]:
-    """Return the users with any grant of manage_provider."""
     return list(filter_right_holders(provider, Right.MANAGE_PROVIDER))
 
 

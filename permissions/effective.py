@@ -52,12 +52,10 @@ def resolve_office_rights(codes: Iterable[str]) -> frozenset[Right]:
 
 
 def resolve_employer_rights(codes: Iterable[str], products: Iterable[int]) -> frozenset[Right]:
-    """Return the employer-level rights among `codes` that have effect with `products` enabled."""
     return frozenset(right for right in rights_from_codes(codes) & EMPLOYER_LEVEL_RIGHTS if right.works_with(products))
 
 
 def effective_rights(user: User) -> frozenset[Right]:
-    """Return the office-level rights that `user` can use now, by team or individually."""
     rows = fetch_rows(_OFFICE_RIGHTS_SQL, user=user.pk, provider=user.provider_id)
     return resolve_office_rights(code for code, _products in rows)
 
@@ -194,6 +192,5 @@ def has_no_rights(user: User) -> bool:
 
 
 def list_reachable_employers(user: User) -> models.QuerySet[Employer]:
-    """Return the employers of the teams of `user`, sorted by name."""
     employers = Employer.objects.visible_to(user).filter(teams__team__members__user=user)
     return employers.distinct().order_by("sort_name", "pk")

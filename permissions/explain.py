@@ -16,8 +16,6 @@ from permissions.products import Product
 
 
 class AccessChangeType(Enum):
-    """The type of a change."""
-
     LEAVE = "leave"
     JOIN = "join"
     REVOKE_INDIVIDUAL = "take_individual"
@@ -30,8 +28,6 @@ class AccessChangeType(Enum):
 
 
 class AccessChange(NamedTuple):
-    """One step of a smallest change, with the objects that it concerns."""
-
     change_type: AccessChangeType
     team: Team | None = None
     right: Right | None = None
@@ -111,8 +107,6 @@ class AccessExplanation:
 
 
 class _TeamContext(NamedTuple):
-    """A team with its relation to the user, the right and the employer."""
-
     team: Team
     has_user: bool
     gives: list[Right]

@@ -83,7 +83,6 @@ def fetch_hypothetical_grants(tables: str, parameters: dict[str, Any]) -> dict[U
 
 
 def compute_hypothetical_access(provider: Provider, users: Sequence[HypotheticalUser]) -> list[HypotheticalAccess]:
-    """Return what each of `users` of the office could do. Three queries."""
     ids = [UUID(int=number) for number in range(len(users))]
     parameters = build_hypothetical_parameters(provider.pk, ids, users)
     found = fetch_hypothetical_grants(HYPOTHETICAL_USERS_SQL + HYPOTHETICAL_GRANTS_SQL, parameters)
@@ -106,7 +105,6 @@ def compute_hypothetical_access(provider: Provider, users: Sequence[Hypothetical
 def build_hypothetical_parameters(
     provider_id: UUID, ids: Sequence[UUID], users: Sequence[HypotheticalUser]
 ) -> dict[str, Any]:
-    """Return the parameters of HYPOTHETICAL_USERS_SQL; `ids` has the id of each of `users`."""
     members = [(user_id, team) for user_id, user in zip(ids, users, strict=True) for team in user.teams]
     holders = [(user_id, right.value) for user_id, user in zip(ids, users, strict=True) for right in user.individual]
     columns = ("login_method", "accepted_on", "blocked", "access_until", "two_factor_required", "has_factor")

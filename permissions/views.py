@@ -24,8 +24,6 @@ from permissions.checks import Right
 
 
 class SetUse(Protocol):
-    """An application of a set to a team or user, with the current differences."""
-
     @property
     def application(self) -> Any: ...
 
@@ -67,7 +65,6 @@ class SetPages:
 
     @page(Right.MANAGE_SETS, methods=SAFE)
     def show_list(self, request: OfficeRequest) -> HttpResponse:
-        """List the sets, with the number of their applications and of those that deviate now."""
         sets, uses = self.model.objects.visible_to(request.user), self.list_uses(request.user.office)
         rows = [
             (office_set, self.count_contents(office_set), len(used), sum(bool(use.difference) for use in used))
@@ -87,7 +84,6 @@ class SetPages:
 
     @page(Right.MANAGE_SETS)
     def edit_set(self, request: OfficeRequest, pk: UUID) -> HttpResponse:
-        """Edit a set, and show its applications with their current differences."""
         office_set = self._get_or_404(request, pk)
         form = self.build_form(request, office_set)
         if request.method == "POST" and form.is_valid():

@@ -6,5 +6,4 @@ from support.models import Impersonation
 
 
 def send_impersonation_ended(user: User, impersonation: Impersonation) -> None:
-    """Notify an administrator of an impersonation: by whom, of whom, when and why."""
     emails.send("impersonation_ended", user, kind="looked_along", impersonation=impersonation)

@@ -48,7 +48,6 @@ class SupportActionForm(ReasonForm):
             del self.fields["office_name"]
 
     def clean_office_name(self) -> str:
-        """Raise ValidationError (code "other") unless it is the name of the office."""
         name: str = self.cleaned_data["office_name"]
         if name != str(self.row).strip():
             raise ValidationError(_("This is not the name of the office you are about to suspend."), code="other")
@@ -56,8 +55,6 @@ class SupportActionForm(ReasonForm):
 
 
 class CreateOfficeForm(ReasonForm):
-    """New office, its first administrator, and the reason."""
-
     office_name = forms.CharField(
         label=_("Office name"),
         max_length=100,
@@ -79,7 +76,6 @@ class CreateOfficeForm(ReasonForm):
 
     @property
     def administrator(self) -> UserDetails:
-        """Details of the first administrator; only for a valid form."""
         given = self.cleaned_data
         return UserDetails(
             initials=given["initials"], prefix=given["prefix"], last_name=given["last_name"], email=given["email"]
@@ -87,8 +83,6 @@ class CreateOfficeForm(ReasonForm):
 
 
 class PartnerForm(ApplicationForm, ReasonForm):
-    """OAuth application of a partner, and the reason."""
-
     field_order = ["name", "redirect_uris", "post_logout_redirect_uris", "scopes", "reason"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -97,8 +91,6 @@ class PartnerForm(ApplicationForm, ReasonForm):
 
 
 class PartnerSecretForm(ClientSecretForm, ReasonForm):
-    """New secret for the application of a partner, and the reason."""
-
     field_order = ["hours", "reason"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

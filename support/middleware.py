@@ -49,7 +49,6 @@ class ImpersonationMiddleware:
     def process_view(
         self, request: ImpersonationRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
-        """Return None to continue, as the impersonated user or as support itself, or the response that rejects it."""
         impersonation = _get_impersonation(request)
         if impersonation is None:
             return None
@@ -89,7 +88,6 @@ class ImpersonationMiddleware:
 
 
 def _get_impersonation(request: HttpRequest) -> Impersonation | None:
-    """Return the current impersonation of this support session, or None."""
     if not (isinstance(request.user, User) and request.user.is_support and IMPERSONATION_KEY in request.session):
         return None
     return Impersonation.objects.begun().filter(pk=request.session[IMPERSONATION_KEY], supporter=request.user).first()

@@ -51,7 +51,6 @@ def _require_free_name(team: Team) -> None:
 
 
 def _lock_team(team: Team, by: Actor, version: int | None = None) -> Team:
-    """Lock the office and reload `team`. Raises EditConflict if it is deleted or no longer at `version`."""
     lock_and_authorize(team.provider_id, by, Right.MANAGE_TEAMS)
     stored = Team.objects.select_related("provider").filter(pk=team.pk).first()
     if stored is None or version not in (None, stored.version):
@@ -99,7 +98,6 @@ def set_two_factor_required(team: Team, *, required: bool, version: int, by: Act
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def edit_team(team: Team, *, name: str, two_factor_required: bool, version: int, by: Actor) -> None:
-    """Update the name and the two-factor requirement. Raises as `rename_team` and `set_two_factor_required`."""
     rename_team(team, name=name, version=version, by=by)
     set_two_factor_required(team, required=two_factor_required, version=_lock_team(team, by).version, by=by)
 
@@ -234,7 +232,6 @@ def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team]
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
-    """Replace the teams of a user by `teams`. Raises as `change_members`."""
     lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
     desired = {team.pk: team for team in teams}
     present = {member.team_id: member.team for member in user.memberships.select_related("team")}
@@ -292,7 +289,6 @@ def give_individual_rights(users: Sequence[User], rights: Iterable[Right], *, by
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def copy_colleague_access(user: User, colleague: User, *, by: Actor) -> None:
-    """Give `user` the teams and individual rights of `colleague`. Raises as `set_teams`, `set_individual_rights`."""
     provider = lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
     require_same_office(provider, [colleague])
     set_teams(user, [member.team for member in colleague.memberships.select_related("team")], by=by)

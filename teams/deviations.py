@@ -150,8 +150,6 @@ def replace_rights_by_team(provider: Provider, group: SharedRightsGroup, *, name
 
 
 class SideBySide(NamedTuple, Generic[ItemT]):
-    """The items that only the first, both, and only the second have."""
-
     first: list[ItemT]
     both: list[ItemT]
     second: list[ItemT]
@@ -183,8 +181,6 @@ class UserComparison:
 
 
 def compare_users(user: User, other: User) -> UserComparison:
-    """Compare two users of one office. Eight queries."""
-
     def theirs(user: User) -> "models.QuerySet[Team]":
         return Team.objects.visible_to(user).filter(members__user=user).order_by("sort_name")
 

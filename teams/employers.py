@@ -77,6 +77,5 @@ def _require_free_number(employer: Employer) -> None:
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def link_employer(employer: Employer, *, to: Iterable[Team], by: Actor) -> None:
-    """Add an employer to teams, to all of them or to none. Raises as `change_employers`."""
     for team in to:
         teams.actions.change_employers(team, add=[employer], by=by)

@@ -17,8 +17,6 @@ _TEAM_PARTS: tuple[type[Model], ...] = (TeamMember, TeamEmployer, TeamRight)
 
 
 class TeamCounts(TypedDict):
-    """The parts of a team, counted."""
-
     member_count: int
     employer_count: int
     right_count: int

@@ -43,14 +43,11 @@ def get_target_rights(target: Team | User) -> frozenset[Right]:
 
 
 class SetDeviation(NamedTuple):
-    """An application of a set to a team or user, with the current differences."""
-
     application: SetApplication
     difference: RightsDifference
 
 
 def list_set_deviations(provider: Provider) -> dict[UUID, list[SetDeviation]]:
-    """Return the applications of each set of the office, with the current differences. Five queries."""
     rows = SetApplication.objects.filter(provider=provider).select_related("authorization_set", "team", "user")
     found: dict[UUID, list[SetDeviation]] = {}
     for row in rows.prefetch_related("team__rights", "user__individual_rights").order_by(
@@ -156,7 +153,6 @@ def _copy_set_rights(
 def create_team_from_set(
     provider: Provider, *, name: str, authorization_set: AuthorizationSet | None, by: Actor
 ) -> Team:
-    """Create a team, with the rights of a set if one is given. Raises as `create_team` and `apply_set`."""
     team = teams.actions.create_team(provider, name=name, by=by)
     if authorization_set is not None:
         apply_set(authorization_set, team, by=by)

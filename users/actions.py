@@ -117,7 +117,6 @@ def edit_users(users: Sequence[User], *, details: UserDetails, by: Actor) -> lis
 @requires_reauthentication(ReauthenticationLevel.NONE)
 @transaction.atomic
 def edit_profile(user: User, *, details: UserDetails, version: int, by: Actor) -> User:
-    """Change the fields that users may change on their own profile. Raises EditConflict."""
     if by.user is None or by.user.pk != user.pk or not details.keys() <= PROFILE_FIELDS:
         raise PermissionDenied(_("You can change these fields only on your own profile."))
     office = lock_provider(user.provider_id)
@@ -148,7 +147,6 @@ def _lock_users(users: Iterable[User], office: Provider, **conditions: Any) -> l
 
 
 def _apply_details(users: Sequence[User], details: UserDetails, office: Provider, by: Actor) -> None:
-    """Store the details of users, whose rows are locked."""
     if "email" in details:
         raise ValueError("an address is changed by request_email_change")
     changes_by_user = {user: changes for user in users if (changes := get_changes(user, details))}
@@ -187,7 +185,6 @@ def _save_users(users: list[User], changed_fields: Iterable[str]) -> None:
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def block_user(user: User, *, by: Actor) -> bool:
-    """Block a user as `block_users` does. Return False when already blocked."""
     return bool(_block_users([user], by))
 
 
@@ -216,7 +213,6 @@ def _block_users(users: Sequence[User], by: Actor) -> list[User]:
 @requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
 @transaction.atomic
 def unblock_user(user: User, *, by: Actor) -> bool:
-    """Unblock a user as `unblock_users` does. Return False when not blocked."""
     return bool(_unblock_users([user], by))
 
 

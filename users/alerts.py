@@ -47,8 +47,6 @@ _INVITATION_REASONS = (
 
 
 class _AlertTexts(NamedTuple):
-    """Texts and tone of an alert."""
-
     tone: str
     sentence: Any  # of ngettext_lazy, for which django-stubs has no type that takes values
     advice: Promise
@@ -126,17 +124,14 @@ class Alert:
 
     @property
     def tone(self) -> str:
-        """Meaning of the color, as for a chip."""
         return _ALERT_TEXTS[self.reason].tone
 
     @property
     def icon(self) -> str:
-        """Icon shown next to the color."""
         return _ALERT_ICONS[self.tone]
 
     @property
     def sentence(self) -> str:
-        """The number of users, as text."""
         is_capped = self.count >= MAX_ALERT_COUNT
         count = _("%(count)s or more") % {"count": MAX_ALERT_COUNT} if is_capped else str(self.count)
         return str(_ALERT_TEXTS[self.reason].sentence % {"number": self.count, "count": count})

@@ -47,7 +47,6 @@ def subscribe(user: User, *, thresholds: ReviewThresholds, by: Actor) -> None:
 @requires_reauthentication(ReauthenticationLevel.NONE)
 @transaction.atomic
 def unsubscribe(user: User, *, by: Actor) -> bool:
-    """Unsubscribe `user`; return False when not subscribed. Raises PermissionDenied for another user."""
     _require_own(user, by)
     subscription = AccountReviewSubscription.objects.select_for_update().filter(user=user).first()
     if subscription is None:

@@ -21,8 +21,6 @@ from permissions.models import Team
 
 
 class OfficeSetup(NamedTuple):
-    """The office and administrator, and whether each was created or invited just now."""
-
     provider: Provider
     administrator: User
     is_new: bool
@@ -82,7 +80,6 @@ def _act_as_founder(by: Actor, known: Provider | None) -> Actor:
 
 
 def _get_or_create_default_team(provider: Provider, by: Actor) -> Team:
-    """Return the team of administrators; an existing one keeps its rights."""
     with translation.override(settings.LANGUAGE_CODE):
         name = _("Administration")
     team = Team.objects.filter(provider=provider, name=name).first()

@@ -38,8 +38,6 @@ class AccountStatus(models.TextChoices):
 
 
 class AccountStatusAnnotation(TypedDict):
-    """The account status of a user: a value of AccountStatus."""
-
     status: str
 
 
@@ -58,12 +56,10 @@ def annotate_statuses(users: QuerySet[User]) -> QuerySet[UserWithStatuses]:
 
 
 def annotate_account_status(users: QuerySet[User]) -> QuerySet[UserWithAccountStatus]:
-    """Annotate `users` with `status`."""
     return users.annotate(status=build_status_case())
 
 
 def build_status_case() -> Case:
-    """Return the first of AccountStatus that applies."""
     now, state = timezone.now(), Invitation.State
     conditions = {
         AccountStatus.BLOCKED: Q(blocked_at__isnull=False),
@@ -119,14 +115,12 @@ _CHIP_STYLES = {
 
 
 def build_status_chip(user: UserWithAccountStatus) -> Chip:
-    """Return the chip for the status of `user`."""
     status = AccountStatus(user.status)
     tone, mark = _CHIP_STYLES[status]
     return Chip(tone, mark, str(status.label), _get_chip_detail(status, user))
 
 
 def build_two_factor_chip(user: UserWithTwoFactor) -> Chip:
-    """Return the chip for `two_factor` of `user`."""
     state, due = user.two_factor, user.factor_due
     if state == TwoFactorStatus.ACTIVE:
         return Chip("success", "●", _("Active"))

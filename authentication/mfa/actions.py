@@ -41,7 +41,6 @@ class TooManyDevices(Exception):
 
 
 def list_devices(user: User) -> list[AuthenticatorApp | Passkey]:
-    """Return the devices of `user`, oldest first."""
     return sorted([*user.authenticator_apps.all(), *user.passkeys.all()], key=lambda device: device.pk)
 
 
@@ -163,7 +162,6 @@ def rename_device(user: User, device_id: UUID, *, name: str, by: Actor) -> None:
 
 
 def get_device(user: User, device_id: UUID) -> AuthenticatorApp | Passkey:
-    """Return the device of `user` with this ID. Raises KeyError."""
     return {device.pk: device for device in list_devices(user)}[device_id]
 
 

@@ -50,8 +50,6 @@ class TotpCodeForm(forms.Form):
 
 
 class PasswordAndTotpCodeForm(TotpCodeForm, CurrentPasswordForm):
-    """Password and code, for re-authentication in a session that an SSO ticket started."""
-
     field_order = ["current_password", "code"]
 
 
@@ -96,8 +94,6 @@ class AuthenticatorAppForm(TotpCodeForm):
 
 
 class ReasonForm(forms.Form):
-    """Reason for an action on another user, such as a reset of two-factor."""
-
     reason = forms.CharField(
         label=_("Reason"),
         max_length=500,
@@ -145,6 +141,5 @@ class MfaPolicyForm(VersionedForm):
 
     @property
     def policy(self) -> MfaPolicy:
-        """The submitted policy; only for a valid form."""
         values = self.cleaned_data
         return MfaPolicy(values["two_factor_managers"], values["two_factor_from"], values["two_factor_days"])

@@ -21,8 +21,6 @@ _REMINDER_STAGES = {7: 2, 1: 1}
 
 
 class ReminderItem(NamedTuple):
-    """A user to remind, at a stage."""
-
     provider_id: UUID
     stage: int
     user_id: UUID

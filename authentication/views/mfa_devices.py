@@ -28,7 +28,6 @@ _ONBOARDING_SECONDS = 3600  # seconds after acceptance in which enrollment is sh
 
 
 def build_context(request: OfficeRequest, **more: object) -> dict[str, object]:
-    """Return the context that all pages of this module share: layout, next page and office name."""
     user, target = request.user, get_next_url(request)
     enrolling = must_enroll(user)
     accepted_at = user.accepted_at or timezone.now()
@@ -83,7 +82,6 @@ def add_app(request: OfficeRequest) -> HttpResponse:
 
 
 def complete_enrollment(request: OfficeRequest, device: MfaDevice) -> str:
-    """Record that the user passed the new device in this session; return the address to continue on."""
     if not request.user.is_verified():
         session_state.set_verified_device(request, device)
         request.session.cycle_key()
@@ -154,7 +152,6 @@ def remove_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Access.OWN_ACCOUNT, website_users_only=True, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def generate_recovery_codes(request: OfficeRequest) -> HttpResponse:
-    """Explain recovery codes; on POST generate ten and show them once."""
     user = request.user
     if user.second_factor_at is None:
         return redirect("authentication:device_list")
@@ -168,7 +165,6 @@ def generate_recovery_codes(request: OfficeRequest) -> HttpResponse:
 
 @page(Access.OWN_ACCOUNT, methods=POST, website_users_only=True)
 def download_recovery_codes(request: OfficeRequest) -> HttpResponse:
-    """Return the codes that the previous page showed as a text file."""
     codes = recovery_codes.decrypt_codes(request.POST.get("codes", ""), request.user)
     if codes is None:
         raise PermissionDenied(_("These are not your recovery codes. Create new ones."))

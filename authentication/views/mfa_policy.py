@@ -29,7 +29,6 @@ def _render_form(request: OfficeRequest, form: MfaPolicyForm) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def mfa_policy_impact(request: OfficeRequest) -> HttpResponse:
-    """Show the impact of the policy in the query string; on POST save it."""
     provider, by = request.user.office, build_page_actor(request, request.user)
     form = MfaPolicyForm(request.GET, provider=provider)
     if not form.is_valid():

@@ -22,7 +22,6 @@ from permissions.checks import Right
 
 @page(Right.MANAGE_USERS)
 def reset_mfa(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Ask for a reason and reset two-factor; requires re-authentication with the administrator's own second factor."""
     owner = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
     by = build_page_actor(request, request.user)
     checks.require_authority_over(by, owner)

@@ -79,7 +79,6 @@ def begin_authentication(request: HttpRequest) -> HttpResponse:
 
 @page(Access.PUBLIC, methods=POST, before_second_factor=True)
 def complete_authentication(request: HttpRequest) -> HttpResponse:
-    """Sign in with the passkey, or record the re-authentication of a user who is already signed in."""
     user = _get_expected_user(request)
     try:
         passkey = Ceremony.pop_pending(request, "show", user).complete_authentication(
@@ -102,12 +101,10 @@ def complete_authentication(request: HttpRequest) -> HttpResponse:
 
 
 def _get_expected_user(request: HttpRequest) -> User | None:
-    """Return the user whose passkey is required, None for any user."""
     return request.user if isinstance(request.user, User) else session_state.get_pending_user(request)
 
 
 def _parse_browser_response(request: HttpRequest) -> Any:
-    """Return the JSON body. Raises PasskeyRejected if it is malformed."""
     try:
         return json.loads(request.body)
     except (ValueError, RecursionError) as error:

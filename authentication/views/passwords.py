@@ -74,7 +74,6 @@ def _complete_login(request: HttpRequest, user: User, target: str) -> HttpRespon
 
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
 def login_help(request: HttpRequest) -> HttpResponse:
-    """Explain what to do when logging in fails; the same for all visitors."""
     return render(request, "authentication/help.html")
 
 

@@ -54,7 +54,6 @@ def _autofocus_first_field(form: Form) -> None:
 
 
 def _get_pending_form(request: OfficeRequest, target: str) -> pending_forms.PendingForm | None:
-    """Return the pending form that the user resubmits after re-authentication, or None."""
     parts = urlsplit(target)
     path = parse_qs(parts.query).get("next", [""])[0] if parts.path == reverse("authentication:resubmit_form") else ""
     return pending_forms.get_pending_form(request, request.user, path)
@@ -87,7 +86,6 @@ def _reauthenticate_with_factor(request: OfficeRequest, context: dict[str, Any])
 
 
 def complete_reauthentication(request: OfficeRequest, device: MfaDevice | None) -> HttpResponse:
-    """Record the re-authentication, with `device` or else a password, and redirect to the requested page."""
     request.session.cycle_key()
     if device is not None:
         session_state.set_verified_device(request, device)

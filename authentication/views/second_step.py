@@ -35,11 +35,7 @@ def enter_totp_code(request: HttpRequest) -> HttpResponse:
     wrong = _("This is not the code that your app currently shows.")
     if response := _check_code(request, form, user, partial(actions.verify_totp_code, user), wrong):
         return response
-    context = {
-        "has_app": has_app,
-        "has_passkey": user.passkeys.exists(),
-        "passkey": build_script_settings(request),
-    }
+    context = {"has_app": has_app, "has_passkey": user.passkeys.exists(), "passkey": build_script_settings(request)}
     return _render_form(request, "authentication/mfa/second_step.html", form, user, context)
 
 
@@ -57,7 +53,6 @@ def enter_recovery_code(request: HttpRequest) -> HttpResponse:
 def _check_code(
     request: HttpRequest, form: Form, user: User, verify: Callable[[str], MfaDevice | None], wrong: str
 ) -> HttpResponse | None:
-    """Sign `user` in if the code of the form is right; otherwise add the error to the form and return None."""
     if not form.is_valid():
         return None
     try:
@@ -81,7 +76,6 @@ def _render_form(
 
 
 def complete_login(request: HttpRequest, user: User, device: MfaDevice) -> HttpResponse:
-    """Sign in `user`, who proved to have `device`, and redirect to the requested page."""
     target = get_next_url(request)
     sessions.start_session(request, user, device=device)
     response = HttpResponseRedirect(target)

@@ -34,7 +34,6 @@ class InvitationForm(forms.Form):
 
     @property
     def names_other_invitation(self) -> bool:
-        """Whether the form names another invitation than the one opened in this browser."""
         return self.is_bound and "invitation" in self.errors
 
 
@@ -46,12 +45,7 @@ class InvitationCodeForm(InvitationForm):
         error_messages={"required": _("Enter the code from the SMS.")},
         max_length=20,
         widget=forms.TextInput(
-            attrs={
-                "class": "one-time-code",
-                "autocomplete": "one-time-code",
-                "inputmode": "numeric",
-                "autofocus": True,
-            }
+            attrs={"class": "one-time-code", "autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
         ),
     )
 
@@ -81,7 +75,6 @@ class AccountForm(InvitationForm, BaseNewPasswordForm):
     field_order = ("username",)
 
     def clean_username(self) -> str:
-        """Raise ValidationError for a leading or trailing space, or a username in use."""
         username: str = self.cleaned_data["username"]
         if username != username.strip():
             raise ValidationError(_("Remove the space at the beginning or end."), code="outer_space")

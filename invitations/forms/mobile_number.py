@@ -51,7 +51,6 @@ class MobileNumberField(forms.CharField):
         super().__init__(**(defaults | kwargs))
 
     def clean(self, value: Any) -> str:
-        """Return the number as E.164, or "" when it is empty and not required."""
         text: str = super().clean(value)
         if not text:
             return ""

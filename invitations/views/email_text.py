@@ -37,7 +37,6 @@ def edit_text(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER)
 def preview_text(request: OfficeRequest) -> HttpResponse:
-    """Preview the submitted text beside the form; nothing is saved."""
     if request.method != "POST":
         return redirect("invitations:edit_text")
     return _render_text_page(request, _build_form(request))
@@ -45,7 +44,6 @@ def preview_text(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER)
 def send_test_email(request: OfficeRequest) -> HttpResponse:
-    """Send the submitted text as a test e-mail to the user; nothing is saved."""
     if request.method != "POST":
         return redirect("invitations:edit_text")
     form = _build_form(request)
@@ -63,7 +61,6 @@ def send_test_email(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER)
 def restore_standard_text(request: OfficeRequest) -> HttpResponse:
-    """Confirm and restore the standard text."""
     provider = request.user.office
     if request.method == "POST":
         invitations.actions.restore_standard_text(provider, by=build_page_actor(request, request.user))

@@ -22,7 +22,6 @@ from permissions.access import OfficeRequest
 
 
 def get_home_context(request: OfficeRequest) -> dict[str, Any]:
-    """Return the template context of the home page. At most five queries."""
     newest = questions.get_newest_unread(request.user)
     return {
         "notifications": questions.add_first_readers(newest),
@@ -64,7 +63,6 @@ def mark_read(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Access.OFFICE_USER, methods=POST)
 def mark_all_read(request: OfficeRequest) -> HttpResponse:
-    """Mark all notifications as read up to the newest one on the page."""
     form = MarkAllReadForm(request.POST)
     if not form.is_valid():
         raise Http404

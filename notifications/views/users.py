@@ -28,7 +28,6 @@ from permissions.shortcuts import get_colleague_or_404
 
 @page(Right.VIEW_USERS)
 def user_preferences(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show the preferences of a user; users with manage_signals can change them."""
     user = get_colleague_or_404(request, pk)
     by = build_page_actor(request, request.user)
     own, office = preferences.get_user_overrides(user), preferences.get_office_preferences(user.office)
@@ -89,7 +88,6 @@ def preview_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_SIGNALS, methods=POST)
 def apply_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Apply a set to a user, unless the set or the preferences changed since the page was shown."""
     user = get_colleague_or_404(request, pk)
     form = ApplyNotificationSetForm(request.POST, user=request.user)
     if not form.is_valid():
@@ -111,7 +109,6 @@ def apply_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Access.OFFICE_USER)
 def own_preferences(request: OfficeRequest) -> HttpResponse:
-    """Show the user's own preferences, and choose which types are e-mailed."""
     now = preferences.get_user_preferences(request.user)
     form = EmailPreferencesForm(request.POST if request.method == "POST" else None, now=now)
     if request.method == "POST" and form.is_valid():

@@ -97,7 +97,6 @@ def _iterate_rows(provider: Provider, employer: Employer | None) -> Iterator[Exp
 def _list_grants(
     provider: Provider, users: Sequence[User], employer: Employer | None, employers: Mapping[UUID, Employer]
 ) -> dict[UUID, list[ExportedGrant]]:
-    """Return the grants of each of `users`, in catalog order. Two queries, or one with `employer`."""
     held: dict[UUID, list[ExportedGrant]] = defaultdict(list)
     grants = Grant.objects.filter(provider_id=provider.pk, user_id__in=[user.pk for user in users])
     if employer is None:

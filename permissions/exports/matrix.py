@@ -85,7 +85,6 @@ def _append_row(sheet: "Worksheet", values: list[object]) -> None:
 
 
 def _format_sheet(sheet: "Worksheet", head: int, rights_count: int) -> None:
-    """Make the sheet readable and printable: rotated headings, the first column and the headings frozen."""
     from openpyxl.styles import Alignment, Font
     from openpyxl.utils import get_column_letter
 

@@ -36,7 +36,6 @@ ActionTarget = User | ExternalTenant | Provider | Application
 
 @page(Access.SUPPORT, reauthentication=ReauthenticationLevel.FIVE_MINUTES, with_factor=True)
 def run_action(request: OfficeRequest, what: str, pk: UUID) -> HttpResponse:
-    """Ask for a reason and run the support action `what` on the object `pk`."""
     if what not in _ACTIONS:
         raise Http404
     support_action = SupportAction(what)

@@ -45,8 +45,6 @@ class EmployerChoiceForm(forms.Form):
 
 
 class RightChoiceForm(EmployerChoiceForm):
-    """Choice of a right, and of an employer if it is an employer-level right."""
-
     right = forms.ChoiceField(label=_("Right"))
     field_order = ["right", "employer"]
 
@@ -75,8 +73,6 @@ class RightChoiceForm(EmployerChoiceForm):
 
 
 class ColleagueChoiceForm(forms.Form):
-    """Choice of another user of the office of `user`."""
-
     colleague = forms.ModelChoiceField(
         label=_("Colleague"), queryset=User.objects.none(), empty_label=_("Choose a colleague")
     )

@@ -10,8 +10,6 @@ from core.forms import PLAIN_TEXT_VALIDATORS
 
 
 class UserChoiceForm(forms.Form):
-    """Choice of a user of the office of `user`."""
-
     person = forms.ModelChoiceField(queryset=User.objects.none())
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

@@ -33,13 +33,10 @@ class AuthorizationSetForm(VersionedForm):
 
     @property
     def contents(self) -> frozenset[Right]:
-        """The chosen rights and the locked ones. Only for a valid form."""
         return frozenset(Right(code) for code in self.cleaned_data["rights"]) | frozenset(self.locked_rights)
 
 
 class SetChoiceForm(forms.Form):
-    """Choice of a set of the office of `user`."""
-
     set = forms.ModelChoiceField(
         label=_("Set"), queryset=AuthorizationSet.objects.none(), empty_label=_("Choose a set")
     )

@@ -16,8 +16,6 @@ from teams.queries import CountedTeam
 
 
 class SearchForm(forms.Form):
-    """Search and filter of a list."""
-
     q = forms.CharField(label=gettext_lazy("Search"), max_length=100, required=False)
     only = forms.BooleanField(required=False)
 
@@ -36,8 +34,6 @@ class SearchForm(forms.Form):
 
 
 class NewTeamForm(forms.Form):
-    """Creation of a team, empty or with the rights of a set."""
-
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=50,
@@ -104,26 +100,18 @@ class SelectionForm(forms.Form):
 
 
 class UserSelectionForm(SelectionForm):
-    """Users to add to a team or remove from it."""
-
     users = _build_checkbox_field(gettext_lazy("Colleagues"))
 
 
 class EmployerSelectionForm(SelectionForm):
-    """Employers to add to a team or remove from it."""
-
     employers = _build_checkbox_field(gettext_lazy("Employers"))
 
 
 class ConfirmCountForm(forms.Form):
-    """The number of rows that the page announced to add."""
-
     count = forms.IntegerField(min_value=1, max_value=10**7, widget=forms.HiddenInput)
 
 
 class TeamSelectionForm(SelectionForm):
-    """Teams to choose for a user or an employer."""
-
     teams = _build_checkbox_field(gettext_lazy("Teams"))
 
 

@@ -53,7 +53,6 @@ def compare_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.GRANT_RIGHTS, methods=POST)
 def copy_colleague_access(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Copy the teams and individual rights of a colleague, unless they changed since the page was shown."""
     user = get_colleague_or_404(request, pk)
     form = ColleagueChoiceForm(request.POST, user=user)
     if not form.is_valid():

@@ -94,7 +94,6 @@ def edit_employer(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_TEAMS)
 def link_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Search for teams without this employer, and add it to the chosen ones."""
     employer = _get_employer_or_404(request, pk)
     search = SearchForm(request.GET, hint=_("Name of a team"))
     q = search.values()["q"]

@@ -39,7 +39,6 @@ def _filter_employers_to_add(request: OfficeRequest, team: Team, q: str, only: s
 
 
 def _build_add_all_context(found: "QuerySet[Any]", page: "KeysetPage[Any]", values: dict[str, str]) -> dict[str, Any]:
-    """Return the context of `_add_all_matches.html`: the number of matches, and whether they exceed one page."""
     more = bool(page.previous or page.next)
     return {
         "total": found.count() if more else len(page.rows),

@@ -24,7 +24,6 @@ from teams.views.shortcuts import get_grantable_rights
 
 @page(Right.VIEW_USERS)
 def user_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show every right of a user with its sources, and edit the individual ones if the viewer may grant rights."""
     user = get_colleague_or_404(request, pk)
     by = build_page_actor(request, request.user)
     held, may_give = checks.individual_rights(user), get_grantable_rights(request, user)

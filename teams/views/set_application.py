@@ -26,7 +26,6 @@ from teams.views.teams import get_team_or_404, is_own_team
 
 
 def _build_difference_context(request: OfficeRequest, target: Team | User) -> dict[str, Any]:
-    """Return the context of a preview: the rights that applying the set adds, and that replacing would remove."""
     form = SetChoiceForm(request.GET if "set" in request.GET else None, user=request.user)
     if not form.is_valid():
         return {"form": form}
@@ -53,11 +52,7 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
 def preview_user_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = get_colleague_or_404(request, pk)
     is_self = user.pk == request.user.pk
-    context = _build_difference_context(request, user) | {
-        "person": user,
-        "is_self": is_self,
-        "may_apply": not is_self,
-    }
+    context = _build_difference_context(request, user) | {"person": user, "is_self": is_self, "may_apply": not is_self}
     return render(request, "teams/apply_set_to_user.html", context)
 
 
@@ -70,7 +65,6 @@ def preview_team_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 
 def _copy_set(request: OfficeRequest, target: Team | User, copy: Callable[..., None], back: str) -> HttpResponse:
-    """Call `copy` with the set of the form, unless something changed since the preview."""
     form = ApplySetForm(request.POST, user=request.user)
     if not form.is_valid():
         raise Http404

@@ -56,7 +56,6 @@ def redirect_deleted_team(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.VIEW_TEAMS, methods=SAFE)
 def team_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show one team in three columns. Members and employers are paged separately."""
     team = get_team_or_404(request, pk)
     form = SearchForm(request.GET, hint=_("Name, e-mail or number"))
     q = form.values()["q"]

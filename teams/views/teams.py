@@ -33,7 +33,6 @@ from teams.queries import CountedTeam, annotate_counts, filter_teams, list_missi
 @page(Right.VIEW_TEAMS, methods=SAFE)
 @allow_replica
 def list_teams(request: OfficeRequest) -> HttpResponse:
-    """List the teams, one page at a time, with the missing parts of each."""
     form = SearchForm(request.GET, hint=_("Name of a team"), only=_("Incomplete teams only"))
     values = form.values()
     found = filter_teams(annotate_counts(Team.objects.visible_to(request.user)), **values)
@@ -116,7 +115,6 @@ def edit_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_TEAMS)
 def delete_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Delete a team, after a confirmation that says who loses what."""
     team = get_team_or_404(request, pk)
     form = VersionedForm(request.POST or None, initial={"version": team.version})
     error = ""

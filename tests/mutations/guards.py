@@ -24,8 +24,8 @@ GUARDS = [
     ),
     Guard(
         1, "tenants of another office", "accounts/models.py",
-        'the tenants of the office of `user` (rule 1)."""\n        return self.filter(build_office_filter(user))',
-        'the tenants of the office of `user` (rule 1)."""\n        return self',
+        'return self.filter(build_office_filter(user))\n\n    def proved',
+        'return self\n\n    def proved',
         ("users/test_tenants.py",),
     ),
     Guard(

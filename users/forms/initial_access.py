@@ -111,7 +111,6 @@ class InitialAccessForm(forms.Form):
 
     @property
     def initial_access(self) -> dict[str, Any]:
-        """The keyword arguments for `teams.initial_access.assign_initial_access`. Only for a valid form."""
         return {
             "teams": list(self.cleaned_data.get("teams", [])),
             "authorization_set": self.cleaned_data.get("authorization_set"),
@@ -120,7 +119,6 @@ class InitialAccessForm(forms.Form):
 
     @property
     def signals(self) -> NotificationSet | None:
-        """The chosen signal set. Only for a valid form."""
         return self.cleaned_data.get("signal_set")
 
     @property

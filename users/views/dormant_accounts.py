@@ -32,7 +32,6 @@ _PAGE_SIZE = 20  # users of each list on a page
 
 @page(Right.MANAGE_USERS, methods=SAFE)
 def dormant_accounts(request: OfficeRequest) -> HttpResponse:
-    """Show the accounts to review, by thresholds that the user can change."""
     subscription = AccountReviewSubscription.objects.filter(user=request.user).first()
     standard = get_thresholds(subscription) if subscription else ReviewThresholds()
     form = ReviewThresholdsForm(standard._asdict() | {name: value for name, value in request.GET.items() if value})
@@ -77,7 +76,6 @@ def _iter_review_lists(
 
 @page(Right.MANAGE_USERS, methods=POST)
 def subscribe(request: OfficeRequest) -> HttpResponse:
-    """Subscribe to the monthly e-mail, by the thresholds on the page."""
     form = ReviewThresholdsForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Enter a number from 1 to 3650."))

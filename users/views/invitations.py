@@ -112,7 +112,6 @@ def send_invitation(request: OfficeRequest) -> HttpResponse:
 
 
 def _redirect_without_draft(request: OfficeRequest, draft_id: UUID | None) -> HttpResponse:
-    """Redirect after a duplicate submission, or when the draft is gone."""
     sent = User.objects.visible_to(request.user).filter(pk=draft_id).first() if draft_id else None
     if sent is not None:
         messages.success(request, render_created_message(_("The invitation for %(name)s is on its way."), sent))
@@ -128,7 +127,6 @@ def _get_invited_user(request: OfficeRequest, pk: UUID) -> User:
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def resend_invitation(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Ask for the number and send the invitation with a new link and a full period."""
     user = _get_invited_user(request, pk)
     form = ResendInvitationForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
@@ -148,7 +146,6 @@ def resend_invitation(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_USERS)
 def revoke_invitation(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Confirm and revoke the invitation."""
     user = _get_invited_user(request, pk)
     if request.method == "POST":
         try:

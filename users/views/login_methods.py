@@ -60,7 +60,6 @@ def create_webservice_user(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_USERS, methods=POST, impersonation=DuringImpersonation.FORBIDDEN)
 def generate_new_user_password(request: OfficeRequest) -> HttpResponse:
-    """Show the submitted form again with a generated password, which is not stored."""
     typed: dict[str, object] = {name: request.POST.get(name) for name in NewWebserviceUserForm.base_fields}
     typed |= {name: request.POST.getlist(name) for name in ("teams", "rights")}
     form, password = NewWebserviceUserForm(initial=typed, requester=request.user), passwords.generate_password()
@@ -127,7 +126,6 @@ def set_password(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_USERS, methods=POST, impersonation=DuringImpersonation.FORBIDDEN)
 def generate_password(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show the form with a generated password; nothing is stored yet."""
     user = _get_webservice_user(request, pk)
     form, password = SetPasswordForm(user=user), passwords.generate_password()
     fill_password(form, password)
@@ -140,13 +138,11 @@ def _get_user(request: OfficeRequest, pk: UUID) -> User:
 
 @page(Right.MANAGE_USERS, methods=SAFE)
 def login_method(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show the login method of a user and the methods it can be changed to."""
     return render(request, "users/login_method.html", {"person": _get_user(request, pk)})
 
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def change_to_azure(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Change a user to Azure AD only, or to another Microsoft account."""
     user = _get_user(request, pk)
     form = ChangeToAzureForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
@@ -166,7 +162,6 @@ def change_to_azure(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def change_to_website(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Invite an Azure user to sign in with username and password."""
     user = _get_user(request, pk)
     if not user.is_azure_user and user.accepted_at is not None:
         raise Http404

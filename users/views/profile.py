@@ -19,7 +19,6 @@ from users.views.shared import render_form, show_errors
 
 @page(Access.OWN_ACCOUNT)
 def profile(request: OfficeRequest) -> HttpResponse:
-    """Show the user's own details and rights, and change the editable fields."""
     user = request.user
     if user.is_support:
         return redirect("authentication:device_list")
@@ -41,7 +40,6 @@ def profile(request: OfficeRequest) -> HttpResponse:
     reauthentication=ReauthenticationLevel.FIVE_MINUTES,
 )
 def change_email(request: OfficeRequest) -> HttpResponse:
-    """Request a change of the user's own e-mail address, confirmed with the password."""
     form = ChangeEmailForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]
@@ -55,7 +53,6 @@ def change_email(request: OfficeRequest) -> HttpResponse:
 
 @page(Access.PUBLIC)
 def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the new address behind an e-mailed link, and apply the change on POST."""
     try:
         if request.method == "POST":
             user = users.email_changes.confirm_email_change(

@@ -38,7 +38,6 @@ def office_settings(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER, methods=SAFE)
 def tenant_list(request: OfficeRequest) -> HttpResponse:
-    """Show the tenants of the office, with the number of users that depend on each and whether it is confirmed."""
     rows = ExternalTenant.objects.visible_to(request.user).annotate(user_count=Count("users")).order_by("name", "id")
     return render(request, "users/tenants.html", {"rows": rows, "is_configured": oidc.is_configured()})
 
@@ -83,7 +82,6 @@ def rename_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def remove_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Confirm and remove a tenant, unless users depend on it."""
     tenant = _get_tenant(request, pk)
     error = ""
     if request.method == "POST":

@@ -54,12 +54,10 @@ def show_errors(form: Form, field: str | None = None, *, saved: Versioned | None
 
 
 def render_form(request: OfficeRequest, template: str, form: Form, **context: Any) -> HttpResponse:
-    """Render a page with a form; its status is that of `get_form_status`."""
     return render(request, template, {"form": form, **context}, status=get_form_status(form))
 
 
 def get_form_status(form: Form) -> int:
-    """Return the HTTP status of a page with `form`: 429 when the action was throttled."""
     codes = {error.code for errors in form.errors.as_data().values() for error in errors} if form.is_bound else set()
     return 429 if "throttled" in codes else 200
 

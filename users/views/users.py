@@ -33,7 +33,6 @@ from users.views.shared import render_form, show_errors
 @page(Right.VIEW_USERS, methods=SAFE)
 @allow_replica
 def user_list(request: OfficeRequest) -> HttpResponse:
-    """Show the users, a page at a time."""
     form = UserFilterForm(request.GET or None)
     values = form.values() if form.is_bound else dict.fromkeys(form.fields, "")
     sort = values.pop("sort")
@@ -79,20 +78,17 @@ def export_users(request: OfficeRequest, form: FileFormat) -> FileResponse:
 
 
 def _build_sort_header(name: str, sort: str, values: dict[str, str]) -> dict[str, str]:
-    """Return the URL and current direction of a sortable column heading."""
     rising = sort == name
     state = "ascending" if rising else "descending" if sort == f"-{name}" else ""
     return {"url": build_query_string(**values, sort=f"-{name}" if rising else name), "state": state}
 
 
 def _get_user(request: OfficeRequest, pk: UUID) -> UserWithStatuses:
-    """Return the user of the same office; raise Http404 otherwise."""
     return get_object_or_404(annotate_statuses(User.objects.visible_to(request.user).select_related("provider")), pk=pk)
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
 def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show the details and status of a user."""
     user = _get_user(request, pk)
     authority = checks.has_authority_over(build_page_actor(request, request.user), user)
     manages = Right.MANAGE_USERS in request.rights
@@ -118,7 +114,6 @@ def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_USERS)
 def edit_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Change the details of another user; users edit their own details on the profile page."""
     user = _get_user(request, pk)
     if user.pk == request.user.pk:
         return redirect("users:profile")
@@ -139,7 +134,6 @@ def edit_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_USERS)
 def block_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Confirm and block a user."""
     user = _get_user(request, pk)
     by = build_page_actor(request, request.user)
     checks.require_authority_over(by, user)

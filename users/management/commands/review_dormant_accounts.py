@@ -30,7 +30,6 @@ class Command(LocalizedCommand):
         super().add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the lists. Raises CommandError for an unknown office or a number of days out of range."""
         provider = get_office(options["provider"])
         thresholds = ReviewThresholds(options["days"], options["password_days"])
         if not all(1 <= days <= MAX_THRESHOLD_DAYS for days in thresholds):
