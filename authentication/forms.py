@@ -61,8 +61,8 @@ class NewPasswordForm(_UserForm, BaseNewPasswordForm):
             _("Confirm new password"),
         )
 
-    def about(self) -> passwords.PasswordContext:
-        return passwords.build_password_context(self.user)
+    def clean_password(self) -> str:
+        return self.validate_password(passwords.build_password_context(self.user))
 
 
 class PasswordResetForm(NewPasswordForm):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.locks import lock_user
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor, build_page_actor, requires_reauthentication
+from audit.actors import Actor, action, build_page_actor
 from audit.models import Verb
 from authentication import pending_forms, reauthentication, session_expiry, user_agents
 from authentication.mfa import session_state
@@ -114,8 +114,7 @@ def record_activity(request: HttpRequest) -> None:
         UserSession.objects.filter(pk=found.pk, last_used_at__lt=now).update(last_used_at=now)
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def end_session(user: User, session_id: UUID, *, by: Actor) -> bool:
     """End one session of `user`, effective from its next request; return False if it had already ended.
 
@@ -131,8 +130,7 @@ def end_session(user: User, session_id: UUID, *, by: Actor) -> bool:
     return True
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def end_all_sessions(user: User, *, by: Actor) -> User:
     """End all sessions of `user`, including those without a UserSession; return the user as stored.
 

@@ -10,12 +10,12 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import User
 from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
 from notifications import preferences
 from notifications.catalog import MAX_OFFSET_DAYS, NotificationType
 from notifications.models import NotificationSet
 from notifications.preferences import NotificationPreference, OverridesByType, PreferenceOverride, PreferencesByType
+from permissions.forms import OfficeChoiceForm
 
 _YES_NO_VALUES = {"y": True, "n": False}
 
@@ -175,20 +175,15 @@ class NotificationSetForm(PreferencesForm, VersionedForm):
         }
 
 
-class ChooseNotificationSetForm(forms.Form):
+class NotificationSetChoiceForm(OfficeChoiceForm):
     signal_set = forms.ModelChoiceField(
         label=gettext_lazy("Notification set"),
-        queryset=NotificationSet.objects.none(),
+        queryset=NotificationSet.objects.order_by("name", "pk"),
         empty_label=gettext_lazy("Choose a set"),
     )
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        sets = NotificationSet.objects.visible_to(user).order_by("name", "pk")
-        self.fields["signal_set"].queryset = sets  # type: ignore[attr-defined]
 
-
-class ApplyNotificationSetForm(ChooseNotificationSetForm):
+class ApplyNotificationSetForm(NotificationSetChoiceForm):
     version = forms.IntegerField()
     seen = forms.CharField(max_length=4000)
 

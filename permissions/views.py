@@ -15,7 +15,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider
-from audit.actors import build_page_actor
 from core.access import SAFE, page
 from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
@@ -71,7 +70,8 @@ class SetPages:
             for office_set in sets.order_by("name", "pk").prefetch_related(*self.prefetch)
             for used in [uses.get(office_set.pk, [])]
         ]
-        return render(request, "permissions/set_list.html", {"pages": self, "rows": rows})
+        create_url = reverse(f"{self.namespace}:create_set")
+        return render(request, "permissions/set_list.html", {"pages": self, "rows": rows, "create_url": create_url})
 
     @page(Right.MANAGE_SETS)
     def create_set(self, request: OfficeRequest) -> HttpResponse:
@@ -95,7 +95,7 @@ class SetPages:
 
     def _save(self, request: OfficeRequest, form: forms.Form, save: Callable[..., object]) -> bool:
         try:
-            save(build_page_actor(request, request.user))
+            save(request.actor)
         except EditConflict:
             form.add_error(None, ValidationError(_("Another user changed this set in the meantime."), code="stale"))
         except ValidationError as error:
@@ -111,7 +111,7 @@ class SetPages:
         office_set = self._get_or_404(request, pk)
         if request.method == "POST":
             try:
-                self.delete(office_set, version=office_set.version, by=build_page_actor(request, request.user))
+                self.delete(office_set, version=office_set.version, by=request.actor)
             except EditConflict:
                 messages.error(request, _("Another user changed this set in the meantime."))
             else:

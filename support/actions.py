@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -13,7 +12,7 @@ from accounts.models import LoginMethod, User
 from accounts.user_lookup import require_free_username
 from accounts.validators import build_username_taken_error
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core import encryption
 from core.access import ReauthenticationLevel
@@ -26,8 +25,7 @@ def _require_operator(by: Actor) -> None:
         raise PermissionDenied(_("Only the operator can create and end support accounts."))
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def create_support_user(username: str, *, initials: str, prefix: str, last_name: str, email: str, by: Actor) -> User:
     """Create a support user with an unknown random password and e-mail the link to choose one.
 
@@ -60,8 +58,7 @@ def create_support_user(username: str, *, initials: str, prefix: str, last_name:
     return user
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def close_support_user(user: User, *, by: Actor) -> bool:
     """Block a support user permanently and end their sessions; return False if they were already blocked.
 

@@ -55,6 +55,7 @@ class SupportActionForm(ReasonForm):
 
 
 class CreateOfficeForm(ReasonForm):
+    example = _OFFICE_REASON_EXAMPLE
     office_name = forms.CharField(
         label=_("Office name"),
         max_length=100,
@@ -70,7 +71,6 @@ class CreateOfficeForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = _OFFICE_REASON_EXAMPLE
         for name in ("initials", "prefix", "last_name", "email"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
 
@@ -83,16 +83,10 @@ class CreateOfficeForm(ReasonForm):
 
 
 class PartnerForm(ApplicationForm, ReasonForm):
+    example = _PARTNER_REASON_EXAMPLE
     field_order = ["name", "redirect_uris", "post_logout_redirect_uris", "scopes", "reason"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = _PARTNER_REASON_EXAMPLE
 
 
 class PartnerSecretForm(ClientSecretForm, ReasonForm):
+    example = _PARTNER_REASON_EXAMPLE
     field_order = ["hours", "reason"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = _PARTNER_REASON_EXAMPLE

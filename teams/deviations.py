@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import models
 
 import teams.actions
 from accounts.models import Provider, User
-from audit.actors import Actor, requires_reauthentication
-from core.access import ReauthenticationLevel
+from audit.actors import Actor, action
 from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.catalog import (
@@ -46,10 +45,6 @@ def list_deviating_rights(provider: Provider) -> list[tuple[UUID, Right]]:
 
 def filter_users_without_team(provider: Provider) -> "models.QuerySet[User]":
     return User.objects.filter(provider=provider, memberships=None).order_by("sort_name", "pk")
-
-
-def filter_employers_without_team(provider: Provider) -> "models.QuerySet[Employer]":
-    return Employer.objects.filter(provider=provider, teams=None).order_by("sort_name", "pk")
 
 
 @dataclass(frozen=True)
@@ -102,8 +97,7 @@ def collect_held_rights(provider: Provider, users: Collection[UUID]) -> set[tupl
     return found
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def revoke_superfluous_rights(users: Iterable[User], *, by: Actor) -> int:
     """Revoke the superfluous individual rights of `users` of one office; return the number of revoked rights.
 
@@ -127,8 +121,7 @@ def revoke_superfluous_rights(users: Iterable[User], *, by: Actor) -> int:
     return taken
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def replace_rights_by_team(provider: Provider, group: SharedRightsGroup, *, name: str, by: Actor) -> Team:
     """Create a team that gives `group` its rights, and revoke the individual rights.
 

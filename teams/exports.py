@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 from typing import IO
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Provider
 from audit.actions import SEARCH_TERM_MASK, record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core import export_files
-from core.access import ReauthenticationLevel
 from core.export_files import ExportColumns, ExportRow, FileFormat
 from permissions import checks
 from permissions.catalog import Right, rights_from_codes, sort_rights
@@ -28,8 +26,7 @@ TEAM_COLUMNS: ExportColumns = {
 }
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def export_teams(
     provider: Provider, teams: QuerySet[Team], *, form: FileFormat, filters: dict[str, str], by: Actor
 ) -> IO[bytes]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,20 +17,20 @@ from accounts.locks import lock_provider, lock_user
 from accounts.models import EmailChange, Provider, User
 from accounts.user_details import UserDetails, get_changes
 from audit.actions import record, record_many
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.changes import Changes
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from permissions import checks
+from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right, SupportAction
 from users import email_changes
 
 PROFILE_FIELDS = frozenset({"initials", "first_name", "prefix", "last_name", "phone_number", "place_of_employment"})
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -> Provider:
     """Create an office without users. Administrators must use two-factor unless specified otherwise.
 
@@ -45,8 +44,7 @@ def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -
     return provider
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def change_provider(
     provider: Provider, *, name: str, invitation_days: int, support_may_look: bool, version: int, by: Actor
 ) -> None:
@@ -58,8 +56,7 @@ def change_provider(
     _change_office(provider, by, version, name=name, invitation_days=invitation_days, support_may_look=support_may_look)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def change_retention(provider: Provider, *, erase_after_months: int, checkpoint_addresses: str, by: Actor) -> None:
     """Change the retention period of accounts in months, and the recipients of checkpoints, one address per line.
 
@@ -69,9 +66,7 @@ def change_retention(provider: Provider, *, erase_after_months: int, checkpoint_
 
 
 def _change_office(provider: Provider, by: Actor, version: int | None = None, **values: Any) -> None:
-    checks.require_office(by, provider.pk)
-    provider = lock_provider(provider.pk)
-    checks.require_right(by, Right.MANAGE_PROVIDER)
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
     if version not in (None, provider.version):
         raise EditConflict
     if changes := get_changes(provider, values):
@@ -79,8 +74,7 @@ def _change_office(provider: Provider, by: Actor, version: int | None = None, **
         record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def edit_user(user: User, *, details: UserDetails, email: str, version: int, by: Actor) -> User:
     """Change the details of a user; a different `email` is only requested, see `email_changes`.
 
@@ -88,9 +82,7 @@ def edit_user(user: User, *, details: UserDetails, email: str, version: int, by:
     PermissionDenied without the right or authority over the user and for access-related fields of oneself,
     LastAdministrator when an end date would leave the office without an administrator.
     """
-    checks.require_office(by, user.provider_id)
-    office = lock_provider(user.provider_id)
-    checks.require_right(by, Right.MANAGE_USERS)
+    office = lock_and_authorize(user.provider_id, by, Right.MANAGE_USERS)
     user = _lock_unchanged_user(user, office, version, by)
     _apply_details([user], details, office, by)
     if email != user.email:
@@ -98,8 +90,7 @@ def edit_user(user: User, *, details: UserDetails, email: str, version: int, by:
     return user
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def edit_users(users: Sequence[User], *, details: UserDetails, by: Actor) -> list[User]:
     """Set the same details of users of one office, all or none, and return the users.
 
@@ -107,15 +98,13 @@ def edit_users(users: Sequence[User], *, details: UserDetails, by: Actor) -> lis
     """
     if not _require_office(users, by):
         return []
-    office = lock_provider(users[0].provider_id)
-    checks.require_right(by, Right.MANAGE_USERS)
+    office = lock_and_authorize(users[0].provider_id, by, Right.MANAGE_USERS)
     users = _lock_users(users, office)
     _apply_details(users, details, office, by)
     return users
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def edit_profile(user: User, *, details: UserDetails, version: int, by: Actor) -> User:
     if by.user is None or by.user.pk != user.pk or not details.keys() <= PROFILE_FIELDS:
         raise PermissionDenied(_("You can change these fields only on your own profile."))
@@ -182,14 +171,12 @@ def _save_users(users: list[User], changed_fields: Iterable[str]) -> None:
     User.objects.bulk_create(users, batch_size=1000, update_conflicts=True, unique_fields=["id"], update_fields=fields)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def block_user(user: User, *, by: Actor) -> bool:
     return bool(_block_users([user], by))
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def block_users(users: Sequence[User], *, by: Actor) -> list[User]:
     """Block users of one office, all or none, and end their sessions; rights become inactive.
 
@@ -210,14 +197,12 @@ def _block_users(users: Sequence[User], by: Actor) -> list[User]:
     return users
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def unblock_user(user: User, *, by: Actor) -> bool:
     return bool(_unblock_users([user], by))
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def unblock_users(users: Sequence[User], *, by: Actor) -> list[User]:
     """Restore access of blocked users of one office, all or none, with the same credentials.
 
@@ -259,8 +244,7 @@ def _update_users(users: list[User], **values: Any) -> None:
     rows.update(**values, version=F("version") + 1)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def send_username(user: User, *, by: Actor) -> None:
     """E-mail the username to its user.
 

@@ -21,7 +21,7 @@ from permissions.models import IndividualRight, TeamMember
 from users.dormant_accounts import ReviewReason, ReviewThresholds, filter_users_to_review
 from users.status import AccountStatus, UserWithStatuses, annotate_account_status
 
-_ALERT_ICONS = {"danger": "✕", "warning": "◔", "neutral": "○"}
+_ALERT_ICONS = {"danger": "✕", "warning": "◔", "": "○"}
 MAX_ALERT_COUNT = 100  # counting stops here
 EXPIRING_WITHIN, ENDING_WITHIN = timedelta(days=2), timedelta(days=14)
 
@@ -103,7 +103,7 @@ _ALERT_TEXTS = {
         gettext_lazy("Extend the end date for colleagues who are staying."),
     ),
     AlertReason.DORMANT: _AlertTexts(
-        "neutral",
+        "",
         ngettext_lazy(
             "%(count)s account has not been used for 90 days",
             "%(count)s accounts have not been used for 90 days",

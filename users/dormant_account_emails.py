@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts import emails
 from accounts.models import AccountReviewSubscription, User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core import periodic_jobs
 from core.access import ReauthenticationLevel
@@ -24,8 +24,7 @@ from users.dormant_accounts import ReviewThresholds, get_thresholds
 TIME_BUDGET_SECONDS = 0.5  # seconds, after which no further e-mail is started, so that a worker stops soon
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def subscribe(user: User, *, thresholds: ReviewThresholds, by: Actor) -> None:
     """Subscribe `user` to an e-mail on the first day of each month with accounts to review by `thresholds`.
 
@@ -44,8 +43,7 @@ def subscribe(user: User, *, thresholds: ReviewThresholds, by: Actor) -> None:
         record(Verb.USER_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def unsubscribe(user: User, *, by: Actor) -> bool:
     _require_own(user, by)
     subscription = AccountReviewSubscription.objects.select_for_update().filter(user=user).first()

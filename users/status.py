@@ -92,8 +92,8 @@ class Chip:
     def __str__(self) -> SafeString:
         """Return the HTML: lists render one per row, where including a template would double the time."""
         if self.mark:
-            markup = '<span class="chip {}"><span aria-hidden="true">{}</span> {}</span>'
-            html = format_html(markup, self.tone, self.mark, self.label)
+            markup = '<span class="{}"><span aria-hidden="true">{}</span> {}</span>'
+            html = format_html(markup, f"chip {self.tone}".strip(), self.mark, self.label)
         else:
             html = format_html('<span class="muted">{}</span>', self.label)
         return format_html('{}<span class="detail">{}</span>', html, self.detail) if self.detail else html
@@ -101,11 +101,11 @@ class Chip:
 
 _CHIP_STYLES = {
     AccountStatus.BLOCKED: ("danger", "⊘"),
-    AccountStatus.ENDED: ("neutral", "○"),
+    AccountStatus.ENDED: ("", "○"),
     AccountStatus.ACTIVE: ("success", "●"),
-    AccountStatus.REVOKED: ("neutral", "○"),
+    AccountStatus.REVOKED: ("", "○"),
     AccountStatus.LOCKED: ("danger", "✕"),
-    AccountStatus.EXPIRED: ("neutral", "○"),
+    AccountStatus.EXPIRED: ("", "○"),
     AccountStatus.REFUSED: ("danger", "✕"),
     AccountStatus.UNDELIVERED: ("danger", "✕"),
     AccountStatus.OPENED: ("warning", "◑"),

@@ -5,7 +5,6 @@
 messages.
 """
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -14,15 +13,13 @@ from accounts import emails
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
-from core.access import ReauthenticationLevel
 from permissions import checks
 from permissions.checks import SupportAction
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def suspend_office(provider: Provider, *, by: Actor) -> bool:
     """Suspend an office and e-mail its administrators the reason. Return False when already suspended.
 
@@ -43,8 +40,7 @@ def suspend_office(provider: Provider, *, by: Actor) -> bool:
     return True
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def reactivate_office(provider: Provider, *, by: Actor) -> bool:
     """Reactivate an office and e-mail its administrators. Return False when not suspended.
 

@@ -9,13 +9,14 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import emails
 from accounts.locks import lock_user
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action, requires_reauthentication
 from audit.models import Verb
 from authentication import recovery_codes, totp
-from authentication.mfa import emails, reminders
+from authentication.mfa import reminders
 from authentication.mfa.passkeys import Ceremony
 from authentication.models import AuthenticatorApp, MfaDevice, Passkey, RecoveryCodes
 from authentication.totp import TotpEnrollment
@@ -76,13 +77,12 @@ def _consume_recovery_code(user: User, code: str, by: Actor) -> RecoveryCodes | 
     codes = user.recovery_codes.select_for_update().first()
     if codes is None or not codes.verify_token(code):
         return None
-    emails.send_recovery_code_used(user, left=len(codes.code_hashes))
+    emails.send("recovery_code_used", user, kind="recovery_code_used", left=len(codes.code_hashes))
     record(Verb.RECOVERY_CODE_USED, user, by=by, provider_id=user.provider_id)
     return codes
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def add_authenticator_app(
     user: User, offer: TotpEnrollment, *, name: str, code: str, by: Actor
 ) -> AuthenticatorApp | None:
@@ -104,8 +104,7 @@ def add_authenticator_app(
     return app
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: Actor) -> Passkey:
     """Add the passkey that the browser created; `answer` is its response to `ceremony`.
 
@@ -145,12 +144,11 @@ def _finish_enrollment(user: User, device: MfaDevice, by: Actor) -> None:
         reminders.cancel_reminders(user)
     user.version += 1
     user.save(update_fields=["second_factor_at", "version"])
-    emails.send_device_added(user, device.name)
+    emails.send("device_added", user, kind="factor_added", device=device.name)
     record(Verb.FACTOR_ADDED, user, by=by, provider_id=user.provider_id, changes={"device": [None, device.name]})
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def rename_device(user: User, device_id: UUID, *, name: str, by: Actor) -> None:
     """Rename a device. Raises KeyError for an unknown device, PermissionDenied unless `user` is the actor."""
     _require_own_account(user, by)
@@ -165,8 +163,7 @@ def get_device(user: User, device_id: UUID) -> AuthenticatorApp | Passkey:
     return {device.pk: device for device in list_devices(user)}[device_id]
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def remove_device(user: User, device_id: UUID, *, by: Actor) -> User:
     """Remove a device and end all sessions; removing the last device also deletes the recovery codes.
 
@@ -181,7 +178,7 @@ def remove_device(user: User, device_id: UUID, *, by: Actor) -> User:
         raise LastDeviceRequired
     device.delete()
     _end_sessions(user, without_factor=is_last)
-    emails.send_device_removed(user, device.name)
+    emails.send("device_removed", user, kind="factor_removed", device=device.name)
     record(Verb.FACTOR_REMOVED, user, by=by, provider_id=user.provider_id, changes={"device": [device.name, None]})
     return user
 
@@ -195,8 +192,7 @@ def _end_sessions(user: User, *, without_factor: bool) -> None:
     user.save(update_fields=["session_version", "second_factor_at", "version"])
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def reset_mfa(user: User, *, reason: str, by: Actor) -> bool:
     """Delete all devices and recovery codes of `user` and end their sessions; return False if there were none.
 
@@ -212,14 +208,13 @@ def reset_mfa(user: User, *, reason: str, by: Actor) -> bool:
     user.authenticator_apps.all().delete()
     user.passkeys.all().delete()
     _end_sessions(user, without_factor=True)
-    emails.send_mfa_reset(user, by_support=by.is_support)
+    emails.send("two_factor_reset", user, kind="factors_reset", by_support=by.is_support)
     changes = {"device": [", ".join(names), None]}
     record(Verb.FACTORS_RESET, user, by=by, provider_id=user.provider_id, changes=changes, reason=reason)
     return True
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def generate_recovery_codes(user: User, *, by: Actor) -> list[str]:
     """Replace the recovery codes of `user` by ten new ones and return them; only their hashes are stored.
 
@@ -232,6 +227,6 @@ def generate_recovery_codes(user: User, *, by: Actor) -> list[str]:
     device = user.recovery_codes.first() or RecoveryCodes(provider=user.provider, user=user)
     device.set_codes(codes)
     device.save()  # the same row: a session that a code opened goes on
-    emails.send_recovery_codes_generated(user)
+    emails.send("recovery_codes_generated", user, kind="recovery_codes_made")
     record(Verb.RECOVERY_CODES_MADE, user, by=by, provider_id=user.provider_id)
     return codes

@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actors import build_page_actor
 from authentication import recovery_codes
 from authentication.mfa import actions, must_enroll, session_state
 from authentication.mfa.actions import LastDeviceRequired, TooManyDevices
@@ -66,9 +65,8 @@ def add_app(request: OfficeRequest) -> HttpResponse:
     form = AuthenticatorAppForm(request.POST or None, user=user)
     if form.is_valid():
         name, code = form.cleaned_data["name"], form.cleaned_data["code"]
-        by = build_page_actor(request, user)
         try:
-            if app := actions.add_authenticator_app(user, form.enrollment, name=name, code=code, by=by):
+            if app := actions.add_authenticator_app(user, form.enrollment, name=name, code=code, by=request.actor):
                 return HttpResponseRedirect(complete_enrollment(request, app))
             form.add_error(
                 "code", ValidationError(_("This is not the code that your app currently shows."), code="wrong")
@@ -104,9 +102,7 @@ def rename_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
     device = _get_device_or_404(request, pk)
     form = DeviceNameForm(request.POST or None, initial={"name": device.name})
     if form.is_valid():
-        actions.rename_device(
-            request.user, pk, name=form.cleaned_data["name"], by=build_page_actor(request, request.user)
-        )
+        actions.rename_device(request.user, pk, name=form.cleaned_data["name"], by=request.actor)
         messages.success(request, _("The name has been saved."))
         return redirect("authentication:device_list")
     context = {
@@ -126,7 +122,7 @@ def remove_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
     error = ""
     if request.method == "POST":
         try:
-            user = actions.remove_device(request.user, pk, by=build_page_actor(request, request.user))
+            user = actions.remove_device(request.user, pk, by=request.actor)
         except LastDeviceRequired as fault:
             error = str(fault)
         else:
@@ -158,7 +154,7 @@ def generate_recovery_codes(request: OfficeRequest) -> HttpResponse:
     if request.method != "POST":
         left = actions.count_recovery_codes(user)
         return render(request, "authentication/mfa/recovery_codes.html", build_context(request, codes_left=left))
-    codes = actions.generate_recovery_codes(user, by=build_page_actor(request, user))
+    codes = actions.generate_recovery_codes(user, by=request.actor)
     context = build_context(request, codes=codes, encrypted_codes=recovery_codes.encrypt_for(user, codes))
     return render(request, "authentication/mfa/recovery_codes_created.html", context)
 

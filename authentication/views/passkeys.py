@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.views.i18n import JavaScriptCatalog
 
 from accounts.models import User
-from audit.actors import build_page_actor
 from authentication.actions import record_failed_sign_in
 from authentication.mfa import actions, session_state
 from authentication.mfa.actions import TooManyDevices
@@ -55,11 +54,11 @@ def begin_registration(request: OfficeRequest) -> HttpResponse:
 def complete_registration(request: OfficeRequest) -> HttpResponse:
     if request.proof < ReauthenticationLevel.FIVE_MINUTES:
         return _build_error_response(_("This took too long. Try again."), 403)
-    user, by = request.user, build_page_actor(request, request.user)
+    user = request.user
     name = _("Passkey of %(date)s") % {"date": date_format(timezone.localtime(), "j F Y")}
     try:
-        ceremony = Ceremony.pop_pending(request, "make", user)
-        passkey = actions.add_passkey(user, _parse_browser_response(request), ceremony=ceremony, name=name, by=by)
+        ceremony, answer = Ceremony.pop_pending(request, "make", user), _parse_browser_response(request)
+        passkey = actions.add_passkey(user, answer, ceremony=ceremony, name=name, by=request.actor)
     except PasskeyRejected:
         return _build_error_response(_("This passkey could not be added. Try again."))
     except TooManyDevices as error:

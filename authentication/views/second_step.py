@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -23,7 +23,7 @@ from authentication.mfa.passkeys import build_script_settings
 from authentication.models import MfaDevice, RecoveryCodes
 from authentication.request_utils import get_next_url
 from core.access import Access, page
-from core.throttle import Throttled
+from permissions.shortcuts import render_form, show_errors
 
 
 @page(Access.PUBLIC, before_second_factor=True)
@@ -55,15 +55,12 @@ def _check_code(
 ) -> HttpResponse | None:
     if not form.is_valid():
         return None
-    try:
+    with show_errors(form, "code"):
         device = verify(form.cleaned_data["code"])
-    except Throttled as error:
-        form.add_error("code", ValidationError(str(error), code="throttled"))
-        return None
-    if device is not None:
-        return complete_login(request, user, device)
-    record_failed_sign_in(user, "wrong_code", by=build_page_actor(request, user))
-    form.add_error("code", ValidationError(wrong, code="wrong"))
+        if device is not None:
+            return complete_login(request, user, device)
+        record_failed_sign_in(user, "wrong_code", by=build_page_actor(request, user))
+        form.add_error("code", ValidationError(wrong, code="wrong"))
     return None
 
 
@@ -71,8 +68,8 @@ def _render_form(
     request: HttpRequest, template: str, form: Form, user: User, context: dict[str, object]
 ) -> HttpResponse:
     target = get_next_url(request)
-    context |= {"form": form, "next": target, "query": urlencode({"next": target}), "office_name": user.office_name}
-    return render(request, template, context, status=429 if form.has_error("code", "throttled") else 200)
+    context |= {"next": target, "query": urlencode({"next": target}), "office_name": user.office_name}
+    return render_form(request, template, form, **context)
 
 
 def complete_login(request: HttpRequest, user: User, device: MfaDevice) -> HttpResponse:

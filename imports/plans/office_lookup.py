@@ -31,7 +31,7 @@ class OfficeLookup:
         return {set_.name.casefold(): set_ for set_ in AuthorizationSet.objects.filter(provider=self.provider)}
 
     @cached_property
-    def signal_sets(self) -> dict[str, NotificationSet]:
+    def notification_sets(self) -> dict[str, NotificationSet]:
         sets = NotificationSet.objects.filter(provider=self.provider).prefetch_related("settings")
         return {set_.name.casefold(): set_ for set_ in sets}
 
@@ -48,7 +48,7 @@ class OfficeLookup:
         for column, known, message in (
             ("external_tenant", self.tenants, unknown_tenant),
             ("authorization_set", self.sets, unknown_set),
-            ("signal_set", self.signal_sets, unknown_set),
+            ("signal_set", self.notification_sets, unknown_set),
         ):
             if row.has_value(column):
                 match = known.get(str(row.values[column]).casefold())

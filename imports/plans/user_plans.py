@@ -118,7 +118,7 @@ class UserPlanner:
         """Add the impact on rights to an item, and refuse what this actor may not grant."""
         item, user = change.item, change.user
         item["effect"] = impact
-        item["takes"] = item["changes"].get("blocked", [None, None])[1] is True or "lost" in impact
+        item["has_losses"] = item["changes"].get("blocked", [None, None])[1] is True or "lost" in impact
         if user is not None and user.accepted_at is None and "waiting" in impact:
             self._plan.notices[
                 _("The invited user gets more rights. If the sender may not grant these, resend the invitation.")
@@ -286,7 +286,9 @@ def _build_access_commands(changes: Changes, office: OfficeLookup) -> list[Exist
         name = changes["authorization_set"][1].casefold()
         commands.append(user_commands.ApplyAuthorizationSet(office.sets[name]))
     if "signal_set" in changes:
-        commands.append(user_commands.ApplyNotificationSet(office.signal_sets[changes["signal_set"][1].casefold()]))
+        commands.append(
+            user_commands.ApplyNotificationSet(office.notification_sets[changes["signal_set"][1].casefold()])
+        )
     if "signals" in changes:
         commands.append(user_commands.SetNotifications(tuple(changes["signals"][1])))
     return commands

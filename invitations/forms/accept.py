@@ -81,5 +81,6 @@ class AccountForm(InvitationForm, BaseNewPasswordForm):
         require_free_username(username)
         return username
 
-    def about(self) -> passwords.PasswordContext:
-        return passwords.build_password_context(self.opened.user, username=self.data.get("username", ""))
+    def clean_password(self) -> str:
+        username = self.data.get("username", "")
+        return self.validate_password(passwords.build_password_context(self.opened.user, username=username))

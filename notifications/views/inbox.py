@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 import notifications.actions
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, Access, page
 from core.paging import build_pager_context
 from notifications import inbox as questions
@@ -57,7 +56,7 @@ def _redirect_back(request: OfficeRequest) -> HttpResponse:
 @page(Access.OFFICE_USER, methods=POST)
 def mark_read(request: OfficeRequest, pk: UUID) -> HttpResponse:
     notice = get_object_or_404(Notification.objects.visible_to(request.user), pk=pk)
-    notifications.actions.mark_notification_read(notice, by=build_page_actor(request, request.user))
+    notifications.actions.mark_notification_read(notice, by=request.actor)
     return _redirect_back(request)
 
 
@@ -66,8 +65,8 @@ def mark_all_read(request: OfficeRequest) -> HttpResponse:
     form = MarkAllReadForm(request.POST)
     if not form.is_valid():
         raise Http404
-    by = build_page_actor(request, request.user)
-    count = notifications.actions.mark_all_notifications_read(request.user, until=form.cleaned_data["until"], by=by)
+    until = form.cleaned_data["until"]
+    count = notifications.actions.mark_all_notifications_read(request.user, until=until, by=request.actor)
     text = ngettext(
         "%(count)s notification has been marked as read.", "%(count)s notifications have been marked as read.", count
     )

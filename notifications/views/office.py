@@ -6,7 +6,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 import notifications.actions
-from audit.actors import build_page_actor
 from core.access import page
 from core.errors import EditConflict
 from notifications import preferences
@@ -20,9 +19,9 @@ def office_preferences(request: OfficeRequest) -> HttpResponse:
     provider = request.user.office
     form = OfficePreferencesForm(request.POST or None, now=preferences.get_office_preferences(provider))
     if request.method == "POST" and form.is_valid():
-        seen, by = form.cleaned_data["seen"], build_page_actor(request, request.user)
+        seen = form.cleaned_data["seen"]
         try:
-            notifications.actions.set_office_preferences(provider, form.get_preferences(), seen=seen, by=by)
+            notifications.actions.set_office_preferences(provider, form.get_preferences(), seen=seen, by=request.actor)
         except EditConflict:
             form.report_conflict()
         else:

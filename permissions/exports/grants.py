@@ -7,16 +7,14 @@ from typing import IO, NamedTuple
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core import export_files
-from core.access import ReauthenticationLevel
 from core.export_files import ExportColumns, ExportRow, FileFormat
 from permissions import checks
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, OFFICE_LEVEL_RIGHTS, Right, sort_rights
@@ -51,8 +49,7 @@ class ExportedGrant(NamedTuple):
     employers: list[int]
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def export_grants(provider: Provider, employer: Employer | None = None, *, form: FileFormat, by: Actor) -> IO[bytes]:
     """Return a file with every right held in the office, or at `employer`, and record an event.
 

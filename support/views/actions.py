@@ -44,7 +44,7 @@ def run_action(request: OfficeRequest, what: str, pk: UUID) -> HttpResponse:
     if form.is_valid():
         by = build_support_actor(request, request.user, form.cleaned_data["reason"])
         try:
-            done = _ACTIONS[support_action](row, by, form.cleaned_data)
+            done = _ACTIONS[support_action](row, by, form.cleaned_data) is not False
         except (LastAdministrator, ValidationError, Throttled) as error:
             form.add_error(None, error if isinstance(error, ValidationError) else str(error))
         except InvitationNotOpen:
@@ -114,25 +114,10 @@ def _add_result_message(
         messages.info(request, _("%(help)s: no change for %(name)s; this was already the case.") % values)
 
 
-def _end_sessions(person: User, by: Actor) -> bool:
-    sessions.end_all_sessions(person, by=by)
-    return True
-
-
-def _resend_invitation(person: User, by: Actor, number: str) -> bool:
-    invitations.actions.resend_invitation(person, mobile_number=number, email=person.email, by=by)
-    return True
-
-
 def _set_application_enabled(application: Application, by: Actor, *, enabled: bool) -> bool:
     if application.is_usable() == enabled:
         return False
     oauth.applications.set_application_enabled(application, enabled=enabled, by=by)
-    return True
-
-
-def _revoke_invitation(person: User, by: Actor) -> bool:
-    invitations.actions.revoke_invitation(person, by=by)
     return True
 
 
@@ -152,13 +137,16 @@ _APPLICATION_ACTIONS = {
         "The integration regains access for the users who allowed it and have not revoked their consent."
     ),
 }
-_ACTIONS: dict[SupportAction, Callable[[Any, Actor, dict[str, Any]], bool]] = {
+# Each returns False if nothing had to change.
+_ACTIONS: dict[SupportAction, Callable[[Any, Actor, dict[str, Any]], object]] = {
     SupportAction.RESET_MFA: lambda row, by, _data: authentication.mfa.actions.reset_mfa(row, reason=by.reason, by=by),
-    SupportAction.END_SESSIONS: lambda row, by, _data: _end_sessions(row, by),
+    SupportAction.END_SESSIONS: lambda row, by, _data: sessions.end_all_sessions(row, by=by),
     SupportAction.BLOCK: lambda row, by, _data: users.actions.block_user(row, by=by),
     SupportAction.UNBLOCK: lambda row, by, _data: users.actions.unblock_user(row, by=by),
-    SupportAction.RESEND_INVITATION: lambda row, by, data: _resend_invitation(row, by, data["mobile_number"]),
-    SupportAction.REVOKE_INVITATION: lambda row, by, _data: _revoke_invitation(row, by),
+    SupportAction.RESEND_INVITATION: lambda row, by, data: invitations.actions.resend_invitation(
+        row, mobile_number=data["mobile_number"], email=row.email, by=by
+    ),
+    SupportAction.REVOKE_INVITATION: lambda row, by, _data: invitations.actions.revoke_invitation(row, by=by),
     SupportAction.CONFIRM_TENANT: lambda row, by, _data: authentication.microsoft.tenants.confirm_tenant(
         row, by=by, how=ExternalTenant.ConfirmationMethod.SUPPORT
     ),

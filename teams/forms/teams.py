@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
 from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
+from permissions.forms import OfficeChoiceForm
 from permissions.models import AuthorizationSet, Employer, Team
 from teams.queries import CountedTeam
 
@@ -33,7 +34,7 @@ class SearchForm(forms.Form):
         return {"q": cleaned.get("q", ""), "only": "1" if cleaned.get("only") else ""}
 
 
-class NewTeamForm(forms.Form):
+class NewTeamForm(OfficeChoiceForm):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=50,
@@ -42,16 +43,11 @@ class NewTeamForm(forms.Form):
     )
     authorization_set = forms.ModelChoiceField(
         label=gettext_lazy("Start from an authorization set"),
-        queryset=AuthorizationSet.objects.none(),
+        queryset=AuthorizationSet.objects.order_by("name"),
         required=False,
         empty_label=gettext_lazy("No set"),
         help_text=gettext_lazy("The team gets the rights of the set. You can change them later."),
     )
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        sets = AuthorizationSet.objects.visible_to(user).order_by("name")
-        cast("forms.ModelChoiceField[AuthorizationSet]", self.fields["authorization_set"]).queryset = sets
 
 
 class TeamForm(VersionedForm):

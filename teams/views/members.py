@@ -14,7 +14,6 @@ from django.utils.translation import ngettext
 import teams.actions
 from accounts.models import User
 from accounts.search import filter_by_search
-from audit.actors import build_page_actor
 from core.access import page
 from core.errors import EditConflict
 from core.paging import KeysetPage, build_pager_context, build_query_string, paginate_queryset
@@ -56,7 +55,7 @@ def _redirect_after_adding(request: OfficeRequest, team: Team, count: int, text:
 
 def _add_users(request: OfficeRequest, team: Team, users: list[User]) -> HttpResponse:
     try:
-        teams.actions.change_members(team, add=users, by=build_page_actor(request, request.user))
+        teams.actions.change_members(team, add=users, by=request.actor)
     except EditConflict:
         return redirect_deleted_team(request)
     text = ngettext("%(count)s colleague has been added.", "%(count)s colleagues have been added.", len(users))
@@ -65,7 +64,7 @@ def _add_users(request: OfficeRequest, team: Team, users: list[User]) -> HttpRes
 
 def _add_employers(request: OfficeRequest, team: Team, employers: list[Employer]) -> HttpResponse:
     try:
-        teams.actions.change_employers(team, add=employers, by=build_page_actor(request, request.user))
+        teams.actions.change_employers(team, add=employers, by=request.actor)
     except EditConflict:
         return redirect_deleted_team(request)
     text = ngettext("%(count)s employer has been added.", "%(count)s employers have been added.", len(employers))

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 import teams.sets
 from accounts.models import User
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
 from core.errors import EditConflict
 from invitations.views.resend_warnings import add_resend_warnings
@@ -29,7 +28,7 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
     form = SetChoiceForm(request.GET if "set" in request.GET else None, user=request.user)
     if not form.is_valid():
         return {"form": form}
-    chosen, by = form.cleaned_data["set"], build_page_actor(request, request.user)
+    chosen = form.cleaned_data["set"]
     held = teams.sets.get_target_rights(target)
     missing, extra = teams.sets.compare_with_set(chosen, held)
     reached = (
@@ -43,8 +42,8 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
         "missing": missing,
         "extra": extra,
         "before": ",".join(sorted(held)),
-        "lacking": checks.find_missing_right(by, missing, reached),
-        "lacking_to_take": checks.find_missing_right(by, missing + extra, reached),
+        "lacking": checks.find_missing_right(request.actor, missing, reached),
+        "lacking_to_take": checks.find_missing_right(request.actor, missing + extra, reached),
     }
 
 
@@ -52,7 +51,11 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
 def preview_user_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = get_colleague_or_404(request, pk)
     is_self = user.pk == request.user.pk
-    context = _build_difference_context(request, user) | {"person": user, "is_self": is_self, "may_apply": not is_self}
+    context = _build_difference_context(request, user) | {
+        "colleague": user,
+        "is_self": is_self,
+        "may_apply": not is_self,
+    }
     return render(request, "teams/apply_set_to_user.html", context)
 
 
@@ -70,7 +73,7 @@ def _copy_set(request: OfficeRequest, target: Team | User, copy: Callable[..., N
         raise Http404
     chosen = form.cleaned_data["set"]
     try:
-        copy(chosen, target, by=build_page_actor(request, request.user), shown=form.shown)
+        copy(chosen, target, by=request.actor, shown=form.shown)
     except EditConflict:
         messages.error(
             request, _("Something changed in the meantime, so nothing was done. Review the differences again.")

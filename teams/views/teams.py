@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 import teams.actions
 import teams.sets
-from audit.actors import ReauthenticationRequired, build_page_actor
+from audit.actors import ReauthenticationRequired
 from core.access import SAFE, DuringImpersonation, page
 from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
@@ -24,6 +24,7 @@ from core.replica import allow_replica
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator, Right
 from permissions.models import Team
+from permissions.shortcuts import show_errors
 from teams import exports
 from teams.forms.teams import NewTeamForm, SearchForm, TeamForm
 from teams.onboarding import get_onboarding_progress
@@ -56,8 +57,7 @@ def export_teams(request: OfficeRequest, form: FileFormat) -> FileResponse:
     """Return the teams that match the filters as a file. The export is recorded, even for a HEAD request."""
     values = SearchForm(request.GET, hint="").values()
     found = filter_teams(Team.objects.visible_to(request.user), **values)
-    by = build_page_actor(request, request.user)
-    file = exports.export_teams(request.user.office, found, form=form, filters=values, by=by)
+    file = exports.export_teams(request.user.office, found, form=form, filters=values, by=request.actor)
     name = f"teams-{timezone.localdate().isoformat()}.{form}"
     return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[form])
 
@@ -68,7 +68,7 @@ def create_team(request: OfficeRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             team = teams.sets.create_team_from_set(
-                request.user.office, **form.cleaned_data, by=build_page_actor(request, request.user)
+                request.user.office, **form.cleaned_data, by=request.actor
             )  # fmt: skip
         except ValidationError as error:
             form.add_error(None, error)
@@ -101,13 +101,8 @@ def edit_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
     team = get_team_or_404(request, pk)
     form = TeamForm(request.POST or None, team=team, is_own=is_own_team(request, team))
     if request.method == "POST" and form.is_valid():
-        try:
-            teams.actions.edit_team(team, **form.cleaned_data, by=build_page_actor(request, request.user))
-        except EditConflict:
-            form.report_conflict(team)
-        except ValidationError as error:
-            form.add_error(None, error)
-        else:
+        with show_errors(form, saved=team):
+            teams.actions.edit_team(team, **form.cleaned_data, by=request.actor)
             messages.success(request, _("Team %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
             return redirect("teams:team_detail", team.pk)
     return render(request, "teams/edit.html", {"form": form, "team": team})
@@ -120,9 +115,7 @@ def delete_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
     error = ""
     if request.method == "POST" and form.is_valid():
         try:
-            teams.actions.delete_team(
-                team, version=form.cleaned_data["version"], by=build_page_actor(request, request.user)
-            )
+            teams.actions.delete_team(team, version=form.cleaned_data["version"], by=request.actor)
         except EditConflict:
             error = _("Another user changed this team in the meantime. Check the details below and decide again.")
             form = VersionedForm(initial={"version": team.version})

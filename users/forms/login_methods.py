@@ -94,10 +94,10 @@ class _NewUserForm(UserDetailsForm, InitialAccessForm):
 class NewWebserviceUserForm(_NewUserForm, BaseNewPasswordForm):
     kind = LoginMethod.SSO_WEBSERVICE
 
-    def about(self) -> passwords.PasswordContext:
+    def clean_password(self) -> str:
         names = ("initials", "first_name", "last_name", "email", "username")
-        values = {name: self.cleaned_data.get(name, "") for name in names}
-        return passwords.build_password_context(User(provider=self.requester.provider, **values))
+        user = User(provider=self.requester.provider, **{name: self.cleaned_data.get(name, "") for name in names})
+        return self.validate_password(passwords.build_password_context(user))
 
 
 class SetPasswordForm(NewPasswordForm):

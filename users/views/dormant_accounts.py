@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from accounts.models import AccountReviewSubscription, User
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
 from core.paging import build_pager_context, paginate_queryset
 from permissions.access import OfficeRequest
@@ -80,9 +79,7 @@ def subscribe(request: OfficeRequest) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Enter a number from 1 to 3650."))
         return redirect("users:dormant_accounts")
-    dormant_account_emails.subscribe(
-        request.user, thresholds=form.thresholds, by=build_page_actor(request, request.user)
-    )
+    dormant_account_emails.subscribe(request.user, thresholds=form.thresholds, by=request.actor)
     messages.success(
         request, _("You will now receive an e-mail on the first day of each month when there are accounts to review.")
     )
@@ -91,6 +88,6 @@ def subscribe(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_USERS, methods=POST)
 def unsubscribe(request: OfficeRequest) -> HttpResponse:
-    dormant_account_emails.unsubscribe(request.user, by=build_page_actor(request, request.user))
+    dormant_account_emails.unsubscribe(request.user, by=request.actor)
     messages.success(request, _("You will no longer receive e-mails about dormant accounts."))
     return redirect("users:dormant_accounts")

@@ -15,8 +15,6 @@ _BY = build_operator("create_support")
 
 
 class Command(EnglishCommand):
-    """Create a support account and e-mail the link to choose a password; with --end, close it."""
-
     help = "Create a support account and mail a link to choose a password; --end closes the account."
 
     def add_arguments(self, parser: CommandParser) -> None:

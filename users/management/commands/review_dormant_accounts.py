@@ -15,8 +15,6 @@ _FETCH_SIZE = 1000  # fetched at a time
 
 
 class Command(LocalizedCommand):
-    """Print the lists of accounts to review; changes nothing."""
-
     help = "List dormant accounts of an office: unused, ended, never accepted, or with an old password."
 
     def add_arguments(self, parser: CommandParser) -> None:
