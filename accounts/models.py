@@ -136,10 +136,7 @@ UserManager = models.Manager.from_queryset(UserQuerySet)
 
 
 class User(AbstractBaseUser):
-    """A user or service account of exactly one office; field limits from domain.md section 2.
-
-    Support users have no office (see `support`); every other user has one.
-    """
+    """A user or service account of one office (limits: domain.md section 2), or a support user without an office."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     # Null for support users only: `office` is for code that they never reach.

@@ -106,10 +106,7 @@ def request_password_reset(email: str, *, address: str) -> None:
 
 
 def process_reset_requests() -> int:
-    """E-mail reset links for the stored requests; return the number of requests handled.
-
-    Periodic job; safe to run in several workers at once.
-    """
+    """E-mail reset links for stored requests; return their number. Periodic job, for several workers at once."""
     waiting = (
         PasswordResetRequest.objects.exclude(pk__in=periodic_jobs.list_deferred_items())
         .order_by("id")
@@ -164,11 +161,7 @@ def email_password_link(user: User, *, by: Actor) -> None:
 
 @action(ReauthenticationLevel.NONE)
 def reset_password(reset: PasswordResetToken, *, password: str, by: Actor) -> User:
-    """Set the password chosen through a reset link, end all sessions and invalidate all reset links.
-
-    Raises PasswordChangeNotAllowed if the link was used or the user lost access in the meantime, ValidationError for a
-    weak password.
-    """
+    """End all sessions and other links too. Raises PasswordChangeNotAllowed, ValidationError for a weak password."""
     user = lock_user(reset.user_id, actor=by.user)
     stored = PasswordResetToken.objects.filter(pk=reset.pk).first()
     if stored is None or not stored.is_open():

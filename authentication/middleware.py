@@ -63,10 +63,7 @@ class MfaMiddleware(MiddlewareMixin):
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Redirect to re-authentication if an action required it, and keep the submitted form.
-
-        Also answers Throttled with 429 for views that do not handle it themselves.
-        """
+        """Redirect to re-authentication if an action required it; answer 429 to a Throttled that no view handled."""
         if isinstance(exception, Throttled):
             response = render(request, "authentication/throttled.html", {"message": str(exception)}, status=429)
             response["Retry-After"] = str(exception.seconds)

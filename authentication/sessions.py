@@ -14,7 +14,7 @@ from accounts.models import User
 from audit.actions import record
 from audit.actors import Actor, action, build_page_actor
 from audit.models import Verb
-from authentication import pending_forms, reauthentication, session_expiry, user_agents
+from authentication import pending_forms, reauthentication, session_timeouts, user_agents
 from authentication.mfa import session_state
 from authentication.models import AuthenticationMethod, MfaDevice, Passkey, RecoveryCodes, UserSession
 from authentication.session_store import hash_session_key
@@ -32,7 +32,7 @@ def start_session(request: HttpRequest, user: User, *, device: MfaDevice | None 
     one gets no access until they pass it (see `authentication.middleware`). The pending form of `user` is kept.
     """
     auth.login(request, user)
-    request.session.pop(session_expiry.ENDED_KEY, None)
+    request.session.pop(session_timeouts.ENDED_KEY, None)
     pending_forms.delete_form_of_other_user(request, user)
     session_state.set_verified_device(request, device)
     # In an SSO session, an app or recovery code does not replace the password.
@@ -51,7 +51,7 @@ def start_sso_session(request: HttpRequest, user: User) -> None:
     """
     request.session.flush()
     auth.login(request, user)
-    request.session[session_expiry.BY_SSO_KEY] = True
+    request.session[session_timeouts.BY_SSO_KEY] = True
     _save_user_session(request, user)
     record(Verb.SIGNED_IN, user, by=build_page_actor(request, user), provider_id=user.provider_id, reason="sso")
 
@@ -96,8 +96,8 @@ def get_current_session_id(request: HttpRequest) -> UUID | None:
     return found.pk if found else None
 
 
-def get_time_left(request: HttpRequest) -> session_expiry.SessionTimeLeft | None:
-    found: session_expiry.SessionTimeLeft | None = getattr(request.session, "time_left", None)
+def get_time_left(request: HttpRequest) -> session_timeouts.SessionTimeLeft | None:
+    found: session_timeouts.SessionTimeLeft | None = getattr(request.session, "time_left", None)
     return found
 
 
@@ -110,7 +110,7 @@ def record_activity(request: HttpRequest) -> None:
     found: UserSession | None = getattr(request.session, "user_session", None)
     now = timezone.now()
     is_activity = getattr(request.session, "counts_as_activity", True)
-    if is_activity and found is not None and now - found.last_used_at >= session_expiry.LAST_USED_PRECISION:
+    if is_activity and found is not None and now - found.last_used_at >= session_timeouts.LAST_USED_PRECISION:
         UserSession.objects.filter(pk=found.pk, last_used_at__lt=now).update(last_used_at=now)
 
 
@@ -132,10 +132,7 @@ def end_session(user: User, session_id: UUID, *, by: Actor) -> bool:
 
 @action(ReauthenticationLevel.NONE)
 def end_all_sessions(user: User, *, by: Actor) -> User:
-    """End all sessions of `user`, including those without a UserSession; return the user as stored.
-
-    Raises PermissionDenied as `end_session` does.
-    """
+    """Also end sessions without a UserSession; return the user as stored. Raises as `end_session`."""
     _require_session_authority(user, by)
     locked = lock_user(user.pk, actor=by.user)
     locked.session_version += 1

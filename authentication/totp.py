@@ -40,10 +40,7 @@ def find_matching_step(secret: bytes, code: str, *, after: int) -> int | None:
 
 @dataclass(frozen=True)
 class TotpEnrollment:
-    """New secret, carried encrypted in the form until a code proves that the app has it.
-
-    `id` is that of the future device, so that a form that is submitted twice adds one device.
-    """
+    """New secret, encrypted in the form until a code proves that the app has it; `id` is that of the future device."""
 
     id: UUID
     created_at: int  # seconds since 1970

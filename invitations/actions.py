@@ -166,10 +166,7 @@ def get_office_text(provider: Provider) -> EmailText:
 
 @action()
 def revoke_invitation(user: User, *, by: Actor) -> None:
-    """Revoke the invitation: its link is invalid and the phone number deleted.
-
-    Raises InvitationNotOpen when accepted.
-    """
+    """Invalidate the link and delete the phone number. Raises InvitationNotOpen when accepted."""
     lock_provider(user.provider_id)
     checks.require_user_management(by, user, SupportAction.REVOKE_INVITATION)
     invitation = lock_invitation(user.pk)
@@ -235,10 +232,7 @@ def save_office_text(provider: Provider, *, text: EmailText, before: EmailText, 
 
 @action()
 def restore_standard_text(provider: Provider, *, by: Actor) -> bool:
-    """Restore the standard text; return False when the office had no text of its own.
-
-    Raises PermissionDenied without the right to manage the office.
-    """
+    """Return False when the office had no text of its own. Raises PermissionDenied without manage_provider."""
     provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
     before = get_office_text(provider)
     deleted, _by_model = InvitationText.objects.filter(provider=provider).delete()

@@ -60,10 +60,7 @@ def set_user_overrides(user: User, desired: OverridesByType, *, seen: str, by: A
 
 @action()
 def set_overrides_for_users(users: Sequence[User], desired: OverridesByType, *, by: Actor) -> None:
-    """Set the same overrides for several users of one office who have none yet.
-
-    Raises as `set_office_preferences`, and PermissionDenied for a user of another office.
-    """
+    """Set overrides for users of one office who have none yet. Raises as `set_office_preferences`."""
     if not users:
         return
     provider = lock_and_authorize(users[0].provider_id, by, Right.MANAGE_SIGNALS)
@@ -80,10 +77,7 @@ def set_overrides_for_users(users: Sequence[User], desired: OverridesByType, *, 
 
 @action()
 def clear_user_overrides(user: User, *, by: Actor) -> bool:
-    """Remove all overrides of `user`; return False when there were none.
-
-    Raises PermissionDenied without manage_signals.
-    """
+    """Return False when there were none. Raises PermissionDenied without manage_signals."""
     lock_and_authorize(user.provider_id, by, Right.MANAGE_SIGNALS)
     before = preferences.get_user_overrides(user)
     _replace_overrides(user, {}, preferences.fingerprint_preferences(before), by)
@@ -92,10 +86,7 @@ def clear_user_overrides(user: User, *, by: Actor) -> bool:
 
 @action(ReauthenticationLevel.NONE)
 def set_own_email_preferences(user: User, mail: Mapping[NotificationType, bool], *, by: Actor) -> None:
-    """Set which types are e-mailed to the actor; the other preferences stay.
-
-    Raises PermissionDenied for another user.
-    """
+    """Set which types are e-mailed to the actor. Raises PermissionDenied for another user."""
     if by.user is None or by.user.pk != user.pk:
         raise PermissionDenied(_("You can change these fields only on your own profile."))
     lock_provider(user.provider_id)
@@ -120,10 +111,7 @@ def _replace_overrides(user: User, desired: OverridesByType, seen: str, by: Acto
 
 @action()
 def apply_initial_set(user: User, *, notification_set: NotificationSet | None, by: Actor) -> None:
-    """Apply a set to a user who is being created; without a set, no right is needed and the office is followed.
-
-    Raises as `notifications.sets.apply_set`.
-    """
+    """Apply a set to a user who is being created; without one, no right is needed. Raises as `sets.apply_set`."""
     if notification_set is not None:
         sets.apply_set(notification_set, user, by=by)
 
@@ -164,7 +152,9 @@ def raise_notification_event(
     if is_new:
         today = timezone.localdate()
         delivery.create_notifications(provider.pk, today=today, event=event)
-        _schedule_daily_run(provider, today)
+        # The worker processes the office today at the latest.
+        DailyRun.objects.bulk_create([DailyRun(provider=provider, due_on=today)], ignore_conflicts=True)
+        DailyRun.objects.filter(provider=provider, due_on__gt=today).update(due_on=today)
         changes = {"type": [None, event.type], "event_date": [None, event_date.isoformat()]}
         record(Verb.NOTIFICATION_RAISED, employer, by=by, provider_id=provider.pk, changes=changes)
     return event
@@ -185,18 +175,9 @@ def _validate_text(value: str) -> None:
     validate_no_direction_marks(value)
 
 
-def _schedule_daily_run(provider: Provider, day: date) -> None:
-    """Have the worker process the office on `day` at the latest."""
-    DailyRun.objects.bulk_create([DailyRun(provider=provider, due_on=day)], ignore_conflicts=True)
-    DailyRun.objects.filter(provider=provider, due_on__gt=day).update(due_on=day)
-
-
 @action(ReauthenticationLevel.NONE)
 def mark_notification_read(notice: Notification, *, by: Actor) -> bool:
-    """Mark a notification of the actor as read; return False when it was already.
-
-    Raises PermissionDenied for another user's notification.
-    """
+    """Return False when it was already read. Raises PermissionDenied for another user's notification."""
     if by.user is None or by.user.pk != notice.user_id:
         raise PermissionDenied(_("You can mark only your own notifications."))
     return _mark_notifications(Notification.objects.filter(pk=notice.pk), by.user, by) == 1

@@ -71,10 +71,7 @@ def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
 
 
 def has_right(user: User, right: Right, employer: Employer | None = None) -> bool:
-    """Return whether `user` can use `right` now.
-
-    An employer-level right needs `employer`, an office-level right must have none; otherwise the result is False.
-    """
+    """Return whether `user` can use `right` now; False unless an employer is given for an employer-level right only."""
     if (right.level is RightLevel.EMPLOYER) != (employer is not None):
         return False
     rows = fetch_rows(
@@ -90,10 +87,7 @@ def has_right(user: User, right: Right, employer: Employer | None = None) -> boo
 def get_inactive_reason(user: User) -> InactiveReason | None:
     """Return the main reason why the rights of `user` are inactive now, or None if they are active."""
     found = inactive.annotate_inactive_reason(User.objects.filter(pk=user.pk))
-    return _to_reason(found.values_list("inactive_reason", flat=True).first())
-
-
-def _to_reason(code: str | None) -> InactiveReason | None:
+    code = found.values_list("inactive_reason", flat=True).first()
     return InactiveReason(code) if code else None
 
 
@@ -109,10 +103,7 @@ def list_inactive_reasons(user: User) -> list[InactiveReason]:
 def filter_right_holders(
     provider: Provider, right: Right, employer: Employer | None = None
 ) -> models.QuerySet[UserWithInactiveReason]:
-    """Return the users of the office with any grant of `right`, each with `inactive_reason`.
-
-    Ignores whether the product is enabled. Empty if `right` and `employer` do not match, see `has_right`.
-    """
+    """Return users with any grant of `right`, with `inactive_reason`; products are ignored. Empty as `has_right`."""
     users = inactive.annotate_inactive_reason(User.objects.filter(provider=provider))
     if (right.level is RightLevel.EMPLOYER) != (employer is not None):
         return users.none()
@@ -175,10 +166,7 @@ def build_matrix(
 
 
 def held_rights(user: User) -> frozenset[Right]:
-    """Return every right granted to `user`, at any employer, inactive ones included.
-
-    manage_provider counts as every right, payroll included (rule 5).
-    """
+    """Return every right granted at any employer, inactive ones too; manage_provider counts as all (rule 5)."""
     grants = Grant.objects.of_user(user).filter(at_employer=False)
     held = rights_from_codes(grants.values_list("right", flat=True))
     return frozenset(Right) if Right.MANAGE_PROVIDER in held else held

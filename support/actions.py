@@ -60,10 +60,7 @@ def create_support_user(username: str, *, initials: str, prefix: str, last_name:
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
 def close_support_user(user: User, *, by: Actor) -> bool:
-    """Block a support user permanently and end their sessions; return False if they were already blocked.
-
-    Raises PermissionDenied unless the actor is the operator, and for users of an office.
-    """
+    """Return False if already blocked. Raises PermissionDenied unless the operator closes a support account."""
     _require_operator(by)
     user = lock_user(user.pk, actor=by.user)
     if not user.is_support:
@@ -78,10 +75,7 @@ def close_support_user(user: User, *, by: Actor) -> bool:
 
 
 def find_support_user(username: str) -> User | None:
-    """Return the support user with this username, or None.
-
-    Raises ValidationError if it is invalid or belongs to a user of an office.
-    """
+    """Raises ValidationError for an invalid username, or one of a user of an office."""
     check_username(username)
     user = User.objects.filter(username_key=compute_username_key(username)).first()
     if user is not None and not user.is_support:

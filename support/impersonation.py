@@ -56,10 +56,7 @@ def start_impersonation(user: User, *, session: UUID | None, by: Actor) -> Imper
 
 @action(ReauthenticationLevel.NONE)
 def end_impersonation(impersonation: Impersonation, *, by: Actor) -> bool:
-    """End an impersonation and e-mail the office's administrators; return False if it had already ended.
-
-    Raises PermissionDenied unless the actor is its support user, the operator or a periodic job.
-    """
+    """Return False if it had ended. Raises PermissionDenied unless by its support user, the operator or a job."""
     if (
         not by.is_operator
         and checks.require_support_action(by, SupportAction.IMPERSONATE, impersonation.provider_id)

@@ -68,7 +68,9 @@ class ImpersonationMiddleware:
         if isinstance(request.user, User):
             user.otp_device = request.user.otp_device
         request.impersonator, request.user = request.user, user
-        _set_read_only(request)
+        request.reading.enter_context(transaction.atomic())
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
         return None
 
     def process_exception(self, request: ImpersonationRequest, exception: Exception) -> HttpResponse | None:
@@ -91,12 +93,6 @@ def _get_impersonation(request: HttpRequest) -> Impersonation | None:
     if not (isinstance(request.user, User) and request.user.is_support and IMPERSONATION_KEY in request.session):
         return None
     return Impersonation.objects.begun().filter(pk=request.session[IMPERSONATION_KEY], supporter=request.user).first()
-
-
-def _set_read_only(request: ImpersonationRequest) -> None:
-    request.reading.enter_context(transaction.atomic())
-    with connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION READ ONLY")
 
 
 def _render_refusal(request: HttpRequest) -> HttpResponse:

@@ -25,10 +25,7 @@ class SupportAdminSite(AdminSite):
     empty_value_display = "–"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user is support with a second factor; `permissions.access` decides on each page.
-
-        An account of the demo's database may lack a factor.
-        """
+        """Return whether the user is support with a second factor, which an account of the demo may lack."""
         user = request.user
         return isinstance(user, User) and user.is_support and (user.is_verified() or settings.LOKET_DEMO)
 

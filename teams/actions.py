@@ -99,10 +99,7 @@ def edit_team(team: Team, *, name: str, two_factor_required: bool, version: int,
 
 @action()
 def delete_team(team: Team, *, version: int, by: Actor) -> None:
-    """Delete a team; its members lose the rights that it gives.
-
-    Raises EditConflict, LastAdministrator, PermissionDenied for the actor's own team or rights that the actor lacks.
-    """
+    """Raises EditConflict, LastAdministrator, PermissionDenied for the own team or rights that the actor lacks."""
     team = _lock_team(team, by, version)
     checks.require_not_member(by, team)
     members = [member.user for member in team.members.select_related("user")]

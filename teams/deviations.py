@@ -99,11 +99,7 @@ def collect_held_rights(provider: Provider, users: Collection[UUID]) -> set[tupl
 
 @action()
 def revoke_superfluous_rights(users: Iterable[User], *, by: Actor) -> int:
-    """Revoke the superfluous individual rights of `users` of one office; return the number of revoked rights.
-
-    Raises PermissionDenied as `set_individual_rights`, and RightsWouldChange if the rights of a user would change;
-    nothing is changed then.
-    """
+    """Return the number of revoked rights. Raises as `set_individual_rights`, RightsWouldChange."""
     chosen = {user.pk: user for user in users}
     if not chosen:
         return 0
@@ -123,11 +119,7 @@ def revoke_superfluous_rights(users: Iterable[User], *, by: Actor) -> int:
 
 @action()
 def replace_rights_by_team(provider: Provider, group: SharedRightsGroup, *, name: str, by: Actor) -> Team:
-    """Create a team that gives `group` its rights, and revoke the individual rights.
-
-    Raises the same errors as the actions on teams and individual rights, and RightsWouldChange if the rights of a user
-    would change, for example because they changed since the group was found; nothing is changed then.
-    """
+    """Revoke the individual rights that the new team gives. Raises as the actions on both, RightsWouldChange."""
     provider = lock_and_authorize(provider.pk, by, Right.GRANT_RIGHTS)
     keys = [user.pk for user in group.users]
     before = collect_held_rights(provider, keys)

@@ -23,10 +23,7 @@ from permissions.products import Product
 def create_employer(
     provider: Provider, *, number: int, name: str, by: Actor, products: Iterable[Product] = ()
 ) -> Employer:
-    """Create an employer, without teams.
-
-    Raises PermissionDenied without manage_employers, ValidationError (field number, code "taken").
-    """
+    """Raises PermissionDenied without manage_employers, ValidationError (field number, code "taken")."""
     provider = lock_and_authorize(provider.pk, by, Right.MANAGE_EMPLOYERS)
     employer = Employer(provider=provider, number=number, name=name, products=sorted(set(products)))
     _require_free_number(employer)

@@ -30,10 +30,7 @@ TEAM_COLUMNS: ExportColumns = {
 def export_teams(
     provider: Provider, teams: QuerySet[Team], *, form: FileFormat, filters: dict[str, str], by: Actor
 ) -> IO[bytes]:
-    """Return a file with `teams` of the office, and record an event with `filters`.
-
-    The file is positioned at its start. Raises PermissionDenied without view_teams.
-    """
+    """Return a file, at its start, and record an event with `filters`. Raises PermissionDenied without view_teams."""
     checks.require_office(by, provider.pk)
     checks.require_right(by, Right.VIEW_TEAMS)
     used = {name: SEARCH_TERM_MASK if name == "q" else value for name, value in filters.items() if value}

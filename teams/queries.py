@@ -60,10 +60,7 @@ def list_missing_parts(team: CountedTeam) -> list[str]:
 
 
 def filter_employers(employers: QuerySet[Employer], *, q: str, only: str = "") -> QuerySet[Employer]:
-    """Filter `employers` on every word of `q`, which must occur in the name or start the number.
-
-    With `only`, filter on employers without a team.
-    """
+    """Filter on words that occur in the name or start the number; with `only`, on employers without a team."""
     words = normalize_for_search(q).split()
     if words:
         employers = employers.annotate(digits=Cast(F("number"), CharField()))

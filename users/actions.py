@@ -32,10 +32,7 @@ PROFILE_FIELDS = frozenset({"initials", "first_name", "prefix", "last_name", "ph
 
 @action()
 def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -> Provider:
-    """Create an office without users. Administrators must use two-factor unless specified otherwise.
-
-    Raises PermissionDenied unless the actor is the operator.
-    """
+    """Create an office without users. Raises PermissionDenied unless the actor is the operator."""
     if not by.is_operator:
         raise PermissionDenied(_("Only the operator can create offices."))
     provider = Provider.objects.create(name=name, two_factor_managers=two_factor_managers)
@@ -48,20 +45,13 @@ def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -
 def change_provider(
     provider: Provider, *, name: str, invitation_days: int, support_may_look: bool, version: int, by: Actor
 ) -> None:
-    """Change the office's name, the validity of invitations in days, and whether support may impersonate its users.
-
-    Raises PermissionDenied without the right to manage the office, EditConflict when the office was changed in the
-    meantime.
-    """
+    """Raises PermissionDenied without manage_provider, EditConflict after a concurrent change."""
     _change_office(provider, by, version, name=name, invitation_days=invitation_days, support_may_look=support_may_look)
 
 
 @action()
 def change_retention(provider: Provider, *, erase_after_months: int, checkpoint_addresses: str, by: Actor) -> None:
-    """Change the retention period of accounts in months, and the recipients of checkpoints, one address per line.
-
-    Raises PermissionDenied without the right to manage the office.
-    """
+    """Raises PermissionDenied without manage_provider. `checkpoint_addresses` has one address per line."""
     _change_office(provider, by, erase_after_months=erase_after_months, checkpoint_addresses=checkpoint_addresses)
 
 
@@ -92,10 +82,7 @@ def edit_user(user: User, *, details: UserDetails, email: str, version: int, by:
 
 @action()
 def edit_users(users: Sequence[User], *, details: UserDetails, by: Actor) -> list[User]:
-    """Set the same details of users of one office, all or none, and return the users.
-
-    Versions are not compared. Otherwise as `edit_user`, with a fixed number of queries.
-    """
+    """As `edit_user` for users of one office, all or none, with a fixed number of queries and without versions."""
     if not _require_office(users, by):
         return []
     office = lock_and_authorize(users[0].provider_id, by, Right.MANAGE_USERS)
@@ -122,10 +109,7 @@ def _lock_unchanged_user(user: User, office: Provider, version: int, by: Actor) 
 
 
 def _lock_users(users: Iterable[User], office: Provider, **conditions: Any) -> list[User]:
-    """Return the ones of `users` that meet `conditions`, from the database and locked.
-
-    Raises PermissionDenied for users of another office.
-    """
+    """Return those of `users` that meet `conditions`, locked. Raises PermissionDenied for those of another office."""
     if any(user.provider_id != office.pk for user in users):
         raise PermissionDenied(_("This user does not belong to your office."))
     rows = User.objects.select_for_update().filter(provider=office, pk__in=[user.pk for user in users], **conditions)
@@ -246,10 +230,7 @@ def _update_users(users: list[User], **values: Any) -> None:
 
 @action()
 def send_username(user: User, *, by: Actor) -> None:
-    """E-mail the username to its user.
-
-    Raises PermissionDenied without the right or authority over the user, ValidationError when there is no username yet.
-    """
+    """Raises PermissionDenied without the right or authority over the user, ValidationError without a username."""
     checks.require_office(by, user.provider_id)
     checks.require_right(by, Right.MANAGE_USERS)
     checks.require_authority_over(by, user)

@@ -26,10 +26,7 @@ TIME_BUDGET_SECONDS = 0.5  # seconds, after which no further e-mail is started, 
 
 @action(ReauthenticationLevel.NONE)
 def subscribe(user: User, *, thresholds: ReviewThresholds, by: Actor) -> None:
-    """Subscribe `user` to an e-mail on the first day of each month with accounts to review by `thresholds`.
-
-    A second call only updates the thresholds. Raises PermissionDenied for another user or without manage_users.
-    """
+    """Subscribe, or update the thresholds. Raises PermissionDenied for another user or without manage_users."""
     _require_own(user, by)
     checks.require_right(by, Right.MANAGE_USERS)
     first = {"provider": user.office, "due_on": get_next_month_start(timezone.localdate()), **thresholds._asdict()}

@@ -79,10 +79,7 @@ def get_email_change(token: str) -> EmailChange:
 
 @transaction.atomic
 def confirm_email_change(token: str, *, address: str, correlation_id: str) -> User:
-    """Apply the confirmed change and notify the old address; `address` is the network address.
-
-    Raises InvalidEmailLink.
-    """
+    """Apply the change and notify the old address. `address` is the network address. Raises InvalidEmailLink."""
     lock_provider(get_email_change(token).provider_id)
     change = get_email_change(token)  # checked again while the office is locked and rights cannot change
     user = lock_user(change.user_id)

@@ -60,10 +60,7 @@ USER_COLUMNS: ExportColumns = {
 def export_users(
     provider: Provider, users: QuerySet[UserWithStatuses], *, form: FileFormat, filters: dict[str, str], by: Actor
 ) -> IO[bytes]:
-    """Return a file with `users` of the office, and record an event with `filters`.
-
-    The file is rewound; large files are on disk. Raises PermissionDenied without view_users.
-    """
+    """Return a file, at its start, and record an event with `filters`. Raises PermissionDenied without view_users."""
     checks.require_office(by, provider.pk)
     checks.require_right(by, Right.VIEW_USERS)
     used = {name: SEARCH_TERM_MASK if name == "q" else value for name, value in filters.items() if value}

@@ -88,10 +88,7 @@ def create_azure_user(
 
 
 def check_username(username: str) -> None:
-    """Raise ValidationError unless `username` has 3 to 50 characters ("length") and no control characters.
-
-    Every other character is allowed (seed article).
-    """
+    """Raise ValidationError unless 3 to 50 characters without control characters; all others are allowed."""
     if not 3 <= len(username) <= 50:
         raise ValidationError(_("Use 3 to 50 characters."), code="length")
     validate_no_control_characters(username)

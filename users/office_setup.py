@@ -28,10 +28,7 @@ class OfficeSetup(NamedTuple):
 
 
 def lock_office_name(name: str) -> Provider | None:
-    """Return the office `name` or None, locking the name until the end of the transaction.
-
-    Raises ValidationError (code "several") when several offices have the name.
-    """
+    """Lock the name until the end of the transaction. Raises ValidationError ("several") if offices share it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"office {name}"])
     known = list(Provider.objects.filter(name=name).order_by("pk")[:2])

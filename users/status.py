@@ -79,10 +79,7 @@ def build_status_case() -> Case:
 
 @dataclass(frozen=True)
 class Chip:
-    """A displayed state: a mark and a label, never color alone, with an optional detail.
-
-    Without a mark it is rendered as muted text.
-    """
+    """A displayed state: mark and label, never color alone. Without a mark it is rendered as muted text."""
 
     tone: str
     mark: str

@@ -21,10 +21,7 @@ from permissions.checks import SupportAction
 
 @action()
 def suspend_office(provider: Provider, *, by: Actor) -> bool:
-    """Suspend an office and e-mail its administrators the reason. Return False when already suspended.
-
-    Raises PermissionDenied unless the actor is the operator or support.
-    """
+    """Return False when already suspended. Raises PermissionDenied unless the actor is the operator or support."""
     provider = lock_provider(provider.pk)
     checks.require_operator_or_support(by, SupportAction.SUSPEND_OFFICE, provider.pk)
     if provider.suspended_at is not None:
@@ -42,10 +39,7 @@ def suspend_office(provider: Provider, *, by: Actor) -> bool:
 
 @action()
 def reactivate_office(provider: Provider, *, by: Actor) -> bool:
-    """Reactivate an office and e-mail its administrators. Return False when not suspended.
-
-    Users sign in again; paused messages go out. Raises PermissionDenied as `suspend_office` does.
-    """
+    """Send paused messages too. Return False when not suspended. Raises as `suspend_office`."""
     provider = lock_provider(provider.pk)
     checks.require_operator_or_support(by, SupportAction.REACTIVATE_OFFICE, provider.pk)
     if provider.suspended_at is None:

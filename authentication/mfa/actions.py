@@ -86,10 +86,7 @@ def _consume_recovery_code(user: User, code: str, by: Actor) -> RecoveryCodes | 
 def add_authenticator_app(
     user: User, offer: TotpEnrollment, *, name: str, code: str, by: Actor
 ) -> AuthenticatorApp | None:
-    """Add the authenticator app with the secret of `offer`; return None if `code` is wrong.
-
-    A form that is submitted twice adds one app. Raises TooManyDevices.
-    """
+    """Return None if `code` is wrong. A form submitted twice adds one app. Raises TooManyDevices."""
     user = _lock_website_user(user, by)
     if (stored := user.authenticator_apps.filter(pk=offer.id).first()) is not None:
         return stored
@@ -106,10 +103,7 @@ def add_authenticator_app(
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
 def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: Actor) -> Passkey:
-    """Add the passkey that the browser created; `answer` is its response to `ceremony`.
-
-    Raises PasskeyRejected, TooManyDevices.
-    """
+    """Add the passkey in the browser's `answer` to `ceremony`. Raises PasskeyRejected, TooManyDevices."""
     user = _lock_website_user(user, by)
     _require_device_slot(user, by)
     passkey = ceremony.complete_registration(answer, user)
@@ -216,10 +210,7 @@ def reset_mfa(user: User, *, reason: str, by: Actor) -> bool:
 
 @action(ReauthenticationLevel.FIVE_MINUTES)
 def generate_recovery_codes(user: User, *, by: Actor) -> list[str]:
-    """Replace the recovery codes of `user` by ten new ones and return them; only their hashes are stored.
-
-    Raises PermissionDenied unless `user` is the actor and has a device.
-    """
+    """Replace the codes and return ten new ones. Raises PermissionDenied unless `user`, with a device, is the actor."""
     user = _lock_website_user(user, by)
     if by.user is None or by.user.pk != user.pk or user.second_factor_at is None:
         raise PermissionDenied(_("Recovery codes belong to your own second factor. Add a device first."))

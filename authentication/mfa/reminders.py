@@ -32,10 +32,7 @@ class ReminderItem(NamedTuple):
 
 
 def send_due_reminders() -> int:
-    """E-mail users without a second factor before their due day, once per stage; return the number of e-mails.
-
-    Safe to run in several workers at once.
-    """
+    """Return the number of e-mails; each user gets one per stage, however many workers run this."""
     today = timezone.localdate()
     near = Q(two_factor_from__gt=today, two_factor_from__lte=today + timedelta(days=max(_REMINDER_STAGES)))
     offices = Provider.objects.filter(near | Q(two_factor_days__isnull=False), suspended_at=None).values_list(

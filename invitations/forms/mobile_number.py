@@ -30,10 +30,7 @@ class _MobileNumberInput(forms.TextInput):
 
 
 class MobileNumberField(forms.CharField):
-    """A mobile number, cleaned to E.164. A foreign number that may not be a mobile one must be sent twice.
-
-    Raises ValidationError as `parse_mobile_number` does.
-    """
+    """A mobile number, cleaned to E.164. A foreign one that may be a fixed line must be sent twice."""
 
     widget = _MobileNumberInput
 

@@ -51,10 +51,7 @@ class ExportedGrant(NamedTuple):
 
 @action()
 def export_grants(provider: Provider, employer: Employer | None = None, *, form: FileFormat, by: Actor) -> IO[bytes]:
-    """Return a file with every right held in the office, or at `employer`, and record an event.
-
-    The file is positioned at its start. Raises PermissionDenied without view_users.
-    """
+    """Return a file, at its start, and record an event. Raises PermissionDenied without view_users."""
     checks.require_office(by, provider.pk)
     checks.require_right(by, Right.VIEW_USERS)
     file = export_files.write_export_file(

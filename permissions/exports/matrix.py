@@ -29,10 +29,7 @@ def build_marks(matrix: AuthorizationMatrix, user: User) -> list[str]:
 
 @action()
 def export_matrix(provider: Provider, employer: Employer | None = None, *, by: Actor) -> bytes:
-    """Return the matrix of the office, or at `employer`, as an XLSX file, and record an event.
-
-    Raises PermissionDenied without view_users.
-    """
+    """Return an XLSX file, and record an event. Raises PermissionDenied without view_users."""
     provider = lock_and_authorize(provider.pk, by, Right.VIEW_USERS)
     workbook = _build_workbook(provider, employer, build_matrix(provider, employer))
     what = [None, str(employer) if employer is not None else "provider"]

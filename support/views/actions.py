@@ -40,7 +40,8 @@ def run_action(request: OfficeRequest, what: str, pk: UUID) -> HttpResponse:
         raise Http404
     support_action = SupportAction(what)
     row = _get_target(support_action, pk)
-    form, back = SupportActionForm(request.POST or None, support_action=support_action, row=row), _get_admin_url(row)
+    form = SupportActionForm(request.POST or None, support_action=support_action, row=row)
+    back = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
     if form.is_valid():
         by = build_support_actor(request, request.user, form.cleaned_data["reason"])
         try:
@@ -94,10 +95,6 @@ def _get_target(support_action: SupportAction, pk: UUID) -> ActionTarget:
 
 def _get_office(row: ActionTarget) -> Provider | None:
     return row if isinstance(row, Provider) else row.provider
-
-
-def _get_admin_url(row: ActionTarget) -> str:
-    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
 def _add_result_message(

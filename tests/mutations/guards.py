@@ -536,7 +536,7 @@ GUARDS = [
         ("core/test_clock_skew.py",),
     ),
     Guard(
-        0, "sessions created by a clock that ran ahead", "authentication/session_expiry.py",
+        0, "sessions created by a clock that ran ahead", "authentication/session_timeouts.py",
         "if clock_skew.is_in_future(self.began_at) or clock_skew.is_in_future(self.used_at):", "if False:",
         ("core/test_clock_skew.py",),
     ),
@@ -732,12 +732,12 @@ GUARDS = [
         ("outbox/test_webhooks.py",),
     ),
     Guard(
-        0, "an idle session", "authentication/session_expiry.py",
+        0, "an idle session", "authentication/session_timeouts.py",
         "return SessionEndReason.IDLE if now >= self.used_at + get_idle_timeout() else None", "return None",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
-        0, "the maximum lifetime of a session", "authentication/session_expiry.py",
+        0, "the maximum lifetime of a session", "authentication/session_timeouts.py",
         "if now >= self.began_at + get_absolute_timeout(by_sso=self.by_sso):", "if False:",
         ("authentication/test_session_expiry.py",),
     ),
@@ -749,13 +749,13 @@ GUARDS = [
     ),
     Guard(
         0, "an ended session opens nothing", "authentication/session_store.py",
-        "return {session_expiry.ENDED_KEY: [data[SESSION_KEY], reason]}",
-        "return data | {session_expiry.ENDED_KEY: [data[SESSION_KEY], reason]}",
+        "return {session_timeouts.ENDED_KEY: [data[SESSION_KEY], reason]}",
+        "return data | {session_timeouts.ENDED_KEY: [data[SESSION_KEY], reason]}",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
         0, "ended sessions in the list", "authentication/models.py",
-        "in_time, last_used_at__gt=now - session_expiry.get_idle_timeout(), session__expire_date__gt=now",
+        "in_time, last_used_at__gt=now - session_timeouts.get_idle_timeout(), session__expire_date__gt=now",
         "session__expire_date__gt=now",
         ("authentication/test_session_expiry.py",),
     ),

@@ -17,11 +17,7 @@ from users.forms.initial_access import InitialAccessForm
 
 
 def build_initial_access_callback(form: InitialAccessForm, by: Actor) -> InitialAccessCallback:
-    """Return a callback that assigns the access chosen in `form` to a new user.
-
-    The callback raises ValidationError if it can no longer be granted; the user is not created then, and the form shows
-    the error.
-    """
+    """Return a callback that assigns what `form` grants; it raises ValidationError, so that no user is created."""
 
     def assign(user: User) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Pages of a user's notification preferences, and of the user's own."""
+"""Pages of notification preferences: of the office (Signaal AK), of a user, and of the user's own."""
 
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from notifications.forms import (
     ApplyNotificationSetForm,
     EmailPreferencesForm,
     NotificationSetChoiceForm,
+    OfficePreferencesForm,
     UserOverridesForm,
 )
 from notifications.models import NotificationSet
@@ -23,6 +24,22 @@ from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.shortcuts import get_colleague_or_404
+
+
+@page(Right.MANAGE_SIGNALS)
+def office_preferences(request: OfficeRequest) -> HttpResponse:
+    provider = request.user.office
+    form = OfficePreferencesForm(request.POST or None, now=preferences.get_office_preferences(provider))
+    if request.method == "POST" and form.is_valid():
+        seen = form.cleaned_data["seen"]
+        try:
+            notifications.actions.set_office_preferences(provider, form.get_preferences(), seen=seen, by=request.actor)
+        except EditConflict:
+            form.report_conflict()
+        else:
+            messages.success(request, _("The office notifications have been saved."))
+            return redirect("notifications:office_preferences")
+    return render(request, "notifications/office_preferences.html", {"form": form})
 
 
 @page(Right.VIEW_USERS)
