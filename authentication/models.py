@@ -100,7 +100,7 @@ class MfaDeviceManager(DeviceManager, models.Manager[_DeviceT]):  # type: ignore
 
 
 class MfaDevice(UserOwnedModel):
-    """What the devices of this app share beside `django_otp.models.Device`."""
+    """What every device of this app adds to `django_otp.models.Device`."""
 
     name: str  # of Device
     method: AuthenticationMethod

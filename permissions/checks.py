@@ -1,6 +1,6 @@
 """Permission checks for actions: who may do what, and who may grant it. Reads only.
 
-`held_rights`, `has_right` and the like are those of the evaluator.
+`held_rights`, `has_right` and the like come from `permissions.effective`.
 """
 
 from collections.abc import Iterable, Sequence

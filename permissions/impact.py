@@ -1,4 +1,4 @@
-"""Compute what users could do with other teams and rights: the SQL of the evaluator over hypothetical rows."""
+"""Compute what users could do with other teams and rights: the SQL of effective rights over hypothetical rows."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class HypotheticalAccess(NamedTuple):
     at_employers: frozenset[tuple[Right, int]]
 
 
-# A CTE hides the table of the same name from the rest of the statement, and so from the SQL of the evaluator; from a
+# A CTE hides the table of the same name from the rest of the statement, and so from the SQL of the rights; from a
 # view only if the view is a CTE as well.
 HYPOTHETICAL_USERS_SQL = """
 WITH accounts_user AS (

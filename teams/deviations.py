@@ -51,7 +51,7 @@ def filter_users_without_team(provider: Provider) -> "models.QuerySet[User]":
 class SharedRightsGroup:
     """Users with the same individual rights, which one team with `employers` could give them instead.
 
-    They have the same employers if one of `checks` is an employer-level right, so no user would get or lose a right.
+    They have the same employers if one of `rights` is an employer-level right, so no user would get or lose a right.
     """
 
     users: list[User]

@@ -29,6 +29,11 @@ GUARDS = [
         ("users/test_tenants.py",),
     ),
     Guard(
+        1, "choices among rows of another office", "permissions/forms.py",
+        "field.queryset.filter(build_office_filter(user))", "field.queryset.all()",
+        ("teams/test_sets.py", "teams/test_team_list.py"),
+    ),
+    Guard(
         1, "teams and employers of another office", "permissions/models.py",
         "return self.filter(build_office_filter(user))", "return self",
         ("teams/test_team_detail.py", "teams/test_employers.py"),

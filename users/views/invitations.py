@@ -87,8 +87,9 @@ def send_invitation(request: OfficeRequest) -> HttpResponse:
         number = form.cleaned_data["mobile_number"]
         with show_errors(form):
             user = invitations.actions.invite_user(
-                request.user.office, details=details, mobile_number=number, text=text, user_id=draft_id,
-                assign_initial_access=access and build_initial_access_callback(access, request.actor), by=request.actor,
+                request.user.office, details=details, mobile_number=number, text=text, by=request.actor,
+                assign_initial_access=build_initial_access_callback(access, request.actor) if access else None,
+                user_id=draft_id,
             )  # fmt: skip
             drafts.delete_draft(request.session, draft_id)
             messages.success(request, render_created_message(_("The invitation for %(name)s is on its way."), user))
