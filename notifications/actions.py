@@ -152,9 +152,7 @@ def raise_notification_event(
     if is_new:
         today = timezone.localdate()
         delivery.create_notifications(provider.pk, today=today, event=event)
-        # The worker processes the office today at the latest.
-        DailyRun.objects.bulk_create([DailyRun(provider=provider, due_on=today)], ignore_conflicts=True)
-        DailyRun.objects.filter(provider=provider, due_on__gt=today).update(due_on=today)
+        _schedule_daily_run(provider, today)
         changes = {"type": [None, event.type], "event_date": [None, event_date.isoformat()]}
         record(Verb.NOTIFICATION_RAISED, employer, by=by, provider_id=provider.pk, changes=changes)
     return event
@@ -173,6 +171,12 @@ def _validate_text(value: str) -> None:
         )
     validate_no_control_characters(value)
     validate_no_direction_marks(value)
+
+
+def _schedule_daily_run(provider: Provider, day: date) -> None:
+    """Have the worker process the office on `day` at the latest."""
+    DailyRun.objects.bulk_create([DailyRun(provider=provider, due_on=day)], ignore_conflicts=True)
+    DailyRun.objects.filter(provider=provider, due_on__gt=day).update(due_on=day)
 
 
 @action(ReauthenticationLevel.NONE)
