@@ -13,10 +13,7 @@ from audit import encryption_keys
 
 
 def lock_provider(provider_id: UUID | None) -> Provider:
-    """Return the office with its row locked, so that rule 6 can be checked.
-
-    Raises PermissionDenied for None, which is the office of support users.
-    """
+    """Lock the row of the office, so that rule 6 can be checked. Raises PermissionDenied for None, that of support."""
     if provider_id is None:
         raise PermissionDenied(_("Support staff do not belong to an office."))
     # Not FOR UPDATE: that waits for transactions that insert a row of the office, such as a token, and could deadlock.

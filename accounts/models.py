@@ -82,7 +82,6 @@ def build_office_filter(user: User) -> Q:
 
 class ExternalTenantQuerySet(KeyedQuerySet["ExternalTenant"]):
     def visible_to(self, user: User) -> Self:
-        """Return the tenants of the office of `user` (rule 1)."""
         return self.filter(build_office_filter(user))
 
     def proved(self) -> Self:
@@ -146,10 +145,7 @@ UserManager = models.Manager.from_queryset(UserQuerySet)
 
 
 class User(KeyedModel, AbstractBaseUser):
-    """A user or service account of exactly one office; field limits from domain.md section 2.
-
-    Support users have no office (see `support`); every other user has one.
-    """
+    """A user or service account of one office (limits: domain.md section 2), or a support user without an office."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     # Null for support users only: `office` is for code that they never reach.
@@ -277,7 +273,6 @@ class User(KeyedModel, AbstractBaseUser):
 
     @property
     def office(self) -> Provider:
-        """The office. Raises Provider.DoesNotExist for support users."""
         if self.provider is None:
             raise Provider.DoesNotExist
         return self.provider

@@ -69,7 +69,10 @@ def explain_weakness(password: str, about: PasswordContext) -> tuple[str, str] |
     found, fewest = set[str](), MIN_UNGUESSABLE_LETTERS
     for spelling in _LETTER_SUBSTITUTIONS:
         used, letters = _strip_known_words(folded, spelling, known)
-        if _keep_letters(_OUTER_NON_LETTERS.sub("", folded).translate(spelling)) in _load_common_passwords():
+        if (
+            "".join(filter(str.isalpha, _OUTER_NON_LETTERS.sub("", folded).translate(spelling)))
+            in _load_common_passwords()
+        ):
             used, letters = used or {_COMMON_LABEL}, 0
         if used and letters < MIN_UNGUESSABLE_LETTERS:
             found, fewest = found | used, letters
@@ -84,10 +87,7 @@ def explain_weakness(password: str, about: PasswordContext) -> tuple[str, str] |
 
 
 def _strip_known_words(folded: str, spelling: dict[int, str], known: dict[str, list[str]]) -> tuple[set[str], int]:
-    """Return which labels of `known` occur, and how many letters are left without them.
-
-    Symbols between letters are ignored: 'Wel-kom' counts as 'welkom'.
-    """
+    """Return which labels of `known` occur, and how many letters are left; symbols between letters are ignored."""
     spelled = folded.translate(spelling)
     places = [place for place, char in enumerate(spelled) if char.isalnum()]
     packed = "".join(spelled[place] for place in places)
@@ -101,10 +101,6 @@ def _strip_known_words(folded: str, spelling: dict[int, str], known: dict[str, l
                     taken.update(range(at, at + len(word)))
                 at = packed.find(word, at + 1)
     return used, sum(folded[place].isalpha() for at, place in enumerate(places) if at not in taken)
-
-
-def _keep_letters(text: str) -> str:
-    return "".join(char for char in text if char.isalpha())
 
 
 def _split_words(texts: Iterable[str]) -> list[str]:

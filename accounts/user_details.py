@@ -30,7 +30,6 @@ InitialAccessCallback = Callable[[User], None]
 
 
 def get_creation_changes(user: User) -> Changes:
-    """Return the details of a new user as changes for an audit event."""
     names = [*UserDetails.__annotations__, "login_method", "username", "external_tenant", "external_user_id"]
     values = {name: getattr(user, name) for name in names}
     return {name: [None, to_plain(value)] for name, value in values.items() if value not in ("", None, False)}

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -85,7 +85,7 @@ class Actor:
 
 
 def requires_reauthentication(proof: ReauthenticationLevel) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate an action to require re-authentication of its actor (`by`) before anything else; every action has this.
+    """Decorate an action with several transactions, to require re-authentication of its actor (`by`) first.
 
     FIVE_MINUTES for how users sign in, HALF_HOUR for other changes of the office or of another user, NONE for the
     user's own preferences and for actions with a proof of their own, such as an e-mailed link.
@@ -101,6 +101,13 @@ def requires_reauthentication(proof: ReauthenticationLevel) -> Callable[[Callabl
         return wrapper
 
     return decorate
+
+
+def action(
+    proof: ReauthenticationLevel = ReauthenticationLevel.HALF_HOUR,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate an action: one transaction, after the re-authentication of `requires_reauthentication`."""
+    return lambda function: requires_reauthentication(proof)(transaction.atomic(function))
 
 
 def build_page_actor(request: HttpRequest, user: User) -> Actor:

@@ -7,24 +7,15 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import passwords, user_lookup
+from accounts import emails, passwords, user_lookup
 from accounts.locks import lock_user
 from accounts.models import EmailChange, LoginMethod, User
 from audit.actions import record
-from audit.actors import Actor, build_job_actor, requires_reauthentication
+from audit.actors import Actor, action, build_job_actor, requires_reauthentication
 from audit.models import Verb
-from authentication import emails
+from authentication import rate_limits
 from authentication.mfa import reminders
 from authentication.models import RESET_LINK_MINUTES, PasswordResetRequest, PasswordResetToken
-from authentication.rate_limits import (
-    ACCOUNT_LIMIT,
-    CURRENT_PASSWORD_LIMIT,
-    DEVICE_LIMIT,
-    NETWORK_LIMIT,
-    RESET_EMAIL_LIMIT,
-    RESET_NETWORK_LIMIT,
-    RESET_USER_LIMIT,
-)
 from authentication.session_store import SessionStore
 from core import encryption, periodic_jobs, throttle
 from core.access import ReauthenticationLevel
@@ -74,11 +65,11 @@ def authenticate_password(
 
 def _build_account_key(username: str, device: str) -> tuple[RateLimit, str]:
     key = compute_username_key(username[: _MAX_USERNAME_LENGTH + 1])
-    return DEVICE_LIMIT if device else ACCOUNT_LIMIT, f"{key}:{device}"
+    return rate_limits.DEVICE_LIMIT if device else rate_limits.ACCOUNT_LIMIT, f"{key}:{device}"
 
 
 def _build_network_key(by: Actor) -> tuple[RateLimit, str]:
-    return NETWORK_LIMIT, throttle.build_network_key(by.address)
+    return rate_limits.NETWORK_LIMIT, throttle.build_network_key(by.address)
 
 
 def _get_refusal_reason(user: User | None, kind: LoginMethod, matches: bool) -> str:
@@ -90,8 +81,7 @@ def _get_refusal_reason(user: User | None, kind: LoginMethod, matches: bool) -> 
     return user.denial_reason or ("" if matches else "wrong_password")
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def record_failed_sign_in(user: User | None, refusal: str, *, by: Actor) -> None:
     """Record a failed sign-in; `user` is the account, if any, and `refusal` the reason as a code."""
     # An unknown username leaves an event as well, without an office: the response time must not reveal who exists.
@@ -106,9 +96,9 @@ def request_password_reset(email: str, *, address: str) -> None:
     Does the same whether or not such an account exists, which only the worker determines. Raises Throttled for the
     network address only.
     """
-    throttle.consume_attempt(RESET_NETWORK_LIMIT, throttle.build_network_key(address))
+    throttle.consume_attempt(rate_limits.RESET_NETWORK_LIMIT, throttle.build_network_key(address))
     try:
-        throttle.consume_attempt(RESET_EMAIL_LIMIT, compute_email_key(email))
+        throttle.consume_attempt(rate_limits.RESET_EMAIL_LIMIT, compute_email_key(email))
     except Throttled:
         return
     request = PasswordResetRequest()
@@ -117,10 +107,7 @@ def request_password_reset(email: str, *, address: str) -> None:
 
 
 def process_reset_requests() -> int:
-    """E-mail reset links for the stored requests; return the number of requests handled.
-
-    Periodic job; safe to run in several workers at once.
-    """
+    """E-mail reset links for stored requests; return their number. Periodic job, for several workers at once."""
     waiting = (
         PasswordResetRequest.objects.exclude(pk__in=periodic_jobs.list_deferred_items())
         .order_by("id")
@@ -140,7 +127,7 @@ def _process_reset_request(pk: UUID) -> bool:
         email = ""  # its key was retired in the meantime
     for user in _list_users_by_email(email):
         try:
-            throttle.consume_attempt(RESET_USER_LIMIT, str(user.pk))
+            throttle.consume_attempt(rate_limits.RESET_USER_LIMIT, str(user.pk))
             email_password_link(user, by=build_job_actor("password_links"))
         except Throttled:
             continue
@@ -161,26 +148,21 @@ def _list_users_by_email(email: str) -> list[User]:
     return list(users.select_related("provider").order_by("id"))
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def email_password_link(user: User, *, by: Actor) -> None:
-    """E-mail `user` a single-use link to choose a password, valid for an hour. Raises MessageLimitReached."""
-    token = encryption.generate_token()
-    reset = PasswordResetToken(provider=user.provider, user=user, token_hash=encryption.hash_token(token))
-    reset.expires_at = timezone.now() + timedelta(minutes=RESET_LINK_MINUTES)
-    reset.save(force_insert=True)
-    emails.send_password_link(reset, token=token, minutes=RESET_LINK_MINUTES, requester=by)
+    """E-mail a link to choose a new password. Raises MessageLimitReached."""
+    token, minutes = encryption.generate_token(), RESET_LINK_MINUTES
+    expires_at, token_hash = timezone.now() + timedelta(minutes=minutes), encryption.hash_token(token)
+    PasswordResetToken.objects.create(provider=user.provider, user=user, token_hash=token_hash, expires_at=expires_at)
+    emails.send(
+        "password_link", user, kind="password_link", expires_at=expires_at, requester=by, token=token, minutes=minutes
+    )
     record(Verb.PASSWORD_LINK_SENT, user, by=by, provider_id=user.provider_id)
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def reset_password(reset: PasswordResetToken, *, password: str, by: Actor) -> User:
-    """Set the password chosen through a reset link, end all sessions and invalidate all reset links.
-
-    Raises PasswordChangeNotAllowed if the link was used or the user lost access in the meantime, ValidationError for a
-    weak password.
-    """
+    """End all sessions and other links too. Raises PasswordChangeNotAllowed, ValidationError for a weak password."""
     user = lock_user(reset.user_id, actor=by.user)
     stored = PasswordResetToken.objects.filter(pk=reset.pk).first()
     if stored is None or not stored.is_open():
@@ -189,8 +171,7 @@ def reset_password(reset: PasswordResetToken, *, password: str, by: Actor) -> Us
     return user
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def change_password(user: User, *, password: str, by: Actor) -> User:
     """Set a new password, end all sessions and return the user as stored.
 
@@ -203,7 +184,7 @@ def change_password(user: User, *, password: str, by: Actor) -> User:
     if locked.password != user.password:
         raise EditConflict
     _set_password(locked, password, by)
-    throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(locked.pk))
+    throttle.reset_attempts(rate_limits.CURRENT_PASSWORD_LIMIT, str(locked.pk))
     return locked
 
 
@@ -214,7 +195,7 @@ def _set_password(user: User, password: str, by: Actor) -> None:
     user.save(update_fields=["password", "password_changed_at", "session_version"])
     user.password_resets.all().delete()
     EmailChange.objects.filter(user=user).delete()  # it may have been requested with the old password
-    emails.send_password_changed(user)
+    emails.send("password_changed", user, kind="password_changed")
     record(Verb.PASSWORD_CHANGED, user, by=by, provider_id=user.provider_id)
 
 

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
-from authentication import last_user, pending_forms, session_expiry
+from authentication import last_user, pending_forms, session_timeouts
 from authentication.pending_forms import SavedForm
-from authentication.session_expiry import SessionEndReason
+from authentication.session_timeouts import SessionEndReason
 from core.access import SAFE
 from core.ids import parse_uuid
 
@@ -69,7 +69,7 @@ def set_clear_site_data(request: HttpRequest, response: HttpResponse) -> HttpRes
 
 
 def _get_end_reason(request: HttpRequest) -> SessionEndReason | None:
-    if (ended := request.session.get(session_expiry.ENDED_KEY)) is not None:
+    if (ended := request.session.get(session_timeouts.ENDED_KEY)) is not None:
         return SessionEndReason(ended[1])
     is_gone = request.session.is_empty() or SESSION_KEY in request.session
     return SessionEndReason.OTHERWISE if is_gone and settings.SESSION_COOKIE_NAME in request.COOKIES else None
@@ -77,7 +77,7 @@ def _get_end_reason(request: HttpRequest) -> SessionEndReason | None:
 
 def _save_late_form(request: HttpRequest) -> SavedForm | None:
     """Store the form for the user of the ended session, or else for the last user of this browser."""
-    ended = request.session.get(session_expiry.ENDED_KEY)
+    ended = request.session.get(session_timeouts.ENDED_KEY)
     user_id = parse_uuid(ended[0] if ended is not None else last_user.get_last_user_id(request))
     is_form = request.method == "POST" and request.content_type in pending_forms.FORM_CONTENT_TYPES
     return pending_forms.save_form(request, user_id) if user_id is not None and is_form else None
@@ -86,13 +86,13 @@ def _save_late_form(request: HttpRequest) -> SavedForm | None:
 def _format_end_message(reason: SessionEndReason) -> str:
     if reason is SessionEndReason.IDLE:
         return _("You were logged out after %(time)s without activity.") % {
-            "time": _format_duration(session_expiry.get_idle_timeout())
+            "time": _format_duration(session_timeouts.get_idle_timeout())
         }
     if reason is SessionEndReason.LIFETIME:
-        time = _format_duration(session_expiry.get_absolute_timeout(by_sso=False))
+        time = _format_duration(session_timeouts.get_absolute_timeout(by_sso=False))
         return _("You were logged out: a login is valid for at most %(time)s.") % {"time": time}
     if reason is SessionEndReason.SSO:
-        time = _format_duration(session_expiry.get_absolute_timeout(by_sso=True))
+        time = _format_duration(session_timeouts.get_absolute_timeout(by_sso=True))
         return _("You were logged out: a login from a portal is valid for at most %(time)s.") % {"time": time}
     return _("You were logged out: on another device, by an administrator, or because your access changed.")
 

@@ -17,8 +17,6 @@ from core.throttle import Throttled
 
 
 class LoginForm(forms.Form):
-    """Username and password; `authentication.actions.authenticate_password` verifies them."""
-
     username = forms.CharField(
         label=_("Username"),
         strip=False,
@@ -63,8 +61,8 @@ class NewPasswordForm(_UserForm, BaseNewPasswordForm):
             _("Confirm new password"),
         )
 
-    def about(self) -> passwords.PasswordContext:
-        return passwords.build_password_context(self.user)
+    def clean_password(self) -> str:
+        return self.validate_password(passwords.build_password_context(self.user))
 
 
 class PasswordResetForm(NewPasswordForm):
@@ -77,7 +75,6 @@ class PasswordResetForm(NewPasswordForm):
         self.opened = reset
 
     def clean_reset(self) -> UUID:
-        """Raise ValidationError if another link was opened in this browser in the meantime."""
         named: UUID = self.cleaned_data["reset"]
         if named != self.opened.pk:
             message = _("You have since opened another link. Open the link in the e-mail again and use only that page.")
@@ -86,8 +83,6 @@ class PasswordResetForm(NewPasswordForm):
 
 
 class CurrentPasswordForm(_UserForm):
-    """Confirmation with the current password."""
-
     current_password = forms.CharField(
         label=_("Current password"),
         strip=False,

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.deprecation import MiddlewareMixin
 
 from accounts.models import User
 from audit.actors import ReauthenticationRequired
@@ -26,14 +27,10 @@ class MfaRequest(HttpRequest):
     enrollment_deadline: date | None  # for the banner on every page
 
 
-class MfaMiddleware:
+class MfaMiddleware(MiddlewareMixin):
     """Redirect users without a passed or required second factor to the page for it, unless its policy opens it."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         # The database may be unavailable, and a query waits for its timeout.
         is_undeliverable = response.status_code >= 500
         if not is_undeliverable and request.session.accessed and isinstance(request.user, User):
@@ -67,10 +64,7 @@ class MfaMiddleware:
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Redirect to re-authentication if an action required it, and keep the submitted form.
-
-        Also answers Throttled with 429 for views that do not handle it themselves.
-        """
+        """Redirect to re-authentication if an action required it; answer 429 to a Throttled that no view handled."""
         if isinstance(exception, Throttled):
             response = render(request, "authentication/throttled.html", {"message": str(exception)}, status=429)
             response["Retry-After"] = str(exception.seconds)
@@ -80,14 +74,8 @@ class MfaMiddleware:
         return None
 
 
-class ReauthenticationMiddleware:
+class ReauthenticationMiddleware(MiddlewareMixin):
     """Ask for recent re-authentication where the policy of the page requires it; the right has already been checked."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_view(
         self, request: OfficeRequest, view: Callable[..., Any], args: Any, kwargs: Any

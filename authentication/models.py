@@ -18,7 +18,7 @@ from django_otp.models import Device, DeviceManager, ThrottlingMixin, TimestampM
 from django_otp_webauthn.models import AbstractWebAuthnCredential
 
 from accounts.models import Provider, User
-from authentication import recovery_codes, session_expiry, totp
+from authentication import recovery_codes, session_timeouts, totp
 from core import clock_skew, encryption
 from core.composite_keys import CompositeForeignKey, SameOfficeForeignKey
 from core.ids import uuid7
@@ -100,7 +100,7 @@ class MfaDeviceManager(DeviceManager, models.Manager[_DeviceT]):  # type: ignore
 
 
 class MfaDevice(UserOwnedModel):
-    """What the devices of this app share beside `django_otp.models.Device`."""
+    """What every device of this app adds to `django_otp.models.Device`."""
 
     name: str  # of Device
     method: AuthenticationMethod
@@ -131,7 +131,6 @@ class AuthenticatorApp(MfaDevice, ThrottlingMixin, TimestampMixin, Device):  # t
 
     @property
     def encryption_context(self) -> str:
-        """Associated data: the ciphertext cannot be decrypted in another row."""
         return f"authenticator app:{self.pk}"
 
     @property
@@ -152,10 +151,7 @@ class AuthenticatorApp(MfaDevice, ThrottlingMixin, TimestampMixin, Device):  # t
         return False, {"reason": reason, "failure_count": failures, "locked_until": failed_at + pause}
 
     def verify_token(self, token: str) -> bool:
-        """Return whether `token` is a current code later than the last accepted one (RFC 6238, section 5.2).
-
-        The caller has locked the row, as `django_otp.verify_token` does.
-        """
+        """Accept a current code later than the last one (RFC 6238, section 5.2). The caller has locked the row."""
         if not self.verify_is_allowed()[0]:
             return False
         step = totp.find_matching_step(self.secret, token, after=self.last_step)
@@ -202,7 +198,6 @@ class RecoveryCodes(MfaDevice, TimestampMixin, Device):  # type: ignore[misc]
         ]
 
     def verify_token(self, token: str) -> bool:
-        """Return whether `token` is an unused code, and use it up. The caller has locked the row."""
         bound = self._bind(token)
         matches = [
             digest
@@ -240,14 +235,13 @@ class MfaReminder(models.Model):
 
 class UserSessionQuerySet(models.QuerySet["UserSession"]):
     def alive(self) -> UserSessionQuerySet:
-        """Return the sessions that have not expired, by the same rule as `UserSession.lifetime`."""
         now, by_sso = timezone.now(), Q(method=AuthenticationMethod.SSO)
         short, long = (
-            Q(created_at__gt=now - session_expiry.get_absolute_timeout(by_sso=is_short)) for is_short in (True, False)
+            Q(created_at__gt=now - session_timeouts.get_absolute_timeout(by_sso=is_short)) for is_short in (True, False)
         )
         in_time = (by_sso & short) | (~by_sso & long)
         return self.filter(
-            in_time, last_used_at__gt=now - session_expiry.get_idle_timeout(), session__expire_date__gt=now
+            in_time, last_used_at__gt=now - session_timeouts.get_idle_timeout(), session__expire_date__gt=now
         )
 
 
@@ -262,7 +256,7 @@ class UserSession(UserOwnedModel):
     browser = models.CharField(max_length=20)
     system = models.CharField(max_length=20)
     created_at = models.DateTimeField(auto_now_add=True)  # time of sign-in; nothing later changes it
-    last_used_at = models.DateTimeField(default=timezone.now)  # behind by at most `session_expiry.LAST_USED_PRECISION`
+    last_used_at = models.DateTimeField(default=timezone.now)  # behind by at most LAST_USED_PRECISION
 
     objects = UserSessionQuerySet.as_manager()
 
@@ -271,7 +265,7 @@ class UserSession(UserOwnedModel):
         return text if self.browser and self.system else self.browser or self.system or gettext("unknown browser")
 
     @property
-    def lifetime(self) -> session_expiry.SessionLifetime:
-        return session_expiry.SessionLifetime(
+    def lifetime(self) -> session_timeouts.SessionLifetime:
+        return session_timeouts.SessionLifetime(
             self.created_at, self.last_used_at, by_sso=self.method == AuthenticationMethod.SSO
         )

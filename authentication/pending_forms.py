@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.models import User
-from authentication.session_expiry import ENDED_KEY
+from authentication.session_timeouts import ENDED_KEY
 from core import cookies, encryption
 from core.ids import uuid7
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from authentication import pending_forms
 from authentication.mfa import session_state
-from authentication.session_expiry import BY_SSO_KEY
+from authentication.session_timeouts import BY_SSO_KEY
 from core.access import ReauthenticationLevel
 from core.clock_skew import MAX_CLOCK_SKEW
 from permissions.access import OfficeRequest

@@ -29,7 +29,6 @@ def encrypt_for(user: User, codes: list[str]) -> str:
 
 
 def decrypt_codes(encrypted: str, user: User) -> list[str] | None:
-    """Return the codes from `encrypt_for` for this user, or None for anything else."""
     try:
         codes: list[str] = json.loads(encryption.decrypt_text(encrypted, context=_build_encryption_context(user)))
     except encryption.DecryptionError:

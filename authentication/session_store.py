@@ -1,7 +1,7 @@
 """Database session store that saves only a hash of each session key, so that a stolen table opens no session.
 
-This is the one place that expires sessions (`authentication.session_expiry`). An expired session gives no access; until
-it is deleted, it identifies its user, so that a form submitted too late can be offered to that user again
+This is the one place that expires sessions (`authentication.session_timeouts`). An expired session gives no access;
+until it is deleted, it identifies its user, so that a form submitted too late can be offered to that user again
 (`authentication.ended_sessions`).
 
 Only the browser's cookie holds the key itself. There are no asynchronous views, so only the synchronous methods are
@@ -22,9 +22,9 @@ from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from accounts.models import User
-from authentication import session_expiry
+from authentication import session_timeouts
 from authentication.models import UserSession
-from authentication.session_expiry import SessionLifetime, SessionTimeLeft
+from authentication.session_timeouts import SessionLifetime, SessionTimeLeft
 from core import encryption
 from core.db_errors import is_database_unavailable
 
@@ -48,17 +48,17 @@ class SessionStore(db.SessionStore):
         data: dict[str, Any] = super().load()
         if SESSION_KEY not in data:
             return data
-        began_at = datetime.fromtimestamp(data.get(session_expiry.SIGNED_IN_AT_KEY, 0), UTC)
+        began_at = datetime.fromtimestamp(data.get(session_timeouts.SIGNED_IN_AT_KEY, 0), UTC)
         self.lifetime = (
             self.user_session.lifetime
             if self.user_session
-            else SessionLifetime(began_at, began_at, session_expiry.BY_SSO_KEY in data)
+            else SessionLifetime(began_at, began_at, session_timeouts.BY_SSO_KEY in data)
         )
         if (reason := self.lifetime.get_end_reason()) is None:
             return data
         self.user_session = self.lifetime = self._session_key = None
         self.modified = True
-        return {session_expiry.ENDED_KEY: [data[SESSION_KEY], reason]}
+        return {session_timeouts.ENDED_KEY: [data[SESSION_KEY], reason]}
 
     @property
     def time_left(self) -> SessionTimeLeft | None:
@@ -71,10 +71,10 @@ class SessionStore(db.SessionStore):
         if SESSION_KEY not in self:
             return timezone.now() + timedelta(seconds=self.get_session_cookie_age())
         lasts = (
-            session_expiry.get_absolute_timeout(by_sso=session_expiry.BY_SSO_KEY in self)
-            + session_expiry.ENDED_SESSION_RETENTION
+            session_timeouts.get_absolute_timeout(by_sso=session_timeouts.BY_SSO_KEY in self)
+            + session_timeouts.ENDED_SESSION_RETENTION
         )
-        return datetime.fromtimestamp(self.get(session_expiry.SIGNED_IN_AT_KEY, time.time()), UTC) + lasts
+        return datetime.fromtimestamp(self.get(session_timeouts.SIGNED_IN_AT_KEY, time.time()), UTC) + lasts
 
     def get_expiry_age(self, **kwargs: Any) -> int:
         """Return `get_expiry_date` in seconds from now, for the cookie."""
@@ -95,7 +95,7 @@ class SessionStore(db.SessionStore):
     def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
         """Return the row for this session; add the time of sign-in to `data` when it is missing."""
         if SESSION_KEY in data:
-            data.setdefault(session_expiry.SIGNED_IN_AT_KEY, int(time.time()))
+            data.setdefault(session_timeouts.SIGNED_IN_AT_KEY, int(time.time()))
         row = super().create_model_instance(data)
         row.session_key = hash_session_key(row.session_key)
         return row

@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.locks import lock_user
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor, build_page_actor, requires_reauthentication
+from audit.actors import Actor, action, build_page_actor
 from audit.models import Verb
-from authentication import last_user, pending_forms, reauthentication, session_expiry, user_agents
+from authentication import last_user, pending_forms, reauthentication, session_timeouts, user_agents
 from authentication.mfa import session_state
 from authentication.models import AuthenticationMethod, MfaDevice, Passkey, RecoveryCodes, UserSession
 from authentication.session_store import hash_session_key
@@ -32,7 +32,7 @@ def start_session(request: HttpRequest, user: User, *, device: MfaDevice | None 
     one gets no access until they pass it (see `authentication.middleware`). The pending form of `user` is kept.
     """
     _log_in(request, user)
-    request.session.pop(session_expiry.ENDED_KEY, None)
+    request.session.pop(session_timeouts.ENDED_KEY, None)
     pending_forms.delete_forms_of_other_users(request, user)
     session_state.set_verified_device(request, device)
     # In an SSO session, an app or recovery code does not replace the password.
@@ -50,7 +50,7 @@ def start_sso_session(request: HttpRequest, user: User) -> None:
     An enrolled second factor must still be passed; the session stays an SSO session after that.
     """
     _log_in(request, user, flush=True)
-    request.session[session_expiry.BY_SSO_KEY] = True
+    request.session[session_timeouts.BY_SSO_KEY] = True
     _save_user_session(request, user)
     record(Verb.SIGNED_IN, user, by=build_page_actor(request, user), provider_id=user.provider_id, reason="sso")
 
@@ -94,7 +94,6 @@ def log_out(request: HttpRequest, user: User) -> None:
 
 
 def list_active_sessions(user: User) -> QuerySet[UserSession]:
-    """Return the sessions in which `user` is still signed in, most recently used first."""
     rows = UserSession.objects.alive().filter(provider=user.provider, user=user, session_version=user.session_version)
     return rows.order_by("-last_used_at", "-pk")
 
@@ -104,8 +103,8 @@ def get_current_session_id(request: HttpRequest) -> UUID | None:
     return found.pk if found else None
 
 
-def get_time_left(request: HttpRequest) -> session_expiry.SessionTimeLeft | None:
-    found: session_expiry.SessionTimeLeft | None = getattr(request.session, "time_left", None)
+def get_time_left(request: HttpRequest) -> session_timeouts.SessionTimeLeft | None:
+    found: session_timeouts.SessionTimeLeft | None = getattr(request.session, "time_left", None)
     return found
 
 
@@ -115,16 +114,14 @@ def exclude_from_activity(request: HttpRequest) -> None:
 
 
 def record_activity(request: HttpRequest) -> None:
-    """Update the last use of the session of this request, at most once a minute."""
     found: UserSession | None = getattr(request.session, "user_session", None)
     now = timezone.now()
     is_activity = getattr(request.session, "counts_as_activity", True)
-    if is_activity and found is not None and now - found.last_used_at >= session_expiry.LAST_USED_PRECISION:
+    if is_activity and found is not None and now - found.last_used_at >= session_timeouts.LAST_USED_PRECISION:
         UserSession.objects.filter(pk=found.pk, last_used_at__lt=now).update(last_used_at=now)
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def end_session(user: User, session_id: UUID, *, by: Actor) -> bool:
     """End one session of `user`, effective from its next request; return False if it had already ended.
 
@@ -140,13 +137,9 @@ def end_session(user: User, session_id: UUID, *, by: Actor) -> bool:
     return True
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def end_all_sessions(user: User, *, by: Actor) -> User:
-    """End all sessions of `user`, including those without a UserSession; return the user as stored.
-
-    Raises PermissionDenied as `end_session` does.
-    """
+    """Also end sessions without a UserSession; return the user as stored. Raises as `end_session`."""
     _require_session_authority(user, by)
     locked = lock_user(user.pk, actor=by.user)
     locked.session_version += 1

@@ -40,10 +40,7 @@ def find_matching_step(secret: bytes, code: str, *, after: int) -> int | None:
 
 @dataclass(frozen=True)
 class TotpEnrollment:
-    """New secret, carried encrypted in the form until a code proves that the app has it.
-
-    `id` is that of the future device, so that a form that is submitted twice adds one device.
-    """
+    """New secret, encrypted in the form until a code proves that the app has it; `id` is that of the future device."""
 
     id: UUID
     created_at: int  # seconds since 1970
@@ -70,7 +67,6 @@ class TotpEnrollment:
 
     @property
     def grouped_secret(self) -> str:
-        """The secret for manual entry: base32 in groups of four."""
         plain = base64.b32encode(self.secret).decode()
         return " ".join(plain[start : start + 4] for start in range(0, len(plain), 4))
 

@@ -24,7 +24,6 @@ _MAX_PARSED_CHARACTERS = 1000  # characters
 
 
 def parse_user_agent(user_agent: str) -> tuple[str, str]:
-    """Return the names of browser and system, "" for an unknown one."""
     return _find_first_match(_BROWSER_PATTERNS, user_agent[:_MAX_PARSED_CHARACTERS]), _find_first_match(
         _SYSTEM_PATTERNS, user_agent[:_MAX_PARSED_CHARACTERS]
     )

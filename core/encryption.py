@@ -57,12 +57,12 @@ def encrypt(data: bytes, *, context: str) -> bytes:
     return _compute_key_id(key) + nonce + _get_cipher(key).encrypt(nonce, data, context.encode())
 
 
-def decrypt(sealed: bytes, *, context: str) -> bytes:
+def decrypt(encrypted: bytes, *, context: str) -> bytes:
     """Decrypt the output of `encrypt`. Raises DecryptionError."""
     for key in _load_keys():
-        if hmac.compare_digest(_compute_key_id(key), sealed[:_KEY_ID_BYTES]):
-            return _decrypt(_get_cipher(key), sealed[_KEY_ID_BYTES:], context)
-    raise DecryptionError("no key of LOKET_SEALING_KEYS sealed this")
+        if hmac.compare_digest(_compute_key_id(key), encrypted[:_KEY_ID_BYTES]):
+            return _decrypt(_get_cipher(key), encrypted[_KEY_ID_BYTES:], context)
+    raise DecryptionError("no key of LOKET_SEALING_KEYS encrypted this")
 
 
 def encrypt_text(text: str, *, context: str) -> str:
@@ -70,25 +70,25 @@ def encrypt_text(text: str, *, context: str) -> str:
     return base64.urlsafe_b64encode(encrypt(text.encode(), context=context)).decode()
 
 
-def decrypt_text(sealed: str, *, context: str) -> str:
+def decrypt_text(encrypted: str, *, context: str) -> str:
     """Return the text from `encrypt_text`. Raises DecryptionError for anything else."""
     try:
-        data = base64.urlsafe_b64decode(sealed)
+        data = base64.urlsafe_b64decode(encrypted)
     except ValueError:
         raise DecryptionError("not base64") from None
     return decrypt(data, context=context).decode()
 
 
-def reencrypt(sealed: bytes, *, context: str) -> bytes | None:
+def reencrypt(encrypted: bytes, *, context: str) -> bytes | None:
     """Return the value encrypted with the newest key, or None if it already is. Raises DecryptionError."""
-    data = decrypt(sealed, context=context)
-    newest = hmac.compare_digest(_compute_key_id(_load_keys()[0]), sealed[:_KEY_ID_BYTES])
+    data = decrypt(encrypted, context=context)
+    newest = hmac.compare_digest(_compute_key_id(_load_keys()[0]), encrypted[:_KEY_ID_BYTES])
     return None if newest else encrypt(data, context=context)
 
 
-def _decrypt(cipher: AESGCM, sealed: bytes, context: str) -> bytes:
+def _decrypt(cipher: AESGCM, encrypted: bytes, context: str) -> bytes:
     try:
-        return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode())
+        return cipher.decrypt(encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:], context.encode())
     except (InvalidTag, ValueError) as error:
         raise DecryptionError("wrong key or context, or damaged") from error
 
@@ -108,9 +108,9 @@ def encrypt_with_token(data: bytes, *, token: str, context: str) -> bytes:
     return nonce + AESGCM(_derive_key(token.encode(), "token")).encrypt(nonce, data, context.encode())
 
 
-def decrypt_with_token(sealed: bytes, *, token: str, context: str) -> bytes:
+def decrypt_with_token(encrypted: bytes, *, token: str, context: str) -> bytes:
     """Decrypt the output of `encrypt_with_token`. Raises DecryptionError."""
-    return _decrypt(AESGCM(_derive_key(token.encode(), "token")), sealed, context)
+    return _decrypt(AESGCM(_derive_key(token.encode(), "token")), encrypted, context)
 
 
 def compute_keyed_hash(text: str, *, purpose: str) -> str:

@@ -1,4 +1,4 @@
-"""Generated keys for the demo, development and tests, kept beside their data."""
+"""Generated keys for the demo, development and tests, kept next to their data."""
 
 import base64
 import json

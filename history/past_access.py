@@ -1,4 +1,4 @@
-"""An office in the past: its rows at a moment, and the rights of its users by the SQL of the evaluator."""
+"""An office in the past: its rows at a moment, and the rights of its users by the SQL of effective rights."""
 
 import json
 from collections.abc import Collection, Mapping

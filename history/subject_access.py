@@ -121,7 +121,7 @@ def render_html(data: dict[str, Any], user: User) -> str:
     tables = [(label.partition(".")[2], True, rows) for label, rows in data["tables"].items()]
     parts = [(_("Account"), False, [data["account"]]), *tables, (_("Messages"), False, data["messages"])]
     named = [(title, is_code, [_label_values(row) for row in rows]) for title, is_code, rows in parts if rows]
-    return render_to_string("history/personal_data.html", {"person": user, "found": data, "parts": named})
+    return render_to_string("history/personal_data.html", {"colleague": user, "found": data, "parts": named})
 
 
 class _Entry(NamedTuple):

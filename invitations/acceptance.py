@@ -57,7 +57,6 @@ def _decrypt_phone(invitation: Invitation, token: str) -> str:
 
 
 def get_last_code(invitation: Invitation, *, browser: str) -> InvitationCode | None:
-    """Return the last code sent to this browser, usable or not."""
     for row in invitation.codes.order_by("-sent_at", "-id"):
         if _belongs_to_browser(row, browser):
             return row
@@ -69,7 +68,6 @@ def _belongs_to_browser(row: InvitationCode, browser: str) -> bool:
 
 
 def has_proved_phone(invitation: Invitation, *, browser: str) -> bool:
-    """Return whether the right code was entered in this browser within the last hour."""
     rows = invitation.codes.filter(verified_at__gt=timezone.now() - PHONE_PROOF_LIFETIME)
     return any(_belongs_to_browser(row, browser) for row in rows)
 

@@ -14,7 +14,7 @@ from accounts.models import LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
 from accounts.user_details import InitialAccessCallback, UserDetails, get_creation_changes
 from audit.actions import record
-from audit.actors import Actor, EventOrigin, build_job_actor, requires_reauthentication
+from audit.actors import Actor, EventOrigin, action, build_job_actor
 from audit.changes import Changes
 from audit.models import Verb
 from core import encryption, periodic_jobs
@@ -26,6 +26,7 @@ from invitations.models import Invitation, InvitationText
 from invitations.sender_authority import set_sender
 from outbox import message_limits
 from permissions import checks
+from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right, SupportAction
 
 
@@ -33,13 +34,7 @@ class InvitationNotOpen(Exception):
     """The invitation has been accepted, revoked, resent or locked, has expired, or does not exist."""
 
 
-def _require_right(by: Actor, right: Right, provider: Provider) -> None:
-    checks.require_right(by, right)
-    checks.require_office(by, provider.pk)
-
-
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def invite_user(
     provider: Provider,
     *,
@@ -57,10 +52,9 @@ def invite_user(
     it raises, no user is created. Raises PermissionDenied without the right to manage users, ValidationError for an
     invalid text, MessageLimitReached when too many messages were sent.
     """
-    _require_right(by, Right.MANAGE_USERS, provider)
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_USERS)
     if text is not None:
         email_text.validate_text(text.subject, text.body)
-    provider = lock_provider(provider.pk)
     known = User.objects.select_related("invitation").filter(pk=user_id).first() if user_id is not None else None
     if known is not None and known.provider_id == provider.pk and hasattr(known, "invitation"):
         return known
@@ -78,8 +72,7 @@ def invite_user(
     return user
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def resend_invitation(user: User, *, mobile_number: str, email: str, by: Actor, before: str | None = None) -> None:
     """Resend the invitation with a new link and period; the old link is invalid. The address may change.
 
@@ -161,18 +154,13 @@ def get_invitation_text(invitation: Invitation) -> EmailText:
 
 
 def get_office_text(provider: Provider) -> EmailText:
-    """Return the office's own text, else the standard text."""
     own = InvitationText.objects.filter(provider=provider).first()
     return EmailText(own.subject, own.body) if own else email_text.STANDARD_TEXT
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def revoke_invitation(user: User, *, by: Actor) -> None:
-    """Revoke the invitation: its link is invalid and the phone number deleted.
-
-    Raises InvitationNotOpen when accepted.
-    """
+    """Invalidate the link and delete the phone number. Raises InvitationNotOpen when accepted."""
     lock_provider(user.provider_id)
     checks.require_user_management(by, user, SupportAction.REVOKE_INVITATION)
     invitation = lock_invitation(user.pk)
@@ -191,7 +179,6 @@ def close_invitation(invitation: Invitation, state: Invitation.State) -> None:
 
 
 def cancel_codes(invitation: Invitation) -> None:
-    """Cancel the codes of the invitation that were not sent yet."""
     for code in invitation.codes.select_related("message"):
         outbox.actions.cancel_message(code.message)
 
@@ -220,17 +207,15 @@ def _expire_invitation(pk: UUID) -> bool:
     return True
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def save_office_text(provider: Provider, *, text: EmailText, before: EmailText, by: Actor) -> None:
     """Set the office's own text of the invitation.
 
     `before` is the text when the form was opened. Raises EditConflict when the text was changed in the meantime,
     PermissionDenied without the right to manage the office, ValidationError for a wrong placeholder.
     """
-    _require_right(by, Right.MANAGE_PROVIDER, provider)
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
     email_text.validate_text(text.subject, text.body)
-    provider = lock_provider(provider.pk)
     if get_office_text(provider) != before:
         raise EditConflict
     if text == before:
@@ -239,15 +224,10 @@ def save_office_text(provider: Provider, *, text: EmailText, before: EmailText, 
     _record_text_change(provider, before, text, by)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def restore_standard_text(provider: Provider, *, by: Actor) -> bool:
-    """Restore the standard text; return False when the office had no text of its own.
-
-    Raises PermissionDenied without the right to manage the office.
-    """
-    _require_right(by, Right.MANAGE_PROVIDER, provider)
-    provider = lock_provider(provider.pk)
+    """Return False when the office had no text of its own. Raises PermissionDenied without manage_provider."""
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
     before = get_office_text(provider)
     deleted, _by_model = InvitationText.objects.filter(provider=provider).delete()
     if deleted:
@@ -261,14 +241,13 @@ def _record_text_change(provider: Provider, old: EmailText, new: EmailText, by: 
     record(Verb.TEXT_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def send_test_email(provider: Provider, *, text: EmailText, by: Actor) -> None:
     """E-mail `text` to the actor, filled in for an example user, with a link that does not work.
 
     Raises PermissionDenied without the right to manage the office, ValidationError for a wrong placeholder.
     """
-    _require_right(by, Right.MANAGE_PROVIDER, provider)
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
     email_text.validate_text(text.subject, text.body)
     if by.user is None:
         return

@@ -30,7 +30,6 @@ class InvitationSession:
 
 
 def find_invitation(token: str) -> Invitation | None:
-    """Return the invitation of the link; revoked ones count as unknown."""
     if not _TOKEN_PATTERN.fullmatch(token):
         return None
     rows = Invitation.objects.select_related("user__provider").exclude(state=Invitation.State.REVOKED)

@@ -38,7 +38,6 @@ def save_draft(session: SessionBase, draft_id: UUID | None, draft: InvitationDra
 
 
 def get_draft(session: SessionBase, draft_id: UUID | None) -> InvitationDraft | None:
-    """Return the draft stored under `draft_id`, or None."""
     stored = session.get(_SESSION_KEY, {}).get(draft_id.hex) if draft_id else None
     if stored is None:
         return None

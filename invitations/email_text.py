@@ -36,14 +36,11 @@ TWO_FACTOR_PARAGRAPH = (
 
 @dataclass(frozen=True)
 class EmailText:
-    """Subject and body, with placeholders or rendered."""
-
     subject: str
     body: str
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the text, to detect changes."""
         return hashlib.sha256(f"{self.subject}\n{self.body}".encode()).hexdigest()
 
 

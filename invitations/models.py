@@ -83,7 +83,6 @@ class Invitation(models.Model):
         return f"invitation:{self.pk}:{self.email}:{self.expires_at.isoformat()}"
 
     def is_open(self) -> bool:
-        """Return whether the link still works."""
         return self.state == self.State.OPEN and timezone.now() < self.expires_at
 
     def can_be_accepted(self) -> bool:
@@ -102,7 +101,6 @@ class Invitation(models.Model):
         return None
 
     def wrong_tries(self) -> int:
-        """Return the number of wrong codes since the invitation was sent."""
         return self.codes.aggregate(sum=models.Sum("wrong_tries"))["sum"] or 0
 
 
@@ -124,11 +122,9 @@ class InvitationCode(models.Model):
 
     @property
     def tries_left(self) -> int:
-        """Number of attempts left for this code."""
         return max(0, MAX_TRIES_PER_CODE - self.wrong_tries)
 
     def is_usable(self) -> bool:
-        """Return whether the code can still be used."""
         in_time = clock_skew.is_still_valid(self.expires_at, within=timedelta(minutes=CODE_VALID_MINUTES))
         return in_time and self.verified_at is None and self.wrong_tries < MAX_TRIES_PER_CODE
 

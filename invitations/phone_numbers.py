@@ -24,7 +24,7 @@ def parse_mobile_number(text: str, *, confirmed: bool = False) -> str:
     seed article asks the format only: it is refused when impossible or surely no mobile number. Raises ValidationError
     with code "mobile_number", or "mobile_number_unknown" for a number that may be a mobile one, unless `confirmed`.
     """
-    import phonenumbers  # 1 MB, and as much again for the plan of each country that is asked for
+    import phonenumbers  # 1 MB, and as much again for the numbering plan of each country
 
     number = _parse(text)
     if number is None:
@@ -52,7 +52,7 @@ def compute_phone_key(text: str) -> str:
 
 
 def is_known_mobile_number(number: str) -> bool:
-    """Return whether a number in E.164 is a valid mobile number in the plan of its country."""
+    """Return whether a number in E.164 is a valid mobile number in the numbering plan of its country."""
     import phonenumbers
 
     return _is_valid_mobile(phonenumbers.parse(number))
@@ -78,8 +78,8 @@ def _parse(text: str) -> PhoneNumber | None:
     is_dutch = number.country_code == _NETHERLANDS
     if number.extension or not (is_dutch or is_international) or not phonenumbers.is_possible_number(number):
         return None
-    # Of other types the plan of the country may be newer than the library's. Personal numbers, as British 070, cost
-    # the sender what premium ones do.
+    # For other types, the numbering plan may be newer than the library's. Personal numbers, such as British 070, cost
+    # the sender as much as premium ones.
     refused = {
         PhoneNumberType.FIXED_LINE, PhoneNumberType.TOLL_FREE, PhoneNumberType.PREMIUM_RATE, PhoneNumberType.UAN,
         PhoneNumberType.SHARED_COST, PhoneNumberType.PERSONAL_NUMBER, PhoneNumberType.PAGER, PhoneNumberType.VOICEMAIL,

@@ -126,7 +126,7 @@ class RsgiApplication:
         began: list[tuple[int, Headers]] = []
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> None:
-            began.append((int(status.split()[0]), headers))
+            began.append((int(status.split(maxsplit=1)[0]), headers))
 
         response = self._application(environ, start)
         try:

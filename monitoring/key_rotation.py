@@ -53,13 +53,13 @@ def rotate_keys(*, reencrypt: bool) -> Iterator[RotationResult]:
         rows: models.QuerySet[Any] = column.model._default_manager.exclude(**{column.name: None}).order_by("pk")
         for row in rows.iterator(chunk_size=500):
             values += 1
-            sealed = bytes(getattr(row, column.name))
+            encrypted = bytes(getattr(row, column.name))
             try:
-                fresh = encryption.reencrypt(sealed, context=column.context(row))
+                fresh = encryption.reencrypt(encrypted, context=column.context(row))
             except encryption.DecryptionError:
                 unreadable += 1
                 continue
             older += fresh is not None
             if reencrypt and fresh is not None:
-                rows.filter(pk=row.pk, **{column.name: sealed}).update(**{column.name: fresh})
+                rows.filter(pk=row.pk, **{column.name: encrypted}).update(**{column.name: fresh})
         yield RotationResult(column, values, older, unreadable)

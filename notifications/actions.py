@@ -5,14 +5,14 @@ from datetime import date
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from audit.actions import record, record_many
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
@@ -35,8 +35,7 @@ from permissions.checks import Right
 from permissions.models import Employer
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def set_office_preferences(provider: Provider, desired: PreferencesByType, *, seen: str, by: Actor) -> None:
     """Set the office's preferences; types that are not in `desired` keep theirs.
 
@@ -52,21 +51,16 @@ def set_office_preferences(provider: Provider, desired: PreferencesByType, *, se
         record(Verb.NOTIFICATIONS_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def set_user_overrides(user: User, desired: OverridesByType, *, seen: str, by: Actor) -> None:
     """Replace the overrides of `user` by `desired`. Raises as `set_office_preferences`."""
     lock_and_authorize(user.provider_id, by, Right.MANAGE_SIGNALS)
     _replace_overrides(user, desired, seen, by)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def set_overrides_for_users(users: Sequence[User], desired: OverridesByType, *, by: Actor) -> None:
-    """Set the same overrides for several users of one office who have none yet.
-
-    Raises as `set_office_preferences`, and PermissionDenied for a user of another office.
-    """
+    """Set overrides for users of one office who have none yet. Raises as `set_office_preferences`."""
     if not users:
         return
     provider = lock_and_authorize(users[0].provider_id, by, Right.MANAGE_SIGNALS)
@@ -81,26 +75,18 @@ def set_overrides_for_users(users: Sequence[User], desired: OverridesByType, *, 
     record_many(Verb.NOTIFICATIONS_CHANGED, ((user, same) for user in users), by=by, provider_id=provider.pk)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def clear_user_overrides(user: User, *, by: Actor) -> bool:
-    """Remove all overrides of `user`; return False when there were none.
-
-    Raises PermissionDenied without manage_signals.
-    """
+    """Return False when there were none. Raises PermissionDenied without manage_signals."""
     lock_and_authorize(user.provider_id, by, Right.MANAGE_SIGNALS)
     before = preferences.get_user_overrides(user)
     _replace_overrides(user, {}, preferences.fingerprint_preferences(before), by)
     return bool(before)
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def set_own_email_preferences(user: User, mail: Mapping[NotificationType, bool], *, by: Actor) -> None:
-    """Set which types are e-mailed to the actor; the other preferences stay.
-
-    Raises PermissionDenied for another user.
-    """
+    """Set which types are e-mailed to the actor. Raises PermissionDenied for another user."""
     if by.user is None or by.user.pk != user.pk:
         raise PermissionDenied(_("You can change these fields only on your own profile."))
     lock_provider(user.provider_id)
@@ -123,19 +109,14 @@ def _replace_overrides(user: User, desired: OverridesByType, seen: str, by: Acto
         record(Verb.NOTIFICATIONS_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def apply_initial_set(user: User, *, notification_set: NotificationSet | None, by: Actor) -> None:
-    """Apply a set to a user who is being created; without a set, no right is needed and the office is followed.
-
-    Raises as `notifications.sets.apply_set`.
-    """
+    """Apply a set to a user who is being created; without one, no right is needed. Raises as `sets.apply_set`."""
     if notification_set is not None:
         sets.apply_set(notification_set, user, by=by)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def raise_notification_event(
     provider: Provider,
     employer: Employer,
@@ -198,20 +179,15 @@ def _schedule_daily_run(provider: Provider, day: date) -> None:
     DailyRun.objects.filter(provider=provider, due_on__gt=day).update(due_on=day)
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def mark_notification_read(notice: Notification, *, by: Actor) -> bool:
-    """Mark a notification of the actor as read; return False when it was already.
-
-    Raises PermissionDenied for another user's notification.
-    """
+    """Return False when it was already read. Raises PermissionDenied for another user's notification."""
     if by.user is None or by.user.pk != notice.user_id:
         raise PermissionDenied(_("You can mark only your own notifications."))
     return _mark_notifications(Notification.objects.filter(pk=notice.pk), by.user, by) == 1
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def mark_all_notifications_read(user: User, *, until: UUID, by: Actor) -> int:
     """Mark the notifications of `user` up to and including `until` as read; return their number.
 

@@ -10,7 +10,6 @@ MAX_LISTED_EVENTS = 25  # events listed in one e-mail
 
 
 def send_digest(user: User, notification_events: Sequence[NotificationEvent]) -> None:
-    """E-mail a user the events of their notifications; all of them are on the page as well."""
     count = len(notification_events)
     events = sorted(notification_events, key=lambda event: event.event_date)[:MAX_LISTED_EVENTS]
     emails.send("notifications", user, kind="signals", events=events, count=count, more=count - len(events))

@@ -10,19 +10,17 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import User
 from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
 from notifications import preferences
 from notifications.catalog import MAX_OFFSET_DAYS, NotificationType
 from notifications.models import NotificationSet
 from notifications.preferences import NotificationPreference, OverridesByType, PreferenceOverride, PreferencesByType
+from permissions.forms import OfficeChoiceForm
 
 _YES_NO_VALUES = {"y": True, "n": False}
 
 
 class PreferenceFields(NamedTuple):
-    """The form fields of one type."""
-
     type: NotificationType
     is_on: BoundField
     days: BoundField
@@ -102,8 +100,6 @@ class SharedPreferencesForm(PreferencesForm):
 
 
 class OfficePreferencesForm(SharedPreferencesForm):
-    """The office's preferences (Signaal AK)."""
-
     def __init__(self, *args: Any, now: PreferencesByType, **kwargs: Any) -> None:
         super().__init__(*args, now=now, **kwargs)
         for type_, preference in now.items():
@@ -139,8 +135,6 @@ class UserOverridesForm(SharedPreferencesForm):
 
 
 class EmailPreferencesForm(forms.Form):
-    """Which of the user's active types are e-mailed."""
-
     def __init__(self, *args: Any, now: PreferencesByType, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.now = {type_: preference for type_, preference in now.items() if preference.is_on}
@@ -174,7 +168,6 @@ class NotificationSetForm(PreferencesForm, VersionedForm):
 
     @property
     def contents(self) -> PreferencesByType:
-        """The preferences in the set. Only for a valid form."""
         return {
             type_: override.apply_to(standard)
             for type_, standard in preferences.DEFAULT_PREFERENCES.items()
@@ -182,24 +175,15 @@ class NotificationSetForm(PreferencesForm, VersionedForm):
         }
 
 
-class ChooseNotificationSetForm(forms.Form):
-    """A choice from the sets of the office of `user`."""
-
+class NotificationSetChoiceForm(OfficeChoiceForm):
     signal_set = forms.ModelChoiceField(
         label=gettext_lazy("Notification set"),
-        queryset=NotificationSet.objects.none(),
+        queryset=NotificationSet.objects.order_by("name", "pk"),
         empty_label=gettext_lazy("Choose a set"),
     )
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        sets = NotificationSet.objects.visible_to(user).order_by("name", "pk")
-        self.fields["signal_set"].queryset = sets  # type: ignore[attr-defined]
 
-
-class ApplyNotificationSetForm(ChooseNotificationSetForm):
-    """A set to apply, with the version of the set and the fingerprint of the preferences shown on the page."""
-
+class ApplyNotificationSetForm(NotificationSetChoiceForm):
     version = forms.IntegerField()
     seen = forms.CharField(max_length=4000)
 
@@ -210,6 +194,4 @@ class ApplyNotificationSetForm(ChooseNotificationSetForm):
 
 
 class MarkAllReadForm(forms.Form):
-    """The newest notification to mark as read."""
-
     until = forms.UUIDField()

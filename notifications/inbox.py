@@ -49,7 +49,6 @@ def count_unread(user: User) -> int:
 
 
 def add_first_readers(notices: Sequence[Notification]) -> list[InboxItem]:
-    """Return notifications of one office with the first reader of each event. One query."""
     if not notices:
         return []
     read = Notification.objects.filter(

@@ -27,7 +27,7 @@ class NotificationSetting(OfficeModel):
     Without user and set it is the office's own (Signaal AK). Only a user's setting may have None.
     """
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="signal_settings")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="notification_settings")
     notification_set = models.ForeignKey(NotificationSet, on_delete=models.CASCADE, null=True, related_name="settings")
     type = models.CharField(max_length=40)  # the code of a `notifications.catalog.NotificationType`
     is_on = models.BooleanField(null=True)

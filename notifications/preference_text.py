@@ -39,10 +39,7 @@ def _format_parts(own: PreferenceOverride) -> list[str]:
 
 
 def parse_overrides(entries: Iterable[str]) -> OverridesByType:
-    """Return the overrides in `entries`, or raise ValidationError.
-
-    An entry is an item of `format_overrides` or `serialize_overrides`, or typed by a user.
-    """
+    """Parse items of `format_overrides` or `serialize_overrides`, or typed ones. Raises ValidationError."""
     found: OverridesByType = {}
     for entry in entries:
         name, _colon, rest = entry.partition(":")

@@ -13,8 +13,6 @@ from notifications.models import NotificationSet, NotificationSetting
 
 
 class NotificationPreference(NamedTuple):
-    """Preference for one type: on or off, days from the event, and whether by e-mail too."""
-
     is_on: bool
     days: int
     mail: bool
@@ -55,7 +53,6 @@ def apply_overrides(owns: OverridesByType, office: PreferencesByType) -> Prefere
 
 
 def get_office_preferences(provider: Provider | UUID) -> PreferencesByType:
-    """Return the office's preferences (Signaal AK), for every type. One query."""
     return apply_overrides(
         load_overrides(NotificationSetting.objects.filter(provider=provider, user=None, notification_set=None)),
         DEFAULT_PREFERENCES,
@@ -63,12 +60,10 @@ def get_office_preferences(provider: Provider | UUID) -> PreferencesByType:
 
 
 def get_user_overrides(user: User) -> OverridesByType:
-    """Return the overrides of `user`, by type. One query."""
     return load_overrides(NotificationSetting.objects.filter(provider=user.provider_id, user=user))
 
 
 def get_user_preferences(user: User) -> PreferencesByType:
-    """Return the effective preferences of `user`, for every type. Two queries."""
     return apply_overrides(get_user_overrides(user), get_office_preferences(user.office))
 
 
@@ -91,7 +86,6 @@ def fingerprint_preferences(held: Mapping[NotificationType, NotificationPreferen
 
 
 def describe_preference(type_: NotificationType, preference: NotificationPreference) -> str:
-    """Return a preference as text: 'off', or when and how."""
     if not preference.is_on:
         return _("off")
     if not preference.days:

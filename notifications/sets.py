@@ -3,15 +3,13 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.changes import Changes
 from audit.models import Verb
-from core.access import ReauthenticationLevel
 from notifications import preferences
 from notifications.catalog import NotificationType
 from notifications.models import NotificationSet, NotificationSetApplication
@@ -22,8 +20,6 @@ from permissions.sets import SetType
 
 
 class PreferenceDifference(NamedTuple):
-    """The current preference of a user for one type, and that of the set."""
-
     type: NotificationType
     now: NotificationPreference
     desired: NotificationPreference
@@ -53,8 +49,6 @@ def _compare_preferences(contents: PreferencesByType, now: PreferencesByType) ->
 
 
 class SetUsage(NamedTuple):
-    """A user that a set was applied to, and the current deviations from it."""
-
     application: NotificationSetApplication
     difference: list[PreferenceDifference]
 
@@ -64,10 +58,10 @@ def get_set_usages(provider: Provider) -> dict[UUID, list[SetUsage]]:
     office = preferences.get_office_preferences(provider)
     rows = NotificationSetApplication.objects.filter(provider=provider).select_related("notification_set", "user")
     found: dict[UUID, list[SetUsage]] = {}
-    for row in rows.prefetch_related("notification_set__settings", "user__signal_settings").order_by(
+    for row in rows.prefetch_related("notification_set__settings", "user__notification_settings").order_by(
         "user__sort_name", "pk"
     ):
-        now = preferences.apply_overrides(preferences.load_overrides(row.user.signal_settings.all()), office)
+        now = preferences.apply_overrides(preferences.load_overrides(row.user.notification_settings.all()), office)
         use = SetUsage(row, _compare_preferences(preferences.get_set_preferences(row.notification_set), now))
         found.setdefault(row.notification_set_id, []).append(use)
     return found
@@ -90,30 +84,26 @@ _SETS = SetType(
 )
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def create_set(provider: Provider, *, name: str, contents: PreferencesByType, by: Actor) -> NotificationSet:
     """Create a set, see `SetType`. Raises ValidationError for days outside 0 to 99."""
     return _SETS.create(provider, name, contents, by)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
-def change_set(
+@action()
+def update_set(
     notification_set: NotificationSet, *, name: str, contents: PreferencesByType, version: int, by: Actor
 ) -> None:
     """Update a set, see `SetType`. Raises ValidationError for days outside 0 to 99."""
     _SETS.update(notification_set, name, contents, version, by)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def delete_set(notification_set: NotificationSet, *, version: int, by: Actor) -> None:
     _SETS.delete(notification_set, version, by)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def apply_set(notification_set: NotificationSet, user: User, *, by: Actor) -> None:
     """Copy the set to a user once; types outside the set are left unchanged.
 

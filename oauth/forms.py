@@ -119,20 +119,21 @@ class ClientSecretForm(forms.Form):
         widget=forms.RadioSelect,
     )
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
-    sealed = forms.CharField(widget=forms.HiddenInput, max_length=500)
+    encrypted_secret = forms.CharField(widget=forms.HiddenInput, max_length=500)
 
     def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
         self._context = f"new secret:{application.pk}"
-        sealed = encryption.encrypt(encryption.generate_token().encode(), context=self._context).hex()
-        kwargs["initial"] = {"version": application.version, "sealed": sealed, "hours": 24}
+        encrypted = encryption.encrypt(encryption.generate_token().encode(), context=self._context).hex()
+        kwargs["initial"] = {"version": application.version, "encrypted_secret": encrypted, "hours": 24}
         super().__init__(*args, **kwargs)
         if not application.client_secret:
             self.fields["hours"].widget, self.fields["hours"].required = forms.HiddenInput(), False
             self.fields["hours"].empty_value = 0  # type: ignore[attr-defined]
 
-    def clean_sealed(self) -> str:
+    def clean_encrypted_secret(self) -> str:
         """Return the decrypted new secret."""
         try:
-            return encryption.decrypt(bytes.fromhex(self.cleaned_data["sealed"]), context=self._context).decode()
+            encrypted = bytes.fromhex(self.cleaned_data["encrypted_secret"])
+            return encryption.decrypt(encrypted, context=self._context).decode()
         except (ValueError, encryption.DecryptionError) as error:
-            raise ValidationError(_("Reopen this page."), code="sealed") from error
+            raise ValidationError(_("Reopen this page."), code="expired") from error

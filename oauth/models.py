@@ -305,8 +305,8 @@ class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
 
     def create_key(self, *, signs_from: datetime) -> SigningKey:
         """Create a key that starts signing at `signs_from`."""
-        kid, sealed = signing_keys.generate_signing_key()
-        return self.create(kid=kid, encrypted_pem=sealed, signs_from=signs_from)
+        kid, encrypted = signing_keys.generate_signing_key()
+        return self.create(kid=kid, encrypted_pem=encrypted, signs_from=signs_from)
 
     def list_published(self) -> list[SigningKey]:
         """Return the keys that clients may still need to verify an ID token, newest first."""

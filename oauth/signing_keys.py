@@ -22,9 +22,9 @@ def generate_signing_key() -> tuple[str, bytes]:
     )
 
 
-def decrypt_signing_key(kid: str, sealed: bytes) -> JWK:
+def decrypt_signing_key(kid: str, encrypted: bytes) -> JWK:
     """Decrypt the key `kid`. Raises encryption.DecryptionError."""
-    return JWK.from_pem(encryption.decrypt(sealed, context=build_encryption_context(kid)))
+    return JWK.from_pem(encryption.decrypt(encrypted, context=build_encryption_context(kid)))
 
 
 def export_public_jwk(key: JWK) -> dict[str, Any]:

@@ -8,31 +8,28 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from audit.actors import Actor, build_page_actor
 from core.access import SAFE, Access, ReauthenticationLevel, get_policy
 from permissions import checks
 from permissions.checks import Right
 
 
 class OfficeRequest(HttpRequest):
-    """A request of a signed-in user."""
-
     user: User
     rights: frozenset[Right]
+    actor: Actor
     proof: ReauthenticationLevel
     correlation_id: str
 
 
-class AccessMiddleware:
+class AccessMiddleware(MiddlewareMixin):
     """Deny requests that the policy of the page does not allow (default deny), and forbid caching of pages."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if not response.has_header("Cache-Control"):
             add_never_cache_headers(response)  # also after logging out, on a shared computer
         return response
@@ -65,6 +62,6 @@ def _require_access(request: OfficeRequest, user: User, access: str) -> None:
         )
     if not user.is_support and access == Access.SUPPORT:
         raise Http404
-    request.rights = checks.effective_rights(user)
+    request.rights, request.actor = checks.effective_rights(user), build_page_actor(request, user)
     if isinstance(access, Right) and access not in request.rights:
         raise PermissionDenied(_("You do not have the right “%(right)s”.") % {"right": access.label})

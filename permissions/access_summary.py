@@ -25,8 +25,6 @@ class AvailableRight(NamedTuple):
 
 @dataclass(frozen=True)
 class AvailableRightGroup:
-    """Active rights of one group of the catalog."""
-
     title: str
     rows: list[AvailableRight]
 

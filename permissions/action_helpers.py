@@ -18,10 +18,7 @@ from permissions.models import Employer, IndividualRight, Team
 
 
 def lock_and_authorize(provider_id: UUID | None, by: Actor, right: Right) -> Provider:
-    """Lock the row of the office and return it, so that changes to permissions run one after the other.
-
-    Raises PermissionDenied unless the actor belongs to the office and may use `right` once it is locked.
-    """
+    """Lock the office and return it. Raises PermissionDenied for another office, or without `right` once locked."""
     checks.require_office(by, provider_id)
     provider = lock_provider(provider_id)
     checks.require_right(by, right)

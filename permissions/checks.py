@@ -1,6 +1,6 @@
 """Permission checks for actions: who may do what, and who may grant it. Reads only.
 
-`held_rights`, `has_right` and the like are those of the evaluator.
+`held_rights`, `has_right` and the like come from `permissions.effective`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -125,10 +125,7 @@ def require_operator_or_support(by: Actor, support_action: SupportAction, provid
 
 
 def require_user_management(by: Actor, user: User, support_action: SupportAction) -> None:
-    """Raise PermissionDenied unless the actor manages users and has authority over `user`.
-
-    Support must pass `require_support_action` instead.
-    """
+    """Raise PermissionDenied unless the actor manages users and has authority over `user`, or is support."""
     if by.is_support:
         require_support_action(by, support_action, user.provider_id)
     else:
@@ -281,10 +278,7 @@ def has_authority_over(by: Actor, user: User) -> bool:
 
 
 def has_administrator(provider: Provider) -> bool:
-    """Return whether a user who can sign in and has no end date holds manage_provider (rule 6).
-
-    A second factor that is not enrolled yet does not disqualify.
-    """
+    """Return whether a user without end date who can sign in, with or without a factor, manages the office (rule 6)."""
     return any(user.access_until is None for user in list_administrators(provider) if _can_administer_office(user))
 
 
@@ -305,7 +299,6 @@ def require_administrator(provider: Provider) -> None:
 
 
 def list_administrators(provider: Provider) -> list[User]:
-    """Return the users with any grant of manage_provider."""
     return list(filter_right_holders(provider, Right.MANAGE_PROVIDER))
 
 

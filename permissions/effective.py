@@ -56,12 +56,10 @@ def resolve_office_rights(codes: Iterable[str]) -> frozenset[Right]:
 
 
 def resolve_employer_rights(codes: Iterable[str], products: Iterable[int]) -> frozenset[Right]:
-    """Return the employer-level rights among `codes` that have effect with `products` enabled."""
     return frozenset(right for right in rights_from_codes(codes) & EMPLOYER_LEVEL_RIGHTS if right.works_with(products))
 
 
 def effective_rights(user: User) -> frozenset[Right]:
-    """Return the office-level rights that `user` can use now, by team or individually."""
     rows = fetch_rows(_OFFICE_RIGHTS_SQL, user=user.pk, provider=user.provider_id)
     return resolve_office_rights(code for code, _products, is_active in rows if is_active)
 
@@ -78,10 +76,7 @@ def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
 
 
 def has_right(user: User, right: Right, employer: Employer | None = None) -> bool:
-    """Return whether `user` can use `right` now.
-
-    An employer-level right needs `employer`, an office-level right must have none; otherwise the result is False.
-    """
+    """Return whether `user` can use `right` now; False unless an employer is given for an employer-level right only."""
     if (right.level is RightLevel.EMPLOYER) != (employer is not None):
         return False
     rows = fetch_rows(
@@ -98,10 +93,7 @@ def has_right(user: User, right: Right, employer: Employer | None = None) -> boo
 def get_inactive_reason(user: User) -> InactiveReason | None:
     """Return the main reason why the rights of `user` are inactive now, or None if they are active."""
     found = inactive.annotate_inactive_reason(User.objects.filter(pk=user.pk))
-    return _to_reason(found.values_list("inactive_reason", flat=True).first())
-
-
-def _to_reason(code: str | None) -> InactiveReason | None:
+    code = found.values_list("inactive_reason", flat=True).first()
     return InactiveReason(code) if code else None
 
 
@@ -117,10 +109,7 @@ def list_inactive_reasons(user: User) -> list[InactiveReason]:
 def filter_right_holders(
     provider: Provider, right: Right, employer: Employer | None = None
 ) -> models.QuerySet[UserWithInactiveReason]:
-    """Return the users of the office with any grant of `right`, each with `inactive_reason`.
-
-    Ignores whether the product is enabled. Empty if `right` and `employer` do not match, see `has_right`.
-    """
+    """Return users with any grant of `right`, with `inactive_reason`; products are ignored. Empty as `has_right`."""
     users = inactive.annotate_inactive_reason(User.objects.filter(provider=provider))
     if (right.level is RightLevel.EMPLOYER) != (employer is not None):
         return users.none()
@@ -183,10 +172,7 @@ def build_matrix(
 
 
 def held_rights(user: User) -> frozenset[Right]:
-    """Return every right granted to `user`, at any employer, inactive ones included.
-
-    manage_provider counts as every right, payroll included (rule 5).
-    """
+    """Return every right granted at any employer, inactive ones too; manage_provider counts as all (rule 5)."""
     grants = Grant.objects.of_user(user).filter(at_employer=False)
     held = rights_from_codes(grants.values_list("right", flat=True))
     return frozenset(Right) if Right.MANAGE_PROVIDER in held else held
@@ -200,6 +186,5 @@ def has_no_rights(user: User) -> bool:
 
 
 def list_reachable_employers(user: User) -> models.QuerySet[Employer]:
-    """Return the employers of the teams of `user`, sorted by name."""
     employers = Employer.objects.visible_to(user).filter(teams__team__members__user=user)
     return employers.distinct().order_by("sort_name", "pk")

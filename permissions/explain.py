@@ -16,8 +16,6 @@ from permissions.products import Product
 
 
 class AccessChangeType(Enum):
-    """The type of a change."""
-
     LEAVE = "leave"
     JOIN = "join"
     REVOKE_INDIVIDUAL = "take_individual"
@@ -30,8 +28,6 @@ class AccessChangeType(Enum):
 
 
 class AccessChange(NamedTuple):
-    """One step of a smallest change, with the objects that it concerns."""
-
     change_type: AccessChangeType
     team: Team | None = None
     right: Right | None = None
@@ -111,8 +107,6 @@ class AccessExplanation:
 
 
 class _TeamContext(NamedTuple):
-    """A team with its relation to the user, the right and the employer."""
-
     team: Team
     has_user: bool
     gives: list[Right]
@@ -120,10 +114,7 @@ class _TeamContext(NamedTuple):
 
 
 def explain_access(user: User, right: Right, employer: Employer | None = None) -> AccessExplanation:
-    """Explain why `user` may or may not use `right`. Six queries.
-
-    Raises ValueError unless an employer-level right has `employer` and an office-level right has none.
-    """
+    """Six queries. Raises ValueError unless `employer` is given for an employer-level right only."""
     if (right.level is RightLevel.EMPLOYER) != (employer is not None):
         raise ValueError("a right of employer level needs an employer, one of provider level none")
     places = _load_team_contexts(user, right, employer)
@@ -194,9 +185,10 @@ def _find_smallest_grant(
         return None
     grant = [] if own else [AccessChange(AccessChangeType.GRANT_INDIVIDUAL, right=right)]
     options: list[list[AccessChange]] = [] if employer else [grant]
-    managing = _find_office_admin_teams(user) if machine else set()
+    managing = TeamRight.objects.filter(provider=user.provider_id, right=Right.MANAGE_PROVIDER)
+    excluded = set(managing.values_list("team_id", flat=True)) if machine else set()
     for place in places:
-        if place.team.pk in managing:
+        if place.team.pk in excluded:
             continue
         join = [] if place.has_user else [AccessChange(AccessChangeType.JOIN, place.team)]
         add = [] if place.has_employer else [AccessChange(AccessChangeType.ADD_EMPLOYER, place.team)]
@@ -218,8 +210,3 @@ _CHANGE_IMPACT_ORDER = {
     AccessChangeType.ADD_EMPLOYER: 2,
     AccessChangeType.GRANT_TO_TEAM: 3,
 }
-
-
-def _find_office_admin_teams(user: User) -> set[object]:
-    rows = TeamRight.objects.filter(provider=user.provider_id, right=Right.MANAGE_PROVIDER)
-    return set(rows.values_list("team_id", flat=True))

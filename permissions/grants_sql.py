@@ -1,4 +1,4 @@
-"""The SQL of granted rights: the text of the view, and how texts run that stay beside querysets (docs/adr/0008)."""
+"""The SQL of granted rights: the view, and a function for queries that are not querysets (docs/adr/0008)."""
 
 from typing import Any
 

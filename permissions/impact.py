@@ -1,4 +1,4 @@
-"""Compute what users could do with other teams and rights: the SQL of the evaluator over hypothetical rows."""
+"""Compute what users could do with other teams and rights: the SQL of effective rights over hypothetical rows."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class HypotheticalAccess(NamedTuple):
     at_employers: frozenset[tuple[Right, int]]
 
 
-# A CTE hides the table of the same name from the rest of the statement, and so from the SQL of the evaluator; from a
+# A CTE hides the table of the same name from the rest of the statement, and so from the SQL of the rights; from a
 # view only if the view is a CTE as well.
 HYPOTHETICAL_USERS_SQL = """
 WITH accounts_user AS (
@@ -83,7 +83,6 @@ def fetch_hypothetical_grants(tables: str, parameters: dict[str, Any]) -> dict[U
 
 
 def compute_hypothetical_access(provider: Provider, users: Sequence[HypotheticalUser]) -> list[HypotheticalAccess]:
-    """Return what each of `users` of the office could do. Three queries."""
     ids = [UUID(int=number) for number in range(len(users))]
     parameters = build_hypothetical_parameters(provider.pk, ids, users)
     found = fetch_hypothetical_grants(HYPOTHETICAL_USERS_SQL + HYPOTHETICAL_GRANTS_SQL, parameters)
@@ -106,7 +105,6 @@ def compute_hypothetical_access(provider: Provider, users: Sequence[Hypothetical
 def build_hypothetical_parameters(
     provider_id: UUID, ids: Sequence[UUID], users: Sequence[HypotheticalUser]
 ) -> dict[str, Any]:
-    """Return the parameters of HYPOTHETICAL_USERS_SQL; `ids` has the id of each of `users`."""
     members = [(user_id, team) for user_id, user in zip(ids, users, strict=True) for team in user.teams]
     holders = [(user_id, right.value) for user_id, user in zip(ids, users, strict=True) for right in user.individual]
     columns = ("login_method", "accepted_on", "blocked", "access_until", "two_factor_required", "has_factor")

@@ -1,6 +1,6 @@
 """SQL over a row of accounts_user: why its rights are inactive, and from which day a second factor is required.
 
-The evaluator, the sign-in, the list of users and the policies all use this one definition.
+Effective rights, sign-in, the list of users and the policies all use this one definition.
 """
 
 from datetime import date

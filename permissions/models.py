@@ -19,8 +19,6 @@ ModelT = TypeVar("ModelT", bound=models.Model)
 
 
 class OfficeQuerySet(KeyedQuerySet[ModelT]):
-    """Queryset of rows that belong to an office."""
-
     def visible_to(self, user: User) -> Self:
         """Return the rows of the office of `user`; rows of other offices do not exist for them (rule 1)."""
         return self.filter(build_office_filter(user))
@@ -37,8 +35,6 @@ class OfficeModel(models.Model):
 
 
 class Employer(KeyedModel, OfficeModel):
-    """A client of the office, with its enabled products."""
-
     number = models.PositiveIntegerField(_("Number"))
     name = models.CharField(_("Name"), max_length=70)
     products = ArrayField(
@@ -85,8 +81,6 @@ class Team(KeyedModel, OfficeModel):
 
 
 class TeamMember(OfficeModel):
-    """Membership of a user in a team."""
-
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="members")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
 
@@ -103,8 +97,6 @@ class TeamMember(OfficeModel):
 
 
 class TeamEmployer(OfficeModel):
-    """An employer at which the members of a team have its rights."""
-
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="employers")
     employer = models.ForeignKey(Employer, on_delete=models.CASCADE, related_name="teams")
 

@@ -5,8 +5,6 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Product(models.IntegerChoices):
-    """A product, identified by its number."""
-
     LEAVE_SCHEME = 80, _("Leave scheme")
     LEAVE_REGISTRATION = 280, _("Leave registration")
     SIGNALS = 290, _("Notifications")

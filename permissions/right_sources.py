@@ -122,8 +122,6 @@ def find_superfluous_rights(provider_id: UUID | None, user: User | None = None) 
 
 @dataclass(frozen=True)
 class RightHolder:
-    """A user who holds a right, with its sources."""
-
     user: User
     teams: list[Team]
     individual: bool

@@ -64,10 +64,7 @@ class SetType(Generic[SetT, ContentsT]):
         stored.delete()
 
     def lock_for(self, target: Team | User, office_set: SetT, right: Right, by: Actor) -> SetT:
-        """Lock the office to copy a set to `target`, and reload the set.
-
-        Raises EditConflict if it is deleted, PermissionDenied without `right` and for a target of another office.
-        """
+        """Lock the office and reload the set. Raises EditConflict if deleted, PermissionDenied without `right`."""
         if office_set.provider_id != target.provider_id:
             raise PermissionDenied(_("This is not your office."))
         lock_and_authorize(target.provider_id, by, right)

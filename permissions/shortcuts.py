@@ -1,12 +1,58 @@
-"""Shortcuts of pages about one user."""
+"""Shortcuts for views: find a colleague, show the errors of an action in its form, render the form."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
-from django.shortcuts import get_object_or_404
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 
-from accounts.models import User
+from accounts.models import User, build_office_filter
+from core.errors import EditConflict
+from core.forms import Versioned, VersionedForm
+from core.throttle import Throttled
+from permissions import checks
 from permissions.access import OfficeRequest
+from permissions.checks import LastAdministrator
 
 
 def get_colleague_or_404(request: OfficeRequest, pk: UUID) -> User:
     return get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
+
+
+def get_managed_user(request: OfficeRequest, pk: UUID, users: QuerySet[User] | None = None) -> User:
+    """Return a user of the same office, one of `users` if given. Raises Http404, PermissionDenied without authority."""
+    found = User.objects.select_related("provider") if users is None else users
+    user = get_object_or_404(found.filter(build_office_filter(request.user)), pk=pk)
+    checks.require_authority_over(request.actor, user)
+    return user
+
+
+@contextmanager
+def show_errors(form: Form, field: str | None = None, *, saved: Versioned | None = None) -> Iterator[None]:
+    """Add the error of an action to `field` of the form; `saved` is the row whose concurrent change is shown."""
+    try:
+        yield
+    except ValidationError as error:
+        form.add_error(field, error)
+    except LastAdministrator as error:
+        form.add_error(None, str(error))
+    except Throttled as error:
+        form.add_error(field, ValidationError(str(error), code="throttled"))
+    except EditConflict:
+        if saved is None or not isinstance(form, VersionedForm):
+            raise
+        form.report_conflict(saved)
+
+
+def render_form(request: HttpRequest, template: str, form: Form, **context: Any) -> HttpResponse:
+    return render(request, template, {"form": form, **context}, status=get_form_status(form))
+
+
+def get_form_status(form: Form) -> int:
+    codes = {error.code for errors in form.errors.as_data().values() for error in errors} if form.is_bound else set()
+    return 429 if "throttled" in codes else 200

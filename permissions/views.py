@@ -15,7 +15,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider
-from audit.actors import build_page_actor
 from core.access import SAFE, page
 from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
@@ -24,8 +23,6 @@ from permissions.checks import Right
 
 
 class SetUse(Protocol):
-    """An application of a set to a team or user, with the current differences."""
-
     @property
     def application(self) -> Any: ...
 
@@ -67,14 +64,14 @@ class SetPages:
 
     @page(Right.MANAGE_SETS, methods=SAFE)
     def show_list(self, request: OfficeRequest) -> HttpResponse:
-        """List the sets, with the number of their applications and of those that deviate now."""
         sets, uses = self.model.objects.visible_to(request.user), self.list_uses(request.user.office)
         rows = [
             (office_set, self.count_contents(office_set), len(used), sum(bool(use.difference) for use in used))
             for office_set in sets.order_by("name", "pk").prefetch_related(*self.prefetch)
             for used in [uses.get(office_set.pk, [])]
         ]
-        return render(request, "permissions/set_list.html", {"pages": self, "rows": rows})
+        create_url = reverse(f"{self.namespace}:create_set")
+        return render(request, "permissions/set_list.html", {"pages": self, "rows": rows, "create_url": create_url})
 
     @page(Right.MANAGE_SETS)
     def create_set(self, request: OfficeRequest) -> HttpResponse:
@@ -87,7 +84,6 @@ class SetPages:
 
     @page(Right.MANAGE_SETS)
     def edit_set(self, request: OfficeRequest, pk: UUID) -> HttpResponse:
-        """Edit a set, and show its applications with their current differences."""
         office_set = self._get_or_404(request, pk)
         form = self.build_form(request, office_set)
         if request.method == "POST" and form.is_valid():
@@ -99,7 +95,7 @@ class SetPages:
 
     def _save(self, request: OfficeRequest, form: forms.Form, save: Callable[..., object]) -> bool:
         try:
-            save(build_page_actor(request, request.user))
+            save(request.actor)
         except EditConflict:
             form.add_error(None, ValidationError(_("Another user changed this set in the meantime."), code="stale"))
         except ValidationError as error:
@@ -115,7 +111,7 @@ class SetPages:
         office_set = self._get_or_404(request, pk)
         if request.method == "POST":
             try:
-                self.delete(office_set, version=office_set.version, by=build_page_actor(request, request.user))
+                self.delete(office_set, version=office_set.version, by=request.actor)
             except EditConflict:
                 messages.error(request, _("Another user changed this set in the meantime."))
             else:

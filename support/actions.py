@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -13,7 +12,7 @@ from accounts.models import LoginMethod, User
 from accounts.user_lookup import require_free_username
 from accounts.validators import build_username_taken_error, validate_username
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core import encryption
 from core.access import ReauthenticationLevel
@@ -26,8 +25,7 @@ def _require_operator(by: Actor) -> None:
         raise PermissionDenied(_("Only the operator can create and end support accounts."))
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def create_support_user(username: str, *, initials: str, prefix: str, last_name: str, email: str, by: Actor) -> User:
     """Create a support user with an unknown random password and e-mail the link to choose one.
 
@@ -59,13 +57,9 @@ def create_support_user(username: str, *, initials: str, prefix: str, last_name:
     return user
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def close_support_user(user: User, *, by: Actor) -> bool:
-    """Block a support user permanently and end their sessions; return False if they were already blocked.
-
-    Raises PermissionDenied unless the actor is the operator, and for users of an office.
-    """
+    """Return False if already blocked. Raises PermissionDenied unless the operator closes a support account."""
     _require_operator(by)
     user = lock_user(user.pk, actor=by.user)
     if not user.is_support:
@@ -80,10 +74,7 @@ def close_support_user(user: User, *, by: Actor) -> bool:
 
 
 def find_support_user(username: str) -> User | None:
-    """Return the support user with this username, or None.
-
-    Raises ValidationError if it is invalid or belongs to a user of an office.
-    """
+    """Raises ValidationError for an invalid username, or one of a user of an office."""
     validate_username(username)
     user = User.objects.filter(username_key=compute_username_key(username)).first()
     if user is not None and not user.is_support:

@@ -78,7 +78,6 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         ]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return the columns of the page; no other fields are shown."""
         return self.shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -184,8 +183,6 @@ class ProviderAdmin(ReadOnlyAdmin):
 
 @admin.register(ExternalTenant, site=site)
 class TenantAdmin(ReadOnlyAdmin):
-    """Microsoft tenants of the offices."""
-
     search_help_text = _("Microsoft tenant ID or office ID")
     find, build_buttons = staticmethod(search.search_tenants), staticmethod(admin_actions.list_tenant_actions)
     list_display = (
@@ -265,5 +262,4 @@ class MessageAdmin(ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
-        """Return the messages of offices; those to support users belong to none."""
         return Message.objects.filter(provider_id__isnull=False).order_by(*self.ordering)

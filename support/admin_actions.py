@@ -13,8 +13,6 @@ from permissions.checks import SupportAction
 
 
 class AdminActionLink(NamedTuple):
-    """Label, and URL of the page that asks for a reason."""
-
     label: str
     url: str
 
@@ -49,7 +47,6 @@ def list_office_list_actions() -> list[AdminActionLink]:
 
 
 def list_application_actions(application: Application) -> list[AdminActionLink]:
-    """Return the buttons for `application`; an office edits its own applications itself."""
     action = SupportAction.DISABLE_INTEGRATION if application.is_usable() else SupportAction.ENABLE_INTEGRATION
     switch = _build_link(action, application.pk)
     if application.provider_id is not None:

@@ -30,8 +30,6 @@ def build_field_column(name: str, label: StrOrPromise, *, boolean: bool | None =
 
 
 def build_related_column(name: str, label: StrOrPromise) -> AdminColumn:
-    """Return a column that links to the object of the foreign key `name`."""
-
     def value(row: Model) -> Any:
         other: Model = getattr(row, name)
         address = reverse(f"admin:accounts_{other._meta.model_name}_change", args=[other.pk])

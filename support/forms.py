@@ -48,7 +48,6 @@ class SupportActionForm(ReasonForm):
             del self.fields["office_name"]
 
     def clean_office_name(self) -> str:
-        """Raise ValidationError (code "other") unless it is the name of the office."""
         name: str = self.cleaned_data["office_name"]
         if name != str(self.row).strip():
             raise ValidationError(_("This is not the name of the office you are about to suspend."), code="other")
@@ -56,8 +55,7 @@ class SupportActionForm(ReasonForm):
 
 
 class CreateOfficeForm(ReasonForm):
-    """New office, its first administrator, and the reason."""
-
+    example = _OFFICE_REASON_EXAMPLE
     office_name = forms.CharField(
         label=_("Office name"),
         max_length=100,
@@ -73,13 +71,11 @@ class CreateOfficeForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = _OFFICE_REASON_EXAMPLE
         for name in ("initials", "prefix", "last_name", "email"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
 
     @property
     def administrator(self) -> UserDetails:
-        """Details of the first administrator; only for a valid form."""
         given = self.cleaned_data
         return UserDetails(
             initials=given["initials"], prefix=given["prefix"], last_name=given["last_name"], email=given["email"]
@@ -87,20 +83,10 @@ class CreateOfficeForm(ReasonForm):
 
 
 class PartnerForm(ApplicationForm, ReasonForm):
-    """OAuth application of a partner, and the reason."""
-
+    example = _PARTNER_REASON_EXAMPLE
     field_order = ["name", "redirect_uris", "post_logout_redirect_uris", "scopes", "reason"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = _PARTNER_REASON_EXAMPLE
 
 
 class PartnerSecretForm(ClientSecretForm, ReasonForm):
-    """New secret for the application of a partner, and the reason."""
-
+    example = _PARTNER_REASON_EXAMPLE
     field_order = ["hours", "reason"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = _PARTNER_REASON_EXAMPLE

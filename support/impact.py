@@ -11,7 +11,6 @@ from outbox.models import Message
 
 
 def describe_office_impact(provider: Provider) -> list[str]:
-    """Return the impact of suspending or reactivating the office as lines of text. Five queries."""
     now = timezone.now()
     users = User.objects.filter(provider=provider).count()
     sessions = UserSession.objects.alive().filter(provider=provider).count()
@@ -28,7 +27,6 @@ def describe_office_impact(provider: Provider) -> list[str]:
 
 
 def describe_application_impact(application: Application) -> list[str]:
-    """Return the impact of switching the application off or on as lines of text. Two queries."""
     users = application.consents.count()
     offices = application.consents.values("provider").distinct().count()
     return [

@@ -7,26 +7,24 @@ actor of an impersonated request, and `audit.actions.record` rejects that actor,
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import emails
 from accounts.locks import lock_provider
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor, build_job_actor, requires_reauthentication
+from audit.actors import Actor, action, build_job_actor
 from audit.models import Verb
 from authentication.models import UserSession
 from core import periodic_jobs
 from core.access import ReauthenticationLevel
 from permissions import checks
 from permissions.checks import SupportAction
-from support import emails
 from support.models import Impersonation
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def start_impersonation(user: User, *, session: UUID | None, by: Actor) -> Impersonation:
     """Start impersonating `user` in the support user's own `session`; end any other impersonation of theirs.
 
@@ -56,13 +54,9 @@ def start_impersonation(user: User, *, session: UUID | None, by: Actor) -> Imper
     return impersonation
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def end_impersonation(impersonation: Impersonation, *, by: Actor) -> bool:
-    """End an impersonation and e-mail the office's administrators; return False if it had already ended.
-
-    Raises PermissionDenied unless the actor is its support user, the operator or a periodic job.
-    """
+    """Return False if it had ended. Raises PermissionDenied unless by its support user, the operator or a job."""
     if (
         not by.is_operator
         and checks.require_support_action(by, SupportAction.IMPERSONATE, impersonation.provider_id)
@@ -83,7 +77,7 @@ def end_impersonation(impersonation: Impersonation, *, by: Actor) -> bool:
         reason=impersonation.reason,
     )
     for administrator in checks.list_active_administrators(impersonation.provider):
-        emails.send_impersonation_ended(administrator, impersonation)
+        emails.send("impersonation_ended", administrator, kind="looked_along", impersonation=impersonation)
     return True
 
 

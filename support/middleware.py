@@ -49,7 +49,6 @@ class ImpersonationMiddleware:
     def process_view(
         self, request: ImpersonationRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
-        """Return None to continue, as the impersonated user or as support itself, or the response that rejects it."""
         impersonation = _get_impersonation(request)
         if impersonation is None:
             return None
@@ -69,7 +68,9 @@ class ImpersonationMiddleware:
         if isinstance(request.user, User):
             user.otp_device = request.user.otp_device
         request.impersonator, request.user = request.user, user
-        _set_read_only(request)
+        request.reading.enter_context(transaction.atomic())
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
         return None
 
     def process_exception(self, request: ImpersonationRequest, exception: Exception) -> HttpResponse | None:
@@ -89,16 +90,9 @@ class ImpersonationMiddleware:
 
 
 def _get_impersonation(request: HttpRequest) -> Impersonation | None:
-    """Return the current impersonation of this support session, or None."""
     if not (isinstance(request.user, User) and request.user.is_support and IMPERSONATION_KEY in request.session):
         return None
     return Impersonation.objects.begun().filter(pk=request.session[IMPERSONATION_KEY], supporter=request.user).first()
-
-
-def _set_read_only(request: ImpersonationRequest) -> None:
-    request.reading.enter_context(transaction.atomic())
-    with connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION READ ONLY")
 
 
 def _render_refusal(request: HttpRequest) -> HttpResponse:

@@ -61,7 +61,6 @@ class Impersonation(models.Model):
 
     @property
     def until(self) -> datetime:
-        """Time at which it ends at the latest."""
         return self.started_at + timedelta(minutes=IMPERSONATION_MINUTES)
 
     def is_ongoing(self) -> bool:

@@ -18,7 +18,6 @@ MAX_RESULTS = 50
 
 
 def search_offices(text: str) -> list[UUID]:
-    """Return the IDs of offices by ID or beginning of the name; without text the newest."""
     return _collect_ids(Provider.objects.all(), text, [Q(sort_name__startswith=compute_search_key(text))])
 
 
@@ -39,13 +38,11 @@ def search_users(text: str) -> list[UUID]:
 
 
 def search_tenants(text: str) -> list[UUID]:
-    """Return the IDs of tenants by ID, Microsoft's tenant ID or office ID; without text the newest."""
     id_ = _parse_uuid(text)
     return _collect_ids(ExternalTenant.objects.all(), text, [Q(tenant_id=id_) | Q(provider_id=id_)] if id_ else [])
 
 
 def search_applications(text: str) -> list[UUID]:
-    """Return the IDs of applications by ID, client ID, office ID or name prefix; without text the newest."""
     rows = Application.objects.registered()
     id_ = _parse_uuid(text)
     exact = [Q(provider_id=id_)] if id_ else []
@@ -53,12 +50,10 @@ def search_applications(text: str) -> list[UUID]:
 
 
 def search_invitations(text: str) -> list[UUID]:
-    """Return the IDs of the invitations of users who match `text`; without text the newest."""
     return _collect_ids(Invitation.objects.all(), text, [Q(user_id__in=search_users(text))] if text else [])
 
 
 def search_messages(text: str) -> list[UUID]:
-    """Return the IDs of the messages to users who match `text`, newest first."""
     rows = Message.objects.filter(provider_id__isnull=False).order_by("-pk")
     if not text:
         return _collect_ids(rows, text, [])

@@ -25,10 +25,7 @@ class SupportAdminSite(AdminSite):
     empty_value_display = "–"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user is support with a second factor; `permissions.access` decides on each page.
-
-        An account of the demo's database may lack a factor.
-        """
+        """Return whether the user is support with a second factor, which an account of the demo may lack."""
         user = request.user
         return isinstance(user, User) and user.is_support and (user.is_verified() or settings.LOKET_DEMO)
 
@@ -49,12 +46,10 @@ class SupportAdminSite(AdminSite):
         return [*urls, path("<slug:app_label>/", self.admin_view(self.app_index), name="app_list")]
 
     def queue(self, request: HttpRequest) -> HttpResponse:
-        """Show the state of the outbox, which shows whether a worker is running."""
         context = {**self.each_context(request), "title": _("Queue and worker"), "queue": stats.get_outbox_stats()}
         return render(request, "support/queue.html", context)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Return all models as one group, in order of registration."""
         groups = super().get_app_list(request, app_label)
         models = [model for group in groups for model in group["models"]]
         order = [model.__name__ for model in self._registry]

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
 from audit.actions import record, record_many
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.changes import Changes
 from audit.models import Verb
 from core.access import ReauthenticationLevel
@@ -30,8 +29,7 @@ from permissions.checks import Right
 from permissions.models import Employer, IndividualRight, Team, TeamEmployer, TeamMember, TeamRight
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def create_team(provider: Provider, *, name: str, by: Actor) -> Team:
     """Create an empty team. Raises ValidationError (code "taken") if a team of the office has this name."""
     provider = lock_and_authorize(provider.pk, by, Right.MANAGE_TEAMS)
@@ -51,7 +49,6 @@ def _require_free_name(team: Team) -> None:
 
 
 def _lock_team(team: Team, by: Actor, version: int | None = None) -> Team:
-    """Lock the office and reload `team`. Raises EditConflict if it is deleted or no longer at `version`."""
     lock_and_authorize(team.provider_id, by, Right.MANAGE_TEAMS)
     stored = Team.objects.select_related("provider").filter(pk=team.pk).first()
     if stored is None or version not in (None, stored.version):
@@ -64,8 +61,7 @@ def _record_team_change(team: Team, by: Actor, what: Changes) -> None:
     record(Verb.TEAM_CHANGED, team, by=by, provider_id=team.provider_id, changes=what)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def rename_team(team: Team, *, name: str, version: int, by: Actor) -> None:
     """Rename a team. Raises EditConflict, ValidationError (code "taken")."""
     team = _lock_team(team, by, version)
@@ -77,8 +73,7 @@ def rename_team(team: Team, *, name: str, version: int, by: Actor) -> None:
     _record_team_change(team, by, {"name": [before, name]})
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def set_two_factor_required(team: Team, *, required: bool, version: int, by: Actor) -> None:
     """Set whether the team requires a second factor of its members.
 
@@ -96,21 +91,15 @@ def set_two_factor_required(team: Team, *, required: bool, version: int, by: Act
     _record_team_change(team, by, {"two_factor_required": [not required, required]})
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def edit_team(team: Team, *, name: str, two_factor_required: bool, version: int, by: Actor) -> None:
-    """Update the name and the two-factor requirement. Raises as `rename_team` and `set_two_factor_required`."""
     rename_team(team, name=name, version=version, by=by)
     set_two_factor_required(team, required=two_factor_required, version=_lock_team(team, by).version, by=by)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def delete_team(team: Team, *, version: int, by: Actor) -> None:
-    """Delete a team; its members lose the rights that it gives.
-
-    Raises EditConflict, LastAdministrator, PermissionDenied for the actor's own team or rights that the actor lacks.
-    """
+    """Raises EditConflict, LastAdministrator, PermissionDenied for the own team or rights that the actor lacks."""
     team = _lock_team(team, by, version)
     checks.require_not_member(by, team)
     members = [member.user for member in team.members.select_related("user")]
@@ -140,8 +129,7 @@ def _require_administrator(provider: Provider, touched: Iterable[Right]) -> None
         checks.require_administrator(provider)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[User] = (), by: Actor) -> None:
     """Add members to a team and remove members; changes without effect are ignored.
 
@@ -170,8 +158,7 @@ def change_members(team: Team, *, add: Sequence[User] = (), remove: Sequence[Use
         record_many(Verb.TEAMS_CHANGED, ((user, what) for user in users), by=by, provider_id=team.provider_id)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequence[Employer] = (), by: Actor) -> None:
     """Add employers to a team and remove employers.
 
@@ -198,8 +185,7 @@ def change_employers(team: Team, *, add: Sequence[Employer] = (), remove: Sequen
     _record_team_change(team, by, {"employers": [snapshot_employers(removed), snapshot_employers(added)]})
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def set_team_rights(team: Team, rights: Iterable[Right], *, by: Actor, version: int | None = None) -> None:
     """Replace the rights of a team by `rights`; `version` is the version that the form was opened with.
 
@@ -220,8 +206,7 @@ def set_team_rights(team: Team, rights: Iterable[Right], *, by: Actor, version: 
     _record_team_change(team, by, diff_rights(before, after))
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team] = (), by: Actor) -> None:
     """Add a user to teams and remove them from others, all or nothing. Raises as `change_members`."""
     lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
@@ -231,10 +216,8 @@ def change_teams(user: User, *, add: Iterable[Team] = (), remove: Iterable[Team]
         change_members(team, remove=[user], by=by)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
-    """Replace the teams of a user by `teams`. Raises as `change_members`."""
     lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
     desired = {team.pk: team for team in teams}
     present = {member.team_id: member.team for member in user.memberships.select_related("team")}
@@ -246,8 +229,7 @@ def set_teams(user: User, teams: Iterable[Team], *, by: Actor) -> None:
     )
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def set_individual_rights(user: User, rights: Iterable[Right], *, by: Actor) -> None:
     """Replace the individual rights of `user` by `rights`.
 
@@ -268,8 +250,7 @@ def set_individual_rights(user: User, rights: Iterable[Right], *, by: Actor) -> 
     record(Verb.RIGHTS_CHANGED, user, by=by, provider_id=provider.pk, changes=diff_rights(before, after))
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def give_individual_rights(users: Sequence[User], rights: Iterable[Right], *, by: Actor) -> None:
     """Grant several users the individual rights they lack. Raises as `set_individual_rights`."""
     if not users:
@@ -289,10 +270,8 @@ def give_individual_rights(users: Sequence[User], rights: Iterable[Right], *, by
     record_many(Verb.RIGHTS_CHANGED, changed, by=by, provider_id=provider.pk)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def copy_colleague_access(user: User, colleague: User, *, by: Actor) -> None:
-    """Give `user` the teams and individual rights of `colleague`. Raises as `set_teams`, `set_individual_rights`."""
     provider = lock_and_authorize(user.provider_id, by, Right.MANAGE_TEAMS)
     require_same_office(provider, [colleague])
     set_teams(user, [member.team for member in colleague.memberships.select_related("team")], by=by)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import models
 
 import teams.actions
 from accounts.models import Provider, User
-from audit.actors import Actor, requires_reauthentication
-from core.access import ReauthenticationLevel
+from audit.actors import Actor, action
 from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.catalog import (
@@ -48,15 +47,11 @@ def filter_users_without_team(provider: Provider) -> "models.QuerySet[User]":
     return User.objects.filter(provider=provider, memberships=None).order_by("sort_name", "pk")
 
 
-def filter_employers_without_team(provider: Provider) -> "models.QuerySet[Employer]":
-    return Employer.objects.filter(provider=provider, teams=None).order_by("sort_name", "pk")
-
-
 @dataclass(frozen=True)
 class SharedRightsGroup:
     """Users with the same individual rights, which one team with `employers` could give them instead.
 
-    They have the same employers if one of `checks` is an employer-level right, so no user would get or lose a right.
+    They have the same employers if one of `rights` is an employer-level right, so no user would get or lose a right.
     """
 
     users: list[User]
@@ -102,14 +97,9 @@ def collect_held_rights(provider: Provider, users: Collection[UUID]) -> set[tupl
     return found
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def revoke_superfluous_rights(users: Iterable[User], *, by: Actor) -> int:
-    """Revoke the superfluous individual rights of `users` of one office; return the number of revoked rights.
-
-    Raises PermissionDenied as `set_individual_rights`, and RightsWouldChange if the rights of a user would change;
-    nothing is changed then.
-    """
+    """Return the number of revoked rights. Raises as `set_individual_rights`, RightsWouldChange."""
     chosen = {user.pk: user for user in users}
     if not chosen:
         return 0
@@ -127,14 +117,9 @@ def revoke_superfluous_rights(users: Iterable[User], *, by: Actor) -> int:
     return taken
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def replace_rights_by_team(provider: Provider, group: SharedRightsGroup, *, name: str, by: Actor) -> Team:
-    """Create a team that gives `group` its rights, and revoke the individual rights.
-
-    Raises the same errors as the actions on teams and individual rights, and RightsWouldChange if the rights of a user
-    would change, for example because they changed since the group was found; nothing is changed then.
-    """
+    """Revoke the individual rights that the new team gives. Raises as the actions on both, RightsWouldChange."""
     provider = lock_and_authorize(provider.pk, by, Right.GRANT_RIGHTS)
     keys = [user.pk for user in group.users]
     before = collect_held_rights(provider, keys)
@@ -150,8 +135,6 @@ def replace_rights_by_team(provider: Provider, group: SharedRightsGroup, *, name
 
 
 class SideBySide(NamedTuple, Generic[ItemT]):
-    """The items that only the first, both, and only the second have."""
-
     first: list[ItemT]
     both: list[ItemT]
     second: list[ItemT]
@@ -183,8 +166,6 @@ class UserComparison:
 
 
 def compare_users(user: User, other: User) -> UserComparison:
-    """Compare two users of one office. Eight queries."""
-
     def theirs(user: User) -> "models.QuerySet[Team]":
         return Team.objects.visible_to(user).filter(members__user=user).order_by("sort_name")
 

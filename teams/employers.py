@@ -4,16 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 import teams.actions
 from accounts.models import Provider
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.changes import Changes
 from audit.models import Verb
-from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
@@ -21,15 +19,11 @@ from permissions.models import Employer, Team
 from permissions.products import Product
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def create_employer(
     provider: Provider, *, number: int, name: str, by: Actor, products: Iterable[Product] = ()
 ) -> Employer:
-    """Create an employer, without teams.
-
-    Raises PermissionDenied without manage_employers, ValidationError (field number, code "taken").
-    """
+    """Raises PermissionDenied without manage_employers, ValidationError (field number, code "taken")."""
     provider = lock_and_authorize(provider.pk, by, Right.MANAGE_EMPLOYERS)
     employer = Employer(provider=provider, number=number, name=name, products=sorted(set(products)))
     _require_free_number(employer)
@@ -40,8 +34,7 @@ def create_employer(
     return employer
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def update_employer(
     employer: Employer, *, number: int, name: str, products: Iterable[Product], version: int, by: Actor
 ) -> None:
@@ -74,9 +67,7 @@ def _require_free_number(employer: Employer) -> None:
         raise ValidationError({"number": ValidationError(message, code="taken")})
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def link_employer(employer: Employer, *, to: Iterable[Team], by: Actor) -> None:
-    """Add an employer to teams, to all of them or to none. Raises as `change_employers`."""
     for team in to:
         teams.actions.change_employers(team, add=[employer], by=by)

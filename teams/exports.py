@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 from typing import IO
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Provider
 from audit.actions import SEARCH_TERM_MASK, record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core import export_files
-from core.access import ReauthenticationLevel
 from core.export_files import ExportColumns, ExportRow, FileFormat
 from permissions import checks
 from permissions.catalog import Right, rights_from_codes, sort_rights
@@ -28,15 +26,11 @@ TEAM_COLUMNS: ExportColumns = {
 }
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def export_teams(
     provider: Provider, teams: QuerySet[Team], *, form: FileFormat, filters: dict[str, str], by: Actor
 ) -> IO[bytes]:
-    """Return a file with `teams` of the office, and record an event with `filters`.
-
-    The file is positioned at its start. Raises PermissionDenied without view_teams.
-    """
+    """Return a file, at its start, and record an event with `filters`. Raises PermissionDenied without view_teams."""
     checks.require_office(by, provider.pk)
     checks.require_right(by, Right.VIEW_TEAMS)
     used = {name: SEARCH_TERM_MASK if name == "q" else value for name, value in filters.items() if value}

@@ -2,19 +2,15 @@
 
 from collections.abc import Iterable
 
-from django.db import transaction
-
 from accounts.models import User
-from audit.actors import Actor, requires_reauthentication
-from core.access import ReauthenticationLevel
+from audit.actors import Actor, action
 from permissions import checks
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, Team
 from teams import actions, sets
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def assign_initial_access(
     user: User,
     *,

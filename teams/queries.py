@@ -20,8 +20,6 @@ _TEAM_PARTS: tuple[type[Model], ...] = (TeamMember, TeamEmployer, TeamRight)
 
 
 class TeamCounts(TypedDict):
-    """The parts of a team, counted."""
-
     member_count: int
     employer_count: int
     right_count: int
@@ -65,10 +63,7 @@ def list_missing_parts(team: CountedTeam) -> list[str]:
 
 
 def filter_employers(employers: QuerySet[Employer], *, q: str, only: str = "") -> QuerySet[Employer]:
-    """Filter `employers` on every word of `q`, which must occur in the name or start the number.
-
-    With `only`, filter on employers without a team.
-    """
+    """Filter on words that occur in the name or start the number; with `only`, on employers without a team."""
     words = split_search_words(q)
     if words:
         employers = employers.annotate(digits=Cast(F("number"), CharField()))

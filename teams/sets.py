@@ -4,16 +4,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 import teams.actions
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.changes import Changes
 from audit.models import Verb
-from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from permissions import checks
 from permissions.action_helpers import diff_rights, get_team_rights
@@ -43,14 +41,11 @@ def get_target_rights(target: Team | User) -> frozenset[Right]:
 
 
 class SetDeviation(NamedTuple):
-    """An application of a set to a team or user, with the current differences."""
-
     application: SetApplication
     difference: RightsDifference
 
 
 def list_set_deviations(provider: Provider) -> dict[UUID, list[SetDeviation]]:
-    """Return the applications of each set of the office, with the current differences. Five queries."""
     rows = SetApplication.objects.filter(provider=provider).select_related("authorization_set", "team", "user")
     found: dict[UUID, list[SetDeviation]] = {}
     for row in rows.prefetch_related("team__rights", "user__individual_rights").order_by(
@@ -75,15 +70,13 @@ def _replace_rights(authorization_set: AuthorizationSet, contents: Iterable[Righ
 _SETS = SetType(AuthorizationSet, Verb.SET_CREATED, Verb.SET_CHANGED, Verb.SET_DELETED, _replace_rights)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def create_set(provider: Provider, *, name: str, contents: Iterable[Right], by: Actor) -> AuthorizationSet:
     """Create a set, see `SetType`. Raises PermissionDenied for rights that the actor does not hold."""
     return _SETS.create(provider, name, contents, by)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def update_set(
     authorization_set: AuthorizationSet, *, name: str, contents: Iterable[Right], version: int, by: Actor
 ) -> None:
@@ -91,8 +84,7 @@ def update_set(
     _SETS.update(authorization_set, name, contents, version, by)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def delete_set(authorization_set: AuthorizationSet, *, version: int, by: Actor) -> None:
     _SETS.delete(authorization_set, version, by, diff_rights(authorization_set.rights, []))
 
@@ -104,8 +96,7 @@ class SetPreview(NamedTuple):
     before: frozenset[str]
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def apply_set(
     authorization_set: AuthorizationSet, target: Team | User, *, by: Actor, shown: SetPreview | None = None
 ) -> None:
@@ -117,8 +108,7 @@ def apply_set(
     _copy_set_rights(authorization_set, target, shown, keep=True, by=by)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def replace_with_set(
     authorization_set: AuthorizationSet, target: Team | User, *, by: Actor, shown: SetPreview | None = None
 ) -> None:
@@ -151,12 +141,10 @@ def _copy_set_rights(
     record(Verb.SET_APPLIED, target, by=by, provider_id=target.provider_id, changes=changes)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def create_team_from_set(
     provider: Provider, *, name: str, authorization_set: AuthorizationSet | None, by: Actor
 ) -> Team:
-    """Create a team, with the rights of a set if one is given. Raises as `create_team` and `apply_set`."""
     team = teams.actions.create_team(provider, name=name, by=by)
     if authorization_set is not None:
         apply_set(authorization_set, team, by=by)

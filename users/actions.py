@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,26 +18,23 @@ from accounts.locks import lock_provider, lock_user
 from accounts.models import EmailChange, Provider, User
 from accounts.user_details import UserDetails, get_changes
 from audit.actions import record, record_many
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.changes import Changes
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from core.keys import compute_email_key
 from permissions import checks
+from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right, SupportAction
 from users import email_changes
 
 PROFILE_FIELDS = frozenset({"initials", "first_name", "prefix", "last_name", "phone_number", "place_of_employment"})
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -> Provider:
-    """Create an office without users. Administrators must use two-factor unless specified otherwise.
-
-    Raises PermissionDenied unless the actor is the operator.
-    """
+    """Create an office without users. Raises PermissionDenied unless the actor is the operator."""
     if not by.is_operator:
         raise PermissionDenied(_("Only the operator can create offices."))
     provider = Provider.objects.create(name=name, two_factor_managers=two_factor_managers)
@@ -47,33 +43,22 @@ def create_provider(name: str, *, two_factor_managers: bool = True, by: Actor) -
     return provider
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def change_provider(
     provider: Provider, *, name: str, invitation_days: int, support_may_look: bool, version: int, by: Actor
 ) -> None:
-    """Change the office's name, the validity of invitations in days, and whether support may impersonate its users.
-
-    Raises PermissionDenied without the right to manage the office, EditConflict when the office was changed in the
-    meantime.
-    """
+    """Raises PermissionDenied without manage_provider, EditConflict after a concurrent change."""
     _change_office(provider, by, version, name=name, invitation_days=invitation_days, support_may_look=support_may_look)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def change_retention(provider: Provider, *, erase_after_months: int, checkpoint_addresses: str, by: Actor) -> None:
-    """Change the retention period of accounts in months, and the recipients of checkpoints, one address per line.
-
-    Raises PermissionDenied without the right to manage the office.
-    """
+    """Raises PermissionDenied without manage_provider. `checkpoint_addresses` has one address per line."""
     _change_office(provider, by, erase_after_months=erase_after_months, checkpoint_addresses=checkpoint_addresses)
 
 
 def _change_office(provider: Provider, by: Actor, version: int | None = None, **values: Any) -> None:
-    checks.require_office(by, provider.pk)
-    provider = lock_provider(provider.pk)
-    checks.require_right(by, Right.MANAGE_PROVIDER)
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
     if version not in (None, provider.version):
         raise EditConflict
     if changes := get_changes(provider, values):
@@ -84,8 +69,7 @@ def _change_office(provider: Provider, by: Actor, version: int | None = None, **
         record(Verb.PROVIDER_CHANGED, provider, by=by, provider_id=provider.pk, changes=changes)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def edit_user(user: User, *, details: UserDetails, email: str, version: int, by: Actor) -> User:
     """Change the details of a user; a different `email` is only requested, see `email_changes`.
 
@@ -93,9 +77,7 @@ def edit_user(user: User, *, details: UserDetails, email: str, version: int, by:
     PermissionDenied without the right or authority over the user and for access-related fields of oneself,
     LastAdministrator when an end date would leave the office without an administrator.
     """
-    checks.require_office(by, user.provider_id)
-    office = lock_provider(user.provider_id)
-    checks.require_right(by, Right.MANAGE_USERS)
+    office = lock_and_authorize(user.provider_id, by, Right.MANAGE_USERS)
     user = _lock_unchanged_user(user, office, version, by)
     _apply_details([user], details, office, by)
     if compute_email_key(email) != user.email_key:
@@ -103,26 +85,19 @@ def edit_user(user: User, *, details: UserDetails, email: str, version: int, by:
     return user
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def edit_users(users: Sequence[User], *, details: UserDetails, by: Actor) -> list[User]:
-    """Set the same details of users of one office, all or none, and return the users.
-
-    Versions are not compared. Otherwise as `edit_user`, with a fixed number of queries.
-    """
+    """As `edit_user` for users of one office, all or none, with a fixed number of queries and without versions."""
     if not _require_office(users, by):
         return []
-    office = lock_provider(users[0].provider_id)
-    checks.require_right(by, Right.MANAGE_USERS)
+    office = lock_and_authorize(users[0].provider_id, by, Right.MANAGE_USERS)
     users = _lock_users(users, office)
     _apply_details(users, details, office, by)
     return users
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def edit_profile(user: User, *, details: UserDetails, version: int, by: Actor) -> User:
-    """Change the fields that users may change on their own profile. Raises EditConflict."""
     if by.user is None or by.user.pk != user.pk or not details.keys() <= PROFILE_FIELDS:
         raise PermissionDenied(_("You can change these fields only on your own profile."))
     office = lock_provider(user.provider_id)
@@ -139,10 +114,7 @@ def _lock_unchanged_user(user: User, office: Provider, version: int, by: Actor) 
 
 
 def _lock_users(users: Iterable[User], office: Provider, **conditions: Any) -> list[User]:
-    """Return the ones of `users` that meet `conditions`, from the database and locked.
-
-    Raises PermissionDenied for users of another office.
-    """
+    """Return those of `users` that meet `conditions`, locked. Raises PermissionDenied for those of another office."""
     if any(user.provider_id != office.pk for user in users):
         raise PermissionDenied(_("This user does not belong to your office."))
     rows = User.objects.select_for_update().filter(provider=office, pk__in=[user.pk for user in users], **conditions)
@@ -153,7 +125,6 @@ def _lock_users(users: Iterable[User], office: Provider, **conditions: Any) -> l
 
 
 def _apply_details(users: Sequence[User], details: UserDetails, office: Provider, by: Actor) -> None:
-    """Store the details of users, whose rows are locked."""
     if "email" in details:
         raise ValueError("an address is changed by request_email_change")
     changes_by_user = {user: changes for user in users if (changes := get_changes(user, details))}
@@ -187,15 +158,12 @@ def _save_users(users: list[User], changed_fields: Iterable[str]) -> None:
     User.objects.bulk_create(users, batch_size=1000, update_conflicts=True, unique_fields=["id"], update_fields=fields)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def block_user(user: User, *, by: Actor) -> bool:
-    """Block a user as `block_users` does. Return False when already blocked."""
     return bool(_block_users([user], by))
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def block_users(users: Sequence[User], *, by: Actor) -> list[User]:
     """Block users of one office, all or none, and end their sessions; rights become inactive.
 
@@ -217,15 +185,12 @@ def _block_users(users: Sequence[User], by: Actor) -> list[User]:
     return users
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def unblock_user(user: User, *, by: Actor) -> bool:
-    """Unblock a user as `unblock_users` does. Return False when not blocked."""
     return bool(_unblock_users([user], by))
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def unblock_users(users: Sequence[User], *, by: Actor) -> list[User]:
     """Restore access of blocked users of one office, all or none, with the same credentials.
 
@@ -267,13 +232,9 @@ def _update_users(users: list[User], **values: Any) -> None:
     rows.update(**values, version=F("version") + 1)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def send_username(user: User, *, by: Actor) -> None:
-    """E-mail the username to its user.
-
-    Raises PermissionDenied without the right or authority over the user, ValidationError when there is no username yet.
-    """
+    """Raises PermissionDenied without the right or authority over the user, ValidationError without a username."""
     checks.require_office(by, user.provider_id)
     checks.require_right(by, Right.MANAGE_USERS)
     checks.require_authority_over(by, user)

@@ -21,7 +21,7 @@ from permissions.models import IndividualRight, TeamMember
 from users.dormant_accounts import ReviewReason, ReviewThresholds, filter_users_to_review
 from users.status import AccountStatus, UserWithStatuses, annotate_account_status
 
-_ALERT_ICONS = {"danger": "✕", "warning": "◔", "neutral": "○"}
+_ALERT_ICONS = {"danger": "✕", "warning": "◔", "": "○"}
 MAX_ALERT_COUNT = 10_000  # counting stops here
 EXPIRING_WITHIN, ENDING_WITHIN = timedelta(days=2), timedelta(days=14)
 
@@ -47,8 +47,6 @@ _INVITATION_REASONS = (
 
 
 class _AlertTexts(NamedTuple):
-    """Texts and tone of an alert."""
-
     tone: str
     sentence: Any  # of ngettext_lazy, for which django-stubs has no type that takes values
     advice: Promise
@@ -105,7 +103,7 @@ _ALERT_TEXTS = {
         gettext_lazy("Extend the end date for colleagues who are staying."),
     ),
     AlertReason.DORMANT: _AlertTexts(
-        "neutral",
+        "",
         ngettext_lazy(
             "%(count)s account has not been used for 90 days",
             "%(count)s accounts have not been used for 90 days",
@@ -126,17 +124,14 @@ class Alert:
 
     @property
     def tone(self) -> str:
-        """Meaning of the color, as for a chip."""
         return _ALERT_TEXTS[self.reason].tone
 
     @property
     def icon(self) -> str:
-        """Icon shown next to the color."""
         return _ALERT_ICONS[self.tone]
 
     @property
     def sentence(self) -> str:
-        """The number of users, as text."""
         is_capped = self.count >= MAX_ALERT_COUNT
         count = number_format(self.count, force_grouping=True)
         if is_capped:

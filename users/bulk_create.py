@@ -8,17 +8,15 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import emails, passwords
-from accounts.locks import lock_provider
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
 from accounts.user_details import UserDetails, get_creation_changes
 from accounts.validators import build_account_taken_error, build_username_taken_error, validate_username
 from audit.actions import record_many
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
-from core.access import ReauthenticationLevel
 from core.keys import compute_username_key
-from permissions import checks
+from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
 from users import login_methods
 
@@ -40,11 +38,10 @@ class NewWebserviceUser(NamedTuple):
     password: str
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def create_azure_users(provider: Provider, new_users: Sequence[NewAzureUser], *, by: Actor) -> list[User]:
     """Create users "Alleen via Azure AD", all or none, and e-mail them. Raises as `login_methods.create_azure_user`."""
-    provider = _lock_and_authorize(provider, by)
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_USERS)
     tenants = {new.tenant.pk: new.tenant for new in new_users}
     usable = {key: login_methods.get_usable_tenant(provider, tenant) for key, tenant in tenants.items()}
     users = [
@@ -65,8 +62,7 @@ def create_azure_users(provider: Provider, new_users: Sequence[NewAzureUser], *,
     return users
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def create_webservice_users(provider: Provider, new_users: Sequence[NewWebserviceUser], *, by: Actor) -> list[User]:
     """Create users "Alleen via SSO/Webservice", all or none. Raises as `login_methods.create_webservice_user`."""
     kind, now = LoginMethod.SSO_WEBSERVICE, timezone.now()
@@ -77,18 +73,11 @@ def create_webservice_users(provider: Provider, new_users: Sequence[NewWebservic
     for user, new in zip(users, new_users, strict=True):
         passwords.validate_password(new.password, about=passwords.build_password_context(user))
     hashes = passwords.hash_passwords(new.password for new in new_users)  # slow, so before locking rows
-    _lock_and_authorize(provider, by)
+    lock_and_authorize(provider.pk, by, Right.MANAGE_USERS)
     for user, hashed in zip(users, hashes, strict=True):
         user.password = hashed
     _save_new_users(users, by)
     return users
-
-
-def _lock_and_authorize(provider: Provider, by: Actor) -> Provider:
-    provider = lock_provider(provider.pk)
-    checks.require_office(by, provider.pk)
-    checks.require_right(by, Right.MANAGE_USERS)
-    return provider
 
 
 def _save_new_users(users: list[User], by: Actor) -> None:

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,7 +14,7 @@ from accounts.models import EmailChange, ExternalTenant, LoginMethod, User
 from accounts.passwords import make_unusable_password
 from accounts.validators import validate_username
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.changes import Changes
 from audit.models import Verb
 from core.access import ReauthenticationLevel
@@ -28,8 +27,7 @@ from users import login_methods
 _RECORDED_FIELDS = ("login_method", "username", "external_tenant", "external_user_id", "two_factor_required")
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def change_to_azure(
     user: User, *, tenant: ExternalTenant, external_user_id: UUID, username: str | None, by: Actor
 ) -> User:
@@ -67,8 +65,7 @@ def change_to_azure(
     return user
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def change_to_website(user: User, *, mobile_number: str, by: Actor) -> User:
     """Change an Azure user to "Via website en SSO" and send an invitation; rights are inactive until it is accepted.
 

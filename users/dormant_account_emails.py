@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts import emails
 from accounts.models import AccountReviewSubscription, User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core import periodic_jobs
 from core.access import ReauthenticationLevel
@@ -24,13 +24,9 @@ from users.dormant_accounts import ReviewThresholds, get_thresholds
 TIME_BUDGET_SECONDS = 0.5  # seconds, after which no further e-mail is started, so that a worker stops soon
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def subscribe(user: User, *, thresholds: ReviewThresholds, by: Actor) -> None:
-    """Subscribe `user` to an e-mail on the first day of each month with accounts to review by `thresholds`.
-
-    A second call only updates the thresholds. Raises PermissionDenied for another user or without manage_users.
-    """
+    """Subscribe, or update the thresholds. Raises PermissionDenied for another user or without manage_users."""
     _require_own(user, by)
     checks.require_right(by, Right.MANAGE_USERS)
     first = {"provider": user.office, "due_on": get_next_month_start(timezone.localdate()), **thresholds._asdict()}
@@ -44,10 +40,8 @@ def subscribe(user: User, *, thresholds: ReviewThresholds, by: Actor) -> None:
         record(Verb.USER_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def unsubscribe(user: User, *, by: Actor) -> bool:
-    """Unsubscribe `user`; return False when not subscribed. Raises PermissionDenied for another user."""
     _require_own(user, by)
     subscription = AccountReviewSubscription.objects.select_for_update().filter(user=user).first()
     if subscription is None:

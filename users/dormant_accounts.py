@@ -25,8 +25,6 @@ MAX_THRESHOLD_DAYS = 3650
 
 
 class ReviewThresholds(NamedTuple):
-    """Number of days after which an account is dormant, and after which a webservice user's password is old."""
-
     days: int = 90
     password_days: int = passwords.MAX_PASSWORD_AGE.days
 
@@ -44,7 +42,6 @@ class ReviewReason(models.TextChoices):
     PASSWORD = "password", gettext_lazy("SSO/Webservice password older than %(days)d days")
 
     def get_title(self, thresholds: ReviewThresholds) -> str:
-        """Return the title of the list for this reason."""
         days = thresholds.password_days if self is ReviewReason.PASSWORD else thresholds.days
         return str(self.label) % {"days": days} if "%(days)d" in str(self.label) else str(self.label)
 
@@ -91,12 +88,10 @@ def filter_users_to_review(
 
 
 def count_users_to_review(users: QuerySet[User], thresholds: ReviewThresholds) -> dict[ReviewReason, int]:
-    """Return the number of users per list. Four queries."""
     return {reason: filter_users_to_review(users, reason, thresholds).count() for reason in ReviewReason}
 
 
 def format_since(user: UserToReview, reason: ReviewReason) -> str:
-    """Return `since` of a user as text for a command."""
     since = user.since
     if reason is ReviewReason.DORMANT and user.last_login is None:
         return _("never logged in")
@@ -106,5 +101,4 @@ def format_since(user: UserToReview, reason: ReviewReason) -> str:
 
 
 def build_user_url(user: User) -> str:
-    """Return the absolute URL of the user's page."""
     return settings.LOKET_URL + reverse("users:user_detail", args=[user.pk])

@@ -9,7 +9,7 @@ from accounts import emails
 from accounts.locks import lock_provider, lock_user
 from accounts.models import EmailChange, User
 from audit.actions import record
-from audit.actors import Actor, EventOrigin, requires_reauthentication
+from audit.actors import Actor, EventOrigin, action
 from audit.models import Verb
 from core import clock_skew, encryption
 from core.access import ReauthenticationLevel
@@ -24,8 +24,7 @@ class InvalidEmailLink(Exception):
     """The link has been used, has been replaced by a newer one or has expired."""
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def request_email_change(user: User, email: str, *, by: Actor) -> None:
     """Request confirmation from the new address `email` and notify the current one; nothing changes until then.
 
@@ -80,10 +79,7 @@ def get_email_change(token: str) -> EmailChange:
 
 @transaction.atomic
 def confirm_email_change(token: str, *, address: str, correlation_id: str) -> User:
-    """Apply the confirmed change and notify the old address; `address` is the network address.
-
-    Raises InvalidEmailLink.
-    """
+    """Apply the change and notify the old address. `address` is the network address. Raises InvalidEmailLink."""
     lock_provider(get_email_change(token).provider_id)
     change = get_email_change(token)  # checked again while the office is locked and rights cannot change
     user = lock_user(change.user_id)

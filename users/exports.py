@@ -2,7 +2,6 @@
 
 from typing import IO, Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -10,10 +9,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import LoginMethod, Provider, User
 from audit.actions import SEARCH_TERM_MASK, record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from authentication.mfa.status import TwoFactorStatus
-from core.access import ReauthenticationLevel
 from core.export_files import ExportColumns, ExportValue, FileFormat, write_export_file
 from core.sheets import join_names
 from notifications import preference_text, preferences
@@ -58,21 +56,18 @@ USER_COLUMNS: ExportColumns = {
 }
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def export_users(
     provider: Provider, users: QuerySet[UserWithStatuses], *, form: FileFormat, filters: dict[str, str], by: Actor
 ) -> IO[bytes]:
-    """Return a file with `users` of the office, and record an event with `filters`.
-
-    The file is rewound; large files are on disk. Raises PermissionDenied without view_users.
-    """
+    """Return a file, at its start, and record an event with `filters`. Raises PermissionDenied without view_users."""
     checks.require_office(by, provider.pk)
     checks.require_right(by, Right.VIEW_USERS)
     used = {name: SEARCH_TERM_MASK if name == "q" else value for name, value in filters.items() if value}
     users = users.filter(provider=provider).order_by("sort_name", "pk")
-    rows = users.prefetch_related("memberships__team", "individual_rights", "signal_settings").iterator(_FETCH_SIZE)
-    file = write_export_file(map(_get_user_values, rows), USER_COLUMNS, title=_("Users"), form=form)
+    users = users.prefetch_related("memberships__team", "individual_rights", "notification_settings")
+    rows = map(_get_user_values, users.iterator(_FETCH_SIZE))
+    file = write_export_file(rows, USER_COLUMNS, title=_("Users"), form=form)
     record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"users": [None, {"form": form, **used}]})
     return file
 
@@ -80,7 +75,7 @@ def export_users(
 def _get_user_values(user: UserWithStatuses) -> dict[str, Any]:
     teams = sorted(member.team.name for member in user.memberships.all())
     codes = rights_from_codes(row.right for row in user.individual_rights.all())
-    overrides = preferences.load_overrides(user.signal_settings.all())
+    overrides = preferences.load_overrides(user.notification_settings.all())
     computed = {
         "login_method": LoginMethod(user.login_method),
         "external_tenant": user.external_tid,

@@ -21,7 +21,6 @@ DATETIME_SORTS = ("last_login",)
 def filter_users(
     users: QuerySet[User], *, q: str, login_method: str, status: str, two_factor: str, attention: str
 ) -> QuerySet[UserWithStatuses]:
-    """Return users that match the search and every filter; '' matches all."""
     filtered = filter_by_search(annotate_statuses(users), q)
     if login_method:
         filtered = filtered.filter(login_method=login_method)

@@ -9,10 +9,7 @@ from core.ids import uuid7
 
 
 def issue_form_token(user: User, kind: LoginMethod) -> str:
-    """Return a new signed id for a form with which `user` creates a user of that kind.
-
-    The signature keeps clients from choosing ids.
-    """
+    """Return a new id, signed because clients must not choose ids, for a form that creates a user of that kind."""
     return signing.dumps(uuid7().hex, salt=_build_salt(user, kind))
 
 

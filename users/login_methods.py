@@ -11,23 +11,23 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import emails, passwords
-from accounts.locks import lock_provider, lock_user
+from accounts.locks import lock_user
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
 from accounts.user_details import InitialAccessCallback, UserDetails, get_creation_changes
 from accounts.user_lookup import require_free_username
 from accounts.validators import build_account_taken_error, validate_username
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from permissions import checks
+from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def create_webservice_user(
     provider: Provider,
     *,
@@ -49,15 +49,14 @@ def create_webservice_user(
     validate_username(username)
     passwords.validate_password(password, about=passwords.build_password_context(user))
     hashed = passwords.hash_password(password)  # slow, so before locking rows
-    _lock_and_authorize(provider, by)
+    lock_and_authorize(provider.pk, by, Right.MANAGE_USERS)
     if (previous := _find_previous_submission(user, user_id)) is not None:
         return previous
     user.password, user.password_changed_at = hashed, timezone.now()
     return _save_new_user(user, by, assign_initial_access)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def create_azure_user(
     provider: Provider,
     *,
@@ -76,7 +75,7 @@ def create_azure_user(
     account ("account_taken") is in use.
     """
     validate_username(username)
-    provider = _lock_and_authorize(provider, by)
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_USERS)
     user = User(provider=provider, login_method=LoginMethod.AZURE_AD, username=username, **details)
     if (previous := _find_previous_submission(user, user_id)) is not None:
         return previous
@@ -85,13 +84,6 @@ def create_azure_user(
     _save_new_user(user, by, assign_initial_access)
     emails.send("microsoft_login", user, kind="microsoft", requester=by)
     return user
-
-
-def _lock_and_authorize(provider: Provider, by: Actor) -> Provider:
-    provider = lock_provider(provider.pk)
-    checks.require_office(by, provider.pk)
-    checks.require_right(by, Right.MANAGE_USERS)
-    return provider
 
 
 def _find_previous_submission(user: User, user_id: UUID | None) -> User | None:
@@ -158,8 +150,7 @@ def get_password_set_at(user: User) -> str:
     return user.password_changed_at.isoformat() if user.password_changed_at else ""
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def set_password(user: User, *, password: str, by: Actor, before: str | None = None) -> User:
     """Set a new password for a user "Alleen via SSO/Webservice" and end sessions and tokens of the old one.
 
@@ -169,7 +160,7 @@ def set_password(user: User, *, password: str, by: Actor, before: str | None = N
     """
     passwords.validate_password(password, about=passwords.build_password_context(user))
     hashed = passwords.hash_password(password)  # slow, so before locking rows
-    _lock_and_authorize(user.office, by)
+    lock_and_authorize(user.provider_id, by, Right.MANAGE_USERS)
     user = lock_user(user.pk, actor=by.user)
     checks.require_authority_over(by, user)
     if not user.is_webservice_user:

@@ -22,8 +22,6 @@ from permissions.models import Team
 
 
 class OfficeSetup(NamedTuple):
-    """The office and administrator, and whether each was created or invited just now."""
-
     provider: Provider
     administrator: User
     is_new: bool
@@ -31,10 +29,7 @@ class OfficeSetup(NamedTuple):
 
 
 def lock_office_name(name: str) -> Provider | None:
-    """Return the office `name` or None, locking the name until the end of the transaction.
-
-    Raises ValidationError (code "several") when several offices have the name.
-    """
+    """Lock the name until the end of the transaction. Raises ValidationError ("several") if offices share it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"office {compute_name_key(name)}"])
     known = list(Provider.objects.filter(name_key=compute_name_key(name)).order_by("pk")[:2])
@@ -83,7 +78,6 @@ def _act_as_founder(by: Actor, known: Provider | None) -> Actor:
 
 
 def _get_or_create_default_team(provider: Provider, by: Actor) -> Team:
-    """Return the team of administrators; an existing one keeps its rights."""
     with translation.override(settings.LANGUAGE_CODE):
         name = _("Administration")
     team = Team.objects.filter(provider=provider, name_key=compute_name_key(name)).first()

@@ -39,8 +39,6 @@ class AccountStatus(models.TextChoices):
 
 
 class AccountStatusAnnotation(TypedDict):
-    """The account status of a user: a value of AccountStatus."""
-
     status: str
 
 
@@ -59,12 +57,10 @@ def annotate_statuses(users: QuerySet[User]) -> QuerySet[UserWithStatuses]:
 
 
 def annotate_account_status(users: QuerySet[User]) -> QuerySet[UserWithAccountStatus]:
-    """Annotate `users` with `status`."""
     return users.annotate(status=build_status_case())
 
 
 def build_status_case() -> Case:
-    """Return the first of AccountStatus that applies."""
     now, state = timezone.now(), Invitation.State
     conditions = {
         AccountStatus.BLOCKED: Q(blocked_at__isnull=False),
@@ -84,10 +80,7 @@ def build_status_case() -> Case:
 
 @dataclass(frozen=True)
 class Chip:
-    """A displayed state: a mark and a label, never color alone, with an optional detail.
-
-    Without a mark it is rendered as muted text.
-    """
+    """A displayed state: mark and label, never color alone. Without a mark it is rendered as muted text."""
 
     tone: str
     mark: str
@@ -97,8 +90,8 @@ class Chip:
     def __str__(self) -> SafeString:
         """Return the HTML: lists render one per row, where including a template would double the time."""
         if self.mark:
-            markup = '<span class="chip {}"><span aria-hidden="true">{}</span> {}</span>'
-            html = format_html(markup, self.tone, self.mark, self.label)
+            markup = '<span class="{}"><span aria-hidden="true">{}</span> {}</span>'
+            html = format_html(markup, f"chip {self.tone}".strip(), self.mark, self.label)
         else:
             html = format_html('<span class="muted">{}</span>', self.label)
         return format_html('{}<span class="detail">{}</span>', html, self.detail) if self.detail else html
@@ -106,11 +99,11 @@ class Chip:
 
 _CHIP_STYLES = {
     AccountStatus.BLOCKED: ("danger", "⊘"),
-    AccountStatus.ENDED: ("neutral", "○"),
+    AccountStatus.ENDED: ("", "○"),
     AccountStatus.ACTIVE: ("success", "●"),
-    AccountStatus.REVOKED: ("neutral", "○"),
+    AccountStatus.REVOKED: ("", "○"),
     AccountStatus.LOCKED: ("danger", "✕"),
-    AccountStatus.EXPIRED: ("neutral", "○"),
+    AccountStatus.EXPIRED: ("", "○"),
     AccountStatus.REFUSED: ("danger", "✕"),
     AccountStatus.UNDELIVERED: ("danger", "✕"),
     AccountStatus.OPENED: ("warning", "◑"),
@@ -120,14 +113,12 @@ _CHIP_STYLES = {
 
 
 def build_status_chip(user: UserWithAccountStatus) -> Chip:
-    """Return the chip for the status of `user`."""
     status = AccountStatus(user.status)
     tone, mark = _CHIP_STYLES[status]
     return Chip(tone, mark, str(status.label), _get_chip_detail(status, user))
 
 
 def build_two_factor_chip(user: UserWithTwoFactor) -> Chip:
-    """Return the chip for `two_factor` of `user`."""
     state, due = user.two_factor, user.factor_due
     if state == TwoFactorStatus.ACTIVE:
         return Chip("success", "●", _("Active"))

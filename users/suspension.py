@@ -5,7 +5,6 @@
 messages.
 """
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -14,20 +13,15 @@ from accounts import emails
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
-from core.access import ReauthenticationLevel
 from permissions import checks
 from permissions.checks import SupportAction
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def suspend_office(provider: Provider, *, by: Actor) -> bool:
-    """Suspend an office and e-mail its administrators the reason. Return False when already suspended.
-
-    Raises PermissionDenied unless the actor is the operator or support.
-    """
+    """Return False when already suspended. Raises PermissionDenied unless the actor is the operator or support."""
     provider = lock_provider(provider.pk)
     checks.require_operator_or_support(by, SupportAction.SUSPEND_OFFICE, provider.pk)
     if provider.suspended_at is not None:
@@ -43,13 +37,9 @@ def suspend_office(provider: Provider, *, by: Actor) -> bool:
     return True
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def reactivate_office(provider: Provider, *, by: Actor) -> bool:
-    """Reactivate an office and e-mail its administrators. Return False when not suspended.
-
-    Users sign in again; paused messages go out. Raises PermissionDenied as `suspend_office` does.
-    """
+    """Send paused messages too. Return False when not suspended. Raises as `suspend_office`."""
     provider = lock_provider(provider.pk)
     checks.require_operator_or_support(by, SupportAction.REACTIVATE_OFFICE, provider.pk)
     if provider.suspended_at is None:

@@ -20,17 +20,15 @@ def _build_password_field(label: Any, required: Any) -> forms.CharField:
 
 
 class BaseNewPasswordForm(forms.Form):
-    """A new password; subclasses return in `about` what it must not be built from."""
+    """A new password, typed twice; a subclass has `clean_password`, which calls `validate_password`."""
 
     password = _build_password_field(_("Password"), _("Choose a password."))
     password_again = _build_password_field(_("Confirm password"), _("Enter the password again."))
 
-    def about(self) -> passwords.PasswordContext:
-        raise NotImplementedError
-
-    def clean_password(self) -> str:
+    def validate_password(self, about: passwords.PasswordContext) -> str:
+        """Return the password. Raises ValidationError if it is weak, such as built from what `about` holds."""
         password: str = self.cleaned_data["password"]
-        passwords.validate_password(password, about=self.about())
+        passwords.validate_password(password, about=about)
         return password
 
     def clean_password_again(self) -> str:

@@ -25,10 +25,7 @@ UserWithFactorDue: TypeAlias = "WithAnnotations[User, FactorDueAnnotation]"
 
 
 def annotate_factor_due(users: QuerySet[User]) -> QuerySet[UserWithFactorDue]:
-    """Annotate `users` with `factor_due`.
-
-    All rules are in `permissions.inactive`; `checks.two_factor_rules` lists those that apply to one user.
-    """
+    """Annotate `users` with `factor_due`, by the rules in `permissions.inactive`."""
     return users.annotate(factor_due=_build_date_expression(inactive.build_two_factor_due_sql()))
 
 
@@ -42,10 +39,7 @@ def _build_date_expression(sql: str, values: Sequence[object] = ()) -> RawSQL:
 
 
 def _get_factor_due(user: User) -> date | None:
-    """Return the day from which `user` must set up a second factor, None if not required or already set up.
-
-    Needs no query for users from `annotate_factor_due`, such as the user of a session.
-    """
+    """Return None if not required or already set up. No query for users from `annotate_factor_due`."""
     if user.second_factor_at is not None or not user.is_website_user:
         return None
     if not hasattr(user, "factor_due"):

@@ -9,13 +9,14 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import emails
 from accounts.locks import lock_user
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action, requires_reauthentication
 from audit.models import Verb
 from authentication import recovery_codes, totp
-from authentication.mfa import emails, reminders
+from authentication.mfa import reminders
 from authentication.mfa.passkeys import Ceremony
 from authentication.models import AuthenticatorApp, MfaDevice, Passkey, RecoveryCodes
 from authentication.totp import TotpEnrollment
@@ -41,7 +42,6 @@ class TooManyDevices(Exception):
 
 
 def list_devices(user: User) -> list[AuthenticatorApp | Passkey]:
-    """Return the devices of `user`, oldest first."""
     return sorted([*user.authenticator_apps.all(), *user.passkeys.all()], key=lambda device: device.pk)
 
 
@@ -77,20 +77,16 @@ def _consume_recovery_code(user: User, code: str, by: Actor) -> RecoveryCodes | 
     codes = user.recovery_codes.select_for_update().first()
     if codes is None or not codes.verify_token(code):
         return None
-    emails.send_recovery_code_used(user, left=len(codes.code_hashes))
+    emails.send("recovery_code_used", user, kind="recovery_code_used", left=len(codes.code_hashes))
     record(Verb.RECOVERY_CODE_USED, user, by=by, provider_id=user.provider_id)
     return codes
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def add_authenticator_app(
     user: User, offer: TotpEnrollment, *, name: str, code: str, by: Actor
 ) -> AuthenticatorApp | None:
-    """Add the authenticator app with the secret of `offer`; return None if `code` is wrong.
-
-    A form that is submitted twice adds one app. Raises TooManyDevices.
-    """
+    """Return None if `code` is wrong. A form submitted twice adds one app. Raises TooManyDevices."""
     user = _lock_website_user(user, by)
     if (stored := user.authenticator_apps.filter(pk=offer.id).first()) is not None:
         return stored
@@ -105,13 +101,9 @@ def add_authenticator_app(
     return app
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def add_passkey(user: User, answer: Any, *, ceremony: Ceremony, name: str, by: Actor) -> Passkey:
-    """Add the passkey that the browser created; `answer` is its response to `ceremony`.
-
-    Raises PasskeyRejected, TooManyDevices.
-    """
+    """Add the passkey in the browser's `answer` to `ceremony`. Raises PasskeyRejected, TooManyDevices."""
     user = _lock_website_user(user, by)
     _require_device_slot(user, by)
     passkey = ceremony.complete_registration(answer, user)
@@ -146,12 +138,11 @@ def _finish_enrollment(user: User, device: MfaDevice, by: Actor) -> None:
         reminders.cancel_reminders(user)
     user.version += 1
     user.save(update_fields=["second_factor_at", "version"])
-    emails.send_device_added(user, device.name)
+    emails.send("device_added", user, kind="factor_added", device=device.name)
     record(Verb.FACTOR_ADDED, user, by=by, provider_id=user.provider_id, changes={"device": [None, device.name]})
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def rename_device(user: User, device_id: UUID, *, name: str, by: Actor) -> None:
     """Rename a device. Raises KeyError for an unknown device, PermissionDenied unless `user` is the actor."""
     _require_own_account(user, by)
@@ -163,12 +154,10 @@ def rename_device(user: User, device_id: UUID, *, name: str, by: Actor) -> None:
 
 
 def get_device(user: User, device_id: UUID) -> AuthenticatorApp | Passkey:
-    """Return the device of `user` with this ID. Raises KeyError."""
     return {device.pk: device for device in list_devices(user)}[device_id]
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def remove_device(user: User, device_id: UUID, *, by: Actor) -> User:
     """Remove a device and end all sessions; removing the last device also deletes the recovery codes.
 
@@ -183,7 +172,7 @@ def remove_device(user: User, device_id: UUID, *, by: Actor) -> User:
         raise LastDeviceRequired
     device.delete()
     _end_sessions(user, without_factor=is_last)
-    emails.send_device_removed(user, device.name)
+    emails.send("device_removed", user, kind="factor_removed", device=device.name)
     record(Verb.FACTOR_REMOVED, user, by=by, provider_id=user.provider_id, changes={"device": [device.name, None]})
     return user
 
@@ -197,8 +186,7 @@ def _end_sessions(user: User, *, without_factor: bool) -> None:
     user.save(update_fields=["session_version", "second_factor_at", "version"])
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def reset_mfa(user: User, *, reason: str, by: Actor) -> bool:
     """Delete all devices and recovery codes of `user` and end their sessions; return False if there were none.
 
@@ -214,19 +202,15 @@ def reset_mfa(user: User, *, reason: str, by: Actor) -> bool:
     user.authenticator_apps.all().delete()
     user.passkeys.all().delete()
     _end_sessions(user, without_factor=True)
-    emails.send_mfa_reset(user, by_support=by.is_support)
+    emails.send("two_factor_reset", user, kind="factors_reset", by_support=by.is_support)
     changes = {"device": [", ".join(names), None]}
     record(Verb.FACTORS_RESET, user, by=by, provider_id=user.provider_id, changes=changes, reason=reason)
     return True
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def generate_recovery_codes(user: User, *, by: Actor) -> list[str]:
-    """Replace the recovery codes of `user` by ten new ones and return them; only their hashes are stored.
-
-    Raises PermissionDenied unless `user` is the actor and has a device.
-    """
+    """Replace the codes and return ten new ones. Raises PermissionDenied unless `user`, with a device, is the actor."""
     user = _lock_website_user(user, by)
     if by.user is None or by.user.pk != user.pk or user.second_factor_at is None:
         raise PermissionDenied(_("Recovery codes belong to your own second factor. Add a device first."))
@@ -234,6 +218,6 @@ def generate_recovery_codes(user: User, *, by: Actor) -> list[str]:
     device = user.recovery_codes.first() or RecoveryCodes(provider=user.provider, user=user)
     device.set_codes(codes)
     device.save()  # the same row: a session that a code opened goes on
-    emails.send_recovery_codes_generated(user)
+    emails.send("recovery_codes_generated", user, kind="recovery_codes_made")
     record(Verb.RECOVERY_CODES_MADE, user, by=by, provider_id=user.provider_id)
     return codes

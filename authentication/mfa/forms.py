@@ -12,8 +12,7 @@ from accounts.models import Provider, User
 from authentication.forms import CurrentPasswordForm
 from authentication.mfa.office_policy import MfaPolicy
 from authentication.totp import TotpEnrollment
-from core.forms import VersionedForm
-from core.text import validate_no_control_characters, validate_no_direction_marks
+from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
 
 _MAX_NAME_LENGTH = 50
 
@@ -23,7 +22,7 @@ def _build_name_field(**options: Any) -> forms.CharField:
         label=_("Device name"),
         max_length=_MAX_NAME_LENGTH,
         error_messages={"required": _("Give the device a name.")},
-        validators=[validate_no_control_characters, validate_no_direction_marks],
+        validators=PLAIN_TEXT_VALIDATORS,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         **options,
     )
@@ -50,8 +49,6 @@ class TotpCodeForm(forms.Form):
 
 
 class PasswordAndTotpCodeForm(TotpCodeForm, CurrentPasswordForm):
-    """Password and code, for re-authentication in a session that an SSO ticket started."""
-
     field_order = ["current_password", "code"]
 
 
@@ -96,16 +93,18 @@ class AuthenticatorAppForm(TotpCodeForm):
 
 
 class ReasonForm(forms.Form):
-    """Reason for an action on another user, such as a reset of two-factor."""
-
+    example = _("For example: lost phone, requested at the help desk.")
     reason = forms.CharField(
         label=_("Reason"),
         max_length=500,
         error_messages={"required": _("Enter a reason, for future reference.")},
-        validators=[validate_no_control_characters, validate_no_direction_marks],
-        help_text=_("For example: lost phone, requested at the help desk."),
+        validators=PLAIN_TEXT_VALIDATORS,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = self.example
 
 
 class MfaPolicyForm(VersionedForm):
@@ -145,6 +144,5 @@ class MfaPolicyForm(VersionedForm):
 
     @property
     def policy(self) -> MfaPolicy:
-        """The submitted policy; only for a valid form."""
         values = self.cleaned_data
         return MfaPolicy(values["two_factor_managers"], values["two_factor_from"], values["two_factor_days"])

@@ -6,21 +6,20 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.locks import lock_provider
 from accounts.models import LoginMethod, Provider, User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from authentication.mfa import annotate_factor_due, factor_due_under_policy
-from core.access import ReauthenticationLevel
 from core.errors import EditConflict
 from outbox.models import Message
 from permissions import checks
+from permissions.action_helpers import lock_and_authorize
 from permissions.checks import LastAdministrator, Right
 
 MAX_LISTED_USERS = 100  # users listed by name; the counts are exact
@@ -158,8 +157,7 @@ def require_policy_allowed(provider: Provider, policy: MfaPolicy, *, by: Actor) 
         )
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def change_policy(provider: Provider, policy: MfaPolicy, *, version: int, fingerprint: str, by: Actor) -> MfaPolicy:
     """Set the policy of the office; return it with its start date.
 
@@ -167,9 +165,7 @@ def change_policy(provider: Provider, policy: MfaPolicy, *, version: int, finger
     a double click, is one change. Raises PermissionDenied without the right to manage the office, EditConflict after a
     concurrent change, PolicyImpactChanged if the impact has changed, PolicyRefused.
     """
-    checks.require_office(by, provider.pk)
-    provider = lock_provider(provider.pk)
-    checks.require_right(by, Right.MANAGE_PROVIDER)
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
     before = MfaPolicy.from_provider(provider)
     policy = policy.with_start_date(before)
     if policy == before:

@@ -19,7 +19,7 @@ from webauthn.helpers.exceptions import WebAuthnException
 from accounts.models import User
 from authentication.models import Passkey
 from authentication.request_utils import get_next_url
-from authentication.session_expiry import BY_SSO_KEY
+from authentication.session_timeouts import BY_SSO_KEY
 
 _CEREMONY_SECONDS, _MAX_CEREMONIES = 600, 5
 # Raised by the libraries for malformed responses, such as a number instead of an object.

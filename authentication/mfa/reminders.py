@@ -1,6 +1,6 @@
 """Periodic job that e-mails users before the day from which they need a second factor."""
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -9,8 +9,9 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 import outbox.actions
+from accounts import emails
 from accounts.models import Provider, User
-from authentication.mfa import UserWithFactorDue, annotate_factor_due, emails
+from authentication.mfa import UserWithFactorDue, annotate_factor_due
 from authentication.models import MfaReminder
 from core import periodic_jobs
 from outbox.models import Message
@@ -18,11 +19,10 @@ from outbox.models import Message
 # Days before the due day on which a reminder is sent, and the fewest days left to still send it; after that only the
 # next one is sent. After an outage of the worker, or for a due day set late, a reminder goes out as soon as possible.
 _REMINDER_STAGES = {7: 2, 1: 1}
+EMAIL_KIND = "factor_duty_ahead"
 
 
 class ReminderItem(NamedTuple):
-    """A user to remind, at a stage."""
-
     provider_id: UUID
     stage: int
     user_id: UUID
@@ -32,10 +32,7 @@ class ReminderItem(NamedTuple):
 
 
 def send_due_reminders() -> int:
-    """E-mail users without a second factor before their due day, once per stage; return the number of e-mails.
-
-    Safe to run in several workers at once.
-    """
+    """Return the number of e-mails; each user gets one per stage, however many workers run this."""
     today = timezone.localdate()
     near = Q(two_factor_from__gt=today, two_factor_from__lte=today + timedelta(days=max(_REMINDER_STAGES)))
     offices = Provider.objects.filter(near | Q(two_factor_days__isnull=False), suspended_at=None).values_list(
@@ -60,7 +57,8 @@ def _send_batch(reminder: ReminderItem) -> bool:
         return False
     _row, is_new = MfaReminder.objects.get_or_create(provider_id=provider_id, user=user, due=due, stage=stage)
     if is_new:  # another worker may have done so between reading and locking
-        emails.send_enrollment_reminder(user, due)
+        expires_at = timezone.make_aware(datetime.combine(due, time.min))
+        emails.send("two_factor_reminder", user, kind=EMAIL_KIND, expires_at=expires_at, due=due)
     return is_new
 
 
@@ -80,7 +78,7 @@ def _filter_unreminded(provider_id: UUID, stage: int) -> QuerySet[UserWithFactor
 
 def cancel_reminders(user: User) -> None:
     """Cancel unsent reminders to `user`, who has set up a second factor."""
-    mails = Message.objects.pending().filter(provider_id=user.provider_id, user_id=user.pk, kind=emails.REMINDER_KIND)
+    mails = Message.objects.pending().filter(provider_id=user.provider_id, user_id=user.pk, kind=EMAIL_KIND)
     for message in mails:
         outbox.actions.cancel_message(message)
 

@@ -18,16 +18,12 @@ if TYPE_CHECKING:
 
 
 class TwoFactorStatus(models.TextChoices):
-    """Two-factor status of a user; '' for login methods without two-factor here."""
-
     ACTIVE = "active", gettext_lazy("Active")
     MISSING = "missing", gettext_lazy("Required, not set up")
     NOT_REQUIRED = "not_required", gettext_lazy("Not required")
 
 
 class TwoFactorAnnotations(FactorDueAnnotation):
-    """Also the two-factor status: a value of TwoFactorStatus, or ''."""
-
     two_factor: str
 
 

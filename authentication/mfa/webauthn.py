@@ -10,8 +10,6 @@ from authentication.models import Passkey
 
 
 class PasskeyHelper(WebAuthnHelper):  # type: ignore[misc]
-    """Hooks that the library calls."""
-
     def get_user_entity(self, user: User) -> PublicKeyCredentialUserEntity:
         """Return the owner of the new passkey; the user handle reveals nothing about the user (WebAuthn, 14.6.1)."""
         return PublicKeyCredentialUserEntity(id=user.pk.bytes, name=user.username or "", display_name=user.full_name)

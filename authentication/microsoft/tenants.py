@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -11,7 +10,7 @@ from django.utils.translation import ngettext
 from accounts.locks import lock_provider
 from accounts.models import ExternalTenant, Provider
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.keys import compute_name_key
@@ -40,8 +39,7 @@ def _lock_tenant(tenant: ExternalTenant, by: Actor, support_action: SupportActio
     )
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def add_tenant(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> ExternalTenant:
     """Register the tenant with Microsoft's id `tenant_id`; users can belong to it once it is confirmed.
 
@@ -64,8 +62,7 @@ def add_tenant(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> 
     return tenant
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def rename_tenant(tenant: ExternalTenant, *, name: str, by: Actor) -> ExternalTenant:
     """Change the office's name for the tenant.
 
@@ -87,8 +84,7 @@ def _require_free_name(tenant: ExternalTenant) -> None:
         raise ValidationError({"name": ValidationError(message, code="taken")})
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def remove_tenant(tenant: ExternalTenant, *, by: Actor) -> None:
     """Remove the tenant from the office.
 
@@ -108,8 +104,7 @@ def remove_tenant(tenant: ExternalTenant, *, by: Actor) -> None:
     tenant.delete()
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def confirm_tenant(tenant: ExternalTenant, *, by: Actor, how: str, reason: str = "") -> bool:
     """Confirm the tenant; `how` is a value of ExternalTenant.ConfirmationMethod. Return False when already confirmed.
 

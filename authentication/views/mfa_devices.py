@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.actors import build_page_actor
 from authentication import recovery_codes
 from authentication.mfa import actions, must_enroll, session_state
 from authentication.mfa.actions import LastDeviceRequired, TooManyDevices
@@ -28,7 +27,6 @@ _ONBOARDING_SECONDS = 3600  # seconds after acceptance in which enrollment is sh
 
 
 def build_context(request: OfficeRequest, **more: object) -> dict[str, object]:
-    """Return the context that all pages of this module share: layout, next page and office name."""
     user, target = request.user, get_next_url(request)
     enrolling = must_enroll(user)
     accepted_at = user.accepted_at or timezone.now()
@@ -67,9 +65,8 @@ def add_app(request: OfficeRequest) -> HttpResponse:
     form = AuthenticatorAppForm(request.POST or None, user=user)
     if form.is_valid():
         name, code = form.cleaned_data["name"], form.cleaned_data["code"]
-        by = build_page_actor(request, user)
         try:
-            if app := actions.add_authenticator_app(user, form.enrollment, name=name, code=code, by=by):
+            if app := actions.add_authenticator_app(user, form.enrollment, name=name, code=code, by=request.actor):
                 return HttpResponseRedirect(complete_enrollment(request, app))
             form.add_error(
                 "code", ValidationError(_("This is not the code that your app currently shows."), code="wrong")
@@ -83,7 +80,6 @@ def add_app(request: OfficeRequest) -> HttpResponse:
 
 
 def complete_enrollment(request: OfficeRequest, device: MfaDevice) -> str:
-    """Record that the user passed the new device in this session; return the address to continue on."""
     if not request.user.is_verified():
         session_state.set_verified_device(request, device)
         request.session.cycle_key()
@@ -106,9 +102,7 @@ def rename_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
     device = _get_device_or_404(request, pk)
     form = DeviceNameForm(request.POST or None, initial={"name": device.name})
     if form.is_valid():
-        actions.rename_device(
-            request.user, pk, name=form.cleaned_data["name"], by=build_page_actor(request, request.user)
-        )
+        actions.rename_device(request.user, pk, name=form.cleaned_data["name"], by=request.actor)
         messages.success(request, _("The name has been saved."))
         return redirect("authentication:device_list")
     context = {
@@ -128,7 +122,7 @@ def remove_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
     error = ""
     if request.method == "POST":
         try:
-            user = actions.remove_device(request.user, pk, by=build_page_actor(request, request.user))
+            user = actions.remove_device(request.user, pk, by=request.actor)
         except LastDeviceRequired as fault:
             error = str(fault)
         else:
@@ -154,21 +148,19 @@ def remove_device(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Access.OWN_ACCOUNT, website_users_only=True, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def generate_recovery_codes(request: OfficeRequest) -> HttpResponse:
-    """Explain recovery codes; on POST generate ten and show them once."""
     user = request.user
     if user.second_factor_at is None:
         return redirect("authentication:device_list")
     if request.method != "POST":
         left = actions.count_recovery_codes(user)
         return render(request, "authentication/mfa/recovery_codes.html", build_context(request, codes_left=left))
-    codes = actions.generate_recovery_codes(user, by=build_page_actor(request, user))
+    codes = actions.generate_recovery_codes(user, by=request.actor)
     context = build_context(request, codes=codes, encrypted_codes=recovery_codes.encrypt_for(user, codes))
     return render(request, "authentication/mfa/recovery_codes_created.html", context)
 
 
 @page(Access.OWN_ACCOUNT, methods=POST, website_users_only=True)
 def download_recovery_codes(request: OfficeRequest) -> HttpResponse:
-    """Return the codes that the previous page showed as a text file."""
     codes = recovery_codes.decrypt_codes(request.POST.get("codes", ""), request.user)
     if codes is None:
         raise PermissionDenied(_("These are not your recovery codes. Create new ones."))

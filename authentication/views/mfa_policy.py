@@ -6,7 +6,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit.actors import build_page_actor
 from authentication.mfa import office_policy
 from authentication.mfa.forms import MfaPolicyForm
 from authentication.mfa.office_policy import MfaPolicy, PolicyImpactChanged, PolicyRefused
@@ -29,8 +28,7 @@ def _render_form(request: OfficeRequest, form: MfaPolicyForm) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def mfa_policy_impact(request: OfficeRequest) -> HttpResponse:
-    """Show the impact of the policy in the query string; on POST save it."""
-    provider, by = request.user.office, build_page_actor(request, request.user)
+    provider = request.user.office
     form = MfaPolicyForm(request.GET, provider=provider)
     if not form.is_valid():
         return _render_form(request, form)
@@ -41,10 +39,10 @@ def mfa_policy_impact(request: OfficeRequest) -> HttpResponse:
     error: Exception | None = None
     try:
         if request.method != "POST":
-            office_policy.require_policy_allowed(provider, policy, by=by)
+            office_policy.require_policy_allowed(provider, policy, by=request.actor)
         else:
             version, fingerprint = form.cleaned_data["version"], request.POST.get("seen", "")
-            office_policy.change_policy(provider, policy, version=version, fingerprint=fingerprint, by=by)
+            office_policy.change_policy(provider, policy, version=version, fingerprint=fingerprint, by=request.actor)
             messages.success(request, _("The office settings have been saved."))
             return redirect("authentication:mfa_policy")
     except EditConflict:

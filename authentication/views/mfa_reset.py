@@ -4,28 +4,23 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.models import User
-from audit.actors import build_page_actor
 from authentication import reauthentication
 from authentication.mfa import actions
 from authentication.mfa.forms import ReasonForm
 from core.access import ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
-from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import get_managed_user
 
 
 @page(Right.MANAGE_USERS)
 def reset_mfa(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Ask for a reason and reset two-factor; requires re-authentication with the administrator's own second factor."""
-    owner = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
-    by = build_page_actor(request, request.user)
-    checks.require_authority_over(by, owner)
+    owner = get_managed_user(request, pk)
     if response := reauthentication.require_recent(request, ReauthenticationLevel.FIVE_MINUTES, with_factor=True):
         return response
     form = ReasonForm(request.POST or None)
@@ -34,7 +29,7 @@ def reset_mfa(request: OfficeRequest, pk: UUID) -> HttpResponse:
         messages.info(request, text % {"name": owner.full_name})
         return redirect("users:user_detail", owner.pk)
     if form.is_valid():
-        if actions.reset_mfa(owner, reason=form.cleaned_data["reason"], by=by):
+        if actions.reset_mfa(owner, reason=form.cleaned_data["reason"], by=request.actor):
             text = _("Two-factor for %(name)s has been reset, and all their sessions have ended.")
             messages.success(request, text % {"name": owner.full_name})
         return redirect("users:user_detail", owner.pk)
@@ -54,4 +49,4 @@ def reset_mfa(request: OfficeRequest, pk: UUID) -> HttpResponse:
         warning=_("After this, the password alone is enough. Make sure that it is really %(name)s who is asking.")
         % values,
     )
-    return render_confirmation(request, confirmation, form=form, person=owner)
+    return render_confirmation(request, confirmation, form=form, colleague=owner)

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.views.i18n import JavaScriptCatalog
 
 from accounts.models import User
-from audit.actors import build_page_actor
 from authentication.actions import record_failed_sign_in
 from authentication.mfa import actions, session_state
 from authentication.mfa.actions import TooManyDevices
@@ -55,12 +54,12 @@ def begin_registration(request: OfficeRequest) -> HttpResponse:
 def complete_registration(request: OfficeRequest) -> HttpResponse:
     if request.proof < ReauthenticationLevel.FIVE_MINUTES:
         return _build_error_response(_("This took too long. Try again."), 403)
-    user, by = request.user, build_page_actor(request, request.user)
+    user = request.user
     name = _("Passkey of %(date)s") % {"date": date_format(timezone.localtime(), "j F Y")}
     try:
         answer = _parse_browser_response(request)
         ceremony = Ceremony.pop_pending(request, "make", user, answer)
-        passkey = actions.add_passkey(user, answer, ceremony=ceremony, name=name, by=by)
+        passkey = actions.add_passkey(user, answer, ceremony=ceremony, name=name, by=request.actor)
     except PasskeyRejected:
         return _build_error_response(_("This passkey could not be added. Try again."))
     except TooManyDevices as error:
@@ -80,7 +79,6 @@ def begin_authentication(request: HttpRequest) -> HttpResponse:
 
 @page(Access.PUBLIC, methods=POST, before_second_factor=True)
 def complete_authentication(request: HttpRequest) -> HttpResponse:
-    """Sign in with the passkey, or record the re-authentication of a user who is already signed in."""
     user = _get_expected_user(request)
     try:
         response_data = _parse_browser_response(request)
@@ -103,12 +101,10 @@ def complete_authentication(request: HttpRequest) -> HttpResponse:
 
 
 def _get_expected_user(request: HttpRequest) -> User | None:
-    """Return the user whose passkey is required, None for any user."""
     return request.user if isinstance(request.user, User) else session_state.get_pending_user(request)
 
 
 def _parse_browser_response(request: HttpRequest) -> Any:
-    """Return the JSON body. Raises PasskeyRejected if it is malformed."""
     try:
         return json.loads(request.body)
     except (ValueError, RecursionError) as error:

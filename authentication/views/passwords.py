@@ -25,8 +25,8 @@ from core import cookies, encryption, throttle
 from core.access import SAFE, Access, DuringImpersonation, ReauthenticationLevel, page
 from core.errors import EditConflict
 from core.middleware import get_client_address
-from core.throttle import Throttled
 from permissions.access import OfficeRequest
+from permissions.shortcuts import render_form, show_errors
 
 _COOKIE_NAME, _COOKIE_SALT = "reset", "signin reset"
 _TOKEN_PATTERN, _MAX_LINKS = re.compile(r"[\w-]{43}", re.ASCII), 5
@@ -34,34 +34,25 @@ _TOKEN_PATTERN, _MAX_LINKS = re.compile(r"[\w-]{43}", re.ASCII), 5
 
 @page(Access.PUBLIC)
 def login(request: HttpRequest) -> HttpResponse:
-    target, status = get_next_url(request), 200
+    target = get_next_url(request)
     if request.user.is_authenticated:
         return HttpResponseRedirect(target)
     form = LoginForm(request.POST or None)
     if form.is_valid():
         username, password = form.cleaned_data["username"], form.cleaned_data["password"]
-        try:
-            user = actions.authenticate_password(
-                username,
-                password,
-                device=trusted_devices.get_device_id(request, username),
-                by=build_anonymous_actor(request),
-            )
-        except Throttled as error:
-            form.add_error(None, ValidationError(str(error), code="throttled"))
-            status = 429
-        else:
+        device, by = trusted_devices.get_device_id(request, username), build_anonymous_actor(request)
+        with show_errors(form):
+            user = actions.authenticate_password(username, password, device=device, by=by)
             if user is not None:
                 return _complete_login(request, user, target)
             form.add_error(None, ValidationError(_("The username and password do not match."), code="refused"))
     context = {
-        "form": form,
         "next": target,
         "query": urlencode({"next": target}),
         "with_microsoft": oidc.is_configured(),
         "passkey": build_script_settings(request),
     }
-    return render(request, "authentication/login.html", context, status=status)
+    return render_form(request, "authentication/login.html", form, **context)
 
 
 def _complete_login(request: HttpRequest, user: User, target: str) -> HttpResponse:
@@ -76,7 +67,6 @@ def _complete_login(request: HttpRequest, user: User, target: str) -> HttpRespon
 
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
 def login_help(request: HttpRequest) -> HttpResponse:
-    """Explain what to do when logging in fails; the same for all visitors."""
     return render(request, "authentication/help.html")
 
 
@@ -93,16 +83,12 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 @page(Access.PUBLIC)
 def forgot_password(request: HttpRequest) -> HttpResponse:
-    form, status = ForgotPasswordForm(request.POST or None), 200
+    form = ForgotPasswordForm(request.POST or None)
     if form.is_valid():
-        try:
+        with show_errors(form):
             actions.request_password_reset(form.cleaned_data["email"], address=get_client_address(request))
-        except Throttled as error:
-            form.add_error(None, ValidationError(str(error), code="throttled"))
-            status = 429
-        else:
             return redirect("authentication:forgot_password_sent")
-    return render(request, "authentication/password_reset.html", {"form": form}, status=status)
+    return render_form(request, "authentication/password_reset.html", form)
 
 
 @page(Access.PUBLIC, methods=SAFE)
@@ -166,13 +152,11 @@ def _render_reset_closed(request: HttpRequest) -> HttpResponse:
 def change_password(request: OfficeRequest) -> HttpResponse:
     form = ChangePasswordForm(request.POST or None, user=request.user)
     if form.is_valid():
-        by = build_page_actor(request, request.user)
         try:
-            user = actions.change_password(request.user, password=form.cleaned_data["password"], by=by)
+            user = actions.change_password(request.user, password=form.cleaned_data["password"], by=request.actor)
         except (EditConflict, actions.PasswordChangeNotAllowed):
             return redirect("authentication:change_password")
         update_session_auth_hash(request, user)
         messages.success(request, _("Your password has been changed. You have been logged out everywhere else."))
         return redirect("users:profile")
-    status = 429 if form.has_error("current_password", "throttled") else 200
-    return render(request, "authentication/password_change.html", {"form": form}, status=status)
+    return render_form(request, "authentication/password_change.html", form)

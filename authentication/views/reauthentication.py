@@ -21,8 +21,8 @@ from authentication.rate_limits import CURRENT_PASSWORD_LIMIT
 from authentication.request_utils import get_next_url
 from core import throttle
 from core.access import SAFE, Access, page
-from core.throttle import Throttled
 from permissions.access import OfficeRequest
+from permissions.shortcuts import render_form, show_errors
 
 
 @page(Access.OWN_ACCOUNT, during_enrollment=True)
@@ -44,9 +44,8 @@ def reauthenticate(request: OfficeRequest) -> HttpResponse:
     if form.is_valid():
         throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(request.user.pk))
         return complete_reauthentication(request, None)
-    status = 429 if form.has_error("current_password", "throttled") else 200
     _autofocus_first_field(form)
-    return render(request, "authentication/reauthenticate.html", context | {"form": form}, status=status)
+    return render_form(request, "authentication/reauthenticate.html", form, **context)
 
 
 def _autofocus_first_field(form: Form) -> None:
@@ -54,7 +53,6 @@ def _autofocus_first_field(form: Form) -> None:
 
 
 def _get_pending_form(request: OfficeRequest, target: str) -> pending_forms.PendingForm | None:
-    """Return the pending form that the user resubmits after re-authentication, or None."""
     parts = urlsplit(target)
     query = parse_qs(parts.query) if parts.path == reverse("authentication:resubmit_form") else {}
     form_id, path = (query.get(name, [""])[0] for name in ("form", "next"))
@@ -66,29 +64,24 @@ def _reauthenticate_with_factor(request: OfficeRequest, context: dict[str, Any])
     data = request.POST or None
     form: Form = PasswordAndTotpCodeForm(data, user=user) if asks_password else TotpCodeForm(data)
     if form.is_valid():
-        try:
+        with show_errors(form, "code"):
             if app := actions.verify_totp_code(user, form.cleaned_data["code"]):
                 throttle.reset_attempts(CURRENT_PASSWORD_LIMIT, str(user.pk))
                 return complete_reauthentication(request, app)
             form.add_error(
                 "code", ValidationError(_("This is not the code that your app currently shows."), code="wrong")
             )
-        except Throttled as error:
-            form.add_error("code", ValidationError(str(error), code="throttled"))
-    status = 429 if any(form.has_error(name, "throttled") for name in form.fields) else 200
     _autofocus_first_field(form)
     context |= {
-        "form": form,
         "asks_password": asks_password,
         "has_app": user.authenticator_apps.exists(),
         "has_passkey": user.passkeys.exists(),
         "passkey": build_script_settings(request),
     }
-    return render(request, "authentication/mfa/reauthenticate.html", context, status=status)
+    return render_form(request, "authentication/mfa/reauthenticate.html", form, **context)
 
 
 def complete_reauthentication(request: OfficeRequest, device: MfaDevice | None) -> HttpResponse:
-    """Record the re-authentication, with `device` or else a password, and redirect to the requested page."""
     request.session.cycle_key()
     if device is not None:
         session_state.set_verified_device(request, device)

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -23,7 +23,7 @@ from authentication.mfa.passkeys import build_script_settings
 from authentication.models import MfaDevice, RecoveryCodes
 from authentication.request_utils import get_next_url
 from core.access import Access, page
-from core.throttle import Throttled
+from permissions.shortcuts import render_form, show_errors
 
 
 @page(Access.PUBLIC, before_second_factor=True)
@@ -35,11 +35,7 @@ def enter_totp_code(request: HttpRequest) -> HttpResponse:
     wrong = _("This is not the code that your app currently shows.")
     if response := _check_code(request, form, user, partial(actions.verify_totp_code, user), wrong):
         return response
-    context = {
-        "has_app": has_app,
-        "has_passkey": user.passkeys.exists(),
-        "passkey": build_script_settings(request),
-    }
+    context = {"has_app": has_app, "has_passkey": user.passkeys.exists(), "passkey": build_script_settings(request)}
     return _render_form(request, "authentication/mfa/second_step.html", form, user, context)
 
 
@@ -57,18 +53,14 @@ def enter_recovery_code(request: HttpRequest) -> HttpResponse:
 def _check_code(
     request: HttpRequest, form: Form, user: User, verify: Callable[[str], MfaDevice | None], wrong: str
 ) -> HttpResponse | None:
-    """Sign `user` in if the code of the form is right; otherwise add the error to the form and return None."""
     if not form.is_valid():
         return None
-    try:
+    with show_errors(form, "code"):
         device = verify(form.cleaned_data["code"])
-    except Throttled as error:
-        form.add_error("code", ValidationError(str(error), code="throttled"))
-        return None
-    if device is not None:
-        return complete_login(request, user, device)
-    record_failed_sign_in(user, "wrong_code", by=build_page_actor(request, user))
-    form.add_error("code", ValidationError(wrong, code="wrong"))
+        if device is not None:
+            return complete_login(request, user, device)
+        record_failed_sign_in(user, "wrong_code", by=build_page_actor(request, user))
+        form.add_error("code", ValidationError(wrong, code="wrong"))
     return None
 
 
@@ -76,12 +68,11 @@ def _render_form(
     request: HttpRequest, template: str, form: Form, user: User, context: dict[str, object]
 ) -> HttpResponse:
     target = get_next_url(request)
-    context |= {"form": form, "next": target, "query": urlencode({"next": target}), "office_name": user.office_name}
-    return render(request, template, context, status=429 if form.has_error("code", "throttled") else 200)
+    context |= {"next": target, "query": urlencode({"next": target}), "office_name": user.office_name}
+    return render_form(request, template, form, **context)
 
 
 def complete_login(request: HttpRequest, user: User, device: MfaDevice) -> HttpResponse:
-    """Sign in `user`, who proved to have `device`, and redirect to the requested page."""
     target = get_next_url(request)
     sessions.start_session(request, user, device=device)
     response = HttpResponseRedirect(target)

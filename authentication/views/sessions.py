@@ -4,16 +4,15 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit.actors import build_page_actor
 from authentication import sessions
 from core.access import POST, SAFE, Access, DuringImpersonation, page
-from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import get_managed_user
 
 _MAX_LISTED_SESSIONS = 100
 
@@ -60,33 +59,27 @@ def extend_session(request: HttpRequest) -> HttpResponse:
 def user_sessions(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if pk == request.user.pk:
         return redirect("authentication:own_sessions")
-    owner = _get_managed_user(request, pk)
+    owner = get_managed_user(request, pk)
     rows = sessions.list_active_sessions(owner)[:_MAX_LISTED_SESSIONS]
     return render(request, "authentication/sessions/user.html", {"rows": rows, "owner": owner})
 
 
 @page(Right.MANAGE_USERS, methods=POST)
 def end_user_session(request: OfficeRequest, pk: UUID, session_id: UUID) -> HttpResponse:
-    _end_session(request, _get_managed_user(request, pk), session_id)
+    _end_session(request, get_managed_user(request, pk), session_id)
     return redirect("authentication:user_sessions", pk)
 
 
 @page(Right.MANAGE_USERS, methods=POST)
 def end_user_sessions(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    owner = _get_managed_user(request, pk)
-    sessions.end_all_sessions(owner, by=build_page_actor(request, request.user))
+    owner = get_managed_user(request, pk)
+    sessions.end_all_sessions(owner, by=request.actor)
     messages.success(request, _("%(name)s has been logged out everywhere.") % {"name": owner.full_name})
     return redirect("authentication:user_sessions", pk)
 
 
-def _get_managed_user(request: OfficeRequest, pk: UUID) -> User:
-    user: User = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
-    checks.require_authority_over(build_page_actor(request, request.user), user)
-    return user
-
-
 def _end_session(request: OfficeRequest, owner: User, session_id: UUID) -> None:
-    if sessions.end_session(owner, session_id, by=build_page_actor(request, request.user)):
+    if sessions.end_session(owner, session_id, by=request.actor):
         messages.success(request, _("The session has been ended."))
     else:
         messages.info(request, _("That session had already ended."))

@@ -1,4 +1,4 @@
-"""Form fields as rendered beside an error summary."""
+"""Form fields as rendered next to an error summary."""
 
 from django import forms, template
 from django.utils.safestring import SafeString

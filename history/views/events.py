@@ -47,7 +47,7 @@ def user_event_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show the events with a user as actor or target."""
     user = get_object_or_404(User.objects.visible_to(request.user), pk=pk)
     may_export = Right.MANAGE_PROVIDER in request.rights and user.pk != request.user.pk
-    return _render_events(request, "history/user_history.html", user.pk, person=user, may_export=may_export)
+    return _render_events(request, "history/user_history.html", user.pk, colleague=user, may_export=may_export)
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE)
@@ -152,7 +152,7 @@ def _get_subject_context(request: OfficeRequest, user_id: UUID | None, team_id: 
     """Return user and team as they are today, or None if they no longer exist."""
     user = User.objects.visible_to(request.user).filter(pk=user_id).first() if user_id else None
     team = Team.objects.visible_to(request.user).filter(pk=team_id).first() if team_id else None
-    return {"person": user, "team": team, "subject": "person" if user_id else "team" if team_id else "office"}
+    return {"colleague": user, "team": team, "subject": "user" if user_id else "team" if team_id else "office"}
 
 
 def _build_answer_context(

@@ -68,7 +68,7 @@ def erase_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
         error=error,
         is_possible=not error,
     )
-    return render_confirmation(request, confirmation, person=person)
+    return render_confirmation(request, confirmation, colleague=person)
 
 
 @page(Right.MANAGE_PROVIDER, methods=SAFE)

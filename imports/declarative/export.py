@@ -76,7 +76,7 @@ def _list_users(office: Provider) -> QuerySet[_UserToExport]:
     address = User.objects.filter(provider=office, email_key=OuterRef("email_key")).exclude(pk=OuterRef("pk"))
     rows: QuerySet[User] = User.objects.filter(provider=office)
     users = rows.annotate(shared=Exists(address)).order_by("sort_name", "pk")
-    return users.prefetch_related("memberships__team", "individual_rights", "signal_settings")
+    return users.prefetch_related("memberships__team", "individual_rights", "notification_settings")
 
 
 def _get_user_values(user: _UserToExport) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _get_user_values(user: _UserToExport) -> dict[str, Any]:
         values |= {"external_tenant": str(user.external_tid), "external_user_id": str(user.external_user_id)}
     values["teams"] = sorted(member.team.name for member in user.memberships.all())
     values["individual_rights"] = sort_rights(rights_from_codes(row.right for row in user.individual_rights.all()))
-    if signals := serialize_overrides(preferences.load_overrides(user.signal_settings.all())):
+    if signals := serialize_overrides(preferences.load_overrides(user.notification_settings.all())):
         values["signals"] = signals
     return values | ({"blocked": True} if user.blocked_at is not None else {})
 

@@ -103,7 +103,7 @@ class _OfficeReconciler:
     def _add_item(self, kind: str, number: int, name: str, changes: Changes, *, is_new: bool) -> None:
         """Add an item to the outcome, if there are changes."""
         if changes:
-            item = PlanItem(row=number, id=None, name=name, kind=kind, is_new=is_new, changes=changes, takes=False)
+            item = PlanItem(row=number, id=None, name=name, kind=kind, is_new=is_new, changes=changes, has_losses=False)
             self._outcome.items.append(item)
 
     def _reconcile_office(self) -> Provider:

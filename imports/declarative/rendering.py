@@ -29,7 +29,7 @@ def render_outcome(outcome: OfficeOutcome, *, done: bool) -> list[str]:
         "planned": _("pending"),
     }
     lines = [f"{outcome.name or '[[office]] ' + str(outcome.number)}: {labels[get_status(outcome, done=done)]}"]
-    for item in sorted(outcome.items, key=lambda item: not item.get("takes")):
+    for item in sorted(outcome.items, key=lambda item: not item.get("has_losses")):
         lines += [f"    {_render_title(item)}", *(f"        {line}" for line in _render_details(item))]
     lines += [f"    {render_fault(fault)}" for fault in outcome.faults]
     lines += [f"    {_render_missing_secret(secret)}" for secret in outcome.missing_secrets]

@@ -30,7 +30,8 @@ def read_rows(file: IO[bytes], *, budget: ReadBudget | None = None, sheet: str |
     budget = budget or ReadBudget(COMMAND_LIMITS)
     start = _read_signature(file, budget)
     if start.startswith(_OLE_SIGNATURE):
-        raise UnreadableFile(_("This workbook has an old format or a password. Save it as XLSX without a password."))
+        text = _("This workbook is in an old format or has a password. Save it as XLSX without a password.")
+        raise UnreadableFile(text)
     is_empty = True
     for number, cells in budget.iterate_measured(_read_all_rows(file, start, budget, sheet)):
         while len(cells) > MAX_COLUMNS and not cells[-1]:

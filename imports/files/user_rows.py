@@ -153,7 +153,7 @@ def select_with_access(users: QuerySet[User]) -> QuerySet[UserWithAccess]:
     return users.select_related("provider", "external_tenant", "invitation", "email_change").prefetch_related(
         Prefetch("memberships", TeamMember.objects.select_related("team"), to_attr="membership_rows"),
         Prefetch("individual_rights", to_attr="right_rows"),
-        Prefetch("signal_settings", to_attr="setting_rows"),
+        Prefetch("notification_settings", to_attr="setting_rows"),
     )
 
 

@@ -32,7 +32,7 @@ class OfficeLookup:
         return {compute_name_key(set_.name): set_ for set_ in AuthorizationSet.objects.filter(provider=self.provider)}
 
     @cached_property
-    def signal_sets(self) -> dict[str, NotificationSet]:
+    def notification_sets(self) -> dict[str, NotificationSet]:
         sets = NotificationSet.objects.filter(provider=self.provider).prefetch_related("settings")
         return {compute_name_key(set_.name): set_ for set_ in sets}
 
@@ -51,7 +51,7 @@ class OfficeLookup:
         for column, known, message in (
             ("external_tenant", self.tenants, unknown_tenant),
             ("authorization_set", self.sets, unknown_set),
-            ("signal_set", self.signal_sets, unknown_set),
+            ("signal_set", self.notification_sets, unknown_set),
         ):
             if row.has_value(column):
                 match = known.get(compute_name_key(str(row.values[column])))

@@ -68,7 +68,7 @@ class PlanItem(TypedDict, total=False):
     kind: str  # kind of object, absent for users
     changes: Changes
     effect: dict[str, Any]
-    takes: bool
+    has_losses: bool
     mails: list[str]
 
 
@@ -127,7 +127,7 @@ class Plan:
             self.mails.update(item.get("mails", ()))
             if item["changes"]:
                 self.counts["new" if item["is_new"] else "changed"] += 1
-            self.counts["takes"] += bool(item.get("takes"))
+            self.counts["has_losses"] += bool(item.get("has_losses"))
 
     @property
     def items(self) -> list[PlanItem]:

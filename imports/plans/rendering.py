@@ -27,9 +27,9 @@ def render_totals(plan: Plan, *, skips_failures: bool = False) -> list[str]:
     lines = [ngettext("%(count)d changed.", "%(count)d changed.", changed) % {"count": changed}]
     if not skips_failures:
         lines.insert(0, ngettext("%(count)d created.", "%(count)d created.", new) % {"count": new})
-    if plan.counts["takes"]:
-        text = ngettext("%(count)d loses access or rights.", "%(count)d lose access or rights.", plan.counts["takes"])
-        lines.append(text % {"count": plan.counts["takes"]})
+    if losing := plan.counts["has_losses"]:
+        text = ngettext("%(count)d loses access or rights.", "%(count)d lose access or rights.", losing)
+        lines.append(text % {"count": losing})
     for kind, count in sorted(plan.mails.items()):
         lines.append(
             _("E-mails of type “%(kind)s” to be sent: %(count)s.") % {"kind": get_email_label(kind), "count": count}
@@ -73,7 +73,7 @@ def get_email_label(kind: str) -> str:
 
 
 def order_plan_items(plan: Plan) -> list[PlanItem]:
-    return sorted(plan.items, key=lambda item: not item.get("takes"))
+    return sorted(plan.items, key=lambda item: not item.get("has_losses"))
 
 
 def render_title(item: PlanItem) -> str:

@@ -152,7 +152,7 @@ def _revert_team(item: PlanItem, office: OfficeLookup, contents: TeamFileContent
         contents.add_fault(row, name, message % {"what": team_rows.get_column_label(name), "name": item["name"]})
     if not changes:
         return None
-    return item | PlanItem(is_new=False, changes=changes, takes=has_losses(changes))
+    return item | PlanItem(is_new=False, changes=changes, has_losses=has_losses(changes))
 
 
 def _get_team_or_employer_values(item: PlanItem, office: OfficeLookup) -> dict[str, Any] | None:

@@ -88,7 +88,7 @@ def _dry_run(provider: Provider, steps: list[PlanStep], by: Actor, progress: Pro
     for user in users:
         if effect := compute_impact(before[cases[user.pk]], after[cases[user.pk]]):
             item = PlanItem(row=0, id=str(user.pk), name=user.list_name, is_new=False, changes={}, effect=effect)
-            affected.append(item | PlanItem(takes="lost" in effect))
+            affected.append(item | PlanItem(has_losses="lost" in effect))
     return affected
 
 
@@ -137,7 +137,7 @@ def _build_employer_item(row: TeamFileRow, number: int, employer: Employer | Non
         kind="employer",
         is_new=employer is None,
         changes=changes,
-        takes=False,
+        has_losses=False,
     )
 
 
@@ -209,7 +209,7 @@ def _build_team_item(row: TeamFileRow, team: Team | None) -> PlanItem:
         kind="team",
         is_new=team is None,
         changes=changes,
-        takes=has_losses(changes),
+        has_losses=has_losses(changes),
     )
 
 
@@ -243,4 +243,4 @@ def _add_rights(row: TeamFileRow, contents: TeamFileContents, office: OfficeLook
     new = held - marks.keys() | {right for right, is_marked in marks.items() if is_marked}
     if new != held:
         item["changes"]["rights"] = [sorted(held), sorted(new)]
-        item["takes"] = has_losses(item["changes"])
+        item["has_losses"] = has_losses(item["changes"])

@@ -120,7 +120,7 @@ class UserPlanner:
         item, user = change.item, change.user
         item["effect"] = impact
         ends = (item["changes"].get(name, [None, None])[1] is True for name in ("blocked", "invitation_revoked"))
-        item["takes"] = any(ends) or "lost" in impact
+        item["has_losses"] = any(ends) or "lost" in impact
         if user is not None and user.accepted_at is None and "waiting" in impact:
             self._plan.notices[
                 _("The invited user gets more rights. If the sender may not grant these, resend the invitation.")
@@ -290,7 +290,7 @@ def _build_access_commands(changes: Changes, office: OfficeLookup) -> list[Exist
         commands.append(user_commands.ApplyAuthorizationSet(office.sets[name]))
     if "signal_set" in changes:
         name = compute_name_key(changes["signal_set"][1])
-        commands.append(user_commands.ApplyNotificationSet(office.signal_sets[name]))
+        commands.append(user_commands.ApplyNotificationSet(office.notification_sets[name]))
     if "signals" in changes:
         commands.append(user_commands.SetNotifications(tuple(changes["signals"][1])))
     return commands

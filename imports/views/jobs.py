@@ -202,7 +202,7 @@ def _build_list(job: ImportJob, list_name: ImportJobPage.ListName, **numbers: in
 
 def _build_item(job: ImportJob, item: PlanItem) -> dict[str, Any]:
     title = rendering.render_name(item) if job.skips_failures else rendering.render_title(item)
-    return {"title": title, "details": rendering.render_details(item), "takes": bool(item.get("takes"))}
+    return {"title": title, "details": rendering.render_details(item), "has_losses": bool(item.get("has_losses"))}
 
 
 def list_recent_jobs(request: OfficeRequest, *, about_teams: bool) -> list[tuple[ImportJob, str, str]]:

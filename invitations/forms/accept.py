@@ -35,7 +35,6 @@ class InvitationForm(forms.Form):
 
     @property
     def names_other_invitation(self) -> bool:
-        """Whether the form names another invitation than the one opened in this browser."""
         return self.is_bound and "invitation" in self.errors
 
 
@@ -47,12 +46,7 @@ class InvitationCodeForm(InvitationForm):
         error_messages={"required": _("Enter the code from the SMS.")},
         max_length=20,
         widget=forms.TextInput(
-            attrs={
-                "class": "one-time-code",
-                "autocomplete": "one-time-code",
-                "inputmode": "numeric",
-                "autofocus": True,
-            }
+            attrs={"class": "one-time-code", "autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
         ),
     )
 
@@ -81,11 +75,11 @@ class AccountForm(InvitationForm, BaseNewPasswordForm):
     field_order = ("username",)
 
     def clean_username(self) -> str:
-        """Raise ValidationError for a username that cannot be chosen, or is in use."""
         username: str = self.cleaned_data["username"]
         validate_username(username)
         require_free_username(username)
         return username
 
-    def about(self) -> passwords.PasswordContext:
-        return passwords.build_password_context(self.opened.user, username=self.data.get("username", ""))
+    def clean_password(self) -> str:
+        username = self.data.get("username", "")
+        return self.validate_password(passwords.build_password_context(self.opened.user, username=username))

@@ -35,7 +35,6 @@ class EmailTextForm(forms.Form):
         self.stored = stored
 
     def clean(self) -> dict[str, Any]:
-        """Raise ValidationError, by field, for a wrong placeholder or a missing link."""
         values = super().clean() or {}
         if "subject" in values and "body" in values:
             email_text.validate_text(values["subject"], values["body"])
@@ -43,16 +42,13 @@ class EmailTextForm(forms.Form):
 
     @property
     def text(self) -> EmailText:
-        """The text of a valid form."""
         return EmailText(self.cleaned_data["subject"], self.cleaned_data["body"])
 
     @property
     def is_stale(self) -> bool:
-        """Whether the text was changed by another user since the form was opened."""
         return self.is_bound and self.data.get("before") != self.stored.fingerprint
 
     def accept_saved_text(self) -> None:
-        """Report that the text was changed in the meantime, and let the next submission replace it."""
         self.data = dict(self.data.items()) | {"before": self.stored.fingerprint}
         message = _("Another user changed the text in the meantime. Compare it with yours; saving again replaces it.")
         self.add_error(None, ValidationError(message, code="stale"))

@@ -30,10 +30,7 @@ class _MobileNumberInput(forms.TextInput):
 
 
 class MobileNumberField(forms.CharField):
-    """A mobile number, cleaned to E.164. A foreign number that may not be a mobile one must be sent twice.
-
-    Raises ValidationError as `parse_mobile_number` does.
-    """
+    """A mobile number, cleaned to E.164. A foreign one that may be a fixed line must be sent twice."""
 
     widget = _MobileNumberInput
 
@@ -51,7 +48,6 @@ class MobileNumberField(forms.CharField):
         super().__init__(**(defaults | kwargs))
 
     def clean(self, value: Any) -> str:
-        """Return the number as E.164, or "" when it is empty and not required."""
         text: str = super().clean(value)
         if not text:
             return ""

@@ -15,7 +15,7 @@ def invitation_note(context: dict[str, Any], user: User) -> dict[str, Any]:
     """Say that the invitation of `user` must be resent, or that granting rights may cause that."""
     waits = user.accepted_at is None and hasattr(user, "invitation") and user.invitation.is_open()
     return {
-        "person": user,
+        "colleague": user,
         "waits": waits,
         "must_be_sent": waits and bool(find_users_without_sender_authority([user])),
         "may_send": "manage_users" in context["request"].rights,

@@ -85,7 +85,6 @@ def require_invitation(page: InvitationView) -> Callable[[HttpRequest], HttpResp
 
 
 def _render_closed(request: HttpRequest, session: InvitationSession | None) -> HttpResponse:
-    """Show why the invitation cannot be used, and what to do."""
     if session is None:
         return render(request, "invitations/unavailable.html", {"reason": "unknown"}, status=404)
     invitation = session.invitation
@@ -116,7 +115,6 @@ def _charge_network(request: HttpRequest, limit: RateLimit) -> None:
 
 
 def _build_context(request: HttpRequest, session: InvitationSession) -> dict[str, object]:
-    """Return the template context of the invitation."""
     invitation = session.invitation
     wait = invitation.get_code_wait()
     last = acceptance.get_last_code(invitation, browser=session.browser)
@@ -147,7 +145,6 @@ def welcome(request: HttpRequest, session: InvitationSession) -> HttpResponse:
 @page(Access.PUBLIC)
 @require_invitation
 def send_code(request: HttpRequest, session: InvitationSession) -> HttpResponse:
-    """Send a code; when no code can be sent yet, the next page says until when."""
     if request.method == "POST":
         _charge_network(request, SENT_CODE_LIMIT)
         after = request.POST.get("after")
@@ -165,7 +162,6 @@ def send_code(request: HttpRequest, session: InvitationSession) -> HttpResponse:
 @page(Access.PUBLIC)
 @require_invitation
 def enter_code(request: HttpRequest, session: InvitationSession) -> HttpResponse:
-    """Ask for the code sent to this browser."""
     invitation, browser = session.invitation, session.browser
     last = acceptance.get_last_code(invitation, browser=browser)
     if acceptance.has_proved_phone(invitation, browser=browser) or last is None or not last.is_usable():
@@ -196,7 +192,6 @@ def _get_wrong_code_message(left: int) -> str:
 @page(Access.PUBLIC)
 @require_invitation
 def create_account(request: HttpRequest, session: InvitationSession) -> HttpResponse:
-    """Ask for a username and password, accept, and sign in."""
     invitation, browser = session.invitation, session.browser
     if not acceptance.has_proved_phone(invitation, browser=browser):
         return redirect("invitations:welcome")

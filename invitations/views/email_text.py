@@ -8,7 +8,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 import invitations.actions
-from audit.actors import build_page_actor
 from core.access import page
 from core.errors import EditConflict
 from core.throttle import Throttled
@@ -24,9 +23,7 @@ def edit_text(request: OfficeRequest) -> HttpResponse:
     form = _build_form(request)
     if request.method == "POST" and form.is_valid() and not form.is_stale:
         try:
-            invitations.actions.save_office_text(
-                provider, text=form.text, before=form.stored, by=build_page_actor(request, request.user)
-            )
+            invitations.actions.save_office_text(provider, text=form.text, before=form.stored, by=request.actor)
         except EditConflict:
             form.stored = invitations.actions.get_office_text(provider)
         else:
@@ -37,7 +34,6 @@ def edit_text(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER)
 def preview_text(request: OfficeRequest) -> HttpResponse:
-    """Preview the submitted text beside the form; nothing is saved."""
     if request.method != "POST":
         return redirect("invitations:edit_text")
     return _render_text_page(request, _build_form(request))
@@ -45,16 +41,13 @@ def preview_text(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER)
 def send_test_email(request: OfficeRequest) -> HttpResponse:
-    """Send the submitted text as a test e-mail to the user; nothing is saved."""
     if request.method != "POST":
         return redirect("invitations:edit_text")
     form = _build_form(request)
     if not form.is_valid():
         return _render_text_page(request, form)
     try:
-        invitations.actions.send_test_email(
-            request.user.office, text=form.text, by=build_page_actor(request, request.user)
-        )
+        invitations.actions.send_test_email(request.user.office, text=form.text, by=request.actor)
     except Throttled as error:
         form.add_error(None, str(error))
         return _render_text_page(request, form, status=429)
@@ -63,10 +56,9 @@ def send_test_email(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER)
 def restore_standard_text(request: OfficeRequest) -> HttpResponse:
-    """Confirm and restore the standard text."""
     provider = request.user.office
     if request.method == "POST":
-        invitations.actions.restore_standard_text(provider, by=build_page_actor(request, request.user))
+        invitations.actions.restore_standard_text(provider, by=request.actor)
         messages.success(request, _("The default text is now used again."))
         return redirect("invitations:edit_text")
     context = {

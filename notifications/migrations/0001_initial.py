@@ -196,7 +196,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="signal_settings",
+                        related_name="notification_settings",
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 import notifications.actions
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, Access, page
 from core.paging import build_pager_context
 from notifications import inbox as questions
@@ -22,7 +21,6 @@ from permissions.access import OfficeRequest
 
 
 def get_home_context(request: OfficeRequest) -> dict[str, Any]:
-    """Return the template context of the home page. At most five queries."""
     newest = questions.get_newest_unread(request.user)
     return {
         "notifications": questions.add_first_readers(newest),
@@ -58,18 +56,17 @@ def _redirect_back(request: OfficeRequest) -> HttpResponse:
 @page(Access.OFFICE_USER, methods=POST)
 def mark_read(request: OfficeRequest, pk: UUID) -> HttpResponse:
     notice = get_object_or_404(Notification.objects.visible_to(request.user), pk=pk)
-    notifications.actions.mark_notification_read(notice, by=build_page_actor(request, request.user))
+    notifications.actions.mark_notification_read(notice, by=request.actor)
     return _redirect_back(request)
 
 
 @page(Access.OFFICE_USER, methods=POST)
 def mark_all_read(request: OfficeRequest) -> HttpResponse:
-    """Mark all notifications as read up to the newest one on the page."""
     form = MarkAllReadForm(request.POST)
     if not form.is_valid():
         raise Http404
-    by = build_page_actor(request, request.user)
-    count = notifications.actions.mark_all_notifications_read(request.user, until=form.cleaned_data["until"], by=by)
+    until = form.cleaned_data["until"]
+    count = notifications.actions.mark_all_notifications_read(request.user, until=until, by=request.actor)
     text = ngettext(
         "%(count)s notification has been marked as read.", "%(count)s notifications have been marked as read.", count
     )

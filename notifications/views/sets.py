@@ -13,7 +13,7 @@ SET_PAGES = SetPages(
     model=NotificationSet,
     build_form=lambda request, instance: NotificationSetForm(request.POST or None, instance=instance),
     create=sets.create_set,
-    update=sets.change_set,
+    update=sets.update_set,
     delete=sets.delete_set,
     list_uses=sets.get_set_usages,
     count_contents=lambda notification_set: len(preferences.get_set_preferences(notification_set)),

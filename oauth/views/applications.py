@@ -107,12 +107,12 @@ def render_secret_page(
         values = form.cleaned_data
         try:
             oauth.applications.set_client_secret(
-                application, secret=values["sealed"], hours=values["hours"], version=values["version"], by=by
+                application, secret=values["encrypted_secret"], hours=values["hours"], version=values["version"], by=by
             )
         except EditConflict:
             form.add_error(None, ValidationError(_EDIT_CONFLICT_MESSAGE, code="stale"))
         else:
-            context["secret"] = values["sealed"]
+            context["secret"] = values["encrypted_secret"]
     return render(request, "oauth/secret.html", context)
 
 

@@ -41,7 +41,7 @@ def user_integrations(request: OfficeRequest, pk: UUID) -> HttpResponse:
         return redirect("oauth:own_integrations")
     checks.require_authority_over(build_page_actor(request, request.user), user)
     heading = _("Integrations of %(name)s") % {"name": user.full_name}
-    context = {"rows": _list_consents(user), "person": user, "heading": heading}
+    context = {"rows": _list_consents(user), "colleague": user, "heading": heading}
     return render(request, "oauth/integrations.html", context)
 
 

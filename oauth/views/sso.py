@@ -17,7 +17,7 @@ def sso(request: HttpRequest, ticket: str) -> HttpResponse:
         other = request.user if found and isinstance(request.user, User) and request.user != found.user else None
         if found is None:
             return _render_expired(request)
-        return render(request, "oauth/sso.html", {"person": found.user, "other": other})
+        return render(request, "oauth/sso.html", {"colleague": found.user, "other": other})
     opened = oauth.sso_tickets.redeem_sso_ticket(ticket)
     if opened is None:
         return _render_expired(request)

@@ -7,16 +7,14 @@ from typing import IO, NamedTuple
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core import export_files
-from core.access import ReauthenticationLevel
 from core.export_files import ExportColumns, ExportRow, FileFormat
 from permissions import checks
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, OFFICE_LEVEL_RIGHTS, Right, sort_rights
@@ -51,13 +49,9 @@ class ExportedGrant(NamedTuple):
     employers: list[int]
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def export_grants(provider: Provider, employer: Employer | None = None, *, form: FileFormat, by: Actor) -> IO[bytes]:
-    """Return a file with every right held in the office, or at `employer`, and record an event.
-
-    The file is positioned at its start. Raises PermissionDenied without view_users.
-    """
+    """Return a file, at its start, and record an event. Raises PermissionDenied without view_users."""
     checks.require_office(by, provider.pk)
     checks.require_right(by, Right.VIEW_USERS)
     file = export_files.write_export_file(
@@ -97,7 +91,6 @@ def _iterate_rows(provider: Provider, employer: Employer | None) -> Iterator[Exp
 def _list_grants(
     provider: Provider, users: Sequence[User], employer: Employer | None, employers: Mapping[UUID, Employer]
 ) -> dict[UUID, list[ExportedGrant]]:
-    """Return the grants of each of `users`, in catalog order. Two queries, or one with `employer`."""
     held: dict[UUID, list[ExportedGrant]] = defaultdict(list)
     grants = Grant.objects.filter(provider_id=provider.pk, user_id__in=[user.pk for user in users])
     if employer is None:

@@ -3,16 +3,14 @@
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
-from core.access import ReauthenticationLevel
 from core.sheets import encode_xlsx_cell, force_text_cell
 from permissions.action_helpers import lock_and_authorize
 from permissions.catalog import Right
@@ -29,13 +27,9 @@ def build_marks(matrix: AuthorizationMatrix, user: User) -> list[str]:
     return ["I" if right in individual else "T" if right in held else "" for right in matrix.rights]
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def export_matrix(provider: Provider, employer: Employer | None = None, *, by: Actor) -> bytes:
-    """Return the matrix of the office, or at `employer`, as an XLSX file, and record an event.
-
-    Raises PermissionDenied without view_users.
-    """
+    """Return an XLSX file, and record an event. Raises PermissionDenied without view_users."""
     provider = lock_and_authorize(provider.pk, by, Right.VIEW_USERS)
     workbook = _build_workbook(provider, employer, build_matrix(provider, employer))
     what = [None, str(employer) if employer is not None else "provider"]
@@ -85,7 +79,6 @@ def _append_row(sheet: "Worksheet", values: list[object]) -> None:
 
 
 def _format_sheet(sheet: "Worksheet", head: int, rights_count: int) -> None:
-    """Make the sheet readable and printable: rotated headings, the first column and the headings frozen."""
     from openpyxl.styles import Alignment, Font
     from openpyxl.utils import get_column_letter
 

@@ -36,16 +36,16 @@ ActionTarget = User | ExternalTenant | Provider | Application
 
 @page(Access.SUPPORT, reauthentication=ReauthenticationLevel.FIVE_MINUTES, with_factor=True)
 def run_action(request: OfficeRequest, what: str, pk: UUID) -> HttpResponse:
-    """Ask for a reason and run the support action `what` on the object `pk`."""
     if what not in _ACTIONS:
         raise Http404
     support_action = SupportAction(what)
     row = _get_target(support_action, pk)
-    form, back = SupportActionForm(request.POST or None, support_action=support_action, row=row), _get_admin_url(row)
+    form = SupportActionForm(request.POST or None, support_action=support_action, row=row)
+    back = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
     if form.is_valid():
         by = build_support_actor(request, request.user, form.cleaned_data["reason"])
         try:
-            done = _ACTIONS[support_action](row, by, form.cleaned_data)
+            done = _ACTIONS[support_action](row, by, form.cleaned_data) is not False
         except (LastAdministrator, ValidationError, Throttled) as error:
             form.add_error(None, error if isinstance(error, ValidationError) else str(error))
         except InvitationNotOpen:
@@ -97,10 +97,6 @@ def _get_office(row: ActionTarget) -> Provider | None:
     return row if isinstance(row, Provider) else row.provider
 
 
-def _get_admin_url(row: ActionTarget) -> str:
-    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-
-
 def _add_result_message(
     request: OfficeRequest, support_action: SupportAction, row: ActionTarget, *, done: bool
 ) -> None:
@@ -115,25 +111,10 @@ def _add_result_message(
         messages.info(request, _("%(help)s: no change for %(name)s; this was already the case.") % values)
 
 
-def _end_sessions(person: User, by: Actor) -> bool:
-    sessions.end_all_sessions(person, by=by)
-    return True
-
-
-def _resend_invitation(person: User, by: Actor, number: str) -> bool:
-    invitations.actions.resend_invitation(person, mobile_number=number, email=person.email, by=by)
-    return True
-
-
 def _set_application_enabled(application: Application, by: Actor, *, enabled: bool) -> bool:
     if application.is_usable() == enabled:
         return False
     oauth.applications.set_application_enabled(application, enabled=enabled, by=by)
-    return True
-
-
-def _revoke_invitation(person: User, by: Actor) -> bool:
-    invitations.actions.revoke_invitation(person, by=by)
     return True
 
 
@@ -153,13 +134,16 @@ _APPLICATION_ACTIONS = {
         "The integration regains access for the users who allowed it and have not revoked their consent."
     ),
 }
-_ACTIONS: dict[SupportAction, Callable[[Any, Actor, dict[str, Any]], bool]] = {
+# Each returns False if nothing had to change.
+_ACTIONS: dict[SupportAction, Callable[[Any, Actor, dict[str, Any]], object]] = {
     SupportAction.RESET_MFA: lambda row, by, _data: authentication.mfa.actions.reset_mfa(row, reason=by.reason, by=by),
-    SupportAction.END_SESSIONS: lambda row, by, _data: _end_sessions(row, by),
+    SupportAction.END_SESSIONS: lambda row, by, _data: sessions.end_all_sessions(row, by=by),
     SupportAction.BLOCK: lambda row, by, _data: users.actions.block_user(row, by=by),
     SupportAction.UNBLOCK: lambda row, by, _data: users.actions.unblock_user(row, by=by),
-    SupportAction.RESEND_INVITATION: lambda row, by, data: _resend_invitation(row, by, data["mobile_number"]),
-    SupportAction.REVOKE_INVITATION: lambda row, by, _data: _revoke_invitation(row, by),
+    SupportAction.RESEND_INVITATION: lambda row, by, data: invitations.actions.resend_invitation(
+        row, mobile_number=data["mobile_number"], email=row.email, by=by
+    ),
+    SupportAction.REVOKE_INVITATION: lambda row, by, _data: invitations.actions.revoke_invitation(row, by=by),
     SupportAction.CONFIRM_TENANT: lambda row, by, _data: authentication.microsoft.tenants.confirm_tenant(
         row, by=by, how=ExternalTenant.ConfirmationMethod.SUPPORT
     ),

@@ -24,7 +24,6 @@ from support.models import IMPERSONATION_MINUTES, Impersonation
 
 @page(Access.SUPPORT, reauthentication=ReauthenticationLevel.FIVE_MINUTES, with_factor=True)
 def start_impersonation(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Ask for a reason and start impersonating a user."""
     user = get_object_or_404(User.objects.filter(is_support=False).select_related("provider"), pk=pk)
     form = SupportActionForm(request.POST or None, support_action=SupportAction.IMPERSONATE, row=user)
     if form.is_valid():
@@ -58,7 +57,6 @@ def start_impersonation(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Access.SUPPORT, methods=POST)
 def stop_impersonation(request: OfficeRequest) -> HttpResponse:
-    """Stop impersonation and return to the page of the user."""
     key = request.session.pop(IMPERSONATION_KEY, None)
     current = Impersonation.objects.begun().filter(pk=key, supporter=request.user).first()
     if current is None:

@@ -15,7 +15,6 @@ from users import office_setup
 
 @page(Access.SUPPORT, reauthentication=ReauthenticationLevel.FIVE_MINUTES, with_factor=True)
 def create_office(request: OfficeRequest) -> HttpResponse:
-    """Create an office and invite its first administrator, as `manage.py create_provider` does."""
     form = CreateOfficeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data

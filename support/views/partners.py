@@ -18,7 +18,6 @@ _ADMIN_PAGE = "admin:oauth_application_change"
 
 @page(Access.SUPPORT, reauthentication=ReauthenticationLevel.FIVE_MINUTES, with_factor=True)
 def create_partner(request: OfficeRequest) -> HttpResponse:
-    """Register an application of a partner, without a secret."""
     form = PartnerForm(request.POST or None)
     if form.is_valid():
         by = build_support_actor(request, request.user, form.cleaned_data["reason"])
@@ -40,7 +39,6 @@ def change_partner(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Access.SUPPORT, reauthentication=ReauthenticationLevel.FIVE_MINUTES, with_factor=True)
 def partner_secret(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Generate a secret for an application of a partner and show it once."""
     partner = _get_partner_or_404(pk)
     form = PartnerSecretForm(request.POST or None, application=partner)
     reason = form.cleaned_data["reason"] if form.is_valid() else ""

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, Right
+from permissions.forms import OfficeChoiceForm
 from permissions.models import Employer
 
 
@@ -27,26 +28,19 @@ class LongSelect(forms.Select):
         return format_html('<select name="{}"{}>{}</select>', name, attributes, options)
 
 
-class EmployerChoiceForm(forms.Form):
-    """Choice of an employer of the office of `user`; empty for the office itself."""
+class EmployerChoiceForm(OfficeChoiceForm):
+    """Choice of an employer; empty for the office itself."""
 
     employer = forms.ModelChoiceField(
         label=_("Employer"),
-        queryset=Employer.objects.none(),
+        queryset=Employer.objects.order_by("sort_name", "pk"),
         required=False,
         empty_label=_("The office itself"),
         widget=LongSelect,
     )
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        employers = Employer.objects.visible_to(user).order_by("sort_name", "pk")
-        self.fields["employer"].queryset = employers  # type: ignore[attr-defined]
-
 
 class RightChoiceForm(EmployerChoiceForm):
-    """Choice of a right, and of an employer if it is an employer-level right."""
-
     right = forms.ChoiceField(label=_("Right"))
     field_order = ["right", "employer"]
 
@@ -75,8 +69,6 @@ class RightChoiceForm(EmployerChoiceForm):
 
 
 class ColleagueChoiceForm(forms.Form):
-    """Choice of another user of the office of `user`."""
-
     colleague = forms.ModelChoiceField(
         label=_("Colleague"), queryset=User.objects.none(), empty_label=_("Choose a colleague")
     )

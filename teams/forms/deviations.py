@@ -1,22 +1,15 @@
 """Forms for the clean-up of individual rights."""
 
-from typing import Any
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from core.forms import PLAIN_TEXT_VALIDATORS
+from permissions.forms import OfficeChoiceForm
 
 
-class UserChoiceForm(forms.Form):
-    """Choice of a user of the office of `user`."""
-
-    person = forms.ModelChoiceField(queryset=User.objects.none())
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["person"].queryset = User.objects.visible_to(user)  # type: ignore[attr-defined]
+class UserChoiceForm(OfficeChoiceForm):
+    person = forms.ModelChoiceField(queryset=User.objects.all())
 
 
 class ReplaceByTeamForm(forms.Form):

@@ -11,8 +11,6 @@ from permissions.products import Product
 
 
 class NewEmployerForm(forms.Form):
-    """Creation of an employer."""
-
     number = forms.IntegerField(
         label=_("Number"),
         min_value=1,
@@ -44,8 +42,6 @@ class NewEmployerForm(forms.Form):
 
 
 class EmployerForm(NewEmployerForm, VersionedForm):
-    """Update of an employer."""
-
     def __init__(self, *args: Any, employer: Employer, **kwargs: Any) -> None:
         kwargs["initial"] = {name: getattr(employer, name) for name in ("number", "name", "products", "version")}
         super().__init__(*args, **kwargs)

@@ -15,8 +15,6 @@ from permissions.models import Team
 
 
 class RightsField(forms.MultipleChoiceField):
-    """Choice of rights, each with a description."""
-
     def __init__(self, *, label: Any) -> None:
         super().__init__(label=label, required=False, widget=forms.CheckboxSelectMultiple)
 
@@ -60,8 +58,6 @@ class IndividualRightsForm(RightsForm):
 
 
 class TeamRightsForm(RightsForm, VersionedForm):
-    """The rights of a team."""
-
     rights = RightsField(label=_("Rights of the team"))
 
     def __init__(self, *args: Any, team: Team, held: frozenset[Right], **kwargs: Any) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
 from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
 from permissions.catalog import sort_rights
 from permissions.checks import Right
+from permissions.forms import OfficeChoiceForm
 from permissions.models import AuthorizationSet
 from teams.forms.rights import RightsField
 from teams.sets import SetPreview
@@ -33,21 +33,13 @@ class AuthorizationSetForm(VersionedForm):
 
     @property
     def contents(self) -> frozenset[Right]:
-        """The chosen rights and the locked ones. Only for a valid form."""
         return frozenset(Right(code) for code in self.cleaned_data["rights"]) | frozenset(self.locked_rights)
 
 
-class SetChoiceForm(forms.Form):
-    """Choice of a set of the office of `user`."""
-
+class SetChoiceForm(OfficeChoiceForm):
     set = forms.ModelChoiceField(
-        label=_("Set"), queryset=AuthorizationSet.objects.none(), empty_label=_("Choose a set")
+        label=_("Set"), queryset=AuthorizationSet.objects.order_by("name", "pk"), empty_label=_("Choose a set")
     )
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        sets = AuthorizationSet.objects.visible_to(user).order_by("name", "pk")
-        self.fields["set"].queryset = sets  # type: ignore[attr-defined]
 
 
 class ApplySetForm(SetChoiceForm):

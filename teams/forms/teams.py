@@ -11,13 +11,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
 from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
+from permissions.forms import OfficeChoiceForm
 from permissions.models import AuthorizationSet, Employer, Team
 from teams.queries import CountedTeam
 
 
 class SearchForm(forms.Form):
-    """Search and filter of a list."""
-
     q = forms.CharField(label=gettext_lazy("Search"), max_length=100, required=False)
     only = forms.BooleanField(required=False)
 
@@ -35,9 +34,7 @@ class SearchForm(forms.Form):
         return {"q": cleaned.get("q", ""), "only": "1" if cleaned.get("only") else ""}
 
 
-class NewTeamForm(forms.Form):
-    """Creation of a team, empty or with the rights of a set."""
-
+class NewTeamForm(OfficeChoiceForm):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=50,
@@ -46,16 +43,11 @@ class NewTeamForm(forms.Form):
     )
     authorization_set = forms.ModelChoiceField(
         label=gettext_lazy("Start from an authorization set"),
-        queryset=AuthorizationSet.objects.none(),
+        queryset=AuthorizationSet.objects.order_by("name"),
         required=False,
         empty_label=gettext_lazy("No set"),
         help_text=gettext_lazy("The team gets the rights of the set. You can change them later."),
     )
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        sets = AuthorizationSet.objects.visible_to(user).order_by("name")
-        cast("forms.ModelChoiceField[AuthorizationSet]", self.fields["authorization_set"]).queryset = sets
 
 
 class TeamForm(VersionedForm):
@@ -104,26 +96,18 @@ class SelectionForm(forms.Form):
 
 
 class UserSelectionForm(SelectionForm):
-    """Users to add to a team or remove from it."""
-
     users = _build_checkbox_field(gettext_lazy("Colleagues"))
 
 
 class EmployerSelectionForm(SelectionForm):
-    """Employers to add to a team or remove from it."""
-
     employers = _build_checkbox_field(gettext_lazy("Employers"))
 
 
 class ConfirmCountForm(forms.Form):
-    """The number of rows that the page announced to add."""
-
     count = forms.IntegerField(min_value=1, max_value=10**7, widget=forms.HiddenInput)
 
 
 class TeamSelectionForm(SelectionForm):
-    """Teams to choose for a user or an employer."""
-
     teams = _build_checkbox_field(gettext_lazy("Teams"))
 
 

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 
 import teams.actions
 from accounts.models import User
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
 from core.errors import EditConflict
 from permissions.access import OfficeRequest
@@ -32,7 +31,7 @@ def _fingerprint(comparison: UserComparison) -> str:
 def compare_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = get_colleague_or_404(request, pk)
     form = ColleagueChoiceForm(request.GET if "colleague" in request.GET else None, user=user)
-    context: dict[str, object] = {"person": user, "form": form}
+    context: dict[str, object] = {"colleague": user, "form": form}
     if form.is_valid():
         other: User = form.cleaned_data["colleague"]
         found = deviations.compare_users(user, other)
@@ -53,7 +52,6 @@ def compare_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.GRANT_RIGHTS, methods=POST)
 def copy_colleague_access(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Copy the teams and individual rights of a colleague, unless they changed since the page was shown."""
     user = get_colleague_or_404(request, pk)
     form = ColleagueChoiceForm(request.POST, user=user)
     if not form.is_valid():
@@ -62,7 +60,7 @@ def copy_colleague_access(request: OfficeRequest, pk: UUID) -> HttpResponse:
     try:
         if _fingerprint(deviations.compare_users(user, other)) != request.POST.get("shown"):
             raise EditConflict
-        teams.actions.copy_colleague_access(user, other, by=build_page_actor(request, request.user))
+        teams.actions.copy_colleague_access(user, other, by=request.actor)
     except EditConflict:
         messages.error(
             request, _("Something changed in the meantime, so nothing was done. Review the differences again.")

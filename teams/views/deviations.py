@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 
 import teams.deviations
 from accounts.models import User
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.replica import allow_replica
@@ -109,7 +108,7 @@ def revoke_superfluous_rights(request: OfficeRequest) -> HttpResponse:
     if not is_confirmed(request):
         return render_confirmation(request, _confirm_revoking_superfluous(user), chosen={"person": [user.pk]})
     try:
-        count = teams.deviations.revoke_superfluous_rights([user], by=build_page_actor(request, request.user))
+        count = teams.deviations.revoke_superfluous_rights([user], by=request.actor)
     except (RightsWouldChange, LastAdministrator):
         messages.error(request, _("A user's rights would have changed, so nothing was done."))
     else:
@@ -136,9 +135,7 @@ def replace_rights_by_team(request: OfficeRequest) -> HttpResponse:
         if not is_confirmed(request):
             chosen = {"name": [name], "group": [form.cleaned_data["group"]]}
             return render_confirmation(request, _confirm_replacing_by_team(found[0], name), chosen=chosen)
-        teams.deviations.replace_rights_by_team(
-            request.user.office, found[0], name=name, by=build_page_actor(request, request.user)
-        )
+        teams.deviations.replace_rights_by_team(request.user.office, found[0], name=name, by=request.actor)
     except (RightsWouldChange, LastAdministrator):
         messages.error(request, _("A user's rights would have changed, so nothing was done."))
     except ValidationError as error:

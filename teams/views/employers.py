@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 import teams.employers
-from audit.actors import build_page_actor
 from core.access import SAFE, page
 from core.errors import EditConflict
 from core.paging import build_pager_context, paginate_queryset
@@ -20,6 +19,7 @@ from core.search import sort_names_by_match
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.models import Employer, Team
+from permissions.shortcuts import show_errors
 from teams.forms.employers import EmployerForm, NewEmployerForm
 from teams.forms.teams import SearchForm, TeamSelectionForm
 from teams.queries import (
@@ -54,13 +54,8 @@ def list_employers(request: OfficeRequest) -> HttpResponse:
 def create_employer(request: OfficeRequest) -> HttpResponse:
     form = NewEmployerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        try:
-            created = teams.employers.create_employer(
-                request.user.office, **form.cleaned_data, by=build_page_actor(request, request.user)
-            )  # fmt: skip
-        except ValidationError as error:
-            form.add_error(None, error)
-        else:
+        with show_errors(form):
+            created = teams.employers.create_employer(request.user.office, **form.cleaned_data, by=request.actor)
             messages.success(request, _("Employer %(name)s has been added.") % {"name": created.name})
             if Right.MANAGE_TEAMS in request.rights:
                 return redirect("teams:link_teams", created.pk)
@@ -80,13 +75,8 @@ def edit_employer(request: OfficeRequest, pk: UUID) -> HttpResponse:
     employer = _get_employer_or_404(request, pk)
     form = EmployerForm(request.POST or None, employer=employer)
     if request.method == "POST" and form.is_valid():
-        try:
-            teams.employers.update_employer(employer, **form.cleaned_data, by=build_page_actor(request, request.user))
-        except EditConflict:
-            form.report_conflict(employer)
-        except ValidationError as error:
-            form.add_error(None, error)
-        else:
+        with show_errors(form, saved=employer):
+            teams.employers.update_employer(employer, **form.cleaned_data, by=request.actor)
             messages.success(request, _("Employer %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
             return redirect("teams:employer_list")
     linked = Team.objects.visible_to(request.user).filter(employers__employer=employer)
@@ -102,7 +92,6 @@ def edit_employer(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_TEAMS)
 def link_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Search for teams without this employer, and add it to the chosen ones."""
     employer = _get_employer_or_404(request, pk)
     search = SearchForm(request.GET, hint=_("Name of a team"))
     q = search.values()["q"]
@@ -117,7 +106,7 @@ def link_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         chosen = list(form.cleaned_data["teams"])
         try:
-            teams.employers.link_employer(employer, to=chosen, by=build_page_actor(request, request.user))
+            teams.employers.link_employer(employer, to=chosen, by=request.actor)
         except EditConflict:
             form.add_error("teams", ValidationError(_("Another user deleted a team in the meantime."), code="stale"))
         else:

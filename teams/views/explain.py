@@ -26,7 +26,7 @@ def _get_form(request: OfficeRequest) -> RightChoiceForm:
 def explain_user_right(request: OfficeRequest, pk: UUID) -> HttpResponse:
     """Show by which paths a user has a right or could have it, and the smallest change either way."""
     user, form = get_colleague_or_404(request, pk), _get_form(request)
-    context = {"person": user, "form": form}
+    context = {"colleague": user, "form": form}
     if form.is_valid():
         right, employer = form.cleaned_data["right"], form.cleaned_data["employer"]
         context |= {"right": right, "employer": employer, "explanation": explain_access(user, right, employer)}

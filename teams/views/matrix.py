@@ -4,7 +4,6 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from audit.actors import build_page_actor
 from core.access import SAFE, DuringImpersonation, page
 from core.export_files import CONTENT_TYPES, FileFormat
 from core.paging import build_pager_context, paginate_queryset
@@ -39,8 +38,7 @@ def export_matrix(request: OfficeRequest) -> HttpResponse:
     form = EmployerChoiceForm(request.GET, user=request.user)
     if not form.is_valid():
         raise Http404
-    by = build_page_actor(request, request.user)
-    workbook = matrix.export_matrix(request.user.office, form.cleaned_data["employer"], by=by)
+    workbook = matrix.export_matrix(request.user.office, form.cleaned_data["employer"], by=request.actor)
     name = f"autorisatiematrix-{timezone.localdate().isoformat()}.xlsx"
     return HttpResponse(workbook, XLSX_CONTENT_TYPE, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
@@ -51,7 +49,6 @@ def export_grants(request: OfficeRequest, form: FileFormat) -> FileResponse:
     asked = EmployerChoiceForm(request.GET, user=request.user)
     if not asked.is_valid():
         raise Http404
-    by = build_page_actor(request, request.user)
-    file = grants.export_grants(request.user.office, asked.cleaned_data["employer"], form=form, by=by)
+    file = grants.export_grants(request.user.office, asked.cleaned_data["employer"], form=form, by=request.actor)
     name = f"rechten-{timezone.localdate().isoformat()}.{form}"
     return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[form])

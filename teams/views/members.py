@@ -14,7 +14,6 @@ from django.utils.translation import ngettext
 import teams.actions
 from accounts.models import User
 from accounts.search import filter_by_search, sort_users_by_match
-from audit.actors import build_page_actor
 from core.access import page
 from core.errors import EditConflict
 from core.paging import KeysetPage, build_pager_context, build_query_string, paginate_queryset
@@ -39,7 +38,6 @@ def _filter_employers_to_add(request: OfficeRequest, team: Team, q: str, only: s
 
 
 def _build_add_all_context(found: "QuerySet[Any]", page: "KeysetPage[Any]", values: dict[str, str]) -> dict[str, Any]:
-    """Return the context of `_add_all_matches.html`: the number of matches, and whether they exceed one page."""
     more = bool(page.previous or page.next)
     return {
         "total": found.count() if more else len(page.rows),
@@ -57,7 +55,7 @@ def _redirect_after_adding(request: OfficeRequest, team: Team, count: int, text:
 
 def _add_users(request: OfficeRequest, team: Team, users: list[User]) -> HttpResponse:
     try:
-        teams.actions.change_members(team, add=users, by=build_page_actor(request, request.user))
+        teams.actions.change_members(team, add=users, by=request.actor)
     except EditConflict:
         return redirect_deleted_team(request)
     text = ngettext("%(count)s colleague has been added.", "%(count)s colleagues have been added.", len(users))
@@ -66,7 +64,7 @@ def _add_users(request: OfficeRequest, team: Team, users: list[User]) -> HttpRes
 
 def _add_employers(request: OfficeRequest, team: Team, employers: list[Employer]) -> HttpResponse:
     try:
-        teams.actions.change_employers(team, add=employers, by=build_page_actor(request, request.user))
+        teams.actions.change_employers(team, add=employers, by=request.actor)
     except EditConflict:
         return redirect_deleted_team(request)
     text = ngettext("%(count)s employer has been added.", "%(count)s employers have been added.", len(employers))

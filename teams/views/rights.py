@@ -8,40 +8,33 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 import teams.actions
-from accounts.models import User
-from audit.actors import build_page_actor
+from accounts.models import LoginMethod, User
 from core.access import page
 from invitations.views.resend_warnings import add_resend_warnings
 from permissions import checks, right_sources
 from permissions.access import OfficeRequest
 from permissions.catalog import sort_rights
-from permissions.checks import LastAdministrator, Right
+from permissions.checks import Right
 from permissions.models import AuthorizationSet
-from permissions.shortcuts import get_colleague_or_404
+from permissions.shortcuts import get_colleague_or_404, show_errors
 from teams.forms.rights import IndividualRightsForm
-from teams.views.shortcuts import get_grantable_rights
 
 
 @page(Right.VIEW_USERS)
 def user_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show every right of a user with its sources, and edit the individual ones if the viewer may grant rights."""
     user = get_colleague_or_404(request, pk)
-    by = build_page_actor(request, request.user)
-    held, may_give = checks.individual_rights(user), get_grantable_rights(request, user)
+    held, may_give = checks.individual_rights(user), _get_grantable_rights(request, user)
     form = IndividualRightsForm(request.POST or None, held=held, givable=may_give)
     if request.method == "POST":
-        checks.require_right(by, Right.GRANT_RIGHTS)
+        checks.require_right(request.actor, Right.GRANT_RIGHTS)
         if form.is_valid():
-            try:
-                teams.actions.set_individual_rights(user, form.cleaned_data["rights"], by=by)
-            except LastAdministrator as error:
-                form.add_error(None, str(error))
-            else:
+            with show_errors(form):
+                teams.actions.set_individual_rights(user, form.cleaned_data["rights"], by=request.actor)
                 messages.success(request, _("The rights of %(name)s have been saved.") % {"name": user.full_name})
                 add_resend_warnings(request, User.objects.filter(pk=user.pk))
                 return redirect("teams:user_rights", user.pk)
     context = {
-        "person": user,
+        "colleague": user,
         "form": form,
         "inactive_reason": checks.get_inactive_reason(user),
         "held_rights": right_sources.list_held_rights(user),
@@ -53,3 +46,10 @@ def user_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
         "manages": Right.MANAGE_PROVIDER in held,
     }
     return render(request, "teams/user_rights.html", context)
+
+
+def _get_grantable_rights(request: OfficeRequest, user: User) -> frozenset[Right]:
+    if Right.GRANT_RIGHTS not in request.rights or user.pk == request.user.pk:
+        return frozenset()
+    excluded = {Right.MANAGE_PROVIDER} if user.login_method == LoginMethod.SSO_WEBSERVICE else set()
+    return checks.get_grantable_rights(request.user) - excluded

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 import teams.sets
 from accounts.models import User
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
 from core.errors import EditConflict
 from invitations.views.resend_warnings import add_resend_warnings
@@ -26,11 +25,10 @@ from teams.views.teams import get_team_or_404, is_own_team
 
 
 def _build_difference_context(request: OfficeRequest, target: Team | User) -> dict[str, Any]:
-    """Return the context of a preview: the rights that applying the set adds, and that replacing would remove."""
     form = SetChoiceForm(request.GET if "set" in request.GET else None, user=request.user)
     if not form.is_valid():
         return {"form": form}
-    chosen, by = form.cleaned_data["set"], build_page_actor(request, request.user)
+    chosen = form.cleaned_data["set"]
     held = teams.sets.get_target_rights(target)
     missing, extra = teams.sets.compare_with_set(chosen, held)
     reached = (
@@ -44,8 +42,8 @@ def _build_difference_context(request: OfficeRequest, target: Team | User) -> di
         "missing": missing,
         "extra": extra,
         "before": ",".join(sorted(held)),
-        "lacking": checks.find_missing_right(by, missing, reached),
-        "lacking_to_take": checks.find_missing_right(by, missing + extra, reached),
+        "lacking": checks.find_missing_right(request.actor, missing, reached),
+        "lacking_to_take": checks.find_missing_right(request.actor, missing + extra, reached),
     }
 
 
@@ -54,7 +52,7 @@ def preview_user_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = get_colleague_or_404(request, pk)
     is_self = user.pk == request.user.pk
     context = _build_difference_context(request, user) | {
-        "person": user,
+        "colleague": user,
         "is_self": is_self,
         "may_apply": not is_self,
     }
@@ -70,13 +68,12 @@ def preview_team_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 
 def _copy_set(request: OfficeRequest, target: Team | User, copy: Callable[..., None], back: str) -> HttpResponse:
-    """Call `copy` with the set of the form, unless something changed since the preview."""
     form = ApplySetForm(request.POST, user=request.user)
     if not form.is_valid():
         raise Http404
     chosen = form.cleaned_data["set"]
     try:
-        copy(chosen, target, by=build_page_actor(request, request.user), shown=form.shown)
+        copy(chosen, target, by=request.actor, shown=form.shown)
     except EditConflict:
         messages.error(
             request, _("Something changed in the meantime, so nothing was done. Review the differences again.")

@@ -4,22 +4,17 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from permissions import checks
-from permissions.access import OfficeRequest
 from permissions.models import AuthorizationSet
 from permissions.views import SetPages
 from teams import sets
 from teams.forms.sets import AuthorizationSetForm
 
-
-def _build_form(request: OfficeRequest, instance: AuthorizationSet | None) -> AuthorizationSetForm:
-    givable = checks.get_grantable_rights(request.user)
-    return AuthorizationSetForm(request.POST or None, givable=givable, instance=instance)
-
-
 SET_PAGES = SetPages(
     namespace="teams",
     model=AuthorizationSet,
-    build_form=_build_form,
+    build_form=lambda request, instance: AuthorizationSetForm(
+        request.POST or None, givable=checks.get_grantable_rights(request.user), instance=instance
+    ),
     create=sets.create_set,
     update=sets.update_set,
     delete=sets.delete_set,

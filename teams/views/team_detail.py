@@ -15,7 +15,6 @@ from django.utils.translation import ngettext
 import teams.actions
 from accounts.models import User
 from accounts.search import filter_by_search, sort_users_by_match
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.errors import EditConflict
@@ -56,7 +55,6 @@ def redirect_deleted_team(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.VIEW_TEAMS, methods=SAFE)
 def team_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show one team in three columns. Members and employers are paged separately."""
     team = get_team_or_404(request, pk)
     form = SearchForm(request.GET, hint=_("Name, e-mail or number"))
     q = form.values()["q"]
@@ -143,7 +141,7 @@ def remove_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
             request, _confirm_removing_members(team, chosen), chosen={"users": [user.pk for user in chosen]}
         )
     try:
-        teams.actions.change_members(team, remove=chosen, by=build_page_actor(request, request.user))
+        teams.actions.change_members(team, remove=chosen, by=request.actor)
     except EditConflict:
         return redirect_deleted_team(request)
     except LastAdministrator as error:
@@ -169,7 +167,7 @@ def remove_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
             chosen={"employers": [employer.pk for employer in chosen]},
         )
     try:
-        teams.actions.change_employers(team, remove=chosen, by=build_page_actor(request, request.user))
+        teams.actions.change_employers(team, remove=chosen, by=request.actor)
     except EditConflict:
         return redirect_deleted_team(request)
     text = ngettext(
@@ -189,7 +187,7 @@ def change_team_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         rights, version = form.cleaned_data["rights"], form.cleaned_data["version"]
         try:
-            teams.actions.set_team_rights(team, rights, version=version, by=build_page_actor(request, request.user))
+            teams.actions.set_team_rights(team, rights, version=version, by=request.actor)
         except EditConflict:
             form.report_rights_conflict(team.version, held)
         except LastAdministrator as error:

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 import teams.actions
 import teams.sets
-from audit.actors import ReauthenticationRequired, build_page_actor
+from audit.actors import ReauthenticationRequired
 from core.access import SAFE, DuringImpersonation, page
 from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
@@ -25,6 +25,7 @@ from core.search import sort_names_by_match
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator, Right
 from permissions.models import Team
+from permissions.shortcuts import show_errors
 from teams import exports
 from teams.forms.teams import NewTeamForm, SearchForm, TeamForm
 from teams.onboarding import get_onboarding_progress
@@ -34,7 +35,6 @@ from teams.queries import CountedTeam, annotate_counts, filter_teams, list_missi
 @page(Right.VIEW_TEAMS, methods=SAFE)
 @allow_replica
 def list_teams(request: OfficeRequest) -> HttpResponse:
-    """List the teams, one page at a time, with the missing parts of each."""
     form = SearchForm(request.GET, hint=_("Name of a team"), only=_("Incomplete teams only"))
     values = form.values()
     found = filter_teams(annotate_counts(Team.objects.visible_to(request.user)), **values)
@@ -58,8 +58,7 @@ def export_teams(request: OfficeRequest, form: FileFormat) -> FileResponse:
     """Return the teams that match the filters as a file. The export is recorded, even for a HEAD request."""
     values = SearchForm(request.GET, hint="").values()
     found = filter_teams(Team.objects.visible_to(request.user), **values)
-    by = build_page_actor(request, request.user)
-    file = exports.export_teams(request.user.office, found, form=form, filters=values, by=by)
+    file = exports.export_teams(request.user.office, found, form=form, filters=values, by=request.actor)
     name = f"teams-{timezone.localdate().isoformat()}.{form}"
     return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[form])
 
@@ -70,7 +69,7 @@ def create_team(request: OfficeRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             team = teams.sets.create_team_from_set(
-                request.user.office, **form.cleaned_data, by=build_page_actor(request, request.user)
+                request.user.office, **form.cleaned_data, by=request.actor
             )  # fmt: skip
         except ValidationError as error:
             form.add_error(None, error)
@@ -103,13 +102,8 @@ def edit_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
     team = get_team_or_404(request, pk)
     form = TeamForm(request.POST or None, team=team, is_own=is_own_team(request, team))
     if request.method == "POST" and form.is_valid():
-        try:
-            teams.actions.edit_team(team, **form.cleaned_data, by=build_page_actor(request, request.user))
-        except EditConflict:
-            form.report_conflict(team)
-        except ValidationError as error:
-            form.add_error(None, error)
-        else:
+        with show_errors(form, saved=team):
+            teams.actions.edit_team(team, **form.cleaned_data, by=request.actor)
             messages.success(request, _("Team %(name)s has been saved.") % {"name": form.cleaned_data["name"]})
             return redirect("teams:team_detail", team.pk)
     return render(request, "teams/edit.html", {"form": form, "team": team})
@@ -117,15 +111,12 @@ def edit_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_TEAMS)
 def delete_team(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Delete a team, after a confirmation that says who loses what."""
     team = get_team_or_404(request, pk)
     form = VersionedForm(request.POST or None, initial={"version": team.version})
     error = ""
     if request.method == "POST" and form.is_valid():
         try:
-            teams.actions.delete_team(
-                team, version=form.cleaned_data["version"], by=build_page_actor(request, request.user)
-            )
+            teams.actions.delete_team(team, version=form.cleaned_data["version"], by=request.actor)
         except EditConflict:
             error = _("Another user changed this team in the meantime. Check the details below and decide again.")
             form = VersionedForm(initial={"version": team.version})

@@ -13,7 +13,6 @@ from django.utils.translation import ngettext
 
 import teams.actions
 from accounts.models import LoginMethod, User
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.errors import EditConflict
@@ -37,7 +36,7 @@ def user_team_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
     linked, is_self = Right.VIEW_TEAMS in request.rights, user.pk == request.user.pk
     shown = [(team.pk, _render_team_link(team) if linked else render_team_label(team)) for team in page.rows]
     context = {
-        "person": user,
+        "colleague": user,
         "shown": shown,
         "form": TeamSelectionForm(options=Team.objects.none(), shown=shown),
         "may_change": Right.MANAGE_TEAMS in request.rights and not is_self,
@@ -69,7 +68,7 @@ def add_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         chosen = list(form.cleaned_data["teams"])
         try:
-            teams.actions.change_teams(user, add=chosen, by=build_page_actor(request, request.user))
+            teams.actions.change_teams(user, add=chosen, by=request.actor)
         except EditConflict:
             form.add_error("teams", ValidationError(_("Another user deleted a team in the meantime."), code="stale"))
         else:
@@ -79,7 +78,7 @@ def add_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
             messages.success(request, text % {"name": user.full_name, "count": len(chosen)})
             add_resend_warnings(request, User.objects.filter(pk=user.pk))
             return redirect("teams:user_teams", user.pk)
-    context = {"person": user, "form": form, "search": search, "rows": page.rows}
+    context = {"colleague": user, "form": form, "search": search, "rows": page.rows}
     return render(request, "teams/add_teams.html", context | build_pager_context(page, q=q))
 
 
@@ -107,7 +106,7 @@ def leave_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
         ids = {"teams": [team.pk for team in chosen]}
         return render_confirmation(request, _confirm_leaving_teams(user, chosen), chosen=ids)
     try:
-        teams.actions.change_teams(user, remove=chosen, by=build_page_actor(request, request.user))
+        teams.actions.change_teams(user, remove=chosen, by=request.actor)
     except EditConflict:
         messages.error(request, _("Another user deleted a team in the meantime."))
     except LastAdministrator as error:

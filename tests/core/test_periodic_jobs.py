@@ -406,12 +406,12 @@ def test_of_the_product_reminders_and_cleaning(office: Provider, monkeypatch: An
     office.save()
     bad, told = min(user.pk for user in users), []
 
-    def duty_ahead(user: User, _due: Any) -> None:
+    def duty_ahead(_template: str, user: User, **_options: Any) -> None:
         if user.pk == bad:
             raise ValueError(SECRET)
         told.append(user.pk)
 
-    monkeypatch.setattr(reminders.emails, "send_enrollment_reminder", duty_ahead)
+    monkeypatch.setattr(reminders.emails, "send", duty_ahead)
     JobRunner(PeriodicJob(reminders.send_due_reminders, every=3600)).run()
     assert set(told) == {user.pk for user in users} - {bad}
 

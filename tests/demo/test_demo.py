@@ -28,7 +28,7 @@ from outbox.models import Message
 from permissions import checks
 from permissions.catalog import OFFICE_ADMIN_RIGHTS, Right
 from permissions.models import Employer, Team
-from teams.deviations import filter_employers_without_team
+from teams.queries import filter_employers
 from tests.helpers.demo_process import ROOT, Demo, demo, free_port
 from tests.helpers.servers import own_environment
 from users.status import AccountStatus, annotate_statuses
@@ -67,7 +67,7 @@ def test_the_example_has_teams_that_work(example_administrator: User) -> None:
     payroll = found.get(name="Loon Noord")
     member, employer = payroll.members.select_related("user")[0].user, payroll.employers.all()[0].employer
     assert checks.has_right(member, Right.VIEW_WAGES, employer)
-    assert len(filter_employers_without_team(administrator.provider)) == 3
+    assert filter_employers(Employer.objects.visible_to(administrator), q="", only="1").count() == 3
 
 
 @pytest.mark.django_db

@@ -123,7 +123,7 @@ def test_declared_state_is_reached_and_applying_again_changes_nothing(
                 continue
             assert {row.team.name for row in user.memberships.all()} == wanted["teams"]
             assert {row.right for row in user.individual_rights.all()} == wanted["individual_rights"]
-            signals = serialize_overrides(preferences.load_overrides(user.signal_settings.all()))
+            signals = serialize_overrides(preferences.load_overrides(user.notification_settings.all()))
             assert set(signals) == set(wanted.get("signals", signals))
             assert (user.initials, user.prefix) == (wanted["initials"], wanted["prefix"])
             assert (user.blocked_at is not None) == wanted.get("blocked", user.blocked_at is not None)

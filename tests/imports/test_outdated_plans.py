@@ -57,7 +57,7 @@ def authorization_set(office: Provider, bob: User) -> None:
 
 def signal_set(office: Provider, bob: User) -> None:
     one, contents = NotificationSet.objects.get(), {NotificationType.APPRAISAL: NotificationPreference(True, 9, True)}
-    notifications.sets.change_set(one, name=one.name, contents=contents, version=one.version, by=actor())
+    notifications.sets.update_set(one, name=one.name, contents=contents, version=one.version, by=actor())
 
 
 WRITES: dict[str, Callable[[Provider, User], object]] = {

@@ -85,7 +85,7 @@ def test_an_invitation_that_nobody_opened_is_revoked_without_a_mail(office: Prov
     assert [rendering.render_action(item) for item in plan.items] == [
         "uitnodiging ingetrokken", "geblokkeerd", "uitnodiging ingetrokken",
     ]  # fmt: skip
-    assert (plan.mails, plan.counts["takes"]) == ({"blocked": 1}, 3)
+    assert (plan.mails, plan.counts["has_losses"]) == ({"blocked": 1}, 3)
     assert [message.user_id for message in Message.objects.filter(kind="blocked")] == [opened.pk]
     for user in (unopened, expired):
         user.refresh_from_db()

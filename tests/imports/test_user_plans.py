@@ -236,7 +236,7 @@ def test_the_change_in_rights_of_a_user_is_shown(office: Provider, alice: User, 
     assert "Krijgt: Raadplegen beloningen bij 1 werkgever (1003)" in said  # no journal: the product is off
     assert "Verliest: Raadplegen beloningen bij 1 werkgever (1001)" in said
     assert "Verliest: Raadplegen teams" in said
-    assert item["takes"]
+    assert item["has_losses"]
 
 
 def test_losses_come_first(office: Provider, alice: User, bob: User) -> None:

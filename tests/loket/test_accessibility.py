@@ -81,7 +81,7 @@ class Walker(Camera):
         """Press the language switch; every page from here on is English."""
         self.go("/inloggen/")
         with self.page.expect_navigation():
-            self.page.locator("form.language-switch button").first.click()
+            self.page.locator("form[action='/taal/'] button").first.click()
         self.language = "en"
 
     def shoot(self, name: str) -> None:

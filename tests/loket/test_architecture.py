@@ -94,8 +94,8 @@ def test_no_modules_import_each_other() -> None:
 def test_every_app_has_its_floor() -> None:
     """`make check` runs import-linter, whose contracts say which folder may import which."""
     assert {name for name in settings.INSTALLED_APPS if (ROOT / name).is_dir()} <= set(APPS)
-    floors, *_others = LINTER["contracts"]
-    assert sorted(re.findall(r"\w+", " ".join(floors["layers"]))) == sorted(APPS)
+    layers, *_others = LINTER["contracts"]
+    assert sorted(re.findall(r"\w+", " ".join(layers["layers"]))) == sorted(APPS)
     assert sum(len(contract.get("ignore_imports", ())) for contract in LINTER["contracts"]) <= MAX_EXCEPTIONS
     assert "lint-imports" in (ROOT / "Makefile").read_text().split("\ncheck:")[1].split("\n\n")[0]
 

@@ -76,7 +76,7 @@ HALF_HOUR = {  # what users may do, and the office
     "users.change_login_method.change_to_website", "notifications.actions.apply_initial_set",
     "notifications.actions.clear_user_overrides", "notifications.actions.set_overrides_for_users",
     "notifications.actions.raise_notification_event", "notifications.actions.set_office_preferences",
-    "notifications.actions.set_user_overrides", "notifications.sets.apply_set", "notifications.sets.change_set",
+    "notifications.actions.set_user_overrides", "notifications.sets.apply_set", "notifications.sets.update_set",
     "notifications.sets.create_set", "notifications.sets.delete_set",
     "authentication.microsoft.callback.confirm_tenant", "authentication.mfa.office_policy.change_policy",
     "teams.actions.change_employers", "teams.actions.change_members", "teams.actions.change_teams",

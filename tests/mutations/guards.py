@@ -24,9 +24,14 @@ GUARDS = [
     ),
     Guard(
         1, "tenants of another office", "accounts/models.py",
-        'the tenants of the office of `user` (rule 1)."""\n        return self.filter(build_office_filter(user))',
-        'the tenants of the office of `user` (rule 1)."""\n        return self',
+        'return self.filter(build_office_filter(user))\n\n    def proved',
+        'return self\n\n    def proved',
         ("users/test_tenants.py",),
+    ),
+    Guard(
+        1, "choices among rows of another office", "permissions/forms.py",
+        "field.queryset.filter(build_office_filter(user))", "field.queryset.all()",
+        ("teams/test_sets.py", "teams/test_team_list.py"),
     ),
     Guard(
         1, "teams and employers of another office", "permissions/models.py",
@@ -618,7 +623,7 @@ GUARDS = [
         ("core/test_clock_skew.py",),
     ),
     Guard(
-        0, "sessions created by a clock that ran ahead", "authentication/session_expiry.py",
+        0, "sessions created by a clock that ran ahead", "authentication/session_timeouts.py",
         "if clock_skew.is_in_future(self.began_at) or clock_skew.is_in_future(self.used_at):", "if False:",
         ("core/test_clock_skew.py",),
     ),
@@ -814,12 +819,12 @@ GUARDS = [
         ("outbox/test_webhooks.py",),
     ),
     Guard(
-        0, "an idle session", "authentication/session_expiry.py",
+        0, "an idle session", "authentication/session_timeouts.py",
         "return SessionEndReason.IDLE if now >= self.used_at + get_idle_timeout() else None", "return None",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
-        0, "the maximum lifetime of a session", "authentication/session_expiry.py",
+        0, "the maximum lifetime of a session", "authentication/session_timeouts.py",
         "if now >= self.began_at + get_absolute_timeout(by_sso=self.by_sso):", "if False:",
         ("authentication/test_session_expiry.py",),
     ),
@@ -831,13 +836,13 @@ GUARDS = [
     ),
     Guard(
         0, "an ended session opens nothing", "authentication/session_store.py",
-        "return {session_expiry.ENDED_KEY: [data[SESSION_KEY], reason]}",
-        "return data | {session_expiry.ENDED_KEY: [data[SESSION_KEY], reason]}",
+        "return {session_timeouts.ENDED_KEY: [data[SESSION_KEY], reason]}",
+        "return data | {session_timeouts.ENDED_KEY: [data[SESSION_KEY], reason]}",
         ("authentication/test_session_expiry.py",),
     ),
     Guard(
         0, "ended sessions in the list", "authentication/models.py",
-        "in_time, last_used_at__gt=now - session_expiry.get_idle_timeout(), session__expire_date__gt=now",
+        "in_time, last_used_at__gt=now - session_timeouts.get_idle_timeout(), session__expire_date__gt=now",
         "session__expire_date__gt=now",
         ("authentication/test_session_expiry.py",),
     ),

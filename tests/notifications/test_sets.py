@@ -97,7 +97,7 @@ def test_two_tabs_names_that_are_taken_and_bad_input(alice_client: Client, alice
     hr.refresh_from_db()
     assert hr.name == "Nieuw"
     for act in (
-        lambda: notifications.sets.change_set(hr, name="X", contents={}, version=1, by=actor(alice)),
+        lambda: notifications.sets.update_set(hr, name="X", contents={}, version=1, by=actor(alice)),
         lambda: notifications.sets.delete_set(hr, version=1, by=actor(alice)),
     ):
         with pytest.raises(EditConflict):
@@ -131,7 +131,7 @@ def test_applying_says_beforehand_what_changes_and_changes_that(
 def test_applied_set_is_a_copy(alice_client: Client, alice: User, bob: User, hr: NotificationSet) -> None:
     notifications.sets.apply_set(hr, bob, by=actor(alice))
     before = preferences.get_user_overrides(bob)
-    notifications.sets.change_set(
+    notifications.sets.update_set(
         hr, name="HR", contents={TYPE: NotificationPreference(True, 1, False)}, version=1, by=actor(alice)
     )
     hr.refresh_from_db()
@@ -196,7 +196,7 @@ def test_others_do_not_see_them(
         notifications.sets.apply_set(hr, bob, by=actor(bob))
     for act in (
         lambda: notifications.sets.create_set(bob.provider, name="X", contents={}, by=actor(charlie)),
-        lambda: notifications.sets.change_set(hr, name="X", contents={}, version=1, by=actor(bob)),
+        lambda: notifications.sets.update_set(hr, name="X", contents={}, version=1, by=actor(bob)),
         lambda: notifications.sets.delete_set(hr, version=1, by=actor(charlie)),
     ):
         with pytest.raises(PermissionDenied):

@@ -138,7 +138,7 @@ def test_a_second_tab_makes_no_secret_after_the_first(alice: User, program: Appl
     one, other = ({name: form[name].value() for name in form.fields} for form in _forms(client, url))
     shown(client.post(url, one))
     assert "Iemand anders heeft deze koppeling" in client.post(url, other).text
-    assert "Open deze pagina opnieuw" in client.post(url, other | {"sealed": "00"}).text
+    assert "Open deze pagina opnieuw" in client.post(url, other | {"encrypted_secret": "00"}).text
 
 
 def _forms(client: Client, url: str) -> list[Any]:
@@ -300,7 +300,7 @@ def test_who_changes_a_program_that_is_being_removed_hears_so(
 ) -> None:
     browser, url = confirmed(alice), f"{LIST}{program.pk}/{path}"
     if path == "geheim/":
-        data = data | {"sealed": browser.get(url).context["form"]["sealed"].value()}
+        data = data | {"encrypted_secret": browser.get(url).context["form"]["encrypted_secret"].value()}
     answer = during(
         lambda: applications.delete_application(program, by=actor(alice)),
         lambda: browser.post(url, data, HTTP_HOST="localhost"),

@@ -11,7 +11,7 @@ from django.conf import settings as settings_module
 from django.utils import timezone
 
 import outbox.actions
-from authentication.mfa.emails import REMINDER_KIND
+from authentication.mfa.reminders import EMAIL_KIND
 from core import encryption
 from outbox import sending
 from outbox.actions import MAX_ATTEMPTS, RETRY_DELAYS
@@ -82,7 +82,7 @@ def test_email_is_sent_as_text_and_html(mail_server: MailServer, settings: Any) 
 
 def list_mail_kinds() -> set[str]:
     """Return the kind of every e-mail that the product builds, from its source."""
-    kinds = {REMINDER_KIND}
+    kinds = {EMAIL_KIND}
     for path in settings_module.BASE_DIR.glob("[a-z]*/**/*.py"):
         if path.relative_to(settings_module.BASE_DIR).parts[0] in ("tests", "bench", "node_modules"):
             continue

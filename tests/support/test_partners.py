@@ -97,7 +97,7 @@ def secret_in(response: Any) -> str:
 def make_secret(client: Client, partner: Application, hours: str = "24", **data: str) -> Any:
     url = f"/admin/hulp/partner/{partner.pk}/geheim/"
     form = client.get(url).context["form"]
-    sent = {name: str(form[name].value()) for name in ("version", "sealed")}
+    sent = {name: str(form[name].value()) for name in ("version", "encrypted_secret")}
     return client.post(url, sent | {"hours": hours, "reason": REASON} | data)
 
 

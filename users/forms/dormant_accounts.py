@@ -17,12 +17,9 @@ def _build_days_field(label: object) -> forms.IntegerField:
 
 
 class ReviewThresholdsForm(forms.Form):
-    """Days without a sign-in, and days until a password is old."""
-
     days = _build_days_field(_("Days without a login"))
     password_days = _build_days_field(_("Maximum password age in days"))
 
     @property
     def thresholds(self) -> ReviewThresholds:
-        """The thresholds of a valid form."""
         return ReviewThresholds(**self.cleaned_data)

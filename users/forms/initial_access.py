@@ -69,9 +69,9 @@ class InitialAccessForm(forms.Form):
             self._offer_rights(requester, givable - never)
         else:
             self._leave_out("authorization_set", "rights")
-        signal_sets = NotificationSet.objects.visible_to(requester).order_by("name", "pk")
-        if Right.MANAGE_SIGNALS in givable and signal_sets:
-            cast(Any, self.fields["signal_set"]).queryset = signal_sets
+        notification_sets = NotificationSet.objects.visible_to(requester).order_by("name", "pk")
+        if Right.MANAGE_SIGNALS in givable and notification_sets:
+            cast(Any, self.fields["signal_set"]).queryset = notification_sets
         else:
             self._leave_out("signal_set")
 
@@ -111,7 +111,6 @@ class InitialAccessForm(forms.Form):
 
     @property
     def initial_access(self) -> dict[str, Any]:
-        """The keyword arguments for `teams.initial_access.assign_initial_access`. Only for a valid form."""
         return {
             "teams": list(self.cleaned_data.get("teams", [])),
             "authorization_set": self.cleaned_data.get("authorization_set"),
@@ -119,8 +118,7 @@ class InitialAccessForm(forms.Form):
         }
 
     @property
-    def signals(self) -> NotificationSet | None:
-        """The chosen signal set. Only for a valid form."""
+    def notification_set(self) -> NotificationSet | None:
         return self.cleaned_data.get("signal_set")
 
     @property
@@ -131,7 +129,7 @@ class InitialAccessForm(forms.Form):
             "teams": [str(team.pk) for team in access["teams"]],
             "rights": [*map(str, access["individual"])],
             "authorization_set": access["authorization_set"] and str(access["authorization_set"].pk),
-            "signal_set": self.signals and str(self.signals.pk),
+            "signal_set": self.notification_set and str(self.notification_set.pk),
         }
         return {name: value for name, value in values.items() if value}
 

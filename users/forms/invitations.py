@@ -30,7 +30,6 @@ class InviteUserForm(WebsiteUserForm, InitialAccessForm):
         self.fields["email"].help_text = _("The invitation is sent to this address.")
 
     def clean(self) -> dict[str, Any]:
-        """Validate the placeholders of the text (domain.md section 9)."""
         values = super().clean()
         if "subject" in values and "body" in values:
             try:
@@ -47,20 +46,15 @@ class InviteUserForm(WebsiteUserForm, InitialAccessForm):
 
     @property
     def text_is_expanded(self) -> bool:
-        """Whether the text is expanded: changed or invalid."""
         initial = EmailText(str(self["subject"].value()), str(self["body"].value()).replace("\r\n", "\n"))
         return bool(self["subject"].errors or self["body"].errors) or initial != self.standard
 
 
 class MobileNumberForm(forms.Form):
-    """Step 2: the number, which is never stored unencrypted."""
-
     mobile_number = MobileNumberField()
 
 
 class ResendInvitationForm(MobileNumberForm):
-    """The number, and the address, which may have been wrong."""
-
     email = build_user_field("email")
     sent = forms.CharField(max_length=40, widget=forms.HiddenInput)
 

@@ -83,7 +83,6 @@ class _NewUserForm(UserDetailsForm, InitialAccessForm):
         return user if user is not None and self._matches(user) else None
 
     def clean(self) -> dict[str, Any]:
-        """Reject the two-factor requirement, which these login methods do not have and the form does not offer."""
         super().clean()
         try:
             validate_two_factor_required("two_factor_required" in self.data, self.kind)
@@ -93,14 +92,12 @@ class _NewUserForm(UserDetailsForm, InitialAccessForm):
 
 
 class NewWebserviceUserForm(_NewUserForm, BaseNewPasswordForm):
-    """A new user "Alleen via SSO/Webservice"."""
-
     kind = LoginMethod.SSO_WEBSERVICE
 
-    def about(self) -> passwords.PasswordContext:
+    def clean_password(self) -> str:
         names = ("initials", "first_name", "last_name", "email", "username")
-        values = {name: self.cleaned_data.get(name, "") for name in names}
-        return passwords.build_password_context(User(provider=self.requester.provider, **values))
+        user = User(provider=self.requester.provider, **{name: self.cleaned_data.get(name, "") for name in names})
+        return self.validate_password(passwords.build_password_context(user))
 
 
 class SetPasswordForm(NewPasswordForm):
@@ -114,7 +111,6 @@ class SetPasswordForm(NewPasswordForm):
 
 
 def fill_password(form: BaseNewPasswordForm, password: str) -> None:
-    """Show `password` in both fields of an unbound form."""
     for name in ("password", "password_again"):
         form.initial[name] = password
         cast(forms.PasswordInput, form.fields[name].widget).render_value = True
@@ -126,8 +122,6 @@ class _TenantChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
 
 class _MicrosoftAccountForm(forms.Form):
-    """A Microsoft account: a confirmed tenant of the office and a user id in it."""
-
     external_tenant = _TenantChoiceField(
         label=_("Azure AD Tenant ID"),
         queryset=ExternalTenant.objects.none(),
@@ -153,7 +147,6 @@ class _MicrosoftAccountForm(forms.Form):
             choice.empty_label = None
 
     def clean(self) -> dict[str, Any]:
-        """Reject an account in use by another user."""
         super().clean()
         tenant, external_user_id = (self.cleaned_data.get(name) for name in ("external_tenant", "external_user_id"))
         if tenant and external_user_id:
@@ -165,8 +158,6 @@ class _MicrosoftAccountForm(forms.Form):
 
 
 class NewAzureUserForm(_NewUserForm, _MicrosoftAccountForm):
-    """A new user "Alleen via Azure AD"."""
-
     kind = LoginMethod.AZURE_AD
 
 

@@ -69,8 +69,6 @@ class OfficeSettingsForm(VersionedForm):
 
 
 class RetentionForm(forms.Form):
-    """Retention of accounts, and recipients of checkpoints of the audit log."""
-
     erase_after_months = forms.IntegerField(
         label=_("Months to keep former users' accounts"),
         min_value=0,
@@ -90,7 +88,6 @@ class RetentionForm(forms.Form):
     )
 
     def clean_checkpoint_addresses(self) -> str:
-        """Return the addresses, one per line. Raises ValidationError for more than five or an invalid one."""
         addresses = list(dict.fromkeys(self.cleaned_data["checkpoint_addresses"].split()))
         if len(addresses) > 5:
             raise ValidationError(_("Enter at most five addresses."), code="many")
@@ -113,8 +110,7 @@ class _TenantIdField(MicrosoftIdField):
     def clean(self, value: Any) -> Any:
         if str(value or "").strip().lower() in _MULTI_TENANT_NAMES:
             raise ValidationError(
-                _("This value stands for many tenants. Enter the tenant ID of your office."),
-                code="word",
+                _("This value stands for many tenants. Enter the tenant ID of your office."), code="word"
             )
         tenant_id = super().clean(value)
         if tenant_id == _PERSONAL_ACCOUNTS_TENANT:

@@ -36,8 +36,6 @@ def build_user_field(name: str, **options: Any) -> Any:
 
 
 class UserFilterForm(forms.Form):
-    """Search and filters of the user list; every field may be empty."""
-
     q = forms.CharField(label=_("Search"), max_length=100, required=False)
     login_method = forms.ChoiceField(
         label=_("Login method"), choices=[("", _("All")), *LoginMethod.choices], required=False
@@ -64,8 +62,6 @@ class UserFilterForm(forms.Form):
 
 
 class ProfileDetailsForm(forms.Form):
-    """The details that users may change on their own profile."""
-
     initials = build_user_field("initials")
     prefix = build_user_field("prefix")
     last_name = build_user_field("last_name")
@@ -83,7 +79,6 @@ class ProfileDetailsForm(forms.Form):
 
     @property
     def details(self) -> UserDetails:
-        """The details of a valid form."""
         return cast(
             UserDetails, {name: self.cleaned_data[name] for name in UserDetails.__annotations__ if name in self.fields}
         )
@@ -99,18 +94,14 @@ class UserDetailsForm(ProfileDetailsForm):
     field_order = ["initials", "prefix", "last_name", "first_name", "email"]
 
     def clean_access_until(self) -> Any:
-        """Reject a day in the past unless it is the stored one."""
         until = self.cleaned_data["access_until"]
         validate_access_until(until, stored=self.initial.get("access_until"))
         return until
 
 
 class WebsiteUserForm(UserDetailsForm):
-    """The details of a user "Via website en SSO"."""
-
     two_factor_required = build_user_field(
-        "two_factor_required",
-        help_text=_("The e-mail explains it. Setup is part of accepting the invitation."),
+        "two_factor_required", help_text=_("The e-mail explains it. Setup is part of accepting the invitation.")
     )
 
 
@@ -139,13 +130,10 @@ class ProfileForm(ProfileDetailsForm, VersionedForm):
 
 
 class ChangeEmailForm(CurrentPasswordForm):
-    """A new e-mail address for the user's own account; needs the current password."""
-
     email = build_user_field("email", label=_("New e-mail"))
     field_order = ["email", "current_password"]
 
     def clean_email(self) -> str:
-        """Reject the current address."""
         email: str = self.cleaned_data["email"]
         if compute_email_key(email) == self.user.email_key:
             raise ValidationError(_("This is already your address."), code="same")

@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from accounts.models import AccountReviewSubscription, User
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, page
 from core.paging import build_pager_context, paginate_queryset
 from permissions.access import OfficeRequest
@@ -32,7 +31,6 @@ _PAGE_SIZE = 20  # users of each list on a page
 
 @page(Right.MANAGE_USERS, methods=SAFE)
 def dormant_accounts(request: OfficeRequest) -> HttpResponse:
-    """Show the accounts to review, by thresholds that the user can change."""
     subscription = AccountReviewSubscription.objects.filter(user=request.user).first()
     standard = get_thresholds(subscription) if subscription else ReviewThresholds()
     form = ReviewThresholdsForm(standard._asdict() | {name: value for name, value in request.GET.items() if value})
@@ -77,14 +75,11 @@ def _iter_review_lists(
 
 @page(Right.MANAGE_USERS, methods=POST)
 def subscribe(request: OfficeRequest) -> HttpResponse:
-    """Subscribe to the monthly e-mail, by the thresholds on the page."""
     form = ReviewThresholdsForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Enter a number from 1 to 3650."))
         return redirect("users:dormant_accounts")
-    dormant_account_emails.subscribe(
-        request.user, thresholds=form.thresholds, by=build_page_actor(request, request.user)
-    )
+    dormant_account_emails.subscribe(request.user, thresholds=form.thresholds, by=request.actor)
     messages.success(
         request, _("You will now receive an e-mail on the first day of each month when there are accounts to review.")
     )
@@ -93,6 +88,6 @@ def subscribe(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_USERS, methods=POST)
 def unsubscribe(request: OfficeRequest) -> HttpResponse:
-    dormant_account_emails.unsubscribe(request.user, by=build_page_actor(request, request.user))
+    dormant_account_emails.unsubscribe(request.user, by=request.actor)
     messages.success(request, _("You will no longer receive e-mails about dormant accounts."))
     return redirect("users:dormant_accounts")

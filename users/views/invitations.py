@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 import invitations.actions
 from accounts.models import LoginMethod, User
 from accounts.user_details import UserDetails
-from audit.actors import build_page_actor
 from core.access import ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from core.ids import parse_uuid
@@ -26,15 +25,10 @@ from invitations.email_text import EmailText
 from invitations.models import Invitation
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import get_managed_user, render_form, show_errors
 from users.forms.initial_access import InitialAccessForm
 from users.forms.invitations import InviteUserForm, MobileNumberForm, ResendInvitationForm, find_users_with_email
-from users.views.shared import (
-    build_initial_access_callback,
-    get_managed_user,
-    render_created_message,
-    render_form,
-    show_errors,
-)
+from users.views.shared import build_initial_access_callback, render_created_message
 
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
@@ -90,11 +84,12 @@ def send_invitation(request: OfficeRequest) -> HttpResponse:
         return redirect(back)
     form = MobileNumberForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        number, by = form.cleaned_data["mobile_number"], build_page_actor(request, request.user)
+        number = form.cleaned_data["mobile_number"]
         with show_errors(form):
             user = invitations.actions.invite_user(
-                request.user.office, details=details, mobile_number=number, by=by, text=text, user_id=draft_id,
-                assign_initial_access=build_initial_access_callback(access, by) if access else None,
+                request.user.office, details=details, mobile_number=number, text=text, by=request.actor,
+                assign_initial_access=build_initial_access_callback(access, request.actor) if access else None,
+                user_id=draft_id,
             )  # fmt: skip
             drafts.delete_draft(request.session, draft_id)
             messages.success(request, render_created_message(_("The invitation for %(name)s is on its way."), user))
@@ -103,8 +98,8 @@ def send_invitation(request: OfficeRequest) -> HttpResponse:
     context = {
         "concept": draft_id,
         "back": back,
-        "given": access and {**access.initial_access, "signal_set": access.signals},
-        "person": user,
+        "given": access and {**access.initial_access, "notification_set": access.notification_set},
+        "colleague": user,
         "namesakes": find_users_with_email(request.user.office, user.email),
         "preview": _render_preview(request, details, text or get_office_text(request.user.office)),
     }
@@ -112,7 +107,6 @@ def send_invitation(request: OfficeRequest) -> HttpResponse:
 
 
 def _redirect_without_draft(request: OfficeRequest, draft_id: UUID | None) -> HttpResponse:
-    """Redirect after a duplicate submission, or when the draft is gone."""
     sent = User.objects.visible_to(request.user).filter(pk=draft_id).first() if draft_id else None
     if sent is not None:
         messages.success(request, render_created_message(_("The invitation for %(name)s is on its way."), sent))
@@ -128,31 +122,30 @@ def _get_invited_user(request: OfficeRequest, pk: UUID) -> User:
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def resend_invitation(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Ask for the number and send the invitation with a new link and a full period."""
     user = _get_invited_user(request, pk)
     form = ResendInvitationForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         number, email, before = (form.cleaned_data[name] for name in ("mobile_number", "email", "sent"))
-        by = build_page_actor(request, request.user)
         try:
             with show_errors(form):
-                invitations.actions.resend_invitation(user, mobile_number=number, email=email, before=before, by=by)
+                invitations.actions.resend_invitation(
+                    user, mobile_number=number, email=email, before=before, by=request.actor
+                )
                 messages.success(request, _("The invitation for %(name)s is on its way.") % {"name": user.full_name})
                 return redirect("users:user_detail", user.pk)
         except InvitationNotOpen:
             return _redirect_if_closed(request, user)
     if user.accepted_at is not None or user.invitation.state == Invitation.State.ACCEPTED:
         return _redirect_if_closed(request, user)
-    return render_form(request, "invitations/resend.html", form, person=user)
+    return render_form(request, "invitations/resend.html", form, colleague=user)
 
 
 @page(Right.MANAGE_USERS)
 def revoke_invitation(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Confirm and revoke the invitation."""
     user = _get_invited_user(request, pk)
     if request.method == "POST":
         try:
-            invitations.actions.revoke_invitation(user, by=build_page_actor(request, request.user))
+            invitations.actions.revoke_invitation(user, by=request.actor)
         except InvitationNotOpen:
             return _redirect_if_closed(request, user)
         messages.success(request, _("The invitation for %(name)s has been revoked.") % {"name": user.full_name})
@@ -170,7 +163,7 @@ def revoke_invitation(request: OfficeRequest, pk: UUID) -> HttpResponse:
         heading=_("Revoke the invitation for %(name)s?") % values,
         breadcrumb="users/_breadcrumb.html",
     )
-    return render_confirmation(request, confirmation, person=user)
+    return render_confirmation(request, confirmation, colleague=user)
 
 
 def _redirect_if_closed(request: OfficeRequest, user: User) -> HttpResponse:

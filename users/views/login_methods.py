@@ -12,13 +12,13 @@ import users.change_login_method
 import users.login_methods
 from accounts import passwords
 from accounts.models import LoginMethod, User
-from audit.actors import build_page_actor
 from authentication.microsoft import oidc
 from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import get_form_status, get_managed_user, render_form, show_errors
 from users.forms.invitations import MobileNumberForm
 from users.forms.login_methods import (
     ChangeToAzureForm,
@@ -27,14 +27,7 @@ from users.forms.login_methods import (
     SetPasswordForm,
     fill_password,
 )
-from users.views.shared import (
-    build_initial_access_callback,
-    get_form_status,
-    get_managed_user,
-    render_created_message,
-    render_form,
-    show_errors,
-)
+from users.views.shared import build_initial_access_callback, render_created_message
 
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
@@ -42,16 +35,16 @@ def create_webservice_user(request: OfficeRequest) -> HttpResponse:
     form = NewWebserviceUserForm(request.POST or None, requester=request.user)
     user = None
     if request.method == "POST" and form.is_valid():
-        values, by = form.cleaned_data, build_page_actor(request, request.user)
+        values = form.cleaned_data
         with show_errors(form):
             user = users.login_methods.create_webservice_user(
                 request.user.office,
                 details=form.details,
                 username=values["username"],
                 password=values["password"],
-                by=by,
+                by=request.actor,
                 user_id=values["concept"],
-                assign_initial_access=build_initial_access_callback(form, by),
+                assign_initial_access=build_initial_access_callback(form, request.actor),
             )
     if user := user or form.find_previous_user():
         return _redirect_after_create(request, user)
@@ -60,7 +53,6 @@ def create_webservice_user(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_USERS, methods=POST, impersonation=DuringImpersonation.FORBIDDEN)
 def generate_new_user_password(request: OfficeRequest) -> HttpResponse:
-    """Show the submitted form again with a generated password, which is not stored."""
     typed: dict[str, object] = {name: request.POST.get(name) for name in NewWebserviceUserForm.base_fields}
     typed |= {name: request.POST.getlist(name) for name in ("teams", "rights")}
     form, password = NewWebserviceUserForm(initial=typed, requester=request.user), passwords.generate_password()
@@ -73,7 +65,7 @@ def create_azure_user(request: OfficeRequest) -> HttpResponse:
     form = NewAzureUserForm(request.POST or None, requester=request.user, provider=request.user.office)
     user = None
     if request.method == "POST" and form.is_valid():
-        values, by = form.cleaned_data, build_page_actor(request, request.user)
+        values = form.cleaned_data
         with show_errors(form):
             user = users.login_methods.create_azure_user(
                 request.user.office,
@@ -81,9 +73,9 @@ def create_azure_user(request: OfficeRequest) -> HttpResponse:
                 username=values["username"],
                 tenant=values["external_tenant"],
                 external_user_id=values["external_user_id"],
-                by=by,
+                by=request.actor,
                 user_id=values["concept"],
-                assign_initial_access=build_initial_access_callback(form, by),
+                assign_initial_access=build_initial_access_callback(form, request.actor),
             )
     if user := user or form.find_previous_user():
         return _redirect_after_create(request, user)
@@ -111,9 +103,11 @@ def set_password(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = _get_webservice_user(request, pk)
     form = SetPasswordForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
-        values, by = form.cleaned_data, build_page_actor(request, request.user)
+        values = form.cleaned_data
         try:
-            users.login_methods.set_password(user, password=values["password"], before=values["before"], by=by)
+            users.login_methods.set_password(
+                user, password=values["password"], before=values["before"], by=request.actor
+            )
         except EditConflict:
             messages.warning(request, _("Another user set a new password in the meantime. Yours was not saved."))
         else:
@@ -122,16 +116,15 @@ def set_password(request: OfficeRequest, pk: UUID) -> HttpResponse:
             )
             messages.success(request, text % {"name": user.full_name})
         return redirect("users:user_detail", user.pk)
-    return render(request, "users/set_password.html", {"form": form, "person": user})
+    return render(request, "users/set_password.html", {"form": form, "colleague": user})
 
 
 @page(Right.MANAGE_USERS, methods=POST, impersonation=DuringImpersonation.FORBIDDEN)
 def generate_password(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show the form with a generated password; nothing is stored yet."""
     user = _get_webservice_user(request, pk)
     form, password = SetPasswordForm(user=user), passwords.generate_password()
     fill_password(form, password)
-    return render(request, "users/set_password.html", {"form": form, "person": user, "generated": password})
+    return render(request, "users/set_password.html", {"form": form, "colleague": user, "generated": password})
 
 
 def _get_user(request: OfficeRequest, pk: UUID) -> User:
@@ -140,13 +133,11 @@ def _get_user(request: OfficeRequest, pk: UUID) -> User:
 
 @page(Right.MANAGE_USERS, methods=SAFE)
 def login_method(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show the login method of a user and the methods it can be changed to."""
-    return render(request, "users/login_method.html", {"person": _get_user(request, pk)})
+    return render(request, "users/login_method.html", {"colleague": _get_user(request, pk)})
 
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def change_to_azure(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Change a user to Azure AD only, or to another Microsoft account."""
     user = _get_user(request, pk)
     form = ChangeToAzureForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
@@ -157,24 +148,23 @@ def change_to_azure(request: OfficeRequest, pk: UUID) -> HttpResponse:
                 tenant=values["external_tenant"],
                 external_user_id=values["external_user_id"],
                 username=values.get("username"),
-                by=build_page_actor(request, request.user),
+                by=request.actor,
             )
             messages.success(request, _("%(name)s now logs in with Microsoft.") % {"name": user.full_name})
             return redirect("users:user_detail", user.pk)
-    return render_form(request, "users/change_to_azure.html", form, person=user, **_get_microsoft_context(request))
+    return render_form(request, "users/change_to_azure.html", form, colleague=user, **_get_microsoft_context(request))
 
 
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def change_to_website(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Invite an Azure user to sign in with username and password."""
     user = _get_user(request, pk)
     if not user.is_azure_user and user.accepted_at is not None:
         raise Http404
     form = MobileNumberForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        number, by = form.cleaned_data["mobile_number"], build_page_actor(request, request.user)
+        number = form.cleaned_data["mobile_number"]
         with show_errors(form):
-            users.change_login_method.change_to_website(user, mobile_number=number, by=by)
+            users.change_login_method.change_to_website(user, mobile_number=number, by=request.actor)
             messages.success(request, _("The invitation for %(name)s is on its way.") % {"name": user.full_name})
             return redirect("users:user_detail", user.pk)
     values = {"name": user.full_name, "email": user.email}
@@ -191,4 +181,4 @@ def change_to_website(request: OfficeRequest, pk: UUID) -> HttpResponse:
         breadcrumb="users/_breadcrumb.html",
     )
     status = get_form_status(form)
-    return render_confirmation(request, confirmation, status=status, form=form, person=user)
+    return render_confirmation(request, confirmation, status=status, form=form, colleague=user)

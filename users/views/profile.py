@@ -7,27 +7,25 @@ from django.utils.translation import gettext as _
 
 import users.actions
 import users.email_changes
-from audit.actors import build_page_actor
 from core.access import Access, DuringImpersonation, ReauthenticationLevel, page
 from core.middleware import get_client_address
 from permissions.access import OfficeRequest
 from permissions.catalog import sort_rights
+from permissions.shortcuts import render_form, show_errors
 from users.email_changes import InvalidEmailLink
 from users.forms.users import ChangeEmailForm, ProfileForm
-from users.views.shared import render_form, show_errors
 
 
 @page(Access.OWN_ACCOUNT)
 def profile(request: OfficeRequest) -> HttpResponse:
-    """Show the user's own details and rights, and change the editable fields."""
     user = request.user
     if user.is_support:
         return redirect("authentication:device_list")
     form = ProfileForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
-        version, by = form.cleaned_data["version"], build_page_actor(request, user)
+        version = form.cleaned_data["version"]
         with show_errors(form, saved=user):
-            users.actions.edit_profile(user, details=form.details, version=version, by=by)
+            users.actions.edit_profile(user, details=form.details, version=version, by=request.actor)
             messages.success(request, _("Your details have been saved."))
             return redirect("users:profile")
     context = {"rights": sort_rights(request.rights), "email_change": getattr(user, "email_change", None)}
@@ -41,12 +39,11 @@ def profile(request: OfficeRequest) -> HttpResponse:
     reauthentication=ReauthenticationLevel.FIVE_MINUTES,
 )
 def change_email(request: OfficeRequest) -> HttpResponse:
-    """Request a change of the user's own e-mail address, confirmed with the password."""
     form = ChangeEmailForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]
         with show_errors(form, "email"):
-            users.email_changes.request_email_change(request.user, email, by=build_page_actor(request, request.user))
+            users.email_changes.request_email_change(request.user, email, by=request.actor)
             text = _("We sent an e-mail to %(email)s. The new address takes effect once you confirm it there.")
             messages.success(request, text % {"email": email})
             return redirect("users:profile")
@@ -55,7 +52,6 @@ def change_email(request: OfficeRequest) -> HttpResponse:
 
 @page(Access.PUBLIC)
 def confirm_email(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the new address behind an e-mailed link, and apply the change on POST."""
     try:
         if request.method == "POST":
             user = users.email_changes.confirm_email_change(

@@ -14,14 +14,13 @@ from django.utils.translation import ngettext
 import authentication.microsoft.tenants
 import users.actions
 from accounts.models import ExternalTenant, User
-from audit.actors import build_page_actor
 from authentication.microsoft import oidc
 from core.access import SAFE, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import render_form, show_errors
 from users.forms.office import AddTenantForm, OfficeSettingsForm, RenameTenantForm
-from users.views.shared import render_form, show_errors
 
 
 @page(Right.MANAGE_PROVIDER)
@@ -30,7 +29,7 @@ def office_settings(request: OfficeRequest) -> HttpResponse:
     form = OfficeSettingsForm(request.POST or None, provider=provider)
     if request.method == "POST" and form.is_valid():
         with show_errors(form, saved=provider):
-            users.actions.change_provider(provider, **form.cleaned_data, by=build_page_actor(request, request.user))
+            users.actions.change_provider(provider, **form.cleaned_data, by=request.actor)
             messages.success(request, _("The office settings have been saved."))
             return redirect("users:office_settings")
     return render_form(request, "users/office_settings.html", form)
@@ -38,7 +37,6 @@ def office_settings(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER, methods=SAFE)
 def tenant_list(request: OfficeRequest) -> HttpResponse:
-    """Show the tenants of the office, with the number of users that depend on each and whether it is confirmed."""
     rows = ExternalTenant.objects.visible_to(request.user).annotate(user_count=Count("users")).order_by("name", "id")
     return render(request, "users/tenants.html", {"rows": rows, "is_configured": oidc.is_configured()})
 
@@ -47,9 +45,9 @@ def tenant_list(request: OfficeRequest) -> HttpResponse:
 def add_tenant(request: OfficeRequest) -> HttpResponse:
     form = AddTenantForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        name, by = form.cleaned_data["name"], build_page_actor(request, request.user)
+        name = form.cleaned_data["name"]
         with show_errors(form):
-            authentication.microsoft.tenants.add_tenant(request.user.office, **form.cleaned_data, by=by)
+            authentication.microsoft.tenants.add_tenant(request.user.office, **form.cleaned_data, by=request.actor)
             text = _("%(name)s has been added. Confirm it now: until then, you cannot link users to it.")
             messages.success(request, text % {"name": name})
             return redirect("users:tenant_list")
@@ -68,7 +66,7 @@ def rename_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with show_errors(form):
             tenant = authentication.microsoft.tenants.rename_tenant(
-                tenant, name=form.cleaned_data["name"], by=build_page_actor(request, request.user)
+                tenant, name=form.cleaned_data["name"], by=request.actor
             )
             messages.success(request, _("The tenant is now called %(name)s.") % {"name": tenant.name})
             return redirect("users:tenant_list")
@@ -84,12 +82,11 @@ def rename_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def remove_tenant(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Confirm and remove a tenant, unless users depend on it."""
     tenant = _get_tenant(request, pk)
     error = ""
     if request.method == "POST":
         try:
-            authentication.microsoft.tenants.remove_tenant(tenant, by=build_page_actor(request, request.user))
+            authentication.microsoft.tenants.remove_tenant(tenant, by=request.actor)
         except ValidationError as fault:
             error = fault.messages[0]
         else:

@@ -1,80 +1,28 @@
-"""Shared by the pages of users: finding the user, errors of actions in the form, and what follows creation."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-from uuid import UUID
+"""Shared by the pages of users: finding the user, and what follows creation."""
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
-from django.forms import Form
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 import notifications.actions
-from accounts.models import User, build_office_filter
+from accounts.models import User
 from accounts.user_details import InitialAccessCallback
-from audit.actors import Actor, build_page_actor
+from audit.actors import Actor
 from core.errors import EditConflict
-from core.forms import Versioned, VersionedForm
-from core.throttle import Throttled
 from permissions import checks
-from permissions.access import OfficeRequest
-from permissions.checks import LastAdministrator
 from teams import initial_access
 from users.forms.initial_access import InitialAccessForm
 
 
-def get_managed_user(request: OfficeRequest, pk: UUID, users: QuerySet[User]) -> User:
-    """Return one of `users` in the same office. Raises Http404, or PermissionDenied without authority."""
-    user = get_object_or_404(users.filter(build_office_filter(request.user)), pk=pk)
-    checks.require_authority_over(build_page_actor(request, request.user), user)
-    return user
-
-
-@contextmanager
-def show_errors(form: Form, field: str | None = None, *, saved: Versioned | None = None) -> Iterator[None]:
-    """Add the error of an action to `field` of the form; `saved` is the row whose concurrent change is shown."""
-    try:
-        yield
-    except ValidationError as error:
-        form.add_error(field, error)
-    except LastAdministrator as error:
-        form.add_error(None, str(error))
-    except Throttled as error:
-        form.add_error(field, ValidationError(str(error), code="throttled"))
-    except EditConflict:
-        if saved is None or not isinstance(form, VersionedForm):
-            raise
-        form.report_conflict(saved)
-
-
-def render_form(request: OfficeRequest, template: str, form: Form, **context: Any) -> HttpResponse:
-    """Render a page with a form; its status is that of `get_form_status`."""
-    return render(request, template, {"form": form, **context}, status=get_form_status(form))
-
-
-def get_form_status(form: Form) -> int:
-    """Return the HTTP status of a page with `form`: 429 when the action was throttled."""
-    codes = {error.code for errors in form.errors.as_data().values() for error in errors} if form.is_bound else set()
-    return 429 if "throttled" in codes else 200
-
-
 def build_initial_access_callback(form: InitialAccessForm, by: Actor) -> InitialAccessCallback:
-    """Return a callback that assigns the access chosen in `form` to a new user.
-
-    The callback raises ValidationError if it can no longer be granted; the user is not created then, and the form shows
-    the error.
-    """
+    """Return a callback that assigns what `form` grants; it raises ValidationError, so that no user is created."""
 
     def assign(user: User) -> None:
         try:
             initial_access.assign_initial_access(user, **form.initial_access, by=by)
-            notifications.actions.apply_initial_set(user, notification_set=form.signals, by=by)
+            notifications.actions.apply_initial_set(user, notification_set=form.notification_set, by=by)
         except PermissionDenied as error:
             raise ValidationError(str(error), code="not_held") from error
         except EditConflict as error:

@@ -14,7 +14,6 @@ import users.actions
 from accounts import passwords
 from accounts.models import User
 from accounts.search import sort_users_by_match
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, DuringImpersonation, page
 from core.confirmation import Confirmation, render_confirmation
 from core.export_files import CONTENT_TYPES, FileFormat
@@ -25,17 +24,16 @@ from invitations.sender_authority import find_users_without_sender_authority
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import LastAdministrator, Right
+from permissions.shortcuts import render_form, show_errors
 from users import exports
 from users.filters import DATETIME_SORTS, SORT_EXPRESSIONS, filter_users
 from users.forms.users import EditUserForm, UserFilterForm
 from users.status import AccountStatus, UserWithStatuses, annotate_statuses, build_status_chip, build_two_factor_chip
-from users.views.shared import render_form, show_errors
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
 @allow_replica
 def user_list(request: OfficeRequest) -> HttpResponse:
-    """Show the users, a page at a time."""
     form = UserFilterForm(request.GET or None)
     values = form.values() if form.is_bound else dict.fromkeys(form.fields, "")
     sort = values.pop("sort")
@@ -74,34 +72,30 @@ def export_users(request: OfficeRequest, form: FileFormat) -> FileResponse:
     values = UserFilterForm(request.GET).values()
     del values["sort"]
     users = filter_users(User.objects.visible_to(request.user), **values)
-    by = build_page_actor(request, request.user)
-    file = exports.export_users(request.user.office, users, form=form, filters=values, by=by)
+    file = exports.export_users(request.user.office, users, form=form, filters=values, by=request.actor)
     name = f"gebruikers-{timezone.localdate().isoformat()}.{form}"
     return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[form])
 
 
 def _build_sort_header(name: str, sort: str, values: dict[str, str]) -> dict[str, str]:
-    """Return the URL and current direction of a sortable column heading."""
     rising = sort == name
     state = "ascending" if rising else "descending" if sort == f"-{name}" else ""
     return {"url": build_query_string(**values, sort=f"-{name}" if rising else name), "state": state}
 
 
 def _get_user(request: OfficeRequest, pk: UUID) -> UserWithStatuses:
-    """Return the user of the same office; raise Http404 otherwise."""
     return get_object_or_404(annotate_statuses(User.objects.visible_to(request.user).select_related("provider")), pk=pk)
 
 
 @page(Right.VIEW_USERS, methods=SAFE)
 def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show the details and status of a user."""
     user = _get_user(request, pk)
-    authority = checks.has_authority_over(build_page_actor(request, request.user), user)
+    authority = checks.has_authority_over(request.actor, user)
     manages = Right.MANAGE_USERS in request.rights
     invitation = getattr(user, "invitation", None) if user.accepted_at is None else None
     code = invitation and invitation.codes.select_related("message").order_by("-sent_at").first()
     context = {
-        "person": user,
+        "colleague": user,
         "chip": build_status_chip(user),
         "two_factor": build_two_factor_chip(user),
         "invitation": invitation,
@@ -120,35 +114,32 @@ def user_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_USERS)
 def edit_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Change the details of another user; users edit their own details on the profile page."""
     user = _get_user(request, pk)
     if user.pk == request.user.pk:
         return redirect("users:profile")
-    checks.require_authority_over(build_page_actor(request, request.user), user)
+    checks.require_authority_over(request.actor, user)
     form = EditUserForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
-        details, version, by = form.details, form.cleaned_data["version"], build_page_actor(request, request.user)
+        details, version = form.details, form.cleaned_data["version"]
         email = details.pop("email", user.email)
         with show_errors(form, "email", saved=user):
-            users.actions.edit_user(user, details=details, email=email, version=version, by=by)
+            users.actions.edit_user(user, details=details, email=email, version=version, by=request.actor)
             messages.success(request, _("The details of %(name)s have been saved.") % {"name": user.full_name})
             if compute_email_key(email) != user.email_key:
                 text = _("We sent an e-mail to %(email)s. The new address takes effect once it is confirmed there.")
                 messages.info(request, text % {"email": email})
             return redirect("users:user_detail", user.pk)
-    return render_form(request, "users/edit.html", form, person=user)
+    return render_form(request, "users/edit.html", form, colleague=user)
 
 
 @page(Right.MANAGE_USERS)
 def block_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Confirm and block a user."""
     user = _get_user(request, pk)
-    by = build_page_actor(request, request.user)
-    checks.require_authority_over(by, user)
+    checks.require_authority_over(request.actor, user)
     error = ""
     if request.method == "POST":
         try:
-            users.actions.block_user(user, by=by)
+            users.actions.block_user(user, by=request.actor)
         except LastAdministrator as fault:
             error = str(fault)
         else:
@@ -171,13 +162,13 @@ def block_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
         note=_("You can unblock the account at any time."),
         error=error,
     )
-    return render_confirmation(request, confirmation, person=user)
+    return render_confirmation(request, confirmation, colleague=user)
 
 
 @page(Right.MANAGE_USERS, methods=POST)
 def unblock_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = _get_user(request, pk)
-    users.actions.unblock_user(user, by=build_page_actor(request, request.user))
+    users.actions.unblock_user(user, by=request.actor)
     messages.success(request, _("%(name)s is no longer blocked.") % {"name": user.full_name})
     return redirect("users:user_detail", user.pk)
 
@@ -186,7 +177,7 @@ def unblock_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
 def send_username(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = _get_user(request, pk)
     try:
-        users.actions.send_username(user, by=build_page_actor(request, request.user))
+        users.actions.send_username(user, by=request.actor)
     except ValidationError as error:
         messages.error(request, error.message)
     else:

@@ -15,8 +15,6 @@ _BY = build_operator("create_support")
 
 
 class Command(EnglishCommand):
-    """Create a support account and e-mail the link to choose a password; with --end, close it."""
-
     help = "Create a support account and mail a link to choose a password; --end closes the account."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,7 +24,6 @@ class Command(EnglishCommand):
         parser.add_argument("--end", action="store_true", help="close the account and end its sessions immediately")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Create or close the account; idempotent. Raises CommandError for an invalid or taken username."""
         username: str = options["username"]
         try:
             user = support.actions.find_support_user(username)
@@ -52,7 +49,6 @@ def _create(username: str, name: str, email: str) -> str:
 
 
 def _again(user: User) -> str:
-    """Send another link if the account has not been used yet."""
     if user.blocked_at is not None:
         raise CommandError("This support account is closed. Choose another username.")
     if user.password_changed_at is not None:

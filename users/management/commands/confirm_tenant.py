@@ -11,8 +11,6 @@ from audit.actors import build_operator
 
 
 class Command(BaseCommand):
-    """Confirm a tenant that an office has added; the reason is kept in the audit log."""
-
     help = "Confirm that a Microsoft tenant belongs to the office that added it."
 
     def add_arguments(self, parser: CommandParser) -> None:

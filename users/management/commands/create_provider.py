@@ -15,8 +15,6 @@ from users.forms.users import WebsiteUserForm
 
 
 class Command(EnglishCommand):
-    """Create an office and invite its first administrator; idempotent."""
-
     help = "Create an office with its default team and invite its first administrator. Idempotent."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -15,8 +15,6 @@ _FETCH_SIZE = 1000  # fetched at a time
 
 
 class Command(LocalizedCommand):
-    """Print the lists of accounts to review; changes nothing."""
-
     help = "List dormant accounts of an office: unused, ended, never accepted, or with an old password."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,7 +28,6 @@ class Command(LocalizedCommand):
         super().add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the lists. Raises CommandError for an unknown office or a number of days out of range."""
         provider = get_office(options["provider"])
         thresholds = ReviewThresholds(options["days"], options["password_days"])
         if not all(1 <= days <= MAX_THRESHOLD_DAYS for days in thresholds):

@@ -11,8 +11,6 @@ from users import suspension
 
 
 class Command(BaseCommand):
-    """Suspend an office, or reactivate it with --reopen; repeating the command changes nothing."""
-
     help = (
         "Suspend an office: sign-in and outgoing mail stop until it is reactivated with --reopen; no data is deleted."
     )

@@ -1,4 +1,4 @@
-"""Session expiry: idle timeout and absolute timeout.
+"""Idle and absolute timeout of a session; `session_store` and `ended_sessions` refuse one that has expired.
 
 The limits are settings; docs/adr/0021-session-limits.md has their sources.
 """

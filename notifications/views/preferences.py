@@ -1,4 +1,4 @@
-"""Pages of a user's notification preferences, and of the user's own."""
+"""Pages of notification preferences: of the office (Signaal AK), of a user, and of the user's own."""
 
 from uuid import UUID
 
@@ -9,14 +9,14 @@ from django.utils.translation import gettext as _
 
 import notifications.actions
 import notifications.sets
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, Access, page
 from core.errors import EditConflict
 from notifications import preferences
 from notifications.forms import (
     ApplyNotificationSetForm,
-    ChooseNotificationSetForm,
     EmailPreferencesForm,
+    NotificationSetChoiceForm,
+    OfficePreferencesForm,
     UserOverridesForm,
 )
 from notifications.models import NotificationSet
@@ -26,19 +26,33 @@ from permissions.checks import Right
 from permissions.shortcuts import get_colleague_or_404
 
 
+@page(Right.MANAGE_SIGNALS)
+def office_preferences(request: OfficeRequest) -> HttpResponse:
+    provider = request.user.office
+    form = OfficePreferencesForm(request.POST or None, now=preferences.get_office_preferences(provider))
+    if request.method == "POST" and form.is_valid():
+        seen = form.cleaned_data["seen"]
+        try:
+            notifications.actions.set_office_preferences(provider, form.get_preferences(), seen=seen, by=request.actor)
+        except EditConflict:
+            form.report_conflict()
+        else:
+            messages.success(request, _("The office notifications have been saved."))
+            return redirect("notifications:office_preferences")
+    return render(request, "notifications/office_preferences.html", {"form": form})
+
+
 @page(Right.VIEW_USERS)
 def user_preferences(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show the preferences of a user; users with manage_signals can change them."""
     user = get_colleague_or_404(request, pk)
-    by = build_page_actor(request, request.user)
     own, office = preferences.get_user_overrides(user), preferences.get_office_preferences(user.office)
     form = UserOverridesForm(request.POST or None, now=own, office=office)
     if request.method == "POST":
-        checks.require_right(by, Right.MANAGE_SIGNALS)
+        checks.require_right(request.actor, Right.MANAGE_SIGNALS)
         if form.is_valid():
             try:
                 notifications.actions.set_user_overrides(
-                    user, form.get_overrides(), seen=form.cleaned_data["seen"], by=by
+                    user, form.get_overrides(), seen=form.cleaned_data["seen"], by=request.actor
                 )
             except EditConflict:
                 form.report_conflict()
@@ -50,7 +64,7 @@ def user_preferences(request: OfficeRequest, pk: UUID) -> HttpResponse:
     now = preferences.apply_overrides(own, office)
     may_change = Right.MANAGE_SIGNALS in request.rights
     context = {
-        "person": user,
+        "colleague": user,
         "form": form,
         "may_change": may_change,
         "deviates": bool(own),
@@ -67,7 +81,7 @@ def user_preferences(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.MANAGE_SIGNALS, methods=POST)
 def clear_user_overrides(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = get_colleague_or_404(request, pk)
-    notifications.actions.clear_user_overrides(user, by=build_page_actor(request, request.user))
+    notifications.actions.clear_user_overrides(user, by=request.actor)
     messages.success(request, _("%(name)s now follows the office notifications.") % {"name": user.full_name})
     return redirect("notifications:user_preferences", user.pk)
 
@@ -75,8 +89,8 @@ def clear_user_overrides(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.MANAGE_SIGNALS, methods=SAFE)
 def preview_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = get_colleague_or_404(request, pk)
-    form = ChooseNotificationSetForm(request.GET if "signal_set" in request.GET else None, user=request.user)
-    context: dict[str, object] = {"person": user, "form": form}
+    form = NotificationSetChoiceForm(request.GET if "signal_set" in request.GET else None, user=request.user)
+    context: dict[str, object] = {"colleague": user, "form": form}
     if form.is_valid():
         chosen = form.cleaned_data["signal_set"]
         context |= {
@@ -89,7 +103,6 @@ def preview_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_SIGNALS, methods=POST)
 def apply_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Apply a set to a user, unless the set or the preferences changed since the page was shown."""
     user = get_colleague_or_404(request, pk)
     form = ApplyNotificationSetForm(request.POST, user=request.user)
     if not form.is_valid():
@@ -98,7 +111,7 @@ def apply_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
     try:
         if not form.matches(preferences.get_user_preferences(user)):
             raise EditConflict
-        notifications.sets.apply_set(chosen, user, by=build_page_actor(request, request.user))
+        notifications.sets.apply_set(chosen, user, by=request.actor)
     except EditConflict:
         messages.error(
             request, _("Something changed in the meantime, so nothing was done. Review the differences again.")
@@ -111,13 +124,10 @@ def apply_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Access.OFFICE_USER)
 def own_preferences(request: OfficeRequest) -> HttpResponse:
-    """Show the user's own preferences, and choose which types are e-mailed."""
     now = preferences.get_user_preferences(request.user)
     form = EmailPreferencesForm(request.POST if request.method == "POST" else None, now=now)
     if request.method == "POST" and form.is_valid():
-        notifications.actions.set_own_email_preferences(
-            request.user, form.get_email_choices(), by=build_page_actor(request, request.user)
-        )
+        notifications.actions.set_own_email_preferences(request.user, form.get_email_choices(), by=request.actor)
         messages.success(request, _("Your preferences have been saved."))
         return redirect("notifications:own_preferences")
     return render(
