@@ -6,7 +6,7 @@ Neither proves who sends it: such a form is only kept for that user (`authentica
 
 from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import CSRF_TOKEN_LENGTH, _unmask_cipher_token
+from django.middleware.csrf import CSRF_TOKEN_LENGTH, _unmask_cipher_token  # type: ignore[attr-defined]
 
 from accounts.models import User
 from core import cookies, encryption

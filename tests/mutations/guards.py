@@ -882,6 +882,21 @@ GUARDS = [
         ("loket/test_account_takeover.py",),
     ),
     Guard(
+        8, "a code for HEAD", "oauth/views/authorize.py",
+        'skips = request.method != "HEAD" and ', "skips = ",
+        ("oauth/test_authorize.py",),
+    ),
+    Guard(
+        8, "a flow that HEAD finishes", "authentication/views/microsoft.py",
+        'if request.method == "HEAD":', "if False:",
+        ("authentication/microsoft/test_sign_in.py",),
+    ),
+    Guard(
+        0, "a passkey challenge that works twice", "authentication/mfa/passkeys.py",
+        ".pop(_read_challenge(answer), None)", ".get(_read_challenge(answer), None)",
+        ("authentication/mfa/test_passkeys.py",),
+    ),
+    Guard(
         0, "a passkey without user verification, without a password", "authentication/mfa/passkeys.py",
         "is_alone = user is None or BY_SSO_KEY in request.session", "is_alone = user is None",
         ("loket/test_account_takeover.py",),
