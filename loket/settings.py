@@ -280,8 +280,7 @@ SMS_URL = env.str("SMS_URL", "console:", validate=check.validate_sms_url)
 # Where the demo sends messages, and what plays Microsoft in it.
 LOKET_DEMO_SMS_BACKEND, LOKET_DEMO_ENTRA = "demo.mailbox.deliver_sms", "demo.fake_entra"
 if LOKET_DEMO:
-    EMAIL_BACKEND = "demo.mailbox.EmailBackend"
-    SMS_URL = "demo:"
+    EMAIL_BACKEND, SMS_URL = "demo.mailbox.EmailBackend", "demo:"
 LOKET_SMS_TIMEOUT = env.int("LOKET_SMS_TIMEOUT", 15, validate=check.validate_gateway_seconds)
 LOKET_SMS_PER_HOUR = env.int("LOKET_SMS_PER_HOUR", 2000, validate=check.validate_not_negative)
 # Limits on messages that users request, see outbox.message_limits.

@@ -203,7 +203,7 @@ def test_unavailable_database_is_distinguished_from_a_fault(error: Exception | N
 
 @pytest.mark.django_db
 def test_a_fault_of_ours_stays_one(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("authentication.views.passwords.render", lambda *_args, **_more: 1 / 0)
+    monkeypatch.setattr("permissions.shortcuts.render", lambda *_args, **_more: 1 / 0)
     client.raise_request_exception = False
     response = client.get("/inloggen/")
     assert response.status_code == 500
