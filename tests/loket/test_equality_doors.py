@@ -8,6 +8,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 from django.test import Client
 from django.urls import reverse
@@ -17,6 +18,8 @@ import teams.actions
 from accounts.commands import get_office
 from accounts.models import EmailChange, ExternalTenant, Provider, User
 from history.event_search import build_event_search
+from imports.files.cells import NumberCell
+from imports.files.user_columns import parse_cell
 from imports.plans import team_plans, user_plans
 from oauth.models import Application
 from outbox.models import Message
@@ -172,6 +175,9 @@ def test_a_phone_number_gets_its_zero_back(office: Provider, alice: User) -> Non
     applied(office, {"username": "bar", "phone_number": "201234567"})
     user.refresh_from_db()
     assert user.phone_number == "0201234567"
+    assert parse_cell("phone_number", NumberCell("301234567")) == "0301234567"  # of nine digits the zero is sure
+    with pytest.raises(ValidationError):
+        parse_cell("phone_number", NumberCell("3130123456"))
 
 
 def test_rows_without_an_address_are_not_about_one_user(office: Provider) -> None:
