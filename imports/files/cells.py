@@ -1,6 +1,9 @@
 """Cells and rows of an imported file, and the error raised when the file cannot be read."""
 
+import unicodedata
 from typing import NamedTuple
+
+_BLANK_CATEGORIES = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me"})
 
 
 class UnreadableFile(Exception):
@@ -14,7 +17,7 @@ class NumberCell(str):
 
 
 class InvalidCell(str):
-    """An unusable cell, as displayed; `advice` says what to do about it."""
+    """An unusable cell, as displayed, "" when nothing is; `advice` says what to do about it."""
 
     __slots__ = ("advice",)
     advice: str
@@ -26,6 +29,16 @@ class InvalidCell(str):
 
 
 Cell = str
+
+
+def is_blank(text: str) -> bool:
+    """Return whether nothing of `text` is visible: white space, control characters, marks and fillers."""
+    return all(
+        unicodedata.category(char) in _BLANK_CATEGORIES
+        or char == "\N{BRAILLE PATTERN BLANK}"
+        or "FILLER" in unicodedata.name(char, "")
+        for char in text
+    )
 
 
 class FileRow(NamedTuple):
