@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from imports.files.cells import FileRow, is_blank
+from imports.files.wording import format_row_numbers
 
-_MAX_SHOWN = 10  # row numbers in a sentence
 _MAX_SAMPLES = 3
 
 
@@ -77,8 +77,7 @@ def build_headless_fault(column: str) -> str:
 
 
 def _render_rows(note: RowNote, rows: list[int]) -> str:
-    count, numbers = len(rows), list(dict.fromkeys(rows))
-    shown = ", ".join(map(str, numbers[:_MAX_SHOWN])) + (", …" if len(numbers) > _MAX_SHOWN else "")
+    count = len(rows)
     if note == RowNote.HEADLESS_CELL:
         text = ngettext("%(count)d cell without a heading: row %(rows)s.",
                         "%(count)d cells without a heading: rows %(rows)s.", count)  # fmt: skip
@@ -94,4 +93,4 @@ def _render_rows(note: RowNote, rows: list[int]) -> str:
     else:
         text = ngettext("We do not know %(count)d number as a mobile number. Check row %(rows)s.",
                         "We do not know %(count)d numbers as mobile numbers. Check rows %(rows)s.", count)  # fmt: skip
-    return text % {"count": count, "rows": shown}
+    return text % {"count": count, "rows": format_row_numbers(rows)}

@@ -109,7 +109,7 @@ def _iterate_lines(
     for row in rows:
         headless = notes.find_headless_columns(header, row)
         for column in headless:
-            contents.add_fault(TeamFileRow(row.number, notes.title), "", build_headless_fault(column))
+            contents.add_fault(TeamFileRow(row.number, notes.title), "", build_headless_fault(column), "…")
         if headless or not all(_is_default(columns.get(number), cell) for number, cell in enumerate(row.cells)):
             yield row
         else:

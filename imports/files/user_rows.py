@@ -149,7 +149,7 @@ def _parse_row(header: FileHeader, file_row: FileRow, notes: FileNotes) -> UserR
         return None
     row = UserRow(file_row.number, {})
     for column in notes.find_headless_columns(header.row, file_row):
-        row.problems.append(CellProblem("", "", build_headless_fault(column)))
+        row.problems.append(CellProblem("", "…", build_headless_fault(column)))
     if not row.problems and {name for name, cell in cells.items() if cell} <= _DEFAULT_COLUMNS | IGNORED_COLUMNS | {""}:
         notes.add_row(RowNote.DEFAULTS_ONLY, file_row.number)
         return None

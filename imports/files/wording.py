@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from core.sheets import join_names
 
 _MAX_CHARACTERS = 60
+_MAX_NUMBERS = 10
 
 
 def format_value(value: Any) -> str:
@@ -24,6 +25,12 @@ def format_value(value: Any) -> str:
     if isinstance(value, Mapping | Collection) and not isinstance(value, str):
         return join_names(map(format_value, value))[:_MAX_CHARACTERS]
     return str(value)[:_MAX_CHARACTERS]
+
+
+def format_row_numbers(rows: Iterable[int]) -> str:
+    """Return distinct row numbers as a list of bounded length."""
+    numbers = list(dict.fromkeys(rows))
+    return ", ".join(map(str, numbers[:_MAX_NUMBERS])) + (", …" if len(numbers) > _MAX_NUMBERS else "")
 
 
 def suggest_name(name: str, names: Iterable[object]) -> str:
