@@ -32,6 +32,7 @@ _USUAL_WORD_SCORE = 4.5
 _REPAIR_MARGIN = 6.0  # score by which a repaired word must be more likely than an unlikely one
 _ENCODED_WORD = re.compile(rb"[A-Za-z]*(?:[\x80-\xff][A-Za-z]*)+")
 _WORD = re.compile(r"[A-Za-z]*(?:[^\x00-\x7f]+[A-Za-z]*)+")
+_MAYBE_UTF8 = re.compile(r"[^\x00-\x7f]{2}|[a-z][^\x00-\x7f]$")  # see _decode_again
 _NON_ASCII_RUN = re.compile(r"[^\x00-\x7f]+")
 
 
@@ -108,11 +109,14 @@ def is_damaged(text: str) -> bool:
 
 
 def _is_damaged_word(word: str) -> bool:
-    score = score_word(word)
-    if any(score_word(repaired) > score for encoding in _ENCODINGS if (repaired := _decode_again(word, encoding))):
+    if _MAYBE_UTF8.search(word) and any(
+        score_word(repaired) > score_word(word)
+        for encoding in _ENCODINGS
+        if (repaired := _decode_again(word, encoding))
+    ):
         return True
     return is_unlikely_word(word) and any(
-        score_word(repaired) > max(score + _REPAIR_MARGIN, _USUAL_WORD_SCORE)
+        score_word(repaired) > max(score_word(word) + _REPAIR_MARGIN, _USUAL_WORD_SCORE)
         for wrong in _ENCODINGS
         for right in _ENCODINGS
         if (repaired := _recode(word, wrong, right))

@@ -83,14 +83,16 @@ def _open_workbook(file: IO[bytes], budget: ReadBudget) -> Iterator[ExcelReader]
 
 
 def _list_sheets(book: ExcelReader) -> list[_Sheet]:
-    """Return the sheets with cells, the first visible one in any case."""
+    """Return the sheets with cells, and without a visible one the first visible sheet."""
     sheets = [
         _Sheet(sheet.name, related.target, sheet.state == "visible")
         for sheet, related in book.parser.find_sheets()
         if "chartsheet" not in related.Type and related.target in book.valid_files
     ]
-    first = next((sheet for sheet in sheets if sheet.is_visible), None)
-    return [sheet for sheet in sheets if sheet is first or book.archive.has_cells(sheet.path)]
+    filled = [sheet for sheet in sheets if book.archive.has_cells(sheet.path)]
+    if any(sheet.is_visible for sheet in filled):
+        return filled
+    return [*[sheet for sheet in sheets if sheet.is_visible][:1], *filled]
 
 
 def _find_sheet(sheets: list[_Sheet], name: str | None) -> _Sheet:

@@ -31,7 +31,8 @@ _TRANSITIONAL_NAMESPACES = {
 }
 _STRICT_NAMESPACE = re.compile(b"|".join(map(re.escape, _TRANSITIONAL_NAMESPACES)))
 _LONGEST_NAMESPACE = max(map(len, _TRANSITIONAL_NAMESPACES))
-_CELL_START = re.compile(rb"<(?:\w+:)?c[ >]")
+_CELL_START = re.compile(rb"<(?:\w{1,20}:)?c[\s/>]")
+_MAX_TAG_BYTES = 30  # of the start of a cell
 _COLUMN_LETTERS = re.compile("[A-Z]{1,3}")
 
 
@@ -86,9 +87,14 @@ class ScannedZipFile(ZipFile):
         return cast(IO[bytes], _TransitionalPart(super().open(name)))
 
     def has_cells(self, name: str) -> bool:
-        """Return whether the start of a sheet has a cell."""
+        """Return whether a sheet has a cell."""
+        end = b""
         with super().open(name) as part:
-            return _CELL_START.search(part.read(_CHUNK_BYTES)) is not None
+            while chunk := part.read(_CHUNK_BYTES):
+                if _CELL_START.search(end + chunk):
+                    return True
+                end = chunk[-_MAX_TAG_BYTES:]
+        return False
 
 
 class _TransitionalPart:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import Provider, User
+from imports.declarative.schema import parse_offices
 from imports.files.cells import InvalidCell, UnreadableFile
 from imports.files.encoding_detection import decode_text, is_damaged
 from imports.files.letter_scores import _SAMPLE_NAMES
@@ -15,6 +16,7 @@ from imports.files.readers import read_rows
 from imports.plans import team_plans, user_plans
 from tests.helpers.import_files import SERVICE, faults
 from tests.helpers.users import actor
+from tests.imports.test_readers import book, cells
 
 # Short lists as Dutch offices have them; none of the names is a sample of the detection.
 WESTERN = [
@@ -117,6 +119,17 @@ def test_damage_is_an_invalid_cell_in_every_text_file(line: str) -> None:
     *_header, row = read_rows(BytesIO(line.encode()))
     assert isinstance(row.cells[0], InvalidCell)
     assert "UTF-8" in row.cells[0].advice
+
+
+def test_damage_in_a_workbook_is_an_invalid_cell() -> None:
+    assert isinstance(cells(book(["Naam"], ["RenÃ©"]))[1][0], InvalidCell)
+
+
+@pytest.mark.parametrize("key", ['name = "CafÃ©"', 'name = "A"\n[[office.team]]\nname = "Loon CoÃ«vorden"',
+    'name = "A"\n[[office.user]]\nemail = "a@x.nl"\nteams = ["CoÃ«vorden"]'])  # fmt: skip
+def test_damage_in_a_declared_office_is_a_fault(key: str) -> None:
+    (office,) = parse_offices(f"format = 1\n[[office]]\n{key}\n".encode())
+    assert "UTF-8" in office.faults[0]["what"]
 
 
 @pytest.mark.django_db

@@ -1,7 +1,10 @@
 """Nothing in a file is left out without a word: it is counted in the plan, and a fault where it would be lost."""
 
+import json
+import zipfile
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
@@ -11,7 +14,7 @@ from accounts.models import Provider, User
 from imports.files.cells import UnreadableFile
 from imports.plans import team_plans, user_plans
 from imports.plans.plan import Plan
-from tests.helpers.import_files import SERVICE, faults, team_of
+from tests.helpers.import_files import SERVICE, command, faults, team_of
 from tests.helpers.users import actor
 from tests.imports.test_file_limits import workbook
 from tests.imports.test_readers import book, read
@@ -112,6 +115,26 @@ def test_other_sheets_are_named(plan: Callable[..., Plan], office: Provider) -> 
     assert "Sheet: Verborgen bladen worden niet gelezen: Oud." in found.notices
 
 
+def test_the_first_sheet_with_cells_is_read(plan: Callable[..., Plan]) -> None:
+    def change(made: Workbook) -> None:
+        made.create_sheet("Leeg", 0)
+        made.create_sheet("Verborgen", 0).append(["x"])
+        made.worksheets[0].sheet_state = "hidden"
+
+    found = plan(book(HEADS, ROW, change=change))
+    assert len(found.items) == 1
+    assert list(found.notices) == ["Alleen het blad “Sheet” wordt gelezen, niet: Verborgen."]
+    far = b"<cols>" + b'<col min="1" max="2" width="9"/>' * 9000 + b"</cols><sheetData>"
+    assert len(plan(_replace_in_sheet(book(HEADS, ROW), b"<sheetData>", far)).items) == 1
+
+
+def test_programs_get_the_notes_too(office: Provider, alice: User, tmp_path: Path) -> None:
+    path = tmp_path / "mensen.csv"
+    path.write_text(csv(HEADS, ROW, [" "]))
+    header = json.loads(command("import_users", path, provider=office.name, json=True)[1].splitlines()[0])
+    assert header["notices"] == ["1 regel zonder zichtbare inhoud wordt overgeslagen: regel 3."]
+
+
 @pytest.mark.parametrize(
     "blank", [" ", "\t ", "\xa0", "\u2003", "\u200b", "\u3164", "\u2800", "\ufe0f", "\u034f", "\x1c"]
 )
@@ -165,8 +188,6 @@ def test_empty_formulas_are_counted_in_blank_rows_and_faults_in_others(plan: Cal
 
 
 def _replace_in_sheet(content: bytes, old: bytes, new: bytes) -> bytes:
-    import zipfile
-
     file = BytesIO()
     with zipfile.ZipFile(BytesIO(content)) as good, zipfile.ZipFile(file, "w") as made:
         for part in good.infolist():
