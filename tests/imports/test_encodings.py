@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Provider, User
 from imports.declarative.schema import parse_offices
+from imports.declarative.secrets_file import read_secrets
 from imports.files.cells import InvalidCell, UnreadableFile
 from imports.files.encoding_detection import decode_text, is_damaged
 from imports.files.letter_scores import _SAMPLE_NAMES
@@ -130,6 +131,13 @@ def test_damage_in_a_workbook_is_an_invalid_cell() -> None:
 def test_damage_in_a_declared_office_is_a_fault(key: str) -> None:
     (office,) = parse_offices(f"format = 1\n[[office]]\n{key}\n".encode())
     assert "UTF-8" in office.faults[0]["what"]
+
+
+def test_secrets_are_never_guessed() -> None:
+    text = "username;password\nkoppeling;Zomeré-Één-2026\n"
+    assert read_secrets(BytesIO(text.encode()))[0].passwords == {"koppeling": "Zomeré-Één-2026"}
+    with pytest.raises(UnreadableFile, match="CSV UTF-8"):
+        read_secrets(BytesIO(text.encode("mac_roman")))
 
 
 @pytest.mark.django_db
