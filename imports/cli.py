@@ -134,8 +134,7 @@ class ImportCommand(LocalizedCommand, ABC):
             raise CommandError(str(error), returncode=EXIT_REFUSED) from None
         self._print_plan(plan, as_json=options["json"])
         if not options["json"]:
-            done = _("Done.") if plan.is_applied else _("Nothing has been written. Add --apply to apply this plan.")
-            self.stdout.write(done)
+            self.stdout.write(_get_closing_line(plan, is_applying=options["apply"]))
         code = EXIT_FAULTS if plan.faults else EXIT_REFUSED if plan.refusal else EXIT_DONE
         if code:
             sys.exit(code)
@@ -194,11 +193,20 @@ class ImportCommand(LocalizedCommand, ABC):
                 self.stdout.write(rendering.render_title(item))
                 for line in rendering.render_details(item):
                     self.stdout.write(f"    {line}")
-            for fault in plan.faults:
-                place = _("Row %(row)s, column %(column)s") % fault
-                self.stdout.write(f"{place}: {json.dumps(fault['value'], ensure_ascii=False)}: {fault['what']}")
+            for group in rendering.group_faults(plan.faults):
+                self.stdout.write(rendering.render_fault_group(group))
         for line in rendering.render_totals(plan):
             self.stdout.write(line)
+
+
+def _get_closing_line(plan: Plan, *, is_applying: bool) -> str:
+    if plan.is_applied:
+        return _("Done.")
+    if is_applying:
+        return _("Nothing has been written.")
+    if plan.faults:
+        return _("Nothing has been written. Correct the errors first.")
+    return _("Nothing has been written. Add --apply to apply this plan.")
 
 
 def require_files(*paths: Path) -> None:

@@ -115,7 +115,8 @@ def plan_and_store(job: ImportJob, *, by: Actor, progress: ProgressCallback = ig
     storage.set_plan_summary(job, plan, rows=sum(rows))
     job.save(update_fields=["encrypted_summary", "digest"])
     storage.store_pages(job, ImportJobPage.ListName.ITEMS, rendering.order_plan_items(plan))
-    storage.store_pages(job, ImportJobPage.ListName.FAULTS, plan.faults)
+    faults = plan.faults if job.skips_failures else rendering.group_faults(plan.faults)
+    storage.store_pages(job, ImportJobPage.ListName.FAULTS, faults)
     storage.store_pages(job, ImportJobPage.ListName.ROWS, job_plans.read_faulty_rows(job, plan))
 
 

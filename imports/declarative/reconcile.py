@@ -29,6 +29,7 @@ from imports.declarative.secrets_file import OfficeSecrets
 from imports.files.team_rows import TeamFileContents, TeamFileRow
 from imports.files.user_columns import SECRET_COLUMNS
 from imports.files.user_rows import BATCH_ROWS, UserFinder, UserRow
+from imports.files.wording import format_value
 from imports.plans import team_plans, user_plans
 from imports.plans.plan import Plan, PlanItem, PlanRefused, refuse_on_error
 from outbox.message_limits import BulkProgress
@@ -290,7 +291,7 @@ class _DeclaredTeamContents(TeamFileContents):
 
     def add_fault(self, row: TeamFileRow, column: str, what: str, value: object = None) -> None:
         key = {"team": "name"}.get(column, column)
-        shown = str(row.values.get(column, "") if value is None else value)[:60]
+        shown = format_value(row.values.get(column) if value is None else value)
         self.faults.append({"row": row.row, "column": f"{row.sheet}.{key}", "value": shown, "what": what})
 
 

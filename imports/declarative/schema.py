@@ -22,6 +22,9 @@ from core.text import validate_no_control_characters, validate_no_direction_mark
 from imports.files import user_columns
 from imports.files.budget import COMMAND_LIMITS, ReadBudget
 from imports.files.cells import UnreadableFile
+from imports.files.encoding_detection import is_damaged
+from imports.files.readers import build_damage_message
+from imports.files.wording import format_value
 from permissions.catalog import Right, rights_from_codes
 from permissions.products import Product
 from users.forms.office import MicrosoftIdField, OfficeSettingsForm, RetentionForm
@@ -64,8 +67,8 @@ class DeclaredOffice:
     faults: list[OfficeFault] = field(default_factory=list)
 
     def add_fault(self, table: str, number: int, key: str, value: object, what: str) -> None:
-        shown = "" if value in (None, "", []) else str(value)[:60]
-        self.faults.append(OfficeFault(office=self.name, table=table, number=number, key=key, value=shown, what=what))
+        fault = OfficeFault(office=self.name, table=table, number=number, key=key, value=format_value(value), what=what)
+        self.faults.append(fault)
 
 
 def parse_offices(content: bytes) -> list[DeclaredOffice]:
@@ -147,6 +150,10 @@ def _parse_values(
                 raise ValidationError(_("This file must not contain secrets. Use --secrets."))
             if key not in readers:
                 raise ValidationError(_("Unknown key."))
+            if any(
+                isinstance(text, str) and is_damaged(text) for text in (value if isinstance(value, list) else [value])
+            ):
+                raise ValidationError(build_damage_message())
             parsed[key] = readers[key](value)
         except ValidationError as error:
             shown = "…" if key in user_columns.SECRET_COLUMNS else value

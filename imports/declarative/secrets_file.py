@@ -2,8 +2,12 @@
 
 from typing import IO, NamedTuple
 
+from django.utils.translation import gettext as _
+
 from core.keys import compute_email_key, compute_username_key
 from imports.declarative.schema import OfficeFault
+from imports.files.cells import UnreadableFile
+from imports.files.file_notes import FileNotes
 from imports.files.user_rows import read_user_rows
 
 
@@ -16,8 +20,11 @@ class OfficeSecrets(NamedTuple):
 
 def read_secrets(file: IO[bytes]) -> tuple[OfficeSecrets, list[OfficeFault]]:
     """Return the mobile numbers and passwords in a file with columns of a user import. Raises UnreadableFile."""
-    secrets, faults = OfficeSecrets({}, {}), list[OfficeFault]()
-    for batch in read_user_rows(file)[1]:
+    secrets, faults, notes = OfficeSecrets({}, {}), list[OfficeFault](), FileNotes()
+    _header, batches = read_user_rows(file, notes=notes)
+    if notes.guessed_encoding:  # no plan shows what became of a password
+        raise UnreadableFile(_("The text encoding of this file is not recognized. Save the file again as CSV UTF-8."))
+    for batch in batches:
         for row in batch:
             for problem in row.problems:
                 faults.append(

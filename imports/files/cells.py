@@ -1,6 +1,11 @@
 """Cells and rows of an imported file, and the error raised when the file cannot be read."""
 
+import unicodedata
 from typing import NamedTuple
+
+from core import keys
+
+_UNSEEN_CATEGORIES = frozenset({"Cc", "Mn", "Me"})
 
 
 class UnreadableFile(Exception):
@@ -14,7 +19,7 @@ class NumberCell(str):
 
 
 class InvalidCell(str):
-    """An unusable cell, as displayed; `advice` says what to do about it."""
+    """An unusable cell, as displayed, "" when nothing is; `advice` says what to do about it."""
 
     __slots__ = ("advice",)
     advice: str
@@ -26,6 +31,14 @@ class InvalidCell(str):
 
 
 Cell = str
+
+
+def is_blank(text: str) -> bool:
+    """Return whether nothing of `text` is visible: white space, control characters, marks and fillers."""
+    return all(
+        keys.is_blank(char) or keys.is_ignorable(char) or unicodedata.category(char) in _UNSEEN_CATEGORIES
+        for char in text
+    )
 
 
 class FileRow(NamedTuple):

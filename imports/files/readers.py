@@ -15,47 +15,91 @@ from django.utils.translation import gettext as _
 from core.sheets import decode_csv_cell, join_names
 from imports.files import encoding_detection
 from imports.files.budget import COMMAND_LIMITS, MAX_COLUMNS, ReadBudget, build_too_wide_error
-from imports.files.cells import Cell, FileRow, InvalidCell, NumberCell, UnreadableFile
+from imports.files.cells import Cell, FileRow, InvalidCell, NumberCell, UnreadableFile, is_blank
+from imports.files.file_notes import FileNotes, RowNote
 
 _MAX_LINE_CHARACTERS = 2**20  # characters
 _OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-def read_rows(file: IO[bytes], *, budget: ReadBudget | None = None, sheet: str | None = None) -> Iterator[FileRow]:
-    """Yield the non-empty rows of `file`, the header first.
+def read_rows(
+    file: IO[bytes], *, budget: ReadBudget | None = None, sheet: str | None = None, notes: FileNotes | None = None
+) -> Iterator[FileRow]:
+    """Yield the rows of `file` that are not blank, the header first; blank cells are "".
 
-    `file` must be seekable. `sheet` names a sheet of a workbook and defaults to the first one. Raises UnreadableFile,
-    which says where and what to do.
+    `file` must be seekable. `sheet` names a sheet of a workbook and defaults to the first one. What is guessed, hidden
+    or skipped goes to `notes`. Raises UnreadableFile, which says where and what to do.
     """
-    budget = budget or ReadBudget(COMMAND_LIMITS)
+    budget, notes = budget or ReadBudget(COMMAND_LIMITS), notes or FileNotes()
     start = _read_signature(file, budget)
     if start.startswith(_OLE_SIGNATURE):
         text = _("This workbook is in an old format or has a password. Save it as XLSX without a password.")
         raise UnreadableFile(text)
     is_empty = True
-    for number, cells in budget.iterate_measured(_read_all_rows(file, start, budget, sheet)):
+    for number, found in budget.iterate_measured(_read_all_rows(file, start, budget, sheet, notes)):
+        cells = list(map(_clean_cell, found))
         while len(cells) > MAX_COLUMNS and not cells[-1]:
             cells.pop()
         if any(cells):
             budget.count_row(number, cells)
             is_empty = False
             yield FileRow(number, cells)
+        elif any(found) or any(isinstance(cell, InvalidCell) for cell in cells):
+            notes.add_row(RowNote.BLANK, number)
     if is_empty:
         raise UnreadableFile(_("This file is empty."))
 
 
-def _read_all_rows(file: IO[bytes], start: bytes, budget: ReadBudget, sheet: str | None) -> Iterator[FileRow]:
+def require_rows(rows: Iterator[FileRow]) -> Iterator[FileRow]:
+    """Return `rows`, which follow a header. Raises UnreadableFile when there are none."""
+    first = next(rows, None)
+    if first is None:
+        raise UnreadableFile(_("This file has column headings, but no rows below them. Add a row for each user."))
+    return chain([first], rows)
+
+
+def _clean_cell(cell: Cell) -> Cell:
+    """Return `cell`, "" when nothing of it is visible, and an invalid cell when its letters are damaged."""
+    if not cell or isinstance(cell, NumberCell | InvalidCell) or (cell.isascii() and not cell[0].isspace()):
+        return cell
+    if is_blank(cell):
+        return ""
+    return InvalidCell(cell, build_damage_message()) if encoding_detection.is_damaged(cell) else cell
+
+
+def build_damage_message() -> str:
+    return _(
+        "Letters in this text are damaged: it was once saved or opened in another text encoding. Correct it, or save"
+        " the original again as XLSX or CSV UTF-8."
+    )
+
+
+def _read_all_rows(
+    file: IO[bytes], start: bytes, budget: ReadBudget, sheet: str | None, notes: FileNotes
+) -> Iterator[FileRow]:
     if is_zip(start):
         from imports.files import xlsx  # with openpyxl, which takes 6 MB
 
-        yield from xlsx.read_sheet_rows(file, budget=budget, sheet=sheet)
+        yield from xlsx.read_sheet_rows(file, budget=budget, sheet=sheet, notes=notes)
         return
-    is_json = start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
-    rows = _read_json_lines(file) if is_json else _read_csv(file)
+    lines = _read_lines(file, notes)
+    rows = _read_json_lines(lines) if _is_json(start) else _read_csv(lines)
     for number, cells in enumerate(rows, start=1):
         budget.check_time()
         budget.count_cells(number, len(cells))
         yield FileRow(number, cells)
+
+
+def _is_json(start: bytes) -> bool:
+    """Return whether a file starting with `start` has JSON lines. Raises UnreadableFile for HTML, XML and arrays."""
+    start = start.replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xfe\xff \r\n\t")
+    if start.startswith(b"<"):
+        raise UnreadableFile(
+            _("This is a web page or an XML file. Open it in a spreadsheet program, and save it as XLSX.")
+        )
+    if start.startswith(b"["):
+        raise UnreadableFile(_("This is a JSON array. Put each object on a line of its own, without the brackets."))
+    return start.startswith(b"{")
 
 
 def is_zip(start: bytes) -> bool:
@@ -75,9 +119,11 @@ def _read_signature(file: IO[bytes], budget: ReadBudget) -> bytes:
     return start
 
 
-def _read_lines(file: IO[bytes]) -> Iterator[str]:
+def _read_lines(file: IO[bytes], notes: FileNotes) -> Iterator[str]:
     """Yield the lines of a text file, each of bounded length."""
-    text = StringIO(encoding_detection.decode_text(file.read()), newline="")
+    decoded = encoding_detection.decode_text(file.read())
+    notes.guessed_encoding = decoded.guessed_encoding
+    text = StringIO(decoded.text, newline="")
     number = 0
     while line := text.readline(_MAX_LINE_CHARACTERS):
         number += 1
@@ -89,11 +135,11 @@ def _read_lines(file: IO[bytes]) -> Iterator[str]:
         yield line
 
 
-def _read_csv(file: IO[bytes]) -> Iterator[list[Cell]]:
-    lines = _read_lines(file)
+def _read_csv(lines: Iterator[str]) -> Iterator[list[Cell]]:
     first = next(lines, "")
-    if first.lower().startswith("sep=") and len(first.strip()) == 5:  # delimiter declaration for Excel
-        delimiter = first.strip()[-1]
+    declaration = first.strip('\r\n "')
+    if declaration.lower().startswith("sep=") and len(declaration) == 5:  # delimiter declaration for Excel
+        delimiter = declaration[-1]
         yield []  # counts in the row numbers
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
     else:
@@ -112,13 +158,13 @@ def _read_csv(file: IO[bytes]) -> Iterator[list[Cell]]:
 def _detect_delimiter(head: str) -> str:
     """Return the delimiter that occurs most in the header outside quotation marks."""
     outside = "".join(head.split('"')[::2])
-    return max(";,\t", key=outside.count)
+    return max(";,\t|", key=outside.count)
 
 
-def _read_json_lines(file: IO[bytes]) -> Iterator[list[Cell]]:
+def _read_json_lines(lines: Iterator[str]) -> Iterator[list[Cell]]:
     """Yield the keys of the first object as the header, then the values of each object in that order."""
     names: list[str] = []
-    for number, line in enumerate(_read_lines(file), start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:

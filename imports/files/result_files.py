@@ -7,6 +7,7 @@ from typing import IO
 from django.utils.translation import gettext as _
 
 from core import sheets
+from core.export_files import FileFormat
 from imports.files import readers
 from imports.files.budget import COMMAND_LIMITS, FileLimits, ReadBudget
 from imports.files.user_columns import IGNORED_COLUMNS, USER_COLUMN_LABELS
@@ -48,16 +49,19 @@ def iterate_faulty_rows(plan: Plan, file: IO[bytes], *, limits: FileLimits) -> I
     rows = readers.read_rows(file, budget=ReadBudget(limits))
     header = next(rows)
     columns = [number for number, name in enumerate(parse_header(header).names) if name != "fault"]
+    width = len(header.cells)
     yield [*(header.cells[number] for number in columns), str(USER_COLUMN_LABELS["fault"])]
     for row in rows:
         if row.number in wrong:
             cells = [str(row.cells[number]) if number < len(row.cells) else "" for number in columns]
-            yield [*cells, " ".join(wrong[row.number])]
+            yield [*cells, " ".join(wrong[row.number]), *map(str, row.cells[width:])]
 
 
-def write_template(file: IO[bytes]) -> None:
-    """Write a workbook with every column that can be filled in, and an example row that imports skip."""
+def write_template(file: IO[bytes], file_format: FileFormat = FileFormat.XLSX) -> None:
+    """Write a workbook or CSV file with every column that can be filled in, and an example row that imports skip."""
     heads = [str(USER_COLUMN_LABELS[name]) for name in TEMPLATE_COLUMNS if name not in IGNORED_COLUMNS]
-    sheets.write_xlsx(
-        file, _("Users"), [heads, [TEMPLATE_EXAMPLE.get(name, "") for name in TEMPLATE_COLUMNS]], [22] * len(heads)
-    )
+    rows = [heads, [TEMPLATE_EXAMPLE.get(name, "") for name in TEMPLATE_COLUMNS]]
+    if file_format == FileFormat.CSV:
+        file.writelines(sheets.iter_csv_lines(rows))
+    else:
+        sheets.write_xlsx(file, _("Users"), rows, [22] * len(heads))

@@ -16,7 +16,9 @@ from core.text import validate_no_control_characters
 from imports.files import user_columns
 from imports.files.budget import COMMAND_LIMITS, FileLimits, ReadBudget
 from imports.files.cells import FileRow, InvalidCell
+from imports.files.file_notes import FileNotes, RowNote, build_headless_fault
 from imports.files.readers import is_zip, read_rows
+from imports.files.wording import format_value, suggest_name
 from imports.plans.plan import Plan, PlanFault
 from permissions.catalog import Right
 from permissions.products import Product
@@ -54,9 +56,14 @@ class TeamFileContents:
     faults: list[PlanFault] = field(default_factory=list)
 
     def add_fault(self, row: TeamFileRow, column: str, what: str, value: object = None) -> None:
-        shown = str(row.values.get(column, "") if value is None else value)[:60]
+        shown = format_value(row.values.get(column) if value is None else value)
         self.faults.append(
-            PlanFault(row=row.row, column=f"{row.sheet}: {get_column_label(column)}", value=shown, what=what)
+            PlanFault(
+                row=row.row,
+                column=f"{row.sheet}: {get_column_label(column)}".removesuffix(": "),
+                value=shown,
+                what=what,
+            )
         )
 
 
@@ -66,49 +73,85 @@ def get_column_label(column: str) -> str:
 
 def read_team_files(files: NamedFiles, plan: Plan, *, limits: FileLimits = COMMAND_LIMITS) -> TeamFileContents:
     """Return the contents of `files`: a workbook with sheets, or several CSV files. Raises UnreadableFile."""
-    contents = TeamFileContents()
-    for name, sheet, lines in _iterate_sheets(files, ReadBudget(limits)):
-        header = next(lines)
+    contents, is_empty = TeamFileContents(), False
+    for notes, rows in _iterate_sheets(files, ReadBudget(limits)):
+        header = next(rows)
         columns = {number: _parse_header_cell(cell) for number, cell in enumerate(header.cells) if cell.strip()}
         names = set(columns.values())
-        if "number" in names:
-            _read_table(contents.employers, contents, columns, lines, sheet or name)
-        elif "team" in names:
-            _read_rights_matrix(contents, columns, lines, sheet or name)
-        elif "name" in names:
-            _read_table(contents.teams, contents, columns, lines, sheet or name)
-        else:
-            plan.notices[_("“%(name)s” is not about teams, employers or rights and is ignored.")
-                         % {"name": sheet or name}] += 1  # fmt: skip
+        if not names & {"number", "team", "name"}:
+            notice = _("“%(name)s” is not about teams, employers or rights and is ignored.")
+            plan.notices[notice % {"name": notes.title}] += 1
             continue
+        lines = _iterate_lines(header, columns, rows, contents, notes)
+        if "number" in names:
+            _read_table(contents.employers, contents, columns, lines, notes.title)
+        elif "team" in names:
+            _read_rights_matrix(contents, columns, lines, notes.title)
+        else:
+            _read_table(contents.teams, contents, columns, lines, notes.title)
         for number, known in columns.items():
             if known is None:
-                notice = _("Unknown column “%(head)s” is ignored.")
-                plan.notices[notice % {"head": header.cells[number][:60]}] += 1
+                notice = _("Unknown column “%(head)s” is ignored.") % {"head": header.cells[number][:60]}
+                plan.notices[notice + suggest_name(header.cells[number], TEAM_COLUMN_LABELS.values())] += 1
+        for row in (*contents.teams, *contents.employers, *contents.rights):
+            if row.sheet == notes.title:
+                notes.add_sample(str(row.values.get("name") or row.values.get("team") or ""))
+        plan.notices.update(notes.render())
+        is_empty = not (contents.teams or contents.employers or contents.rights)
+    if is_empty:
+        plan.notices[_("There are no rows below the column headings.")] += 1
     return contents
+
+
+def _iterate_lines(
+    header: FileRow, columns: dict[int, Any], rows: Iterator[FileRow], contents: TeamFileContents, notes: FileNotes
+) -> Iterator[FileRow]:
+    """Yield the rows below a header, except those with default values only. A cell without a heading is a fault."""
+    for row in rows:
+        headless = notes.find_headless_columns(header, row)
+        for column in headless:
+            contents.add_fault(TeamFileRow(row.number, notes.title), "", build_headless_fault(column), "…")
+        if headless or not all(_is_default(columns.get(number), cell) for number, cell in enumerate(row.cells)):
+            yield row
+        else:
+            notes.add_row(RowNote.DEFAULTS_ONLY, row.number)
+
+
+def _is_default(column: str | Right | None, cell: str) -> bool:
+    """Return whether a cell can be on a row that is about no team, such as a copied "no"."""
+    if isinstance(column, Right):
+        return user_columns.is_no(cell)
+    return not cell or column in (None, "two_factor_required")
 
 
 def count_team_rows(files: NamedFiles) -> int:
     """Return how many rows `files` have below their headers, and rewind them. Raises UnreadableFile."""
-    count = sum(
-        sum(1 for _row in lines) - 1 for _name, _sheet, lines in _iterate_sheets(files, ReadBudget(COMMAND_LIMITS))
-    )
+    count = sum(sum(1 for _row in rows) - 1 for _notes, rows in _iterate_sheets(files, ReadBudget(COMMAND_LIMITS)))
     for _name, file in files:
         file.seek(0)
     return count
 
 
-def _iterate_sheets(files: NamedFiles, budget: ReadBudget) -> Iterator[tuple[str, str, Iterator[FileRow]]]:
+def _iterate_sheets(files: NamedFiles, budget: ReadBudget) -> Iterator[tuple[FileNotes, Iterator[FileRow]]]:
+    """Yield the rows of each sheet with the notes on it, titled with the name of the sheet or file."""
     for name, file in files:
         start = file.read(8)
         file.seek(0)
         if not is_zip(start):
-            yield name, "", read_rows(file, budget=budget)
+            notes = FileNotes(name)
+            yield notes, read_rows(file, budget=budget, notes=notes)
             continue
         from imports.files import xlsx  # with openpyxl, which takes 6 MB
 
-        for sheet in xlsx.list_sheet_names(file, budget=budget):
-            yield name, sheet, read_rows(file, budget=budget, sheet=sheet)
+        sheets, hidden_sheets = xlsx.list_sheet_names(file, budget=budget)
+        for sheet in sheets:
+            notes = FileNotes(sheet)
+            if hidden_sheets:
+                notes.sentences.append(
+                    _("Hidden sheets are not read: %(names)s.") % {"names": ", ".join(hidden_sheets)}
+                )
+                hidden_sheets = []
+            yield notes, read_rows(file, budget=budget, sheet=sheet, notes=notes)
 
 
 def _parse_header_cell(cell: str) -> str | Right | None:
@@ -149,7 +192,11 @@ def _read_rights_matrix(
 ) -> None:
     place = next(number for number, name in columns.items() if name == "team")
     for line in lines:
-        row = TeamFileRow(line.number, sheet, {"team": line.cells[place].strip() if place < len(line.cells) else ""})
+        team = line.cells[place] if place < len(line.cells) else ""
+        row = TeamFileRow(line.number, sheet, {"team": team.strip()})
+        if isinstance(team, InvalidCell):
+            contents.add_fault(row, "team", team.advice)
+            continue
         marks: dict[Right, bool] = {}
         for number, right in columns.items():
             if isinstance(right, Right):
@@ -189,7 +236,8 @@ def _parse_products(cell: str) -> list[int]:
     for part in split_names(cell):
         product = known.get(compute_label_key(part))
         if product is None:
-            raise ValidationError(_("Product “%(name)s” does not exist.") % {"name": part})
+            message = _("Product “%(name)s” does not exist.") % {"name": part}
+            raise ValidationError(message + suggest_name(part, (product.label for product in Product)))
         products.add(int(product))
     return sorted(products)
 

@@ -18,6 +18,7 @@ from core.ids import parse_uuid
 from core.keys import compute_label_key
 from core.sheets import split_names
 from imports.files.cells import Cell, InvalidCell, NumberCell
+from imports.files.wording import suggest_name
 from invitations.phone_numbers import parse_mobile_number
 from notifications.preference_text import parse_overrides as read_signals
 from notifications.preferences import OverridesByType
@@ -52,7 +53,7 @@ _TRUE_WORDS, _FALSE_WORDS = (
     {"nee", "n", "no", "false", "onwaar", "0", ""},
 )
 _DATE_PATTERN = re.compile(r"(?:(\d{4})[-/](\d{1,2})[-/](\d{1,2})|(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}))")
-_SCIENTIFIC_NOTATION = re.compile(r"\d+(?:[.,]\d+)?E\+?\d+", re.I)
+_SCIENTIFIC_NOTATION = re.compile(r"[+-]?\d+(?:[.,]\d+)?E\+?\d+", re.I)
 
 
 class CellProblem(NamedTuple):
@@ -87,7 +88,7 @@ def parse_cell(column: str, cell: Cell) -> Any:
     """Parse `cell` for a column. Raises ValidationError that says what to do."""
     if isinstance(cell, InvalidCell):
         raise ValidationError(cell.advice)
-    if _SCIENTIFIC_NOTATION.fullmatch(cell) and column in _TEXT_ONLY_COLUMNS:
+    if _SCIENTIFIC_NOTATION.fullmatch(cell.strip()) and column in _TEXT_ONLY_COLUMNS | {"mobile_number"}:
         raise ValidationError(
             _("Your spreadsheet program rounded this number. Format the column as text and enter the value again.")
         )
@@ -111,6 +112,11 @@ def _parse_boolean(cell: str) -> bool:
     if word not in _TRUE_WORDS | _FALSE_WORDS or (cell.strip() and not word):
         raise ValidationError(_("Enter yes or no."))
     return word in _TRUE_WORDS
+
+
+def is_no(cell: Cell) -> bool:
+    """Return whether a cell says no, as parse_cell takes it in a column with yes or no."""
+    return compute_label_key(cell) in _FALSE_WORDS
 
 
 def _parse_date(cell: str) -> date | None:
@@ -156,7 +162,13 @@ def _parse_rights(cell: str) -> list[Right]:
     names = _map_names_to_choices(Right)
     unknown = [name for name in _parse_list(cell) if compute_label_key(name) not in names]
     if unknown:
-        raise ValidationError(_("Right “%(name)s” does not exist.") % {"name": unknown[0]})
+        raise ValidationError(
+            [
+                _("Right “%(name)s” does not exist.") % {"name": name}
+                + suggest_name(name, (right.label for right in Right))
+                for name in unknown
+            ]
+        )
     return [names[compute_label_key(name)] for name in _parse_list(cell)]
 
 

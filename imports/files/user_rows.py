@@ -16,8 +16,11 @@ from core.keys import compute_email_key, compute_label_key, compute_username_key
 from imports.files import user_columns
 from imports.files.budget import COMMAND_LIMITS, FileLimits, ReadBudget
 from imports.files.cells import FileRow, UnreadableFile
-from imports.files.readers import read_rows
+from imports.files.file_notes import FileNotes, RowNote, build_headless_fault
+from imports.files.readers import read_rows, require_rows
 from imports.files.user_columns import IGNORED_COLUMNS, SECRET_COLUMNS, USER_COLUMN_LABELS, CellProblem
+from imports.files.wording import format_value
+from invitations.phone_numbers import is_known_mobile_number
 from notifications.models import NotificationSetting
 from permissions.models import IndividualRight, TeamMember
 
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 BATCH_ROWS = 1000
+# Columns that lists fill with a default value on rows that are about no user.
+_DEFAULT_COLUMNS = frozenset({
+    "login_method", "two_factor_required", "has_access_to_test_years", "blocked", "external_tenant",
+    "authorization_set", "signal_set",
+})  # fmt: skip
 TEMPLATE_EXAMPLE = {
     "login_method": "Via website en SSO",
     "initials": "P.",
@@ -51,10 +59,15 @@ class UserRow:
     def has_problem(self, column: str) -> bool:
         return any(problem.column == column for problem in self.problems)
 
-    def add_problem(self, column: str, what: str) -> None:
-        """Add a problem for a column; secret values are masked."""
-        value = self.values.get(column)
-        self.problems.append(CellProblem(column, _mask_value(column, value), what))
+    def add_problem(self, column: str, what: str, *, value: Any = None) -> None:
+        """Add a problem for a column, with `value` in place of its own; secret values are masked."""
+        shown = self.values.get(column) if value is None else value
+        self.problems.append(CellProblem(column, _mask_value(column, shown), what))
+
+    def require_value(self, column: str, what: str) -> None:
+        """Add a problem when a column has no value, unless its value was invalid."""
+        if not self.has_value(column) and not self.has_problem(column):
+            self.add_problem(column, what)
 
     def validate(self, column: str, validator: Callable[..., object], *args: Any, **options: Any) -> None:
         """Add the problem for which `validator` refuses the value of a column."""
@@ -70,20 +83,24 @@ class ExistingUserRow(UserRow):
 
     name: str = ""
 
-    def add_problem(self, column: str, what: str) -> None:
+    def add_problem(self, column: str, what: str, *, value: Any = None) -> None:
         self.problems.append(CellProblem(column, self.name, what))
 
 
 def _mask_value(column: str, value: Any) -> str:
-    if value in (None, "", []):
-        return ""
-    return "…" if column in SECRET_COLUMNS else str(value)[:60]
+    shown = format_value(value)
+    return "…" if shown and column in SECRET_COLUMNS else shown
+
+
+_NO_IDENTITY = ("email", "")
+IDENTITY_COLUMNS = ("id", "username", "external_tenant", "external_user_id", "email")
 
 
 @dataclass
 class FileHeader:
     """The header of a file: column names, "" for each header that is not recognized."""
 
+    row: FileRow
     names: list[str]
     unknown: list[str]
 
@@ -101,29 +118,40 @@ def parse_header(row: FileRow) -> FileHeader:
         message = _("Row %(number)s has no known column headings. Add headings such as Voorletters and Achternaam.")
         raise UnreadableFile(message % {"number": row.number})
     unknown = [cell for cell, name in zip(row.cells, names, strict=True) if cell.strip() and not name]
-    return FileHeader(names, unknown)
+    return FileHeader(row, names, unknown)
 
 
 def read_user_rows(
-    file: IO[bytes], *, limits: FileLimits = COMMAND_LIMITS
+    file: IO[bytes], *, limits: FileLimits = COMMAND_LIMITS, notes: FileNotes | None = None
 ) -> tuple[FileHeader, Iterator[list[UserRow]]]:
-    """Return the header of a file and its rows in batches, without the example row of the template."""
-    file_rows = read_rows(file, budget=ReadBudget(limits))
+    """Return the header of a file and its rows in batches, without the example row of the template.
+
+    What is guessed, hidden or skipped goes to `notes`. Raises UnreadableFile, also when there is no row.
+    """
+    notes = notes or FileNotes()
+    file_rows = read_rows(file, budget=ReadBudget(limits), notes=notes)
     header = parse_header(next(file_rows))
+    file_rows = require_rows(file_rows)
 
     def iterate_batches() -> Iterator[list[UserRow]]:
-        rows = (row for file_row in file_rows if (row := _parse_row(header, file_row)) is not None)
+        rows = (row for file_row in file_rows if (row := _parse_row(header, file_row, notes)) is not None)
         while batch := list(islice(rows, BATCH_ROWS)):
             yield batch
 
     return header, iterate_batches()
 
 
-def _parse_row(header: FileHeader, file_row: FileRow) -> UserRow | None:
+def _parse_row(header: FileHeader, file_row: FileRow, notes: FileNotes) -> UserRow | None:
+    """Return the row, None when it is the example of the template or is about no user."""
     cells = dict(zip(header.names, file_row.cells, strict=False))
     if cells.get("email", "").strip() == TEMPLATE_EXAMPLE["email"]:
         return None
     row = UserRow(file_row.number, {})
+    for column in notes.find_headless_columns(header.row, file_row):
+        row.problems.append(CellProblem("", "…", build_headless_fault(column)))
+    if not row.problems and {name for name, cell in cells.items() if cell} <= _DEFAULT_COLUMNS | IGNORED_COLUMNS | {""}:
+        notes.add_row(RowNote.DEFAULTS_ONLY, file_row.number)
+        return None
     for name in header.names:
         if name and name not in IGNORED_COLUMNS:
             cell = cells.get(name, "")
@@ -131,6 +159,9 @@ def _parse_row(header: FileHeader, file_row: FileRow) -> UserRow | None:
                 row.values[name] = user_columns.parse_cell(name, cell)
             except ValidationError as error:
                 row.problems.append(CellProblem(name, _mask_value(name, cell), " ".join(error.messages)))
+    notes.add_sample(" ".join(row.values.get(name) or "" for name in ("first_name", "last_name")).strip())
+    if row.has_value("mobile_number") and not is_known_mobile_number(row.values["mobile_number"]):
+        notes.add_row(RowNote.UNKNOWN_MOBILE_NUMBER, row.row)
     return row
 
 
@@ -170,6 +201,8 @@ class UserFinder:
         by_key = self._load_candidates(batch)
         for row in batch:
             key = get_row_identity(row)
+            if key == _NO_IDENTITY:
+                continue
             users = by_key.get(key, [])
             if len(users) > 1:
                 row.add_problem(key[0], _("Several users match. Add the column Id, or the username."))
@@ -245,7 +278,7 @@ def get_microsoft_account(row: UserRow) -> tuple[Any, Any] | None:
 def get_row_identity(row: UserRow) -> tuple[str, Any]:
     """Return the column and value that identify the user of a row.
 
-    The first of these that is present: id, username, Microsoft account, e-mail address.
+    The first of these that is present: id, username, Microsoft account, e-mail address; _NO_IDENTITY without any.
     """
     if row.has_value("id"):
         return "id", row.values["id"]

@@ -1,13 +1,13 @@
 """Scan the parts of a workbook as streams before openpyxl reads them."""
 
 import re
-from typing import IO, Any
+from typing import IO, Any, cast
 from xml.parsers import expat
 from zipfile import ZipFile, ZipInfo
 
 from django.utils.translation import gettext as _
 from openpyxl.utils import column_index_from_string
-from openpyxl.xml.constants import SHEET_MAIN_NS
+from openpyxl.xml.constants import ARC_CONTENT_TYPES, DRAWING_NS, REL_NS, SHEET_MAIN_NS
 
 from imports.files.budget import MAX_COLUMNS, ReadBudget, build_too_wide_error
 from imports.files.cells import UnreadableFile
@@ -20,6 +20,19 @@ _CHUNK_BYTES = 2**16
 _ROW_TAG, _CELL_TAG, _TEXT_TAG, _SHEET_TAG = (f"{SHEET_MAIN_NS} {name}" for name in ("row", "c", "si", "sheet"))
 _MERGED_CELL_TAG = f"{SHEET_MAIN_NS} mergeCell"
 _CELL_CONTENT_TAGS = {f"{SHEET_MAIN_NS} {name}" for name in ("v", "f", "is", "t")}
+_WORKBOOK_TYPES = (b"spreadsheetml.sheet.main+xml", b"spreadsheetml.template.main+xml",
+                   b"sheet.macroEnabled.main+xml", b"template.macroEnabled.main+xml")  # fmt: skip
+_BINARY_WORKBOOK_TYPE = b"sheet.binary.macroEnabled.main"
+# Namespaces of Strict Open XML, which openpyxl does not know, and their transitional forms (ISO/IEC 29500-1 and -4).
+_TRANSITIONAL_NAMESPACES = {
+    b"http://purl.oclc.org/ooxml/spreadsheetml/main": SHEET_MAIN_NS.encode(),
+    b"http://purl.oclc.org/ooxml/officeDocument/relationships": REL_NS.encode(),
+    b"http://purl.oclc.org/ooxml/drawingml/main": DRAWING_NS.encode(),
+}
+_STRICT_NAMESPACE = re.compile(b"|".join(map(re.escape, _TRANSITIONAL_NAMESPACES)))
+_LONGEST_NAMESPACE = max(map(len, _TRANSITIONAL_NAMESPACES))
+_CELL_START = re.compile(rb"<(?:\w{1,20}:)?c[\s/>]")
+_MAX_TAG_BYTES = 30  # of the start of a cell
 _COLUMN_LETTERS = re.compile("[A-Z]{1,3}")
 
 
@@ -55,17 +68,59 @@ class ScannedZipFile(ZipFile):
             raise UnreadableFile(
                 _("This workbook expands to far more data than its size suggests. Copy the rows to a new one.")
             )
-        if "xl/workbook.xml" not in {part.filename for part in parts}:
+        types = self.read(ARC_CONTENT_TYPES) if ARC_CONTENT_TYPES in self.NameToInfo else b""
+        if _BINARY_WORKBOOK_TYPE in types:
+            raise UnreadableFile(_("This is a binary workbook (XLSB). Save it as XLSX or as CSV UTF-8."))
+        if not any(kind in types for kind in _WORKBOOK_TYPES):
             raise UnreadableFile(_("This is not an XLSX file. Save it as XLSX or as CSV UTF-8."))
 
     def open(self, name: Any, mode: Any = "r", pwd: bytes | None = None, *, force_zip64: bool = False) -> IO[bytes]:
         """Open a part after scanning it. Raises UnreadableFile."""
         key = name.filename if isinstance(name, ZipInfo) else name
         if key not in self._scanned:
-            with super().open(name) as part:
+            with self._open_transitional(name) as part:
                 _XmlScanner(self._budget).read(part)
             self._scanned.add(key)
-        return super().open(name, mode, pwd, force_zip64=force_zip64)
+        return self._open_transitional(name)
+
+    def _open_transitional(self, name: Any) -> IO[bytes]:
+        return cast(IO[bytes], _TransitionalPart(super().open(name)))
+
+    def has_cells(self, name: str) -> bool:
+        """Return whether a sheet has a cell."""
+        end = b""
+        with super().open(name) as part:
+            while chunk := part.read(_CHUNK_BYTES):
+                if _CELL_START.search(end + chunk):
+                    return True
+                end = chunk[-_MAX_TAG_BYTES:]
+        return False
+
+
+class _TransitionalPart:
+    """A part of a workbook in which namespaces of Strict Open XML are replaced by transitional ones."""
+
+    def __init__(self, part: IO[bytes]) -> None:
+        self._part, self.close = part, part.close
+        self._ready, self._pending, self._is_at_end = b"", b"", False
+
+    def __enter__(self) -> "_TransitionalPart":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most `size` bytes, all without it."""
+        while not self._is_at_end and (size < 0 or len(self._ready) < size):
+            chunk = self._part.read(_CHUNK_BYTES)
+            self._is_at_end = not chunk
+            text = _STRICT_NAMESPACE.sub(lambda found: _TRANSITIONAL_NAMESPACES[found[0]], self._pending + chunk)
+            end = len(text) if self._is_at_end else max(0, len(text) - _LONGEST_NAMESPACE)
+            self._ready, self._pending = self._ready + text[:end], text[end:]
+        end = len(self._ready) if size < 0 else size
+        found, self._ready = self._ready[:end], self._ready[end:]
+        return found
 
 
 def _exceeds_part_limit(part: ZipInfo) -> bool:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from accounts.models import ExternalTenant, Provider
 from core.keys import compute_name_key
 from imports.files.user_rows import UserRow
+from imports.files.wording import suggest_name
 from notifications.models import NotificationSet
 from permissions.models import AuthorizationSet, Employer, Team
 
@@ -44,6 +45,10 @@ class OfficeLookup:
             str(each.tenant_id): each for each in tenants
         }
 
+    def build_unknown_team_message(self, name: str) -> str:
+        message = _("Team “%(name)s” does not exist. Create it first.") % {"name": name}
+        return message + suggest_name(name, sorted(team.name for team in self.teams.values()))
+
     def resolve_names(self, row: UserRow) -> None:
         """Replace names in a row with the objects they refer to, and add problems for unknown names."""
         unknown_set = _("No set has this name. Check the name.")
@@ -56,13 +61,14 @@ class OfficeLookup:
             if row.has_value(column):
                 match = known.get(compute_name_key(str(row.values[column])))
                 if match is None:
-                    row.add_problem(column, message)
+                    names = {each.name for each in known.values()}
+                    row.add_problem(column, message + suggest_name(str(row.values[column]), sorted(names)))
                 row.values[column] = match
         if "teams" in row.values:
             names = row.values["teams"]
             for name in names:
                 if compute_name_key(name) not in self.teams:
-                    row.add_problem("teams", _("Team “%(name)s” does not exist. Create it first.") % {"name": name})
+                    row.add_problem("teams", self.build_unknown_team_message(name), value=name)
             row.values["teams"] = sorted(
                 {self.teams[key].name for key in map(compute_name_key, names) if key in self.teams}
             )

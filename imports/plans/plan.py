@@ -153,6 +153,7 @@ class Plan:
             "counts": dict(self.counts),
             "mails": dict(self.mails),
             "faults": len(self.faults),
+            "notices": list(self.notices),
         }
 
     def write(self, file: IO[bytes]) -> None:

@@ -1,7 +1,8 @@
 """Render a plan as text, for both the terminal and the browser."""
 
-from collections.abc import Callable
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, TypedDict
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -10,12 +11,15 @@ from accounts.models import LoginMethod
 from core.dates import format_upcoming
 from imports.files import team_rows
 from imports.files.user_columns import USER_COLUMN_LABELS
-from imports.plans.plan import Plan, PlanItem
+from imports.files.wording import format_row_numbers
+from imports.plans.plan import Plan, PlanFault, PlanItem
 from notifications import preference_text
 from outbox.message_limits import BulkProgress
 from permissions.catalog import Right, rights_from_codes, sort_rights
 from permissions.effective import InactiveReason
 from permissions.products import Product
+
+_MAX_VALUES = 3  # of a group of faults
 
 
 def render_totals(plan: Plan, *, skips_failures: bool = False) -> list[str]:
@@ -58,6 +62,44 @@ def render_send_forecast(forecast: BulkProgress | None) -> list[str]:
     if not forecast.sent:
         return [_("The invitations follow those of an earlier import, the last %(time)s.") % values]
     return [_("Invitations sent at once: %(sent)s; the other %(waiting)s follow, the last %(time)s.") % values]
+
+
+class FaultGroup(TypedDict):
+    """A fault of one or more rows: `rows` names and counts them, `value` has some of their values."""
+
+    rows: str
+    column: str
+    value: str
+    what: str
+
+
+def group_faults(faults: Iterable[PlanFault]) -> list[FaultGroup]:
+    """Return the faults by column and advice, those of most rows first, then in file order."""
+    groups: dict[tuple[str, str], list[PlanFault]] = defaultdict(list)
+    for fault in faults:
+        groups[fault["column"], fault["what"]].append(fault)
+    found = sorted(groups.items(), key=lambda group: -len(group[1]))
+    return [
+        FaultGroup(rows=_render_rows(group), column=column, value=_render_values(group), what=what)
+        for (column, what), group in found
+    ]
+
+
+def _render_rows(faults: list[PlanFault]) -> str:
+    rows = sorted({fault["row"] for fault in faults})
+    text = ngettext("Row %(rows)s", "%(count)d rows: %(rows)s", len(rows))
+    return text % {"count": len(rows), "rows": format_row_numbers(rows)}
+
+
+def _render_values(faults: list[PlanFault]) -> str:
+    values = list(dict.fromkeys(fault["value"] for fault in faults if fault["value"]))
+    return ", ".join(values[:_MAX_VALUES]) + (", …" if len(values) > _MAX_VALUES else "")
+
+
+def render_fault_group(group: FaultGroup) -> str:
+    """Return a line with the place, the value and what to do."""
+    place = _("%(rows)s, column %(column)s") % group if group["column"] else group["rows"]
+    return ": ".join(filter(None, [place, f"“{group['value']}”" if group["value"] else "", group["what"]]))
 
 
 def get_email_label(kind: str) -> str:

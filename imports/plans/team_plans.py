@@ -231,8 +231,7 @@ def _add_rights(row: TeamFileRow, contents: TeamFileContents, office: OfficeLook
     key = compute_name_key(row.values["team"])
     team, item = office.teams.get(key), items.get(key)
     if team is None and item is None:
-        message = _("Team “%(name)s” does not exist. Create it first.") % {"name": row.values["team"]}
-        contents.add_fault(row, "team", message)
+        contents.add_fault(row, "team", office.build_unknown_team_message(row.values["team"]))
         return
     if item is None:
         item = items[key] = _build_team_item(TeamFileRow(row.row, row.sheet), team)

@@ -9,7 +9,7 @@ from accounts import passwords, validators
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from audit.changes import Changes
 from core.keys import compute_email_key, compute_username_key, is_same_value
-from imports.files.user_rows import UserRow, UserWithAccess
+from imports.files.user_rows import IDENTITY_COLUMNS, UserRow, UserWithAccess
 from imports.plans.plan import Plan, PlanItem
 from invitations.phone_numbers import compute_phone_key
 from notifications import preferences
@@ -35,15 +35,16 @@ def convert_to_plan_value(value: Any) -> Any:
 def plan_new_user(row: UserRow, plan: Plan, provider: Provider) -> PlanItem:
     """Return the item that creates a user; missing values and values that do not fit the login method are refused."""
     kind = row.values.get("login_method")
-    if kind is None:
-        row.add_problem("login_method", _("Enter the login method of this new user."))
+    # Of a row whose user is not certain, only columns that the file has are known to be missing.
+    is_certain = not any(map(row.has_problem, IDENTITY_COLUMNS))
     for column, message in (
+        ("login_method", _("Enter the login method of this new user.")),
         ("initials", _("Enter the initials.")),
         ("last_name", _("Enter the last name.")),
         ("email", _("Enter the e-mail address.")),
     ):
-        if not row.has_value(column):
-            row.add_problem(column, message)
+        if is_certain or column in row.values:
+            row.require_value(column, message)
     _check_login_method_fields(row, kind)
     if kind == LoginMethod.WEBSITE_SSO:
         for column in ("username", "password"):
@@ -87,22 +88,17 @@ def _check_login_method_fields(row: UserRow, kind: LoginMethod | None) -> None:
 def _check_invitation(row: UserRow, plan: Plan, without: str) -> None:
     if not plan.invite:
         row.add_problem("login_method", without)
-    elif not row.has_value("mobile_number"):
-        row.add_problem("mobile_number", _("Enter the mobile number for the invitation."))
+    else:
+        row.require_value("mobile_number", _("Enter the mobile number for the invitation."))
 
 
 def _check_credentials(row: UserRow, kind: LoginMethod, provider: Provider) -> None:
-    if not row.has_value("username"):
-        row.add_problem("username", _("Enter a username."))
+    row.require_value("username", _("Enter a username."))
     if kind == LoginMethod.AZURE_AD:
-        for column, message in (
-            ("external_tenant", _("Choose a tenant.")),
-            ("external_user_id", _("Enter the user's Object ID.")),
-        ):
-            if not row.has_value(column):
-                row.add_problem(column, message)
+        row.require_value("external_tenant", _("Choose a tenant."))
+        row.require_value("external_user_id", _("Enter the user's Object ID."))
     elif not row.has_value("password"):
-        row.add_problem("password", _("Enter a password."))
+        row.require_value("password", _("Enter a password."))
     else:
         names = ("initials", "first_name", "last_name", "email", "username")
         user = User(provider=provider, **{name: row.values.get(name) or "" for name in names})

@@ -15,8 +15,10 @@ from audit.actors import Actor
 from audit.changes import Changes
 from core.keys import compute_name_key
 from imports.files.budget import COMMAND_LIMITS, FileLimits
+from imports.files.file_notes import FileNotes
 from imports.files.user_columns import USER_COLUMN_LABELS
 from imports.files.user_rows import UserFinder, UserRow, UserWithAccess, read_user_rows
+from imports.files.wording import suggest_name
 from imports.plans import user_commands
 from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
@@ -56,15 +58,17 @@ def plan_user_file(
 
     `progress` is called after each batch with its number of rows. Raises UnreadableFile.
     """
-    plan = Plan(provider.pk, "users", invite=invite)
-    header, batches = read_user_rows(file, limits=limits)
+    plan, notes = Plan(provider.pk, "users", invite=invite), FileNotes()
+    header, batches = read_user_rows(file, limits=limits, notes=notes)
     for name in header.unknown:
-        plan.notices[_("Unknown column “%(head)s” is ignored.") % {"head": name[:60]}] += 1
+        notice = _("Unknown column “%(head)s” is ignored.") % {"head": name[:60]}
+        plan.notices[notice + suggest_name(name, USER_COLUMN_LABELS.values())] += 1
     planner = UserPlanner(provider, by, plan)
     for batch in batches:
         planner.plan_rows(batch)
         progress(len(batch))
     planner.check_whole_plan()
+    plan.notices.update(notes.render())
     return plan
 
 
@@ -81,13 +85,14 @@ class UserPlanner:
     def plan_rows(self, rows: list[UserRow]) -> None:
         for row in rows:
             self.office.resolve_names(row)
+        counts = {row.row: len(row.problems) for row in rows}
         users = self._finder.find_users(rows)
         changes = []
         for row in rows:
-            user = users.get(row.row)
+            user, is_misidentified = users.get(row.row), len(row.problems) > counts[row.row]
             if user is not None:
                 changes.append(self.build_change(row, plan_existing_user(row, user, self._plan), user))
-            elif not row.problems:
+            elif not is_misidentified and not row.has_problem("id"):
                 changes.append(self.build_change(row, plan_new_user(row, self._plan, self.office.provider), None))
         self.add_changes([change for change in changes if change.item["changes"]], rows)
 
@@ -109,7 +114,7 @@ class UserPlanner:
         for change in changes:
             self._add_impact_and_check(change, impacts[change.before, change.after], access[change.after])
         faults = [
-            PlanFault(row=row.row, column=str(USER_COLUMN_LABELS[column]), value=value, what=what)
+            PlanFault(row=row.row, column=str(USER_COLUMN_LABELS.get(column, "")), value=value, what=what)
             for row in rows
             for column, value, what in row.problems
         ]
@@ -122,9 +127,8 @@ class UserPlanner:
         ends = (item["changes"].get(name, [None, None])[1] is True for name in ("blocked", "invitation_revoked"))
         item["has_losses"] = any(ends) or "lost" in impact
         if user is not None and user.accepted_at is None and "waiting" in impact:
-            self._plan.notices[
-                _("The invited user gets more rights. If the sender may not grant these, resend the invitation.")
-            ] += 1
+            notice = _("The invited user gets more rights. If the sender may not grant these, resend the invitation.")
+            self._plan.notices[notice] += 1
         if change.after.login_method == LoginMethod.SSO_WEBSERVICE and Right.MANAGE_PROVIDER in access.office:
             change.row.add_problem("individual_rights", str(checks.MACHINE_ADMINISTRATOR))
         if not self._by.is_operator:
@@ -286,11 +290,11 @@ def _build_access_commands(changes: Changes, office: OfficeLookup) -> list[Exist
     if old_rights - new_rights:
         commands.append(user_commands.RevokeRights(old_rights - new_rights))
     if "authorization_set" in changes:
-        name = compute_name_key(changes["authorization_set"][1])
-        commands.append(user_commands.ApplyAuthorizationSet(office.sets[name]))
+        found = office.sets[compute_name_key(changes["authorization_set"][1])]
+        commands.append(user_commands.ApplyAuthorizationSet(found))
     if "signal_set" in changes:
-        name = compute_name_key(changes["signal_set"][1])
-        commands.append(user_commands.ApplyNotificationSet(office.notification_sets[name]))
+        notification_set = office.notification_sets[compute_name_key(changes["signal_set"][1])]
+        commands.append(user_commands.ApplyNotificationSet(notification_set))
     if "signals" in changes:
         commands.append(user_commands.SetNotifications(tuple(changes["signals"][1])))
     return commands

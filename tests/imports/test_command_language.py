@@ -52,12 +52,12 @@ def test_a_plan_in_english_has_no_dutch(office: Provider, alice: User, tmp_path:
         "    E-mail address: ict@devries.example",
         "    Individual rights: + View users",
         "    Gains: View users",
-        'Row 3, column Username: "x": Use 3 to 50 characters.',
-        'Row 3, column Azure AD Tenant ID: "X": This tenant cannot be used: it has been removed or is not confirmed.',
+        "Row 3, column Username: “x”: Use 3 to 50 characters.",
+        "Row 3, column Azure AD Tenant ID: “X”: This tenant cannot be used: it has been removed or is not confirmed.",
         "1 created.",
         "0 changed.",
         "2 errors: nothing can be applied.",
-        "Nothing has been written. Add --apply to apply this plan.",
+        "Nothing has been written. Correct the errors first.",
     ]
     (faulty,) = csv.DictReader((tmp_path / "users.csv.fouten.csv").read_text("utf-8-sig").splitlines(), delimiter=";")
     assert faulty["error"].startswith("Username: Use 3 to 50 characters. Azure AD Tenant ID: This tenant")

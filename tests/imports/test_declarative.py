@@ -335,7 +335,7 @@ def test_every_fault_is_named_at_once_and_nothing_is_written_anywhere(write: Wri
     assert code == 1
     assert faults(path) == [
         ("office", 2, "invitation_days"), ("user", 2, "login_method"), ("team", 1, "employers"),
-        ("user", 1, "teams"),
+        ("user", 1, "teams"), ("user", 1, "username"), ("user", 1, "external_tenant"), ("user", 1, "external_user_id"),
     ]  # fmt: skip
     says = "Er is geen werkgever met dit nummer. Controleer het nummer, of voeg de werkgever eerst toe."
     assert f"    [[office.team]] 1, employers: “5”: {says}" in lines

@@ -2,10 +2,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts.models import Provider
 from audit.actors import Actor
+from core.commands import EXIT_FAULTS
 from imports import cli
 from imports.files import readers, result_files
 from imports.plans import reverts, user_plans
@@ -20,16 +21,22 @@ class Command(cli.ImportCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", type=Path, help="CSV, XLSX or JSON lines file; omit with --undo")
-        parser.add_argument("--template", action="store_true", help="write an empty template workbook to the file")
+        parser.add_argument("--template", action="store_true", help="write an empty template, CSV or XLSX, to the file")
         parser.add_argument("--invite", action="store_true", help="allow invitations to be sent")
         super().add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["template"] and options["file"]:
-            with options["file"].open("wb") as file:
-                result_files.write_template(file)
+        if options["template"]:
+            self._write_template(options["file"])
         else:
             self.run_import([options["file"]] if options["file"] else [], options)
+
+    def _write_template(self, path: Path | None) -> None:
+        if path is None or path.suffix.lower() not in (".csv", ".xlsx"):
+            message = "Give a file name that ends in .csv or .xlsx for the template."
+            raise CommandError(message, returncode=EXIT_FAULTS)
+        with path.open("wb") as file:
+            result_files.write_template(file, cli.get_export_format(path))
 
     def make_plan(
         self, provider: Provider, files: list[IO[bytes]], by: Actor, options: dict[str, Any], progress: ProgressCallback
