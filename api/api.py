@@ -33,3 +33,4 @@ for part in (
     integrations,
 ):
     api.add_router("", part.operations.router)
+api.add_router("", integrations.user_operations.router)

@@ -12,7 +12,7 @@ _CONTACT_INFORMATION = {
 
 SCHEMA_EXAMPLES: dict[str, Any] = {
     "UserCreate": {
-        "loginMethod": {"key": "sso_webservice"},
+        "loginMethod": {"key": 3},
         "personalDetails": {"initials": "K.", "lastName": "Uren"},
         "contactInformation": {"emailAddress": "koppeling@devries.example"},
         "hasAccessToPayrollingTestData": False,
@@ -35,13 +35,16 @@ SCHEMA_EXAMPLES: dict[str, Any] = {
         "action": "Resend",
         "resendInformation": {"destinationForSecret": "0612345678", "emailAddress": "p.deboer@devries.example"},
     },
-    "ConfiguredTenantUpdate": {"tenant": {"id": _EXAMPLE_ID}, "userId": "6f1d7a52-38c4-4f0e-9b57-2a6f0c1f8e11"},
+    "ConfiguredTenantUpdate": {
+        "externalTenant": {"id": _EXAMPLE_ID},
+        "externalUser": {"id": "6f1d7a52-38c4-4f0e-9b57-2a6f0c1f8e11"},
+    },
     "OwnUserUpdate": {"personalDetails": _PERSONAL_DETAILS, "contactInformation": _CONTACT_INFORMATION},
-    "RightsUpdate": {"authorizations": [{"key": "view_users"}, {"key": "view_teams"}]},
+    "RightsUpdate": {"authorizations": [{"code": "view_users"}, {"code": "view_teams", "isEnabled": True}]},
     "NotificationSettingsUpdate": {
-        "notificationSettings": [
+        "notifications": [
             {
-                "notificationType": {"key": "fixed_term_end"},
+                "notificationType": {"key": 7},
                 "isEnabled": True,
                 "createNumberOfDaysBeforeEvent": 60,
                 "sendMailWhenNotificationIsCreated": None,
@@ -51,24 +54,27 @@ SCHEMA_EXAMPLES: dict[str, Any] = {
     "TeamCreate": {"description": "Loon Noord", "authorizationSet": {"id": _EXAMPLE_ID}},
     "TeamUpdate": {"description": "Loon Noord", "twoFactorAuthenticationRequired": True},
     "TeamContentsUpdate": {"add": [{"id": _EXAMPLE_ID}], "remove": []},
-    "EmployerCreate": {"number": 1042, "description": "Bakkerij Smit B.V.", "products": [290]},
+    "EmployerCreate": {"number": 1042, "companyName": "Bakkerij Smit B.V.", "products": [290]},
     "SsoTicketCreate": {"next": "/gebruikers/"},
     "ErrorResponse": {
-        "version": "2018-01-01",
+        "version": {"resourceVersion": "2018-01-01", "obsoleteDate": None},
         "messages": [
             {
-                "code": "taken",
+                "code": 1102,
+                "id": None,
                 "type": "BrokenBusinessRule",
                 "description": "Deze gebruikersnaam is bezet. Kies een andere.",
+                "properties": ["ssoAccount.userName"],
                 "field": "ssoAccount.userName",
+                "reason": "taken",
             }
         ],
     },
     "UserResource": {
         "id": _EXAMPLE_ID,
         "userName": "p.deboer",
-        "loginMethod": {"key": "website_sso", "value": "Via website en SSO"},
-        "accessStatus": {"key": "HasAccessToClient", "value": "Heeft toegang"},
+        "loginMethod": {"key": 1, "value": "Via website en SSO", "code": "website_sso"},
+        "accessStatus": {"key": 3, "value": "Heeft toegang", "code": "active", "name": "HasAccessToClient"},
         "personalDetails": {"initials": "P.", "firstName": "Pieter", "prefix": "de", "lastName": "Boer"},
         "contactInformation": _CONTACT_INFORMATION,
         "azureActiveDirectory": None,
@@ -76,6 +82,8 @@ SCHEMA_EXAMPLES: dict[str, Any] = {
         "hasMultiFactorAuthentication": True,
         "hasAccessToPayrollingTestData": False,
         "hasIntegrations": False,
+        "isDepartmentManager": False,
+        "isLinkedToMultipleEmployers": False,
         "accessUntil": None,
         "dateTimeCreation": "2026-11-24T09:30:00Z",
         "dateTimeLastLogin": "2026-11-24T09:41:12Z",

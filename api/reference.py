@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from api import errors
 from api.api import api
+from api.auth import api_view
 from api.etags import IF_MATCH_PATTERN
 from api.examples import SCHEMA_EXAMPLES
 from api.idempotency import KEY_PATTERN
@@ -33,9 +34,8 @@ _IDEMPOTENCY_KEY_DESCRIPTION = (
     "A name for this request, such as a UUID: the same request again within 24 hours gets the same answer."
 )
 _RATE_LIMIT_DESCRIPTIONS = {
-    "RateLimit-Limit": "How many calls this client may make for this user at once.",
-    "RateLimit-Remaining": "How many are left.",
-    "RateLimit-Reset": "In how many seconds all are back.",
+    "RateLimit-Policy": "How many calls this client may make for this user (q) within how many seconds (w).",
+    "RateLimit": "How many calls are left (r), and in how many seconds all are back (t).",
 }
 JsonObject = dict[str, Any]
 
@@ -58,8 +58,8 @@ def reference_page(request: HttpRequest) -> HttpResponse:
     )
 
 
-@page(Access.TOKEN, methods=None, before_second_factor=True, during_enrollment=True)
 @csrf_exempt
+@api_view
 def not_found(request: HttpRequest) -> HttpResponse:
     """Answer unknown URLs below /v2 with the 404 of the API."""
     return errors.render_exception(request, errors.build_not_found_error())
@@ -79,7 +79,7 @@ def build_openapi_document() -> JsonObject:
             operation["parameters"] += _build_header_parameters(method)
             for response in operation["responses"].values():
                 response["headers"] = {
-                    name: {"description": text, "schema": {"type": "integer"}}
+                    name: {"description": text, "schema": {"type": "string"}}
                     for name, text in _RATE_LIMIT_DESCRIPTIONS.items()
                 }
     return found
