@@ -60,6 +60,7 @@ class UserDefaults(TypedDict):
     isLinkedToMultipleEmployers: bool
     accessUntil: None
     dateTimeCreation: None
+    dateTimeModified: None
     dateTimeLastLogin: None
     userSpecifiedRole: None
     userCustomSpecifiedRole: None
@@ -86,6 +87,7 @@ def user_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
         isLinkedToMultipleEmployers=False,
         accessUntil=None,
         dateTimeCreation=None,
+        dateTimeModified=None,
         dateTimeLastLogin=None,
         userSpecifiedRole=None,
         userCustomSpecifiedRole=None,

@@ -121,6 +121,7 @@ class ReadOnlyUserFields(RequestBody):
     isDepartmentManager: ReadOnly = None
     isLinkedToMultipleEmployers: ReadOnly = None
     dateTimeCreation: ReadOnly = None
+    dateTimeModified: ReadOnly = None
     dateTimeLastLogin: ReadOnly = None
     userSpecifiedRole: None = None  # not stored
     userCustomSpecifiedRole: None = None
@@ -151,7 +152,7 @@ class ResendInformation(RequestBody):
 class UserAction(RequestBody):
     """An action on a user. `resendInformation` is for `Resend` only."""
 
-    action: Literal["Resend", "Revoke", "Block", "Unblock"]
+    action: Literal["Resend", "Revoke", "Block", "Unblock", "EndSessions"]
     resendInformation: ResendInformation | None = None
 
 

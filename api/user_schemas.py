@@ -23,6 +23,7 @@ from typing_extensions import TypedDict
 from accounts.models import LoginMethod, User
 from api import errors, etags, metadata
 from api.auth import ApiRequest
+from api.changes import build_modified_at
 from api.filters import FieldType, FilterField
 from api.schemas import ApiMessage, MetadataValue, build_warning
 from invitations.phone_numbers import is_known_mobile_number
@@ -68,6 +69,7 @@ FILTER_FIELDS = {
     "isLinkedToMultipleEmployers": FilterField("has_several_employers", FieldType.BOOLEAN),
     "accessUntil": FilterField("access_until", FieldType.DATE),
     "dateTimeCreation": FilterField("created_at", FieldType.DATETIME),
+    "dateTimeModified": FilterField("modified_at", FieldType.DATETIME),
     "dateTimeLastLogin": FilterField("last_login", FieldType.DATETIME),
     "userSpecifiedRole.key": FilterField("role_key", FieldType.NUMBER, Value(None, output_field=IntegerField())),
     "userCustomSpecifiedRole": FilterField("role_name", FieldType.KEY, Value(None, output_field=CharField())),
@@ -133,6 +135,7 @@ class UserResource(TypedDict):
     isLinkedToMultipleEmployers: bool
     accessUntil: date | None
     dateTimeCreation: datetime
+    dateTimeModified: datetime
     dateTimeLastLogin: datetime | None
     userSpecifiedRole: MetadataValue | None
     userCustomSpecifiedRole: str | None
@@ -173,6 +176,7 @@ class OwnResource(TypedDict):
     user: OwnRole
     accessUntil: NotRequired[date | None]
     dateTimeCreation: NotRequired[datetime]
+    dateTimeModified: NotRequired[datetime]
     dateTimeLastLogin: NotRequired[datetime | None]
     userSpecifiedRole: NotRequired[MetadataValue | None]
     userCustomSpecifiedRole: NotRequired[str | None]
@@ -192,6 +196,7 @@ class VisibleUserAnnotations(AccountStatusAnnotation, IntegrationsAnnotation):
     """What `serialize_user` needs besides the columns of a user."""
 
     has_several_employers: bool
+    modified_at: datetime
 
 
 VisibleUser: TypeAlias = "WithAnnotations[User, VisibleUserAnnotations]"
@@ -219,7 +224,7 @@ def compute_user_etag(user: VisibleUser) -> str:
     The version alone is not enough: status, tenant, integrations and last login change without it.
     """
     tenant = user.external_tenant.name if user.external_tenant else ""
-    others = (user.status, tenant, user.has_integrations, user.last_login, user.has_several_employers)
+    others = (user.status, tenant, user.has_integrations, user.last_login, user.has_several_employers, user.modified_at)
     return f"{user.version}-{etags.hash_ordered(str(other) for other in others)[:16]}"
 
 
@@ -227,7 +232,9 @@ def get_visible_users(request: ApiRequest) -> QuerySet[VisibleUser]:
     """Return the users of the caller's office with the relations that `serialize_user` needs."""
     users = annotate_has_integrations(User.objects.visible_to(request.caller.user))
     employers = TeamEmployer.objects.filter(team__members__user=OuterRef("pk")).values("employer").distinct()
-    annotated = users.annotate(status=build_status_case(), has_several_employers=Exists(employers[1:2]))
+    annotated = users.annotate(
+        status=build_status_case(), has_several_employers=Exists(employers[1:2]), modified_at=build_modified_at()
+    )
     return annotated.select_related("provider", "external_tenant")
 
 
@@ -275,6 +282,7 @@ def serialize_user(user: VisibleUser) -> UserResource:
         isLinkedToMultipleEmployers=user.has_several_employers,
         accessUntil=user.access_until,
         dateTimeCreation=user.created_at,
+        dateTimeModified=user.modified_at,
         dateTimeLastLogin=user.last_login,
         userSpecifiedRole=None,  # not stored
         userCustomSpecifiedRole=None,

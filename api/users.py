@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from ninja import Query
 
 import authentication.mfa.actions
+import authentication.sessions
 import invitations.actions
 import users.actions
 from accounts.models import User
@@ -163,7 +164,7 @@ def _build_email_pending_message(email: str) -> ApiMessage:
 
 @operations.patch("/providers/users/{uuid:user_id}", "PatchUserByUserId", UserResource, Right.MANAGE_USERS)
 def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResponse:
-    """Resend or revoke the invitation of a user, or block or unblock the user."""
+    """Resend or revoke the invitation of a user, block or unblock the user, or end all sessions and tokens."""
     user_schemas.get_user_or_404(request, user_id)  # a user of another office is 404, whatever the body
     if (body.action == "Resend") != (body.resendInformation is not None):
         text = _("Send resendInformation only with the action Resend.")
@@ -209,4 +210,5 @@ _ACTIONS: dict[str, Callable[..., object]] = {
     "Revoke": invitations.actions.revoke_invitation,
     "Block": users.actions.block_user,
     "Unblock": users.actions.unblock_user,
+    "EndSessions": authentication.sessions.end_all_sessions,
 }

@@ -134,6 +134,8 @@ def act(both: Both) -> Iterator[Case]:
     resend = both.page("users:resend_invitation", *ids, mobile_number=NUMBER, email="ander@devries.example")
     yield resend, ids, {"action": "Resend", "resendInformation": information}
     yield both.page("users:revoke_invitation", *ids), ids, {"action": "Revoke"}
+    ids = [both.piet.pk]
+    yield both.page("authentication:end_user_sessions", *ids), ids, {"action": "EndSessions"}
 
 
 @compared("DeleteUserByUserId")

@@ -320,3 +320,31 @@ def test_a_refused_token_is_told_from_a_missing_one(calls: Program) -> None:
     assert 'error="invalid_token"' in calls.get("/user", Authorization="Bearer x").headers["WWW-Authenticate"]
     missing = Program(calls.user, "", {"Authorization": ""}).get("/user")
     assert "error" not in missing.headers["WWW-Authenticate"]
+
+
+def test_only_what_changed_is_read_again(calls: Program, office: Provider, alice: User, bob: User) -> None:
+    path = f"/providers/{office.pk}/users"
+    assert calls.content(f"/providers/users/{bob.pk}")["dateTimeModified"]
+    since = timezone.now().isoformat().replace("+", "%2B")
+    assert calls.rows(f"{path}?filter=dateTimeModified ge '{since}'") == []
+    etag = calls.get(f"/providers/users/{bob.pk}").headers["ETag"]
+    rights = {"authorizations": [{"code": "view_users"}]}
+    assert calls.call("PATCH", f"/providers/users/{bob.pk}/authorizations", rights).status_code == 200
+    rows = calls.rows(f"{path}?filter=dateTimeModified ge '{since}'&orderBy=-dateTimeModified")
+    assert [row["userName"] for row in rows] == ["bob"]
+    assert calls.get(f"/providers/users/{bob.pk}").headers["ETag"] != etag
+    User.objects.filter(pk=bob.pk).update(blocked_at=timezone.now() - timedelta(days=800))
+    assert calls.call("DELETE", f"/providers/users/{bob.pk}").status_code == 200
+    assert calls.rows(f"{path}?filter=dateTimeModified ge '{since}'") == []
+    (erased,) = calls.rows(f"{path}/erased?filter=dateTimeErased ge '{since}'")
+    assert erased["id"] == str(bob.pk)
+
+
+def test_ending_sessions_ends_tokens_too(calls: Program, alice: User, bob: User) -> None:
+    own = program(bob)
+    assert own.get("/user").status_code == 200
+    assert calls.call("PATCH", f"/providers/users/{bob.pk}", {"action": "EndSessions"}).status_code == 200
+    assert own.get("/user").status_code == 401
+    manager = program(make_user(bob.office, Right.MANAGE_USERS, username="zwak", email="z@x.example"))
+    assert manager.call("PATCH", f"/providers/users/{alice.pk}", {"action": "EndSessions"}).status_code == 403
+    assert calls.get("/user").status_code == 200

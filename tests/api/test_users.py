@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import EmailChange, Provider, User
 from api.examples import SCHEMA_EXAMPLES
 from api.metadata import ACCESS_STATUS_KEYS, ACCESS_STATUS_NAMES
-from api.reference import build_openapi_document
+from api.openapi import build_openapi_document
 from audit.models import Event
 from oauth.models import Application, Consent
 from outbox.models import Message
@@ -56,7 +56,7 @@ def test_user_is_shown_as_in_the_original(calls: Program, office: Provider) -> N
     )  # fmt: skip
     Consent.objects.create(provider=office, user=piet, application=Application.objects.get_built_in(), scopes=["sso"])
     shown = of(calls, piet)
-    moments = {name: shown.pop(name) for name in ("dateTimeCreation", "dateTimeLastLogin")}
+    moments = {name: shown.pop(name) for name in ("dateTimeCreation", "dateTimeModified", "dateTimeLastLogin")}
     assert all(moment.endswith("Z") for moment in moments.values())
     assert shown == {
         "id": str(piet.pk),
