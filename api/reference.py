@@ -3,6 +3,7 @@
 import json
 import re
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import cache_control
@@ -32,6 +33,14 @@ def reference_page(request: HttpRequest) -> HttpResponse:
         "api/reference.html",
         {"groups": _group_operations(build_openapi_document()), "version": API_VERSIONS[-1]},
     )
+
+
+@page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
+@cache_control(public=True, max_age=300)
+def guide(request: HttpRequest) -> HttpResponse:
+    """Return the guide of the web service, as text."""
+    text = (settings.BASE_DIR / "docs" / "reference" / "web-service.md").read_text()
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers={"Content-Language": "en"})
 
 
 @csrf_exempt

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import jsonschema_rs
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -394,6 +395,16 @@ def test_the_document_and_its_page_are_for_everybody(client: Client) -> None:
     assert "http://" not in page.text.replace("http://www.w3.org", "")
     assert "<script" not in page.text
     assert "style=" not in page.text
+    assert reverse("v2:guide") in page.text
+    guide = client.get(reverse("v2:guide"))
+    assert guide.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert guide.text.startswith("# The web service")
+
+
+def test_the_page_of_an_integration_links_to_guide_and_reference(alice_client: Client, office: Provider) -> None:
+    portal = Application.objects.create(name="Portaal", provider=office, scopes=["sso"])
+    shown = alice_client.get(reverse("oauth:application_detail", args=[portal.pk])).text
+    assert all(f'href="{reverse(name)}"' in shown for name in ("v2:guide", "v2:reference"))
 
 
 def test_ids_are_time_ordered_uuids(calls: Program, office: Provider) -> None:
