@@ -129,7 +129,7 @@ def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        request.GET = _normalize_list_parameters(request.GET)
+        request.GET = _normalize_list_parameters(request.GET)  # type: ignore[assignment]
         with translation.override(translation.get_language_from_request(request)):
             response = _respond(view, request, *args, **kwargs)
             response["Content-Language"] = translation.get_language()

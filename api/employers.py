@@ -1,6 +1,6 @@
 """Employers: the clients of the office."""
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
@@ -146,7 +146,7 @@ def serialize_employer(employer: Employer) -> EmployerResource:
         companyName=employer.name,
         description=employer.name,
         products=[_serialize_product(number) for number in employer.products],
-        address=EmployerAddress(**dict.fromkeys(EmployerAddress.__annotations__)),
+        address=cast(EmployerAddress, dict.fromkeys(EmployerAddress.__annotations__)),
         branch=None,
         chamberOfCommerceNumber=None,
         contact=None,
@@ -155,7 +155,7 @@ def serialize_employer(employer: Employer) -> EmployerResource:
         employerLogo=None,
         legalForm=None,
         providerLogo=None,
-        providerSettings=EmployerSettings(**dict.fromkeys(EmployerSettings.__annotations__)),
+        providerSettings=cast(EmployerSettings, dict.fromkeys(EmployerSettings.__annotations__)),
         sbi=None,
     )
 
@@ -165,7 +165,7 @@ def _serialize_workplace(employer: Employer) -> WorkplaceResource:
         id=employer.pk,
         employerNumber=employer.number,
         companyName=employer.name,
-        address=WorkplaceAddress(**dict.fromkeys(WorkplaceAddress.__annotations__)),
+        address=cast(WorkplaceAddress, dict.fromkeys(WorkplaceAddress.__annotations__)),
         branch=None,
         contact=WorkplaceContact(name=None, phoneNumber=None),
         contactInformation=WorkplaceContactInformation(phoneNumber=None),
@@ -223,7 +223,7 @@ def list_employers_of_user(request: ApiRequest, user_id: UUID, query: Query[List
 )
 def get_employer_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the allowed values of the metadata fields of an employer."""
-    options = [MetadataOption(**_serialize_product(product)) for product in Product]
+    options = [cast(MetadataOption, _serialize_product(product)) for product in Product]
     return render_whole_list(request, [MetadataField(field="products", options=options)])
 
 

@@ -87,7 +87,9 @@ def _annotate_named_fields(
     """Annotate the computed fields that `query` names; omit the others because they cost time."""
     asked = (query.filter + query.orderBy).lower()
     named = {field.column: field.expression for name, field in fields.items() if name.lower() in asked}
-    return rows.annotate(**{column: expression for column, expression in named.items() if expression is not None})
+    expressions = {column: expression for column, expression in named.items() if expression is not None}
+    annotated: QuerySet[ListedModel] = rows.annotate(**expressions)
+    return annotated
 
 
 def _parse_ordering(text: str, fields: Mapping[str, FilterField]) -> list[OrderBy]:

@@ -27,6 +27,7 @@ _REASONS = {
     1022: "proof_interactive",
     1023: "proof_recent_sign_in",
     1024: "proof_second_factor",
+    1025: "unavailable",
     1101: "login_method",
     1102: "taken",
     1103: "account_taken",

@@ -14,7 +14,7 @@ from api.message_codes import MESSAGE_CODES, OTHER_MESSAGE_CODE
 API_VERSIONS = ("2018-01-01",)  # oldest first
 JSON_CONTENT_TYPE = "application/json"
 ContentT = TypeVar("ContentT")
-MessageType = Literal["BrokenBusinessRule", "ConcurrencyViolation", "NotFound", "Unauthorized", "Warning"]
+MessageType = Literal["BrokenBusinessRule", "ConcurrencyViolation", "Exception", "NotFound", "Unauthorized", "Warning"]
 # Types of errors by status; others are BrokenBusinessRule.
 _MESSAGE_TYPES: dict[int, MessageType] = {
     401: "Unauthorized",
@@ -22,6 +22,7 @@ _MESSAGE_TYPES: dict[int, MessageType] = {
     404: "NotFound",
     409: "ConcurrencyViolation",
     412: "ConcurrencyViolation",
+    503: "Exception",
 }
 
 
