@@ -49,14 +49,14 @@ class FieldType(Enum):
 class FilterField:
     """A field for filtering and sorting: its column or annotation, and its type.
 
-    `expression` computes the annotation, for lists that name the field. `related` returns the rows of which the
-    column is, each with the `user_id` that it is of: a user can have several, so there is no order by them.
+    `expression` computes the annotation, for lists that name the field. `related` returns the rows of an office
+    of which the column is, each with a `user_id`: a user can have several, so there is no order by them.
     """
 
     column: str
     type: FieldType = FieldType.TEXT
     expression: Expression | None = None
-    related: Callable[[], QuerySet[Any]] | None = None
+    related: Callable[[UUID], QuerySet[Any]] | None = None
 
 
 def find_field(fields: Mapping[str, FilterField], name: str) -> FilterField | None:
@@ -71,13 +71,13 @@ class _Token:
     at: int
 
 
-def parse_filter(text: str, fields: Mapping[str, FilterField]) -> Q:
-    """Parse a filter into a condition. Raises ApiError (400) with the position of the first error."""
+def parse_filter(text: str, fields: Mapping[str, FilterField], provider_id: UUID | None = None) -> Q:
+    """Parse a filter of rows of an office. Raises ApiError (400) with the position of the first error."""
     if len(text) > _MAX_CHARACTERS or text.count("(") > _MAX_PARENTHESES:
         limit = {"characters": _MAX_CHARACTERS, "parentheses": _MAX_PARENTHESES}
         message = _("A filter can have at most %(characters)d characters and %(parentheses)d parentheses.") % limit
         raise ApiError(400, "filter", message, field="filter")
-    reader = _FilterParser(_tokenize(text), fields, len(text))
+    reader = _FilterParser(_tokenize(text), fields, len(text), provider_id)
     condition = reader.parse_or()
     if (rest := reader.advance()).kind != "end":
         raise _syntax_error(rest, _("“and”, “or” or the end"))
@@ -110,7 +110,10 @@ def _syntax_error(token: _Token, expected: str) -> ApiError:
 class _FilterParser:
     """Recursive descent parser. The number of parentheses is limited, and so is the depth."""
 
-    def __init__(self, tokens: list[_Token], fields: Mapping[str, FilterField], end: int) -> None:
+    def __init__(
+        self, tokens: list[_Token], fields: Mapping[str, FilterField], end: int, provider_id: UUID | None
+    ) -> None:
+        self.provider_id = provider_id
         self.tokens, self.fields, self.end = iter(tokens), fields, _Token("end", "", end)
         self.lookahead = next(self.tokens, self.end)
         self.terms = 0
@@ -154,10 +157,10 @@ class _FilterParser:
             raise _syntax_error(name, _("one of the fields %(names)s") % {"names": ", ".join(self.fields)})
         if operator.text.lower() not in _OPERATORS:
             raise _syntax_error(operator, _("one of %(names)s") % {"names": ", ".join(_OPERATORS)})
-        return _build_comparison(field, replace(operator, text=operator.text.lower()), value)
+        return _build_comparison(field, replace(operator, text=operator.text.lower()), value, self.provider_id)
 
 
-def _build_comparison(field: FilterField, operator: _Token, value: _Token) -> Q:
+def _build_comparison(field: FilterField, operator: _Token, value: _Token, provider_id: UUID | None) -> Q:
     if operator.text == "lk" and field.type is not FieldType.TEXT:
         raise _syntax_error(operator, _("an operator other than lk, which is for text"))
     if operator.text in _ORDERING_LOOKUPS and field.type in (FieldType.KEY, FieldType.ID, FieldType.BOOLEAN):
@@ -166,7 +169,9 @@ def _build_comparison(field: FilterField, operator: _Token, value: _Token) -> Q:
     if is_null and operator.text not in ("eq", "ne"):
         raise _syntax_error(operator, _("eq or ne"))
     if field.related is not None:
-        return _build_related_comparison(field, operator, value, is_null=is_null)
+        return _build_related_comparison(
+            field.related(cast(UUID, provider_id)), field, operator, value, is_null=is_null
+        )
     if is_null:
         empty = Q(**{f"{field.column}__isnull": True})
         empty = empty | Q(**{field.column: ""}) if field.type is FieldType.TEXT else empty
@@ -175,9 +180,10 @@ def _build_comparison(field: FilterField, operator: _Token, value: _Token) -> Q:
     return Q(**{f"{field.column}__isnull": True}) | ~same if operator.text == "ne" else same
 
 
-def _build_related_comparison(field: FilterField, operator: _Token, value: _Token, *, is_null: bool) -> Q:
+def _build_related_comparison(
+    rows: QuerySet[Any], field: FilterField, operator: _Token, value: _Token, *, is_null: bool
+) -> Q:
     """Compare each of the related values: `ne` means that none is equal, `null` that there is none."""
-    rows = cast(Callable[[], "QuerySet[Any]"], field.related)()
     if not is_null:
         rows = rows.filter(_build_value_comparison(field, "eq" if operator.text == "ne" else operator.text, value))
     found = Q(pk__in=rows.values("user_id"))

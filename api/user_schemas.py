@@ -1,4 +1,4 @@
-"""Schemas of users, and the fields that lists of users can be filtered and sorted on."""
+"""Schemas of users, and how they are found, locked and serialized."""
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeAlias, cast
 from uuid import UUID
 
 from django.db.models import (
-    BooleanField,
-    CharField,
     Exists,
-    ExpressionWrapper,
-    IntegerField,
     OuterRef,
-    Q,
     QuerySet,
-    Value,
 )
 from django.utils.translation import gettext as _
 from typing_extensions import TypedDict
@@ -24,59 +18,15 @@ from accounts.models import LoginMethod, User
 from api import errors, etags, metadata
 from api.auth import ApiRequest
 from api.changes import build_modified_at
-from api.filters import FieldType, FilterField
 from api.schemas import ApiMessage, MetadataValue, build_warning
 from invitations.phone_numbers import is_known_mobile_number
 from oauth.models import IntegrationsAnnotation, annotate_has_integrations
 from oauth.scopes import Scope
-from permissions.models import Grant, TeamEmployer, TeamMember
+from permissions.models import TeamEmployer
 from users.status import AccountStatus, AccountStatusAnnotation, build_status_case
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
-
-_MICROSOFT = "azureActiveDirectory"
-FILTER_FIELDS = {
-    "id": FilterField("id", FieldType.ID),
-    "userName": FilterField("username"),
-    "loginMethod.key": FilterField(
-        "login_method_key", FieldType.NUMBER, metadata.build_key_case("login_method", metadata.LOGIN_METHOD_KEYS)
-    ),
-    "loginMethod.code": FilterField("login_method", FieldType.KEY),
-    "accessStatus.key": FilterField(
-        "status_key", FieldType.NUMBER, metadata.build_key_case("status", metadata.ACCESS_STATUS_KEYS)
-    ),
-    "accessStatus.code": FilterField("status", FieldType.KEY),
-    "accessStatus.name": FilterField("status_name", FieldType.KEY, metadata.build_status_name_case()),
-    "personalDetails.initials": FilterField("initials"),
-    "personalDetails.firstName": FilterField("first_name"),
-    "personalDetails.prefix": FilterField("prefix"),
-    "personalDetails.lastName": FilterField("last_name"),
-    "contactInformation.emailAddress": FilterField("email"),
-    "contactInformation.phoneNumber": FilterField("phone_number"),
-    "contactInformation.placeOfEmployment": FilterField("place_of_employment"),
-    f"{_MICROSOFT}.userId": FilterField("external_user_id", FieldType.ID),
-    f"{_MICROSOFT}.tenant.id": FilterField("external_tenant", FieldType.ID),
-    f"{_MICROSOFT}.tenant.description": FilterField("external_tenant__name"),
-    "twoFactorAuthenticationRequired": FilterField("two_factor_required", FieldType.BOOLEAN),
-    "hasMultiFactorAuthentication": FilterField(
-        "has_factor",
-        FieldType.BOOLEAN,
-        ExpressionWrapper(Q(second_factor_at__isnull=False), output_field=BooleanField()),
-    ),
-    "hasAccessToPayrollingTestData": FilterField("has_access_to_test_years", FieldType.BOOLEAN),
-    "hasIntegrations": FilterField("has_integrations", FieldType.BOOLEAN),
-    "isLinkedToMultipleEmployers": FilterField("has_several_employers", FieldType.BOOLEAN),
-    "accessUntil": FilterField("access_until", FieldType.DATE),
-    "dateTimeCreation": FilterField("created_at", FieldType.DATETIME),
-    "dateTimeModified": FilterField("modified_at", FieldType.DATETIME),
-    "dateTimeLastLogin": FilterField("last_login", FieldType.DATETIME),
-    "userSpecifiedRole.key": FilterField("role_key", FieldType.NUMBER, Value(None, output_field=IntegerField())),
-    "userCustomSpecifiedRole": FilterField("role_name", FieldType.KEY, Value(None, output_field=CharField())),
-    "teams.id": FilterField("team_id", FieldType.ID, related=TeamMember.objects.all),
-    "teams.description": FilterField("team__name", related=TeamMember.objects.all),
-    "authorizations.code": FilterField("right", FieldType.KEY, related=Grant.objects.all),
-}
 
 
 class PersonalDetails(TypedDict):

@@ -23,7 +23,8 @@ from api.inputs import ResendInformation, UserAction, UserUpdate, build_person_f
 from api.listing import ListQuery, render_list, render_whole_list
 from api.operations import Operations
 from api.schemas import ApiMessage, MetadataField, build_warning, render_empty, render_item
-from api.user_schemas import FILTER_FIELDS, UserResource, serialize_user
+from api.user_filters import FILTER_FIELDS
+from api.user_schemas import UserResource, serialize_user
 from core.access import ReauthenticationLevel
 from history import erasure
 from invitations.actions import InvitationNotOpen
