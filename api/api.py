@@ -5,6 +5,7 @@ from ninja import NinjaAPI
 from api import (
     authorization_sets,
     authorizations,
+    changes,
     checkpoints,
     create_users,
     employers,
@@ -31,5 +32,7 @@ for part in (
     employers,
     checkpoints,
     integrations,
+    changes,
 ):
     api.add_router("", part.operations.router)
+api.add_router("", integrations.user_operations.router)

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
+from django.utils import translation
+from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.translation import gettext as _
 
 from api import errors
@@ -29,6 +31,7 @@ from oauth.tokens import Caller
 from permissions import checks
 from permissions.checks import Right
 
+_LIST_PARAMETERS = ("filter", "orderBy", "pageNumber", "pageSize")  # the fields of `api.listing.ListQuery`
 CALL_LIMIT = RateLimit("web service", burst=600, every=timedelta(milliseconds=100))
 _DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}", re.A)
 
@@ -54,7 +57,7 @@ class OperationAuth:
         """Authorize the request. Raises ApiError."""
         caller = tokens.authenticate_bearer(request)
         if caller is None:
-            raise errors.build_invalid_token_error()
+            raise errors.build_invalid_token_error(is_sent=bool(request.headers.get("Authorization")))
         request.caller = caller
         _apply_rate_limit(request)
         request.api_version = negotiate_version(request.headers.get("Accept", ""))
@@ -80,7 +83,7 @@ def _apply_rate_limit(request: ApiRequest) -> None:
     try:
         left = throttle.consume_attempt(CALL_LIMIT, f"{request.caller.application.pk}:{request.caller.user.pk}")
     except Throttled as error:
-        exhausted = throttle.AttemptsLeft(0, timedelta(seconds=1))
+        exhausted = throttle.AttemptsLeft(0, error.wait + (CALL_LIMIT.burst - 1) * CALL_LIMIT.every)
         request.rate_limit_headers = build_rate_limit_headers(CALL_LIMIT, exhausted)
         raise errors.build_rate_limit_error(error) from None
     request.rate_limit_headers = build_rate_limit_headers(CALL_LIMIT, left)
@@ -120,24 +123,49 @@ def require_office(request: ApiRequest, provider_id: UUID) -> None:
 def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Mark `view` as an API view, which authenticates by token and ignores the browser session.
 
-    Also answers HEAD as GET, and a wrong content type or method with an error of the API, and adds the rate limit
-    headers.
+    It answers in the language that the client accepts, answers HEAD as GET, and a wrong content type or method with an
+    error of the API, and adds the headers of every response.
     """
 
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.body and request.content_type != JSON_CONTENT_TYPE:
-            fault = ApiError(415, "content_type", _("Send “Content-Type: application/json”."), field="Content-Type")
-            return errors.render_exception(request, fault)
-        method, request.method = request.method, "GET" if request.method == "HEAD" else request.method
-        response = view(request, *args, **kwargs)
-        request.method = method  # the server leaves out the body
-        if isinstance(response, HttpResponseNotAllowed):
-            allowed = response["Allow"].replace("GET", "GET, HEAD")
-            fault = ApiError(405, "method", _("This method is not allowed here."), Allow=allowed)
-            return errors.render_exception(request, fault)
+        request.GET = _normalize_list_parameters(request.GET)  # type: ignore[assignment]
+        with translation.override(translation.get_language_from_request(request)):
+            response = _respond(view, request, *args, **kwargs)
+            response["Content-Language"] = translation.get_language()
+        patch_vary_headers(response, ["Accept", "Accept-Language", "Authorization"])
+        response["Expires"] = "0"
         for name, value in getattr(request, "rate_limit_headers", {}).items():
             response[name] = value
         return response
 
     return page(Access.TOKEN, methods=None, before_second_factor=True, during_enrollment=True)(wrapper)
+
+
+def _respond(view: Callable[..., HttpResponse], request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    if request.body and request.content_type != JSON_CONTENT_TYPE:
+        fault = ApiError(415, "content_type", _("Send “Content-Type: application/json”."), field="Content-Type")
+        return errors.render_exception(request, fault)
+    method, request.method = request.method, "GET" if request.method == "HEAD" else request.method
+    response = view(request, *args, **kwargs)
+    request.method = method  # the server leaves out the body of HEAD
+    if isinstance(response, HttpResponseNotAllowed):
+        methods = f"{response['Allow'].replace('GET', 'GET, HEAD')}, OPTIONS"
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204, headers={"Allow": methods})
+        fault = ApiError(405, "method", _("This method is not allowed here."), Allow=methods)
+        return errors.render_exception(request, fault)
+    if request.method in ("GET", "HEAD") and response.has_header("ETag") and "If-Match" not in request.headers:
+        unchanged = get_conditional_response(request, etag=response["ETag"], response=response)
+        return cast(HttpResponse, unchanged)
+    return response
+
+
+def _normalize_list_parameters(query: QueryDict) -> QueryDict:
+    """Spell the parameters of lists as declared: their names are read regardless of case."""
+    known = {name.lower(): name for name in _LIST_PARAMETERS}
+    found = QueryDict(mutable=True, encoding=query.encoding)
+    for name, values in query.lists():
+        for value in values:
+            found.appendlist(known.get(name.lower(), name), value)
+    return found

@@ -1,7 +1,10 @@
 """Authorization sets and e-mail templates of the office."""
 
+from email.utils import parseaddr
+from typing import Literal
 from uuid import UUID, uuid5
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query
@@ -11,9 +14,9 @@ from api import errors
 from api.auth import ApiRequest
 from api.authorizations import RightResource, serialize_rights
 from api.filters import FieldType, FilterField
-from api.listing import ListQuery, render_list
+from api.listing import ListQuery, render_list, render_rows, render_whole_list
 from api.operations import Operations
-from api.schemas import MetadataValue, render_item
+from api.schemas import ListResponse, MetadataField, MetadataOption, MetadataValue, ResourceReference, render_item
 from core.keys import compute_name_key
 from invitations import email_text
 from invitations.actions import get_office_text
@@ -25,6 +28,8 @@ operations = Operations("sets and texts", read=Scope.USERS_READ, write=Scope.USE
 FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "description": FilterField("name", key=compute_name_key)}
 # The only template that an office can edit.
 INVITATION_TEMPLATE_ID = uuid5(UUID(int=0), "loket.emailtemplate.invitation")
+_ACCESS = "Toegang Loket.nl"
+_ACCESS_MODULE_ID = uuid5(UUID(int=0), "loket.module.access")
 
 
 class AuthorizationSetResource(TypedDict):
@@ -35,16 +40,39 @@ class AuthorizationSetResource(TypedDict):
     authorizations: list[RightResource]
 
 
+class EmailTemplateText(TypedDict):
+    """The text of a template, and the address that it is sent from."""
+
+    subject: str
+    body: str
+    senderEmail: str
+
+
+class EmailTemplateType(TypedDict):
+    """The type of a template."""
+
+    id: UUID
+    description: str
+    sortOrder: int
+
+
 class EmailTemplateResource(TypedDict):
     """An e-mail template. `definedAtLevel` tells whether it is the office's own or the standard text."""
 
     id: UUID
-    type: MetadataValue
-    subject: str
-    body: str
-    definedAtLevel: MetadataValue
-    isEditable: bool
-    placeholders: list[MetadataValue]
+    category: MetadataValue
+    definedAtLevel: Literal["provider", "loket"]
+    dependsOnModule: ResourceReference
+    email: EmailTemplateText
+    isEmailTemplateEditable: bool
+    type: EmailTemplateType
+    placeholders: list[MetadataOption]
+
+
+class EmailTemplateDetail(ListResponse[EmailTemplateResource]):
+    """One template, as a list of one, and the same in `content`."""
+
+    content: EmailTemplateResource
 
 
 def _serialize_set(found: AuthorizationSet) -> AuthorizationSetResource:
@@ -56,6 +84,7 @@ def _serialize_set(found: AuthorizationSet) -> AuthorizationSetResource:
     "GetAuthorizationSetsByProviderId",
     AuthorizationSetResource,
     Right.VIEW_USERS,
+    fields=FILTER_FIELDS,
 )
 def list_authorization_sets(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the authorization sets of the office."""
@@ -64,7 +93,10 @@ def list_authorization_sets(request: ApiRequest, provider_id: UUID, query: Query
 
 
 @operations.get_item(
-    "/providers/authorizationsets/{uuid:set_id}", "GetAuthorizationSetById", AuthorizationSetResource, Right.VIEW_USERS
+    "/providers/authorizationsets/{uuid:set_id}",
+    "GetAuthorizationSetsByAuthorizationSetId",
+    AuthorizationSetResource,
+    Right.VIEW_USERS,
 )
 def get_authorization_set(request: ApiRequest, set_id: UUID) -> HttpResponse:
     """Return an authorization set."""
@@ -72,43 +104,64 @@ def get_authorization_set(request: ApiRequest, set_id: UUID) -> HttpResponse:
     return render_item(request, _serialize_set(found), etag=str(found.version))
 
 
-class EmailTemplates(TypedDict):
-    """The e-mail templates of the office."""
-
-    emailTemplates: list[EmailTemplateResource]
+def _list_placeholders() -> list[MetadataOption]:
+    return [
+        MetadataOption(key=number, value=name, description=str(meaning))
+        for number, (name, meaning) in enumerate(email_text.PLACEHOLDERS.items(), 1)
+    ]
 
 
 def _serialize_template(request: ApiRequest) -> EmailTemplateResource:
     text = get_office_text(request.caller.user.office)
-    is_own = text != email_text.STANDARD_TEXT
-    level = MetadataValue(key="provider", value=_("office")) if is_own else MetadataValue(key="loket", value="Loket")
+    sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     return EmailTemplateResource(
         id=INVITATION_TEMPLATE_ID,
-        type=MetadataValue(key="invitation", value=_("User invitation")),
-        subject=text.subject,
-        body=text.body,
-        definedAtLevel=level,
-        isEditable=True,
-        placeholders=[MetadataValue(key=name, value=str(meaning)) for name, meaning in email_text.PLACEHOLDERS.items()],
+        category=MetadataValue(key=1, value=_ACCESS, code="access"),
+        definedAtLevel="loket" if text == email_text.STANDARD_TEXT else "provider",
+        dependsOnModule=ResourceReference(id=_ACCESS_MODULE_ID, description=_ACCESS),
+        email=EmailTemplateText(subject=text.subject, body=text.body, senderEmail=sender),
+        isEmailTemplateEditable=True,
+        type=EmailTemplateType(id=INVITATION_TEMPLATE_ID, description=_("User invitation"), sortOrder=10),
+        placeholders=_list_placeholders(),
     )
 
 
-@operations.get_item(
-    "/providers/{uuid:provider_id}/emailtemplates", "GetEmailTemplatesByProviderId", EmailTemplates, Right.VIEW_USERS
+@operations.get_whole_list(
+    "/providers/{uuid:provider_id}/emailtemplates",
+    "GetEmailTemplatesByProviderId",
+    EmailTemplateResource,
+    Right.VIEW_USERS,
 )
 def list_email_templates(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """List the e-mail templates that the office can customize, in their current version."""
-    return render_item(request, EmailTemplates(emailTemplates=[_serialize_template(request)]))
+    return render_whole_list(request, [_serialize_template(request)])
 
 
-@operations.get_item(
+@operations.get_extended_list(
     "/providers/{uuid:provider_id}/emailtemplates/{uuid:email_template_id}",
-    "GetEmailTemplateById",
-    EmailTemplateResource,
+    "GetEmailTemplateByProviderIdAndEmailTemplateId",
+    EmailTemplateDetail,
     Right.VIEW_USERS,
 )
 def get_email_template(request: ApiRequest, provider_id: UUID, email_template_id: UUID) -> HttpResponse:
     """Return an e-mail template."""
-    if email_template_id != INVITATION_TEMPLATE_ID:
+    _require_template(email_template_id)
+    template = _serialize_template(request)
+    return render_rows(request, [template], 1, ListQuery(), content=template)
+
+
+@operations.get_whole_list(
+    "/providers/{uuid:provider_id}/emailtemplates/{uuid:email_template_id}/metadata",
+    "GetEmailTemplateMetadataByProviderIdAndEmailTemplateId",
+    MetadataField,
+    Right.VIEW_USERS,
+)
+def get_email_template_metadata(request: ApiRequest, provider_id: UUID, email_template_id: UUID) -> HttpResponse:
+    """Return the placeholders that the text of a template can contain."""
+    _require_template(email_template_id)
+    return render_whole_list(request, [MetadataField(field="placeholders", options=_list_placeholders())])
+
+
+def _require_template(template_id: UUID) -> None:
+    if template_id != INVITATION_TEMPLATE_ID:
         raise errors.build_not_found_error()
-    return render_item(request, _serialize_template(request))

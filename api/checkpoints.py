@@ -36,6 +36,7 @@ def _serialize_checkpoint(checkpoint: Checkpoint) -> CheckpointResource:
     "GetCheckpointsByProviderId",
     CheckpointResource,
     Right.VIEW_AUDIT,
+    fields=FILTER_FIELDS,
 )
 def list_checkpoints(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the signed checkpoints of the office's audit log, at most one per hour, newest first."""

@@ -6,15 +6,16 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
+from typing_extensions import TypedDict
 
 import invitations.actions
 from accounts.models import ExternalTenant, LoginMethod, User
 from accounts.validators import validate_username
-from api import errors, user_schemas, users
+from api import errors, metadata, user_schemas, users
 from api.auth import ApiRequest
 from api.errors import ApiError, validate_form
 from api.inputs import AzureAccountInput, SsoAccountInput, UserCreate, UserInvite, build_person_form_data
-from api.schemas import ApiMessage, MetadataValue, build_information_message, render_item
+from api.schemas import ApiMessage, MetadataValue, build_warning, render_item
 from api.user_schemas import UserResource
 from invitations.phone_numbers import parse_mobile_number
 from permissions.checks import Right
@@ -25,18 +26,73 @@ from users.forms.users import UserDetailsForm, WebsiteUserForm
 operations = users.operations  # a path has a single router
 
 
+class DefaultPersonalDetails(TypedDict):
+    """The name of a new user, which has no default."""
+
+    initials: None
+    firstName: None
+    prefix: None
+    lastName: None
+
+
+class DefaultContactInformation(TypedDict):
+    """Contact information of a new user, which has no default."""
+
+    emailAddress: None
+    phoneNumber: None
+    placeOfEmployment: None
+
+
+class UserDefaults(TypedDict):
+    """A user as it is before anything is filled in."""
+
+    id: None
+    userName: None
+    loginMethod: MetadataValue
+    accessStatus: None
+    personalDetails: DefaultPersonalDetails
+    contactInformation: DefaultContactInformation
+    azureActiveDirectory: None
+    twoFactorAuthenticationRequired: bool
+    hasMultiFactorAuthentication: bool
+    hasAccessToPayrollingTestData: bool
+    hasIntegrations: bool
+    isDepartmentManager: bool
+    isLinkedToMultipleEmployers: bool
+    accessUntil: None
+    dateTimeCreation: None
+    dateTimeModified: None
+    dateTimeLastLogin: None
+    userSpecifiedRole: None
+    userCustomSpecifiedRole: None
+
+
 @operations.get_item(
-    "/providers/{uuid:provider_id}/users/defaults", "GetUserDefaults", dict[str, Any], Right.VIEW_USERS
+    "/providers/{uuid:provider_id}/users/defaults", "GetUserDefaultsByProviderId", UserDefaults, Right.VIEW_USERS
 )
 def user_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
-    """Return the default values of a new user."""
-    method = LoginMethod.SSO_WEBSERVICE
-    content = {
-        "loginMethod": MetadataValue(key=method.value, value=str(method.label)),
-        "hasAccessToPayrollingTestData": False,
-        "twoFactorAuthenticationRequired": False,
-        "accessUntil": None,
-    }
+    """Return the default values of a new user: null where there is none."""
+    content = UserDefaults(
+        id=None,
+        userName=None,
+        loginMethod=metadata.serialize_metadata(metadata.LOGIN_METHOD_KEYS, LoginMethod.SSO_WEBSERVICE),
+        accessStatus=None,
+        personalDetails=DefaultPersonalDetails(initials=None, firstName=None, prefix=None, lastName=None),
+        contactInformation=DefaultContactInformation(emailAddress=None, phoneNumber=None, placeOfEmployment=None),
+        azureActiveDirectory=None,
+        twoFactorAuthenticationRequired=False,
+        hasMultiFactorAuthentication=False,
+        hasAccessToPayrollingTestData=False,
+        hasIntegrations=False,
+        isDepartmentManager=False,
+        isLinkedToMultipleEmployers=False,
+        accessUntil=None,
+        dateTimeCreation=None,
+        dateTimeModified=None,
+        dateTimeLastLogin=None,
+        userSpecifiedRole=None,
+        userCustomSpecifiedRole=None,
+    )
     return render_item(request, content)
 
 
@@ -44,12 +100,13 @@ def user_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
 def post_user(request: ApiRequest, provider_id: UUID, body: UserCreate) -> HttpResponse:
     """Create a user without invitation. `sso_webservice` takes `ssoAccount`, `azure_ad` `azureActiveDirectory`."""
     form = validate_form(UserDetailsForm(_build_form_data(body)))
-    method, sso, azure = body.loginMethod.key, body.ssoAccount, body.azureActiveDirectory
+    method = metadata.find_member(metadata.LOGIN_METHOD_KEYS, body.loginMethod)
+    sso, azure = body.ssoAccount, body.azureActiveDirectory
     if method == LoginMethod.SSO_WEBSERVICE and sso is not None and azure is None:
         return _respond_created(request, _create_webservice_user(request, form, sso))
     if method == LoginMethod.AZURE_AD and azure is not None and sso is None:
         return _respond_created(request, _create_azure_user(request, form, azure))
-    text = _("Send ssoAccount with the login method sso_webservice, or azureActiveDirectory with azure_ad.")
+    text = _("Send ssoAccount with login method 3 (sso_webservice), or azureActiveDirectory with 2 (azure_ad).")
     raise ApiError(400, "login_method", text, field="loginMethod")
 
 
@@ -133,4 +190,4 @@ def _build_warnings(request: ApiRequest, user: User, number: str | None) -> list
     if not others:
         return warnings
     text = _("This address is also used by %(names)s.") % {"names": ", ".join(others)}
-    return [*warnings, build_information_message("same_email", text, "contactInformation.emailAddress")]
+    return [*warnings, build_warning("same_email", text, "contactInformation.emailAddress")]

@@ -1,23 +1,26 @@
 """Employers: the clients of the office."""
 
-from typing import Any
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from ninja import Query
 from typing_extensions import TypedDict
 
 import teams.employers
+from accounts.models import User
+from api import errors
 from api.auth import ApiRequest
 from api.errors import validate_form
 from api.filters import FieldType, FilterField
-from api.inputs import EmployerCreate
-from api.listing import ListQuery, render_list
+from api.inputs import EmployerCreate, MetadataInput
+from api.listing import ListQuery, render_list, render_whole_list
 from api.operations import Operations
-from api.schemas import MetadataValue, render_item
+from api.schemas import MetadataField, MetadataOption, MetadataValue, render_item
 from oauth.scopes import Scope
 from permissions.checks import Right
-from permissions.models import Employer
+from permissions.models import Employer, TeamEmployer
 from permissions.products import Product
 from teams.forms.employers import NewEmployerForm
 
@@ -25,23 +28,103 @@ operations = Operations("employers", read=Scope.TEAMS_READ, write=Scope.TEAMS_WR
 FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
     "number": FilterField("number", FieldType.NUMBER),
+    "employerNumber": FilterField("number", FieldType.NUMBER),
     "description": FilterField("name"),
+    "companyName": FilterField("name"),
 }
+NotKept: TypeAlias = None
+
+
+class EmployerAddress(TypedDict):
+    """The address of an employer, which is kept by the payroll product."""
+
+    city: NotKept
+    country: NotKept
+    furtherIndication: NotKept
+    houseNumber: NotKept
+    houseNumberAddition: NotKept
+    location: NotKept
+    postalCode: NotKept
+    province: NotKept
+    street: NotKept
+
+
+class EmployerSettings(TypedDict):
+    """Settings of an employer, which are kept by the payroll product."""
+
+    administrationNumber: NotKept
+    groupCode: NotKept
+    parentEmployerForConsolidatedOverviews: NotKept
+    sendEmailWhenSalarySlipIsAvailable: NotKept
 
 
 class EmployerResource(TypedDict):
-    """A client of the office, with its active products."""
+    """A client of the office, with its active products. Null is what is kept by the payroll product only.
+
+    `employerNumber` and `number` are the same, and so are `companyName` and `description`.
+    """
 
     id: UUID
+    employerNumber: int
     number: int
+    companyName: str
     description: str
     products: list[MetadataValue]
+    address: EmployerAddress
+    branch: NotKept
+    chamberOfCommerceNumber: NotKept
+    contact: NotKept
+    contactInformation: NotKept
+    deviatingPostalAddress: NotKept
+    employerLogo: NotKept
+    legalForm: NotKept
+    providerLogo: NotKept
+    providerSettings: EmployerSettings
+    sbi: NotKept
 
 
-class EmployerMetadata(TypedDict):
-    """Allowed values of the metadata fields of an employer."""
+class WorkplaceAddress(TypedDict):
+    """The address of an employer, which is kept by the payroll product."""
 
-    products: list[MetadataValue]
+    city: NotKept
+    houseNumber: NotKept
+    postalCode: NotKept
+    street: NotKept
+
+
+class WorkplaceContact(TypedDict):
+    """The contact of an employer, which is kept by the payroll product."""
+
+    name: NotKept
+    phoneNumber: NotKept
+
+
+class WorkplaceContactInformation(TypedDict):
+    """Contact information of an employer, which is kept by the payroll product."""
+
+    phoneNumber: NotKept
+
+
+class WorkplaceSettings(TypedDict):
+    """Settings of an employer, which are kept by the payroll product."""
+
+    administrationNumber: NotKept
+    groupCode: NotKept
+
+
+class WorkplaceResource(TypedDict):
+    """An employer that a user can access. Null is what is kept by the payroll product only."""
+
+    id: UUID
+    employerNumber: int
+    companyName: str
+    address: WorkplaceAddress
+    branch: NotKept
+    contact: WorkplaceContact
+    contactInformation: WorkplaceContactInformation
+    employerLogo: NotKept
+    providerLogo: NotKept
+    providerSettings: WorkplaceSettings
 
 
 class EmployerDefaults(TypedDict):
@@ -51,16 +134,53 @@ class EmployerDefaults(TypedDict):
 
 
 def _serialize_product(number: int) -> MetadataValue:
-    return MetadataValue(key=str(number), value=str(Product(number).label))
+    product = Product(number)
+    return MetadataValue(key=number, value=str(product.label), code=product.name.lower())
 
 
 def serialize_employer(employer: Employer) -> EmployerResource:
-    products = [_serialize_product(number) for number in employer.products]
-    return EmployerResource(id=employer.pk, number=employer.number, description=employer.name, products=products)
+    return EmployerResource(
+        id=employer.pk,
+        employerNumber=employer.number,
+        number=employer.number,
+        companyName=employer.name,
+        description=employer.name,
+        products=[_serialize_product(number) for number in employer.products],
+        address=cast(EmployerAddress, dict.fromkeys(EmployerAddress.__annotations__)),
+        branch=None,
+        chamberOfCommerceNumber=None,
+        contact=None,
+        contactInformation=None,
+        deviatingPostalAddress=None,
+        employerLogo=None,
+        legalForm=None,
+        providerLogo=None,
+        providerSettings=cast(EmployerSettings, dict.fromkeys(EmployerSettings.__annotations__)),
+        sbi=None,
+    )
+
+
+def _serialize_workplace(employer: Employer) -> WorkplaceResource:
+    return WorkplaceResource(
+        id=employer.pk,
+        employerNumber=employer.number,
+        companyName=employer.name,
+        address=cast(WorkplaceAddress, dict.fromkeys(WorkplaceAddress.__annotations__)),
+        branch=None,
+        contact=WorkplaceContact(name=None, phoneNumber=None),
+        contactInformation=WorkplaceContactInformation(phoneNumber=None),
+        employerLogo=None,
+        providerLogo=None,
+        providerSettings=WorkplaceSettings(administrationNumber=None, groupCode=None),
+    )
 
 
 @operations.get_list(
-    "/providers/{uuid:provider_id}/employers", "GetEmployersByProviderId", EmployerResource, Right.MANAGE_EMPLOYERS
+    "/providers/{uuid:provider_id}/employers",
+    "GetEmployersByProviderId",
+    EmployerResource,
+    Right.MANAGE_EMPLOYERS,
+    fields=FILTER_FIELDS,
 )
 def list_employers(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the employers of the office, by name."""
@@ -68,16 +188,50 @@ def list_employers(request: ApiRequest, provider_id: UUID, query: Query[ListQuer
     return render_list(request, rows, query, FILTER_FIELDS, serialize_employer, order="sort_name")
 
 
-@operations.get_item(
-    "/providers/{uuid:provider_id}/employers/metadata", "GetEmployerMetadata", EmployerMetadata, Right.MANAGE_EMPLOYERS
+@operations.get_list(
+    "/providers/employers",
+    "GetEmployersByUser",
+    EmployerResource,
+    Right.MANAGE_EMPLOYERS,
+    fields=FILTER_FIELDS,
+)
+def list_own_employers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
+    """List the employers of the office of the token's user, by name."""
+    return list_employers(request, provider_id=request.caller.user.office.pk, query=query)
+
+
+@operations.get_list(
+    "/providers/users/{uuid:user_id}/employers",
+    "GetEmployersByUserId",
+    WorkplaceResource,
+    Right.VIEW_TEAMS,
+    fields=FILTER_FIELDS,
+)
+def list_employers_of_user(request: ApiRequest, user_id: UUID, query: Query[ListQuery]) -> HttpResponse:
+    """List the employers that the teams of a user give access to, by name."""
+    user = errors.get_or_404(User.objects.visible_to(request.caller.user), user_id)
+    rows = Employer.objects.visible_to(request.caller.user)
+    rows = rows.filter(Exists(TeamEmployer.objects.filter(employer=OuterRef("pk"), team__members__user=user)))
+    return render_list(request, rows, query, FILTER_FIELDS, _serialize_workplace, order="sort_name")
+
+
+@operations.get_whole_list(
+    "/providers/{uuid:provider_id}/employers/metadata",
+    "GetEmployerMetadataByProviderId",
+    MetadataField,
+    Right.MANAGE_EMPLOYERS,
 )
 def get_employer_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the allowed values of the metadata fields of an employer."""
-    return render_item(request, EmployerMetadata(products=[_serialize_product(product) for product in Product]))
+    options = [cast(MetadataOption, _serialize_product(product)) for product in Product]
+    return render_whole_list(request, [MetadataField(field="products", options=options)])
 
 
 @operations.get_item(
-    "/providers/{uuid:provider_id}/employers/defaults", "GetEmployerDefaults", EmployerDefaults, Right.MANAGE_EMPLOYERS
+    "/providers/{uuid:provider_id}/employers/defaults",
+    "GetEmployerDefaultsByProviderId",
+    EmployerDefaults,
+    Right.MANAGE_EMPLOYERS,
 )
 def get_employer_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the default values of a new employer."""
@@ -89,7 +243,12 @@ def get_employer_defaults(request: ApiRequest, provider_id: UUID) -> HttpRespons
 )
 def post_employer(request: ApiRequest, provider_id: UUID, body: EmployerCreate) -> HttpResponse:
     """Create an employer. It is not assigned to any team yet."""
-    sent: dict[str, Any] = {"number": body.number, "name": body.description, "products": body.products}
+    products = [part.key if isinstance(part, MetadataInput) else part for part in body.products]
+    sent: dict[str, Any] = {
+        "number": body.number,
+        "name": body.companyName or body.description,
+        "products": products,
+    }
     values = validate_form(NewEmployerForm(sent)).cleaned_data
     provider = request.caller.user.office
     employer = teams.employers.create_employer(

@@ -9,12 +9,13 @@ from django.db.models import Model, QuerySet
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from ninja import NinjaAPI
 from ninja.errors import HttpError
 from ninja.errors import ValidationError as RequestValidationError
 from pydantic.alias_generators import to_camel
 
-from api.schemas import ApiMessage, build_rule_violation, render_error
+from api.schemas import ApiMessage, build_error_message, render_error
 from audit.actors import ReauthenticationRequired
 from core.errors import EditConflict
 from core.throttle import Throttled
@@ -41,8 +42,38 @@ _FIELD_PATHS = {
     "two_factor_required": "twoFactorAuthenticationRequired",
     "mobile_number": "destinationForSecret",
     "name": "description",
-    "external_tenant": "tenant.id",
-    "external_user_id": "externalUserId",
+    "external_tenant": "externalTenant.id",
+    "external_user_id": "externalUser.id",
+}
+# By error type of pydantic, whose own texts are English and name classes.
+_SCHEMA_TEXTS = {
+    "missing": gettext_lazy("This field is required."),
+    "extra_forbidden": gettext_lazy("This field does not exist."),
+    "string_type": gettext_lazy("This must be a string."),
+    "string_unicode": gettext_lazy("This must be a string."),
+    "bool_type": gettext_lazy("This must be true or false."),
+    "bool_parsing": gettext_lazy("This must be true or false."),
+    "int_type": gettext_lazy("This must be an integer."),
+    "int_parsing": gettext_lazy("This must be an integer."),
+    "int_parsing_size": gettext_lazy("This must be an integer."),
+    "int_from_float": gettext_lazy("This must be an integer."),
+    "list_type": gettext_lazy("This must be a list."),
+    "model_type": gettext_lazy("This must be an object."),
+    "model_attributes_type": gettext_lazy("This must be an object."),
+    "uuid_type": gettext_lazy("This must be a UUID, such as 0196b2f0-7c1e-7d3a-9b57-2a6f0c1f8e11."),
+    "uuid_parsing": gettext_lazy("This must be a UUID, such as 0196b2f0-7c1e-7d3a-9b57-2a6f0c1f8e11."),
+    "date_type": gettext_lazy("This must be a date, such as 2027-12-31."),
+    "date_parsing": gettext_lazy("This must be a date, such as 2027-12-31."),
+    "date_from_datetime_parsing": gettext_lazy("This must be a date, such as 2027-12-31."),
+    "date_from_datetime_inexact": gettext_lazy("This must be a date, such as 2027-12-31."),
+    "none_required": gettext_lazy("This is not kept here: send null, or leave it out."),
+    "string_too_long": gettext_lazy("This is too long: at most %(max_length)s characters."),
+    "string_too_short": gettext_lazy("This is too short: at least %(min_length)s characters."),
+    "too_long": gettext_lazy("This list is too long: at most %(max_length)s items."),
+    "greater_than_equal": gettext_lazy("This must be %(ge)s or more."),
+    "less_than_equal": gettext_lazy("This must be %(le)s or less."),
+    "literal_error": gettext_lazy("This must be one of %(expected)s."),
+    "other": gettext_lazy("This value is not allowed here."),
 }
 # RFC 9470 section 3
 _STEP_UP_CHALLENGE = 'Bearer realm="loket", error="insufficient_user_authentication", max_age="300"'
@@ -51,9 +82,9 @@ _STEP_UP_CHALLENGE = 'Bearer realm="loket", error="insufficient_user_authenticat
 class ApiError(Exception):
     """An error response with its status; `headers` are added to the response."""
 
-    def __init__(self, status: int, code: str, description: str, *, field: str | None = None, **headers: str) -> None:
-        super().__init__(code)
-        self.status, self.messages = status, [build_rule_violation(code, description, field)]
+    def __init__(self, status: int, reason: str, description: str, *, field: str | None = None, **headers: str) -> None:
+        super().__init__(reason)
+        self.status, self.messages = status, [build_error_message(status, reason, description, field)]
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
@@ -85,7 +116,7 @@ def _build_field_messages(errors: dict[str, list[ValidationError]], field_prefix
 
 
 def _build_messages(errors: Iterable[ValidationError], field: str | None) -> list[ApiMessage]:
-    return [build_rule_violation(error.code or "invalid", " ".join(error.messages), field) for error in errors]
+    return [build_error_message(400, error.code or "invalid", " ".join(error.messages), field) for error in errors]
 
 
 def get_or_404(rows: QuerySet[RowT, Any], pk: UUID) -> RowT:
@@ -96,10 +127,11 @@ def get_or_404(rows: QuerySet[RowT, Any], pk: UUID) -> RowT:
     return row
 
 
-def build_invalid_token_error() -> ApiError:
-    """Return the error for a missing or invalid token."""
+def build_invalid_token_error(*, is_sent: bool = True) -> ApiError:
+    """Return the error for an invalid token, or a missing one: that has no error code (RFC 6750 section 3.1)."""
     text = _("Send “Authorization: Bearer …” with an access token that has not expired.")
-    return ApiError(401, "token", text, WWW_Authenticate='Bearer realm="loket"')
+    challenge = 'Bearer realm="loket"' + (', error="invalid_token"' if is_sent else "")
+    return ApiError(401, "token", text, WWW_Authenticate=challenge)
 
 
 def build_not_found_error() -> ApiError:
@@ -132,24 +164,17 @@ def build_step_up_error(caller: Caller) -> ApiError:
     missing = caller.list_missing_proof()
     header = {} if MissingEvidence.INTERACTIVE in missing else {"WWW_Authenticate": _STEP_UP_CHALLENGE}
     fault = ApiError(403, "proof", "", **header)
-    fault.messages = [build_rule_violation(proof.value, texts[proof]) for proof in missing]
+    fault.messages = [build_error_message(403, proof.value, texts[proof]) for proof in missing]
     return fault
 
 
 def _build_schema_message(error: dict[str, Any]) -> ApiMessage:
     """Describe an error of pydantic. The value is omitted: it may be a password."""
     kind, place = error["type"], [str(part) for part in error["loc"][1:]]
-    known = {
-        "missing": _("This field is required."),
-        "extra_forbidden": _("This field does not exist."),
-        "string_type": _("This must be a string."),
-        "bool_type": _("This must be true or false."),
-        "int_type": _("This must be an integer."),
-        "string_too_long": _("This is too long."),
-        "string_too_short": _("This is too short."),
-    }
-    text = known.get(kind) or _("This is not allowed here: %(reason)s.") % {"reason": error["msg"]}
-    return build_rule_violation(kind, text, ".".join(part for part in place if part != "body") or None)
+    limits = {name: error.get("ctx", {}).get(name, "") for name in ("min_length", "max_length", "ge", "le", "expected")}
+    limits["expected"] = str(limits["expected"]).replace(" or ", ", ")
+    text = str(_SCHEMA_TEXTS.get(kind, _SCHEMA_TEXTS["other"])) % limits
+    return build_error_message(400, kind, text, ".".join(part for part in place if part != "body") or None)
 
 
 _CONVERTERS: dict[type[Exception], Callable[[Any], ApiError]] = {

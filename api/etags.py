@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.http import parse_etags
 from django.utils.translation import gettext as _
 
 from accounts.locks import lock_provider
@@ -19,7 +20,8 @@ from api.errors import ApiError
 from permissions.models import Team
 
 LockedModel = TypeVar("LockedModel", bound=User | Team)
-IF_MATCH_PATTERN = re.compile(r'\*|"[!#-~]{1,100}"')
+_ETAG_PATTERN = r'(W/)?"[!#-~]{0,100}"'
+IF_MATCH_PATTERN = re.compile(rf"\*|{_ETAG_PATTERN}([ \t]*,[ \t]*{_ETAG_PATTERN}){{0,20}}")
 
 
 def hash_unordered(codes: Iterable[str]) -> str:
@@ -34,16 +36,16 @@ def hash_ordered(parts: Iterable[str]) -> str:
 
 def require_etag_match(request: ApiRequest, etag: str) -> None:
     """Raise ApiError (412) unless `If-Match` names `etag`. Without the header, any version matches."""
-    header = request.headers.get("If-Match", "*")
+    header = request.headers.get("If-Match", "*").strip()
     if not IF_MATCH_PATTERN.fullmatch(header):
         raise ApiError(400, "if_match", _("Send the ETag exactly as received, in double quotes."), field="If-Match")
-    if header not in ("*", f'"{etag}"'):
+    if not {"*", f'"{etag}"'} & set(parse_etags(header)):  # a weak tag matches nothing (RFC 9110 section 13.1.1)
         raise errors.build_edit_conflict_error()
 
 
 def require_if_match_header(request: ApiRequest) -> None:
     """Raise ApiError (428, RFC 6585) unless `If-Match` names a version: the body may repeat an outdated value."""
-    if request.headers.get("If-Match", "*") == "*":
+    if request.headers.get("If-Match", "*").strip() == "*":
         text = _("This request removes data. Send the ETag you received in the If-Match header.")
         raise ApiError(428, "if_match_required", text, field="If-Match")
 

@@ -1,21 +1,23 @@
 """The filter language of lists: `field op value`, combined with `and`, `or` and parentheses.
 
 Values are 'text' (a quote is doubled), a number, `true`, `false` or `null`; dates and times are texts. `and` binds
-stronger than `or`. Length, parentheses and comparisons are limited before parsing, so that recursion stays shallow: see
-`_MAX_CHARACTERS`, `_MAX_PARENTHESES` and `_MAX_COMPARISONS`.
+stronger than `or`. Names, words and texts are compared regardless of case. Length, parentheses and comparisons are
+limited before parsing, so that recursion stays shallow: see `_MAX_CHARACTERS`, `_MAX_PARENTHESES` and
+`_MAX_COMPARISONS`.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import F, Q, Value
-from django.db.models.functions import Collate
-from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
+from django.db.models import DecimalField, Expression, F, Q, QuerySet, Value
+from django.db.models.functions import Collate, Upper
+from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -24,7 +26,7 @@ from core.keys import KeyFunction
 
 _MAX_CHARACTERS, _MAX_PARENTHESES, _MAX_COMPARISONS = 2_000, 20, 50
 _TOKEN_PATTERN = re.compile(
-    r"(?P<open>\()|(?P<close>\))|(?P<text>'(?:[^']|'')*')|(?P<number>-?\d{1,18}(?![\w.]))|(?P<word>[A-Za-z][A-Za-z.]*)",
+    r"(?P<open>\()|(?P<close>\))|(?P<text>'(?:[^']|'')*')|(?P<number>-?\d{1,18}(?:\.\d{1,9})?(?![\w.]))|(?P<word>[A-Za-z][A-Za-z.]*)",
     re.A,
 )
 _WHITESPACE_PATTERN = re.compile(r"[ \t\r\n]*")
@@ -36,23 +38,33 @@ class FieldType(Enum):
     """Type of a field, which determines the allowed values and operators."""
 
     TEXT = "text"
-    KEY = "key"
-    ID = "id"
+    KEY = "code"
+    ID = "UUID"
     NUMBER = "number"
     BOOLEAN = "boolean"
-    DATETIME = "datetime"
+    DATE = "date"
+    DATETIME = "date and time"
 
 
 @dataclass(frozen=True)
 class FilterField:
     """A field for filtering and sorting: its column or annotation, and its type.
 
-    With `key`, texts are the same when their keys are; the column with `_key` behind its name holds them.
+    `expression` computes the annotation, for lists that name the field. `related` returns the rows of an office of
+    which the column is, each with a `user_id`: a user can have several, so there is no order by them. With `key`, texts
+    are the same when their keys are; the column with `_key` behind its name holds them.
     """
 
     column: str
     type: FieldType = FieldType.TEXT
+    expression: Expression | None = None
+    related: Callable[[UUID], QuerySet[Any]] | None = None
     key: KeyFunction | None = None
+
+
+def find_field(fields: Mapping[str, FilterField], name: str) -> FilterField | None:
+    """Return the field `name`, regardless of case."""
+    return next((field for known, field in fields.items() if known.lower() == name.lower()), None)
 
 
 @dataclass(frozen=True)
@@ -62,13 +74,13 @@ class _Token:
     at: int
 
 
-def parse_filter(text: str, fields: Mapping[str, FilterField]) -> Q:
-    """Parse a filter into a condition. Raises ApiError (400) with the position of the first error."""
+def parse_filter(text: str, fields: Mapping[str, FilterField], provider_id: UUID | None = None) -> Q:
+    """Parse a filter of rows of an office. Raises ApiError (400) with the position of the first error."""
     if len(text) > _MAX_CHARACTERS or text.count("(") > _MAX_PARENTHESES:
         limit = {"characters": _MAX_CHARACTERS, "parentheses": _MAX_PARENTHESES}
         message = _("A filter can have at most %(characters)d characters and %(parentheses)d parentheses.") % limit
         raise ApiError(400, "filter", message, field="filter")
-    reader = _FilterParser(_tokenize(text), fields, len(text))
+    reader = _FilterParser(_tokenize(text), fields, len(text), provider_id)
     condition = reader.parse_or()
     if (rest := reader.advance()).kind != "end":
         raise _syntax_error(rest, _("“and”, “or” or the end"))
@@ -101,7 +113,10 @@ def _syntax_error(token: _Token, expected: str) -> ApiError:
 class _FilterParser:
     """Recursive descent parser. The number of parentheses is limited, and so is the depth."""
 
-    def __init__(self, tokens: list[_Token], fields: Mapping[str, FilterField], end: int) -> None:
+    def __init__(
+        self, tokens: list[_Token], fields: Mapping[str, FilterField], end: int, provider_id: UUID | None
+    ) -> None:
+        self.provider_id = provider_id
         self.tokens, self.fields, self.end = iter(tokens), fields, _Token("end", "", end)
         self.lookahead = next(self.tokens, self.end)
         self.terms = 0
@@ -114,7 +129,7 @@ class _FilterParser:
     def parse_or(self) -> Q:
         """Parse terms joined by `or`."""
         condition = self.parse_and()
-        while self.lookahead.text == "or":
+        while self.lookahead.text.lower() == "or":
             self.advance()
             condition |= self.parse_and()
         return condition
@@ -122,7 +137,7 @@ class _FilterParser:
     def parse_and(self) -> Q:
         """Parse terms joined by `and`."""
         condition = self.parse_comparison()
-        while self.lookahead.text == "and":
+        while self.lookahead.text.lower() == "and":
             self.advance()
             condition &= self.parse_comparison()
         return condition
@@ -140,36 +155,60 @@ class _FilterParser:
             message = _("A filter can have at most %(terms)d comparisons.") % {"terms": _MAX_COMPARISONS}
             raise ApiError(400, "filter", message, field="filter")
         name, operator, value = self.advance(), self.advance(), self.advance()
-        if name.kind != "word" or name.text not in self.fields:
+        field = find_field(self.fields, name.text) if name.kind == "word" else None
+        if field is None:
             raise _syntax_error(name, _("one of the fields %(names)s") % {"names": ", ".join(self.fields)})
-        if operator.text not in _OPERATORS:
+        if operator.text.lower() not in _OPERATORS:
             raise _syntax_error(operator, _("one of %(names)s") % {"names": ", ".join(_OPERATORS)})
-        return _build_comparison(self.fields[name.text], operator, value)
+        return _build_comparison(field, replace(operator, text=operator.text.lower()), value, self.provider_id)
 
 
-def _build_comparison(field: FilterField, operator: _Token, value: _Token) -> Q:
+def _build_comparison(field: FilterField, operator: _Token, value: _Token, provider_id: UUID | None) -> Q:
     if operator.text == "lk" and field.type is not FieldType.TEXT:
         raise _syntax_error(operator, _("an operator other than lk, which is for text"))
     if operator.text in _ORDERING_LOOKUPS and field.type in (FieldType.KEY, FieldType.ID, FieldType.BOOLEAN):
         raise _syntax_error(operator, _("eq or ne"))
-    if value.text == "null":
-        if operator.text not in ("eq", "ne"):
-            raise _syntax_error(operator, _("eq or ne"))
+    is_null = value.text.lower() == "null"
+    if is_null and operator.text not in ("eq", "ne"):
+        raise _syntax_error(operator, _("eq or ne"))
+    if field.related is not None:
+        return _build_related_comparison(
+            field.related(cast(UUID, provider_id)), field, operator, value, is_null=is_null
+        )
+    if is_null:
         empty = Q(**{f"{field.column}__isnull": True})
         empty = empty | Q(**{field.column: ""}) if field.type is FieldType.TEXT else empty
         return empty if operator.text == "eq" else ~empty
+    same = _build_value_comparison(field, "eq" if operator.text == "ne" else operator.text, value)
+    return Q(**{f"{field.column}__isnull": True}) | ~same if operator.text == "ne" else same
+
+
+def _build_related_comparison(
+    rows: QuerySet[Any], field: FilterField, operator: _Token, value: _Token, *, is_null: bool
+) -> Q:
+    """Compare each of the related values: `ne` means that none is equal, `null` that there is none."""
+    if not is_null:
+        rows = rows.filter(_build_value_comparison(field, "eq" if operator.text == "ne" else operator.text, value))
+    found = Q(pk__in=rows.values("user_id"))
+    return ~found if (operator.text == "ne") is not is_null else found
+
+
+def _build_value_comparison(field: FilterField, operator: str, value: _Token) -> Q:
     parsed = _VALUE_PARSERS[field.type](value)
+    is_text = field.type in (FieldType.TEXT, FieldType.KEY)
     key = field.key(parsed) if field.key else ""
-    if operator.text == "lk":
-        part = Q(**{f"{field.column}__icontains": parsed})
+    if field.key and operator == "eq":
+        return Q(**{f"{field.column}_key": key})
+    if is_text and operator in ("lk", "eq"):
+        part = Q(**{f"{field.column}__{'icontains' if operator == 'lk' else 'iexact'}": parsed})
         return part | Q(**{f"{field.column}_key__contains": key}) if key else part
-    if operator.text in _ORDERING_LOOKUPS:
-        # Compare texts by code point, independent of the collation of the database.
-        of_text = field.type is FieldType.TEXT
-        column = Collate(F(field.column), "C") if of_text else F(field.column)
-        return Q(_ORDERING_LOOKUPS[operator.text](column, Value(parsed)))
-    same = Q(**({f"{field.column}_key": key} if field.key else {field.column: parsed}))
-    return same if operator.text == "eq" else Q(**{f"{field.column}__isnull": True}) | ~same
+    if operator == "eq" and field.type is not FieldType.NUMBER:
+        return Q(**{field.column: parsed})
+    lookup = Exact if operator == "eq" else _ORDERING_LOOKUPS[operator]
+    if is_text:  # by code point, independent of the collation of the database
+        return Q(lookup(Collate(Upper(F(field.column)), "C"), Upper(Value(parsed))))
+    output = DecimalField() if field.type is FieldType.NUMBER else None
+    return Q(lookup(F(field.column), Value(parsed, output_field=output)))
 
 
 def _parse_text(token: _Token) -> str:
@@ -186,16 +225,23 @@ def _parse_uuid(token: _Token) -> UUID:
         raise _syntax_error(token, _("a UUID in single quotes")) from None
 
 
-def _parse_number(token: _Token) -> int:
+def _parse_number(token: _Token) -> Decimal:
     if token.kind != "number":
-        raise _syntax_error(token, _("an integer"))
-    return int(token.text)
+        raise _syntax_error(token, _("a number"))
+    return Decimal(token.text)
 
 
 def _parse_boolean(token: _Token) -> bool:
-    if token.text not in ("true", "false"):
+    if token.text.lower() not in ("true", "false"):
         raise _syntax_error(token, _("true or false"))
-    return token.text == "true"
+    return token.text.lower() == "true"
+
+
+def _parse_date(token: _Token) -> date:
+    try:
+        return datetime.fromisoformat(_parse_text(token)).date()
+    except ValueError:
+        raise _syntax_error(token, _("a date such as '2026-11-24'")) from None
 
 
 def _parse_datetime(token: _Token) -> datetime:
@@ -216,5 +262,6 @@ _VALUE_PARSERS: dict[FieldType, Callable[[_Token], Any]] = {
     FieldType.ID: _parse_uuid,
     FieldType.NUMBER: _parse_number,
     FieldType.BOOLEAN: _parse_boolean,
+    FieldType.DATE: _parse_date,
     FieldType.DATETIME: _parse_datetime,
 }

@@ -1,4 +1,7 @@
-"""Schemas of request bodies. They check types only; values are checked by the forms and actions of the pages."""
+"""Schemas of request bodies. They check types only; values are checked by the forms and actions of the pages.
+
+What a response shows besides may be sent back, and is ignored (`ReadOnly`): a body can be what was read before.
+"""
 
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -12,6 +15,7 @@ from notifications.catalog import MAX_OFFSET_DAYS
 UuidString = Annotated[UUID, Field(strict=False)]
 DateString = Annotated[date, Field(strict=False)]
 MobileNumber = Annotated[str, Field(min_length=3, max_length=30, examples=["0612345678"])]
+ReadOnly = Annotated[Any, Field(json_schema_extra={"readOnly": True})]
 TeamName = Annotated[str, Field(min_length=1, max_length=50, examples=["Loon Noord"])]
 
 
@@ -22,16 +26,21 @@ class RequestBody(BaseModel):
 
 
 class MetadataInput(RequestBody):
-    """A metadata value. `value` may be sent back as read, and is ignored."""
+    """A metadata value, by its `key` or by its `code`."""
 
-    key: Annotated[str, Field(min_length=1, max_length=50)]
-    value: str | None = None
+    key: int | Annotated[str, Field(max_length=50)] | None = None
+    code: Annotated[str | None, Field(max_length=50)] = None
+    value: ReadOnly = None
+    name: ReadOnly = None
 
 
 class IdInput(RequestBody):
     """A reference by ID."""
 
     id: UuidString
+    description: ReadOnly = None
+    name: ReadOnly = None
+    tenantRegistrationLevel: ReadOnly = None
 
 
 class NewPersonalDetailsInput(RequestBody):
@@ -71,6 +80,13 @@ class AzureAccountInput(RequestBody):
     userName: Annotated[str, Field(min_length=3, max_length=50, examples=["j.visser"])]
 
 
+class MicrosoftAccountInput(RequestBody):
+    """The Microsoft account of a user, as read."""
+
+    tenant: IdInput
+    userId: UuidString
+
+
 class UserCreate(RequestBody):
     """A user created without an invitation: SSO/Webservice with `ssoAccount`, Azure AD with `azureActiveDirectory`."""
 
@@ -81,6 +97,7 @@ class UserCreate(RequestBody):
     accessUntil: DateString | None = None
     ssoAccount: SsoAccountInput | None = None
     azureActiveDirectory: AzureAccountInput | None = None
+    id: ReadOnly = None
 
 
 class UserInvite(RequestBody):
@@ -94,8 +111,24 @@ class UserInvite(RequestBody):
     twoFactorAuthenticationRequired: bool = False
 
 
-class UserUpdate(RequestBody):
-    """Details of a user. Omitted fields are left unchanged; null clears a text or `accessUntil`."""
+class ReadOnlyUserFields(RequestBody):
+    """What is shown of a user and cannot be changed."""
+
+    id: ReadOnly = None
+    userName: ReadOnly = None
+    accessStatus: ReadOnly = None
+    hasIntegrations: ReadOnly = None
+    isDepartmentManager: ReadOnly = None
+    isLinkedToMultipleEmployers: ReadOnly = None
+    dateTimeCreation: ReadOnly = None
+    dateTimeModified: ReadOnly = None
+    dateTimeLastLogin: ReadOnly = None
+    userSpecifiedRole: None = None  # not stored
+    userCustomSpecifiedRole: None = None
+
+
+class UserUpdate(ReadOnlyUserFields):
+    """Details of a user, as read. Omitted fields are left unchanged; null clears a text or `accessUntil`."""
 
     personalDetails: PersonalDetailsInput
     contactInformation: ContactInformationInput
@@ -103,6 +136,8 @@ class UserUpdate(RequestBody):
     twoFactorAuthenticationRequired: bool | None = None
     hasMultiFactorAuthentication: bool | None = None
     accessUntil: DateString | None = None
+    loginMethod: MetadataInput | None = None
+    azureActiveDirectory: MicrosoftAccountInput | None = None
 
 
 class ResendInformation(RequestBody):
@@ -111,20 +146,21 @@ class ResendInformation(RequestBody):
     destinationForSecret: MobileNumber
     emailAddress: Annotated[str | None, Field(min_length=3, max_length=255)] = None
     twoFactorAuthenticationRequired: bool | None = None
+    employerId: ReadOnly = None  # published for users of an employer
 
 
 class UserAction(RequestBody):
     """An action on a user. `resendInformation` is for `Resend` only."""
 
-    action: Literal["Resend", "Revoke", "Block", "Unblock"]
+    action: Literal["Resend", "Revoke", "Block", "Unblock", "EndSessions"]
     resendInformation: ResendInformation | None = None
 
 
 class ConfiguredTenantUpdate(RequestBody):
     """The Microsoft account of a user. If both are null, the user is invited again, on `destinationForSecret`."""
 
-    tenant: IdInput | None
-    userId: UuidString | None
+    externalTenant: IdInput | None = None
+    externalUser: IdInput | None = None
     userName: Annotated[str | None, Field(min_length=3, max_length=50)] = None
     destinationForSecret: Annotated[str | None, Field(min_length=3, max_length=30)] = None
 
@@ -135,17 +171,47 @@ class OwnContactInput(ContactInformationInput):
     emailAddress: Annotated[str | None, Field(min_length=3, max_length=255)] = None  # type: ignore[assignment]
 
 
-class OwnUserUpdate(RequestBody):
-    """Details that users may change themselves. Omitted fields are left unchanged; null clears a field."""
+class OwnRoleInput(RequestBody):
+    """The role of the user, which is not stored."""
+
+    userSpecifiedRole: None = None
+    userCustomSpecifiedRole: None = None
+
+
+class OwnUserUpdate(ReadOnlyUserFields):
+    """Details that users may change themselves, as read. Omitted fields are left unchanged; null clears a field."""
 
     personalDetails: PersonalDetailsInput
     contactInformation: OwnContactInput
+    photo: None = None  # not stored
+    user: OwnRoleInput | None = None
+    loginMethod: ReadOnly = None
+    azureActiveDirectory: ReadOnly = None
+    twoFactorAuthenticationRequired: ReadOnly = None
+    hasMultiFactorAuthentication: ReadOnly = None
+    hasAccessToPayrollingTestData: ReadOnly = None
+    accessUntil: ReadOnly = None
+
+
+class RightInput(RequestBody):
+    """A right, by its `id` or by its `code`."""
+
+    id: UuidString | None = None
+    code: Annotated[str | None, Field(max_length=50)] = None
+    isEnabled: bool = True
+    description: ReadOnly = None
+    availableForEmployerUser: ReadOnly = None
+    level: ReadOnly = None
 
 
 class RightsUpdate(RequestBody):
-    """The complete set of rights: rights that are omitted are removed."""
+    """The complete set of rights: rights that are omitted, or not enabled, are removed.
 
-    authorizations: Annotated[list[MetadataInput], Field(max_length=100)]
+    `authorizationSet` names the set that they came from; it switches nothing.
+    """
+
+    authorizations: Annotated[list[RightInput], Field(max_length=200)]
+    authorizationSet: IdInput | None = None
 
 
 class NotificationSettingUpdate(RequestBody):
@@ -155,12 +221,19 @@ class NotificationSettingUpdate(RequestBody):
     isEnabled: bool | None = None
     createNumberOfDaysBeforeEvent: Annotated[int | None, Field(ge=0, le=MAX_OFFSET_DAYS)] = None
     sendMailWhenNotificationIsCreated: bool | None = None
+    receiveDepartmentSignalsOnly: ReadOnly = None  # departments are of an employer
+    daysCountAfterEvent: ReadOnly = None
+    deviations: ReadOnly = None
 
 
 class NotificationSettingsUpdate(RequestBody):
-    """Notification types to change; the others are left unchanged."""
+    """Notification types to change; the others are left unchanged.
 
-    notificationSettings: Annotated[list[NotificationSettingUpdate], Field(max_length=100)]
+    `notificationSet` names the set that they came from; it switches nothing.
+    """
+
+    notifications: Annotated[list[NotificationSettingUpdate], Field(max_length=100)]
+    notificationSet: IdInput | None = None
 
 
 class TeamCreate(RequestBody):
@@ -168,6 +241,9 @@ class TeamCreate(RequestBody):
 
     description: TeamName
     authorizationSet: IdInput | None = None
+    twoFactorAuthenticationRequired: Annotated[
+        Literal[False], Field(description="Always false: change it with PUT.")
+    ] = False
 
 
 class TeamUpdate(RequestBody):
@@ -175,6 +251,10 @@ class TeamUpdate(RequestBody):
 
     description: TeamName
     twoFactorAuthenticationRequired: bool
+    id: ReadOnly = None
+    numberOfMembers: ReadOnly = None
+    numberOfEmployers: ReadOnly = None
+    numberOfAuthorizations: ReadOnly = None
 
 
 class TeamContentsUpdate(RequestBody):
@@ -185,11 +265,12 @@ class TeamContentsUpdate(RequestBody):
 
 
 class EmployerCreate(RequestBody):
-    """A new employer."""
+    """A new employer. `companyName` is its name; the name can be in `description` instead."""
 
     number: Annotated[int, Field(ge=1, le=99_999_999, examples=[1042])]
-    description: Annotated[str, Field(min_length=1, max_length=70, examples=["Bakkerij Smit B.V."])]
-    products: Annotated[list[Annotated[int, Field(examples=[290])]], Field(max_length=100)] = []
+    companyName: Annotated[str | None, Field(min_length=1, max_length=70, examples=["Bakkerij Smit B.V."])] = None
+    description: Annotated[str | None, Field(min_length=1, max_length=70)] = None
+    products: Annotated[list[Annotated[int, Field(examples=[290])] | MetadataInput], Field(max_length=100)] = []
 
 
 def build_person_form_data(

@@ -10,24 +10,29 @@ from ninja import Query
 from pydantic import Field as Limits
 from typing_extensions import TypedDict
 
+import oauth.consents
 import oauth.sso_tickets
-from api import errors
+from accounts.models import User
+from api import errors, user_schemas
 from api.auth import ApiRequest
 from api.filters import FieldType, FilterField
 from api.inputs import RequestBody
 from api.listing import ListQuery, render_list
 from api.operations import Operations
-from api.schemas import render_item
+from api.schemas import render_empty, render_item
 from core.keys import compute_name_key
 from oauth.models import Application, Consent
 from oauth.scopes import Scope
+from permissions.checks import Right
 
 operations = Operations("portals", read=Scope.ACCOUNT_READ, write=Scope.SSO)
+user_operations = Operations("users", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 _FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
-    "description": FilterField("application__name", key=compute_name_key),
-    "dateTimeCreation": FilterField("created_at", FieldType.DATETIME),
-    "dateTimeLastActive": FilterField("last_used_at", FieldType.DATETIME),
+    "application.id": FilterField("application", FieldType.ID),
+    "application.name": FilterField("application__name", key=compute_name_key),
+    "createdOn": FilterField("created_at", FieldType.DATETIME),
+    "lastLogin": FilterField("last_used_at", FieldType.DATETIME),
 }
 
 
@@ -44,15 +49,24 @@ class SsoTicketResource(TypedDict):
     expiresAt: datetime
 
 
-class IntegrationResource(TypedDict):
-    """An application that may act on behalf of the user."""
+class IntegratedApplication(TypedDict):
+    """An application. `isBlocked` tells that it is switched off for all users."""
 
     id: UUID
-    description: str
-    scopes: list[str]
+    name: str
+    logo: str | None
     isBlocked: bool
-    dateTimeCreation: datetime
-    dateTimeLastActive: datetime | None
+
+
+class IntegrationResource(TypedDict):
+    """An application that may act on behalf of a user, since `createdOn`. `isBlocked` is always false."""
+
+    id: UUID
+    application: IntegratedApplication
+    createdOn: datetime
+    isBlocked: bool
+    lastLogin: datetime | None
+    scopes: list[str]
 
 
 @operations.post("/sso/tickets", "PostSsoTicket", SsoTicketResource, None)
@@ -67,20 +81,54 @@ def post_sso_ticket(request: ApiRequest, body: SsoTicketCreate) -> HttpResponse:
     return render_item(request, SsoTicketResource(url=url, expiresAt=expires_at), status=201)
 
 
-@operations.get_list("/users/integrations", "GetOwnIntegrations", IntegrationResource, None)
+@operations.get_list(
+    "/users/integrations", "GetIntegrationsByBearerToken", IntegrationResource, None, fields=_FILTER_FIELDS
+)
 def list_integrations(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
     """List the applications that may act on behalf of the user of the token."""
-    user = request.caller.user
-    rows = Consent.objects.visible_to(user).filter(user=user).select_related("application")
+    return _render_integrations(request, request.caller.user, query)
+
+
+@user_operations.get_list(
+    "/providers/users/{uuid:user_id}/integrations",
+    "GetIntegrationsByUserId",
+    IntegrationResource,
+    Right.VIEW_USERS,
+    fields=_FILTER_FIELDS,
+)
+def list_integrations_of_user(request: ApiRequest, user_id: UUID, query: Query[ListQuery]) -> HttpResponse:
+    """List the applications that may act on behalf of a user."""
+    return _render_integrations(request, user_schemas.get_user_or_404(request, user_id), query)
+
+
+@user_operations.delete(
+    "/providers/users/{uuid:user_id}/integrations/{uuid:application_id}",
+    "DeleteIntegrationByUserIdAndApplicationId",
+    Right.MANAGE_USERS,
+)
+def delete_integration(request: ApiRequest, user_id: UUID, application_id: UUID) -> HttpResponse:
+    """Revoke the consent of a user for an application, and delete its tokens."""
+    user = user_schemas.get_user_or_404(request, user_id)
+    consent = Consent.objects.visible_to(request.caller.user).filter(user=user, application=application_id).first()
+    if consent is None or not oauth.consents.revoke_consent(user, consent.pk, by=request.by):
+        raise errors.build_not_found_error()
+    return render_empty(request)
+
+
+def _render_integrations(request: ApiRequest, user: User, query: ListQuery) -> HttpResponse:
+    rows = Consent.objects.visible_to(request.caller.user).filter(user=user).select_related("application")
     return render_list(request, rows, query, _FILTER_FIELDS, _serialize_integration, order="application__name")
 
 
 def _serialize_integration(consent: Consent) -> IntegrationResource:
+    application = consent.application
     return IntegrationResource(
         id=consent.pk,
-        description=consent.application.name,
+        application=IntegratedApplication(
+            id=application.pk, name=application.name, logo=None, isBlocked=not application.is_usable()
+        ),
+        createdOn=consent.created_at,
+        isBlocked=False,
+        lastLogin=consent.last_used_at,
         scopes=list(consent.scopes),
-        isBlocked=not consent.application.is_usable(),
-        dateTimeCreation=consent.created_at,
-        dateTimeLastActive=consent.last_used_at,
     )

@@ -1,6 +1,6 @@
 """The user of the token: office, details and rights."""
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
@@ -15,57 +15,115 @@ from api.authorizations import RightResource, serialize_rights
 from api.errors import ApiError, validate_form
 from api.filters import FieldType, FilterField
 from api.inputs import OwnUserUpdate, build_person_form_data
-from api.listing import ListQuery, render_list
-from api.operations import Operations
-from api.schemas import ResourceReference, render_item
-from api.user_schemas import OwnResource
+from api.listing import ListQuery, render_list, render_whole_list
+from api.operations import OPERATION_AUTHS, Operations
+from api.schemas import ListResponse, render_item
+from api.user_schemas import OwnResource, PersonalDetails
 from core.keys import compute_name_key
 from oauth.scopes import Scope
 from permissions import checks
+from permissions.checks import Right
 from users.forms.users import ProfileForm
 
 operations = Operations("own", read=Scope.PROFILE, write=Scope.PROFILE_WRITE)
 _PROVIDER_FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
+    "name": FilterField("name", key=compute_name_key),
     "description": FilterField("name", key=compute_name_key),
 }
+_ACTIVITY_NAMESPACE = UUID("6d1e0b9a-52c7-5d0b-9d57-0d1f5b7c2a61")
+_MAX_PROVIDER_NAME_LENGTH = 70  # characters, as published
 
 
-class OwnAuthorizations(TypedDict):
-    """The rights of the user and the scopes of the token."""
+class ProviderResource(TypedDict):
+    """An office. `description` repeats its name."""
 
-    authorizations: list[RightResource]
+    id: UUID
+    name: str
+    description: str
+
+
+class ActivityResource(TypedDict):
+    """An operation that the scopes of the token and the rights of the user allow."""
+
+    id: UUID
+    description: str
+    scope: str
+    right: str | None
+
+
+class ActivityList(ListResponse[ActivityResource]):
+    """The allowed operations, with the rights of the user and the scopes of the token."""
+
+    rights: list[RightResource]
     scopes: list[str]
 
 
-@operations.get_list("/providers", "GetProviders", ResourceReference, None)
+class OtherPersonalDetails(PersonalDetails):
+    """The name of a colleague; `formattedName` is as it is written."""
+
+    formattedName: str
+
+
+class OtherUserResource(TypedDict):
+    """A colleague."""
+
+    personalDetails: OtherPersonalDetails
+
+
+@operations.get_list("/providers", "GetProvidersByUser", ProviderResource, None, fields=_PROVIDER_FILTER_FIELDS)
 def list_providers(request: ApiRequest, query: Query[ListQuery]) -> HttpResponse:
     """List the offices of the user: always exactly one."""
     rows = Provider.objects.filter(pk=request.caller.user.office.pk)
 
-    def serialize_provider(provider: Provider) -> ResourceReference:
-        return ResourceReference(id=provider.pk, description=provider.name)
+    def serialize_provider(provider: Provider) -> ProviderResource:
+        name = provider.name[:_MAX_PROVIDER_NAME_LENGTH]
+        return ProviderResource(id=provider.pk, name=name, description=name)
 
     return render_list(request, rows, query, _PROVIDER_FILTER_FIELDS, serialize_provider)
 
 
-@operations.get_item(
+@operations.get_extended_list(
     "/providers/{uuid:provider_id}/authorizations",
-    "GetOwnAuthorizationsByProviderId",
-    OwnAuthorizations,
+    "GetAuthorizationsByProviderId",
+    ActivityList,
     None,
     scope=Scope.ACCOUNT_READ,
 )
 def get_own_authorizations(request: ApiRequest, provider_id: UUID) -> HttpResponse:
-    """Return the user's rights in the office, and the scopes of the token."""
-    held = serialize_rights(checks.effective_rights(request.caller.user))
-    return render_item(request, OwnAuthorizations(authorizations=held, scopes=sorted(request.caller.scopes)))
+    """List the operations that the token and the user's rights in the office allow."""
+    held, scopes = checks.effective_rights(request.caller.user), request.caller.scopes
+    allowed = [
+        ActivityResource(id=uuid5(_ACTIVITY_NAMESPACE, name), description=name, scope=auth.scope, right=auth.right)
+        for name, auth in sorted(OPERATION_AUTHS.items())
+        if auth.scope in scopes and (auth.right is None or auth.right in held)
+    ]
+    return render_whole_list(request, allowed, rights=serialize_rights(held), scopes=sorted(scopes))
 
 
-@operations.get_item("/user", "GetUser", OwnResource, None)
+@operations.get_item("/user", "GetUserByToken", OwnResource, None)
 def get_own_user(request: ApiRequest) -> HttpResponse:
     """Return the user of the token, limited by its scopes: `email`, `profile:write` and `account:read` add fields."""
     return _respond(request)
+
+
+@operations.get_item(
+    "/user/{uuid:user_id}", "GetColleagueByUserId", OtherUserResource, Right.VIEW_USERS, scope=Scope.USERS_READ
+)
+def get_other_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
+    """Return the name of a user of the office."""
+    user = user_schemas.get_user_or_404(request, user_id)
+    details = user_schemas.serialize_user(user)["personalDetails"]
+    content = OtherUserResource(personalDetails=OtherPersonalDetails(**details, formattedName=user.full_name))
+    return render_item(request, content)
+
+
+@operations.put("/user/{uuid:user_id}", "PutUserByToken", OwnResource, None)
+def put_own_user_by_id(request: ApiRequest, user_id: UUID, body: OwnUserUpdate) -> HttpResponse:
+    """Update the user's own details, as `PUT /user` does. The ID is that of the user of the token."""
+    if user_schemas.get_user_or_404(request, user_id).pk != request.caller.user.pk:
+        raise ApiError(403, "reach", _("Change another user with PUT /v2/providers/users/{userId}."))
+    return put_own_user(request, body)
 
 
 @operations.put("/user", "PutUser", OwnResource, None)

@@ -11,14 +11,14 @@ from typing_extensions import TypedDict
 
 import notifications.actions
 from accounts.models import User
-from api import errors, etags, user_schemas
+from api import errors, etags, metadata, user_schemas
 from api.auth import ApiRequest
 from api.errors import ApiError
 from api.filters import FieldType, FilterField
 from api.inputs import NotificationSettingsUpdate
-from api.listing import ListQuery, render_list
+from api.listing import ListQuery, render_list, render_whole_list
 from api.operations import Operations
-from api.schemas import MetadataValue, render_item
+from api.schemas import MetadataValue, ResourceReference, render_item, render_paged_item
 from core.keys import compute_name_key
 from notifications import preferences
 from notifications.catalog import NotificationType
@@ -40,12 +40,16 @@ _SETTING_FIELDS = {
 
 
 class NotificationSettingResource(TypedDict):
-    """Settings of one notification type. For some types the days count after the event."""
+    """Settings of one notification type. For some types the days count after the event.
+
+    `receiveDepartmentSignalsOnly` is always false, because departments are of an employer.
+    """
 
     notificationType: MetadataValue
     isEnabled: bool
     createNumberOfDaysBeforeEvent: int
     daysCountAfterEvent: bool
+    receiveDepartmentSignalsOnly: bool
     sendMailWhenNotificationIsCreated: bool
 
 
@@ -54,7 +58,8 @@ class NotificationSetResource(TypedDict):
 
     id: UUID
     description: str
-    notificationSettings: list[NotificationSettingResource]
+    notifications: list[NotificationSettingResource]
+    numberOfLinkedEmployerUsers: int
     numberOfLinkedUsers: int
 
 
@@ -65,17 +70,19 @@ class UserNotificationSetting(NotificationSettingResource):
 
 
 class UserNotificationSettings(TypedDict):
-    """All notification settings of a user."""
+    """All notification settings of a user, and the set that they came from if it was named."""
 
-    notificationSettings: list[UserNotificationSetting]
+    notificationSet: ResourceReference | None
+    notifications: list[UserNotificationSetting]
 
 
 def _serialize_setting(type_: NotificationType, preference: NotificationPreference) -> NotificationSettingResource:
     return NotificationSettingResource(
-        notificationType=MetadataValue(key=type_.value, value=str(type_.label)),
+        notificationType=metadata.serialize_metadata(metadata.NOTIFICATION_TYPE_KEYS, type_),
         isEnabled=preference.is_on,
         createNumberOfDaysBeforeEvent=preference.days,
         daysCountAfterEvent=type_.after,
+        receiveDepartmentSignalsOnly=False,
         sendMailWhenNotificationIsCreated=preference.mail,
     )
 
@@ -93,10 +100,11 @@ def _serialize_set(found: _LinkedSet) -> NotificationSetResource:
     return NotificationSetResource(
         id=found.pk,
         description=found.name,
-        notificationSettings=[
+        notifications=[
             _serialize_setting(type_, preference)
             for type_, preference in preferences.get_set_preferences(found).items()
         ],
+        numberOfLinkedEmployerUsers=found.linked,
         numberOfLinkedUsers=found.linked,
     )
 
@@ -111,6 +119,7 @@ def _get_visible_sets(request: ApiRequest) -> QuerySet[_LinkedSet]:
     "GetNotificationSetsByProviderId",
     NotificationSetResource,
     Right.VIEW_USERS,
+    fields=FILTER_FIELDS,
 )
 def list_notification_sets(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the notification sets of the office."""
@@ -119,7 +128,7 @@ def list_notification_sets(request: ApiRequest, provider_id: UUID, query: Query[
 
 @operations.get_item(
     "/providers/notificationsets/{uuid:notification_set_id}",
-    "GetNotificationSetById",
+    "GetNotificationSetByNotificationSetId",
     NotificationSetResource,
     Right.VIEW_USERS,
 )
@@ -132,26 +141,44 @@ def get_notification_set(request: ApiRequest, notification_set_id: UUID) -> Http
     )
 
 
-@operations.get_item(
+@operations.get_whole_list(
     "/providers/users/{uuid:user_id}/notificationsettings",
     "GetNotificationSettingsByUserId",
-    UserNotificationSettings,
+    UserNotificationSetting,
     Right.VIEW_USERS,
 )
 def get_notification_settings(request: ApiRequest, user_id: UUID) -> HttpResponse:
-    """Return the notification settings of a user: those of the office, with the user's deviations."""
-    return _respond(request, user_schemas.get_user_or_404(request, user_id))
+    """List the notification settings of a user: those of the office, with the user's deviations."""
+    user = user_schemas.get_user_or_404(request, user_id)
+    response = render_whole_list(request, list(_serialize_settings(user)))
+    response["ETag"] = f'"{_compute_etag(user)}"'
+    return response
 
 
-def _respond(request: ApiRequest, user: User) -> HttpResponse:
+@operations.get_paged_item(
+    "/providers/users/{uuid:user_id}/notificationset",
+    "GetNotificationSetByUserId",
+    ResourceReference | None,
+    Right.VIEW_USERS,
+)
+def get_applied_notification_set(request: ApiRequest, user_id: UUID) -> HttpResponse:
+    """Return the notification set that was applied to a user last, null if none was."""
+    user = user_schemas.get_user_or_404(request, user_id)
+    found = user.applied_notification_sets.select_related("notification_set").order_by("-applied_at").first()
+    if found is None:
+        return render_paged_item(request, None)
+    applied = found.notification_set
+    return render_paged_item(request, ResourceReference(id=applied.pk, description=applied.name))
+
+
+def _serialize_settings(user: User) -> list[UserNotificationSetting]:
     own, office = preferences.get_user_overrides(user), preferences.get_office_preferences(user.office)
-    signals = [
+    return [
         UserNotificationSetting(
             **_serialize_setting(type_, preference), deviations=_list_deviations(own.get(type_, PreferenceOverride()))
         )
         for type_, preference in preferences.apply_overrides(own, office).items()
     ]
-    return render_item(request, UserNotificationSettings(notificationSettings=signals), etag=_compute_etag(user))
 
 
 def _list_deviations(own: PreferenceOverride) -> list[str]:
@@ -175,24 +202,38 @@ def _compute_etag(user: User) -> str:
 )
 def patch_notification_settings(request: ApiRequest, user_id: UUID, body: NotificationSettingsUpdate) -> HttpResponse:
     """Change notification settings of a user. Omitted fields are left unchanged; null follows the office again."""
+    user_schemas.get_user_or_404(request, user_id)
+    named = _parse_set(request, body)
     rows = User.objects.visible_to(request.caller.user).select_related("provider")
     with etags.lock_row(request, rows, user_id, etag=_compute_etag) as user:
         own = preferences.get_user_overrides(user)
         notifications.actions.set_user_overrides(
             user, _merge_changes(own, body), seen=preferences.fingerprint_preferences(own), by=request.by
         )
-    return _respond(request, user)
+    content = UserNotificationSettings(notificationSet=named, notifications=_serialize_settings(user))
+    return render_item(request, content, etag=_compute_etag(user))
+
+
+def _parse_set(request: ApiRequest, sent: NotificationSettingsUpdate) -> ResourceReference | None:
+    """Return the set that the settings came from. Raises ApiError (400) if it does not exist in the office."""
+    if sent.notificationSet is None:
+        return None
+    found = NotificationSet.objects.visible_to(request.caller.user).filter(pk=sent.notificationSet.id).first()
+    if found is None:
+        text = _("This set does not exist in your office.")
+        raise ApiError(400, "signal", text, field="notificationSet.id")
+    return ResourceReference(id=found.pk, description=found.name)
 
 
 def _merge_changes(own: OverridesByType, body: NotificationSettingsUpdate) -> OverridesByType:
     """Return `own` with the changes applied. Raises ApiError (400) for an unknown notification type."""
     found = dict(own)
-    for number, sent in enumerate(body.notificationSettings):
-        key = sent.notificationType.key
-        if key not in set(NotificationType):
+    for number, sent in enumerate(body.notifications):
+        type_ = metadata.find_member(metadata.NOTIFICATION_TYPE_KEYS, sent.notificationType)
+        if type_ is None:
+            key = sent.notificationType.code if sent.notificationType.key is None else sent.notificationType.key
             text = _("Notification “%(key)s” does not exist.") % {"key": key}
-            raise ApiError(400, "signal", text, field=f"notificationSettings.{number}.notificationType.key")
-        type_ = NotificationType(key)
+            raise ApiError(400, "signal", text, field=f"notifications.{number}.notificationType.key")
         parts = {part: getattr(sent, name) for part, name in _SETTING_FIELDS.items() if name in sent.model_fields_set}
         found[type_] = found.get(type_, PreferenceOverride())._replace(**parts)
     return found

@@ -1,31 +1,57 @@
-"""Response envelopes, metadata values and JSON rendering."""
+"""Response envelopes and JSON rendering."""
 
 from collections.abc import Sequence
-from typing import Any, Generic, Literal, TypeVar
+from datetime import date
+from typing import Any, Generic, Literal, NotRequired, TypeVar
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
+from api.message_codes import MESSAGE_CODES, OTHER_MESSAGE_CODE
+
 API_VERSIONS = ("2018-01-01",)  # oldest first
 JSON_CONTENT_TYPE = "application/json"
 ContentT = TypeVar("ContentT")
+MessageType = Literal["BrokenBusinessRule", "ConcurrencyViolation", "Exception", "NotFound", "Unauthorized", "Warning"]
+# Types of errors by status; others are BrokenBusinessRule.
+_MESSAGE_TYPES: dict[int, MessageType] = {
+    401: "Unauthorized",
+    403: "Unauthorized",
+    404: "NotFound",
+    409: "ConcurrencyViolation",
+    412: "ConcurrencyViolation",
+    503: "Exception",
+}
+
+
+class ApiVersion(TypedDict):
+    """The version of the resource that was used, and when it ends."""
+
+    resourceVersion: date
+    obsoleteDate: date | None
 
 
 class ApiMessage(TypedDict):
-    """A message about a response. `field` is the path of a field in the request, null if it concerns none."""
+    """A message about a response. `reason` names what `code` numbers; both are stable.
 
-    code: str
-    type: Literal["BrokenBusinessRule", "Information"]
+    `field` is the path of a field in the request, null if it concerns none; `properties` holds the same as a list.
+    """
+
+    code: int
+    id: UUID | None
+    type: MessageType
     description: str
+    properties: list[str]
     field: str | None
+    reason: str
 
 
 class ItemResponse(TypedDict, Generic[ContentT]):
     """A single item."""
 
-    version: str
+    version: ApiVersion
     messages: list[ApiMessage]
     content: ContentT
 
@@ -37,23 +63,58 @@ class ListResponse(TypedDict, Generic[ContentT]):
     pageSize: int
     totalPages: int
     totalSize: int
-    version: str
+    version: ApiVersion
     messages: list[ApiMessage]
     _embedded: list[ContentT]
 
 
-class ErrorResponse(TypedDict):
-    """Why a request was rejected."""
+class PagedItemResponse(TypedDict, Generic[ContentT]):
+    """A single item in the envelope of a list, where the published API has it so."""
 
-    version: str
+    currentPage: int
+    pageSize: int
+    totalPages: int
+    totalSize: int
+    version: ApiVersion
     messages: list[ApiMessage]
+    content: ContentT
+
+
+class EmptyContent(TypedDict):
+    """No content."""
+
+
+class ErrorResponse(TypedDict):
+    """Why a request was rejected. `message` is there with 401 and 403."""
+
+    version: ApiVersion
+    messages: list[ApiMessage]
+    message: NotRequired[str]
 
 
 class MetadataValue(TypedDict):
-    """A value with its key and its label."""
+    """A value with its number, its label and its name; send `key` or `code`."""
 
-    key: str
+    key: int
     value: str
+    code: str
+
+
+class MetadataOption(TypedDict):
+    """An allowed value of a metadata field."""
+
+    key: int
+    value: str
+    code: NotRequired[str]
+    name: NotRequired[str]
+    description: NotRequired[str]
+
+
+class MetadataField(TypedDict):
+    """A metadata field and its allowed values."""
+
+    field: str
+    options: list[MetadataOption]
 
 
 class ResourceReference(TypedDict):
@@ -63,18 +124,33 @@ class ResourceReference(TypedDict):
     description: str
 
 
-def build_information_message(code: str, description: str, field: str | None = None) -> ApiMessage:
-    return ApiMessage(code=code, type="Information", description=description, field=field)
+def build_message(reason: str, description: str, field: str | None, type_: MessageType) -> ApiMessage:
+    return ApiMessage(
+        code=MESSAGE_CODES.get(reason, OTHER_MESSAGE_CODE),
+        id=None,
+        type=type_,
+        description=description,
+        properties=[] if field is None else [field],
+        field=field,
+        reason=reason,
+    )
 
 
-def build_rule_violation(code: str, description: str, field: str | None = None) -> ApiMessage:
-    return ApiMessage(code=code, type="BrokenBusinessRule", description=description, field=field)
+def build_warning(reason: str, description: str, field: str | None = None) -> ApiMessage:
+    return build_message(reason, description, field, "Warning")
+
+
+def build_error_message(status: int, reason: str, description: str, field: str | None = None) -> ApiMessage:
+    return build_message(reason, description, field, _MESSAGE_TYPES.get(status, "BrokenBusinessRule"))
 
 
 def render_envelope(request: HttpRequest, envelope: dict[str, Any], status: int = 200) -> HttpResponse:
     """Return `envelope` as JSON, in the requested version."""
-    body = {"version": getattr(request, "api_version", API_VERSIONS[-1])} | envelope
-    return HttpResponse(to_json(body, fallback=str), status=status, content_type=JSON_CONTENT_TYPE)
+    version = getattr(request, "api_version", API_VERSIONS[-1])
+    body = {"version": {"resourceVersion": version, "obsoleteDate": None}} | envelope
+    names_version = status < 400 and request.method != "DELETE"
+    content_type = f"{JSON_CONTENT_TYPE};version={version}" if names_version else JSON_CONTENT_TYPE
+    return HttpResponse(to_json(body, fallback=str), status=status, content_type=content_type)
 
 
 def render_item(
@@ -85,9 +161,10 @@ def render_item(
     etag: str | None = None,
     location: str | None = None,
     messages: Sequence[ApiMessage] = (),
+    paging: dict[str, int] | None = None,
 ) -> HttpResponse:
     """Return a response with one item; `etag` is the value to send in `If-Match`."""
-    response = render_envelope(request, {"messages": list(messages), "content": content}, status)
+    response = render_envelope(request, (paging or {}) | {"messages": list(messages), "content": content}, status)
     if etag is not None:
         response["ETag"] = f'"{etag}"'
     if location is not None:
@@ -95,6 +172,21 @@ def render_item(
     return response
 
 
+def render_empty(request: HttpRequest) -> HttpResponse:
+    """Return a response without content."""
+    return render_item(request, EmptyContent())
+
+
+def render_paged_item(request: HttpRequest, content: Any) -> HttpResponse:
+    """Return one item, or null, as a list would be: a few details are published so."""
+    total = 0 if content is None else 1
+    paging = {"currentPage": 1, "pageSize": 250, "totalPages": total, "totalSize": total}
+    return render_item(request, content, paging=paging)
+
+
 def render_error(request: HttpRequest, status: int, messages: Sequence[ApiMessage]) -> HttpResponse:
     """Return an error response."""
-    return render_envelope(request, {"messages": list(messages)}, status)
+    envelope: dict[str, Any] = {"messages": list(messages)}
+    if status in (401, 403):
+        envelope["message"] = " ".join(message["description"] for message in messages)
+    return render_envelope(request, envelope, status)

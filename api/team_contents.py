@@ -13,7 +13,14 @@ import teams.actions
 from accounts.models import User
 from api import etags
 from api.auth import ApiRequest
-from api.authorizations import RightsResource, parse_rights, serialize_rights
+from api.authorizations import (
+    RightResource,
+    RightsResource,
+    parse_rights,
+    parse_set,
+    render_rights,
+    serialize_rights,
+)
 from api.employers import FILTER_FIELDS, EmployerResource, serialize_employer
 from api.errors import ApiError
 from api.filters import FieldType, FilterField
@@ -29,7 +36,10 @@ from permissions.models import Employer
 
 operations = Operations("teams", read=Scope.TEAMS_READ, write=Scope.TEAMS_WRITE)
 ContentModel = TypeVar("ContentModel", bound=Model)
-_MEMBER_FILTER_FIELDS = {"id": FilterField("id", FieldType.ID), "lastName": FilterField("last_name")}
+_MEMBER_FILTER_FIELDS = {
+    "id": FilterField("id", FieldType.ID),
+    "lastName": FilterField("last_name"),
+}
 
 
 def _serialize_member(user: User) -> ResourceReference:
@@ -54,8 +64,7 @@ def _respond_with_employers(request: ApiRequest, team_id: UUID, query: ListQuery
 
 def _respond_with_rights(request: ApiRequest, team_id: UUID) -> HttpResponse:
     team = get_team_or_404(request, team_id)
-    content = RightsResource(authorizations=serialize_rights(get_team_rights(team)))
-    return render_item(request, content, etag=str(team.version))
+    return render_rights(request, get_team_rights(team), str(team.version))
 
 
 def _change_contents(
@@ -82,7 +91,11 @@ def _get_rows(rows: "QuerySet[ContentModel]", references: Sequence[IdInput], nam
 
 
 @operations.get_list(
-    "/providers/teams/{uuid:team_id}/members", "GetMembersByTeamId", ResourceReference, Right.VIEW_TEAMS
+    "/providers/teams/{uuid:team_id}/members",
+    "GetMembersByTeamId",
+    ResourceReference,
+    Right.VIEW_TEAMS,
+    fields=_MEMBER_FILTER_FIELDS,
 )
 def list_team_members(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the members of a team, by name."""
@@ -100,7 +113,11 @@ def patch_team_members(request: ApiRequest, team_id: UUID, body: TeamContentsUpd
 
 
 @operations.get_list(
-    "/providers/teams/{uuid:team_id}/employers", "GetEmployersByTeamId", EmployerResource, Right.VIEW_TEAMS
+    "/providers/teams/{uuid:team_id}/employers",
+    "GetEmployersByTeamId",
+    EmployerResource,
+    Right.VIEW_TEAMS,
+    fields=FILTER_FIELDS,
 )
 def list_team_employers(request: ApiRequest, team_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the employers that a team gives access to."""
@@ -117,11 +134,11 @@ def patch_team_employers(request: ApiRequest, team_id: UUID, body: TeamContentsU
     return _respond_with_employers(request, team_id, ListQuery())
 
 
-@operations.get_item(
-    "/providers/teams/{uuid:team_id}/authorizations", "GetAuthorizationsByTeamId", RightsResource, Right.VIEW_TEAMS
+@operations.get_whole_list(
+    "/providers/teams/{uuid:team_id}/authorizations", "GetAuthorizationsByTeamId", RightResource, Right.VIEW_TEAMS
 )
 def get_team_authorizations(request: ApiRequest, team_id: UUID) -> HttpResponse:
-    """Return the rights that a team grants."""
+    """List all rights, enabled where the team grants them."""
     return _respond_with_rights(request, team_id)
 
 
@@ -130,7 +147,10 @@ def get_team_authorizations(request: ApiRequest, team_id: UUID) -> HttpResponse:
 )
 def patch_team_authorizations(request: ApiRequest, team_id: UUID, body: RightsUpdate) -> HttpResponse:
     """Replace the rights that a team grants. Rights that are omitted are removed."""
-    after = parse_rights(body.authorizations)
+    get_team_or_404(request, team_id)
+    after, named = parse_rights(body), parse_set(request, body)
     with etags.lock_row(request, get_visible_teams(request), team_id) as team:
         teams.actions.set_team_rights(team, after, by=request.by, version=team.version)
-    return _respond_with_rights(request, team_id)
+    team = get_team_or_404(request, team_id)
+    content = RightsResource(authorizationSet=named, authorizations=serialize_rights(get_team_rights(team)))
+    return render_item(request, content, etag=str(team.version))

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query
@@ -9,6 +10,7 @@ from typing_extensions import TypedDict
 
 import teams.actions
 import teams.sets
+from accounts.models import User
 from api import errors, etags
 from api.auth import ApiRequest
 from api.errors import ApiError, validate_form
@@ -16,11 +18,11 @@ from api.filters import FieldType, FilterField
 from api.inputs import TeamCreate, TeamUpdate
 from api.listing import ListQuery, render_list
 from api.operations import Operations
-from api.schemas import render_item
+from api.schemas import render_empty, render_item
 from core.keys import compute_name_key
 from oauth.scopes import Scope
 from permissions.checks import Right
-from permissions.models import AuthorizationSet, OfficeQuerySet, Team
+from permissions.models import AuthorizationSet, OfficeQuerySet, Team, TeamMember
 from teams.forms.teams import NewTeamForm, TeamForm
 from teams.queries import CountedTeam, annotate_counts
 
@@ -79,14 +81,30 @@ def _respond(request: ApiRequest, team_id: UUID, *, status: int = 200, location:
     return render_item(request, _serialize_team(team), etag=str(team.version), status=status, location=location)
 
 
-@operations.get_list("/providers/{uuid:provider_id}/teams", "GetTeamsByProviderId", TeamResource, Right.VIEW_TEAMS)
+@operations.get_list(
+    "/providers/{uuid:provider_id}/teams", "GetTeamsByProviderId", TeamResource, Right.VIEW_TEAMS, fields=FILTER_FIELDS
+)
 def list_teams(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the teams of the office, by name."""
     rows = annotate_counts(get_visible_teams(request))
     return render_list(request, rows, query, FILTER_FIELDS, _serialize_team, order="sort_name")
 
 
-@operations.get_item("/providers/{uuid:provider_id}/teams/defaults", "GetTeamDefaults", TeamDefaults, Right.VIEW_TEAMS)
+@operations.get_list(
+    "/providers/users/{uuid:user_id}/teams", "GetTeamsByUserId", TeamResource, Right.VIEW_TEAMS, fields=FILTER_FIELDS
+)
+def list_teams_of_user(request: ApiRequest, user_id: UUID, query: Query[ListQuery]) -> HttpResponse:
+    """List the teams that a user is a member of, by name."""
+    user = errors.get_or_404(User.objects.visible_to(request.caller.user), user_id)
+    rows = annotate_counts(get_visible_teams(request)).filter(
+        Exists(TeamMember.objects.filter(team=OuterRef("pk"), user=user))
+    )
+    return render_list(request, rows, query, FILTER_FIELDS, _serialize_team, order="sort_name")
+
+
+@operations.get_item(
+    "/providers/{uuid:provider_id}/teams/defaults", "GetTeamDefaultsByProviderId", TeamDefaults, Right.VIEW_TEAMS
+)
 def get_team_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the default values of a new team."""
     return render_item(request, TeamDefaults(authorizationSet=None, twoFactorAuthenticationRequired=False))
@@ -129,4 +147,4 @@ def delete_team(request: ApiRequest, team_id: UUID) -> HttpResponse:
     """Delete a team. Its members lose the rights granted through it."""
     with etags.lock_row(request, get_visible_teams(request), team_id) as team:
         teams.actions.delete_team(team, version=team.version, by=request.by)
-    return HttpResponse(status=204)
+    return render_empty(request)

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query
+from typing_extensions import TypedDict
 
 import users.change_login_method
 from accounts.models import ExternalTenant, User
@@ -18,7 +19,7 @@ from api.inputs import ConfiguredTenantUpdate
 from api.listing import ListQuery, render_list
 from api.operations import Operations
 from api.schemas import render_item
-from api.user_schemas import AzureActiveDirectory, Tenant
+from api.user_schemas import Tenant
 from core.keys import compute_name_key
 from invitations.phone_numbers import parse_mobile_number
 from oauth.scopes import Scope
@@ -27,6 +28,7 @@ from permissions.checks import Right
 operations = Operations("tenants", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 FILTER_FIELDS = {
     "id": FilterField("id", FieldType.ID),
+    "name": FilterField("name", key=compute_name_key),
     "description": FilterField("name", key=compute_name_key),
     "externalId": FilterField("tenant_id", FieldType.ID),
 }
@@ -35,22 +37,48 @@ FILTER_FIELDS = {
 class TenantResource(Tenant):
     """An Azure AD tenant of the office. Users can be linked to it once it is verified."""
 
+    name: str
     externalId: UUID
     isConfirmed: bool
+
+
+class LinkedTenant(TypedDict):
+    """The tenant of a Microsoft account."""
+
+    id: UUID
+    name: str
+
+
+class LinkedUser(TypedDict):
+    """The ID of a Microsoft account."""
+
+    id: UUID
+
+
+class ConfiguredTenant(TypedDict):
+    """The Microsoft account of a user; both are null for other login methods."""
+
+    externalTenant: LinkedTenant | None
+    externalUser: LinkedUser | None
 
 
 def _serialize_tenant(tenant: ExternalTenant) -> TenantResource:
     return TenantResource(
         id=tenant.pk,
+        name=tenant.name,
         description=tenant.name,
-        tenantRegistrationLevel=user_schemas.build_registration_level(),
+        tenantRegistrationLevel="provider",
         externalId=tenant.tenant_id,
         isConfirmed=tenant.confirmed_at is not None,
     )
 
 
 @operations.get_list(
-    "/providers/{uuid:provider_id}/externaltenants", "GetExternalTenantsByProviderId", TenantResource, Right.VIEW_USERS
+    "/providers/{uuid:provider_id}/externaltenants",
+    "GetExternalTenantsByProviderId",
+    TenantResource,
+    Right.VIEW_USERS,
+    fields=FILTER_FIELDS,
 )
 def list_tenants(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the Azure AD tenants of the office."""
@@ -60,54 +88,56 @@ def list_tenants(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]
 
 @operations.get_item(
     "/providers/users/{uuid:user_id}/configuredexternaltenant",
-    "GetConfiguredExternalTenantByUserId",
-    AzureActiveDirectory | None,
+    "GetConfiguredExternalTenantByProviderUserId",
+    ConfiguredTenant,
     Right.VIEW_USERS,
 )
 def get_configured_tenant(request: ApiRequest, user_id: UUID) -> HttpResponse:
-    """Return the Microsoft account of a user, null for other login methods."""
+    """Return the Microsoft account of a user."""
     return _respond(request, user_id)
 
 
 def _respond(request: ApiRequest, user_id: UUID, **options: Any) -> HttpResponse:
     user = user_schemas.get_user_or_404(request, user_id)
-    return render_item(
-        request,
-        user_schemas.serialize_user(user)["azureActiveDirectory"],
-        etag=user_schemas.compute_user_etag(user),
-        **options,
-    )
+    content = ConfiguredTenant(externalTenant=None, externalUser=None)
+    if user.external_tenant is not None and user.external_user_id is not None:
+        tenant = LinkedTenant(id=user.external_tenant.pk, name=user.external_tenant.name)
+        content = ConfiguredTenant(externalTenant=tenant, externalUser=LinkedUser(id=user.external_user_id))
+    return render_item(request, content, etag=user_schemas.compute_user_etag(user), **options)
 
 
 @operations.patch(
     "/providers/users/{uuid:user_id}/configuredexternaltenant",
-    "PatchConfiguredExternalTenantByUserId",
-    AzureActiveDirectory | None,
+    "PatchConfiguredExternalTenantByProviderUserId",
+    ConfiguredTenant,
     Right.MANAGE_USERS,
+    success=201,
 )
 def patch_configured_tenant(request: ApiRequest, user_id: UUID, body: ConfiguredTenantUpdate) -> HttpResponse:
     """Switch a user to signing in with Microsoft only. If both are null, invite the user via website and SSO again."""
     number = None
     with user_schemas.lock_user(request, user_id) as user:
-        if body.tenant is not None and body.userId is not None:
-            _change_to_azure(request, user, body.tenant.id, body.userId, body.userName)
-        elif body.tenant is None and body.userId is None:
+        tenant, account = body.externalTenant, body.externalUser
+        if tenant is not None and account is not None:
+            _change_to_azure(request, user, tenant.id, account.id, body.userName)
+        elif tenant is None and account is None:
             number = _change_to_website(request, user, body.destinationForSecret or "")
         else:
-            raise ApiError(400, "half", _("Send both tenant and userId, or leave both empty."), field="tenant")
-    return _respond(request, user_id, messages=user_schemas.build_number_warnings(number))
+            text = _("Send both externalTenant and externalUser, or leave both empty.")
+            raise ApiError(400, "half", text, field="externalTenant")
+    return _respond(request, user_id, status=201, messages=user_schemas.build_number_warnings(number))
 
 
 def _change_to_azure(request: ApiRequest, user: User, tenant_id: UUID, user_id: UUID, username: str | None) -> None:
     tenant = ExternalTenant.objects.visible_to(request.caller.user).filter(pk=tenant_id).first()
     if tenant is None:
-        raise ApiError(400, "tenant", _("This tenant does not exist in your office."), field="tenant.id")
+        raise ApiError(400, "tenant", _("This tenant does not exist in your office."), field="externalTenant.id")
     try:
         users.change_login_method.change_to_azure(
             user, tenant=tenant, external_user_id=user_id, username=username, by=request.by
         )
     except ValidationError as error:
-        places = {"tenant": "tenant.id", "account_taken": "userId"}
+        places = {"tenant": "externalTenant.id", "account_taken": "externalUser.id"}
         raise errors.convert_validation_error(error, places.get(error.error_list[0].code or "", "userName")) from None
 
 

@@ -6,7 +6,7 @@ from django.urls import URLPattern, include, path, re_path
 
 from api.api import api
 from api.auth import api_view
-from api.reference import not_found, openapi_document, reference_page
+from api.reference import guide, not_found, openapi_document, reference_page
 
 
 def _build_operation_patterns() -> list[URLPattern]:
@@ -20,6 +20,7 @@ def _build_operation_patterns() -> list[URLPattern]:
 app_name = "v2"
 urlpatterns = [
     path("", reference_page, name="reference"),
+    path("guide/", guide, name="guide"),
     path("openapi.json", openapi_document, name="openapi_document"),
     path("", include((_build_operation_patterns(), "interface"))),
     re_path(r"^[\s\S]*$", not_found, name="not_found"),

@@ -1,64 +1,32 @@
-"""Schemas of users, and the fields that lists of users can be filtered and sorted on."""
+"""Schemas of users, and how they are found, locked and serialized."""
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NotRequired, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeAlias, cast
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, ExpressionWrapper, Q, QuerySet, Value, When
+from django.db.models import (
+    Exists,
+    OuterRef,
+    QuerySet,
+)
 from django.utils.translation import gettext as _
 from typing_extensions import TypedDict
 
 from accounts.models import LoginMethod, User
-from api import errors, etags
+from api import errors, etags, metadata
 from api.auth import ApiRequest
-from api.filters import FieldType, FilterField
-from api.listing import ListQuery
-from api.schemas import ApiMessage, MetadataValue, build_information_message
-from core.keys import compute_email_key, compute_username_key
+from api.changes import build_modified_at
+from api.schemas import ApiMessage, MetadataValue, build_warning
 from invitations.phone_numbers import is_known_mobile_number
 from oauth.models import IntegrationsAnnotation, annotate_has_integrations
 from oauth.scopes import Scope
+from permissions.models import TeamEmployer
 from users.status import AccountStatus, AccountStatusAnnotation, build_status_case
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
-
-# The coarser statuses of the original API (domain.md section 6.1).
-ACCESS_STATUS_KEYS = {
-    AccountStatus.BLOCKED: "UserIsBlocked",
-    AccountStatus.ENDED: "NoAccessToClient",
-    AccountStatus.ACTIVE: "HasAccessToClient",
-    AccountStatus.REVOKED: "InviteCancelled",
-    AccountStatus.LOCKED: "InviteFailed",
-    AccountStatus.EXPIRED: "InviteExpired",
-    AccountStatus.REFUSED: "InviteFailed",
-    AccountStatus.UNDELIVERED: "InviteFailed",
-    AccountStatus.OPENED: "InvitePending",
-    AccountStatus.SENDING: "InvitePending",
-    AccountStatus.INVITED: "InvitePending",
-}
-FILTER_FIELDS = {
-    "id": FilterField("id", FieldType.ID),
-    "userName": FilterField("username", key=compute_username_key),
-    "loginMethod.key": FilterField("login_method", FieldType.KEY),
-    "accessStatus.key": FilterField("access_key", FieldType.KEY),
-    "personalDetails.initials": FilterField("initials"),
-    "personalDetails.firstName": FilterField("first_name"),
-    "personalDetails.prefix": FilterField("prefix"),
-    "personalDetails.lastName": FilterField("last_name"),
-    "contactInformation.emailAddress": FilterField("email", key=compute_email_key),
-    "contactInformation.phoneNumber": FilterField("phone_number"),
-    "contactInformation.placeOfEmployment": FilterField("place_of_employment"),
-    "azureActiveDirectory.userId": FilterField("external_user_id", FieldType.ID),
-    "twoFactorAuthenticationRequired": FilterField("two_factor_required", FieldType.BOOLEAN),
-    "hasMultiFactorAuthentication": FilterField("has_factor", FieldType.BOOLEAN),
-    "hasAccessToPayrollingTestData": FilterField("has_access_to_test_years", FieldType.BOOLEAN),
-    "hasIntegrations": FilterField("has_integrations", FieldType.BOOLEAN),
-    "dateTimeCreation": FilterField("created_at", FieldType.DATETIME),
-    "dateTimeLastLogin": FilterField("last_login", FieldType.DATETIME),
-}
 
 
 class PersonalDetails(TypedDict):
@@ -83,7 +51,7 @@ class Tenant(TypedDict):
 
     id: UUID
     description: str
-    tenantRegistrationLevel: MetadataValue
+    tenantRegistrationLevel: Literal["provider", "employer"]
 
 
 class AzureActiveDirectory(TypedDict):
@@ -93,13 +61,19 @@ class AzureActiveDirectory(TypedDict):
     userId: UUID
 
 
+class AccessStatus(MetadataValue):
+    """The status of an account; `name` is the coarser status of the published API."""
+
+    name: str
+
+
 class UserResource(TypedDict):
     """A user."""
 
     id: UUID
     userName: str | None
     loginMethod: MetadataValue
-    accessStatus: MetadataValue
+    accessStatus: AccessStatus
     personalDetails: PersonalDetails
     contactInformation: ContactInformation
     azureActiveDirectory: AzureActiveDirectory | None
@@ -107,9 +81,19 @@ class UserResource(TypedDict):
     hasMultiFactorAuthentication: bool
     hasAccessToPayrollingTestData: bool
     hasIntegrations: bool
+    isDepartmentManager: bool
+    isLinkedToMultipleEmployers: bool
     accessUntil: date | None
     dateTimeCreation: datetime
+    dateTimeModified: datetime
     dateTimeLastLogin: datetime | None
+    userSpecifiedRole: MetadataValue | None
+    userCustomSpecifiedRole: str | None
+
+
+class OwnRole(TypedDict):
+    """The role of a user, which is not stored."""
+
     userSpecifiedRole: MetadataValue | None
     userCustomSpecifiedRole: str | None
 
@@ -130,14 +114,19 @@ class OwnResource(TypedDict):
     personalDetails: PersonalDetails
     contactInformation: OwnContactInformation
     loginMethod: NotRequired[MetadataValue]
-    accessStatus: NotRequired[MetadataValue]
+    accessStatus: NotRequired[AccessStatus]
     azureActiveDirectory: NotRequired[AzureActiveDirectory | None]
     twoFactorAuthenticationRequired: NotRequired[bool]
     hasMultiFactorAuthentication: NotRequired[bool]
     hasAccessToPayrollingTestData: NotRequired[bool]
     hasIntegrations: NotRequired[bool]
+    isDepartmentManager: NotRequired[bool]
+    isLinkedToMultipleEmployers: NotRequired[bool]
+    photo: str | None
+    user: OwnRole
     accessUntil: NotRequired[date | None]
     dateTimeCreation: NotRequired[datetime]
+    dateTimeModified: NotRequired[datetime]
     dateTimeLastLogin: NotRequired[datetime | None]
     userSpecifiedRole: NotRequired[MetadataValue | None]
     userCustomSpecifiedRole: NotRequired[str | None]
@@ -156,6 +145,9 @@ _FIELD_SCOPES = {
 class VisibleUserAnnotations(AccountStatusAnnotation, IntegrationsAnnotation):
     """What `serialize_user` needs besides the columns of a user."""
 
+    has_several_employers: bool
+    modified_at: datetime
+
 
 VisibleUser: TypeAlias = "WithAnnotations[User, VisibleUserAnnotations]"
 
@@ -172,7 +164,8 @@ def serialize_own_user(user: VisibleUser, scopes: Collection[str]) -> OwnResourc
 
     everything = serialize_user(user)
     contact = limit_to_scopes(everything.pop("contactInformation"))  # type: ignore[misc]
-    return cast(OwnResource, limit_to_scopes(everything) | {"contactInformation": contact})
+    role = OwnRole(userSpecifiedRole=None, userCustomSpecifiedRole=None)
+    return cast(OwnResource, limit_to_scopes(everything) | {"contactInformation": contact, "photo": None, "user": role})
 
 
 def compute_user_etag(user: VisibleUser) -> str:
@@ -181,30 +174,18 @@ def compute_user_etag(user: VisibleUser) -> str:
     The version alone is not enough: status, tenant, integrations and last login change without it.
     """
     tenant = user.external_tenant.name if user.external_tenant else ""
-    others = (user.status, tenant, user.has_integrations, user.last_login)
+    others = (user.status, tenant, user.has_integrations, user.last_login, user.has_several_employers, user.modified_at)
     return f"{user.version}-{etags.hash_ordered(str(other) for other in others)[:16]}"
 
 
 def get_visible_users(request: ApiRequest) -> QuerySet[VisibleUser]:
     """Return the users of the caller's office with the relations that `serialize_user` needs."""
     users = annotate_has_integrations(User.objects.visible_to(request.caller.user))
-    return users.annotate(status=build_status_case()).select_related("provider", "external_tenant")
-
-
-def annotate_filter_fields(users: QuerySet[VisibleUser], query: ListQuery) -> QuerySet[VisibleUser]:
-    """Annotate the computed columns of FILTER_FIELDS that `query` names; omit the others because they cost time."""
-    asked = query.filter + query.orderBy
-    if "accessStatus" in asked:
-        keys = {
-            key: [status for status in AccountStatus if ACCESS_STATUS_KEYS[status] == key]
-            for key in ACCESS_STATUS_KEYS.values()
-        }
-        whens = [When(Q(status__in=statuses), then=Value(key)) for key, statuses in keys.items()]
-        users = users.annotate(access_key=Case(*whens))
-    if "hasMultiFactorAuthentication" in asked:
-        has_factor = ExpressionWrapper(Q(second_factor_at__isnull=False), output_field=BooleanField())
-        users = users.annotate(has_factor=has_factor)
-    return users
+    employers = TeamEmployer.objects.filter(team__members__user=OuterRef("pk")).values("employer").distinct()
+    annotated = users.annotate(
+        status=build_status_case(), has_several_employers=Exists(employers[1:2]), modified_at=build_modified_at()
+    )
+    return annotated.select_related("provider", "external_tenant")
 
 
 def get_user_or_404(request: ApiRequest, user_id: UUID) -> VisibleUser:
@@ -217,22 +198,20 @@ def lock_user(request: ApiRequest, user_id: UUID) -> AbstractContextManager[Visi
     return etags.lock_row(request, get_visible_users(request), user_id, etag=compute_user_etag)
 
 
-def build_registration_level() -> MetadataValue:
-    """Return the registration level of tenants: always the office, never an employer."""
-    return MetadataValue(key="provider", value="Provider")
-
-
 def serialize_user(user: VisibleUser) -> UserResource:
     tenant, status = user.external_tenant, AccountStatus(user.status)
     azure = None
     if tenant is not None:
-        shown_tenant = Tenant(id=tenant.pk, description=tenant.name, tenantRegistrationLevel=build_registration_level())
+        shown_tenant = Tenant(id=tenant.pk, description=tenant.name, tenantRegistrationLevel="provider")
         azure = AzureActiveDirectory(tenant=shown_tenant, userId=cast(UUID, user.external_user_id))
     return UserResource(
         id=user.pk,
         userName=user.username,
-        loginMethod=MetadataValue(key=user.login_method, value=str(LoginMethod(user.login_method).label)),
-        accessStatus=MetadataValue(key=ACCESS_STATUS_KEYS[status], value=str(status.label)),
+        loginMethod=metadata.serialize_metadata(metadata.LOGIN_METHOD_KEYS, LoginMethod(user.login_method)),
+        accessStatus=AccessStatus(
+            **metadata.serialize_metadata(metadata.ACCESS_STATUS_KEYS, status),
+            name=metadata.ACCESS_STATUS_NAMES[status],
+        ),
         personalDetails=PersonalDetails(
             initials=user.initials,
             firstName=user.first_name or None,
@@ -249,8 +228,11 @@ def serialize_user(user: VisibleUser) -> UserResource:
         hasMultiFactorAuthentication=user.second_factor_at is not None,
         hasAccessToPayrollingTestData=user.has_access_to_test_years,
         hasIntegrations=user.has_integrations,
+        isDepartmentManager=False,  # departments are of an employer
+        isLinkedToMultipleEmployers=user.has_several_employers,
         accessUntil=user.access_until,
         dateTimeCreation=user.created_at,
+        dateTimeModified=user.modified_at,
         dateTimeLastLogin=user.last_login,
         userSpecifiedRole=None,  # not stored
         userCustomSpecifiedRole=None,
@@ -262,4 +244,4 @@ def build_number_warnings(number: str | None) -> list[ApiMessage]:
     if number is None or is_known_mobile_number(number):
         return []
     text = _("We do not know this number as a mobile number. Check it.")
-    return [build_information_message("mobile_number_unknown", text, "destinationForSecret")]
+    return [build_warning("mobile_number_unknown", text, "destinationForSecret")]

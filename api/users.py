@@ -8,22 +8,23 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query
-from typing_extensions import TypedDict
 
 import authentication.mfa.actions
+import authentication.sessions
 import invitations.actions
 import users.actions
-from accounts.models import LoginMethod, User
+from accounts.models import User
 from accounts.user_details import UserDetails
 from accounts.validators import validate_two_factor_required
-from api import etags, user_schemas
+from api import etags, metadata, user_schemas
 from api.auth import ApiRequest
 from api.errors import ApiError, validate_form
 from api.inputs import ResendInformation, UserAction, UserUpdate, build_person_form_data
-from api.listing import ListQuery, render_list
+from api.listing import ListQuery, render_list, render_whole_list
 from api.operations import Operations
-from api.schemas import ApiMessage, MetadataValue, build_information_message, render_item
-from api.user_schemas import ACCESS_STATUS_KEYS, FILTER_FIELDS, UserResource, serialize_user
+from api.schemas import ApiMessage, MetadataField, build_warning, render_empty, render_item
+from api.user_filters import FILTER_FIELDS
+from api.user_schemas import UserResource, serialize_user
 from core.access import ReauthenticationLevel
 from core.keys import compute_email_key
 from history import erasure
@@ -37,30 +38,43 @@ from users.status import AccountStatus
 operations = Operations("users", read=Scope.USERS_READ, write=Scope.USERS_WRITE)
 
 
-class UserMetadata(TypedDict):
-    """Allowed values of the metadata fields of a user."""
-
-    loginMethod: list[MetadataValue]
-    accessStatus: list[MetadataValue]
-
-
-@operations.get_list("/providers/{uuid:provider_id}/users", "GetUsersByProviderId", UserResource, Right.VIEW_USERS)
+@operations.get_list(
+    "/providers/{uuid:provider_id}/users",
+    "GetUsersByProviderId",
+    UserResource,
+    Right.VIEW_USERS,
+    fields=FILTER_FIELDS,
+)
 def list_users(request: ApiRequest, provider_id: UUID, query: Query[ListQuery]) -> HttpResponse:
     """List the users of the office, by name."""
-    rows = user_schemas.annotate_filter_fields(user_schemas.get_visible_users(request), query)
+    rows = user_schemas.get_visible_users(request)
     return render_list(request, rows, query, FILTER_FIELDS, serialize_user, order="sort_name")
 
 
-@operations.get_item("/providers/{uuid:provider_id}/users/metadata", "GetUserMetadata", UserMetadata, Right.VIEW_USERS)
+@operations.get_whole_list(
+    "/providers/{uuid:provider_id}/users/metadata", "GetUserMetadataByProviderId", MetadataField, Right.VIEW_USERS
+)
 def get_user_metadata(request: ApiRequest, provider_id: UUID) -> HttpResponse:
+    """Return the allowed values of the metadata fields of a new user."""
+    return render_whole_list(request, list_user_metadata())
+
+
+@operations.get_whole_list(
+    "/providers/users/{uuid:user_id}/metadata", "GetUserMetadataByUserId", MetadataField, Right.VIEW_USERS
+)
+def get_metadata_of_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
     """Return the allowed values of the metadata fields of a user."""
-    content = UserMetadata(
-        loginMethod=[MetadataValue(key=method.value, value=str(method.label)) for method in LoginMethod],
-        accessStatus=[
-            MetadataValue(key=ACCESS_STATUS_KEYS[status], value=str(status.label)) for status in AccountStatus
-        ],
-    )
-    return render_item(request, content)
+    user_schemas.get_user_or_404(request, user_id)
+    return render_whole_list(request, list_user_metadata())
+
+
+def list_user_metadata() -> list[MetadataField]:
+    """Return the metadata fields of a user; the roles are empty, because they are not stored."""
+    statuses = metadata.list_options("accessStatus", metadata.ACCESS_STATUS_KEYS)
+    for option in statuses["options"]:
+        option["name"] = metadata.ACCESS_STATUS_NAMES[AccountStatus(option["code"])]
+    methods = metadata.list_options("loginMethod", metadata.LOGIN_METHOD_KEYS)
+    return [methods, statuses, MetadataField(field="userSpecifiedRole", options=[])]
 
 
 @operations.get_item("/providers/users/{uuid:user_id}", "GetUserByUserId", UserResource, Right.VIEW_USERS)
@@ -75,7 +89,9 @@ def respond_with_user(request: ApiRequest, user_id: UUID, **options: Any) -> Htt
     return render_item(request, serialize_user(user), etag=user_schemas.compute_user_etag(user), **options)
 
 
-@operations.put("/providers/users/{uuid:user_id}", "PutUserByUserId", UserResource, Right.MANAGE_USERS, 428)
+@operations.put(
+    "/providers/users/{uuid:user_id}", "PutUserByUserId", UserResource, Right.MANAGE_USERS, 428, success=202
+)
 def put_user(request: ApiRequest, user_id: UUID, body: UserUpdate) -> HttpResponse:
     """Update the details of a user. A new e-mail address takes effect after it has been confirmed."""
     user = user_schemas.get_user_or_404(request, user_id)
@@ -92,7 +108,8 @@ def put_user(request: ApiRequest, user_id: UUID, body: UserUpdate) -> HttpRespon
         if removes_factor:
             authentication.mfa.actions.reset_mfa(found, reason=_("via the web service"), by=request.by)
     is_other = compute_email_key(email) != user.email_key
-    return respond_with_user(request, user_id, messages=[_build_email_pending_message(email)] if is_other else [])
+    messages = [_build_email_pending_message(email)] if is_other else []
+    return respond_with_user(request, user_id, status=202, messages=messages)
 
 
 def _build_edit_form(request: ApiRequest, user: User, body: UserUpdate) -> EditUserForm:
@@ -102,6 +119,7 @@ def _build_edit_form(request: ApiRequest, user: User, body: UserUpdate) -> EditU
     """
     if user.pk == request.caller.user.pk:
         raise ApiError(403, "reach", _("Change your own details with PUT /v2/user."))
+    _require_same_login_method(user, body)
     required = body.twoFactorAuthenticationRequired
     sent = build_person_form_data(
         body.personalDetails,
@@ -127,14 +145,28 @@ def _build_edit_form(request: ApiRequest, user: User, body: UserUpdate) -> EditU
     return EditUserForm(sent, user=user)
 
 
+def _require_same_login_method(user: User, body: UserUpdate) -> None:
+    """Raise ApiError (400) if the body names another login method or Microsoft account than the user has."""
+    text = _("The login method changes with PATCH /v2/providers/users/{userId}/configuredexternaltenant.")
+    if body.loginMethod is not None:
+        found = metadata.find_member(metadata.LOGIN_METHOD_KEYS, body.loginMethod)
+        if found != user.login_method:
+            raise ApiError(400, "login_method", text, field="loginMethod")
+    if "azureActiveDirectory" in body.model_fields_set:
+        sent = body.azureActiveDirectory
+        account = None if sent is None else (sent.tenant.id, sent.userId)
+        if account != ((user.external_tenant_id, user.external_user_id) if user.external_tenant_id else None):
+            raise ApiError(400, "login_method", text, field="azureActiveDirectory")
+
+
 def _build_email_pending_message(email: str) -> ApiMessage:
     text = _("We sent an e-mail to %(email)s. The new address takes effect once it is confirmed there.")
-    return build_information_message("email_asked", text % {"email": email}, "contactInformation.emailAddress")
+    return build_warning("email_asked", text % {"email": email}, "contactInformation.emailAddress")
 
 
 @operations.patch("/providers/users/{uuid:user_id}", "PatchUserByUserId", UserResource, Right.MANAGE_USERS)
 def patch_user(request: ApiRequest, user_id: UUID, body: UserAction) -> HttpResponse:
-    """Resend or revoke the invitation of a user, or block or unblock the user."""
+    """Resend or revoke the invitation of a user, block or unblock the user, or end all sessions and tokens."""
     user_schemas.get_user_or_404(request, user_id)  # a user of another office is 404, whatever the body
     if (body.action == "Resend") != (body.resendInformation is not None):
         text = _("Send resendInformation only with the action Resend.")
@@ -153,7 +185,7 @@ def delete_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
     """Permanently erase a user whose access ended at least the retention period of the office ago."""
     with user_schemas.lock_user(request, user_id) as user:
         erasure.erase_user(user, by=request.by)
-    return HttpResponse(status=204)
+    return render_empty(request)
 
 
 def _resend_invitation(request: ApiRequest, user: User, information: ResendInformation | None) -> list[ApiMessage]:
@@ -180,4 +212,5 @@ _ACTIONS: dict[str, Callable[..., object]] = {
     "Revoke": invitations.actions.revoke_invitation,
     "Block": users.actions.block_user,
     "Unblock": users.actions.unblock_user,
+    "EndSessions": authentication.sessions.end_all_sessions,
 }

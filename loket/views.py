@@ -107,10 +107,10 @@ def handle_server_error(request: HttpRequest) -> HttpResponse:
     if not is_database_unavailable(sys.exception()):
         return server_error(request)
     if request.path.startswith("/v2/"):
-        from api.schemas import build_rule_violation, render_error  # loaded when needed, see `loket.urls`
+        from api.schemas import build_error_message, render_error  # loaded when needed, see `loket.urls`
 
         text = _("The database is temporarily unavailable. Try again in a few seconds.")
-        response = render_error(request, 503, [build_rule_violation("unavailable", text)])
+        response = render_error(request, 503, [build_error_message(503, "unavailable", text)])
     else:
         response = HttpResponse(render_to_string("503.html", _build_retry_context(request)), status=503)
         response["Cache-Control"] = "no-store"

@@ -2,10 +2,14 @@
 
 import base64
 import binascii
+import re
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 from django.http import HttpRequest
+
+_ESCAPE_PATTERN = re.compile(r"%[0-9A-Fa-f]{2}")
+_ENCODED_PATTERN = re.compile(r"[A-Za-z0-9+*._~!'()-]*")  # what the encoders of the field leave as it is
 
 
 class ClientCredentials(NamedTuple):
@@ -26,4 +30,17 @@ def read_client_credentials(http: HttpRequest) -> ClientCredentials:
     except (binascii.Error, ValueError):
         text = ""
     first, _colon, second = text.partition(":")
+    if _is_unencoded(first, second):
+        return ClientCredentials(first, second)
     return ClientCredentials(unquote_plus(first), unquote_plus(second))
+
+
+def _is_unencoded(*parts: str) -> bool:
+    """Return whether a client cannot have form-encoded `parts`, as many do not: then `+` and `%` stand for themselves.
+
+    Either a `%` starts no escape, or there is no escape and a character that form encoding would have escaped. In all
+    other cases the parts are read as encoded.
+    """
+    text = "".join(parts)
+    escapes = _ESCAPE_PATTERN.findall(text)
+    return len(escapes) != text.count("%") or not (escapes or _ENCODED_PATTERN.fullmatch(text))

@@ -1,4 +1,4 @@
-"""Rate limit of token requests, and rate limit response headers (draft-ietf-httpapi-ratelimit-headers-07)."""
+"""Rate limit response headers (draft-ietf-httpapi-ratelimit-headers-10)."""
 
 import math
 from datetime import timedelta
@@ -10,9 +10,9 @@ CLIENT_TOKEN_LIMIT = RateLimit("token client", burst=200, every=timedelta(millis
 
 
 def build_rate_limit_headers(limit: RateLimit, left: AttemptsLeft) -> dict[str, str]:
-    """Return the RateLimit headers of a response; the reset is in seconds."""
+    """Return the RateLimit headers of a response: times are in seconds, and `t` is when all attempts are back."""
+    window = math.ceil((limit.burst * limit.every).total_seconds())
     return {
-        "RateLimit-Limit": str(limit.burst),
-        "RateLimit-Remaining": str(left.tries),
-        "RateLimit-Reset": str(math.ceil(left.full_in.total_seconds())),
+        "RateLimit-Policy": f'"{limit.name}";q={limit.burst};w={window}',
+        "RateLimit": f'"{limit.name}";r={left.tries};t={math.ceil(left.full_in.total_seconds())}',
     }

@@ -82,7 +82,7 @@ def test_of_two_changes_of_rights_one_is_refused(alice: User, office: Provider) 
     etag = calls.get(path).headers["ETag"]
 
     def give(key: str) -> HttpResponse:
-        return calls.call("PATCH", path, {"authorizations": [{"key": key}]}, If_Match=etag)
+        return calls.call("PATCH", path, {"authorizations": [{"code": key}]}, If_Match=etag)
 
     answers = at_once(lambda: give("view_users"), lambda: give("view_teams"))
     assert sorted(answer.status_code for answer in answers) == [200, 412]
@@ -95,7 +95,7 @@ def test_of_two_changes_of_signals_one_is_refused(alice: User, bob: User) -> Non
     etag = calls.get(path).headers["ETag"]
 
     def choose(key: str) -> HttpResponse:
-        body = {"notificationSettings": [{"notificationType": {"key": key}, "isEnabled": False}]}
+        body = {"notifications": [{"notificationType": {"key": key}, "isEnabled": False}]}
         return calls.call("PATCH", path, body, If_Match=etag)
 
     answers = at_once(lambda: choose("birthday"), lambda: choose("appraisal"))
@@ -107,10 +107,10 @@ def test_of_two_changes_of_signals_one_is_refused(alice: User, bob: User) -> Non
 def test_who_is_erased_by_two_is_erased_once_and_changes_no_more(alice: User, bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(blocked_at=timezone.now() - timedelta(days=800))
     calls, path = program(alice), f"/providers/users/{bob.pk}"
-    signals = {"notificationSettings": [{"notificationType": {"key": "birthday"}, "isEnabled": False}]}
+    signals = {"notifications": [{"notificationType": {"key": "birthday"}, "isEnabled": False}]}
     erased = [lambda: calls.call("DELETE", path)] * 2
     *answers, changed = at_once(*erased, lambda: calls.call("PATCH", f"{path}/notificationsettings", signals))
-    assert {answer.status_code for answer in [*answers, changed]} <= {200, 204, 404}
+    assert {answer.status_code for answer in [*answers, changed]} <= {200, 404}
     assert Event.objects.filter(verb="user_erased").count() == 1
     assert calls.get(path).status_code == 404
 
@@ -148,7 +148,7 @@ def test_a_refusal_is_not_kept(alice: User, office: Provider) -> None:
 @pytest.mark.django_db
 def test_what_is_kept_cannot_be_read(alice: User, office: Provider) -> None:
     body = {
-        "loginMethod": {"key": "sso_webservice"},
+        "loginMethod": {"key": 3},
         "personalDetails": {"initials": "K.", "lastName": "Dienst"},
         "contactInformation": {"emailAddress": "geheim-adres@devries.example"},
         "ssoAccount": {"userName": "dienst", "password": "Regenboog-17"},
@@ -180,7 +180,11 @@ def test_invalid_idempotency_key_is_refused(key: str, alice: User, office: Provi
         ('"2"', 412),
         ('"01"', 412),
         ("1", 400),
-        ('W/"1"', 400),
+        ('W/"1"', 412),
+        ('W/"{}"', 412),
+        ('"1", "{}"', 200),
+        ('"1","2"', 412),
+        ('"1" "2"', 400),
         ("", 400),
         ('"1', 400),
     ],
@@ -206,7 +210,7 @@ def test_every_single_thing_has_an_etag_that_its_change_asks_for(alice: User, bo
         "personalDetails": {"initials": "A.", "lastName": "Vries", "prefix": None},
         "contactInformation": {"emailAddress": alice.email},
     }
-    rights = {"authorizations": [{"key": "view_users"}]}
+    rights = {"authorizations": [{"code": "view_users"}]}
     calls = program(alice)
     for method, path, body in [
         ("PUT", f"/providers/users/{bob.pk}", put),
@@ -214,13 +218,13 @@ def test_every_single_thing_has_an_etag_that_its_change_asks_for(alice: User, bo
         ("PUT", "/user", own),
         ("PUT", f"/providers/teams/{team.pk}", {"description": "Zuid", "twoFactorAuthenticationRequired": False}),
         ("PATCH", f"/providers/teams/{team.pk}/members", {"add": [{"id": str(bob.pk)}]}),
-        ("PATCH", f"/providers/teams/{team.pk}/authorizations", {"authorizations": [{"key": "view_teams"}]}),
+        ("PATCH", f"/providers/teams/{team.pk}/authorizations", {"authorizations": [{"code": "view_teams"}]}),
         ("DELETE", f"/providers/teams/{team.pk}", None),
     ]:
         etag = calls.get(path).headers["ETag"]
         assert calls.call(method, path, body, If_Match='"0"').status_code == 412, path
         changed = calls.call(method, path, body, If_Match=etag)
-        assert changed.status_code in (200, 204), changed.content
+        assert changed.status_code in (200, 202), changed.content
         if method != "DELETE":
             assert changed.headers["ETag"] == calls.get(path).headers["ETag"] != etag
             assert calls.call(method, path, body, If_Match=etag).status_code == 412, path

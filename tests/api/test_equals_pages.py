@@ -18,6 +18,7 @@ from accounts.models import LoginMethod, User
 from audit.models import Event
 from invitations.models import Invitation
 from notifications.catalog import NotificationType
+from oauth.models import Application, Consent
 from outbox.models import Message
 from permissions.checks import Right
 from permissions.models import AuthorizationSet, Employer, Team, TeamEmployer, TeamMember
@@ -133,6 +134,8 @@ def act(both: Both) -> Iterator[Case]:
     resend = both.page("users:resend_invitation", *ids, mobile_number=NUMBER, email="ander@devries.example")
     yield resend, ids, {"action": "Resend", "resendInformation": information}
     yield both.page("users:revoke_invitation", *ids), ids, {"action": "Revoke"}
+    ids = [both.piet.pk]
+    yield both.page("authentication:end_user_sessions", *ids), ids, {"action": "EndSessions"}
 
 
 @compared("DeleteUserByUserId")
@@ -162,25 +165,25 @@ def make(both: Both) -> Iterator[Case]:
     ids: list[object] = [both.office.pk]
     body = {"personalDetails": API_PERSON, "contactInformation": API_CONTACT}
     form = PERSON | {"username": "koppeling 1", "password": GOOD, "password_again": GOOD}
-    service = {"loginMethod": {"key": "sso_webservice"}, "ssoAccount": {"userName": "koppeling 1", "password": GOOD}}
+    service = {"loginMethod": {"key": 3}, "ssoAccount": {"userName": "koppeling 1", "password": GOOD}}
     yield both.page("users:create_webservice_user", **form), ids, body | service
     tenant, external = tenant_of(both.office), str(uuid4())
     form = PERSON | {"username": "azuur", "external_tenant": str(tenant.pk), "external_user_id": external}
     azure = {
-        "loginMethod": {"key": LoginMethod.AZURE_AD, "value": "Alleen via Azure AD"},
+        "loginMethod": {"key": 2, "value": "Alleen via Azure AD"},
         "azureActiveDirectory": {"tenant": {"id": str(tenant.pk)}, "externalUserId": external, "userName": "azuur"},
     }
     yield both.page("users:create_azure_user", **form), ids, body | azure
 
 
-@compared("PatchConfiguredExternalTenantByUserId")
+@compared("PatchConfiguredExternalTenantByProviderUserId")
 def change_kind(both: Both) -> Iterator[Case]:
     tenant, external = tenant_of(both.office), str(uuid4())
     form = {"external_tenant": str(tenant.pk), "external_user_id": external}
-    body = {"tenant": {"id": str(tenant.pk)}, "userId": external}
+    body = {"externalTenant": {"id": str(tenant.pk)}, "externalUser": {"id": external}}
     yield both.page("users:change_to_azure", both.piet.pk, **form), [both.piet.pk], body
     azure = make_azure(both.office, tenant=tenant)
-    back = {"tenant": None, "userId": None, "destinationForSecret": NUMBER}
+    back = {"externalTenant": None, "externalUser": None, "destinationForSecret": NUMBER}
     yield both.page("users:change_to_website", azure.pk, mobile_number=NUMBER), [azure.pk], back
 
 
@@ -191,10 +194,24 @@ def edit_oneself(both: Both) -> Iterator[Case]:
     yield both.page("users:profile", initials="A.B.", phone_number="030"), [], body
 
 
+@compared("PutUserByToken")
+def edit_oneself_by_id(both: Both) -> Iterator[Case]:
+    for page, _ids, body in COMPARED["PutUser"](both):
+        yield page, [both.alice.pk], body
+
+
+@compared("DeleteIntegrationByUserIdAndApplicationId")
+def end_an_integration(both: Both) -> Iterator[Case]:
+    portal = Application.objects.create(name="Portaal", provider=both.office, scopes=["sso"])
+    Consent.objects.create(provider=both.office, user=both.piet, application=portal, scopes=["sso"])
+    consent = both.piet.consents.get()
+    yield both.page("oauth:end_user_integration", both.piet.pk, consent.pk), [both.piet.pk, portal.pk], None
+
+
 @compared("PatchAuthorizationsByUserId")
 def give_individual_rights(both: Both) -> Iterator[Case]:
     page = both.page("teams:user_rights", both.piet.pk, rights=["view_users", "view_teams"])
-    yield page, [both.piet.pk], {"authorizations": [{"key": "view_teams"}, {"key": "view_users"}]}
+    yield page, [both.piet.pk], {"authorizations": [{"code": "view_teams"}, {"code": "view_users"}]}
 
 
 @compared("PatchNotificationSettingsByUserId")
@@ -207,13 +224,13 @@ def choose_signals(both: Both) -> Iterator[Case]:
         {"notificationType": {"key": "appraisal"}, "isEnabled": True, "createNumberOfDaysBeforeEvent": 21},
         {"notificationType": {"key": "birthday"}, "sendMailWhenNotificationIsCreated": True},
     ]
-    yield page, ids, {"notificationSettings": settings}
+    yield page, ids, {"notifications": settings}
     wants(both.office, NotificationType.APPRAISAL, both.piet, days=21, mail=True)
     page = both.page("notifications:user_preferences", *ids, appraisal_days="")
     back = {"notificationType": {"key": "appraisal"}, "createNumberOfDaysBeforeEvent": None}
-    yield page, ids, {"notificationSettings": [back]}
+    yield page, ids, {"notifications": [back]}
     whole = back | {"sendMailWhenNotificationIsCreated": None}
-    yield both.page("notifications:clear_user_overrides", *ids), ids, {"notificationSettings": [whole]}
+    yield both.page("notifications:clear_user_overrides", *ids), ids, {"notifications": [whole]}
 
 
 @compared("PostTeamByProviderId")
@@ -255,13 +272,13 @@ def change_employers(both: Both) -> Iterator[Case]:
 @compared("PatchAuthorizationsByTeamId")
 def change_the_rights_of_a_team(both: Both) -> Iterator[Case]:
     page = both.page("teams:change_team_rights", both.team.pk, rights=["view_users"])
-    yield page, [both.team.pk], {"authorizations": [{"key": "view_users"}]}
+    yield page, [both.team.pk], {"authorizations": [{"code": "view_users"}]}
 
 
 @compared("PostEmployerByProviderId")
 def make_an_employer(both: Both) -> Iterator[Case]:
     page = both.page("teams:create_employer", number="1042", name="Bakkerij Smit", products=["290"])
-    yield page, [both.office.pk], {"number": 1042, "description": "Bakkerij Smit", "products": [290]}
+    yield page, [both.office.pk], {"number": 1042, "companyName": "Bakkerij Smit", "products": [290]}
 
 
 @pytest.mark.parametrize("operation_id", COMPARED)
@@ -287,7 +304,7 @@ def test_resetting_a_second_factor_records_a_reason(both: Both) -> None:
     }
     path = f"/providers/users/{piet.pk}"
     etag = both.program.get(path).headers["ETag"]
-    assert both.program.call("PUT", path, body, If_Match=etag).status_code == 200
+    assert both.program.call("PUT", path, body, If_Match=etag).status_code == 202
     event = Event.objects.latest("pk")
     assert (event.verb, event.origin, event.target_id) == ("factors_reset", "api", piet.pk)
     assert event.reason
@@ -302,13 +319,13 @@ def test_operation_keeps_the_rules_of_the_page(both: Both) -> None:
     for method, path, body in [
         ("PATCH", f"/providers/users/{alice.pk}", {"action": "Block"}),
         ("PATCH", f"/providers/users/{weak.pk}", {"action": "Block"}),
-        ("PATCH", f"/providers/users/{piet.pk}/authorizations", {"authorizations": [{"key": "view_audit"}]}),
+        ("PATCH", f"/providers/users/{piet.pk}/authorizations", {"authorizations": [{"code": "view_audit"}]}),
         ("PATCH", f"/providers/users/{weak.pk}/authorizations", {"authorizations": []}),
     ]:
         response = calls.call(method, path, body)
-        assert (response.status_code, response.json()["messages"][0]["code"]) == (403, "reach"), path
+        assert (response.status_code, response.json()["messages"][0]["reason"]) == (403, "reach"), path
     second = make_user(office, Right.MANAGE_PROVIDER, username="tweede", email="2@x.example")
     assert both.program.call("PATCH", f"/providers/users/{second.pk}", {"action": "Block"}).status_code == 200
     machine = make_user(office, login_method=LoginMethod.SSO_WEBSERVICE, username="dienst", email="d@x.example")
     path = f"/providers/users/{machine.pk}/authorizations"
-    assert both.program.call("PATCH", path, {"authorizations": [{"key": "manage_provider"}]}).status_code == 403
+    assert both.program.call("PATCH", path, {"authorizations": [{"code": "manage_provider"}]}).status_code == 403

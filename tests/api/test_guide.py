@@ -53,7 +53,7 @@ def test_its_commands_work_as_printed(environment: dict[str, str]) -> None:
     assert User.objects.get(last_name="Uren").is_webservice_user
     assert shown.count('"messages":[]') >= 6
     assert f'"url":"{site.LOKET_URL}/sso/' in shown
-    assert shown.count('"notificationSettings":[') == 1
+    assert shown.count('"deviations":[') == 19
     assert not SsoTicket.objects.exists()
     assert "K. Dienst" in shown.rpartition("<html")[2], "the last thing shown is the home page of who came in"
 

@@ -40,39 +40,42 @@ def path(user: User) -> str:
 
 def of(calls: Program, user: User, type_: NotificationType = TYPE) -> dict[str, Any]:
     """Return the API representation of a notification type."""
-    (found,) = (one for one in calls.content(path(user))["notificationSettings"]
-                if one["notificationType"]["key"] == type_)  # fmt: skip
+    (found,) = (one for one in calls.rows(path(user))
+                if one["notificationType"]["code"] == type_)  # fmt: skip
     return found
 
 
 def setting(type_: str = TYPE, **parts: Any) -> dict[str, Any]:
-    return {"notificationSettings": [{"notificationType": {"key": type_}, **parts}]}
+    return {"notifications": [{"notificationType": {"key": type_}, **parts}]}
 
 
 def test_sets_are_shown(calls: Program, office: Provider, alice: User, bob: User, hr: NotificationSet) -> None:
     notifications.sets.create_set(office, name="Alles", contents=preferences.DEFAULT_PREFERENCES, by=actor(alice))
     notifications.sets.apply_set(hr, bob, by=actor(alice))
     every, one = calls.rows(f"/providers/{office.pk}/notificationsets")
-    assert (every["description"], len(every["notificationSettings"])) == ("Alles", len(NotificationType))
+    assert (every["description"], len(every["notifications"])) == ("Alles", len(NotificationType))
     assert one == {
         "id": str(hr.pk),
         "description": "HR",
-        "notificationSettings": [
+        "notifications": [
             {
-                "notificationType": {"key": "appraisal", "value": "Beoordeling"},
+                "notificationType": {"key": 10, "value": "Beoordeling", "code": "appraisal"},
                 "isEnabled": True,
                 "createNumberOfDaysBeforeEvent": 21,
                 "daysCountAfterEvent": False,
+                "receiveDepartmentSignalsOnly": False,
                 "sendMailWhenNotificationIsCreated": True,
             },
             {
-                "notificationType": {"key": "sickness", "value": "Ziekmelding"},
+                "notificationType": {"key": 16, "value": "Ziekmelding", "code": "sickness"},
                 "isEnabled": False,
                 "createNumberOfDaysBeforeEvent": 0,
                 "daysCountAfterEvent": True,
+                "receiveDepartmentSignalsOnly": False,
                 "sendMailWhenNotificationIsCreated": False,
             },
         ],
+        "numberOfLinkedEmployerUsers": 1,
         "numberOfLinkedUsers": 1,
     }
     assert calls.content(f"/providers/notificationsets/{hr.pk}") == one
@@ -97,9 +100,7 @@ def test_the_list_of_sets_takes_the_same_for_many(
 
 
 def test_preferences_of_a_user_are_shown_with_deviations(calls: Program, office: Provider, bob: User) -> None:
-    assert [one["notificationType"]["key"] for one in calls.content(path(bob))["notificationSettings"]] == [
-        *NotificationType
-    ]
+    assert [one["notificationType"]["code"] for one in calls.rows(path(bob))] == [*NotificationType]
     assert of(calls, bob)["deviations"] == []
     wants(office, TYPE, days=30)
     wants(office, TYPE, bob, mail=True)
@@ -143,16 +144,16 @@ def test_what_the_office_changes_changes_the_etag(calls: Program, office: Provid
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        (setting("kerst"), "notificationSettings.0.notificationType.key"),
-        (setting("\x00"), "notificationSettings.0.notificationType.key"),
-        (setting(createNumberOfDaysBeforeEvent=100), "notificationSettings.0.createNumberOfDaysBeforeEvent"),
-        (setting(createNumberOfDaysBeforeEvent=-1), "notificationSettings.0.createNumberOfDaysBeforeEvent"),
-        (setting(createNumberOfDaysBeforeEvent="7"), "notificationSettings.0.createNumberOfDaysBeforeEvent"),
-        (setting(createNumberOfDaysBeforeEvent=1.5), "notificationSettings.0.createNumberOfDaysBeforeEvent"),
-        (setting(isEnabled="ja"), "notificationSettings.0.isEnabled"),
-        (setting(deviations=[]), "notificationSettings.0.deviations"),
-        ({}, "notificationSettings"),
-        ({"notificationSettings": setting()["notificationSettings"] * 101}, "notificationSettings"),
+        (setting("kerst"), "notifications.0.notificationType.key"),
+        (setting("\x00"), "notifications.0.notificationType.key"),
+        (setting(createNumberOfDaysBeforeEvent=100), "notifications.0.createNumberOfDaysBeforeEvent"),
+        (setting(createNumberOfDaysBeforeEvent=-1), "notifications.0.createNumberOfDaysBeforeEvent"),
+        (setting(createNumberOfDaysBeforeEvent="7"), "notifications.0.createNumberOfDaysBeforeEvent"),
+        (setting(createNumberOfDaysBeforeEvent=1.5), "notifications.0.createNumberOfDaysBeforeEvent"),
+        (setting(isEnabled="ja"), "notifications.0.isEnabled"),
+        (setting(unknown=[]), "notifications.0.unknown"),
+        ({}, "notifications"),
+        ({"notifications": setting()["notifications"] * 101}, "notifications"),
     ],
 )
 def test_invalid_setting_is_reported(calls: Program, bob: User, body: Any, field: str) -> None:

@@ -17,6 +17,7 @@ import notifications.sets
 from accounts.models import ExternalTenant, Provider, User
 from api.authorization_sets import INVITATION_TEMPLATE_ID
 from notifications import preferences
+from oauth.models import Application, Consent
 from permissions.models import AuthorizationSet, Employer, Team, TeamMember
 from tests.helpers.api_client import VERSION, program
 from tests.helpers.invited_users import invite
@@ -42,7 +43,15 @@ def ids(office: Provider, alice: User, bob: User) -> dict[str, str]:
     signals = notifications.sets.create_set(
         office, name="HR", contents=preferences.DEFAULT_PREFERENCES, by=actor(alice)
     )
-    names = {"provider_id": office, "team_id": team, "set_id": made, "notification_set_id": signals}
+    portal = Application.objects.create(name="Portaal", provider=office, scopes=["sso"])
+    Consent.objects.create(provider=office, user=bob, application=portal, scopes=["sso"])
+    names = {
+        "application_id": portal,
+        "provider_id": office,
+        "team_id": team,
+        "set_id": made,
+        "notification_set_id": signals,
+    }
     names["user_id"] = invite(alice).invitation.user
     return {name: str(row.pk) for name, row in names.items()} | {"email_template_id": str(INVITATION_TEMPLATE_ID)}
 

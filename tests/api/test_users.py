@@ -7,13 +7,14 @@ from uuid import UUID, uuid4
 import jsonschema_rs
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import EmailChange, Provider, User
 from api.examples import SCHEMA_EXAMPLES
-from api.reference import build_openapi_document
-from api.user_schemas import ACCESS_STATUS_KEYS
+from api.metadata import ACCESS_STATUS_KEYS, ACCESS_STATUS_NAMES
+from api.openapi import build_openapi_document
 from audit.models import Event
 from oauth.models import Application, Consent
 from outbox.models import Message
@@ -56,13 +57,13 @@ def test_user_is_shown_as_in_the_original(calls: Program, office: Provider) -> N
     )  # fmt: skip
     Consent.objects.create(provider=office, user=piet, application=Application.objects.get_built_in(), scopes=["sso"])
     shown = of(calls, piet)
-    moments = {name: shown.pop(name) for name in ("dateTimeCreation", "dateTimeLastLogin")}
+    moments = {name: shown.pop(name) for name in ("dateTimeCreation", "dateTimeModified", "dateTimeLastLogin")}
     assert all(moment.endswith("Z") for moment in moments.values())
     assert shown == {
         "id": str(piet.pk),
         "userName": "piet ",
-        "loginMethod": {"key": "website_sso", "value": "Via website en SSO"},
-        "accessStatus": {"key": "HasAccessToClient", "value": "Heeft toegang"},
+        "loginMethod": {"key": 1, "value": "Via website en SSO", "code": "website_sso"},
+        "accessStatus": {"key": 3, "value": "Heeft toegang", "code": "active", "name": "HasAccessToClient"},
         "personalDetails": {"initials": "P.", "firstName": "Pieter", "prefix": "de", "lastName": "Boer"},
         "contactInformation": {"emailAddress": "p@x.example", "phoneNumber": "030", "placeOfEmployment": "Utrecht"},
         "azureActiveDirectory": None,
@@ -70,6 +71,8 @@ def test_user_is_shown_as_in_the_original(calls: Program, office: Provider) -> N
         "hasMultiFactorAuthentication": True,
         "hasAccessToPayrollingTestData": True,
         "hasIntegrations": True,
+        "isDepartmentManager": False,
+        "isLinkedToMultipleEmployers": False,
         "accessUntil": "2099-01-01",
         "userSpecifiedRole": None,
         "userCustomSpecifiedRole": None,
@@ -80,16 +83,24 @@ def test_each_login_method_and_status_is_shown(calls: Program, office: Provider,
     azure = make_azure(office, tenant=tenant_of(office, name="Groep"))
     shown = of(calls, azure)["azureActiveDirectory"]
     assert (shown["userId"], shown["tenant"]["description"]) == (str(azure.external_user_id), "Groep")
-    assert calls.content(f"/providers/users/{azure.pk}/configuredexternaltenant") == shown
-    assert calls.content(f"/providers/users/{alice.pk}/configuredexternaltenant") is None
+    assert shown["tenant"]["tenantRegistrationLevel"] == "provider"
+    assert calls.content(f"/providers/users/{azure.pk}/configuredexternaltenant") == {
+        "externalTenant": {"id": shown["tenant"]["id"], "name": "Groep"},
+        "externalUser": {"id": shown["userId"]},
+    }
+    unlinked = {"externalTenant": None, "externalUser": None}
+    assert calls.content(f"/providers/users/{alice.pk}/configuredexternaltenant") == unlinked
     invited = invite(alice).invitation.user
-    assert of(calls, invited)["accessStatus"]["key"] == "InvitePending"
+    assert of(calls, invited)["accessStatus"]["name"] == "InvitePending"
     assert of(calls, invited)["userName"] is None
     ended = make_service(office, access_until=timezone.localdate() - timedelta(days=1))
-    assert of(calls, ended)["accessStatus"]["key"] == "NoAccessToClient"
-    metadata = calls.content(f"/providers/{office.pk}/users/metadata")
-    assert {one["key"] for one in metadata["accessStatus"]} == set(ACCESS_STATUS_KEYS.values())
-    assert len(metadata["loginMethod"]) == 3
+    assert of(calls, ended)["accessStatus"]["name"] == "NoAccessToClient"
+    for path in (f"/providers/{office.pk}/users/metadata", f"/providers/users/{azure.pk}/metadata"):
+        methods, statuses, roles = calls.rows(path)
+        assert [one["key"] for one in statuses["options"]] == sorted(ACCESS_STATUS_KEYS.values())
+        assert {one["name"] for one in statuses["options"]} == set(ACCESS_STATUS_NAMES.values())
+        assert (methods["field"], [one["key"] for one in methods["options"]]) == ("loginMethod", [1, 2, 3])
+        assert roles == {"field": "userSpecifiedRole", "options": []}
 
 
 def test_a_list_costs_the_same_for_one_as_for_many(
@@ -128,9 +139,9 @@ def many(office: Provider, team: Team) -> None:
 def test_a_new_address_waits_for_its_confirmation(calls: Program, bob: User) -> None:
     body = PUT | {"contactInformation": {"emailAddress": "nieuw@devries.example"}}
     response = calls.call("PUT", f"/providers/users/{bob.pk}", body)
-    assert response.status_code == 200
+    assert response.status_code == 202
     (message,) = response.json()["messages"]
-    assert (message["type"], message["code"]) == ("Information", "email_asked")
+    assert (message["type"], message["reason"]) == ("Warning", "email_asked")
     assert "nieuw@devries.example" in message["description"]
     assert response.json()["content"]["contactInformation"]["emailAddress"] == "bob@devries.example"
     assert EmailChange.objects.get(user=bob).email == "nieuw@devries.example"
@@ -140,7 +151,7 @@ def test_a_new_address_waits_for_its_confirmation(calls: Program, bob: User) -> 
 def test_mails_by_call_are_limited_as_by_button(calls: Program, bob: User) -> None:
     for number in range(10):
         body = PUT | {"contactInformation": {"emailAddress": f"n{number}@devries.example"}}
-        assert calls.call("PUT", f"/providers/users/{bob.pk}", body).status_code == 200
+        assert calls.call("PUT", f"/providers/users/{bob.pk}", body).status_code == 202
     body = PUT | {"contactInformation": {"emailAddress": "n11@devries.example"}}
     response = calls.call("PUT", f"/providers/users/{bob.pk}", body)
     assert response.status_code == 429
@@ -149,10 +160,10 @@ def test_mails_by_call_are_limited_as_by_button(calls: Program, bob: User) -> No
 
 def test_what_is_left_out_stays_where_the_document_says_so(calls: Program, bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(access_until=date(2099, 1, 1), second_factor_at=timezone.now())
-    assert calls.call("PUT", f"/providers/users/{bob.pk}", PUT).status_code == 200
+    assert calls.call("PUT", f"/providers/users/{bob.pk}", PUT).status_code == 202
     shown = of(calls, bob)
     assert (shown["accessUntil"], shown["hasMultiFactorAuthentication"]) == ("2099-01-01", True)
-    assert calls.call("PUT", f"/providers/users/{bob.pk}", PUT | {"accessUntil": None}).status_code == 200
+    assert calls.call("PUT", f"/providers/users/{bob.pk}", PUT | {"accessUntil": None}).status_code == 202
     assert of(calls, bob)["accessUntil"] is None
 
 
@@ -170,7 +181,9 @@ def test_what_is_left_out_stays_where_the_document_says_so(calls: Program, bob: 
         ({"personalDetails": {"initials": "B.", "lastName": "Bak\u202eker"}}, "personalDetails.lastName"),
         ({"personalDetails": {"initials": "B.B.B.B.", "lastName": "Bakker"}}, "personalDetails.initials"),
         ({"personalDetails": {"initials": " ", "lastName": "Bakker"}}, "personalDetails.initials"),
-        ({"userName": "bob2"}, "userName"),
+        ({"username": "bob2"}, "username"),
+        ({"loginMethod": {"key": 3}}, "loginMethod"),
+        ({"userCustomSpecifiedRole": "Chef"}, "userCustomSpecifiedRole"),
     ],
 )
 def test_error_names_the_field(changes: dict[str, Any], field: str, calls: Program, bob: User) -> None:
@@ -237,7 +250,7 @@ def test_an_unknown_foreign_number_is_accepted_with_a_warning(calls: Program, al
     ]
     assert [answer.status_code for answer in answers] == [200, 201]
     for answer in answers:
-        assert [message["code"] for message in answer.json()["messages"]] == ["mobile_number_unknown"]
+        assert [message["reason"] for message in answer.json()["messages"]] == ["mobile_number_unknown"]
 
 
 def test_resending_can_ask_for_two_factor_as_well(calls: Program, alice: User) -> None:
@@ -279,14 +292,14 @@ def test_invalid_webservice_user_is_refused(
     account: Any, field: str, calls: Program, office: Provider, bob: User
 ) -> None:
     body = {name: PUT[name] for name in ("personalDetails", "contactInformation")}
-    body |= {"loginMethod": {"key": "sso_webservice"}, "ssoAccount": account}
+    body |= {"loginMethod": {"key": 3}, "ssoAccount": account}
     refused(calls.call("POST", f"/providers/{office.pk}/users", body), field)
 
 
 def test_an_account_belongs_to_its_login_method(calls: Program, office: Provider) -> None:
     body = {name: PUT[name] for name in ("personalDetails", "contactInformation")}
     body |= {"ssoAccount": {"userName": "dienst", "password": "Regenboog-17"}}
-    for method in ("azure_ad", "website_sso", "x"):
+    for method in ("azure_ad", "website_sso", "x", 1, 2, 9):
         sent = body | {"loginMethod": {"key": method}}
         refused(calls.call("POST", f"/providers/{office.pk}/users", sent), "loginMethod")
 
@@ -294,11 +307,11 @@ def test_an_account_belongs_to_its_login_method(calls: Program, office: Provider
 def test_who_left_is_erased_after_the_term_of_the_office(calls: Program, alice: User, bob: User) -> None:
     path = f"/providers/users/{bob.pk}"
     response = calls.call("DELETE", path)
-    assert (response.status_code, response.json()["messages"][0]["code"]) == (400, "kept")
+    assert (response.status_code, response.json()["messages"][0]["reason"]) == (400, "kept")
     User.objects.filter(pk=bob.pk).update(blocked_at=timezone.now() - timedelta(days=800))
     assert calls.call("DELETE", path, If_Match='"99"').status_code == 412
     erased = calls.call("DELETE", path)
-    assert (erased.status_code, erased.content) == (204, b"")
+    assert (erased.status_code, erased.json()["content"]) == (200, {})
     assert not User.objects.filter(pk=bob.pk).exists()
     assert calls.get(path).status_code == calls.call("DELETE", path).status_code == 404
     assert Event.objects.get(verb="user_erased").origin == "api"
@@ -311,7 +324,7 @@ def test_second_account_with_the_same_address_gives_a_warning(calls: Program, of
         "POST", f"/providers/{office.pk}/users/invite", body | {"destinationForSecret": "+32470123456"}
     )
     (message,) = response.json()["messages"]
-    assert (response.status_code, message["code"]) == (201, "same_email")
+    assert (response.status_code, message["reason"]) == (201, "same_email")
     assert "B. Bakker" in message["description"]
 
 
@@ -326,7 +339,7 @@ def test_effective_rights_name_their_paths(calls: Program, office: Provider, bob
         TeamEmployer.objects.create(provider=office, team=team, employer=employer)
     IndividualRight.objects.create(provider=office, user=bob, right="view_users")
     found = calls.content(f"/providers/users/{bob.pk}/effectiveauthorizations")["effectiveAuthorizations"]
-    by_key = {one["authorization"]["key"]: one for one in found}
+    by_key = {one["authorization"]["code"]: one for one in found}
     assert by_key["view_users"]["isSuperfluous"] is by_key["view_users"]["isIndividual"] is True
     assert by_key["view_users"]["teams"] == [{"id": str(team.pk), "description": "Loon Noord"}]
     file = by_key["view_employee_file"]
@@ -336,10 +349,14 @@ def test_effective_rights_name_their_paths(calls: Program, office: Provider, bob
 
 def test_own_rights_are_shown(bob: User, office: Provider) -> None:
     IndividualRight.objects.create(provider=office, user=bob, right=Right.VIEW_TEAMS)
-    own = program(bob, "account:read").content(f"/providers/{office.pk}/authorizations")
-    assert [right["key"] for right in own["authorizations"]] == ["view_teams"]
-    assert own["scopes"] == ["account:read"]
-    assert program(bob).rows("/providers") == [{"id": str(office.pk), "description": office.name}]
+    own = program(bob, "account:read", "teams:read").get(f"/providers/{office.pk}/authorizations").json()
+    assert [right["code"] for right in own["rights"] if right["isEnabled"]] == ["view_teams"]
+    assert own["scopes"] == ["account:read", "teams:read"]
+    names = {row["description"] for row in own["_embedded"]}
+    assert {"GetTeamsByProviderId", "GetIntegrationsByBearerToken"} <= names
+    assert not names & {"PatchMembersByTeamId", "GetUsersByProviderId", "GetProvidersByUser"}
+    Provider.objects.filter(pk=office.pk).update(name="k" * 100)
+    assert program(bob).rows("/providers") == [{"id": str(office.pk), "name": "k" * 70, "description": "k" * 70}]
 
 
 def test_own_integrations_are_shown(bob: User, office: Provider, alice: User) -> None:
@@ -347,7 +364,9 @@ def test_own_integrations_are_shown(bob: User, office: Provider, alice: User) ->
     for user in (bob, alice):
         Consent.objects.create(provider=office, user=user, application=portal, scopes=["sso"])
     (row,) = program(bob).rows("/users/integrations")
-    assert (row["description"], row["scopes"], row["isBlocked"]) == ("Portaal", ["sso"], False)
+    assert (row["application"]["name"], row["scopes"], row["isBlocked"]) == ("Portaal", ["sso"], False)
+    assert row["application"].keys() == {"id", "name", "logo", "isBlocked"}
+    assert row.keys() >= {"createdOn", "lastLogin"}
 
 
 def test_a_ticket_is_for_a_page_of_ours(bob: User, settings: Any) -> None:
@@ -376,6 +395,16 @@ def test_the_document_and_its_page_are_for_everybody(client: Client) -> None:
     assert "http://" not in page.text.replace("http://www.w3.org", "")
     assert "<script" not in page.text
     assert "style=" not in page.text
+    assert reverse("v2:guide") in page.text
+    guide = client.get(reverse("v2:guide"))
+    assert guide.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert guide.text.startswith("# The web service")
+
+
+def test_the_page_of_an_integration_links_to_guide_and_reference(alice_client: Client, office: Provider) -> None:
+    portal = Application.objects.create(name="Portaal", provider=office, scopes=["sso"])
+    shown = alice_client.get(reverse("oauth:application_detail", args=[portal.pk])).text
+    assert all(f'href="{reverse(name)}"' in shown for name in ("v2:guide", "v2:reference"))
 
 
 def test_ids_are_time_ordered_uuids(calls: Program, office: Provider) -> None:
@@ -385,6 +414,5 @@ def test_ids_are_time_ordered_uuids(calls: Program, office: Provider) -> None:
     body = {"number": 8, "description": "Acht", "products": [1]}
     refused(calls.call("POST", f"/providers/{office.pk}/employers", body), "products")
     assert calls.content(f"/providers/{office.pk}/employers/defaults") == {"products": []}
-    assert {"key": "290", "value": "Signaleringen"} in calls.content(f"/providers/{office.pk}/employers/metadata")[
-        "products"
-    ]
+    (products,) = calls.rows(f"/providers/{office.pk}/employers/metadata")
+    assert {"key": 290, "value": "Signaleringen", "code": "signals"} in products["options"]

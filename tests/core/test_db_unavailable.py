@@ -52,7 +52,7 @@ def test_a_program_hears_it_in_json(unavailable_database: None) -> None:
     response = Client(raise_request_exception=False).get("/v2/user", headers={"Authorization": "Bearer x"})
     assert (response.status_code, response["Content-Type"], response["Retry-After"]) == (503, "application/json", "5")
     (message,) = json.loads(response.content)["messages"]
-    assert message["code"] == "unavailable"
+    assert (message["code"], message["reason"], message["type"]) == (1025, "unavailable", "Exception")
 
 
 def test_the_log_says_it_in_a_line(

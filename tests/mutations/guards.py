@@ -781,8 +781,17 @@ GUARDS = [
         ("users/test_user_detail.py",),
     ),
     Guard(
-        0, "If-Match", "api/etags.py", """if header not in ("*", f'"{etag}"'):""", "if False:",
+        0, "If-Match", "api/etags.py", """if not {"*", f'"{etag}"'} & set(parse_etags(header)):""", "if False:",
         ("api/test_concurrency.py",),
+    ),
+    Guard(
+        0, "a login method that a PUT would change", "api/users.py", "if found != user.login_method:", "if False:",
+        ("api/test_published_shapes.py",),
+    ),
+    Guard(
+        0, "the profile of another user", "api/me.py",
+        "if user_schemas.get_user_or_404(request, user_id).pk != request.caller.user.pk:", "if False:",
+        ("api/test_published_shapes.py",),
     ),
     Guard(
         0, "the same request twice", "api/idempotency.py", "if stored.encrypted_response:", "if False:",

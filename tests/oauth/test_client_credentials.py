@@ -106,6 +106,26 @@ def test_every_character_works(office: Provider, username: str, password: str) -
     assert Client().post(URL, GRANT | said).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [
+        ("dienst", "100%Zeker!a"), ("dienst", "a+B@1-zonnebloem"), ("j+w@x.example", "Zonnebloem-42"),
+        ("dienst 1", "Zonne+bloem-42"), ("dienst", "Zonne%bloem+%4"), ("müller+1", "Zonnebloem-42"),
+    ],
+)  # fmt: skip
+def test_what_can_only_be_unencoded_is_read_as_it_is(office: Provider, username: str, password: str) -> None:
+    make_service(office, username=username, password=hash_of(password))
+    said = {name: basic(username, password, coded) for name, coded in (("raw", str), ("encoded", quote_plus))}
+    for name, headers in said.items():
+        assert Client().post(URL, GRANT, headers=headers).status_code == 200, name
+
+
+def test_what_can_be_encoded_is_read_as_encoded(office: Provider) -> None:
+    make_service(office, username="dienst", password=hash_of("Zonne bloem-42"))
+    assert Client().post(URL, GRANT, headers=basic("dienst", "Zonne+bloem-42", str)).status_code == 200
+    assert Client().post(URL, GRANT, headers=basic("dienst", "Zonne%20bloem-42", str)).status_code == 200
+
+
 def test_a_foreign_client_gets_one(
     live_server: LiveServer, transactional_db: None, office: Provider, settings: Any
 ) -> None:

@@ -50,7 +50,8 @@ def tokens(client: Client, program: Application, **change: str) -> dict[str, Any
     data = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
     response = exchange(program, **data)
     assert response.status_code == 200, response.text
-    assert int(response["RateLimit-Limit"]) > int(response["RateLimit-Remaining"]) > 0
+    assert response["RateLimit-Policy"] == '"token client";q=200;w=20'
+    assert response["RateLimit"].startswith('"token client";r=1')
     return {"code": code, **response.json()}
 
 
