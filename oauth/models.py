@@ -6,6 +6,7 @@ version that invalidates a token.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 TICKET_LIFETIME_SECONDS = 60
 _BUILT_IN_CLIENT_ID = "webservice"
+_ANSWER_CONTEXT = "refresh answer"
 
 
 class HashedField(models.CharField):  # type: ignore[type-arg]
@@ -196,12 +198,41 @@ class AccessToken(SessionBoundModel, SignInEvidence, AbstractAccessToken):  # ty
 
 
 class RefreshToken(SessionBoundModel, SignInEvidence, AbstractRefreshToken):  # type: ignore[misc]  # noqa: DJ008
-    """A single-use refresh token, stored as its SHA-256."""
+    """A single-use refresh token, stored as its SHA-256.
+
+    `encrypted_answer` is the answer to its use, readable with the token itself only. A client that lost it, or whose
+    other process was quicker, gets it again within `REFRESH_TOKEN_GRACE_PERIOD_SECONDS` (RFC 9700 section 4.14.2).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    encrypted_answer = models.BinaryField(default=b"")
 
     class Meta(AbstractRefreshToken.Meta):  # type: ignore[misc]
         constraints = [SameOfficeForeignKey("user")]
+
+    def rotate(self) -> bool:
+        """Mark the token as used; return False if it was used or revoked before. Its access token lives to its end."""
+        now = timezone.now()
+        return bool(type(self).objects.filter(pk=self.pk, revoked=None).update(revoked=now, updated=now))
+
+    def save_answer(self, token: str, answer: dict[str, Any]) -> None:
+        data = json.dumps(answer).encode()
+        self.encrypted_answer = encryption.encrypt_with_token(data, token=token, context=_ANSWER_CONTEXT)
+        self.save(update_fields=["encrypted_answer"])
+
+    def read_answer(self, token: str) -> dict[str, Any] | None:
+        """Return the stored answer, None if there is none."""
+        sealed = type(self).objects.filter(pk=self.pk).values_list("encrypted_answer", flat=True).first()
+        if not sealed:
+            return None
+        answer: dict[str, Any] = json.loads(
+            encryption.decrypt_with_token(bytes(sealed), token=token, context=_ANSWER_CONTEXT)
+        )
+        return answer
+
+    def is_successor_used(self) -> bool:
+        """Return whether the refresh token that replaced this one has been used or revoked."""
+        return type(self).objects.filter(access_token__source_refresh_token=self.pk).exclude(revoked=None).exists()
 
 
 class IDToken(SessionBoundModel, AbstractIDToken):  # type: ignore[misc]  # noqa: DJ008

@@ -139,13 +139,34 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     # Tokens.
 
     def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Return whether the token is valid. Reuse of a refresh token revokes its whole family."""
+        """Return whether the token is valid. Reuse of a refresh token revokes its whole family.
+
+        A used token is valid for a moment longer, until its successor is used: then it brings the same answer again.
+        """
         try:
-            known = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
-            self._refresh_token = request.refresh_token_instance if known else None
-            return self._refresh_token is not None and _is_still_authorized(self._refresh_token, client)
+            if not super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
+                return False
+            found: RefreshToken = request.refresh_token_instance
+            if found.revoked is not None and found.is_successor_used():
+                RefreshToken.revoke_family(found.token_family)
+                return False
+            self._refresh_token = found
+            return _is_still_authorized(found, client)
         except (Application.DoesNotExist, User.DoesNotExist):  # deleted concurrently
             return False
+
+    def revoke_token(self, token: str, token_type_hint: str, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Revoke a token of the client (RFC 7009). A refresh token, also a used one, takes its family with it.
+
+        So does the access token of an unused refresh token. An older access token ends alone: its client has newer
+        ones.
+        """
+        mine = Q(token_checksum=encryption.hash_token(token), application=request.client)
+        current = Q(access_token__in=AccessToken.objects.filter(mine), revoked=None)
+        if found := RefreshToken.objects.filter(mine | current).first():
+            RefreshToken.revoke_family(found.token_family)
+        else:
+            AccessToken.objects.filter(mine).delete()
 
     def save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
         """Store the tokens. If the code was redeemed concurrently, also revoke the tokens issued for it."""
@@ -163,8 +184,22 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         allowed = Consent.objects.filter(user=request.user, application=request.client)
         if not allowed.update(last_used_at=timezone.now()):
             raise errors.InvalidGrantError(request=request)
+        if (used := self._refresh_token) is not None and not used.rotate():
+            self._repeat_answer(used, token, request)
+            return
+        request.refresh_token_instance = None  # the library would end the previous access token as well
         super()._save_bearer_token(token, request, *args, **kwargs)
+        if used is not None:
+            used.save_answer(request.refresh_token, token)
         _update_last_used(request.client)
+
+    def _repeat_answer(self, used: RefreshToken, token: dict[str, Any], request: Any) -> None:
+        """Replace `token` by the answer to the earlier use. Raises InvalidGrantError if the token was revoked."""
+        answer = used.read_answer(request.refresh_token)
+        if answer is None:
+            raise errors.InvalidGrantError(request=request)
+        token.clear()
+        token.update(answer)
 
     @property
     def _source(self) -> AuthorizationCode | RefreshToken | None:
@@ -174,7 +209,8 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     def _create_access_token(self, *args: Any, **kwargs: Any) -> AccessToken:
         """Store the token with the sign-in evidence of its code or refresh token."""
         created: AccessToken = super()._create_access_token(*args, **kwargs)
-        self._copy_evidence_to(created)
+        created.source_refresh_token = self._refresh_token
+        self._copy_evidence_to(created, "source_refresh_token")
         return created
 
     def _create_refresh_token(self, request: Any, *args: Any, **kwargs: Any) -> RefreshToken:
@@ -182,6 +218,8 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         created: RefreshToken = super()._create_refresh_token(request, *args, **kwargs)
         if self._grant is not None:
             created.token_family = _compute_token_family(request.code)
+        elif self._refresh_token is not None:
+            created.token_family = self._refresh_token.token_family
         self._copy_evidence_to(created, "token_family")
         return created
 

@@ -907,6 +907,11 @@ GUARDS = [
         ("api/test_step_up.py",),
     ),
     Guard(
+        0, "a refresh token whose successor was used", "oauth/validator.py",
+        "found.revoked is not None and found.is_successor_used()", "False",
+        ("oauth/test_authorization_code.py",),
+    ),
+    Guard(
         0, "refreshing is no sign-in", "oauth/validator.py",
         "created.copy_evidence(self._source)", "created.authenticated_at, created.with_factor = timezone.now(), True",
         ("api/test_step_up.py",),
