@@ -236,7 +236,7 @@ class RefreshToken(SessionBoundModel, SignInEvidence, AbstractRefreshToken):  # 
 
 
 class IDToken(SessionBoundModel, AbstractIDToken):  # type: ignore[misc]  # noqa: DJ008
-    """Record of an issued ID token; its claims are not stored."""
+    """Required by the library, without rows: an ID token is recognized by its signature."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

@@ -19,8 +19,9 @@ from authentication import reauthentication
 from authentication.request_utils import build_anonymous_actor
 from core import encryption, throttle
 from core.throttle import AttemptsLeft, RateLimit
-from oauth import consents, credentials, oidc, tokens
-from oauth.models import AccessToken, Application, AuthorizationCode, Consent, IDToken, RefreshToken
+from oauth import credentials, oidc, tokens
+from oauth.models import AccessToken, Application, AuthorizationCode, Consent, RefreshToken
+from oauth.resources import find_error as find_resource_error
 
 # Per client, once authenticated.
 CLIENT_TOKEN_LIMIT = RateLimit("token client", burst=200, every=timedelta(milliseconds=100))
@@ -91,15 +92,10 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         """Reject cross-origin token requests: browser code cannot keep a secret."""
         return False
 
-    # Silent authentication (prompt=none).
-
-    def validate_silent_login(self, request: Any) -> bool:
-        """Return whether the signed-in user can give consent."""
-        return consents.can_consent(self.http)
-
-    def validate_silent_authorization(self, request: Any) -> bool:
-        """Return whether the user has already consented to all requested scopes."""
-        return consents.has_consented(self.http.user, request.client, request.scopes)
+    def validate_response_type(
+        self, client_id: str, response_type: str, client: Any, request: Any, *args: Any, **kwargs: Any
+    ) -> bool:
+        return bool(response_type == "code")
 
     # Authorization codes.
 
@@ -228,9 +224,10 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
             created.copy_evidence(self._source)
             created.save(update_fields=["authenticated_at", "with_factor", *others])
 
-    def _check_and_set_request_resource(self, request: Any) -> None:
-        """Ignore resource indicators (RFC 8707): there is a single resource."""
-        request.resource = []
+    def _validate_resource_uris(self, request: Any, resources: list[str]) -> None:
+        """Reject unknown resources (RFC 8707). Raises an OAuth2Error."""
+        if error := find_resource_error(resources):
+            raise error
 
     # OpenID Connect.
 
@@ -240,6 +237,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Any) -> tuple[dict[str, Any], datetime]:
         """Return the claims and their expiry. auth_time is the user's last authentication in that session."""
         claims, expires_at = super().get_id_token_dictionary(token, token_handler, request)
+        del claims["auth_time"]  # of the library: when the user last signed in anywhere
         if self._source is not None and self._source.authenticated_at is not None:
             claims["auth_time"] = int(self._source.authenticated_at.timestamp())
         return claims, expires_at
@@ -253,8 +251,11 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
             signed: str = super().finalize_id_token(id_token, token, token_handler, request)
             return signed
 
-    def _load_id_token(self, token: str) -> IDToken | None:
-        return oidc.find_id_token(token)
+    def _save_id_token(self, *args: Any, **kwargs: Any) -> None:
+        """Store nothing: an ID token is recognized by its signature (`oidc.read_id_token`)."""
+
+    def _load_id_token(self, token: str) -> None:
+        return None
 
 
 def _find_application(client_id: str) -> Application | None:

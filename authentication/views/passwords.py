@@ -35,7 +35,7 @@ def login(request: HttpRequest) -> HttpResponse:
     target, status = get_next_url(request), 200
     if request.user.is_authenticated:
         return HttpResponseRedirect(target)
-    form = LoginForm(request.POST or None)
+    form = LoginForm(request.POST or None, initial={"username": request.GET.get("login_hint", "")})
     if form.is_valid():
         username, password = form.cleaned_data["username"], form.cleaned_data["password"]
         try:

@@ -59,7 +59,8 @@ def _respond_to_client_credentials(request: HttpRequest) -> HttpResponse:
 
 def _respond_with_user_token(request: HttpRequest) -> HttpResponse:
     core = OAuthBackend(request)
-    _address, headers, body, status = core.create_token_response(request)
+    _address, found, body, status = core.create_token_response(request)
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **found}  # errors may lack them
     headers.pop("WWW-Authenticate", None)  # it is a Bearer challenge, which makes no sense before a token exists
     if core.validator.rate_limit_state is not None:
         headers |= build_rate_limit_headers(CLIENT_TOKEN_LIMIT, core.validator.rate_limit_state)

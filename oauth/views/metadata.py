@@ -8,9 +8,10 @@ from django.urls import reverse
 
 from core.access import SAFE, Access, page
 from oauth import signing_keys
+from oauth.authorization_requests import PROMPTS, RESPONSE_MODES
 from oauth.models import SigningKey
 from oauth.oidc import CLAIM_NAMES
-from oauth.scopes import Scope
+from oauth.scopes import OFFLINE_ACCESS, Scope
 from oauth.views.endpoints import GRANT_TYPES
 
 _ENDPOINT_URL_NAMES = {
@@ -31,10 +32,10 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
     content = {
         "issuer": settings.LOKET_URL,
         **{name: urljoin(settings.LOKET_URL, reverse(f"oauth:{view}")) for name, view in _ENDPOINT_URL_NAMES.items()},
-        "scopes_supported": list(Scope),
+        "scopes_supported": [*Scope, OFFLINE_ACCESS],
         "claims_supported": list(CLAIM_NAMES),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(GRANT_TYPES),
         "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["public"],
@@ -42,7 +43,7 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
         "token_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
         "revocation_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
         "introspection_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
-        "prompt_values_supported": ["none", "login", "consent"],
+        "prompt_values_supported": list(PROMPTS),
         "ui_locales_supported": ["nl", "en"],
         "authorization_response_iss_parameter_supported": True,
         "request_parameter_supported": False,

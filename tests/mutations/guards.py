@@ -716,9 +716,9 @@ GUARDS = [
         ("api/test_auth.py",),
     ),
     Guard(
-        0, "PKCE", "oauth/views/authorize.py",  # the library asks for it as well, less exactly
-        'if details.get("code_challenge_method") != "S256" or not _CODE_CHALLENGE_PATTERN.fullmatch(',
-        "if not isinstance(details, dict) and (",
+        0, "PKCE", "oauth/authorization_requests.py",  # the library asks for it as well, less exactly
+        'if method != "S256" or not _CODE_CHALLENGE_PATTERN.fullmatch(challenge):',
+        "if False:",
         ("oauth/test_authorize.py",),
     ),
     Guard(
@@ -781,9 +781,19 @@ GUARDS = [
         ("loket/test_account_takeover.py",),
     ),
     Guard(
-        0, "consent long after signing in", "oauth/views/authorize.py",
-        "_READING_SECONDS if request.method == \"POST\" else 0", "10**9 if request.method == \"POST\" else 0",
+        0, "consent long after signing in", "oauth/interactions.py",
+        "_READING_SECONDS if is_consent else 0", "10**9 if is_consent else 0",
         ("loket/test_account_takeover.py",),
+    ),
+    Guard(
+        0, "a new proof for prompt=login", "oauth/interactions.py",
+        "_identify_proof(request) == note[\"proof\"]", "False",
+        ("oauth/test_interactions.py",),
+    ),
+    Guard(
+        0, "an ID token hint of another user", "oauth/views/authorize.py",
+        "if authorization.hinted_subject not in (None, oidc.compute_subject(user)):", "if False:",
+        ("oauth/test_interactions.py",),
     ),
     Guard(
         0, "a passkey without user verification, without a password", "authentication/mfa/passkeys.py",

@@ -113,7 +113,7 @@ def test_the_keys_are_public_halves_and_looking_makes_none(client: Client) -> No
 def test_a_forged_or_foreign_id_token_is_ignored(bob_client: Client, program: Application) -> None:
     real = tokens(bob_client, program)["id_token"]
     head, body, sign = real.split(".")
-    assert oidc.find_id_token(real) is not None
+    assert oidc.read_id_token(real) is not None
     none = "eyJhbGciOiJub25lIn0"
     for text in (
         "",
@@ -125,7 +125,7 @@ def test_a_forged_or_foreign_id_token_is_ignored(bob_client: Client, program: Ap
         "\x00",
         real + "x",
     ):
-        assert oidc.find_id_token(text) is None
+        assert oidc.read_id_token(text) is None
 
 
 def test_an_integration_logs_a_user_out(bob_client: Client, bob: User, program: Application) -> None:
