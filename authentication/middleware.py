@@ -14,7 +14,7 @@ from accounts.models import User
 from audit.actors import ReauthenticationRequired
 from authentication import ended_sessions, pending_forms, reauthentication, sessions
 from authentication.mfa import get_enrollment_deadline, must_enroll
-from core.access import Access, ReauthenticationLevel, get_policy
+from core.access import Access, PagePolicy, ReauthenticationLevel, get_policy
 from core.throttle import Throttled
 from permissions.access import OfficeRequest
 
@@ -54,12 +54,7 @@ class MfaMiddleware:
         pending_forms.delete_resubmitted_form(request, user)
         if not user.is_website_user:
             return None
-        missing = redirect_to_second_factor(
-            request,
-            user,
-            before_second_factor=policy.before_second_factor,
-            during_enrollment=policy.during_enrollment,
-        )
+        missing = redirect_to_second_factor(request, user, policy)
         if missing is not None or user.second_factor_at is not None:
             return missing
         request.enrollment_deadline = get_enrollment_deadline(user)
@@ -103,16 +98,14 @@ class ReauthenticationMiddleware:
         return reauthentication.require_recent(request, policy.reauthentication, with_factor=with_factor)
 
 
-def redirect_to_second_factor(
-    request: HttpRequest, user: User, *, before_second_factor: bool = False, during_enrollment: bool = False
-) -> HttpResponse | None:
-    """Return the redirect of a website user whose second factor is missing and needed here, else None."""
+def redirect_to_second_factor(request: HttpRequest, user: User, policy: PagePolicy) -> HttpResponse | None:
+    """Return the redirect of a website user whose second factor is missing and needed by `policy`, else None."""
     if not user.is_website_user:
         return None
     if user.second_factor_at is not None:
-        is_open = user.is_verified() or before_second_factor
+        is_open = user.is_verified() or policy.before_second_factor
         return None if is_open else _redirect_with_next(request, "authentication:second_step")
-    if must_enroll(user) and not during_enrollment:
+    if must_enroll(user) and not policy.during_enrollment:
         return _redirect_with_next(request, "authentication:device_list")
     return None
 

@@ -7,7 +7,7 @@ version that invalidates a token.
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict
 
 from django.contrib.postgres.fields import ArrayField
@@ -29,8 +29,9 @@ from accounts.models import Provider, User, build_office_filter
 from core import clock_skew, encryption
 from core.composite_keys import SameOfficeForeignKey
 from core.ids import uuid7
-from oauth import signing_keys
 from oauth.scopes import API_SCOPES, Scope, sort_scopes
+from oauth.signing_keys import ALGORITHMS
+from oauth.signing_keys import SigningKey as SigningKey
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -76,7 +77,12 @@ class Application(AbstractApplication):  # type: ignore[misc]
     authorization_grant_type = models.CharField(
         max_length=44, default=AbstractApplication.GRANT_AUTHORIZATION_CODE, editable=False
     )
-    algorithm = models.CharField(max_length=5, default=AbstractApplication.RS256_ALGORITHM, editable=False)
+    algorithm = models.CharField(
+        _("Signature of ID tokens"),
+        max_length=5,
+        choices=[(name, name) for name in ALGORITHMS],
+        default=AbstractApplication.RS256_ALGORITHM,
+    )
     client_secret = models.CharField(max_length=64, default="", editable=False)  # SHA-256 of 256 random bits
     previous_secret = models.CharField(max_length=64, default="", editable=False)
     previous_until = models.DateTimeField(null=True, editable=False)  # until when the previous secret is accepted
@@ -127,8 +133,8 @@ class Application(AbstractApplication):  # type: ignore[misc]
 
     @property
     def jwk_key(self) -> JWK:
-        """The current ID token signing key, shared by all applications."""
-        return SigningKey.objects.get_current().jwk
+        """The current ID token signing key, shared by all applications with this algorithm."""
+        return SigningKey.objects.get_current(self.algorithm).jwk
 
 
 class SessionBoundModel(models.Model):
@@ -320,54 +326,6 @@ class SsoTicket(SessionBoundModel):
             self.expires_at, within=timedelta(seconds=TICKET_LIFETIME_SECONDS)
         ) and self.is_valid_for(user)
         return in_time and user.may_sign_in and not user.is_azure_user and application.is_usable()
-
-
-class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
-    def get_current(self) -> SigningKey:
-        """Return the key that signs now, creating the first key if there is none."""
-        now = timezone.now()
-        key = self.filter(signs_from__lte=now).order_by("-signs_from").first()
-        return key or self.create_key(signs_from=now)
-
-    def create_key(self, *, signs_from: datetime) -> SigningKey:
-        """Create a key that starts signing at `signs_from`."""
-        kid, sealed = signing_keys.generate_signing_key()
-        return self.create(kid=kid, encrypted_pem=sealed, signs_from=signs_from)
-
-    def list_published(self, now: datetime | None = None) -> list[SigningKey]:
-        """Return the keys that clients may still need to verify an ID token, newest first."""
-        now = now or timezone.now()
-        found = list(self.order_by("-signs_from"))
-        settled = [key.signs_from for key in found if key.signs_from <= now - signing_keys.ID_TOKEN_LIFETIME]
-        return [key for key in found if not settled or key.signs_from >= settled[0]]
-
-
-SigningKeyManager = models.Manager.from_queryset(SigningKeyQuerySet)
-
-
-class SigningKey(models.Model):
-    """An encrypted key that signs ID tokens. The newest key whose `signs_from` has passed is in use."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    kid = models.CharField(max_length=43, unique=True)
-    encrypted_pem = models.BinaryField()
-    signs_from = models.DateTimeField()
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = SigningKeyManager()
-
-    def __str__(self) -> str:
-        return self.kid
-
-    @property
-    def encryption_context(self) -> str:
-        """The encryption context: the key cannot be decrypted under another `kid`."""
-        return signing_keys.build_encryption_context(self.kid)
-
-    @property
-    def jwk(self) -> JWK:
-        """The decrypted key. Raises encryption.DecryptionError if no encryption key decrypts it."""
-        return signing_keys.decrypt_signing_key(self.kid, bytes(self.encrypted_pem))
 
 
 class IdempotentResponse(models.Model):

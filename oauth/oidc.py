@@ -10,8 +10,8 @@ from jwcrypto.jws import JWS
 from jwcrypto.jwt import JWT
 
 from accounts.models import User
-from oauth.models import SigningKey
 from oauth.scopes import Scope
+from oauth.signing_keys import SigningKey
 
 _SUBJECT_NAMESPACE = UUID("7c2f9a1e-5b0d-4f6e-9f37-0d1c8a4be652")  # never change: clients identify users by the result
 CLAIM_NAMES = (
@@ -50,7 +50,7 @@ def read_id_token(text: str) -> dict[str, Any] | None:
         key = SigningKey.objects.filter(kid=str(unverified.jose_header.get("kid", ""))[:43].replace("\x00", "")).first()
         if key is None:
             return None
-        claims = json.loads(JWT(key=key.jwk, jwt=text, algs=["RS256"], check_claims={}).claims)
+        claims = json.loads(JWT(key=key.jwk, jwt=text, algs=[key.algorithm], check_claims={}).claims)
         return claims if isinstance(claims, dict) else None
     except (JWException, ValueError, TypeError, AttributeError):
         return None

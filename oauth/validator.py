@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
+from jwcrypto.jwt import JWT
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2.rfc6749 import errors
 
@@ -248,14 +249,15 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
             allowed = Consent.objects.select_for_update().filter(user=request.user, application=request.client)
             if allowed.first() is None:
                 raise errors.InvalidGrantError(request=request)
-            signed: str = super().finalize_id_token(id_token, token, token_handler, request)
-            return signed
-
-    def _save_id_token(self, *args: Any, **kwargs: Any) -> None:
-        """Store nothing: an ID token is recognized by its signature (`oidc.read_id_token`)."""
+            claims, _expires_at = self.get_id_token_dictionary(token, token_handler, request)
+            key = request.client.jwk_key
+            header = {"typ": "JWT", "alg": request.client.algorithm, "kid": key.thumbprint()}
+            signed = JWT(header=header, claims=({"nonce": request.nonce} if request.nonce else {}) | id_token | claims)
+            signed.make_signed_token(key)
+            return str(signed.serialize())
 
     def _load_id_token(self, token: str) -> None:
-        return None
+        """Return None: no ID token is stored, it is recognized by its signature (`oidc.read_id_token`)."""
 
 
 def _find_application(client_id: str) -> Application | None:

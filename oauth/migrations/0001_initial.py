@@ -26,6 +26,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('kid', models.CharField(max_length=43, unique=True)),
+                ('algorithm', models.CharField(max_length=5)),
                 ('encrypted_pem', models.BinaryField()),
                 ('signs_from', models.DateTimeField()),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -44,7 +45,7 @@ class Migration(migrations.Migration):
                 ('client_id', models.CharField(default=core.ids.uuid7, editable=False, max_length=50, unique=True)),
                 ('client_type', models.CharField(default='confidential', editable=False, max_length=32)),
                 ('authorization_grant_type', models.CharField(default='authorization-code', editable=False, max_length=44)),
-                ('algorithm', models.CharField(default='RS256', editable=False, max_length=5)),
+                ('algorithm', models.CharField(choices=[('RS256', 'RS256'), ('ES256', 'ES256')], default='RS256', max_length=5, verbose_name='Signature of ID tokens')),
                 ('client_secret', models.CharField(default='', editable=False, max_length=64)),
                 ('previous_secret', models.CharField(default='', editable=False, max_length=64)),
                 ('previous_until', models.DateTimeField(editable=False, null=True)),

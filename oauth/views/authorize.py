@@ -17,7 +17,7 @@ from accounts.models import User
 from audit.actors import build_page_actor
 from authentication import ended_sessions, sessions
 from authentication.middleware import redirect_to_second_factor
-from core.access import POST, Access, page
+from core.access import POST, Access, get_policy, page
 from oauth import consents, interactions, oidc, redirects
 from oauth.authorization_requests import (
     AuthorizationRequest,
@@ -79,7 +79,7 @@ def _respond(
 ) -> HttpResponse:
     """Respond to a request for a user of the right office."""
     is_silent = "none" in authorization.prompt
-    if (missing := redirect_to_second_factor(request, user)) is not None:
+    if (missing := redirect_to_second_factor(request, user, get_policy(deny_authorization))) is not None:
         return _return_error(request, authorization, LoginRequired()) if is_silent else missing
     if not consents.can_consent(request):
         return _return_error(
