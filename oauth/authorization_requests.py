@@ -11,7 +11,7 @@ from oauth2_provider.exceptions import FatalClientError, OAuthToolkitError
 from oauthlib.oauth2.rfc6749 import errors
 from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error, InvalidRequestError, OAuth2Error
 
-from oauth import oidc, resources
+from oauth import authentication_context, oidc, resources
 from oauth.backend import OAuthBackend
 from oauth.models import Application
 from oauth.scopes import OFFLINE_ACCESS, normalize_scope, sort_scopes
@@ -47,10 +47,12 @@ class AuthorizationRequest(NamedTuple):
         return int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else None
 
     @property
-    def hinted_subject(self) -> str | None:
-        """The `sub` of the ID token hint, None without a hint."""
-        claims = oidc.read_id_token(self.parameters.get("id_token_hint", ""))
-        return str(claims.get("sub")) if claims else None
+    def wanted_subjects(self) -> set[str]:
+        """The `sub` of the ID token hint, and the one in the claims request: whom the client expects."""
+        hint = oidc.read_id_token(self.parameters.get("id_token_hint", "")) or {}
+        sub = (authentication_context.read_claims_request(self.parameters) or {}).get("sub")
+        request = sub if isinstance(sub, dict) else {}
+        return {str(value) for value in (hint.get("sub"), request.get("value")) if value is not None}
 
 
 def get_prompt(parameters: QueryDict) -> set[str]:
@@ -120,6 +122,8 @@ def _find_error(parameters: QueryDict) -> OAuth2Error | None:
         return InvalidRequestError(description="The prompt is unknown, or none with another value.")
     if "id_token_hint" in parameters and oidc.read_id_token(parameters["id_token_hint"]) is None:
         return InvalidRequestError(description="The id_token_hint is not an ID token of this server.")
+    if authentication_context.read_claims_request(parameters) is None:
+        return InvalidRequestError(description="The claims parameter is not a claims request in JSON.")
     if len(parameters.get("nonce", "")) > _MAX_NONCE_LENGTH:
         return InvalidRequestError(description="The nonce is too long.")
     return _find_challenge_error(parameters) or resources.find_error(parameters.getlist("resource"))

@@ -15,6 +15,7 @@ from django.urls import reverse
 from accounts.models import User
 from authentication import reauthentication
 from core import encryption
+from oauth import authentication_context
 from oauth.authorization_requests import AuthorizationRequest, get_prompt
 
 _PARAMETER, _SALT = "interaction", "oauth interaction"
@@ -39,6 +40,8 @@ def find_next_step(
         is_enough |= _was_asked(request, user) and reauthentication.was_reauthenticated_within(request, seconds)
     elif "login" not in prompt:
         is_enough = True
+    if authentication_context.wants_factor(parameters) and _could_use_factor(request, user):
+        is_enough = False
     if is_enough:
         return None
     target = build_address(request, parameters, account=note.get("account"))
@@ -95,3 +98,9 @@ def _was_asked(request: HttpRequest, user: User) -> bool:
     """Return whether the user did something to authenticate: Microsoft may sign users in silently."""
     _at, with_factor = reauthentication.get_last_reauthentication(request)
     return with_factor or not user.is_azure_user
+
+
+def _could_use_factor(request: HttpRequest, user: User) -> bool:
+    """Return whether the user signed in here without a second factor, and has one or can be asked by Microsoft."""
+    _at, with_factor = reauthentication.get_last_reauthentication(request)
+    return not with_factor and (user.second_factor_at is not None or user.is_azure_user)

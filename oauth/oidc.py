@@ -16,7 +16,7 @@ from oauth.signing_keys import SigningKey
 _SUBJECT_NAMESPACE = UUID("7c2f9a1e-5b0d-4f6e-9f37-0d1c8a4be652")  # never change: clients identify users by the result
 CLAIM_NAMES = (
     "sub", "name", "given_name", "family_name", "preferred_username", "provider_id", "provider_name", "email",
-    "email_verified",
+    "email_verified", "auth_time", "acr", "amr",
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from authentication import reauthentication
 from authentication.request_utils import build_anonymous_actor
 from core import encryption, throttle
 from core.throttle import AttemptsLeft, RateLimit
-from oauth import credentials, oidc, tokens
+from oauth import authentication_context, credentials, oidc, tokens
 from oauth.models import AccessToken, Application, AuthorizationCode, Consent, RefreshToken
 from oauth.resources import find_error as find_resource_error
 
@@ -241,6 +241,7 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         del claims["auth_time"]  # of the library: when the user last signed in anywhere
         if self._source is not None and self._source.authenticated_at is not None:
             claims["auth_time"] = int(self._source.authenticated_at.timestamp())
+            claims |= authentication_context.build_claims(request.user, with_factor=self._source.with_factor)
         return claims, expires_at
 
     def finalize_id_token(self, id_token: Any, token: Any, token_handler: Any, request: Any) -> str:

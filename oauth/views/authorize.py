@@ -11,14 +11,20 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from oauth2_provider.exceptions import FatalClientError
 from oauthlib.common import add_params_to_uri
-from oauthlib.oauth2.rfc6749.errors import AccessDeniedError, ConsentRequired, LoginRequired, OAuth2Error
+from oauthlib.oauth2.rfc6749.errors import (
+    AccessDeniedError,
+    ConsentRequired,
+    CustomOAuth2Error,
+    LoginRequired,
+    OAuth2Error,
+)
 
 from accounts.models import User
 from audit.actors import build_page_actor
-from authentication import ended_sessions, sessions
+from authentication import ended_sessions, reauthentication, sessions
 from authentication.middleware import redirect_to_second_factor
 from core.access import POST, Access, get_policy, page
-from oauth import consents, interactions, oidc, redirects
+from oauth import authentication_context, consents, interactions, oidc, redirects
 from oauth.authorization_requests import (
     AuthorizationRequest,
     get_prompt,
@@ -85,11 +91,15 @@ def _respond(
         return _return_error(
             request, authorization, LoginRequired() if is_silent else AccessDeniedError(), at_once=is_consent
         )
-    if authorization.hinted_subject not in (None, oidc.compute_subject(user)):
+    if not authorization.wanted_subjects <= {oidc.compute_subject(user)}:
         return _return_error(request, authorization, LoginRequired(description="Another user is signed in."))
     step = interactions.find_next_step(request, user, authorization, is_consent=is_consent)
     if step is not None:
         return _return_error(request, authorization, LoginRequired()) if is_silent else redirect(step)
+    if authentication_context.is_unmet(
+        authorization.parameters, with_factor=reauthentication.get_last_reauthentication(request)[1]
+    ):
+        return _return_error(request, authorization, CustomOAuth2Error(error="unmet_authentication_requirements"))
     if is_consent:
         by, scopes = build_page_actor(request, user), sort_scopes(authorization.scopes)
         with transaction.atomic():

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from core.access import SAFE, Access, page
 from oauth import signing_keys
+from oauth.authentication_context import ACR_VALUES
 from oauth.authorization_requests import PROMPTS, RESPONSE_MODES
 from oauth.oidc import CLAIM_NAMES
 from oauth.scopes import OFFLINE_ACCESS, Scope
@@ -48,7 +49,8 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
         "authorization_response_iss_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "claims_parameter_supported": False,
+        "claims_parameter_supported": True,
+        "acr_values_supported": list(ACR_VALUES),
     }
     return _make_public(JsonResponse(content))
 

@@ -791,8 +791,13 @@ GUARDS = [
         ("oauth/test_interactions.py",),
     ),
     Guard(
+        0, "an essential second factor", "oauth/authentication_context.py",
+        "return is_essential and not met & set(values)", "return False",
+        ("oauth/test_authentication_context.py",),
+    ),
+    Guard(
         0, "an ID token hint of another user", "oauth/views/authorize.py",
-        "if authorization.hinted_subject not in (None, oidc.compute_subject(user)):", "if False:",
+        "if not authorization.wanted_subjects <= {oidc.compute_subject(user)}:", "if False:",
         ("oauth/test_interactions.py",),
     ),
     Guard(
