@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -39,6 +40,15 @@ if TYPE_CHECKING:
 TICKET_LIFETIME_SECONDS = 60
 _BUILT_IN_CLIENT_ID = "webservice"
 _ANSWER_CONTEXT = "refresh answer"
+
+
+def _is_readable_address(address: str) -> bool:
+    """Return whether the library can compare `address` with registered ones: it fails for `http://[`."""
+    try:
+        urlsplit(address)
+    except ValueError:
+        return False
+    return True
 
 
 class HashedField(models.CharField):  # type: ignore[type-arg]
@@ -130,6 +140,12 @@ class Application(AbstractApplication):  # type: ignore[misc]
     def get_allowed_schemes(self) -> list[str]:
         """Also allow http, which registration accepts for loopback addresses only."""
         return ["https", "http"]
+
+    def redirect_uri_allowed(self, uri: str) -> bool:
+        return _is_readable_address(uri) and bool(super().redirect_uri_allowed(uri))
+
+    def post_logout_redirect_uri_allowed(self, uri: str) -> bool:
+        return _is_readable_address(uri) and bool(super().post_logout_redirect_uri_allowed(uri))
 
     @property
     def jwk_key(self) -> JWK:
