@@ -110,6 +110,8 @@ def _find_error(parameters: QueryDict) -> OAuth2Error | None:
     for name in ("request", "request_uri", "registration"):
         if name in parameters:
             return CustomOAuth2Error(error=f"{name}_not_supported")
+    if "dpop_jkt" in parameters:
+        return InvalidRequestError(description="DPoP is not supported.")
     for name, values in parameters.lists():
         if len(values) > 1 and name not in _REPEATABLE_PARAMETERS:
             return InvalidRequestError(description="A parameter occurs more than once.")
@@ -120,7 +122,7 @@ def _find_error(parameters: QueryDict) -> OAuth2Error | None:
     prompt = get_prompt(parameters)
     if not prompt <= set(PROMPTS) or ("none" in prompt and len(prompt) > 1):
         return InvalidRequestError(description="The prompt is unknown, or none with another value.")
-    if "id_token_hint" in parameters and oidc.read_id_token(parameters["id_token_hint"]) is None:
+    if "id_token_hint" in parameters and oidc.read_id_token(parameters.get("id_token_hint", "")) is None:
         return InvalidRequestError(description="The id_token_hint is not an ID token of this server.")
     if authentication_context.read_claims_request(parameters) is None:
         return InvalidRequestError(description="The claims parameter is not a claims request in JSON.")

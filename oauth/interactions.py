@@ -91,7 +91,7 @@ def _has_new_proof(request: HttpRequest, note: dict[str, Any]) -> bool:
     authenticated_at, _with_factor = reauthentication.get_last_reauthentication(request)
     if not note or authenticated_at is None or _identify_proof(request) == note["proof"]:
         return False
-    return authenticated_at.timestamp() >= note["at"]
+    return bool(authenticated_at.timestamp() >= note["at"])
 
 
 def _was_asked(request: HttpRequest, user: User) -> bool:

@@ -222,12 +222,12 @@ class AccessToken(SessionBoundModel, SignInEvidence, AbstractAccessToken):  # ty
 class RefreshToken(SessionBoundModel, SignInEvidence, AbstractRefreshToken):  # type: ignore[misc]  # noqa: DJ008
     """A single-use refresh token, stored as its SHA-256.
 
-    `encrypted_answer` is the answer to its use, readable with the token itself only. A client that lost it, or whose
+    `token_sealed_answer` is the answer to its use, readable with the token itself only. A client that lost it, or whose
     other process was quicker, gets it again within `REFRESH_TOKEN_GRACE_PERIOD_SECONDS` (RFC 9700 section 4.14.2).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    encrypted_answer = models.BinaryField(default=b"")
+    token_sealed_answer = models.BinaryField(default=b"")
 
     class Meta(AbstractRefreshToken.Meta):  # type: ignore[misc]
         constraints = [SameOfficeForeignKey("user")]
@@ -239,12 +239,12 @@ class RefreshToken(SessionBoundModel, SignInEvidence, AbstractRefreshToken):  # 
 
     def save_answer(self, token: str, answer: dict[str, Any]) -> None:
         data = json.dumps(answer).encode()
-        self.encrypted_answer = encryption.encrypt_with_token(data, token=token, context=_ANSWER_CONTEXT)
-        self.save(update_fields=["encrypted_answer"])
+        self.token_sealed_answer = encryption.encrypt_with_token(data, token=token, context=_ANSWER_CONTEXT)
+        self.save(update_fields=["token_sealed_answer"])
 
     def read_answer(self, token: str) -> dict[str, Any] | None:
         """Return the stored answer, None if there is none."""
-        sealed = type(self).objects.filter(pk=self.pk).values_list("encrypted_answer", flat=True).first()
+        sealed = type(self).objects.filter(pk=self.pk).values_list("token_sealed_answer", flat=True).first()
         if not sealed:
             return None
         answer: dict[str, Any] = json.loads(

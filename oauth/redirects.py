@@ -61,7 +61,7 @@ def redirect_to_application(
         return render_form_post(request, address, form_target)
     if trusted:
         return HttpResponseRedirect(address)
-    page = {"address": address, "host": urlsplit(address).netloc, "reason": reason}
+    page: dict[str, object] = {"address": address, "host": urlsplit(address).netloc, "reason": reason}
     status = 400 if reason else 200
     if form_target is None:
         return render(request, "oauth/external_redirect.html", page, status=status)

@@ -89,7 +89,7 @@ class CreateOfficeForm(ReasonForm):
 class PartnerForm(ApplicationForm, ReasonForm):
     """OAuth application of a partner, and the reason."""
 
-    field_order = ["name", "redirect_uris", "post_logout_redirect_uris", "scopes", "reason"]
+    field_order = ["name", "redirect_uris", "post_logout_redirect_uris", "scopes", "algorithm", "reason"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -42,6 +42,8 @@ def oauth_endpoint(view: EndpointView) -> EndpointView:
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
     """Issue tokens for a code, a refresh token, or the credentials of an SSO/Webservice user."""
+    if "DPoP" in request.headers:  # the client would take a bearer token for one that is bound to its key (RFC 9449)
+        return _error_response(400, "invalid_request", "DPoP is not supported.")
     grant = request.POST.get("grant_type")
     if grant not in GRANT_TYPES:
         return _error_response(400, "unsupported_grant_type")

@@ -16,8 +16,9 @@ from oauth.models import Application, AuthorizationCode
 from tests.helpers import mfa
 from tests.helpers.login_methods import confirmed
 from tests.helpers.users import PASSWORD, signed_in
-from tests.oauth.test_authorization_code import BACK, make_application
+from tests.oauth.test_authorization_code import BACK, SECRET, make_application
 from tests.oauth.test_authorize import URL, asked, told
+from tests.oauth.test_client_credentials import basic
 from tests.oauth.test_secrets import exchange, tokens
 
 pytestmark = pytest.mark.django_db
@@ -191,7 +192,7 @@ def test_choosing_an_account_goes_on_with_this_or_another(
         ({"resource": "https://x.example/"}, "invalid_target"),
         ({"resource": ["https://x.example/", "http://localhost:8000"]}, "invalid_target"),
         ({"resource": "\u00e9"}, "invalid_target"), ({"prompt": "create"}, "invalid_request"),
-        ({"max_age": ["1", "2"]}, "invalid_request"),
+        ({"max_age": ["1", "2"]}, "invalid_request"), ({"dpop_jkt": "x"}, "invalid_request"),
     ],
 )  # fmt: skip
 def test_what_is_not_supported_is_told(
@@ -245,3 +246,16 @@ def test_a_passed_factor_is_enough(bob: User, program: Application) -> None:
     agree(bob, program)
     client = mfa.signed_in(bob, mfa.give_app(bob))
     assert told(send(client, "get", program, prompt="none"))["code"]
+
+
+def test_a_client_that_binds_tokens_to_its_key_gets_none_that_is_not_bound(bob: User, program: Application) -> None:
+    found = tokens(signed_in(bob), program)
+    headers = basic(str(program.client_id), SECRET) | {"DPoP": "x.y.z"}
+    for data in (
+        {"grant_type": "refresh_token", "refresh_token": found["refresh_token"]},
+        {"grant_type": "client_credentials"},
+    ):
+        answer = Client().post("/oauth/token/", data, headers=headers)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    bound = Client().get("/oauth/userinfo/", headers={"Authorization": f"DPoP {found['access_token']}"})
+    assert bound.status_code == 401
