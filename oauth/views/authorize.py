@@ -53,6 +53,11 @@ def authorize(request: HttpRequest) -> HttpResponse:
     consent of the user. Existing consent skips the page, unless the application requests prompt=consent.
     """
     parameters, is_request = read_parameters(request), request.method == "GET" or "client_id" in request.POST
+    is_silent = "none" in get_prompt(parameters)  # such a request hears of a missing factor by an error
+    if isinstance(request.user, User) and not is_silent:
+        missing = redirect_to_second_factor(request, request.user, get_policy(deny_authorization))
+        if missing is not None:
+            return missing
     if not is_request:
         return _accept_consent(request, parameters)
     if request.method == "POST" and not isinstance(request.user, User):
@@ -85,8 +90,8 @@ def _respond(
 ) -> HttpResponse:
     """Respond to a request for a user of the right office."""
     is_silent = "none" in authorization.prompt
-    if (missing := redirect_to_second_factor(request, user, get_policy(deny_authorization))) is not None:
-        return _return_error(request, authorization, LoginRequired()) if is_silent else missing
+    if redirect_to_second_factor(request, user, get_policy(deny_authorization)) is not None:
+        return _return_error(request, authorization, LoginRequired())
     if not consents.can_consent(request):
         return _return_error(
             request, authorization, LoginRequired() if is_silent else AccessDeniedError(), at_once=is_consent
