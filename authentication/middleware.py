@@ -15,7 +15,7 @@ from accounts.models import User
 from audit.actors import ReauthenticationRequired
 from authentication import ended_sessions, last_user, pending_forms, reauthentication, sessions
 from authentication.mfa import get_enrollment_deadline, must_enroll
-from core.access import SAFE, Access, ReauthenticationLevel, get_policy
+from core.access import SAFE, Access, PagePolicy, ReauthenticationLevel, get_policy
 from core.throttle import Throttled
 from permissions.access import OfficeRequest
 
@@ -52,11 +52,9 @@ class MfaMiddleware(MiddlewareMixin):
         pending_forms.delete_resubmitted_form(request, user)
         if not user.is_website_user:
             return None
-        if user.second_factor_at is not None:
-            is_open = user.is_verified() or policy.before_second_factor
-            return None if is_open else _redirect_with_next(request, "authentication:second_step")
-        if must_enroll(user) and not policy.during_enrollment:
-            return _redirect_with_next(request, "authentication:device_list")
+        missing = redirect_to_second_factor(request, user, policy)
+        if missing is not None or user.second_factor_at is not None:
+            return missing
         request.enrollment_deadline = get_enrollment_deadline(user)
         if user.is_support and policy.access == Access.SUPPORT and not settings.LOKET_DEMO:
             # An account of the demo's database may lack a factor.
@@ -87,6 +85,18 @@ class ReauthenticationMiddleware(MiddlewareMixin):
         may_lack_factor = settings.LOKET_DEMO and request.user.is_support and request.user.second_factor_at is None
         with_factor = policy.with_factor and not may_lack_factor
         return reauthentication.require_recent(request, policy.reauthentication, with_factor=with_factor)
+
+
+def redirect_to_second_factor(request: HttpRequest, user: User, policy: PagePolicy) -> HttpResponse | None:
+    """Return the redirect of a website user whose second factor is missing and needed by `policy`, else None."""
+    if not user.is_website_user:
+        return None
+    if user.second_factor_at is not None:
+        is_open = user.is_verified() or policy.before_second_factor
+        return None if is_open else _redirect_with_next(request, "authentication:second_step")
+    if must_enroll(user) and not policy.during_enrollment:
+        return _redirect_with_next(request, "authentication:device_list")
+    return None
 
 
 def _redirect_with_next(request: HttpRequest, name: str) -> HttpResponse:

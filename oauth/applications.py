@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -33,6 +33,7 @@ class ApplicationDetails(TypedDict):
     redirect_uris: Sequence[str]
     post_logout_redirect_uris: Sequence[str]
     scopes: Sequence[str]
+    algorithm: NotRequired[str]  # unchanged if left out, RS256 for a new application
 
 
 @requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
@@ -175,6 +176,7 @@ def _apply_details(application: Application, details: ApplicationDetails) -> Cha
         "redirect_uris": " ".join(details["redirect_uris"]),
         "post_logout_redirect_uris": " ".join(details["post_logout_redirect_uris"]),
         "scopes": list(details["scopes"]),
+        "algorithm": details.get("algorithm", application.algorithm),
     }
     changes = {name: [getattr(application, name) or None, value or None] for name, value in values.items()}
     for name, value in values.items():

@@ -19,7 +19,7 @@ from audit.models import Verb
 from authentication.actions import authenticate_password
 from authentication.request_utils import build_anonymous_actor
 from core import encryption
-from oauth import credentials
+from oauth import credentials, resources
 from oauth.models import AccessToken, Application
 from oauth.scopes import API_SCOPES, sort_scopes
 
@@ -34,14 +34,16 @@ def issue_access_token(http: HttpRequest) -> dict[str, Any]:
     """
     if http.GET or any(len(http.POST.getlist(name)) > 1 for name in _SINGLE_PARAMETERS):
         raise errors.InvalidRequestError("Send each parameter once, in the body.")
-    scope = _parse_scope(http.POST.get("scope", ""))
+    scope, names = _parse_scope(http.POST.get("scope", "")), http.POST.getlist("resource")
+    if error := resources.find_error(names):
+        raise error
     username, password = credentials.read_client_credentials(http)
     by = build_anonymous_actor(http, EventOrigin.API)
     user = authenticate_password(username, password, device="", by=by, kind=LoginMethod.SSO_WEBSERVICE)
     if user is None or not (application := Application.objects.get_built_in()).is_usable():
         raise errors.InvalidClientError
     token = encryption.generate_token()
-    _store_token(http, user, application, token, scope)
+    _store_token(http, user, application, token, scope, names)
     return {"access_token": token, "expires_in": _ACCESS_TOKEN_SECONDS, "token_type": "Bearer", "scope": scope}
 
 
@@ -54,13 +56,16 @@ def _parse_scope(text: str) -> str:
 
 
 @transaction.atomic
-def _store_token(http: HttpRequest, user: User, application: Application, token: str, scope: str) -> None:
+def _store_token(
+    http: HttpRequest, user: User, application: Application, token: str, scope: str, names: list[str]
+) -> None:
     now = timezone.now()
     AccessToken.objects.create(
         user=user,
         application=application,
         token_checksum=encryption.hash_token(token),  # the token itself is not stored
         scope=scope,
+        resource=names,
         expires=now + timedelta(seconds=_ACCESS_TOKEN_SECONDS),
     )
     if user.last_login is None or user.last_login < now - timedelta(minutes=1):  # programs ask every second

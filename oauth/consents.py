@@ -13,7 +13,7 @@ from audit.actors import Actor, requires_reauthentication
 from audit.models import Verb
 from authentication import reauthentication
 from core.access import ReauthenticationLevel
-from oauth.models import AccessToken, Application, AuthorizationCode, Consent, IDToken, RefreshToken
+from oauth.models import AccessToken, Application, AuthorizationCode, Consent, RefreshToken
 from oauth.scopes import sort_scopes
 from permissions import checks
 from permissions.checks import Right
@@ -78,5 +78,5 @@ def revoke_consent(user: User, consent_id: UUID, *, by: Actor) -> bool:
 
 def delete_tokens(application: Application, **conditions: Any) -> None:
     """Delete the codes and tokens of `application`, all or those that match `conditions`."""
-    for model in (AuthorizationCode, RefreshToken, AccessToken, IDToken):
+    for model in (AuthorizationCode, RefreshToken, AccessToken):
         model.objects.filter(application=application, **conditions).delete()

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import encryption
 from core.forms import PLAIN_TEXT_VALIDATORS
+from oauth import signing_keys
 from oauth.applications import ApplicationDetails
 from oauth.models import Application
 from oauth.scopes import Scope
@@ -79,6 +80,12 @@ class ApplicationForm(forms.Form):
         help_text=_("The maximum scope: each user must agree individually, and the user's own rights still apply."),
         error_messages={"required": _("Choose at least one scope.")},
     )
+    algorithm = forms.ChoiceField(
+        label=_("Signature of ID tokens"),
+        choices=[(name, name) for name in signing_keys.ALGORITHMS],
+        required=False,
+        help_text=_("Every library knows RS256. Choose ES256 if the developer of the integration asks for it."),
+    )
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
 
     def __init__(self, *args: Any, instance: Application | None = None, **kwargs: Any) -> None:
@@ -89,6 +96,7 @@ class ApplicationForm(forms.Form):
                 "redirect_uris": "\n".join(instance.redirect_uris.split()),
                 "post_logout_redirect_uris": "\n".join(instance.post_logout_redirect_uris.split()),
                 "scopes": instance.scopes,
+                "algorithm": instance.algorithm,
                 "version": instance.version,
             }
         super().__init__(*args, **kwargs)
@@ -102,6 +110,7 @@ class ApplicationForm(forms.Form):
             redirect_uris=values["redirect_uris"],
             post_logout_redirect_uris=values["post_logout_redirect_uris"],
             scopes=[scope for scope in Scope.values if scope in values["scopes"]],
+            algorithm=values["algorithm"] or signing_keys.ALGORITHMS[0],
         )
 
 

@@ -1,15 +1,18 @@
 """Periodic deletion of expired codes, tokens and tickets."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
 from oauth2_provider.models import clear_expired
+from oauth2_provider.settings import oauth2_settings
 
 from core import periodic_jobs
 from core.periodic_jobs import PeriodicJob
-from oauth.models import SsoTicket
+from oauth.models import RefreshToken, SsoTicket
 
 _TICKET_RETENTION = timedelta(days=1)
+_REFRESH_GRACE = timedelta(seconds=oauth2_settings.REFRESH_TOKEN_GRACE_PERIOD_SECONDS)
 
 
 def delete_expired() -> None:
@@ -17,8 +20,17 @@ def delete_expired() -> None:
 
     Used refresh tokens are kept until they would have expired, so that reuse by an attacker is detected.
     """
-    tickets = SsoTicket.objects.filter(expires_at__lt=timezone.now() - _TICKET_RETENTION)
-    steps = {"tokens": clear_expired, "tickets": tickets.delete}
+    now = timezone.now()
+    used = RefreshToken.objects.exclude(revoked=None)
+    answered = used.exclude(token_sealed_answer=b"").filter(revoked__lt=now - _REFRESH_GRACE)
+    ended = used.filter(access_token__expires__lt=now)  # the library keeps access tokens that one points to
+    tickets = SsoTicket.objects.filter(expires_at__lt=now - _TICKET_RETENTION)
+    steps: dict[str, Callable[[], object]] = {
+        "answers": lambda: answered.update(token_sealed_answer=b""),
+        "access tokens": lambda: ended.update(access_token=None),
+        "tokens": clear_expired,
+        "tickets": tickets.delete,
+    }
     periodic_jobs.process_items(lambda name: steps[name](), steps)
 
 

@@ -6,8 +6,10 @@ version that invalidates a token.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -30,14 +32,25 @@ from core.composite_keys import SameOfficeForeignKey
 from core.ids import uuid7
 from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
 from core.keys import compute_name_key
-from oauth import signing_keys
 from oauth.scopes import API_SCOPES, Scope, sort_scopes
+from oauth.signing_keys import ALGORITHMS
+from oauth.signing_keys import SigningKey as SigningKey
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 TICKET_LIFETIME_SECONDS = 60
 _BUILT_IN_CLIENT_ID = "webservice"
+_ANSWER_CONTEXT = "refresh answer"
+
+
+def _is_readable_address(address: str) -> bool:
+    """Return whether the library can compare `address` with registered ones: it fails for `http://[`."""
+    try:
+        urlsplit(address)
+    except ValueError:
+        return False
+    return True
 
 
 class HashedField(models.CharField):  # type: ignore[type-arg]
@@ -77,7 +90,12 @@ class Application(KeyedModel, AbstractApplication):  # type: ignore[misc]
     authorization_grant_type = models.CharField(
         max_length=44, default=AbstractApplication.GRANT_AUTHORIZATION_CODE, editable=False
     )
-    algorithm = models.CharField(max_length=5, default=AbstractApplication.RS256_ALGORITHM, editable=False)
+    algorithm = models.CharField(
+        _("Signature of ID tokens"),
+        max_length=5,
+        choices=[(name, name) for name in ALGORITHMS],
+        default=AbstractApplication.RS256_ALGORITHM,
+    )
     client_secret = models.CharField(max_length=64, default="", editable=False)  # SHA-256 of 256 random bits
     previous_secret = models.CharField(max_length=64, default="", editable=False)
     previous_until = models.DateTimeField(null=True, editable=False)  # until when the previous secret is accepted
@@ -128,10 +146,16 @@ class Application(KeyedModel, AbstractApplication):  # type: ignore[misc]
         """Also allow http, which registration accepts for loopback addresses only."""
         return ["https", "http"]
 
+    def redirect_uri_allowed(self, uri: str) -> bool:
+        return _is_readable_address(uri) and bool(super().redirect_uri_allowed(uri))
+
+    def post_logout_redirect_uri_allowed(self, uri: str) -> bool:
+        return _is_readable_address(uri) and bool(super().post_logout_redirect_uri_allowed(uri))
+
     @property
     def jwk_key(self) -> JWK:
-        """The current ID token signing key, shared by all applications."""
-        return SigningKey.objects.get_current().jwk
+        """The current ID token signing key, shared by all applications with this algorithm."""
+        return SigningKey.objects.get_current(self.algorithm).jwk
 
 
 class SessionBoundModel(models.Model):
@@ -201,16 +225,45 @@ class AccessToken(SessionBoundModel, SignInEvidence, AbstractAccessToken):  # ty
 
 
 class RefreshToken(SessionBoundModel, SignInEvidence, AbstractRefreshToken):  # type: ignore[misc]  # noqa: DJ008
-    """A single-use refresh token, stored as its SHA-256."""
+    """A single-use refresh token, stored as its SHA-256.
+
+    `token_sealed_answer` is the answer to its use, readable with the token itself only. A client that lost it, or whose
+    other process was quicker, gets it again within `REFRESH_TOKEN_GRACE_PERIOD_SECONDS` (RFC 9700 section 4.14.2).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    token_sealed_answer = models.BinaryField(default=b"")
 
     class Meta(AbstractRefreshToken.Meta):  # type: ignore[misc]
         constraints = [SameOfficeForeignKey("user")]
 
+    def rotate(self) -> bool:
+        """Mark the token as used; return False if it was used or revoked before. Its access token lives to its end."""
+        now = timezone.now()
+        return bool(type(self).objects.filter(pk=self.pk, revoked=None).update(revoked=now, updated=now))
+
+    def save_answer(self, token: str, answer: dict[str, Any]) -> None:
+        data = json.dumps(answer).encode()
+        self.token_sealed_answer = encryption.encrypt_with_token(data, token=token, context=_ANSWER_CONTEXT)
+        self.save(update_fields=["token_sealed_answer"])
+
+    def read_answer(self, token: str) -> dict[str, Any] | None:
+        """Return the stored answer, None if there is none."""
+        sealed = type(self).objects.filter(pk=self.pk).values_list("token_sealed_answer", flat=True).first()
+        if not sealed:
+            return None
+        answer: dict[str, Any] = json.loads(
+            encryption.decrypt_with_token(bytes(sealed), token=token, context=_ANSWER_CONTEXT)
+        )
+        return answer
+
+    def is_successor_used(self) -> bool:
+        """Return whether the refresh token that replaced this one has been used or revoked."""
+        return type(self).objects.filter(access_token__source_refresh_token=self.pk).exclude(revoked=None).exists()
+
 
 class IDToken(SessionBoundModel, AbstractIDToken):  # type: ignore[misc]  # noqa: DJ008
-    """Record of an issued ID token; its claims are not stored."""
+    """Required by the library, without rows: an ID token is recognized by its signature."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -294,53 +347,6 @@ class SsoTicket(SessionBoundModel):
             self.expires_at, within=timedelta(seconds=TICKET_LIFETIME_SECONDS)
         ) and self.is_valid_for(user)
         return in_time and user.may_sign_in and not user.is_azure_user and application.is_usable()
-
-
-class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
-    def get_current(self) -> SigningKey:
-        """Return the key that signs now, creating the first key if there is none."""
-        now = timezone.now()
-        key = self.filter(signs_from__lte=now).order_by("-signs_from").first()
-        return key or self.create_key(signs_from=now)
-
-    def create_key(self, *, signs_from: datetime) -> SigningKey:
-        """Create a key that starts signing at `signs_from`."""
-        kid, encrypted = signing_keys.generate_signing_key()
-        return self.create(kid=kid, encrypted_pem=encrypted, signs_from=signs_from)
-
-    def list_published(self) -> list[SigningKey]:
-        """Return the keys that clients may still need to verify an ID token, newest first."""
-        found, since = list(self.order_by("-signs_from")), timezone.now() - signing_keys.ID_TOKEN_LIFETIME
-        settled = [key.signs_from for key in found if key.signs_from <= since]
-        return [key for key in found if not settled or key.signs_from >= settled[0]]
-
-
-SigningKeyManager = models.Manager.from_queryset(SigningKeyQuerySet)
-
-
-class SigningKey(models.Model):
-    """An encrypted key that signs ID tokens. The newest key whose `signs_from` has passed is in use."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    kid = models.CharField(max_length=43, unique=True)
-    encrypted_pem = models.BinaryField()
-    signs_from = models.DateTimeField()
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = SigningKeyManager()
-
-    def __str__(self) -> str:
-        return self.kid
-
-    @property
-    def encryption_context(self) -> str:
-        """The encryption context: the key cannot be decrypted under another `kid`."""
-        return signing_keys.build_encryption_context(self.kid)
-
-    @property
-    def jwk(self) -> JWK:
-        """The decrypted key. Raises encryption.DecryptionError if no encryption key decrypts it."""
-        return signing_keys.decrypt_signing_key(self.kid, bytes(self.encrypted_pem))
 
 
 class IdempotentResponse(models.Model):

@@ -1,13 +1,16 @@
 """Redirects to the URIs of applications, without acting as an open redirector for URIs that offices register."""
 
-from urllib.parse import urlsplit
+from contextlib import suppress
+from urllib.parse import parse_qsl, urlsplit
 
 from csp.decorators import csp_update
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 
 from accounts.models import User
 from oauth.models import Application
+
+_MAX_QUERY_LENGTH = 6000  # characters
 
 
 def is_trusted_redirect(
@@ -37,15 +40,50 @@ def _get_origin(address: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
-def redirect_to_application(request: HttpRequest, address: str, *, trusted: bool, reason: str = "") -> HttpResponse:
+def redirect_as_get(address: str, parameters: QueryDict) -> HttpResponse:
+    """Repeat a POST of another site as a GET: browsers send no session cookie with the POST.
+
+    Parameters that are too long for an address are left out, and the address says that they are missing.
+    """
+    query = parameters.urlencode()
+    return HttpResponseRedirect(f"{address}?{query if len(query) <= _MAX_QUERY_LENGTH else ''}", status=303)
+
+
+def redirect_to_application(
+    request: HttpRequest, address: str, *, trusted: bool, reason: str = "", form_target: str | None = None
+) -> HttpResponse:
     """Redirect to `address` if trusted, else render a page that names its host and links to it.
 
-    `reason` is the OAuth error code if the request was rejected.
+    `reason` is the OAuth error code if the request was rejected. With `form_target`, the redirect URI, the response is
+    posted there.
     """
+    if trusted and form_target is not None:
+        return render_form_post(request, address, form_target)
     if trusted:
         return HttpResponseRedirect(address)
-    page = {"address": address, "host": urlsplit(address).netloc, "reason": reason}
-    return render(request, "oauth/external_redirect.html", page, status=400 if reason else 200)
+    page: dict[str, object] = {"address": address, "host": urlsplit(address).netloc, "reason": reason}
+    status = 400 if reason else 200
+    if form_target is None:
+        return render(request, "oauth/external_redirect.html", page, status=status)
+    page |= {"form_target": form_target, "fields": _list_response_fields(address, form_target)}
+    return allow_form_redirect(
+        form_target, request, render(request, "oauth/external_redirect.html", page, status=status)
+    )
+
+
+def render_form_post(request: HttpRequest, address: str, redirect_uri: str) -> HttpResponse:
+    """Render a page that posts the response in the query of `address` (OAuth 2.0 Form Post Response Mode)."""
+    context = {"form_target": redirect_uri, "fields": _list_response_fields(address, redirect_uri)}
+    return allow_form_redirect(redirect_uri, request, render(request, "oauth/form_post.html", context))
+
+
+def _list_response_fields(address: str, redirect_uri: str) -> list[tuple[str, str]]:
+    """Return the parameters that `address` has in addition to `redirect_uri`."""
+    pairs = parse_qsl(urlsplit(address).query, keep_blank_values=True)
+    for pair in parse_qsl(urlsplit(redirect_uri).query, keep_blank_values=True):
+        with suppress(ValueError):
+            pairs.remove(pair)
+    return pairs
 
 
 def allow_form_redirect(address: str, request: HttpRequest, page: HttpResponse) -> HttpResponse:

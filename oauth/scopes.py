@@ -40,6 +40,20 @@ class Scope(TextChoices):
 API_SCOPES = tuple(scope for scope in Scope if scope != Scope.OPENID)
 
 
+# Asks for refresh tokens (OpenID Connect Core section 11). Every client of the code grant gets them, so it is accepted
+# beside the scopes that an integration may have, and no consent page mentions it.
+OFFLINE_ACCESS = "offline_access"
+
+
+def normalize_scope(text: str) -> str:
+    """Return a scope parameter without unknown scopes (OpenID Connect Core 3.1.2.1) and superfluous spaces.
+
+    If none is known, the result still names the unknown ones, so that the request fails instead of getting a default.
+    """
+    names = list(dict.fromkeys(text.split()))
+    return " ".join([name for name in names if name in {*Scope.values, OFFLINE_ACCESS}] or names)
+
+
 def sort_scopes(names: Iterable[str]) -> list[Scope]:
     """Return the scopes among `names`, in the order of the enum."""
     requested = set(names)
@@ -56,8 +70,8 @@ class ScopesBackend(BaseScopes):  # type: ignore[misc]
         self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any
     ) -> list[str]:
         """Return the scopes that `application` may request, all scopes without an application."""
-        return list(application.scopes) if application else list(Scope)
+        return [*application.scopes, OFFLINE_ACCESS] if application else [*Scope, OFFLINE_ACCESS]
 
     def get_default_scopes(self, application: Any = None, request: Any = None) -> list[str]:
         """Return all scopes available to `application`, for a request that names none."""
-        return self.get_available_scopes(application)
+        return list(application.scopes) if application else list(Scope)

@@ -10,6 +10,7 @@ urlpatterns = [
     path(".well-known/oauth-authorization-server", metadata.openid_configuration, name="server_metadata"),
     path("oauth/jwks.json", metadata.jwks, name="jwks"),
     path("oauth/authorize/", authorize.authorize, name="authorize"),
+    path("oauth/authorize/account/", authorize.select_account, name="select_account"),
     path("oauth/authorize/weigeren/", authorize.deny_authorization, name="deny_authorization"),
     path("oauth/token/", endpoints.token, name="token"),
     path("oauth/revoke/", endpoints.revoke, name="revoke"),

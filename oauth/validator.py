@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
+from jwcrypto.jwt import JWT
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2.rfc6749 import errors
 
@@ -19,9 +20,10 @@ from authentication import reauthentication
 from authentication.request_utils import build_anonymous_actor
 from core import encryption, throttle
 from core.throttle import AttemptsLeft, RateLimit
-from oauth import consents, credentials, oidc, tokens
-from oauth.models import AccessToken, Application, AuthorizationCode, Consent, IDToken, RefreshToken
+from oauth import authentication_context, credentials, oidc, tokens
+from oauth.models import AccessToken, Application, AuthorizationCode, Consent, RefreshToken
 from oauth.rate_limit_headers import CLIENT_TOKEN_LIMIT
+from oauth.resources import find_error as find_resource_error
 
 # Per network address, for wrong secrets.
 _FAILED_CLIENT_LIMIT = RateLimit("token client network", burst=50, every=timedelta(seconds=10))
@@ -90,15 +92,10 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         """Reject cross-origin token requests: browser code cannot keep a secret."""
         return False
 
-    # Silent authentication (prompt=none).
-
-    def validate_silent_login(self, request: Any) -> bool:
-        """Return whether the signed-in user can give consent."""
-        return consents.can_consent(self.http)
-
-    def validate_silent_authorization(self, request: Any) -> bool:
-        """Return whether the user has already consented to all requested scopes."""
-        return consents.has_consented(self.http.user, request.client, request.scopes)
+    def validate_response_type(
+        self, client_id: str, response_type: str, client: Any, request: Any, *args: Any, **kwargs: Any
+    ) -> bool:
+        return bool(response_type == "code")
 
     # Authorization codes.
 
@@ -138,13 +135,34 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     # Tokens.
 
     def validate_refresh_token(self, refresh_token: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Return whether the token is valid. Reuse of a refresh token revokes its whole family."""
+        """Return whether the token is valid. Reuse of a refresh token revokes its whole family.
+
+        A used token is valid for a moment longer, until its successor is used: then it brings the same answer again.
+        """
         try:
-            known = super().validate_refresh_token(refresh_token, client, request, *args, **kwargs)
-            self._refresh_token = request.refresh_token_instance if known else None
-            return self._refresh_token is not None and _is_still_authorized(self._refresh_token, client)
+            if not super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
+                return False
+            found: RefreshToken = request.refresh_token_instance
+            if found.revoked is not None and found.is_successor_used():
+                RefreshToken.revoke_family(found.token_family)
+                return False
+            self._refresh_token = found
+            return _is_still_authorized(found, client)
         except (Application.DoesNotExist, User.DoesNotExist):  # deleted concurrently
             return False
+
+    def revoke_token(self, token: str, token_type_hint: str, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Revoke a token of the client (RFC 7009). A refresh token, also a used one, takes its family with it.
+
+        So does the access token of an unused refresh token. An older access token ends alone: its client has newer
+        ones.
+        """
+        mine = Q(token_checksum=encryption.hash_token(token), application=request.client)
+        current = Q(access_token__in=AccessToken.objects.filter(mine), revoked=None)
+        if found := RefreshToken.objects.filter(mine | current).first():
+            RefreshToken.revoke_family(found.token_family)
+        else:
+            AccessToken.objects.filter(mine).delete()
 
     def save_bearer_token(self, token: Any, request: Any, *args: Any, **kwargs: Any) -> None:
         """Store the tokens. If the code was redeemed concurrently, also revoke the tokens issued for it."""
@@ -162,8 +180,22 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         allowed = Consent.objects.filter(user=request.user, application=request.client)
         if not allowed.update(last_used_at=timezone.now()):
             raise errors.InvalidGrantError(request=request)
+        if (used := self._refresh_token) is not None and not used.rotate():
+            self._repeat_answer(used, token, request)
+            return
+        request.refresh_token_instance = None  # the library would end the previous access token as well
         super()._save_bearer_token(token, request, *args, **kwargs)
+        if used is not None:
+            used.save_answer(request.refresh_token, token)
         _update_last_used(request.client)
+
+    def _repeat_answer(self, used: RefreshToken, token: dict[str, Any], request: Any) -> None:
+        """Replace `token` by the answer to the earlier use. Raises InvalidGrantError if the token was revoked."""
+        answer = used.read_answer(request.refresh_token)
+        if answer is None:
+            raise errors.InvalidGrantError(request=request)
+        token.clear()
+        token.update(answer)
 
     @property
     def _source(self) -> AuthorizationCode | RefreshToken | None:
@@ -173,7 +205,8 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     def _create_access_token(self, *args: Any, **kwargs: Any) -> AccessToken:
         """Store the token with the sign-in evidence of its code or refresh token."""
         created: AccessToken = super()._create_access_token(*args, **kwargs)
-        self._copy_evidence_to(created)
+        created.source_refresh_token = self._refresh_token
+        self._copy_evidence_to(created, "source_refresh_token")
         return created
 
     def _create_refresh_token(self, request: Any, *args: Any, **kwargs: Any) -> RefreshToken:
@@ -181,6 +214,8 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         created: RefreshToken = super()._create_refresh_token(request, *args, **kwargs)
         if self._grant is not None:
             created.token_family = _compute_token_family(request.code)
+        elif self._refresh_token is not None:
+            created.token_family = self._refresh_token.token_family
         self._copy_evidence_to(created, "token_family")
         return created
 
@@ -189,9 +224,10 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
             created.copy_evidence(self._source)
             created.save(update_fields=["authenticated_at", "with_factor", *others])
 
-    def _check_and_set_request_resource(self, request: Any) -> None:
-        """Ignore resource indicators (RFC 8707): there is a single resource."""
-        request.resource = []
+    def _validate_resource_uris(self, request: Any, resources: list[str]) -> None:
+        """Reject unknown resources (RFC 8707). Raises an OAuth2Error."""
+        if error := find_resource_error(resources):
+            raise error
 
     # OpenID Connect.
 
@@ -201,8 +237,10 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     def get_id_token_dictionary(self, token: Any, token_handler: Any, request: Any) -> tuple[dict[str, Any], datetime]:
         """Return the claims and their expiry. auth_time is the user's last authentication in that session."""
         claims, expires_at = super().get_id_token_dictionary(token, token_handler, request)
+        del claims["auth_time"]  # of the library: when the user last signed in anywhere
         if self._source is not None and self._source.authenticated_at is not None:
             claims["auth_time"] = int(self._source.authenticated_at.timestamp())
+            claims |= authentication_context.build_claims(request.user, with_factor=self._source.with_factor)
         return claims, expires_at
 
     def finalize_id_token(self, id_token: Any, token: Any, token_handler: Any, request: Any) -> str:
@@ -211,11 +249,15 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
             allowed = Consent.objects.select_for_update().filter(user=request.user, application=request.client)
             if allowed.first() is None:
                 raise errors.InvalidGrantError(request=request)
-            signed: str = super().finalize_id_token(id_token, token, token_handler, request)
-            return signed
+            claims, _expires_at = self.get_id_token_dictionary(token, token_handler, request)
+            key = request.client.jwk_key
+            header = {"typ": "JWT", "alg": request.client.algorithm, "kid": key.thumbprint()}
+            signed = JWT(header=header, claims=({"nonce": request.nonce} if request.nonce else {}) | id_token | claims)
+            signed.make_signed_token(key)
+            return str(signed.serialize())
 
-    def _load_id_token(self, token: str) -> IDToken | None:
-        return oidc.find_id_token(token)
+    def _load_id_token(self, token: str) -> None:
+        """Return None: no ID token is stored, it is recognized by its signature (`oidc.read_id_token`)."""
 
 
 def _find_application(client_id: str) -> Application | None:

@@ -37,7 +37,7 @@ def login(request: HttpRequest) -> HttpResponse:
     target = get_next_url(request)
     if request.user.is_authenticated:
         return HttpResponseRedirect(target)
-    form = LoginForm(request.POST or None)
+    form = LoginForm(request.POST or None, initial={"username": request.GET.get("login_hint", "")})
     if form.is_valid():
         username, password = form.cleaned_data["username"], form.cleaned_data["password"]
         device, by = trusted_devices.get_device_id(request, username), build_anonymous_actor(request)

@@ -49,6 +49,7 @@ _FIELD_LABELS: Mapping[str, "StrOrPromise"] = {
     "scopes": _("Scopes"),
     "redirect_uris": _("Redirect URIs"),
     "post_logout_redirect_uris": _("Redirect URIs after logout"),
+    "algorithm": _("Signature of ID tokens"),
     "hours": _("Hours the previous secret keeps working"),
     "type": _("Notification"),
     "event_date": _("Date"),

@@ -1,47 +1,39 @@
-"""The consent page and the redirect back to the application."""
+"""The consent page and the response to the application."""
 
-import re
-from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from oauth2_provider.exceptions import FatalClientError, OAuthToolkitError
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from oauth2_provider.exceptions import FatalClientError
 from oauthlib.common import add_params_to_uri
-from oauthlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError, OAuth2Error
+from oauthlib.oauth2.rfc6749.errors import (
+    AccessDeniedError,
+    ConsentRequired,
+    CustomOAuth2Error,
+    LoginRequired,
+    OAuth2Error,
+)
 
 from accounts.models import User
 from audit.actors import build_page_actor
-from authentication import ended_sessions, reauthentication
-from core.access import POST, Access, page
-from oauth import consents, redirects
-from oauth.backend import OAuthBackend
+from authentication import ended_sessions, reauthentication, sessions
+from authentication.middleware import redirect_to_second_factor
+from core.access import POST, Access, get_policy, page
+from oauth import authentication_context, consents, interactions, oidc, redirects
+from oauth.authorization_requests import (
+    AuthorizationRequest,
+    get_prompt,
+    parse_authorization_request,
+    read_parameters,
+)
 from oauth.models import Application
 from oauth.scopes import sort_scopes
 from permissions.access import OfficeRequest
-
-_CODE_CHALLENGE_PATTERN = re.compile(r"[\w-]{43}", re.ASCII)
-_MAX_NONCE_LENGTH = 255
-_JUST_NOW_SECONDS = 60  # seconds in which a sign-in or re-authentication counts as just done
-_READING_SECONDS = 300  # extra seconds that the consent page may stay open
-
-
-class AuthorizationRequest(NamedTuple):
-    """A validated authorization request. Only the user remains to be checked."""
-
-    core: OAuthBackend
-    application: Application
-    scopes: list[str]
-    details: dict[str, Any]
-
-    @property
-    def prompt(self) -> set[str]:
-        """The prompt values of OpenID Connect."""
-        return set(self.details.get("prompt") or [])
 
 
 class AuthorizationRequestError(Exception):
@@ -52,118 +44,150 @@ class AuthorizationRequestError(Exception):
         self.response = response
 
 
-@page(Access.PUBLIC)
+@page(Access.PUBLIC, before_second_factor=True, during_enrollment=True)
+@csrf_exempt
 def authorize(request: HttpRequest) -> HttpResponse:
-    """Ask the user for consent and redirect to the application with a code.
+    """Ask the user for consent and return to the application with a code.
 
-    Existing consent skips the page, unless the application requests prompt=consent.
+    A POST with the parameters in its body is a request of the application (OpenID Connect Core 3.1.2.1), any other the
+    consent of the user. Existing consent skips the page, unless the application requests prompt=consent.
     """
+    parameters, is_request = read_parameters(request), request.method == "GET" or "client_id" in request.POST
+    is_silent = "none" in get_prompt(parameters)  # such a request hears of a missing factor by an error
+    if isinstance(request.user, User) and not is_silent:
+        missing = redirect_to_second_factor(request, request.user, get_policy(deny_authorization))
+        if missing is not None:
+            return missing
+    if not is_request:
+        return _accept_consent(request, parameters)
+    if request.method == "POST" and not isinstance(request.user, User):
+        return redirects.redirect_as_get(reverse("oauth:authorize"), parameters)
+    return _answer(request, parameters)
+
+
+@csrf_protect
+def _accept_consent(request: HttpRequest, parameters: QueryDict) -> HttpResponse:
+    return _answer(request, parameters, is_consent=True)
+
+
+def _answer(request: HttpRequest, parameters: QueryDict, *, is_consent: bool = False) -> HttpResponse:
     try:
-        return _respond(request, _parse_authorization_request(request))
+        authorization = _parse(request, parameters)
+        if isinstance(request.user, User) and authorization.application.is_available_to(request.user):
+            return _respond(request, request.user, authorization, is_consent=is_consent)
+        if "none" in authorization.prompt:
+            raise AuthorizationRequestError(_report_error(request, authorization, LoginRequired()))
+        if isinstance(request.user, User):
+            return _render_error(request, _("This integration is not available for your office."), 404)
+        ended_sessions.add_end_message(request)
+        return redirect(interactions.build_login_url(request, authorization.parameters))
     except AuthorizationRequestError as error:
         return error.response
 
 
-def _respond(request: HttpRequest, authorization: AuthorizationRequest) -> HttpResponse:
-    if not isinstance(request.user, User):
-        ended_sessions.add_end_message(request)
-        return redirect(f"{reverse('authentication:login')}?{urlencode({'next': request.get_full_path()})}")
-    if not authorization.application.is_available_to(request.user):
-        return _render_error(request, _("This integration is not available for your office."), 404)
+def _respond(
+    request: HttpRequest, user: User, authorization: AuthorizationRequest, *, is_consent: bool
+) -> HttpResponse:
+    """Respond to a request for a user of the right office."""
+    is_silent = "none" in authorization.prompt
+    if redirect_to_second_factor(request, user, get_policy(deny_authorization)) is not None:
+        return _return_error(request, authorization, LoginRequired())
     if not consents.can_consent(request):
-        return _return_to_application(request, authorization, error=AccessDeniedError())
-    seconds, spare = _get_max_age(request, authorization), _READING_SECONDS if request.method == "POST" else 0
-    if seconds is not None and not _is_recently_authenticated(request, seconds + spare):
-        return redirect(f"{reverse('authentication:reauthenticate')}?{urlencode({'next': request.get_full_path()})}")
-    if request.method == "POST":
-        by = build_page_actor(request, request.user)
+        return _return_error(
+            request, authorization, LoginRequired() if is_silent else AccessDeniedError(), at_once=is_consent
+        )
+    if not authorization.wanted_subjects <= {oidc.compute_subject(user)}:
+        return _return_error(request, authorization, LoginRequired(description="Another user is signed in."))
+    step = interactions.find_next_step(request, user, authorization, is_consent=is_consent)
+    if step is not None:
+        return _return_error(request, authorization, LoginRequired()) if is_silent else redirect(step)
+    if authentication_context.is_unmet(
+        authorization.parameters, with_factor=reauthentication.get_last_reauthentication(request)[1]
+    ):
+        return _return_error(request, authorization, CustomOAuth2Error(error="unmet_authentication_requirements"))
+    if is_consent:
+        by, scopes = build_page_actor(request, user), sort_scopes(authorization.scopes)
         with transaction.atomic():
-            consents.grant_consent(request.user, authorization.application, scopes=authorization.scopes, by=by)
-            return _return_to_application(request, authorization)
+            consents.grant_consent(user, authorization.application, scopes=scopes, by=by)
+            return _return_code(request, authorization, at_once=True)
     skips = request.method != "HEAD" and "consent" not in authorization.prompt  # HEAD issues no code
-    if skips and consents.has_consented(request.user, authorization.application, authorization.scopes):
-        return _return_to_application(request, authorization)
+    if skips and consents.has_consented(user, authorization.application, sort_scopes(authorization.scopes)):
+        return _return_code(request, authorization, at_once=is_silent)
+    if is_silent:
+        return _return_error(request, authorization, ConsentRequired())
     return _render_consent_page(request, authorization)
+
+
+@page(Access.OFFICE_USER, methods=("GET", "POST"))
+def select_account(request: OfficeRequest) -> HttpResponse:
+    """Ask with which account to go on; another one means logging out here first."""
+    if request.method != "POST":
+        return render(request, "oauth/select_account.html")
+    parameters = request.GET.copy()
+    if request.POST.get("account") == str(request.user.pk):
+        return redirect(interactions.build_address(request, parameters, account=str(request.user.pk)))
+    sessions.log_out(request, request.user)
+    return redirect(interactions.build_login_url(request, parameters))
 
 
 @page(Access.OFFICE_USER, methods=POST)
 def deny_authorization(request: OfficeRequest) -> HttpResponse:
-    """Redirect back to the application with access_denied."""
+    """Return to the application with access_denied."""
     try:
-        authorization = _parse_authorization_request(request)
+        authorization = _parse(request, read_parameters(request))
         if not authorization.application.is_available_to(request.user):
             return _render_error(request, _("This integration is not available for your office."), 404)
-        return _return_to_application(request, authorization, error=AccessDeniedError())
+        return _return_error(request, authorization, AccessDeniedError(), at_once=True)
     except AuthorizationRequestError as error:
         return error.response
 
 
-def _parse_authorization_request(request: HttpRequest) -> AuthorizationRequest:
+def _parse(request: HttpRequest, parameters: QueryDict) -> AuthorizationRequest:
     """Validate the authorization request. Raises AuthorizationRequestError."""
-    lists = [*request.GET.lists(), *request.POST.lists()]
-    if any("\x00" in value for _name, values in lists for value in values):
+    if any("\x00" in text for name, values in parameters.lists() for text in (name, *values)):
         raise AuthorizationRequestError(_render_error(request, _("The address contains invalid characters.")))
-    core = OAuthBackend(request)
     try:
-        scopes, details = core.validate_authorization_request(request)
+        return parse_authorization_request(request, parameters)
     except FatalClientError as error:
         raise AuthorizationRequestError(_render_error(request, str(error.oauthlib_error.description or ""))) from error
-    except OAuthToolkitError as error:
-        raise AuthorizationRequestError(_report_error_to_application(request, error.oauthlib_error)) from error
-    application = Application.objects.filter(client_id=details["client_id"]).first()
-    if application is None:
-        raise AuthorizationRequestError(_render_unavailable(request))
-    if violation := _find_violation(details):
-        request_error = InvalidRequestError(description=violation, state=details["state"])
-        request_error.redirect_uri = details["redirect_uri"]
-        request_error.client_id = details["client_id"]
-        raise AuthorizationRequestError(_report_error_to_application(request, request_error))
-    return AuthorizationRequest(core, application, [scope.value for scope in sort_scopes(scopes)], details)
+    except Application.DoesNotExist as error:
+        raise AuthorizationRequestError(_render_unavailable(request)) from error
+    except OAuth2Error as error:
+        application = Application.objects.filter(client_id=error.client_id or "").first()
+        raise AuthorizationRequestError(
+            _send_error(request, application, error, is_silent="none" in get_prompt(parameters))
+        ) from error
 
 
-def _report_error_to_application(request: HttpRequest, error: OAuth2Error) -> HttpResponse:
-    """Report `error` to the application, by a redirect only if `redirects.is_trusted_redirect` allows it."""
+def _report_error(request: HttpRequest, authorization: AuthorizationRequest, error: OAuth2Error) -> HttpResponse:
+    """Report `error` to an application that the user may not know."""
+    _address_error(error, authorization)
+    return _send_error(request, authorization.application, error, is_silent="none" in authorization.prompt)
+
+
+def _send_error(
+    request: HttpRequest, application: Application | None, error: OAuth2Error, *, is_silent: bool
+) -> HttpResponse:
+    """Send `error` to the application, without showing the target only if `redirects.is_trusted_redirect` allows it."""
     address = _build_error_redirect(error)
-    application = Application.objects.filter(client_id=error.client_id or "").first()
-    silent = "none" in request.GET.get("prompt", "").split()
-    trusted = redirects.is_trusted_redirect(request, application, address, silent=silent)
-    return redirects.redirect_to_application(request, address, trusted=trusted, reason=error.error or "error")
+    trusted = redirects.is_trusted_redirect(request, application, address, silent=is_silent)
+    form_target = error.redirect_uri if error.response_mode == "form_post" else None
+    return redirects.redirect_to_application(
+        request, address, trusted=trusted, reason=error.error or "error", form_target=form_target
+    )
 
 
-def _find_violation(details: dict[str, Any]) -> str:
-    """Return what else is wrong with a request that the library accepts, in English for clients, or ""."""
-    if details.get("code_challenge_method") != "S256" or not _CODE_CHALLENGE_PATTERN.fullmatch(
-        details.get("code_challenge") or ""
-    ):
-        return "A code_challenge of method S256 is required."
-    if len(details.get("nonce") or "") > _MAX_NONCE_LENGTH:
-        return "The nonce is too long."
-    return ""
-
-
-def _get_max_age(request: HttpRequest, authorization: AuthorizationRequest) -> int | None:
-    """Return the maximum age of the sign-in in seconds, None if any age is accepted.
-
-    A max_age of 0 means the same as prompt=login (OpenID Connect Core section 3.1.2.1).
-    """
-    if "login" in authorization.prompt:
-        return _JUST_NOW_SECONDS
-    seconds = request.GET.get("max_age", "")
-    return (int(seconds) or _JUST_NOW_SECONDS) if seconds.isascii() and seconds.isdigit() and len(seconds) < 9 else None
-
-
-def _is_recently_authenticated(request: HttpRequest, seconds: int) -> bool:
-    """Return whether the user authenticated within `seconds`. Microsoft may sign users in silently."""
-    _at, with_factor = reauthentication.get_last_reauthentication(request)
-    asked_at_microsoft = with_factor or not (isinstance(request.user, User) and request.user.is_azure_user)
-    return asked_at_microsoft and reauthentication.was_reauthenticated_within(request, seconds)
+def _address_error(error: OAuth2Error, authorization: AuthorizationRequest) -> None:
+    error.state, error.redirect_uri = authorization.parameters.get("state"), authorization.details["redirect_uri"]
+    error.response_mode = authorization.parameters.get("response_mode")
 
 
 def _render_consent_page(request: HttpRequest, authorization: AuthorizationRequest) -> HttpResponse:
-    query = request.META.get("QUERY_STRING", "")
+    query = authorization.parameters.urlencode()
     context = {
         "application": authorization.application,
         "scopes": sort_scopes(authorization.scopes),
+        "allow_url": f"{reverse('oauth:authorize')}?{query}",
         "deny_url": f"{reverse('oauth:deny_authorization')}?{query}",
         "host": urlsplit(authorization.details["redirect_uri"]).netloc,
         "office_name": request.user.office.name if isinstance(request.user, User) else "",
@@ -173,36 +197,39 @@ def _render_consent_page(request: HttpRequest, authorization: AuthorizationReque
     )
 
 
-def _return_to_application(
-    request: HttpRequest, authorization: AuthorizationRequest, *, error: OAuth2Error | None = None
+def _return_error(
+    request: HttpRequest, authorization: AuthorizationRequest, error: OAuth2Error, *, at_once: bool = False
 ) -> HttpResponse:
-    """Return to the application, with a code unless there is an `error`.
-
-    Raises AuthorizationRequestError if it was deleted.
-    """
-    if error is not None:
-        error.state, error.redirect_uri = authorization.details["state"], authorization.details["redirect_uri"]
-        address = _build_error_redirect(error)
-    else:
-        address = _build_code_redirect(request, authorization)
-    if request.method == "POST" or "none" in authorization.prompt:
-        return HttpResponseRedirect(address)
-    # The request may come from the login form, whose CSP forbids redirects to other hosts.
-    return render(request, "oauth/continue.html", {"address": address, "application": authorization.application})
+    _address_error(error, authorization)
+    at_once = at_once or "none" in authorization.prompt
+    return _return_to_application(request, authorization, _build_error_redirect(error), at_once=at_once)
 
 
 @transaction.atomic
-def _build_code_redirect(request: HttpRequest, authorization: AuthorizationRequest) -> str:
-    """Return the redirect URI with a code.
+def _return_code(request: HttpRequest, authorization: AuthorizationRequest, *, at_once: bool) -> HttpResponse:
+    """Return to the application with a code.
 
     Raises AuthorizationRequestError if the application was deleted or disabled in the meantime.
     """
     usable = Application.objects.select_for_update(no_key=True).filter(switched_off_at=None)
     if usable.filter(pk=authorization.application.pk).first() is None:
         raise AuthorizationRequestError(_render_unavailable(request))
-    details = authorization.details | {"ui_locales": None}
-    response = authorization.core.create_authorization_response(request, authorization.scopes, details, allow=True)
-    return str(response[0])
+    response = authorization.core.create_authorization_response(
+        request, authorization.scopes, authorization.details, allow=True
+    )
+    return _return_to_application(request, authorization, str(response[0]), at_once=at_once)
+
+
+def _return_to_application(
+    request: HttpRequest, authorization: AuthorizationRequest, address: str, *, at_once: bool
+) -> HttpResponse:
+    """Return to the application, in the way that it requested."""
+    if authorization.parameters.get("response_mode") == "form_post":
+        return redirects.render_form_post(request, address, authorization.details["redirect_uri"])
+    if at_once:
+        return HttpResponseRedirect(address)
+    # The request may come from the login form, whose CSP forbids redirects to other hosts.
+    return render(request, "oauth/continue.html", {"address": address, "application": authorization.application})
 
 
 def _build_error_redirect(error: OAuth2Error) -> str:

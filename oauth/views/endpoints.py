@@ -41,6 +41,8 @@ def oauth_endpoint(view: EndpointView) -> EndpointView:
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
     """Issue tokens for a code, a refresh token, or the credentials of an SSO/Webservice user."""
+    if "DPoP" in request.headers:  # the client would take a bearer token for one that is bound to its key (RFC 9449)
+        return _error_response(400, "invalid_request", "DPoP is not supported.")
     grant = request.POST.get("grant_type")
     if grant not in GRANT_TYPES:
         return _error_response(400, "unsupported_grant_type")
@@ -58,7 +60,8 @@ def _respond_to_client_credentials(request: HttpRequest) -> HttpResponse:
 
 def _respond_with_user_token(request: HttpRequest) -> HttpResponse:
     core = OAuthBackend(request)
-    _address, headers, body, status = core.create_token_response(request)
+    _address, found, body, status = core.create_token_response(request)
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **found}  # errors may lack them
     headers.pop("WWW-Authenticate", None)  # it is a Bearer challenge, which makes no sense before a token exists
     if core.validator.rate_limit_state is not None:
         headers |= build_rate_limit_headers(CLIENT_TOKEN_LIMIT, core.validator.rate_limit_state)

@@ -8,9 +8,11 @@ from django.urls import reverse
 
 from core.access import SAFE, Access, page
 from oauth import signing_keys
-from oauth.models import SigningKey
+from oauth.authentication_context import ACR_VALUES
+from oauth.authorization_requests import PROMPTS, RESPONSE_MODES
 from oauth.oidc import CLAIM_NAMES
-from oauth.scopes import Scope
+from oauth.scopes import OFFLINE_ACCESS, Scope
+from oauth.signing_keys import SigningKey
 from oauth.views.endpoints import GRANT_TYPES
 
 _ENDPOINT_URL_NAMES = {
@@ -31,33 +33,38 @@ def openid_configuration(request: HttpRequest) -> HttpResponse:
     content = {
         "issuer": settings.LOKET_URL,
         **{name: urljoin(settings.LOKET_URL, reverse(f"oauth:{view}")) for name, view in _ENDPOINT_URL_NAMES.items()},
-        "scopes_supported": list(Scope),
+        "scopes_supported": [*Scope, OFFLINE_ACCESS],
         "claims_supported": list(CLAIM_NAMES),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(GRANT_TYPES),
         "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"],
+        "id_token_signing_alg_values_supported": list(signing_keys.ALGORITHMS),
         "token_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
         "revocation_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
         "introspection_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION_METHODS,
-        "prompt_values_supported": ["none", "login", "consent"],
+        "prompt_values_supported": list(PROMPTS),
         "ui_locales_supported": ["nl", "en"],
         "authorization_response_iss_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        "claims_parameter_supported": False,
+        "claims_parameter_supported": True,
+        "acr_values_supported": list(ACR_VALUES),
     }
     return _make_public(JsonResponse(content))
 
 
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
 def jwks(request: HttpRequest) -> HttpResponse:
-    """Return the public keys, including keys that will sign soon or signed recently."""
-    return _make_public(
-        JsonResponse({"keys": [signing_keys.export_public_jwk(key.jwk) for key in SigningKey.objects.list_published()]})
-    )
+    """Return the public keys, including keys that will sign soon or signed recently.
+
+    A new installation creates its first keys here, so that no client caches a set without them.
+    """
+    for algorithm in signing_keys.ALGORITHMS:
+        SigningKey.objects.get_current(algorithm)
+    keys = [signing_keys.export_public_jwk(key.jwk, key.algorithm) for key in SigningKey.objects.list_published()]
+    return _make_public(JsonResponse({"keys": keys}))
 
 
 def _make_public(response: HttpResponse) -> HttpResponse:

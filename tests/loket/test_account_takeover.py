@@ -387,7 +387,9 @@ def test_a_thief_of_the_cookie_plants_no_form_that_its_user_sends(alice: User, b
 
 def test_agreeing_wants_the_recent_sign_in_that_the_program_asked_for(alice: User, bob: User) -> None:
     program = make_application(alice)
-    for wish, seconds in ({"prompt": "login"}, 60), ({"max_age": "120"}, 120), ({"max_age": "0"}, 60):
+    proofless = f"{URL}?{urlencode(asked(program, prompt='login'))}"
+    assert signed_in(bob).post(proofless)["Location"].startswith("/bevestigen/?next="), "it always wants a new proof"
+    for wish, seconds in ({"max_age": "120"}, 120), ({"max_age": "0"}, 60):
         address = f"{URL}?{urlencode(asked(program, prompt='consent') | wish)}"
         late = signed_in(bob, seconds_ago=seconds + 301)
         assert late.post(address)["Location"].startswith("/bevestigen/?next=")

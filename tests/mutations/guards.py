@@ -812,9 +812,9 @@ GUARDS = [
         ("api/test_auth.py",),
     ),
     Guard(
-        0, "PKCE", "oauth/views/authorize.py",  # the library asks for it as well, less exactly
-        'if details.get("code_challenge_method") != "S256" or not _CODE_CHALLENGE_PATTERN.fullmatch(',
-        "if not isinstance(details, dict) and (",
+        0, "PKCE", "oauth/authorization_requests.py",  # the library asks for it as well, less exactly
+        'if method != "S256" or not _CODE_CHALLENGE_PATTERN.fullmatch(challenge):',
+        "if False:",
         ("oauth/test_authorize.py",),
     ),
     Guard(
@@ -886,11 +886,6 @@ GUARDS = [
         ("authentication/test_late_forms.py",),
     ),
     Guard(
-        0, "consent long after signing in", "oauth/views/authorize.py",
-        "_READING_SECONDS if request.method == \"POST\" else 0", "10**9 if request.method == \"POST\" else 0",
-        ("loket/test_account_takeover.py",),
-    ),
-    Guard(
         8, "a code for HEAD", "oauth/views/authorize.py",
         'skips = request.method != "HEAD" and ', "skips = ",
         ("oauth/test_authorize.py",),
@@ -904,6 +899,26 @@ GUARDS = [
         0, "a passkey challenge that works twice", "authentication/mfa/passkeys.py",
         ".pop(_read_challenge(answer), None)", ".get(_read_challenge(answer), None)",
         ("authentication/mfa/test_passkeys.py",),
+    ),
+    Guard(
+        0, "consent long after signing in", "oauth/interactions.py",
+        "_READING_SECONDS if is_consent else 0", "10**9 if is_consent else 0",
+        ("loket/test_account_takeover.py",),
+    ),
+    Guard(
+        0, "a new proof for prompt=login", "oauth/interactions.py",
+        "_identify_proof(request) == note[\"proof\"]", "False",
+        ("oauth/test_interactions.py",),
+    ),
+    Guard(
+        0, "an essential second factor", "oauth/authentication_context.py",
+        "return is_essential and not met & set(values)", "return False",
+        ("oauth/test_authentication_context.py",),
+    ),
+    Guard(
+        0, "an ID token hint of another user", "oauth/views/authorize.py",
+        "if not authorization.wanted_subjects <= {oidc.compute_subject(user)}:", "if False:",
+        ("oauth/test_interactions.py",),
     ),
     Guard(
         0, "a passkey without user verification, without a password", "authentication/mfa/passkeys.py",
@@ -1034,6 +1049,11 @@ GUARDS = [
         0, "a token of a sign-in without a second factor", "oauth/tokens.py",
         "MissingEvidence.FACTOR: not self.with_factor", "MissingEvidence.FACTOR: False",
         ("api/test_step_up.py",),
+    ),
+    Guard(
+        0, "a refresh token whose successor was used", "oauth/validator.py",
+        "found.revoked is not None and found.is_successor_used()", "False",
+        ("oauth/test_authorization_code.py",),
     ),
     Guard(
         0, "refreshing is no sign-in", "oauth/validator.py",

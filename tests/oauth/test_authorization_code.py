@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -9,11 +10,14 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import jwt
 import pytest
 import requests
+import time_machine
 from authlib.integrations.requests_client import OAuth2Session
 from django.core.management import call_command
+from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 import oauth.applications
+import oauth.jobs
 import users.actions
 from accounts.models import User
 from audit.actors import build_operator
@@ -136,9 +140,10 @@ def test_the_whole_road(partner: Partner, program: Application, bob: User) -> No
 
     again = partner.oauth.refresh_token(found["token_endpoint"], token["refresh_token"])
     assert again["refresh_token"] != token["refresh_token"]
-    assert partner.raw("introspect", token=token["access_token"]).json() == {"active": False}
+    assert partner.raw("introspect", token=token["access_token"]).json()["active"], "it lives to its end"
     assert partner.raw("revoke", token=again["refresh_token"]).status_code == 200
-    assert partner.raw("introspect", token=again["access_token"]).json() == {"active": False}
+    for ended in (token, again):
+        assert partner.raw("introspect", token=ended["access_token"]).json() == {"active": False}
     assert partner.oauth.get(found["userinfo_endpoint"]).status_code == 401
 
     consent = Consent.objects.get()
@@ -149,14 +154,72 @@ def test_the_whole_road(partner: Partner, program: Application, bob: User) -> No
     assert (event.actor_id, event.target_id, event.origin) == (bob.pk, program.pk, "page")
 
 
+def refresh(partner: Partner, token: dict[str, Any]) -> requests.Response:
+    return partner.raw("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
+
+
+def is_active(partner: Partner, token: dict[str, Any]) -> bool:
+    return bool(partner.raw("introspect", token=token["access_token"]).json()["active"])
+
+
 def test_a_refresh_token_works_once_and_its_thief_ends_the_family(partner: Partner) -> None:
     first = partner.fetch(partner.allow())
-    second = partner.raw("token", grant_type="refresh_token", refresh_token=first["refresh_token"]).json()
-    stolen = partner.raw("token", grant_type="refresh_token", refresh_token=first["refresh_token"])
-    assert (stolen.status_code, stolen.json()["error"]) == (400, "invalid_grant")
-    rest = partner.raw("token", grant_type="refresh_token", refresh_token=second["refresh_token"])
-    assert rest.json()["error"] == "invalid_grant"
-    assert partner.raw("introspect", token=second["access_token"]).json() == {"active": False}
+    second = refresh(partner, first).json()
+    with time_machine.travel(timezone.now() + timedelta(seconds=31)):
+        stolen = refresh(partner, first)
+        assert (stolen.status_code, stolen.json()["error"]) == (400, "invalid_grant")
+        assert refresh(partner, second).json()["error"] == "invalid_grant"
+        assert not is_active(partner, first)
+        assert not is_active(partner, second)
+
+
+def test_a_lost_answer_is_given_again_and_ends_nothing(partner: Partner) -> None:
+    """RFC 9700 section 4.14.2: the client that repeats cannot know that its first request was answered."""
+    first = partner.fetch(partner.allow())
+    second, repeated = refresh(partner, first), refresh(partner, first)
+    assert (repeated.status_code, repeated.json()) == (200, second.json())
+    assert is_active(partner, first), "the previous access token lives to its end"
+    third = refresh(partner, second.json()).json()
+    assert third["access_token"]
+    assert refresh(partner, first).json()["error"] == "invalid_grant", "the answer was not lost: its token was used"
+    assert refresh(partner, third).json()["error"] == "invalid_grant"
+
+
+def test_workers_that_refresh_at_once_get_the_same_tokens(partner: Partner) -> None:
+    token = partner.fetch(partner.allow())
+    for _round in range(3):
+        answers = together(*[lambda token=token: refresh(partner, token)] * 4)
+        assert {answer.status_code for answer in answers} == {200}
+        given = {(answer.json()["access_token"], answer.json()["refresh_token"]) for answer in answers}
+        assert len(given) == 1
+        assert all(given.pop())
+        token = answers[0].json()
+        assert is_active(partner, token)
+
+
+def test_revoking_an_old_access_token_ends_nothing_newer_and_a_used_refresh_token_ends_all(partner: Partner) -> None:
+    first = partner.fetch(partner.allow())
+    second = refresh(partner, first).json()
+    assert partner.raw("revoke", token=first["access_token"]).status_code == 200
+    assert not is_active(partner, first)
+    assert is_active(partner, second)
+    assert partner.raw("revoke", token=first["refresh_token"]).status_code == 200
+    assert dead(partner, second)
+    assert refresh(partner, first).json()["error"] == "invalid_grant"
+
+
+def test_the_answer_to_a_refresh_is_stored_readable_with_its_token_only(partner: Partner) -> None:
+    first = partner.fetch(partner.allow())
+    second = refresh(partner, first).json()
+    used = RefreshToken.objects.exclude(revoked=None).get()
+    assert second["access_token"].encode() not in bytes(used.token_sealed_answer)
+    with pytest.raises(encryption.DecryptionError):
+        used.read_answer(second["refresh_token"])
+    with time_machine.travel(timezone.now() + timedelta(hours=1, minutes=1)):
+        oauth.jobs.delete_expired()
+        used.refresh_from_db()
+        assert (bytes(used.token_sealed_answer), used.access_token) == (b"", None)
+        assert refresh(partner, second).status_code == 200
 
 
 ENDS = {

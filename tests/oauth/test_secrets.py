@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import jwt
 import pytest
+import time_machine
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
@@ -19,7 +21,7 @@ import oauth.jobs
 from accounts.models import User
 from oauth import oidc
 from oauth.models import AccessToken, Application, AuthorizationCode, IDToken, RefreshToken, SigningKey, SsoTicket
-from tests.helpers.login_methods import make_service
+from tests.helpers.login_methods import confirmed, make_service
 from tests.helpers.users import PASSWORD
 from tests.invitations.test_secrets import dump
 from tests.oauth.test_authorization_code import BACK, SECRET, make_application
@@ -72,7 +74,9 @@ def test_nothing_secret_is_kept_or_logged(
     secrets = {waiting, found["code"], SECRET, PASSWORD, VERIFIER, path.split("/")[2], given.json()["access_token"]}
     for answer in (found, again):
         secrets |= {answer["access_token"], answer["refresh_token"], answer["id_token"].split(".")[2]}
-    secrets.add(SigningKey.objects.get().jwk.export_to_pem(private_key=True, password=None).decode().split("\n")[2])
+    secrets.add(
+        SigningKey.objects.get_current().jwk.export_to_pem(private_key=True, password=None).decode().split("\n")[2]
+    )
     out = capfd.readouterr()
     logged = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("django.db"))
     places = dump() + logged + out.out + out.err + json.dumps(dict(bob_client.session))
@@ -103,18 +107,75 @@ def test_discovery_names_addresses_that_are_there(client: Client) -> None:
     assert page["Access-Control-Allow-Origin"] == "*"
 
 
-def test_the_keys_are_public_halves_and_looking_makes_none(client: Client) -> None:
-    assert client.get("/oauth/jwks.json").json() == {"keys": []}
+def test_a_new_installation_publishes_its_keys_before_it_signs(client: Client) -> None:
+    first = client.get("/oauth/jwks.json").json()
+    assert {key["alg"] for key in first["keys"]} == {"RS256", "ES256"}
+    assert client.get("/oauth/jwks.json").json() == first, "looking again makes none"
+    public = {"RSA": {"n", "e"}, "EC": {"crv", "x", "y"}}
+    assert all(set(key) == {"kty", "kid", "use", "alg"} | public[key["kty"]] for key in first["keys"])
+
+
+def test_the_keys_are_cached_for_less_long_than_a_new_one_waits(client: Client) -> None:
+    client.get("/oauth/jwks.json")
     call_command("rotate_oidc_key", verbosity=0)
-    keys = client.get("/oauth/jwks.json").json()["keys"]
-    assert len(keys) == 2
-    assert all(set(key) == {"kty", "n", "e", "kid", "use", "alg"} for key in keys)
+    page = client.get("/oauth/jwks.json")
+    assert len(page.json()["keys"]) == 4
+    max_age = int(page["Cache-Control"].rpartition("=")[2])
+    waits = SigningKey.objects.order_by("-signs_from")[0].signs_from - timezone.now()
+    assert 0 < max_age < waits.total_seconds() / 2
+
+
+def test_an_id_token_is_recognized_long_after_its_key_was_retired(bob_client: Client, program: Application) -> None:
+    real = tokens(bob_client, program)["id_token"]
+    with time_machine.travel(timezone.now() + timedelta(days=400)) as clock:
+        call_command("rotate_oidc_key", verbosity=0)
+        clock.shift(timedelta(hours=3))
+        call_command("rotate_oidc_key", verbosity=0)
+        claims = oidc.read_id_token(real)
+        assert claims is not None
+        assert claims["aud"] == program.client_id
+        kid = jwt.get_unverified_header(real)["kid"]
+        assert kid not in {key["kid"] for key in Client().get("/oauth/jwks.json").json()["keys"]}
+        assert not SigningKey.objects.get(kid=kid).jwk.has_private
+        url = f"/oauth/logout/?{urlencode({'id_token_hint': real, 'post_logout_redirect_uri': AFTER})}"
+        assert "portaal.example" in Client().get(url).text
+
+
+def test_an_integration_may_choose_es256(bob_client: Client, program: Application) -> None:
+    Application.objects.update(algorithm="ES256")
+    program.refresh_from_db()
+    keys = jwt.PyJWKSet.from_dict(Client().get("/oauth/jwks.json").json())
+    signed = tokens(bob_client, program)["id_token"]
+    claims = jwt.decode(
+        signed, keys[jwt.get_unverified_header(signed)["kid"]], ["ES256"], audience=str(program.client_id)
+    )
+    assert claims["nonce"] == "n-1"
+    assert oidc.read_id_token(signed) == claims
+
+
+def test_an_application_may_post_its_logout(bob_client: Client, alice: User, program: Application) -> None:
+    """RP-Initiated Logout 1.0 section 2: GET and POST. The page confirms itself only with the user's own ID token."""
+    hint = tokens(bob_client, program)["id_token"]
+    data = {"id_token_hint": hint, "post_logout_redirect_uri": AFTER, "state": "s-2"}
+    page = bob_client.post("/oauth/logout/", data)
+    assert (page.status_code, "data-submit-at-once" in page.text) == (200, True)
+    assert "_auth_user_id" in bob_client.session, "nothing happens without the page"
+    assert bob_client.post(page.context["confirm_url"])["Location"] == f"{AFTER}?state=s-2"
+    stranger = Client().post("/oauth/logout/", data)
+    assert (stranger.status_code, stranger["Location"]) == (303, f"/oauth/logout/?{urlencode(data)}")
+    other = confirmed(alice).post("/oauth/logout/", data)
+    assert (other.status_code, "data-submit-at-once" in other.text) == (200, False), "another user is asked"
+    asks = confirmed(alice).post("/oauth/logout/", {"client_id": str(program.client_id)})
+    assert (asks.status_code, "data-submit-at-once" in asks.text) == (200, False)
+    checked = Client(enforce_csrf_checks=True)
+    checked.force_login(alice)
+    assert checked.post(f"/oauth/logout/?{urlencode(data)}").status_code == 403
 
 
 def test_a_forged_or_foreign_id_token_is_ignored(bob_client: Client, program: Application) -> None:
     real = tokens(bob_client, program)["id_token"]
     head, body, sign = real.split(".")
-    assert oidc.find_id_token(real) is not None
+    assert oidc.read_id_token(real) is not None
     none = "eyJhbGciOiJub25lIn0"
     for text in (
         "",
@@ -126,7 +187,7 @@ def test_a_forged_or_foreign_id_token_is_ignored(bob_client: Client, program: Ap
         "\x00",
         real + "x",
     ):
-        assert oidc.find_id_token(text) is None
+        assert oidc.read_id_token(text) is None
 
 
 def test_an_integration_logs_a_user_out(bob_client: Client, bob: User, program: Application) -> None:
