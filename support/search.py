@@ -1,4 +1,4 @@
-"""Search in all offices: exact, or by the beginning of a name, so that indexes apply. Users also by part of a name."""
+"""Search in all offices: exact, or by the beginning of a name, so that indexes apply."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,9 +7,8 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from accounts.models import ExternalTenant, Provider, User
-from accounts.search import filter_by_search, list_sort_name_prefixes
+from accounts.search import list_sort_name_prefixes
 from core.keys import compute_email_key, compute_name_key, compute_search_key, compute_username_key
-from core.search import split_search_words
 from invitations.models import Invitation
 from oauth.models import Application
 from outbox.models import Message
@@ -24,17 +23,13 @@ def search_offices(text: str) -> list[UUID]:
 def search_users(text: str) -> list[UUID]:
     """Return the IDs of users by ID, username, e-mail or name ('boer', 'Boer, P. de' or 'P. de Boer').
 
-    An exact username or e-mail comes before prefix matches. Only when there are none, parts of names are searched,
-    which reads all users. Without text, the newest. At most seven queries.
+    An exact username or e-mail comes before prefix matches. Without text, the newest. At most six queries.
     """
     rows = User.objects.filter(is_support=False)
     key = compute_username_key(text)
     names = [Q(sort_name__startswith=name) for name in list_sort_name_prefixes(text)]
     exact = [Q(username_key=key), Q(email_key=compute_email_key(text))]
-    found = _collect_ids(rows, text, [*exact, *names, Q(username_key__startswith=key)])
-    if found or not split_search_words(text):
-        return found
-    return list(filter_by_search(rows, text).values_list("pk", flat=True)[:MAX_RESULTS])
+    return _collect_ids(rows, text, [*exact, *names, Q(username_key__startswith=key)])
 
 
 def search_tenants(text: str) -> list[UUID]:

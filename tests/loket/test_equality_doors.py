@@ -227,7 +227,7 @@ def test_a_sharp_s_in_a_domain_is_not_two_letters(office: Provider) -> None:
 
 SEARCHES = [
     ("d'hondt", "d\u2019Hondt"), ("sondergard", "Søndergård"), ("lukaszewicz", "Łukaszewicz"), ("Bakker, S.", "Bakker"),
-    ("S. Bakker", "Bakker"), ("BAKKER", "Bakker"), ("hondt", "d\u2019Hondt"),
+    ("S. Bakker", "Bakker"), ("BAKKER", "Bakker"),
 ]  # fmt: skip
 
 
