@@ -275,8 +275,7 @@ DEFAULT_FROM_EMAIL = env.str("LOKET_FROM_EMAIL", "loket@localhost", validate=che
 ANYMAIL: dict[str, Any] = {
     name.removeprefix("ANYMAIL_"): value for name, value in os.environ.items() if name.startswith("ANYMAIL_")
 }
-ANYMAIL["REQUESTS_TIMEOUT"] = EMAIL_TIMEOUT
-ANYMAIL["IGNORE_UNSUPPORTED_FEATURES"] = True  # a provider without metadata still returns a message id
+ANYMAIL |= {"REQUESTS_TIMEOUT": EMAIL_TIMEOUT, "IGNORE_UNSUPPORTED_FEATURES": True}  # without metadata there is an id
 SMS_URL = env.str("SMS_URL", "console:", validate=check.validate_sms_url)
 # Where the demo sends messages, and what plays Microsoft in it.
 LOKET_DEMO_SMS_BACKEND, LOKET_DEMO_ENTRA = "demo.mailbox.deliver_sms", "demo.fake_entra"

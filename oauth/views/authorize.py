@@ -23,7 +23,7 @@ from accounts.models import User
 from audit.actors import build_page_actor
 from authentication import ended_sessions, reauthentication, sessions
 from authentication.middleware import redirect_to_second_factor
-from core.access import POST, Access, get_policy, page
+from core.access import POST, SAFE, Access, get_policy, page
 from oauth import authentication_context, consents, interactions, oidc, redirects
 from oauth.authorization_requests import (
     AuthorizationRequest,
@@ -52,7 +52,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
     A POST with the parameters in its body is a request of the application (OpenID Connect Core 3.1.2.1), any other the
     consent of the user. Existing consent skips the page, unless the application requests prompt=consent.
     """
-    parameters, is_request = read_parameters(request), request.method == "GET" or "client_id" in request.POST
+    parameters, is_request = read_parameters(request), request.method in SAFE or "client_id" in request.POST
     is_silent = "none" in get_prompt(parameters)  # such a request hears of a missing factor by an error
     if isinstance(request.user, User) and not is_silent:
         missing = redirect_to_second_factor(request, request.user, get_policy(deny_authorization))
@@ -118,7 +118,7 @@ def _respond(
     return _render_consent_page(request, authorization)
 
 
-@page(Access.OFFICE_USER, methods=("GET", "POST"))
+@page(Access.OFFICE_USER)
 def select_account(request: OfficeRequest) -> HttpResponse:
     """Ask with which account to go on; another one means logging out here first."""
     if request.method != "POST":

@@ -19,7 +19,7 @@ from permissions.models import AuthorizationSet, Employer, IndividualRight, Team
 from tests.helpers.api_client import Program, program
 from tests.helpers.invited_users import invite
 from tests.helpers.login_methods import make_azure, make_service, tenant_of
-from tests.helpers.users import actor, make_user
+from tests.helpers.users import actor, change_user, make_user
 
 pytestmark = pytest.mark.django_db
 VERSION = {"resourceVersion": "2018-01-01", "obsoleteDate": None}
@@ -86,7 +86,7 @@ def test_a_body_can_be_what_was_read(calls: Program, office: Provider, alice: Us
     for employer in employers:
         TeamEmployer.objects.create(provider=office, team=team, employer=employer)
     TeamMember.objects.create(provider=office, team=team, user=bob)
-    User.objects.filter(pk=bob.pk).update(second_factor_at=timezone.now(), two_factor_required=True, prefix="de")
+    change_user(bob, second_factor_at=timezone.now(), two_factor_required=True, prefix="de")
     past = make_user(office, username="oud", email="o@x.example", access_until=timezone.localdate() - timedelta(days=3))
     ended = make_service(office, access_until=timezone.localdate() + timedelta(days=3))
     for user in (bob, make_azure(office, tenant=tenant_of(office)), ended, past, invite(alice).invitation.user):
@@ -312,7 +312,7 @@ def test_what_was_not_changed_is_304(calls: Program, bob: User) -> None:
 def test_options_tells_the_methods(calls: Program, bob: User) -> None:
     response = calls.call("OPTIONS", f"/providers/users/{bob.pk}")
     assert (response.status_code, response.content) == (204, b"")
-    methods = {"GET", "PUT", "PATCH", "DELETE", "OPTIONS"}
+    methods = {"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"}
     assert set(response.headers["Allow"].replace(",", " ").split()) == methods
 
 

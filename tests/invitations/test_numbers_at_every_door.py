@@ -94,12 +94,12 @@ def test_the_web_service_warns(alice: User, number: str) -> None:
         calls.call(
             "PATCH",
             f"/providers/users/{azure.pk}/configuredexternaltenant",
-            {"tenant": None, "userId": None, **information},
+            {"externalTenant": None, "externalUser": None, **information},
         ),
     ]
-    assert [answer.status_code for answer in answers] == [200, 201, 200], answers[2].content
+    assert [answer.status_code for answer in answers] == [200, 201, 201], answers[2].content
     for answer in answers:
-        assert [message["code"] for message in answer.json()["messages"]] == ["mobile_number_unknown"]
+        assert [message["reason"] for message in answer.json()["messages"]] == ["mobile_number_unknown"]
     information["destinationForSecret"] = "0201234567"
     refused = calls.call("POST", f"/providers/{alice.provider_id}/users/invite", new | information)
     assert (refused.status_code, refused.json()["messages"][0]["field"]) == (400, "destinationForSecret")

@@ -15,11 +15,12 @@ from tests.oauth.test_authorization_code import SECRET, make_application
 from tests.oauth.test_client_credentials import ask, basic
 
 pytestmark = pytest.mark.django_db
-NAME = {"id", "personalDetails", "contactInformation"}
+NAME = {"id", "personalDetails", "contactInformation", "photo", "user"}  # the last two are always empty
 ACCOUNT = {
     "loginMethod", "accessStatus", "azureActiveDirectory", "twoFactorAuthenticationRequired",
     "hasMultiFactorAuthentication", "hasAccessToPayrollingTestData", "hasIntegrations", "accessUntil",
-    "dateTimeCreation", "dateTimeLastLogin", "userSpecifiedRole", "userCustomSpecifiedRole",
+    "isDepartmentManager", "isLinkedToMultipleEmployers",
+    "dateTimeCreation", "dateTimeModified", "dateTimeLastLogin", "userSpecifiedRole", "userCustomSpecifiedRole",
 }  # fmt: skip
 SHOWN: dict[Scope, tuple[set[str], set[str]]] = {  # beside NAME, with `profile`
     Scope.OPENID: (set(), set()),
@@ -60,7 +61,7 @@ def test_one_reads_of_oneself_what_the_scope_says(scope: Scope, bob: User) -> No
 @pytest.mark.parametrize("scope", [scope for scope in Scope if scope != Scope.PROFILE_WRITE])
 def test_only_its_own_scope_changes_the_profile(scope: Scope, bob: User) -> None:
     refused = program(bob, scope).call("PUT", "/user", BODY)
-    assert (refused.status_code, refused.json()["messages"][0]["code"]) == (403, "client_scope")
+    assert (refused.status_code, refused.json()["messages"][0]["reason"]) == (403, "client_scope")
 
 
 def test_changing_the_profile_shows_no_more_than_its_sentence(bob: User) -> None:
