@@ -23,6 +23,7 @@ from api.schemas import render_empty, render_item
 from core.keys import compute_name_key
 from oauth.models import Application, Consent
 from oauth.scopes import Scope
+from permissions import checks
 from permissions.checks import Right
 
 operations = Operations("portals", read=Scope.ACCOUNT_READ, write=Scope.SSO)
@@ -93,12 +94,15 @@ def list_integrations(request: ApiRequest, query: Query[ListQuery]) -> HttpRespo
     "/providers/users/{uuid:user_id}/integrations",
     "GetIntegrationsByUserId",
     IntegrationResource,
-    Right.VIEW_USERS,
+    Right.MANAGE_USERS,
     fields=_FILTER_FIELDS,
 )
 def list_integrations_of_user(request: ApiRequest, user_id: UUID, query: Query[ListQuery]) -> HttpResponse:
-    """List the applications that may act on behalf of a user."""
-    return _render_integrations(request, user_schemas.get_user_or_404(request, user_id), query)
+    """List the applications that may act on behalf of a user, who has no more rights than the caller."""
+    user = user_schemas.get_user_or_404(request, user_id)
+    if user.pk != request.caller.user.pk:
+        checks.require_authority_over(request.by, user)
+    return _render_integrations(request, user, query)
 
 
 @user_operations.delete(

@@ -218,6 +218,22 @@ def test_integrations_of_a_user(calls: Program, office: Provider, bob: User) -> 
     assert not Consent.objects.exists()
 
 
+def test_the_integrations_of_a_user_take_what_their_page_takes(office: Provider, alice: User, bob: User) -> None:
+    for user in (alice, bob):
+        portal = Application.objects.create(name=f"Portaal {user}", provider=office, scopes=["sso"])
+        Consent.objects.create(provider=office, user=user, application=portal, scopes=["sso"])
+    manager = make_user(office, username="beheer", email="b@x.example")
+    IndividualRight.objects.create(provider=office, user=manager, right=Right.VIEW_USERS)
+    path = "/providers/users/{}/integrations"
+    refused = program(manager).get(path.format(bob.pk))
+    assert (refused.status_code, refused.json()["messages"][0]["reason"]) == (403, "user_right")
+    IndividualRight.objects.create(provider=office, user=manager, right=Right.MANAGE_USERS)
+    assert len(program(manager).rows(path.format(bob.pk))) == 1
+    assert program(manager).rows(path.format(manager.pk)) == []
+    refused = program(manager).get(path.format(alice.pk))
+    assert (refused.status_code, refused.json()["messages"][0]["reason"]) == (403, "reach")
+
+
 def test_employers(calls: Program, office: Provider, bob: User) -> None:
     made = calls.call("POST", f"/providers/{office.pk}/employers", {"number": 7, "companyName": "Bakkerij"})
     content = made.json()["content"]

@@ -776,6 +776,11 @@ GUARDS = [
         ("loket/test_reauthentication_matrix.py",),
     ),
     Guard(
+        0, "the integrations of a user with more rights, by a program", "api/integrations.py",
+        "checks.require_authority_over(request.by, user)", "pass",
+        ("api/test_published_shapes.py",),
+    ),
+    Guard(
         0, "a concurrent change", "users/actions.py",
         "    if user.version != version:\n        raise EditConflict\n", "",
         ("users/test_user_detail.py",),
