@@ -55,17 +55,16 @@ def build_encryption_context(kid: str) -> str:
 class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
     def get_current(self, algorithm: str = ALGORITHMS[0]) -> SigningKey:
         """Return the key that signs now with `algorithm`, creating the first key if there is none."""
-        now = timezone.now()
-        return self._find_current(algorithm, now) or self._create_first_key(algorithm, now)
+        return self._find_current(algorithm) or self._create_first_key(algorithm)
 
-    def _find_current(self, algorithm: str, now: datetime) -> SigningKey | None:
-        return self.filter(algorithm=algorithm, signs_from__lte=now).order_by("-signs_from").first()
+    def _find_current(self, algorithm: str) -> SigningKey | None:
+        return self.filter(algorithm=algorithm, signs_from__lte=timezone.now()).order_by("-signs_from").first()
 
-    def _create_first_key(self, algorithm: str, now: datetime) -> SigningKey:
+    def _create_first_key(self, algorithm: str) -> SigningKey:
         """Create the first key unless another process just did."""
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('signing keys', 0))")
-            return self._find_current(algorithm, now) or self.create_key(algorithm, signs_from=now)
+            return self._find_current(algorithm) or self.create_key(algorithm, signs_from=timezone.now())
 
     def create_key(self, algorithm: str, *, signs_from: datetime) -> SigningKey:
         """Create a key that starts signing at `signs_from`."""

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -21,6 +22,7 @@ import oauth.jobs
 from accounts.models import User
 from oauth import oidc
 from oauth.models import AccessToken, Application, AuthorizationCode, IDToken, RefreshToken, SigningKey, SsoTicket
+from oauth.signing_keys import ALGORITHMS
 from tests.helpers.login_methods import confirmed, make_service
 from tests.helpers.users import PASSWORD
 from tests.invitations.test_secrets import dump
@@ -113,6 +115,20 @@ def test_a_new_installation_publishes_its_keys_before_it_signs(client: Client) -
     assert client.get("/oauth/jwks.json").json() == first, "looking again makes none"
     public = {"RSA": {"n", "e"}, "EC": {"crv", "x", "y"}}
     assert all(set(key) == {"kty", "kid", "use", "alg"} | public[key["kty"]] for key in first["keys"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_clients_that_ask_for_the_first_keys_at_once_get_the_same_ones() -> None:
+    def ask(_number: int) -> set[str]:
+        try:
+            return {key["kid"] for key in Client().get("/oauth/jwks.json").json()["keys"]}
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(ask, range(8)))
+    assert answers == [set(SigningKey.objects.values_list("kid", flat=True))] * 8
+    assert len(answers[0]) == len(ALGORITHMS)
 
 
 def test_the_keys_are_cached_for_less_long_than_a_new_one_waits(client: Client) -> None:
