@@ -68,11 +68,7 @@ class OperationAuth:
 
     def _check(self, request: ApiRequest) -> None:
         if self.scope not in request.caller.scopes:
-            text = _("The client does not have the scope “%(scope)s”: request a token with this scope.") % {
-                "scope": self.scope.value
-            }
-            header = f'Bearer realm="loket", error="insufficient_scope", scope="{self.scope.value}"'
-            raise ApiError(403, "client_scope", text, WWW_Authenticate=header)
+            raise errors.build_scope_error(self.scope)
         if self.right is not None and not checks.has_right(request.caller.user, self.right):
             text = _("The user does not have the right “%(right)s”.") % {"right": self.right.label}
             raise ApiError(403, "user_right", text)

@@ -20,6 +20,7 @@ from audit.actors import ReauthenticationRequired
 from core.errors import EditConflict
 from core.throttle import Throttled
 from invitations.actions import InvitationNotOpen
+from oauth.scopes import Scope
 from oauth.tokens import Caller, MissingEvidence
 from permissions.checks import LastAdministrator
 
@@ -132,6 +133,15 @@ def build_invalid_token_error(*, is_sent: bool = True) -> ApiError:
     text = _("Send “Authorization: Bearer …” with an access token that has not expired.")
     challenge = 'Bearer realm="loket"' + (', error="invalid_token"' if is_sent else "")
     return ApiError(401, "token", text, WWW_Authenticate=challenge)
+
+
+def build_scope_error(scope: Scope) -> ApiError:
+    """Return the error for a token without `scope`."""
+    text = _("The client does not have the scope “%(scope)s”: request a token with this scope.") % {
+        "scope": scope.value
+    }
+    header = f'Bearer realm="loket", error="insufficient_scope", scope="{scope.value}"'
+    return ApiError(403, "client_scope", text, WWW_Authenticate=header)
 
 
 def build_not_found_error() -> ApiError:

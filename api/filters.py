@@ -21,8 +21,10 @@ from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, Les
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from api.errors import ApiError
+from api.errors import ApiError, build_scope_error
 from core.keys import KeyFunction
+from oauth.scopes import Scope
+from oauth.tokens import Caller
 
 _MAX_CHARACTERS, _MAX_PARENTHESES, _MAX_COMPARISONS = 2_000, 20, 50
 _TOKEN_PATTERN = re.compile(
@@ -52,7 +54,8 @@ class FilterField:
 
     `expression` computes the annotation, for lists that name the field. `related` returns the rows of an office of
     which the column is, each with a `user_id`: a user can have several, so there is no order by them. With `key`, texts
-    are the same when their keys are; the column with `_key` behind its name holds them.
+    are the same when their keys are; the column with `_key` behind its name holds them. `scope` is what a token needs
+    for the field besides the scope of the list.
     """
 
     column: str
@@ -60,6 +63,7 @@ class FilterField:
     expression: Expression | None = None
     related: Callable[[UUID], QuerySet[Any]] | None = None
     key: KeyFunction | None = None
+    scope: Scope | None = None
 
 
 def find_field(fields: Mapping[str, FilterField], name: str) -> FilterField | None:
@@ -74,13 +78,16 @@ class _Token:
     at: int
 
 
-def parse_filter(text: str, fields: Mapping[str, FilterField], provider_id: UUID | None = None) -> Q:
-    """Parse a filter of rows of an office. Raises ApiError (400) with the position of the first error."""
+def parse_filter(text: str, fields: Mapping[str, FilterField], caller: Caller | None = None) -> Q:
+    """Parse a filter of rows of the caller's office.
+
+    Raises ApiError: 400 with the position of the first error, 403 for a field beyond the scopes of the caller.
+    """
     if len(text) > _MAX_CHARACTERS or text.count("(") > _MAX_PARENTHESES:
         limit = {"characters": _MAX_CHARACTERS, "parentheses": _MAX_PARENTHESES}
         message = _("A filter can have at most %(characters)d characters and %(parentheses)d parentheses.") % limit
         raise ApiError(400, "filter", message, field="filter")
-    reader = _FilterParser(_tokenize(text), fields, len(text), provider_id)
+    reader = _FilterParser(_tokenize(text), fields, len(text), caller)
     condition = reader.parse_or()
     if (rest := reader.advance()).kind != "end":
         raise _syntax_error(rest, _("“and”, “or” or the end"))
@@ -114,9 +121,10 @@ class _FilterParser:
     """Recursive descent parser. The number of parentheses is limited, and so is the depth."""
 
     def __init__(
-        self, tokens: list[_Token], fields: Mapping[str, FilterField], end: int, provider_id: UUID | None
+        self, tokens: list[_Token], fields: Mapping[str, FilterField], end: int, caller: Caller | None
     ) -> None:
-        self.provider_id = provider_id
+        self.provider_id = caller and caller.user.provider_id
+        self.scopes = caller.scopes if caller else frozenset()
         self.tokens, self.fields, self.end = iter(tokens), fields, _Token("end", "", end)
         self.lookahead = next(self.tokens, self.end)
         self.terms = 0
@@ -158,6 +166,8 @@ class _FilterParser:
         field = find_field(self.fields, name.text) if name.kind == "word" else None
         if field is None:
             raise _syntax_error(name, _("one of the fields %(names)s") % {"names": ", ".join(self.fields)})
+        if field.scope is not None and field.scope not in self.scopes:
+            raise build_scope_error(field.scope)
         if operator.text.lower() not in _OPERATORS:
             raise _syntax_error(operator, _("one of %(names)s") % {"names": ", ".join(_OPERATORS)})
         return _build_comparison(field, replace(operator, text=operator.text.lower()), value, self.provider_id)

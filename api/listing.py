@@ -43,7 +43,7 @@ def render_list(
         raise ApiError(400, "query", _("Unknown list parameter."), field=unknown[0][:60])
     rows = _annotate_named_fields(rows, query, fields)
     if query.filter.strip():
-        rows = rows.filter(parse_filter(query.filter, fields, request.caller.user.provider_id))
+        rows = rows.filter(parse_filter(query.filter, fields, request.caller))
     total, start = rows.count(), (query.pageNumber - 1) * query.pageSize
     ordering = _parse_ordering(query.orderBy, fields) if query.orderBy.strip() else [order]
     page = rows.order_by(*ordering, "pk")[start : start + query.pageSize]

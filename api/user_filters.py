@@ -7,6 +7,7 @@ from django.db.models import BooleanField, CharField, ExpressionWrapper, Integer
 from api import metadata
 from api.filters import FieldType, FilterField
 from core.keys import compute_email_key, compute_name_key, compute_username_key
+from oauth.scopes import Scope
 from permissions.models import Grant, TeamMember
 
 
@@ -56,7 +57,9 @@ FILTER_FIELDS = {
     "dateTimeLastLogin": FilterField("last_login", FieldType.DATETIME),
     "userSpecifiedRole.key": FilterField("role_key", FieldType.NUMBER, Value(None, output_field=IntegerField())),
     "userCustomSpecifiedRole": FilterField("role_name", FieldType.KEY, Value(None, output_field=CharField())),
-    "teams.id": FilterField("team_id", FieldType.ID, related=_list_memberships),
-    "teams.description": FilterField("team__name", related=_list_memberships, key=compute_name_key),
-    "authorizations.code": FilterField("right", FieldType.KEY, related=_list_grants),
+    "teams.id": FilterField("team_id", FieldType.ID, related=_list_memberships, scope=Scope.TEAMS_READ),
+    "teams.description": FilterField(
+        "team__name", related=_list_memberships, key=compute_name_key, scope=Scope.TEAMS_READ
+    ),
+    "authorizations.code": FilterField("right", FieldType.KEY, related=_list_grants, scope=Scope.TEAMS_READ),
 }

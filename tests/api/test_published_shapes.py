@@ -288,6 +288,15 @@ def test_filters_of_users(text: str, names: set[str], calls: Program, office: Pr
     assert {row["userName"] for row in rows} == names
 
 
+@pytest.mark.parametrize("text", ["teams.description lk 'l'", "TEAMS.ID ne null", "authorizations.code eq 'x'"])
+def test_filtering_on_teams_and_rights_takes_their_scope(text: str, alice: User, office: Provider) -> None:
+    path = f"/providers/{office.pk}/users?filter=userName eq 'alice' or {text}"
+    refused = program(alice, "users:read").get(path)
+    assert (refused.status_code, refused.json()["messages"][0]["reason"]) == (403, "client_scope")
+    assert 'scope="teams:read"' in refused["WWW-Authenticate"]
+    assert len(program(alice, "users:read", "teams:read").rows(path)) == 1
+
+
 def test_numbers_are_compared_as_decimals(calls: Program, office: Provider) -> None:
     Team.objects.create(provider=office, name="Loon")
     path = f"/providers/{office.pk}/teams?filter=numberOfMembers"

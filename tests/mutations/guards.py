@@ -781,6 +781,11 @@ GUARDS = [
         ("api/test_published_shapes.py",),
     ),
     Guard(
+        0, "the scope of a field that a filter names", "api/filters.py",
+        "if field.scope is not None and field.scope not in self.scopes:", "if False:",
+        ("api/test_published_shapes.py",),
+    ),
+    Guard(
         0, "a concurrent change", "users/actions.py",
         "    if user.version != version:\n        raise EditConflict\n", "",
         ("users/test_user_detail.py",),
