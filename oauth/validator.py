@@ -190,9 +190,12 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
         _update_last_used(request.client)
 
     def _repeat_answer(self, used: RefreshToken, token: dict[str, Any], request: Any) -> None:
-        """Replace `token` by the answer to the earlier use. Raises InvalidGrantError if the token was revoked."""
+        """Replace `token` by the answer to the earlier use.
+
+        Raises InvalidGrantError if the token was revoked, or if this request is for other scopes.
+        """
         answer = used.read_answer(request.refresh_token)
-        if answer is None:
+        if answer is None or set(answer["scope"].split()) != set(request.scopes):
             raise errors.InvalidGrantError(request=request)
         token.clear()
         token.update(answer)

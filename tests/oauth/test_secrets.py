@@ -255,6 +255,15 @@ def test_what_has_ended_is_forgotten(bob_client: Client, bob: User, program: App
         assert not model.objects.exists(), model
 
 
+def test_a_lost_answer_is_not_given_to_a_request_for_fewer_scopes(bob_client: Client, program: Application) -> None:
+    found = tokens(bob_client, program, scope="openid profile")
+    request = {"grant_type": "refresh_token", "refresh_token": found["refresh_token"]}
+    first = exchange(program, **request).json()
+    narrowed = exchange(program, **request, scope="openid")
+    assert (narrowed.status_code, narrowed.json()["error"]) == (400, "invalid_grant")
+    assert exchange(program, **request, scope="profile openid").json() == first
+
+
 def test_the_subject_is_opaque_and_stays(bob: User, alice: User) -> None:
     assert oidc.compute_subject(bob) == oidc.compute_subject(User.objects.get(pk=bob.pk)) != oidc.compute_subject(alice)
     assert str(bob.pk) not in oidc.compute_subject(bob)
