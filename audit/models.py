@@ -151,6 +151,7 @@ def get_verb_choices() -> list[tuple[str, Any]]:
 
 
 _FACETS = ("verb", "target_kind", "origin")
+_IS_CHANGE = ~models.Q(verb=Verb.SIGNED_IN.value)  # programs sign in so often that a user's changes are hard to find
 
 
 class Event(models.Model):
@@ -185,6 +186,7 @@ class Event(models.Model):
                 fields=["provider_id", "target_id", "at", "id"], include=_FACETS, name="audit_event_by_target"
             ),
             models.Index(fields=["provider_id", "actor_id", "at", "id"], include=_FACETS, name="audit_event_by_actor"),
+            models.Index(fields=["provider_id", "target_id", "-at"], condition=_IS_CHANGE, name="audit_event_changes"),
         ]
 
     def __str__(self) -> str:

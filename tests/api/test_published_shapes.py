@@ -6,11 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 import notifications.sets
 import teams.sets
 from accounts.models import Provider, User
+from api.changes import build_modified_at
 from api.message_codes import MESSAGE_CODES
 from notifications import preferences
 from oauth.models import Application, Consent
@@ -363,6 +365,22 @@ def test_only_what_changed_is_read_again(calls: Program, office: Provider, alice
     assert calls.rows(f"{path}?filter=dateTimeModified ge '{since}'") == []
     (erased,) = calls.rows(f"{path}/erased?filter=dateTimeErased ge '{since}'")
     assert erased["id"] == str(bob.pk)
+
+
+def test_reading_when_a_user_changed_skips_the_sign_ins_of_a_program(office: Provider) -> None:
+    service = make_service(office)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_event (id, provider_id, at, who, origin, verb, target_kind, target_id, what,"
+            " correlation_id) SELECT gen_random_uuid(), %s, now() - seconds * interval '1 second', '{}', 'api',"
+            " 'signed_in', 'user', %s, '{}', '' FROM generate_series(1, 20000) AS seconds",
+            [office.pk, service.pk],
+        )
+        cursor.execute("ANALYZE audit_event")
+    rows = User.objects.filter(pk=service.pk).annotate(modified_at=build_modified_at()).values("modified_at")
+    plan = rows.explain(analyze=True)
+    assert "audit_event_changes" in plan
+    assert "Rows Removed by Filter: 2" not in plan
 
 
 def test_ending_sessions_ends_tokens_too(calls: Program, alice: User, bob: User) -> None:
