@@ -900,6 +900,11 @@ GUARDS = [
         ("authentication/test_late_forms.py",),
     ),
     Guard(
+        0, "late forms without end", "authentication/ended_sessions.py",
+        "throttle.consume_attempt(LATE_FORM_LIMIT, str(user_id))", "pass",
+        ("authentication/test_late_forms.py",),
+    ),
+    Guard(
         8, "a code for HEAD", "oauth/views/authorize.py",
         'skips = request.method != "HEAD" and ', "skips = ",
         ("oauth/test_authorize.py",),
