@@ -119,6 +119,8 @@ def _find_error(parameters: QueryDict) -> OAuth2Error | None:
         return InvalidRequestError(description="The response_mode must be query or form_post.")
     if parameters.get("response_type", "code") != "code":
         return errors.UnsupportedResponseTypeError()
+    if normalize_scope(parameters.get("scope", "")) == OFFLINE_ACCESS:  # the user would agree to nothing
+        return errors.InvalidScopeError()
     prompt = get_prompt(parameters)
     if not prompt <= set(PROMPTS) or ("none" in prompt and len(prompt) > 1):
         return InvalidRequestError(description="The prompt is unknown, or none with another value.")
