@@ -123,7 +123,7 @@ class _FilterParser:
     def __init__(
         self, tokens: list[_Token], fields: Mapping[str, FilterField], end: int, caller: Caller | None
     ) -> None:
-        self.provider_id = caller and caller.user.provider_id
+        self.provider_id = caller.user.provider_id if caller else None
         self.scopes = caller.scopes if caller else frozenset()
         self.tokens, self.fields, self.end = iter(tokens), fields, _Token("end", "", end)
         self.lookahead = next(self.tokens, self.end)
