@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on POST: a repeated request is executed once, even even if both arrive at the same time."""
+"""`Idempotency-Key` on POST: a repeated request is executed once, even if both arrive at the same time."""
 
 import json
 import re

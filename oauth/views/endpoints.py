@@ -21,7 +21,7 @@ EndpointView = Callable[[HttpRequest], HttpResponse]
 
 
 def oauth_endpoint(view: EndpointView) -> EndpointView:
-    """Mark an endpoint for clients: no browser session, no caching, and rate limit headers with a 429."""
+    """Mark an endpoint for clients: no browser session, no caching, and `Retry-After` with a 429."""
 
     @wraps(view)
     def wrapper(request: HttpRequest) -> HttpResponse:
