@@ -207,7 +207,8 @@ TEMPLATES = [
 OTP_WEBAUTHN_RP_ID, OTP_WEBAUTHN_RP_NAME = _url.hostname or "localhost", "Loket"
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 OTP_WEBAUTHN_CREDENTIAL_MODEL = "authentication.Passkey"
-SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E031"]  # Loket can be tried without TLS, where browsers reject passkeys
+# Loket can be tried without TLS, where browsers reject passkeys. The answer to a used refresh token is stored, encrypted.
+SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E031", "oauth2_provider.E001"]
 
 # OAuth 2.0 and OpenID Connect as RFC 9700 recommends, without the older flows.
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth.Application"
@@ -255,7 +256,6 @@ LANGUAGE_CODE = "nl"
 LANGUAGES = [("nl", _("Dutch")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "Europe/Amsterdam"
-USE_TZ = True
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
