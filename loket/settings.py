@@ -207,7 +207,7 @@ TEMPLATES = [
 OTP_WEBAUTHN_RP_ID, OTP_WEBAUTHN_RP_NAME = _url.hostname or "localhost", "Loket"
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [f"{_url.scheme}://{_url.netloc}"]
 OTP_WEBAUTHN_CREDENTIAL_MODEL = "authentication.Passkey"
-# Loket can be tried without TLS, where browsers reject passkeys. The answer to a used refresh token is stored, encrypted.
+# Loket can be tried without TLS, where browsers reject passkeys. The answer to a used refresh token is kept, encrypted.
 SILENCED_SYSTEM_CHECKS = ["otp_webauthn.E031", "oauth2_provider.E001"]
 
 # OAuth 2.0 and OpenID Connect as RFC 9700 recommends, without the older flows.

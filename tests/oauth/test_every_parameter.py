@@ -18,7 +18,7 @@ from tests.oauth.test_authorize import asked
 from tests.oauth.test_client_credentials import basic
 from tests.oauth.test_secrets import AFTER, VERIFIER, tokens
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 PARAMETERS = (
     "acr_values", "assertion", "authorization_details", "claims", "client_assertion", "client_assertion_type",
     "client_id", "client_secret", "code", "code_challenge", "code_challenge_method", "code_verifier", "display",
