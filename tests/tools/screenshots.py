@@ -236,6 +236,9 @@ def programs(camera: Camera) -> str:
     }  # fmt: skip
     camera.go(f"/oauth/authorize/?{urlencode(parameters)}")
     camera.shoot("authorize")
+    camera.go(f"/oauth/authorize/?{urlencode(parameters | {'prompt': 'select_account'})}")
+    camera.shoot("select-account")
+    camera.go(f"/oauth/authorize/?{urlencode(parameters)}")
     allow(camera)
     camera.page.route("https://portaal.example/**", lambda route: route.fulfill(status=204))  # the page stays
     camera.go(f"/oauth/authorize/?{urlencode(parameters)}")
