@@ -10,6 +10,8 @@ from accounts.models import LoginMethod
 from core.keys import compute_username_key, is_blank
 from core.text import validate_no_control_characters
 
+MAX_USERNAME_LENGTH = 50
+
 
 def validate_access_until(last_day: date | None, *, stored: date | None = None) -> None:
     """Raise ValidationError ("past") for a day that has passed, unless it is the stored one."""
@@ -29,7 +31,7 @@ def validate_username(username: str) -> None:
 
     Every other character is allowed (seed article), but no spaces at the start or end ("spaces").
     """
-    if len(username) > 50 or len(compute_username_key(username)) < 3:
+    if len(username) > MAX_USERNAME_LENGTH or len(compute_username_key(username)) < 3:
         raise ValidationError(_("Use 3 to 50 characters."), code="length")
     if is_blank(username[0]) or is_blank(username[-1]):
         raise ValidationError(_("Remove the space at the beginning or end."), code="spaces")

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts import emails, passwords, user_lookup
 from accounts.locks import lock_user
 from accounts.models import EmailChange, LoginMethod, User
+from accounts.validators import MAX_USERNAME_LENGTH
 from audit.actions import record
 from audit.actors import Actor, action, build_job_actor, requires_reauthentication
 from audit.models import Verb
@@ -24,7 +25,6 @@ from core.keys import compute_email_key, compute_username_key
 from core.models import Throttle
 from core.throttle import RateLimit, Throttled
 
-_MAX_USERNAME_LENGTH = 50
 _BATCH_SIZE = 50
 
 
@@ -43,7 +43,7 @@ def authenticate_password(
     no username has any. Raises Throttled.
     """
     username = username.strip()
-    possible = len(username) <= _MAX_USERNAME_LENGTH and "\x00" not in username
+    possible = len(username) <= MAX_USERNAME_LENGTH and "\x00" not in username
     account = _build_account_key(username, device)
     if device:
         throttle.consume_attempt(*account)
@@ -64,7 +64,7 @@ def authenticate_password(
 
 
 def _build_account_key(username: str, device: str) -> tuple[RateLimit, str]:
-    key = compute_username_key(username[: _MAX_USERNAME_LENGTH + 1])
+    key = compute_username_key(username[: MAX_USERNAME_LENGTH + 1])
     return rate_limits.DEVICE_LIMIT if device else rate_limits.ACCOUNT_LIMIT, f"{key}:{device}"
 
 

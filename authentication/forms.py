@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import passwords
 from accounts.forms.passwords import BaseNewPasswordForm
 from accounts.models import User
+from accounts.validators import MAX_USERNAME_LENGTH
 from authentication.models import PasswordResetToken
 from authentication.rate_limits import CURRENT_PASSWORD_LIMIT
 from core import throttle
@@ -36,6 +37,11 @@ class LoginForm(forms.Form):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.validators.clear()  # an impossible value gets the same answer as a wrong one
+
+    def clean_username(self) -> str:
+        """Return no more than shows that it is too long: the key of 500 KB takes minutes, before any limit counts."""
+        username: str = self.cleaned_data["username"]
+        return username.strip()[: MAX_USERNAME_LENGTH + 1]
 
 
 class ForgotPasswordForm(forms.Form):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import process_time
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
@@ -52,6 +53,12 @@ def test_space_around_the_username_is_forgiven_and_in_a_password_is_not(alice: U
     assert is_signed_in(client)
     client.post("/uitloggen/")
     assert len([name for name in client.cookies if name.startswith("device-")]) == 1
+
+
+def test_an_endless_username_is_refused_at_once(client: Client, alice: User) -> None:
+    begin = process_time()
+    assert code(sign_in(client, "\ufdfa" * 100_000)) == "refused"  # each is 18 characters in normal form
+    assert process_time() - begin < 5, "no time is spent on a key, before any limit counts"
 
 
 def test_space_around_the_username_gives_no_more_attempts(alice: User) -> None:

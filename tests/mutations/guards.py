@@ -164,6 +164,10 @@ GUARDS = [
         ("authentication/test_login.py", "oauth/test_client_credentials.py"),
     ),
     Guard(
+        3, "a key of a bounded username", "authentication/forms.py", "[: MAX_USERNAME_LENGTH + 1]", "",
+        ("authentication/test_login.py",),
+    ),
+    Guard(
         3, "attempts per username and network", "authentication/actions.py",
         "throttle.consume_attempt_pair(_build_network_key(by), account)", "pass",
         ("authentication/test_login.py",),
