@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import passwords
 from accounts.forms.passwords import BaseNewPasswordForm
 from accounts.user_lookup import require_free_username
-from accounts.validators import validate_username
+from accounts.validators import MAX_USERNAME_LENGTH, validate_username
 from core.text import validate_no_direction_marks
 from invitations.models import Invitation
 
@@ -81,5 +81,5 @@ class AccountForm(InvitationForm, BaseNewPasswordForm):
         return username
 
     def clean_password(self) -> str:
-        username = self.data.get("username", "")
+        username = self.data.get("username", "")[:MAX_USERNAME_LENGTH]
         return self.validate_password(passwords.build_password_context(self.opened.user, username=username))

@@ -1,12 +1,14 @@
 """Comparing, sorting and validating text."""
 
+from time import process_time
+
 import pytest
 from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core import text
-from core.keys import compute_search_key, compute_username_key, encode_email_domain
+from core.keys import compute_name_key, compute_search_key, compute_username_key, encode_email_domain
 
 
 @pytest.mark.parametrize(
@@ -75,3 +77,18 @@ def test_ordinary_text_is_accepted(good: str) -> None:
 )
 def test_domains_are_encoded_as_mail_servers_know_them(address: str, encoded: str) -> None:
     assert encode_email_domain(address) == encoded
+
+
+@given(st.text(st.sampled_from("a \u00a0\u200d\ufe0f\u3164\u2800\u0301\u00a8\ufdfa")))
+def test_a_text_that_is_accepted_has_a_key(written: str) -> None:
+    try:
+        text.validate_no_direction_marks(written)
+    except ValidationError:
+        return
+    assert compute_name_key(written) or not written.strip()
+
+
+def test_a_text_of_any_length_is_validated_at_once() -> None:
+    begin = process_time()
+    text.validate_no_direction_marks("\ufdfa" * 100_000)  # each is 18 characters in normal form
+    assert process_time() - begin < 2

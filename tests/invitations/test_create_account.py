@@ -1,6 +1,7 @@
 """Choosing username and password when accepting."""
 
 from datetime import timedelta
+from time import process_time
 from unittest import mock
 
 import pytest
@@ -127,6 +128,12 @@ def test_it_answers_a_megabyte_and_a_missing_token(invited: Invited) -> None:
     strict.cookies = invited.client.cookies
     assert send(invited, strict).status_code == 403
     assert not person(invited).may_sign_in
+
+
+def test_it_compares_the_password_with_no_endless_username(invited: Invited) -> None:
+    begin = process_time()
+    assert codes(send(invited, username="\ufdfa" * 50_000), "username") == ["max_length"]
+    assert process_time() - begin < 3
 
 
 def test_it_answers_a_username_taken_meanwhile(invited: Invited, bob: User) -> None:
