@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 
 from core import encryption
 
-_MAX_FLOW_CHARACTERS = 4000  # of the cookies of earlier flows: servers accept 8 KB of cookies at least
+_MAX_FLOW_CHARACTERS = 5000  # of the cookies of all flows: servers accept 8 KB of cookies at least
 
 
 class PrefixedCookieStorage(CookieStorage):
@@ -59,10 +59,10 @@ def build_flow_name(cookie: str, state: str) -> str:
 
 
 def delete_oldest_flows(response: HttpResponse, request: HttpRequest, cookie: str) -> None:
-    """Make room for another flow: delete the oldest that together are too long for a request."""
+    """Make room for the flow that `response` starts: delete the oldest that together are too long for a request."""
     prefix = settings.LOKET_COOKIE_PREFIX
     flows = [(name, text) for name, text in request.COOKIES.items() if name.startswith(f"{prefix}{cookie}-")]
-    length = 0
+    length = sum(len(name) + len(morsel.value) for name, morsel in response.cookies.items())
     # Each ends in the time of its signature and the signature; base 62 sorts as text.
     for name, text in sorted(flows, key=lambda flow: flow[1].rsplit(":", 2)[1:2], reverse=True):
         length += len(name) + len(text)

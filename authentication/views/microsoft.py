@@ -94,9 +94,9 @@ def _redirect_to_microsoft(request: HttpRequest, flow_context: FlowContext) -> H
     except MicrosoftSignInError as refusal:
         return _redirect_to_error(request, refusal)
     response = HttpResponseRedirect(address)
-    cookies.delete_oldest_flows(response, request, _COOKIE_NAME)
     name = cookies.build_flow_name(_COOKIE_NAME, state)
     cookies.set_signed_cookie(response, name, cookie, salt=_COOKIE_SALT, max_age=_COOKIE_SECONDS)
+    cookies.delete_oldest_flows(response, request, _COOKIE_NAME)
     return response
 
 

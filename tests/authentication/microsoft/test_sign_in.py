@@ -381,6 +381,15 @@ def test_many_tabs_do_not_fill_the_request(client: Client, entra: Forger, dora: 
         assert client.get(build_callback_url(entra, last))["Location"].startswith("/profiel/")
 
 
+def test_long_addresses_do_not_fill_the_request(client: Client, entra: Forger, dora: User) -> None:
+    with time_machine.travel("2026-03-01T12:00Z", tick=False) as clock:
+        for length in (1700, 1980, 1300, 1980):
+            clock.shift(1)
+            start_sign_in(client, f"{URL}?{urlencode({'next': '/profiel/?' + 'x' * length})}")
+            kept = get_flow_cookies(client)
+            assert sum(len(name) + len(cookie.value) for name, cookie in kept.items()) <= 5000, "a foreign page can"
+
+
 @pytest.mark.parametrize("method", ["post", "put"])
 def test_only_get_goes_there_and_back(client: Client, entra: Forger, method: str) -> None:
     assert getattr(client, method)(URL).status_code == 405
