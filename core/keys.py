@@ -15,6 +15,7 @@ from typing import Any
 import idna
 
 KeyFunction = Callable[[str], str]
+_MAX_CHARACTERS = 1_000
 
 _APOSTROPHES = dict.fromkeys(
     map(ord, "\u2018\u2019\u201a\u201b\u2032\u02b9\u02bb\u02bc\u02bd\u02c8\u0060\u00b4\uff07"), "'"
@@ -83,8 +84,11 @@ def is_same_value(first: Any, second: Any) -> bool:
 
 @lru_cache(maxsize=4096)
 def compute_name_key(name: str) -> str:
-    """Return the key on which names are the same: that of their spelling without case (Unicode NFKC_Casefold)."""
-    return _repeat(lambda text: _squeeze(text.casefold()), name)
+    """Return the key on which names are the same: that of their spelling without case (Unicode NFKC_Casefold).
+
+    No stored name is longer than what counts, `_MAX_CHARACTERS`; a longer text would take seconds.
+    """
+    return _repeat(lambda text: _squeeze(text.casefold()), name[:_MAX_CHARACTERS])
 
 
 def compute_search_key(text: str) -> str:

@@ -1,6 +1,7 @@
 """Keys: which texts are the same, and which are not."""
 
 import random
+import time
 
 import pytest
 
@@ -95,3 +96,10 @@ def make_random_texts(seed: int, count: int) -> list[str]:
 def test_the_key_of_a_key_is_that_key(compute_key: keys.KeyFunction) -> None:
     computed = [compute_key(text) for text in make_random_texts(24, 25_000)]
     assert [compute_key(key) for key in computed] == computed
+
+
+@pytest.mark.parametrize("text", ["\u00e9" * 500_000, "\ufdfa" * 100_000, "a\u0301\u0323" * 100_000])
+def test_a_long_text_has_its_key_soon(text: str) -> None:
+    started = time.process_time()
+    assert keys.compute_username_key(text) == keys.compute_username_key(text + "x")
+    assert time.process_time() - started < 2  # on a slow machine
