@@ -14,9 +14,12 @@ from django.utils.translation import ngettext
 from accounts.models import User
 from authentication import last_user, pending_forms, session_timeouts
 from authentication.pending_forms import SavedForm
+from authentication.rate_limits import LATE_FORM_LIMIT
 from authentication.session_timeouts import SessionEndReason
+from core import throttle
 from core.access import SAFE
 from core.ids import parse_uuid
+from core.throttle import Throttled
 
 
 def redirect_to_login(request: HttpRequest) -> HttpResponse | None:
@@ -76,11 +79,20 @@ def _get_end_reason(request: HttpRequest) -> SessionEndReason | None:
 
 
 def _save_late_form(request: HttpRequest) -> SavedForm | None:
-    """Store the form for the user of the ended session, or else for the last user of this browser."""
+    """Store the form for the user of the ended session, or else for the last user of this browser.
+
+    None as well after too many: each makes a session, and nobody is signed in.
+    """
     ended = request.session.get(session_timeouts.ENDED_KEY)
     user_id = parse_uuid(ended[0] if ended is not None else last_user.get_last_user_id(request))
     is_form = request.method == "POST" and request.content_type in pending_forms.FORM_CONTENT_TYPES
-    return pending_forms.save_form(request, user_id) if user_id is not None and is_form else None
+    if user_id is None or not is_form:
+        return None
+    try:
+        throttle.consume_attempt(LATE_FORM_LIMIT, str(user_id))
+    except Throttled:
+        return None
+    return pending_forms.save_form(request, user_id)
 
 
 def _format_end_message(reason: SessionEndReason) -> str:

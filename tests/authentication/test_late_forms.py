@@ -100,6 +100,21 @@ def test_a_browser_without_a_user_keeps_nothing_and_says_so(client: Client, bob:
     assert not Session.objects.exists()
 
 
+@pytest.mark.parametrize("is_ended", [True, False])
+def test_a_blocked_user_cannot_fill_the_table_of_sessions(alice: User, bob: User, *, is_ended: bool) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        client = sign_in_from("alice")
+        kept = {name: client.cookies[name].value for name in ("last_user", *["sessionid"] * is_ended)}
+        clock.shift(timedelta(hours=3))
+        for number in range(25):
+            other = Client()
+            for name, value in kept.items():
+                other.cookies[name] = value
+            response = other.post(edit_url(bob), edited(bob, first_name="x" * 1000))
+            assert ("form%3D" in response["Location"]) == (number < 20)
+        assert sum("pending_forms" in session.get_decoded() for session in Session.objects.all()) == 20
+
+
 def test_the_browser_remembers_its_user_for_eight_days(alice: User, bob: User) -> None:
     with time_machine.travel(NOW, tick=False) as clock:
         client = sign_in_from("alice")
