@@ -27,7 +27,7 @@ class UserUploadForm(forms.Form):
         label=_("Send invitations"),
         required=False,
         initial=True,
-        help_text=_("New users via website and SSO receive an e-mail as soon as you apply the plan."),
+        help_text=_("New users via website and SSO receive an e-mail after you apply the plan."),
     )
 
     def clean_file(self) -> Any:

@@ -164,7 +164,7 @@ def test_an_unknown_foreign_number_is_a_note(office: Provider, alice: User) -> N
     row = INVITED | {"mobile_number": "+32612345678"}
     plan = planned(office, INVITED, row | {"email": "x@devries.example"})
     assert (plan.faults, len(plan.items)) == ([], 2)
-    assert dict(plan.notices) == {"We kennen 1 nummer niet als mobiel. Controleer regel 3.": 1}
+    assert dict(plan.notices) == {"We herkennen 1 nummer niet als mobiel nummer. Controleer regel 3.": 1}
     assert "612345678" not in str(plan.notices) + str(plan.items)
 
 

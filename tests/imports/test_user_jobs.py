@@ -102,6 +102,15 @@ def test_faults_are_shown_and_can_be_mended(office: Provider, alice: User) -> No
     assert "Regel 2" in page(client, again)
 
 
+def test_a_file_without_rows_asks_for_another_file_only(office: Provider, alice: User) -> None:
+    client = confirmed(alice)
+    upload = send(client, content="Voorletters;Achternaam\r\n".encode())
+    shown = page(client, upload)
+    assert "geen regels daaronder" in shown
+    assert "Een ander bestand kiezen" in shown
+    assert "Plan opnieuw maken" not in shown, "the same file has the same fault"
+
+
 def test_what_went_meanwhile_refuses_and_can_be_planned_again(office: Provider, alice: User, bob: User) -> None:
     client = confirmed(alice)
     upload = send(client, {"username": "bob", "individual_rights": "view_users"})

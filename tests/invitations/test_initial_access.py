@@ -111,7 +111,7 @@ def test_it_gives_teams_a_set_and_rights_at_once(
     given = [Verb.TEAMS_CHANGED, Verb.RIGHTS_CHANGED, Verb.SET_APPLIED, Verb.RIGHTS_CHANGED]
     assert verbs == [Verb.USER_CREATED, *given, *([Verb.INVITATION_SENT] if kind == WEBSITE else [])]
     answer = alice_client.get(reverse("users:user_list")).text
-    assert "rust tot de uitnodiging" in answer if kind == WEBSITE else "werkt direct" in answer
+    assert "werkt zodra de uitnodiging" in answer if kind == WEBSITE else "werkt direct" in answer
     assert "kan nog niets" not in alice_client.get(reverse("users:user_detail", args=[person.pk])).text
 
 

@@ -124,7 +124,7 @@ def test_every_road_has_its_row(alice_client: Client, alice: User, bob: User, wa
     (row,) = [
         row for row in table(content(alice_client, "grants_csv")) if row["Recht"] == str(Right.EXPORT_JOURNAL.label)
     ]
-    assert (row["Individueel recht"], row["Op kantoor"], row["Rust"]) == ("nee", "nee", "Geblokkeerd")
+    assert (row["Individueel recht"], row["Op kantoor"], row["Werkt nu niet"]) == ("nee", "nee", "Geblokkeerd")
 
 
 def test_at_an_employer_only_what_is_held_there(alice_client: Client, alice: User, bob: User, wages: Employer) -> None:

@@ -75,7 +75,7 @@ def invite_into_team(admin: Visitor, office: Office) -> str:
     admin.send()
     admin.fill(mobile_number=NUMBER)
     admin.send()
-    assert "rust tot de uitnodiging is geaccepteerd" in admin.page.locator(".note.success").inner_text()
+    assert "werkt zodra de uitnodiging is geaccepteerd" in admin.page.locator(".note.success").inner_text()
     return link(office, "uitnodiging", EMAIL, after)
 
 
