@@ -206,6 +206,8 @@ def _get_closing_line(plan: Plan, *, is_applying: bool) -> str:
         return _("Nothing has been written.")
     if plan.faults:
         return _("Nothing has been written. Correct the errors first.")
+    if plan.is_empty:
+        return _("Nothing has been written: everything is already up to date.")
     return _("Nothing has been written. Add --apply to apply this plan.")
 
 

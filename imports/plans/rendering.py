@@ -40,7 +40,7 @@ def render_totals(plan: Plan, *, skips_failures: bool = False) -> list[str]:
         )
     lines += render_send_forecast(plan.send_forecast)
     for notice, count in plan.notices.items():
-        lines.append(notice if count == 1 else f"{notice} ({count}×)")
+        lines.append(notice if count == 1 else f"{notice.removesuffix('.')} ({count}×).")
     if len(plan.faults) and skips_failures:
         text = ngettext("%(count)d skipped: not possible.",
                         "%(count)d skipped: not possible.", len(plan.faults))  # fmt: skip

@@ -48,7 +48,7 @@ def plan_user_revert(
     planner, remaining = UserPlanner(provider, by, plan), iter(items)
     while batch := list(islice(remaining, BATCH_ROWS)):
         users = User.objects.filter(provider=provider, pk__in=[item["id"] for item in batch])
-        users_by_id = {str(user.pk): user for user in select_with_access(users)}
+        users_by_id = {str(user.pk): user for user in select_with_access(users).select_related("invitation__message")}
         rows = [ExistingUserRow(item["row"], {}, name=item["name"]) for item in batch]
         changes = [
             _revert_user(row, item, users_by_id.get(str(item["id"])), planner, plan)
@@ -66,9 +66,10 @@ def _revert_user(
     if user is None:
         row.add_problem("id", _("%(name)s no longer exists.") % {"name": item["name"]})
         return None
-    for mail in item.get("mails", []):
-        plan.notices[_("E-mails already sent cannot be undone (%(kind)s).") % {"kind": get_email_label(mail)}] += 1
     revertible = _get_changes_to_revert(item, user)
+    is_sent = "invitation_revoked" not in revertible or not user.invitation.message.is_scheduled
+    for mail in item.get("mails", []) if is_sent else ():
+        plan.notices[_("E-mails already sent cannot be undone (%(kind)s).") % {"kind": get_email_label(mail)}] += 1
     for team in revertible.get("teams", [[]])[0]:
         if compute_name_key(team) not in planner.office.teams:
             row.add_problem("teams", _("Team “%(name)s” does not exist. Create it first.") % {"name": team})

@@ -23,6 +23,7 @@ import users.suspension
 from accounts.models import Provider, User
 from audit.models import Event, Verb
 from core.ids import uuid7
+from imports.models import ImportJob
 from imports.plans.plan import PlanRefused
 from invitations.models import Invitation
 from outbox import message_limits
@@ -111,6 +112,9 @@ def test_the_job_and_the_list_say_when_the_rest_is_sent(
     card = client.get(reverse("users:user_detail", args=[last_user().pk])).text
     assert "Wordt verstuurd om 14:00" in card
     assert not re.search(r"naar [^<]+, vandaag", card), "the time of an e-mail that was not sent"
+    client.post(reverse("imports:revert", args=[job.pk]))
+    revert = ImportJob.objects.get(undoes=job)
+    assert "“uitnodiging” die al verstuurd zijn, blijven verstuurd (2×)." in test_user_jobs.page(client, revert)
     clock.shift(2 * HOUR)
     assert send_due_messages() == 3
     assert "volgen, de laatste" not in test_user_jobs.page(confirmed(alice), job)

@@ -62,6 +62,12 @@ def test_the_plan_is_the_default(office: Provider, alice: User, tmp_path: Path) 
     assert (tmp_path / "mensen.csv.plan.jsonl").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_plan_without_changes_asks_for_nothing(office: Provider, alice: User, tmp_path: Path) -> None:
+    path = written(tmp_path, {"username": alice.username, "last_name": alice.last_name})
+    code, said = command("import_users", path, provider=office.name)
+    assert (code, "alles is al bijgewerkt" in said, "--apply" in said) == (0, True, False), said
+
+
 def test_exactly_the_plan_is_applied_and_undone(office: Provider, alice: User, tmp_path: Path) -> None:
     path, plan = written(tmp_path, SERVICE | {"individual_rights": "view_users"}), tmp_path / "plan"
     before = able(office)

@@ -104,7 +104,7 @@ def test_faults_are_shown_and_can_be_mended(office: Provider, alice: User) -> No
 
 def test_a_file_without_rows_asks_for_another_file_only(office: Provider, alice: User) -> None:
     client = confirmed(alice)
-    upload = send(client, content="Voorletters;Achternaam\r\n".encode())
+    upload = send(client, content=b"Voorletters;Achternaam\r\n")
     shown = page(client, upload)
     assert "geen regels daaronder" in shown
     assert "Een ander bestand kiezen" in shown
