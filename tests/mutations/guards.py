@@ -881,6 +881,16 @@ GUARDS = [
         ("authentication/test_late_forms.py",),
     ),
     Guard(
+        0, "cookies of sign-ins that fill a request", "core/cookies.py",
+        "length = sum(len(name) + len(morsel.value) for name, morsel in response.cookies.items())", "length = 0",
+        ("authentication/microsoft/test_sign_in.py",),
+    ),
+    Guard(
+        0, "late forms without end", "authentication/ended_sessions.py",
+        "throttle.consume_attempt(LATE_FORM_LIMIT, str(user_id))", "pass",
+        ("authentication/test_late_forms.py",),
+    ),
+    Guard(
         0, "consent long after signing in", "oauth/views/authorize.py",
         "_READING_SECONDS if request.method == \"POST\" else 0", "10**9 if request.method == \"POST\" else 0",
         ("loket/test_account_takeover.py",),
