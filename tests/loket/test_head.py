@@ -40,6 +40,7 @@ PAGES = [(name, kinds) for name, kinds in EVERY if not name.startswith("v2:inter
 OPERATIONS = [(name, kinds) for name, kinds in EVERY if name.startswith("v2:interface")]
 
 
+@pytest.mark.slow
 def test_head_is_answered_wherever_get_is(
     client: Client, alice_client: Client, bob_client: Client, dora_client: Client, bob: User
 ) -> None:
