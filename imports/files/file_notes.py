@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext_lazy
 
 from imports.files.cells import FileRow, is_blank
 from imports.files.wording import format_row_numbers
@@ -76,21 +76,32 @@ def build_headless_fault(column: str) -> str:
     return message % {"column": column}
 
 
+_ROW_TEXTS = {
+    RowNote.HEADLESS_CELL: ngettext_lazy(
+        "%(count)d cell without a heading: row %(rows)s.", "%(count)d cells without a heading: rows %(rows)s.", "count"
+    ),
+    RowNote.BLANK: ngettext_lazy(
+        "%(count)d row without visible content is skipped: row %(rows)s.",
+        "%(count)d rows without visible content are skipped: rows %(rows)s.",
+        "count",
+    ),
+    RowNote.DEFAULTS_ONLY: ngettext_lazy(
+        "%(count)d row with only default values is skipped: row %(rows)s.",
+        "%(count)d rows with only default values are skipped: rows %(rows)s.",
+        "count",
+    ),
+    RowNote.HIDDEN: ngettext_lazy(
+        "%(count)d hidden or filtered row is read as well: row %(rows)s.",
+        "%(count)d hidden or filtered rows are read as well: rows %(rows)s.",
+        "count",
+    ),
+    RowNote.UNKNOWN_MOBILE_NUMBER: ngettext_lazy(
+        "We do not know %(count)d number as a mobile number. Check row %(rows)s.",
+        "We do not know %(count)d numbers as mobile numbers. Check rows %(rows)s.",
+        "count",
+    ),
+}
+
+
 def _render_rows(note: RowNote, rows: list[int]) -> str:
-    count = len(rows)
-    if note == RowNote.HEADLESS_CELL:
-        text = ngettext("%(count)d cell without a heading: row %(rows)s.",
-                        "%(count)d cells without a heading: rows %(rows)s.", count)  # fmt: skip
-    elif note == RowNote.BLANK:
-        text = ngettext("%(count)d row without visible content is skipped: row %(rows)s.",
-                        "%(count)d rows without visible content are skipped: rows %(rows)s.", count)  # fmt: skip
-    elif note == RowNote.DEFAULTS_ONLY:
-        text = ngettext("%(count)d row with only default values is skipped: row %(rows)s.",
-                        "%(count)d rows with only default values are skipped: rows %(rows)s.", count)  # fmt: skip
-    elif note == RowNote.HIDDEN:
-        text = ngettext("%(count)d hidden or filtered row is read as well: row %(rows)s.",
-                        "%(count)d hidden or filtered rows are read as well: rows %(rows)s.", count)  # fmt: skip
-    else:
-        text = ngettext("We do not know %(count)d number as a mobile number. Check row %(rows)s.",
-                        "We do not know %(count)d numbers as mobile numbers. Check rows %(rows)s.", count)  # fmt: skip
-    return text % {"count": count, "rows": format_row_numbers(rows)}
+    return str(_ROW_TEXTS[note] % {"count": len(rows), "rows": format_row_numbers(rows)})

@@ -89,6 +89,7 @@ def make_random_texts(seed: int, count: int) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "compute_key",
     [keys.compute_name_key, keys.compute_search_key, keys.compute_username_key, keys.compute_label_key],
