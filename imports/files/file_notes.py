@@ -104,4 +104,5 @@ _ROW_TEXTS = {
 
 
 def _render_rows(note: RowNote, rows: list[int]) -> str:
-    return str(_ROW_TEXTS[note] % {"count": len(rows), "rows": format_row_numbers(rows)})
+    text = str(_ROW_TEXTS[note] % {"count": len(rows), "rows": format_row_numbers(rows)})
+    return text.replace("….", "…")  # more rows than are listed

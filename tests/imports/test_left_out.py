@@ -61,6 +61,8 @@ def test_cells_without_a_heading_are_counted(plan: Callable[..., Plan]) -> None:
     found = plan(csv(HEADS, *rows))
     assert "3 cellen zonder kop: regel 2, 7, 9." in found.notices
     assert [row for row, _column, _what in faults(found)] == [2, 7, 9]
+    many = plan(csv(HEADS, *([*with_row(number), "bellen!"] for number in range(2, 14))))
+    assert "12 cellen zonder kop: regel 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, …" in many.notices
 
 
 def test_a_filled_column_without_a_heading_is_a_fault(plan: Callable[..., Plan]) -> None:

@@ -43,6 +43,7 @@ def agree(seed: int, *, single: int) -> int:
     return triples
 
 
+@pytest.mark.slow
 def test_both_evaluators_agree_on_100_000_triples() -> None:
     triples = seed = 0
     while triples < 100_000:

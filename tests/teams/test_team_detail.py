@@ -239,6 +239,7 @@ def test_candidates_are_those_outside(alice_client: Client, team: Team, bob: Use
     assert not alice_client.get(url("add_users", team), {"q": "nobody"}).context["shown"]
 
 
+@pytest.mark.slow
 def test_ten_thousand_members_are_a_small_page(
     alice_client: Client, team: Team, office: Provider, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
