@@ -48,6 +48,7 @@ def is_blank(char: str) -> bool:
     return char.isspace() or unicodedata.category(char).startswith("Z") or is_inkless(char)
 
 
+@lru_cache(maxsize=1024)
 def _fold_char(char: str) -> str:
     if is_blank(char):
         return " "
