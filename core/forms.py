@@ -17,7 +17,8 @@ class FilterForm(forms.Form):
     """Filters of a list, as in its query string: every field may be empty, and an invalid value counts as empty."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        kwargs["label_suffix"] = ""
+        super().__init__(*args, **kwargs)
 
     def values(self) -> dict[str, Any]:
         self.is_valid()

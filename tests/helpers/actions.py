@@ -62,7 +62,7 @@ QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # told 
 
 # Told who does it, but a part of other actions, which ask themselves.
 PARTS = {
-    "audit.actions.record", "audit.actions.record_many",
+    "audit.actions.record", "audit.actions.record_many", "permissions.action_helpers.record_export",
     "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.plans.plan.plan_and_apply",
     "imports.plans.plan.apply_plan", "imports.job_plans.execute_job", "imports.job_plans.plan_job",
     "imports.declarative.reconcile.reconcile_office",

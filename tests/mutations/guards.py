@@ -206,13 +206,16 @@ GUARDS = [
     ),
     Guard(
         4, "one right of an inactive user", "permissions/effective.py",
-        "any(is_active and right.works_with(products)", "any(right.works_with(products)",
-        ("permissions/test_effective.py",),
+        "return rows == [(True,)]", "return bool(rows)", ("permissions/test_effective.py",),
+    ),
+    Guard(
+        4, "a right whose product is off", "permissions/effective.py",
+        "OR products && %(needed)s::smallint[]", "OR true", ("permissions/test_effective.py",),
     ),
     Guard(
         4, "the office rights of an inactive user", "permissions/effective.py",
-        "resolve_office_rights(code for code, _products, is_active in rows if is_active)",
-        "resolve_office_rights(code for code, _products, is_active in rows)",
+        "resolve_office_rights(code for code, is_active in rows if is_active)",
+        "resolve_office_rights(code for code, is_active in rows)",
         ("permissions/test_effective.py",),
     ),
     Guard(
