@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import LoginMethod
+from accounts.models import LoginMethod, User
 from core.keys import compute_username_key, is_blank
 from core.text import validate_no_control_characters
 
@@ -17,6 +17,13 @@ def validate_access_until(last_day: date | None, *, stored: date | None = None) 
     """Raise ValidationError ("past") for a day that has passed, unless it is the stored one."""
     if last_day is not None and last_day < timezone.localdate() and last_day != stored:
         raise ValidationError(_("This date is in the past. To end access now, block the account."), code="past")
+
+
+def validate_has_access(user: User) -> None:
+    """Raise ValidationError ("no_access") for a user without access, who cannot be invited."""
+    if user.is_denied_access:
+        message = _("%(name)s is blocked, or the last day of access has passed. Change that first.")
+        raise ValidationError(message, code="no_access", params={"name": user.full_name})
 
 
 def validate_two_factor_required(required: object, login_method: str) -> None:

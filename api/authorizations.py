@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 import teams.actions
 from accounts.models import User
-from api import etags, user_schemas
+from api import errors, etags, user_schemas
 from api.auth import ApiRequest
 from api.errors import ApiError
 from api.inputs import RightsUpdate
@@ -111,10 +111,7 @@ def parse_set(request: ApiRequest, sent: RightsUpdate) -> ResourceReference | No
     if sent.authorizationSet is None:
         return None
     rows = AuthorizationSet.objects.visible_to(request.caller.user)
-    found = rows.filter(pk=sent.authorizationSet.id).first()
-    if found is None:
-        text = _("This set does not exist in your office.")
-        raise ApiError(400, "authorization_set", text, field="authorizationSet.id")
+    found = errors.get_or_400(rows, sent.authorizationSet.id, "authorization_set", "authorizationSet.id")
     return ResourceReference(id=found.pk, description=found.name)
 
 

@@ -72,27 +72,17 @@ class UserDefaults(TypedDict):
 )
 def user_defaults(request: ApiRequest, provider_id: UUID) -> HttpResponse:
     """Return the default values of a new user: null where there is none."""
-    content = UserDefaults(
-        id=None,
-        userName=None,
-        loginMethod=metadata.serialize_metadata(metadata.LOGIN_METHOD_KEYS, LoginMethod.SSO_WEBSERVICE),
-        accessStatus=None,
-        personalDetails=DefaultPersonalDetails(initials=None, firstName=None, prefix=None, lastName=None),
-        contactInformation=DefaultContactInformation(emailAddress=None, phoneNumber=None, placeOfEmployment=None),
-        azureActiveDirectory=None,
-        twoFactorAuthenticationRequired=False,
-        hasMultiFactorAuthentication=False,
-        hasAccessToPayrollingTestData=False,
-        hasIntegrations=False,
-        isDepartmentManager=False,
-        isLinkedToMultipleEmployers=False,
-        accessUntil=None,
-        dateTimeCreation=None,
-        dateTimeModified=None,
-        dateTimeLastLogin=None,
-        userSpecifiedRole=None,
-        userCustomSpecifiedRole=None,
-    )
+    content: dict[str, Any] = dict.fromkeys(UserDefaults.__annotations__) | {
+        "loginMethod": metadata.serialize_metadata(metadata.LOGIN_METHOD_KEYS, LoginMethod.SSO_WEBSERVICE),
+        "personalDetails": dict.fromkeys(DefaultPersonalDetails.__annotations__),
+        "contactInformation": dict.fromkeys(DefaultContactInformation.__annotations__),
+        "twoFactorAuthenticationRequired": False,
+        "hasMultiFactorAuthentication": False,
+        "hasAccessToPayrollingTestData": False,
+        "hasIntegrations": False,
+        "isDepartmentManager": False,
+        "isLinkedToMultipleEmployers": False,
+    }
     return render_item(request, content)
 
 
@@ -138,10 +128,8 @@ def _create_webservice_user(request: ApiRequest, form: UserDetailsForm, account:
 
 
 def _create_azure_user(request: ApiRequest, form: UserDetailsForm, account: AzureAccountInput) -> User:
-    tenant = ExternalTenant.objects.visible_to(request.caller.user).filter(pk=account.tenant.id).first()
-    if tenant is None:
-        text = _("This tenant does not exist in your office.")
-        raise ApiError(400, "tenant", text, field="azureActiveDirectory.tenant.id")
+    tenants = ExternalTenant.objects.visible_to(request.caller.user)
+    tenant = errors.get_or_400(tenants, account.tenant.id, "tenant", "azureActiveDirectory.tenant.id")
     try:
         return login_methods.create_azure_user(
             request.caller.user.office,

@@ -139,40 +139,30 @@ def _serialize_product(number: int) -> MetadataValue:
 
 
 def serialize_employer(employer: Employer) -> EmployerResource:
-    return EmployerResource(
-        id=employer.pk,
-        employerNumber=employer.number,
-        number=employer.number,
-        companyName=employer.name,
-        description=employer.name,
-        products=[_serialize_product(number) for number in employer.products],
-        address=cast(EmployerAddress, dict.fromkeys(EmployerAddress.__annotations__)),
-        branch=None,
-        chamberOfCommerceNumber=None,
-        contact=None,
-        contactInformation=None,
-        deviatingPostalAddress=None,
-        employerLogo=None,
-        legalForm=None,
-        providerLogo=None,
-        providerSettings=cast(EmployerSettings, dict.fromkeys(EmployerSettings.__annotations__)),
-        sbi=None,
-    )
+    content = dict.fromkeys(EmployerResource.__annotations__) | {
+        "id": employer.pk,
+        "employerNumber": employer.number,
+        "number": employer.number,
+        "companyName": employer.name,
+        "description": employer.name,
+        "products": [_serialize_product(number) for number in employer.products],
+        "address": dict.fromkeys(EmployerAddress.__annotations__),
+        "providerSettings": dict.fromkeys(EmployerSettings.__annotations__),
+    }
+    return cast(EmployerResource, content)
 
 
 def _serialize_workplace(employer: Employer) -> WorkplaceResource:
-    return WorkplaceResource(
-        id=employer.pk,
-        employerNumber=employer.number,
-        companyName=employer.name,
-        address=cast(WorkplaceAddress, dict.fromkeys(WorkplaceAddress.__annotations__)),
-        branch=None,
-        contact=WorkplaceContact(name=None, phoneNumber=None),
-        contactInformation=WorkplaceContactInformation(phoneNumber=None),
-        employerLogo=None,
-        providerLogo=None,
-        providerSettings=WorkplaceSettings(administrationNumber=None, groupCode=None),
-    )
+    content = dict.fromkeys(WorkplaceResource.__annotations__) | {
+        "id": employer.pk,
+        "employerNumber": employer.number,
+        "companyName": employer.name,
+        "address": dict.fromkeys(WorkplaceAddress.__annotations__),
+        "contact": dict.fromkeys(WorkplaceContact.__annotations__),
+        "contactInformation": dict.fromkeys(WorkplaceContactInformation.__annotations__),
+        "providerSettings": dict.fromkeys(WorkplaceSettings.__annotations__),
+    }
+    return cast(WorkplaceResource, content)
 
 
 @operations.get_list(

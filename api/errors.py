@@ -128,6 +128,14 @@ def get_or_404(rows: QuerySet[RowT, Any], pk: UUID) -> RowT:
     return row
 
 
+def get_or_400(rows: QuerySet[RowT, Any], pk: UUID, reason: str, field: str) -> RowT:
+    """Return the row that `field` of the body refers to. Raises ApiError (400) if it is not among `rows`."""
+    row: RowT | None = rows.filter(pk=pk).first()
+    if row is None:
+        raise ApiError(400, reason, _("This does not exist, or not in your office."), field=field)
+    return row
+
+
 def build_invalid_token_error(*, is_sent: bool = True) -> ApiError:
     """Return the error for an invalid token, or a missing one: that has no error code (RFC 6750 section 3.1)."""
     text = _("Send “Authorization: Bearer …” with an access token that has not expired.")
@@ -150,13 +158,11 @@ def build_not_found_error() -> ApiError:
 
 
 def build_edit_conflict_error() -> ApiError:
-    """Return the error for a concurrent change."""
     text = _("This has been changed in the meantime. Read it again and repeat your change.")
     return ApiError(412, "stale", text, field="If-Match")
 
 
 def build_rate_limit_error(error: Throttled) -> ApiError:
-    """Return the error for a caller that has to wait."""
     return ApiError(429, "too_many_requests", str(error), Retry_After=str(error.seconds))
 
 

@@ -218,10 +218,8 @@ def _parse_set(request: ApiRequest, sent: NotificationSettingsUpdate) -> Resourc
     """Return the set that the settings came from. Raises ApiError (400) if it does not exist in the office."""
     if sent.notificationSet is None:
         return None
-    found = NotificationSet.objects.visible_to(request.caller.user).filter(pk=sent.notificationSet.id).first()
-    if found is None:
-        text = _("This set does not exist in your office.")
-        raise ApiError(400, "signal", text, field="notificationSet.id")
+    rows = NotificationSet.objects.visible_to(request.caller.user)
+    found = errors.get_or_400(rows, sent.notificationSet.id, "signal", "notificationSet.id")
     return ResourceReference(id=found.pk, description=found.name)
 
 

@@ -20,14 +20,12 @@ from core.access import SAFE, Access, page
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
 @cache_control(public=True, max_age=300)
 def openapi_document(request: HttpRequest) -> HttpResponse:
-    """Return the OpenAPI document."""
     return JsonResponse(build_openapi_document())
 
 
 @page(Access.PUBLIC, methods=SAFE, before_second_factor=True, during_enrollment=True)
 @cache_control(public=True, max_age=300)
 def reference_page(request: HttpRequest) -> HttpResponse:
-    """Show every operation of the API."""
     return render(
         request,
         "api/reference.html",

@@ -173,7 +173,6 @@ def render_item(
 
 
 def render_empty(request: HttpRequest) -> HttpResponse:
-    """Return a response without content."""
     return render_item(request, EmptyContent())
 
 
@@ -185,7 +184,6 @@ def render_paged_item(request: HttpRequest, content: Any) -> HttpResponse:
 
 
 def render_error(request: HttpRequest, status: int, messages: Sequence[ApiMessage]) -> HttpResponse:
-    """Return an error response."""
     envelope: dict[str, Any] = {"messages": list(messages)}
     if status in (401, 403):
         envelope["message"] = " ".join(message["description"] for message in messages)

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
-from django.utils.translation import gettext as _
 from ninja import Query
 from typing_extensions import TypedDict
 
@@ -13,7 +12,7 @@ import teams.sets
 from accounts.models import User
 from api import errors, etags
 from api.auth import ApiRequest
-from api.errors import ApiError, validate_form
+from api.errors import validate_form
 from api.filters import FieldType, FilterField
 from api.inputs import TeamCreate, TeamUpdate
 from api.listing import ListQuery, render_list
@@ -67,7 +66,6 @@ def _serialize_team(team: CountedTeam) -> TeamResource:
 
 
 def get_visible_teams(request: ApiRequest) -> "OfficeQuerySet[Team]":
-    """Return the teams of the caller's office."""
     return Team.objects.visible_to(request.caller.user).select_related("provider")
 
 
@@ -115,10 +113,8 @@ def post_team(request: ApiRequest, provider_id: UUID, body: TeamCreate) -> HttpR
     """Create a team, empty or with the rights of an authorization set."""
     user, chosen = request.caller.user, None
     if body.authorizationSet is not None:
-        chosen = AuthorizationSet.objects.visible_to(user).filter(pk=body.authorizationSet.id).first()
-        if chosen is None:
-            text = _("This set does not exist in your office.")
-            raise ApiError(400, "authorization_set", text, field="authorizationSet.id")
+        sets = AuthorizationSet.objects.visible_to(user)
+        chosen = errors.get_or_400(sets, body.authorizationSet.id, "authorization_set", "authorizationSet.id")
     form = validate_form(NewTeamForm({"name": body.description}, user=user))
     name = form.cleaned_data["name"]
     team = teams.sets.create_team_from_set(user.office, name=name, authorization_set=chosen, by=request.by)

@@ -129,9 +129,8 @@ def patch_configured_tenant(request: ApiRequest, user_id: UUID, body: Configured
 
 
 def _change_to_azure(request: ApiRequest, user: User, tenant_id: UUID, user_id: UUID, username: str | None) -> None:
-    tenant = ExternalTenant.objects.visible_to(request.caller.user).filter(pk=tenant_id).first()
-    if tenant is None:
-        raise ApiError(400, "tenant", _("This tenant does not exist in your office."), field="externalTenant.id")
+    tenants = ExternalTenant.objects.visible_to(request.caller.user)
+    tenant = errors.get_or_400(tenants, tenant_id, "tenant", "externalTenant.id")
     try:
         users.change_login_method.change_to_azure(
             user, tenant=tenant, external_user_id=user_id, username=username, by=request.by

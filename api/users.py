@@ -84,7 +84,6 @@ def get_user(request: ApiRequest, user_id: UUID) -> HttpResponse:
 
 
 def respond_with_user(request: ApiRequest, user_id: UUID, **options: Any) -> HttpResponse:
-    """Return the response for one user, in its current state."""
     user = user_schemas.get_user_or_404(request, user_id)
     return render_item(request, serialize_user(user), etag=user_schemas.compute_user_etag(user), **options)
 

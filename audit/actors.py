@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
@@ -72,6 +73,9 @@ class Actor:
         return self.is_office_setup or (
             self.user is None and self.origin in (EventOrigin.COMMAND, EventOrigin.SCHEDULED)
         )
+
+    def is_user(self, user_id: UUID) -> bool:
+        return self.user is not None and self.user.pk == user_id
 
     def require_not_impersonating(self) -> None:
         """Raise PermissionDenied during impersonation."""

@@ -60,7 +60,6 @@ def lock_chain(provider_id: UUID | None) -> None:
 
 
 def get_chain_head(provider_id: UUID | None) -> ChainHead:
-    """Return the stored end of a chain."""
     link = ChainLink.objects.filter(provider_id=provider_id).order_by("-sequence").first()
     return ChainHead(link.sequence, link.hash) if link else get_head_at_start(get_start_checkpoint(provider_id))
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, models, transaction
+from django.db import connection, models
 
 from audit import chain, checkpoints, verify
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import ChainLink, Event, UserEncryptionKey, Verb
-from core.access import ReauthenticationLevel
 
 _BATCH_SIZE = 1000
 # The keys that encrypt the events of a chain, each once, unless destroyed.
@@ -62,8 +61,7 @@ def _encode_line(value: dict[str, Any]) -> bytes:
     return verify.encode_canonical_json(value) + b"\n"
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def begin_export(office: models.Model, *, by: Actor) -> ChainExport:
     """Record the export of the office's audit log and return it; that event is the last one exported.
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts import emails, passwords, user_lookup
@@ -24,6 +23,7 @@ from core.errors import EditConflict
 from core.keys import compute_email_key, compute_username_key
 from core.models import Throttle
 from core.throttle import RateLimit, Throttled
+from permissions.inactive import build_open_filter
 
 _BATCH_SIZE = 50
 
@@ -138,12 +138,11 @@ def _process_reset_request(pk: UUID) -> bool:
 def _list_users_by_email(email: str) -> list[User]:
     """Return the users with this address who can use the login page, in the same order for all workers."""
     users = User.objects.filter(
-        Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
+        build_open_filter(),
         provider__suspended_at=None,
         email_key=compute_email_key(email),
         login_method=LoginMethod.WEBSITE_SSO,
         accepted_at__isnull=False,
-        blocked_at=None,
     )
     return list(users.select_related("provider").order_by("id"))
 

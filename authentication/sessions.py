@@ -154,6 +154,6 @@ def end_other_sessions(request: HttpRequest, user: User) -> None:
 
 
 def _require_session_authority(user: User, by: Actor) -> None:
-    if by.user is None or by.user.pk != user.pk:
+    if not by.is_user(user.pk):
         by.require_reauthentication(ReauthenticationLevel.HALF_HOUR)
         checks.require_user_management(by, user, SupportAction.END_SESSIONS)

@@ -38,8 +38,8 @@ from audit.actors import build_operator  # noqa: E402
 from audit.models import Verb  # noqa: E402
 from core import sheets  # noqa: E402
 from core.embedded_postgres import server  # noqa: E402
-from imports import executor  # noqa: E402
 from imports.plans import user_plans  # noqa: E402
+from imports.plans.plan import plan_and_apply  # noqa: E402
 
 FILE_SIZES = (2_000, 10_000)
 INVITATION_COUNT, HASH_COUNT = 1_000, 48
@@ -118,9 +118,7 @@ def _write_file(head: list[list[str]], people: Iterator[list[str]]) -> Iterator[
 def _measure_apply(provider: Provider, file: IO[bytes], size: int) -> float:
     started = time.perf_counter()
     by = build_operator("bench")
-    plan = executor.plan_and_apply(
-        provider, lambda locked: user_plans.plan_user_file(locked, file, by=by, invite=True), by=by
-    )
+    plan = plan_and_apply(provider, lambda locked: user_plans.plan_user_file(locked, file, by=by, invite=True), by=by)
     taken = time.perf_counter() - started
     if plan.faults or len(plan.items) != size:
         raise SystemExit(f"{len(plan.faults)} faults, {len(plan.items)} of {size} were created")

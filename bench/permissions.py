@@ -24,9 +24,10 @@ CHECK_COUNT = 5_000
 _BARE_SQL = """
 SELECT 1 FROM accounts_user u JOIN permissions_employer w ON w.id = %(employer)s AND w.provider_id = u.provider_id
 WHERE u.id = %(user)s AND u.accepted_at IS NOT NULL AND u.blocked_at IS NULL
-AND (u.access_until IS NULL OR u.access_until >= %(today)s) AND NOT u.two_factor_required
+AND (u.access_until IS NULL OR u.access_until >= %(today)s)
+AND NOT EXISTS (SELECT 1 FROM accounts_provider o WHERE o.id = u.provider_id AND o.suspended_at IS NOT NULL)
 AND (%(needs)s::smallint[] = '{}' OR w.products && %(needs)s::smallint[])
-AND NOT EXISTS (
+AND (u.second_factor_at IS NOT NULL OR NOT u.two_factor_required AND NOT EXISTS (
     SELECT 1 FROM permissions_teammember m JOIN permissions_team t ON t.provider_id = m.provider_id AND t.id = m.team_id
     WHERE m.provider_id = u.provider_id AND m.user_id = u.id AND t.two_factor_required)
 AND NOT EXISTS (
@@ -40,7 +41,7 @@ AND NOT EXISTS (
     ) OR EXISTS (
         SELECT 1 FROM permissions_teammember m
         JOIN permissions_teamright r ON r.provider_id = m.provider_id AND r.team_id = m.team_id
-        WHERE m.provider_id = u.provider_id AND m.user_id = u.id AND r."right" = 'manage_provider'))))
+        WHERE m.provider_id = u.provider_id AND m.user_id = u.id AND r."right" = 'manage_provider')))))
 AND (EXISTS (
     SELECT 1 FROM permissions_teammember m
     JOIN permissions_teamright r ON r.provider_id = m.provider_id AND r.team_id = m.team_id

@@ -5,22 +5,23 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from enum import Enum, StrEnum
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
+from django.http import FileResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from core import sheets
 
+ResponseT = TypeVar("ResponseT", bound=HttpResponseBase)
 _SPOOL_BYTES = 2**20  # bytes; larger files are written to disk
 ExportColumns = dict[str, tuple[str | Promise, int]]  # heading and width in characters by name
 ExportRow = dict[str, Any]  # values by column name, in column order
 
 
 class FileFormat(StrEnum):
-    """Format of an exported file."""
-
     CSV = "csv"
     XLSX = "xlsx"
     JSONL = "jsonl"
@@ -54,6 +55,18 @@ def write_export_file(rows: Iterable[ExportRow], columns: ExportColumns, *, titl
         sheets.write_xlsx(file, title, _iter_table_rows(rows, columns), [width for _head, width in columns.values()])
     file.seek(0)
     return file
+
+
+def send_export(file: IO[bytes], name: str, form: FileFormat) -> FileResponse:
+    """Send `file` as a download, named `name` and the day."""
+    dated = f"{name}-{timezone.localdate().isoformat()}.{form}"
+    return FileResponse(file, as_attachment=True, filename=dated, content_type=CONTENT_TYPES[form])
+
+
+def attach(response: ResponseT, name: str) -> ResponseT:
+    """Have the browser save `response` as a file with this name."""
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def _iter_json_lines(rows: Iterable[ExportRow]) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """Parts of forms that every app shares."""
 
+import re
 from typing import Any, Protocol, cast
 
 from django import forms
@@ -10,6 +11,33 @@ from django.utils.translation import gettext_lazy as _
 from core.text import validate_no_control_characters, validate_no_direction_marks
 
 PLAIN_TEXT_VALIDATORS = [validate_no_control_characters, validate_no_direction_marks]
+
+
+class FilterForm(forms.Form):
+    """Filters of a list, as in its query string: every field may be empty, and an invalid value counts as empty."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["label_suffix"] = ""
+        super().__init__(*args, **kwargs)
+
+    def values(self) -> dict[str, Any]:
+        self.is_valid()
+        cleaned = getattr(self, "cleaned_data", {})
+        return {name: cleaned.get(name) or "" for name in self.fields}
+
+
+class OneTimeCodeField(forms.CharField):
+    """Six digits of an app or an SMS; spaces, dots and dashes are ignored. Other input is no attempt ("six_digits")."""
+
+    def __init__(self, *, autofocus: bool = False, **options: Any) -> None:
+        attrs = {"class": "one-time-code", "autocomplete": "one-time-code", "inputmode": "numeric"}
+        super().__init__(widget=forms.TextInput(attrs=attrs | {"autofocus": autofocus}), **options)
+
+    def clean(self, value: Any) -> str:
+        code = re.sub(r"[\s.\-–—]", "", super().clean(value))
+        if not re.fullmatch("[0-9]{6}", code):
+            raise ValidationError(_("The code has six digits, for example 482 913."), code="six_digits")
+        return code
 
 
 class Versioned(Protocol):

@@ -27,7 +27,6 @@ class KeyField(models.CharField):  # type: ignore[type-arg]
         super().__init__(**({"editable": False, "blank": True} | kwargs))
 
     def deconstruct(self) -> Any:
-        """Return the arguments for migrations."""
         name, path, _args, kwargs = super().deconstruct()
         return name, path, list(self.sources), kwargs | {"compute": self.compute}
 
@@ -39,7 +38,6 @@ class KeyField(models.CharField):  # type: ignore[type-arg]
         return [Error("A model with a KeyField is a KeyedModel, and its managers return a KeyedQuerySet.", obj=self)]
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str | None:
-        """Compute the key, set it on the instance and return it."""
         texts = [getattr(model_instance, source) for source in self.sources]
         key = None if texts == [None] else self.compute(" ".join(text or "" for text in texts))[: self.max_length]
         setattr(model_instance, self.attname, key)

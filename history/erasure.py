@@ -5,19 +5,18 @@ from uuid import UUID
 
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.locks import lock_provider, lock_user
+from accounts.locks import lock_user
 from accounts.models import User
 from audit import chain, encryption_keys
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
-from core.access import ReauthenticationLevel
 from outbox.models import Message
 from permissions import checks
+from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
 
 _DAYS_PER_MONTH = 30.4375
@@ -42,17 +41,14 @@ def get_erasure_blocker(user: User) -> str:
     return ""
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def erase_user(user: User, *, by: Actor) -> None:
     """Delete a user with all personal data and destroy the keys that encrypt it in the audit log.
 
     Raises PermissionDenied without the right to manage the office, on oneself or without authority, ValidationError
     (code "kept") before the office's retention period has passed, User.DoesNotExist when already erased.
     """
-    checks.require_office(by, user.provider_id)
-    provider = lock_provider(user.provider_id)
-    checks.require_right(by, Right.MANAGE_PROVIDER)
+    provider = lock_and_authorize(user.provider_id, by, Right.MANAGE_PROVIDER)
     user = lock_user(user.pk, actor=by.user, office=provider)
     checks.require_authority_over(by, user)
     if why := get_erasure_blocker(user):

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.actors import EventOrigin
 from audit.models import Verb
+from core.forms import FilterForm
 from history.presenters import labels
 
 if TYPE_CHECKING:
@@ -31,31 +32,21 @@ def _build_date_field(label: StrOrPromise) -> forms.DateField:
     )
 
 
-class EventFilterForm(forms.Form):
-    """Filters of events; every field may be empty."""
-
-    person = forms.CharField(label=_("Involved user"), max_length=100, required=False)
+class EventFilterForm(FilterForm):
+    person = forms.CharField(
+        label=_("Involved user"),
+        max_length=100,
+        required=False,
+        widget=forms.SearchInput(attrs={"placeholder": _("Name, username or e-mail")}),
+    )
     kind = forms.ChoiceField(label=_("Subject"), choices=[*_ALL_CHOICE, *labels.get_target_choices()], required=False)
     verb = forms.ChoiceField(label=_("Event"), choices=[*_ALL_CHOICE, *Verb.choices], required=False)
     origin = forms.ChoiceField(label=_("Origin"), choices=[*_ALL_CHOICE, *EventOrigin.choices], required=False)
     since = _build_date_field(_("From date"))
     until = _build_date_field(_("To date"))
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["label_suffix"] = ""
-        super().__init__(*args, **kwargs)
-        self.fields["person"].widget.input_type = "search"
-        self.fields["person"].widget.attrs["placeholder"] = _("Name, username or e-mail")
 
-    def values(self) -> dict[str, Any]:
-        """Return the valid values; invalid ones count as empty."""
-        if not self.is_bound:
-            return dict.fromkeys(self.fields, "")
-        self.is_valid()
-        return {name: self.cleaned_data.get(name) or "" for name in self.fields}
-
-
-class PointInTimeForm(forms.Form):
+class PointInTimeForm(FilterForm):
     """A point in time, and its subject: a user, a team, or else the whole office."""
 
     day = _build_date_field(_("Day"))
@@ -63,13 +54,8 @@ class PointInTimeForm(forms.Form):
     user = forms.UUIDField(required=False, widget=forms.HiddenInput)
     team = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["label_suffix"] = ""
-        super().__init__(*args, **kwargs)
-
     @staticmethod
     def now() -> dict[str, str]:
-        """Return the initial values."""
         now = timezone.localtime()
         return {"day": now.strftime("%Y-%m-%d"), "time": now.strftime("%H:%M")}
 

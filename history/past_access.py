@@ -56,8 +56,6 @@ class PastUser:
 
 @dataclass
 class PastTeam:
-    """A team in the past."""
-
     id: UUID
     name: str = ""
     two_factor_required: bool = False
@@ -72,8 +70,6 @@ class PastTeam:
 
 @dataclass
 class PastEmployer:
-    """An employer in the past."""
-
     id: UUID
     number: int = 0
     name: str = ""

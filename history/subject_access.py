@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 from django.template.defaultfilters import yesno
 from django.template.loader import render_to_string
@@ -20,9 +20,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Event, Verb
-from core.access import ReauthenticationLevel
 from history.presenters import event_rows, labels
 from outbox.models import Message
 from permissions import checks
@@ -46,8 +45,7 @@ EXCLUDED_REFERENCES = frozenset(
 _MESSAGE_FIELDS = ("channel", "kind", "state", "created_at", "sent_at", "attempts")
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def export_personal_data(user: User, *, by: Actor) -> dict[str, Any]:
     """Return all data about `user` and record an audit event.
 
@@ -83,7 +81,6 @@ def iter_user_references() -> Iterator[tuple[type[models.Model], models.Field[An
 
 
 def get_exported_fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
-    """Return the exported columns of a model."""
     fields = model._meta.concrete_fields
     return [
         field for field in fields if field.name not in EXCLUDED_FIELDS and not isinstance(field, models.BinaryField)

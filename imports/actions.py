@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone, translation
 
 from accounts.models import User
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from core import sheets
 from core.access import ReauthenticationLevel
 from imports import job_plans, quotas, runner, storage
@@ -87,8 +87,7 @@ def _lock_job(job: ImportJob) -> ImportJob:
     return rows.get(pk=job.pk)
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def request_execution(job: ImportJob, *, by: Actor) -> None:
     """Have the worker execute the plan, once even after a double click. Raises Throttled."""
     job = _lock_job(job)

@@ -6,12 +6,13 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Provider, User
+from accounts.validators import validate_has_access
 from audit.actors import Actor
 from imports.files.user_rows import BATCH_ROWS, ExistingUserRow, UserWithAccess, select_with_access
 from imports.plans.plan import Plan, PlanItem, ProgressCallback, ignore_progress
@@ -137,9 +138,10 @@ def get_resend_refusal(user: User) -> str:
         return _("Only users via website and SSO can be invited.")
     if user.accepted_at is not None:
         return _("The invitation has already been accepted.")
-    if user.blocked_at is not None or user.has_ended():
-        message = _("%(name)s is blocked, or the last day of access has passed. Change that first.")
-        return message % {"name": user.full_name}
+    try:
+        validate_has_access(user)
+    except ValidationError as error:
+        return error.messages[0]
     if not hasattr(user, "invitation") or user.invitation.state == Invitation.State.ACCEPTED:
         return _("There is no invitation to resend.")
     return ""

@@ -31,10 +31,17 @@ from accounts.models import Provider
 from audit.actors import Actor, build_operator
 from core.commands import EXIT_DONE, EXIT_FAULTS, EXIT_REFUSED, EXIT_STOPPED, LocalizedCommand
 from core.export_files import FileFormat
-from imports import executor
 from imports.files.cells import UnreadableFile
 from imports.plans import rendering
-from imports.plans.plan import Plan, PlanItem, PlanRefused, ProgressCallback, read_plan_header, read_plan_items
+from imports.plans.plan import (
+    Plan,
+    PlanItem,
+    PlanRefused,
+    ProgressCallback,
+    plan_and_apply,
+    read_plan_header,
+    read_plan_items,
+)
 
 _ROWS_PER_LINE = 10_000  # rows per line of progress
 
@@ -149,7 +156,7 @@ class ImportCommand(LocalizedCommand, ABC):
                 digest = read_plan_header(plan_path, provider.pk, self.what)["digest"]
             planning = begin(_("Planned"))
             if options["apply"]:
-                plan = executor.plan_and_apply(
+                plan = plan_and_apply(
                     provider,
                     lambda provider: self.make_plan(provider, files, by, options, planning),
                     by=by,
@@ -172,7 +179,7 @@ class ImportCommand(LocalizedCommand, ABC):
         with show_progress(self.stderr, lambda: sum(1 for _item in read_plan_items(path))) as begin:
             planning = begin(_("Planned"))
             if options["apply"]:
-                return executor.plan_and_apply(
+                return plan_and_apply(
                     provider,
                     lambda provider: self.make_revert(provider, read_plan_items(path), by, planning),
                     by=by,

@@ -7,13 +7,13 @@ from io import BytesIO
 
 from accounts.models import Provider
 from audit.actors import Actor
-from imports import bulk_actions, executor, storage
+from imports import bulk_actions, storage
 from imports.files import result_files
 from imports.files.budget import UPLOAD_LIMITS
 from imports.files.team_rows import NamedFiles
 from imports.models import ImportJob
 from imports.plans import reverts, team_plans, user_plans
-from imports.plans.plan import Plan, PlanRefused, ProgressCallback, ignore_progress
+from imports.plans.plan import Plan, PlanRefused, ProgressCallback, ignore_progress, plan_and_apply
 
 JobType = ImportJob.Kind
 
@@ -56,7 +56,7 @@ def execute_job(job: ImportJob, *, by: Actor, progress: ProgressCallback) -> Pla
         job.provider = provider  # the locked row
         return plan_job(job, by=by, progress=progress)
 
-    return executor.plan_and_apply(
+    return plan_and_apply(
         job.provider,
         make_plan,
         by=by,

@@ -131,7 +131,7 @@ def _execute_job(job: ImportJob, by: Actor, progress: ProgressCallback) -> None:
 def _store_result(job: ImportJob, plan: Plan) -> None:
     now = timezone.now()
     plan.send_forecast = None  # the page shows the progress instead
-    job.correlation_id = job.correlation_id or plan.digest[:36]  # that of its messages, see `executor.apply_plan`
+    job.correlation_id = job.correlation_id or plan.digest[:36]  # that of its messages, see `plans.plan.apply_plan`
     storage.set_plan_summary(job, plan, rows=0)
     storage.store_pages(job, ImportJobPage.ListName.ITEMS, rendering.order_plan_items(plan))
     storage.store_pages(job, ImportJobPage.ListName.FAULTS, plan.faults)

@@ -3,16 +3,15 @@
 from datetime import timedelta
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 import outbox.actions
 from accounts.locks import lock_provider
 from accounts.models import LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
 from accounts.user_details import InitialAccessCallback, UserDetails, get_creation_changes
+from accounts.validators import validate_has_access
 from audit.actions import record
 from audit.actors import Actor, EventOrigin, action, build_job_actor
 from audit.changes import Changes
@@ -89,9 +88,7 @@ def resend_invitation(user: User, *, mobile_number: str, email: str, by: Actor, 
         raise InvitationNotOpen
     if before is not None and before != invitation.sent_at.isoformat():
         return
-    if user.is_denied_access:
-        message = _("%(name)s is blocked, or the last day of access has passed. Change that first.")
-        raise ValidationError(message % {"name": user.full_name}, code="no_access")
+    validate_has_access(user)
     if email != user.email or by.origin != EventOrigin.API:  # the API can change the number, never the address
         by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
     outbox.actions.cancel_message(invitation.message)

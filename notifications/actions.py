@@ -87,8 +87,7 @@ def clear_user_overrides(user: User, *, by: Actor) -> bool:
 @action(ReauthenticationLevel.NONE)
 def set_own_email_preferences(user: User, mail: Mapping[NotificationType, bool], *, by: Actor) -> None:
     """Set which types are e-mailed to the actor. Raises PermissionDenied for another user."""
-    if by.user is None or by.user.pk != user.pk:
-        raise PermissionDenied(_("You can change these fields only on your own profile."))
+    checks.require_self(by, user.pk)
     lock_provider(user.provider_id)
     own, now = preferences.get_user_overrides(user), preferences.get_user_preferences(user)
     changed = {
@@ -182,9 +181,8 @@ def _schedule_daily_run(provider: Provider, day: date) -> None:
 @action(ReauthenticationLevel.NONE)
 def mark_notification_read(notice: Notification, *, by: Actor) -> bool:
     """Return False when it was already read. Raises PermissionDenied for another user's notification."""
-    if by.user is None or by.user.pk != notice.user_id:
-        raise PermissionDenied(_("You can mark only your own notifications."))
-    return _mark_notifications(Notification.objects.filter(pk=notice.pk), by.user, by) == 1
+    user = checks.require_self(by, notice.user_id)
+    return _mark_notifications(Notification.objects.filter(pk=notice.pk), user, by) == 1
 
 
 @action(ReauthenticationLevel.NONE)
@@ -193,8 +191,7 @@ def mark_all_notifications_read(user: User, *, until: UUID, by: Actor) -> int:
 
     Newer ones, shown after the page was rendered, stay unread. Raises PermissionDenied for another user.
     """
-    if by.user is None or by.user.pk != user.pk:
-        raise PermissionDenied(_("You can mark only your own notifications."))
+    checks.require_self(by, user.pk)
     shown = Notification.objects.visible_to(user)
     last = shown.filter(pk=until).first()
     return _mark_notifications(shown.filter(shown_at__lte=last.shown_at), user, by) if last else 0

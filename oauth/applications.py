@@ -6,14 +6,14 @@ from typing import NotRequired, TypedDict
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.locks import lock_provider
 from accounts.models import Provider
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.changes import Changes
 from audit.models import Verb
 from core import encryption
@@ -23,6 +23,7 @@ from core.keys import compute_name_key
 from oauth.consents import delete_tokens
 from oauth.models import Application
 from permissions import checks
+from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right, SupportAction
 
 
@@ -36,8 +37,7 @@ class ApplicationDetails(TypedDict):
     algorithm: NotRequired[str]  # unchanged if left out, RS256 for a new application
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def register_application(provider: Provider | None, *, details: ApplicationDetails, by: Actor) -> Application:
     """Register an application for `provider`, or a partner application for all offices if None. It has no secret yet.
 
@@ -59,8 +59,7 @@ def register_application(provider: Provider | None, *, details: ApplicationDetai
     return application
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def update_application(
     application: Application, *, details: ApplicationDetails, version: int, by: Actor
 ) -> Application:
@@ -80,8 +79,7 @@ def update_application(
     return application
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def set_client_secret(application: Application, *, secret: str, hours: int, version: int, by: Actor) -> None:
     """Replace the client secret with a random `secret`; the previous one is accepted for another `hours`.
 
@@ -100,8 +98,7 @@ def set_client_secret(application: Application, *, secret: str, hours: int, vers
     _save_and_record(application, Verb.CLIENT_SECRET_MADE, by, {"hours": [None, hours]})
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def set_application_enabled(application: Application, *, enabled: bool, by: Actor) -> None:
     """Enable or disable an application. Disabling invalidates all its tokens.
 
@@ -116,8 +113,7 @@ def set_application_enabled(application: Application, *, enabled: bool, by: Acto
         _save_and_record(application, Verb.CLIENT_SWITCHED_ON if enabled else Verb.CLIENT_SWITCHED_OFF, by, {})
 
 
-@requires_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
-@transaction.atomic
+@action(ReauthenticationLevel.FIVE_MINUTES)
 def delete_application(application: Application, *, by: Actor) -> None:
     """Delete an application with its consents and tokens.
 
@@ -149,9 +145,7 @@ def _require_application_manager(
         checks.require_support_action(by, support_action, provider_id)
         lock_provider(provider_id)
         return
-    checks.require_office(by, provider_id)
-    lock_provider(provider_id)
-    checks.require_right(by, Right.MANAGE_INTEGRATIONS)
+    lock_and_authorize(provider_id, by, Right.MANAGE_INTEGRATIONS)
 
 
 def _lock_partner_applications() -> None:

@@ -4,12 +4,11 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import User
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from authentication import reauthentication
 from core.access import ReauthenticationLevel
@@ -37,8 +36,7 @@ def has_consented(user: object, application: Application, scopes: Collection[str
     return allowed.exists()
 
 
-@requires_reauthentication(ReauthenticationLevel.HALF_HOUR)
-@transaction.atomic
+@action()
 def grant_consent(user: User, application: Application, *, scopes: Iterable[str], by: Actor) -> Consent:
     """Grant `application` the `scopes` on behalf of `user`, in addition to those granted before."""
     consent, _is_new = Consent.objects.select_for_update().get_or_create(
@@ -53,15 +51,14 @@ def grant_consent(user: User, application: Application, *, scopes: Iterable[str]
     return consent
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def revoke_consent(user: User, consent_id: UUID, *, by: Actor) -> bool:
     """Revoke one consent of `user` and delete its tokens. Return False if it was already revoked.
 
     Raises PermissionDenied unless the consent is the actor's own, or the actor manages users and has authority over
     `user`.
     """
-    if by.user is None or by.user.pk != user.pk:
+    if not by.is_user(user.pk):
         by.require_reauthentication(ReauthenticationLevel.HALF_HOUR)
         checks.require_right(by, Right.MANAGE_USERS)
         checks.require_authority_over(by, user)

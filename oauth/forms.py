@@ -140,7 +140,6 @@ class ClientSecretForm(forms.Form):
             self.fields["hours"].empty_value = 0  # type: ignore[attr-defined]
 
     def clean_encrypted_secret(self) -> str:
-        """Return the decrypted new secret."""
         try:
             encrypted = bytes.fromhex(self.cleaned_data["encrypted_secret"])
             return encryption.decrypt(encrypted, context=self._context).decode()

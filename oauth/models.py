@@ -26,15 +26,16 @@ from oauth2_provider.models import (
     AbstractRefreshToken,
 )
 
-from accounts.models import Provider, User, build_office_filter
+from accounts.models import Provider, User
 from core import clock_skew, encryption
 from core.composite_keys import SameOfficeForeignKey
 from core.ids import uuid7
-from core.key_fields import KeyedModel, KeyedQuerySet, KeyField
+from core.key_fields import KeyedModel, KeyField
 from core.keys import compute_name_key
 from oauth.scopes import API_SCOPES, Scope, sort_scopes
 from oauth.signing_keys import ALGORITHMS
 from oauth.signing_keys import SigningKey as SigningKey
+from permissions.models import OfficeQuerySet
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -60,11 +61,7 @@ class HashedField(models.CharField):  # type: ignore[type-arg]
         return value and encryption.hash_token(str(value))
 
 
-class ApplicationQuerySet(KeyedQuerySet["Application"]):
-    def visible_to(self, user: User) -> Self:
-        """Return the applications registered by the office of `user` (rule 1)."""
-        return self.filter(build_office_filter(user))
-
+class ApplicationQuerySet(OfficeQuerySet["Application"]):
     def get_built_in(self) -> Application:
         """Return the application shared by all SSO/Webservice users, creating it on first use."""
         values = {"name": "Webservice", "scopes": list(API_SCOPES), "authorization_grant_type": "client-credentials"}
@@ -248,7 +245,6 @@ class RefreshToken(SessionBoundModel, SignInEvidence, AbstractRefreshToken):  # 
         self.save(update_fields=["token_sealed_answer"])
 
     def read_answer(self, token: str) -> dict[str, Any] | None:
-        """Return the stored answer, None if there is none."""
         sealed = type(self).objects.filter(pk=self.pk).values_list("token_sealed_answer", flat=True).first()
         if not sealed:
             return None
@@ -274,15 +270,6 @@ class IDToken(SessionBoundModel, AbstractIDToken):  # type: ignore[misc]  # noqa
         indexes = [models.Index(fields=["expires"], name="id_token_by_expiry")]
 
 
-class ConsentQuerySet(models.QuerySet["Consent"]):
-    def visible_to(self, user: User) -> Self:
-        """Return the consents given by users in the office of `user` (rule 1)."""
-        return self.filter(build_office_filter(user))
-
-
-ConsentManager = models.Manager.from_queryset(ConsentQuerySet)
-
-
 class Consent(models.Model):
     """Permission for an application to act on behalf of a user; no user token is issued without it."""
 
@@ -294,7 +281,7 @@ class Consent(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
 
-    objects = ConsentManager()
+    objects = OfficeQuerySet["Consent"].as_manager()
 
     class Meta:
         constraints = [

@@ -61,8 +61,6 @@ def sort_scopes(names: Iterable[str]) -> list[Scope]:
 
 
 class ScopesBackend(BaseScopes):  # type: ignore[misc]
-    """Scopes backend for the OAuth library."""
-
     def get_all_scopes(self) -> dict[str, Any]:
         return dict(Scope.choices)
 

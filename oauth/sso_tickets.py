@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from audit.actions import record
-from audit.actors import Actor, requires_reauthentication
+from audit.actors import Actor, action
 from audit.models import Verb
 from core import encryption
 from core.access import ReauthenticationLevel
@@ -22,8 +22,7 @@ from oauth.tokens import Caller
 _MAX_PATH_LENGTH = 1000
 
 
-@requires_reauthentication(ReauthenticationLevel.NONE)
-@transaction.atomic
+@action(ReauthenticationLevel.NONE)
 def create_sso_ticket(caller: Caller, *, next_path: str = "", by: Actor) -> tuple[str, datetime]:
     """Return a single-use sign-in URL for the user of `caller` and when it expires.
 

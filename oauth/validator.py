@@ -43,7 +43,6 @@ class OAuthValidator(OAuth2Validator):  # type: ignore[misc]
     # Client authentication. Every client has a secret; an SSO/Webservice user is its own client.
 
     def client_authentication_required(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        """Always require client authentication."""
         return True
 
     def authenticate_client_id(self, client_id: str, request: Any, *args: Any, **kwargs: Any) -> bool:

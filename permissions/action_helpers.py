@@ -1,20 +1,21 @@
 """Helpers for actions that change permissions: locking, common checks, and the format of their events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils.translation import gettext as _
 
 from accounts.locks import lock_provider
-from accounts.models import Provider, User
+from accounts.models import ExternalTenant, Provider, User
+from audit.actions import SEARCH_TERM_MASK, record
 from audit.actors import Actor
 from audit.changes import Changes
+from audit.models import Verb
 from core.keys import compute_name_key
 from permissions import checks
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, Right, rights_from_codes
-from permissions.models import Employer, IndividualRight, Team
+from permissions.models import Employer, IndividualRight, OfficeSet, Team
 
 
 def lock_and_authorize(provider_id: UUID | None, by: Actor, right: Right) -> Provider:
@@ -56,6 +57,14 @@ def snapshot_employers(employers: Iterable[Employer]) -> dict[str, str]:
     return {str(employer.pk): str(employer) for employer in employers}
 
 
-def match_name(name: str) -> Q:
-    """Return the condition that a row has this name, see `core.keys`."""
-    return Q(name_key=compute_name_key(name))
+def record_export(provider: Provider, what: str, details: Mapping[str, str], *, by: Actor) -> None:
+    """Record that the actor got a file of `what`; a search term is masked, because it may be a name."""
+    shown = {name: SEARCH_TERM_MASK if name == "q" else value for name, value in details.items() if value}
+    record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={what: [None, shown]})
+
+
+def require_free_name(row: Team | ExternalTenant | OfficeSet, message: str) -> None:
+    """Raise ValidationError (field name, code "taken") when another row of the office has this name."""
+    namesakes = type(row)._default_manager.filter(provider=row.provider_id, name_key=compute_name_key(row.name))
+    if namesakes.exclude(pk=row.pk).exists():
+        raise ValidationError({"name": ValidationError(message, code="taken")})

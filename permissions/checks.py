@@ -57,6 +57,11 @@ MACHINE_ADMINISTRATOR = gettext_lazy(
 )
 
 
+def get_impossible_rights(login_method: str) -> frozenset[Right]:
+    """Return the rights that no user with this login method can have: a machine cannot manage an office (rule 6)."""
+    return frozenset({Right.MANAGE_PROVIDER} if login_method == LoginMethod.SSO_WEBSERVICE else ())
+
+
 class LastAdministrator(Exception):
     """A change would leave the office without an administrator who can sign in (rule 6).
 
@@ -131,6 +136,13 @@ def require_user_management(by: Actor, user: User, support_action: SupportAction
     else:
         require_right(by, Right.MANAGE_USERS)
         require_authority_over(by, user)
+
+
+def require_self(by: Actor, user_id: UUID) -> User:
+    """Return the actor. Raise PermissionDenied unless it is this user: nobody else sets what is users' own."""
+    if by.user is None or by.user.pk != user_id:
+        raise PermissionDenied(_("Users can change this only for themselves."))
+    return by.user
 
 
 def require_not_self(by: Actor, user_ids: Iterable[UUID]) -> None:
@@ -289,11 +301,16 @@ def require_administrator(provider: Provider) -> None:
     accepted yet is exempt from LastAdministrator.
     """
     users = list_administrators(provider)
-    if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):
+    if any(user.is_webservice_user for user in users):
         raise PermissionDenied(MACHINE_ADMINISTRATOR)
     if provider.established_at is None:
         return
-    ends = [user.access_until for user in users if _can_administer_office(user)]
+    require_one_stays(user for user in users if _can_administer_office(user))
+
+
+def require_one_stays(administrators: Iterable[User]) -> None:
+    """Raise LastAdministrator unless one of these administrators, who can sign in, has no end date (rule 6)."""
+    ends = [user.access_until for user in administrators]
     if None not in ends:
         raise LastAdministrator(max((day for day in ends if day and day >= timezone.localdate()), default=None))
 
@@ -308,7 +325,7 @@ def list_active_administrators(provider: Provider) -> list[User]:
 
 
 def _can_administer_office(user: User) -> bool:
-    return user.login_method != LoginMethod.SSO_WEBSERVICE and user.accepted_at is not None and user.blocked_at is None
+    return not user.is_webservice_user and user.accepted_at is not None and user.blocked_at is None
 
 
 class TwoFactorRules(NamedTuple):

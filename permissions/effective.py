@@ -37,16 +37,28 @@ class InactiveReason(models.TextChoices):
 
 # Asked by every request: a queryset takes several times as long (docs/adr/0008). Whether the user is active is a column
 # and no condition, so that PostgreSQL asks it only after it found a grant.
-_OFFICE_RIGHTS_SQL = f"""
-SELECT "right", '{{}}'::smallint[], {ACTIVE_USER_SQL} FROM permissions_grant
-WHERE provider_id = %(provider)s AND user_id = %(user)s AND NOT at_employer"""  # noqa: S608
-_EMPLOYER_RIGHTS_SQL = f"""
-SELECT "right", products, {ACTIVE_USER_SQL} FROM permissions_grant held
+_OFFICE_GRANTS_SQL = """
+FROM permissions_grant WHERE provider_id = %(provider)s AND user_id = %(user)s AND NOT at_employer"""
+_EMPLOYER_GRANTS_SQL = """
+FROM permissions_grant held
 JOIN permissions_employer employer ON employer.provider_id = held.provider_id AND employer.id = held.employer_id
-WHERE held.provider_id = %(provider)s AND user_id = %(user)s AND employer_id = %(employer)s"""  # noqa: S608
-# The right itself or the one that includes it: as a list they take longer to send than to look up.
-_ONE_OFFICE_RIGHT_SQL = f'{_OFFICE_RIGHTS_SQL} AND "right" IN (%(right)s, %(wider)s) LIMIT 1'
-_ONE_EMPLOYER_RIGHT_SQL = f'{_EMPLOYER_RIGHTS_SQL} AND "right" IN (%(right)s, %(wider)s) LIMIT 1'
+WHERE held.provider_id = %(provider)s AND user_id = %(user)s AND employer_id = %(employer)s"""
+_OFFICE_RIGHTS_SQL = f'SELECT "right", {ACTIVE_USER_SQL} {_OFFICE_GRANTS_SQL}'
+_EMPLOYER_RIGHTS_SQL = f'SELECT "right", products, {ACTIVE_USER_SQL} {_EMPLOYER_GRANTS_SQL}'
+# The right itself or the one that includes it: as a list they take longer to send than to look up. The products that a
+# right needs are sent as text, and the answer has no products, for the same reason.
+_HAS_RIGHT_SQL = '"right" IN (%(right)s, %(wider)s)'
+_HAS_OFFICE_RIGHT_SQL = f"SELECT {ACTIVE_USER_SQL} {_OFFICE_GRANTS_SQL} AND {_HAS_RIGHT_SQL} LIMIT 1"
+_HAS_EMPLOYER_RIGHT_SQL = f"""SELECT {ACTIVE_USER_SQL} {_EMPLOYER_GRANTS_SQL} AND {_HAS_RIGHT_SQL}
+AND (%(needed)s::smallint[] = '{{}}' OR products && %(needed)s::smallint[]) LIMIT 1"""
+_RIGHT_PARAMETERS = {
+    right: {
+        "right": right.value,
+        "wider": right.granted_by[0].value,
+        "needed": f"{{{','.join(str(product.value) for product in right.products)}}}",
+    }
+    for right in Right
+}
 
 
 def resolve_office_rights(codes: Iterable[str]) -> frozenset[Right]:
@@ -61,7 +73,7 @@ def resolve_employer_rights(codes: Iterable[str], products: Iterable[int]) -> fr
 
 def effective_rights(user: User) -> frozenset[Right]:
     rows = fetch_rows(_OFFICE_RIGHTS_SQL, user=user.pk, provider=user.provider_id)
-    return resolve_office_rights(code for code, _products, is_active in rows if is_active)
+    return resolve_office_rights(code for code, is_active in rows if is_active)
 
 
 def effective_rights_at(user: User, employer: Employer) -> frozenset[Right]:
@@ -80,14 +92,13 @@ def has_right(user: User, right: Right, employer: Employer | None = None) -> boo
     if (right.level is RightLevel.EMPLOYER) != (employer is not None):
         return False
     rows = fetch_rows(
-        _ONE_EMPLOYER_RIGHT_SQL if employer else _ONE_OFFICE_RIGHT_SQL,
+        _HAS_EMPLOYER_RIGHT_SQL if employer else _HAS_OFFICE_RIGHT_SQL,
         user=user.pk,
         provider=user.provider_id,
         employer=employer and employer.pk,
-        right=right.value,
-        wider=right.granted_by[0].value,
+        **_RIGHT_PARAMETERS[right],
     )
-    return any(is_active and right.works_with(products) for _code, products, is_active in rows)
+    return rows == [(True,)]
 
 
 def get_inactive_reason(user: User) -> InactiveReason | None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from accounts.models import LoginMethod, User
+from accounts.models import User
 from permissions import checks
 from permissions.catalog import Right, RightLevel
 from permissions.effective import InactiveReason, list_inactive_reasons
@@ -180,13 +180,13 @@ def _find_smallest_grant(
     user: User, right: Right, places: list[_TeamContext], own: list[Right], employer: Employer | None
 ) -> list[AccessChange] | None:
     """Return the fewest steps that open a path, preferring an unchanged existing team, then an individual right."""
-    machine = user.login_method == LoginMethod.SSO_WEBSERVICE
-    if machine and right is Right.MANAGE_PROVIDER:
+    impossible = checks.get_impossible_rights(user.login_method)
+    if right in impossible:
         return None
     grant = [] if own else [AccessChange(AccessChangeType.GRANT_INDIVIDUAL, right=right)]
     options: list[list[AccessChange]] = [] if employer else [grant]
-    managing = TeamRight.objects.filter(provider=user.provider_id, right=Right.MANAGE_PROVIDER)
-    excluded = set(managing.values_list("team_id", flat=True)) if machine else set()
+    granting = TeamRight.objects.filter(provider=user.provider_id, right__in=impossible)
+    excluded = set(granting.values_list("team_id", flat=True))
     for place in places:
         if place.team.pk in excluded:
             continue

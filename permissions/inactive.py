@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from django.conf import settings
-from django.db.models import CharField, Field, QuerySet
+from django.db.models import CharField, Field, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
@@ -56,6 +56,11 @@ def build_two_factor_due_sql(office: str = OFFICE_POLICY_SQL) -> str:
     others = ", ".join(day for name, day in TWO_FACTOR_RULES_SQL.items() if name != "by_user")
     strictest = f"LEAST({TWO_FACTOR_RULES_SQL['by_user']}, (SELECT LEAST({others}) FROM {office}))"  # noqa: S608
     return f"CASE WHEN accounts_user.login_method = 'website_sso' THEN {strictest} END"
+
+
+def build_open_filter() -> Q:
+    """Return the condition that a user is not blocked and the last day of access has not passed; may be invited."""
+    return Q(Q(access_until=None) | Q(access_until__gte=timezone.localdate()), blocked_at=None)
 
 
 # Why rights are inactive (rule 4), most important reason first. Needs the parameter `today`.

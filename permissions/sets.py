@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 
 from accounts.models import Provider, User
@@ -13,7 +13,7 @@ from audit.actors import Actor
 from audit.changes import Changes
 from audit.models import Verb
 from core.errors import EditConflict
-from permissions.action_helpers import lock_and_authorize, match_name
+from permissions.action_helpers import lock_and_authorize, require_free_name
 from permissions.checks import Right
 from permissions.models import OfficeSet, Team
 
@@ -39,7 +39,7 @@ class SetType(Generic[SetT, ContentsT]):
         """Create a set. Raises PermissionDenied without manage_sets, ValidationError (field name, code "taken")."""
         provider = lock_and_authorize(provider.pk, by, Right.MANAGE_SETS)
         created = self.model(provider=provider, name=name)
-        self._require_free_name(created)
+        require_free_name(created, _("A set with this name already exists. Choose another name."))
         created.save(force_insert=True)
         changes: Changes = {"name": [None, name]} | self.replace_contents(created, contents, by)
         record(self.created, created, by=by, provider_id=provider.pk, changes=changes)
@@ -53,7 +53,7 @@ class SetType(Generic[SetT, ContentsT]):
         if not changes:
             return
         stored.name, stored.version = name, version + 1
-        self._require_free_name(stored)
+        require_free_name(stored, _("A set with this name already exists. Choose another name."))
         stored.save()
         record(self.changed, stored, by=by, provider_id=stored.provider_id, changes=changes)
 
@@ -82,9 +82,3 @@ class SetType(Generic[SetT, ContentsT]):
         if stored is None:
             raise EditConflict
         return stored
-
-    def _require_free_name(self, office_set: SetT) -> None:
-        others = self.model._default_manager.filter(match_name(office_set.name), provider=office_set.provider_id)
-        if others.exclude(pk=office_set.pk).exists():
-            message = _("A set with this name already exists. Choose another name.")
-            raise ValidationError({"name": ValidationError(message, code="taken")})

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 
 from accounts.models import User, build_office_filter
 from core.errors import EditConflict
@@ -47,6 +49,18 @@ def show_errors(form: Form, field: str | None = None, *, saved: Versioned | None
         if saved is None or not isinstance(form, VersionedForm):
             raise
         form.report_conflict(saved)
+
+
+@contextmanager
+def report_refusal(request: HttpRequest, conflict: str = "") -> Iterator[None]:
+    """Report a refusal of an action as a message; `conflict` is the text after a concurrent change."""
+    try:
+        yield
+    except EditConflict:
+        text = _("Something changed in the meantime, so nothing was done. Review the differences again.")
+        messages.error(request, conflict or text)
+    except LastAdministrator as error:
+        messages.error(request, str(error))
 
 
 def render_form(request: HttpRequest, template: str, form: Form, **context: Any) -> HttpResponse:

@@ -20,6 +20,7 @@ from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import report_refusal
 
 
 class SetUse(Protocol):
@@ -110,11 +111,8 @@ class SetPages:
         """Delete a set, after confirmation. What was copied from it stays."""
         office_set = self._get_or_404(request, pk)
         if request.method == "POST":
-            try:
+            with report_refusal(request, _("Another user changed this set in the meantime.")):
                 self.delete(office_set, version=office_set.version, by=request.actor)
-            except EditConflict:
-                messages.error(request, _("Another user changed this set in the meantime."))
-            else:
                 messages.success(request, _("The set %(name)s has been deleted.") % {"name": office_set.name})
             return redirect(f"{self.namespace}:set_list")
         url = reverse(f"{self.namespace}:edit_set", args=[office_set.pk])

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -20,7 +19,7 @@ from permissions.action_helpers import (
     get_team_employer_ids,
     get_team_rights,
     lock_and_authorize,
-    match_name,
+    require_free_name,
     require_same_office,
     snapshot_employers,
 )
@@ -34,18 +33,10 @@ def create_team(provider: Provider, *, name: str, by: Actor) -> Team:
     """Create an empty team. Raises ValidationError (code "taken") if a team of the office has this name."""
     provider = lock_and_authorize(provider.pk, by, Right.MANAGE_TEAMS)
     team = Team(provider=provider, name=name)
-    _require_free_name(team)
+    require_free_name(team, _("A team with this name already exists. Choose another name."))
     team.save(force_insert=True)
     record(Verb.TEAM_CREATED, team, by=by, provider_id=provider.pk, changes={"name": [None, name]})
     return team
-
-
-def _require_free_name(team: Team) -> None:
-    others = Team.objects.filter(match_name(team.name), provider=team.provider_id).exclude(pk=team.pk)
-    if others.exists():
-        raise ValidationError(
-            {"name": ValidationError(_("A team with this name already exists. Choose another name."), code="taken")}
-        )
 
 
 def _lock_team(team: Team, by: Actor, version: int | None = None) -> Team:
@@ -68,7 +59,7 @@ def rename_team(team: Team, *, name: str, version: int, by: Actor) -> None:
     before, team.name = team.name, name
     if before == name:
         return
-    _require_free_name(team)
+    require_free_name(team, _("A team with this name already exists. Choose another name."))
     team.save(update_fields=["name"])
     _record_team_change(team, by, {"name": [before, name]})
 

@@ -8,12 +8,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Provider
-from audit.actions import SEARCH_TERM_MASK, record
 from audit.actors import Actor, action
-from audit.models import Verb
 from core import export_files
 from core.export_files import ExportColumns, ExportRow, FileFormat
 from permissions import checks
+from permissions.action_helpers import record_export
 from permissions.catalog import Right, rights_from_codes, sort_rights
 from permissions.models import Team
 
@@ -33,10 +32,9 @@ def export_teams(
     """Return a file, at its start, and record an event with `filters`. Raises PermissionDenied without view_teams."""
     checks.require_office(by, provider.pk)
     checks.require_right(by, Right.VIEW_TEAMS)
-    used = {name: SEARCH_TERM_MASK if name == "q" else value for name, value in filters.items() if value}
     found = teams.filter(provider=provider).order_by("sort_name", "pk")
     file = export_files.write_export_file(iterate_team_rows(found), TEAM_COLUMNS, title=_("Teams"), form=form)
-    record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"teams": [None, {"form": form, **used}]})
+    record_export(provider, "teams", {"form": form, **filters}, by=by)
     return file
 
 

@@ -98,8 +98,9 @@ def edit_users(users: Sequence[User], *, details: UserDetails, by: Actor) -> lis
 
 @action(ReauthenticationLevel.NONE)
 def edit_profile(user: User, *, details: UserDetails, version: int, by: Actor) -> User:
-    if by.user is None or by.user.pk != user.pk or not details.keys() <= PROFILE_FIELDS:
-        raise PermissionDenied(_("You can change these fields only on your own profile."))
+    checks.require_self(by, user.pk)
+    if not details.keys() <= PROFILE_FIELDS:
+        raise PermissionDenied(_("Only an administrator can change this."))
     office = lock_provider(user.provider_id)
     user = _lock_unchanged_user(user, office, version, by)
     _apply_details([user], details, office, by)

@@ -17,6 +17,7 @@ from accounts.models import Provider, User
 from authentication.mfa.status import TwoFactorStatus, filter_missing_factor, find_first_due
 from invitations.models import Invitation
 from outbox.models import Message
+from permissions.inactive import build_open_filter
 from permissions.models import IndividualRight, TeamMember
 from users.dormant_accounts import ReviewReason, ReviewThresholds, filter_users_to_review
 from users.status import AccountStatus, UserWithStatuses, annotate_account_status
@@ -158,11 +159,7 @@ def filter_by_alert(users: QuerySet[UserWithStatuses], reason: AlertReason) -> Q
         AlertReason.WITHOUT_RIGHTS: ~in_team & ~has_right,
         AlertReason.ENDING: Q(access_until__lte=timezone.localdate() + ENDING_WITHIN),
     }
-    return _filter_open(users).filter(conditions.get(reason) or Q(accepted_at=None, status=reason.value))
-
-
-def _filter_open(users: QuerySet[Any]) -> QuerySet[Any]:
-    return users.filter(Q(access_until=None) | Q(access_until__gte=timezone.localdate()), blocked_at=None)
+    return users.filter(build_open_filter()).filter(conditions.get(reason) or Q(accepted_at=None, status=reason.value))
 
 
 def _build_expiring_condition() -> Q:
@@ -186,7 +183,7 @@ def count_alerts(user: User, reasons: Collection[AlertReason]) -> list[Alert]:
     if not reasons:
         return []
     users, office = User.objects.visible_to(user), user.office
-    missing = filter_missing_factor(_filter_open(users), office)
+    missing = filter_missing_factor(users.filter(build_open_filter()), office)
     parts = [_count_invited_by_status(users, office)]
     for reason in reasons:
         if reason not in _INVITATION_REASONS:
@@ -222,5 +219,5 @@ def _count_invited_by_status(users: QuerySet[User], office: Provider) -> QuerySe
         Invitation.objects.filter(provider=office, message__in=undelivered).values("user_id"), all=True
     )
     expiring = When(_build_expiring_condition(), then=Value(AlertReason.EXPIRING.value))
-    invited = annotate_account_status(_filter_open(users).filter(accepted_at=None, pk__in=found_users))
+    invited = annotate_account_status(users.filter(build_open_filter()).filter(accepted_at=None, pk__in=found_users))
     return invited.values(alert=Case(expiring, default=F("status"))).annotate(number=Count("pk"))

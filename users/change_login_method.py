@@ -12,7 +12,7 @@ from accounts import emails
 from accounts.locks import lock_provider
 from accounts.models import EmailChange, ExternalTenant, LoginMethod, User
 from accounts.passwords import make_unusable_password
-from accounts.validators import validate_username
+from accounts.validators import validate_has_access, validate_username
 from audit.actions import record
 from audit.actors import Actor, action
 from audit.changes import Changes
@@ -58,7 +58,8 @@ def change_to_azure(
     user.accepted_at = user.accepted_at or timezone.now()
     user.password_resets.all().delete()
     _end_sessions(user)
-    login_methods.save_unique_user(user)
+    with login_methods.require_unique([user]):
+        user.save()
     _mark_office_established(user)
     emails.send("microsoft_login", user, kind="microsoft", requester=by)
     record(verb, user, by=by, provider_id=user.provider_id, changes=_build_changes(before, user))
@@ -81,9 +82,7 @@ def change_to_website(user: User, *, mobile_number: str, by: Actor) -> User:
     by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)
     if not user.is_azure_user:
         raise ValidationError(_("This is possible only for Azure AD users."), code="kind")
-    if user.is_denied_access:
-        message = _("%(name)s is blocked, or the last day of access has passed. Change that first.")
-        raise ValidationError(message, code="no_access", params={"name": user.full_name})
+    validate_has_access(user)
     user.login_method, user.username, user.accepted_at = LoginMethod.WEBSITE_SSO, None, None
     user.external_tenant = user.external_user_id = None
     EmailChange.objects.filter(user=user).delete()  # the address of an invited user changes with the invitation

@@ -4,10 +4,8 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 
 from accounts import emails
 from accounts.models import AccountReviewSubscription, User
@@ -27,7 +25,7 @@ TIME_BUDGET_SECONDS = 0.5  # seconds, after which no further e-mail is started, 
 @action(ReauthenticationLevel.NONE)
 def subscribe(user: User, *, thresholds: ReviewThresholds, by: Actor) -> None:
     """Subscribe, or update the thresholds. Raises PermissionDenied for another user or without manage_users."""
-    _require_own(user, by)
+    checks.require_self(by, user.pk)
     checks.require_right(by, Right.MANAGE_USERS)
     first = {"provider": user.office, "due_on": get_next_month_start(timezone.localdate()), **thresholds._asdict()}
     subscription, is_new = AccountReviewSubscription.objects.select_for_update().get_or_create(
@@ -42,7 +40,7 @@ def subscribe(user: User, *, thresholds: ReviewThresholds, by: Actor) -> None:
 
 @action(ReauthenticationLevel.NONE)
 def unsubscribe(user: User, *, by: Actor) -> bool:
-    _require_own(user, by)
+    checks.require_self(by, user.pk)
     subscription = AccountReviewSubscription.objects.select_for_update().filter(user=user).first()
     if subscription is None:
         return False
@@ -50,11 +48,6 @@ def unsubscribe(user: User, *, by: Actor) -> bool:
     changes = {"hygiene_mail": [list(get_thresholds(subscription)), None]}
     record(Verb.USER_CHANGED, user, by=by, provider_id=user.provider_id, changes=changes)
     return True
-
-
-def _require_own(user: User, by: Actor) -> None:
-    if by.user is None or by.user.pk != user.pk:
-        raise PermissionDenied(_("You can change only your own e-mail preferences."))
 
 
 def get_next_month_start(day: date) -> date:

@@ -31,7 +31,7 @@ def request_email_change(user: User, email: str, *, by: Actor) -> None:
     For users who accepted their invitation; for others the invitation is resent instead. The actor is the user, or an
     administrator with authority over the user. A newer request replaces an older one (rule 5).
     """
-    if by.user is None or by.user.pk != user.pk:
+    if not by.is_user(user.pk):
         checks.require_right(by, Right.MANAGE_USERS)
         checks.require_authority_over(by, user)
     if user.accepted_at is None:

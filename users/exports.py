@@ -8,14 +8,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import LoginMethod, Provider, User
-from audit.actions import SEARCH_TERM_MASK, record
 from audit.actors import Actor, action
-from audit.models import Verb
 from authentication.mfa.status import TwoFactorStatus
 from core.export_files import ExportColumns, ExportValue, FileFormat, write_export_file
 from core.sheets import join_names
 from notifications import preference_text, preferences
 from permissions import checks
+from permissions.action_helpers import record_export
 from permissions.catalog import rights_from_codes, sort_rights
 from permissions.checks import Right
 from users.status import AccountStatus, UserWithStatuses
@@ -63,12 +62,11 @@ def export_users(
     """Return a file, at its start, and record an event with `filters`. Raises PermissionDenied without view_users."""
     checks.require_office(by, provider.pk)
     checks.require_right(by, Right.VIEW_USERS)
-    used = {name: SEARCH_TERM_MASK if name == "q" else value for name, value in filters.items() if value}
     users = users.filter(provider=provider).order_by("sort_name", "pk")
     users = users.prefetch_related("memberships__team", "individual_rights", "notification_settings")
     rows = map(_get_user_values, users.iterator(_FETCH_SIZE))
     file = write_export_file(rows, USER_COLUMNS, title=_("Users"), form=form)
-    record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"users": [None, {"form": form, **used}]})
+    record_export(provider, "users", {"form": form, **filters}, by=by)
     return file
 
 

@@ -3,6 +3,9 @@
 Changing the login method of an existing user starts or ends an invitation: see `users.change_login_method`.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -15,16 +18,29 @@ from accounts.locks import lock_user
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
 from accounts.passwords import make_unusable_password
 from accounts.user_details import InitialAccessCallback, UserDetails, get_creation_changes
-from accounts.user_lookup import require_free_username
-from accounts.validators import build_account_taken_error, validate_username
-from audit.actions import record
+from accounts.validators import build_account_taken_error, build_username_taken_error, validate_username
+from audit.actions import record, record_many
 from audit.actors import Actor, action
 from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.errors import EditConflict
+from core.keys import compute_username_key
 from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import Right
+
+
+class NewWebserviceUser(NamedTuple):
+    details: UserDetails
+    username: str
+    password: str
+
+
+class NewAzureUser(NamedTuple):
+    details: UserDetails
+    username: str
+    tenant: ExternalTenant
+    external_user_id: UUID
 
 
 @action()
@@ -45,15 +61,22 @@ def create_webservice_user(
     manage users, ValidationError for a weak password (several codes), a username in use ("taken"), or a `user_id` that
     created another user ("used").
     """
-    user = User(provider=provider, login_method=LoginMethod.SSO_WEBSERVICE, username=username, **details)
-    validate_username(username)
-    passwords.validate_password(password, about=passwords.build_password_context(user))
-    hashed = passwords.hash_password(password)  # slow, so before locking rows
+    (user,) = _build_webservice_users(provider, [NewWebserviceUser(details, username, password)])
+    user.password = passwords.hash_password(password)  # slow, so before locking rows
     lock_and_authorize(provider.pk, by, Right.MANAGE_USERS)
-    if (previous := _find_previous_submission(user, user_id)) is not None:
-        return previous
-    user.password, user.password_changed_at = hashed, timezone.now()
-    return _save_new_user(user, by, assign_initial_access)
+    return _save_new_user(user, by, user_id, assign_initial_access)
+
+
+@action()
+def create_webservice_users(provider: Provider, new_users: Sequence[NewWebserviceUser], *, by: Actor) -> list[User]:
+    """Create users, all or none, with few queries. Raises as `create_webservice_user`."""
+    users = _build_webservice_users(provider, new_users)
+    hashes = passwords.hash_passwords(new.password for new in new_users)  # slow, so before locking rows
+    for user, hashed in zip(users, hashes, strict=True):
+        user.password = hashed
+    lock_and_authorize(provider.pk, by, Right.MANAGE_USERS)
+    _save_new_users(users, by)
+    return users
 
 
 @action()
@@ -74,60 +97,111 @@ def create_azure_user(
     manage users, ValidationError when the tenant cannot be used ("tenant"), or the username ("taken") or Microsoft
     account ("account_taken") is in use.
     """
-    validate_username(username)
     provider = lock_and_authorize(provider.pk, by, Right.MANAGE_USERS)
-    user = User(provider=provider, login_method=LoginMethod.AZURE_AD, username=username, **details)
-    if (previous := _find_previous_submission(user, user_id)) is not None:
-        return previous
-    user.external_tenant, user.external_user_id = get_usable_tenant(provider, tenant), external_user_id
-    user.password = make_unusable_password()
-    _save_new_user(user, by, assign_initial_access)
-    emails.send("microsoft_login", user, kind="microsoft", requester=by)
-    return user
+    (user,) = _build_azure_users(provider, [NewAzureUser(details, username, tenant, external_user_id)])
+    return _save_new_user(user, by, user_id, assign_initial_access)
 
 
-def _find_previous_submission(user: User, user_id: UUID | None) -> User | None:
-    """Return the user created by an earlier submission of the same form; otherwise assign the id to `user`."""
-    if user_id is None:
-        return None
-    known = User.objects.select_related("provider").filter(pk=user_id).first()
-    if known is None:
+@action()
+def create_azure_users(provider: Provider, new_users: Sequence[NewAzureUser], *, by: Actor) -> list[User]:
+    """Create users, all or none, with few queries, and e-mail them. Raises as `create_azure_user`."""
+    users = _build_azure_users(lock_and_authorize(provider.pk, by, Right.MANAGE_USERS), new_users)
+    _save_new_users(users, by)
+    return users
+
+
+def _build_webservice_users(provider: Provider, new_users: Sequence[NewWebserviceUser]) -> list[User]:
+    kind, now = LoginMethod.SSO_WEBSERVICE, timezone.now()
+    users = []
+    for new in new_users:
+        user = User(provider=provider, login_method=kind, username=new.username, password_changed_at=now, **new.details)
+        validate_username(new.username)
+        passwords.validate_password(new.password, about=passwords.build_password_context(user))
+        users.append(user)
+    return users
+
+
+def _build_azure_users(provider: Provider, new_users: Sequence[NewAzureUser]) -> list[User]:
+    for new in new_users:
+        validate_username(new.username)
+    tenants = {new.tenant.pk: new.tenant for new in new_users}
+    usable = {pk: get_usable_tenant(provider, tenant) for pk, tenant in tenants.items()}
+    return [
+        User(
+            provider=provider,
+            login_method=LoginMethod.AZURE_AD,
+            username=new.username,
+            external_tenant=usable[new.tenant.pk],
+            external_tid=usable[new.tenant.pk].tenant_id,
+            external_user_id=new.external_user_id,
+            password=make_unusable_password(),
+            **new.details,
+        )
+        for new in new_users
+    ]
+
+
+def _save_new_user(
+    user: User, by: Actor, user_id: UUID | None, assign_initial_access: InitialAccessCallback | None
+) -> User:
+    """Save `user` with `user_id`, or return the user that an earlier submission of the same form created."""
+    if user_id is not None:
+        known = User.objects.select_related("provider").filter(pk=user_id).first()
+        if known is not None:
+            same = ("provider_id", "login_method", "username", "email")
+            if all(getattr(known, name) == getattr(user, name) for name in same):
+                return known
+            raise ValidationError(_("This form was already submitted. Open a new one."), code="used")
         user.pk = user_id
-        return None
-    same = ("provider_id", "login_method", "username", "email")
-    if all(getattr(known, name) == getattr(user, name) for name in same):
-        return known
-    raise ValidationError(_("This form was already submitted. Open a new one."), code="used")
-
-
-def _save_new_user(user: User, by: Actor, assign_initial_access: InitialAccessCallback | None) -> User:
-    user.accepted_at = timezone.now()
-    save_unique_user(user)
-    record(Verb.USER_CREATED, user, by=by, provider_id=user.provider_id, changes=get_creation_changes(user))
+    _save_new_users([user], by)
     if assign_initial_access is not None:
         assign_initial_access(user)
     return user
 
 
-def save_unique_user(user: User) -> None:
-    """Store `user`. Raises ValidationError when the username ("taken") or Microsoft account ("account_taken") is used.
+def _save_new_users(users: list[User], by: Actor) -> None:
+    """Insert users of one office, and e-mail those who sign in at Microsoft."""
+    now = timezone.now()
+    for user in users:
+        user.accepted_at = now
+    with require_unique(users):
+        User.objects.bulk_create(users, batch_size=1000)
+    changed = ((user, get_creation_changes(user)) for user in users)
+    record_many(Verb.USER_CREATED, changed, by=by, provider_id=users[0].provider_id if users else None)
+    if azure_users := [user for user in users if user.is_azure_user]:
+        emails.send("microsoft_login", *azure_users, kind="microsoft", requester=by)
 
-    Both are unique over all offices, so the lock on the office is not enough.
+
+@contextmanager
+def require_unique(users: list[User]) -> Iterator[None]:
+    """Save `users` in a savepoint. Raises ValidationError for a username ("taken") or Microsoft account in use.
+
+    Both are unique over all offices, so the lock on the office is not enough: another transaction may take one between
+    the check and the statement.
     """
-    _require_unique(user)
+    _require_unique(users)
     try:
         with transaction.atomic():
-            user.save()
+            yield
     except IntegrityError:
-        _require_unique(user)  # taken between the check and the insert
+        _require_unique(users)
         raise
 
 
-def _require_unique(user: User) -> None:
-    if user.username is not None:
-        require_free_username(user.username, user=user)
-    if user.external_tenant is not None and user.external_user_id is not None:
-        require_free_microsoft_account(user.external_tenant, user.external_user_id, user=user)
+def _require_unique(users: list[User]) -> None:
+    """Raise ValidationError when a username or Microsoft account is in use by another user, or occurs twice."""
+    own = {user.pk for user in users}
+    keys = [compute_username_key(user.username or "") for user in users]
+    holders = User.objects.filter(username_key__in=keys).values_list("pk", flat=True)
+    if len(set(keys)) < len(keys) or not own.issuperset(holders):
+        raise build_username_taken_error()
+    accounts = [(user.external_tenant.tenant_id, user.external_user_id) for user in users if user.external_tenant]
+    same_ids = User.objects.filter(external_user_id__in=[external_user_id for _tenant_id, external_user_id in accounts])
+    held = {
+        (tid, oid) for pk, tid, oid in same_ids.values_list("pk", "external_tid", "external_user_id") if pk not in own
+    }
+    if len(set(accounts)) < len(accounts) or not held.isdisjoint(accounts):
+        raise build_account_taken_error()
 
 
 def require_free_microsoft_account(tenant: ExternalTenant, external_user_id: UUID, *, user: User | None = None) -> None:

@@ -121,13 +121,8 @@ def _lock_website_user(user: User, by: Actor) -> User:
     return locked
 
 
-def _require_own_account(user: User, by: Actor) -> None:
-    if by.user is None or by.user.pk != user.pk:
-        raise PermissionDenied(_("You can change only your own devices."))
-
-
 def _require_device_slot(user: User, by: Actor) -> None:
-    _require_own_account(user, by)
+    checks.require_self(by, user.pk)
     if len(list_devices(user)) >= MAX_DEVICES:
         raise TooManyDevices
 
@@ -145,7 +140,7 @@ def _finish_enrollment(user: User, device: MfaDevice, by: Actor) -> None:
 @action(ReauthenticationLevel.NONE)
 def rename_device(user: User, device_id: UUID, *, name: str, by: Actor) -> None:
     """Rename a device. Raises KeyError for an unknown device, PermissionDenied unless `user` is the actor."""
-    _require_own_account(user, by)
+    checks.require_self(by, user.pk)
     device = get_device(_lock_website_user(user, by), device_id)
     old, device.name = device.name, name
     if old != name:
@@ -164,7 +159,7 @@ def remove_device(user: User, device_id: UUID, *, by: Actor) -> User:
     Returns the user as stored. Raises KeyError for an unknown device, PermissionDenied unless `user` is the actor,
     LastDeviceRequired for the last device while two-factor is required.
     """
-    _require_own_account(user, by)
+    checks.require_self(by, user.pk)
     user = _lock_website_user(user, by)
     device = get_device(user, device_id)
     is_last = len(list_devices(user)) == 1
@@ -212,8 +207,9 @@ def reset_mfa(user: User, *, reason: str, by: Actor) -> bool:
 def generate_recovery_codes(user: User, *, by: Actor) -> list[str]:
     """Replace the codes and return ten new ones. Raises PermissionDenied unless `user`, with a device, is the actor."""
     user = _lock_website_user(user, by)
-    if by.user is None or by.user.pk != user.pk or user.second_factor_at is None:
-        raise PermissionDenied(_("Recovery codes belong to your own second factor. Add a device first."))
+    checks.require_self(by, user.pk)
+    if user.second_factor_at is None:
+        raise PermissionDenied(_("Recovery codes belong to a second factor. Add a device first."))
     codes = recovery_codes.generate_codes()
     device = user.recovery_codes.first() or RecoveryCodes(provider=user.provider, user=user)
     device.set_codes(codes)

@@ -21,6 +21,7 @@ from outbox.models import Message
 from permissions import checks
 from permissions.action_helpers import lock_and_authorize
 from permissions.checks import LastAdministrator, Right
+from permissions.inactive import build_open_filter
 
 MAX_LISTED_USERS = 100  # users listed by name; the counts are exact
 _DORMANT_AFTER = timedelta(days=90)  # since the last sign-in: such users may not see an announcement in time
@@ -120,12 +121,7 @@ def _list_affected_users(provider: Provider, policy: MfaPolicy) -> QuerySet[User
     They are annotated with `factor_due`, `new_due`, `mail_was_lost`, which says that the last e-mail failed, and
     `is_hard_to_reach`, for users who also may have signed in too long ago.
     """
-    users = User.objects.filter(
-        Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
-        provider=provider,
-        login_method=LoginMethod.WEBSITE_SSO,
-        blocked_at=None,
-    )
+    users = User.objects.filter(build_open_filter(), provider=provider, login_method=LoginMethod.WEBSITE_SSO)
     mails = Message.objects.filter(
         provider_id=OuterRef("provider_id"), user_id=OuterRef("pk"), channel=Message.Channel.MAIL
     )

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.db import models
 from django.db.models import Case, Count, Q, QuerySet, Value, When
-from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from accounts.models import LoginMethod, Provider, User
 from authentication.mfa import FactorDueAnnotation, annotate_factor_due, get_enrollment_deadline
 from permissions.catalog import Right
+from permissions.inactive import build_open_filter
 from permissions.models import Grant, TeamMember
 
 if TYPE_CHECKING:
@@ -75,12 +75,7 @@ def count_two_factor(users: QuerySet[User]) -> dict[str, int]:
 
     Users for whom it becomes mandatory on a future date are included, as in the list.
     """
-    active_users = users.filter(
-        Q(access_until=None) | Q(access_until__gte=timezone.localdate()),
-        login_method=LoginMethod.WEBSITE_SSO,
-        accepted_at__isnull=False,
-        blocked_at=None,
-    )
+    active_users = users.filter(build_open_filter(), login_method=LoginMethod.WEBSITE_SSO, accepted_at__isnull=False)
     return annotate_factor_due(active_users).aggregate(
         all=Count("pk"),
         active=Count("pk", filter=Q(second_factor_at__isnull=False)),

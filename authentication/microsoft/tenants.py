@@ -15,14 +15,8 @@ from audit.models import Verb
 from core.access import ReauthenticationLevel
 from core.keys import compute_name_key
 from permissions import checks
+from permissions.action_helpers import lock_and_authorize, require_free_name
 from permissions.checks import Right, SupportAction
-
-
-def _lock_and_authorize(provider: Provider, by: Actor) -> Provider:
-    provider = lock_provider(provider.pk)
-    checks.require_office(by, provider.pk)
-    checks.require_right(by, Right.MANAGE_PROVIDER)
-    return provider
 
 
 def _lock_tenant(tenant: ExternalTenant, by: Actor, support_action: SupportAction | None = None) -> ExternalTenant:
@@ -31,7 +25,7 @@ def _lock_tenant(tenant: ExternalTenant, by: Actor, support_action: SupportActio
         provider = lock_provider(tenant.provider_id)
         checks.require_support_action(by, support_action, provider.pk)
     else:
-        provider = _lock_and_authorize(tenant.provider, by)
+        provider = lock_and_authorize(tenant.provider_id, by, Right.MANAGE_PROVIDER)
     return (
         ExternalTenant.objects.select_for_update(of=("self",))
         .select_related("provider")
@@ -47,7 +41,7 @@ def add_tenant(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> 
     without the right to manage the office, ValidationError (code "taken") when the office has the tenant under another
     name.
     """
-    provider = _lock_and_authorize(provider, by)
+    provider = lock_and_authorize(provider.pk, by, Right.MANAGE_PROVIDER)
     stored = ExternalTenant.objects.filter(provider=provider, tenant_id=tenant_id).first()
     if stored is not None:
         if stored.name_key == compute_name_key(name):
@@ -55,7 +49,7 @@ def add_tenant(provider: Provider, *, name: str, tenant_id: UUID, by: Actor) -> 
         message = _("This tenant is already in the list, as “%(name)s”.")
         raise ValidationError({"tenant_id": ValidationError(message, code="taken", params={"name": stored.name})})
     tenant = ExternalTenant(provider=provider, name=name, tenant_id=tenant_id)
-    _require_free_name(tenant)
+    require_free_name(tenant, _("Another tenant has this name. Choose another one."))
     tenant.save(force_insert=True)
     changes = {"name": [None, name], "tenant_id": [None, str(tenant_id)]}
     record(Verb.TENANT_ADDED, tenant, by=by, provider_id=provider.pk, changes=changes)
@@ -71,17 +65,10 @@ def rename_tenant(tenant: ExternalTenant, *, name: str, by: Actor) -> ExternalTe
     tenant = _lock_tenant(tenant, by)
     if name != tenant.name:
         old, tenant.name = tenant.name, name
-        _require_free_name(tenant)
+        require_free_name(tenant, _("Another tenant has this name. Choose another one."))
         tenant.save(update_fields=["name"])
         record(Verb.TENANT_RENAMED, tenant, by=by, provider_id=tenant.provider_id, changes={"name": [old, name]})
     return tenant
-
-
-def _require_free_name(tenant: ExternalTenant) -> None:
-    others = ExternalTenant.objects.filter(provider=tenant.provider_id, name_key=compute_name_key(tenant.name))
-    if others.exclude(pk=tenant.pk).exists():
-        message = _("Another tenant has this name. Choose another one.")
-        raise ValidationError({"name": ValidationError(message, code="taken")})
 
 
 @action(ReauthenticationLevel.FIVE_MINUTES)

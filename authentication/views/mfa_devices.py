@@ -20,6 +20,7 @@ from authentication.models import AuthenticatorApp, MfaDevice, Passkey
 from authentication.request_utils import get_next_url
 from core.access import POST, SAFE, Access, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
+from core.export_files import attach
 from permissions import checks
 from permissions.access import OfficeRequest
 
@@ -169,5 +170,4 @@ def download_recovery_codes(request: OfficeRequest) -> HttpResponse:
         "username": request.user.username,
     }
     response = HttpResponse("\r\n".join([heading, "", *codes, ""]), content_type="text/plain; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="loket-herstelcodes.txt"'
-    return response
+    return attach(response, "loket-herstelcodes.txt")

@@ -1,12 +1,11 @@
 """Pages and exports of the audit log."""
 
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 from uuid import UUID
 
 from django.db import transaction
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 
@@ -14,10 +13,10 @@ import audit.export
 from accounts.models import User
 from audit import checkpoints, verify
 from audit.actions import SEARCH_TERM_MASK, record
-from audit.actors import build_page_actor
 from audit.models import Verb, build_erased_name
 from core import sheets
 from core.access import SAFE, DuringImpersonation, page
+from core.export_files import attach
 from core.paging import build_pager_context, build_query_string, paginate_newest_first
 from core.replica import allow_replica
 from history import point_in_time
@@ -29,7 +28,6 @@ from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.models import Team
 
-Response = TypeVar("Response", bound=HttpResponseBase)
 _COLUMN_WIDTHS = (20, 28, 28, 18, 14, 34, 34, 60, 40)
 _SPOOL_BYTES = 1024 * 1024  # bytes of a workbook
 
@@ -37,14 +35,12 @@ _SPOOL_BYTES = 1024 * 1024  # bytes of a workbook
 @page(Right.VIEW_AUDIT, methods=SAFE)
 @allow_replica
 def event_list(request: OfficeRequest) -> HttpResponse:
-    """Show the events of the office, newest first."""
     return _render_events(request, "history/office_history.html")
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE)
 @allow_replica
 def user_event_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show the events with a user as actor or target."""
     user = get_object_or_404(User.objects.visible_to(request.user), pk=pk)
     may_export = Right.MANAGE_PROVIDER in request.rights and user.pk != request.user.pk
     return _render_events(request, "history/user_history.html", user.pk, colleague=user, may_export=may_export)
@@ -53,7 +49,6 @@ def user_event_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.VIEW_AUDIT, methods=SAFE)
 @allow_replica
 def team_event_list(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show the events of a team."""
     team = get_object_or_404(Team.objects.visible_to(request.user), pk=pk)
     return _render_events(request, "history/team_history.html", team.pk, team=team)
 
@@ -76,21 +71,18 @@ def _record_and_search_export(request: OfficeRequest, form: str) -> EventSearch:
     if values["person"]:
         changes["person"] = [None, SEARCH_TERM_MASK]  # the search term may name a user to be erased one day
     with transaction.atomic():
-        by = build_page_actor(request, request.user)
-        record(Verb.EXPORTED, office, by=by, provider_id=office.pk, changes=changes)
+        record(Verb.EXPORTED, office, by=request.actor, provider_id=office.pk, changes=changes)
     return build_event_search(request.user, **values)
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def export_csv(request: OfficeRequest) -> StreamingHttpResponse:
-    """Stream the events that match the filters as CSV."""
     lines = sheets.iter_csv_lines(event_rows.iter_table_rows(_record_and_search_export(request, "csv")))
-    return _send_attachment(StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8"), "historie.csv")
+    return attach(StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8"), "historie.csv")
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def export_xlsx(request: OfficeRequest) -> FileResponse:
-    """Send the events that match the filters as a workbook."""
     file: IO[bytes] = SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 (the response closes it)
     sheets.write_xlsx(
         file, _("History"), event_rows.iter_table_rows(_record_and_search_export(request, "xlsx")), _COLUMN_WIDTHS
@@ -102,29 +94,20 @@ def export_xlsx(request: OfficeRequest) -> FileResponse:
 @page(Right.VIEW_AUDIT, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def export_jsonl(request: OfficeRequest) -> StreamingHttpResponse:
     """Stream the whole chain; the last event is that of the export."""
-    export = audit.export.begin_export(request.user.office, by=build_page_actor(request, request.user))
-    return _send_attachment(StreamingHttpResponse(export.lines(), content_type="application/jsonl"), "historie.jsonl")
+    export = audit.export.begin_export(request.user.office, by=request.actor)
+    return attach(StreamingHttpResponse(export.lines(), content_type="application/jsonl"), "historie.jsonl")
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
 def download_checkpoint(request: OfficeRequest) -> HttpResponse:
-    """Send a signed checkpoint of the current end of the chain."""
     signed = checkpoints.sign_current_head(request.user.provider_id)
     body = verify.encode_canonical_json(signed) + b"\n"
-    return _send_attachment(HttpResponse(body, content_type="application/json"), "checkpoint.json")
+    return attach(HttpResponse(body, content_type="application/json"), "checkpoint.json")
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE)
 def download_public_key(request: OfficeRequest) -> HttpResponse:
-    """Send the public key that verifies signatures."""
-    return _send_attachment(
-        HttpResponse(checkpoints.get_public_key_pem(), content_type="application/x-pem-file"), "public.pem"
-    )
-
-
-def _send_attachment(response: Response, name: str) -> Response:
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return attach(HttpResponse(checkpoints.get_public_key_pem(), content_type="application/x-pem-file"), "public.pem")
 
 
 @page(Right.VIEW_AUDIT, methods=SAFE)

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 
 import users.actions
 from accounts.models import User
-from audit.actors import build_page_actor
 from audit.models import build_erased_name
 from core.access import SAFE, page
 from core.confirmation import Confirmation, render_confirmation
+from core.export_files import attach
 from history import erasure, subject_access
 from permissions import checks
 from permissions.access import OfficeRequest
@@ -25,13 +25,11 @@ from users.forms.office import RetentionForm
 
 @page(Right.MANAGE_PROVIDER)
 def retention_settings(request: OfficeRequest) -> HttpResponse:
-    """Show and change the retention of accounts and the recipients of checkpoints."""
     provider = request.user.office
     initial = {name: getattr(provider, name) for name in RetentionForm.base_fields}
     form = RetentionForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        by = build_page_actor(request, request.user)
-        users.actions.change_retention(provider, **form.cleaned_data, by=by)
+        users.actions.change_retention(provider, **form.cleaned_data, by=request.actor)
         messages.success(request, _("The history settings have been saved."))
         return redirect("history:retention_settings")
     return render(request, "history/retention.html", {"form": form})
@@ -39,14 +37,13 @@ def retention_settings(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER)
 def erase_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Confirm and erase a user."""
     person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
-    by, name = build_page_actor(request, request.user), person.full_name
-    checks.require_authority_over(by, person)
+    name = person.full_name
+    checks.require_authority_over(request.actor, person)
     error = erasure.get_erasure_blocker(person)
     if request.method == "POST" and not error:
         try:
-            erasure.erase_user(person, by=by)
+            erasure.erase_user(person, by=request.actor)
         except (ValidationError, LastAdministrator) as fault:
             error = " ".join(getattr(fault, "messages", [str(fault)]))
         except User.DoesNotExist:
@@ -73,22 +70,13 @@ def erase_user(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 @page(Right.MANAGE_PROVIDER, methods=SAFE)
 def personal_data_json(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Send the subject access export as JSON."""
     person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
-    found = subject_access.export_personal_data(person, by=build_page_actor(request, request.user))
-    return _send_attachment(
-        HttpResponse(subject_access.render_json(found), content_type="application/json"), f"{person.pk}.json"
-    )
+    found = subject_access.export_personal_data(person, by=request.actor)
+    return attach(HttpResponse(subject_access.render_json(found), content_type="application/json"), f"{person.pk}.json")
 
 
 @page(Right.MANAGE_PROVIDER, methods=SAFE)
 def personal_data_html(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Send the subject access export as HTML."""
     person = get_object_or_404(User.objects.visible_to(request.user).select_related("provider"), pk=pk)
-    found = subject_access.export_personal_data(person, by=build_page_actor(request, request.user))
-    return _send_attachment(HttpResponse(subject_access.render_html(found, person)), f"{person.pk}.html")
-
-
-def _send_attachment(response: HttpResponse, name: str) -> HttpResponse:
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    found = subject_access.export_personal_data(person, by=request.actor)
+    return attach(HttpResponse(subject_access.render_html(found, person)), f"{person.pk}.html")

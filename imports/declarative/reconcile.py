@@ -23,7 +23,6 @@ from audit.changes import Changes
 from authentication.mfa import office_policy
 from authentication.mfa.office_policy import MfaPolicy
 from core.keys import compute_email_key, compute_name_key, compute_username_key, is_same_value
-from imports import executor
 from imports.declarative.schema import DeclaredOffice, OfficeFault
 from imports.declarative.secrets_file import OfficeSecrets
 from imports.files.team_rows import TeamFileContents, TeamFileRow
@@ -31,7 +30,7 @@ from imports.files.user_columns import SECRET_COLUMNS
 from imports.files.user_rows import BATCH_ROWS, UserFinder, UserRow
 from imports.files.wording import format_value
 from imports.plans import team_plans, user_plans
-from imports.plans.plan import Plan, PlanItem, PlanRefused, refuse_on_error
+from imports.plans.plan import Plan, PlanItem, PlanRefused, apply_plan, check_plan, refuse_on_error
 from outbox.message_limits import BulkProgress
 from permissions.catalog import Right
 from permissions.models import AuthorizationSet, Employer, Team
@@ -182,9 +181,9 @@ class _OfficeReconciler:
         for fault in plan.faults:
             table, _dot, key = fault["column"].partition(".")
             self._add_fault(table, fault["row"], key, fault["value"], fault["what"])
-        executor.check_plan(plan, None)
+        check_plan(plan, None)
         if not plan.faults:
-            executor.apply_plan(self._provider, plan, by=self._by)
+            apply_plan(self._provider, plan, by=self._by)
             self._outcome.items += plan.items
 
     def _reconcile_users(self) -> None:
@@ -199,9 +198,9 @@ class _OfficeReconciler:
             planner.check_whole_plan()
         for row in rows:
             self._report_problems(row)
-        executor.check_plan(plan, None)
+        check_plan(plan, None)
         if not self._outcome.faults:
-            executor.apply_plan(self._provider, plan, by=self._by)
+            apply_plan(self._provider, plan, by=self._by)
             self._outcome.items += [item | PlanItem(kind="user") for item in plan.items]
             self._outcome.send_forecast = plan.send_forecast
         self._named_user_count = len(UserFinder(self._provider).find_users(rows))

@@ -13,7 +13,6 @@ from audit.actors import Actor
 from audit.changes import Changes
 from core.access import ReauthenticationLevel
 from core.keys import compute_name_key, is_same_value
-from imports import executor
 from imports.files import team_rows
 from imports.files.budget import COMMAND_LIMITS, FileLimits
 from imports.files.team_rows import NamedFiles, TeamFileContents, TeamFileRow
@@ -21,7 +20,7 @@ from imports.files.user_rows import UserWithAccess, select_with_access
 from imports.plans import team_commands
 from imports.plans.impact import compute_access, compute_impact
 from imports.plans.office_lookup import OfficeLookup
-from imports.plans.plan import Plan, PlanItem, PlanRefused, PlanStep, ProgressCallback, ignore_progress
+from imports.plans.plan import Plan, PlanItem, PlanRefused, PlanStep, ProgressCallback, apply_plan, ignore_progress
 from imports.plans.user_plans import snapshot_user
 from permissions.catalog import Right, rights_from_codes
 from permissions.models import Employer, Team
@@ -79,7 +78,7 @@ def _dry_run(provider: Provider, steps: list[PlanStep], by: Actor, progress: Pro
         before = compute_access(provider, cases.values())
         # Confirming requires re-authentication.
         by = replace(by, proof=ReauthenticationLevel.FIVE_MINUTES)
-        executor.apply_plan(provider, trial, by=by, progress=progress)
+        apply_plan(provider, trial, by=by, progress=progress)
         after = compute_access(provider, cases.values())
         transaction.set_rollback(True)
     for item in trial.items:

@@ -29,8 +29,8 @@ from permissions import checks
 from permissions.catalog import Right
 from permissions.impact import HypotheticalUser
 from permissions.models import AuthorizationSet, Team
-from users import bulk_create
-from users.bulk_create import NewAzureUser, NewWebserviceUser
+from users import login_methods
+from users.login_methods import NewAzureUser, NewWebserviceUser
 
 
 class UserCommand(Command):
@@ -114,7 +114,7 @@ class CreateAzureUser(CreateUser):
     @classmethod
     def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
         new = [NewAzureUser(one.details, one.username, one.tenant, one.external_user_id) for _item, one in pairs]
-        _set_ids(pairs, bulk_create.create_azure_users(context.provider, new, by=context.by))
+        _set_ids(pairs, login_methods.create_azure_users(context.provider, new, by=context.by))
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ class CreateWebserviceUser(CreateUser):
     @classmethod
     def apply_all(cls, pairs: Sequence[tuple[PlanItem, Self]], context: ApplyContext) -> None:
         new = [NewWebserviceUser(command.details, command.username, command.password) for _item, command in pairs]
-        _set_ids(pairs, bulk_create.create_webservice_users(context.provider, new, by=context.by))
+        _set_ids(pairs, login_methods.create_webservice_users(context.provider, new, by=context.by))
 
 
 @dataclass(frozen=True, eq=False)

@@ -129,7 +129,7 @@ class UserPlanner:
         if user is not None and user.accepted_at is None and "waiting" in impact:
             notice = _("The invited user gets more rights. If the sender may not grant these, resend the invitation.")
             self._plan.notices[notice] += 1
-        if change.after.login_method == LoginMethod.SSO_WEBSERVICE and Right.MANAGE_PROVIDER in access.office:
+        if access.office & checks.get_impossible_rights(change.after.login_method):
             change.row.add_problem("individual_rights", str(checks.MACHINE_ADMINISTRATOR))
         if not self._by.is_operator:
             _check_permissions(change, self._by, self.office.provider, manages=self._manages)
@@ -144,15 +144,14 @@ class UserPlanner:
         """Refuse the whole plan when it leaves no administrator, and compute when its invitations are sent."""
         provider, plan = self.office.provider, self._plan
         if provider.established_at is not None and not self._gains_administrator:
-            ends = [
-                user.access_until
-                for user in checks.list_active_administrators(provider)
-                if user.pk not in self._changed_user_ids
-            ]
-            if None not in ends:
-                today = timezone.localdate()
-                last = max((day for day in ends if day and day >= today), default=None)
-                plan.refusal = str(LastAdministrator(last))
+            try:
+                checks.require_one_stays(
+                    user
+                    for user in checks.list_active_administrators(provider)
+                    if user.pk not in self._changed_user_ids
+                )
+            except LastAdministrator as error:
+                plan.refusal = str(error)
         if count := plan.mails["invitation"]:
             plan.send_forecast = message_limits.forecast_bulk_invitations(provider.pk, count)
 

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
-from audit.actors import build_page_actor
 from core.access import ReauthenticationLevel, page
 from core.ids import parse_uuid
 from core.paging import PAGE_SIZE, build_query_string
@@ -104,9 +103,9 @@ def _create_and_redirect(
     """Plan `bulk_action` and redirect to its plan, or render the form again when throttled."""
     count = len(bulk_action.ids)
     users = ngettext("%(count)d user", "%(count)d users", count) % {"count": count}
-    name, by = f"{BulkAction(bulk_action.act).label}: {users}", build_page_actor(request, request.user)
+    name = f"{BulkAction(bulk_action.act).label}: {users}"
     try:
-        job = actions.create_bulk_action(request.user, bulk_action, name=name, by=by)
+        job = actions.create_bulk_action(request.user, bulk_action, name=name, by=request.actor)
     except Throttled as error:
         form.add_error(None, str(error))
         return jobs.mark_as_throttled(render_form(), error)

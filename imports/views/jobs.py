@@ -12,10 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from audit.actors import Actor, build_page_actor
 from authentication import sessions
 from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
-from core.export_files import CONTENT_TYPES, FileFormat
+from core.export_files import CONTENT_TYPES, FileFormat, attach
 from core.paging import build_query_string
 from core.throttle import Throttled
 from imports import actions, storage
@@ -68,13 +67,13 @@ _download_policy = {
 def show_plan(request: OfficeRequest, job: ImportJob) -> HttpResponse:
     """Show the plan, or have the worker execute it."""
     if request.method == "POST":
-        return _act_and_redirect(request, job, lambda by: actions.request_execution(job, by=by))
+        return _act_and_redirect(request, job, lambda: actions.request_execution(job, by=request.actor))
     return _render_job(request, job)
 
 
 @_make_job_pages(methods=POST)
 def replan(request: OfficeRequest, job: ImportJob) -> HttpResponse:
-    return _act_and_redirect(request, job, lambda by: actions.replan_job(job, by=by))
+    return _act_and_redirect(request, job, lambda: actions.replan_job(job, by=request.actor))
 
 
 @_make_job_pages(methods=POST)
@@ -90,7 +89,7 @@ def revert(request: OfficeRequest, job: ImportJob) -> HttpResponse:
     """Plan the revert of a job; nothing is changed yet."""
     if not actions.can_revert(job):
         raise Http404
-    return _act_and_redirect(request, job, lambda by: actions.create_revert(job, by=by))
+    return _act_and_redirect(request, job, lambda: actions.create_revert(job, by=request.actor))
 
 
 @_make_job_pages(**_download_policy)
@@ -108,14 +107,13 @@ def download_faulty_rows(_request: OfficeRequest, job: ImportJob) -> HttpRespons
 
 
 def _send_csv(content: bytes, name: str) -> HttpResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return HttpResponse(content, content_type=CONTENT_TYPES[FileFormat.CSV], headers=headers)
+    return attach(HttpResponse(content, content_type=CONTENT_TYPES[FileFormat.CSV]), f"{name}.csv")
 
 
-def _act_and_redirect(request: OfficeRequest, job: ImportJob, act: Callable[[Actor], ImportJob | None]) -> HttpResponse:
+def _act_and_redirect(request: OfficeRequest, job: ImportJob, act: Callable[[], ImportJob | None]) -> HttpResponse:
     """Call `act` and redirect to the job that it returns, or show why it is throttled."""
     try:
-        there = act(build_page_actor(request, request.user)) or job
+        there = act() or job
     except Throttled as error:
         return mark_as_throttled(_render_job(request, job, throttled_message=str(error)), error)
     return redirect(get_job_links(there)["plan"])

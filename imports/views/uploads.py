@@ -9,7 +9,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from audit.actors import Actor, build_page_actor
 from core.access import SAFE, ReauthenticationLevel, page
 from core.export_files import CONTENT_TYPES, FileFormat
 from core.throttle import Throttled
@@ -27,9 +26,9 @@ def upload_users(request: OfficeRequest) -> HttpResponse:
     """Upload a file of users; nothing is changed yet."""
     form = UserUploadForm(request.POST or None, request.FILES or None)
 
-    def create_job(by: Actor) -> ImportJob:
+    def create_job() -> ImportJob:
         file, invite = form.cleaned_data["file"], form.cleaned_data["invite"]
-        return actions.create_user_import(request.user, file.read(), name=file.name, invite=invite, by=by)
+        return actions.create_user_import(request.user, file.read(), name=file.name, invite=invite, by=request.actor)
 
     return _handle_upload(request, form, create_job, about_teams=False)
 
@@ -39,22 +38,22 @@ def upload_teams(request: OfficeRequest) -> HttpResponse:
     """Upload a workbook or several files of teams, employers and team rights; nothing is changed yet."""
     form = TeamUploadForm(request.POST or None, request.FILES or None)
 
-    def create_job(by: Actor) -> ImportJob:
+    def create_job() -> ImportJob:
         files = [(file.name, file.read()) for file in form.cleaned_data["file"]]
         name = ", ".join(name for name, _content in files)
-        return actions.create_team_import(request.user, files, name=name, by=by)
+        return actions.create_team_import(request.user, files, name=name, by=request.actor)
 
     return _handle_upload(request, form, create_job, about_teams=True)
 
 
 def _handle_upload(
-    request: OfficeRequest, form: Form, create_job: Callable[[Actor], ImportJob], *, about_teams: bool
+    request: OfficeRequest, form: Form, create_job: Callable[[], ImportJob], *, about_teams: bool
 ) -> HttpResponse:
     """Create the job of a valid form and redirect to it, otherwise render the form."""
     throttled: Throttled | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            return redirect(jobs.get_job_links(create_job(build_page_actor(request, request.user)))["plan"])
+            return redirect(jobs.get_job_links(create_job())["plan"])
         except Throttled as error:
             throttled = error
             form.add_error(None, str(error))

@@ -1,6 +1,5 @@
 """Forms of the invited user."""
 
-import re
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import passwords
 from accounts.forms.passwords import BaseNewPasswordForm
-from accounts.user_lookup import require_free_username
-from accounts.validators import MAX_USERNAME_LENGTH, validate_username
+from accounts.forms.usernames import NewUsernameField
+from accounts.validators import MAX_USERNAME_LENGTH
+from core.forms import OneTimeCodeField
 from core.text import validate_no_direction_marks
 from invitations.models import Invitation
 
@@ -39,46 +39,21 @@ class InvitationForm(forms.Form):
 
 
 class InvitationCodeForm(InvitationForm):
-    """The six digits of the SMS; spaces and dashes between them are ignored."""
-
-    code = forms.CharField(
-        label=_("Code"),
-        error_messages={"required": _("Enter the code from the SMS.")},
-        max_length=20,
-        widget=forms.TextInput(
-            attrs={"class": "one-time-code", "autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
-        ),
+    code = OneTimeCodeField(
+        label=_("Code"), error_messages={"required": _("Enter the code from the SMS.")}, autofocus=True
     )
-
-    def clean_code(self) -> str:
-        """Return the digits. Raises ValidationError (code "six_digits"), which does not count as an attempt."""
-        code = re.sub(r"[\s.\-–—]", "", self.cleaned_data["code"])
-        if not re.fullmatch("[0-9]{6}", code):
-            raise ValidationError(_("The code has six digits, for example 482 913."), code="six_digits")
-        return code
 
 
 class AccountForm(InvitationForm, BaseNewPasswordForm):
     """The username and password chosen on acceptance; both are kept exactly as typed."""
 
-    username = forms.CharField(
-        label=_("Username"),
-        strip=False,
+    username = NewUsernameField(
         error_messages={"required": _("Choose a username.")},
-        max_length=50,
-        validators=[validate_no_direction_marks],
         help_text=_("3 to 50 characters. Not case-sensitive when you log in."),
-        widget=forms.TextInput(
-            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
-        ),
+        validators=[validate_no_direction_marks],
+        attrs={"autocomplete": "username", "autofocus": True},
     )
     field_order = ("username",)
-
-    def clean_username(self) -> str:
-        username: str = self.cleaned_data["username"]
-        validate_username(username)
-        require_free_username(username)
-        return username
 
     def clean_password(self) -> str:
         username = self.data.get("username", "")[:MAX_USERNAME_LENGTH]

@@ -23,7 +23,7 @@ from notifications.models import NotificationSet
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.checks import Right
-from permissions.shortcuts import get_colleague_or_404
+from permissions.shortcuts import get_colleague_or_404, report_refusal
 
 
 @page(Right.MANAGE_SIGNALS)
@@ -108,15 +108,10 @@ def apply_set(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if not form.is_valid():
         raise Http404
     chosen = form.cleaned_data["signal_set"]
-    try:
+    with report_refusal(request):
         if not form.matches(preferences.get_user_preferences(user)):
             raise EditConflict
         notifications.sets.apply_set(chosen, user, by=request.actor)
-    except EditConflict:
-        messages.error(
-            request, _("Something changed in the meantime, so nothing was done. Review the differences again.")
-        )
-    else:
         values = {"set": chosen.name, "name": user.full_name}
         messages.success(request, _("The set %(set)s has been applied to %(name)s.") % values)
     return redirect("notifications:user_preferences", user.pk)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 import oauth.applications
 from accounts.models import Provider
-from audit.actors import Actor, build_page_actor
+from audit.actors import Actor
 from core import paging
 from core.access import POST, SAFE, DuringImpersonation, ReauthenticationLevel, page
 from core.confirmation import Confirmation, render_confirmation
@@ -25,6 +25,7 @@ from oauth.forms import ApplicationForm, ClientSecretForm
 from oauth.models import Application
 from permissions.access import OfficeRequest
 from permissions.checks import Right
+from permissions.shortcuts import show_errors
 
 _EDIT_CONFLICT_MESSAGE = gettext_lazy("Another user changed this integration in the meantime. Open it again.")
 
@@ -38,8 +39,8 @@ def application_list(request: OfficeRequest) -> HttpResponse:
 
 @page(Right.MANAGE_INTEGRATIONS, reauthentication=ReauthenticationLevel.FIVE_MINUTES)
 def add_application(request: OfficeRequest) -> HttpResponse:
-    form, by = ApplicationForm(request.POST or None), build_page_actor(request, request.user)
-    if form.is_valid() and (application := register_from_form(request, form, request.user.office, by=by)):
+    form = ApplicationForm(request.POST or None)
+    if form.is_valid() and (application := register_from_form(request, form, request.user.office, by=request.actor)):
         return redirect("oauth:application_detail", application.pk)
     return render(request, "oauth/add_application.html", {"form": form})
 
@@ -48,21 +49,18 @@ def register_from_form(
     request: OfficeRequest, form: ApplicationForm, provider: Provider | None, *, by: Actor
 ) -> Application | None:
     """Register the application of a valid `form`, else add the error to the form and return None."""
-    try:
+    with show_errors(form, "name"):
         application = oauth.applications.register_application(provider, details=form.to_details(), by=by)
-    except ValidationError as error:
-        form.add_error("name", error)
-        return None
-    messages.success(request, _("%(name)s has been added. Now create its secret.") % {"name": application})
-    return application
+        messages.success(request, _("%(name)s has been added. Now create its secret.") % {"name": application})
+        return application
+    return None
 
 
 @page(Right.MANAGE_INTEGRATIONS)
 def application_detail(request: OfficeRequest, pk: UUID) -> HttpResponse:
-    """Show an application and edit it."""
     application = _get_application(request, pk)
-    form, by = ApplicationForm(request.POST or None, instance=application), build_page_actor(request, request.user)
-    if form.is_valid() and update_from_form(request, form, application, by=by):
+    form = ApplicationForm(request.POST or None, instance=application)
+    if form.is_valid() and update_from_form(request, form, application, by=request.actor):
         return redirect("oauth:application_detail", application.pk)
     discovery = urljoin(settings.LOKET_URL, reverse("oauth:openid_configuration"))
     context = {"form": form, "application": application, "discovery": discovery}
@@ -91,11 +89,12 @@ def update_from_form(request: OfficeRequest, form: ApplicationForm, application:
 )
 def renew_client_secret(request: OfficeRequest, pk: UUID) -> HttpResponse:
     application = _get_application(request, pk)
-    form, by = ClientSecretForm(request.POST or None, application=application), build_page_actor(request, request.user)
-    url = reverse("oauth:application_detail", args=[pk])
-    return render_secret_page(
-        request, application, form, by=by, breadcrumb="oauth/_application_breadcrumb.html", back_url=url
-    )
+    form = ClientSecretForm(request.POST or None, application=application)
+    context = {
+        "breadcrumb": "oauth/_application_breadcrumb.html",
+        "back_url": reverse("oauth:application_detail", args=[pk]),
+    }
+    return render_secret_page(request, application, form, by=request.actor, **context)
 
 
 def render_secret_page(
@@ -133,9 +132,8 @@ def disable_application(request: OfficeRequest, pk: UUID) -> HttpResponse:
 
 
 def _set_enabled(request: OfficeRequest, application: Application, *, enabled: bool, done: str) -> HttpResponse:
-    by = build_page_actor(request, request.user)
     try:
-        oauth.applications.set_application_enabled(application, enabled=enabled, by=by)
+        oauth.applications.set_application_enabled(application, enabled=enabled, by=request.actor)
     except EditConflict:
         messages.error(request, _EDIT_CONFLICT_MESSAGE)
         return redirect("oauth:application_list")
@@ -148,7 +146,7 @@ def delete_application(request: OfficeRequest, pk: UUID) -> HttpResponse:
     application = _get_application(request, pk)
     if request.method == "POST":
         with suppress(EditConflict):  # already deleted concurrently
-            oauth.applications.delete_application(application, by=build_page_actor(request, request.user))
+            oauth.applications.delete_application(application, by=request.actor)
         messages.success(request, _("%(name)s has been removed.") % {"name": application})
         return redirect("oauth:application_list")
     title, heading = _("Remove integration"), _("Remove %(application)s?")

@@ -9,7 +9,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit.actors import build_page_actor
 from core.access import POST, SAFE, Access, page
 from oauth import consents
 from oauth.models import Consent
@@ -39,7 +38,7 @@ def user_integrations(request: OfficeRequest, pk: UUID) -> HttpResponse:
     user = _get_user(request, pk)
     if user.pk == request.user.pk:
         return redirect("oauth:own_integrations")
-    checks.require_authority_over(build_page_actor(request, request.user), user)
+    checks.require_authority_over(request.actor, user)
     heading = _("Integrations of %(name)s") % {"name": user.full_name}
     context = {"rows": _list_consents(user), "colleague": user, "heading": heading}
     return render(request, "oauth/integrations.html", context)
@@ -48,7 +47,7 @@ def user_integrations(request: OfficeRequest, pk: UUID) -> HttpResponse:
 @page(Right.MANAGE_USERS, methods=POST)
 def end_user_integration(request: OfficeRequest, pk: UUID, integration_id: UUID) -> HttpResponse:
     user = _get_user(request, pk)
-    checks.require_authority_over(build_page_actor(request, request.user), user)
+    checks.require_authority_over(request.actor, user)
     _end_integration(request, user, integration_id)
     return redirect("oauth:user_integrations", user.pk)
 
@@ -64,7 +63,7 @@ def _list_consents(user: User) -> QuerySet[Consent]:
 
 
 def _end_integration(request: OfficeRequest, user: User, integration_id: UUID) -> None:
-    if consents.revoke_consent(user, integration_id, by=build_page_actor(request, request.user)):
+    if consents.revoke_consent(user, integration_id, by=request.actor):
         messages.success(request, _("The access of the integration has been ended."))
     else:
         messages.info(request, _("That integration's access had already ended."))

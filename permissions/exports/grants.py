@@ -11,12 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Provider, User
-from audit.actions import record
 from audit.actors import Actor, action
-from audit.models import Verb
 from core import export_files
 from core.export_files import ExportColumns, ExportRow, FileFormat
 from permissions import checks
+from permissions.action_helpers import record_export
 from permissions.catalog import EMPLOYER_LEVEL_RIGHTS, OFFICE_ADMIN_RIGHTS, OFFICE_LEVEL_RIGHTS, Right, sort_rights
 from permissions.effective import InactiveReason
 from permissions.inactive import annotate_inactive_reason
@@ -57,8 +56,8 @@ def export_grants(provider: Provider, employer: Employer | None = None, *, form:
     file = export_files.write_export_file(
         _iterate_rows(provider, employer), GRANT_COLUMNS, title=_("Authorization matrix"), form=form
     )
-    what = {"form": form, "employer": str(employer) if employer is not None else "provider"}
-    record(Verb.EXPORTED, provider, by=by, provider_id=provider.pk, changes={"authorization_matrix": [None, what]})
+    details = {"form": form, "employer": "provider" if employer is None else str(employer)}
+    record_export(provider, "authorization_matrix", details, by=by)
     return file
 
 

@@ -10,28 +10,23 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
-from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
+from core.forms import PLAIN_TEXT_VALIDATORS, FilterForm, VersionedForm
 from permissions.forms import OfficeChoiceForm
 from permissions.models import AuthorizationSet, Employer, Team
 from teams.queries import CountedTeam
 
 
-class SearchForm(forms.Form):
-    q = forms.CharField(label=gettext_lazy("Search"), max_length=100, required=False)
+class SearchForm(FilterForm):
+    q = forms.CharField(label=gettext_lazy("Search"), max_length=100, required=False, widget=forms.SearchInput)
     only = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, hint: str, only: str = "", **kwargs: Any) -> None:
-        kwargs["label_suffix"] = ""
         super().__init__(*args, **kwargs)
-        self.fields["q"].widget.input_type = "search"
         self.fields["q"].widget.attrs["placeholder"] = hint
         self.fields["only"].label = only
 
     def values(self) -> dict[str, str]:
-        """Return the values as in the query string; invalid ones count as empty."""
-        self.is_valid()
-        cleaned = getattr(self, "cleaned_data", {})
-        return {"q": cleaned.get("q", ""), "only": "1" if cleaned.get("only") else ""}
+        return {name: "1" if value is True else value for name, value in super().values().items()}
 
 
 class NewTeamForm(OfficeChoiceForm):

@@ -13,8 +13,8 @@ from accounts.models import User
 from core.access import POST, SAFE, page
 from core.errors import EditConflict
 from permissions.access import OfficeRequest
-from permissions.checks import LastAdministrator, Right
-from permissions.shortcuts import get_colleague_or_404
+from permissions.checks import Right
+from permissions.shortcuts import get_colleague_or_404, report_refusal
 from teams import deviations
 from teams.deviations import UserComparison
 from teams.forms.choices import ColleagueChoiceForm
@@ -57,18 +57,11 @@ def copy_colleague_access(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if not form.is_valid():
         raise Http404
     other: User = form.cleaned_data["colleague"]
-    try:
+    with report_refusal(request):
         if _fingerprint(deviations.compare_users(user, other)) != request.POST.get("shown"):
             raise EditConflict
         teams.actions.copy_colleague_access(user, other, by=request.actor)
-    except EditConflict:
-        messages.error(
-            request, _("Something changed in the meantime, so nothing was done. Review the differences again.")
-        )
-        return redirect("teams:compare_users", user.pk)
-    except LastAdministrator as error:
-        messages.error(request, str(error))
-        return redirect("teams:compare_users", user.pk)
-    values = {"name": user.full_name, "other": other.full_name}
-    messages.success(request, _("%(name)s now has the same teams and individual rights as %(other)s.") % values)
-    return redirect("teams:user_rights", user.pk)
+        values = {"name": user.full_name, "other": other.full_name}
+        messages.success(request, _("%(name)s now has the same teams and individual rights as %(other)s.") % values)
+        return redirect("teams:user_rights", user.pk)
+    return redirect("teams:compare_users", user.pk)

@@ -1,14 +1,15 @@
 """The authorization matrix (users x rights), with its exports."""
 
+from io import BytesIO
+
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from core.access import SAFE, DuringImpersonation, page
-from core.export_files import CONTENT_TYPES, FileFormat
+from core.export_files import FileFormat, send_export
 from core.paging import build_pager_context, paginate_queryset
 from core.replica import allow_replica
-from core.sheets import XLSX_CONTENT_TYPE
 from permissions.access import OfficeRequest
 from permissions.checks import Right
 from permissions.effective import build_matrix, filter_matrix_users
@@ -33,14 +34,13 @@ def authorization_matrix(request: OfficeRequest) -> HttpResponse:
 
 
 @page(Right.VIEW_USERS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
-def export_matrix(request: OfficeRequest) -> HttpResponse:
+def export_matrix(request: OfficeRequest) -> FileResponse:
     """Return the matrix as an XLSX file. The export is recorded, even for a HEAD request."""
     form = EmployerChoiceForm(request.GET, user=request.user)
     if not form.is_valid():
         raise Http404
     workbook = matrix.export_matrix(request.user.office, form.cleaned_data["employer"], by=request.actor)
-    name = f"autorisatiematrix-{timezone.localdate().isoformat()}.xlsx"
-    return HttpResponse(workbook, XLSX_CONTENT_TYPE, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return send_export(BytesIO(workbook), "autorisatiematrix", FileFormat.XLSX)
 
 
 @page(Right.VIEW_USERS, methods=SAFE, impersonation=DuringImpersonation.FORBIDDEN)
@@ -50,5 +50,4 @@ def export_grants(request: OfficeRequest, form: FileFormat) -> FileResponse:
     if not asked.is_valid():
         raise Http404
     file = grants.export_grants(request.user.office, asked.cleaned_data["employer"], form=form, by=request.actor)
-    name = f"rechten-{timezone.localdate().isoformat()}.{form}"
-    return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[form])
+    return send_export(file, "rechten", form)

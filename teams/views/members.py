@@ -83,9 +83,9 @@ def add_users(request: OfficeRequest, pk: UUID) -> HttpResponse:
     form = UserSelectionForm(request.POST or None, options=others, shown=shown)
     if request.method == "POST" and form.is_valid():
         return _add_users(request, team, list(form.cleaned_data["users"]))
-    context = {"team": team, "form": form, "search": search, "shown": shown}
+    context = {"team": team, "form": form, "search": search, "rows": shown, "of_users": True}
     context |= _build_add_all_context(candidates, page, values) | build_pager_context(page, **values)
-    return render(request, "teams/add_members.html", context)
+    return render(request, "teams/add_to_team.html", context)
 
 
 @page(Right.MANAGE_TEAMS)
@@ -99,9 +99,9 @@ def add_employers(request: OfficeRequest, pk: UUID) -> HttpResponse:
     form = EmployerSelectionForm(request.POST or None, options=Employer.objects.visible_to(request.user), shown=shown)
     if request.method == "POST" and form.is_valid():
         return _add_employers(request, team, list(form.cleaned_data["employers"]))
-    context = {"team": team, "form": form, "search": search, "shown": shown, "is_own": is_own_team(request, team)}
+    context = {"team": team, "form": form, "search": search, "rows": shown, "is_own": is_own_team(request, team)}
     context |= _build_add_all_context(candidates, page, values) | build_pager_context(page, **values)
-    return render(request, "teams/add_employers.html", context)
+    return render(request, "teams/add_to_team.html", context)
 
 
 @page(Right.MANAGE_TEAMS)

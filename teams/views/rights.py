@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 import teams.actions
-from accounts.models import LoginMethod, User
+from accounts.models import User
 from core.access import page
 from invitations.views.resend_warnings import add_resend_warnings
 from permissions import checks, right_sources
@@ -51,5 +51,4 @@ def user_rights(request: OfficeRequest, pk: UUID) -> HttpResponse:
 def _get_grantable_rights(request: OfficeRequest, user: User) -> frozenset[Right]:
     if Right.GRANT_RIGHTS not in request.rights or user.pk == request.user.pk:
         return frozenset()
-    excluded = {Right.MANAGE_PROVIDER} if user.login_method == LoginMethod.SSO_WEBSERVICE else set()
-    return checks.get_grantable_rights(request.user) - excluded
+    return checks.get_grantable_rights(request.user) - checks.get_impossible_rights(user.login_method)

@@ -12,14 +12,13 @@ from django.utils.translation import gettext as _
 import teams.sets
 from accounts.models import User
 from core.access import POST, SAFE, page
-from core.errors import EditConflict
 from invitations.views.resend_warnings import add_resend_warnings
 from permissions import checks
 from permissions.access import OfficeRequest
 from permissions.action_helpers import get_team_employer_ids
-from permissions.checks import LastAdministrator, Right
+from permissions.checks import Right
 from permissions.models import Team
-from permissions.shortcuts import get_colleague_or_404
+from permissions.shortcuts import get_colleague_or_404, report_refusal
 from teams.forms.sets import ApplySetForm, SetChoiceForm
 from teams.views.teams import get_team_or_404, is_own_team
 
@@ -72,15 +71,8 @@ def _copy_set(request: OfficeRequest, target: Team | User, copy: Callable[..., N
     if not form.is_valid():
         raise Http404
     chosen = form.cleaned_data["set"]
-    try:
+    with report_refusal(request):
         copy(chosen, target, by=request.actor, shown=form.shown)
-    except EditConflict:
-        messages.error(
-            request, _("Something changed in the meantime, so nothing was done. Review the differences again.")
-        )
-    except LastAdministrator as error:
-        messages.error(request, str(error))
-    else:
         name = target.name if isinstance(target, Team) else target.full_name
         text = _("The set %(set)s has been applied to %(name)s.")
         messages.success(request, text % {"set": chosen.name, "name": name})

@@ -7,7 +7,6 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -17,7 +16,7 @@ from audit.actors import ReauthenticationRequired
 from core.access import SAFE, DuringImpersonation, page
 from core.confirmation import Confirmation, render_confirmation
 from core.errors import EditConflict
-from core.export_files import CONTENT_TYPES, FileFormat
+from core.export_files import FileFormat, send_export
 from core.forms import VersionedForm
 from core.paging import build_pager_context, build_query_string, paginate_queryset
 from core.replica import allow_replica
@@ -59,8 +58,7 @@ def export_teams(request: OfficeRequest, form: FileFormat) -> FileResponse:
     values = SearchForm(request.GET, hint="").values()
     found = filter_teams(Team.objects.visible_to(request.user), **values)
     file = exports.export_teams(request.user.office, found, form=form, filters=values, by=request.actor)
-    name = f"teams-{timezone.localdate().isoformat()}.{form}"
-    return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[form])
+    return send_export(file, "teams", form)
 
 
 @page(Right.MANAGE_TEAMS)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 import teams.actions
-from accounts.models import LoginMethod, User
+from accounts.models import User
 from core.access import POST, SAFE, page
 from core.confirmation import Confirmation, is_confirmed, render_confirmation
 from core.errors import EditConflict
@@ -21,9 +21,9 @@ from core.search import sort_names_by_match
 from invitations.views.resend_warnings import add_resend_warnings
 from permissions import checks
 from permissions.access import OfficeRequest
-from permissions.checks import LastAdministrator, Right
+from permissions.checks import Right
 from permissions.models import Team
-from permissions.shortcuts import get_colleague_or_404
+from permissions.shortcuts import get_colleague_or_404, report_refusal
 from teams.forms.teams import SearchForm, TeamSelectionForm, render_team_label
 from teams.queries import CountedTeam, annotate_counts, filter_teams
 
@@ -57,9 +57,8 @@ def add_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     search = SearchForm(request.GET, hint=_("Name of a team"))
     q = search.values()["q"]
     beyond = checks.find_ungrantable_teams(request.user, checks.get_grantable_rights(request.user))
-    others = Team.objects.visible_to(request.user).exclude(pk__in=beyond)
-    if user.login_method == LoginMethod.SSO_WEBSERVICE:
-        others = others.exclude(rights__right=Right.MANAGE_PROVIDER)
+    impossible = checks.get_impossible_rights(user.login_method)
+    others = Team.objects.visible_to(request.user).exclude(pk__in=beyond).exclude(rights__right__in=impossible)
     found = filter_teams(annotate_counts(others), q=q).exclude(members__user=user)
     page = paginate_queryset(found, cursor=request.GET.get("page", ""), sorts=sort_names_by_match(q))
     form = TeamSelectionForm(
@@ -105,13 +104,8 @@ def leave_teams(request: OfficeRequest, pk: UUID) -> HttpResponse:
     if not is_confirmed(request):
         ids = {"teams": [team.pk for team in chosen]}
         return render_confirmation(request, _confirm_leaving_teams(user, chosen), chosen=ids)
-    try:
+    with report_refusal(request, _("Another user deleted a team in the meantime.")):
         teams.actions.change_teams(user, remove=chosen, by=request.actor)
-    except EditConflict:
-        messages.error(request, _("Another user deleted a team in the meantime."))
-    except LastAdministrator as error:
-        messages.error(request, str(error))
-    else:
         text = ngettext(
             "%(name)s has been removed from %(count)s team.", "%(name)s has been removed from %(count)s teams.",
             len(chosen),

@@ -62,9 +62,9 @@ QUESTIONS = {"authentication.mfa.office_policy.require_policy_allowed"}  # told 
 
 # Told who does it, but a part of other actions, which ask themselves.
 PARTS = {
-    "audit.actions.record", "audit.actions.record_many",
-    "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.executor.plan_and_apply",
-    "imports.executor.apply_plan", "imports.job_plans.execute_job", "imports.job_plans.plan_job",
+    "audit.actions.record", "audit.actions.record_many", "permissions.action_helpers.record_export",
+    "history.snapshots.record_snapshot", "history.retention.trim_events", "imports.plans.plan.plan_and_apply",
+    "imports.plans.plan.apply_plan", "imports.job_plans.execute_job", "imports.job_plans.plan_job",
     "imports.declarative.reconcile.reconcile_office",
     "imports.declarative.reconcile.reconcile_offices", "users.office_setup.set_up_office",
     "imports.actions.create_user_import", "imports.actions.create_team_import", "imports.actions.create_revert",

@@ -10,9 +10,8 @@ from django.core.management import call_command
 from accounts.models import Provider, User
 from audit.actors import Actor
 from core import sheets
-from imports import executor
 from imports.plans import user_plans
-from imports.plans.plan import Plan, PlanItem
+from imports.plans.plan import Plan, PlanItem, plan_and_apply
 from permissions.checks import Right
 from permissions.models import Employer, Team, TeamEmployer, TeamMember, TeamRight
 from tests.helpers.users import actor
@@ -52,7 +51,7 @@ def apply_user_file(
 ) -> Plan:
     """Plan a file of users and apply it, as the command does."""
     by = by or actor()
-    return executor.plan_and_apply(
+    return plan_and_apply(
         office, lambda locked: user_plans.plan_user_file(locked, file, by=by, invite=invite), by=by, digest=digest
     )
 

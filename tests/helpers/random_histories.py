@@ -39,7 +39,7 @@ from permissions.products import Product
 from tests.helpers.invited_users import NUMBER, body_of, token_of
 from tests.helpers.mfa import code_now
 from tests.helpers.users import actor
-from users import bulk_create, login_methods
+from users import login_methods
 
 PASSWORD = "Zonnebloem-42-Wolk"
 BEGIN = datetime.fromisoformat("2026-03-20T09:00:00+01:00")
@@ -166,10 +166,10 @@ class RandomHistory:
         )
 
     def create_users_in_bulk(self) -> None:
-        new_user = bulk_create.NewAzureUser(self.make_details(), self.make_username(), self.tenant, uuid7())
-        bulk_create.create_azure_users(self.office, [new_user], by=OPERATOR)
-        new_user = bulk_create.NewWebserviceUser(self.make_details(), self.make_username(), PASSWORD)
-        bulk_create.create_webservice_users(self.office, [new_user], by=OPERATOR)
+        new_user = login_methods.NewAzureUser(self.make_details(), self.make_username(), self.tenant, uuid7())
+        login_methods.create_azure_users(self.office, [new_user], by=OPERATOR)
+        new_user = login_methods.NewWebserviceUser(self.make_details(), self.make_username(), PASSWORD)
+        login_methods.create_webservice_users(self.office, [new_user], by=OPERATOR)
 
     def invite_user(self) -> None:
         details = self.make_details() | {"two_factor_required": self.chance.random() < 0.3}

@@ -8,9 +8,8 @@ import teams.actions
 from accounts.locks import lock_provider
 from accounts.models import Provider, User
 from audit.models import Event, Verb
-from imports import executor
 from imports.plans import rendering, reverts
-from imports.plans.plan import Plan, PlanItem
+from imports.plans.plan import Plan, PlanItem, apply_plan
 from invitations.models import Invitation
 from outbox.models import Message
 from permissions import checks
@@ -28,7 +27,7 @@ def undone(office: Provider, done: list[PlanItem]) -> Plan:
         lock_provider(office.pk)
         plan = reverts.plan_user_revert(office, done, by=actor())
         assert list(plan.faults) == []
-        executor.apply_plan(office, plan, by=actor())
+        apply_plan(office, plan, by=actor())
     return plan
 
 

@@ -14,9 +14,8 @@ import teams.actions
 from accounts.models import Provider, User
 from audit.models import Event
 from core import sheets
-from imports import executor
 from imports.plans import reverts, team_plans
-from imports.plans.plan import Plan
+from imports.plans.plan import Plan, apply_plan, plan_and_apply
 from permissions import checks
 from permissions.checks import Right
 from permissions.models import Employer, Team
@@ -223,7 +222,7 @@ def test_applying_reaches_the_files_and_undoing_the_state_before(
         return [(name, BytesIO(b"".join(sheets.iter_csv_lines(table)))) for name, table in tables.items()]
 
     def apply_files() -> Plan:
-        return executor.plan_and_apply(
+        return plan_and_apply(
             office, lambda locked: team_plans.plan_team_files(locked, files(), by=actor()), by=actor()
         )
 
@@ -247,6 +246,6 @@ def test_applying_reaches_the_files_and_undoing_the_state_before(
         assert (again.is_empty, Event.objects.count()) == (True, events)
         undo = reverts.plan_team_revert(office, plan.items, by=actor())
         assert undo.faults == []
-        executor.apply_plan(office, undo, by=actor())
+        apply_plan(office, undo, by=actor())
         assert able(office) == before
         transaction.set_rollback(True)

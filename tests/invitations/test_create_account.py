@@ -81,7 +81,7 @@ def test_it_forgets_the_proof_after_an_hour(invited: Invited) -> None:
 @pytest.mark.parametrize(
     ("username", "code"),
     [
-        ("", "required"), ("ab", "length"), ("a" * 51, "max_length"), (" pieter", "spaces"),
+        ("", "required"), ("ab", "length"), ("a" * 51, "length"), (" pieter", "spaces"),
         ("piet\x00er", "null_characters_not_allowed"),
         ("pieter ", "spaces"), ("pieter\u2003", "spaces"), ("   ", "length"), ("\u200d\u200d\u200d", "direction"),
         ("piet\x07er", "control_characters"), ("piet\u202eer", "direction"), ("BoB", "taken"), ("b\u043eb", "taken"),
@@ -132,12 +132,12 @@ def test_it_answers_a_megabyte_and_a_missing_token(invited: Invited) -> None:
 
 def test_it_compares_the_password_with_no_endless_username(invited: Invited) -> None:
     begin = process_time()
-    assert codes(send(invited, username="\ufdfa" * 50_000), "username") == ["max_length"]
+    assert codes(send(invited, username="\ufdfa" * 50_000), "username") == ["length"]
     assert process_time() - begin < 3
 
 
 def test_it_answers_a_username_taken_meanwhile(invited: Invited, bob: User) -> None:
-    with mock.patch("invitations.forms.accept.require_free_username"):
+    with mock.patch("accounts.forms.usernames.require_free_username"):
         assert codes(send(invited, username="BOB"), "username") == ["taken"]
         really, asked = acceptance.require_free_username, []
 

@@ -129,6 +129,16 @@ def test_functions_are_short() -> None:
     assert len(longer) <= len(lengths) // 10, f"longer than {USUAL_FUNCTION} lines: {longer}"
 
 
+def test_views_have_at_most_two_decorators() -> None:
+    decorated = {
+        f"{module}.{node.name}": len(node.decorator_list)
+        for module, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert [name for name, count in decorated.items() if count > 2] == []
+
+
 def test_files_are_short() -> None:
     """Longer files are listed, so that a growing file is noticed and a split one leaves the list."""
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in MODULES.values()}

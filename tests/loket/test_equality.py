@@ -16,8 +16,8 @@ from accounts.passwords import hash_password
 from accounts.user_lookup import require_free_username
 from accounts.validators import validate_username
 from authentication.microsoft import tenants
+from core.keys import compute_name_key
 from notifications.models import NotificationSet
-from permissions.action_helpers import match_name
 from permissions.models import AuthorizationSet, Team, TeamMember
 from tests.helpers.import_files import faults, planned
 from tests.helpers.login_methods import make_service
@@ -84,7 +84,7 @@ def test_names_that_read_the_same_cannot_coexist(model: Any, first: str, second:
     model.objects.create(provider=office, name=first)
     with pytest.raises(IntegrityError), transaction.atomic():
         model.objects.create(provider=office, name=second)
-    assert model.objects.get(match_name(second), provider=office).name == first
+    assert model.objects.get(name_key=compute_name_key(second), provider=office).name == first
 
 
 def test_two_tenants_cannot_have_one_name(office: Provider, alice: User) -> None:

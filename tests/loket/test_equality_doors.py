@@ -239,7 +239,7 @@ def test_search_finds_a_name_with_the_letters_of_a_plain_keyboard_everywhere(
     team = team_of(office, "Loon")
     client = confirmed(alice)
     assert [row[0] for row in client.get(reverse("users:user_list"), {"q": q}).context["rows"]] == [user]
-    shown = client.get(reverse("teams:add_users", args=[team.pk]), {"q": q}).context["shown"]
+    shown = client.get(reverse("teams:add_users", args=[team.pk]), {"q": q}).context["rows"]
     assert [pk for pk, _label in shown] == [user.pk]
     assert build_event_search(alice, person=q).users == [user.pk]
     assert search_users(q) == [user.pk]

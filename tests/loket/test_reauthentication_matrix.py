@@ -68,7 +68,7 @@ HALF_HOUR = {  # what users may do, and the office
     "users.actions.edit_users", "users.suspension.suspend_office", "users.suspension.reactivate_office",
     "history.erasure.erase_user", "history.subject_access.export_personal_data", "users.exports.export_users",
     "users.login_methods.create_azure_user", "users.login_methods.create_webservice_user",
-    "users.bulk_create.create_azure_users", "users.bulk_create.create_webservice_users",
+    "users.login_methods.create_azure_users", "users.login_methods.create_webservice_users",
     "authentication.microsoft.tenants.confirm_tenant", "audit.export.begin_export", "invitations.actions.invite_user",
     "invitations.actions.resend_invitation", "invitations.actions.restore_standard_text",
     "invitations.actions.revoke_invitation", "invitations.actions.save_office_text",

@@ -133,7 +133,9 @@ GUARDS = [
     ),
     Guard(
         1, "two tenants of one name", "authentication/microsoft/tenants.py",
-        "    _require_free_name(tenant)\n    tenant.save(force_insert=True)", "    tenant.save(force_insert=True)",
+        '    require_free_name(tenant, _("Another tenant has this name. Choose another one."))\n'
+        "    tenant.save(force_insert=True)",
+        "    tenant.save(force_insert=True)",
         ("loket/test_equality.py",),
     ),
     Guard(
@@ -204,13 +206,16 @@ GUARDS = [
     ),
     Guard(
         4, "one right of an inactive user", "permissions/effective.py",
-        "any(is_active and right.works_with(products)", "any(right.works_with(products)",
-        ("permissions/test_effective.py",),
+        "return rows == [(True,)]", "return bool(rows)", ("permissions/test_effective.py",),
+    ),
+    Guard(
+        4, "a right whose product is off", "permissions/effective.py",
+        "OR products && %(needed)s::smallint[]", "OR true", ("permissions/test_effective.py",),
     ),
     Guard(
         4, "the office rights of an inactive user", "permissions/effective.py",
-        "resolve_office_rights(code for code, _products, is_active in rows if is_active)",
-        "resolve_office_rights(code for code, _products, is_active in rows)",
+        "resolve_office_rights(code for code, is_active in rows if is_active)",
+        "resolve_office_rights(code for code, is_active in rows)",
         ("permissions/test_effective.py",),
     ),
     Guard(
@@ -423,7 +428,7 @@ GUARDS = [
     ),
     Guard(
         6, "an SSO/Webservice user as administrator", "permissions/checks.py",
-        "if any(user.login_method == LoginMethod.SSO_WEBSERVICE for user in users):", "if False:",
+        "if any(user.is_webservice_user for user in users):", "if False:",
         ("permissions/test_escalation.py", "permissions/test_checks.py"),
     ),
     Guard(
@@ -1049,7 +1054,7 @@ GUARDS = [
         ("imports/test_scheduling.py",),
     ),
     Guard(
-        0, "another plan than was looked at", "imports/executor.py",
+        0, "another plan than was looked at", "imports/plans/plan.py",
         "if digest is not None and plan.digest != digest and not plan.is_empty:", "if False:",
         ("imports/test_outdated_plans.py", "imports/test_user_plans.py"),
     ),

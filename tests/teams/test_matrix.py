@@ -20,7 +20,7 @@ MATRIX, SHEET = "/autorisatiematrix/", "/autorisatiematrix/xlsx/"
 def sheet(client: Client, **asked: object) -> Worksheet:
     response = client.get(SHEET, asked)
     assert response.status_code == 200
-    return load_workbook(BytesIO(response.content)).active
+    return load_workbook(BytesIO(response.getvalue())).active
 
 
 def test_matrix_shows_rights_and_their_source(alice_client: Client, alice: User, bob: User, office: Provider) -> None:

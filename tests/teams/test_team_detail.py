@@ -234,9 +234,9 @@ def test_search_covers_members_and_employers(alice_client: Client, team: Team, b
 def test_candidates_are_those_outside(alice_client: Client, team: Team, bob: User, office: Provider) -> None:
     other = make_user(office, username="ander", last_name="Anders")
     teams.actions.change_members(team, add=[bob], by=actor())
-    shown = alice_client.get(url("add_users", team)).context["shown"]
+    shown = alice_client.get(url("add_users", team)).context["rows"]
     assert [key for key, _text in shown] == [other.pk]
-    assert not alice_client.get(url("add_users", team), {"q": "nobody"}).context["shown"]
+    assert not alice_client.get(url("add_users", team), {"q": "nobody"}).context["rows"]
 
 
 @pytest.mark.slow

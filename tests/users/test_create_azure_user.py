@@ -139,7 +139,7 @@ def test_a_concurrent_creation_is_reported(office: Provider, charlie: User) -> N
     tenant = tenant_of(office)
     taken = ValidationError("", code="account_taken")
     with (
-        patch("users.login_methods.require_free_microsoft_account", side_effect=[None, taken]),
+        patch("users.login_methods._require_unique", side_effect=[None, taken]),
         pytest.raises(ValidationError),
     ):
         users.login_methods.create_azure_user(

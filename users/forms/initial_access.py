@@ -59,8 +59,7 @@ class InitialAccessForm(forms.Form):
     def __init__(self, *args: Any, requester: User, login_method: LoginMethod, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         givable = checks.get_grantable_rights(requester)
-        # A machine cannot manage an office (rule 6).
-        never = frozenset({Right.MANAGE_PROVIDER} if login_method == LoginMethod.SSO_WEBSERVICE else ())
+        never = checks.get_impossible_rights(login_method)
         if Right.MANAGE_TEAMS in givable:
             self._offer_teams(requester, givable, never)
         else:

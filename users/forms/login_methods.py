@@ -10,40 +10,28 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import passwords
 from accounts.forms.passwords import BaseNewPasswordForm
+from accounts.forms.usernames import NewUsernameField
 from accounts.models import ExternalTenant, LoginMethod, Provider, User
-from accounts.user_lookup import require_free_username
-from accounts.validators import validate_two_factor_required, validate_username
+from accounts.validators import validate_two_factor_required
 from authentication.forms import NewPasswordForm
 from users import form_tokens, login_methods
 from users.forms.initial_access import InitialAccessForm
 from users.forms.office import MicrosoftIdField
 from users.forms.users import ProfileDetailsForm, UserDetailsForm
 
-
-def _validate_new_username(username: str) -> None:
-    validate_username(username)
-    require_free_username(username)
-
-
-def build_username_field() -> forms.CharField:
-    """Return a field for a free username chosen by the office; it is kept exactly as typed (seed article)."""
-    # Not max_length: with that attribute browsers truncate a pasted username silently.
-    return forms.CharField(
-        label=_("Username"),
-        strip=False,
-        validators=[_validate_new_username],
-        error_messages={"required": _("Enter a username.")},
-        help_text=_("3 to 50 characters. All characters count, including spaces. Not case-sensitive."),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
-    )
+_USERNAME_FIELD = NewUsernameField(
+    error_messages={"required": _("Enter a username.")},
+    help_text=_("3 to 50 characters. All characters count, including spaces. Not case-sensitive."),
+    attrs={"autocomplete": "off"},
+)
 
 
-class _NewUserForm(UserDetailsForm, InitialAccessForm):
+class NewUserForm(UserDetailsForm, InitialAccessForm):
     """Base form for a new user; the hidden `concept` holds the id that the user will get."""
 
     kind: LoginMethod
     concept = forms.CharField(max_length=200, required=False, widget=forms.HiddenInput)
-    username = build_username_field()
+    username = _USERNAME_FIELD
 
     # The password comes last: its validation uses the other fields.
     field_order = [
@@ -91,7 +79,7 @@ class _NewUserForm(UserDetailsForm, InitialAccessForm):
         return self.cleaned_data
 
 
-class NewWebserviceUserForm(_NewUserForm, BaseNewPasswordForm):
+class NewWebserviceUserForm(NewUserForm, BaseNewPasswordForm):
     kind = LoginMethod.SSO_WEBSERVICE
 
     def clean_password(self) -> str:
@@ -157,14 +145,14 @@ class _MicrosoftAccountForm(forms.Form):
         return self.cleaned_data
 
 
-class NewAzureUserForm(_NewUserForm, _MicrosoftAccountForm):
+class NewAzureUserForm(NewUserForm, _MicrosoftAccountForm):
     kind = LoginMethod.AZURE_AD
 
 
 class ChangeToAzureForm(_MicrosoftAccountForm):
     """The Microsoft account of an existing user, and a username for a user without one."""
 
-    username = build_username_field()
+    username = _USERNAME_FIELD
     field_order = ["username"]
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

@@ -12,7 +12,7 @@ from accounts.user_details import UserDetails
 from accounts.validators import validate_access_until
 from authentication.forms import CurrentPasswordForm
 from authentication.mfa.status import TwoFactorStatus
-from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
+from core.forms import PLAIN_TEXT_VALIDATORS, FilterForm, VersionedForm
 from core.keys import compute_email_key
 from users.alerts import AlertReason
 from users.status import AccountStatus
@@ -35,8 +35,13 @@ def build_user_field(name: str, **options: Any) -> Any:
     return field
 
 
-class UserFilterForm(forms.Form):
-    q = forms.CharField(label=_("Search"), max_length=100, required=False)
+class UserFilterForm(FilterForm):
+    q = forms.CharField(
+        label=_("Search"),
+        max_length=100,
+        required=False,
+        widget=forms.SearchInput(attrs={"placeholder": _("Name, username or e-mail")}),
+    )
     login_method = forms.ChoiceField(
         label=_("Login method"), choices=[("", _("All")), *LoginMethod.choices], required=False
     )
@@ -48,17 +53,6 @@ class UserFilterForm(forms.Form):
         label=_("Attention needed"), choices=[("", _("All")), *AlertReason.choices], required=False
     )
     sort = forms.CharField(max_length=20, required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["label_suffix"] = ""
-        super().__init__(*args, **kwargs)
-        self.fields["q"].widget.input_type = "search"
-        self.fields["q"].widget.attrs["placeholder"] = _("Name, username or e-mail")
-
-    def values(self) -> dict[str, str]:
-        """Return the valid values; invalid ones count as empty."""
-        self.is_valid()
-        return {name: self.cleaned_data.get(name, "") for name in self.fields}
 
 
 class ProfileDetailsForm(forms.Form):

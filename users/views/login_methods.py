@@ -1,5 +1,6 @@
 """Pages of login methods: create webservice and Azure users, set passwords, change the login method of a user."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -23,6 +24,7 @@ from users.forms.invitations import MobileNumberForm
 from users.forms.login_methods import (
     ChangeToAzureForm,
     NewAzureUserForm,
+    NewUserForm,
     NewWebserviceUserForm,
     SetPasswordForm,
     fill_password,
@@ -33,22 +35,31 @@ from users.views.shared import build_initial_access_callback, render_created_mes
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def create_webservice_user(request: OfficeRequest) -> HttpResponse:
     form = NewWebserviceUserForm(request.POST or None, requester=request.user)
+    fields = {"username": "username", "password": "password"}
+    if response := _create_from_form(request, form, users.login_methods.create_webservice_user, **fields):
+        return response
+    return render(request, "users/new_webservice.html", {"form": form})
+
+
+def _create_from_form(
+    request: OfficeRequest, form: NewUserForm, create: Callable[..., User], **fields: str
+) -> HttpResponse | None:
+    """Create a user, once, with arguments from `fields` of a submitted form; return None if the form is to be shown."""
     user = None
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
         with show_errors(form):
-            user = users.login_methods.create_webservice_user(
+            user = create(
                 request.user.office,
                 details=form.details,
-                username=values["username"],
-                password=values["password"],
+                **{argument: form.cleaned_data[field] for argument, field in fields.items()},
                 by=request.actor,
-                user_id=values["concept"],
+                user_id=form.cleaned_data["concept"],
                 assign_initial_access=build_initial_access_callback(form, request.actor),
             )
-    if user := user or form.find_previous_user():
-        return _redirect_after_create(request, user)
-    return render(request, "users/new_webservice.html", {"form": form})
+    if not (user := user or form.find_previous_user()):
+        return None
+    messages.success(request, render_created_message(_("%(name)s has been added."), user))
+    return redirect("users:user_list")
 
 
 @page(Right.MANAGE_USERS, methods=POST, impersonation=DuringImpersonation.FORBIDDEN)
@@ -63,32 +74,14 @@ def generate_new_user_password(request: OfficeRequest) -> HttpResponse:
 @page(Right.MANAGE_USERS, reauthentication=ReauthenticationLevel.HALF_HOUR)
 def create_azure_user(request: OfficeRequest) -> HttpResponse:
     form = NewAzureUserForm(request.POST or None, requester=request.user, provider=request.user.office)
-    user = None
-    if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
-        with show_errors(form):
-            user = users.login_methods.create_azure_user(
-                request.user.office,
-                details=form.details,
-                username=values["username"],
-                tenant=values["external_tenant"],
-                external_user_id=values["external_user_id"],
-                by=request.actor,
-                user_id=values["concept"],
-                assign_initial_access=build_initial_access_callback(form, request.actor),
-            )
-    if user := user or form.find_previous_user():
-        return _redirect_after_create(request, user)
+    fields = {"username": "username", "tenant": "external_tenant", "external_user_id": "external_user_id"}
+    if response := _create_from_form(request, form, users.login_methods.create_azure_user, **fields):
+        return response
     return render(request, "users/new_azure.html", {"form": form, **_get_microsoft_context(request)})
 
 
 def _get_microsoft_context(request: OfficeRequest) -> dict[str, bool]:
     return {"is_configured": oidc.is_configured(), "may_add_tenant": Right.MANAGE_PROVIDER in request.rights}
-
-
-def _redirect_after_create(request: OfficeRequest, user: User) -> HttpResponse:
-    messages.success(request, render_created_message(_("%(name)s has been added."), user))
-    return redirect("users:user_list")
 
 
 def _get_webservice_user(request: OfficeRequest, pk: UUID) -> User:

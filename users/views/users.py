@@ -7,7 +7,6 @@ from django.core.exceptions import ValidationError
 from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import users.actions
@@ -16,7 +15,7 @@ from accounts.models import User
 from accounts.search import sort_users_by_match
 from core.access import POST, SAFE, DuringImpersonation, page
 from core.confirmation import Confirmation, render_confirmation
-from core.export_files import CONTENT_TYPES, FileFormat
+from core.export_files import FileFormat, send_export
 from core.keys import compute_email_key
 from core.paging import build_pager_context, build_query_string, paginate_queryset
 from core.replica import allow_replica
@@ -35,7 +34,7 @@ from users.status import AccountStatus, UserWithStatuses, annotate_statuses, bui
 @allow_replica
 def user_list(request: OfficeRequest) -> HttpResponse:
     form = UserFilterForm(request.GET or None)
-    values = form.values() if form.is_bound else dict.fromkeys(form.fields, "")
+    values = form.values()
     sort = values.pop("sort")
     users = filter_users(User.objects.visible_to(request.user), **values)
     page = paginate_queryset(
@@ -73,8 +72,7 @@ def export_users(request: OfficeRequest, form: FileFormat) -> FileResponse:
     del values["sort"]
     users = filter_users(User.objects.visible_to(request.user), **values)
     file = exports.export_users(request.user.office, users, form=form, filters=values, by=request.actor)
-    name = f"gebruikers-{timezone.localdate().isoformat()}.{form}"
-    return FileResponse(file, as_attachment=True, filename=name, content_type=CONTENT_TYPES[form])
+    return send_export(file, "gebruikers", form)
 
 
 def _build_sort_header(name: str, sort: str, values: dict[str, str]) -> dict[str, str]:

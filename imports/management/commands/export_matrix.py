@@ -12,8 +12,6 @@ from permissions.models import Employer
 
 
 class Command(LocalizedCommand):
-    """Export all grants of an office."""
-
     help = (
         "Export all grants (user, right, place and path) to a file; its extension sets the format: CSV, XLSX or JSONL."
     )

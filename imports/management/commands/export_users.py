@@ -13,8 +13,6 @@ from users.status import annotate_statuses
 
 
 class Command(LocalizedCommand):
-    """Export the users of an office."""
-
     help = "Export the users of an office to a file; its extension sets the format: CSV, XLSX or JSONL."
 
     def add_arguments(self, parser: CommandParser) -> None:
