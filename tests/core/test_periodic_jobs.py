@@ -105,8 +105,8 @@ def test_the_log_names_job_and_place_and_no_value(lines: Lines) -> None:
     (line,) = lines()
     assert (line["event"], line["job"], line["error"], line["failures"]) == ("job failed", "the job", "KeyError", 1)
     assert line["correlation_id"]
-    assert line["traceback"][-1] == "ValueError"
-    assert "KeyError" in line["traceback"]
+    assert line["traceback"][-1] == "builtins.ValueError"
+    assert "builtins.KeyError" in line["traceback"]
     assert sum(place.startswith("tests/core/test_periodic_jobs.py:") for place in line["traceback"]) == 2
     assert line["traceback"][0].startswith("core/periodic_jobs.py:")
     assert "deboer" not in json.dumps(line)

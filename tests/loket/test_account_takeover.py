@@ -358,7 +358,7 @@ ATTACKS = (
 )  # fmt: skip
 
 
-def test_the_intruder_gets_nowhere_by_any_door(office_setup: OfficeSetup) -> None:
+def test_the_intruder_gets_nowhere(office_setup: OfficeSetup) -> None:
     before = outcome(office_setup)
     for attack in ATTACKS:
         attack(office_setup)

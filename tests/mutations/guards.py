@@ -372,7 +372,7 @@ GUARDS = [
     ),
     Guard(
         5, "support resends to the same address only", "invitations/actions.py",
-        "checks.require_office(by, user.provider_id)  # support lends", "pass  # support lends",
+        "checks.require_office(by, user.provider_id)  # support must", "pass  # support must",
         ("invitations/test_sender_authority.py",),
     ),
     Guard(
@@ -674,12 +674,12 @@ GUARDS = [
         ("core/test_middleware.py",),
     ),
     Guard(
-        0, "client addresses from untrusted proxies", "core/middleware.py",
+        0, "client addresses from untrusted proxies", "core/client_address.py",
         "while hops and _is_trusted(address):", "while hops:",
-        ("core/test_middleware.py",),
+        ("core/test_client_address.py",),
     ),
     Guard(
-        0, "a page of another user after logging in", "authentication/request_utils.py",
+        0, "a page of another user after logging in", "authentication/next_url.py",
         'return target if is_ours and target.startswith("/") and len(target) <= _MAX_URL_LENGTH',
         "return target if target",
         ("authentication/test_login.py",),
@@ -921,7 +921,7 @@ GUARDS = [
     ),
     Guard(
         0, "a passkey challenge that works twice", "authentication/mfa/passkeys.py",
-        ".pop(_read_challenge(answer), None)", ".get(_read_challenge(answer), None)",
+        ".pop(_read_challenge(credential), None)", ".get(_read_challenge(credential), None)",
         ("authentication/mfa/test_passkeys.py",),
     ),
     Guard(

@@ -246,7 +246,7 @@ def test_wrong_passwords_are_throttled(service: User) -> None:
         assert ask().status_code == 200
 
 
-def test_the_login_page_and_this_door_share_their_tries(service: User) -> None:
+def test_the_login_page_and_this_grant_share_their_attempts(service: User) -> None:
     for _try in range(10):
         Client().post("/inloggen/", {"username": "dienst 1", "password": WRONG})
     assert ask().status_code == 429

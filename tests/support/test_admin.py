@@ -166,7 +166,7 @@ def test_a_session_without_the_factor_is_redirected_to_it(dora: User, rows: dict
         assert client.get(url)["Location"].startswith("/inloggen/code/")
 
 
-def test_the_door_of_the_admin_is_our_own(dora_client: Client) -> None:
+def test_the_admin_site_has_our_own_login_page(dora_client: Client) -> None:
     assert Client().get("/admin/login/?next=/admin/")["Location"] == "/inloggen/?next=/admin/"
     assert Client().get("/admin/")["Location"] == "/inloggen/?next=%2Fadmin%2F"
     for url in (

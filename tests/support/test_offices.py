@@ -205,7 +205,7 @@ def test_the_command_does_the_same(office: Provider, alice: User) -> None:
         call_command("suspend_provider", office.name, "--reason= ")
 
 
-# What it means: every door, shut and open again.
+# What it means: every entry point, closed and open again.
 
 
 def sign_in_from(username: str) -> Any:

@@ -122,7 +122,7 @@ def check(user: User, day: date | None, secret: bytes | None) -> None:
 @pytest.mark.parametrize("is_new", [False, True])
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_door_agrees_on_both_sides(
+def test_every_check_agrees_on_both_sides(
     office: Provider, kind: LoginMethod, rule: str, is_new: bool, has_device: bool
 ) -> None:
     with time_machine.travel(NOW, tick=False) as clock:
