@@ -750,7 +750,7 @@ GUARDS = [
     ),
     Guard(
         0, "a plan that changes how users sign in", "imports/actions.py",
-        '        if summary.get("signs_in", True):  # the release before did not note it\n'
+        '        if summary.get("signs_in", True):  # not stored by the previous release\n'
         "            by.require_reauthentication(ReauthenticationLevel.FIVE_MINUTES)\n", "",
         ("loket/test_reauthentication_matrix.py", "imports/test_team_jobs.py"),
     ),
@@ -1055,8 +1055,8 @@ GUARDS = [
     ),
     Guard(
         0, "a form with an ID of its own", "users/form_tokens.py",
-        "return UUID(signing.loads(text, salt=_build_salt(user, kind)))",
-        'return UUID(signing.loads(text, salt=_build_salt(user, kind)) if ":" in text else text)',
+        "return UUID(signing.loads(text, salt=_build_salt(user, method)))",
+        'return UUID(signing.loads(text, salt=_build_salt(user, method)) if ":" in text else text)',
         ("users/test_create_webservice_user.py", "users/test_create_azure_user.py"),
     ),
     Guard(
@@ -1202,7 +1202,8 @@ GUARDS = [
     ),
     Guard(
         7, "tracebacks without values", "core/logs.py",
-        "        lines.append(type(error).__name__)", "        lines.append(repr(error))",
+        "lines.append(f\"{type(error).__module__}.{type(error).__qualname__} {constraint}\".rstrip())",
+        "lines.append(repr(error))",
         ("core/test_periodic_jobs.py",),
     ),
     Guard(
