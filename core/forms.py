@@ -1,15 +1,36 @@
 """Parts of forms that every app shares."""
 
+import re
 from typing import Any, Protocol, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from core.text import validate_no_control_characters, validate_no_direction_marks
 
 PLAIN_TEXT_VALIDATORS = [validate_no_control_characters, validate_no_direction_marks]
+
+
+class OneTimeCodeField(forms.CharField):
+    """The six digits of a one-time code; spaces, dots and dashes between them are ignored.
+
+    Anything else raises ValidationError (code "six_digits"), which does not count as an attempt.
+    """
+
+    def __init__(self, *, required_message: Promise, attrs: dict[str, Any] | None = None, **options: Any) -> None:
+        attrs = {"class": "one-time-code", "autocomplete": "one-time-code", "inputmode": "numeric", **(attrs or {})}
+        messages: dict[str, Any] = {"required": required_message}
+        super().__init__(max_length=20, error_messages=messages, widget=forms.TextInput(attrs=attrs), **options)
+
+    def clean(self, value: Any) -> str:
+        """Return only the digits."""
+        code = re.sub(r"[\s.\-–—]", "", super().clean(value))
+        if not re.fullmatch("[0-9]{6}", code):
+            raise ValidationError(_("The code has six digits, for example 482 913."), code="six_digits")
+        return code
 
 
 class Versioned(Protocol):

@@ -1,6 +1,5 @@
 """Forms for second factors and for the office's policy about them."""
 
-import re
 from typing import Any
 
 from django import forms
@@ -12,7 +11,7 @@ from accounts.models import Provider, User
 from authentication.forms import CurrentPasswordForm
 from authentication.mfa.office_policy import MfaPolicy
 from authentication.totp import TotpEnrollment
-from core.forms import PLAIN_TEXT_VALIDATORS, VersionedForm
+from core.forms import PLAIN_TEXT_VALIDATORS, OneTimeCodeField, VersionedForm
 
 _MAX_NAME_LENGTH = 50
 
@@ -29,23 +28,7 @@ def _build_name_field(**options: Any) -> forms.CharField:
 
 
 class TotpCodeForm(forms.Form):
-    """Six digits from an authenticator app; spaces, dots and dashes are ignored."""
-
-    code = forms.CharField(
-        label=_("Code from the app"),
-        error_messages={"required": _("Enter the code shown in the app.")},
-        max_length=20,
-        widget=forms.TextInput(
-            attrs={"class": "one-time-code", "autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": None}
-        ),
-    )
-
-    def clean_code(self) -> str:
-        """Return only the digits. Raises ValidationError (code "six_digits"), which does not count as an attempt."""
-        code = re.sub(r"[\s.\-–—]", "", self.cleaned_data["code"])
-        if not re.fullmatch("[0-9]{6}", code):
-            raise ValidationError(_("The code has six digits, for example 482 913."), code="six_digits")
-        return code
+    code = OneTimeCodeField(label=_("Code from the app"), required_message=_("Enter the code shown in the app."))
 
 
 class PasswordAndTotpCodeForm(TotpCodeForm, CurrentPasswordForm):

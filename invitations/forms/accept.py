@@ -1,6 +1,5 @@
 """Forms of the invited user."""
 
-import re
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from accounts import passwords
 from accounts.forms.passwords import BaseNewPasswordForm
 from accounts.user_lookup import require_free_username
 from accounts.validators import MAX_USERNAME_LENGTH, validate_username
+from core.forms import OneTimeCodeField
 from core.text import validate_no_direction_marks
 from invitations.models import Invitation
 
@@ -39,23 +39,9 @@ class InvitationForm(forms.Form):
 
 
 class InvitationCodeForm(InvitationForm):
-    """The six digits of the SMS; spaces and dashes between them are ignored."""
-
-    code = forms.CharField(
-        label=_("Code"),
-        error_messages={"required": _("Enter the code from the SMS.")},
-        max_length=20,
-        widget=forms.TextInput(
-            attrs={"class": "one-time-code", "autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
-        ),
+    code = OneTimeCodeField(
+        label=_("Code"), required_message=_("Enter the code from the SMS."), attrs={"autofocus": True}
     )
-
-    def clean_code(self) -> str:
-        """Return the digits. Raises ValidationError (code "six_digits"), which does not count as an attempt."""
-        code = re.sub(r"[\s.\-–—]", "", self.cleaned_data["code"])
-        if not re.fullmatch("[0-9]{6}", code):
-            raise ValidationError(_("The code has six digits, for example 482 913."), code="six_digits")
-        return code
 
 
 class AccountForm(InvitationForm, BaseNewPasswordForm):
