@@ -47,7 +47,8 @@ def measure_user_list(size: int, folder: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "bench.user_list"], env=environment, stdout=subprocess.PIPE, check=True
     )
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def build_environment(folder: str) -> dict[str, str]:
@@ -59,7 +60,8 @@ def run_module(module: str, folder: str, *, database: str = "") -> dict[str, Any
     """Return the figures of a module of `bench`, by default in a database of its own, in milliseconds."""
     environment = build_environment(f"{folder}/{database or module}")
     done = subprocess.run([sys.executable, "-m", module], env=environment, stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def build_permission_verdicts(found: dict[str, float]) -> list[Verdict]:

@@ -1,19 +1,18 @@
 """Measure how long the login page takes to reject each kind of user; print the medians as JSON."""
 
 import json
-import logging
-import os
 import statistics
 import time
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import django
-from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
+
+from bench.database import discard_log, stop_database_afterwards
 
 TRIES_PER_REFUSAL = 200
 _PASSWORD = "Zonnebloem-42"
@@ -22,16 +21,11 @@ _PASSWORD = "Zonnebloem-42"
 def main() -> None:
     """Run the benchmark, then stop the database."""
     django.setup()
-    from core.embedded_postgres import server
 
     call_command("migrate", verbosity=0)
-    logging.getLogger().handlers[0].setStream(open(os.devnull, "w"))  # noqa: SIM115
-    try:
+    discard_log()
+    with stop_database_afterwards():
         print(json.dumps(measure_refusals(create_users())))
-    finally:
-        connection.close()
-        connection.close_pool()
-        server.stop_server(settings.DATABASES["default"]["DATA_DIR"])
 
 
 def create_users() -> dict[str, tuple[str, str]]:
@@ -44,7 +38,7 @@ def create_users() -> dict[str, tuple[str, str]]:
         provider=office, name="Deuren", tenant_id=uuid4(), confirmed_at=now, confirmation_method="microsoft"
     )
     azure = {"login_method": LoginMethod.AZURE_AD, "external_tenant": tenant, "external_user_id": uuid4()}
-    people = {
+    people: dict[str, dict[str, Any]] = {
         "wrong password": {},
         "webservice": {"login_method": LoginMethod.SSO_WEBSERVICE},
         "azure": {**azure, "password": "!"},

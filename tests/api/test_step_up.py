@@ -260,7 +260,7 @@ def test_every_change_of_factors_raises_the_version(bob: User) -> None:
     versions.append(User.objects.get(pk=bob.pk).version)
     give_app(bob, "Tablet")
     versions.append(User.objects.get(pk=bob.pk).version)
-    actions.remove_device(bob, bob.authenticator_apps.first().pk, by=actor(bob))  # type: ignore[union-attr]
+    actions.remove_device(bob, bob.authenticator_apps.first().pk, by=actor(bob))
     versions.append(User.objects.get(pk=bob.pk).version)
     assert len(set(versions)) == 4
 

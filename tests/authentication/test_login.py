@@ -126,7 +126,7 @@ def test_login_renews_the_session_key_of_the_anonymous_visitor(client: Client, a
     session = client.session
     session["x"] = 1
     session.save()
-    client.cookies["sessionid"] = session.session_key
+    client.cookies["sessionid"] = str(session.session_key)
     sign_in(client)
     assert client.cookies["sessionid"].value != session.session_key
     assert not SessionStore().exists(session.session_key)

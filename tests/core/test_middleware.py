@@ -2,6 +2,7 @@
 
 import json
 import logging
+import logging.config
 import re
 from io import BytesIO
 from unittest.mock import patch

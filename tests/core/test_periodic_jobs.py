@@ -160,7 +160,8 @@ def test_an_office_that_fails_holds_up_no_other(clock: time_machine.Traveller, l
 
 @pytest.mark.django_db
 def test_what_did_not_come_again_is_forgotten_and_what_another_worker_has_is_not(clock: time_machine.Traveller) -> None:
-    items, outcome = [uuid7()], [0]
+    items = [uuid7()]
+    outcome: list[int | None] = [0]
 
     def act(_one: UUID) -> bool | float:
         return False if outcome[0] is None else 1 / outcome[0]
@@ -309,7 +310,7 @@ def test_of_the_product_password_links(client: Client, alice: User, monkeypatch:
 def test_of_the_product_chain_and_checkpoints(alice: User, charlie: User, monkeypatch: Any) -> None:
     for user in (alice, charlie):
         authentication.actions.record_failed_sign_in(user, "wrong_password", by=actor())
-    bad = min(alice.provider_id, charlie.provider_id)
+    bad = min(alice.office.pk, charlie.office.pk)
     real_head = audit.chain.get_chain_head
 
     def head(provider_id: UUID | None) -> Any:

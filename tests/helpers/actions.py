@@ -83,7 +83,7 @@ def list_actions(packages: tuple[ModuleType, ...] = PACKAGES) -> dict[str, Calla
 
 def list_functions(packages: tuple[ModuleType, ...]) -> dict[str, Callable[..., Any]]:
     """Return every public function that takes an actor, without e-mails."""
-    found = {}
+    found: dict[str, Callable[..., Any]] = {}
     for package in packages:
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if any(part in info.name for part in NO_ACTIONS):

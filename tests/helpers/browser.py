@@ -131,7 +131,7 @@ class Visitor:
         _examined.add((drawn, str(self.page.viewport_size)))
         self._examine_widths()
         for scheme in ("light", "dark") if self.scripts else ():  # axe is a script
-            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.page.emulate_media(color_scheme=scheme)
             results = Axe().run(self.page, options=RULES)
             assert not results.violations_count, f"{self.path} {scheme}: {results.generate_report()}"
         self.page.emulate_media(color_scheme="light")

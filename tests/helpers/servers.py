@@ -11,7 +11,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -72,7 +72,7 @@ class _Smtp(SMTP):
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         if self.event_handler.behaviour == "disconnect":
             await self.push("354 go on")
-            self.transport.abort()
+            cast(asyncio.WriteTransport, self.transport).abort()
             return
         await super().smtp_DATA(arg)
 
@@ -82,8 +82,8 @@ class _Controller(Controller):
         return _Smtp(self.handler, **self.SMTP_kwargs)
 
     def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]  # it was given 0: any that is free
-        super()._trigger_server()
+        self.port = cast(asyncio.Server, self.server).sockets[0].getsockname()[1]  # it was given 0: any that is free
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 def running_mail_server() -> Iterator[MailServer]:

@@ -71,7 +71,7 @@ def actor(user: User | None = None) -> Actor:
 def letter(message: Message) -> str:
     """Return the text of a queued e-mail."""
     body: dict[str, str] = json.loads(
-        encryption.decrypt(bytes(message.encrypted_body), context=message.encryption_context)
+        encryption.decrypt(bytes(message.encrypted_body or b""), context=message.encryption_context)
     )
     return body["text"]
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -313,7 +314,7 @@ def test_without_an_open_invitation_that_is_said(alice: User, bob: User) -> None
     assert "geen openstaande uitnodiging" in confirmed(alice).get(address(bob, name="bulk_action_numbers")).text
 
 
-def test_single_invitations_do_not_hold_up_a_bulk_resend(office: Provider, alice: User, settings: object) -> None:
+def test_single_invitations_do_not_hold_up_a_bulk_resend(office: Provider, alice: User, settings: Any) -> None:
     settings.LOKET_SMS_PER_HOUR = 1
     client, person = confirmed(alice), invite(alice).invitation.user
     plan = planned(client, person, name="bulk_action_numbers", **{f"number-{person.pk}": "0612345678"})
@@ -388,8 +389,8 @@ def test_more_than_a_page_is_paged(office: Provider, alice: User) -> None:
         make_azure(office, tenant=tenant, username=f"azuur {number}", last_name=f"Azuur {number}")
     plan = planned(client, all="1", act="two_factor")
     url, seen, out = reverse("imports:plan", args=[plan.pk]), [], []
-    for number in ("", "2", "3", "x", "-1", "٣", "9" * 30):
-        response = client.get(url, {"page": number, "faults": number})
+    for typed in ("", "2", "3", "x", "-1", "٣", "9" * 30):
+        response = client.get(url, {"page": typed, "faults": typed})
         seen.append(len(response.context["items"]["rows"]))
         out.append(len(response.context["faults"]["rows"]))
     assert seen == [100, 50, 0, 100, 100, 0, 100]

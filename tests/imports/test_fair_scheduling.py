@@ -52,7 +52,7 @@ class Browser:
         assert "sessionid" in self.session.cookies
 
     def post(self, path: str, data: dict[str, str], **more: object) -> requests.Response:
-        data = data | {"csrfmiddlewaretoken": self.session.cookies["csrftoken"]}
+        data = data | {"csrfmiddlewaretoken": str(self.session.cookies["csrftoken"])}
         return self.session.post(f"{self.url}{path}", data, allow_redirects=False, timeout=60, **more)
 
     def send(self, content: bytes, path: str = "/gebruikers/importeren/") -> str:
@@ -187,7 +187,7 @@ def query(folder: Path, sql: str) -> int:
     with psycopg.connect(
         host=server.get_socket_dir(folder), port=server.SERVER_PORT, user="loket", dbname="loket", autocommit=True
     ) as asking:
-        row = asking.execute(sql).fetchone()  # type: ignore[arg-type]
+        row = asking.execute(sql).fetchone()
     assert row is not None
     return int(row[0])
 

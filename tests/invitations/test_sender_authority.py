@@ -6,7 +6,6 @@ from threading import Thread
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -28,6 +27,7 @@ from permissions.checks import Right
 from permissions.models import Employer, Team
 from tests.helpers import mfa as factors
 from tests.helpers.invited_users import DETAILS, NUMBER, Invited, invite, token_of
+from tests.helpers.responses import ClientResponse
 from tests.helpers.users import actor, make_support, make_user
 from users.status import AccountStatus, annotate_account_status
 
@@ -56,7 +56,7 @@ def resent(user: User, by: Actor, email: str = OWN_MAILBOX) -> Invited:
     return opened(Invitation.objects.get(user=user))
 
 
-def steps(invited: Invited) -> list[HttpResponse]:
+def steps(invited: Invited) -> list[ClientResponse]:
     """Return the response to every step of accepting."""
     return [
         invited.post("send_code"),
@@ -65,7 +65,7 @@ def steps(invited: Invited) -> list[HttpResponse]:
     ]
 
 
-def is_refused(invited: Invited, answer: HttpResponse) -> bool:
+def is_refused(invited: Invited, answer: ClientResponse) -> bool:
     """Return whether accepting was refused for lack of authority, without any effect."""
     invited.invitation.refresh_from_db()
     user = User.objects.get(pk=invited.invitation.user_id)
@@ -130,7 +130,7 @@ def be_erased(sender: User) -> None:
 def test_the_sender_must_still_be_able_to_send_it(alice: User, mallory: User, change: object) -> None:
     invited = resent(invite(alice).invitation.user, actor(mallory))
     assert invited.post("send_code").status_code == 302
-    change(mallory)  # type: ignore[operator]
+    change(mallory)
     assert is_refused(invited, invited.post("send_code"))
 
 

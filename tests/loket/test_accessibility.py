@@ -95,7 +95,7 @@ class Walker(Camera):
         number = len(list(self.walk.folder.iterdir()))
         (self.walk.folder / f"{number}-{name}.html").write_text(self.source.text())
         for scheme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.page.emulate_media(color_scheme=scheme)
             for violation in Axe().run(self.page, options=RULES).response["violations"]:
                 nodes = [node["html"][:200] for node in violation["nodes"]]
                 self.walk.findings.append(f"axe {name} {scheme}: {violation['id']} {nodes}")

@@ -72,7 +72,7 @@ def forms_of(response: Any) -> list[BaseForm]:
     return [value for layer in layers for value in layer.values() if isinstance(value, BaseForm)]
 
 
-def foreign_fields(response: Any) -> dict[str, ModelChoiceField]:  # type: ignore[type-arg]
+def foreign_fields(response: Any) -> dict[str, ModelChoiceField]:
     """Return the fields of a page that take the ID of a row."""
     read(response)
     found = {}

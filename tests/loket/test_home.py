@@ -127,7 +127,7 @@ def test_home_page_says_so_in_english(alice_client: Client, office: Provider) ->
 def test_the_export_of_the_list_keeps_to_who_asks_for_attention(alice_client: Client, office: Provider) -> None:
     make_user(office, username="niets")
     response = alice_client.get(reverse("users:export_csv"), {"attention": "without_rights"})
-    (line,) = b"".join(response.streaming_content).decode().splitlines()[1:]  # type: ignore[attr-defined]
+    (line,) = b"".join(response.streaming_content).decode().splitlines()[1:]
     assert "niets" in line
     assert "without_rights" in str(Event.objects.get(verb=Verb.EXPORTED).changes)
 

@@ -147,7 +147,7 @@ class Case(NamedTuple):
 def _edit(action_arguments: dict[str, Any], by: Actor, **changed: Any) -> None:
     user = action_arguments["user"]
     email = changed.pop("email", user.email)
-    users.actions.edit_user(user, details=changed, email=email, version=user.version, by=by)  # type: ignore[arg-type]
+    users.actions.edit_user(user, details=changed, email=email, version=user.version, by=by)
 
 
 def _resend(action_arguments: dict[str, Any], by: Actor, email: str = "") -> None:
@@ -237,7 +237,7 @@ def _by_ticket(user: User, *, confirmed: bool = False) -> Actor:
 def _by_program(user: User, **fields: Any) -> Actor:
     request = _request(**bearing(token_of(user, **fields)), Accept="application/json;version=2018-01-01")
     OperationAuth(Scope.USERS_WRITE, None)(request)
-    return request.by  # type: ignore[no-any-return]
+    return request.by
 
 
 def _by_worker(user: User, proof: ReauthenticationLevel) -> Actor:

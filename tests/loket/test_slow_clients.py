@@ -188,7 +188,7 @@ def answer(protocol: Protocol, headers: rsgi.Headers) -> bool:
 
     scope = Scope()
     scope.headers = SimpleNamespace(items=list)  # type: ignore[assignment]
-    asyncio.run(rsgi.RsgiApplication(application).__rsgi__(scope, protocol))  # type: ignore[arg-type]
+    asyncio.run(rsgi.RsgiApplication(application).__rsgi__(scope, protocol))
     assert len(protocol.threads) == 1, "a database connection belongs to its thread"
     return made.is_closed
 

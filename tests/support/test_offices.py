@@ -105,11 +105,11 @@ def test_only_support_and_the_operator_create_an_office(alice: User, dora: User,
     )
     for by in (without_factor, by_page, by_alice, actor(alice)):
         with pytest.raises(PermissionDenied):
-            office_setup.set_up_office("Nieuw", administrator=details, mobile_number="+31612345678", by=by)  # type: ignore[arg-type]
+            office_setup.set_up_office("Nieuw", administrator=details, mobile_number="+31612345678", by=by)
     factors.give_app(dora)
     silent = Actor(EventOrigin.SUPPORT, dora.full_name, dora, reason=" ", proof=ReauthenticationLevel.FIVE_MINUTES)
     with pytest.raises(PermissionDenied):
-        office_setup.set_up_office("Nieuw", administrator=details, mobile_number="+31612345678", by=silent)  # type: ignore[arg-type]
+        office_setup.set_up_office("Nieuw", administrator=details, mobile_number="+31612345678", by=silent)
     assert Provider.objects.count() == 1
 
 

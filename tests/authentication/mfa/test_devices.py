@@ -13,6 +13,7 @@ from authentication.mfa import actions
 from authentication.models import AuthenticatorApp
 from core import encryption
 from tests.helpers.mfa import code_now, give_app, secret_of, signed_in, wrong
+from tests.helpers.responses import codes
 from tests.helpers.users import PASSWORD, actor, make_user
 
 pytestmark = pytest.mark.django_db
@@ -40,10 +41,6 @@ def add(client: Client, **change: str) -> tuple[bytes, object]:
     secret = form.enrollment.secret
     data = {"offer": form["offer"].value(), "code": code_now(secret), "name": "Telefoon"} | change
     return secret, client.post(f"{URL}app/", data)
-
-
-def codes(response: object, field: str) -> list[str]:
-    return [error.code for error in response.context["form"].errors.as_data()[field]]
 
 
 def test_device_page_adds_an_app_and_keeps_the_session(bob_logged_in: Client, bob: User) -> None:

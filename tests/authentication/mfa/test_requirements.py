@@ -221,7 +221,7 @@ def test_the_mail_speaks_of_it_whichever_rule_asks(office: Provider) -> None:
 
 def test_the_first_administrator_sets_it_up_as_a_step_of_accepting(db: None) -> None:
     office = users.actions.create_provider("Nieuw", by=actor())
-    user = invitations.actions.invite_user(office, details=DETAILS, mobile_number=NUMBER, by=actor())  # type: ignore[arg-type]
+    user = invitations.actions.invite_user(office, details=DETAILS, mobile_number=NUMBER, by=actor())
     teams.actions.set_individual_rights(user, [Right.MANAGE_PROVIDER], by=actor())
     invited = Invited(user.invitation, token_of(user.invitation), Client())
     invited.client.get(reverse("invitations:open_link", args=[invited.token]))

@@ -75,7 +75,7 @@ def test_the_login_page_offers_it_only_where_it_is_configured(client: Client, db
 
 def test_microsoft_itself_is_called_with_our_own_settings_only(settings: Any) -> None:
     settings.LOKET_ENTRA_CLIENT_ID, settings.LOKET_ENTRA_CLIENT_SECRET = "id", "secret"
-    session = oidc._create_http_client()
+    session: Any = oidc._create_http_client()
     assert session.trust_env is False
     assert session.verify is True
     assert session.request.__wrapped__.keywords == {"timeout": 10}
