@@ -38,7 +38,7 @@ def pytest_collection_finish() -> None:
 
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
-# Of Debian, by the mark of the tests that need them.
+# Debian's programs, by the mark of the tests that need them.
 PROGRAMS = {"browser": ["chromium"], "nginx": ["nginx"], "node": ["node", "java"]}
 
 

@@ -35,7 +35,7 @@ OPERATIONS = [
     for view in router.path_operations.values()
     for operation in view.operations
 ]
-# What needs no right, for it is about the user of the token, and the scope whose sentence on the consent page says so.
+# Operations on the user of the token, which need no right, and the scope that describes them on the consent page.
 OWN = {
     "GetProvidersByUser": Scope.PROFILE,
     "GetAuthorizationsByProviderId": Scope.ACCOUNT_READ,

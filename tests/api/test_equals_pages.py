@@ -32,7 +32,7 @@ from tests.helpers.users import make_user
 
 pytestmark = pytest.mark.django_db
 Change = Callable[[], ClientResponse]
-Case = tuple[Change, list[object], Any]  # by the page; by the operation: what stands in its address, and its body
+Case = tuple[Change, list[object], Any]  # by the page; by the operation: the parts of its URL, and its body
 API_PERSON = {"initials": "P.", "prefix": "de", "lastName": "Boer"}
 API_CONTACT = {"emailAddress": "p.deboer@devries.example"}
 

@@ -174,7 +174,7 @@ def test_login_refuses_everybody_in_the_same_words(client: Client, others: dict[
     assert {event.target_name for event in events if event.provider_id is None} == {""}
     reasons = {event.reason: event.actor_id for event in events}
     assert set(reasons) == {*others.values(), "wrong_password"}
-    assert set(reasons.values()) == {None}  # who guessed is not known
+    assert set(reasons.values()) == {None}  # the guesser is unknown
 
 
 def test_login_does_the_same_work_for_everybody_refused(others: dict[str, str]) -> None:

@@ -202,7 +202,7 @@ def test_a_row_that_is_locked_holds_up_no_office_for_long(office: Provider, monk
 
 @pytest.mark.django_db
 def test_late_job_is_shown(client: Client, measured: None, clock: time_machine.Traveller, monkeypatch: Any) -> None:
-    monkeypatch.setattr(periodic_jobs, "SUCCESS_RECORD_SECONDS", 0.0)  # the clock moves by leaps
+    monkeypatch.setattr(periodic_jobs, "SUCCESS_RECORD_SECONDS", 0.0)  # the clock jumps
     bad = uuid7()
     fails = PeriodicJob(failing(Counter()), every=0.5, name="the job")
     inside = PeriodicJob(lambda: periodic_jobs.process_items(failing_at, [bad]), every=10, name="the other")
@@ -283,7 +283,7 @@ def test_once_does_what_it_can_and_says_what_failed(monkeypatch: Any, alice: Use
     assert runs == {"failing": 1, "behind": 1}
 
 
-# Each job of the product, with a row that fails in its first place.
+# Each job of the product, with a row that fails first.
 
 
 @pytest.mark.django_db

@@ -156,7 +156,7 @@ class RandomHistory:
     def pick_day(self) -> date:
         return timezone.localdate() + timedelta(days=self.chance.choice([0, 1, 3, 30]))
 
-    # Steps; each is one thing that an action does.
+    # Steps; each performs one action.
 
     def create_azure_user(self) -> User:
         return login_methods.create_azure_user(

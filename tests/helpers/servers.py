@@ -35,12 +35,12 @@ class MailServer:
     """
 
     behaviour: str = "accept"
-    seconds: float = 2.0  # how slow slow is
+    seconds: float = 2.0  # delay of the behavior `slow`
     reply: str = "550 5.1.1 <p.deboer@devries.example>: mailbox p.deboer unknown"
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
-    hangs_for: str = ""  # the domain of recipients for which it holds
-    held: int = 0  # mails in its hands
+    hangs_for: str = ""  # the domain of recipients for which the server hangs
+    held: int = 0  # mails being received
     port: int = 0
 
     async def handle_RCPT(  # noqa: N802
@@ -119,10 +119,10 @@ class SmsGateway:
     status: int = 200
     seconds: float = 0.0
     answers: bool = True
-    at_once: int = 0  # the most it had in its hands
+    at_once: int = 0  # the most being received at the same time
     held: int = 0
     lock: Lock = field(default_factory=Lock)
-    asked: list[str] = field(default_factory=list)  # keys of all requests, those included that were refused
+    asked: list[str] = field(default_factory=list)  # keys of all requests, including refused ones
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)  # of idempotency
 

@@ -437,7 +437,7 @@ def test_an_unexpected_error_is_shown_and_raised(office: Provider, alice: User, 
     client = confirmed(alice)
     plan = planned(client, bob, act="end", access_until=timezone.localdate())
     client.post(reverse("imports:plan", args=[plan.pk]))
-    ImportJob.objects.filter(pk=plan.pk).update(encrypted_input=plan.encrypted_summary)  # sealed for something else
+    ImportJob.objects.filter(pk=plan.pk).update(encrypted_input=plan.encrypted_summary)  # encrypted for another purpose
     with pytest.raises(DecryptionError):
         runner.run_due_jobs()
     assert "aan onze kant iets mis" in page(client, plan)

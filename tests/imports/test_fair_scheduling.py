@@ -212,7 +212,7 @@ def test_a_worker_that_is_killed_leaves_no_process_and_loses_nothing(tmp_path: P
         while not long_ones_begun(data):
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        processes["worker"].process.kill()  # it alone; the others have to notice
+        processes["worker"].process.kill()  # only this process; the others have to notice
         processes["worker"].process.wait()
         deadline = time.monotonic() + 10
         while children := workers(tmp_path):

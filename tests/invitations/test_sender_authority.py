@@ -83,7 +83,7 @@ def test_an_old_link_does_not_become_the_account_of_an_administrator(
     answer = invited.post("create_account", **ACCOUNT)
     assert is_refused(invited, answer)
     for name in (alice.full_name, mallory.full_name, "rechten", "rights"):
-        assert name not in answer.content.decode()  # it says to a stranger whose office it is, and no more
+        assert name not in answer.content.decode()  # a stranger reads the name of the office, and nothing else
     assert office.name in answer.content.decode()
     again = resent(user, actor(alice), email=DETAILS["email"])
     again.prove()
@@ -154,7 +154,7 @@ def test_it_is_told_once_to_the_history_and_to_administrators_who_can_sign_in(
 ) -> None:
     blocked = make_user(office, Right.MANAGE_PROVIDER, username="geblokkeerd", blocked_at=timezone.now())
     user = invite(alice).invitation.user
-    for _time in range(2):  # sent again to the same end, it is told once more
+    for _time in range(2):  # resent with the same result, it is reported again
         invited = resent(user, actor(mallory))
         teams.actions.give_individual_rights([user], [Right.MANAGE_PROVIDER], by=actor(alice))
         for _click in range(3):

@@ -175,7 +175,7 @@ def test_a_phone_number_gets_its_zero_back(office: Provider, alice: User) -> Non
     applied(office, {"username": "bar", "phone_number": "201234567"})
     user.refresh_from_db()
     assert user.phone_number == "0201234567"
-    assert parse_cell("phone_number", NumberCell("301234567")) == "0301234567"  # of nine digits the zero is sure
+    assert parse_cell("phone_number", NumberCell("301234567")) == "0301234567"  # nine digits: a zero is missing
     with pytest.raises(ValidationError):
         parse_cell("phone_number", NumberCell("3130123456"))
 

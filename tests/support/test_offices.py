@@ -135,7 +135,7 @@ def test_a_double_click_makes_one(dora: User) -> None:
     assert (Provider.objects.count(), Message.objects.filter(kind="invitation").count()) == (1, 1)
 
 
-# Closing and reopening one.
+# Suspending and reactivating an office.
 
 
 def test_support_closes_and_reopens_with_a_count_a_name_and_a_reason(

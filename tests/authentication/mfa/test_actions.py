@@ -108,7 +108,7 @@ def test_repeated_guesses_get_longer_pauses_without_a_lockout(bob: User, guesses
         assert actions.verify_recovery_code(bob, codes[0], by=actor(bob))
         clock.shift(timedelta(hours=1))
         assert actions.verify_totp_code(bob, code_now(secret))
-        assert guess(bob, secret) is None  # a right code gives every try back
+        assert guess(bob, secret) is None  # a correct code restores all attempts
 
 
 def test_the_secret_is_sealed_and_bound_to_its_row(alice: User, bob: User) -> None:

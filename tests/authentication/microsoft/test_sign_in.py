@@ -225,7 +225,7 @@ def test_microsoft_out_of_reach_when_the_code_is_exchanged(client: Client, entra
 def test_no_more_wait_for_microsoft_than_there_are_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oidc, "_CALL_SLOTS", BoundedSemaphore(1))
     monkeypatch.setattr(oidc, "_SLOT_TIMEOUT_SECONDS", 0.01)
-    ask = oidc._limit_concurrency(lambda again: again())  # it holds its place
+    ask = oidc._limit_concurrency(lambda again: again())  # it keeps its slot
     with pytest.raises(TimeoutError, match="earlier"):
         ask(lambda: ask(int))
     assert ask(int) == 0, "the place is free again"
