@@ -293,12 +293,12 @@ def test_of_the_product_password_links(client: Client, alice: User, monkeypatch:
     ask(client)
     real = authentication.actions.encryption.decrypt
 
-    def unseal(sealed: bytes, *, context: str) -> bytes:
+    def decrypt(encrypted: bytes, *, context: str) -> bytes:
         if any(str(pk) in context for pk in bad):
             raise ValueError(SECRET)
-        return real(sealed, context=context)
+        return real(encrypted, context=context)
 
-    monkeypatch.setattr(authentication.actions.encryption, "decrypt", unseal)
+    monkeypatch.setattr(authentication.actions.encryption, "decrypt", decrypt)
     runner = JobRunner(PeriodicJob(authentication.actions.process_reset_requests, every=0.5))
     for _turn in range(2):
         runner.run()

@@ -287,7 +287,7 @@ def test_invitations_are_sent_again_with_the_number_given_again(office: Provider
     assert plan.encrypted_input is None
 
 
-def test_numbers_are_checked_and_kept_sealed(office: Provider, alice: User) -> None:
+def test_numbers_are_checked_and_stored_encrypted(office: Provider, alice: User) -> None:
     client = confirmed(alice)
     person = invite(alice).invitation.user
     url, name = address(person, name="bulk_action_numbers"), f"number-{person.pk}"

@@ -75,9 +75,7 @@ def rotate_key(*options: str) -> list[str]:
     return output.getvalue().splitlines()
 
 
-def test_the_old_sealing_key_can_be_dropped_after_resealing(
-    alice: User, bob: User, secret: bytes, settings: Any
-) -> None:
+def test_the_old_key_can_be_dropped_after_the_rotation(alice: User, bob: User, secret: bytes, settings: Any) -> None:
     (old,) = settings.LOKET_SEALING_KEYS
     invited, new = invite(alice), new_key()
     settings.LOKET_SEALING_KEYS = [new, old]
@@ -86,7 +84,7 @@ def test_the_old_sealing_key_can_be_dropped_after_resealing(
     before = {found.column: found for found in key_rotation.rotate_keys(reencrypt=False)}
     assert all(found.older_key_count and not found.unreadable_count for found in before.values()), before
     mixed = before[next(column for column in key_rotation.ENCRYPTED_COLUMNS if column.model is Message)]
-    assert 0 < mixed.older_key_count < mixed.value_count, "what is sealed now is sealed with the new one"
+    assert 0 < mixed.older_key_count < mixed.value_count, "new values are encrypted with the new key"
 
     said = rotate_key()
     assert any(line.startswith("audit_userencryptionkey.encrypted_key: ") and "0 unreadable" in line for line in said)

@@ -217,7 +217,7 @@ def test_token_takes_six_statements_and_stores_the_event_in_its_transaction(serv
     ]
 
 
-def test_its_event_is_sealed_with_the_key_of_the_person(service: User) -> None:
+def test_its_event_is_encrypted_with_the_key_of_the_user(service: User) -> None:
     ask()
     event, key = Event.objects.get(verb=Verb.SIGNED_IN), UserEncryptionKey.objects.get(user_id=service.pk)
     assert event.key_ids() == {str(key.pk)}

@@ -176,8 +176,8 @@ def test_the_pages_of_another_user_do_not_exist(secured: Client, alice_client: C
     device = AuthenticatorApp.objects.get()
     for client, device_id in ((alice_client, device.pk), (secured, uuid4())):
         assert client.get(f"{URL}{device_id}/naam/").status_code == 404
-    sealed = secured.post(f"{URL}herstelcodes/").context["encrypted_codes"]
-    assert alice_client.post(f"{URL}herstelcodes/opslaan/", {"codes": sealed}).status_code == 403
+    encrypted = secured.post(f"{URL}herstelcodes/").context["encrypted_codes"]
+    assert alice_client.post(f"{URL}herstelcodes/opslaan/", {"codes": encrypted}).status_code == 403
     device.refresh_from_db()
     assert device.name == "Telefoon"
 

@@ -111,7 +111,7 @@ def test_microsoft_sign_in_asks_as_it_should(client: Client, entra: Forger) -> N
         assert asked[name] != again[name]
 
 
-def test_the_journey_is_in_a_sealed_cookie_that_goes(client: Client, entra: Forger, dora: User) -> None:
+def test_the_flow_is_in_an_encrypted_cookie_that_is_deleted(client: Client, entra: Forger, dora: User) -> None:
     asked = start_sign_in(client)
     ((name, cookie),) = get_flow_cookies(client).items()
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")
